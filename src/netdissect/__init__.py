@@ -1,0 +1,44 @@
+"""Network Dissection for any vision network: which human concept does every unit see?
+
+Bau, Zhou, Khosla, Oliva, Torralba: "Network Dissection", CVPR 2017.
+
+    >>> import netdissect as nd
+    >>> result = nd.dissect(model, layers=["layer4"], data="dataset/broden1_224")  # doctest: +SKIP
+    >>> result["layer4"].units                                                     # doctest: +SKIP
+
+Names are loaded when they are first used, so that ``import netdissect`` costs nothing and loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netdissect.api import Result, dissect, load
+    from netdissect.config import Settings
+    from netdissect.data.broden import Broden
+    from netdissect.errors import NetdissectError
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Broden": "netdissect.data.broden",
+    "NetdissectError": "netdissect.errors",
+    "Result": "netdissect.api",
+    "Settings": "netdissect.config",
+    "dissect": "netdissect.api",
+    "load": "netdissect.api",
+}
+
+__all__ = ["Broden", "NetdissectError", "Result", "Settings", "__version__", "dissect", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

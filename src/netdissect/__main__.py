@@ -1,0 +1,5 @@
+"""``python -m netdissect``."""
+
+from netdissect.cli import main
+
+main()

@@ -1,0 +1,126 @@
+"""Concepts: the human-readable labels of a probe set, and the labels one image carries.
+
+A probe set numbers its concepts from 1 (``label.csv``); 0 is nothing. Inside the engine a concept is its
+*code*: 0 for nothing, then 1..C in rising order of the number, so that code - 1 is the column of every
+``(units, concepts)`` table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+#: The order in which the paper's figures show the categories; others follow in their own order.
+CATEGORY_ORDER = ("object", "scene", "part", "material", "texture", "color")
+
+
+def display_name(name: str) -> str:
+    """Return a concept's name as people read it: ``_`` is a space, the endings ``-c`` and ``-s`` are gone.
+
+    >>> display_name("living_room-s"), display_name("red-c"), display_name("t-shirt")
+    ('living room', 'red', 't-shirt')
+    """
+    return re.sub(r"-[sc]$", "", name).replace("_", " ")
+
+
+def in_figure_order(categories: Sequence[str]) -> tuple[str, ...]:
+    """Sort categories as the paper's figures do; unknown ones come last, in their own order."""
+    known = [category for category in CATEGORY_ORDER if category in categories]
+    return (*known, *(category for category in categories if category not in CATEGORY_ORDER))
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One concept of a vocabulary."""
+
+    number: int
+    name: str
+    category: str
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The concepts of a probe set and their categories.
+
+    Attributes:
+        categories: the K category names, in the order of ``category.csv``.
+        concepts: the C concepts, by rising number; each carries its *primary* category κ(c).
+    """
+
+    categories: tuple[str, ...]
+    concepts: tuple[Concept, ...]
+
+    def __post_init__(self) -> None:
+        numbers = [concept.number for concept in self.concepts]
+        if numbers != sorted(set(numbers)) or (numbers and numbers[0] < 1):
+            raise ValueError("concept numbers must be distinct, rising and at least 1")
+        unknown = {concept.category for concept in self.concepts} - set(self.categories)
+        if unknown:
+            raise ValueError(f"concepts name categories that are not listed: {sorted(unknown)}")
+
+    def __len__(self) -> int:
+        return len(self.concepts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Vocabulary):
+            return NotImplemented
+        return self.categories == other.categories and self.concepts == other.concepts
+
+    def __hash__(self) -> int:
+        return hash((self.categories, self.concepts))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The C names, as written in ``label.csv``."""
+        return tuple(concept.name for concept in self.concepts)
+
+    @cached_property
+    def primary(self) -> NDArray[np.int64]:
+        """Position of every concept's primary category in ``categories``, shape (C,)."""
+        position = {category: index for index, category in enumerate(self.categories)}
+        return np.array([position[concept.category] for concept in self.concepts], dtype=np.int64)
+
+    @cached_property
+    def largest_number(self) -> int:
+        """The largest concept number; 0 when there is no concept."""
+        return self.concepts[-1].number if self.concepts else 0
+
+    @cached_property
+    def codes(self) -> NDArray[np.int32]:
+        """Code of every concept number, shape (largest_number + 1,); -1 where a number is not listed."""
+        table = np.full(self.largest_number + 1, -1, dtype=np.int32)
+        table[0] = 0
+        for code, concept in enumerate(self.concepts, start=1):
+            table[concept.number] = code
+        return table
+
+    def columns_of(self, category: str) -> NDArray[np.int64]:
+        """Columns of the concepts whose primary category is this one."""
+        return np.flatnonzero(self.primary == self.categories.index(category))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """The labels of one image, as codes.
+
+    Attributes:
+        planes: label planes on the label grid, uint16, shape (P, sh, sw); P may be 0.
+        whole: codes that hold for the whole image, each once, int64, shape (W,).
+    """
+
+    planes: NDArray[np.uint16]
+    whole: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The label grid, (sh, sw)."""
+        return self.planes.shape[1], self.planes.shape[2]

@@ -1,0 +1,89 @@
+"""The settings of a dissection: one frozen record with the paper's values as defaults, written into every result."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+from netdissect.errors import SettingsError
+
+Geometry = Literal["receptive-field", "grid"]
+Definition = Literal["label", "category"]
+
+#: Settings that change how a run is carried out, never what it finds.
+_HOW = frozenset({"device", "workers", "runtime", "memory", "pictures", "keep", "threshold"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that decides what a dissection finds, and how it is carried out.
+
+    Attributes:
+        quantile: q, the share of a unit's cells that lie above its threshold T (paper, § 3.2).
+        threshold: IoU from which a unit counts as a detector (paper, § 3.3). Reports only.
+        geometry: where a cell looks: traced through the network, or an even grid (METHOD, § 2).
+        resolution: side of the network's input in pixels; None keeps the probe set's own.
+        batch_size: images a forward pass takes at once. Another batch size may change the last bits of activations.
+        split: only images of this split of ``index.csv``; None takes all.
+        limit: only the first so many images; None takes all.
+        images_per_unit: exemplars kept for each unit.
+        seed: of the order in which images are visited.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+        workers: processes that scan shards; 1 works in this process.
+        runtime: ``"local"`` or ``"ray"``.
+        memory: bytes of candidates kept in memory before they spill to disk; None takes an eighth of the machine's.
+        pictures: whether unit pictures and the report are drawn.
+        keep: whether the scan's own files stay in the run's folder when it succeeds.
+    """
+
+    quantile: float = 0.005
+    threshold: float = 0.04
+    geometry: Geometry = "receptive-field"
+    resolution: int | None = None
+    batch_size: int = 32
+    split: str | None = None
+    limit: int | None = None
+    images_per_unit: int = 20
+    seed: int = 0
+    device: str = "auto"
+    workers: int = 1
+    runtime: Literal["local", "ray"] = "local"
+    memory: int | None = None
+    pictures: bool = True
+    keep: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing.
+
+        Raises:
+            SettingsError: naming the option, its value and its range.
+        """
+        if not 0 < self.quantile < 1:
+            raise SettingsError(f"--quantile must lie between 0 and 1 (the paper's is 0.005), not {self.quantile}")
+        if not 0 <= self.threshold <= 1:
+            raise SettingsError(f"--threshold must lie between 0 and 1 (the paper's is 0.04), not {self.threshold}")
+        for name, least in (
+            ("resolution", 8), ("batch_size", 1), ("limit", 1), ("images_per_unit", 0), ("workers", 1), ("memory", 0),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")
+        if self.geometry not in ("receptive-field", "grid"):
+            raise SettingsError(f"--geometry must be receptive-field or grid, not {self.geometry!r}")
+        if self.runtime not in ("local", "ray"):
+            raise SettingsError(f"--runtime must be local or ray, not {self.runtime!r}")
+
+    @property
+    def exact_quantile(self) -> Fraction:
+        """Q as the decimal that was typed: 0.005 is 1/200, not the float nearest to it."""
+        return Fraction(repr(self.quantile))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values for ``run.json``."""
+        return dataclasses.asdict(self)
+
+    def deciding(self) -> dict[str, Any]:
+        """Return only the settings that decide what is found; what a stored artefact is keyed by."""
+        return {name: value for name, value in self.as_dict().items() if name not in _HOW}

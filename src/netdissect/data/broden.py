@@ -1,0 +1,316 @@
+"""A probe set in Broden's format, read as it is (format: docs/broden.md)."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netdissect.concepts import Concept, Labels, Vocabulary
+from netdissect.data import masks, pictures
+from netdissect.errors import DataFileError, DataNotFoundError, LabelError, SettingsError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+_FIXED_COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of ``index.csv`` that carries a label.
+
+    Attributes:
+        number: its position in the file, counted from 0.
+        image: picture, relative to ``images/``.
+        split: such as ``train`` or ``val``.
+        image_size: height and width of the picture.
+        label_size: height and width of its label maps.
+        planes: label pictures of all categories, relative to ``images/``.
+        whole: label numbers that hold for the whole image, each once, without 0.
+    """
+
+    number: int
+    image: str
+    split: str
+    image_size: tuple[int, int]
+    label_size: tuple[int, int]
+    planes: tuple[str, ...]
+    whole: tuple[int, ...]
+
+
+class Broden:
+    """A probe set on disk: a ConceptSource.
+
+    Rows whose categories are all empty carry no label and are dropped, as the released code does.
+
+    Example:
+        >>> from netdissect.data.broden import Broden
+        >>> probe_set = Broden("dataset/broden1_227", split="val")        # doctest: +SKIP
+        >>> probe_set.labels(0).planes.shape                              # doctest: +SKIP
+        (2, 113, 113)
+    """
+
+    def __init__(self, folder: str | Path, *, split: str | None = None, limit: int | None = None) -> None:
+        """Read the tables of a probe set; pictures are read when asked for.
+
+        Args:
+            folder: where ``index.csv`` lies.
+            split: keep only the rows of this split.
+            limit: keep only the first so many rows.
+
+        Raises:
+            DataNotFoundError: if the folder or one of its tables is missing.
+            DataFileError: if a table says something impossible.
+            SettingsError: if no row is of that split.
+        """
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise DataNotFoundError(
+                f"there is no probe set at {self.folder}: expected a Broden folder with index.csv "
+                f"(netdissect data list shows what can be downloaded)"
+            )
+        self.vocabulary, hashed = _read_vocabulary(self.folder)
+        text = _read_table(self.folder, "index.csv")
+        hashed.update(text.encode())
+        rows, splits = _read_index(self.folder, text, self.vocabulary)
+        if split is not None:
+            if split not in splits:
+                raise SettingsError(
+                    f"no image of {self.folder} is of split {split!r}: {nearest(split, sorted(splits))}"
+                )
+            rows = [row for row in rows if row.split == split]
+        self._rows: Sequence[Row] = rows[:limit]
+        if not self._rows:
+            raise DataFileError(f"{self.folder / 'index.csv'}: no image carries a label")
+        hashed.update(f"split={split} limit={limit}".encode())
+        self.fingerprint = hashed.hexdigest()
+        codes = self.vocabulary.codes
+        self._numbers_are_codes = bool((codes == np.arange(codes.size)).all())
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.resolve().name
+
+    @property
+    def path(self) -> str:
+        """The folder."""
+        return str(self.folder.resolve())
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the first picture; the others of a Broden edition are as large."""
+        return self._rows[0].image_size
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows that carry a label."""
+        return self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def row(self, index: int) -> int:
+        """Return an image's row in ``index.csv``, counted from 0."""
+        return self._rows[index].number
+
+    def image_name(self, index: int) -> str:
+        """Return an image's path relative to ``images/``."""
+        return self._rows[index].image
+
+    def label_size(self, index: int) -> tuple[int, int]:
+        """Return height and width of an image's label maps."""
+        return self._rows[index].label_size
+
+    def picture_file(self, index: int) -> bytes:
+        """Return an image's file as it is on disk."""
+        return pictures.read_bytes(self.folder / "images" / self._rows[index].image)
+
+    def picture(self, index: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """Return an image, RGB, shape (H, W, 3), scaled to `size` if one is given.
+
+        Raises:
+            DataNotFoundError: if its file is missing.
+            DataFileError: if its file does not decode, or has not the size that ``index.csv`` says.
+        """
+        row = self._rows[index]
+        path = self.folder / "images" / row.image
+        picture = pictures.decode(pictures.read_bytes(path), path, row.image_size)
+        return picture if size is None else pictures.resize(picture, size)
+
+    def labels(self, index: int) -> Labels:
+        """Return an image's labels, as codes.
+
+        Raises:
+            DataNotFoundError: if a label map is missing.
+            DataFileError: if one does not decode, or has not the size that ``index.csv`` says.
+            LabelError: if one is not 24-bit RGB, or a number is not in ``label.csv``.
+        """
+        row = self._rows[index]
+        planes = np.zeros((len(row.planes), *row.label_size), dtype=np.uint16)
+        for plane, name in zip(planes, row.planes, strict=True):
+            path = self.folder / "images" / name
+            plane[...] = self._codes(masks.read(path, row.label_size), path)
+        whole = self.vocabulary.codes[list(row.whole)].astype(np.int64)
+        return Labels(planes, whole)
+
+    def _codes(self, numbers: NDArray[np.uint16], path: Path) -> NDArray[np.uint16]:
+        largest = int(numbers.max(initial=0))
+        if largest > self.vocabulary.largest_number:
+            raise LabelError(
+                f"{path}: label {largest} lies beyond the largest number in label.csv, {self.vocabulary.largest_number}"
+            )
+        if self._numbers_are_codes:
+            return numbers
+        codes = self.vocabulary.codes[numbers]
+        if codes.min() < 0:
+            raise LabelError(f"{path}: label {int(numbers[codes < 0][0])} is not listed in label.csv")
+        return codes.astype(np.uint16)
+
+
+def _read_table(folder: Path, name: str) -> str:
+    path = folder / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"{folder} is not a complete Broden folder: {name} is missing") from error
+    except UnicodeDecodeError as error:
+        raise DataFileError(f"{path}: expected a table in UTF-8, got other bytes at position {error.start}") from error
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _records(folder: Path, name: str, text: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Return the lines of a table as (line number, fields)."""
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        header = reader.fieldnames or []
+        missing = [column for column in columns if column not in header]
+        if missing:
+            raise DataFileError(
+                f"{folder / name}: expected the columns {', '.join(columns)}; {missing[0]!r} is missing"
+            )
+        if len(set(header)) < len(header):
+            raise DataFileError(f"{folder / name}: a column stands twice in the first line")
+        records = []
+        for record in reader:
+            if None in record or None in record.values():
+                raise DataFileError(f"{folder / name}, line {reader.line_num}: expected {len(header)} fields")
+            records.append((reader.line_num, record))
+    except csv.Error as error:
+        raise DataFileError(f"{folder / name}, line {reader.line_num}: not a CSV table ({error})") from error
+    return records
+
+
+def _integer(folder: Path, name: str, line: int, record: Mapping[str, str], column: str, least: int) -> int:
+    text = record[column]
+    if not text.isascii() or not text.strip().isdigit() or len(text) > 9 or int(text) < least:
+        raise DataFileError(
+            f"{folder / name}, line {line}: expected a whole number of at least {least} as {column!r}, got {text!r}"
+        )
+    return int(text)
+
+
+def _read_vocabulary(folder: Path) -> tuple[Vocabulary, hashlib._Hash]:
+    hashed = hashlib.sha256()
+    text = _read_table(folder, "category.csv")
+    hashed.update(text.encode())
+    categories = [record["name"] for _, record in _records(folder, "category.csv", text, ["name"])]
+    if len(set(categories)) < len(categories) or not all(categories):
+        raise DataFileError(f"{folder / 'category.csv'}: category names must be distinct and not empty")
+    if not categories:
+        raise DataFileError(f"{folder / 'category.csv'}: expected at least one category, got none")
+    text = _read_table(folder, "label.csv")
+    hashed.update(text.encode())
+    names: dict[int, str] = {}
+    for line, record in _records(folder, "label.csv", text, ["number", "name"]):
+        number = _integer(folder, "label.csv", line, record, "number", 1)
+        if number in names:
+            raise DataFileError(f"{folder / 'label.csv'}, line {line}: label {number} is listed twice")
+        if number > masks.LARGEST_LABEL:
+            raise DataFileError(
+                f"{folder / 'label.csv'}, line {line}: label {number} is beyond what a label map can hold, "
+                f"{masks.LARGEST_LABEL}"
+            )
+        names[number] = record["name"]
+    if not names:
+        raise DataFileError(f"{folder / 'label.csv'}: expected at least one label, got none")
+    primary: dict[int, tuple[float, int]] = {}
+    for position, category in enumerate(categories):
+        table = f"c_{category}.csv"
+        text = _read_table(folder, table)
+        hashed.update(text.encode())
+        for line, record in _records(folder, table, text, ["number", "coverage"]):
+            number = _integer(folder, table, line, record, "number", 0)
+            if number == 0:
+                continue
+            if number not in names:
+                raise DataFileError(f"{folder / table}, line {line}: label {number} is not listed in label.csv")
+            try:
+                coverage = float(record["coverage"])
+            except ValueError as error:
+                raise DataFileError(f"{folder / table}, line {line}: coverage is no number ({error})") from error
+            # The largest coverage decides; of equals the later category (METHOD, § 3).
+            primary[number] = max(primary.get(number, (0.0, -1)), (coverage, position))
+    homeless = sorted(set(names) - set(primary))
+    if homeless:
+        raise DataFileError(
+            f"{folder}: label {homeless[0]} ({names[homeless[0]]}) of label.csv stands in no c_<category>.csv"
+        )
+    concepts = tuple(Concept(number, names[number], categories[primary[number][1]]) for number in sorted(names))
+    return Vocabulary(tuple(categories), concepts), hashed
+
+
+def _read_index(folder: Path, text: str, vocabulary: Vocabulary) -> tuple[list[Row], set[str]]:
+    records = _records(folder, "index.csv", text, [*_FIXED_COLUMNS, *vocabulary.categories])
+    rows, splits = [], set()
+    seen: dict[str, int] = {}
+    for number, (line, record) in enumerate(records):
+        fields = [record[category] for category in vocabulary.categories]
+        splits.add(record["split"])
+        if not any(fields):
+            continue
+        image = _inside(folder, line, record["image"])
+        if image in seen:
+            raise DataFileError(
+                f"{folder / 'index.csv'}, line {line}: {image} stands there already in line {seen[image]}"
+            )
+        seen[image] = line
+        ih, iw, sh, sw = (_integer(folder, "index.csv", line, record, column, 1) for column in _FIXED_COLUMNS[2:])
+        planes, whole = _parse_fields(folder, line, fields, vocabulary)
+        rows.append(Row(number, image, record["split"], (ih, iw), (sh, sw), planes, whole))
+    return rows, splits
+
+
+def _parse_fields(
+    folder: Path, line: int, fields: Sequence[str], vocabulary: Vocabulary
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    planes: list[str] = []
+    whole: dict[int, None] = {}
+    for field in fields:
+        for item in filter(None, field.split(";")):
+            if not (item.isascii() and item.isdigit()):
+                planes.append(_inside(folder, line, item))
+                continue
+            number = int(item) if len(item) < 10 else masks.LARGEST_LABEL + 1
+            if number >= vocabulary.codes.size or vocabulary.codes[number] < 0:
+                raise LabelError(f"{folder / 'index.csv'}, line {line}: label {item} is not listed in label.csv")
+            if number:  # 0 is nothing, though genuine Broden holds it
+                whole[number] = None
+    return tuple(planes), tuple(whole)
+
+
+def _inside(folder: Path, line: int, name: str) -> str:
+    """Return a file name that stays inside ``images/``."""
+    path = PurePosixPath(name)
+    if not name or path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise DataFileError(f"{folder / 'index.csv'}, line {line}: expected a file below images/, got {name!r}")
+    return name

@@ -1,0 +1,82 @@
+"""Label pictures: 24-bit PNGs whose pixels hold a label number as ``R + 256·G`` (Broden's own format)."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from netdissect.errors import DataFileError, DataNotFoundError, LabelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+#: The largest label number that R + 256·G can hold.
+LARGEST_LABEL = 256 * 256 - 1
+
+_KINDS = {
+    "L": "8-bit grey",
+    "P": "palette",
+    "1": "1-bit",
+    "I;16": "16-bit grey",
+    "I": "32-bit grey",
+    "LA": "grey + alpha",
+}
+
+
+def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
+    """Read a label picture, uint16, shape (sh, sw).
+
+    Args:
+        path: the PNG.
+        size: the height and width it must have; checked before anything is unpacked.
+
+    Raises:
+        DataNotFoundError: if it is not there.
+        LabelError: if it is not 24-bit RGB.
+        DataFileError: if it has another size, or does not decode.
+    """
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            if picture.mode not in ("RGB", "RGBA"):
+                kind = _KINDS.get(picture.mode, picture.mode)
+                raise LabelError(
+                    f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got a {kind} PNG; "
+                    f"convert it, or bring your own masks in with: netdissect data from-masks"
+                )
+            if (picture.height, picture.width) != size:
+                raise DataFileError(
+                    f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, "
+                    f"got {picture.width} x {picture.height}"
+                )
+            pixels = np.asarray(picture)
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"label map {path}, named in index.csv, does not exist") from error
+    except (LabelError, DataFileError):
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataFileError(f"{path}: expected a PNG label map, got a file that does not decode ({error})") from error
+    labels: NDArray[np.uint16] = pixels[..., 0] | pixels[..., 1].astype(np.uint16) << 8
+    return labels
+
+
+def encode(labels: NDArray[np.integer]) -> bytes:
+    """Return label numbers, shape (sh, sw), as the bytes of a label picture.
+
+    Raises:
+        LabelError: if a number is negative or beyond 65,535.
+    """
+    if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) <= LARGEST_LABEL:
+        raise LabelError(
+            f"a label map holds numbers from 0 to {LARGEST_LABEL}, not {int(labels.min())} to {int(labels.max())}"
+        )
+    pixels = np.zeros((*labels.shape, 3), dtype=np.uint8)
+    pixels[..., 0] = labels & 255
+    pixels[..., 1] = labels >> 8
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format="PNG", optimize=True)
+    return out.getvalue()

@@ -1,0 +1,81 @@
+"""Field maps: which input pixels a cell looks at, composed layer by layer (METHOD, § 2; paper, § 3.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdissect.layers import FieldMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: A layer that looks at nothing but its own cell.
+IDENTITY = FieldMap((0, 0), (1, 1), (1, 1))
+
+
+def window(
+    kernel: tuple[int, int],
+    *,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+) -> FieldMap:
+    """Return the field map of one convolution or pooling layer; dilation widens the kernel.
+
+    >>> window((3, 3), stride=(2, 2), padding=(1, 1))
+    FieldMap(offset=(-1, -1), size=(3, 3), step=(2, 2))
+    """
+    size = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
+    return FieldMap((-padding[0], -padding[1]), size, stride)
+
+
+def transposed_window(
+    kernel: tuple[int, int],
+    *,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+) -> FieldMap:
+    """Return the field map of a transposed convolution: each output cell sees about kernel / stride input cells.
+
+    Output cell i sees the input cells j with ``0 ≤ i + padding - stride·j ≤ dilation·(kernel - 1)``; for a stride
+    above one that window moves by fractions of a cell, and this is its mean.
+    """
+    size, offset, step = [], [], []
+    for k, s, p, d in zip(kernel, stride, padding, dilation, strict=True):
+        reach = d * (k - 1)
+        size.append(reach / s + 1)
+        offset.append((p - reach) / s)
+        step.append(1 / s)
+    return FieldMap((offset[0], offset[1]), (size[0], size[1]), (step[0], step[1]))
+
+
+def compose(lower: FieldMap, upper: FieldMap) -> FieldMap:
+    """Return the field map of `upper` stacked on `lower`.
+
+    ``o = o₂·t₁ + o₁``, ``s = (s₂ - 1)·t₁ + s₁``, ``t = t₂·t₁``.
+
+    >>> compose(window((11, 11), stride=(4, 4)), window((3, 3), stride=(2, 2)))
+    FieldMap(offset=(0, 0), size=(19, 19), step=(8, 8))
+    """
+    (o1, s1, t1), (o2, s2, t2) = lower, upper
+    return FieldMap(
+        (o2[0] * t1[0] + o1[0], o2[1] * t1[1] + o1[1]),
+        ((s2[0] - 1) * t1[0] + s1[0], (s2[1] - 1) * t1[1] + s1[1]),
+        (t2[0] * t1[0], t2[1] * t1[1]),
+    )
+
+
+def widest(fields: Iterable[FieldMap]) -> FieldMap:
+    """Return the field map where paths join (concat, eltwise): the one with the largest size; the first of equals."""
+    return max(fields, key=lambda field: field.size[0])
+
+
+def even_grid(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
+    """Return the field map that divides the input evenly among the cells, as the released torch wrapper did.
+
+    >>> even_grid((224, 224), (7, 7))
+    FieldMap(offset=(0, 0), size=(32, 32), step=(32, 32))
+    """
+    step = (max(1, input_size[0] // cells[0]), max(1, input_size[1] // cells[1]))
+    return FieldMap((0, 0), step, step)

@@ -1,0 +1,117 @@
+"""Bilinear upsampling from a layer's grid to the label grid, anchored at receptive-field centres (METHOD, § 2).
+
+Along one axis every pixel lies in a *segment*: before the first anchor, between two anchors, or after the last.
+Within a segment the interpolated value depends on the same two cells, and beyond the outermost anchors on one.
+All arithmetic is float64, and the value that meets the threshold is rounded to float32, as in the released code.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from netdissect.layers import FieldMap
+
+
+def anchors(offset: float, size: float, step: float, cells: int, reduction: int) -> NDArray[np.float64]:
+    """Return where the centres of an axis' cells lie on the label grid, shape (cells,).
+
+    ``anchor_i = (o + s//2)//r + i·t/r``: the first is floored as in the released code, the step is not.
+    """
+    return math.floor((offset + size // 2) // reduction) + np.arange(cells, dtype=np.float64) * (step / reduction)
+
+
+def reduction_of(image: int, labels: int) -> int:
+    """Return r, by how much the label grid is coarser than the network's input.
+
+    >>> reduction_of(227, 113), reduction_of(224, 224)
+    (2, 1)
+    """
+    return max(1, round(image / labels))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """One axis of the label grid, cut into segments.
+
+    Attributes:
+        start: first pixel of every segment and the end of the last, int64, shape (cells + 2,); segment s runs from
+            ``start[s]`` to ``start[s + 1]`` and lies between the cells s - 1 and s (clamped).
+        fraction: position of every pixel between the two cells of its segment, float64, shape (pixels,).
+    """
+
+    start: NDArray[np.int64]
+    fraction: NDArray[np.float64]
+
+    @property
+    def lower(self) -> NDArray[np.int64]:
+        """Cell below every pixel, shape (pixels,)."""
+        return np.maximum(self._segment - 1, 0)
+
+    @property
+    def upper(self) -> NDArray[np.int64]:
+        """Cell above every pixel, shape (pixels,)."""
+        return np.minimum(self._segment, self.start.size - 3)
+
+    @property
+    def _segment(self) -> NDArray[np.int64]:
+        return np.repeat(np.arange(self.start.size - 1), np.diff(self.start))
+
+
+def axis(positions: NDArray[np.float64], pixels: NDArray[np.float64]) -> Axis:
+    """Cut an axis into segments.
+
+    Args:
+        positions: the anchors, rising, shape (cells,).
+        pixels: where the pixels lie, in the anchors' coordinate, rising.
+    """
+    segment = np.searchsorted(positions, pixels, side="right")
+    start = np.searchsorted(segment, np.arange(positions.size + 2)).astype(np.int64)
+    lower = positions[np.maximum(segment - 1, 0)]
+    upper = positions[np.minimum(segment, positions.size - 1)]
+    gap = upper - lower
+    fraction = np.zeros(pixels.size, dtype=np.float64)
+    np.divide(pixels - lower, gap, out=fraction, where=gap > 0)
+    return Axis(start, fraction)
+
+
+def label_axes(
+    field: FieldMap, cells: tuple[int, int], input_size: tuple[int, int], label_size: tuple[int, int]
+) -> tuple[Axis, Axis]:
+    """Return the (y, x) axes that carry a layer's grid to the label grid."""
+    result = []
+    for i in (0, 1):
+        reduction = reduction_of(input_size[i], label_size[i])
+        positions = anchors(field.offset[i], field.size[i], field.step[i], cells[i], reduction)
+        result.append(axis(positions, np.arange(label_size[i], dtype=np.float64)))
+    return result[0], result[1]
+
+
+def picture_axes(
+    field: FieldMap, cells: tuple[int, int], input_size: tuple[int, int], picture_size: tuple[int, int]
+) -> tuple[Axis, Axis]:
+    """Return the (y, x) axes that carry a layer's grid to a picture of any size that shows the whole input."""
+    result = []
+    for i in (0, 1):
+        positions = anchors(field.offset[i], field.size[i], field.step[i], cells[i], 1)
+        pixels = np.arange(picture_size[i], dtype=np.float64) * (input_size[i] / picture_size[i])
+        result.append(axis(positions, pixels))
+    return result[0], result[1]
+
+
+def upsample(grid: NDArray[np.floating], rows: Axis, columns: Axis) -> NDArray[np.float32]:
+    """Interpolate grids, shape (…, h, w), to pixels, float32, shape (…, sh, sw).
+
+    First along y on the grid's columns, then along x: the order of operations that every kernel follows.
+    """
+    cells = grid.astype(np.float64)
+    above = cells[..., rows.lower, :]
+    at_rows = above + rows.fraction[:, None] * (cells[..., rows.upper, :] - above)
+    left = at_rows[..., columns.lower]
+    return (left + columns.fraction * (at_rows[..., columns.upper] - left)).astype(np.float32)

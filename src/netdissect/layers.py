@@ -1,0 +1,56 @@
+"""A probed layer in words and numbers: what it is called, how many units it has, what its cells look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class FieldMap(NamedTuple):
+    """Where the cells of a layer look, in input pixels, each as (y, x).
+
+    Cell i of an axis sees the pixels ``offset + i·step … offset + i·step + size - 1`` (METHOD, § 2; paper, § 3.2).
+    """
+
+    offset: tuple[float, float]
+    size: tuple[float, float]
+    step: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer as it is probed.
+
+    Attributes:
+        name: as the network calls it.
+        units: number of units U.
+        grid: cells per image, (h, w).
+        field: where the cells look.
+        geometry: ``"receptive-field"`` when `field` was traced through the network, ``"grid"`` when it divides the
+            input evenly (METHOD, § 2).
+        kind: type of the layer, such as ``"Conv2d"``.
+        note: what a reader should know, such as "class token left out"; may be empty.
+    """
+
+    name: str
+    units: int
+    grid: tuple[int, int]
+    field: FieldMap
+    geometry: str
+    kind: str = ""
+    note: str = ""
+
+    @property
+    def file_stem(self) -> str:
+        """The name as it stands in file names: ``/`` becomes ``-``.
+
+        >>> Layer("fire9/concat", 1, (1, 1), FieldMap((0, 0), (1, 1), (1, 1)), "grid").file_stem
+        'fire9-concat'
+        """
+        return file_stem(self.name)
+
+
+def file_stem(layer: str) -> str:
+    """Return a layer's name as it stands in file names: nothing that a file system could take for a path."""
+    stem = "".join("-" if char in '/\\:*?"<>|' or ord(char) < 32 else char for char in layer)
+    return stem if stem.strip(".") else stem.replace(".", "-")

@@ -1,0 +1,130 @@
+"""The ports through which rooms that do not know each other meet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from netdissect.concepts import Labels, Vocabulary
+    from netdissect.layers import Layer
+
+
+@runtime_checkable
+class ActivationSource(Protocol):
+    """A network that stands ready to be probed: pictures in, activations of its probed layers out.
+
+    A context manager: inside the block hooks are in place and the network is in evaluation mode; afterwards it is
+    as it was before, whatever happened.
+    """
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The probed layers, as they are for pictures of the size this source was made for."""
+        ...
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the network's input in pixels."""
+        ...
+
+    def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+        """Run the network once, no further than its last probed layer.
+
+        Args:
+            pictures: RGB, uint8, shape (B, H, W, 3).
+
+        Returns:
+            for every layer float32, shape (B, U, h, w), contiguous, on the network's device.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+@runtime_checkable
+class ConceptSource(Protocol):
+    """A probe set: pictures and the concepts labelled in them."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The folder it lies in; empty if it was never on disk."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Its concepts."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides its labels and pictures, short of the pixels themselves."""
+        ...
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of its pictures."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of images N."""
+        ...
+
+    def row(self, index: int) -> int:
+        """Return an image's row in ``index.csv``, counted from 0."""
+        ...
+
+    def image_name(self, index: int) -> str:
+        """Return an image's name."""
+        ...
+
+    def label_size(self, index: int) -> tuple[int, int]:
+        """Return height and width of an image's label grid."""
+        ...
+
+    def picture(self, index: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """Return an image, RGB, shape (H, W, 3), scaled (not cropped) to `size` if one is given."""
+        ...
+
+    def picture_file(self, index: int) -> bytes:
+        """Return an image as the bytes of a JPEG or PNG file."""
+        ...
+
+    def labels(self, index: int) -> Labels:
+        """Return an image's labels."""
+        ...
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """Something that shows how far a long task is."""
+
+    def start(self, task: str, total: int) -> None:
+        """Begin a task of so many steps; a task that was begun before ends."""
+        ...
+
+    def advance(self, steps: int) -> None:
+        """Say that so many steps more are done."""
+        ...
+
+
+class Silent:
+    """A Progress that shows nothing."""
+
+    def start(self, task: str, total: int) -> None:
+        """Show nothing."""
+
+    def advance(self, steps: int) -> None:
+        """Show nothing."""

@@ -1,0 +1,82 @@
+"""Counts and what follows from them: IoU, the best concept of every category, the label (METHOD, § 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from netdissect.concepts import Vocabulary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """Pixel counts of a layer over a probe set; integers, added up over images and never divided.
+
+    Attributes:
+        I: |M_k ∧ L_c|, intersections of every unit's mask with every concept, int64, shape (U, C).
+        A: |M_k| over the images that have the concept's primary category, int64, shape (U, C).
+        G: |L_c|, labelled pixels of every concept, int64, shape (C,).
+    """
+
+    I: NDArray[np.int64]  # noqa: E741 - the paper's symbol
+    A: NDArray[np.int64]
+    G: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.I.shape != self.A.shape or self.I.shape[1:] != self.G.shape:
+            raise ValueError(f"I {self.I.shape}, A {self.A.shape} and G {self.G.shape} do not fit together")
+        for name in ("I", "A", "G"):
+            if getattr(self, name).dtype != np.int64:
+                raise ValueError(f"{name} must be int64, not {getattr(self, name).dtype}")
+
+
+def iou(counts: Counts) -> NDArray[np.float64]:
+    """Return IoU(k, c) = I / (A + G − I), shape (U, C) (paper, § 3.3); 0 where neither mask nor label has a pixel."""
+    union = counts.A + counts.G - counts.I
+    result = np.zeros(counts.I.shape, dtype=np.float64)
+    np.divide(counts.I, union, out=result, where=union > 0)
+    return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Best:
+    """The best concepts of every unit.
+
+    Attributes:
+        column: the best concept's column per category, int64, shape (U, K); -1 where none intersects the mask.
+        score: its IoU, float64, shape (U, K); 0 where none intersects.
+        category: position of the unit's best category, int64, shape (U,); -1 for a unit without a label.
+    """
+
+    column: NDArray[np.int64]
+    score: NDArray[np.float64]
+    category: NDArray[np.int64]
+
+
+def best_concepts(scores: NDArray[np.float64], vocabulary: Vocabulary) -> Best:
+    """Choose the best concept per category and the label of every unit.
+
+    Within a category the first of equals wins, between categories the later one, as in the released code.
+
+    Args:
+        scores: IoU of every unit with every concept, shape (U, C).
+        vocabulary: the C concepts and their K categories.
+    """
+    units, width = scores.shape[0], len(vocabulary.categories)
+    column = np.full((units, width), -1, dtype=np.int64)
+    best = np.zeros((units, width), dtype=np.float64)
+    for position, category in enumerate(vocabulary.categories):
+        members = vocabulary.columns_of(category)
+        if members.size:
+            winner = members[scores[:, members].argmax(axis=1)]
+            best[:, position] = scores[np.arange(units), winner]
+            column[:, position] = np.where(best[:, position] > 0, winner, -1)
+    if width == 0:
+        return Best(column, best, np.full(units, -1, dtype=np.int64))
+    last_of_equals = width - 1 - best[:, ::-1].argmax(axis=1)
+    return Best(column, best, np.where(best.max(axis=1) > 0, last_of_equals, -1))

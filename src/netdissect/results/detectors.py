@@ -1,0 +1,75 @@
+"""Detectors and unique detectors, under both of the field's definitions (METHOD, § 5)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdissect.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netdissect.config import Definition
+    from netdissect.results.units import UnitTable
+
+
+@dataclass(frozen=True, slots=True)
+class Detectors:
+    """How many units of a layer detect a concept, and which concepts.
+
+    Attributes:
+        definition: ``"label"`` or ``"category"``; counts mean nothing without it.
+        threshold: the IoU that had to be reached (label) or passed (category).
+        units: number of units that detect something.
+        total: number of units of the layer.
+        concepts: number of units per (category, label).
+    """
+
+    definition: Definition
+    threshold: float
+    units: int
+    total: int
+    concepts: Mapping[tuple[str, str], int]
+
+    @property
+    def unique(self) -> int:
+        """Number of distinct concepts detected."""
+        return len(self.concepts)
+
+    @property
+    def unique_by_category(self) -> dict[str, int]:
+        """Number of distinct concepts detected, per category that has any."""
+        return dict(Counter(category for category, _ in self.concepts))
+
+    @property
+    def units_by_category(self) -> dict[str, int]:
+        """Number of (unit, concept) pairs per category that has any."""
+        count: Counter[str] = Counter()
+        for (category, _), units in self.concepts.items():
+            count[category] += units
+        return dict(count)
+
+
+def count_detectors(units: UnitTable, *, threshold: float = 0.04, definition: Definition = "label") -> Detectors:
+    """Count detectors.
+
+    ``"label"``, the paper's text: a unit counts once, under its label, if its score ≥ threshold.
+    ``"category"``, the published figure: a unit counts in every category whose best IoU > threshold.
+
+    Raises:
+        SettingsError: if the definition is neither.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    detecting = 0
+    for row in units:
+        if definition == "label":
+            seen = [(row.category, row.label)] if row.label and row.score >= threshold else []
+        elif definition == "category":
+            seen = [(best.category, best.label) for best in row.profile if best.label and best.iou > threshold]
+        else:
+            raise SettingsError(f"--definition must be label or category, not {definition!r}")
+        found.update(seen)
+        detecting += bool(seen)
+    return Detectors(definition, threshold, detecting, len(units), dict(found))

@@ -1,0 +1,116 @@
+"""Units as rows: what the result CSV holds, for people, pandas and Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from netdissect.optional import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryBest:
+    """A unit's best concept within one category, with its counts (METHOD, § 4)."""
+
+    category: str
+    label: str
+    truth: int
+    activation: int
+    intersect: int
+    iou: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """One unit of a layer and the concept it sees best.
+
+    Attributes:
+        unit: its number, counted from 1 as in the result CSV and the reports.
+        category: category of its label; empty when no concept intersects its mask.
+        label: its best concept as written in ``label.csv``; empty when no concept intersects its mask.
+        score: IoU of the label.
+        threshold: T, the activation above which the unit's mask lies; NaN where a table does not tell.
+        profile: the best concept of every category, in the order of ``category.csv``.
+    """
+
+    unit: int
+    category: str
+    label: str
+    score: float
+    threshold: float
+    profile: tuple[CategoryBest, ...]
+
+    @property
+    def channel(self) -> int:
+        """The unit's position in the layer, counted from 0: its row in every array of the result."""
+        return self.unit - 1
+
+    def __getitem__(self, field: str) -> Any:
+        """Return a field by its CSV name, such as ``row["object-iou"]``."""
+        return self.as_dict()[field]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row under the CSV's column names, with `channel` and `threshold` beside them."""
+        row: dict[str, Any] = {
+            "unit": self.unit, "channel": self.channel, "category": self.category, "label": self.label,
+            "score": self.score, "threshold": self.threshold,
+        }  # fmt: skip
+        for best in self.profile:
+            row[f"{best.category}-label"] = best.label
+            row[f"{best.category}-truth"] = best.truth
+            row[f"{best.category}-activation"] = best.activation
+            row[f"{best.category}-intersect"] = best.intersect
+            row[f"{best.category}-iou"] = best.iou
+        return row
+
+
+class UnitTable(Sequence[UnitRow]):
+    """The units of a layer, best score first; equal scores by unit number."""
+
+    def __init__(self, rows: Sequence[UnitRow]) -> None:
+        self._rows = tuple(sorted(rows, key=lambda row: (-row.score, row.unit)))
+
+    @overload
+    def __getitem__(self, index: int) -> UnitRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> UnitTable: ...
+    def __getitem__(self, index: int | slice) -> UnitRow | UnitTable:
+        """Return the row at a position, or a table of several."""
+        return UnitTable(self._rows[index]) if isinstance(index, slice) else self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UnitTable) and self._rows == other._rows
+
+    def __hash__(self) -> int:
+        return hash(self._rows)
+
+    def __repr__(self) -> str:
+        head = "\n".join(
+            f"  {row.unit:5d}  {row.score:.4f}  {row.category:<9} {row.label or '-'}" for row in self._rows[:10]
+        )
+        more = f"\n  … {len(self) - 10} more" if len(self) > 10 else ""
+        return f"{len(self)} units (unit, score, category, label):\n{head}{more}"
+
+    def to_arrow(self) -> pa.Table:
+        """Return the rows as a pyarrow Table, one column per CSV field."""
+        import pyarrow as pa  # noqa: PLC0415 - heavy, and only here
+
+        return pa.Table.from_pylist([row.as_dict() for row in self._rows])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows as a pandas DataFrame.
+
+        Raises:
+            MissingExtraError: if pandas is not installed.
+        """
+        pandas = require("pandas", extra="pandas", purpose="for data frames")
+        frame: pd.DataFrame = pandas.DataFrame.from_records([row.as_dict() for row in self._rows])
+        return frame
