@@ -1,1 +1,248 @@
-"""The hall: the only place where rooms meet."""
+"""The hall: the only place where rooms meet. ``dissect`` and ``load`` are what most people need."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import netdissect
+from netdissect import report
+from netdissect.config import Settings
+from netdissect.data.broden import Broden
+from netdissect.errors import SettingsError
+from netdissect.protocols import Silent
+from netdissect.results import files
+from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from netdissect.layers import Layer
+    from netdissect.models.network import Network
+    from netdissect.models.preprocess import Preprocess
+    from netdissect.protocols import ConceptSource, Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Result(RunResult):
+    """A finished dissection, with what can be done with it.
+
+    Attributes:
+        pictures: where exemplar pictures can be read from; None after loading a run whose probe set is not asked for.
+    """
+
+    pictures: ConceptSource | None = None
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it."""
+        files.save(self, Path(folder))
+
+    def write_report(
+        self, folder: str | Path, *, threshold: float | None = None, progress: Progress | None = None
+    ) -> Path:
+        """Write the pictures and the HTML report into a run's folder.
+
+        Args:
+            folder: the run's folder; the report lies in its ``html/``.
+            threshold: IoU from which a unit counts as a detector; None takes the run's.
+            progress: shown how far it is.
+
+        Returns:
+            the report's first page.
+
+        Raises:
+            DataNotFoundError: if neither the probe set nor an earlier report has the pictures.
+        """
+        changed = self if threshold is None else replace(self, settings=replace(self.settings, threshold=threshold))
+        return report.write(changed, Path(folder), self._picture_file, progress or Silent())
+
+    def _picture_file(self, row: int) -> bytes | None:
+        """Return an exemplar's picture file by its row in ``index.csv``; None where the probe set is not at hand."""
+        if self.pictures is None:
+            return None
+        return self.pictures.picture_file(self._positions[row])
+
+    @cached_property
+    def _positions(self) -> dict[int, int]:
+        source = self.pictures
+        return {} if source is None else {source.row(index): index for index in range(len(source))}
+
+
+def dissect(
+    model: nn.Module | str | Network,
+    layers: str | Sequence[str],
+    data: str | Path | ConceptSource,
+    *,
+    preprocess: Preprocess | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Result:
+    """Dissect layers of a network: tell which concept every unit sees.
+
+    Args:
+        model: any ``torch.nn.Module``, what the shell takes for MODEL, or a loaded Network.
+        layers: qualified names of the layers to probe.
+        data: a Broden folder, or any ConceptSource.
+        preprocess: how pictures become the network's input; None takes what the model carries, else RGB with ImageNet
+            mean and standard deviation.
+        out: a folder to write the run into; None writes nothing.
+        progress: shown how far it is.
+        settings: every setting; None takes the paper's.
+        options: single settings by name, such as ``quantile=0.01`` or ``batch_size=64``.
+
+    Returns:
+        the result; ``result["layer4"].units`` is its table of units.
+
+    Raises:
+        NetdissectError: one of its leaves, for anything wrong with the model, the data or the settings.
+
+    Example:
+        >>> import netdissect as nd, torchvision                                      # doctest: +SKIP
+        >>> model = torchvision.models.resnet18(weights="DEFAULT")                    # doctest: +SKIP
+        >>> result = nd.dissect(model, layers=["layer4"], data="dataset/broden1_224") # doctest: +SKIP
+        >>> result["layer4"].units[0].label                                           # doctest: +SKIP
+        'dog'
+    """
+    settings = _settings(settings, options)
+    network = _network(model, preprocess)
+    concepts = _probe_set(data, settings)
+    names = [layers] if isinstance(layers, str) else list(dict.fromkeys(layers))
+    if not names:
+        raise SettingsError("no layer was named: give at least one, netdissect layers MODEL shows them")
+    result = _run(network, names, concepts, settings, progress or Silent())
+    if out is not None:
+        result.save(out)
+        if settings.pictures:
+            result.write_report(out, progress=progress)
+    return result
+
+
+def load(folder: str | Path) -> Result:
+    """Read a finished run from its folder.
+
+    Raises:
+        RunNotFoundError: if the folder holds no finished run.
+        RunFileError: if one of its files is damaged.
+    """
+    run = files.load(Path(folder))
+    pictures: Broden | None = None
+    with contextlib.suppress(Exception):  # the probe set may long be gone: its pictures lie in the report too
+        pictures = Broden(run.probe_set.path) if run.probe_set.path else None
+    if pictures is not None and any(
+        row >= len(pictures) or pictures.image_name(row) != name for row, name in list(run.image_names.items())[:1]
+    ):
+        pictures = None
+    return Result(run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, pictures=pictures)
+
+
+def layers_of(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
+    """Return everything of a network that can be dissected, for square pictures of a resolution."""
+    network = _network(model, None)
+    size = network.input_size or (224, 224)
+    return network.layers((resolution, resolution) if resolution else size)
+
+
+def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
+    try:
+        return replace(settings or Settings(), **options)
+    except TypeError as error:
+        known = ", ".join(sorted(Settings().as_dict()))
+        unknown = next(iter(set(options) - set(Settings().as_dict())), "")
+        raise SettingsError(f"there is no setting {unknown!r}: choose from {known}") from error
+
+
+def _network(model: nn.Module | str | Network, preprocess: Preprocess | None) -> Network:
+    from netdissect.models import load as models
+    from netdissect.models.network import TorchNetwork
+
+    if isinstance(model, str):
+        network = models.load(model)
+        if preprocess is not None:
+            network.preprocess = preprocess  # type: ignore[misc]
+        return network
+    if isinstance(model, TorchNetwork) or hasattr(model, "probe"):
+        return model  # type: ignore[return-value]
+    return models.wrap(model, preprocess)  # type: ignore[arg-type]
+
+
+def _probe_set(data: str | Path | ConceptSource, settings: Settings) -> ConceptSource:
+    if isinstance(data, (str, Path)):
+        return Broden(data, split=settings.split, limit=settings.limit)
+    return data
+
+
+def _run(
+    network: Network, names: Sequence[str], concepts: ConceptSource, settings: Settings, progress: Progress
+) -> Result:
+    import torch
+
+    from netdissect.engine.candidates import UnitPool
+    from netdissect.engine.dissect import dissect as engine
+    from netdissect.engine.dissect import plan_for
+    from netdissect.engine.tasks import Bench
+    from netdissect.runtime.artefacts import Artefacts
+    from netdissect.runtime.local import InProcess
+
+    started = time.perf_counter()
+    size = (settings.resolution, settings.resolution) if settings.resolution else concepts.image_size
+    source = network.probe(names, size, geometry=settings.geometry, device=_device(settings.device))
+    plan = plan_for(source.layers, len(concepts), settings)
+    budget = settings.memory if settings.memory is not None else _eighth_of_memory()
+    with source, UnitPool(os.cpu_count() or 1) as pool, Artefacts(budget) as store:
+        bench = Bench(source, concepts, pool, store, progress.advance)
+        outcome = engine(
+            InProcess(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings, progress
+        )
+    journal = {
+        "versions": {
+            "netdissect": netdissect.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+        },
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - started, 2),
+        "rescanned_units": outcome.rescanned,
+    }
+    positions = {concepts.row(index): index for index in range(len(concepts))}
+    rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})
+    return Result(
+        outcome.layers,
+        settings,
+        NetworkCard(network.name, network.source, network.fingerprint(), size, network.preprocess.describe()),
+        ProbeSetCard(
+            concepts.name, concepts.path, concepts.fingerprint, len(concepts), concepts.image_size,
+            concepts.label_size(0), concepts.vocabulary,
+        ),
+        {row: concepts.image_name(positions[row]) for row in rows},
+        journal,
+        pictures=concepts,
+    )  # fmt: skip
+
+
+def _device(name: str) -> Any:
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {name!r}") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SettingsError(f"--device {name} was asked for, and torch sees no CUDA device here: use --device cpu")
+    return device
+
+
+def _eighth_of_memory() -> int:
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8)

@@ -1,0 +1,7 @@
+"""The report: drawn from a result alone, so that it works without the network, years later, on a laptop."""
+
+from __future__ import annotations
+
+from netdissect.report.write import write
+
+__all__ = ["write"]

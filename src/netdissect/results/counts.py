@@ -23,7 +23,7 @@ class Counts:
         G: |L_c|, labelled pixels of every concept, int64, shape (C,).
     """
 
-    I: NDArray[np.int64]  # noqa: E741 - the paper's symbol
+    I: NDArray[np.int64]
     A: NDArray[np.int64]
     G: NDArray[np.int64]
 

@@ -101,7 +101,7 @@ class UnitTable(Sequence[UnitRow]):
 
     def to_arrow(self) -> pa.Table:
         """Return the rows as a pyarrow Table, one column per CSV field."""
-        import pyarrow as pa  # noqa: PLC0415 - heavy, and only here
+        import pyarrow as pa
 
         return pa.Table.from_pylist([row.as_dict() for row in self._rows])
 

@@ -1,0 +1,198 @@
+"""The tally: how many pixels of every concept lie under every unit's mask (METHOD, § 3).
+
+Grid cells are walked, not pixels: a quad of four cells none of which lies above T_k is skipped, and candidates hold
+every quad that is not. Counts are int64 and add up over images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numba import njit
+
+from netdissect.geometry.upsample import label_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from netdissect.concepts import Labels, Vocabulary
+    from netdissect.engine.candidates import Candidates, UnitPool
+    from netdissect.layers import Layer
+
+
+@dataclass(eq=False)
+class LabelCounts:
+    """What the labels alone say: G, and which categories every image has.
+
+    Attributes:
+        G: labelled pixels of every concept, int64, shape (C,).
+    """
+
+    G: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, concepts: int) -> Self:
+        """Return a count of nothing."""
+        return cls(np.zeros(concepts, np.int64))
+
+    def update(self, labels: Labels) -> NDArray[np.int64]:
+        """Count an image's labels.
+
+        Returns:
+            labelled pixels of every concept in this image, int64, shape (C,).
+        """
+        pixels = np.bincount(labels.planes.ravel(), minlength=self.G.size + 1)[1:].astype(np.int64)
+        pixels[labels.whole - 1] += labels.shape[0] * labels.shape[1]
+        self.G += pixels
+        return pixels
+
+
+@dataclass(eq=False)
+class MaskCounts:
+    """Pixel counts of one layer's masks.
+
+    Attributes:
+        intersection: I, int64, shape (U, C + 1); column 0 gathers pixels without a label.
+        per_category: |M_k| over the images that have a category, int64, shape (U, K).
+    """
+
+    intersection: NDArray[np.int64]
+    per_category: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, units: int, vocabulary: Vocabulary) -> Self:
+        """Return a count of nothing."""
+        return cls(
+            np.zeros((units, len(vocabulary) + 1), np.int64), np.zeros((units, len(vocabulary.categories)), np.int64)
+        )
+
+    def merge(self, other: Self) -> Self:
+        """Return the counts of both; neither is changed."""
+        return type(self)(self.intersection + other.intersection, self.per_category + other.per_category)
+
+    def update(
+        self,
+        layer: Layer,
+        candidates: Candidates,
+        thresholds: NDArray[np.float32],
+        labels: Sequence[Labels],
+        has_category: NDArray[np.bool_],
+        *,
+        input_size: tuple[int, int],
+        pool: UnitPool,
+    ) -> None:
+        """Count a shard.
+
+        Args:
+            layer: the layer.
+            candidates: its candidates over the shard.
+            thresholds: T_k, float32, shape (U,).
+            labels: the labels of the shard's images.
+            has_category: which images have a label of which primary category, shape (n, K).
+            input_size: height and width of the network's input.
+            pool: the threads to use.
+        """
+        for size, members in _by_label_size(labels).items():
+            planes, first_plane, whole, first_whole = _packed(labels, members, size)
+            rows, columns = label_axes(layer.field, layer.grid, input_size, size)
+            pool.each(
+                layer.units, _tally, *layer.grid, candidates.unit_start, candidates.pair_image, candidates.pair_start,
+                candidates.cells, candidates.values, thresholds, rows.start, rows.fraction, columns.start,
+                columns.fraction, members, planes, first_plane, whole, first_whole, has_category, self.intersection,
+                self.per_category,
+            )  # fmt: skip
+
+
+def has_categories(pixels: NDArray[np.int64], vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Tell which primary categories are labelled anywhere in an image, shape (K,), from its label pixels (C,)."""
+    found = np.zeros(len(vocabulary.categories), np.bool_)
+    found[vocabulary.primary[pixels > 0]] = True
+    return found
+
+
+def _by_label_size(labels: Sequence[Labels]) -> Mapping[tuple[int, int], NDArray[np.int64]]:
+    """Group a shard's images by the size of their label maps: per size, each image's place in the group or -1."""
+    groups: dict[tuple[int, int], NDArray[np.int64]] = {}
+    for position, entry in enumerate(labels):
+        group = groups.setdefault(entry.shape, np.full(len(labels), -1, np.int64))
+        group[position] = group.max() + 1
+    return groups
+
+
+def _packed(
+    labels: Sequence[Labels], members: NDArray[np.int64], size: tuple[int, int]
+) -> tuple[NDArray[np.uint16], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Lay the labels of a group end to end: planes (ΣP, sh, sw) with first plane per image, whole-image codes likewise."""
+    group = [entry for entry, place in zip(labels, members, strict=True) if place >= 0]
+    planes = np.concatenate([entry.planes for entry in group]) if group else np.zeros((0, *size), np.uint16)
+    whole = np.concatenate([entry.whole for entry in group]) if group else np.zeros(0, np.int64)
+    first_plane = np.cumsum([0, *(entry.planes.shape[0] for entry in group)], dtype=np.int64)
+    first_whole = np.cumsum([0, *(entry.whole.size for entry in group)], dtype=np.int64)
+    return planes, first_plane, whole, first_whole
+
+
+@njit(cache=True, nogil=True)
+def _tally(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    first, last, h, w, unit_start, pair_image, pair_start, cells, values, thresholds,  # noqa: ANN001
+    row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
+    members, planes, first_plane, whole, first_whole, has_category, intersection, per_category,  # noqa: ANN001
+):  # fmt: skip
+    grid = np.empty((h, w), np.float32)
+    for u in range(first, last):
+        threshold = thresholds[u]
+        for block in range(unit_start.shape[0]):
+            for pair in range(unit_start[block, u], unit_start[block, u + 1]):
+                image = pair_image[pair]
+                member = members[image]
+                if member < 0:
+                    continue
+                grid[:, :] = -np.inf
+                for at in range(pair_start[pair], pair_start[pair + 1]):
+                    grid[cells[at] // w, cells[at] % w] = values[at]
+                counts = intersection[u]
+                pixels = _count_mask(
+                    grid, threshold, row_start, row_fraction, column_start, column_fraction,
+                    planes, first_plane[member], first_plane[member + 1], counts,
+                )  # fmt: skip
+                if pixels:
+                    for at in range(first_whole[member], first_whole[member + 1]):
+                        counts[whole[at]] += pixels
+                    for category in range(has_category.shape[1]):
+                        if has_category[image, category]:
+                            per_category[u, category] += pixels
+
+
+@njit(cache=True, nogil=True)
+def _count_mask(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    grid, threshold, row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
+    planes, plane_from, plane_to, counts,  # noqa: ANN001
+):  # fmt: skip
+    """Count the mask's pixels and, per label, those under it; the arithmetic is geometry.upsample's."""
+    h, w = grid.shape
+    pixels = 0
+    for i in range(h + 1):
+        if row_start[i] == row_start[i + 1]:
+            continue
+        top = max(i - 1, 0)
+        bottom = min(i, h - 1)
+        for j in range(w + 1):
+            left = max(j - 1, 0)
+            right = min(j, w - 1)
+            a, b, c, d = grid[top, left], grid[top, right], grid[bottom, left], grid[bottom, right]
+            if not (a > threshold or b > threshold or c > threshold or d > threshold):
+                continue
+            for y in range(row_start[i], row_start[i + 1]):
+                fy = row_fraction[y]
+                at_left = np.float64(a) + fy * (np.float64(c) - np.float64(a))
+                at_right = np.float64(b) + fy * (np.float64(d) - np.float64(b))
+                for x in range(column_start[j], column_start[j + 1]):
+                    value = at_left + column_fraction[x] * (at_right - at_left)
+                    if np.float32(value) > threshold:
+                        pixels += 1
+                        for plane in range(plane_from, plane_to):
+                            counts[planes[plane, y, x]] += 1
+    return pixels

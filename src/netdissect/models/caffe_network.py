@@ -1,0 +1,122 @@
+"""A Caffe network as it is probed: layers are blobs, by Caffe's own names."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+import torch
+
+from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest
+from netdissect.geometry import fieldmap
+from netdissect.layers import Layer
+from netdissect.models.hooks import evaluating
+from netdissect.models.network import module_fingerprint, moved
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from netdissect.config import Geometry
+    from netdissect.models.caffe.net import CaffeNet
+    from netdissect.models.preprocess import Preprocess
+
+
+class CaffeNetwork:
+    """A network read from Caffe's files."""
+
+    def __init__(
+        self,
+        net: CaffeNet,
+        preprocess: Preprocess,
+        *,
+        name: str,
+        source: str,
+        input_size: tuple[int, int] | None = None,
+    ) -> None:
+        self.module = net
+        self.preprocess = preprocess
+        self.name = name
+        self.source = source
+        self.input_size = input_size
+
+    def fingerprint(self) -> str:
+        """Return a hash of its weights, structure and preprocessing."""
+        return module_fingerprint(self.module, self.preprocess)
+
+    def layers(self, input_size: tuple[int, int]) -> list[Layer]:
+        """Return every blob that can be read as units on a grid."""
+        found = []
+        for name in self.module.blob_names:
+            with contextlib.suppress(ModelError):
+                found += self._layers([name], input_size, "receptive-field")
+        return found
+
+    def probe(
+        self, layers: Sequence[str], input_size: tuple[int, int], *, geometry: Geometry, device: torch.device
+    ) -> CaffeSource:
+        """Return the network ready to be probed at some blobs."""
+        for name in layers:
+            if name not in self.module.blob_names:
+                raise UnknownLayerError(f"{self.name} has no blob {name!r}: {nearest(name, self.module.blob_names)}")
+        return CaffeSource(self, tuple(self._layers(layers, input_size, geometry)), input_size, device)
+
+    def _layers(self, names: Sequence[str], input_size: tuple[int, int], geometry: Geometry) -> list[Layer]:
+        """Run the network once on an empty picture and read what its blobs are."""
+        with evaluating(self.module), torch.inference_mode():
+            picture = self.preprocess(torch.zeros((1, *input_size, 3), dtype=torch.uint8))
+            picture = picture.to(next(self.module.parameters()).device)
+            outputs = self.module(picture, blobs=list(names))
+        return [self._layer(name, tuple(outputs[name].shape), input_size, geometry) for name in names]
+
+    def _layer(self, name: str, shape: tuple[int, ...], input_size: tuple[int, int], geometry: Geometry) -> Layer:
+        if len(shape) not in (2, 4):
+            raise ActivationError(
+                f"blob {name} of {self.name} has shape {shape}, which cannot be read as units on a grid: choose "
+                f"another, netdissect layers shows them"
+            )
+        grid = (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
+        kind = self.module.blob_kind(name)
+        field = self.module.field_map(name)
+        layer = Layer(name, shape[1], grid, fieldmap.even_grid(input_size, grid), "grid", kind)
+        if geometry == "receptive-field" and field is not None:
+            return replace(layer, field=field, geometry="receptive-field")
+        if geometry == "receptive-field" and grid != (1, 1):
+            return replace(layer, note="its receptive fields cannot be traced")
+        return layer
+
+
+class CaffeSource:
+    """A CaffeNetwork standing ready: an ActivationSource."""
+
+    def __init__(
+        self, network: CaffeNetwork, layers: tuple[Layer, ...], input_size: tuple[int, int], device: torch.device
+    ) -> None:
+        self._network = network
+        self._device = device
+        self._open = contextlib.ExitStack()
+        self.layers = layers
+        self.input_size = input_size
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(evaluating(self._network.module))
+            stack.enter_context(moved(self._network.module, self._device))
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+        """Run the network on a batch, no further than its last probed blob."""
+        with torch.inference_mode():
+            x = self._network.preprocess(torch.from_numpy(pictures).to(self._device))
+            outputs = self._network.module(x, blobs=[layer.name for layer in self.layers])
+        return {
+            layer.name: outputs[layer.name].reshape(len(pictures), layer.units, *layer.grid).float().contiguous()
+            for layer in self.layers
+        }

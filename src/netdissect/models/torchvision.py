@@ -1,0 +1,88 @@
+"""``torchvision:NAME``: an architecture of torchvision, with its own weights and preprocessing or with yours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.errors import ModelNotFoundError, nearest
+from netdissect.models import checkpoints
+from netdissect.models.preprocess import Preprocess
+from netdissect.optional import require
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preprocess, tuple[int, int]]:
+    """Return an architecture of torchvision.
+
+    Args:
+        name: such as ``resnet18``.
+        weights: None for the library's own, ``"random"``, one of its names (``IMAGENET1K_V1``), or a state dict file.
+        seed: of random weights.
+
+    Returns:
+        the network, its preprocessing, and the height and width it was trained at.
+
+    Raises:
+        MissingExtraError: if torchvision is not installed.
+        ModelNotFoundError: if it has no such architecture, or its weights cannot be fetched.
+        ModelFileError: if the state dict does not fit.
+    """
+    library = require("torchvision", extra="torchvision", purpose="for torchvision: models").models
+    if name not in library.list_models():
+        raise ModelNotFoundError(f"torchvision has no model {name!r}: {nearest(name, library.list_models())}")
+    named = library.get_model_weights(name)
+    default = getattr(named, "DEFAULT", None)
+    preprocess, size = _preprocess(default)
+    if weights is None or weights in named.__members__:
+        chosen = default if weights is None else named[weights]
+        preprocess, size = _preprocess(chosen)
+        try:
+            return library.get_model(name, weights=chosen), preprocess, size
+        except (OSError, RuntimeError) as error:
+            raise ModelNotFoundError(
+                f"the weights of torchvision's {name} could not be fetched ({error}): give a state dict with --weights "
+                f"FILE, or --weights random"
+            ) from error
+    if weights == "random":
+        return _random(library, name, seed), preprocess, size
+    path = Path(weights)
+    state = checkpoints.read_state_dict(path)
+    module = _sized(library, name, state)
+    checkpoints.fit(module, state, path=path, architecture=f"torchvision's {name}")
+    return module, preprocess, size
+
+
+def _random(library: Any, name: str, seed: int, **options: Any) -> nn.Module:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module: nn.Module = library.get_model(name, weights=None, **options)
+    return module
+
+
+def _sized(library: Any, name: str, state: dict[str, torch.Tensor]) -> nn.Module:
+    """Build the architecture with as many classes as the weights have."""
+    module = _random(library, name, 0)
+    last = [key for key, tensor in module.state_dict().items() if tensor.ndim == 1][-1]
+    found = next((tensor.shape[0] for key, tensor in state.items() if key.endswith(last)), None)
+    if found is None or found == module.state_dict()[last].shape[0]:
+        return module
+    return _random(library, name, 0, num_classes=found)
+
+
+def _preprocess(weights: Any) -> tuple[Preprocess, tuple[int, int]]:
+    """Read the preprocessing off a weights entry; its resize and crop become a plain scaling (labels stay aligned)."""
+    if weights is None:
+        return Preprocess(note="ImageNet statistics; the model states none"), (224, 224)
+    transform = weights.transforms()
+    mean = np.array(getattr(transform, "mean", (0.485, 0.456, 0.406)), np.float32)
+    std = np.array(getattr(transform, "std", (0.229, 0.224, 0.225)), np.float32)
+    crop = getattr(transform, "crop_size", [224])
+    return Preprocess(mean=mean, std=std, note=f"torchvision {weights}"), (crop[0], crop[-1])

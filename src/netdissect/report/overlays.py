@@ -1,0 +1,94 @@
+"""Unit pictures: exemplars with the part outside the unit's mask darkened, drawn from the stored grids (METHOD, § 4).
+
+No forward pass is needed: a run keeps every exemplar's activation grid, and the mask is where it is positive once
+upsampled.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+import simplejpeg
+from numba import njit
+from PIL import Image
+
+from netdissect import atomic
+from netdissect.geometry.upsample import Axis, picture_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from netdissect.protocols import Progress
+    from netdissect.results.layer import LayerResult
+
+#: Height of one picture of a strip, the white gap between two, and how much of the outside stays visible.
+TILE = 112
+GAP = 3
+OUTSIDE = 0.2
+_QUALITY = 80
+
+
+def write_strips(
+    layer: LayerResult, input_size: tuple[int, int], probe: Mapping[int, Path], folder: Path, progress: Progress
+) -> None:
+    """Write ``<layer>-%04d.jpg`` for every unit (counted from 0): its exemplars side by side, on all cores."""
+    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="strips") as threads:
+        for _ in threads.map(
+            lambda channel: _write_strip(layer, channel, input_size, probe, folder), range(layer.layer.units)
+        ):
+            progress.advance(1)
+
+
+def _write_strip(
+    layer: LayerResult, channel: int, input_size: tuple[int, int], probe: Mapping[int, Path], folder: Path
+) -> None:
+    rows = [int(row) for row in layer.exemplars.images[channel] if row >= 0]
+    width = tile_width(input_size)
+    strip = np.full((TILE, max(1, (width + GAP) * len(rows) - GAP), 3), 255, np.uint8)
+    axes = picture_axes(layer.layer.field, layer.layer.grid, input_size, (TILE, width))
+    for place, row in enumerate(rows):
+        tile = read_tile(probe[row], (TILE, width))
+        left = place * (width + GAP)
+        strip[:, left : left + width] = darken(tile, layer.exemplars.grids[channel, place], *axes)
+    path = folder / f"{layer.layer.file_stem}-{channel:04d}.jpg"
+    atomic.write_bytes(path, simplejpeg.encode_jpeg(strip, quality=_QUALITY, colorsubsampling="420"))
+
+
+def tile_width(input_size: tuple[int, int]) -> int:
+    """Return the width of a tile that shows the whole input."""
+    return max(1, round(TILE * input_size[1] / input_size[0]))
+
+
+def read_tile(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read a picture, scaled to a height and width, RGB."""
+    with Image.open(io.BytesIO(path.read_bytes())) as picture:
+        picture.draft("RGB", (size[1], size[0]))
+        return np.array(picture.convert("RGB").resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def darken(tile: NDArray[np.uint8], grid: NDArray[np.float16], rows: Axis, columns: Axis) -> NDArray[np.uint8]:
+    """Darken a picture, shape (H, W, 3), outside the mask of a grid, shape (h, w), that is positive above threshold."""
+    result = tile.copy()
+    _darken(
+        result, grid.astype(np.float32), rows.lower, rows.upper, rows.fraction, columns.lower, columns.upper,
+        columns.fraction,
+    )  # fmt: skip
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _darken(tile, grid, y0, y1, fy, x0, x1, fx):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for y in range(tile.shape[0]):
+        for x in range(tile.shape[1]):
+            left = grid[y0[y], x0[x]] + fy[y] * (grid[y1[y], x0[x]] - grid[y0[y], x0[x]])
+            right = grid[y0[y], x1[x]] + fy[y] * (grid[y1[y], x1[x]] - grid[y0[y], x1[x]])
+            if not left + fx[x] * (right - left) > 0:
+                for channel in range(3):
+                    tile[y, x, channel] = np.uint8(tile[y, x, channel] * OUTSIDE)

@@ -1,0 +1,213 @@
+"""A finished dissection on disk: ``run.json`` and, per layer, a CSV, a Parquet table and an array file.
+
+``run.json`` is written last: a folder that has one is a finished run (docs/run-folder.md).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from netdissect import atomic
+from netdissect.concepts import Concept, Vocabulary
+from netdissect.config import Settings
+from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
+from netdissect.layers import FieldMap, Layer
+from netdissect.results import classic
+from netdissect.results.counts import Counts
+from netdissect.results.layer import Activity, Exemplars, LayerResult
+from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: Raised whenever a newer reader is needed.
+SCHEMA_VERSION = 1
+
+
+def save(result: RunResult, folder: Path) -> None:
+    """Write a dissection into a folder, pictures and report aside.
+
+    Raises:
+        SettingsError: if two layers would have the same file name.
+        OSError: if the folder cannot be written.
+    """
+    stems = [layer.layer.file_stem for layer in result.layers.values()]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"two of the layers would both be written as {twice}-result.csv: dissect them one by one")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").unlink(missing_ok=True)
+    for layer in result.layers.values():
+        stem = layer.layer.file_stem
+        classic.write(folder / f"{stem}-result.csv", layer.units, layer.vocabulary.categories)
+        _write_table(folder / f"{stem}.parquet", layer)
+        _write_arrays(folder / f"{stem}.npz", layer)
+    text = json.dumps(as_json(result), indent=1, ensure_ascii=False, allow_nan=False)
+    atomic.write_text(folder / "run.json", text + "\n")
+
+
+def load(folder: Path) -> RunResult:
+    """Read a finished dissection.
+
+    Raises:
+        RunNotFoundError: if the folder holds no finished run.
+        RunFileError: if one of its files is damaged, missing or of a newer version.
+    """
+    path = folder / "run.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        what = "holds no finished run (run.json is missing)" if folder.is_dir() else "does not exist"
+        raise RunNotFoundError(f"{folder} {what}: expected a folder that netdissect run wrote") from error
+    except (ValueError, OSError) as error:
+        raise RunFileError(f"{path} is damaged: {error}") from error
+    try:
+        if record["schema_version"] > SCHEMA_VERSION:
+            raise RunFileError(
+                f"{path} was written by a newer netdissect (schema {record['schema_version']}, this one reads up to "
+                f"{SCHEMA_VERSION}): upgrade with pip install -U netdissect"
+            )
+        return _from_json(record, folder)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, RunFileError):
+            raise
+        raise RunFileError(f"{path} is damaged: {type(error).__name__} {error}") from error
+
+
+def as_json(result: RunResult) -> dict[str, Any]:
+    """Return everything ``run.json`` holds, as plain values."""
+    probe_set = dataclasses.asdict(dataclasses.replace(result.probe_set, vocabulary=Vocabulary((), ())))
+    vocabulary = result.probe_set.vocabulary
+    probe_set["vocabulary"] = {
+        "categories": list(vocabulary.categories),
+        "concepts": [[concept.number, concept.name, concept.category] for concept in vocabulary.concepts],
+    }
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "settings": result.settings.as_dict(),
+        "network": dataclasses.asdict(result.network),
+        "probe_set": probe_set,
+        "layers": [
+            {
+                **{field.name: getattr(entry.layer, field.name) for field in dataclasses.fields(entry.layer)},
+                "field": entry.layer.field._asdict(),
+                "files": entry.layer.file_stem,
+                "cells": entry.cells,
+            }
+            for entry in result.layers.values()
+        ],
+        "detectors": {
+            definition: {
+                name: {"units": found.units, "unique": found.unique}
+                for name, found in result.detectors(result.settings.threshold, definition).items()
+            }
+            for definition in ("label", "category")
+        },
+        "image_names": {str(row): name for row, name in result.image_names.items()},
+        **result.journal,
+    }
+
+
+def _from_json(record: Mapping[str, Any], folder: Path) -> RunResult:
+    words = record["probe_set"]["vocabulary"]
+    vocabulary = Vocabulary(
+        tuple(words["categories"]), tuple(Concept(number, name, kind) for number, name, kind in words["concepts"])
+    )
+    known = {field.name for field in dataclasses.fields(Settings)}
+    settings = Settings(**{name: value for name, value in record["settings"].items() if name in known})
+    layers = {entry["name"]: _layer(entry, vocabulary, folder) for entry in record["layers"]}
+    network = dict(record["network"], input_size=tuple(record["network"]["input_size"]))
+    probe_set = dict(
+        record["probe_set"],
+        vocabulary=vocabulary,
+        image_size=tuple(record["probe_set"]["image_size"]),
+        label_size=tuple(record["probe_set"]["label_size"]),
+    )
+    own = {"schema_version", "settings", "network", "probe_set", "layers", "detectors", "image_names"}
+    return RunResult(
+        layers,
+        settings,
+        NetworkCard(**network),
+        ProbeSetCard(**probe_set),
+        {int(row): name for row, name in record["image_names"].items()},
+        {name: value for name, value in record.items() if name not in own},
+    )
+
+
+def _layer(entry: Mapping[str, Any], vocabulary: Vocabulary, folder: Path) -> LayerResult:
+    field = FieldMap(*(tuple(entry["field"][name]) for name in FieldMap._fields))
+    layer = Layer(
+        entry["name"], entry["units"], tuple(entry["grid"]), field, entry["geometry"], entry["kind"], entry["note"]
+    )
+    counts = _read_table(folder / f"{entry['files']}.parquet", layer.units, len(vocabulary))
+    thresholds, exemplars, activity = _read_arrays(folder / f"{entry['files']}.npz")
+    return LayerResult(layer, vocabulary, counts, thresholds, entry["cells"], exemplars, activity)
+
+
+def _write_table(path: Path, layer: LayerResult) -> None:
+    """Write every unit x concept with I, A, G and IoU, unit by unit."""
+    vocabulary, counts = layer.vocabulary, layer.counts
+    units, width = counts.I.shape
+    unit = np.repeat(np.arange(1, units + 1, dtype=np.int32), width)
+    names = pa.DictionaryArray.from_arrays(
+        pa.array(np.tile(np.arange(width, dtype=np.int32), units)), pa.array(vocabulary.names, pa.string())
+    )
+    categories = pa.DictionaryArray.from_arrays(
+        pa.array(np.tile(vocabulary.primary.astype(np.int32), units)), pa.array(vocabulary.categories, pa.string())
+    )
+    numbers = np.array([concept.number for concept in vocabulary.concepts], dtype=np.int32)
+    table = pa.table(
+        {
+            "unit": unit,
+            "number": np.tile(numbers, units),
+            "concept": names,
+            "category": categories,
+            "I": counts.I.ravel(),
+            "A": counts.A.ravel(),
+            "G": np.tile(counts.G, units),
+            "iou": layer.iou.ravel(),
+        }
+    )
+    with atomic.replacing(path) as file:
+        pq.write_table(table, file, compression="zstd", row_group_size=max(width, 1) * 256)
+
+
+def _read_table(path: Path, units: int, width: int) -> Counts:
+    try:
+        table = pq.read_table(path, columns=["I", "A", "G"])
+        shape = (units, width)
+        I, A, G = (table[name].to_numpy().reshape(shape) for name in ("I", "A", "G"))
+    except FileNotFoundError as error:
+        raise RunFileError(f"{path} is missing: the run is not complete; run it again") from error
+    except (pa.ArrowException, ValueError, OSError, KeyError) as error:
+        raise RunFileError(f"{path} is damaged: {str(error).splitlines()[0]}; run it again") from error
+    return Counts(np.ascontiguousarray(I), np.ascontiguousarray(A), G[0].copy() if units else np.zeros(width, np.int64))
+
+
+def _write_arrays(path: Path, layer: LayerResult) -> None:
+    arrays = {
+        **{f"exemplars.{field.name}": getattr(layer.exemplars, field.name) for field in dataclasses.fields(Exemplars)},
+        **{f"activity.{field.name}": getattr(layer.activity, field.name) for field in dataclasses.fields(Activity)},
+    }
+    with atomic.replacing(path) as file:
+        np.savez_compressed(file, allow_pickle=False, thresholds=layer.thresholds, **arrays)
+
+
+def _read_arrays(path: Path) -> tuple[Any, Exemplars, Activity]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            exemplars = Exemplars(**{f.name: arrays[f"exemplars.{f.name}"] for f in dataclasses.fields(Exemplars)})
+            activity = Activity(**{f.name: arrays[f"activity.{f.name}"] for f in dataclasses.fields(Activity)})
+            return arrays["thresholds"], exemplars, activity
+    except FileNotFoundError as error:
+        raise RunFileError(f"{path} is missing: the run is not complete; run it again") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise RunFileError(f"{path} is damaged: {error}; run it again") from error

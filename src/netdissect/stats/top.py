@@ -1,0 +1,104 @@
+"""The images that excite every unit most, found in one pass and mergeable (paper, § 3: top activated images)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+#: Stands for "no image" and sorts behind every image.
+NONE = np.iinfo(np.int64).max
+
+
+@dataclass(eq=False)
+class TopImages:
+    """The k images with the highest maximum of every unit; of equal maxima the lower image number wins.
+
+    Attributes:
+        images: image numbers, int64, shape (U, k); NONE where fewer were seen.
+        maxima: float32, shape (U, k); −inf where fewer were seen.
+        grids: the unit's activations on each, float32, shape (U, k, h, w).
+    """
+
+    images: NDArray[np.int64]
+    maxima: NDArray[np.float32]
+    grids: NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, units: int, k: int, grid: tuple[int, int]) -> Self:
+        """Return an accumulator that has seen nothing."""
+        return cls(
+            np.full((units, k), NONE, np.int64),
+            np.full((units, k), -np.inf, np.float32),
+            np.zeros((units, k, *grid), np.float32),
+        )
+
+    def update(self, numbers: NDArray[np.int64], peaks: NDArray[np.float32], activations: NDArray[np.float32]) -> None:
+        """See a batch.
+
+        Args:
+            numbers: image numbers, int64, shape (B,).
+            peaks: maximum of every (image, unit), float32, shape (B, U).
+            activations: float32, shape (B, U, h, w).
+        """
+        if self.images.shape[1]:
+            _update(self.images, self.maxima, self.grids, numbers, peaks, activations)
+
+    def merge(self, other: Self) -> Self:
+        """Return what one accumulator would hold that had seen what both saw; neither is changed."""
+        images = np.concatenate([self.images, other.images], axis=1)
+        maxima = np.concatenate([self.maxima, other.maxima], axis=1)
+        grids = np.concatenate([self.grids, other.grids], axis=1)
+        order = _order(images, maxima)[:, : self.images.shape[1]]
+        rows = np.arange(images.shape[0])[:, None]
+        return type(self)(images[rows, order], maxima[rows, order], grids[rows, order])
+
+    def compute(self) -> Self:
+        """Return the same images in order: by falling maximum, then by rising number."""
+        order = _order(self.images, self.maxima)
+        rows = np.arange(self.images.shape[0])[:, None]
+        return type(self)(self.images[rows, order], self.maxima[rows, order], self.grids[rows, order])
+
+    def state_dict(self) -> dict[str, NDArray[np.generic]]:
+        """Return the state as arrays."""
+        return {"images": self.images, "maxima": self.maxima, "grids": self.grids}
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Return an accumulator from its state."""
+        return cls(**state)  # type: ignore[arg-type]
+
+
+def _order(images: NDArray[np.int64], maxima: NDArray[np.float32]) -> NDArray[np.intp]:
+    order: NDArray[np.intp] = np.lexsort((images, -maxima), axis=1)
+    return order
+
+
+@njit(cache=True, nogil=True)
+def _update(images, maxima, grids, numbers, peaks, activations):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    units, _k = images.shape
+    for u in range(units):
+        worst = _worst(images[u], maxima[u])
+        for b in range(numbers.size):
+            peak = peaks[b, u]
+            if peak > maxima[u, worst] or (peak == maxima[u, worst] and numbers[b] < images[u, worst]):
+                images[u, worst] = numbers[b]
+                maxima[u, worst] = peak
+                grids[u, worst] = activations[b, u]
+                worst = _worst(images[u], maxima[u])
+
+
+@njit(cache=True, nogil=True)
+def _worst(images, maxima):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    worst = 0
+    for i in range(1, images.size):
+        if maxima[i] < maxima[worst] or (maxima[i] == maxima[worst] and images[i] > images[worst]):
+            worst = i
+    return worst
