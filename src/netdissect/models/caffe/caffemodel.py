@@ -1,0 +1,165 @@
+"""Caffemodel → {layer: its weights}: all three of Caffe's binary formats, without copying a number.
+
+=======  ==========================  ==================  ====================
+format   layers                      name of a layer     its weights
+=======  ==========================  ==================  ====================
+today's  field 100 of the network    1                   7
+V1       2                           4                   6
+V0       2, and 1 within it          1                   50
+=======  ==========================  ==================  ====================
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdissect.errors import ModelFileError, ModelNotFoundError
+from netdissect.models.caffe import suspects
+from netdissect.models.caffe.wire import BYTES, FIXED32, FIXED64, VARINT, Field, WireError, fields, signed, varint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: A layer's weights or bias.
+Blob = NDArray[np.float32]
+
+#: NVIDIA's branch keeps numbers as raw bytes of one of these types (field 12; field 10 says which).
+_RAW_TYPES = {0: "<f8", 1: "<f4", 2: "<f2"}
+
+
+def read_caffemodel(path: Path) -> dict[str, list[Blob]]:
+    """Read the weights of every layer that has any.
+
+    Returns:
+        for every layer its blobs, float32, in Caffe's order (weights, then bias), in the shape the file says. They are
+        views of the file's bytes: read-only, and not aligned.
+
+    Raises:
+        ModelNotFoundError: if it is not there.
+        ModelFileError: if it is of another kind, truncated or damaged.
+    """
+    return parse_caffemodel(read_bytes(path, "caffemodel"), where=str(path))
+
+
+def parse_caffemodel(data: bytes, *, where: str = "caffemodel") -> dict[str, list[Blob]]:
+    """Return the weights in the bytes of a caffemodel (`where` names it in messages).
+
+    Raises:
+        ModelFileError: if it is of another kind, truncated or damaged.
+    """
+    suspicion = suspects.not_a_caffemodel(data)
+    if suspicion:
+        raise ModelFileError(f"{where}: expected a binary caffemodel, got {suspicion}")
+    found: dict[str, list[Blob]] = {}
+    layers = 0
+    try:
+        for field in fields(data):
+            if field.kind == BYTES and field.number in (2, 100):
+                name, blobs = _layer(data, field, *((1, 7) if field.number == 100 else (4, 6)))
+                layers += 1
+                if blobs:
+                    found[name] = blobs
+    except WireError as error:
+        raise ModelFileError(
+            f"{where}: expected a binary caffemodel, got one that is truncated or damaged: {error} "
+            f"(it has {len(data):,} bytes); download it again"
+        ) from error
+    if not layers:
+        raise ModelFileError(f"{where}: expected a binary caffemodel, got a file without a single layer")
+    return found
+
+
+def read_blob(data: bytes, start: int = 0, end: int | None = None, *, name: str = "blob") -> Blob:
+    """Return the numbers of the ``BlobProto`` message that fills ``data[start:end]``.
+
+    Raises:
+        WireError: if it is not one, or if it has more or fewer numbers than its shape says.
+    """
+    shape: list[int] | None = None
+    legacy = [0, 0, 0, 0]
+    parts: dict[str, list[bytes | memoryview]] = {"<f4": [], "<f8": [], "raw": []}
+    raw_type = "<f4"
+    for field in fields(data, start, end):
+        contents = memoryview(data)[field.start : field.end]
+        if field.number in (1, 2, 3, 4) and field.kind == VARINT:
+            legacy[field.number - 1] = signed(field.value)
+        elif field.number == 7 and field.kind == BYTES:
+            shape = _shape(data, field)
+        elif field.number == 5 and field.kind in (BYTES, FIXED32):
+            parts["<f4"].append(contents)
+        elif field.number == 8 and field.kind in (BYTES, FIXED64):
+            parts["<f8"].append(contents)
+        elif field.number == 10 and field.kind == VARINT:
+            raw_type = _RAW_TYPES.get(field.value, "")
+        elif field.number == 12 and field.kind == BYTES:
+            parts["raw"].append(contents)
+    if parts["raw"] and not raw_type:
+        raise WireError(f"the weights of {name} are whole numbers, which are not supported")
+    numbers = _numbers(parts["<f4"] or parts["raw"] or parts["<f8"], _type(parts, raw_type), name)
+    return _shaped(numbers, shape if shape is not None else legacy if any(legacy) else [numbers.size], name)
+
+
+def read_bytes(path: Path, kind: str) -> bytes:
+    """Return a whole file.
+
+    Raises:
+        ModelNotFoundError: if it is not there.
+        ModelFileError: if it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(f"{path}: no such {kind}") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: expected a {kind}, but it cannot be read ({error.strerror})") from error
+
+
+def _layer(data: bytes, layer: Field, name_number: int, blobs_number: int) -> tuple[str, list[Blob]]:
+    """Return a layer's name and weights; a V1 layer may hold a V0 layer that has both."""
+    name, spans = "", []
+    for field in fields(data, layer.start, layer.end):
+        if field.kind != BYTES:
+            continue
+        if field.number == name_number:
+            name = data[field.start : field.end].decode("utf-8", "replace")
+        elif field.number == blobs_number:
+            spans.append((field.start, field.end))
+        elif field.number == 1 and name_number == 4:
+            return _layer(data, field, 1, 50)
+    return name, [read_blob(data, *span, name=f"layer {name!r}") for span in spans]
+
+
+def _shape(data: bytes, shape: Field) -> list[int]:
+    dims: list[int] = []
+    for field in fields(data, shape.start, shape.end):
+        if field.number == 1 and field.kind == VARINT:
+            dims.append(signed(field.value))
+        elif field.number == 1 and field.kind == BYTES:
+            place = field.start
+            while place < field.end:
+                dim, place = varint(data, place, field.end)
+                dims.append(signed(dim))
+    return dims
+
+
+def _type(parts: dict[str, list[bytes | memoryview]], raw_type: str) -> str:
+    return "<f4" if parts["<f4"] else raw_type if parts["raw"] else "<f8" if parts["<f8"] else "<f4"
+
+
+def _numbers(parts: list[bytes | memoryview], kind: str, name: str) -> Blob:
+    joined = parts[0] if len(parts) == 1 else b"".join(parts)
+    if len(joined) % np.dtype(kind).itemsize:
+        raise WireError(f"the weights of {name} fill {len(joined)} bytes, which is no whole number of floats")
+    numbers = np.frombuffer(joined, dtype=kind)
+    return numbers if kind == "<f4" else numbers.astype(np.float32)
+
+
+def _shaped(numbers: Blob, shape: list[int], name: str) -> Blob:
+    if any(dim < 0 for dim in shape) or math.prod(shape) != numbers.size or len(shape) > 32:
+        said = " x ".join(map(str, shape[:8])) + (" …" if len(shape) > 8 else "")
+        raise WireError(f"the weights of {name} should be {said} numbers and are {numbers.size:,}")
+    return numbers.reshape(shape)
