@@ -1,0 +1,72 @@
+"""What every Caffe layer is here: an `nn.Module` from bottoms to tops, which knows where its cells look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from torch import Tensor, nn
+
+from netdissect.errors import ModelError, ModelFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netdissect.models.caffe.weights import LayerWeights
+
+Tops = Tensor | tuple[Tensor, ...]
+Shape = tuple[int, ...]
+
+
+class CaffeLayer(nn.Module):
+    """A layer: some bottoms in, a top or a tuple of tops out. No bottom is ever changed."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.label = f'layer "{layer.name}" ({layer.type})'
+
+    @classmethod
+    def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
+        """Make the layer from its ``LayerParameter`` message and its weights.
+
+        Raises:
+            ModelFileError: if its settings contradict each other, or its weights are missing or misshapen.
+            UnsupportedLayerError: if it is asked for something that is not implemented.
+        """
+        del weights
+        return cls(layer)
+
+    @classmethod
+    def weight_shapes(cls, layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
+        """Return the shapes of its blobs, in Caffe's order, for bottoms of these shapes."""
+        del layer, bottoms
+        return []
+
+    def refused(self, expected: str, got: str, advice: str = "") -> ModelError:
+        """Return the error of a bottom that this layer cannot take."""
+        return ModelError(f"{self.label}: expected {expected}, got {got}" + (f"; {advice}" if advice else ""))
+
+    def axis(self, axis: int, bottom: Tensor, *, beyond: int = 0) -> int:
+        """Return an axis of a bottom counted from the front; a negative one counts from the end.
+
+        Raises:
+            ModelError: if the bottom has no such axis (`beyond` it, that many more are allowed).
+        """
+        count = bottom.dim() + beyond
+        if not -count <= axis < count:
+            raise self.refused(f"a bottom with an axis {axis}", f"one of shape {shape_of(bottom)}")
+        return axis % count
+
+
+def wrong_setting(layer: Any, sentence: str) -> ModelFileError:
+    """Return the error of a layer whose settings in the prototxt make no sense."""
+    return ModelFileError(f'layer "{layer.name}" ({layer.type}): {sentence}; correct the prototxt')
+
+
+def shape_of(bottom: Tensor) -> str:
+    """Return a shape in words.
+
+    >>> import torch
+    >>> shape_of(torch.zeros(2, 3, 8, 8))
+    '2 x 3 x 8 x 8'
+    """
+    return " x ".join(map(str, bottom.shape)) or "()"

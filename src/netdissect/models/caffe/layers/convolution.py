@@ -1,0 +1,112 @@
+"""Convolution and Deconvolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from torch.nn import functional
+
+from netdissect.errors import UnsupportedLayerError
+from netdissect.models.caffe.layers.base import CaffeLayer, wrong_setting
+from netdissect.models.caffe.layers.base import shape_of as told
+from netdissect.models.caffe.layers.window import Window, window_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor, nn
+
+    from netdissect.models.caffe.layers.base import Shape, Tops
+    from netdissect.models.caffe.weights import Expected, LayerWeights
+
+
+class Convolution(CaffeLayer):
+    """Sums of products under a sliding window, per group of channels; the same for each of its bottoms."""
+
+    def __init__(
+        self, layer: Any, window: Window, groups: int, weight: nn.Parameter, bias: nn.Parameter | None
+    ) -> None:
+        super().__init__(layer)
+        self.window, self.groups = window, groups
+        self.weight, self.bias = weight, bias
+
+    @classmethod
+    def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
+        """Make the layer; the number of its input channels is what its weights say."""
+        settings = layer.convolution_param
+        window, groups = window_of(layer, settings), settings.group
+        _check(layer, settings)
+        expected: dict[str, Expected] = {"weights": cls.weight_shape(settings.num_output, None, groups, window.kernel)}
+        if settings.bias_term:
+            expected["bias"] = (settings.num_output,)
+        taken = weights.take(**expected)
+        return cls(layer, window, groups, taken["weights"], taken.get("bias"))
+
+    @classmethod
+    def weight_shapes(cls, layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
+        """Return the shape of the weights and, if it has one, of the bias."""
+        settings = layer.convolution_param
+        _check(layer, settings)
+        kernel = window_of(layer, settings).kernel
+        shape = cls.weight_shape(settings.num_output, bottoms[0][1], settings.group, kernel)
+        weights: Shape = tuple(size or 0 for size in shape)
+        return [weights, (settings.num_output,)] if settings.bias_term else [weights]
+
+    @staticmethod
+    def weight_shape(outputs: int, channels: int | None, groups: int, kernel: tuple[int, int]) -> Expected:
+        """Return the shape of the weights: (O, C / groups, y, x)."""
+        return outputs, None if channels is None else channels // groups, *kernel
+
+    @property
+    def channels(self) -> int:
+        """The number of input channels that its weights are for."""
+        return int(self.weight.shape[1]) * self.groups
+
+    def forward(self, *bottoms: Tensor) -> Tops:
+        """Return a top for every bottom (N, C, H, W)."""
+        tops = tuple(self.convolved(bottom, self.weight, self.bias) for bottom in bottoms)
+        return tops if len(tops) > 1 else tops[0]
+
+    def convolved(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the top for one bottom, with weights and bias of these shapes."""
+        if bottom.dim() != 4 or bottom.shape[1] != self.channels:
+            raise self.refused(f"a bottom of shape N x {self.channels} x H x W as its weights have", told(bottom))
+        w = self.window
+        least = [max(1, d * (k - 1) + 1 - 2 * p) for k, p, d in zip(w.kernel, w.padding, w.dilation, strict=True)]
+        if bottom.shape[2] < least[0] or bottom.shape[3] < least[1]:
+            raise self.refused(
+                f"a bottom of at least {least[0]} x {least[1]} cells", told(bottom), "use larger pictures"
+            )
+        return functional.conv2d(bottom, weight, bias, w.stride, w.padding, w.dilation, self.groups)
+
+
+class Deconvolution(Convolution):
+    """The transpose of a convolution: every input cell adds its multiple of the kernel to the output."""
+
+    @staticmethod
+    def weight_shape(outputs: int, channels: int | None, groups: int, kernel: tuple[int, int]) -> Expected:
+        """Return the shape of the weights: (C, O / groups, y, x)."""
+        return channels, outputs // groups, *kernel
+
+    @property
+    def channels(self) -> int:
+        """The number of input channels that its weights are for."""
+        return int(self.weight.shape[0])
+
+    def convolved(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the top for one bottom, with weights and bias of these shapes."""
+        if bottom.dim() != 4 or bottom.shape[1] != self.channels:
+            raise self.refused(f"a bottom of shape N x {self.channels} x H x W as its weights have", told(bottom))
+        w = self.window
+        return functional.conv_transpose2d(bottom, weight, bias, w.stride, w.padding, (0, 0), self.groups, w.dilation)
+
+
+def _check(layer: Any, settings: Any) -> None:
+    if settings.num_output < 1:
+        raise wrong_setting(layer, "its num_output must be at least 1")
+    if settings.group < 1 or settings.num_output % settings.group:
+        raise wrong_setting(layer, f"{settings.num_output} outputs cannot be parted into {settings.group} groups")
+    if settings.axis not in (1, -3):
+        raise UnsupportedLayerError(
+            f'layer "{layer.name}" ({layer.type}) has its channels on axis {settings.axis}; only axis 1 is supported'
+        )

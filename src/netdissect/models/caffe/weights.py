@@ -1,0 +1,111 @@
+"""A layer's weights on their way from the caffemodel into its module: found, checked, shared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from netdissect.errors import ModelFileError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netdissect.models.caffe.caffemodel import Blob
+
+#: The shape a blob should have; None where the layer does not say.
+Expected = tuple[int | None, ...]
+
+
+class Store:
+    """The weights of a whole network, and which of them layers share."""
+
+    def __init__(self, blobs: Mapping[str, Sequence[Blob]]) -> None:
+        self.blobs = blobs
+        self.shared: dict[str, nn.Parameter] = {}
+
+    def of(self, layer: Any) -> LayerWeights:
+        """Return the weights of one layer."""
+        return LayerWeights(layer, self)
+
+
+class LayerWeights:
+    """The weights of one layer, taken out as parameters of the shapes it expects."""
+
+    def __init__(self, layer: Any, store: Store) -> None:
+        self.layer = layer
+        self.label = f'layer "{layer.name}" ({layer.type})'
+        self.store = store
+        self.blobs = store.blobs.get(layer.name, ())
+        self.names = [param.name for param in layer.param]
+
+    def take(self, **expected: Expected | None) -> dict[str, nn.Parameter]:
+        """Return the layer's blobs, in Caffe's order, under names of its own.
+
+        Args:
+            expected: for every blob its shape, where a None takes any size, and None instead of a shape takes any
+                shape. Leading ones are added or left out as Caffe's older files have them.
+
+        Raises:
+            ModelFileError: if there are fewer blobs, or more, or one has another shape.
+        """
+        given = len(self.blobs)
+        if given > len(expected) or any(self._shared(place) is None for place in range(given, len(expected))):
+            raise self._wrong_count(list(expected))
+        taken = {}
+        for place, (name, shape) in enumerate(expected.items()):
+            taken[name] = self._parameter(place, name, shape)
+        return taken
+
+    def _parameter(self, place: int, name: str, expected: Expected | None) -> nn.Parameter:
+        shared = self._shared(place)
+        if shared is not None and (expected is None or _fitted(tuple(shared.shape), expected) == tuple(shared.shape)):
+            return shared
+        blob = self.blobs[place] if place < len(self.blobs) else shared.numpy() if shared is not None else None
+        assert blob is not None
+        shape = blob.shape if expected is None else _fitted(blob.shape, expected)
+        if shape is None:
+            raise ModelFileError(
+                f"{self.label}: expected {name} of shape {_told(expected or ())} as the prototxt says, "
+                f"got {_told(blob.shape)} in the caffemodel; do the two belong together?"
+            )
+        # The file's bytes are read-only and unaligned: this is the one copy.
+        numbers = torch.from_numpy(np.array(blob, dtype=np.float32)).reshape(shape)
+        parameter = nn.Parameter(numbers, requires_grad=False)
+        if place < len(self.names) and self.names[place]:
+            self.store.shared.setdefault(self.names[place], parameter)
+        return parameter
+
+    def _shared(self, place: int) -> nn.Parameter | None:
+        name = self.names[place] if place < len(self.names) else ""
+        return self.store.shared.get(name) if name else None
+
+    def _wrong_count(self, expected: list[str]) -> ModelFileError:
+        wanted = f"{len(expected)} blob{'s' if len(expected) > 1 else ''} of weights ({', '.join(expected)})"
+        if self.blobs:
+            shapes = ", ".join(_told(blob.shape) for blob in self.blobs)
+            return ModelFileError(
+                f"{self.label}: expected {wanted} as the prototxt says, got {len(self.blobs)} in the caffemodel "
+                f"({shapes}); do the two belong together?"
+            )
+        return ModelFileError(
+            f"{self.label}: expected {wanted}, but the caffemodel has no weights for a layer of that name; "
+            f"{nearest(self.layer.name, self.store.blobs)}"
+        )
+
+
+def _fitted(found: tuple[int, ...], expected: Expected) -> tuple[int, ...] | None:
+    """Return `found` with as many axes as expected, adding or leaving out leading ones; None if it does not fit."""
+    while len(found) > len(expected) and found[0] == 1:
+        found = found[1:]
+    found = (1,) * (len(expected) - len(found)) + found
+    fits = len(found) == len(expected) and all(
+        size is None or size == got for size, got in zip(expected, found, strict=True)
+    )
+    return found if fits else None
+
+
+def _told(shape: Expected) -> str:
+    return "(" + ", ".join("*" if size is None else str(size) for size in shape) + ")"
