@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _let_torchvision_import() -> None:
+    """Beside a CPU build of torch, torchvision's wheel cannot register its operators and does not import.
+
+    Defining the two operators it asks for lets its models, weights and transforms be tested all the same.
+    """
+    if importlib.util.find_spec("torchvision") is None:
+        return
+    import torch
+
+    if "+cpu" in torch.__version__:
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+        globals()["_TORCHVISION_OPERATORS"] = library  # they live as long as this object does
+
+
+_let_torchvision_import()
 
 
 @pytest.fixture(scope="session")

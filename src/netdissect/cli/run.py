@@ -40,7 +40,7 @@ def run(
     weights: Annotated[str | None, Parameter(group=_MODEL)] = None,
     mean: Annotated[
         list[str] | None,
-        Parameter(consume_multiple=True, negative_iterable="", group=_MODEL, allow_leading_hyphen=True),
+        Parameter(consume_multiple=True, negative_iterable="", group=_MODEL),
     ] = None,
     scale: Annotated[float | None, Parameter(group=_MODEL)] = None,
     channels: Annotated[Literal["rgb", "bgr"] | None, Parameter(group=_MODEL)] = None,

@@ -203,7 +203,7 @@ def _write_arrays(path: Path, layer: LayerResult) -> None:
 
 def _read_arrays(path: Path) -> tuple[Any, Exemplars, Activity]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             exemplars = Exemplars(**{f.name: arrays[f"exemplars.{f.name}"] for f in dataclasses.fields(Exemplars)})
             activity = Activity(**{f.name: arrays[f"activity.{f.name}"] for f in dataclasses.fields(Activity)})
             return arrays["thresholds"], exemplars, activity

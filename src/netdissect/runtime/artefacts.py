@@ -65,7 +65,7 @@ class Artefacts:
             raise KeyError(key)
         path = self._path(key)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return dict(arrays)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise RunFileError(f"{path}: an intermediate file of this run was damaged ({error}); run again") from error

@@ -1,0 +1,98 @@
+"""A network and a probe set made of arrays, for tests of everything between them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image
+
+from netdissect.concepts import Concept, Labels, Vocabulary
+from netdissect.config import Settings
+from netdissect.engine.candidates import UnitPool
+from netdissect.engine.dissect import dissect, plan_for
+from netdissect.engine.plan import Plan
+from netdissect.engine.tasks import Bench
+from netdissect.layers import FieldMap, Layer
+from netdissect.runtime.artefacts import Artefacts
+from netdissect.runtime.local import InProcess
+
+
+@dataclass
+class ArraySource:
+    """Activations that are given; a picture's first two pixels tell which image it is."""
+
+    layers: tuple[Layer, ...]
+    arrays: dict[str, np.ndarray]
+    input_size: tuple[int, int]
+    calls: int = 0
+    images_seen: list[int] = field(default_factory=list)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def activations(self, pictures):
+        self.calls += 1
+        which = pictures[:, 0, 0, 0].astype(int) + 256 * pictures[:, 0, 0, 1].astype(int)
+        self.images_seen += which.tolist()
+        return {name: torch.from_numpy(np.ascontiguousarray(array[which])) for name, array in self.arrays.items()}
+
+
+@dataclass
+class ArrayConcepts:
+    """Labels that are given."""
+
+    vocabulary: Vocabulary
+    entries: list[Labels]
+    image_size: tuple[int, int]
+    name: str = "arrays"
+    path: str = ""
+    fingerprint: str = "0"
+
+    def __len__(self):
+        return len(self.entries)
+
+    def row(self, index):
+        return index
+
+    def image_name(self, index):
+        return f"image{index}.png"
+
+    def label_size(self, index):
+        return self.entries[index].shape
+
+    def picture(self, index, size=None):
+        picture = np.zeros((*(size or self.image_size), 3), np.uint8)
+        picture[0, 0, :2] = index % 256, index // 256
+        return picture
+
+    def picture_file(self, index):
+        out = io.BytesIO()
+        Image.fromarray(self.picture(index)).save(out, format="PNG")
+        return out.getvalue()
+
+    def labels(self, index):
+        return self.entries[index]
+
+
+def vocabulary(concepts: int, categories: int = 3) -> Vocabulary:
+    names = tuple(["object", "part", "color", "scene", "texture", "material"][:categories])
+    return Vocabulary(names, tuple(Concept(n + 1, f"c{n + 1}", names[n % len(names)]) for n in range(concepts)))
+
+
+def layer(name: str, array: np.ndarray, field_map: FieldMap) -> Layer:
+    return Layer(name, array.shape[1], array.shape[2:], field_map, "receptive-field")
+
+
+def run(source: ArraySource, concepts: ArrayConcepts, *, plan: Plan | None = None, threads: int = 1, budget: int = 2**30, **options):
+    """Dissect arrays with the engine; returns its Outcome."""
+    settings = Settings(**options)
+    plan = plan or plan_for(source.layers, len(concepts), settings)
+    with UnitPool(threads) as pool, Artefacts(budget) as store:
+        bench = Bench(source, concepts, pool, store, lambda _: None)
+        return dissect(InProcess(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings)

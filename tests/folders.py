@@ -1,0 +1,51 @@
+"""Small probe sets on disk, for tests."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from netdissect.data import masks
+from netdissect.data.writer import IndexRow, Usage, write_tables
+
+#: Concepts of the small probe set: name -> category.
+CONCEPTS = {"sky": "object", "tree": "object", "leaf": "part", "red-c": "color", "street-s": "scene", "dotted": "texture"}
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format="JPEG", quality=95)
+    return out.getvalue()
+
+
+def write(folder: Path, *, images: int = 6, size: tuple[int, int] = (32, 32), labels: tuple[int, int] = (16, 16), seed: int = 0) -> Path:
+    """Write a probe set with every kind of field: one plane, two planes, whole-image labels, several of them, none."""
+    rng = np.random.default_rng(seed)
+    usage = Usage()
+    for name, category in CONCEPTS.items():
+        usage.add(name, category, 0.1)
+    numbers = {name: number for number, name in enumerate(CONCEPTS, start=1)}
+    (folder / "images" / "a").mkdir(parents=True)
+    rows = []
+    for n in range(images):
+        image = f"a/picture {n}.jpg"
+        (folder / "images" / image).write_bytes(jpeg(rng.integers(0, 256, size=(*size, 3)).astype(np.uint8)))
+
+        def plane(kind, choices, n=n):
+            name = f"a/picture {n}_{kind}.png"
+            (folder / "images" / name).write_bytes(masks.encode(rng.choice([0, *choices], size=labels)))
+            return name
+
+        fields = {
+            "object": [plane("object", [1, 2])] if n % 3 else [],
+            "part": [plane("part_1", [3]), plane("part_2", [2, 3])] if n % 2 else [],
+            "color": [plane("color", [4])],
+            "scene": [5] if n % 2 else [],
+            "texture": [6, 0] if n == 0 else [],
+        }
+        rows.append(IndexRow(image, "train" if n % 3 else "val", size, labels, fields))
+    write_tables(folder, rows=rows, numbers=numbers, usage=usage, title="small", text="For tests.")
+    return folder

@@ -1,0 +1,115 @@
+"""The layout holds: public names, light imports, arrows that point down, and checks that can fail."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netdissect
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "src" / "netdissect").rglob("*.py"))
+
+PUBLIC = ["Broden", "NetdissectError", "Result", "Settings", "__version__", "dissect", "load"]
+
+
+def test_the_public_names_are_these():
+    assert sorted(netdissect.__all__) == sorted(PUBLIC)
+    assert dir(netdissect) == sorted(PUBLIC)
+    for name in PUBLIC:
+        assert getattr(netdissect, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'disect'"):
+        netdissect.disect  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("netdissect", {"torch", "numpy", "numba", "pyarrow"}),
+        ("netdissect.cli", {"torch", "numba", "pyarrow", "matplotlib"}),
+        ("netdissect.results.run", {"torch", "numba", "matplotlib"}),
+        ("netdissect.report", {"torch", "matplotlib"}),
+        ("netdissect.data.broden", {"torch", "numba", "matplotlib"}),
+        ("netdissect.engine.dissect", {"torchvision", "matplotlib", "google.protobuf"}),
+    ],
+)
+def test_importing_a_room_does_not_load_what_it_does_not_need(module, heavy):
+    script = f"import sys, {module}; loaded = {heavy!r} & set(sys.modules); assert not loaded, loaded"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_saved_run_is_loaded_and_its_report_imported_without_torch():
+    script = "import sys; from netdissect import api; from netdissect.report import write; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run(
+        [program, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(folder / "src"), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+
+
+def test_an_arrow_that_points_up_breaks_the_contract(tmp_path):
+    if not Path(sys.executable).with_name("lint-imports").exists():
+        pytest.skip("import-linter is not installed")
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / ".importlinter", tmp_path)
+    assert lint(tmp_path).returncode == 0
+    for room, arrow in (
+        ("geometry/fieldmap.py", "import netdissect.engine.plan"),
+        ("engine/plan.py", "import netdissect.data.broden"),
+        ("report/write.py", "import torch"),
+    ):
+        path = tmp_path / "src" / "netdissect" / room
+        text = path.read_text()
+        path.write_text(text.replace("from __future__ import annotations\n", f"from __future__ import annotations\n{arrow}\n"))
+        assert lint(tmp_path).returncode == 1, f"{room}: {arrow} was not noticed"
+        path.write_text(text)
+
+
+def test_no_module_is_a_drawer_for_odds_and_ends():
+    drawers = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
+    assert not [path for path in SOURCES if path.stem in drawers or path.parent.name in drawers]
+
+
+def test_the_library_never_prints_and_never_unpickles():
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called != "print", f"{path}:{node.lineno} prints"
+                assert called not in ("pickle.load", "pickle.loads", "eval", "exec", "os.system"), f"{path}:{node.lineno}"
+                if called == "torch.load":
+                    options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                    assert options.get("weights_only") == "True", f"{path}:{node.lineno} may unpickle"
+                if called in ("np.load", "numpy.load"):
+                    options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                    assert options.get("allow_pickle") == "False", f"{path}:{node.lineno} may unpickle"
+
+
+def test_nothing_is_left_to_do_in_the_sources():
+    for path in SOURCES:
+        text = path.read_text()
+        for word in ("TODO", "FIXME", "XXX"):
+            assert word not in text, f"{path} says {word}"
+
+
+def test_the_version_stands_in_one_place_only():
+    assert f'version = "{netdissect.__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_no_committed_file_names_a_package_index():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    hosts = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "download.pytorch" + ".org")
+    for name in filter(None, tracked):
+        path = ROOT / name
+        if path.suffix in {".py", ".toml", ".txt", ".md", ".cfg", ".json", ".yml", ".js", ""} and path.is_file():
+            text = path.read_text(errors="ignore")
+            assert not [host for host in hosts if host in text], f"{name} names a package index"

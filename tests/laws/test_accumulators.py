@@ -1,0 +1,163 @@
+"""What every accumulator must obey: empty is neutral, order and split do not matter, merge is associative, inputs stay
+as they were, compute is idempotent, state and pickles round-trip."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from netdissect.data.writer import Usage
+from netdissect.engine.tally import MaskCounts
+from netdissect.engine.tasks import ShardTally
+from netdissect.stats.activity import BINS, ActivityStats
+from netdissect.stats.top import TopImages
+from tests import fakes
+
+UNITS, GRID, K = 3, (2, 2), 4
+
+
+@dataclass
+class Law:
+    """How to make an accumulator, feed it one batch, and read it as comparable arrays."""
+
+    empty: Callable[[], Any]
+    update: Callable[[Any, np.random.Generator, int], None]
+    read: Callable[[Any], list[np.ndarray]]
+    compute: Callable[[Any], Any] = lambda state: state
+
+
+def _update_top(state, rng, number):
+    activations = np.round(rng.normal(size=(2, UNITS, *GRID))).astype(np.float32)
+    state.update(np.array([2 * number, 2 * number + 1]), activations.max(axis=(2, 3)), activations)
+
+
+def _update_activity(state, rng, _):
+    # Integers, so that sums in any order are the same floats.
+    activations = rng.integers(-4, 5, size=(2, UNITS, 4)).astype(np.float32)
+    bins = np.clip((activations + 4) / 8 * BINS, 0, BINS - 1).astype(int)
+    for unit in range(UNITS):
+        np.add.at(state.histogram[unit], bins[:, unit].ravel(), 1)
+    state.update(
+        activations.sum(axis=(0, 2), dtype=np.float64), activations.min(axis=(0, 2)), activations.max(axis=(0, 2)), 8
+    )
+
+
+def _update_masks(state, rng, _):
+    state.intersection += rng.integers(0, 9, size=state.intersection.shape)
+    state.per_category += rng.integers(0, 9, size=state.per_category.shape)
+
+
+def _update_tally(state, rng, number):
+    state.labels[...] += rng.integers(0, 9, size=state.labels.shape)
+    _update_masks(state.masks["l"], rng, number)
+
+
+def _merge_usage(one, other):
+    merged = copy.deepcopy(one)
+    merged.merge(other)
+    return merged
+
+
+def _update_usage(state, rng, _):
+    state.add(f"n{rng.integers(3)}", "object", float(rng.integers(0, 5)) / 4)
+
+
+LAWS = {
+    "top images": Law(
+        lambda: TopImages.empty(UNITS, K, GRID), _update_top, lambda s: [s.compute().images, s.compute().maxima],
+        lambda s: s.compute(),
+    ),
+    "activity": Law(
+        lambda: ActivityStats.empty(np.full(UNITS, -4, np.float32), np.full(UNITS, 4, np.float32)), _update_activity,
+        lambda s: [s.histogram, s.total, s.lowest, s.highest, np.array(s.cells)],
+    ),
+    "mask counts": Law(
+        lambda: MaskCounts.empty(UNITS, fakes.vocabulary(5)), _update_masks, lambda s: [s.intersection, s.per_category]
+    ),
+    "shard tally": Law(
+        lambda: ShardTally(np.zeros(5, np.int64), {"l": MaskCounts.empty(UNITS, fakes.vocabulary(5))}), _update_tally,
+        lambda s: [s.labels, s.masks["l"].intersection],
+    ),
+    "usage": Law(
+        Usage, _update_usage,
+        lambda s: [np.array([s.frequency.get((f"n{i}", "object"), 0) for i in range(3)]),
+                   np.array([s.coverage.get((f"n{i}", "object"), 0.0) for i in range(3)])],
+    ),
+}  # fmt: skip
+
+
+def merge(one, other):
+    return _merge_usage(one, other) if isinstance(one, Usage) else one.merge(other)
+
+
+def fed(law, seed, numbers):
+    state = law.empty()
+    for number in numbers:
+        law.update(state, np.random.default_rng([seed, number]), number)
+    return state
+
+
+def same(law, one, other):
+    for a, b in zip(law.read(one), law.read(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", LAWS)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), cut=st.integers(0, 8), order=st.permutations(range(8)))
+def test_split_and_order_do_not_matter(name, seed, cut, order):
+    law = LAWS[name]
+    whole = fed(law, seed, range(8))
+    same(law, merge(fed(law, seed, order[:cut]), fed(law, seed, order[cut:])), whole)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_empty_is_neutral(name):
+    law = LAWS[name]
+    state = fed(law, 1, range(5))
+    same(law, merge(state, law.empty()), state)
+    same(law, merge(law.empty(), state), state)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_merge_is_associative(name):
+    law = LAWS[name]
+    a, b, c = (fed(law, 2, part) for part in ([0, 1], [2], [3, 4, 5]))
+    same(law, merge(merge(a, b), c), merge(a, merge(b, c)))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_merge_changes_neither(name):
+    law = LAWS[name]
+    a, b = fed(law, 3, [0, 1]), fed(law, 3, [2, 3])
+    before = copy.deepcopy((a, b))
+    merge(a, b)
+    same(law, a, before[0])
+    same(law, b, before[1])
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_compute_is_idempotent_and_pickles_round_trip(name):
+    law = LAWS[name]
+    state = fed(law, 4, range(6))
+    same(law, law.compute(law.compute(state)), law.compute(state))
+    same(law, pickle.loads(pickle.dumps(state)), state)
+
+
+@pytest.mark.parametrize("kind", [TopImages, ActivityStats])
+def test_state_dict_round_trips(kind):
+    law = LAWS["top images" if kind is TopImages else "activity"]
+    state = fed(law, 5, range(6))
+    same(law, kind.from_state_dict(state.state_dict()), state)
+
+
+def test_an_accumulator_that_forgets_a_batch_is_caught():
+    law = LAWS["mask counts"]
+    with pytest.raises(AssertionError):
+        same(law, fed(law, 6, range(7)), fed(law, 6, range(8)))

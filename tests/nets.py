@@ -1,0 +1,25 @@
+"""Small torch networks for tests; the same weights at every call."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+
+def small(seed: int = 0) -> nn.Module:
+    """Two convolutions with strides, and a linear layer at the end."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(3, 5, 5, stride=2, padding=2),
+                relu1=nn.ReLU(inplace=True),
+                conv2=nn.Conv2d(5, 8, 3, stride=2, padding=1),
+                relu2=nn.ReLU(),
+                pool=nn.AdaptiveAvgPool2d(1),
+                flat=nn.Flatten(),
+                fc=nn.Linear(8, 6),
+            )
+        ).eval()

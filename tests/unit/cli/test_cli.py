@@ -1,0 +1,217 @@
+"""What people type, and what they get back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import netdissect
+from netdissect.cli import main
+from tests import folders, nets
+
+
+def run(capsys, *words):
+    with pytest.raises(SystemExit) as leave:
+        main([str(word) for word in words])
+    captured = capsys.readouterr()
+    return leave.value.code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def caffe(tmp_path_factory):
+    """A small Caffe pair, written by this project."""
+    from netdissect.models.caffe.randomly import random_weights
+    from netdissect.models.caffe.prototxt import read_prototxt
+    from netdissect.models.caffe.writer import write_caffe
+
+    folder = tmp_path_factory.mktemp("caffe nets")
+    (folder / "source.prototxt").write_text(
+        """
+        name: "small" input: "data" input_shape { dim: 1 dim: 3 dim: 32 dim: 32 }
+        layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+                convolution_param { num_output: 5 kernel_size: 5 stride: 2 pad: 2 } }
+        layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }
+        layer { name: "part/two" type: "Convolution" bottom: "conv1" top: "part/two"
+                convolution_param { num_output: 4 kernel_size: 3 pad: 1 } }
+        """
+    )
+    net = read_prototxt(folder / "source.prototxt")
+    write_caffe(folder / "small", net, random_weights(net, seed=0))
+    return folder / "small"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return folders.write(tmp_path_factory.mktemp("data") / "small set", images=10)
+
+
+def test_help_answers_without_torch():
+    script = (
+        "import sys\n"
+        "from netdissect.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numba', 'matplotlib', 'pyarrow', 'scipy', 'google.protobuf'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    for words in ("['--help']", "['run', '--help']", "['layers', '--help']", "['report', '--help']", "['demo', '--help']"):
+        subprocess.run([sys.executable, "-c", script.replace("['--help']", words)], check=True, capture_output=True)
+
+
+def test_version_is_the_packages(capsys):
+    assert netdissect.__version__ in run(capsys, "--version")[1]
+
+
+def test_run_writes_everything_the_contract_names(capsys, caffe, data, tmp_path):
+    code, out, _ = run(
+        capsys, "run", caffe, "--layers", "conv1", "part/two", "--data", data, "--out", tmp_path / "r", "--quantile",
+        "0.05", "--images-per-unit", "3",
+    )  # fmt: skip
+    assert code == 0
+    assert "conv1: " in out and "of 5 units detect" in out
+    assert str(tmp_path / "r" / "html" / "index.html") in out
+    for name in (
+        "run.json", "conv1-result.csv", "part-two-result.csv", "conv1.parquet", "html/index.html", "html/conv1.html",
+        "html/part-two.html", "html/image/conv1-bargraph.svg", "html/image/part-two-0000.jpg",
+        "html/image/layer-graph.svg",
+    ):  # fmt: skip
+        assert (tmp_path / "r" / name).is_file(), name
+
+
+def test_the_released_codes_spellings_are_understood(capsys, caffe, data, tmp_path):
+    code, out, _ = run(
+        capsys, "run", "--proto", f"{caffe}.prototxt", "--weights", f"{caffe}.caffemodel", "--dataset", data,
+        "--workdir", tmp_path / "r", "--layers", "conv1 part/two", "--probebatch", "4", "--quantile", "0.05",
+        "--tallydepth", "2048", "--force", "all", "--gpu", "none",
+    )  # fmt: skip
+    assert code == 0
+    assert (tmp_path / "r" / "part-two-result.csv").is_file()
+    assert "--tallydepth: nothing is cut off any more" in out
+    assert "--force: " in out
+
+
+def test_mean_takes_numbers_one_after_the_other(capsys, caffe, data, tmp_path):
+    for words in (["104", "117", "123"], ["-104.5", "117", "-123"]):
+        code, _, err = run(
+            capsys, "run", caffe, "--layers", "conv1", "--data", data, "--mean", *words, "--out", tmp_path / "r",
+            "--no-pictures",
+        )  # fmt: skip
+        assert (code, err) == (0, "")
+
+
+def test_report_draws_again_without_the_probe_set(capsys, caffe, tmp_path):
+    import shutil
+
+    data = folders.write(tmp_path / "soon gone", images=6)
+    run(capsys, "run", caffe, "--layers", "conv1", "--data", data, "--out", tmp_path / "r", "--images-per-unit", "2")
+    shutil.rmtree(data)
+    (tmp_path / "r/html/index.html").unlink()
+    code, out, err = run(capsys, "report", tmp_path / "r", "--threshold", "0.2")
+    assert (code, err) == (0, "")
+    assert "IoU ≥ 0.2" in out
+    assert (tmp_path / "r/html/index.html").is_file()
+
+
+def test_layers_shows_what_can_be_dissected(capsys, caffe):
+    code, out, _ = run(capsys, "layers", caffe)
+    assert code == 0
+    assert "conv1" in out and "part/two" in out and "16 x 16" in out and "5 x 5" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["run"], "which network?"),
+        (["run", "CAFFE"], "which layers?"),
+        (["run", "CAFFE", "--layers", "conv1"], "which probe set?"),
+        (["run", "CAFFE", "--layers", "con1", "--data", "DATA"], "did you mean conv1"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "nowhere"], "there is no probe set at nowhere"),
+        (["run", "nothing", "--layers", "conv1", "--data", "DATA"], "there is no model 'nothing'"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--quantile", "5"], "--quantile must lie between 0 and 1"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--batch-size", "0"], "--batch-size must be at least 1"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--split", "trian"], "did you mean train?"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--device", "cuda"], "no CUDA device here"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--device", "gpu0"], "--device must be"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--geometry", "round"], "geometry"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--colour", "3"], "--colour"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--mean", "1", "2"], "--mean takes"),
+        (["run", "weights.pth", "--layers", "conv1", "--data", "DATA"], "say which with --arch"),
+        (["report", "nowhere"], "nowhere does not exist"),
+        (["layers", "torchvision:resnet19"], "did you mean resnet18"),
+        (["disect"], "disect"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence_with_exit_code_2(capsys, caffe, data, words, sentence):
+    given = [{"CAFFE": caffe, "DATA": data}.get(word, word) for word in words]
+    if "resnet19" in " ".join(words):
+        pytest.importorskip("torchvision")
+    code, out, err = run(capsys, *given)
+    assert code == 2, err
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+
+
+def test_debug_shows_the_traceback(capsys):
+    from netdissect.errors import RunNotFoundError
+
+    with pytest.raises(RunNotFoundError):
+        main(["report", "nowhere", "--debug"])
+
+
+def test_an_interrupt_leaves_with_130(capsys, monkeypatch, caffe, data):
+    import netdissect.api
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(netdissect.api, "dissect", interrupted)
+    code, _, err = run(capsys, "run", caffe, "--layers", "conv1", "--data", data)
+    assert code == 130
+    assert "interrupted" in err
+
+
+def test_a_full_disk_is_told_in_one_sentence(capsys, monkeypatch, caffe, data, tmp_path):
+    import errno
+
+    from netdissect.results import files
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "r"))
+
+    monkeypatch.setattr(files, "save", full)
+    code, _, err = run(capsys, "run", caffe, "--layers", "conv1", "--data", data, "--out", tmp_path / "r")
+    assert code == 2
+    assert "the disk is full" in err
+
+
+def test_a_state_dict_runs_with_its_architecture(capsys, data, tmp_path):
+    models = pytest.importorskip("torchvision.models")
+    import torch
+
+    weights = tmp_path / "resnet18_small.pth.tar"
+    state = models.resnet18(num_classes=7).state_dict()
+    torch.save({"epoch": 3, "state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}, weights)
+    code, out, err = run(
+        capsys, "run", weights, "--arch", "torchvision:resnet18", "--layers", "layer1", "--data", data, "--resolution",
+        "64", "--out", tmp_path / "r", "--no-pictures",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "layer1: " in out
+
+
+def test_the_result_does_not_depend_on_being_asked_for_by_shell_or_python(capsys, caffe, data, tmp_path):
+    import netdissect as nd
+
+    run(capsys, "run", caffe, "--layers", "conv1", "--data", data, "--out", tmp_path / "shell", "--no-pictures")
+    nd.dissect(str(caffe), "conv1", data, out=tmp_path / "python", pictures=False)
+    assert (tmp_path / "shell/conv1-result.csv").read_bytes() == (tmp_path / "python/conv1-result.csv").read_bytes()
+
+
+def test_a_module_of_ones_own_runs_in_python(data):
+    import netdissect as nd
+
+    result = nd.dissect(nets.small(), ["conv2"], data, quantile=0.1)
+    assert len(result["conv2"].units) == 8

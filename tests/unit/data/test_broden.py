@@ -1,0 +1,196 @@
+"""A probe set read as it is, and every fault of one told in a sentence."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from netdissect.data.broden import Broden
+from netdissect.errors import DataError, DataFileError, DataNotFoundError, LabelError, SettingsError
+from tests import folders
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return folders.write(tmp_path / "small set é")
+
+
+def edit(folder, table, change):
+    path = folder / table
+    path.write_text(change(path.read_text()))
+
+
+def test_every_kind_of_field_is_read(folder):
+    probe_set = Broden(folder)
+    assert len(probe_set) == 6
+    assert set(probe_set.vocabulary.categories) == {"object", "part", "color", "scene", "texture"}
+    first, second = probe_set.labels(0), probe_set.labels(1)
+    assert first.planes.shape == (1, 16, 16)
+    assert first.whole.tolist() == [6]  # the 0 beside it is nothing
+    assert second.planes.shape == (4, 16, 16)
+    assert second.whole.tolist() == [5]
+    assert probe_set.picture(0).shape == (32, 32, 3)
+    assert probe_set.picture(0, (8, 12)).shape == (8, 12, 3)
+
+
+def test_a_row_without_any_label_is_dropped_and_rows_keep_their_number(folder):
+    lines = (folder / "index.csv").read_text().splitlines()
+    lines.insert(1, "a/empty.jpg,train,32,32,16,16,,,,,")
+    (folder / "index.csv").write_text("\n".join(lines) + "\n")
+    probe_set = Broden(folder)
+    assert len(probe_set) == 6
+    assert [probe_set.row(index) for index in range(6)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_row_with_nothing_but_a_zero_is_kept(folder):
+    lines = (folder / "index.csv").read_text().splitlines()
+    header = lines[0].split(",")
+    record = dict.fromkeys(header, "") | {"image": "a/picture 9.jpg", "split": "val", "ih": "32", "iw": "32", "sh": "16", "sw": "16"}
+    record["texture"] = "0"
+    (folder / "index.csv").write_text("\n".join([*lines, ",".join(record[name] for name in header)]) + "\n")
+    probe_set = Broden(folder)
+    assert len(probe_set) == 7
+    labels = probe_set.labels(6)
+    assert (labels.planes.shape, labels.whole.size) == ((0, 16, 16), 0)
+
+
+def test_split_and_limit_choose_rows(folder):
+    assert [Broden(folder, split="val").row(index) for index in range(2)] == [0, 3]
+    assert len(Broden(folder, limit=2)) == 2
+    assert Broden(folder, limit=2).fingerprint != Broden(folder).fingerprint
+    with pytest.raises(SettingsError, match="no image of .* is of split 'vall': did you mean val"):
+        Broden(folder, split="vall")
+
+
+def test_the_primary_category_is_the_one_with_the_largest_coverage_and_of_equals_the_later(folder):
+    probe_set = Broden(folder)
+    assert {c.name: c.category for c in probe_set.vocabulary.concepts} == folders.CONCEPTS
+    for coverage, category in (("0.1", None), ("0.05", "object"), ("0.2", "part")):
+        edit(folder, "c_part.csv", lambda text, c=coverage: text.split("\n")[0] + f"\n1,3,leaf,1,0.1\n2,2,tree,1,{c}\n")
+        later = max(("object", "part"), key=Broden(folder).vocabulary.categories.index)
+        tree = Broden(folder).vocabulary.concepts[1]
+        assert tree.category == (category or later)
+
+
+def test_numbers_may_have_gaps(folder):
+    edit(folder, "label.csv", lambda text: text.replace("\n6,dotted", "\n60,dotted"))
+    edit(folder, "c_texture.csv", lambda text: text.replace("1,6,dotted", "1,60,dotted"))
+    edit(folder, "index.csv", lambda text: text.replace("6;0", "60;0"))
+    probe_set = Broden(folder)
+    assert [c.number for c in probe_set.vocabulary.concepts] == [1, 2, 3, 4, 5, 60]
+    assert probe_set.labels(0).whole.tolist() == [6]  # its code
+
+
+def plane_of(folder, name="a/picture 1_object.png"):
+    return folder / "images" / name
+
+
+@pytest.mark.parametrize(("mode", "words"), [("L", "8-bit grey"), ("P", "palette"), ("1", "1-bit"), ("I;16", "16-bit grey")])
+def test_label_maps_that_are_not_24_bit_are_refused(folder, mode, words):
+    Image.new(mode, (16, 16)).save(plane_of(folder))
+    with pytest.raises(LabelError, match=f"picture 1_object.png: expected a 24-bit RGB label map .* got a {words} PNG"):
+        Broden(folder).labels(1)
+
+
+def test_a_label_beyond_the_list_is_refused(folder):
+    Image.new("RGB", (16, 16), (7, 0, 0)).save(plane_of(folder))
+    with pytest.raises(LabelError, match=r"label 7 lies beyond the largest number in label.csv, 6"):
+        Broden(folder).labels(1)
+    Image.new("RGB", (16, 16), (0, 255, 0)).save(plane_of(folder))
+    with pytest.raises(LabelError, match="label 65280 lies beyond"):
+        Broden(folder).labels(1)
+
+
+def test_a_label_map_of_another_size_is_refused(folder):
+    Image.new("RGB", (16, 20)).save(plane_of(folder))
+    with pytest.raises(DataFileError, match="expected a label map of 16 x 16 pixels as index.csv says, got 16 x 20"):
+        Broden(folder).labels(1)
+
+
+def test_a_picture_of_another_size_is_refused(folder):
+    out = io.BytesIO()
+    Image.new("RGB", (31, 32)).save(out, format="JPEG")
+    (folder / "images/a/picture 0.jpg").write_bytes(out.getvalue())
+    with pytest.raises(DataFileError, match="expected 32 x 32 pixels as index.csv says, got 31 x 32"):
+        Broden(folder).picture(0)
+
+
+@pytest.mark.parametrize("cut", [0, 10, 200])
+def test_a_truncated_picture_or_label_map_is_told_by_name(folder, cut):
+    for path, read in ((folder / "images/a/picture 0.jpg", "picture"), (plane_of(folder, "a/picture 0_color.png"), "labels")):
+        path.write_bytes(path.read_bytes()[:cut])
+        if cut == 200 and read == "labels":
+            continue  # so small a PNG may still be whole
+        with pytest.raises(DataFileError, match="picture 0"):
+            getattr(Broden(folder), read)(0)
+
+
+def test_missing_files_are_told_by_name(folder, tmp_path):
+    plane_of(folder).unlink()
+    with pytest.raises(DataNotFoundError, match="label map .*picture 1_object.png, named in index.csv, does not exist"):
+        Broden(folder).labels(1)
+    (folder / "images/a/picture 0.jpg").unlink()
+    with pytest.raises(DataNotFoundError, match="picture .*picture 0.jpg"):
+        Broden(folder).picture(0)
+    with pytest.raises(DataNotFoundError, match="there is no probe set at"):
+        Broden(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("table", ["index.csv", "label.csv", "category.csv", "c_part.csv"])
+def test_a_folder_without_one_of_its_tables_is_told_so(folder, table):
+    (folder / table).unlink()
+    with pytest.raises(DataNotFoundError, match=f"not a complete Broden folder: {table} is missing"):
+        Broden(folder)
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "message"),
+    [
+        ("index.csv", "image,split,ih", "picture,split,ih", "'image' is missing"),
+        ("index.csv", ",32,32,16,16,", ",32,32,16,", "line 2: expected 11 fields"),
+        ("index.csv", ",32,32,16,16,", ",32,0,16,16,", "line 2: expected a whole number of at least 1 as 'iw', got '0'"),
+        ("index.csv", ",32,32,16,16,", ",32,-3,16,16,", "got '-3'"),
+        ("index.csv", "6;0", "7;0", "label 7 is not listed in label.csv"),
+        ("index.csv", "6;0", "999999999999;0", "label 999999999999 is not listed"),
+        ("index.csv", "a/picture 0.jpg", "../../etc/passwd", "expected a file below images/"),
+        ("index.csv", "a/picture 0_color.png", "/etc/passwd", "expected a file below images/"),
+        ("index.csv", "a/picture 1.jpg", "a/picture 0.jpg", "stands there already in line 2"),
+        ("label.csv", "\n2,", "\n1,", "label 1 is listed twice"),
+        ("label.csv", "\n2,", "\ntwo,", "expected a whole number"),
+        ("label.csv", "\n6,", "\n70000,", "beyond what a label map can hold"),
+        ("c_part.csv", "1,3,leaf", "1,33,leaf", "label 33 is not listed in label.csv"),
+        ("c_part.csv", "0.1", "much", "coverage is no number"),
+        ("c_texture.csv", "1,6,dotted,1,0.1\n", "", r"label 6 \(dotted\) of label.csv stands in no c_<category>.csv"),
+        ("category.csv", "part,", "object,", "must be distinct"),
+    ],
+)  # fmt: skip
+def test_tables_that_say_something_impossible_are_told_by_line(folder, table, old, new, message):
+    assert old in (folder / table).read_text()
+    edit(folder, table, lambda text: text.replace(old, new, 1))
+    with pytest.raises(DataError, match=message):
+        Broden(folder)
+
+
+def test_a_table_that_is_no_text_is_told_so(folder):
+    (folder / "label.csv").write_bytes(b"\xff\xfe\x00binary")
+    with pytest.raises(DataFileError, match=r"label.csv: expected a table in UTF-8"):
+        Broden(folder)
+
+
+def test_grey_and_png_pictures_are_read_as_rgb(folder):
+    Image.new("L", (32, 32), 90).save(folder / "images/a/picture 0.jpg")
+    assert np.unique(Broden(folder).picture(0)).tolist() == [90]
+    Image.new("RGBA", (32, 32), (1, 2, 3, 4)).save(folder / "images/a/picture 0.jpg", format="PNG")
+    assert Broden(folder).picture(0)[0, 0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.shared
+def test_genuine_photographs_decode_as_pillow_decodes_them(shared):
+    probe_set = Broden(shared / "data/real_a_227")
+    assert (len(probe_set), len(probe_set.vocabulary)) == (899, 81)
+    for index in range(0, 899, 90):
+        with Image.open(shared / "data/real_a_227/images" / probe_set.image_name(index)) as picture:
+            np.testing.assert_array_equal(probe_set.picture(index), np.asarray(picture.convert("RGB")))

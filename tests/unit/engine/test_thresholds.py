@@ -1,0 +1,145 @@
+"""Exact thresholds, and what happens where a tail is too short to prove one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from netdissect.concepts import Labels
+from netdissect.config import Settings
+from netdissect.engine.calibrate import calibrate
+from netdissect.engine.candidates import UnitPool
+from netdissect.engine.plan import Plan
+from netdissect.engine.thresholds import allowed_above
+from netdissect.errors import ActivationError
+from netdissect.layers import FieldMap
+from tests import fakes
+from tests.oracle import dissection as oracle
+
+FIELD = FieldMap((0, 0), (4, 4), (4, 4))
+
+
+def case(activations, seed=0):
+    rng = np.random.default_rng(seed)
+    entries = [
+        Labels(rng.integers(0, 4, size=(1, 16, 16)).astype(np.uint16), np.zeros(0, np.int64)) for _ in activations
+    ]
+    source = fakes.ArraySource((fakes.layer("l", activations, FIELD),), {"l": activations}, (16, 16))
+    return source, fakes.ArrayConcepts(fakes.vocabulary(3), entries, (16, 16))
+
+
+def check(activations, *, plan=None, quantile=0.01):
+    source, concepts = case(activations)
+    outcome = fakes.run(source, concepts, plan=plan, quantile=quantile, images_per_unit=2)
+    truth = oracle.dissect(
+        activations, [(e.planes, e.whole) for e in concepts.entries], concepts.vocabulary.primary, 3, FIELD, (16, 16),
+        str(quantile),
+    )  # fmt: skip
+    np.testing.assert_array_equal(outcome.layers["l"].thresholds, truth.thresholds)
+    np.testing.assert_array_equal(outcome.layers["l"].counts.I, truth.I)
+    np.testing.assert_array_equal(outcome.layers["l"].counts.A, truth.A)
+    return source, outcome
+
+
+def test_a_quantile_is_the_decimal_that_was_typed():
+    assert Settings(quantile=0.005).exact_quantile == Fraction(1, 200)
+    assert allowed_above(Settings(quantile=0.3).exact_quantile, 10) == 3
+    assert allowed_above(Fraction(1, 200), 151931) == 759
+
+
+def test_a_unit_whose_sample_was_too_high_is_scanned_again_and_comes_out_exact():
+    # The first shard holds the only large values: its bound lies far above the true threshold.
+    order = np.random.default_rng(0).permutation(40)
+    activations = np.random.default_rng(1).normal(size=(40, 3, 4, 4)).astype(np.float32)
+    activations[order[:8], 1] += 100
+    plan = Plan(40, 4, 8, 8, 0)
+    source, outcome = check(activations, plan=plan, quantile=0.4)
+    assert outcome.rescanned == {"l": [1]}
+    assert len(source.images_seen) == 80  # once for all, once more for that unit
+
+
+def test_no_image_runs_twice_when_the_bounds_hold():
+    activations = np.random.default_rng(2).normal(size=(300, 4, 4, 4)).astype(np.float32)
+    source, outcome = check(activations)
+    assert outcome.rescanned == {}
+    assert sorted(source.images_seen) == list(range(300))
+
+
+def test_a_probe_set_sorted_by_class_needs_no_second_look():
+    activations = np.random.default_rng(3).normal(size=(400, 3, 4, 4)).astype(np.float32)
+    activations[:, 0] = np.maximum(activations[:, 0], 0)
+    activations += np.linspace(0, 6, 400, dtype=np.float32)[:, None, None, None]
+    _, outcome = check(activations, plan=Plan(400, 16, 64, 128, 0))
+    assert outcome.rescanned == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "activations"),
+    [
+        ("heavy ties", np.round(np.random.default_rng(4).normal(size=(30, 2, 4, 4))).astype(np.float32)),
+        ("constant", np.full((30, 2, 4, 4), 2.5, np.float32)),
+        ("dead", np.zeros((30, 2, 4, 4), np.float32)),
+        ("one cell alive", np.eye(1, 30 * 32, dtype=np.float32).reshape(30, 2, 4, 4)),
+        ("rarely positive", np.maximum(np.random.default_rng(5).normal(size=(60, 2, 4, 4)) - 3, 0).astype(np.float32)),
+        ("negative", -np.random.default_rng(6).random(size=(30, 2, 4, 4)).astype(np.float32)),
+        ("one image", np.random.default_rng(7).normal(size=(1, 2, 4, 4)).astype(np.float32)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_awkward_units_come_out_exact(name, activations):
+    check(activations)
+    check(activations, plan=Plan(len(activations), 3, 6, 5, 1))
+
+
+@pytest.mark.parametrize("where", ["sample", "later"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_activations_that_are_not_finite_are_refused_with_layer_unit_and_image(where, value):
+    activations = np.random.default_rng(8).normal(size=(20, 3, 4, 4)).astype(np.float32)
+    plan = Plan(20, 4, 8, 8, 0)
+    image = int(plan.shards[0 if where == "sample" else 1].images[5])
+    activations[image, 1, 2, 3] = value
+    source, concepts = case(activations)
+    with pytest.raises(ActivationError, match=rf"layer l, unit 2: .* on image image{image}\.png"):
+        fakes.run(source, concepts, plan=plan)
+
+
+def test_a_dead_unit_has_an_empty_mask_and_no_label():
+    activations = np.random.default_rng(9).normal(size=(20, 2, 4, 4)).astype(np.float32)
+    activations[:, 1] = 0
+    source, concepts = case(activations)
+    row = next(row for row in fakes.run(source, concepts, quantile=0.1).layers["l"].units if row.unit == 2)
+    assert (row.label, row.category, row.score) == ("", "", 0.0)
+
+
+def test_the_bound_of_a_sample_of_everything_is_the_threshold():
+    sample = np.random.default_rng(10).normal(size=(50, 2, 4, 4)).astype(np.float32)
+    with UnitPool(1) as pool:
+        bounds = calibrate(sample, Fraction(1, 100), 50, pool)
+    truth = [oracle.threshold(sample[:, unit].ravel(), "0.01") for unit in range(2)]
+    np.testing.assert_array_equal(bounds.bound, truth)
+
+
+def test_the_bound_of_a_clustered_unit_keeps_a_wider_margin():
+    rng = np.random.default_rng(11)
+    spread = rng.normal(size=(100, 1, 4, 4)).astype(np.float32)
+    clustered = np.sort(spread.ravel()).reshape(spread.shape).astype(np.float32)  # same values, all high ones together
+    with UnitPool(1) as pool:
+        even = calibrate(spread, Fraction(5, 100), 10_000, pool).bound
+        uneven = calibrate(clustered, Fraction(5, 100), 10_000, pool).bound
+    assert uneven < even
+
+
+def test_several_layers_share_one_forward_pass():
+    a = np.random.default_rng(12).normal(size=(40, 3, 4, 4)).astype(np.float32)
+    b = np.random.default_rng(13).normal(size=(40, 2, 2, 2)).astype(np.float32)
+    _, concepts = case(a)
+    both = fakes.ArraySource((fakes.layer("a", a, FIELD), fakes.layer("b", b, FIELD)), {"a": a, "b": b}, (16, 16))
+    together = fakes.run(both, concepts, quantile=0.05)
+    assert sorted(both.images_seen) == list(range(40))
+    for name, array in (("a", a), ("b", b)):
+        alone = fakes.ArraySource((fakes.layer(name, array, FIELD),), {name: array}, (16, 16))
+        one = fakes.run(alone, concepts, quantile=0.05).layers[name]
+        np.testing.assert_array_equal(together.layers[name].counts.I, one.counts.I)
+        np.testing.assert_array_equal(together.layers[name].thresholds, one.thresholds)

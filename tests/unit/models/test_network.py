@@ -1,0 +1,152 @@
+"""A torch network as it is probed: what it gives, and that nothing of it changes."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from netdissect.errors import ActivationError, ModelError, SettingsError, UnknownLayerError
+from netdissect.models.load import wrap
+from netdissect.models.preprocess import Preprocess
+
+CPU = torch.device("cpu")
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.bn = nn.BatchNorm2d(4)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(4, 6, 3, padding=1)
+        self.unused = nn.Conv2d(3, 3, 1)
+        self.fc = nn.Linear(6, 5)
+        self.ran = 0
+
+    def forward(self, x):
+        x = self.relu(self.bn(self.conv1(x)))
+        x = self.relu(self.conv2(x))
+        self.ran += 1
+        return self.fc(x.mean((2, 3)))
+
+
+@pytest.fixture
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, size=(5, 32, 32, 3)).astype(np.uint8)
+
+
+def probe(module, *layers, size=(32, 32), geometry="receptive-field"):
+    return wrap(module).probe(layers, size, geometry=geometry, device=CPU)
+
+
+def test_a_layer_gives_what_a_plain_forward_pass_gives(pictures):
+    module = Small().eval()
+    seen = {}
+    module.conv1.register_forward_hook(lambda *call: seen.__setitem__("conv1", call[2].clone()))
+    module(Preprocess()(torch.from_numpy(pictures)))
+    module.conv1._forward_hooks.clear()
+    with probe(module, "conv1") as source:
+        outputs = source.activations(pictures)
+    # BatchNorm and an in-place ReLU run after conv1: they must not reach what was seen of it.
+    torch.testing.assert_close(outputs["conv1"], seen["conv1"], rtol=0, atol=0)
+
+
+def test_the_network_runs_no_further_than_its_last_probed_layer(pictures):
+    module = Small().eval()
+    with probe(module, "bn") as source:
+        module.ran = 0
+        source.activations(pictures)
+        assert module.ran == 0
+    with probe(module, "fc") as source:
+        module.ran = 0
+        source.activations(pictures)
+        assert module.ran == 1
+
+
+def test_a_module_that_runs_twice_gives_its_last_output(pictures):
+    module = Small().eval()
+    with probe(module, "relu") as source:
+        outputs = source.activations(pictures)
+    assert outputs["relu"].shape == (5, 6, 16, 16)
+
+
+def test_hooks_modes_gradients_and_weights_are_given_back(pictures):
+    module = Small()
+    module.train()
+    module.bn.eval()
+    module.conv1.weight.requires_grad_(requires_grad=False)
+    before = copy.deepcopy(module.state_dict())
+    with probe(module, "conv2") as source:
+        source.activations(pictures)
+        assert not module.training
+    assert module.training
+    assert not module.bn.training
+    assert not module.conv1.weight.requires_grad
+    assert module.conv2.weight.requires_grad
+    assert all(not part._forward_hooks for part in module.modules())
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+
+
+def test_hooks_are_given_back_when_the_body_raises(pictures):
+    module = Small()
+    with pytest.raises(RuntimeError, match="on purpose"), probe(module, "conv2"):
+        raise RuntimeError("on purpose")
+    assert all(not part._forward_hooks for part in module.modules())
+    assert module.training
+
+
+def test_layers_say_units_grid_and_geometry():
+    found = {layer.name: layer for layer in wrap(Small()).layers((32, 32))}
+    assert (found["conv2"].units, found["conv2"].grid, found["conv2"].geometry) == (6, (16, 16), "receptive-field")
+    assert (found["fc"].units, found["fc"].grid) == (5, (1, 1))
+    assert "unused" not in found
+
+
+def test_an_even_grid_can_be_asked_for():
+    (layer,) = probe(Small(), "conv2", geometry="grid").layers
+    assert (layer.geometry, layer.field.step) == ("grid", (2, 2))
+
+
+def test_a_misspelt_layer_gets_the_nearest_names():
+    with pytest.raises(UnknownLayerError, match=r"Small has no layer 'con2': did you mean conv2"):
+        probe(Small(), "con2")
+
+
+def test_a_layer_that_never_runs_is_told_so():
+    with pytest.raises(ActivationError, match="unused .* never run"):
+        probe(Small(), "unused")
+
+
+def test_a_picture_the_network_cannot_take_is_told_so():
+    with pytest.raises(ModelError, match="does not run on a 4 x 4 picture"):
+        probe(nn.Sequential(nn.Conv2d(3, 4, 7), nn.ReLU()), "1", size=(4, 4))
+
+
+def test_preprocessing_is_carried_with_the_module(pictures):
+    module = Small()
+    module.preprocess = Preprocess(channels="bgr", unit=1.0, mean=np.zeros(3, np.float32), std=np.ones(3, np.float32))
+    network = wrap(module)
+    x = network.preprocess(torch.from_numpy(pictures))
+    torch.testing.assert_close(x, torch.from_numpy(pictures).permute(0, 3, 1, 2).flip(1).float())
+
+
+def test_what_was_assumed_of_preprocessing_is_said():
+    assert "assumed" in wrap(Small()).preprocess.describe()
+
+
+def test_the_fingerprint_changes_with_a_single_weight():
+    module = Small()
+    before = wrap(module).fingerprint()
+    assert before == wrap(copy.deepcopy(module)).fingerprint()
+    with torch.no_grad():
+        module.fc.bias[0] += 1e-3
+    assert wrap(module).fingerprint() != before
+
+
+def test_something_that_is_no_module_is_refused():
+    with pytest.raises(SettingsError, match="expected a torch.nn.Module"):
+        wrap("not a module")

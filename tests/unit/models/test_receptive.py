@@ -1,0 +1,182 @@
+"""Receptive fields traced through any torch code, checked against gradients and the released code's field maps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from netdissect.layers import FieldMap
+from netdissect.models.receptive import FieldTracer
+
+
+def traced(module, size=64, channels=3):
+    picture = torch.zeros(2, channels, size, size)
+    module.eval()
+    with torch.no_grad(), FieldTracer(picture) as tracer:
+        output = module(picture)
+    return tracer.of(output), output
+
+
+class Numerical:
+    """Which input pixels one output cell depends on, found by gradients of a network made of positive weights."""
+
+    def __init__(self, module, size=64, channels=3):
+        for parameter in module.parameters():
+            nn.init.uniform_(parameter, 0.01, 0.02)
+        self.module, self.size, self.channels = module.eval(), size, channels
+
+    def extent(self, cell):
+        picture = torch.rand(1, self.channels, self.size, self.size, requires_grad=True)
+        self.module(picture)[0, :, cell, cell].sum().backward()
+        rows = picture.grad[0].abs().sum(dim=(0, 2)).nonzero().ravel()
+        return int(rows.min()), int(rows.max())
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 7, stride=2, padding=3)
+        self.a = nn.Conv2d(4, 4, 3, padding=2, dilation=2)
+        self.b = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        return F.relu(self.a(x) + self.b(x))
+
+
+class Parallel(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 2, 1)
+        self.b = nn.Conv2d(3, 2, 5, padding=2)
+
+    def forward(self, x):
+        x = torch.cat([self.a(x), self.b(x), F.avg_pool2d(x, 3, 1, 1)], dim=1)
+        return F.avg_pool2d(x, 2)
+
+
+class ChannelsLast(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 4, stride=4)
+        self.norm, self.linear = nn.LayerNorm(4), nn.Linear(4, 6)
+
+    def forward(self, x):
+        return self.linear(self.norm(self.conv(x).permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
+
+
+class SqueezeExcite(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.gate = nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return x * torch.sigmoid(self.gate(x.mean((2, 3), keepdim=True)))
+
+
+class Shuffle(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        n, c, h, w = x.shape
+        a, b = x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w).chunk(2, dim=1)
+        return torch.cat([a, b], dim=1)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.MaxPool2d(3, 2), nn.Conv2d(4, 4, 5, padding=2)),
+        nn.Sequential(nn.Conv2d(3, 4, 3, dilation=3), nn.AvgPool2d(2), nn.Conv2d(4, 4, 3, padding=1)),
+        nn.Sequential(nn.ZeroPad2d((1, 2, 3, 0)), nn.Conv2d(3, 4, 3, stride=2)),
+        nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.AdaptiveAvgPool2d(8), nn.Conv2d(4, 4, 3, padding=1)),
+        Residual(),
+        Parallel(),
+        ChannelsLast(),
+    ],
+    ids=["conv pool conv", "dilated", "padded", "adaptive pool", "residual", "parallel", "channels last"],
+)
+def test_the_traced_field_is_the_numerical_one(module):
+    track, output = traced(module)
+    numerical = Numerical(module)
+    for cell in (output.shape[2] // 2, output.shape[2] // 2 + 1):
+        first = track.field.offset[0] + cell * track.field.step[0]
+        assert numerical.extent(cell) == (first, first + track.field.size[0] - 1)
+
+
+def test_a_gate_that_saw_everything_has_no_say_in_where_a_cell_looks():
+    assert traced(SqueezeExcite())[0].field == FieldMap((-1, -1), (3, 3), (2, 2))
+
+
+def test_shuffled_channels_keep_their_place():
+    track, _ = traced(Shuffle())
+    assert track.field == FieldMap((-1, -1), (3, 3), (2, 2))
+    assert track.spatial == (2, 3)
+
+
+def test_attention_loses_the_field():
+    class Attention(nn.Module):
+        def forward(self, x):
+            tokens = x.flatten(2).transpose(1, 2)
+            return F.scaled_dot_product_attention(tokens, tokens, tokens).transpose(1, 2).reshape(x.shape)
+
+    assert traced(Attention(), size=8)[0].field is None
+
+
+def test_windows_cut_out_of_the_grid_lose_the_field():
+    class Windows(nn.Module):
+        def forward(self, x):
+            n, c, h, w = x.shape
+            return x.reshape(n, c, h // 4, 4, w // 4, 4).mean(dim=(3, 5))
+
+    assert traced(Windows())[0].field is None
+
+
+def test_a_linear_layer_over_everything_loses_the_field():
+    track, _ = traced(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 62 * 62, 5)))
+    assert track.field is None
+
+
+def test_a_constant_added_by_position_changes_nothing():
+    class Position(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.table = nn.Conv2d(3, 4, 3, padding=1), nn.Parameter(torch.zeros(1, 4, 64, 64))
+
+        def forward(self, x):
+            return self.conv(x) + self.table
+
+    assert traced(Position())[0].field == FieldMap((-1, -1), (3, 3), (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "field"),
+    [
+        ("alexnet", "features.11", FieldMap((-66, -66), (163, 163), (16, 16))),
+        ("resnet18", "layer4", FieldMap((-217, -217), (435, 435), (32, 32))),
+        ("vgg16", "features.29", FieldMap((-90, -90), (196, 196), (16, 16))),
+        ("densenet121", "features.denseblock4", FieldMap((-1021, -1021), (2071, 2071), (32, 32))),
+        ("convnext_tiny", "features.1", FieldMap((-36, -36), (76, 76), (4, 4))),
+    ],
+)
+def test_architectures_of_torchvision_are_traced(name, layer, field):
+    models = pytest.importorskip("torchvision.models")
+    module = models.get_model(name, weights=None).eval()
+    picture = torch.zeros(2, 3, 224, 224)
+    seen = []
+    with torch.no_grad(), FieldTracer(picture) as tracer:
+        module.get_submodule(layer).register_forward_hook(lambda *call: seen.append(call[2]))
+        module(picture)
+    assert tracer.of(seen[-1]).field == field
+
+
+def test_the_true_centres_of_resnets_last_layer_lie_on_multiples_of_its_step():
+    # 0, 32, 64, …, not 16, 48, …: half a cell off is what an even grid would give.
+    (offset, _), (size, _), (step, _) = FieldMap((-217, -217), (435, 435), (32, 32))
+    assert [offset + size // 2 + i * step for i in range(3)] == [0, 32, 64]

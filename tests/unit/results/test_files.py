@@ -1,0 +1,109 @@
+"""A finished run on disk: what is saved is what is loaded, and damage is told in a sentence."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import netdissect as nd
+from netdissect.errors import RunFileError, RunNotFoundError, SettingsError, UnknownLayerError
+from tests import folders, nets
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    data = folders.write(tmp_path_factory.mktemp("data") / "small", images=12)
+    return nd.dissect(nets.small(), layers=["conv1", "conv2"], data=data, quantile=0.05, images_per_unit=4, batch_size=4)
+
+
+@pytest.fixture
+def saved(result, tmp_path):
+    result.save(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_what_is_saved_is_what_is_loaded(result, saved):
+    again = nd.load(saved)
+    assert list(again) == ["conv1", "conv2"]
+    for name in result:
+        one, other = result[name], again[name]
+        assert one.layer == other.layer
+        assert one.vocabulary == other.vocabulary
+        np.testing.assert_array_equal(one.iou, other.iou)
+        np.testing.assert_array_equal(one.thresholds, other.thresholds)
+        for part in ("I", "A", "G"):
+            np.testing.assert_array_equal(getattr(one.counts, part), getattr(other.counts, part))
+            assert getattr(other.counts, part).dtype == np.int64
+        np.testing.assert_array_equal(one.exemplars.grids, other.exemplars.grids)
+        np.testing.assert_array_equal(one.activity.histogram, other.activity.histogram)
+        assert one.units == other.units
+    assert (again.settings, again.network, again.probe_set) == (result.settings, result.network, result.probe_set)
+    assert again.detectors() == result.detectors()
+
+
+def test_the_parquet_table_holds_every_unit_and_concept(result, saved):
+    table = pq.read_table(saved / "conv2.parquet").to_pandas()
+    layer = result["conv2"]
+    assert len(table) == layer.layer.units * len(layer.vocabulary)
+    row = table[(table.unit == 3) & (table.concept == "leaf")].iloc[0]
+    assert (row.category, row.I, row.A, row.G) == ("part", layer.counts.I[2, 2], layer.counts.A[2, 2], layer.counts.G[2])
+    assert row.iou == layer.iou[2, 2]
+
+
+def test_nothing_but_the_run_is_left_in_its_folder(saved):
+    names = sorted(path.name for path in saved.iterdir())
+    assert names == [
+        "conv1-result.csv", "conv1.npz", "conv1.parquet", "conv2-result.csv", "conv2.npz", "conv2.parquet", "run.json",
+    ]  # fmt: skip
+
+
+def test_a_folder_without_a_run_is_told_so(tmp_path):
+    with pytest.raises(RunNotFoundError, match=r"holds no finished run \(run.json is missing\)"):
+        nd.load(tmp_path)
+    with pytest.raises(RunNotFoundError, match="does not exist"):
+        nd.load(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["run.json", "conv1.parquet", "conv1.npz"])
+@pytest.mark.parametrize("damage", ["truncated", "empty", "other", "missing"])
+def test_a_damaged_file_is_told_by_name(saved, name, damage):
+    path = saved / name
+    data = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes({"truncated": data[: len(data) // 2], "empty": b"", "other": b"{}"}[damage])
+    with pytest.raises((RunFileError, RunNotFoundError), match=name.replace(".", r"\.")):
+        nd.load(saved)
+
+
+def test_a_run_of_a_newer_version_is_told_so(saved):
+    record = json.loads((saved / "run.json").read_text())
+    (saved / "run.json").write_text(json.dumps(record | {"schema_version": 99}))
+    with pytest.raises(RunFileError, match="newer netdissect"):
+        nd.load(saved)
+
+
+def test_two_layers_of_one_file_name_are_refused(result, tmp_path):
+    from dataclasses import replace
+
+    one = result["conv1"]
+    other = replace(one, layer=replace(one.layer, name="conv1/"))
+    twin = replace(one, layer=replace(one.layer, name="conv1-"))
+    with pytest.raises(SettingsError, match="both be written as conv1-"):
+        replace(result, layers={"conv1/": other, "conv1-": twin}).save(tmp_path)
+
+
+def test_an_unknown_layer_gets_the_nearest_names(result):
+    with pytest.raises(UnknownLayerError, match=r"no layer 'conv3': did you mean"):
+        result["conv3"]
+
+
+def test_exemplar_masks_are_those_of_the_activations(result):
+    layer = result["conv2"]
+    assert layer.exemplars.images.shape == (layer.layer.units, 4)
+    rebuilt = layer.thresholds[:, None] + layer.exemplars.scale[:, None] * layer.exemplars.grids.max(axis=(2, 3))
+    np.testing.assert_allclose(rebuilt, layer.exemplars.maxima, rtol=2e-3, atol=1e-5)
