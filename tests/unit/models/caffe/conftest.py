@@ -39,7 +39,12 @@ def make_net():
 
 @pytest.fixture
 def cv2():
-    return pytest.importorskip("cv2")
+    library = pytest.importorskip("cv2")
+    # Its threads wait for each other by spinning, which costs most where tests run side by side.
+    before = library.getNumThreads()
+    library.setNumThreads(1)
+    yield library
+    library.setNumThreads(before)
 
 
 @pytest.fixture

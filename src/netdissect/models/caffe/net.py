@@ -1,0 +1,269 @@
+"""A Caffe network as one `torch.nn.Module` whose blobs are reached by Caffe's own names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from netdissect.errors import ModelError, ModelFileError, UnknownLayerError, nearest
+from netdissect.models.caffe.fields import field_maps
+from netdissect.models.caffe.fold import find_short_cuts, overwrite, run_folded
+from netdissect.models.caffe.graph import Graph
+from netdissect.models.caffe.layers import Unavailable, build, missing_top, tops_given, watches
+from netdissect.models.caffe.layers.arrange import Reshape
+from netdissect.models.caffe.layers.base import shape_of
+from netdissect.models.caffe.layers.convolution import Convolution
+from netdissect.models.caffe.weights import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netdissect.layers import FieldMap
+    from netdissect.models.caffe.caffemodel import Blob
+    from netdissect.models.caffe.graph import Step
+    from netdissect.models.caffe.layers.base import CaffeLayer
+    from netdissect.models.caffe.spec import NetSpec
+
+
+class CaffeNet(nn.Module):
+    """A network from Caffe's files.
+
+    A blob holds what its last in-place layer leaves, as in Caffe. A layer that cannot be made (of a type that is not
+    implemented, or without weights) is no error until a blob that depends on it is asked for. Everything is float32
+    and nothing trains.
+
+    Attributes:
+        title: what its author calls it.
+        layers: its layers as modules, under their own names with dots as underscores.
+        blob_names: all blobs in the order in which they are first written, inputs first.
+        input_name: the blob that pictures go into.
+        input_shape: (N, C, H, W) as the prototxt says it, or None.
+        input_channels: how many channels its pictures have, or None if neither file says it.
+    """
+
+    def __init__(self, spec: NetSpec, weights: Mapping[str, Sequence[Blob]]) -> None:
+        """Make the network from its description and the weights of its layers.
+
+        Raises:
+            ModelFileError: if it has no inputs, or not one layer of it has weights although it should.
+        """
+        super().__init__()
+        self.title = spec.name
+        self.layers = nn.ModuleDict()
+        self.graph = Graph()
+        self.layer_of: dict[str, str] = {}
+        self.writes: dict[str, list[str]] = {}
+        if not spec.inputs:
+            raise ModelFileError(f"{spec.where or 'prototxt'}: expected a network with an input, got none")
+        for blob in spec.inputs:
+            self.graph.add_input(blob.name)
+        store = Store(weights)
+        for layer in spec.layers:
+            self._add(layer, store)
+        self.blob_names = tuple(self.graph.last)
+        self.input_name = self._main_input()
+        self.input_shape = next(blob.shape for blob in spec.inputs if blob.name == self.input_name)
+        self.input_channels = self._input_channels()
+        if self.input_shape and self.input_channels:
+            self.input_shape = (self.input_shape[0], self.input_channels, *self.input_shape[2:])
+        self._fields = field_maps(spec)
+        self._short_cuts = find_short_cuts(self.graph, dict(self.layers.items()))
+        self._tell_pictures()
+        self.eval()
+
+    def forward(self, x: Tensor, blobs: Sequence[str] | None = None) -> Tensor | dict[str, Tensor]:
+        """Run the network, no further than the last blob asked for, forgetting what is no longer read.
+
+        Args:
+            x: float32, shape (N, C, H, W); of any size that the layers on the way take.
+            blobs: what to return; None returns the network's outputs.
+
+        Returns:
+            {blob: tensor} for every blob asked for; without `blobs` the only output, or {blob: tensor} if there are
+            several. Blobs may share memory with each other and with `x`.
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have.
+            UnsupportedLayerError: if one depends on a layer that is not implemented.
+            ModelFileError: if one depends on a layer whose weights are missing or misshapen.
+            ModelError: if one depends on several inputs, or a layer cannot take what it gets.
+        """
+        names = self.outputs if blobs is None else list(dict.fromkeys(blobs))
+        wanted = self._versions(names)
+        source = self.check(names)
+        self._check_input(x)
+        values: dict[int, Tensor] = {source: x}
+        hooked = any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers.values())  # noqa: SLF001
+        for step, done in self.graph.plan(wanted):
+            tops = self._run(step, [values[version] for version in step.bottoms], whole=hooked)
+            values.update(zip(step.tops, tops, strict=False))
+            for version in done:
+                del values[version]
+        found = {name: values[version] for name, version in zip(names, wanted, strict=True)}
+        return found if blobs is not None or len(found) != 1 else found[names[0]]
+
+    @property
+    def outputs(self) -> list[str]:
+        """The blobs that no layer reads, but for losses and accuracies, which are not implemented."""
+        watching = frozenset(step.module for step in self.graph.steps if watches(step.kind))
+        return self.graph.ends(but=watching)
+
+    def check(self, blobs: Sequence[str]) -> int:
+        """See that blobs can be had, and return the input that they depend on.
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have.
+            UnsupportedLayerError: if one depends on a layer that is not implemented.
+            ModelFileError: if one depends on a layer whose weights are missing or misshapen.
+            ModelError: if they depend on several inputs.
+        """
+        versions = self._versions(blobs)
+        for step in self.graph.needed(versions):
+            module = self.layers[step.module]
+            if isinstance(module, Unavailable):
+                raise module.error()
+        sources = self.graph.inputs_of(versions)
+        if len(sources) > 1:
+            names = ", ".join(self.graph.inputs[version] for version in sources)
+            raise ModelError(
+                f"blobs {', '.join(blobs)} depend on {len(sources)} inputs ({names}), and there is one picture; "
+                f"probe blobs that depend on one of them"
+            )
+        return sources[0] if sources else self.graph.last[self.input_name]
+
+    def blob_kind(self, blob: str) -> str:
+        """Return the type of the layer that wrote a blob first, such as ``"Convolution"``; ``"Input"`` for an input.
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have.
+        """
+        self._versions([blob])
+        return self.graph.made_by[blob]
+
+    def last_layer(self, blob: str) -> nn.Module:
+        """Return the module that writes a blob last, where a forward hook sees, and may replace, what it holds.
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have, or that is an input.
+        """
+        version = self._versions([blob])[0]
+        if version not in self.graph.writer:
+            raise UnknownLayerError(f"blob {blob!r} is an input of the network; no layer writes it")
+        return self.layers[self.graph.steps[self.graph.writer[version]].module]
+
+    def field_map(self, blob: str) -> FieldMap | None:
+        """Return where a blob's cells look; None where no cell of the picture can be told (METHOD, § 2).
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have.
+        """
+        self._versions([blob])
+        return self._fields[blob]
+
+    def shapes(self, blobs: Sequence[str], input_shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes that blobs have for an input of a shape, without computing a number.
+
+        Raises:
+            ModelError: as `forward` does.
+        """
+        weights = {name: value.to("meta") for name, value in self.state_dict().items()}
+        x = torch.empty(tuple(input_shape), device="meta")
+        found = torch.func.functional_call(self, weights, (x, list(blobs)))
+        return {name: tuple(value.shape) for name, value in found.items()}
+
+    def _add(self, layer: Any, store: Store) -> None:
+        missing = [blob for blob in layer.bottom if blob not in self.graph.last]
+        if missing:
+            module: CaffeLayer = Unavailable(layer, self._unwritten(layer, missing[0]))
+        else:
+            module = build(layer, store.of(layer))
+        given = tops_given(layer)
+        key = self._key(layer.name)
+        self.layers[key] = module
+        self.layer_of.setdefault(layer.name, key)
+        self.writes.setdefault(layer.name, list(layer.top))
+        self.graph.add_step(key, layer.type, layer.bottom, layer.top[:given])
+        if len(layer.top) > given:
+            key = self._key(layer.name)
+            self.layers[key] = Unavailable(layer, missing_top(layer))
+            self.graph.add_step(key, layer.type, layer.bottom, layer.top[given:])
+
+    def _key(self, name: str) -> str:
+        """Return a name under which `nn.ModuleDict` takes a layer."""
+        key = re.sub(r"[.\0]", "_", name) or "_"
+        while key in self.layers or hasattr(self.layers, key):
+            key += "_"
+        return key
+
+    def _unwritten(self, layer: Any, blob: str) -> ModelFileError:
+        return ModelFileError(
+            f'layer "{layer.name}" ({layer.type}) reads blob {blob!r}, which no layer before it writes; '
+            f"{nearest(blob, self.graph.last)}"
+        )
+
+    def _main_input(self) -> str:
+        """Return the first input that layers other than losses read, or the first."""
+        read = {version for step in self.graph.steps if not watches(step.kind) for version in step.bottoms}
+        names = [name for version, name in self.graph.inputs.items() if version in read]
+        return (names or list(self.graph.inputs.values()))[0]
+
+    def _input_channels(self) -> int | None:
+        """Return the channels that the first convolution's weights are for, or else what the prototxt says."""
+        source = self.graph.last[self.input_name]
+        for step in self.graph.steps:
+            module = self.layers[step.module]
+            if isinstance(module, Convolution) and source in step.bottoms:
+                return module.channels
+        return self.input_shape[1] if self.input_shape and len(self.input_shape) > 1 else None
+
+    def _tell_pictures(self) -> None:
+        """Tell the layers that may fix the number of pictures which number the prototxt means."""
+        for module in self.layers.values():
+            if isinstance(module, Reshape) and self.input_shape:
+                module.pictures = self.input_shape[0]
+
+    def _versions(self, blobs: Sequence[str]) -> list[int]:
+        for blob in blobs:
+            if blob not in self.graph.last:
+                raise self._unknown(blob)
+        return [self.graph.last[blob] for blob in blobs]
+
+    def _unknown(self, blob: str) -> UnknownLayerError:
+        tops = self.writes.get(blob)
+        hint = f"the layer of that name writes {', '.join(tops)}" if tops else nearest(blob, self.blob_names)
+        return UnknownLayerError(f"the network has no blob {blob!r}; {hint}")
+
+    def _check_input(self, x: Tensor) -> None:
+        if self.input_channels and x.dim() > 1 and x.shape[1] != self.input_channels:
+            raise ModelError(
+                f"the network takes pictures with {self.input_channels} channels, got an input of shape {shape_of(x)}; "
+                f"for grey pictures use --colordepth 1"
+            )
+
+    def _run(self, step: Step, bottoms: list[Tensor], *, whole: bool) -> tuple[Tensor, ...]:
+        """Return what a layer makes of its bottoms; every layer for itself if the network is looked at as a `whole`."""
+        module = self.layers[step.module]
+        try:
+            tops = module(*bottoms) if whole else self._run_short(step.module, module, bottoms)
+        except RuntimeError as error:
+            # torch's own words for what is too small or too odd; running out of memory is not the network's fault.
+            if isinstance(error, torch.OutOfMemoryError) or "memory" in str(error):
+                raise
+            shapes = " and ".join(map(shape_of, bottoms))
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ModelError(f"{getattr(module, 'label', step.module)} cannot take {shapes}: {reason}") from error
+        return tops if isinstance(tops, tuple) else (tops,)
+
+    def _run_short(self, key: str, module: nn.Module, bottoms: list[Tensor]) -> Tensor | tuple[Tensor, ...]:
+        cuts = self._short_cuts
+        if key in cuts.folded:
+            return bottoms[0]
+        if key in cuts.followers:
+            return run_folded(module, [self.layers[follower] for follower in cuts.followers[key]], bottoms[0])
+        if key in cuts.overwriting:
+            return overwrite(module, bottoms[0])
+        tops: Tensor | tuple[Tensor, ...] = module(*bottoms)
+        return tops
