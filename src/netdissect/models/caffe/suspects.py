@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+#: Bytes that a text in English has, and bytes that no text has.
 _TEXT = frozenset(b"\t\n\r\f") | frozenset(range(32, 127))
+_BINARY = frozenset(range(32)) - frozenset(b"\t\n\r\f\v\x1a\x1b")
 
 
 def not_a_prototxt(data: bytes) -> str:
@@ -10,7 +12,7 @@ def not_a_prototxt(data: bytes) -> str:
     known = _by_its_first_bytes(data)
     if known:
         return known
-    if b"\0" in data[:65536]:
+    if _BINARY.intersection(data[:4096]):
         return "a binary file; are prototxt and caffemodel the wrong way round?"
     return ""
 
