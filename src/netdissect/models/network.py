@@ -15,6 +15,7 @@ from netdissect.errors import ActivationError, ModelError, SettingsError, Unknow
 from netdissect.geometry import fieldmap
 from netdissect.layers import Layer
 from netdissect.models.hooks import Enough, evaluating, watching
+from netdissect.models.prepare import prepared
 from netdissect.models.receptive import FieldTracer, Track
 
 if TYPE_CHECKING:
@@ -131,11 +132,7 @@ class TorchNetwork:
                 calls[name] += 1
                 outputs[name] = output
 
-        device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
-        # Two pictures, so that no dimension of length 1 but a real one is taken for the batch.
-        pictures = self.preprocess(torch.zeros((2, *input_size, 3), dtype=torch.uint8, device=device))
-        dtype = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
-        pictures = pictures.to(dtype)
+        pictures = self.empty_picture(input_size)
         tracer = FieldTracer(pictures)
         with evaluating(self.module), watching({name: modules[name] for name in names}, see):
             try:
@@ -172,6 +169,17 @@ class TorchNetwork:
             found[name] = _Shaped(layer, calls[name], order)
         return found
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of its weights."""
+        return next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+
+    def empty_picture(self, input_size: tuple[int, int]) -> torch.Tensor:
+        """Return a black picture as its input: two of them, so that only a real dimension of length 1 looks like one."""
+        device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
+        black = torch.zeros((2, *input_size, 3), dtype=torch.uint8, device=device)
+        return self.preprocess(black).to(self.dtype)
+
     @staticmethod
     def _shape(
         name: str, kind: str, output: torch.Tensor, track: Track | None, input_size: tuple[int, int]
@@ -198,7 +206,7 @@ class TorchNetwork:
 
 
 class TorchSource:
-    """A TorchNetwork standing ready: an ActivationSource."""
+    """A TorchNetwork standing ready: an ActivationSource. It works on a prepared copy; the network is not touched."""
 
     def __init__(
         self, network: TorchNetwork, shaped: Mapping[str, _Shaped], input_size: tuple[int, int], device: torch.device
@@ -209,40 +217,45 @@ class TorchSource:
         self._outputs: dict[str, torch.Tensor] = {}
         self._calls: Counter[str] = Counter()
         self._open = contextlib.ExitStack()
+        self._ready: nn.Module | None = None
         self.input_size = input_size
         self.layers = tuple(entry.layer for entry in shaped.values())
 
     def __enter__(self) -> Self:
-        modules = dict(self._network.module.named_modules())
+        module = self._network.module
+        empty = self._network.empty_picture(self.input_size)
+        self._ready = prepared(module, self._shaped, empty).to(self._device)
+        modules = dict(self._ready.named_modules())
         with contextlib.ExitStack() as stack:
-            stack.enter_context(evaluating(self._network.module))
             stack.enter_context(watching({name: modules[name] for name in self._shaped}, self._see))
-            stack.enter_context(moved(self._network.module, self._device))
             self._open = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+        self._ready = None
 
     def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch until every probed layer has run."""
+        assert self._ready is not None
         self._outputs.clear()
         self._calls.clear()
-        dtype = next((p.dtype for p in self._network.module.parameters() if p.is_floating_point()), torch.float32)
         with torch.inference_mode(), contextlib.suppress(Enough):
-            x = torch.from_numpy(pictures).to(self._device)
-            self._network.module(self._network.preprocess(x).to(dtype))
-        result = {}
-        for name, shaped in self._shaped.items():
-            output = self._outputs.pop(name).permute(shaped.order)
-            result[name] = output.reshape(output.shape[0], shaped.layer.units, *shaped.layer.grid).float().contiguous()
-        return result
+            x = self._network.preprocess(torch.from_numpy(pictures).to(self._device))
+            self._ready(x.to(self._network.dtype, memory_format=torch.channels_last))
+        return dict(self._outputs)
 
     def _see(self, name: str, output: Any) -> None:
         self._calls[name] += 1
-        # What runs in place later must not change what was seen, unless it belongs to the layer's own last call.
-        self._outputs[name] = output.clone()
-        if all(self._calls[key] >= entry.calls for key, entry in self._shaped.items()):
+        if self._calls[name] < self._shaped[name].calls:
+            return
+        layer, order = self._shaped[name].layer, self._shaped[name].order
+        seen = output.permute(order).reshape(output.shape[0], layer.units, *layer.grid)
+        last = all(self._calls[key] >= entry.calls for key, entry in self._shaped.items())
+        # What runs in place later must not change what was seen; laying it out anew is a copy already.
+        plain = seen.to(torch.float32, memory_format=torch.contiguous_format)
+        self._outputs[name] = plain if last or plain.data_ptr() != output.data_ptr() else plain.clone()
+        if last:
             raise Enough
 
 

@@ -8,6 +8,7 @@ composes them, passes them on, or loses them. A layer whose field map was lost g
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,8 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Tensors are held so that no identity is given out twice while tracing.
         self._tracks: dict[int, tuple[torch.Tensor, Track]] = {}
         self._set(picture, Track(dims, fieldmap.IDENTITY))
+        #: How many operations read a tensor, by its identity.
+        self.uses: Counter[int] = Counter()
 
     def of(self, tensor: torch.Tensor) -> Track | None:
         """Return what is known of a tensor; None if it does not depend on the picture."""
@@ -92,6 +95,7 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         tracked = [(tensor, track) for tensor in inputs if (track := self.of(tensor)) is not None]
         result = func(*args, **kwargs)
+        self.uses.update(id(tensor) for tensor, _ in tracked)
         if tracked:
             outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
             rule = _RULES.get(func.overloadpacket.__name__, _pointwise)
