@@ -155,7 +155,8 @@ def _numbers(parts: list[bytes | memoryview], kind: str, name: str) -> Blob:
     if len(joined) % np.dtype(kind).itemsize:
         raise WireError(f"the weights of {name} fill {len(joined)} bytes, which is no whole number of floats")
     numbers = np.frombuffer(joined, dtype=kind)
-    return numbers if kind == "<f4" else numbers.astype(np.float32)
+    with np.errstate(over="ignore"):
+        return numbers if kind == "<f4" else numbers.astype(np.float32)
 
 
 def _shaped(numbers: Blob, shape: list[int], name: str) -> Blob:

@@ -55,7 +55,8 @@ def _from_npy(path: Path) -> NDArray[np.float32]:
             stored = np.load(path, mmap_mode="r", allow_pickle=False)
         if stored.dtype.kind not in "fiu":
             raise ModelFileError(f"{path}: expected a mean picture of numbers, got an array of {stored.dtype}")
-        return np.array(stored, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            return np.array(stored, dtype=np.float32)
     except ModelFileError:
         raise
     except (ValueError, TypeError, SyntaxError, KeyError, OSError, EOFError, OverflowError, MemoryError, RecursionError,

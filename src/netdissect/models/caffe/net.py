@@ -14,7 +14,7 @@ from netdissect.models.caffe.fold import find_short_cuts, overwrite, run_folded
 from netdissect.models.caffe.graph import Graph
 from netdissect.models.caffe.layers import Unavailable, build, missing_top, tops_given, watches
 from netdissect.models.caffe.layers.arrange import Reshape
-from netdissect.models.caffe.layers.base import shape_of
+from netdissect.models.caffe.layers.base import explained, shape_of
 from netdissect.models.caffe.layers.convolution import Convolution
 from netdissect.models.caffe.weights import Store
 
@@ -164,14 +164,14 @@ class CaffeNet(nn.Module):
         return self._fields[blob]
 
     def shapes(self, blobs: Sequence[str], input_shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
-        """Return the shapes that blobs have for an input of a shape, without computing a number.
+        """Return the shapes that blobs have for an input of a shape, by running the network once.
 
         Raises:
             ModelError: as `forward` does.
         """
-        weights = {name: value.to("meta") for name, value in self.state_dict().items()}
-        x = torch.empty(tuple(input_shape), device="meta")
-        found = torch.func.functional_call(self, weights, (x, list(blobs)))
+        weights = next(self.parameters(), torch.zeros(0))
+        with torch.inference_mode():
+            found = self(torch.zeros(tuple(input_shape), dtype=weights.dtype, device=weights.device), list(blobs))
         return {name: tuple(value.shape) for name, value in found.items()}
 
     def _add(self, layer: Any, store: Store) -> None:
@@ -246,15 +246,8 @@ class CaffeNet(nn.Module):
     def _run(self, step: Step, bottoms: list[Tensor], *, whole: bool) -> tuple[Tensor, ...]:
         """Return what a layer makes of its bottoms; every layer for itself if the network is looked at as a `whole`."""
         module = self.layers[step.module]
-        try:
+        with explained(getattr(module, "label", step.module), bottoms):
             tops = module(*bottoms) if whole else self._run_short(step.module, module, bottoms)
-        except RuntimeError as error:
-            # torch's own words for what is too small or too odd; running out of memory is not the network's fault.
-            if isinstance(error, torch.OutOfMemoryError) or "memory" in str(error):
-                raise
-            shapes = " and ".join(map(shape_of, bottoms))
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(f"{getattr(module, 'label', step.module)} cannot take {shapes}: {reason}") from error
         return tops if isinstance(tops, tuple) else (tops,)
 
     def _run_short(self, key: str, module: nn.Module, bottoms: list[Tensor]) -> Tensor | tuple[Tensor, ...]:

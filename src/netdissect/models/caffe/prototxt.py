@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf import text_format
@@ -106,8 +107,11 @@ def _parse(text: str, where: str) -> Any:
     net = message("NetParameter")
     quoted = _BARE_TYPE.sub(lambda found: found[1] or f'type: "{found[2]}"', text)
     try:
-        # Merge, unlike Parse, lets a setting that is given twice have its last value.
-        text_format.Merge(quoted, net, allow_unknown_field=True)
+        with warnings.catch_warnings():
+            # An odd escape in a text of no importance needs no warning.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            # Merge, unlike Parse, lets a setting that is given twice have its last value.
+            text_format.Merge(quoted, net, allow_unknown_field=True)
     except text_format.ParseError as error:
         place = f"line {error.GetLine()}, column {error.GetColumn()}" if error.GetLine() else "its end"
         reason = re.sub(r"^\d+:\d+ : ", "", str(error)).replace("\n", " ").strip()[:200]

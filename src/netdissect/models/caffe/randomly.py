@@ -11,6 +11,7 @@ import torch
 
 from netdissect.errors import ModelFileError
 from netdissect.models.caffe.layers import KINDS, Unavailable, build, watches
+from netdissect.models.caffe.layers.base import explained
 from netdissect.models.caffe.weights import Store
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def random_weights(spec: NetSpec, seed: int = 0) -> dict[str, list[Blob]]:
 def _add(layer: Any, values: dict[str, Tensor], generator: np.random.Generator) -> list[Blob]:
     """Draw a layer's weights, run it, and return the weights; its tops are added to `values`."""
     bottoms = [values[name] for name in layer.bottom]
-    shapes = KINDS[layer.type][0].weight_shapes(layer, [tuple(bottom.shape) for bottom in bottoms])
+    with explained(f'layer "{layer.name}" ({layer.type})', bottoms):
+        shapes = KINDS[layer.type][0].weight_shapes(layer, [tuple(bottom.shape) for bottom in bottoms])
     blobs = _drawn(layer, shapes, bottoms[0], generator)
     tops = _run(layer, blobs, bottoms)
     if layer.type in _SUMS:
@@ -91,7 +93,7 @@ def _run(layer: Any, blobs: list[Blob], bottoms: list[Tensor]) -> tuple[Tensor, 
     module = build(layer, Store({layer.name: blobs}).of(layer))
     if isinstance(module, Unavailable):
         raise module.error()
-    with torch.inference_mode():
+    with torch.inference_mode(), explained(module.label, bottoms):
         tops = module(*bottoms)
     return tops if isinstance(tops, tuple) else (tops,)
 

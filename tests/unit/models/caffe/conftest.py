@@ -12,6 +12,15 @@ from netdissect.models.caffe.spec import layer, network
 from netdissect.models.caffe.weights import Store
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors on several threads mostly wait, above all where tests run side by side."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def run_layer():
     """Run one layer on arrays: run_layer(kind, *bottoms, weights=…, tops=…, **settings)."""

@@ -11,7 +11,6 @@ from netdissect.errors import ModelError, ModelFileError, UnsupportedLayerError
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((2, 6, 7, 9)).astype(np.float32)
-FLT_MAX = np.finfo(np.float32).max
 
 
 def close(ours, theirs, tolerance=2e-6):
@@ -104,7 +103,7 @@ def test_deconvolution(run_layer, stride, pad, dilation, groups):
 
 
 def pooled(x, kernel, stride, pad, method):
-    """Caffe's own loop."""
+    """Caffe's own loop; windows without a cell give 0."""
     h, w = x.shape[2:]
     size = [math.ceil((s + 2 * p - k) / t) + 1 for s, k, t, p in zip((h, w), kernel, stride, pad, strict=True)]
     if any(pad):
@@ -117,7 +116,7 @@ def pooled(x, kernel, stride, pad, method):
             area = (bottom - top) * (right - left)
             window = x[:, :, max(top, 0) : min(bottom, h), max(left, 0) : min(right, w)].astype(np.float64)
             if method == "MAX":
-                out[:, :, i, j] = window.max((2, 3)) if window.size else -FLT_MAX
+                out[:, :, i, j] = window.max((2, 3)) if window.size else 0
             else:
                 out[:, :, i, j] = window.sum((2, 3)) / area if window.size else 0
     return out
@@ -457,7 +456,7 @@ def test_settings_without_sense_are_refused_by_the_layers_name(run_layer, kind, 
             "Convolution",
             [(4, 6, 9, 9), (4,)],
             {"convolution_param": {"num_output": 4, "kernel_size": 9}},
-            "9 x 9 cells",
+            "kernel of (9, 9) fits",
         ),
         ("Deconvolution", [(5, 4, 3, 3), (4,)], {"convolution_param": {"num_output": 4, "kernel_size": 3}}, "N x 5 x"),
         ("InnerProduct", [(4, 9), (4,)], {"inner_product_param": {"num_output": 4}}, "9 numbers per picture"),

@@ -125,7 +125,7 @@ def test_a_second_top_that_is_not_computed_is_an_error_only_when_probed(make_net
     pool = layer("pool", "Pooling", "data", ["pool", "mask"], pooling_param={"kernel_size": 2, "stride": 2})
     net = make_net(INPUT, [pool])
     assert net(X, ["pool"])["pool"].shape == (3, 2, 3, 3)
-    with pytest.raises(UnsupportedLayerError, match="only the first is supported"):
+    with pytest.raises(UnsupportedLayerError, match=r"of its 2 tops \(pool, mask\) only 1 can be computed"):
         net(X, ["mask"])
 
 
@@ -327,7 +327,7 @@ def test_it_is_an_ordinary_module(residual):
     assert torch.allclose(net.double()(X.double())["bn5"].float(), before, atol=1e-5)
 
 
-def test_shapes_are_told_without_computing(residual):
+def test_shapes_are_told_for_any_size_of_input(residual):
     assert residual.shapes(["data", "c1", "bn4"], (7, 2, 20, 10)) == {
         "data": (7, 2, 20, 10), "c1": (7, 4, 20, 10), "bn4": (7, 4, 20, 10),
     }  # fmt: skip

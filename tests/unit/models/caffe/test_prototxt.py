@@ -160,6 +160,10 @@ def test_a_setting_given_twice_has_its_last_value():
     assert spec.layers[0].relu_param.negative_slope == 2
 
 
+def test_an_odd_escape_is_no_warning():
+    assert parse_prototxt(r'name: "a\ b" layer { name: "r" bottom: "x" param_str: "\d" }').layers
+
+
 def test_a_byte_order_mark_and_latin_letters_do_no_harm():
     text = b"\xef\xbb\xbf" + 'name: "x" # ü\n'.encode() + b'layer { name: "r" bottom: "x" }'
     assert parse_prototxt(text).name == "x"

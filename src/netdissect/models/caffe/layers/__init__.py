@@ -89,7 +89,7 @@ def tops_given(layer: Any) -> int:
         return len(layer.top)
     if layer.type in ("Convolution", "Deconvolution"):
         return min(len(layer.bottom), len(layer.top))
-    return min(1, len(layer.top))
+    return 0 if layer.type == "Silence" else min(1, len(layer.top))
 
 
 def watches(kind: str) -> bool:
@@ -100,8 +100,8 @@ def watches(kind: str) -> bool:
 def missing_top(layer: Any) -> UnsupportedLayerError:
     """Return the error of a further top that a layer has in Caffe and not here."""
     return UnsupportedLayerError(
-        f'layer "{layer.name}" ({layer.type}) gives {tops_given(layer)} blob, and the prototxt wants {len(layer.top)} '
-        f"({', '.join(layer.top)}); only the first is supported"
+        f'layer "{layer.name}" ({layer.type}): of its {len(layer.top)} tops ({", ".join(layer.top)}) '
+        f"only {tops_given(layer)} can be computed; probe blobs that do not depend on the rest"
     )
 
 

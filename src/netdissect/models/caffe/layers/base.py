@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
+import torch
 from torch import Tensor, nn
 
-from netdissect.errors import ModelError, ModelFileError
+from netdissect.errors import ModelError, ModelFileError, NetdissectError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from netdissect.models.caffe.weights import LayerWeights
 
@@ -60,6 +62,24 @@ class CaffeLayer(nn.Module):
 def wrong_setting(layer: Any, sentence: str) -> ModelFileError:
     """Return the error of a layer whose settings in the prototxt make no sense."""
     return ModelFileError(f'layer "{layer.name}" ({layer.type}): {sentence}; correct the prototxt')
+
+
+@contextlib.contextmanager
+def explained(label: str, bottoms: Sequence[Tensor]) -> Iterator[None]:
+    """Turn torch's own complaints about bottoms that are too small or too odd into ours.
+
+    Running out of memory is nobody's mistake and stays what it is.
+    """
+    try:
+        yield
+    except NetdissectError:
+        raise
+    except (RuntimeError, IndexError, ValueError, TypeError, OverflowError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or "memory" in str(error):
+            raise
+        shapes = " and ".join(map(shape_of, bottoms))
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{label} cannot take {shapes}: {reason}") from error
 
 
 def shape_of(bottom: Tensor) -> str:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from netdissect.models.caffe.weights import Expected, LayerWeights
 
 
+#: Cells that no top has, unless its layer's settings are damaged.
+_MOST_CELLS = 1 << 26
+
+
 class Convolution(CaffeLayer):
     """Sums of products under a sliding window, per group of channels; the same for each of its bottoms."""
 
@@ -71,12 +75,26 @@ class Convolution(CaffeLayer):
         """Return the top for one bottom, with weights and bias of these shapes."""
         if bottom.dim() != 4 or bottom.shape[1] != self.channels:
             raise self.refused(f"a bottom of shape N x {self.channels} x H x W as its weights have", told(bottom))
-        w = self.window
-        least = [max(1, d * (k - 1) + 1 - 2 * p) for k, p, d in zip(w.kernel, w.padding, w.dilation, strict=True)]
-        if bottom.shape[2] < least[0] or bottom.shape[3] < least[1]:
+        height, width = (self._cells(axis, bottom.shape[2 + axis]) for axis in (0, 1))
+        if height < 1 or width < 1:
             raise self.refused(
-                f"a bottom of at least {least[0]} x {least[1]} cells", told(bottom), "use larger pictures"
+                f"a bottom that a kernel of {self.window.kernel} fits", told(bottom), "use larger pictures"
             )
+        if height * width > _MOST_CELLS:
+            raise self.refused("a top of some thousand cells a side", f"{height} x {width}", "is the prototxt damaged?")
+        return self._slide(bottom, weight, bias)
+
+    def _cells(self, axis: int, size: int) -> int:
+        """Return how many cells an axis of the top has."""
+        w = self.window
+        return (size + 2 * w.padding[axis] - self._reach(axis)) // w.stride[axis] + 1 if size else 0
+
+    def _reach(self, axis: int) -> int:
+        """Return how far the kernel reaches along an axis; dilation widens it."""
+        return self.window.dilation[axis] * (self.window.kernel[axis] - 1) + 1
+
+    def _slide(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        w = self.window
         return functional.conv2d(bottom, weight, bias, w.stride, w.padding, w.dilation, self.groups)
 
 
@@ -93,10 +111,11 @@ class Deconvolution(Convolution):
         """The number of input channels that its weights are for."""
         return int(self.weight.shape[0])
 
-    def convolved(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Return the top for one bottom, with weights and bias of these shapes."""
-        if bottom.dim() != 4 or bottom.shape[1] != self.channels:
-            raise self.refused(f"a bottom of shape N x {self.channels} x H x W as its weights have", told(bottom))
+    def _cells(self, axis: int, size: int) -> int:
+        w = self.window
+        return (size - 1) * w.stride[axis] + self._reach(axis) - 2 * w.padding[axis] if size else 0
+
+    def _slide(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         w = self.window
         return functional.conv_transpose2d(bottom, weight, bias, w.stride, w.padding, (0, 0), self.groups, w.dilation)
 

@@ -46,7 +46,7 @@ class LRN(CaffeLayer):
     def _across(self, squares: Tensor) -> Tensor:
         """Return (k + α/n · Σ x²)^-β, four times as fast as `local_response_norm` on a CPU."""
         total = squares.clone()
-        for distance in range(1, self.size // 2 + 1):
+        for distance in range(1, min(self.size // 2 + 1, squares.shape[1])):
             total[:, distance:] += squares[:, :-distance]
             total[:, :-distance] += squares[:, distance:]
         return total.mul_(self.alpha / self.size).add_(self.k).pow_(-self.beta)

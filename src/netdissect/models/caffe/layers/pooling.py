@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netdissect.models.caffe.weights import LayerWeights
 
 _MAX, _AVE = 0, 1
-#: What a window that holds no cell gives, and what lies around the picture (Caffe's -FLT_MAX).
+#: What lies around the picture when the largest is looked for.
 _LEAST = torch.finfo(torch.float32).min
 
 
@@ -61,7 +61,11 @@ class Pooling(CaffeLayer):
                 return functional.max_pool2d(bottom, w.kernel, w.stride, w.padding, ceil_mode=self.up)
             return functional.avg_pool2d(bottom, w.kernel, w.stride, w.padding, ceil_mode=self.up)
         if self.largest:
-            return functional.max_pool2d(_framed(bottom, w, cells, _LEAST), w.kernel, w.stride)
+            top = functional.max_pool2d(_framed(bottom, w, cells, _LEAST), w.kernel, w.stride)
+            rows, columns = (-(-(bottom.shape[2 + axis] + w.padding[axis]) // w.stride[axis]) for axis in (0, 1))
+            # Windows that lie beyond the picture: 0, as OpenCV has it (Caffe leaves its smallest number there).
+            top[:, :, rows:], top[:, :, :, columns:] = 0, 0
+            return top
         sums = functional.avg_pool2d(_framed(bottom, w, cells, 0.0), w.kernel, w.stride, divisor_override=1)
         return sums / _areas(w, bottom, cells).to(sums)
 

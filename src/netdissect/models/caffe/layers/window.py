@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Pair = tuple[int, int]
 
+#: No network has a window like this; a damaged file may.
+_LARGEST = 4096
+
 
 class Window(NamedTuple):
     """A window, everything as (y, x)."""
@@ -38,7 +41,7 @@ def window_of(layer: Any, settings: Any) -> Window:
     for name, pair in zip(window._fields, window, strict=True):
         if name != "padding" and min(pair) < 1:
             raise wrong_setting(layer, f"its {name} must be at least 1, not {pair[0]} x {pair[1]}")
-        if max(pair) > 1 << 20:
+        if max(pair) > _LARGEST:
             raise wrong_setting(layer, f"its {name} must be some pixels, not {pair[0]} x {pair[1]}")
     return window
 
