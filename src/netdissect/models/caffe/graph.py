@@ -85,11 +85,14 @@ class Graph:
         read = {version for step in self.needed(versions) for version in step.bottoms}
         return [version for version in self.inputs if version in read or version in versions]
 
-    def plan(self, wanted: Sequence[int]) -> list[tuple[Step, tuple[int, ...]]]:
-        """Return the steps on which the wanted versions depend, each with the versions to forget after it."""
-        steps = self.needed(wanted)
+    def plan(self, wanted: Sequence[int] | None) -> list[tuple[Step, tuple[int, ...]]]:
+        """Return the steps on which the wanted versions depend, each with the versions to forget after it.
+
+        None wants nothing, but all steps.
+        """
+        steps = self.steps if wanted is None else self.needed(wanted)
         last_use = {version: number for number, step in enumerate(steps) for version in (*step.tops, *step.bottoms)}
-        kept = set(wanted)
+        kept = set(wanted or ())
         done: list[list[int]] = [[] for _ in steps]
         for version, number in last_use.items():
             if version not in kept:

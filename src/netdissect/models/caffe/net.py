@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +133,7 @@ class CaffeNet(nn.Module):
                 f"blobs {', '.join(blobs)} depend on {len(sources)} inputs ({names}), and there is one picture; "
                 f"probe blobs that depend on one of them"
             )
-        return sources[0] if sources else self.graph.last[self.input_name]
+        return sources[0] if sources else self._main_version()
 
     def blob_kind(self, blob: str) -> str:
         """Return the type of the layer that wrote a blob first, such as ``"Convolution"``; ``"Input"`` for an input.
@@ -163,16 +164,26 @@ class CaffeNet(nn.Module):
         self._versions([blob])
         return self._fields[blob]
 
-    def shapes(self, blobs: Sequence[str], input_shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
-        """Return the shapes that blobs have for an input of a shape, by running the network once.
+    def shapes(self, input_shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all blobs that can be had for an input of a shape, by running the network once.
 
-        Raises:
-            ModelError: as `forward` does.
+        Left out are blobs that depend on another input, on a layer that cannot be made, or on one that cannot take
+        what it gets at this size.
         """
         weights = next(self.parameters(), torch.zeros(0))
+        x = torch.zeros(tuple(input_shape), dtype=weights.dtype, device=weights.device)
+        values = {self._main_version(): x}
+        shapes = {version: tuple(x.shape) for version in values}
         with torch.inference_mode():
-            found = self(torch.zeros(tuple(input_shape), dtype=weights.dtype, device=weights.device), list(blobs))
-        return {name: tuple(value.shape) for name, value in found.items()}
+            for step, done in self.graph.plan(None):
+                if all(version in values for version in step.bottoms):
+                    with contextlib.suppress(ModelError):
+                        bottoms = [values[version] for version in step.bottoms]
+                        values.update(zip(step.tops, self._run(step, bottoms, whole=True), strict=False))
+                shapes.update((version, tuple(values[version].shape)) for version in step.tops if version in values)
+                for version in done:
+                    values.pop(version, None)
+        return {blob: shapes[version] for blob, version in self.graph.last.items() if version in shapes}
 
     def _add(self, layer: Any, store: Store) -> None:
         missing = [blob for blob in layer.bottom if blob not in self.graph.last]
@@ -210,9 +221,12 @@ class CaffeNet(nn.Module):
         names = [name for version, name in self.graph.inputs.items() if version in read]
         return (names or list(self.graph.inputs.values()))[0]
 
+    def _main_version(self) -> int:
+        return next(version for version, name in self.graph.inputs.items() if name == self.input_name)
+
     def _input_channels(self) -> int | None:
         """Return the channels that the first convolution's weights are for, or else what the prototxt says."""
-        source = self.graph.last[self.input_name]
+        source = self._main_version()
         for step in self.graph.steps:
             module = self.layers[step.module]
             if isinstance(module, Convolution) and source in step.bottoms:

@@ -328,9 +328,24 @@ def test_it_is_an_ordinary_module(residual):
 
 
 def test_shapes_are_told_for_any_size_of_input(residual):
-    assert residual.shapes(["data", "c1", "bn4"], (7, 2, 20, 10)) == {
-        "data": (7, 2, 20, 10), "c1": (7, 4, 20, 10), "bn4": (7, 4, 20, 10),
-    }  # fmt: skip
+    shapes = residual.shapes((7, 2, 20, 10))
+    assert list(shapes) == list(residual.blob_names)
+    assert shapes["data"] == (7, 2, 20, 10)
+    assert set(shapes.values()) - {shapes["data"]} == {(7, 4, 20, 10)}
+
+
+def test_shapes_leave_out_what_cannot_be_had(make_net):
+    fc = layer("fc", "InnerProduct", "a", inner_product_param={"num_output": 4, "bias_term": False})
+    layers = [conv("a"), fc, layer("relu", "ReLU", "fc", "fc"), layer("odd", "Warp", "a"), power("b", "a"),
+              layer("acc", "Accuracy", ["a", "label"]), conv("bare", "a")]  # fmt: skip
+    net = make_net({**INPUT, "label": None}, layers, {"a": eye(), "fc": [np.zeros((4, 72), np.float32)]})
+    assert net.shapes((1, 2, 6, 6)) == {"data": (1, 2, 6, 6), "a": (1, 2, 6, 6), "fc": (1, 4), "b": (1, 2, 6, 6)}
+    assert net.shapes((1, 2, 9, 8)) == {"data": (1, 2, 9, 8), "a": (1, 2, 9, 8), "b": (1, 2, 9, 8)}
+
+
+def test_an_empty_list_of_blobs_computes_nothing(make_net):
+    net = make_net(INPUT, [layer("odd", "Warp", "data")])
+    assert net(X, []) == {}
 
 
 def test_a_hook_on_the_last_layer_of_a_blob_may_replace_it(residual):
