@@ -179,7 +179,7 @@ class CaffeNet(nn.Module):
                 if all(version in values for version in step.bottoms):
                     with contextlib.suppress(ModelError):
                         bottoms = [values[version] for version in step.bottoms]
-                        values.update(zip(step.tops, self._run(step, bottoms, whole=True), strict=False))
+                        values.update(zip(step.tops, self._run(step, bottoms, whole=False), strict=False))
                 shapes.update((version, tuple(values[version].shape)) for version in step.tops if version in values)
                 for version in done:
                     values.pop(version, None)
