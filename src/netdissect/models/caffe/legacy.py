@@ -75,7 +75,8 @@ def fold_padding(layers: list[Any]) -> list[Any]:
 
 
 def _from_v1(old: Any) -> Any:
-    new = message("LayerParameter", name=old.name, type=V1_TYPES.get(old.type, old.type))
+    kind = V1_TYPES.get(old.type) or V0_TYPES.get(old.type, old.type)
+    new = message("LayerParameter", name=old.name, type=kind)
     for field, value in old.ListFields():
         if field.name in _SAME_IN_BOTH:
             getattr(new, field.name).MergeFrom(value)

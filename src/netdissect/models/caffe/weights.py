@@ -46,7 +46,7 @@ class LayerWeights:
 
         Args:
             expected: for every blob its shape, where a None takes any size, and None instead of a shape takes any
-                shape. Leading ones are added or left out as Caffe's older files have them.
+                shape. Ones at the ends are added or left out as Caffe's older files have them.
 
         Raises:
             ModelFileError: if there are fewer blobs, or more, or one has another shape.
@@ -97,9 +97,9 @@ class LayerWeights:
 
 
 def _fitted(found: tuple[int, ...], expected: Expected) -> tuple[int, ...] | None:
-    """Return `found` with as many axes as expected, adding or leaving out leading ones; None if it does not fit."""
-    while len(found) > len(expected) and found[0] == 1:
-        found = found[1:]
+    """Return `found` with as many axes as expected, adding or leaving out ones at its ends; None if it does not fit."""
+    while len(found) > len(expected) and 1 in (found[0], found[-1]):
+        found = found[1:] if found[0] == 1 else found[:-1]
     found = (1,) * (len(expected) - len(found)) + found
     fits = len(found) == len(expected) and all(
         size is None or size == got for size, got in zip(expected, found, strict=True)

@@ -180,6 +180,8 @@ def test_four_legacy_axes_are_taken(make_net):
     today = make_net(INPUT, [fc], {"fc": [w, b]})
     legacy = make_net(INPUT, [fc], {"fc": [w.reshape(1, 1, 4, 72), b.reshape(1, 1, 1, 4)]})
     assert torch.equal(today(X), legacy(X))
+    trailing = make_net(INPUT, [fc], {"fc": [w.reshape(4, 72, 1, 1), b.reshape(1, 4, 1, 1)]})
+    assert torch.equal(today(X), trailing(X))
 
 
 def test_layers_share_weights_by_name(make_net):

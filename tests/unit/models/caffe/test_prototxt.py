@@ -148,8 +148,12 @@ def test_what_only_some_branch_of_caffe_knows_is_skipped():
     assert {layer.type for layer in spec.layers} == {"Convolution", "BN"}
 
 
-def test_types_of_the_old_syntax_may_stand_in_quotes():
-    spec = parse_prototxt('input: "x" layers { name: "r" type: "RELU" bottom: "x" top: "r" }')
+@pytest.mark.parametrize(
+    ("syntax", "word"),
+    [("layer", "RELU"), ("layer", "'ReLU'"), ("layers", "RELU"), ("layers", '"RELU"'), ("layers", '"relu"')],
+)
+def test_a_type_may_be_an_enumeration_or_a_text(syntax, word):
+    spec = parse_prototxt(f'input: "x" {syntax} {{ name: "r" type: {word} bottom: "x" top: "r" }}')
     assert spec.layers[0].type == "ReLU"
 
 
