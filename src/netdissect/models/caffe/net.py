@@ -49,7 +49,7 @@ class CaffeNet(nn.Module):
         """Make the network from its description and the weights of its layers.
 
         Raises:
-            ModelFileError: if it has no inputs, or not one layer of it has weights although it should.
+            ModelFileError: if it has no input.
         """
         super().__init__()
         self.title = spec.name
@@ -95,7 +95,8 @@ class CaffeNet(nn.Module):
         names = self.outputs if blobs is None else list(dict.fromkeys(blobs))
         wanted = self._versions(names)
         source = self.check(names)
-        self._check_input(x)
+        if source == self._main_version():
+            self._check_input(x)
         values: dict[int, Tensor] = {source: x}
         hooked = any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers.values())  # noqa: SLF001
         for step, done in self.graph.plan(wanted):

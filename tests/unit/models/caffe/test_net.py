@@ -218,6 +218,12 @@ def test_blobs_that_depend_on_two_inputs_name_both(make_net):
             net(X, blobs)
 
 
+def test_each_input_may_have_its_own_channels(make_net):
+    net = make_net({"left": (1, 2, 6, 6), "right": (1, 5, 6, 6)}, [power("l", "left"), power("r", "right")])
+    assert net(X, ["l"])["l"].shape == (3, 2, 6, 6)
+    assert net(torch.zeros(1, 5, 6, 6), ["r"])["r"].shape == (1, 5, 6, 6)
+
+
 def test_a_network_without_an_input_is_refused(make_net):
     with pytest.raises(ModelFileError, match="a network with an input, got none"):
         make_net({}, [conv("a")])
