@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from netdissect.concepts import Labels
     from netdissect.layers import Layer
     from netdissect.models.network import Network
     from netdissect.models.preprocess import Preprocess
@@ -47,34 +48,49 @@ class Result(RunResult):
         files.save(self, Path(folder))
 
     def write_report(
-        self, folder: str | Path, *, threshold: float | None = None, progress: Progress | None = None
+        self,
+        folder: str | Path,
+        *,
+        threshold: float | None = None,
+        single_file: bool = False,
+        progress: Progress | None = None,
     ) -> Path:
         """Write the pictures and the HTML report into a run's folder.
 
         Args:
             folder: the run's folder; the report lies in its ``html/``.
             threshold: IoU from which a unit counts as a detector; None takes the run's.
+            single_file: also write the whole report as one file, ``report.html``.
             progress: shown how far it is.
 
         Returns:
-            the report's first page.
+            the report's first page; the single file where it was asked for.
 
         Raises:
             DataNotFoundError: if neither the probe set nor an earlier report has the pictures.
         """
         changed = self if threshold is None else replace(self, settings=replace(self.settings, threshold=threshold))
-        return report.write(changed, Path(folder), self._picture_file, progress or Silent())
-
-    def _picture_file(self, row: int) -> bytes | None:
-        """Return an exemplar's picture file by its row in ``index.csv``; None where the probe set is not at hand."""
-        if self.pictures is None:
-            return None
-        return self.pictures.picture_file(self._positions[row])
+        return report.write(changed, Path(folder), self._by_row, progress or Silent(), single_file=single_file)
 
     @cached_property
-    def _positions(self) -> dict[int, int]:
-        source = self.pictures
-        return {} if source is None else {source.row(index): index for index in range(len(source))}
+    def _by_row(self) -> _ByRow:
+        return _ByRow(self.pictures)
+
+
+class _ByRow:
+    """A probe set's pictures and labels by row in ``index.csv``: the PictureSource a report asks."""
+
+    def __init__(self, source: ConceptSource | None) -> None:
+        self._source = source
+        self._positions = {source.row(index): index for index in range(len(source))} if source is not None else {}
+
+    def picture_file(self, row: int) -> bytes | None:
+        """Return a picture's file; None where the probe set is not at hand."""
+        return None if self._source is None else self._source.picture_file(self._positions[row])
+
+    def labels(self, row: int) -> Labels | None:
+        """Return a picture's labels; None where the probe set is not at hand."""
+        return None if self._source is None else self._source.labels(self._positions[row])
 
 
 def dissect(
@@ -138,10 +154,9 @@ def load(folder: str | Path) -> Result:
     run = files.load(Path(folder))
     pictures: Broden | None = None
     with contextlib.suppress(Exception):  # the probe set may long be gone: its pictures lie in the report too
-        pictures = Broden(run.probe_set.path) if run.probe_set.path else None
-    if pictures is not None and any(
-        row >= len(pictures) or pictures.image_name(row) != name for row, name in list(run.image_names.items())[:1]
-    ):
+        if run.probe_set.path:
+            pictures = Broden(run.probe_set.path, split=run.settings.split, limit=run.settings.limit)
+    if pictures is not None and pictures.fingerprint != run.probe_set.fingerprint:
         pictures = None
     return Result(run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, pictures=pictures)
 
@@ -187,10 +202,10 @@ def _run(
 ) -> Result:
     import torch
 
-    from netdissect.engine.candidates import UnitPool
     from netdissect.engine.dissect import dissect as engine
     from netdissect.engine.dissect import plan_for
     from netdissect.engine.tasks import Bench
+    from netdissect.engine.threads import Threads
     from netdissect.runtime.artefacts import Artefacts
     from netdissect.runtime.local import InProcess
 
@@ -199,8 +214,8 @@ def _run(
     source = network.probe(names, size, geometry=settings.geometry, device=_device(settings.device))
     plan = plan_for(source.layers, len(concepts), settings)
     budget = settings.memory if settings.memory is not None else _eighth_of_memory()
-    with source, UnitPool(os.cpu_count() or 1) as pool, Artefacts(budget) as store:
-        bench = Bench(source, concepts, pool, store, progress.advance)
+    with source, Threads(os.cpu_count() or 1) as threads, Artefacts(budget) as store:
+        bench = Bench(source, concepts, threads, store, progress.advance)
         outcome = engine(
             InProcess(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings, progress
         )

@@ -40,7 +40,7 @@ class ActivationSource(Protocol):
             pictures: RGB, uint8, shape (B, H, W, 3).
 
         Returns:
-            for every layer float32, shape (B, U, h, w), contiguous, on the network's device.
+            for every layer float32, shape (B, U, h, w), in any memory layout, on the network's device.
         """
         ...
 
@@ -104,6 +104,19 @@ class ConceptSource(Protocol):
 
     def labels(self, index: int) -> Labels:
         """Return an image's labels."""
+        ...
+
+
+@runtime_checkable
+class PictureSource(Protocol):
+    """What a report needs of a probe set: pictures and labels by row in ``index.csv``, while they are at hand."""
+
+    def picture_file(self, row: int) -> bytes | None:
+        """Return a picture as the bytes of a JPEG or PNG file; None where the probe set is gone."""
+        ...
+
+    def labels(self, row: int) -> Labels | None:
+        """Return a picture's labels; None where the probe set is gone."""
         ...
 
 

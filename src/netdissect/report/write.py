@@ -4,41 +4,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdissect.report import figures, overlays, pictures
+from netdissect.report import figures, labels, overlays, pictures
 from netdissect.report.html import page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from netdissect.protocols import Progress
+    from netdissect.protocols import PictureSource, Progress
     from netdissect.results.run import RunResult
 
+#: The report as one file, in the run's folder.
+SINGLE_FILE = "report.html"
 
-def write(result: RunResult, folder: Path, picture_file: Callable[[int], bytes | None], progress: Progress) -> Path:
+
+def write(
+    result: RunResult, folder: Path, source: PictureSource, progress: Progress, *, single_file: bool = False
+) -> Path:
     """Write the report of a run into ``folder/html``.
 
     Args:
         result: the run.
         folder: its folder.
-        picture_file: gives an exemplar picture's file by its row in ``index.csv``, or None where it has none; pictures
-            that an earlier report left in the folder are used first.
+        source: the probe set's pictures and labels; what an earlier report left in the folder is used first, so that
+            a report can be drawn again when the probe set is gone.
         progress: shown how far it is.
+        single_file: also write ``folder/report.html``, the whole report as one file.
 
     Returns:
-        the first page.
+        the first page; the single file where it was asked for.
 
     Raises:
         DataNotFoundError: if a picture is neither in the folder nor given.
     """
     html = folder / "html"
-    (html / "image").mkdir(parents=True, exist_ok=True)
-    probe = pictures.gather(result, html / "image" / "probe", picture_file)
+    image = html / "image"
+    image.mkdir(parents=True, exist_ok=True)
+    probe = pictures.gather(result, image / "probe", source)
+    gallery = labels.gather(result, html / "data" / "labels", source)
+    threshold = result.settings.threshold
     units = sum(layer.layer.units for layer in result.layers.values())
     progress.start("pictures", units)
     for layer in result.layers.values():
-        overlays.write_strips(layer, result.network.input_size, probe, html / "image", progress)
-        found = layer.detectors(result.settings.threshold)
-        figures.bar_graph(found, html / "image" / f"{layer.layer.file_stem}-bargraph.svg")
-    figures.layer_graph(result.detectors(result.settings.threshold), html / "image" / "layer-graph.svg")
-    return page.write(result, html)
+        overlays.write_strips(layer, result.network.input_size, probe, image, progress)
+        figures.bar_graph(layer.detectors(threshold), image / f"{layer.layer.file_stem}-bargraph.svg")
+    figures.layer_graph(result.detectors(threshold), image / "layer-graph.svg")
+    index = page.write(result, html, probe, gallery)
+    if single_file:
+        return page.write_single(result, folder / SINGLE_FILE, probe, gallery, html / "data" / "labels")
+    return index

@@ -2,23 +2,129 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
 from netdissect import atomic
 from netdissect.concepts import display_name
-from netdissect.report.figures import category_color
+from netdissect.report.html import data, packed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from netdissect.report.labels import Gallery
     from netdissect.results.run import RunResult
 
+#: Scripts, in the order they are read; the first few set the theme before anything is drawn.
+_EARLY = ("store.js", "words.js", "theme.js")
+_LATE = (
+    "run.js", "interpolate.js", "paint.js", "labels.js", "address.js", "list.js", "tabs.js", "cut.js", "graph.js",
+    "toolbar.js", "card.js", "grid.js", "tile.js", "profile.js", "activity.js", "unit.js", "plot.js", "concept.js",
+    "keys.js", "main.js",
+)  # fmt: skip
+_FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
+_CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
+#: ``'self'`` means nothing to some browsers for a page opened from disk; ``file:`` does.
+_FOLDER_POLICY = (
+    f"{_CLOSED}; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; font-src 'self' file:"
+)
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
+_KEYBOARD = (
+    (("/",), "search"),
+    (("←", "→", "↑", "↓"), "move among units; on a unit’s page, previous and next"),
+    (("Enter",), "open"),
+    (("Esc",), "clear the search, or go back to where you were"),
+    (("m",), "style of the masks"),
+    (("o",), "outline where the concept is labelled"),
+    (("[", "]"), "previous and next layer"),
+    ((",", "."), "lower and raise the cut by 0.005"),
+    (("d",), "dark or light"),
+    (("?",), "this list"),
+)
 
-def write(result: RunResult, folder: Path) -> Path:
-    """Write ``index.html`` and one page per layer; return the first."""
+
+def write(result: RunResult, folder: Path, probe: Mapping[int, Path], gallery: Gallery) -> Path:
+    """Write ``index.html``, a classic page per layer, and what they need; return the first.
+
+    Args:
+        result: the run.
+        folder: its ``html/``.
+        probe: the kept pictures by row in ``index.csv``.
+        gallery: what the kept label maps tell.
+    """
+    for name in (*_EARLY, *_LATE, "style.css", "classic.css", *(f"fonts/{font}.woff2" for font in _FONTS)):
+        atomic.write_bytes(folder / "app" / name, _static(name))
+    atomic.write_bytes(folder / "app" / "fonts" / "OFL.txt", _static("fonts/OFL.txt"))
+    for old in (folder / "data").glob("*.js"):
+        old.unlink()
+    for key, text in data.files(result, probe, gallery):
+        atomic.write_text(folder / "data" / f"{key}.js", packed.script(text))
+    environment = _environment()
+    threshold = result.settings.threshold
+    for layer in result.layers.values():
+        html = environment.get_template("layer.html").render(
+            run=result, layer=layer, threshold=threshold, method=_METHOD, policy=_FOLDER_POLICY,
+            found=layer.detectors(threshold), by_category=layer.detectors(threshold, "category"),
+        )  # fmt: skip
+        atomic.write_text(folder / f"{layer.layer.file_stem}.html", html)
+    index = folder / "index.html"
+    html = environment.get_template("index.html").render(_words(result), policy=_FOLDER_POLICY)
+    atomic.write_text(index, html)
+    return index
+
+
+def write_single(result: RunResult, path: Path, probe: Mapping[int, Path], gallery: Gallery, labels: Path) -> Path:
+    """Write the whole report as one file that needs nothing beside it; return it.
+
+    Its only scripts and styles are named by hash in its Content-Security-Policy; data and pictures stand in blocks
+    that no browser executes.
+    """
+    early, late = ("".join(_static(name).decode() for name in names) for names in (_EARLY, _LATE))
+    style = _static("style.css").decode()
+    for font in _FONTS:
+        coded = base64.b64encode(_static(f"fonts/{font}.woff2")).decode()
+        style = style.replace(f"fonts/{font}.woff2", f"data:font/woff2;base64,{coded}")
+    policy = (
+        f"{_CLOSED}; script-src {_hash(early)} {_hash(late)}; style-src {_hash(style)}; img-src blob:; font-src data:"
+    )
+    html = _environment().get_template("single.html").stream(
+        _words(result), policy=policy, style=style, early_script=early, late_script=late,
+        blocks=_blocks(result, probe, gallery, labels),
+    )  # fmt: skip
+    with atomic.replacing(path) as file:
+        for part in html:
+            file.write(part.encode())
+    return path
+
+
+def _blocks(
+    result: RunResult, probe: Mapping[int, Path], gallery: Gallery, labels: Path
+) -> Iterable[tuple[str, str, str]]:
+    """Yield every block of a single file as its id, type and text (JSON without ``<``, or base64: safe as it is)."""
+    for key, text in data.files(result, probe, gallery):
+        yield f"data/{key}", "application/json", text
+    for row in gallery.rows:
+        text = (labels / f"{row:06d}.js").read_text(encoding="ascii")
+        yield f"data/labels/{row:06d}", "application/json", packed.arguments(text)
+    for row, path in probe.items():
+        yield f"picture/{row}", "text/plain", base64.b64encode(path.read_bytes()).decode()
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _static(name: str) -> bytes:
+    return resources.files("netdissect.report.html").joinpath("static", name).read_bytes()
+
+
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("netdissect.report.html", "templates"),
         autoescape=True,
@@ -27,21 +133,44 @@ def write(result: RunResult, folder: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["display"] = display_name
-    environment.globals["category_color"] = category_color
-    threshold = result.settings.threshold
-    for name in ("style.css", "sort.js"):
-        atomic.write_bytes(
-            folder / name, resources.files("netdissect.report.html").joinpath("static", name).read_bytes()
-        )
-    common = {
+    environment.globals["count"] = lambda number: f"{number:,}"
+    environment.globals["words"] = lambda number: _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+    return environment
+
+
+def _words(result: RunResult) -> dict[str, Any]:
+    """Return what the shell of the page says."""
+    versions = result.journal.get("versions", {})
+    versions = versions if isinstance(versions, dict) else {}
+    made = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return {
         "run": result,
-        "threshold": threshold,
-        "by_label": result.detectors(threshold, "label"),
-        "by_category": result.detectors(threshold, "category"),
+        "units": sum(layer.layer.units for layer in result.layers.values()),
+        "settings": _settings(result),
+        "versions": versions,
+        "footer": f"Made by {made}." if made else "",
+        "method": _METHOD,
+        "keyboard": _KEYBOARD,
+        "early": _EARLY,
+        "late": _LATE,
     }
-    for layer in result.layers.values():
-        html = environment.get_template("layer.html").render(layer=layer, **common)
-        atomic.write_text(folder / f"{layer.layer.file_stem}.html", html)
-    index = folder / "index.html"
-    atomic.write_text(index, environment.get_template("index.html").render(**common))
-    return index
+
+
+def _settings(result: RunResult) -> list[tuple[str, str]]:
+    probe, settings, network = result.probe_set, result.settings, result.network
+    geometries = {layer.layer.geometry for layer in result.layers.values()}
+    finished = str(result.journal.get("finished", ""))[:10]
+    pairs = [
+        ("Network", network.source.rsplit("/", 1)[-1]),
+        ("Probe set", f"{probe.name}, {probe.images:,} images"),
+        ("Input", f"{network.input_size[1]} × {network.input_size[0]}, {network.preprocessing}"),
+        ("Concepts", f"{len(probe.vocabulary):,} in {len(probe.vocabulary.categories)} categories"),
+        ("Label grid", f"{probe.label_size[1]} × {probe.label_size[0]}"),
+        ("Geometry", " and ".join(sorted(name.replace("-", " ") for name in geometries))),
+        ("Activation quantile", f"{settings.quantile:g}, exact"),
+        ("IoU cut", f"{settings.threshold:g}"),
+    ]
+    if settings.split is not None:
+        pairs.append(("Split", settings.split))
+    version = str(result.journal.get("versions", {}).get("netdissect", ""))
+    return [*pairs, *((name, value) for name, value in (("Made", finished), ("netdissect", version)) if value)]

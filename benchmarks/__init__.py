@@ -1,0 +1,1 @@
+"""Measurements: each module prints its table (docs/performance.md, docs/report.md)."""

@@ -1,0 +1,145 @@
+"use strict";
+// A unit as a card: number, category, name, other concepts past the cut, a bar per category, IoU, five pictures.
+// The browser draws the pictures; the masks are one canvas over all five, painted when there is time.
+(() => {
+  const nd = window.netdissect;
+  const { make, say } = nd;
+  const PICTURES = 5;
+  const GAP = 2;
+  const BARS = [66, 28];
+  const waiting = new Set();
+
+  const pattern = make("li", {}, make("a.card", { href: "#" },
+    make("span.meta", {}, make("span.number"), make("span.kind")),
+    make("span.line", {}, make("span.names", {}, make("span.name"), make("span.also")), make("canvas.bars", { "aria-hidden": "true" }), make("span.score")),
+    make("span.strip")));
+
+  nd.makeCard = (layer, unit) => {
+    const element = pattern.cloneNode(true);
+    const link = element.firstChild;
+    const [meta, line, strip] = link.children;
+    const [names, bars, score] = line.children;
+    meta.firstChild.textContent = `Unit ${unit + 1}, `;
+    return {
+      layer, unit, element, link, strip, bars, score, kind: meta.lastChild, name: names.firstChild, also: names.lastChild,
+      masks: make("canvas.masks", { "aria-hidden": "true" }), painted: "",
+    };
+  };
+
+  // Brings a card's words and bars up to date with the cut; costs nothing where nothing changed.
+  nd.fillCard = (card) => {
+    const { layer, unit } = card;
+    const { cut } = nd.state;
+    const concept = layer.label[unit];
+    const detector = nd.isDetector(layer, unit, cut);
+    const kind = layer.best[unit];
+    const address = nd.address({ view: "unit", layer: layer.index, unit });
+    if (card.address !== address) {
+      card.address = address;
+      card.link.setAttribute("href", address);
+    }
+    if (card.detector !== detector) {
+      card.detector = detector;
+      card.link.className = detector ? `card e-${nd.run.slots[kind]}` : "card low";
+      card.kind.className = detector ? `kind t-${nd.run.slots[kind]}` : "kind";
+    }
+    say(card.kind, detector ? nd.run.categories[kind] : "below the cut");
+    say(card.name, concept < 0 ? "no concept" : detector ? nd.run.concepts[concept] : `closest: ${nd.run.concepts[concept]}`);
+    const also = detector && layer.nextScore[unit] >= cut ? layer.next[unit] : -1;
+    say(card.also, also >= 0 ? `also ${nd.run.concepts[also]}` : "");
+    say(card.score, nd.iou(layer.iou[unit], cut));
+    drawBars(card, cut);
+  };
+
+  function drawBars(card, cut) {
+    const { layer, unit } = card;
+    const key = `${cut} ${nd.theme}`;
+    if (card.barsAt === key) return;
+    card.barsAt = key;
+    const [width, height] = BARS;
+    const context = nd.canvas(card.bars, width, height);
+    const step = width / Math.max(layer.kinds, 1);
+    const most = Math.max(0.2, layer.iou[unit]);
+    for (let kind = 0; kind < layer.kinds; kind++) {
+      const score = layer.score[unit * layer.kinds + kind];
+      const tall = Math.max(score > 0 ? 1.5 : 0, (score / most) * (height - 2));
+      context.globalAlpha = score >= cut ? 1 : 0.4;
+      context.fillStyle = nd.color(`fill-${nd.run.slots[kind]}`);
+      context.fillRect(kind * step + 0.75, height - tall, step - 1.5, tall);
+    }
+    context.globalAlpha = 1;
+    const y = Math.round(height - (cut / most) * (height - 2)) - 0.5;
+    if (y > 0) {
+      context.setLineDash([2, 2]);
+      context.strokeStyle = nd.color("soft");
+      context.beginPath();
+      context.moveTo(0, y);
+      context.lineTo(width, y);
+      context.stroke();
+      context.setLineDash([]);
+    }
+  }
+
+  // Gives a card its pictures, once the layer's are known.
+  nd.showPictures = (card, width) => {
+    const { layer, unit } = card;
+    if (!layer.images || card.width === width) return;
+    card.width = width;
+    const tile = Math.floor((width - (PICTURES - 1) * GAP) / PICTURES);
+    card.lefts = Array.from({ length: PICTURES }, (_, i) => Math.round((i * (width - tile)) / (PICTURES - 1)));
+    const tall = Math.round((tile * nd.run.input[0]) / nd.run.input[1]);
+    card.size = [tile, tall];
+    if (!card.count) {
+      const places = [...layer.images.subarray(unit * layer.exemplars, (unit + 1) * layer.exemplars)].filter((place) => place >= 0).slice(0, PICTURES);
+      card.count = places.length;
+      card.strip.append(...places.map((place) => make("img", { src: nd.run.source(place), alt: "", decoding: "async", draggable: false })), card.masks);
+    }
+    card.strip.style.height = `${tall}px`;
+    card.strip.querySelectorAll("img").forEach((image, i) => {
+      image.width = tile;
+      image.height = tall;
+      image.style.left = `${card.lefts[i]}px`;
+    });
+    nd.askPaint(card);
+  };
+
+  // Masks are painted a few milliseconds a frame, those asked for last first: they are what is on the screen.
+  nd.askPaint = (card) => {
+    if (!waiting.size) requestAnimationFrame(paintSome);
+    waiting.delete(card);
+    waiting.add(card);
+  };
+
+  function paintSome() {
+    const until = performance.now() + 5;
+    for (const card of [...waiting].reverse()) {
+      if (performance.now() > until) break;
+      waiting.delete(card);
+      if (card.element.isConnected) paint(card);
+    }
+    if (waiting.size) requestAnimationFrame(paintSome);
+  }
+
+  function paint(card) {
+    const { layer, unit, size, count } = card;
+    const style = nd.state.mask;
+    const key = `${style} ${nd.theme} ${size}`;
+    if (!size || !count || card.painted === key) return;
+    if (!card.grids) {
+      if (!card.asked) {
+        card.asked = true;
+        nd.grids(layer, unit).then((grids) => { card.grids = grids; nd.askPaint(card); });
+      }
+      return;
+    }
+    card.painted = key;
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const [tile, tall] = size.map((side) => Math.round(side * ratio));
+    const context = nd.canvas(card.masks, card.lefts[count - 1] + size[0], size[1]);
+    if (style === "picture") return;
+    const values = nd.values(layer, unit);
+    for (let exemplar = 0; exemplar < count; exemplar++) {
+      nd.paintMask(context, layer, card.grids, values, exemplar, Math.round(card.lefts[exemplar] * ratio), tile, tall, style);
+    }
+  }
+})();

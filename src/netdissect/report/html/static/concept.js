@@ -1,0 +1,111 @@
+"use strict";
+// The page of a concept: labelled examples, every unit's IoU with it on one axis per layer, the units that see it.
+(() => {
+  const nd = window.netdissect;
+  const { make, say } = nd;
+  const EXAMPLES = 6;
+  const CARDS = 9; // of a layer before "more"
+  let page = null;
+
+  nd.drawConcept = (changed) => {
+    const { concept } = nd.state;
+    const fresh = !page || page.concept !== concept || changed.has("view");
+    if (fresh) build(concept);
+    const again = changed.has("cut") || changed.has("theme") || changed.has("size");
+    if (page.plot && again) page.plot.draw();
+    if (changed.has("theme") || changed.has("size")) paintExamples();
+    if (!fresh && (again || changed.has("mask"))) drawLayers();
+  };
+
+  function build(concept) {
+    const { run } = nd;
+    const kind = run.category[concept];
+    page = { concept, tiles: [], layers: [] };
+    const name = run.concepts[concept];
+    const pixels = run.images * run.labelSize[0] * run.labelSize[1];
+    const pointed = make("p.pointed");
+    page.named = make("span");
+    page.heading = make("h1.title", { tabIndex: -1 }, name);
+    const places = [...run.examples.subarray(concept * run.examplesEach, (concept + 1) * run.examplesEach)].filter((place) => place >= 0).slice(0, EXAMPLES);
+    page.tiles = places.map((place) => nd.makeTile(place, {
+      name: `Example of ${name}`,
+      pointed: (names) => say(pointed, names && names.length ? `Labelled here: ${names.join(", ")}.` : names ? "Nothing is labelled here." : ""),
+    }));
+    page.tiles.forEach((tile) => tile.ready.then(() => nd.paintLabelled(tile, concept)));
+    page.plotHome = make("div.plot-home");
+    page.layerHome = make("div");
+    document.title = `${name}, ${run.network}`;
+    document.getElementById("page").replaceChildren(
+      make("nav.crumbs", { "aria-label": "Page" }, make("a.up", { href: nd.address({ view: "layer" }) }, `← ${run.network}, ${run.layers[nd.state.layer].name}`), nd.cutControl),
+      make("header.unit-head", {}, make("p.kicker", {}, "Concept"), page.heading,
+        make("p.lead", {}, make(`span.swatch.k-${run.slots[kind]}`), make(`span.t-${run.slots[kind]}`, {}, run.categories[kind]),
+          `, ${nd.percent(pixels ? run.G[concept] / pixels : 0)} of all pixels`,
+          run.anyLabels ? `, labelled in ${nd.count(run.labelled[concept])} of the ${nd.count(run.row.length)} pictures of this report. ` : ". ", page.named)),
+      page.tiles.length ? make("section", { "aria-label": "Examples" }, make("div.examples", {}, page.tiles.map((tile) => tile.element)), pointed) : "",
+      make("section", {}, make("h2", {}, `Every unit’s IoU with ${name}`),
+        make("p.note", {}, `Filled: named ${name}. Ring: passes the cut, but another concept fits better. Grey: below the cut.`), page.plotHome),
+      page.layerHome,
+    );
+    page.heading.focus({ preventScroll: true });
+    const mine = page;
+    Promise.all(run.layers.map(async (layer) => { await nd.openLayer(layer); await nd.openCounts(layer); })).then(() => {
+      if (mine !== page) return;
+      page.scores = run.layers.map((layer) => Float64Array.from({ length: layer.units }, (_, unit) => nd.measure(layer, unit, concept).iou));
+      page.plot = nd.makePlot(concept, page.scores);
+      page.plotHome.append(page.plot.element);
+      page.plot.draw();
+      drawLayers();
+    });
+    paintExamples();
+  }
+
+  function paintExamples() {
+    for (const tile of page.tiles) if (tile.labels) nd.paintLabelled(tile, page.concept);
+  }
+
+  // The units of every layer that pass the cut: those named after the concept first.
+  function drawLayers() {
+    const { run, state } = nd;
+    const { concept, scores } = page;
+    if (!scores) return;
+    const sections = [];
+    let [named, layers] = [0, 0];
+    run.layers.forEach((layer, index) => {
+      const passing = [...layer.ranked.keys()].filter((unit) => scores[index][unit] >= state.cut)
+        .sort((a, b) => scores[index][b] - scores[index][a] || a - b);
+      const own = passing.filter((unit) => layer.label[unit] === concept);
+      const others = passing.filter((unit) => layer.label[unit] !== concept);
+      named += own.length;
+      layers += own.length ? 1 : 0;
+      if (passing.length) sections.push(section(layer, index, own, others));
+    });
+    page.named.replaceChildren(...(named
+      ? [make("strong", {}, nd.units(named)), ` ${named === 1 ? "is" : "are"} named after it in ${layers} of ${nd.units(run.layers.length, "layer")}.`]
+      : ["At this cut no unit is named after it."]));
+    page.layerHome.replaceChildren(...sections);
+    for (const card of page.layerHome.querySelectorAll(".fit")) card.fit();
+  }
+
+  function section(layer, index, own, others) {
+    const all = [...own, ...others];
+    const open = page.layers[index];
+    const list = make("ol.row.fit", { role: "list" });
+    list.fit = () => {
+      const columns = Math.max(1, Math.floor((list.clientWidth + 32) / 362));
+      const width = Math.floor((list.clientWidth - (columns - 1) * 32) / columns);
+      list.style.gridTemplateColumns = `repeat(${columns}, ${width}px)`;
+      for (const card of list.cards) nd.showPictures(card, width);
+    };
+    list.cards = all.slice(0, open ? all.length : CARDS).map((unit) => {
+      const card = nd.makeCard(layer, unit);
+      nd.fillCard(card);
+      if (layer.label[unit] !== page.concept) card.score.title = `IoU with ${nd.run.concepts[page.concept]}: ${page.scores[index][unit].toFixed(3)}`;
+      return card;
+    });
+    list.append(...list.cards.map((card) => card.element));
+    const rest = all.length - list.cards.length;
+    const words = [own.length ? `${nd.count(own.length)} named ${nd.run.concepts[page.concept]}` : "", others.length ? `${nd.count(others.length)} ${own.length ? "more " : ""}${others.length === 1 ? "sees it but is" : "see it but are"} named otherwise` : ""];
+    return make("section.of-layer", {}, make("h2", {}, layer.name), make("p.note", {}, words.filter(Boolean).join(", ")), list,
+      rest > 0 ? make("button.more", { type: "button", onclick: () => { page.layers[index] = true; drawLayers(); } }, `${nd.units(rest)} more`) : null);
+  }
+})();

@@ -1,0 +1,117 @@
+"use strict";
+// The three numbers and the cut. The histogram of best IoUs is the slider: left of its handle grey, right of it in the
+// categories' colours.
+(() => {
+  const nd = window.netdissect;
+  const { say } = nd;
+  const BIN = 0.005; // of IoU
+  const HEIGHT = 96;
+  const TOP = 14; // room for the handle
+  const byId = (id) => document.getElementById(id);
+  let sliders = [];
+
+  nd.buildCut = () => {
+    // One axis for all layers: up to where one unit in two hundred lies beyond, in steps of 0.05.
+    const scores = nd.run.layers.flatMap((layer) => [...layer.iou]).sort((a, b) => a - b);
+    const high = scores[Math.floor(scores.length * 0.995)] || 0.1;
+    nd.run.axis = Math.min(1, Math.max(0.1, Math.ceil(high / 0.05 - 1e-9) * 0.05));
+    sliders = [byId("cut-graph"), byId("cut-bar")];
+    for (const slider of sliders) {
+      Object.assign(slider, { min: "0", max: nd.run.axis.toFixed(2), step: "0.001" });
+      slider.addEventListener("input", () => nd.change({ cut: Number(slider.value) }));
+      slider.addEventListener("pointerdown", hold);
+      slider.addEventListener("pointerup", release);
+      slider.addEventListener("pointercancel", release);
+    }
+    byId("cut-reset").addEventListener("click", () => nd.change({ cut: nd.run.threshold }));
+  };
+
+  // While a handle is dragged nothing below may move away from under it.
+  function hold() {
+    const graph = byId("graph");
+    graph.style.minHeight = `${graph.offsetHeight}px`;
+  }
+
+  function release() {
+    byId("graph").style.minHeight = "";
+  }
+
+  nd.stepCut = (steps) => nd.change({ cut: Math.min(1, Math.max(0, Number((nd.state.cut + steps * 0.005).toFixed(5)))) });
+
+  nd.drawCut = (layer, count) => {
+    const { cut } = nd.state;
+    say(byId("n-detectors"), nd.count(count.detectors));
+    say(byId("n-label"), nd.count(count.byLabel));
+    say(byId("n-category"), nd.count(count.byCategory));
+    say(byId("n-units"), nd.count(layer.units));
+    const text = nd.cutText(cut);
+    say(byId("cut-text"), `IoU ≥ ${text}`);
+    say(byId("cut-value"), text);
+    say(byId("cut-found"), nd.units(count.detectors, "detector"));
+    for (const slider of sliders) {
+      slider.value = String(cut);
+      slider.setAttribute("aria-valuetext", `IoU ${text}, ${nd.units(count.detectors, "detector")}`);
+    }
+    byId("cut-reset").hidden = cut === nd.run.threshold;
+    say(byId("cut-reset"), `back to ${nd.cutText(nd.run.threshold)}`);
+    const other = [Math.max(0, cut - 0.005), cut + 0.005].map((at) => nd.count(Math.min(nd.passing(layer, layer.ranked, at), layer.named)));
+    say(byId("cut-note"), `A cut 0.005 lower or higher gives ${other[0]} or ${other[1]} detectors`);
+    drawHistogram(layer, cut);
+  };
+
+  function drawHistogram(layer, cut) {
+    const canvas = byId("histogram");
+    const width = canvas.parentElement.clientWidth;
+    if (!width) return;
+    const context = nd.canvas(canvas, width, HEIGHT);
+    const { axis, categories, slots } = nd.run;
+    const kinds = categories.length;
+    const BINS = Math.round(axis / BIN);
+    const bins = new Int32Array(BINS * (kinds + 1)); // the last of each: below the cut
+    for (let unit = 0; unit < layer.units; unit++) {
+      const bin = Math.min(BINS - 1, Math.floor((layer.iou[unit] / axis) * BINS + 1e-9));
+      bins[bin * (kinds + 1) + (nd.isDetector(layer, unit, cut) ? layer.best[unit] : kinds)]++;
+    }
+    let most = 1;
+    for (let bin = 0; bin < BINS; bin++) {
+      let sum = 0;
+      for (let kind = 0; kind <= kinds; kind++) sum += bins[bin * (kinds + 1) + kind];
+      most = Math.max(most, sum);
+    }
+    const step = width / BINS;
+    const tall = HEIGHT - TOP - 1;
+    for (let bin = 0; bin < BINS; bin++) {
+      let bottom = HEIGHT - 1;
+      for (let at = 0; at <= kinds; at++) {
+        const kind = (at + kinds) % (kinds + 1); // grey first
+        const size = (bins[bin * (kinds + 1) + kind] / most) * tall;
+        if (!size) continue;
+        context.fillStyle = kind === kinds ? nd.color("idle") : nd.color(`fill-${slots[kind]}`);
+        context.fillRect(bin * step + 0.5, bottom - size, step - 1, size);
+        bottom -= size;
+      }
+    }
+    context.fillStyle = nd.color("control");
+    context.fillRect(0, HEIGHT - 1, width, 1);
+    const x = Math.min(1, cut / axis) * width;
+    context.fillStyle = nd.color("ink");
+    context.fillRect(Math.min(width - 2, Math.max(0, x - 1)), 6, 2, HEIGHT - 6);
+    context.beginPath();
+    context.arc(Math.min(width - 6, Math.max(6, x)), 6.5, 6, 0, 7);
+    context.fill();
+    drawTicks();
+  }
+
+  function drawTicks() {
+    const home = byId("cut-ticks");
+    if (home.childElementCount) return;
+    const { axis } = nd.run;
+    const step = axis <= 0.25 ? 0.04 : axis <= 0.5 ? 0.1 : 0.2;
+    for (let at = 0; at < axis - step / 3; at += step) {
+      const tick = nd.make("span", {}, at.toFixed(2));
+      tick.style.left = `${(100 * at) / axis}%`;
+      home.append(tick);
+    }
+    home.append(nd.make("span.last", {}, `${axis.toFixed(2)}+`));
+  }
+})();

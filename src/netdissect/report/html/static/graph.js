@@ -1,0 +1,125 @@
+"use strict";
+// The concept graph: a line per concept, a tick per unit, stronger where the IoU is higher. Categories keep their column
+// while the cut moves, and a long tail is folded away.
+(() => {
+  const nd = window.netdissect;
+  const { make, say } = nd;
+  const SHOWN = 10; // lines of a category before the rest is folded
+  const small = matchMedia("(max-width: 640px)"); // lines are taller where fingers point
+  const NAMES = 116; // width of the names
+  const COUNTS = 40; // room for the count behind the ticks
+  let groups = [];
+  let arranged = "";
+
+  nd.buildGraph = () => {
+    groups = nd.run.categories.map((name, kind) => {
+      const group = {
+        kind,
+        open: false,
+        lines: [],
+        note: make("span.note"),
+        list: make("ul.concepts"),
+        canvas: make("canvas", { "aria-hidden": "true" }),
+        more: make("button.more", { type: "button", onclick: () => unfold(group) }),
+      };
+      group.heading = make("h3", {}, make(`span.t-${nd.run.slots[kind]}`, {}, name), group.note);
+      group.element = make("section.group", {}, group.heading, make("div.lines", {}, group.list, group.canvas), group.more);
+      return group;
+    });
+  };
+
+  function unfold(group) {
+    group.open = !group.open;
+    nd.drawOverview();
+  }
+
+  // Hands the categories to the columns so that these are about equally long at the run's own cut.
+  function arrange(layer) {
+    const home = document.getElementById("columns");
+    const columns = Math.max(1, Math.min(3, Math.floor(home.clientWidth / 320)));
+    const key = `${layer.index} ${columns}`;
+    if (key === arranged) return;
+    arranged = key;
+    const usual = nd.recount(layer, nd.run.threshold).conceptsPerCategory;
+    const used = groups.filter((group) => layer.column.some((concept, i) => concept >= 0 && i % layer.kinds === group.kind));
+    const heights = used.map((group) => 3 + Math.min(usual[group.kind], SHOWN));
+    const target = heights.reduce((sum, height) => sum + height, 0) / columns;
+    home.replaceChildren();
+    let [column, filled] = [null, 0];
+    used.forEach((group, at) => {
+      if (!column || (filled + heights[at] / 2 > target && home.childElementCount < columns)) {
+        column = make("div.column");
+        home.append(column);
+        filled = 0;
+      }
+      column.append(group.element);
+      filled += heights[at];
+    });
+  }
+
+  nd.drawGraph = (layer, count) => {
+    say(document.getElementById("graph-title"), `What ${layer.name} looks for`);
+    arrange(layer);
+    const most = Math.max(1, ...count.found.map((entry) => entry.passing));
+    const strongest = layer.units ? layer.iou[layer.ranked[0]] || 1 : 1;
+    for (const group of groups) {
+      const entries = count.found.filter((entry) => nd.run.category[entry.concept] === group.kind)
+        .sort((a, b) => b.passing - a.passing || layer.iou[b.units[0]] - layer.iou[a.units[0]]);
+      const units = count.perCategory[group.kind];
+      group.element.classList.toggle("empty", !units);
+      say(group.note, units ? `${nd.units(units)}, ${nd.units(entries.length, "concept")}` : "none at this cut");
+      const shown = group.open || entries.length <= SHOWN + 2 ? entries : entries.slice(0, SHOWN);
+      fill(group, shown);
+      group.more.hidden = entries.length <= SHOWN + 2;
+      const rest = entries.slice(SHOWN).reduce((sum, entry) => sum + entry.passing, 0);
+      say(group.more, group.open ? "fewer" : `${nd.units(entries.length - SHOWN, "concept")} more, ${nd.units(rest)}`);
+      group.more.setAttribute("aria-expanded", String(group.open));
+      drawTicks(group, shown, layer, most, strongest);
+    }
+  };
+
+  function fill(group, entries) {
+    while (group.lines.length < entries.length) {
+      const line = { name: make("span.name"), count: make("span.count") };
+      line.link = make("a", { href: "#" }, line.name, line.count);
+      line.item = make("li", {}, line.link);
+      group.lines.push(line);
+    }
+    entries.forEach((entry, at) => {
+      const line = group.lines[at];
+      if (line.concept !== entry.concept || line.address !== nd.state.cut) {
+        line.link.setAttribute("href", nd.address({ view: "concept", concept: entry.concept }));
+        line.address = nd.state.cut;
+        line.concept = entry.concept;
+      }
+      say(line.name, nd.run.concepts[entry.concept]);
+      if (line.passing !== entry.passing) {
+        line.passing = entry.passing;
+        line.count.textContent = nd.count(entry.passing);
+        line.link.title = `${nd.run.concepts[entry.concept]}: ${nd.units(entry.passing)}`;
+      }
+      if (!line.item.parentNode) group.list.append(line.item);
+    });
+    for (let at = entries.length; at < group.lines.length; at++) group.lines[at].item.remove();
+  }
+
+  function drawTicks(group, entries, layer, most, strongest) {
+    const width = group.element.clientWidth;
+    if (!width) return;
+    const room = width - NAMES - COUNTS;
+    const step = Math.min(9, room / most);
+    const gap = step > 3.5 ? 1.2 : step > 2 ? 0.5 : 0;
+    const LINE = small.matches ? 28 : 21;
+    const context = nd.canvas(group.canvas, width, Math.max(1, entries.length * LINE));
+    context.fillStyle = nd.color(`fill-${nd.run.slots[group.kind]}`);
+    entries.forEach((entry, at) => {
+      const y = at * LINE + (LINE - 13) / 2;
+      for (let i = 0; i < entry.passing; i++) {
+        context.globalAlpha = 0.28 + 0.72 * Math.min(1, layer.iou[entry.units[i]] / strongest) ** 0.7;
+        context.fillRect(NAMES + i * step, y, step - gap, 13);
+      }
+      group.lines[at].count.style.left = `${NAMES + entry.passing * step + 6}px`;
+    });
+    context.globalAlpha = 1;
+  }
+})();

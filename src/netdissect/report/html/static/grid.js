@@ -1,0 +1,144 @@
+"use strict";
+// The cards of thousands of units: only those near the window exist. Their places are known from their equal sizes.
+(() => {
+  const nd = window.netdissect;
+  const LEAST = 330; // width of a card
+  const GAP = [32, 30]; // between columns and rows
+  const HEAD = 66; // height of a card above its pictures
+  const AHEAD = 0.6; // windows drawn beyond the visible one
+  const KEPT = 160; // cards kept for coming back
+  const PRINTED = 60; // cards that go to paper
+
+  // A grid over a list element; `units` returns what to show.
+  nd.makeGrid = (home, units) => {
+    const cards = new Map();
+    let layer = null;
+    let place = { columns: 1, width: LEAST, row: 100 };
+
+    function measure() {
+      const room = home.clientWidth;
+      const columns = Math.max(1, Math.min(6, Math.floor((room + GAP[0]) / (LEAST + GAP[0]))));
+      const width = Math.floor((room - (columns - 1) * GAP[0]) / columns);
+      const picture = Math.round((Math.floor((width - 8) / 5) * nd.run.input[0]) / nd.run.input[1]);
+      place = { columns, width, row: HEAD + picture + GAP[1], card: HEAD + picture };
+    }
+
+    function cardOf(unit) {
+      let card = cards.get(unit);
+      if (card) cards.delete(unit); // the order of the map is that of use
+      else card = nd.makeCard(layer, unit);
+      cards.set(unit, card);
+      return card;
+    }
+
+    function draw() {
+      const now = nd.run.layers[nd.state.layer];
+      if (layer !== now) {
+        layer = now;
+        cards.clear();
+        home.replaceChildren();
+        nd.openLayer(layer).then(draw);
+      }
+      const list = units();
+      const rows = Math.ceil(list.length / place.columns);
+      const height = `${Math.max(0, rows * place.row - GAP[1])}px`;
+      if (home.style.height !== height) home.style.height = height;
+      const top = -home.getBoundingClientRect().top;
+      const window_ = window.innerHeight;
+      const first = Math.max(0, Math.floor((top - AHEAD * window_) / place.row)) * place.columns;
+      const last = Math.min(list.length, Math.ceil((top + (1 + AHEAD) * window_) / place.row) * place.columns);
+      const focused = document.activeElement && document.activeElement.closest("li");
+      const drawn = [];
+      for (let at = first; at < last; at++) {
+        const card = cardOf(list[at]);
+        drawn.push(card);
+        put(card, at, list.length);
+      }
+      order(drawn, focused);
+      for (const card of drawn) {
+        nd.showPictures(card, place.width);
+        nd.askPaint(card);
+      }
+      for (const [unit, card] of cards) {
+        if (cards.size <= KEPT) break;
+        if (!card.element.isConnected) cards.delete(unit);
+      }
+    }
+
+    function put(card, at, all) {
+      const x = (at % place.columns) * (place.width + GAP[0]);
+      const y = Math.floor(at / place.columns) * place.row;
+      const where = `translate(${x}px, ${y}px)`;
+      const { element } = card;
+      if (card.where !== where || card.across !== place.width) {
+        card.where = where;
+        card.across = place.width;
+        element.style.transform = where;
+        element.style.width = `${place.width}px`;
+        element.style.height = `${place.card}px`;
+      }
+      if (card.at !== at || card.all !== all) {
+        Object.assign(card, { at, all });
+        element.setAttribute("aria-posinset", at + 1);
+        element.setAttribute("aria-setsize", all);
+      }
+      nd.fillCard(card);
+    }
+
+    // Leaves exactly these cards in the list, in their order: it is the order of the Tab key. A card that has the
+    // focus stays though it is scrolled away.
+    function order(drawn, focused) {
+      const wanted = new Set(drawn.map((card) => card.element));
+      for (const element of [...home.children]) if (!wanted.has(element) && element !== focused) element.remove();
+      let next = home.firstElementChild;
+      if (next && next === focused && !wanted.has(next)) next = next.nextElementSibling;
+      for (const { element } of drawn) {
+        if (element === next) next = next.nextElementSibling;
+        else home.insertBefore(element, next);
+      }
+    }
+
+    // Moves the focus by so many places, or to the first visible card.
+    function step(across, down) {
+      const list = units();
+      if (!list.length) return;
+      const card = [...cards.values()].find((entry) => entry.link === document.activeElement);
+      const visible = Math.max(0, Math.ceil((120 - home.getBoundingClientRect().top) / place.row)) * place.columns;
+      const at = card ? card.at + across + down * place.columns : Math.min(visible, list.length - 1);
+      if (at < 0 || at >= list.length) return;
+      focus(list[at]);
+    }
+
+    // Scrolls to a unit and gives it the focus.
+    function focus(unit) {
+      const at = units().indexOf(unit);
+      if (at < 0) return;
+      const top = home.getBoundingClientRect().top + Math.floor(at / place.columns) * place.row;
+      const above = nd.sticky();
+      if (top < above) window.scrollBy(0, top - above - 12);
+      else if (top + place.card > window.innerHeight - 20) window.scrollBy(0, top + place.card - window.innerHeight + 20);
+      draw();
+      const card = cards.get(unit);
+      if (card) card.link.focus({ preventScroll: true });
+    }
+
+    // On paper cards follow each other; of very many only the first.
+    function print(on) {
+      home.classList.toggle("printing", on);
+      if (!on) return draw();
+      const list = units().slice(0, PRINTED);
+      const drawn = [...list].map((unit, at) => {
+        const card = cardOf(unit);
+        put(card, at, list.length);
+        return card;
+      });
+      order(drawn, null);
+      for (const card of drawn) nd.showPictures(card, place.width);
+      home.style.height = "auto";
+      const rest = units().length - list.length;
+      document.getElementById("print-rest").textContent = rest > 0 ? `The first ${nd.count(list.length)} of ${nd.count(list.length + rest)} units; filter or search to print others.` : "";
+    }
+
+    return { draw, measure, step, focus, print };
+  };
+})();

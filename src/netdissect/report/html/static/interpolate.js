@@ -1,0 +1,82 @@
+"use strict";
+// From a unit's 8-bit grid to a value per pixel: bilinear between the centres of the cells' receptive fields, the
+// border value beyond the outermost, first along y and then along x (docs/method.md, section 2).
+(() => {
+  const nd = window.netdissect;
+  const axesOf = new Map();
+
+  function axis(positions, pixels, at) {
+    const cells = positions.length;
+    const lower = new Uint16Array(pixels);
+    const upper = new Uint16Array(pixels);
+    const fraction = new Float32Array(pixels);
+    for (let pixel = 0, segment = 0; pixel < pixels; pixel++) {
+      while (segment < cells && positions[segment] <= at(pixel)) segment++;
+      lower[pixel] = Math.max(segment - 1, 0);
+      upper[pixel] = Math.min(segment, cells - 1);
+      const gap = positions[upper[pixel]] - positions[lower[pixel]];
+      fraction[pixel] = gap > 0 ? (at(pixel) - positions[lower[pixel]]) / gap : 0;
+    }
+    return { lower, upper, fraction };
+  }
+
+  function anchors(field, side, cells, reduction) {
+    const first = Math.floor((field.offset[side] + Math.floor(field.size[side] / 2)) / reduction);
+    return Float64Array.from({ length: cells }, (_, cell) => first + cell * (field.step[side] / reduction));
+  }
+
+  // The axes that carry a layer's grid to `height` x `width` pixels that show the whole input, or to the label grid.
+  nd.axes = (layer, height, width, onLabels) => {
+    const key = `${layer.index} ${height} ${width} ${onLabels ? "labels" : ""}`;
+    if (!axesOf.has(key)) {
+      const pixels = [height, width];
+      axesOf.set(key, [0, 1].map((side) => {
+        const input = nd.run.input[side];
+        const reduction = onLabels ? Math.max(1, Math.round(input / pixels[side])) : 1;
+        const scale = onLabels ? 1 : input / pixels[side];
+        return axis(anchors(layer.field, side, layer.grid[side], reduction), pixels[side], (pixel) => pixel * scale);
+      }));
+    }
+    return axesOf.get(key);
+  };
+
+  // What every code stands for: activation above the threshold as a share of its largest; the code 127.5 is the threshold.
+  nd.values = (layer, unit) => {
+    const [above, below] = [layer.scale[2 * unit], layer.scale[2 * unit + 1]];
+    const largest = above || 1;
+    return Float32Array.from({ length: 256 }, (_, code) => {
+      const distance = ((code - 127.5) / 127.5) ** 2;
+      return code > 127 ? (distance * above) / largest : (-distance * below) / largest;
+    });
+  };
+
+  // Interpolates one grid, `codes` from `start`; fills and returns `out`, Float32Array(height * width).
+  nd.interpolate = (codes, start, values, [rows, columns], cells, out) => {
+    const height = rows.lower.length;
+    const width = columns.lower.length;
+    const line = new Float32Array(cells);
+    for (let y = 0, to = 0; y < height; y++) {
+      const above = start + rows.lower[y] * cells;
+      const below = start + rows.upper[y] * cells;
+      const down = rows.fraction[y];
+      for (let x = 0; x < cells; x++) {
+        const value = values[codes[above + x]];
+        line[x] = value + down * (values[codes[below + x]] - value);
+      }
+      for (let x = 0; x < width; x++, to++) {
+        const left = line[columns.lower[x]];
+        out[to] = left + columns.fraction[x] * (line[columns.upper[x]] - left);
+      }
+    }
+    return out;
+  };
+
+  // Promises the codes of a unit's exemplars and where they begin.
+  nd.grids = async (layer, unit) => {
+    await nd.openLayer(layer);
+    const place = layer.placeOf[unit];
+    const { arrays } = await nd.get(`layer-${layer.index}-masks-${Math.floor(place / layer.unitsPerFile)}`);
+    const each = layer.exemplars * layer.grid[0] * layer.grid[1];
+    return { codes: arrays.codes, start: (place % layer.unitsPerFile) * each };
+  };
+})();

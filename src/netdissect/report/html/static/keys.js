@@ -1,0 +1,99 @@
+"use strict";
+// The keyboard, and swiping between units. Single keys can be switched off in the list of keys (WCAG 2.1.4).
+(() => {
+  const nd = window.netdissect;
+  const byId = (id) => document.getElementById(id);
+  let on = true;
+
+  try { on = localStorage.getItem("netdissect-keys") !== "off"; } catch { /* stays on */ }
+
+  const anywhere = {
+    "?": () => nd.help(),
+    d: () => nd.toggleTheme(),
+    m: () => nd.change({ mask: nd.styles[(nd.styles.indexOf(nd.state.mask) + 1) % nd.styles.length] }),
+    o: () => nd.change({ outlines: !nd.state.outlines }),
+    ",": () => nd.stepCut(-1),
+    ".": () => nd.stepCut(1),
+    "[": () => stepLayer(-1),
+    "]": () => stepLayer(1),
+    "/": () => {
+      if (nd.state.view !== "layer") nd.go({ view: "layer" });
+      byId("search").focus();
+      byId("search").select();
+    },
+  };
+
+  function stepLayer(step) {
+    const layer = nd.state.layer + step;
+    if (nd.run.layers[layer]) nd.go({ view: "layer", layer }, true);
+  }
+
+  function arrow(key) {
+    const { view } = nd.state;
+    const across = { ArrowLeft: -1, ArrowRight: 1 }[key] || 0;
+    const down = { ArrowUp: -1, ArrowDown: 1 }[key] || 0;
+    if (view === "unit" && across) nd.stepUnit(across);
+    else if (view === "layer") nd.grid.step(across, down);
+    else return false;
+    return true;
+  }
+
+  function escape() {
+    if (document.activeElement === byId("search")) {
+      if (nd.state.query) nd.change({ query: "" });
+      else document.activeElement.blur();
+    } else if (nd.state.view !== "layer") {
+      nd.back();
+    } else if (nd.state.query || nd.state.show !== "all") {
+      nd.change({ query: "", show: "all" });
+    }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+    const { target } = event;
+    if (event.key === "Escape") return escape();
+    if (target === byId("search") && (event.key === "Enter" || event.key === "ArrowDown")) {
+      event.preventDefault();
+      nd.flush();
+      const first = nd.chosen()[0];
+      if (first !== undefined) nd.grid.focus(first);
+      return;
+    }
+    if (target.matches("input, select, textarea")) {
+      if (target.type !== "checkbox" && (target.type !== "range" || event.key.startsWith("Arrow"))) return;
+    }
+    if (event.key.startsWith("Arrow")) {
+      if (!event.shiftKey && arrow(event.key)) event.preventDefault();
+      return;
+    }
+    const does = on && anywhere[event.key];
+    if (!does) return;
+    event.preventDefault();
+    does();
+  });
+
+  nd.help = () => byId("help").showModal();
+
+  nd.buildKeys = () => {
+    byId("help-open").addEventListener("click", nd.help);
+    byId("help-close").addEventListener("click", () => byId("help").close());
+    byId("theme").addEventListener("click", nd.toggleTheme);
+    byId("keys-on").checked = on;
+    byId("keys-on").addEventListener("change", (event) => {
+      on = event.target.checked;
+      try { localStorage.setItem("netdissect-keys", on ? "on" : "off"); } catch { /* lasts as long as the page */ }
+    });
+    let start = null;
+    byId("page").addEventListener("touchstart", (event) => {
+      const touch = event.touches[0];
+      start = event.touches.length === 1 ? [touch.clientX, touch.clientY] : null;
+    }, { passive: true });
+    byId("page").addEventListener("touchend", (event) => {
+      if (!start || nd.state.view !== "unit") return;
+      const touch = event.changedTouches[0];
+      const [across, down] = [touch.clientX - start[0], touch.clientY - start[1]];
+      if (Math.abs(across) > 60 && Math.abs(across) > 2 * Math.abs(down)) nd.stepUnit(across < 0 ? 1 : -1);
+    }, { passive: true });
+  };
+})();

@@ -1,0 +1,112 @@
+"use strict";
+// Where concepts are labelled: a picture's label maps, the outline of one concept, what lies under the pointer, and how
+// much of a mask falls on it.
+(() => {
+  const nd = window.netdissect;
+  const opened = new Map();
+
+  // Promises a picture's labels by its place among the kept pictures, or null where none are kept.
+  nd.openLabels = (place) => {
+    if (!opened.has(place)) opened.set(place, nd.run.labelsOf(place).then((file) => file && decode(file)));
+    return opened.get(place);
+  };
+
+  function decode({ facts, arrays }) {
+    const [height, width] = facts.size;
+    const size = height * width;
+    const planes = [];
+    for (let from = 0; from < arrays.planes.length; from += size) {
+      const places = arrays.planes.slice(from, from + size);
+      for (let i = width; i < size; i++) places[i] ^= places[i - width];
+      planes.push(Uint16Array.from(places, (at) => arrays.codes[at]));
+    }
+    const concepts = new Set([...arrays.codes, ...arrays.whole]);
+    concepts.delete(0);
+    const kinds = new Set([...concepts].map((code) => nd.run.category[code - 1]));
+    return { height, width, planes, whole: [...arrays.whole], concepts, kinds };
+  }
+
+  // The pixels where a concept is labelled, Uint8Array(height * width); null where it is nowhere in the picture.
+  nd.labelMask = (labels, concept) => {
+    if (!labels || !labels.concepts.has(concept + 1)) return null;
+    const mask = new Uint8Array(labels.height * labels.width);
+    if (labels.whole.includes(concept + 1)) return mask.fill(1);
+    for (const plane of labels.planes) for (let i = 0; i < mask.length; i++) if (plane[i] === concept + 1) mask[i] = 1;
+    return mask;
+  };
+
+  // The share of a unit's mask on a picture that lies on a concept; null where the mask is empty there.
+  nd.shareOn = (layer, grids, values, exemplar, labels, concept) => {
+    const each = layer.grid[0] * layer.grid[1];
+    const out = new Float32Array(labels.height * labels.width);
+    nd.interpolate(grids.codes, grids.start + exemplar * each, values, nd.axes(layer, labels.height, labels.width, true), layer.grid[1], out);
+    const mask = nd.labelMask(labels, concept);
+    let [all, on] = [0, 0];
+    for (let i = 0; i < out.length; i++) {
+      if (out[i] <= 0) continue;
+      all++;
+      if (mask && mask[i]) on++;
+    }
+    return all ? on / all : null;
+  };
+
+  // The names of what is labelled at a point, given as shares of width and height.
+  nd.namesAt = (labels, right, down) => {
+    const x = Math.min(labels.width - 1, Math.floor(right * labels.width));
+    const y = Math.min(labels.height - 1, Math.floor(down * labels.height));
+    const codes = new Set([...labels.planes.map((plane) => plane[y * labels.width + x]), ...labels.whole]);
+    codes.delete(0);
+    return [...codes].map((code) => code - 1)
+      .sort((a, b) => nd.run.category[a] - nd.run.category[b])
+      .map((concept) => nd.run.concepts[concept]);
+  };
+
+  // The border of a pixel mask as closed lines through the middles of its pixels' sides, in pixels of the mask.
+  nd.contours = (mask, width, height) => {
+    const next = new Map(); // corner -> corners that border edges lead to, the inside on their right
+    const edge = (from, to) => { if (next.has(from)) next.get(from).push(to); else next.set(from, [to]); };
+    const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x];
+    const corner = (x, y) => y * (width + 1) + x;
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        if (!mask[y * width + x]) continue;
+        if (!inside(x, y - 1)) edge(corner(x, y), corner(x + 1, y));
+        if (!inside(x + 1, y)) edge(corner(x + 1, y), corner(x + 1, y + 1));
+        if (!inside(x, y + 1)) edge(corner(x + 1, y + 1), corner(x, y + 1));
+        if (!inside(x - 1, y)) edge(corner(x, y + 1), corner(x, y));
+      }
+    }
+    const loops = [];
+    for (const [start, ends] of next) {
+      while (ends.length) {
+        const loop = [start];
+        for (let at = ends.pop(); at !== start; at = next.get(at).pop()) loop.push(at);
+        loops.push(loop);
+      }
+    }
+    const specks = loops.length > 40; // colours are noisy: leave out single pixels where there are many
+    return loops.filter((loop) => !specks || loop.length > 10).map((loop) => loop.map((from, i) => {
+      const to = loop[(i + 1) % loop.length];
+      const [x0, y0, x1, y1] = [from % (width + 1), Math.floor(from / (width + 1)), to % (width + 1), Math.floor(to / (width + 1))];
+      return [(x0 + x1) / 2, (y0 + y1) / 2];
+    }));
+  };
+
+  // Draws contours dashed, in a colour that shows on any picture.
+  nd.strokeContours = (context, loops, scaleX, scaleY, color) => {
+    context.beginPath();
+    for (const loop of loops) {
+      loop.forEach(([x, y], i) => (i ? context.lineTo(x * scaleX, y * scaleY) : context.moveTo(x * scaleX, y * scaleY)));
+      context.closePath();
+    }
+    context.lineJoin = "round";
+    context.strokeStyle = "rgba(255,255,255,.92)";
+    context.lineWidth = 3;
+    context.stroke();
+    context.strokeStyle = color;
+    context.lineWidth = 1.8;
+    context.setLineDash([4, 3]);
+    context.stroke();
+    context.setLineDash([]);
+  };
+})();

@@ -1,0 +1,58 @@
+"use strict";
+// Which units are shown, and in which order: search, category, sort.
+(() => {
+  const nd = window.netdissect;
+  const cache = { key: "", units: null };
+
+  // Does a unit answer a search? By its number, its name, or another concept of its that passes the cut.
+  function searcher(layer, query, cut) {
+    const text = query.trim().toLowerCase();
+    if (!text) return null;
+    if (/^\d+$/.test(text)) return (unit) => String(unit + 1).startsWith(text);
+    const hits = new Set();
+    nd.run.concepts.forEach((name, concept) => { if (name.toLowerCase().includes(text)) hits.add(concept); });
+    return (unit) => nd.seenBy(layer, unit, cut).some((concept) => hits.has(concept));
+  }
+
+  function filter(layer, show, cut) {
+    if (show === "all") return null;
+    if (show === "below") return (unit) => !nd.isDetector(layer, unit, cut);
+    const kind = nd.run.categories.indexOf(show);
+    return (unit) => layer.best[unit] === kind && nd.isDetector(layer, unit, cut);
+  }
+
+  function sorted(layer, units, sort, cut) {
+    if (sort === "unit") return units.sort((a, b) => a - b);
+    if (sort === "label") {
+      const name = (unit) => (nd.isDetector(layer, unit, cut) ? nd.run.concepts[layer.label[unit]] : "\uffff");
+      const keys = new Map(units.map((unit) => [unit, name(unit)]));
+      return units.sort((a, b) => (keys.get(a) < keys.get(b) ? -1 : keys.get(a) > keys.get(b) ? 1 : layer.rankOf[a] - layer.rankOf[b]));
+    }
+    return units; // ranked already
+  }
+
+  // The units to show, as an array of channels (a unit's number less one).
+  nd.chosen = () => {
+    const { layer: index, query, show, sort, cut } = nd.state;
+    const layer = nd.run.layers[index];
+    const plain = !query.trim() && show === "all" && sort === "score";
+    if (plain) return layer.ranked;
+    const bound = show !== "all" || sort === "label" || query.trim() ? cut : "";
+    const key = JSON.stringify([index, query, show, sort, bound]);
+    if (cache.key !== key) {
+      const tests = [searcher(layer, query, cut), filter(layer, show, cut)].filter(Boolean);
+      const units = [...layer.ranked].filter((unit) => tests.every((test) => test(unit)));
+      Object.assign(cache, { key, units: sorted(layer, units, sort, cut) });
+    }
+    return cache.units;
+  };
+
+  // Concepts whose name a search begins or holds, best first.
+  nd.conceptsLike = (query, most) => {
+    const text = query.trim().toLowerCase();
+    if (!text || /^\d+$/.test(text)) return [];
+    const rank = (name) => (name === text ? 0 : name.startsWith(text) ? 1 : name.includes(text) ? 2 : 3);
+    return nd.run.concepts.map((name, concept) => [rank(name.toLowerCase()), concept])
+      .filter(([order]) => order < 3).sort((a, b) => a[0] - b[0]).slice(0, most).map(([, concept]) => concept);
+  };
+})();

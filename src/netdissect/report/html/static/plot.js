@@ -1,0 +1,98 @@
+"use strict";
+// Every unit's IoU with a concept, as a dot on one axis per layer. Dots are spread so that few hide each other.
+(() => {
+  const nd = window.netdissect;
+  const { make, say } = nd;
+  const LANE = 46;
+  const FOOT = 22;
+
+  nd.makePlot = (concept, scores) => {
+    const { run } = nd;
+    const canvas = make("canvas", { role: "img", "aria-label": `IoU of every unit with ${run.concepts[concept]}; the units past the cut are listed below` });
+    const names = make("div.lanes", {}, run.layers.map((layer) => make("span", {}, layer.name)));
+    const tip = make("p.tip", { hidden: true });
+    const field = make("div.field", {}, canvas, tip);
+    const element = make("div.plot", {}, names, field);
+    const most = Math.max(nd.run.threshold * 1.5, ...scores.map((values) => values.reduce((a, b) => Math.max(a, b), 0))) * 1.03;
+    let dots = [];
+
+    function draw() {
+      const { cut } = nd.state;
+      const width = field.clientWidth;
+      if (!width) return;
+      const height = LANE * run.layers.length + FOOT;
+      const context = nd.canvas(canvas, width, height);
+      const x = (value) => 6 + (value / most) * (width - 12);
+      const fill = nd.color(`fill-${run.slots[run.category[concept]]}`);
+      const tick = [0.01, 0.02, 0.04, 0.1, 0.2].find((step) => most / step <= 8) || 0.25;
+      context.font = `12px ${nd.color("sans")}`;
+      context.fillStyle = nd.color("soft");
+      for (let at = 0; at <= most; at += tick) {
+        context.textAlign = at === 0 ? "left" : "center";
+        context.fillText(at.toFixed(2), at === 0 ? 0 : x(at), height - 6);
+      }
+      dots = [];
+      run.layers.forEach((layer, index) => {
+        const middle = LANE * index + LANE / 2;
+        context.fillStyle = nd.color("rule");
+        context.fillRect(0, middle, width, 1);
+        drawLane(context, layer, scores[index], { x, middle, cut, fill });
+      });
+      context.globalAlpha = 1;
+      context.setLineDash([3, 3]);
+      context.strokeStyle = nd.color("soft");
+      context.beginPath();
+      context.moveTo(x(cut), 0);
+      context.lineTo(x(cut), height - FOOT);
+      context.stroke();
+      context.setLineDash([]);
+    }
+
+    function drawLane(context, layer, values, { x, middle, cut, fill }) {
+      const order = [...values.keys()].filter((unit) => values[unit] > 0).sort((a, b) => values[a] - values[b]);
+      context.lineWidth = 1;
+      order.forEach((unit, i) => {
+        const passes = values[unit] >= cut;
+        const own = passes && layer.label[unit] === concept;
+        const y = middle + 0.5 + [0, -7, 7, -13, 13, -4, 10, -10, 4][i % 9];
+        context.beginPath();
+        context.arc(x(values[unit]), y, own ? 4 : 3.2, 0, 7);
+        context.strokeStyle = passes ? fill : nd.color("idle");
+        context.globalAlpha = passes ? 1 : 0.7;
+        if (own) {
+          context.fillStyle = fill;
+          context.fill();
+        }
+        context.stroke();
+        if (passes) dots.push({ x: x(values[unit]), y, layer, unit, value: values[unit] });
+      });
+    }
+
+    function nearest(event) {
+      const box = canvas.getBoundingClientRect();
+      const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+      let [found, best] = [null, 144];
+      for (const dot of dots) {
+        const distance = (dot.x - px) ** 2 + (dot.y - py) ** 2;
+        if (distance < best) [found, best] = [dot, distance];
+      }
+      return found;
+    }
+
+    canvas.addEventListener("pointermove", (event) => {
+      const dot = nearest(event);
+      canvas.classList.toggle("pick", Boolean(dot));
+      tip.hidden = !dot;
+      if (!dot) return;
+      say(tip, `unit ${dot.unit + 1}, ${run.concepts[dot.layer.label[dot.unit]]}, IoU ${dot.value.toFixed(3)}`);
+      tip.style.left = `${Math.min(dot.x, field.clientWidth - 190)}px`;
+      tip.style.top = `${dot.y - 34}px`;
+    });
+    canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
+    canvas.addEventListener("click", (event) => {
+      const dot = nearest(event);
+      if (dot) nd.go({ view: "unit", layer: dot.layer.index, unit: dot.unit });
+    });
+    return { element, draw };
+  };
+})();

@@ -1,0 +1,145 @@
+"use strict";
+// The run as the page knows it, and how detectors are counted at any cut.
+//
+// By label (the paper's text): a unit counts once, under its best concept, if its IoU >= cut.
+// By category (the paper's figure): a unit counts in every category whose best IoU > cut.
+(() => {
+  const nd = window.netdissect;
+
+  nd.openRun = async () => {
+    const { facts, arrays } = await nd.get("run");
+    const run = {
+      ...facts,
+      category: arrays.category, // of every concept
+      conceptNumber: arrays.number,
+      G: arrays.G,
+      examples: arrays.examples,
+      labelled: arrays.labelled,
+      row: arrays.row,
+      png: arrays.png,
+      hasLabels: arrays.hasLabels,
+      names: null,
+    };
+    run.layers = facts.layers.map((layer, index) => layerOf(layer, index, arrays, run));
+    run.conceptAt = new Map([...run.conceptNumber].map((number, index) => [number, index]));
+    run.anyLabels = run.hasLabels.includes(1);
+    run.examplesEach = run.concepts.length ? run.examples.length / run.concepts.length : 0;
+    run.source = (place) => nd.picture(run.row[place], run.png[place]);
+    run.labelsOf = (place) => (run.hasLabels[place] ? nd.get(`labels/${String(run.row[place]).padStart(6, "0")}`) : Promise.resolve(null));
+    run.loadNames = async () => { run.names = run.names || (await nd.get("names")).facts; };
+    nd.run = run;
+    return run;
+  };
+
+  function layerOf(facts, index, arrays, run) {
+    const kinds = facts.kinds = run.categories.length;
+    const layer = { ...facts, index, column: arrays[`${index}.column`], score: arrays[`${index}.score`], best: arrays[`${index}.best`],
+      next: arrays[`${index}.next`], nextScore: arrays[`${index}.nextScore`] }; // the second best concept of all
+    layer.label = new Int32Array(layer.units).fill(-1); // concept of every unit's label
+    layer.iou = new Float64Array(layer.units); // and its IoU
+    for (let unit = 0; unit < layer.units; unit++) {
+      if (layer.best[unit] < 0) continue;
+      layer.label[unit] = layer.column[unit * kinds + layer.best[unit]];
+      layer.iou[unit] = layer.score[unit * kinds + layer.best[unit]];
+    }
+    // Units by falling IoU, of equals the lower number first: those past any cut are a beginning of this list.
+    layer.ranked = Int32Array.from({ length: layer.units }, (_, unit) => unit)
+      .sort((a, b) => layer.iou[b] - layer.iou[a] || a - b);
+    layer.rankOf = new Int32Array(layer.units);
+    layer.ranked.forEach((unit, rank) => { layer.rankOf[unit] = rank; });
+    layer.unitsOf = new Map(); // concept -> its units by falling IoU
+    for (const unit of layer.ranked) {
+      const concept = layer.label[unit];
+      if (concept < 0) continue;
+      if (!layer.unitsOf.has(concept)) layer.unitsOf.set(concept, []);
+      layer.unitsOf.get(concept).push(unit);
+    }
+    // Every (category best) by falling IoU, for the second definition.
+    const entries = [];
+    for (let i = 0; i < layer.column.length; i++) if (layer.column[i] >= 0) entries.push(i);
+    entries.sort((a, b) => layer.score[b] - layer.score[a]);
+    const firsts = new Map();
+    for (const i of entries) if (!firsts.has(layer.column[i])) firsts.set(layer.column[i], layer.score[i]);
+    layer.firstBest = Float64Array.from(firsts.values()); // falling: highest IoU at which each concept is some unit's best of a category
+    return layer;
+  }
+
+  // How many values of a falling list reach (or, strictly, pass) a cut.
+  function reach(length, value, cut, strictly) {
+    let low = 0;
+    let high = length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (strictly ? value(middle) > cut : value(middle) >= cut) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  nd.passing = (layer, units, cut) => reach(units.length, (i) => layer.iou[units[i]], cut, false);
+
+  // Everything the page says of a layer at a cut; costs a binary search per concept.
+  nd.recount = (layer, cut) => {
+    const kinds = nd.run.categories.length;
+    const detectors = layer.label.length ? Math.min(nd.passing(layer, layer.ranked, cut), named(layer)) : 0;
+    const perCategory = new Int32Array(kinds);
+    const conceptsPerCategory = new Int32Array(kinds);
+    const found = [];
+    for (const [concept, units] of layer.unitsOf) {
+      const passing = nd.passing(layer, units, cut);
+      if (!passing) continue;
+      found.push({ concept, passing, units });
+      perCategory[nd.run.category[concept]] += passing;
+      conceptsPerCategory[nd.run.category[concept]] += 1;
+    }
+    const byCategory = reach(layer.firstBest.length, (i) => layer.firstBest[i], cut, true);
+    return { detectors, byLabel: found.length, byCategory, perCategory, conceptsPerCategory, found };
+  };
+
+  function named(layer) {
+    if (layer.named === undefined) layer.named = layer.label.reduce((sum, concept) => sum + (concept >= 0 ? 1 : 0), 0);
+    return layer.named;
+  }
+
+  nd.isDetector = (layer, unit, cut) => layer.label[unit] >= 0 && layer.iou[unit] >= cut;
+
+  // Concepts a unit can be found by: its label, its second best and the best of every category, where they pass the cut.
+  nd.seenBy = (layer, unit, cut) => {
+    const seen = [layer.label[unit]];
+    if (layer.nextScore[unit] >= cut) seen.push(layer.next[unit]);
+    for (let i = unit * layer.kinds; i < (unit + 1) * layer.kinds; i++) if (layer.score[i] >= cut) seen.push(layer.column[i]);
+    return seen;
+  };
+
+  // Loads a layer's pictures and scales.
+  nd.openLayer = async (layer) => {
+    if (!layer.images) {
+      const { arrays } = await nd.get(`layer-${layer.index}`);
+      Object.assign(layer, { images: arrays.images, maxima: arrays.maxima, scale: arrays.scale, T: arrays.threshold, stored: arrays.rank });
+      layer.placeOf = new Int32Array(layer.units);
+      layer.stored.forEach((unit, place) => { layer.placeOf[unit] = place; });
+    }
+    return layer;
+  };
+
+  nd.openCounts = async (layer) => {
+    if (!layer.counts) layer.counts = (await nd.get(`layer-${layer.index}-counts`)).arrays;
+    return layer.counts;
+  };
+
+  // IoU, share and so on of one unit with one concept, from its counts.
+  nd.measure = (layer, unit, concept) => {
+    const { run } = nd;
+    const I = layer.counts.I[unit * run.concepts.length + concept];
+    const A = layer.counts.A[unit * layer.kinds + run.category[concept]];
+    const G = run.G[concept];
+    const union = A + G - I;
+    return {
+      concept, I, A, G,
+      iou: union > 0 ? I / union : 0,
+      precision: A > 0 ? I / A : 0,
+      recall: G > 0 ? I / G : 0,
+      attainable: Math.max(A, G) > 0 ? Math.min(A, G) / Math.max(A, G) : 0,
+    };
+  };
+})();

@@ -1,0 +1,94 @@
+"use strict";
+// Where data comes from. A page opened from disk may load nothing but scripts, pictures and fonts, so numbers come as
+// scripts that call netdissect.put(key, facts, layout, base64): arrays, bytes of equal significance side by side, zlib.
+// In a single file the same arguments stand in <script type="application/json"> blocks, which are never executed.
+(() => {
+  const TYPES = {
+    u1: Uint8Array, i1: Int8Array, u2: Uint16Array, i2: Int16Array, u4: Uint32Array, i4: Int32Array,
+    f4: Float32Array, f8: Float64Array,
+  };
+  const promised = new Map();
+  const awaited = new Map();
+  const addresses = new Map();
+
+  function bytesOf(base64) {
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
+    const text = atob(base64);
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    return bytes;
+  }
+
+  async function inflate(bytes) {
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  }
+
+  // Returns the array that lies in `flat` from `at`, its bytes put back in order.
+  function gather(flat, at, kind, size) {
+    const Type = TYPES[kind];
+    const width = Type.BYTES_PER_ELEMENT;
+    if (width === 1) return new Type(flat.buffer, flat.byteOffset + at, size);
+    const bytes = new Uint8Array(size * width);
+    for (let plane = 0; plane < width; plane++) {
+      const from = at + plane * size;
+      for (let i = 0, to = plane; i < size; i++, to += width) bytes[to] = flat[from + i];
+    }
+    return new Type(bytes.buffer);
+  }
+
+  async function unpack(facts, layout, base64) {
+    const flat = base64 ? await inflate(bytesOf(base64)) : new Uint8Array(0);
+    const arrays = {};
+    let at = 0;
+    for (const [name, kind, shape] of layout) {
+      const size = shape.reduce((product, side) => product * side, 1);
+      arrays[name] = gather(flat, at, kind, size);
+      at += size * TYPES[kind].BYTES_PER_ELEMENT;
+    }
+    return { facts, arrays };
+  }
+
+  function put(key, facts, layout, base64) {
+    const entry = awaited.get(key);
+    awaited.delete(key);
+    if (entry) unpack(facts, layout, base64).then(entry.resolve, entry.reject);
+    else promised.set(key, unpack(facts, layout, base64));
+  }
+
+  function load(key) {
+    const block = document.getElementById(`data/${key}`);
+    if (block) {
+      const [, facts, layout, base64] = JSON.parse(`[${block.textContent}]`);
+      block.remove();
+      return unpack(facts, layout, base64);
+    }
+    return new Promise((resolve, reject) => {
+      awaited.set(key, { resolve, reject });
+      const script = document.createElement("script");
+      script.src = `data/${key}.js`;
+      script.onload = () => script.remove();
+      script.onerror = () => reject(new Error(`data/${key}.js is missing: keep the folder html/ whole`));
+      document.head.append(script);
+    });
+  }
+
+  // Promises the facts and arrays of a file; asks for it once.
+  function get(key) {
+    if (!promised.has(key)) promised.set(key, load(key));
+    return promised.get(key);
+  }
+
+  // Returns the address of a probe picture, by its row in index.csv.
+  function picture(row, png) {
+    const name = `${String(row).padStart(6, "0")}.${png ? "png" : "jpg"}`;
+    if (!addresses.has(row)) {
+      const block = document.getElementById(`picture/${row}`);
+      const type = png ? "image/png" : "image/jpeg";
+      addresses.set(row, block ? URL.createObjectURL(new Blob([bytesOf(block.textContent)], { type })) : `image/probe/${name}`);
+    }
+    return addresses.get(row);
+  }
+
+  window.netdissect = { put, get, picture };
+})();

@@ -1,0 +1,74 @@
+"use strict";
+// The bar that stays: search, categories with live counts, sort, style of the masks; and the line that says what is shown.
+(() => {
+  const nd = window.netdissect;
+  const { make, say } = nd;
+  const byId = (id) => document.getElementById(id);
+  let buttons = [];
+
+  nd.buildToolbar = () => {
+    const search = byId("search");
+    search.addEventListener("input", () => nd.change({ query: search.value }));
+    byId("sort").addEventListener("change", (event) => nd.change({ sort: event.target.value }));
+    const names = ["all", ...nd.run.categories, "below"];
+    buttons = names.map((name, at) => {
+      const kind = at - 1;
+      const swatch = name === "all" ? null : make(`span.swatch.${name === "below" ? "none" : `k-${nd.run.slots[kind]}`}`);
+      const number = make("span.number");
+      const title = name === "below" ? "Units whose best concept does not reach the cut" : null;
+      const button = make("button.chip", { type: "button", title, onclick: () => nd.change({ show: name }) }, swatch, name === "all" ? "All" : name, number);
+      byId("categories").append(button);
+      return { name, kind, button, number };
+    });
+    for (const home of document.querySelectorAll(".styles")) nd.buildStyles(home);
+  };
+
+  // The switch between styles of masks; the unit page has one too.
+  nd.buildStyles = (home) => {
+    for (const style of nd.styles) {
+      const button = make("button", { type: "button", onclick: () => nd.change({ mask: style }) }, style[0].toUpperCase() + style.slice(1));
+      button.dataset.style = style;
+      home.append(button);
+    }
+  };
+
+  nd.drawStyles = () => {
+    for (const button of document.querySelectorAll(".styles button")) button.setAttribute("aria-pressed", String(button.dataset.style === nd.state.mask));
+  };
+
+  nd.drawToolbar = (layer, count) => {
+    const { state } = nd;
+    const search = byId("search");
+    if (search.value !== state.query) search.value = state.query;
+    byId("sort").value = state.sort;
+    for (const { name, kind, button, number } of buttons) {
+      const units = name === "all" ? null : name === "below" ? layer.units - count.detectors : count.perCategory[kind];
+      button.setAttribute("aria-pressed", String(state.show === name));
+      say(number, units === null ? "" : ` ${nd.count(units)}`);
+    }
+    const shown = nd.chosen().length;
+    say(byId("found-number"), nd.count(shown));
+    say(byId("found-rest"), ` of ${nd.units(layer.units)} in ${layer.name}`);
+    byId("nothing").hidden = shown > 0;
+    drawSuggestions(state.query);
+  };
+
+  let suggested = null;
+  function drawSuggestions(query) {
+    const key = `${query} ${nd.state.cut} ${nd.state.layer}`;
+    if (key === suggested) return;
+    suggested = key;
+    const concepts = nd.conceptsLike(query, 4);
+    const home = byId("suggestions");
+    home.hidden = !concepts.length;
+    home.replaceChildren(...concepts.flatMap((concept, at) => [
+      at ? ", " : "Concept page: ", make("a", { href: nd.address({ view: "concept", concept }) }, nd.run.concepts[concept]),
+    ]));
+  }
+
+  // Height of what covers the top of the window.
+  nd.sticky = () => {
+    const bar = byId("toolbar");
+    return getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
+  };
+})();

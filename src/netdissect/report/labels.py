@@ -1,0 +1,129 @@
+"""The label maps of the pictures a report shows, kept beside them, one small file a picture.
+
+They let the page outline where a concept is labelled, tell what lies under the pointer, and choose examples of a
+concept. Colours make a label map noisy, so planes are stored as positions in a palette of the picture's own codes, each
+row as its difference from the one above: about 4 kB a picture of 113 x 113 labels.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netdissect import atomic
+from netdissect.concepts import Labels
+from netdissect.report import pictures
+from netdissect.report.html import packed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from netdissect.protocols import PictureSource
+    from netdissect.results.run import RunResult
+
+#: Example pictures of a concept, at most.
+EXAMPLES = 8
+#: Pictures looked at for each, and the cosine of two pictures' label counts from which they count as alike.
+_CANDIDATES = 48
+_ALIKE = 0.97
+_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gallery:
+    """What the kept label maps tell about concepts.
+
+    Attributes:
+        rows: the rows whose labels are kept, int64, shape (n,), rising.
+        examples: for every concept the rows that show it best, int64, shape (C, EXAMPLES); -1 where there are fewer.
+        labelled: in how many of the kept pictures every concept is labelled, int64, shape (C,).
+    """
+
+    rows: NDArray[np.int64]
+    examples: NDArray[np.int64]
+    labelled: NDArray[np.int64]
+
+
+def gather(result: RunResult, folder: Path, source: PictureSource) -> Gallery:
+    """Keep the label maps of every exemplar picture in a folder, and choose examples of every concept from them.
+
+    A row whose labels are neither there nor given is left out: the page then shows that picture without labels.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures.claim(result, folder)
+    concepts = len(result.probe_set.vocabulary)
+    rows = sorted(result.image_names)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as threads:
+        counted = list(threads.map(lambda row: _keep(row, folder, source, concepts), rows))
+    kept = [row for row, count in zip(rows, counted, strict=True) if count is not None]
+    table = np.array([count for count in counted if count is not None], np.int64).reshape(len(kept), concepts)
+    return Gallery(np.array(kept, np.int64), _choose(np.array(kept, np.int64), table), (table > 0).sum(axis=0))
+
+
+def _keep(row: int, folder: Path, source: PictureSource, concepts: int) -> NDArray[np.int64] | None:
+    """Return how many pixels of a picture every concept covers, shape (C,); its labels are in the folder then."""
+    path = folder / f"{row:06d}.js"
+    try:
+        labels = decode(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        given = source.labels(row)
+        if given is None:
+            return None
+        atomic.write_text(path, encode_script(row, given))
+        labels = given
+    counts = np.bincount(labels.planes.ravel(), minlength=concepts + 1)[: concepts + 1].astype(np.int64)
+    counts[labels.whole] += labels.shape[0] * labels.shape[1]
+    return counts[1:]
+
+
+def _choose(rows: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows that show every concept with most pixels; of equals the lower row.
+
+    Of pictures labelled almost alike, such as frames of one film, only the first is taken while there are others.
+    """
+    concepts = counts.shape[1]
+    examples = np.full((concepts, EXAMPLES), -1, np.int64)
+    length = np.sqrt((counts.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
+    direction = counts / np.maximum(length, 1)
+    order = np.argsort(-counts, axis=0, kind="stable")[:_CANDIDATES]
+    for concept in range(concepts):
+        candidates = order[counts[order[:, concept], concept] > 0, concept]
+        alike = direction[candidates] @ direction[candidates].T > _ALIKE
+        chosen: list[int] = []
+        for place in range(candidates.size):
+            if len(chosen) < EXAMPLES and not alike[place, chosen].any():
+                chosen.append(place)
+        rest = [place for place in range(candidates.size) if place not in chosen]
+        found = rows[candidates[[*chosen, *rest[: EXAMPLES - len(chosen)]]]]
+        examples[concept, : found.size] = found
+    return examples
+
+
+def encode_script(row: int, labels: Labels) -> str:
+    """Return a picture's labels as the data file the page reads."""
+    codes, places = np.unique(labels.planes, return_inverse=True)
+    kind = np.uint8 if codes.size <= 256 else np.uint16
+    planes = places.reshape(labels.planes.shape).astype(kind)
+    planes[:, 1:] = np.bitwise_xor(planes[:, 1:], planes[:, :-1])
+    arrays = {"planes": planes, "codes": codes.astype(np.uint16), "whole": labels.whole.astype(np.uint16)}
+    return packed.script(packed.pack(f"labels/{row:06d}", {"size": list(labels.shape)}, arrays))
+
+
+def decode(text: str) -> Labels:
+    """Read what `encode_script` wrote.
+
+    Raises:
+        ValueError: if the file is no such thing.
+    """
+    _, facts, arrays = packed.unpack(text)
+    try:
+        places = np.bitwise_xor.accumulate(arrays["planes"], axis=1)
+        planes = arrays["codes"][places].astype(np.uint16).reshape(places.shape[0], *facts["size"])
+        return Labels(planes, arrays["whole"].astype(np.int64))
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"expected the labels of a picture ({error})") from error

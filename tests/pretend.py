@@ -1,0 +1,177 @@
+"""Finished runs made up from random numbers, of any size, with pictures and labels: for tests of the report alone.
+
+Nothing was dissected. Units are given a few concepts each, masks lie on blobs that the label maps also show, so that
+names, masks and labels look as if they belonged together.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from netdissect.concepts import CATEGORY_ORDER, Concept, Labels, Vocabulary
+from netdissect.config import Settings
+from netdissect.layers import FieldMap, Layer
+from netdissect.results.counts import Counts
+from netdissect.results.layer import Activity, Exemplars, LayerResult
+from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
+
+_WORDS = "cow car sheep flower sign airplane bird chair boat book tree hair head shoe bag skin dress foot".split()  # noqa: SIM905
+
+
+@dataclass
+class PretendProbeSet:
+    """Pictures and labels by row, made when they are asked for."""
+
+    vocabulary: Vocabulary
+    size: tuple[int, int]
+    label_size: tuple[int, int]
+    asked: int = 0
+
+    def picture_file(self, row: int) -> bytes | None:
+        self.asked += 1
+        random = np.random.default_rng(row)
+        height, width = self.size
+        y, x = np.mgrid[:height, :width]
+        picture = np.zeros((height, width, 3))
+        for channel in range(3):
+            picture[..., channel] = 120 + 60 * np.sin(x / (9 + random.random() * 30) + random.random() * 6) * np.cos(
+                y / (9 + random.random() * 30)
+            )
+        for code, cy, cx, radius in _blobs(row, len(self.vocabulary)):
+            inside = (y / height - cy) ** 2 + (x / width - cx) ** 2 < radius**2
+            picture[inside] = np.random.default_rng(code).integers(30, 255, 3)
+        out = io.BytesIO()
+        Image.fromarray((picture + random.normal(0, 6, picture.shape)).clip(0, 255).astype(np.uint8)).save(
+            out, format="JPEG", quality=80
+        )
+        return out.getvalue()
+
+    def labels(self, row: int) -> Labels | None:
+        height, width = self.label_size
+        y, x = np.mgrid[:height, :width]
+        planes = np.zeros((2, height, width), np.uint16)
+        for at, (code, cy, cx, radius) in enumerate(_blobs(row, len(self.vocabulary))):
+            planes[at % 2][(y / height - cy) ** 2 + (x / width - cx) ** 2 < radius**2] = code
+        whole = np.array([row % len(self.vocabulary) + 1] if row % 3 == 0 else [], np.int64)
+        return Labels(planes, whole)
+
+
+class Gone:
+    """A probe set that is no longer there."""
+
+    def picture_file(self, _: int) -> bytes | None:
+        return None
+
+    def labels(self, _: int) -> Labels | None:
+        return None
+
+
+def _blobs(row: int, concepts: int):
+    random = np.random.default_rng(10_000 + row)
+    for _ in range(4):
+        yield int(random.integers(1, concepts + 1)), random.random(), random.random(), 0.1 + 0.15 * random.random()
+
+
+def vocabulary(concepts: int, categories: tuple[str, ...] = CATEGORY_ORDER) -> Vocabulary:
+    def name(n: int) -> str:
+        return _WORDS[n] if n < len(_WORDS) else f"{_WORDS[n % len(_WORDS)]} {n // len(_WORDS)}"
+
+    return Vocabulary(
+        categories, tuple(Concept(n + 1, name(n), categories[n * len(categories) // concepts]) for n in range(concepts))
+    )
+
+
+def layer(
+    name: str, units: int, words: Vocabulary, *, grid: int = 7, exemplars: int = 20, pictures: int = 60,
+    input_size: int = 112, images: int = 1000, seed: int = 0,
+) -> LayerResult:  # fmt: skip
+    random = np.random.default_rng(seed)
+    concepts = len(words)
+    G = random.integers(20_000, 2_000_000, concepts)
+    per_category = random.integers(20_000, 90_000, (units, len(words.categories)))
+    A = per_category[:, words.primary]
+    share = random.exponential(0.004, (units, concepts)).clip(0, 0.5) * (random.random((units, concepts)) < 0.6)
+    liked = random.integers(0, concepts, (units, 3))
+    share[np.arange(units)[:, None], liked] += random.exponential(0.12, (units, 3))
+    I = np.minimum((share.clip(0, 0.95) * np.minimum(A, G)).astype(np.int64), np.minimum(A, G))
+    step = input_size / grid
+    y, x = np.mgrid[:grid, :grid] / max(grid - 1, 1)
+    centre = random.random((units, exemplars, 2, 1, 1))
+    size = 0.05 + 0.08 * random.random((units, exemplars, 1, 1))
+    blob = (
+        np.exp(-((y - centre[:, :, 0]) ** 2 + (x - centre[:, :, 1]) ** 2) / size)
+        - 0.45
+        + random.normal(0, 0.03, (units, exemplars, grid, grid))
+    )
+    images_of = (
+        np.stack([random.permutation(pictures)[:exemplars] for _ in range(units)])
+        if exemplars <= pictures
+        else np.tile(np.arange(exemplars), (units, 1))
+    )
+    histogram = (1e5 * np.exp(-np.arange(48) / 6) * random.uniform(0.5, 1.5, (units, 48))).astype(np.int64)
+    ones = np.ones(units, np.float32)
+    return LayerResult(
+        Layer(name, units, (grid, grid), FieldMap((0, 0), (step, step), (step, step)), "receptive-field", "Conv2d"),
+        words,
+        Counts(I, A.astype(np.int64), G.astype(np.int64)),
+        random.uniform(1, 9, units).astype(np.float32),
+        images * grid * grid,
+        Exemplars(images_of.astype(np.int64), np.sort(random.uniform(9, 30, (units, exemplars)))[:, ::-1].astype(np.float32), blob.astype(np.float16), ones),
+        Activity(histogram, 0 * ones, 30 * ones, random.uniform(0, 1, units), 0 * ones, 30 * ones),
+    )  # fmt: skip
+
+
+def run(
+    units: tuple[int, ...] = (24, 40), concepts: int = 30, *, pictures: int = 60, exemplars: int = 12, grid: int = 7,
+    input_size: int = 112, name: str = "pretend", layer_names: tuple[str, ...] | None = None,
+    categories: tuple[str, ...] = CATEGORY_ORDER, words: Vocabulary | None = None, seed: int = 0,
+) -> tuple[RunResult, PretendProbeSet]:  # fmt: skip
+    """Make up a run and the probe set it could have been of."""
+    words = words or vocabulary(concepts, categories)
+    names = layer_names or tuple(f"block{n + 1}/conv" for n in range(len(units)))
+    layers = {
+        names[n]: layer(
+            names[n],
+            count,
+            words,
+            grid=grid,
+            exemplars=exemplars,
+            pictures=pictures,
+            input_size=input_size,
+            seed=seed + n,
+        )
+        for n, count in enumerate(units)
+    }
+    first = next(iter(layers.values()))
+    layers = {  # G belongs to the probe set: it is the same in all layers
+        key: LayerResult(
+            entry.layer,
+            words,
+            Counts(np.minimum(entry.counts.I, first.counts.G), entry.counts.A, first.counts.G),
+            entry.thresholds,
+            entry.cells,
+            entry.exemplars,
+            entry.activity,
+        )
+        for key, entry in layers.items()
+    }
+    half = (input_size + 1) // 2
+    rows = sorted({int(row) for entry in layers.values() for row in entry.exemplars.images.ravel() if row >= 0})
+    result = RunResult(
+        layers,
+        Settings(),
+        NetworkCard(name, f"pretend:{name}", "0" * 32, (input_size, input_size), "RGB"),
+        ProbeSetCard("made-up", "", "f" * 64, max(1000, pictures), (input_size, input_size), (half, half), words),
+        {row: f"made/up_{row:05d}.jpg" for row in rows},
+        {
+            "versions": {"netdissect": "0.1.0"},
+            "finished": "2026-01-01T00:00:00+00:00",
+            "seconds": 1.0,
+            "rescanned_units": {},
+        },
+    )
+    return result, PretendProbeSet(words, (input_size, input_size), (half, half))

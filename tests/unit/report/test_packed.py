@@ -1,0 +1,45 @@
+import json
+
+import numpy as np
+import pytest
+
+from netdissect.report.html import packed
+
+
+def test_what_is_packed_is_read_back_in_every_type():
+    random = np.random.default_rng(0)
+    arrays = {
+        "u1": random.integers(0, 255, (3, 4)).astype(np.uint8),
+        "i1": random.integers(-9, 9, 5).astype(np.int8),
+        "u2": random.integers(0, 60_000, 7).astype(np.uint16),
+        "i4": random.integers(-(2**30), 2**30, (2, 2, 2)).astype(np.int32),
+        "u4": random.integers(0, 2**32, 9).astype(np.uint32),
+        "f4": random.normal(size=(4, 1)).astype(np.float32),
+        "f8": np.array([np.nan, np.inf, -0.0, 1e300]),
+        "none": np.zeros((0, 3), np.float32),
+    }
+    key, facts, read = packed.unpack(packed.script(packed.pack("some/key", {"a": [1, "é"]}, arrays)))
+    assert (key, facts) == ("some/key", {"a": [1, "é"]})
+    for name, array in arrays.items():
+        assert read[name].dtype == array.dtype
+        np.testing.assert_array_equal(read[name], array)
+
+
+def test_a_type_that_no_page_has_is_refused():
+    with pytest.raises(ValueError, match="int64"):
+        packed.pack("key", None, {"a": np.zeros(2, np.int64)})
+
+
+@pytest.mark.parametrize("nasty", ["</script><script>alert(1)</script>", "\u2028\u2029", "<!--", "]]>", "'\"\\"])
+def test_nothing_in_packed_facts_can_end_a_script(nasty):
+    text = packed.pack(nasty, [nasty], {})
+    assert not set(text) & set("<>&\u2028\u2029")
+    assert json.loads(f"[{text}]")[:2] == [nasty, [nasty]]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "netdissect.put(", "alert(1);\n", 'netdissect.put("k",null,[["a","u1",[3]]],"AAAA");\n']
+)
+def test_a_file_that_is_no_data_file_is_refused(text):
+    with pytest.raises(ValueError):
+        packed.unpack(text)

@@ -1,0 +1,176 @@
+import dataclasses
+import html
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests import pretend
+
+from netdissect import report
+from netdissect.concepts import Concept, Vocabulary
+from netdissect.errors import DataNotFoundError
+from netdissect.protocols import Silent
+from netdissect.report.html import packed
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    result, probe_set = pretend.run((24, 40))
+    report.write(result, folder, probe_set, Silent(), single_file=True)
+    return result, folder
+
+
+def test_the_report_has_the_released_codes_file_names(drawn):
+    result, folder = drawn
+    pages = folder / "html"
+    for layer in result.layers.values():
+        stem = layer.layer.file_stem
+        assert (pages / f"{stem}.html").is_file()
+        assert (pages / "image" / f"{stem}-bargraph.svg").is_file()
+        for channel in range(layer.layer.units):
+            assert (pages / "image" / f"{stem}-{channel:04d}.jpg").is_file()
+    assert (pages / "index.html").is_file()
+    assert (pages / "image" / "layer-graph.svg").is_file()
+
+
+def test_a_layer_page_carries_the_released_codes_headline(drawn):
+    result, folder = drawn
+    for layer in result.layers.values():
+        found = layer.detectors(0.04)
+        text = (folder / "html" / f"{layer.layer.file_stem}.html").read_text()
+        assert f"{found.units}/{layer.layer.units} units covering {found.unique} concepts with IoU ≥ 0.04" in text
+
+
+def test_outside_the_mask_a_strip_keeps_a_fifth_of_its_light(drawn):
+    result, folder = drawn
+    layer = next(iter(result.layers.values()))
+    image = folder / "html" / "image"
+    with Image.open(image / f"{layer.layer.file_stem}-0003.jpg") as picture:
+        strip = np.array(picture, float)
+    with Image.open(image / "probe" / f"{layer.exemplars.images[3, 0]:06d}.jpg") as picture:
+        tile = np.array(picture.resize((112, 112)), float)
+    ratio = strip[:, :112].sum(2) / tile.sum(2).clip(1)
+    inside, outside = ratio > 0.6, ratio < 0.4
+    assert 0.02 < inside.mean() < 0.9
+    assert abs(np.median(ratio[outside]) - 0.2) < 0.03
+    assert abs(np.median(ratio[inside]) - 1) < 0.05
+
+
+def test_the_numbers_in_the_page_are_those_of_the_result(drawn):
+    result, folder = drawn
+    _, facts, arrays = packed.unpack((folder / "html/data/run.js").read_text())
+    assert facts["categories"] == ["object", "scene", "part", "material", "texture", "color"]
+    for number, layer in enumerate(result.layers.values()):
+        units, kinds = layer.layer.units, len(facts["categories"])
+        column, score, best = (arrays[f"{number}.{name}"] for name in ("column", "score", "best"))
+        for row in layer.units:
+            u = row.channel
+            assert facts["concepts"][column[u, best[u]]] == row.label
+            assert score[u, best[u]] == row.score
+            for entry in row.profile:
+                kind = facts["categories"].index(entry.category)
+                assert score[u, kind] == entry.iou
+        assert column.shape == (units, kinds)
+        _, _, counts = packed.unpack((folder / f"html/data/layer-{number}-counts.js").read_text())
+        np.testing.assert_array_equal(counts["I"], layer.counts.I)
+        kind_of = arrays["category"]
+        np.testing.assert_array_equal(counts["A"][:, kind_of], layer.counts.A)
+        np.testing.assert_array_equal(arrays["G"], layer.counts.G)
+        second = np.sort(layer.iou, axis=1)[:, -2]
+        np.testing.assert_array_equal(arrays[f"{number}.nextScore"], second)
+
+
+def test_every_unit_finds_its_grids(drawn):
+    result, folder = drawn
+    _, facts, _ = packed.unpack((folder / "html/data/run.js").read_text())
+    for number, layer in enumerate(result.layers.values()):
+        _, _, arrays = packed.unpack((folder / f"html/data/layer-{number}.js").read_text())
+        each = facts["layers"][number]["unitsPerFile"]
+        for place, unit in enumerate(arrays["rank"]):
+            _, _, grids = packed.unpack((folder / f"html/data/layer-{number}-masks-{place // each}.js").read_text())
+            np.testing.assert_array_equal(grids["codes"][place % each] >= 128, layer.exemplars.grids[unit] > 0)
+
+
+def test_nothing_is_loaded_from_outside_and_nothing_runs_inline(drawn):
+    _, folder = drawn
+    for page in folder.rglob("*.html"):
+        text = html.unescape(page.read_text())
+        assert "default-src 'none'" in text
+        # Data blocks of a single file are never executed, and long: leave them out.
+        shell = re.sub(r'<script type="(?:application/json|text/plain)".*?</script>', "", text, flags=re.DOTALL)
+        assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", shell)
+        assert not re.search(r"\son\w+=|\sstyle=", shell)
+        assert "unsafe" not in shell
+        if page.name != "report.html":
+            assert not re.search(r"<script(?![^>]*\ssrc=)", shell)
+    for script in folder.rglob("app/*"):
+        if script.suffix in (".js", ".css"):
+            assert not re.search(r"https?://|eval\(|innerHTML|new Function", script.read_text())
+
+
+def test_names_with_markup_are_only_ever_text(tmp_path):
+    nasty = "<script>alert(1)</script>\u2028</script>\"'&"
+    words = Vocabulary(("object", "<b>kind"), (Concept(1, nasty, "object"), Concept(2, "plain", "<b>kind")))
+    result, probe_set = pretend.run(
+        (5,), 2, words=words, name=f"net {nasty}", layer_names=(f"layer {nasty}",), pictures=12
+    )
+    result = dataclasses.replace(result, image_names=dict.fromkeys(result.image_names, f"dir/{nasty}.jpg"))
+    report.write(result, tmp_path, probe_set, Silent(), single_file=True)
+    for path in tmp_path.rglob("*"):
+        if path.suffix in (".html", ".js") and path.parent.name != "app":
+            text = path.read_text()
+            assert "<script>alert" not in text
+            assert "\u2028" not in text or path.suffix == ".html"
+
+
+def test_a_report_is_drawn_again_without_the_probe_set(tmp_path):
+    result, probe_set = pretend.run((6,), 8, pictures=12)
+    report.write(result, tmp_path, probe_set, Silent())
+    before = {path: path.read_bytes() for path in (tmp_path / "html").rglob("*") if path.is_file()}
+    report.write(result, tmp_path, pretend.Gone(), Silent())
+    after = {path: path.read_bytes() for path in (tmp_path / "html").rglob("*") if path.is_file()}
+    assert before == after
+
+
+def test_without_pictures_one_sentence_says_what_is_missing(tmp_path):
+    result, _ = pretend.run((6,), 8, pictures=12)
+    with pytest.raises(DataNotFoundError, match="put the probe set back"):
+        report.write(result, tmp_path, pretend.Gone(), Silent())
+
+
+def test_pictures_of_another_probe_set_are_not_taken_for_this_ones(tmp_path):
+    result, probe_set = pretend.run((6,), 8, pictures=12)
+    report.write(result, tmp_path, probe_set, Silent())
+    other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
+    with pytest.raises(DataNotFoundError):
+        report.write(other, tmp_path, pretend.Gone(), Silent())
+
+
+def test_a_run_of_nothing_much_is_drawn_too(tmp_path):
+    """One unit, one concept, no exemplars, nothing detected."""
+    words = Vocabulary(("object",), (Concept(1, "thing", "object"),))
+    result, probe_set = pretend.run((1,), 1, words=words, exemplars=0, pictures=4)
+    layer = next(iter(result.layers.values()))
+    layer.counts.I[:] = 0
+    report.write(result, tmp_path, probe_set, Silent(), single_file=True)
+    assert json.loads((tmp_path / "html/image/probe/probe-set.json").read_text())["name"] == "made-up"
+
+
+def test_a_large_picture_is_kept_smaller(tmp_path):
+    import io
+
+    result, probe_set = pretend.run((2,), 4, pictures=3, exemplars=2, input_size=112)
+
+    class Large(pretend.PretendProbeSet):
+        def picture_file(self, row):
+            out = io.BytesIO()
+            Image.new("RGB", (3000, 1500), (row, 9, 9)).save(out, format="PNG")
+            return out.getvalue()
+
+    report.write(result, tmp_path, Large(probe_set.vocabulary, probe_set.size, probe_set.label_size), Silent())
+    for path in (tmp_path / "html/image/probe").glob("*.jpg"):
+        with Image.open(path) as picture:
+            assert picture.size == (640, 320)
