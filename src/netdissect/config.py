@@ -35,6 +35,7 @@ class Settings:
         runtime: ``"local"`` or ``"ray"``.
         memory: bytes of candidates kept in memory before they spill to disk; None takes an eighth of the machine's.
         pictures: whether unit pictures and the report are drawn.
+        image_maxima: whether the maximum of every (image, unit) is kept, as an N x U table.
         keep: whether the scan's own files stay in the run's folder when it succeeds.
     """
 
@@ -52,6 +53,7 @@ class Settings:
     runtime: Literal["local", "ray"] = "local"
     memory: int | None = None
     pictures: bool = True
+    image_maxima: bool = False
     keep: bool = False
 
     def __post_init__(self) -> None:

@@ -6,18 +6,21 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests import fakes
 
 from netdissect.data.writer import Usage
 from netdissect.engine.tally import MaskCounts
 from netdissect.engine.tasks import ShardTally
-from netdissect.stats.activity import BINS, ActivityStats
 from netdissect.stats.top import TopImages
-from tests import fakes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UNITS, GRID, K = 3, (2, 2), 4
 
@@ -34,18 +37,8 @@ class Law:
 
 def _update_top(state, rng, number):
     activations = np.round(rng.normal(size=(2, UNITS, *GRID))).astype(np.float32)
-    state.update(np.array([2 * number, 2 * number + 1]), activations.max(axis=(2, 3)), activations)
-
-
-def _update_activity(state, rng, _):
-    # Integers, so that sums in any order are the same floats.
-    activations = rng.integers(-4, 5, size=(2, UNITS, 4)).astype(np.float32)
-    bins = np.clip((activations + 4) / 8 * BINS, 0, BINS - 1).astype(int)
-    for unit in range(UNITS):
-        np.add.at(state.histogram[unit], bins[:, unit].ravel(), 1)
-    state.update(
-        activations.sum(axis=(0, 2), dtype=np.float64), activations.min(axis=(0, 2)), activations.max(axis=(0, 2)), 8
-    )
+    numbers = np.array([2 * number, 2 * number + 1])
+    state.update(numbers, activations.max(axis=(2, 3)), lambda images, units: activations[images, units])
 
 
 def _update_masks(state, rng, _):
@@ -72,10 +65,6 @@ LAWS = {
     "top images": Law(
         lambda: TopImages.empty(UNITS, K, GRID), _update_top, lambda s: [s.compute().images, s.compute().maxima],
         lambda s: s.compute(),
-    ),
-    "activity": Law(
-        lambda: ActivityStats.empty(np.full(UNITS, -4, np.float32), np.full(UNITS, 4, np.float32)), _update_activity,
-        lambda s: [s.histogram, s.total, s.lowest, s.highest, np.array(s.cells)],
     ),
     "mask counts": Law(
         lambda: MaskCounts.empty(UNITS, fakes.vocabulary(5)), _update_masks, lambda s: [s.intersection, s.per_category]
@@ -150,11 +139,10 @@ def test_compute_is_idempotent_and_pickles_round_trip(name):
     same(law, pickle.loads(pickle.dumps(state)), state)
 
 
-@pytest.mark.parametrize("kind", [TopImages, ActivityStats])
-def test_state_dict_round_trips(kind):
-    law = LAWS["top images" if kind is TopImages else "activity"]
+def test_state_dict_round_trips():
+    law = LAWS["top images"]
     state = fed(law, 5, range(6))
-    same(law, kind.from_state_dict(state.state_dict()), state)
+    same(law, TopImages.from_state_dict(state.state_dict()), state)
 
 
 def test_an_accumulator_that_forgets_a_batch_is_caught():

@@ -2,8 +2,10 @@
 
 The lower the bound, the more cells must be kept; the higher, the likelier that it passes T_k and the unit must be
 scanned again. Activations come in clusters (one image may hold most of a unit's high cells), so the margin is set
-from how unevenly the sample's images contribute: a bound is taken when, `MARGIN` standard errors below what the sample
-shows, more than a share q of all cells would still lie above it.
+from how unevenly the sample's images contribute: a level is taken as bound when, `MARGIN` standard errors below what
+the sample shows, more than a share q of all cells would still lie above it.
+
+What is proven later never depends on what is chosen here.
 """
 
 from __future__ import annotations
@@ -13,19 +15,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numba import njit
+
+from netdissect.results.layer import Activity
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from numpy.typing import NDArray
 
-    from netdissect.engine.candidates import UnitPool
-
 #: Standard errors between what the sample shows and what is relied upon.
 MARGIN = 5.0
 #: Shares of cells above the bound that are tried, as multiples of q.
-_LEVELS = np.array([1.05, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 9.0, 14.0, 20.0, 30.0])
+_LEVELS = (1.1, 1.3, 1.6, 2.0, 3.0, 5.0, 9.0, 16.0, 30.0)
+#: Values that levels are read off: over all units, and of each at least; more would only be slower.
+_VALUES = 2**21
+_VALUES_EACH = 2**12
+_BINS = 48
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,63 +41,92 @@ class Bounds:
 
     Attributes:
         bound: B_k, float32, shape (U,).
-        low: lower edge of the activation histogram, float32, shape (U,).
-        high: upper edge, float32, shape (U,).
+        tied: units whose cells exactly at the bound are counted too, for they may decide, int64, shape (t,): those
+            whose bound is the sample's smallest value (they are rarely active), or the threshold itself.
     """
 
     bound: NDArray[np.float32]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
+    tied: NDArray[np.int64]
 
 
-def calibrate(sample: NDArray[np.float32], quantile: Fraction, images: int, pool: UnitPool) -> Bounds:
-    """Choose bounds from a sample.
+def calibrate(sample: torch.Tensor, quantile: Fraction, images: int) -> tuple[Bounds, Activity]:
+    """Choose bounds from a sample, and describe how its activations are distributed.
 
     Args:
-        sample: activations of a simple random sample of the images, float32, shape (n, U, h, w), finite.
+        sample: activations of a simple random sample of the images, float32, shape (n, cells, U), finite.
         quantile: q.
         images: number of images N of the whole probe set; a sample of all of them needs no margin.
-        pool: the threads to use.
     """
-    n, units = sample.shape[:2]
-    cells = n * sample.shape[2] * sample.shape[3]
-    allowed = math.floor(quantile * cells)
-    ranks = np.minimum(np.ceil(_LEVELS * float(quantile) * cells).astype(np.int64), cells - 1)
-    ranks = np.concatenate([[min(allowed, cells - 1)], ranks]) if n == images else ranks
-    margin = MARGIN * math.sqrt(max(0.0, 1 - n / images))
-    bound = np.empty(units, np.float32)
-    low = np.empty(units, np.float32)
-    high = np.empty(units, np.float32)
-    pool.each(units, _calibrate, sample, np.unique(ranks), allowed, margin, bound, low, high)
-    return Bounds(bound, low, high)
+    n, cells, units = sample.shape
+    values = _some_values(sample)
+    lowest = values[:, -1]
+    activity = _activity(values)
+    if n == images:
+        allowed = min(math.floor(quantile * n * cells), n * cells - 1)
+        exact = sample.reshape(-1, units).T.contiguous().topk(allowed + 1, dim=1).values[:, -1]
+        return _bounds(exact, torch.ones_like(exact, dtype=torch.bool)), activity
+    needed = float(quantile) * n * cells
+    margin = MARGIN * math.sqrt(1 - n / images)
+    bound = lowest.clone()
+    open_ = torch.arange(units, device=sample.device)
+    for multiple in _LEVELS:
+        rank = math.ceil(multiple * float(quantile) * values.shape[1])
+        if rank >= values.shape[1] or not len(open_):
+            break
+        level = values[open_, rank]
+        count = _count_above(sample, level, open_).double()  # per image, for every unit still open
+        error = (count.var(dim=0, correction=1) * n).sqrt() if n > 1 else count[0]
+        enough = count.sum(dim=0) - margin * error > needed
+        bound[open_[enough]] = level[enough]
+        open_ = open_[~enough]
+    return _bounds(bound, bound <= lowest), activity
+
+
+def _count_above(sample: torch.Tensor, level: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
+    """Return how many cells of every image lie above some units' levels, int64, shape (n, units)."""
+    if len(units) < sample.shape[2]:
+        sample = sample[:, :, units]
+    if sample.device.type != "cpu":
+        return (sample > level).sum(dim=1)
+    count = np.zeros((sample.shape[0], len(units)), np.int64)
+    _count_above_kernel(sample.numpy(), level.numpy(), count)
+    return torch.from_numpy(count)
 
 
 @njit(cache=True, nogil=True)
-def _calibrate(first, last, sample, ranks, allowed, margin, bound, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    n, _, h, w = sample.shape
-    size = n * h * w
-    deepest = ranks[-1]
-    for u in range(first, last):
-        values = np.empty(size, np.float32)
-        for i in range(n):
-            values[i * h * w : (i + 1) * h * w] = sample[i, u].ravel()
-        low[u] = values.min()
-        high[u] = values.max()
-        top = np.sort(np.partition(values, size - 1 - deepest)[size - 1 - deepest :])[::-1]
-        bound[u] = low[u]
-        for rank in ranks:
-            level = top[rank]
-            total = 0.0
-            squares = 0.0
-            for i in range(n):
-                count = 0.0
-                for value in values[i * h * w : (i + 1) * h * w]:
-                    if value > level:
-                        count += 1.0
-                total += count
-                squares += count * count
-            error = math.sqrt(max(0.0, squares - total * total / n) * n / max(n - 1, 1))
-            # A level that more than q of the cells reach, counting those that equal it, cannot lie above T.
-            if total - margin * error > allowed or (margin == 0.0 and rank >= allowed):
-                bound[u] = level
-                break
+def _count_above_kernel(sample, level, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for n in range(sample.shape[0]):
+        for cell in range(sample.shape[1]):
+            for u in range(sample.shape[2]):
+                count[n, u] += sample[n, cell, u] > level[u]
+
+
+def _bounds(bound: torch.Tensor, tied: torch.Tensor) -> Bounds:
+    return Bounds(bound.cpu().numpy(), tied.nonzero().ravel().cpu().numpy())
+
+
+def _some_values(sample: torch.Tensor) -> torch.Tensor:
+    """Return values of every unit in falling order, shape (U, m): all of the sample's, or as many as are quick."""
+    rows = sample.reshape(-1, sample.shape[2])
+    most = max(_VALUES_EACH, _VALUES // rows.shape[1])
+    if rows.shape[0] > most:
+        chosen = torch.randperm(rows.shape[0], generator=torch.Generator().manual_seed(0))[:most]
+        rows = rows[chosen.to(rows.device)]
+    return rows.T.contiguous().sort(dim=1, descending=True).values
+
+
+def _activity(values: torch.Tensor) -> Activity:
+    """Histogram and mean of a random sample of cells, given in falling order, shape (U, m)."""
+    high, low = values[:, 0], values[:, -1]
+    width = torch.where(high > low, high - low, torch.ones_like(high))
+    place = ((values - low[:, None]) / width[:, None] * _BINS).long().clamp_(0, _BINS - 1)
+    histogram = torch.zeros((values.shape[0], _BINS), dtype=torch.int64, device=values.device)
+    histogram.scatter_add_(1, place, torch.ones_like(place))
+    return Activity(
+        histogram.cpu().numpy(),
+        low.cpu().numpy(),
+        high.cpu().numpy(),
+        values.double().mean(dim=1).cpu().numpy(),
+        low.cpu().numpy(),
+        high.cpu().numpy(),
+    )

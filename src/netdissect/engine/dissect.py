@@ -6,20 +6,20 @@ addition. That is all a runtime needs to know, and why the result is the same ho
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from netdissect.engine.calibrate import Bounds
 from netdissect.engine.plan import Plan
+from netdissect.engine.scan import Wanted
 from netdissect.engine.tasks import Calibrate, Rescan, Scan, ShardTally, Tally, scans_of
 from netdissect.engine.thresholds import Thresholds, allowed_above, exact_thresholds
 from netdissect.protocols import Silent
 from netdissect.results.counts import Counts
-from netdissect.results.layer import Activity, Exemplars, LayerResult
-from netdissect.stats.top import NONE
+from netdissect.results.layer import Exemplars, LayerResult
+from netdissect.stats.top import NONE, TopImages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Vocabulary
     from netdissect.config import Settings
+    from netdissect.engine.scan import LayerScan
     from netdissect.engine.tasks import Store
     from netdissect.layers import Layer
     from netdissect.protocols import Progress
-    from netdissect.stats.activity import ActivityStats
-    from netdissect.stats.top import TopImages
+    from netdissect.results.layer import Activity
 
 #: Images of a shard, and bytes of activations kept for calibration at most.
 SHARD_SIZE = 256
@@ -89,8 +89,9 @@ def dissect(
     first, *others = plan.shards
 
     progress.start("scan", plan.images)
-    (bounds,) = runtime.map(Calibrate(quantile, settings.images_per_unit), [first])
-    for _ in runtime.map(Scan(bounds, settings.images_per_unit), others):
+    wanted = Wanted(settings.images_per_unit, settings.image_maxima)
+    ((bounds, activity),) = runtime.map(Calibrate(quantile, wanted), [first])
+    for _ in runtime.map(Scan(bounds, wanted), others):
         pass
 
     thresholds: dict[str, Thresholds] = {}
@@ -102,7 +103,10 @@ def dissect(
     progress.start("tally", plan.images)
     values = {name: found.value for name, found in thresholds.items()}
     tally = reduce(ShardTally.merge, runtime.map(Tally(values, rescanned), plan.shards))
-    results = {layer.name: _result(layer, vocabulary, tally, values[layer.name], row, store, plan) for layer in layers}
+    results = {
+        layer.name: _result(layer, vocabulary, tally, values[layer.name], activity[layer.name], row, store, plan)
+        for layer in layers
+    }
     return Outcome(results, {name: units.tolist() for name, units in rescanned.items()})
 
 
@@ -127,11 +131,7 @@ def _rescan_short(
     if not units:
         return {}
     progress.start("scan again", plan.images)
-    nothing = {
-        name: Bounds(*(np.full(short.size, edge, np.float32) for edge in (-np.inf, 0, 0)))
-        for name, short in units.items()
-    }
-    for _ in runtime.map(Rescan(nothing, units), plan.shards):
+    for _ in runtime.map(Rescan(units), plan.shards):
         pass
     for layer in layers:
         if layer.name in units:
@@ -147,17 +147,14 @@ def _result(
     vocabulary: Vocabulary,
     tally: ShardTally,
     thresholds: NDArray[np.float32],
+    activity: Activity,
     row: Callable[[int], int],
     store: Store,
     plan: Plan,
 ) -> LayerResult:
-    top: TopImages | None = None
-    activity: ActivityStats | None = None
-    for found in scans_of(store, plan, layer.name)():
-        top = found.top if top is None else top.merge(found.top)
-        activity = found.activity if activity is None else activity.merge(found.activity)
-    assert top is not None
-    assert activity is not None
+    scans = scans_of(store, plan, layer.name)
+    top = reduce(TopImages.merge, (found.top for found in scans()))
+    highest = np.max([found.highest for found in scans()], axis=0)
     masks = tally.masks[layer.name]
     intersection = np.ascontiguousarray(masks.intersection[:, 1:])
     return LayerResult(
@@ -165,12 +162,22 @@ def _result(
         vocabulary=vocabulary,
         counts=Counts(intersection, masks.per_category[:, vocabulary.primary], tally.labels),
         thresholds=thresholds,
-        cells=activity.cells,
+        cells=plan.images * layer.grid[0] * layer.grid[1],
         exemplars=_exemplars(top, thresholds, row),
-        activity=Activity(
-            activity.histogram, activity.low, activity.high, activity.mean, activity.lowest, activity.highest
-        ),
+        activity=replace(activity, maximum=highest),
+        image_maxima=_image_maxima(scans(), plan.images),
     )
+
+
+def _image_maxima(scans: Iterable[LayerScan], images: int) -> NDArray[np.float32] | None:
+    """Put the maxima of every (image, unit) in the probe set's order, shape (N, U); None if none were kept."""
+    kept = [(found.images, found.maxima) for found in scans if found.maxima.size]
+    if not kept:
+        return None
+    table = np.empty((images, kept[0][1].shape[1]), np.float32)
+    for positions, maxima in kept:
+        table[positions] = maxima
+    return table
 
 
 def _exemplars(top: TopImages, thresholds: NDArray[np.float32], row: Callable[[int], int]) -> Exemplars:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import torch
 
 from netdissect.engine.calibrate import Bounds, calibrate
-from netdissect.engine.candidates import Candidates, cell_type, extract, joined, measure
+from netdissect.engine.candidates import Candidates, count_equal, extract, joined, peaks
 from netdissect.errors import ActivationError
-from netdissect.stats.activity import ActivityStats
 from netdissect.stats.top import TopImages
 
 if TYPE_CHECKING:
@@ -21,15 +21,29 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from netdissect.engine.candidates import UnitPool
     from netdissect.engine.plan import Shard
+    from netdissect.engine.threads import Threads
     from netdissect.layers import Layer
     from netdissect.protocols import ActivationSource, ConceptSource
+    from netdissect.results.layer import Activity
 
 _T = TypeVar("_T")
 
 #: Batches read ahead of the network.
 _AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a scan keeps besides candidates.
+
+    Attributes:
+        images_per_unit: exemplars of every unit.
+        maxima: whether the maximum of every (image, unit) is kept.
+    """
+
+    images_per_unit: int = 20
+    maxima: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +53,11 @@ class LayerScan:
     Attributes:
         images: positions of the shard's images in the probe set, int64, shape (n,).
         bounds: the bounds it was scanned with.
-        equal: cells exactly at the bound, int64, shape (U,).
+        equal: cells exactly at the bound, for the units where they may decide, int64, shape (U,).
         candidates: the cells that can decide anything.
         top: the images that excite every unit most.
-        activity: how the activations are distributed.
+        highest: largest activation of every unit, float32, shape (U,).
+        maxima: maximum of every (image, unit), float32, shape (n, U), or (0, U) if they were not wanted.
     """
 
     images: NDArray[np.int64]
@@ -50,18 +65,21 @@ class LayerScan:
     equal: NDArray[np.int64]
     candidates: Candidates
     top: TopImages
-    activity: ActivityStats
+    highest: NDArray[np.float32]
+    maxima: NDArray[np.float32]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the scan as named arrays, to be stored."""
         parts: dict[str, Mapping[str, Any]] = {
-            "bounds": {name: getattr(self.bounds, name) for name in Bounds.__slots__},
-            "candidates": {name: getattr(self.candidates, name) for name in Candidates.__slots__},
+            "bounds": {name: getattr(self.bounds, name) for name in ("bound", "tied")},
+            "candidates": {
+                name: getattr(self.candidates, name)
+                for name in ("pair_unit", "pair_image", "pair_start", "cells", "values")
+            },
             "top": self.top.state_dict(),
-            "activity": self.activity.state_dict(),
         }
         arrays = {f"{part}.{name}": array for part, state in parts.items() for name, array in state.items()}
-        return {"images": self.images, "equal": self.equal, **arrays}
+        return {"images": self.images, "equal": self.equal, "highest": self.highest, "maxima": self.maxima, **arrays}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> LayerScan:
@@ -74,83 +92,88 @@ class LayerScan:
             arrays["images"],
             Bounds(**part("bounds")),
             arrays["equal"],
-            Candidates(**part("candidates")),
+            Candidates(units=arrays["equal"].size, **part("candidates")),
             TopImages.from_state_dict(part("top")),
-            ActivityStats.from_state_dict(part("activity")),
+            arrays["highest"],
+            arrays["maxima"],
         )
 
 
 class LayerScanner:
     """Collects one layer's LayerScan, batch by batch."""
 
-    def __init__(self, layer: Layer, bounds: Bounds, images_per_unit: int, pool: UnitPool) -> None:
+    def __init__(self, layer: Layer, units: int, bounds: Bounds, wanted: Wanted, threads: Threads) -> None:
         self._layer = layer
         self._bounds = bounds
-        self._pool = pool
-        self._seen: list[NDArray[np.int64]] = []
+        self._wanted = wanted
+        self._threads = threads
+        self._images: list[NDArray[np.int64]] = []
         self._blocks: list[Candidates] = []
-        self._equal = np.zeros(layer.units, np.int64)
-        self._top = TopImages.empty(layer.units, images_per_unit, layer.grid)
-        self._activity = ActivityStats.empty(bounds.low, bounds.high)
+        self._maxima: list[NDArray[np.float32]] = []
+        self._equal = np.zeros(units, np.int64)
+        self._highest = np.full(units, -np.inf, np.float32)
+        self._top = TopImages.empty(units, wanted.images_per_unit, layer.grid)
 
-    def see(self, images: NDArray[np.int64], activations: NDArray[np.float32], name: Callable[[int], str]) -> None:
+    def see(self, images: NDArray[np.int64], activations: torch.Tensor, name: Callable[[int], str]) -> None:
         """See a batch.
 
         Args:
             images: positions of the batch's images in the probe set, shape (B,).
-            activations: float32, shape (B, U, h, w).
+            activations: float32, shape (B, h, w, U), contiguous.
             name: tells an image's name, for messages.
 
         Raises:
             ActivationError: if an activation is NaN or infinite, naming layer, unit and image.
         """
-        bounds = self._bounds
-        edges = (bounds.low, bounds.high)
-        measures = measure(activations, bounds.bound, self._activity.histogram, edges, self._pool)
-        if measures.broken != (-1, -1):
-            image, unit = measures.broken
-            raise ActivationError(
-                f"layer {self._layer.name}, unit {unit + 1}: expected finite activations, got NaN or infinity on "
-                f"image {name(int(images[image]))}; check the weights and the preprocessing"
-            )
-        first = sum(seen.size for seen in self._seen)
-        self._blocks.append(extract(activations, bounds.bound, measures.needed, first, self._pool))
-        self._seen.append(images)
-        self._equal += measures.equal
-        self._top.update(images, measures.peak, activations)
-        cells = activations.shape[0] * activations.shape[2] * activations.shape[3]
-        self._activity.update(measures.total, measures.lowest, measures.peak.max(axis=0), cells)
+        bound = self._bounds.bound
+        most, broken = peaks(activations, self._threads)
+        if broken.any():
+            refuse(self._layer, broken, images, name)
+        self._blocks.append(extract(activations, bound, most, self._threads))
+        self._equal += count_equal(activations, bound, self._bounds.tied, self._threads)
+        self._images.append(images)
+        np.maximum(self._highest, most.max(axis=0), out=self._highest)
+        if self._wanted.maxima:
+            self._maxima.append(most)
+        self._top.update(
+            images,
+            most,
+            lambda which, units: activations[torch.from_numpy(which), :, :, torch.from_numpy(units)].cpu().numpy(),
+        )
 
     def finish(self) -> LayerScan:
         """Return what was collected."""
-        h, w = self._layer.grid
+        units = self._highest.size
         return LayerScan(
-            np.concatenate(self._seen) if self._seen else np.zeros(0, np.int64),
+            np.concatenate(self._images),
             self._bounds,
             self._equal,
-            joined(self._blocks, self._layer.units, cell_type(h * w)),
+            joined(self._blocks, [images.size for images in self._images], units),
             self._top.compute(),
-            self._activity,
+            self._highest,
+            np.concatenate([np.zeros((0, units), np.float32), *self._maxima]),
         )
 
 
 def forward(
-    batches: Sequence[NDArray[np.int64]], source: ActivationSource, concepts: ConceptSource, threads: int
-) -> Iterator[tuple[NDArray[np.int64], Mapping[str, NDArray[np.float32]]]]:
+    batches: Sequence[NDArray[np.int64]], source: ActivationSource, concepts: ConceptSource, threads: Threads
+) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
     """Run the network once over batches of images, reading pictures ahead of it.
 
     Yields:
-        the images' positions and, per layer, their activations, float32, shape (B, U, h, w).
+        the images' positions and, per layer, their activations, float32, shape (B, h, w, U), contiguous.
     """
-    with ThreadPoolExecutor(threads, thread_name_prefix="pictures") as readers:
+    with ThreadPoolExecutor(threads.count, thread_name_prefix="pictures") as readers:
 
         def read(batch: NDArray[np.int64]) -> list[Any]:
             return [readers.submit(concepts.picture, int(image), source.input_size) for image in batch]
 
-        for batch, reading in _ahead(((batch, read(batch)) for batch in batches), _AHEAD):
-            pictures = np.stack([picture.result() for picture in reading])
-            outputs = source.activations(pictures)
-            yield batch, {name: _as_array(output) for name, output in outputs.items()}
+        try:
+            for batch, reading in _ahead(((batch, read(batch)) for batch in batches), _AHEAD):
+                outputs = source.activations(np.stack([picture.result() for picture in reading]))
+                yield batch, {name: output.permute(0, 2, 3, 1).contiguous() for name, output in outputs.items()}
+        finally:
+            readers.shutdown(wait=True, cancel_futures=True)
 
 
 def scan(
@@ -159,8 +182,8 @@ def scan(
     concepts: ConceptSource,
     bounds: Mapping[str, Bounds],
     *,
-    images_per_unit: int,
-    pool: UnitPool,
+    wanted: Wanted,
+    threads: Threads,
     progress: Callable[[int], None],
 ) -> dict[str, LayerScan]:
     """Scan a shard; a pure function of its arguments, whose results merge over shards.
@@ -168,8 +191,10 @@ def scan(
     Raises:
         ActivationError: if an activation is NaN or infinite.
     """
-    scanners = {layer.name: LayerScanner(layer, bounds[layer.name], images_per_unit, pool) for layer in source.layers}
-    for images, outputs in forward(shard.batches, source, concepts, pool.threads):
+    scanners = {
+        layer.name: LayerScanner(layer, layer.units, bounds[layer.name], wanted, threads) for layer in source.layers
+    }
+    for images, outputs in forward(shard.batches, source, concepts, threads):
         for name, scanner in scanners.items():
             scanner.see(images, outputs[name], concepts.image_name)
         progress(len(images))
@@ -182,63 +207,76 @@ def scan_and_calibrate(
     concepts: ConceptSource,
     *,
     quantile: Fraction,
-    images_per_unit: int,
-    pool: UnitPool,
+    wanted: Wanted,
+    threads: Threads,
     progress: Callable[[int], None],
-) -> tuple[dict[str, Bounds], dict[str, LayerScan]]:
+) -> tuple[dict[str, Bounds], dict[str, Activity], dict[str, LayerScan]]:
     """Scan the calibration sample, keeping its activations until they have given the bounds: no image runs twice."""
-    batches: list[tuple[NDArray[np.int64], Mapping[str, NDArray[np.float32]]]] = []
-    for images, outputs in forward(shard.batches, source, concepts, pool.threads):
-        batches.append((images, {name: output.copy() for name, output in outputs.items()}))
+    seen: list[tuple[NDArray[np.int64], dict[str, torch.Tensor]]] = []
+    for images, outputs in forward(shard.batches, source, concepts, threads):
+        for layer in source.layers:
+            broken = peaks(outputs[layer.name], threads)[1]
+            if broken.any():
+                refuse(layer, broken, images, concepts.image_name)
+        seen.append((images, outputs))
         progress(len(images))
-    bounds, scans = {}, {}
+    bounds, activity, scans = {}, {}, {}
     for layer in source.layers:
-        sample = np.concatenate([outputs[layer.name] for _, outputs in batches])
-        _refuse_broken(layer, sample, shard, concepts)
-        bounds[layer.name] = calibrate(sample, quantile, len(concepts), pool)
-        scanner = LayerScanner(layer, bounds[layer.name], images_per_unit, pool)
-        for images, outputs in batches:
-            scanner.see(images, outputs[layer.name], concepts.image_name)
+        sample = torch.cat([outputs[layer.name].flatten(1, 2) for _, outputs in seen])
+        bounds[layer.name], activity[layer.name] = calibrate(sample, quantile, len(concepts))
+        scanner = LayerScanner(layer, layer.units, bounds[layer.name], wanted, threads)
+        for images, outputs in seen:
+            scanner.see(images, outputs.pop(layer.name), concepts.image_name)
         scans[layer.name] = scanner.finish()
-    return bounds, scans
+    return bounds, activity, scans
 
 
 def rescan(
     shard: Shard,
     source: ActivationSource,
     concepts: ConceptSource,
-    bounds: Mapping[str, Bounds],
     units: Mapping[str, NDArray[np.int64]],
     *,
-    pool: UnitPool,
+    threads: Threads,
     progress: Callable[[int], None],
 ) -> dict[str, LayerScan]:
-    """Scan a shard again for the few units whose tail was too short; nothing else is looked at."""
+    """Scan a shard again for the few units whose tail was too short, without a bound; nothing else is looked at."""
+    none = np.zeros(0, np.int64)
     scanners = {
-        layer.name: LayerScanner(replace(layer, units=units[layer.name].size), bounds[layer.name], 0, pool)
+        layer.name: LayerScanner(
+            layer,
+            units[layer.name].size,
+            Bounds(np.full(units[layer.name].size, -np.inf, np.float32), none),
+            Wanted(images_per_unit=0),
+            threads,
+        )
         for layer in source.layers
         if layer.name in units
     }
-    for images, outputs in forward(shard.batches, source, concepts, pool.threads):
+    for images, outputs in forward(shard.batches, source, concepts, threads):
         for name, scanner in scanners.items():
-            scanner.see(images, np.ascontiguousarray(outputs[name][:, units[name]]), concepts.image_name)
+            scanner.see(images, outputs[name][..., torch.from_numpy(units[name])].contiguous(), concepts.image_name)
         progress(len(images))
     return {name: scanner.finish() for name, scanner in scanners.items()}
 
 
-def _refuse_broken(layer: Layer, sample: NDArray[np.float32], shard: Shard, concepts: ConceptSource) -> None:
-    finite = np.isfinite(sample)
-    if not finite.all():
-        image, unit = (int(axis[0]) for axis in np.nonzero(~finite)[:2])
-        raise ActivationError(
-            f"layer {layer.name}, unit {unit + 1}: expected finite activations, got NaN or infinity on image "
-            f"{concepts.image_name(int(shard.images[image]))}; check the weights and the preprocessing"
-        )
+def refuse(layer: Layer, broken: NDArray[np.bool_], images: NDArray[np.int64], name: Callable[[int], str]) -> None:
+    """Refuse a batch in which an activation is NaN or infinite.
 
+    Args:
+        layer: the layer.
+        broken: which (image, unit) is, shape (B, U).
+        images: positions of the batch's images.
+        name: tells an image's name.
 
-def _as_array(output: Any) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = output.detach().cpu().numpy()
-    return array
+    Raises:
+        ActivationError: naming layer, unit and image.
+    """
+    image, unit = (int(axis[0]) for axis in np.nonzero(broken))
+    raise ActivationError(
+        f"layer {layer.name}, unit {unit + 1}: expected finite activations, got NaN or infinity on image "
+        f"{name(int(images[image]))}; check the weights and the preprocessing"
+    )
 
 
 def _ahead(items: Iterable[_T], count: int) -> Iterator[_T]:

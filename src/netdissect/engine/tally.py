@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.concepts import Labels, Vocabulary
-    from netdissect.engine.candidates import Candidates, UnitPool
+    from netdissect.engine.candidates import Candidates
+    from netdissect.engine.threads import Threads
     from netdissect.layers import Layer
 
 
@@ -83,7 +84,7 @@ class MaskCounts:
         has_category: NDArray[np.bool_],
         *,
         input_size: tuple[int, int],
-        pool: UnitPool,
+        threads: Threads,
     ) -> None:
         """Count a shard.
 
@@ -94,16 +95,17 @@ class MaskCounts:
             labels: the labels of the shard's images.
             has_category: which images have a label of which primary category, shape (n, K).
             input_size: height and width of the network's input.
-            pool: the threads to use.
+            threads: the threads to use.
         """
         for size, members in _by_label_size(labels).items():
             planes, first_plane, whole, first_whole = _packed(labels, members, size)
             rows, columns = label_axes(layer.field, layer.grid, input_size, size)
-            pool.each(
-                layer.units, _tally, *layer.grid, candidates.unit_start, candidates.pair_image, candidates.pair_start,
-                candidates.cells, candidates.values, thresholds, rows.start, rows.fraction, columns.start,
-                columns.fraction, members, planes, first_plane, whole, first_whole, has_category, self.intersection,
-                self.per_category,
+            order, unit_start = candidates.by_unit
+            threads.split(
+                self.intersection.shape[0], _tally, *layer.grid, order, unit_start, candidates.pair_image,
+                candidates.pair_start, candidates.cells, candidates.values, thresholds, rows.start, rows.fraction,
+                columns.start, columns.fraction, members, planes, first_plane, whole, first_whole, has_category,
+                self.intersection, self.per_category,
             )  # fmt: skip
 
 
@@ -137,33 +139,33 @@ def _packed(
 
 @njit(cache=True, nogil=True)
 def _tally(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    first, last, h, w, unit_start, pair_image, pair_start, cells, values, thresholds,  # noqa: ANN001
+    first, last, h, w, order, unit_start, pair_image, pair_start, cells, values, thresholds,  # noqa: ANN001
     row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
     members, planes, first_plane, whole, first_whole, has_category, intersection, per_category,  # noqa: ANN001
 ):  # fmt: skip
     grid = np.empty((h, w), np.float32)
     for u in range(first, last):
         threshold = thresholds[u]
-        for block in range(unit_start.shape[0]):
-            for pair in range(unit_start[block, u], unit_start[block, u + 1]):
-                image = pair_image[pair]
-                member = members[image]
-                if member < 0:
-                    continue
-                grid[:, :] = -np.inf
-                for at in range(pair_start[pair], pair_start[pair + 1]):
-                    grid[cells[at] // w, cells[at] % w] = values[at]
-                counts = intersection[u]
-                pixels = _count_mask(
-                    grid, threshold, row_start, row_fraction, column_start, column_fraction,
-                    planes, first_plane[member], first_plane[member + 1], counts,
-                )  # fmt: skip
-                if pixels:
-                    for at in range(first_whole[member], first_whole[member + 1]):
-                        counts[whole[at]] += pixels
-                    for category in range(has_category.shape[1]):
-                        if has_category[image, category]:
-                            per_category[u, category] += pixels
+        counts = intersection[u]
+        for place in range(unit_start[u], unit_start[u + 1]):
+            pair = order[place]
+            image = pair_image[pair]
+            member = members[image]
+            if member < 0:
+                continue
+            grid[:, :] = -np.inf
+            for at in range(pair_start[pair], pair_start[pair + 1]):
+                grid[cells[at] // w, cells[at] % w] = values[at]
+            pixels = _count_mask(
+                grid, threshold, row_start, row_fraction, column_start, column_fraction,
+                planes, first_plane[member], first_plane[member + 1], counts,
+            )  # fmt: skip
+            if pixels:
+                for at in range(first_whole[member], first_whole[member + 1]):
+                    counts[whole[at]] += pixels
+                for category in range(has_category.shape[1]):
+                    if has_category[image, category]:
+                        per_category[u, category] += pixels
 
 
 @njit(cache=True, nogil=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Labels
     from netdissect.engine.calibrate import Bounds
-    from netdissect.engine.candidates import UnitPool
     from netdissect.engine.plan import Plan, Shard
+    from netdissect.engine.scan import Wanted
+    from netdissect.engine.threads import Threads
     from netdissect.layers import Layer
     from netdissect.protocols import ActivationSource, ConceptSource
+    from netdissect.results.layer import Activity
 
 
 class Store(Protocol):
@@ -38,26 +40,26 @@ class Bench:
 
     source: ActivationSource
     concepts: ConceptSource
-    pool: UnitPool
+    threads: Threads
     store: Store
     advance: Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Calibrate:
-    """Scan the calibration sample and return the bounds it gave."""
+    """Scan the calibration sample; return the bounds it gave and how its activations are distributed."""
 
     quantile: Any
-    images_per_unit: int
+    wanted: Wanted
 
-    def __call__(self, bench: Bench, shard: Shard) -> dict[str, Bounds]:
+    def __call__(self, bench: Bench, shard: Shard) -> tuple[dict[str, Bounds], dict[str, Activity]]:
         """Scan the shard."""
-        bounds, scans = scan_and_calibrate(
-            shard, bench.source, bench.concepts, quantile=self.quantile, images_per_unit=self.images_per_unit,
-            pool=bench.pool, progress=bench.advance,
+        bounds, activity, scans = scan_and_calibrate(
+            shard, bench.source, bench.concepts, quantile=self.quantile, wanted=self.wanted,
+            threads=bench.threads, progress=bench.advance,
         )  # fmt: skip
         keep(bench.store, shard, scans)
-        return bounds
+        return bounds, activity
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +67,12 @@ class Scan:
     """Scan a shard and keep what was found."""
 
     bounds: Mapping[str, Bounds]
-    images_per_unit: int
+    wanted: Wanted
 
     def __call__(self, bench: Bench, shard: Shard) -> int:
         """Scan the shard; return how many images it has."""
         scans = scan(
-            shard, bench.source, bench.concepts, self.bounds, images_per_unit=self.images_per_unit, pool=bench.pool,
+            shard, bench.source, bench.concepts, self.bounds, wanted=self.wanted, threads=bench.threads,
             progress=bench.advance,
         )  # fmt: skip
         keep(bench.store, shard, scans)
@@ -81,13 +83,12 @@ class Scan:
 class Rescan:
     """Scan a shard again for units whose tail was too short, and keep what was found beside the first scan."""
 
-    bounds: Mapping[str, Bounds]
     units: Mapping[str, NDArray[np.int64]]
 
     def __call__(self, bench: Bench, shard: Shard) -> int:
         """Scan the shard; return how many images it has."""
         scans = rescan(
-            shard, bench.source, bench.concepts, self.bounds, self.units, pool=bench.pool, progress=bench.advance
+            shard, bench.source, bench.concepts, self.units, threads=bench.threads, progress=bench.advance
         )  # fmt: skip
         keep(bench.store, shard, scans, "again")
         return shard.images.size
@@ -121,7 +122,7 @@ class Tally:
     def __call__(self, bench: Bench, shard: Shard) -> ShardTally:
         """Count the shard; its labels are decoded once for all layers."""
         concepts, vocabulary = bench.concepts, bench.concepts.vocabulary
-        labels = bench.pool.map(concepts.labels, [int(image) for image in shard.images])
+        labels = bench.threads.map(concepts.labels, [int(image) for image in shard.images])
         counted = LabelCounts.empty(len(vocabulary))
         has_category = np.array([has_categories(counted.update(entry), vocabulary) for entry in labels])
         masks = {}
@@ -132,9 +133,7 @@ class Tally:
                 units = self.again[layer.name]
                 part = MaskCounts.empty(units.size, vocabulary)
                 found = load(bench.store, shard.number, layer.name, "again")
-                self._count(
-                    bench, part, replace(layer, units=units.size), found, thresholds[units], labels, has_category
-                )
+                self._count(bench, part, layer, found, thresholds[units], labels, has_category)
                 counts.intersection[units], counts.per_category[units] = part.intersection, part.per_category
                 thresholds[units] = np.inf  # counted already: no cell of the first scan lies above infinity
             found = load(bench.store, shard.number, layer.name)
@@ -155,7 +154,7 @@ class Tally:
     ) -> None:
         counts.update(
             layer, found.candidates, thresholds, labels, has_category, input_size=bench.source.input_size,
-            pool=bench.pool,
+            threads=bench.threads,
         )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def exact_thresholds(
     """Find T_k of every unit.
 
     Args:
-        scans: gives the scans of all shards anew at every call, one by one.
+        scans: gives the scans of all shards anew at every call, one by one, all made with the same bounds.
         units: number of units U.
         allowed: ⌊q·M⌋.
         budget: bytes of tails to hold at once; units that do not fit are done in another round over the scans.
@@ -56,54 +56,40 @@ def exact_thresholds(
     short: list[int] = []
     at_once = max(1, min(units, budget // (8 * (allowed + 1))))
     for first in range(0, units, at_once):
-        last = min(units, first + at_once)
-        tails = [_Tail(allowed + 1) for _ in range(first, last)]
+        tails = [_Tail(allowed + 1) for _ in range(first, min(units, first + at_once))]
+        bound, equal = np.zeros(units, np.float32), np.zeros(units, np.int64)
         for scan in scans():
-            for unit in range(first, last):
-                tails[unit - first].add(scan.candidates.of_unit(unit), scan.bounds.bound[unit], int(scan.equal[unit]))
+            bound, equal = scan.bounds.bound, equal + scan.equal
+            values, start = scan.candidates.tails(scan.bounds.bound)
+            for unit, tail in enumerate(tails, start=first):
+                tail.add(values[start[unit] : start[unit + 1]])
         for unit, tail in enumerate(tails, start=first):
-            threshold = tail.threshold(allowed)
-            if threshold is None:
-                short.append(unit)
+            if tail.held > allowed:
+                value[unit] = tail.at(allowed)
+            elif tail.held + equal[unit] > allowed:
+                value[unit] = bound[unit]
             else:
-                value[unit] = threshold
+                short.append(unit)
     return Thresholds(value, np.array(short, dtype=np.int64))
 
 
 class _Tail:
-    """The largest values of one unit, as many as can matter, over shards that may have had different bounds."""
+    """The largest values of one unit, as many as can matter."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._parts: list[NDArray[np.float32]] = []
-        self._held = 0
-        self._bound = np.float32(-np.inf)
-        self._equal = 0
+        self.held = 0
 
-    def add(self, values: NDArray[np.float32], bound: np.float32, equal: int) -> None:
-        """Add a shard's candidates of the unit, its bound, and how many of its cells lie at the bound."""
-        if bound > self._bound:
-            # What lies between the old bound and the new is no longer complete; what equals the new one is.
-            self._equal = sum(int((part == bound).sum()) for part in self._parts)
-            self._parts = [part[part > bound] for part in self._parts]
-            self._held = sum(part.size for part in self._parts)
-            self._bound = bound
-        if bound == self._bound:
-            self._equal += equal
-        else:
-            self._equal += int((values == self._bound).sum())
-        above = values[values > self._bound]
-        self._parts.append(above)
-        self._held += above.size
-        if self._held > 2 * self._most:
-            merged = np.concatenate(self._parts)
-            self._parts = [np.partition(merged, merged.size - self._most)[merged.size - self._most :]]
-            self._held = self._most
+    def add(self, values: NDArray[np.float32]) -> None:
+        """Add values above the bound."""
+        self._parts.append(values)
+        self.held += values.size
+        if self.held > 2 * self._most:
+            self._parts = [np.partition(np.concatenate(self._parts), self.held - self._most)[-self._most :]]
+            self.held = self._most
 
-    def threshold(self, allowed: int) -> np.float32 | None:
-        """Return T, or None where the tail cannot prove it."""
-        if self._held > allowed:
-            merged = np.concatenate(self._parts)
-            place = merged.size - 1 - allowed
-            return np.float32(np.partition(merged, place)[place])
-        return self._bound if self._held + self._equal > allowed else None
+    def at(self, place: int) -> np.float32:
+        """Return the value at a place in falling order, counted from 0."""
+        merged = np.concatenate(self._parts)
+        return np.float32(np.partition(merged, merged.size - 1 - place)[merged.size - 1 - place])

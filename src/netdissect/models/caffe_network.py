@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +13,7 @@ from netdissect.errors import ActivationError, ModelError, UnknownLayerError, ne
 from netdissect.geometry import fieldmap
 from netdissect.layers import Layer
 from netdissect.models.hooks import evaluating
-from netdissect.models.network import module_fingerprint, moved
+from netdissect.models.network import module_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,9 +51,9 @@ class CaffeNetwork:
     def layers(self, input_size: tuple[int, int]) -> list[Layer]:
         """Return every blob that can be read as units on a grid."""
         found = []
-        for name in self.module.blob_names:
+        for name, shape in self.module.shapes((1, self.preprocess.depth, *input_size)).items():
             with contextlib.suppress(ModelError):
-                found += self._layers([name], input_size, "receptive-field")
+                found.append(self._layer(name, tuple(shape), input_size, "receptive-field"))
         return found
 
     def probe(
@@ -66,9 +67,9 @@ class CaffeNetwork:
 
     def _layers(self, names: Sequence[str], input_size: tuple[int, int], geometry: Geometry) -> list[Layer]:
         """Run the network once on an empty picture and read what its blobs are."""
+        home = next((parameter.device for parameter in self.module.parameters()), torch.device("cpu"))
         with evaluating(self.module), torch.inference_mode():
-            picture = self.preprocess(torch.zeros((1, *input_size, 3), dtype=torch.uint8))
-            picture = picture.to(next(self.module.parameters()).device)
+            picture = self.preprocess(torch.zeros((1, *input_size, 3), dtype=torch.uint8)).to(home)
             outputs = self.module(picture, blobs=list(names))
         return [self._layer(name, tuple(outputs[name].shape), input_size, geometry) for name in names]
 
@@ -90,33 +91,34 @@ class CaffeNetwork:
 
 
 class CaffeSource:
-    """A CaffeNetwork standing ready: an ActivationSource."""
+    """A CaffeNetwork standing ready: an ActivationSource. It works on a copy laid out channels last."""
 
     def __init__(
         self, network: CaffeNetwork, layers: tuple[Layer, ...], input_size: tuple[int, int], device: torch.device
     ) -> None:
         self._network = network
         self._device = device
-        self._open = contextlib.ExitStack()
+        self._ready: CaffeNet | None = None
         self.layers = layers
         self.input_size = input_size
 
     def __enter__(self) -> Self:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(evaluating(self._network.module))
-            stack.enter_context(moved(self._network.module, self._device))
-            self._open = stack.pop_all()
+        twin = copy.deepcopy(self._network.module).eval().to(self._device)
+        self._ready = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        self._ready = None
 
     def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, no further than its last probed blob."""
+        assert self._ready is not None
         with torch.inference_mode():
             x = self._network.preprocess(torch.from_numpy(pictures).to(self._device))
-            outputs = self._network.module(x, blobs=[layer.name for layer in self.layers])
+            outputs = self._ready(
+                x.contiguous(memory_format=torch.channels_last), blobs=[layer.name for layer in self.layers]
+            )
         return {
-            layer.name: outputs[layer.name].reshape(len(pictures), layer.units, *layer.grid).float().contiguous()
+            layer.name: outputs[layer.name].reshape(len(pictures), layer.units, *layer.grid).float()
             for layer in self.layers
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 import torch
 
-from netdissect.errors import ActivationError, ModelError, SettingsError, UnknownLayerError, nearest
+from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest
 from netdissect.geometry import fieldmap
 from netdissect.layers import Layer
 from netdissect.models.hooks import Enough, evaluating, watching
@@ -79,6 +79,7 @@ class _Shaped:
     layer: Layer
     calls: int
     order: tuple[int, ...]
+    overwritten: bool
 
 
 class TorchNetwork:
@@ -126,11 +127,13 @@ class TorchNetwork:
         modules = dict(self.module.named_modules())
         calls: Counter[str] = Counter()
         outputs: dict[str, torch.Tensor] = {}
+        versions: dict[str, int] = {}
 
         def see(name: str, output: Any) -> None:
             if isinstance(output, torch.Tensor):
                 calls[name] += 1
                 outputs[name] = output
+                versions[name] = output._version  # noqa: SLF001 - counts what was done to it in place
 
         pictures = self.empty_picture(input_size)
         tracer = FieldTracer(pictures)
@@ -166,7 +169,8 @@ class TorchNetwork:
             layer, order = shaped
             if geometry == "grid":
                 layer = replace(layer, field=fieldmap.even_grid(input_size, layer.grid), geometry="grid")
-            found[name] = _Shaped(layer, calls[name], order)
+            overwritten = outputs[name]._version > versions[name]  # noqa: SLF001
+            found[name] = _Shaped(layer, calls[name], order, overwritten)
         return found
 
     @property
@@ -249,33 +253,12 @@ class TorchSource:
         self._calls[name] += 1
         if self._calls[name] < self._shaped[name].calls:
             return
-        layer, order = self._shaped[name].layer, self._shaped[name].order
-        seen = output.permute(order).reshape(output.shape[0], layer.units, *layer.grid)
-        last = all(self._calls[key] >= entry.calls for key, entry in self._shaped.items())
-        # What runs in place later must not change what was seen; laying it out anew is a copy already.
-        plain = seen.to(torch.float32, memory_format=torch.contiguous_format)
-        self._outputs[name] = plain if last or plain.data_ptr() != output.data_ptr() else plain.clone()
-        if last:
+        shaped = self._shaped[name]
+        seen = output.permute(shaped.order).reshape(output.shape[0], shaped.layer.units, *shaped.layer.grid)
+        # What runs in place later must not change what was seen.
+        self._outputs[name] = (seen.clone() if shaped.overwritten else seen).float()
+        if all(self._calls[key] >= entry.calls for key, entry in self._shaped.items()):
             raise Enough
-
-
-@contextlib.contextmanager
-def moved(module: nn.Module, device: torch.device) -> Any:
-    """Move a network to a device; afterwards it is where it was."""
-    homes = {parameter.device for parameter in module.parameters()} | {buffer.device for buffer in module.buffers()}
-    if homes <= {device}:
-        yield
-        return
-    if len(homes) > 1:
-        raise SettingsError(
-            f"the network's parts lie on several devices ({', '.join(sorted(map(str, homes)))}): move it to one first"
-        )
-    (home,) = homes
-    module.to(device)
-    try:
-        yield
-    finally:
-        module.to(home)
 
 
 def module_fingerprint(module: nn.Module, preprocess: Preprocess) -> str:

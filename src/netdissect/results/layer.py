@@ -40,15 +40,15 @@ class Exemplars:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Activity:
-    """How a unit's activations are distributed over all cells of all images.
+    """How a unit's activations are distributed, read off a random sample of the cells.
 
     Attributes:
-        histogram: cells per bin, int64, shape (U, bins); the first and last bins also hold what lies beyond.
+        histogram: sampled cells per bin, int64, shape (U, bins).
         low: lower edge of the first bin, float32, shape (U,).
         high: upper edge of the last bin, float32, shape (U,).
-        mean: float64, shape (U,).
-        minimum: float32, shape (U,).
-        maximum: float32, shape (U,).
+        mean: of the sample, float64, shape (U,).
+        minimum: of the sample, float32, shape (U,).
+        maximum: of all cells of all images, float32, shape (U,).
     """
 
     histogram: NDArray[np.int64]
@@ -71,6 +71,7 @@ class LayerResult:
         cells: M, the number of cells the thresholds are quantiles of.
         exemplars: the images that excite every unit most.
         activity: how the activations are distributed.
+        image_maxima: maximum of every (image, unit), float32, shape (N, U); None unless it was asked for.
     """
 
     layer: Layer
@@ -80,6 +81,7 @@ class LayerResult:
     cells: int
     exemplars: Exemplars
     activity: Activity
+    image_maxima: NDArray[np.float32] | None = None
 
     @property
     def name(self) -> str:

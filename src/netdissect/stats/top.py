@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -40,16 +40,25 @@ class TopImages:
             np.zeros((units, k, *grid), np.float32),
         )
 
-    def update(self, numbers: NDArray[np.int64], peaks: NDArray[np.float32], activations: NDArray[np.float32]) -> None:
+    def update(
+        self,
+        numbers: NDArray[np.int64],
+        peaks: NDArray[np.float32],
+        planes: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]],
+    ) -> None:
         """See a batch.
 
         Args:
             numbers: image numbers, int64, shape (B,).
             peaks: maximum of every (image, unit), float32, shape (B, U).
-            activations: float32, shape (B, U, h, w).
+            planes: gives the activations of some (images, units) of the batch, float32, shape (n, h, w); asked only
+                for those that enter.
         """
         if self.images.shape[1]:
-            _update(self.images, self.maxima, self.grids, numbers, peaks, activations)
+            entered = np.full(self.images.shape, -1, np.int64)
+            _update(self.images, self.maxima, numbers, peaks, entered)
+            units, slots = np.nonzero(entered >= 0)
+            self.grids[units, slots] = planes(entered[units, slots], units)
 
     def merge(self, other: Self) -> Self:
         """Return what one accumulator would hold that had seen what both saw; neither is changed."""
@@ -82,16 +91,16 @@ def _order(images: NDArray[np.int64], maxima: NDArray[np.float32]) -> NDArray[np
 
 
 @njit(cache=True, nogil=True)
-def _update(images, maxima, grids, numbers, peaks, activations):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    units, _k = images.shape
-    for u in range(units):
+def _update(images, maxima, numbers, peaks, entered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Let images enter in the place of worse ones; `entered` tells which of the batch ended in which place."""
+    for u in range(images.shape[0]):
         worst = _worst(images[u], maxima[u])
         for b in range(numbers.size):
             peak = peaks[b, u]
             if peak > maxima[u, worst] or (peak == maxima[u, worst] and numbers[b] < images[u, worst]):
                 images[u, worst] = numbers[b]
                 maxima[u, worst] = peak
-                grids[u, worst] = activations[b, u]
+                entered[u, worst] = b
                 worst = _worst(images[u], maxima[u])
 
 

@@ -6,17 +6,19 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
+from tests import fakes
+from tests.oracle import dissection as oracle
 
 from netdissect.concepts import Labels
 from netdissect.config import Settings
 from netdissect.engine.calibrate import calibrate
-from netdissect.engine.candidates import UnitPool
+from netdissect.engine.candidates import extract, extract_with_torch, peaks
 from netdissect.engine.plan import Plan
+from netdissect.engine.threads import Threads
 from netdissect.engine.thresholds import allowed_above
 from netdissect.errors import ActivationError
 from netdissect.layers import FieldMap
-from tests import fakes
-from tests.oracle import dissection as oracle
 
 FIELD = FieldMap((0, 0), (4, 4), (4, 4))
 
@@ -113,10 +115,13 @@ def test_a_dead_unit_has_an_empty_mask_and_no_label():
     assert (row.label, row.category, row.score) == ("", "", 0.0)
 
 
+def cells_last(sample):
+    return torch.from_numpy(sample).flatten(2).transpose(1, 2).contiguous()
+
+
 def test_the_bound_of_a_sample_of_everything_is_the_threshold():
     sample = np.random.default_rng(10).normal(size=(50, 2, 4, 4)).astype(np.float32)
-    with UnitPool(1) as pool:
-        bounds = calibrate(sample, Fraction(1, 100), 50, pool)
+    bounds, _ = calibrate(cells_last(sample), Fraction(1, 100), 50)
     truth = [oracle.threshold(sample[:, unit].ravel(), "0.01") for unit in range(2)]
     np.testing.assert_array_equal(bounds.bound, truth)
 
@@ -125,10 +130,30 @@ def test_the_bound_of_a_clustered_unit_keeps_a_wider_margin():
     rng = np.random.default_rng(11)
     spread = rng.normal(size=(100, 1, 4, 4)).astype(np.float32)
     clustered = np.sort(spread.ravel()).reshape(spread.shape).astype(np.float32)  # same values, all high ones together
-    with UnitPool(1) as pool:
-        even = calibrate(spread, Fraction(5, 100), 10_000, pool).bound
-        uneven = calibrate(clustered, Fraction(5, 100), 10_000, pool).bound
+    even, uneven = (calibrate(cells_last(s), Fraction(5, 100), 10_000)[0].bound for s in (spread, clustered))
     assert uneven < even
+
+
+def test_bounds_hold_on_nearly_every_unit_of_a_random_sample():
+    rng = np.random.default_rng(14)
+    loud = rng.gamma(0.3, size=(2000, 200, 1)) * rng.normal(size=(2000, 200, 16))  # few images hold the high cells
+    activations = loud.reshape(2000, 200, 4, 4).astype(np.float32)
+    bound = calibrate(cells_last(activations[:256]), Fraction(1, 100), 2000)[0].bound
+    above = (activations > bound[:, None, None]).sum(axis=(0, 2, 3))
+    assert (above > 0.01 * 2000 * 16).mean() >= 0.99
+
+
+def test_what_torch_finds_on_a_device_is_what_the_kernels_find():
+    rng = np.random.default_rng(15)
+    activations = torch.from_numpy(np.maximum(rng.normal(size=(6, 5, 7, 40)), 0).astype(np.float32))
+    bounds = rng.uniform(0.5, 3, size=40).astype(np.float32)
+    with Threads(2) as threads:
+        most, broken = peaks(activations, threads)
+        one, other = extract(activations, bounds, most, threads), extract_with_torch(activations, bounds)
+    np.testing.assert_array_equal(most, activations.numpy().max(axis=(1, 2)))
+    assert not broken.any()
+    for name in ("pair_unit", "pair_image", "pair_start", "cells", "values"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_several_layers_share_one_forward_pass():
