@@ -18,6 +18,7 @@ from netdissect.config import Settings
 from netdissect.data.broden import Broden
 from netdissect.errors import SettingsError
 from netdissect.protocols import Silent
+from netdissect.report.notebook import ShownLayer, run_html, shown
 from netdissect.results import files
 from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
 
@@ -42,6 +43,23 @@ class Result(RunResult):
     """
 
     pictures: ConceptSource | None = None
+
+    def __getitem__(self, layer: str) -> ShownLayer:
+        """Return a layer by name; a notebook shows it, and its ``unit(107)`` too.
+
+        Raises:
+            UnknownLayerError: naming the nearest layers of the run.
+        """
+        if layer not in self._shown:
+            self._shown[layer] = shown(super().__getitem__(layer), self, self._by_row)
+        return self._shown[layer]
+
+    def _repr_html_(self) -> str:
+        return run_html(self)
+
+    def write_model_card(self, folder: str | Path) -> Path:
+        """Write ``model-card.md`` and its figure into a folder: a section for a model card; return the former."""
+        return report.write_card(self, Path(folder))
 
     def save(self, folder: str | Path) -> None:
         """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it."""
@@ -75,6 +93,10 @@ class Result(RunResult):
     @cached_property
     def _by_row(self) -> _ByRow:
         return _ByRow(self.pictures)
+
+    @cached_property
+    def _shown(self) -> dict[str, ShownLayer]:
+        return {}
 
 
 class _ByRow:

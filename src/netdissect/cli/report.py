@@ -7,18 +7,28 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import Bars
+from netdissect.cli.console import Bars, say
 from netdissect.cli.run import tell
+
+_Flag = Parameter(negative="")
 
 
 def report(
-    run: Path, /, *, threshold: float | None = None, quiet: Annotated[bool, Parameter(negative="")] = False
+    run: Path,
+    /,
+    *,
+    threshold: float | None = None,
+    single_file: Annotated[bool, _Flag] = False,
+    card: Annotated[bool, _Flag] = False,
+    quiet: Annotated[bool, _Flag] = False,
 ) -> None:
     """Draw the report of a finished run again; no network and no forward pass is needed.
 
     Args:
         run: the run's folder.
         threshold: IoU from which a unit counts as a detector; the run's own if not given.
+        single_file: also write the whole report as one file, RUN/report.html, that can be sent.
+        card: also write a section for a model card, RUN/model-card.md with its figure.
         quiet: show no progress.
     """
     from dataclasses import replace
@@ -29,5 +39,9 @@ def report(
     if threshold is not None:
         result = replace(result, settings=replace(result.settings, threshold=threshold))
     with Bars(quiet=quiet) as bars:
-        result.write_report(run, progress=bars)
+        index = result.write_report(run, progress=bars, single_file=single_file)
     tell(result, run)
+    if single_file:
+        say(f"single file: {index} ({index.stat().st_size / 1e6:.1f} MB)")
+    if card:
+        say(f"model card: {result.write_model_card(run)}")

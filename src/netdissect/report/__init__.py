@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netdissect.report.card import write as write_card
 from netdissect.report.write import write
 
-__all__ = ["write"]
+__all__ = ["write", "write_card"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from netdissect import atomic
 from netdissect.geometry.upsample import Axis, picture_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,42 +34,80 @@ TILE = 112
 GAP = 3
 OUTSIDE = 0.2
 _QUALITY = 80
+#: Decoded pictures kept at a time.
+_KEPT_BYTES = 256 * 2**20
 
 
 def write_strips(
     layer: LayerResult, input_size: tuple[int, int], probe: Mapping[int, Path], folder: Path, progress: Progress
 ) -> None:
     """Write ``<layer>-%04d.jpg`` for every unit (counted from 0): its exemplars side by side, on all cores."""
+    size = (TILE, tile_width(input_size))
+
+    # Units share pictures: a picture is decoded once for many strips.
+    @lru_cache(maxsize=max(1, _KEPT_BYTES // (3 * size[0] * size[1])))
+    def tile(row: int) -> NDArray[np.uint8]:
+        return read_tile(probe[row].read_bytes(), size)
+
+    def write(channel: int) -> None:
+        path = folder / f"{layer.layer.file_stem}-{channel:04d}.jpg"
+        atomic.write_bytes(path, _strip(layer, channel, input_size, tile, size, None))
+
     with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="strips") as threads:
-        for _ in threads.map(
-            lambda channel: _write_strip(layer, channel, input_size, probe, folder), range(layer.layer.units)
-        ):
+        for _ in threads.map(write, range(layer.layer.units)):
             progress.advance(1)
 
 
-def _write_strip(
-    layer: LayerResult, channel: int, input_size: tuple[int, int], probe: Mapping[int, Path], folder: Path
-) -> None:
-    rows = [int(row) for row in layer.exemplars.images[channel] if row >= 0]
-    width = tile_width(input_size)
-    strip = np.full((TILE, max(1, (width + GAP) * len(rows) - GAP), 3), 255, np.uint8)
-    axes = picture_axes(layer.layer.field, layer.layer.grid, input_size, (TILE, width))
-    for place, row in enumerate(rows):
-        tile = read_tile(probe[row], (TILE, width))
-        left = place * (width + GAP)
-        strip[:, left : left + width] = darken(tile, layer.exemplars.grids[channel, place], *axes)
-    path = folder / f"{layer.layer.file_stem}-{channel:04d}.jpg"
-    atomic.write_bytes(path, simplejpeg.encode_jpeg(strip, quality=_QUALITY, colorsubsampling="420"))
+def strip(
+    layer: LayerResult,
+    channel: int,
+    input_size: tuple[int, int],
+    picture_file: Callable[[int], bytes],
+    *,
+    height: int = TILE,
+    most: int | None = None,
+) -> bytes:
+    """Return a unit's exemplars side by side, darkened outside its mask, as a JPEG file.
+
+    Args:
+        layer: the unit's layer.
+        channel: the unit, counted from 0.
+        input_size: height and width of the network's input.
+        picture_file: gives a picture's file by its row in ``index.csv``.
+        height: of the strip in pixels.
+        most: exemplars shown; None shows all.
+    """
+    size = (height, tile_width(input_size, height))
+    return _strip(layer, channel, input_size, lambda row: read_tile(picture_file(row), size), size, most)
 
 
-def tile_width(input_size: tuple[int, int]) -> int:
+def tile_width(input_size: tuple[int, int], height: int = TILE) -> int:
     """Return the width of a tile that shows the whole input."""
-    return max(1, round(TILE * input_size[1] / input_size[0]))
+    return max(1, round(height * input_size[1] / input_size[0]))
 
 
-def read_tile(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read a picture, scaled to a height and width, RGB."""
-    with Image.open(io.BytesIO(path.read_bytes())) as picture:
+def _strip(
+    layer: LayerResult,
+    channel: int,
+    input_size: tuple[int, int],
+    tile: Callable[[int], NDArray[np.uint8]],
+    size: tuple[int, int],
+    most: int | None,
+) -> bytes:
+    rows = [int(row) for row in layer.exemplars.images[channel] if row >= 0][:most]
+    height, width = size
+    pixels = np.full((height, max(1, (width + GAP) * len(rows) - GAP), 3), 255, np.uint8)
+    axes = picture_axes(layer.layer.field, layer.layer.grid, input_size, (height, width))
+    for place, row in enumerate(rows):
+        left = place * (width + GAP)
+        pixels[:, left : left + width] = darken(tile(row), layer.exemplars.grids[channel, place], *axes)
+    coded: bytes = simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorsubsampling="420")
+    return coded
+
+
+def read_tile(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decode a picture's file, scaled to a height and width, RGB."""
+    with Image.open(io.BytesIO(data)) as picture:
         picture.draft("RGB", (size[1], size[0]))
         return np.array(picture.convert("RGB").resize((size[1], size[0]), Image.Resampling.BILINEAR))
 

@@ -14,7 +14,7 @@ from netdissect.concepts import display_name
 from netdissect.report.html import data, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from netdissect.report.labels import Gallery
@@ -85,22 +85,46 @@ def write_single(result: RunResult, path: Path, probe: Mapping[int, Path], galle
     Its only scripts and styles are named by hash in its Content-Security-Policy; data and pictures stand in blocks
     that no browser executes.
     """
-    early, late = ("".join(_static(name).decode() for name in names) for names in (_EARLY, _LATE))
-    style = _static("style.css").decode()
+    html = (
+        _environment()
+        .get_template("single.html")
+        .stream(
+            _words(result),
+            **_enclosed(("style.css",), _LATE),
+            blocks=_blocks(result, probe, gallery, labels),
+        )
+    )
+    with atomic.replacing(path) as file:
+        for part in html:
+            file.write(part.encode())
+    return path
+
+
+def standalone(template: str, styles: Sequence[str], scripts: Sequence[str], **words: Any) -> str:
+    """Return another page that needs nothing beside it, in the report's own style.
+
+    Args:
+        template: its template, given `policy`, `style`, `early_script`, `late_script` and `words`.
+        styles: style sheets after the report's own.
+        scripts: its scripts.
+        words: what it says.
+    """
+    enclosed = _enclosed(("style.css", *styles), scripts)
+    enclosed["policy"] = enclosed["policy"].replace("img-src blob:", "img-src data:")
+    return _environment().get_template(template).render(**enclosed, method=_METHOD, **words)
+
+
+def _enclosed(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, str]:
+    """Return style, scripts and a policy that allows these by their hashes and nothing else."""
+    early, late = ("".join(_static(name).decode() for name in names) for names in (_EARLY, scripts))
+    style = "".join(_static(name).decode() for name in styles)
     for font in _FONTS:
         coded = base64.b64encode(_static(f"fonts/{font}.woff2")).decode()
         style = style.replace(f"fonts/{font}.woff2", f"data:font/woff2;base64,{coded}")
     policy = (
         f"{_CLOSED}; script-src {_hash(early)} {_hash(late)}; style-src {_hash(style)}; img-src blob:; font-src data:"
     )
-    html = _environment().get_template("single.html").stream(
-        _words(result), policy=policy, style=style, early_script=early, late_script=late,
-        blocks=_blocks(result, probe, gallery, labels),
-    )  # fmt: skip
-    with atomic.replacing(path) as file:
-        for part in html:
-            file.write(part.encode())
-    return path
+    return {"policy": policy, "style": style, "early_script": early, "late_script": late}
 
 
 def _blocks(

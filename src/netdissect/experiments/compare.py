@@ -1,0 +1,298 @@
+"""Comparing runs: unique detectors across networks, layers and checkpoints (paper, § 3.3 to 3.5; METHOD, § 5 and 6).
+
+Runs, the released code's tables and the paper's .mat may be mixed. Every figure says which definition of unique
+detectors it shows, and its numbers lie beside it as CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from netdissect import api, atomic
+from netdissect.concepts import in_figure_order
+from netdissect.errors import SettingsError
+from netdissect.experiments import published
+from netdissect.experiments.sidebyside import named
+from netdissect.report import figures
+from netdissect.results import classic
+from netdissect.results.compared import Compared, compared, sight
+from netdissect.stats.width import unique_at_width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from netdissect.config import Definition
+
+#: Points of a curve over widths.
+_POINTS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What is compared, and how it was counted.
+
+    Attributes:
+        entries: the networks' layers, in the order given.
+        definition: of unique detectors, the same for all.
+        threshold: IoU that was asked for.
+        remarks: what a reader must know, as sentences.
+    """
+
+    entries: Sequence[Compared]
+    definition: Definition
+    threshold: float
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def with_units(self) -> list[Compared]:
+        """Those whose units are known, not only their counts."""
+        return [entry for entry in self.entries if entry.table is not None and entry.units]
+
+
+def gather(
+    sources: Iterable[str | Path],
+    *,
+    definition: Definition | None = None,
+    threshold: float = 0.04,
+    layers: Sequence[str] = (),
+    steps: Sequence[float] = (),
+) -> Comparison:
+    """Read everything that is to be compared.
+
+    Args:
+        sources: run folders, ``*-result.csv`` tables, the paper's .mat; each may be written ``NAME=PATH``.
+        definition: of unique detectors; None takes the only one a .mat has where one is given, else ``"label"``.
+        threshold: IoU from which a unit counts as a detector.
+        layers: only these layers of runs; none takes all.
+        steps: training step of every source, for the training curve; none looks for them in the names.
+
+    Raises:
+        SettingsError: if nothing is left to compare, or a .mat cannot be counted as asked.
+        RunError: one of its leaves, if a source cannot be read.
+    """
+    pairs = [named(source) for source in sources]
+    if not pairs:
+        raise SettingsError("nothing to compare: name run folders, result tables (*-result.csv) or the paper's .mat")
+    tables = any(path.suffix == ".mat" for _, path in pairs)
+    chosen: Definition = definition or ("category" if tables else "label")
+    if tables and (chosen != "category" or threshold != 0.04):
+        raise SettingsError(
+            "a .mat holds counts by category at IoU 0.04 only, not single units: compare it with --definition category "
+            "and without --threshold"
+        )
+    if steps and len(steps) != len(pairs):
+        raise SettingsError(
+            f"--steps must give one training step for each of the {len(pairs)} sources, not {len(steps)}"
+        )
+    entries: list[Compared] = []
+    for position, (name, path) in enumerate(pairs):
+        step = steps[position] if steps else _step_in(name or path.name)
+        found = _read(name, path, threshold, chosen, layers)
+        entries += [replace(entry, step=step) for entry in found]
+    if not entries:
+        raise SettingsError(f"none of the runs has a layer named {' or '.join(layers)}")
+    remarks = ["Counts by category need IoU > the cut, counts by label IoU ≥ the cut."]
+    if any(entry.table is None for entry in entries):
+        remarks.append("Of the .mat only counts are known: its networks are left out where single units are needed.")
+    return Comparison(_distinct(entries), chosen, threshold, tuple(remarks))
+
+
+def width_matched(comparison: Comparison) -> tuple[int, dict[str, tuple[float, float]]]:
+    """Return the smallest width, and every network's expected unique detectors among so many random units.
+
+    Returns:
+        the width; by name, mean and standard deviation over all ways to draw that many units, exact.
+    """
+    entries = comparison.with_units
+    width = min((entry.units for entry in entries), default=0)
+    return width, {entry.name: _at(entry, comparison, [width])[0][1:] for entry in entries}
+
+
+def write(comparison: Comparison, out: Path, *, only: Sequence[str] = ()) -> list[Path]:
+    """Write every figure that applies: SVG, PNG, and CSV of the numbers.
+
+    Args:
+        comparison: what to show.
+        out: name of the main figure; the others add a word to it.
+        only: kinds of figures to write: networks, width, concepts, iou, curve; none writes all that apply.
+
+    Returns:
+        the figures, as SVG.
+    """
+    kinds = {"networks": _networks, "width": _width, "concepts": _concepts, "iou": _iou, "curve": _curve}
+    unknown = next((kind for kind in only if kind not in kinds), None)
+    if unknown is not None:
+        raise SettingsError(f"--figures must be of {', '.join(kinds)}, not {unknown!r}")
+    written = []
+    for kind in only or kinds:
+        path = out.with_suffix(".svg")
+        path = path if kind == "networks" else path.with_name(f"{path.stem}-{kind}.svg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kinds[kind](comparison, path):
+            written.append(path)
+    return written
+
+
+def _read(name: str, path: Path, threshold: float, definition: Definition, layers: Sequence[str]) -> list[Compared]:
+    if path.suffix == ".mat":
+        return published.read(path)
+    if path.suffix == ".csv":
+        stem = path.name.removesuffix("-result.csv").removesuffix(".csv")
+        return [compared(name or stem, name or stem, "", classic.read(path), threshold, definition)]
+    run = api.load(path)
+    title = name or run.network.name
+    return [
+        compared(title, title, layer.name, layer.units, threshold, definition)
+        for layer in run.layers.values()
+        if not layers or layer.name in layers
+    ]
+
+
+def _step_in(name: str) -> float | None:
+    """Return the training step a checkpoint's name tells, such as 20 of ``epoch_20`` or 50000 of ``iter-50000``.
+
+    >>> _step_in("resnet_epoch_20"), _step_in("step5000.pt"), _step_in("resnet18")
+    (20.0, 5000.0, None)
+    """
+    found = re.search(r"(?:epoch|iter|iteration|step|checkpoint|ckpt)s?[-_. ]?(\d+)", name, re.IGNORECASE)
+    return float(found.group(1)) if found else None
+
+
+def _distinct(entries: Sequence[Compared]) -> list[Compared]:
+    """Give entries names of their own: the layer is added where a network stands twice, then a number."""
+    networks = Counter(entry.network for entry in entries)
+    named = [
+        replace(entry, name=f"{entry.name} {entry.layer}") if networks[entry.network] > 1 and entry.layer else entry
+        for entry in entries
+    ]
+    again = Counter(entry.name for entry in named)
+    seen: Counter[str] = Counter()
+    result = []
+    for entry in named:
+        seen[entry.name] += 1
+        result.append(replace(entry, name=f"{entry.name} ({seen[entry.name]})") if again[entry.name] > 1 else entry)
+    return result
+
+
+def _networks(comparison: Comparison, path: Path) -> bool:
+    entries = comparison.entries
+    figures.network_graph(entries, path, threshold=comparison.threshold)
+    kinds = in_figure_order(
+        list(dict.fromkeys(kind for entry in entries for kind in (*entry.unique, *entry.by_category)))
+    )
+    head = ["name", "network", "layer", "units", "definition", "threshold", "detectors", "unique"]
+    head += [f"unique-{kind}" for kind in kinds] + [f"detectors-{kind}" for kind in kinds]
+    _table(path, head, [
+        [entry.name, entry.network, entry.layer, entry.units, entry.definition, comparison.threshold, entry.detectors, entry.total,
+         *(entry.unique.get(kind, 0) for kind in kinds), *(entry.by_category.get(kind, 0) for kind in kinds)]
+        for entry in sorted(entries, key=lambda entry: -entry.total)
+    ])  # fmt: skip
+    return True
+
+
+def _width(comparison: Comparison, path: Path) -> bool:
+    entries = comparison.with_units
+    if not entries:
+        return False
+    common, at_common = width_matched(comparison)
+    curves = {
+        entry.name: _at(
+            entry, comparison, sorted({round(entry.units * i / _POINTS) for i in range(_POINTS + 1)} | {common})
+        )
+        for entry in entries
+    }
+    figures.width_graph(curves, common, path, definition=comparison.definition)
+    _table(
+        path,
+        ["name", "units", "definition", "threshold", "drawn", "unique-mean", "unique-sd"],
+        [
+            [
+                entry.name,
+                entry.units,
+                entry.definition,
+                comparison.threshold,
+                common,
+                *map(_short, at_common[entry.name]),
+            ]
+            for entry in entries
+        ],
+    )
+    return True
+
+
+def _at(entry: Compared, comparison: Comparison, widths: Sequence[int]) -> list[tuple[int, float, float]]:
+    assert entry.table is not None
+    sees, _ = sight(entry.table, comparison.threshold, comparison.definition)
+    return [(width, *unique_at_width(sees, width)) for width in widths]
+
+
+def _concepts(comparison: Comparison, path: Path) -> bool:
+    entries = comparison.with_units
+    if not entries:
+        return False
+    rows, counts = [], {}
+    for entry in entries:
+        assert entry.table is not None
+        sees, names = sight(entry.table, comparison.threshold, comparison.definition)
+        each = sees.sum(axis=0).tolist()
+        counts[entry.name] = each
+        rows += sorted(
+            ([entry.name, label, units] for label, units in zip(names, each, strict=True)), key=lambda row: -row[2]
+        )
+    figures.concept_histogram(counts, path, definition=comparison.definition)
+    _table(path, ["name", "concept", "detectors"], rows)
+    return True
+
+
+def _iou(comparison: Comparison, path: Path) -> bool:
+    entries = comparison.with_units
+    if not entries:
+        return False
+    scores = {entry.name: [row.score for row in entry.table or ()] for entry in entries}
+    figures.iou_distribution(scores, path, threshold=comparison.threshold)
+    _table(
+        path,
+        ["name", "unit", "category", "label", "score"],
+        [
+            [entry.name, row.unit, row.category, row.label, repr(row.score)]
+            for entry in entries
+            for row in entry.table or ()
+        ],
+    )
+    return True
+
+
+def _curve(comparison: Comparison, path: Path) -> bool:
+    entries = [entry for entry in comparison.entries if entry.step is not None]
+    if len({entry.step for entry in entries}) < 2:
+        return False
+    figures.training_curve(entries, path)
+    kinds = in_figure_order(list(dict.fromkeys(kind for entry in entries for kind in entry.unique)))
+    _table(
+        path,
+        ["step", "name", "layer", "units", "definition", "threshold", "detectors", "unique", *(f"unique-{kind}" for kind in kinds)],
+        [
+            [entry.step, entry.name, entry.layer, entry.units, entry.definition, comparison.threshold, entry.detectors, entry.total,
+             *(entry.unique.get(kind, 0) for kind in kinds)]
+            for entry in sorted(entries, key=lambda entry: (entry.layer, entry.step or 0.0))
+        ],
+    )  # fmt: skip
+    return True
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _table(figure: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    atomic.write_text(figure.with_suffix(".csv"), out.getvalue())

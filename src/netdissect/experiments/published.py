@@ -1,0 +1,89 @@
+"""The paper's own table of networks, ``semantics_cvpr_release.mat``: detectors and unique detectors of 27 networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netdissect.errors import RunFileError, RunNotFoundError
+from netdissect.results.compared import Compared
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Names as the paper writes them; others stay as they stand in the file.
+_NAMES = {
+    "caffenet_random": "AlexNet-random",
+    "caffe_reference_imagenet": "AlexNet-ImageNet",
+    "caffe_reference_places205": "AlexNet-Places205",
+    "caffe_reference_imagenetplaces205": "AlexNet-Hybrid",
+    "caffe_reference_places205_batchnorm": "AlexNet-Places205-BatchNorm",
+    "caffe_reference_places365": "AlexNet-Places365",
+    "caffe_reference_places365_GAP": "AlexNet-Places365-GAP",
+    "vgg16_imagenet": "VGG-ImageNet",
+    "vgg16_places365": "VGG-Places365",
+    "vgg16_places205": "VGG-Places205",
+    "vgg16_hybrid1365": "VGG-Hybrid",
+    "googlenet_imagenet": "GoogLeNet-ImageNet",
+    "googlenet_places205": "GoogLeNet-Places205",
+    "googlenet_places365": "GoogLeNet-Places365",
+    "resnet-152-torch-places365": "ResNet-152-Places365",
+    "resnet-152-torch-imagenet": "ResNet-152-ImageNet",
+    "ResNet-50-model_imagenet": "ResNet-50-ImageNet",
+    "weakly_deepcontext": "context",
+    "weakly_audio": "audio",
+    "weakly_videoorder": "frame order",
+    "weakly_videotracking": "tracking",
+    "weakly_egomotion": "ego-motion",
+    "weakly_learningbymoving": "moving",
+    "weakly_objectcentric": "object-centric",
+    "weakly_solvingpuzzle": "puzzle",
+    "weakly_colorization": "colorization",
+    "weakly_splitbrain": "split-brain",
+}
+
+
+def read(path: Path) -> list[Compared]:
+    """Read the table: by-category counts, as that file has no others.
+
+    The number of units is recovered from the share of detectors; it is 0 where a network has none.
+
+    Raises:
+        RunNotFoundError: if there is no such file.
+        RunFileError: if it is no such table.
+    """
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    if not path.exists():
+        raise RunNotFoundError(f"there is no table {path}")
+    try:
+        table: dict[str, Any] = loadmat(path, simplify_cells=True)["stat"]
+        concepts = [str(name) for name in table["concepts"]]
+        kinds = concepts[1:]
+        return [
+            Compared(
+                _NAMES.get(str(name), str(name)), str(name), str(layer), round(found[0] / share[0]) if share[0] else 0,
+                int(found[0]), _counts(kinds, unique), _counts(kinds, found), "category",
+            )
+            for name, layer, found, unique, share in zip(
+                table["networks_name"], table["layers_name"], table["num_detectors"].astype(int),
+                table["num_uniquedetectors"].astype(int), table["ratio_detectors"], strict=True,
+            )
+        ]  # fmt: skip
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        NotImplementedError,
+        MatReadError,
+        OSError,
+    ) as error:
+        raise RunFileError(
+            f"{path}: expected the paper's semantics_cvpr_release.mat (a struct stat with num_uniquedetectors), got {error}"
+        ) from error
+
+
+def _counts(kinds: list[str], row: Any) -> dict[str, int]:
+    return {kind: int(count) for kind, count in zip(kinds, row[1:], strict=True) if count}

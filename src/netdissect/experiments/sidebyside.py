@@ -1,0 +1,72 @@
+"""Two runs side by side: what units gained or lost which concepts, for checkpoints of the same network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netdissect import api
+from netdissect.report import versus
+from netdissect.results import classic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+def write(
+    sources: Sequence[str | Path], path: Path, *, threshold: float = 0.04, layers: Sequence[str] = ()
+) -> Path | None:
+    """Write the page for exactly two runs or tables that have a layer in common.
+
+    Args:
+        sources: run folders or ``*-result.csv`` tables; each may be written ``NAME=PATH``.
+        path: the page.
+        threshold: IoU from which a unit counts as a detector.
+        layers: only these.
+
+    Returns:
+        the page; None where there is nothing to set side by side.
+    """
+    if len(sources) != 2 or any(str(source).endswith(".mat") for source in sources):
+        return None
+    before, after = (_sides(source) for source in sources)
+    if len(before) == len(after) == 1:  # a table does not tell its layer: one beside one is meant
+        after = dict(zip(before, after.values(), strict=True))
+    pairs = [(name, before[name], after[name]) for name in before if name in after and (not layers or name in layers)]
+    if not pairs:
+        return None
+    if pairs[0][1].name == pairs[0][2].name:
+        pairs = [(name, _renamed(first, sources[0]), _renamed(second, sources[1])) for name, first, second in pairs]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return versus.write(pairs, path, threshold=threshold)
+
+
+def _sides(source: str | Path) -> Mapping[str, versus.Side]:
+    name, path = named(source)
+    if path.suffix == ".csv":
+        return {"": versus.Side(name or path.name.removesuffix("-result.csv").removesuffix(".csv"), classic.read(path))}
+    run = api.load(path)
+    pictures = _kept(path)
+    return {
+        layer.name: versus.Side(name or run.network.name, layer.units, layer, run.network.input_size, pictures)
+        for layer in run.layers.values()
+    }
+
+
+def _kept(run: Path) -> Callable[[int], bytes] | None:
+    """Return what reads the pictures a run's report keeps; None where it keeps none."""
+    files = {int(file.stem): file for file in (run / "html" / "image" / "probe").glob("*.*") if file.stem.isdecimal()}
+    return (lambda row: files[row].read_bytes()) if files else None
+
+
+def _renamed(side: versus.Side, source: str | Path) -> versus.Side:
+    return versus.Side(Path(source).name, side.table, side.layer, side.input_size, side.picture_file)
+
+
+def named(source: str | Path) -> tuple[str, Path]:
+    """Split ``NAME=PATH``; the name is empty where none is given."""
+    text = str(source)
+    if "=" in text and not Path(text).exists():
+        name, _, path = text.partition("=")
+        return name, Path(path)
+    return "", Path(source)

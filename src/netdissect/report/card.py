@@ -1,0 +1,85 @@
+"""A section for a model card: what a dissection found, as Markdown with a table and a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdissect import atomic
+from netdissect.concepts import display_name, in_figure_order
+from netdissect.report import figures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdissect.results.run import RunResult
+
+#: The section and its figure, in the run's folder; copy both.
+CARD = "model-card.md"
+FIGURE = "model-card.png"
+_CONCEPTS = 8
+
+
+def write(result: RunResult, folder: Path) -> Path:
+    """Write ``model-card.md`` and its figure into a run's folder; return the former."""
+    threshold = result.settings.threshold
+    figures.layer_graph(result.detectors(threshold), folder / FIGURE)
+    path = folder / CARD
+    atomic.write_text(path, text(result))
+    return path
+
+
+def text(result: RunResult) -> str:
+    """Return the section: one table row per layer, both definitions of unique detectors, the most detected concepts."""
+    threshold, probe = result.settings.threshold, result.probe_set
+    by_label = result.detectors(threshold, "label")
+    by_category = result.detectors(threshold, "category")
+    kinds = in_figure_order(list({kind for found in by_label.values() for kind in found.units_by_category}))
+    lines = [
+        "## What its units see (Network Dissection)",
+        "",
+        (
+            f"Every unit of {_plural(len(result.layers), 'layer')} of {_plain(result.network.name)} was compared with "
+            f"{len(probe.vocabulary):,} labelled concepts over {probe.images:,} images of {_plain(probe.name)}: a unit "
+            f"*detects* the concept its strongest {100 * result.settings.quantile:g} % of activations overlap best, if their "
+            f"IoU is at least {threshold:g}."
+        ),
+        "",
+        "| " + " | ".join(["layer", "units", "detectors", "unique, by label", "unique, by category", *kinds]) + " |",
+        "|-|" + "-:|" * (4 + len(kinds)),
+    ]
+    for name, found in by_label.items():
+        cells = [found.total, found.units, found.unique, by_category[name].unique]
+        cells += [found.units_by_category.get(kind, 0) for kind in kinds]
+        lines.append(f"| {_plain(name)} | " + " | ".join(f"{cell:,}" for cell in cells) + " |")
+    lines += ["", f"![Share of each layer's units that detect concepts of each category]({FIGURE})", ""]
+    for name, found in by_label.items():
+        often = sorted(found.concepts.items(), key=lambda item: (-item[1], item[0][1]))[:_CONCEPTS]
+        if often:
+            words = ", ".join(f"{_plain(display_name(label))} ({units})" for (_, label), units in often)
+            lines.append(f"- **{_plain(name)}** most often detects {words}.")
+    journal = result.journal.get("versions", {})
+    version = journal.get("netdissect", "") if isinstance(journal, dict) else ""
+    lines += [
+        "",
+        (
+            "By label (the paper's text): a unit counts once, under its best concept. By category (the paper's figure): a "
+            f"unit counts in each category whose best IoU passes {threshold:g}. Columns of categories count units by label. "
+            "Labels tell what a unit's activations coincide with on this probe set, not what it causes."
+        ),
+        "",
+        (
+            f"Made with netdissect {version} after Bau, Zhou, Khosla, Oliva, Torralba: *Network Dissection*, CVPR 2017; "
+            f"probe set fingerprint `{probe.fingerprint[:16]}`, network fingerprint `{result.network.fingerprint[:16]}`."
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _plain(words: str) -> str:
+    """Return a name that Markdown takes for nothing but text."""
+    return "".join(f"\\{char}" if char in "\\`*_[]<>|#&~" else char for char in " ".join(words.split()))

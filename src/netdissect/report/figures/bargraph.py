@@ -1,0 +1,58 @@
+"""The bar graph of a layer: number of units per concept, grouped by category (the released code's figure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdissect.concepts import display_name, in_figure_order
+from netdissect.report.figures import style
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdissect.results.detectors import Detectors
+
+
+#: Width of a letter in bars.
+_LETTER = 0.55
+
+
+def bar_graph(found: Detectors, path: Path) -> None:
+    """Draw the number of units per concept; the concepts of a category by falling number, then by name."""
+    groups = in_figure_order(list(dict.fromkeys(category for category, _ in found.concepts)))
+    fills, texts = style.fills(groups), style.texts(groups)
+    bars = [
+        (category, label, units)
+        for category in groups
+        for (kind, label), units in sorted(found.concepts.items(), key=lambda item: (-item[1], item[0][1]))
+        if kind == category
+    ]
+    with style.figure(max(3.2, 0.16 * len(bars) + 1.0), 2.4) as (figure, axes):
+        left = 0.0
+        places = []
+        for index, (category, _, units) in enumerate(bars):
+            left += 0.9 if index and bars[index - 1][0] != category else 0.0
+            places.append(left)
+            axes.bar(left, units, width=0.8, color=fills[category])
+            left += 1
+        free = [0.0] * 4
+        for category in groups:
+            members = [place for place, bar in zip(places, bars, strict=True) if bar[0] == category]
+            count = sum(bar[2] for bar in bars if bar[0] == category)
+            words = f"{category} {count}"
+            # A name too wide for its bars is lifted a line above its neighbours.
+            level = next((level for level, end in enumerate(free) if members[0] >= end), len(free) - 1)
+            free[level] = members[0] + _LETTER * (len(words) + 2)
+            axes.text(
+                members[0] - 0.4, 1.02 + 0.08 * level, words, transform=axes.get_xaxis_transform(), ha="left", va="bottom",
+                color=texts[category], fontweight="bold",
+            )  # fmt: skip
+        axes.set_xticks(places, [display_name(label) for _, label, _ in bars], rotation=90)
+        axes.tick_params(axis="x", length=0)
+        axes.set_ylabel("units")
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.margins(x=0.01)
+        if not bars:
+            axes.text(0.5, 0.5, f"no unit reaches IoU {found.threshold:g}", transform=axes.transAxes, ha="center")
+            axes.set_yticks([])
+        style.save(figure, path)

@@ -1,0 +1,33 @@
+"""The layer graph: which share of every layer's units detects concepts of each category."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdissect.concepts import in_figure_order
+from netdissect.report.figures import style
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from netdissect.results.detectors import Detectors
+
+
+def layer_graph(layers: Mapping[str, Detectors], path: Path) -> None:
+    """Draw the share of every layer's units that detect a concept, per category, layer by layer."""
+    categories = in_figure_order(list({category for found in layers.values() for category in found.units_by_category}))
+    fills = style.fills(categories)
+    with style.figure(max(3.2, 0.8 * len(layers) + 1.6), 2.4) as (figure, axes):
+        places = range(len(layers))
+        for category in categories:
+            shares = [found.units_by_category.get(category, 0) / found.total for found in layers.values()]
+            axes.plot(places, shares, "o-", color=fills[category], label=category, lw=1.2, ms=3.5)
+        axes.set_xticks(list(places), list(layers), rotation=20 if len(layers) > 3 else 0)
+        axes.set_xlim(-0.4, max(len(layers) - 0.6, 0.4))
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.set_ylabel("share of the layer’s units")
+        if categories:
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        style.save(figure, path)

@@ -1,0 +1,65 @@
+"""The style of all figures: small sans-serif type, thin axes, one colour per category; prints in a column of a paper."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import TYPE_CHECKING, Any
+
+from netdissect import atomic
+from netdissect.report.colors import FILLS, TEXTS, palette
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+INK = "#1b1c1e"
+SOFT = "#6b6e74"
+RULE = "#dedbd3"
+IDLE = "#d3d1cb"
+#: Lines of different networks; told apart with every kind of colour blindness, and by their labels.
+LINES = ("#2a60cc", "#c2571a", "#24633d", "#684c88", "#82771f", "#6a1447", "#55585e", "#1d8a99")
+_STYLE: Any = {
+    "font.family": "sans-serif", "font.size": 8.0, "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK,
+    "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5, "axes.titlesize": 8.5, "axes.titlelocation": "left", "legend.frameon": False,
+    "legend.handlelength": 1.2, "svg.fonttype": "path", "svg.hashsalt": "netdissect", "path.simplify": False,
+}  # fmt: skip
+_PIXELS_PER_INCH = 200
+
+
+@contextlib.contextmanager
+def figure(width: float, height: float, panels: Sequence[float] = (1.0,)) -> Iterator[tuple[Any, Any]]:
+    """Give a figure of a size in inches and its panels, side by side, of these relative widths; no screen is needed.
+
+    One panel is given as it is, several as an array.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        drawn = Figure(figsize=(width, height))
+        FigureCanvasAgg(drawn)
+        axes = drawn.subplots(1, len(panels), width_ratios=list(panels), squeeze=False)[0]
+        yield drawn, axes[0] if len(panels) == 1 else axes
+
+
+def save(drawn: Any, path: Path) -> None:
+    """Write a figure as SVG and PNG; `path` may name either."""
+    for suffix in (".svg", ".png"):
+        out = io.BytesIO()
+        metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
+        drawn.savefig(out, format=suffix[1:], bbox_inches="tight", metadata=metadata, dpi=_PIXELS_PER_INCH)
+        atomic.write_bytes(path.with_suffix(suffix), out.getvalue())
+
+
+def fills(categories: Sequence[str]) -> Mapping[str, str]:
+    """Return every category's colour for areas."""
+    return {category: FILLS[slot] for category, slot in palette(categories).items()}
+
+
+def texts(categories: Sequence[str]) -> Mapping[str, str]:
+    """Return every category's colour for words."""
+    return {category: TEXTS[slot] for category, slot in palette(categories).items()}

@@ -1,0 +1,18 @@
+"use strict";
+// Filters the units of a layer by what became of them, and switches between light and dark.
+(() => {
+  const nd = window.netdissect;
+  for (const filters of document.querySelectorAll(".filters")) {
+    const rows = filters.parentElement.querySelectorAll(".unit-table tbody tr");
+    filters.addEventListener("click", (event) => {
+      const chosen = event.target.closest("button");
+      if (!chosen) return;
+      for (const button of filters.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button === chosen));
+      for (const row of rows) row.hidden = Boolean(chosen.dataset.fate) && row.dataset.fate !== chosen.dataset.fate;
+    });
+  }
+  nd.redraw = () => {};
+  const button = document.getElementById("theme");
+  button.textContent = nd.theme === "dark" ? "Light" : "Dark";
+  button.addEventListener("click", nd.toggleTheme);
+})();

@@ -1,0 +1,163 @@
+"""Two runs side by side, in one self-contained page: which units gained, lost or changed their concept.
+
+Made for checkpoints of one network, whose units correspond. Where they do not (another width), only concepts are
+compared.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdissect import atomic
+from netdissect.concepts import display_name, in_figure_order
+from netdissect.report import overlays
+from netdissect.report.colors import palette
+from netdissect.report.html import page
+from netdissect.results.detectors import count_detectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from netdissect.results.detectors import Detectors
+    from netdissect.results.layer import LayerResult
+    from netdissect.results.units import UnitRow, UnitTable
+
+#: Units of a layer shown with pictures, pictures of each, and their height.
+_PICTURED = 60
+_PICTURES = 6
+_HEIGHT = 64
+_FATES = ("gained", "lost", "changed", "kept")
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side of the page.
+
+    Attributes:
+        name: of the run.
+        table: its units.
+        layer: the layer's whole result; None where only a table is known.
+        input_size: of its network.
+        picture_file: gives a kept picture's file by its row; None without pictures.
+    """
+
+    name: str
+    table: UnitTable
+    layer: LayerResult | None = None
+    input_size: tuple[int, int] = (1, 1)
+    picture_file: Callable[[int], bytes] | None = None
+
+
+@dataclass(frozen=True)
+class _Unit:
+    number: int
+    fate: str
+    before: UnitRow
+    after: UnitRow
+    strips: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Concept:
+    label: str
+    category: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class _Layer:
+    name: str
+    before: tuple[Detectors, Detectors]
+    after: tuple[Detectors, Detectors]
+    concepts: dict[str, list[_Concept]]
+    fates: dict[str, int]
+    units: list[_Unit]
+
+
+def write(pairs: Sequence[tuple[str, Side, Side]], path: Path, *, threshold: float) -> Path:
+    """Write the page; return it.
+
+    Args:
+        pairs: by layer, the side before and the side after.
+        path: the file.
+        threshold: IoU from which a unit counts as a detector.
+    """
+    layers = [_layer(name, before, after, threshold) for name, before, after in pairs]
+    kinds = in_figure_order(
+        list({concept.category for layer in layers for fate in layer.concepts.values() for concept in fate})
+    )
+    _, before, after = pairs[0]
+    atomic.write_text(
+        path,
+        page.standalone(
+            "versus.html", ("versus.css",), ("versus.js",), before=before.name, after=after.name, layers=layers, threshold=threshold,
+            slots=palette(kinds), fates=_FATES, same=all(layer.units for layer in layers),
+        ),
+    )  # fmt: skip
+    return path
+
+
+def _layer(name: str, before: Side, after: Side, threshold: float) -> _Layer:
+    counts = [
+        [count_detectors(side.table, threshold=threshold, definition=kind) for kind in ("label", "category")]
+        for side in (before, after)
+    ]
+    units = _units(before, after, threshold) if len(before.table) == len(after.table) else []
+    return _Layer(
+        name, (counts[0][0], counts[0][1]), (counts[1][0], counts[1][1]), _concepts(counts[0][0], counts[1][0]),
+        {fate: Counter(unit.fate for unit in units)[fate] for fate in _FATES}, units,
+    )  # fmt: skip
+
+
+def _concepts(before: Detectors, after: Detectors) -> dict[str, list[_Concept]]:
+    """Return the concepts by what became of them, those with most units first."""
+    concepts = [
+        _Concept(label, category, before.concepts.get((category, label), 0), after.concepts.get((category, label), 0))
+        for category, label in {**before.concepts, **after.concepts}
+    ]
+    concepts.sort(key=lambda concept: (-max(concept.before, concept.after), concept.label))
+    return {
+        "gained": [concept for concept in concepts if not concept.before],
+        "lost": [concept for concept in concepts if not concept.after],
+        "kept": [concept for concept in concepts if concept.before and concept.after],
+    }
+
+
+def _units(before: Side, after: Side, threshold: float) -> list[_Unit]:
+    """Return the units, those that changed first, the strongest of them first."""
+    rows = {row.unit: row for row in after.table}
+    pairs = [(row, rows[row.unit]) for row in before.table if row.unit in rows]
+    fates = [(first, second, _fate(first, second, threshold)) for first, second in pairs]
+    fates = [entry for entry in fates if entry[2]]
+    fates.sort(key=lambda entry: (entry[2] == "kept", -max(entry[0].score, entry[1].score), entry[0].unit))
+    units = []
+    for place, (first, second, fate) in enumerate(fates):
+        pictured = fate != "kept" and place < _PICTURED
+        strips = (_strip(before, first) if pictured else "", _strip(after, second) if pictured else "")
+        units.append(_Unit(first.unit, fate, first, second, strips))
+    return units
+
+
+def _fate(before: UnitRow, after: UnitRow, threshold: float) -> str:
+    was, is_ = (bool(row.label) and row.score >= threshold for row in (before, after))
+    if was and is_:
+        return "kept" if (before.category, before.label) == (after.category, after.label) else "changed"
+    return "lost" if was else "gained" if is_ else ""
+
+
+def _strip(side: Side, row: UnitRow) -> str:
+    """Return a unit's pictures as a data address; nothing where there are none."""
+    if side.layer is None or side.picture_file is None or not side.layer.exemplars.images.shape[1]:
+        return ""
+    data = overlays.strip(side.layer, row.channel, side.input_size, side.picture_file, height=_HEIGHT, most=_PICTURES)
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+
+
+def shown(row: UnitRow) -> str:
+    """Return a unit's label as people read it."""
+    return display_name(row.label) if row.label else "no concept"

@@ -1,0 +1,172 @@
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+from tests import pretend
+
+from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
+from netdissect.experiments import compare, sidebyside
+from netdissect.results import classic, files
+from netdissect.results.detectors import count_detectors
+
+PUBLISHED = {
+    "ResNet-152-Places365": 347, "ResNet-152-ImageNet": 242, "VGG-Places205": 209, "VGG-Places365": 203,
+    "VGG-ImageNet": 119, "GoogLeNet-Places365": 191, "GoogLeNet-Places205": 174, "GoogLeNet-ImageNet": 136,
+    "AlexNet-Places365": 91, "AlexNet-Places205": 79, "AlexNet-ImageNet": 61, "AlexNet-Places205-BatchNorm": 46,
+    "AlexNet-random": 2,
+}  # fmt: skip
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def runs(tmp_path):
+    paths = []
+    for seed, step in enumerate((1, 5, 20)):
+        run, _ = pretend.run((24, 40), seed=seed)
+        files.save(run, tmp_path / f"epoch_{step}")
+        paths.append(tmp_path / f"epoch_{step}")
+    return paths
+
+
+@pytest.mark.shared
+def test_the_papers_figure_is_redrawn_with_the_published_totals(shared, tmp_path):
+    comparison = compare.gather([shared / "reference/cvpr17/semantics_cvpr_release.mat"])
+    assert comparison.definition == "category"
+    totals = {entry.name: entry.total for entry in comparison.entries}
+    assert len(totals) == 27
+    assert PUBLISHED.items() <= totals.items()
+    (figure,) = compare.write(comparison, tmp_path / "paper.svg")
+    assert figure.read_text().startswith("<?xml")
+    assert figure.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    rows = table(figure.with_suffix(".csv"))
+    assert rows[0]["name"] == "ResNet-152-Places365"
+    assert (rows[0]["units"], rows[0]["detectors"], rows[0]["unique"], rows[0]["unique-scene"]) == (
+        "2048",
+        "1452",
+        "347",
+        "188",
+    )
+    assert [int(row["unique"]) for row in rows] == sorted((int(row["unique"]) for row in rows), reverse=True)
+    for row in rows:
+        assert int(row["unique"]) == sum(int(value) for key, value in row.items() if key.startswith("unique-"))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "by_label", "by_category"), [("places365", 72, 91), ("places205", 60, 79), ("imagenet", 50, 61)]
+)
+def test_the_released_tables_give_the_published_numbers_in_both_definitions(shared, name, by_label, by_category):
+    path = shared / f"reference/cvpr17/caffe_reference_{name}.csv"
+    assert compare.gather([path], definition="label").entries[0].total == by_label
+    assert compare.gather([path], definition="category").entries[0].total == by_category
+
+
+@pytest.mark.shared
+def test_runs_tables_and_the_mat_stand_in_one_figure(shared, runs, tmp_path):
+    reference = shared / "reference/cvpr17"
+    comparison = compare.gather(
+        [reference / "semantics_cvpr_release.mat", f"mine={reference / 'caffe_reference_places365.csv'}", runs[0]]
+    )
+    assert [entry.total for entry in comparison.entries if entry.name == "mine"] == [91]
+    figures = {path.name for path in compare.write(comparison, tmp_path / "all.svg")}
+    assert figures == {"all.svg", "all-width.svg", "all-concepts.svg", "all-iou.svg"}
+    assert len(table(tmp_path / "all.csv")) == 30
+    assert any("left out" in remark for remark in comparison.remarks)
+
+
+def test_a_run_counts_in_a_figure_as_it_counts_itself(runs, tmp_path):
+    for definition in ("label", "category"):
+        comparison = compare.gather(runs[:1], definition=definition, threshold=0.1)
+        for entry in comparison.entries:
+            found = count_detectors(entry.table, threshold=0.1, definition=definition)
+            assert (entry.total, entry.detectors, entry.units) == (found.unique, found.units, found.total)
+
+
+def test_a_training_curve_is_drawn_over_the_steps_that_names_tell(runs, tmp_path):
+    comparison = compare.gather(runs, layers=["block1/conv"])
+    assert [entry.step for entry in comparison.entries] == [1, 5, 20]
+    assert tmp_path / "f-curve.svg" in compare.write(comparison, tmp_path / "f.svg")
+    rows = table(tmp_path / "f-curve.csv")
+    assert [float(row["step"]) for row in rows] == [1, 5, 20]
+    given = compare.gather(runs, steps=[0, 1000, 100000])
+    assert compare.write(given, tmp_path / "g.svg", only=["curve"]) == [tmp_path / "g-curve.svg"]
+
+
+def test_networks_of_unlike_width_are_compared_at_the_smallest(runs, tmp_path):
+    comparison = compare.gather(runs[:1])
+    width, matched = compare.width_matched(comparison)
+    assert width == 24
+    narrow, wide = comparison.entries
+    assert matched[narrow.name] == pytest.approx((narrow.total, 0), abs=1e-6)
+    mean, spread = matched[wide.name]
+    assert mean < wide.total
+    assert spread > 0
+    compare.write(comparison, tmp_path / "w.svg", only=["width"])
+    rows = table(tmp_path / "w-width.csv")
+    assert float(rows[1]["unique-mean"]) == pytest.approx(mean, abs=1e-4)
+    assert {row["drawn"] for row in rows} == {"24"}
+
+
+def test_numbers_beside_the_other_figures_add_up(runs, tmp_path):
+    comparison = compare.gather(runs[:1])
+    compare.write(comparison, tmp_path / "n.svg")
+    concepts, scores = table(tmp_path / "n-concepts.csv"), table(tmp_path / "n-iou.csv")
+    for entry in comparison.entries:
+        assert sum(row["name"] == entry.name for row in concepts) == entry.total
+        mine = [float(row["score"]) for row in scores if row["name"] == entry.name]
+        assert len(mine) == entry.units
+        assert sum(score >= 0.04 for score in mine) == entry.detectors
+
+
+@pytest.mark.parametrize(
+    ("sources", "options", "says"),
+    [
+        ([], {}, "nothing to compare"),
+        (["nowhere"], {}, "does not exist"),
+        (["nowhere.csv"], {}, "no result table"),
+        (["nowhere.mat"], {}, "no table"),
+        (["stat.mat"], {"definition": "label"}, "--definition category"),
+        (["stat.mat"], {"threshold": 0.1}, "without --threshold"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(tmp_path, sources, options, says):
+    with pytest.raises((SettingsError, RunNotFoundError), match=says):
+        compare.gather([tmp_path / source for source in sources], **options)
+
+
+def test_a_mat_of_something_else_is_refused(tmp_path):
+    savemat(tmp_path / "other.mat", {"x": np.eye(2)})
+    (tmp_path / "no.mat").write_bytes(b"not a matrix at all")
+    for name in ("other.mat", "no.mat"):
+        with pytest.raises(RunFileError, match="semantics_cvpr_release"):
+            compare.gather([tmp_path / name])
+
+
+def test_two_checkpoints_stand_side_by_side(runs, tmp_path):
+    page = sidebyside.write(runs[:2], tmp_path / "two.html")
+    text = page.read_text()
+    assert "Concepts gained" in text
+    assert "block2/conv" in text
+    assert sidebyside.write(runs, tmp_path / "three.html") is None
+
+
+def test_a_unit_is_said_to_have_gained_lost_changed_or_kept_its_concept(tmp_path):
+    run, _ = pretend.run((4,), 6, pictures=12)
+    layer = next(iter(run.layers.values()))
+    layer.counts.I[:] = 0
+    for unit, concept in ((0, 0), (1, 1), (2, 2)):
+        layer.counts.I[unit, concept] = min(layer.counts.A[unit, concept], layer.counts.G[concept])
+    after = dataclasses.replace(layer, counts=dataclasses.replace(layer.counts, I=layer.counts.I[[0, 3, 0, 1]] * 1))
+    classic.write(tmp_path / "before-result.csv", layer.units, layer.vocabulary.categories)
+    classic.write(tmp_path / "after-result.csv", after.units, layer.vocabulary.categories)
+    text = sidebyside.write(
+        [tmp_path / "before-result.csv", tmp_path / "after-result.csv"], tmp_path / "p.html", threshold=0.001
+    ).read_text()
+    fates = [part.split('"')[0] for part in text.split('<tr data-fate="')[1:]]
+    assert sorted(fates) == ["changed", "gained", "kept", "lost"]

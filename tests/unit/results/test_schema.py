@@ -1,0 +1,52 @@
+import copy
+import json
+
+import pytest
+from tests import pretend
+
+from netdissect.results import files
+from netdissect.results.schema import run_schema
+
+jsonschema = pytest.importorskip("jsonschema")
+
+
+@pytest.fixture(scope="module")
+def record():
+    return json.loads(json.dumps(files.as_json(pretend.run((4, 6), 9, pictures=12)[0])))
+
+
+@pytest.fixture(scope="module")
+def validator():
+    jsonschema.Draft202012Validator.check_schema(run_schema())
+    return jsonschema.Draft202012Validator(run_schema())
+
+
+def test_a_run_meets_the_schema(record, validator):
+    validator.validate(record)
+
+
+def test_the_schema_is_of_the_version_that_is_written():
+    assert run_schema()["properties"]["schema_version"]["const"] == files.SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("key", ["settings", "network", "probe_set", "layers", "detectors", "image_names"])
+def test_what_is_missing_is_found(record, validator, key):
+    broken = copy.deepcopy(record)
+    del broken[key]
+    assert not validator.is_valid(broken)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda run: run["settings"].update(quantile=2),
+        lambda run: run["layers"][0].update(grid=[7]),
+        lambda run: run["layers"][0]["field"].update(step="16"),
+        lambda run: run["image_names"].update(first="a.jpg"),
+        lambda run: run["probe_set"]["vocabulary"]["concepts"].append(["cow", 1, "object"]),
+    ],
+)
+def test_what_is_wrong_is_found(record, validator, spoil):
+    broken = copy.deepcopy(record)
+    spoil(broken)
+    assert not validator.is_valid(broken)
