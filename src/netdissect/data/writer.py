@@ -109,6 +109,21 @@ def write_tables(
     Returns:
         the categories, in the order of the tables: by the smallest number used in each.
     """
+    categories = write_labels(folder, numbers=numbers, usage=usage, title=title, text=text, synonyms=synonyms)
+    write_index(folder, rows, categories)
+    return categories
+
+
+def write_labels(
+    folder: Path,
+    *,
+    numbers: Mapping[str, int],
+    usage: Usage,
+    title: str,
+    text: str,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[str, ...]:
+    """Write every table but ``index.csv``; arguments and result as `write_tables`."""
     used = {
         (numbers[name], category): (frequency, usage.coverage[name, category])
         for (name, category), frequency in usage.frequency.items()
@@ -147,6 +162,11 @@ def write_tables(
         )
     readme = _README.format(title=title, rule="=" * len(title), text=text.strip(), categories=",".join(categories))
     atomic.write_text(folder / "README.txt", readme)
+    return categories
+
+
+def write_index(folder: Path, rows: Iterable[IndexRow], categories: Sequence[str]) -> None:
+    """Write ``index.csv``: the folder is complete."""
     _write(
         folder / "index.csv",
         ["image", "split", "ih", "iw", "sh", "sw", *categories],
@@ -158,7 +178,6 @@ def write_tables(
             for row in rows
         ],
     )  # fmt: skip
-    return categories
 
 
 def _label_line(
