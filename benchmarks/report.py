@@ -92,7 +92,7 @@ def measure(index: Path, chromium: str, rounds: int) -> dict[str, list[float]]:
             browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
             page = browser.new_page(viewport=WINDOW)
             page.goto(index.resolve().as_uri())
-            page.wait_for_function("performance.getEntriesByName('netdissect-ready').length")
+            page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
             keep = found.setdefault
             layers = page.evaluate("netdissect.run.layers.length")
             keep("content in place, ms", []).append(

@@ -45,8 +45,11 @@
       if (home.style.height !== height) home.style.height = height;
       const top = -home.getBoundingClientRect().top;
       const window_ = window.innerHeight;
-      const first = Math.max(0, Math.floor((top - AHEAD * window_) / place.row)) * place.columns;
-      const last = Math.min(list.length, Math.ceil((top + (1 + AHEAD) * window_) / place.row) * place.columns);
+      // At least two rows exist, so that the Tab key finds them from wherever the window is.
+      const upper = Math.max(0, Math.min(rows - 2, Math.floor((top - AHEAD * window_) / place.row)));
+      const lower = Math.max(upper + 2, Math.ceil((top + (1 + AHEAD) * window_) / place.row));
+      const first = upper * place.columns;
+      const last = Math.min(list.length, lower * place.columns);
       const focused = document.activeElement && document.activeElement.closest("li");
       const drawn = [];
       for (let at = first; at < last; at++) {

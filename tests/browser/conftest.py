@@ -1,0 +1,104 @@
+"""A headless Chromium, and reports for it to open from disk."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from tests import pretend
+
+from netdissect import report
+from netdissect.protocols import Silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 375, "height": 780}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no Chromium is installed (apt-get install chromium)")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=path, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """A drawn report: its result and its folder."""
+    folder = tmp_path_factory.mktemp("drawn")
+    result, probe_set = pretend.run((24, 90, 40), 40, pictures=50)
+    report.write(result, folder, probe_set, Silent(), single_file=True)
+    return result, folder
+
+
+class Visit:
+    """A person's visit to a page; fails at its end if the page complained or asked for anything from outside."""
+
+    def __init__(self, context):
+        self.page = context.new_page()
+        self.wrong = []
+        self.page.on(
+            "console", lambda message: message.type in ("error", "warning") and self.wrong.append(message.text)
+        )
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on(
+            "request",
+            lambda request: request.url.startswith(("file:", "data:", "blob:")) or self.wrong.append(request.url),
+        )
+        # A picture still on its way when the page is left is no failure.
+        self.page.on(
+            "requestfailed",
+            lambda request: "ABORTED" in (request.failure or "") or self.wrong.append(f"failed: {request.url}"),
+        )
+
+    def open(self, path: Path, address: str = "") -> None:
+        self.page.goto("about:blank")
+        self.page.goto(path.resolve().as_uri() + address)
+        self.page.wait_for_function("() => document.documentElement.classList.contains('running')")
+
+    def text(self, selector: str) -> str:
+        return self.page.locator(selector).inner_text()
+
+    def number(self, selector: str) -> int:
+        return int(self.text(selector).replace(",", ""))
+
+    def settle(self) -> None:
+        """Wait until what was asked for is drawn."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.fixture
+def visiting(browser):
+    """Start visits, with options of a browser context."""
+    with contextlib.ExitStack() as visits:
+        started = []
+
+        def start(**options) -> Visit:
+            context = browser.new_context(**{"viewport": DESKTOP, "color_scheme": "light", **options})
+            visits.callback(context.close)
+            visit = Visit(context)
+            started.append(visit)
+            return visit
+
+        yield start
+        for visit in started:
+            assert not visit.wrong, visit.wrong
+
+
+@pytest.fixture
+def visit(visiting, drawn):
+    """A visit to the report on a desktop."""
+    started = visiting()
+    started.open(drawn[1] / "html" / "index.html")
+    return started

@@ -1,0 +1,318 @@
+"""The pages of a unit and of a concept, deep links, the history, the keyboard."""
+
+import json
+import urllib.parse
+
+import numpy as np
+import pytest
+
+from netdissect.concepts import display_name
+from netdissect.geometry.upsample import label_axes, picture_axes, upsample
+
+pytestmark = pytest.mark.browser
+
+LAYER = "block2/conv"
+
+
+def unit_address(name, number, query=""):
+    return f"#/unit/{urllib.parse.quote(name, safe='')}/{number}{query}"
+
+
+def test_a_card_opens_its_unit_and_back_returns_to_the_same_card(visit):
+    visit.page.mouse.wheel(0, 2200)
+    visit.page.wait_for_timeout(150)
+    card = visit.page.locator("#cards .card").nth(7)
+    name = card.locator(".meta").inner_text()
+    place = visit.page.evaluate("scrollY")
+    visit.page.evaluate(
+        "(text) => [...document.querySelectorAll('#cards .card')].find((card) => card.innerText.startsWith(text)).click()",
+        name,
+    )
+    visit.page.wait_for_selector("#page h1")
+    assert name.split(",")[0].lower() in visit.text("#page .kicker").lower()
+    assert visit.page.evaluate("scrollY") == 0
+    visit.page.go_back()
+    visit.settle()
+    assert visit.page.locator("#overview").is_visible()
+    assert abs(visit.page.evaluate("scrollY") - place) < 3
+
+
+def test_the_page_of_a_unit_tells_what_the_result_tells(visit, drawn):
+    result, folder = drawn
+    layer = result.layers[LAYER]
+    row = layer.units[3]
+    visit.open(folder / "html/index.html", unit_address(LAYER, row.unit))
+    visit.page.wait_for_selector(".profile tbody tr")
+    assert visit.text("#page h1") == display_name(row.label)
+    assert f"channel {row.channel} counted from 0" in visit.text("#page .kicker")
+    column = layer.vocabulary.names.index(row.label)
+    I, A, G = layer.counts.I[row.channel, column], layer.counts.A[row.channel, column], layer.counts.G[column]
+    lead = visit.text("#page .lead")
+    assert f"IoU {row.score:.3f}" in lead
+    assert f"{round(100 * I / A)} % of what it marks" in lead
+    order = np.argsort(-layer.iou[row.channel], kind="stable")[:8]
+    names = visit.page.locator(".profile tbody th").all_inner_texts()
+    assert names == [display_name(layer.vocabulary.names[column]) for column in order]
+    cells = visit.page.locator(".profile tbody tr").first.locator("td.figure").all_inner_texts()
+    assert cells[0] == f"{row.score:.3f}"
+    assert cells[1] == f"{min(A, G) / max(A, G):.2f}"
+    visit.page.get_by_role("button", name="By category").click()
+    kinds = visit.page.locator(".profile tbody .swatch").evaluate_all("(all) => all.map((swatch) => swatch.title)")
+    assert len(kinds) > 8
+    assert sorted(kinds, key=["object", "scene", "part", "material", "texture", "color"].index) == kinds
+    facts = dict(
+        visit.page.locator(".facts div").evaluate_all(
+            "(all) => all.map((pair) => [pair.children[0].textContent, pair.children[1].textContent])"
+        )
+    )
+    assert facts["Threshold T"] == f"{layer.thresholds[row.channel]:.2f}"
+
+
+def test_masks_painted_in_the_page_are_the_results_masks(visit, drawn):
+    """The mask canvas of the first picture, read back: opaque outside, clear inside."""
+    result, folder = drawn
+    layer = result.layers[LAYER]
+    for row in layer.units[:4]:
+        visit.open(folder / "html/index.html", unit_address(LAYER, row.unit, "?labels=off"))
+        visit.page.wait_for_function("() => document.querySelector('.share-on')?.textContent")
+        visit.settle()
+        size, alpha = json.loads(
+            visit.page.evaluate("""() => {
+          const canvas = document.querySelector(".tile canvas");
+          const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          return JSON.stringify([[canvas.height, canvas.width], [...data].filter((_, i) => i % 4 === 3)]);
+        }""")
+        )
+        alpha = np.array(alpha).reshape(size)
+        axes = picture_axes(layer.layer.field, layer.layer.grid, result.network.input_size, tuple(size))
+        exact = upsample(layer.exemplars.grids[row.channel, 0].astype(np.float32), *axes) > 0
+        clear = alpha < 20
+        opaque = np.abs(alpha - 178) < 3
+        assert (clear & ~exact).mean() < 0.002
+        assert (opaque & exact).mean() < 0.002
+        assert clear.sum() > 0.7 * exact.sum()
+
+
+def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
+    result, folder = drawn
+    _, probe_set = (
+        None,
+        __import__("tests.pretend", fromlist=["x"]).PretendProbeSet(result.probe_set.vocabulary, (112, 112), (56, 56)),
+    )
+    layer = result.layers[LAYER]
+    row = layer.units[0]
+    code = layer.vocabulary.names.index(row.label) + 1
+    axes = label_axes(layer.layer.field, layer.layer.grid, result.network.input_size, (56, 56))
+    visit.open(folder / "html/index.html", unit_address(LAYER, row.unit))
+    visit.page.wait_for_function("() => [...document.querySelectorAll('.share-on')].every((span) => span.textContent)")
+    shown = visit.page.locator(".share-on").all_inner_texts()
+    said = 0
+    for place, text in enumerate(shown):
+        labels = probe_set.labels(int(layer.exemplars.images[row.channel, place]))
+        here = (labels.planes == code).any(axis=0) | (code in labels.whole)
+        if not here.any():
+            assert " labelled" in text or text.startswith("no ")
+            continue
+        mask = upsample(layer.exemplars.grids[row.channel, place].astype(np.float32), *axes) > 0
+        share = (mask & here).sum() / mask.sum()
+        assert abs(float(text.split(" %")[0]) - 100 * share) < 3
+        said += 1
+    assert shown
+    assert said < len(shown)
+
+
+def test_pointing_at_a_picture_tells_what_is_labelled_there(visit, drawn):
+    _result, folder = drawn
+    visit.open(folder / "html/index.html", unit_address(LAYER, 5))
+    visit.page.wait_for_function("() => [...document.querySelectorAll('.share-on')].every((span) => span.textContent)")
+    box = visit.page.locator(".frame").first.bounding_box()
+    said = set()
+    for x in range(1, 10):
+        for y in range(1, 10):
+            visit.page.mouse.move(box["x"] + box["width"] * x / 10, box["y"] + box["height"] * y / 10)
+            said.add(visit.text(".pointed"))
+    assert any(text.startswith(("Labelled here: ", "Nothing is labelled")) for text in said)
+    visit.page.mouse.move(2, 2)
+    assert visit.text(".pointed").startswith("Point at a picture")
+
+
+def test_a_concept_leads_to_its_units_in_every_layer(visit, drawn):
+    result, _folder = drawn
+    link = visit.page.locator(".concepts a").first
+    name = link.locator(".name").inner_text()
+    link.click()
+    visit.page.wait_for_selector(".plot canvas")
+    assert visit.text("#page h1") == name
+    column = [display_name(word) for word in result.probe_set.vocabulary.names].index(name)
+    named = sum(
+        row.label == result.probe_set.vocabulary.names[column] and row.score >= 0.04
+        for layer in result.layers.values()
+        for row in layer.units
+    )
+    assert f"{named} unit" in visit.text("#page .lead")
+    for _more in visit.page.locator(".of-layer button.more").all():
+        visit.page.locator(".of-layer button.more").first.click()
+    for layer in result.layers.values():
+        section = visit.page.locator(".of-layer", has=visit.page.get_by_role("heading", name=layer.name, exact=True))
+        passing = int((layer.iou[:, column] >= 0.04).sum())
+        assert (section.locator(".card").count() if passing else 0) == passing
+    assert visit.page.locator(".examples img").count() > 0
+    visit.page.keyboard.press("Escape")
+    visit.settle()
+    assert visit.page.locator("#overview").is_visible()
+
+
+def test_a_dot_of_the_plot_is_its_unit(visit, drawn):
+    visit.page.locator(".concepts a").first.click()
+    visit.page.wait_for_selector(".plot canvas")
+    visit.settle()
+    box = visit.page.locator(".plot canvas").bounding_box()
+    for x in range(int(box["width"]) - 4, 100, -6):
+        for y in range(10, int(box["height"]) - 30, 9):
+            visit.page.mouse.move(box["x"] + x, box["y"] + y)
+            if visit.page.locator(".tip").is_visible():
+                unit = visit.text(".tip").split(",")[0]
+                visit.page.mouse.click(box["x"] + x, box["y"] + y)
+                assert unit in visit.text("#page .kicker")
+                return
+    raise AssertionError
+
+
+def test_every_state_is_in_the_address(visit, drawn):
+    _result, folder = drawn
+    state = {
+        "layer": 1,
+        "cut": 0.075,
+        "query": "c",
+        "show": "object",
+        "sort": "label",
+        "mask": "heat",
+        "outlines": False,
+    }
+    visit.page.evaluate(f"netdissect.change({json.dumps(state)})")
+    visit.page.wait_for_timeout(350)
+    address = visit.page.evaluate("location.hash")
+    visit.open(folder / "html/index.html", address)
+    assert visit.page.evaluate("netdissect.state") | state == visit.page.evaluate("netdissect.state")
+    visit.page.evaluate("netdissect.go({ view: 'unit', unit: 11 })")
+    unit = visit.page.evaluate("location.hash")
+    assert unit.startswith("#/unit/block2%2Fconv/12?")
+    visit.open(folder / "html/index.html", unit)
+    assert visit.text("#page .kicker").startswith("block2/conv, unit 12")
+    assert visit.page.locator(".styles button[aria-pressed=true] >> visible=true").inner_text() == "Heat"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "#/unit/nowhere/9999",
+        "#/unit//",
+        "#/concept/999/x",
+        "#%%%",
+        "#/layer/%E0%A4%A",
+        "#/unit/block1%2Fconv/-3?cut=-1&show=x&sort=y&mask=z",
+        "#/layer/block1%2Fconv?cut=banana",
+    ],
+)
+def test_an_address_that_means_nothing_shows_the_overview(visit, drawn, address):
+    visit.open(drawn[1] / "html/index.html", address)
+    assert visit.page.locator("#overview").is_visible()
+    assert visit.page.evaluate("netdissect.state.cut") == 0.04
+
+
+def test_the_keyboard_does_it_all(visit, drawn):
+    result, _ = drawn
+    key = visit.page.keyboard.press
+    state = lambda: visit.page.evaluate("netdissect.state")
+    key("]")
+    visit.settle()
+    assert state()["layer"] == 1
+    key("]"), key("["), visit.settle()
+    assert state()["layer"] == 1
+    key("."), key("."), key(","), visit.settle()
+    assert state()["cut"] == pytest.approx(0.045)
+    key(","), key("m"), visit.settle()
+    assert state()["mask"] == "outline"
+    key("o"), visit.settle()
+    assert state()["outlines"] is False
+    theme = visit.page.evaluate("document.documentElement.dataset.theme")
+    key("d")
+    assert visit.page.evaluate("document.documentElement.dataset.theme") != theme
+    key("ArrowDown"), key("ArrowRight"), key("ArrowRight"), key("ArrowLeft")
+    focused = visit.page.evaluate("document.activeElement.querySelector('.meta').textContent")
+    key("Enter")
+    visit.page.wait_for_selector("#page h1")
+    assert focused.split(",")[0].lower() in visit.text("#page .kicker").lower()
+    first = state()["unit"]
+    key("ArrowRight"), visit.settle()
+    ranked = [row.channel for row in result.layers[LAYER].units]
+    assert state()["unit"] == ranked[ranked.index(first) + 1]
+    key("ArrowLeft"), visit.settle()
+    assert state()["unit"] == first
+    key("/")
+    assert visit.page.evaluate("document.activeElement.id") == "search"
+    key("?")
+    assert not visit.page.locator("#help").is_visible()  # typed into the search
+    key("Escape"), key("Escape"), visit.settle()
+    key("?")
+    assert visit.page.locator("#help").is_visible()
+    key("Escape")
+    assert not visit.page.locator("#help").is_visible()
+
+
+def test_escape_returns_from_a_unit_to_where_one_was(visit):
+    visit.page.locator("#cards a").nth(3).focus()
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_selector("#page h1")
+    visit.page.keyboard.press("Escape")
+    visit.page.wait_for_selector("#overview:not([hidden])")
+
+
+def test_single_keys_can_be_switched_off(visit):
+    visit.page.locator("#help-open").click()
+    visit.page.locator("#keys-on").uncheck()
+    visit.page.locator("#help-close").click()
+    visit.page.keyboard.press("m")
+    visit.settle()
+    assert visit.page.evaluate("netdissect.state.mask") == "cut-out"
+
+
+def test_the_link_of_a_unit_can_be_copied(visiting, drawn):
+    visit = visiting(permissions=["clipboard-read", "clipboard-write"])
+    visit.open(drawn[1] / "html/index.html", unit_address(LAYER, 7, "?cut=0.06"))
+    visit.page.get_by_role("button", name="Copy link").click()
+    visit.page.wait_for_function("() => document.getElementById('said').textContent")
+    assert visit.text("#said") == "Link copied"
+
+
+def test_dark_is_remembered_and_masks_follow_it(visit, drawn):
+    visit.page.locator("#theme").click()
+    assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 22, 26)"
+    visit.open(drawn[1] / "html/index.html", unit_address(LAYER, 2))
+    assert visit.page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
+    from tests import pretend
+
+    from netdissect import report
+    from netdissect.concepts import Concept, Vocabulary
+    from netdissect.protocols import Silent
+
+    nasty = "<script>alert(1)</script><img src=x onerror=alert(2)>\u2028'\"&"
+    words = Vocabulary(("object", "<b>kind"), (Concept(1, nasty, "object"), Concept(2, "plain", "<b>kind")))
+    result, probe_set = pretend.run((5,), 2, words=words, name=nasty, layer_names=(nasty,), pictures=12)
+    report.write(result, tmp_path, probe_set, Silent(), single_file=True)
+    for file in ("html/index.html", "report.html"):
+        visit = visiting()
+        visit.page.on("dialog", lambda dialog, visit=visit: visit.wrong.append(dialog.message))
+        visit.open(tmp_path / file)
+        assert "<script>alert(1)</script>" in visit.text("h1")
+        visit.page.evaluate("netdissect.change({ cut: 0, query: 'img' })")
+        visit.settle()
+        visit.page.evaluate("netdissect.go({ view: 'concept', concept: 0 })")
+        visit.page.wait_for_selector(".plot canvas")
+        assert "onerror=alert(2)" in visit.text("#page h1")
+        visit.page.evaluate("netdissect.go({ view: 'unit', unit: 1 })")
+        visit.page.wait_for_selector(".profile tbody tr")
+        assert visit.page.locator("img[src=x]").count() == 0
