@@ -2,7 +2,7 @@
 
 Every shape is drawn once, as its own number. What a pixel looks like and what it is are both looked up later from
 the shape whose number it holds, so that picture and labels cannot disagree: what is hidden in one is hidden in the
-other. Pillow fills polygons with whole-number corners and nothing else.
+other.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
-from PIL import Image, ImageDraw
+import numpy as np
+
+from netdissect.data.synthetic.raster import FINE, fill_all
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from netdissect.data.synthetic.concepts import Region
     from netdissect.data.synthetic.light import Light
 
@@ -52,7 +56,7 @@ class Shape(NamedTuple):
         grain: how strongly its material shows, 0 to 1.
         haze: how far it lies in the haze, 0 to 1.
         glows: whether it is a light itself, which no light colours.
-        box: left, top, right, bottom on the canvas.
+        box: left, top, right, bottom on the canvas, in sixteenths of a pixel.
     """
 
     region: Region
@@ -86,17 +90,30 @@ class Glow(NamedTuple):
 
 @dataclass
 class Canvas:
-    """Shape numbers, int32, shape (side, side), and the shapes, veils and glows drawn so far; number 0 is the first."""
+    """The shapes, veils and glows drawn so far on a square of so many pixels.
+
+    Attributes:
+        side: its side in pixels.
+        light: the light everything is seen in.
+        shapes: later ones lie on top; the first one shows where nothing else does.
+        veils: see-through polygons.
+        glows: lights over the finished picture.
+    """
 
     side: int
     light: Light
     shapes: list[Shape] = field(default_factory=list)
     veils: list[Veil] = field(default_factory=list)
     glows: list[Glow] = field(default_factory=list)
+    _corners: list[int] = field(default_factory=list)
+    _ends: list[int] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.image = Image.new("I", (self.side, self.side), 0)
-        self._polygon = ImageDraw.Draw(self.image).polygon
+    def numbers(self) -> NDArray[np.int32]:
+        """Return the number of the shape that is seen at every pixel, int32, shape (side, side)."""
+        ids = np.zeros((self.side, self.side), dtype=np.int32)
+        corners = np.array(self._corners, dtype=np.int64).reshape(-1, 2)
+        fill_all(ids, corners, np.array(self._ends, dtype=np.int64))
+        return ids
 
     def pen(self, x: float, y: float, scale: float, *, flip: bool = False, haze: float = 0.0) -> Pen:
         """Return a pen whose frame has its origin at (x, y), y downwards, and its unit, both in shares of the side."""
@@ -104,8 +121,9 @@ class Canvas:
         return Pen(self, (-unit if flip else unit, 0.0, x * self.side, 0.0, -unit, y * self.side), haze)
 
     def add(self, corners: list[int], shape: Shape) -> None:
-        """Draw a shape; its corners are x, y, x, y and so on, in canvas pixels."""
-        self._polygon(corners, fill=len(self.shapes))
+        """Draw a shape; its corners are x, y, x, y and so on, in sixteenths of a pixel."""
+        self._corners += corners
+        self._ends.append(len(self._corners) // 2)
         self.shapes.append(shape)
 
 
@@ -162,7 +180,7 @@ class Pen:
         corners = self._corners(_points(points))
         xs, ys = corners[::2], corners[1::2]
         box = (min(xs), min(ys), max(xs), max(ys))
-        side = self.canvas.side
+        side = self.canvas.side * FINE
         if box[2] >= 0 and box[3] >= 0 and box[0] < side and box[1] < side:
             self.canvas.add(corners, Shape(region, color, to, shade, grain, self.haze, glows, box))
 
@@ -233,12 +251,11 @@ class Pen:
         return [(u + ru * cos, v + rv * sin) for cos, sin in circle]
 
     def _corners(self, points: Sequence[Point]) -> list[int]:
-        a, b, x, c, d, y = self.frame
-        # Floor to whole pixels; int() alone would round towards zero left of the canvas and above it.
-        x, y = x + 4096.5, y + 4096.5
-        return [
-            int(value) - 4096 for u, v in points for value in (max(a * u + b * v + x, 0.0), max(c * u + d * v + y, 0.0))
-        ]
+        a, b, x, c, d, y = (value * FINE for value in self.frame)
+        # int() rounds towards zero; so far from zero that is down, left of the canvas and above it too.
+        far = 1 << 20
+        x, y = x + far + 0.5, y + far + 0.5
+        return [value for u, v in points for value in (int(a * u + b * v + x) - far, int(c * u + d * v + y) - far)]
 
 
 def _points(path: Path) -> Sequence[Point]:

@@ -51,9 +51,13 @@ def noise(u: Axis, v: Axis, across: int, down: int, salt: int) -> Axis:
     x, y = u * across, v * down
     i, j = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     fx, fy = _ease(x - i), _ease(y - j)
-    corner = [[hashed((i + a) % across, (j + b) % down, salt) for a in (0, 1)] for b in (0, 1)]
-    top = corner[0][0] + fx * (corner[0][1] - corner[0][0])
-    low = corner[1][0] + fx * (corner[1][1] - corner[1][0])
+    lattice = hashed(*np.meshgrid(np.arange(across), np.arange(down)), salt).ravel()
+    left, right = i % across, (i + 1) % across
+    above, below = (j % down) * across, ((j + 1) % down) * across
+    top = lattice.take(above + left)
+    top += fx * (lattice.take(above + right) - top)
+    low = lattice.take(below + left)
+    low += fx * (lattice.take(below + right) - low)
     return top + fy * (low - top)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What the pictures show, in turn: every scene twice, every texture once, and so on from the start.
 SUBJECTS: tuple[str, ...] = (*SCENES, *SCENES, *TEXTURES)
+#: Images of the demo: every texture 22 times, every scene 44 times.
+DEMO_IMAGES = 22 * len(SUBJECTS)
 
 
 class Rendering(NamedTuple):
@@ -54,7 +56,7 @@ def _scene(name: str, rng: Random, size: int) -> Rendering:
     times = 3 if size < 160 else 2
     canvas = Canvas(size * times, choose_light(rng, times_of_day))
     draw(canvas, rng)
-    ids = np.asarray(canvas.image)
+    ids = canvas.numbers()
     drift = (int(rng.random() * canvas.side), int(rng.random() * canvas.side))
     picture = shading.picture(canvas, ids, times=times, drift=drift)
     rows = _seen(size)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from netdissect.data.synthetic.grain import STRENGTH, tiles
+from netdissect.data.synthetic.raster import FINE, fill_all
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def _end_colors(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 def _towards_shade(canvas: Canvas, ids: NDArray[np.int32]) -> NDArray[np.float32]:
     """Return where every pixel lies between its shape's lit end (0) and the other (1), shape (side, side)."""
-    box = np.array([shape.box for shape in canvas.shapes], dtype=np.float32)
+    box = np.array([shape.box for shape in canvas.shapes], dtype=np.float32) * np.float32(1 / FINE)
     plain = np.array([shape.to is not None for shape in canvas.shapes])
     across = np.where(plain, np.float32(0), np.float32(-0.5 * canvas.light.side))
     down = np.where(plain, np.float32(1), np.float32(0.85))
@@ -99,15 +99,14 @@ def _grain(canvas: Canvas, ids: NDArray[np.int32], drift: tuple[int, int]) -> ND
 
 def _draw_veil(planes: NDArray[np.float32], ids: NDArray[np.int32], veil: Veil) -> None:
     """Mix a veil's colour into what lies under it and was drawn before it."""
-    xs, ys = veil.corners[::2], veil.corners[1::2]
-    left, right = max(min(xs), 0), min(max(xs) + 1, ids.shape[1])
-    top, bottom = max(min(ys), 0), min(max(ys) + 1, ids.shape[0])
+    corners = np.array(veil.corners, dtype=np.int64).reshape(-1, 2)
+    left, top = np.maximum(corners.min(axis=0) // FINE, 0)
+    right, bottom = np.minimum(corners.max(axis=0) // FINE + 1, (ids.shape[1], ids.shape[0]))
     if left >= right or top >= bottom:
         return
-    mask = Image.new("L", (right - left, bottom - top), 0)
-    corners = [value - (left, top)[i % 2] for i, value in enumerate(veil.corners)]
-    ImageDraw.Draw(mask).polygon(corners, fill=1)
-    share = (np.asarray(mask) & (ids[top:bottom, left:right] < veil.before)) * np.float32(veil.strength)
+    covered = np.full((bottom - top, right - left), -1, dtype=np.int32)
+    fill_all(covered, corners - np.array([left, top]) * FINE, np.array([len(corners)], dtype=np.int64))
+    share = ((covered == 0) & (ids[top:bottom, left:right] < veil.before)) * np.float32(veil.strength)
     for plane, color in zip(planes, veil.color, strict=True):
         part = plane[top:bottom, left:right]
         part += (np.float32(color) - part) * share

@@ -155,7 +155,7 @@ def _draw(folder: Path, index: int, size: int, seed: int) -> _Drawn:
             int(number): int(count) / label.size for number, count in zip(numbers, counts, strict=True) if number
         }
     cells = size // 2
-    return _Drawn(IndexRow(f"{stem}.jpg", _split(stem), (size, size), (cells, cells), fields), shares)
+    return _Drawn(IndexRow(f"{stem}.jpg", split_of(stem), (size, size), (cells, cells), fields), shares)
 
 
 def _jpeg(picture: NDArray[np.uint8]) -> bytes:
@@ -164,7 +164,7 @@ def _jpeg(picture: NDArray[np.uint8]) -> bytes:
     return out.getvalue()
 
 
-def _split(stem: str) -> str:
+def split_of(stem: str) -> str:
     """Return ``train`` or ``val`` by Broden's rule: the first 8 bytes of a name's md5, as a share, up to 0.7."""
     share = int.from_bytes(hashlib.md5(f"synthetic/{stem}.jpg".encode(), usedforsecurity=False).digest()[:8], "big")
     return "train" if share / 2**64 <= 0.7 else "val"

@@ -116,8 +116,8 @@ def house(pen: Pen, rng: Random, *, snowy: bool = False, wall: str | None = None
 
 def barn(pen: Pen, rng: Random) -> None:
     """Draw a barn, 1 high, with a gambrel roof and white trim."""
-    color = rng.choice(inks("b23a32 a5342f 9b4a3a c04a3a"))
-    walls, trim, roof = Region("barn", "wall", "wood"), ink("faf4e8"), Region("barn", "roof", "shingle")
+    color = rng.choice(inks("b8524a ad4f48 a55a4a c05f4f"))
+    walls, trim, roof = Region("barn", "wall", "wood"), ink("ecdfc8"), Region("barn", "roof", "shingle")
     pen.shadow(0, 0, 0.75, 0.06)
     front = ((-0.6, 0), (0.6, 0), (0.6, 0.52), (0.42, 0.8), (0, 0.98), (-0.42, 0.8), (-0.6, 0.52))
     pen.poly(front, color, walls, shade=0.2)

@@ -165,7 +165,7 @@ def circus_tent(pen: Pen, rng: Random) -> None:
     color = rng.choice(inks("d9342f 3f6fb5 2a9d8f e0662f"))
     cloth = Region("circus_tent", "", "fabric")
     pen.shadow(0, 0, 0.85, 0.05)
-    white = ink("fff7e8")
+    white = ink("f4e6cc")
     for i in range(10):
         a, b = -0.6 + 0.12 * i, -0.6 + 0.12 * (i + 1)
         tone = color if i % 2 else white

@@ -23,7 +23,7 @@ def umbrella(pen: Pen, rng: Random) -> None:
     canopy = Region("umbrella", "shade", "fabric")
     rim = [-0.62 + 1.24 * i / 6 for i in range(7)]
     for i in range(6):
-        tone = a if i % 2 == 0 else ink("fff6e6")
+        tone = a if i % 2 == 0 else ink("f4e4ca")
         c0, c1 = rim[i], rim[i + 1]
         pen.poly(
             (
@@ -48,7 +48,7 @@ def towel(pen: Pen, rng: Random) -> None:
         t0, t1 = i / 6, (i + 1) / 6
         pen.poly(
             ((t0, 0), (t1, 0), (t1 * 0.9 + 0.25, 0.4), (t0 * 0.9 + 0.25, 0.4)),
-            a if i % 2 == 0 else ink("fff6e6"),
+            a if i % 2 == 0 else ink("f4e4ca"),
             cloth,
             shade=0,
         )
@@ -108,7 +108,7 @@ def stall(pen: Pen, rng: Random) -> None:
     awning = Region("stall", "awning", "fabric")
     for i in range(8):
         c0, c1 = -0.72 + 0.18 * i, -0.54 + 0.18 * i
-        tone = a if i % 2 == 0 else ink("fff6e6")
+        tone = a if i % 2 == 0 else ink("f4e4ca")
         pen.poly(((c0, 0.72), (c1, 0.72), (0.84 * c1, 1.0), (0.84 * c0, 1.0)), tone, awning, shade=0.2)
         pen.disc((c0 + c1) / 2, 0.72, 0.09, tone, awning, rv=0.06)
 

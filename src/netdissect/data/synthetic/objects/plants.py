@@ -201,14 +201,14 @@ def sunflower(pen: Pen, rng: Random) -> None:
             shade=0.3,
         )
     head = pen.at(lean, 0.76, turn=rng.uniform(0, 0.5))
-    for ring, tone in ((0.0, ink("e59a1c")), (0.26, ink("f9c22e"))):
+    for ring, tone in ((0.0, ink("de9c33")), (0.26, ink("f2bf45"))):
         points = []
         for i in range(24):
             a, r = math.tau * i / 24 + ring, (0.26 if i % 2 == 0 else 0.17) * (1 if ring == 0 else 0.93)
             points.append((r * math.cos(a), r * math.sin(a)))
         head.poly(points, tone, _SUN_PETAL, shade=0.1)
-    head.disc(0, 0, 0.115, ink("5a3a22"), _SUN_HEART, shade=0.3)
-    head.disc(0, 0, 0.06, ink("7a5230"), _SUN_HEART, shade=0.0)
+    head.disc(0, 0, 0.115, ink("7a5030"), _SUN_HEART, shade=0.3)
+    head.disc(0, 0, 0.06, ink("966840"), _SUN_HEART, shade=0.0)
 
 
 def mushroom(pen: Pen, rng: Random) -> None:

@@ -245,7 +245,9 @@ def snow_village(canvas: Canvas, rng: Random) -> None:
 def castle(canvas: Canvas, rng: Random) -> None:
     """A castle on a hill."""
     _country(canvas, rng, 0.5)
-    sky.hills(canvas, rng, (rng.choice(inks("7fa56a 86a870")),), base=0.64, height=0.12)
+    green = rng.choice(inks("7fa56a 86a870"))
+    ground(canvas, 0.51, green, "grass")
+    sky.hills(canvas, rng, (green,), base=0.64, height=0.12)
     meadow(canvas, rng, 0.62)
     path(canvas, rng, 0.64, ink("d3c2a0"), Region("path", "", "gravel"), at=0.5)
     landmarks.castle(canvas.pen(rng.uniform(0.45, 0.55), rng.uniform(0.66, 0.7), rng.uniform(0.44, 0.52)), rng)
