@@ -1,0 +1,184 @@
+"""ADE20K, the full release of 2016 or of 2021 (BRODEN, § 2, Sources)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netdissect.data import pictures
+from netdissect.data.build import matlab, pixels
+from netdissect.data.build.source import Item, Labelling, hashed
+from netdissect.errors import DataFileError, DataNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+_FIELDS = ("filename", "folder", "scene", "objectnames")
+
+
+@dataclass(frozen=True)
+class Ade20k:
+    """ADE20K: scenes, objects, parts in several levels.
+
+    Attributes:
+        root: the folder in which the index's own folders start; it holds ``ADE20K_2016_07_26/`` or ``images/``.
+        files: file name, folder and scene of every image.
+        object_names: names of class 1, 2, … as the index spells them.
+        scenes: the scenes' names, sorted; a scene's label is its position here plus 1.
+        skip_missing: leave out images whose files are not there.
+    """
+
+    root: Path
+    files: tuple[tuple[str, str, str], ...]
+    object_names: tuple[str, ...]
+    scenes: tuple[str, ...] = field(default=())
+    skip_missing: bool = False
+
+    name = "ade20k"
+
+    @property
+    def about(self) -> str:
+        """What it is."""
+        return f"ADE20K (Zhou et al., CVPR 2017): {len(self.files)} images in its index, scenes, objects and parts"
+
+    def fingerprint(self) -> str:
+        """Return a hash of its tables."""
+        return hashed("ade20k", self.files, self.object_names, self.scenes, self.skip_missing)
+
+    def items(self) -> Sequence[Item]:
+        """Return its images, in the order of its index.
+
+        Raises:
+            DataNotFoundError: if one is missing and may not be skipped, or if all are.
+        """
+        found = []
+        for file, folder, scene in self.files:
+            photo = self.root / folder / file
+            stem = photo.with_suffix("")
+            plane = Path(f"{stem}_seg.png")
+            if self.skip_missing and not (photo.is_file() and plane.is_file()):
+                continue
+            parts = _existing(stem)
+            found.append(Item(file, (photo, plane, parts, scene), (photo, plane, *parts)))
+        if not found:
+            raise DataNotFoundError(f"ADE20K: none of the {len(self.files)} images of its index lie below {self.root}")
+        return found
+
+    def names(self, category: str, label: int) -> Sequence[str]:
+        """Return the names of a scene, object or part."""
+        if label == 0:
+            return ()
+        if category == "scene":
+            return (f"{self.scenes[label - 1]}-s",)
+        if label > len(self.object_names):
+            raise DataFileError(
+                f"ADE20K: a label map below {self.root} holds class {label}, and the index names only "
+                f"{len(self.object_names)}: the index belongs to another release"
+            )
+        return tuple(re.split(r",\s*", self.object_names[label - 1]))
+
+    def photo(self, item: Item) -> NDArray[np.uint8]:
+        """Return an image's picture."""
+        return pictures.load(item.record[0])
+
+    def labels(self, item: Item) -> Mapping[str, Labelling]:
+        """Return scene, object plane and part planes of an image."""
+        _, plane, parts, scene = item.record
+        labels: dict[str, Labelling] = {"object": classes(plane)}
+        if scene in self._scene_number:
+            labels["scene"] = (self._scene_number[scene],)
+        if parts:
+            levels = [classes(path) for path in parts]
+            if len({level.shape for level in levels}) > 1:
+                raise DataFileError(f"{parts[0]} and its neighbours: part maps of one image differ in size")
+            labels["part"] = np.stack(levels)
+        return labels
+
+    @cached_property
+    def _scene_number(self) -> dict[str, int]:
+        return {scene: number for number, scene in enumerate(self.scenes, start=1)}
+
+
+def open_ade20k(folder: Path, *, skip_missing: bool = False) -> Ade20k:
+    """Open an ADE20K release by its index.
+
+    Args:
+        folder: where ``index_ade20k.mat`` lies, or the folder above it.
+        skip_missing: leave out images whose files are not there.
+
+    Raises:
+        DataNotFoundError: if there is no index.
+        DataFileError: if it is damaged or lacks a field.
+    """
+    index_file = find_index(folder)
+    index = matlab.read(index_file, "index")
+    columns = [[matlab.as_text(x) for x in matlab.as_list(matlab.field(index, name, index_file))] for name in _FIELDS]
+    files, folders, scenes, names = columns
+    if not len(files) == len(folders) == len(scenes):
+        raise DataFileError(
+            f"{index_file}: expected as many folders and scenes as file names ({len(files)}), "
+            f"got {len(folders)} and {len(scenes)}"
+        )
+    for file, inside in zip(files, folders, strict=True):
+        if not file or ".." in PurePosixPath(inside).parts or PurePosixPath(inside).is_absolute() or "/" in file:
+            raise DataFileError(
+                f"{index_file}: expected a file name and a relative folder, got {inside!r} and {file!r}"
+            )
+    scenes = [normal_scene(scene) for scene in scenes]
+    known = sorted({scene for scene in scenes if scene and not scene.startswith("~")})
+    rows = tuple(zip(files, folders, scenes, strict=True))
+    root = _root(index_file, folders)
+    return Ade20k(root, rows, tuple(names), tuple(known), skip_missing)
+
+
+def find_index(folder: Path) -> Path:
+    """Return the index file of a release.
+
+    Raises:
+        DataNotFoundError: if there is none in the folder or one level below.
+    """
+    found = sorted([*folder.glob("index*.mat"), *folder.glob("*/index*.mat")])
+    if not found:
+        raise DataNotFoundError(f"ADE20K: expected index_ade20k.mat in {folder} or in a folder below it")
+    return found[0]
+
+
+def normal_scene(scene: str) -> str:
+    """Return a scene's name as Broden spells it.
+
+    >>> normal_scene("arrival_gate/outdoor"), normal_scene("bow_window - indoor")
+    ('arrival_gate-outdoor', 'bow_window-indoor')
+    """
+    return scene.replace(" - ", "-").replace("/", "-")
+
+
+def classes(path: Path) -> NDArray[np.uint16]:
+    """Read a class map: class = (R // 10)·256 + G (BRODEN, § 2)."""
+    rgb = pixels.read_rgb(path)
+    high = (rgb[..., 0] // 10).astype(np.uint16)
+    return high * np.uint16(256) + rgb[..., 1]
+
+
+def _existing(stem: Path) -> tuple[Path, ...]:
+    """Return the part maps of an image, level by level."""
+    found: list[Path] = []
+    while (level := Path(f"{stem}_parts_{len(found) + 1}.png")).is_file():
+        found.append(level)
+    return tuple(found)
+
+
+def _root(index_file: Path, folders: Sequence[str]) -> Path:
+    """Return the folder in which the index's folders start: beside the release's own folder, or inside it."""
+    first = PurePosixPath(folders[0]).parts[0] if folders and folders[0] else ""
+    if first and not (index_file.parent / first).is_dir() and index_file.parent.name == first:
+        return index_file.parent.parent
+    if first and not (index_file.parent / first).is_dir() and (index_file.parent.parent / first).is_dir():
+        return index_file.parent.parent
+    return index_file.parent

@@ -1,0 +1,220 @@
+"""A probe set from sources, in five phases: statistics, names, numbers, label files, images (BRODEN, § 2).
+
+Deterministic: the same sources and recipe give the same bytes, with any number of workers and after any interruption.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdissect.data import writer
+from netdissect.data.build.images import (
+    Batch,
+    Bench,
+    Numbered,
+    batches,
+    count_batch,
+    index_rows,
+    make_batch,
+)
+from netdissect.data.build.recipe import key_of
+from netdissect.data.build.source import hashed, unique_names
+from netdissect.data.build.statistics import Statistics
+from netdissect.data.build.unify import Assignment, assign_numbers, name_labels, usage_of
+from netdissect.data.build.words import Words, write_assignments
+from netdissect.data.build.work import Work
+from netdissect.data.build.workers import Workers
+from netdissect.errors import DataError, SettingsError
+from netdissect.protocols import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from netdissect.data.build.recipe import Recipe
+    from netdissect.data.build.source import Item, Source
+    from netdissect.protocols import Progress
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished probe set.
+
+    Attributes:
+        folder: where it lies.
+        images: how many images it has.
+        concepts: how many concepts.
+        categories: its categories.
+        unused: names that were left out: too rare, or covering too little.
+        anew: whether anything was made; False if the very set lay there already.
+    """
+
+    folder: Path
+    images: int
+    concepts: int
+    categories: tuple[str, ...]
+    unused: tuple[str, ...]
+    anew: bool
+
+
+def make_set(
+    sources: Sequence[Source],
+    out: Path,
+    recipe: Recipe,
+    *,
+    title: str,
+    about: str = "",
+    workers: int = 1,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    prepare: Callable[[], None] | None = None,
+) -> Made:
+    """Make a probe set.
+
+    Args:
+        sources: where its pictures and labels come from; their names differ.
+        out: its folder. A call that was interrupted goes on when it is made again.
+        recipe: how it is made.
+        title: first line of its README.txt.
+        about: what a reader should know besides the sources.
+        workers: processes that work.
+        progress: shown how far each phase is.
+        say: told what is done with what lies in `out` already.
+        prepare: called before the first phase, if there is anything to do: what makes the sources' label maps.
+
+    Raises:
+        DataError: one of its leaves, for anything wrong with a source or with `out`.
+        SettingsError: if two sources have one name.
+    """
+    progress = progress or Silent()
+    if len({source.name for source in sources}) < len(sources) or not sources:
+        raise SettingsError("a probe set is made of at least one source, and no two of the same name")
+    if workers < 1:
+        raise SettingsError(f"--workers must be at least 1, not {workers}")
+    state = recipe.state(sources)
+    listed = [_listed(source, recipe.limit) for source in sources]
+    jobs = batches(sources, listed, key_of(state))
+    inputs = hashed([job.key for job in jobs])
+    work = Work(out)
+    if work.finished(state, inputs):
+        say(f"{out}: this very set lies there already")
+        return _made_before(out)
+    work.begin(state, inputs, say)
+    bench = Bench(sources, recipe, recipe.color_names(), work)
+    try:
+        if prepare is not None:
+            prepare()
+        with Workers(workers, bench) as pool:
+            statistics = _statistics(pool, work, sources, jobs, progress)
+            words = Words(sources, recipe)
+            progress.start("names", len(statistics.frequency))
+            naming = name_labels(statistics, words.names)
+            progress.advance(len(statistics.frequency))
+            usage = usage_of(statistics, naming)
+            numbers = usage.numbered(min_frequency=recipe.min_frequency, min_coverage=recipe.min_coverage)
+            _refuse_impossible(numbers, statistics)
+            progress.start("numbers", len(numbers))
+            assignment = assign_numbers(statistics, naming, numbers)
+            progress.advance(len(numbers))
+            progress.start("tables", 1)
+            categories = writer.write_labels(
+                work.set_folder, numbers=numbers, usage=usage, title=title, synonyms=assignment.synonyms,
+                text=_readme(sources, listed, recipe, bench, about),
+            )  # fmt: skip
+            write_assignments(work.set_folder / "label_assignment.csv", words, statistics, naming, assignment)
+            progress.advance(1)
+            rows = index_rows(recipe, _images(pool, work, sources, jobs, assignment, categories, progress))
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            "interrupted; what is finished is kept, the same command goes on from there"
+        ) from interrupt
+    work.place(state, inputs, lambda folder: writer.write_index(folder, rows, categories))
+    unused = sorted({name for name in naming.name.values() if name and name not in numbers})
+    return Made(out, len(rows), len(numbers), categories, tuple(unused), anew=True)
+
+
+def _listed(source: Source, limit: int | None) -> list[tuple[Item, str]]:
+    items = source.items()[:limit]
+    return list(zip(items, unique_names(items), strict=True))
+
+
+def _statistics(
+    pool: Workers[Bench], work: Work, sources: Sequence[Source], jobs: Sequence[Batch], progress: Progress
+) -> Statistics:
+    """Phase 1."""
+    progress.start("statistics", sum(len(job.items) for job in jobs))
+    missing = [job for job in jobs if work.recall("counts", job.key) is None]
+    progress.advance(sum(len(job.items) for job in jobs) - sum(len(job.items) for job in missing))
+    for images in pool.map(count_batch, missing):
+        progress.advance(images)
+    statistics = Statistics()
+    for job in jobs:
+        statistics.add(sources[job.source].name, work.recall("counts", job.key))
+    return statistics
+
+
+def _refuse_impossible(numbers: dict[str, int], statistics: Statistics) -> None:
+    if not numbers:
+        raise DataError(
+            f"no label is left: of {len(statistics.frequency)} labels none is frequent and large enough; "
+            f"check the masks, or lower --min-frequency and --min-coverage"
+        )
+    if len(numbers) > 65535:
+        raise DataError(f"{len(numbers)} concepts are more than the 65,535 a label map can hold")
+
+
+def _images(
+    pool: Workers[Bench],
+    work: Work,
+    sources: Sequence[Source],
+    jobs: Sequence[Batch],
+    assignment: Assignment,
+    categories: Sequence[str],
+    progress: Progress,
+) -> list[list[dict[str, object]]]:
+    """Phase 5."""
+    numbered = []
+    for job in jobs:
+        own = {
+            category: table
+            for (source, category), table in assignment.tables.items()
+            if source == sources[job.source].name and category in categories
+        }
+        key = hashed(job.key, sorted((category, table.tobytes()) for category, table in own.items()))
+        numbered.append(Numbered(job, own, key))
+    progress.start("images", sum(len(job.items) for job in jobs))
+    missing = [job for job in numbered if work.recall("rows", job.key) is None]
+    progress.advance(sum(len(job.batch.items) for job in numbered) - sum(len(job.batch.items) for job in missing))
+    for images in pool.map(make_batch, missing):
+        progress.advance(images)
+    return [work.recall("rows", job.key) for job in numbered]
+
+
+def _readme(
+    sources: Sequence[Source], listed: Sequence[Sequence[object]], recipe: Recipe, bench: Bench, about: str
+) -> str:
+    lines = ["Made of:"]
+    lines += [
+        f"    {source.name}: {len(items)} images. {source.about}" for source, items in zip(sources, listed, strict=True)
+    ]
+    lines.append("")
+    lines.append(
+        f"Pictures of {recipe.size} x {recipe.size} pixels (scaled, not cropped), label maps of {recipe.size // 2}."
+    )
+    lines.append(f"Colours: {bench.colors.about}." if bench.colors else "No colour plane.")
+    lines.append(
+        f"Names: {recipe.synonym_table().about}; kept from {recipe.min_frequency} images and a coverage of "
+        f"{recipe.min_coverage:g} on (label_assignment.csv: every label of every source and what became of it)."
+    )
+    lines.append(f"Split: by the hash of the file name, {100 * recipe.train:g} % train, unless the source says one.")
+    if recipe.limit is not None:
+        lines.append(f"A trial: only the first {recipe.limit} images of every source.")
+    return "\n".join([*lines, *(["", about] if about else [])])
+
+
+def _made_before(out: Path) -> Made:
+    from netdissect.data.broden import Broden
+
+    found = Broden(out)
+    return Made(out, len(found), len(found.vocabulary), found.vocabulary.categories, (), anew=False)

@@ -1,0 +1,100 @@
+"""A recipe: everything besides the sources that decides what a probe set is like."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdissect.data.build.colornames import ColorNames, built_in, read_color_table
+from netdissect.data.build.source import hashed
+from netdissect.data.build.synonyms import Synonyms, load_synonyms
+from netdissect.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from netdissect.data.build.source import Source
+
+#: Raised when the same recipe would make another set.
+_EDITION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a probe set is made.
+
+    Attributes:
+        size: side of the pictures in pixels; label maps have half of it, rounded down.
+        min_frequency: labels that touch fewer images are left out.
+        min_coverage: labels that cover less, in added-up shares of images, are left out.
+        train: share of the images in the split ``train``; the others are ``val``.
+        limit: only the first so many images of every source; None takes all.
+        colors: whether every image gets a plane of colour names.
+        color_table: the published table of colour names as a file; None takes the built-in model.
+        synonyms: a built-in synonym table or a file; see synonyms.py.
+        lower_case: whether names are written in lower case.
+    """
+
+    size: int = 224
+    min_frequency: int = 1
+    min_coverage: float = 0.0
+    train: float = 0.7
+    limit: int | None = None
+    colors: bool = True
+    color_table: Path | None = None
+    synonyms: str | Path = "none"
+    lower_case: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing.
+
+        Raises:
+            SettingsError: naming the option, its value and its range.
+        """
+        if not 2 <= self.size <= 8192:
+            raise SettingsError(f"--size must lie between 2 and 8192 pixels, not {self.size}")
+        if not 0 <= self.train <= 1:
+            raise SettingsError(f"--train is a share between 0 and 1, not {self.train}")
+        if self.limit is not None and self.limit < 1:
+            raise SettingsError(f"--limit must be at least 1, not {self.limit}")
+        if self.min_frequency < 0 or self.min_coverage < 0:
+            raise SettingsError("--min-frequency and --min-coverage cannot be negative")
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the pictures."""
+        return self.size, self.size
+
+    @property
+    def label_size(self) -> tuple[int, int]:
+        """Height and width of the label maps."""
+        return self.size // 2, self.size // 2
+
+    def color_names(self) -> ColorNames | None:
+        """Return the table of colour names; None if there is no colour plane."""
+        if not self.colors:
+            return None
+        return built_in() if self.color_table is None else read_color_table(self.color_table)
+
+    def synonym_table(self) -> Synonyms:
+        """Return the synonym table."""
+        return load_synonyms(self.synonyms)
+
+    def state(self, sources: Sequence[Source]) -> dict[str, str]:
+        """Return, in words, everything that decides the set: what an unfinished build is compared with."""
+        colors = self.color_names()
+        settings = {name: str(value) for name, value in dataclasses.asdict(self).items()}
+        return settings | {
+            "edition": str(_EDITION),
+            "color_table": f"{self.color_table or 'built in'} {'' if colors is None else colors.fingerprint()}".strip(),
+            "synonyms": f"{self.synonyms} {self.synonym_table().fingerprint()}",
+            "sources": " ".join(source.name for source in sources),
+            **{f"source {source.name}": source.fingerprint() for source in sources},
+        }
+
+
+def key_of(state: dict[str, str]) -> str:
+    """Return the hash of a state."""
+    return hashed(sorted(state.items()))

@@ -1,0 +1,142 @@
+"""A source: where pictures and their labels come from, whatever files they lie in."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+
+from netdissect.errors import DataFileError, DataNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+#: What one category says of one image: a plane (h, w) or planes (p, h, w) of label numbers, or labels of the whole image.
+Labelling: TypeAlias = "NDArray[np.integer[Any]] | tuple[int, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image of a source.
+
+    Attributes:
+        file: what the picture is called; in the probe set it will be ``<source>/<stem>.jpg``.
+        record: what the source needs to open it again, in any process.
+        inputs: the files it is made of; when one changes, it is made again.
+        split: the part of the set it belongs to; empty leaves that to the rule of BRODEN, § 2.
+    """
+
+    file: str
+    record: Any
+    inputs: tuple[Path, ...] = ()
+    split: str = ""
+
+
+class Source(Protocol):
+    """Pictures and their labels. It travels to other processes, so it holds tables and no open files."""
+
+    @property
+    def name(self) -> str:
+        """What the source is called; also its folder below ``images/``."""
+        ...
+
+    @property
+    def about(self) -> str:
+        """A sentence for README.txt: what it is, and where it came from."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a hash of its tables."""
+        ...
+
+    def items(self) -> Sequence[Item]:
+        """Return its images, in an order of its own that never changes."""
+        ...
+
+    def names(self, category: str, label: int) -> Sequence[str]:
+        """Return the names of a label, the best one first; none if the label means nothing."""
+        ...
+
+    def photo(self, item: Item) -> NDArray[np.uint8]:
+        """Return an image's picture, RGB, shape (H, W, 3)."""
+        ...
+
+    def labels(self, item: Item) -> Mapping[str, Labelling]:
+        """Return what is labelled in an image, per category; 0 is nothing."""
+        ...
+
+
+def hashed(*parts: object) -> str:
+    """Return a short hash of anything that has a plain and lasting ``repr``."""
+    return hashlib.blake2b("\0".join(map(repr, parts)).encode(), digest_size=16).hexdigest()
+
+
+def state_of(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Return name, size and time of change of files; a missing one has size -1."""
+    states = []
+    for path in paths:
+        try:
+            found = path.stat()
+            states.append((path.name, found.st_size, found.st_mtime_ns))
+        except OSError:
+            states.append((path.name, -1, -1))
+    return states
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read a table of a source.
+
+    Raises:
+        DataNotFoundError: if it is not there; `what` says what it is.
+        DataFileError: if it is not text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"{what} is missing: expected {path}") from error
+    except UnicodeDecodeError:
+        return path.read_text(encoding="latin-1")
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def picture_name(file: str) -> str:
+    """Return the name a picture has in the probe set: its stem and ``.jpg``.
+
+    Characters that mean something in ``index.csv``, or that a file system may refuse, become ``_``.
+
+    >>> picture_name("street/ADE_train_00016869.jpg"), picture_name("a;b.png")
+    ('ADE_train_00016869.jpg', 'a_b.jpg')
+    """
+    stem = re.sub(r'[;:*?"<>|\\\x00-\x1f]', "_", PurePath(file).stem)
+    return f"{stem or '_'}.jpg"
+
+
+def unique_names(items: Iterable[Item]) -> list[str]:
+    """Return a picture name for every item; a name already taken gets 2, 3, … appended (BRODEN, § 2).
+
+    Names that differ in case only count as equal: some file systems cannot tell them apart.
+    """
+    taken: set[str] = set()
+    names = []
+    for item in items:
+        first = name = picture_name(item.file)
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{first.removesuffix('.jpg')}{number}.jpg"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def as_planes(labelling: Labelling) -> NDArray[np.integer[Any]]:
+    """Return planes of a pixel labelling, shape (p, h, w)."""
+    array = np.asarray(labelling)
+    return array[np.newaxis] if array.ndim == 2 else array

@@ -1,0 +1,60 @@
+"""What the sources call their labels, and the table of what became of every label."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from netdissect import atomic
+from netdissect.data.build.colornames import color_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from netdissect.data.build.recipe import Recipe
+    from netdissect.data.build.source import Source
+    from netdissect.data.build.statistics import Statistics
+    from netdissect.data.build.unify import Assignment, Label, Naming
+
+_COLUMNS = (
+    "dataset", "category", "raw_label", "raw_name", "frequency", "coverage", "broden_label", "broden_name",
+)  # fmt: skip
+
+
+class Words:
+    """The words of every label of some sources."""
+
+    def __init__(self, sources: Sequence[Source], recipe: Recipe) -> None:
+        self._sources = {source.name: source for source in sources}
+        self._recipe = recipe
+        self._synonyms = recipe.synonym_table()
+
+    def raw(self, label: Label) -> list[str]:
+        """Return a label's words as its source spells them; ``-`` is no word."""
+        if label.category == "color" and self._recipe.colors:
+            return [color_name(label.number)]
+        words = self._sources[label.source].names(label.category, label.number)
+        return [word.strip() for word in words if word.strip() not in ("", "-")]
+
+    def names(self, label: Label) -> list[str]:
+        """Return a label's names, the best first: its words through the synonym table."""
+        words = self.raw(label)
+        return self._synonyms.names([word.lower() for word in words] if self._recipe.lower_case else words)
+
+
+def write_assignments(path: Path, words: Words, statistics: Statistics, naming: Naming, assignment: Assignment) -> None:
+    """Write ``label_assignment.csv``: every label of every source, how much it is used, and its number and name."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(_COLUMNS)
+    for label in sorted(statistics.frequency):
+        number = assignment.numbers.get(naming.name[label], 0)
+        lines.writerow(
+            [
+                *label, ";".join(words.raw(label)), statistics.frequency[label], f"{statistics.coverage[label]:.6g}",
+                number, naming.name[label] if number else "-",
+            ]
+        )  # fmt: skip
+    atomic.write_text(path, out.getvalue())

@@ -1,0 +1,149 @@
+"""The work folder of a build: finished pieces under a key, so that a second call goes on where the first stopped.
+
+``OUT/.build/`` holds ``state.json`` (what is being made), ``pieces/`` (what each batch of images gave) and ``set/``
+(the probe set as it grows). A set that lies in OUT stays as it is until the new one is complete; then ``set/`` takes
+its place, ``index.csv`` last.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from netdissect import atomic
+from netdissect.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+#: What a finished set says of its making.
+RECORD = "build.json"
+
+
+@dataclass(frozen=True)
+class Work:
+    """The work folder of one build.
+
+    Attributes:
+        out: where the set will lie.
+        folder: the work folder.
+    """
+
+    out: Path
+
+    @property
+    def folder(self) -> Path:
+        """The work folder."""
+        return self.out / ".build"
+
+    @property
+    def set_folder(self) -> Path:
+        """Where the set grows."""
+        return self.folder / "set"
+
+    @property
+    def _placing(self) -> Path:
+        return self.folder / "placing.json"
+
+    def piece(self, phase: str, key: str) -> Path:
+        """Return the file that holds what a batch gave in a phase."""
+        return self.folder / "pieces" / f"{phase}-{key}.json"
+
+    def keep(self, phase: str, key: str, value: Any) -> None:
+        """Remember what a batch gave."""
+        atomic.write_text(self.piece(phase, key), json.dumps(value, separators=(",", ":")))
+
+    def recall(self, phase: str, key: str) -> Any:
+        """Return what a batch gave; None if it is not known, or its file was damaged."""
+        try:
+            return json.loads(self.piece(phase, key).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def finished(self, state: dict[str, str], inputs: str) -> bool:
+        """Say whether OUT holds this very set already."""
+        record = _read(self.out / RECORD)
+        return (self.out / "index.csv").is_file() and record.get("state") == state and record.get("inputs") == inputs
+
+    def begin(self, state: dict[str, str], inputs: str, say: Callable[[str], None]) -> None:
+        """Go on with an unfinished build of the same state, or start over, and say so.
+
+        Args:
+            state: what is being made.
+            inputs: hash of the files it is made of.
+            say: told what is being done with what lies there.
+
+        Raises:
+            DataError: if OUT holds something that was not made here.
+        """
+        if self.out.exists() and not self.out.is_dir():
+            raise DataError(f"{self.out} is a file: choose a folder with --out")
+        ours = (self.out / RECORD).is_file() or self.folder.is_dir()
+        if not ours and self.out.is_dir() and any(self.out.iterdir()):
+            raise DataError(f"{self.out} holds something else already: choose an empty or a new folder with --out")
+        before = _read(self.folder / "state.json").get("state")
+        made = _read(self.out / RECORD).get("state")
+        if before is not None and before != state:
+            say(
+                f"{self.out}: an unfinished build there had other settings ({_differences(before, state)}): starting over"
+            )
+            self._clear()
+        elif before is None:
+            self._clear()
+        elif before is not None and _read(self._placing).get("inputs", inputs) != inputs:
+            say(f"{self.out}: files changed since the last call: starting over")
+            self._clear()
+        elif before is not None:
+            say(f"{self.out}: going on with an unfinished build")
+        if before is None and made is not None:
+            changed = _differences(made, state) or "a file of its sources changed"
+            say(
+                f"{self.out}: the set there was made otherwise ({changed}): starting over; it stays until the new is complete"
+            )
+        self.set_folder.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(self.folder / "state.json", json.dumps({"state": state}, indent=1))
+
+    def _clear(self) -> None:
+        """Forget all pieces; label maps that a network made stay, each under a key of its own."""
+        for name in ("pieces", "set"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for path in (self._placing, self.folder / "state.json"):
+            path.unlink(missing_ok=True)
+
+    def place(self, state: dict[str, str], inputs: str, write_index: Callable[[Path], None]) -> None:
+        """Put the finished set into its place; a call that is interrupted here can be made again."""
+        # From here on set/ is no longer whole: what is made after an interruption must be this very set.
+        atomic.write_text(self._placing, json.dumps({"inputs": inputs}))
+        (self.out / "index.csv").unlink(missing_ok=True)
+        for stale in self.out.glob("c_*.csv"):
+            stale.unlink()
+        grown = sorted(self.set_folder.iterdir())
+        for path in grown:
+            target = self.out / path.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            path.replace(target)
+        atomic.write_text(self.out / RECORD, json.dumps({"state": state, "inputs": inputs}, indent=1))
+        write_index(self.out)
+        shutil.rmtree(self.folder)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _differences(before: dict[str, str], now: dict[str, str]) -> str:
+    """Return what differs, in words: ``size 224 → 227``."""
+    changed = []
+    for name in sorted({*before, *now}):
+        old, new = before.get(name, "none"), now.get(name, "none")
+        if old != new and name != "sources":
+            changed.append(f"{name} changed" if name.startswith("source ") else f"{name} {old} → {new}")
+    return ", ".join(changed)

@@ -1,0 +1,73 @@
+"""Colour naming: the built-in model, and the published table as a file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from netdissect.data.build.colornames import AGREEMENT, COLOR_NAMES, built_in, evaluate, read_color_table
+from netdissect.errors import DataFileError, DataNotFoundError
+
+
+def names_of(picture):
+    return [COLOR_NAMES[label - 1] for label in built_in().labels(np.array([picture], np.uint8))[0]]
+
+
+def test_plain_colours_have_their_plain_names():
+    pure = [(0, 0, 0), (255, 255, 255), (128, 128, 128), (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)]
+    assert names_of(pure) == ["black", "white", "grey", "red", "green", "blue", "yellow"]
+    assert names_of([(255, 140, 0), (255, 150, 190), (130, 30, 150), (110, 70, 30)]) == [
+        "orange", "pink", "purple", "brown",
+    ]  # fmt: skip
+
+
+def test_a_colour_is_named_by_its_value_without_the_last_three_bits():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    labels = built_in().labels(picture)
+    assert labels.shape == (5, 7)
+    assert (labels == built_in().labels(picture | 7)).all()
+    assert (labels == built_in().table[tuple((picture >> 3).reshape(-1, 3).T)].reshape(5, 7)).all()
+
+
+@pytest.mark.shared
+def test_the_built_in_model_agrees_with_the_published_table_as_it_says(shared):
+    published = read_color_table(shared / "reference" / "broden" / "w2color.npy").table
+    agreement = (built_in().table == published).mean()
+    print(f"\ncolour names: {100 * agreement:.2f} % of 32,768 cells agree")
+    assert agreement >= 0.98
+    assert agreement == pytest.approx(AGREEMENT, abs=5e-5)
+
+
+def test_scores_are_whole_numbers_so_that_every_machine_finds_the_same_names():
+    model = {"layers": [{"weights": [[1, 0, 0], [-1, 0, 0]], "biases": [0, 0]}]}
+    scores = evaluate(model)
+    assert scores.dtype == np.int64
+    assert scores[0].tolist() == [-31, 31]
+    assert scores[-1].tolist() == [31, -31]
+
+
+def test_the_published_table_is_read_in_both_of_its_forms(tmp_path):
+    table = np.arange(32**3, dtype=np.uint8).reshape(32, 32, 32) % 11
+    np.save(tmp_path / "w2color.npy", table)
+    assert (read_color_table(tmp_path / "w2color.npy").table == table + 1).all()
+    chances = np.zeros((32768, 11))
+    # The .mat lists cells with red running fastest.
+    chances[np.arange(32768), table.transpose(2, 1, 0).reshape(-1)] = 1
+    savemat(tmp_path / "w2c.mat", {"w2c": chances})
+    assert (read_color_table(tmp_path / "w2c.mat").table == table + 1).all()
+
+
+def test_a_file_that_is_no_colour_table_is_one_sentence(tmp_path):
+    with pytest.raises(DataNotFoundError, match="there is no colour table"):
+        read_color_table(tmp_path / "gone.npy")
+    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01\x00")
+    with pytest.raises(DataFileError, match=r"expected a .npy table"):
+        read_color_table(tmp_path / "cut.npy")
+    np.save(tmp_path / "small.npy", np.zeros((3, 3, 3), np.uint8))
+    with pytest.raises(DataFileError, match="32 x 32 x 32 whole numbers from 0 to 10"):
+        read_color_table(tmp_path / "small.npy")
+    savemat(tmp_path / "other.mat", {"w2c": np.zeros((5, 11))})
+    with pytest.raises(DataFileError, match="32768 x 11"):
+        read_color_table(tmp_path / "other.mat")

@@ -1,0 +1,87 @@
+"""OpenSurfaces' own post-processing: from JSON tables to label pictures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from tests.unit.data import originals
+
+from netdissect.data.build import pixels
+from netdissect.data.build.opensurfaces import open_opensurfaces
+from netdissect.data.build.shapes import has_release, render
+from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.protocols import Silent
+
+
+def rendered(root, workers=1):
+    return render(root, workers=workers, progress=Silent())
+
+
+def test_shapes_become_label_pictures_the_ones_with_fewer_corners_on_top(tmp_path):
+    root = originals.opensurfaces(tmp_path, processed=False)
+    assert has_release(root)
+    assert rendered(root) == 3
+    first = pixels.read_rgb(root / "photos-labels" / "1.png")
+    assert first.shape == (1024, 1536, 3)
+    # Sorted by name: Fabric/cloth 1, Plastic - clear 2; Chair 1, Table 2.
+    assert first[500, 100].tolist() == [1, 2, 1]
+    assert first[500, 1500].tolist() == [2, 1, 1]
+
+
+def test_photos_and_shapes_that_do_not_count_are_left_out(tmp_path):
+    root = originals.opensurfaces(tmp_path, processed=False)
+    rendered(root)
+    assert (pixels.read_rgb(root / "photos-labels" / "2.png")[..., :2] == 0).all()
+    assert not (root / "photos-labels" / "4.png").exists()
+    photos = (root / "photos.csv").read_text().splitlines()
+    assert photos == ["photo_id,scene_category_name", "3,kitchen", "2,kitchen", "1,kitchen"]
+    substances = (root / "label-substance-colors.csv").read_text().splitlines()
+    assert substances[1:] == ["2,Fabric/cloth,1", "1,Plastic - clear,2"]
+
+
+def test_what_was_drawn_is_read_as_a_source(tmp_path):
+    root = originals.opensurfaces(tmp_path, processed=False)
+    rendered(root)
+    source = open_opensurfaces(root)
+    labels = source.labels(source.items()[2])["material"]
+    assert {source.names("material", int(n)) for n in np.unique(labels)} == {("fabric", "cloth"), ("plastic-clear",)}
+
+
+def test_an_interrupted_rendering_goes_on(tmp_path):
+    root = originals.opensurfaces(tmp_path, processed=False)
+    rendered(root)
+    whole = (root / "photos-labels" / "1.png").read_bytes()
+    (root / "photos-labels" / "1.png").unlink()
+    (root / "photos-labels" / "2.png").write_bytes(b"kept")
+    rendered(root, workers=2)
+    assert (root / "photos-labels" / "1.png").read_bytes() == whole
+    assert (root / "photos-labels" / "2.png").read_bytes() == b"kept"
+
+
+@pytest.mark.shared
+def test_the_genuine_substances_get_their_genuine_colours(shared, tmp_path):
+    genuine = (shared / "reference" / "broden" / "opensurfaces_label-substance-colors.csv").read_text()
+    rows = [line.rsplit(",", 1)[0].split(",", 1) for line in genuine.splitlines()[1:]]
+    root = originals.opensurfaces(tmp_path, processed=False)
+    records = [{"pk": int(key), "fields": {"name": name, "fail": False}} for key, name in reversed(rows)]
+    (root / "shapes.shapesubstance.json").write_text(json.dumps(records))
+    rendered(root)
+    assert (root / "label-substance-colors.csv").read_text().split() == genuine.split()
+
+
+def test_a_damaged_release_is_one_sentence(tmp_path):
+    root = originals.opensurfaces(tmp_path, processed=False)
+    shapes = root / "shapes.materialshape.json"
+    broken = json.loads(shapes.read_text())
+    broken[0]["fields"]["triangles"] = "0,1,9"
+    shapes.write_text(json.dumps(broken))
+    with pytest.raises(DataFileError, match="photo 1: a shape's corners or triangles are damaged"):
+        rendered(root)
+    shapes.write_text(shapes.read_text()[:100])
+    with pytest.raises(DataFileError, match="expected a JSON list of records"):
+        rendered(root)
+    shapes.unlink()
+    with pytest.raises(DataNotFoundError, match=r"shapes.materialshape.json is missing"):
+        rendered(root)
