@@ -1,0 +1,96 @@
+"""Fit the built-in model of colour names to the published table, and print how often the two agree.
+
+    python benchmarks/fit_colornames.py w2color.npy src/netdissect/data/build/colornames.json
+
+The model is a network of two hidden layers on (2R - 31, 2G - 31, 2B - 31), with R, G, B in 0..31. It is trained in
+floating point, rounded to integers (8 bits after the point), and judged as it will be used: in integers. A few minutes
+on one core. The numbers it finds depend on the version of torch; what counts is the agreement it prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from netdissect.data.build.colornames import evaluate, read_color_table
+
+POINT = 8  # bits after the point
+INPUT = 5  # the inputs, -31..31, are taken as shares of 32
+WIDTH = 48
+STEPS = 12_000
+
+
+def main() -> None:
+    """Fit, round, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("table", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, default=1)
+    given = parser.parse_args()
+    names = read_color_table(given.table).table.reshape(-1).astype(np.int64) - 1
+    best = max((rounded(fit(names, seed)) for seed in range(given.seeds)), key=lambda model: agreement(model, names))
+    print(f"{100 * agreement(best, names):.2f} % of {len(names)} cells agree, {size(best)} numbers")
+    given.out.write_text(spelled(best), encoding="utf-8")
+
+
+def fit(names: np.ndarray, seed: int) -> nn.Sequential:
+    """Train in floating point."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    axis = (2 * torch.arange(32, dtype=torch.float32) - 31) / 2**INPUT
+    colors = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), dim=-1).reshape(-1, 3)
+    wanted = torch.from_numpy(names)
+    net = nn.Sequential(nn.Linear(3, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 11))
+    optimizer = torch.optim.Adam(net.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.02, total_steps=STEPS, pct_start=0.1)
+    for _ in range(STEPS):
+        some = torch.randint(0, len(colors), (4096,))
+        loss = nn.functional.cross_entropy(net(colors[some]), wanted[some])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return net
+
+
+def rounded(net: nn.Sequential) -> dict:
+    """Return the model in integers: weights and activations carry POINT bits after the point."""
+    layers = []
+    carried = INPUT
+    for linear in (net[0], net[2], net[4]):
+        weights = (linear.weight.detach().double() * 2**POINT).round().long().tolist()
+        biases = (linear.bias.detach().double() * 2 ** (POINT + carried)).round().long().tolist()
+        layers.append({"weights": weights, "biases": biases, "shift": carried})
+        carried = POINT
+    del layers[-1]["shift"]
+    return {"layers": layers}
+
+
+def agreement(model: dict, names: np.ndarray) -> float:
+    """Return the share of cells on which model and table agree."""
+    return float((evaluate(model).argmax(axis=1) == names).mean())
+
+
+def size(model: dict) -> int:
+    """Return how many numbers a model has."""
+    return sum(np.size(layer["weights"]) + np.size(layer["biases"]) for layer in model["layers"])
+
+
+def spelled(model: dict) -> str:
+    """Return a model as JSON, a unit a line."""
+    layers = []
+    for layer in model["layers"]:
+        rows = ",\n".join(f"   {json.dumps(row, separators=(',', ':'))}" for row in layer["weights"])
+        tail = f', "shift": {layer["shift"]}' if "shift" in layer else ""
+        biases = json.dumps(layer["biases"], separators=(",", ":"))
+        layers.append(f'  {{"weights": [\n{rows}],\n   "biases": {biases}{tail}}}')
+    return '{"layers": [\n' + ",\n".join(layers) + "\n]}\n"
+
+
+if __name__ == "__main__":
+    main()
