@@ -1,0 +1,66 @@
+"""Where downloads live, and how a name becomes a folder.
+
+Probe sets and sources live in ``dataset/`` of the current folder, networks in ``zoo/``, as the released code has it;
+``NETDISSECT_DATA`` and ``NETDISSECT_ZOO`` name other places, shared by many projects.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from netdissect.data.download.registry import load_registry
+from netdissect.errors import DataNotFoundError, ModelNotFoundError, nearest
+
+
+def data_folder(into: Path | None = None) -> Path:
+    """Return where probe sets and sources are downloaded to: `into`, else ``NETDISSECT_DATA``, else ``dataset/``."""
+    return into or Path(os.environ.get("NETDISSECT_DATA") or "dataset")
+
+
+def zoo_folder(into: Path | None = None) -> Path:
+    """Return where networks are downloaded to: `into`, else ``NETDISSECT_ZOO``, else ``zoo/``."""
+    return into or Path(os.environ.get("NETDISSECT_ZOO") or "zoo")
+
+
+def resolve(name_or_path: str | Path) -> Path:
+    """Return the folder of a probe set: a path as it is, or the name of one that was downloaded or built.
+
+    A folder of that very path comes first, then ``dataset/NAME`` below the current folder, then ``NAME`` below
+    ``NETDISSECT_DATA``.
+
+    Raises:
+        DataNotFoundError: if there is none; the sentence says how to get one.
+    """
+    path = Path(name_or_path)
+    if path.exists():
+        return path
+    name = str(name_or_path)
+    if len(path.parts) == 1:
+        for place in dict.fromkeys((Path("dataset"), data_folder())):
+            if (place / name).is_dir():
+                return place / name
+    sets = [entry.name for entry in load_registry().values() if entry.kind == "probe set"]
+    if name in sets:
+        raise DataNotFoundError(f"the probe set {name} is not here yet: netdissect data download {name} fetches it")
+    raise DataNotFoundError(
+        f"there is no probe set {name!r}: expected a Broden folder, or the name of one in dataset/; "
+        f"of those that can be downloaded, {nearest(name, sets)}"
+    )
+
+
+def resolve_network(name: str) -> Path:
+    """Return what stands for a network of the zoo: the stem of its two Caffe files, or its one file.
+
+    Raises:
+        ModelNotFoundError: if it is not there; the sentence says how to get it.
+    """
+    registry = load_registry()
+    networks = [entry.name for entry in registry.values() if entry.kind == "network"]
+    if name not in networks:
+        raise ModelNotFoundError(f"the zoo has no network {name!r}: {nearest(name, networks)}")
+    for place in dict.fromkeys((Path("zoo"), zoo_folder())):
+        files = [place / file.name for file in registry[name].files]
+        if all(file.is_file() for file in files):
+            return place / name if len(files) == 2 else files[0]
+    raise ModelNotFoundError(f"the network {name} is not here yet: netdissect zoo download {name} fetches it")

@@ -1,0 +1,216 @@
+"""Fetching one file from servers that cut, redirect, lie, and serve web pages."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from types import SimpleNamespace
+
+import pytest
+from tests.unit.data.download.server import Server
+
+from netdissect.data.download import transfer
+from netdissect.data.download.fetch import fetch
+from netdissect.data.download.registry import RemoteFile
+from netdissect.errors import DownloadError
+from netdissect.protocols import Silent
+
+BODY = random.Random(0).randbytes(300_000)
+MD5 = "md5", hashlib.md5(BODY).hexdigest()
+
+
+@pytest.fixture
+def server():
+    with Server() as running:
+        yield running
+
+
+def get(folder, *urls, name="file.bin", said=None, progress=None, **known):
+    return fetch(
+        RemoteFile(name, urls, **known), folder, progress=progress or Silent(),
+        say=[].append if said is None else said.append, wait=lambda _: None,
+    )  # fmt: skip
+
+
+def leftovers(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_fetched_whole_and_hashed(server, tmp_path):
+    found = get(tmp_path, server.serve("f", BODY))
+    assert found.path.read_bytes() == BODY
+    assert found.sha256 == hashlib.sha256(BODY).hexdigest()
+    assert leftovers(tmp_path) == ["file.bin"]
+
+
+def test_a_cut_download_goes_on_at_its_last_byte(server, tmp_path):
+    url = server.serve("f", BODY, cut=[100_000, 50_000, None])
+    assert get(tmp_path, url).path.read_bytes() == BODY
+    assert server.requests == [("/f", ""), ("/f", "bytes=100000-"), ("/f", "bytes=150000-")]
+
+
+class Pressing:
+    """A Progress that presses Ctrl-C after so many bytes."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def start(self, *_):
+        pass
+
+    def advance(self, steps):
+        self.left -= steps
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+def test_after_ctrl_c_the_next_call_goes_on_byte_exactly(server, tmp_path):
+    url = server.serve("f", BODY)
+    with pytest.raises(KeyboardInterrupt, match=r"interrupted after .* MB of file.bin; the same command goes on"):
+        get(tmp_path, url, progress=Pressing(140_000))
+    assert leftovers(tmp_path) == ["file.bin.part", "file.bin.part.json"]
+    have = (tmp_path / "file.bin.part").stat().st_size
+    assert 0 < have < len(BODY)
+    assert (tmp_path / "file.bin.part").read_bytes() == BODY[:have]
+    assert get(tmp_path, url).path.read_bytes() == BODY
+    assert server.requests[-1] == ("/f", f"bytes={have}-")
+    assert leftovers(tmp_path) == ["file.bin"]
+
+
+def test_a_server_that_ignores_range_is_read_from_the_start(server, tmp_path):
+    url = server.serve("f", BODY, cut=[100_000], ranges=False)
+    assert get(tmp_path, url).path.read_bytes() == BODY
+
+
+def test_a_file_that_changed_on_the_server_is_read_from_the_start(server, tmp_path):
+    url = server.serve("f", b"old" + BODY)
+    with pytest.raises(KeyboardInterrupt):
+        get(tmp_path, url, progress=Pressing(100_000))
+    server.serve("f", BODY, etag='"two"')
+    assert get(tmp_path, url).path.read_bytes() == BODY
+
+
+def test_without_a_validator_and_a_checksum_nothing_is_gone_on_with(server, tmp_path):
+    url = server.serve("f", BODY, cut=[100_000], etag="")
+    assert get(tmp_path, url).path.read_bytes() == BODY
+    assert server.requests == [("/f", ""), ("/f", "")]
+
+
+def test_with_a_checksum_another_mirror_goes_on_where_the_first_stopped(server, tmp_path):
+    first = server.serve("a", BODY, cut=[100_000, 0, 0, 0, 0, 0], etag="")
+    second = server.serve("b", BODY, etag="")
+    assert get(tmp_path, first, second, digest=MD5).path.read_bytes() == BODY
+    assert server.requests[-1] == ("/b", "bytes=100000-")
+
+
+def test_mirrors_are_tried_in_turn_and_failures_are_said(server, tmp_path):
+    said = []
+    found = get(tmp_path, server.url("gone"), server.serve("f", BODY), said=said)
+    assert found.url.endswith("/f")
+    assert "HTTP 404" in said[0]
+
+
+def test_a_redirect_is_followed(server, tmp_path):
+    url = server.serve("old", redirect=server.serve("new", BODY))
+    assert get(tmp_path, url).path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/f", "file:///etc/hostname"])
+def test_a_redirect_to_anything_but_the_web_is_not_followed(server, tmp_path, target):
+    with pytest.raises(DownloadError, match="which is not followed"):
+        get(tmp_path, server.serve("old", redirect=target))
+
+
+def test_a_server_that_is_busy_is_asked_again(server, tmp_path):
+    assert get(tmp_path, server.serve("f", BODY, status=[503, 500, 429, 200])).path.read_bytes() == BODY
+
+
+def test_a_server_that_stays_broken_is_given_up(server, tmp_path):
+    with pytest.raises(DownloadError, match=r"busy or broken \(HTTP 503\).*put it at .*file\.bin"):
+        get(tmp_path, server.serve("f", BODY, status=[503] * 20))
+    assert len(server.requests) == 4
+
+
+def test_a_web_page_is_recognised_by_its_type(server, tmp_path):
+    page = b"<html><head><title>Site has moved</title></head></html>"
+    with pytest.raises(DownloadError, match="a web page titled 'Site has moved' instead of the file"):
+        get(tmp_path, server.serve("f", page, kind="text/html"))
+    assert leftovers(tmp_path) == []
+
+
+def test_a_web_page_is_recognised_by_its_first_bytes(server, tmp_path):
+    page = b"\n<!DOCTYPE html><title>Sign in</title>" + bytes(500)
+    with pytest.raises(DownloadError, match="a web page titled 'Sign in'"):
+        get(tmp_path, server.serve("f", page))
+    assert "file.bin" not in leftovers(tmp_path)
+
+
+def test_a_file_that_is_no_archive_is_recognised_by_its_first_bytes(server, tmp_path):
+    with pytest.raises(DownloadError, match="no zip file"):
+        get(tmp_path, server.serve("f", BODY), name="set.zip")
+
+
+def test_a_wrong_checksum_goes_to_the_next_mirror_and_is_never_kept(server, tmp_path):
+    spoilt = BODY[:-1] + b"x"
+    said = []
+    found = get(tmp_path, server.serve("bad", spoilt), server.serve("good", BODY), digest=MD5, said=said)
+    assert found.path.read_bytes() == BODY
+    assert f"the right one's {MD5[1]}" in said[0]
+    with pytest.raises(DownloadError, match="its md5 is"):
+        get(tmp_path, server.url("bad"), name="other.bin", digest=MD5)
+    assert leftovers(tmp_path) == ["file.bin"]
+
+
+def test_spoilt_bytes_of_an_earlier_call_are_fetched_anew(server, tmp_path):
+    url = server.serve("f", BODY)
+    with pytest.raises(KeyboardInterrupt):
+        get(tmp_path, url, digest=MD5, progress=Pressing(140_000))
+    part = tmp_path / "file.bin.part"
+    part.write_bytes(b"?" * part.stat().st_size)
+    assert get(tmp_path, url, digest=MD5).path.read_bytes() == BODY
+
+
+def test_a_server_that_announces_too_much_is_believed_by_its_bytes(server, tmp_path):
+    url = server.serve("f", BODY, length=len(BODY) + 1000)
+    assert get(tmp_path, url, digest=MD5).path.read_bytes() == BODY
+    # Without a checksum, what it answers when asked for more decides: there is no more.
+    assert get(tmp_path, url, name="unknown.bin").path.read_bytes() == BODY
+    assert server.requests[-1] == ("/f", "bytes=300000-")
+
+
+def test_a_server_that_announces_too_little_is_caught(server, tmp_path):
+    url = server.serve("f", BODY, length=1000)
+    with pytest.raises(DownloadError, match="a file of 1000 bytes, and the right one has 300000"):
+        get(tmp_path, url, size=len(BODY))
+    with pytest.raises(DownloadError, match="its md5 is"):
+        get(tmp_path, url, digest=MD5)
+
+
+def test_a_server_without_a_length_is_read_to_its_end(server, tmp_path):
+    url = server.serve("f", BODY, length=-1)
+    assert get(tmp_path, url, size=len(BODY)).path.read_bytes() == BODY
+
+
+def test_a_server_that_sends_another_part_is_not_believed(server, tmp_path):
+    url = server.serve("f", BODY, cut=[100_000], shift=7)
+    assert get(tmp_path, url, digest=MD5).path.read_bytes() == BODY
+
+
+def test_a_file_that_was_all_there_but_for_its_name_is_finished(server, tmp_path):
+    url = server.serve("f", BODY, cut=[100_000])
+    with pytest.raises(KeyboardInterrupt):
+        get(tmp_path, url, digest=MD5, progress=Pressing(90_000))
+    (tmp_path / "file.bin.part").write_bytes(BODY)
+    assert get(tmp_path, url, digest=MD5).path.read_bytes() == BODY
+
+
+def test_room_on_the_disk_is_asked_first(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: SimpleNamespace(free=100_000))
+    with pytest.raises(DownloadError, match=r"0\.00 GB free .* make room, or choose another disk"):
+        get(tmp_path, server.serve("f", BODY))
+    assert "file.bin" not in leftovers(tmp_path)
+
+
+def test_a_host_that_cannot_be_reached_is_one_sentence(tmp_path):
+    with pytest.raises(DownloadError, match=r"file\.bin could not be fetched\. http://127\.0\.0\.1:9/f: "):
+        get(tmp_path, "http://127.0.0.1:9/f")

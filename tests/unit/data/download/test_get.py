@@ -1,0 +1,294 @@
+"""Entries of the registry: fetched, verified, recorded, unpacked, found again by name."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+
+import pytest
+from tests.unit.data import originals
+from tests.unit.data.download.server import Server
+
+from netdissect.data.download import get as getting
+from netdissect.data.download.get import RECORD, download, is_here
+from netdissect.data.download.places import data_folder, resolve, resolve_network, zoo_folder
+from netdissect.data.download.registry import find, load_registry, parse_registry
+from netdissect.errors import DataFileError, DataNotFoundError, DownloadError, ModelNotFoundError, SettingsError
+
+
+@pytest.fixture
+def server():
+    with Server() as running:
+        yield running
+
+
+def archive(files):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as opened:
+        for name, data in files.items():
+            opened.writestr(name, data)
+    return out.getvalue()
+
+
+SET = archive({"mini/index.csv": "image,split\n", "mini/images/a.jpg": "picture"})
+
+
+def registry(server, *, checksum="", body=SET):
+    server.serve("mini.zip", body)
+    server.serve("weights.bin", b"weights" * 100)
+    return parse_registry(
+        f"""
+        [hosts]
+        here = ["{server.url("")}"]
+        [mini]
+        kind = "probe set"
+        about = "a small set"
+        licence = "free"
+        citation = "nobody"
+        folder = "mini"
+        marker = "index.csv"
+        files = [{{ name = "mini.zip", host = "here" {checksum} }}]
+        [net]
+        kind = "network"
+        about = "a network"
+        licence = "free"
+        citation = "nobody"
+        files = [{{ name = "weights.bin", host = "here" }}]
+        [both]
+        kind = "source"
+        about = "both"
+        licence = "free"
+        citation = "nobody"
+        members = ["mini", "net"]
+        """,
+        "here",
+    )
+
+
+def test_an_entry_is_fetched_verified_and_unpacked(server, tmp_path):
+    md5 = hashlib.md5(SET).hexdigest()
+    said = []
+    entries = registry(server, checksum=f', md5 = "{md5}"')
+    assert not is_here(entries["mini"], entries, tmp_path)
+    assert download("mini", entries, tmp_path, say=said.append) == [tmp_path / "mini"]
+    assert (tmp_path / "mini" / "images" / "a.jpg").read_text() == "picture"
+    assert not (tmp_path / "mini.zip").exists()
+    assert is_here(entries["mini"], entries, tmp_path)
+    assert "md5 as published" in said[0]
+    download("mini", entries, tmp_path, say=said.append)
+    assert "is there already" in said[-1]
+    assert len(server.requests) == 1
+
+
+def test_an_archive_can_be_kept(server, tmp_path):
+    download("mini", registry(server), tmp_path, keep=True)
+    assert (tmp_path / "mini.zip").read_bytes() == SET
+
+
+def test_where_no_checksum_is_known_the_first_downloads_hash_is_recorded_and_said(server, tmp_path):
+    said = []
+    download("mini", registry(server), tmp_path, say=said.append)
+    sha256 = hashlib.sha256(SET).hexdigest()
+    assert sha256 in said[0]
+    assert "no checksum of it is published" in said[0]
+    record = json.loads((tmp_path / RECORD).read_text())["mini.zip"]
+    assert (record["sha256"], record["size"]) == (sha256, len(SET))
+    assert record["url"].endswith("/mini.zip")
+
+
+def test_a_later_download_is_compared_with_the_first(server, tmp_path):
+    entries = registry(server)
+    download("mini", entries, tmp_path)
+    (tmp_path / "mini" / "index.csv").unlink()
+    (tmp_path / "mini" / "images" / "a.jpg").unlink()
+    (tmp_path / "mini" / "images").rmdir()
+    said = []
+    download("mini", entries, tmp_path, say=said.append)
+    assert "the same as the first time" in said[0]
+    (tmp_path / "mini" / "index.csv").unlink()
+    server.serve("mini.zip", archive({"mini/index.csv": "another"}))
+    with pytest.raises(DownloadError, match="its sha256 is"):
+        download("mini", entries, tmp_path)
+
+
+def test_a_file_that_is_there_already_is_verified_too(server, tmp_path):
+    entries = registry(server, checksum=', md5 = "be13c292eaef3300da03f8d0e48eab1c"')
+    (tmp_path / "mini.zip").write_bytes(SET)
+    with pytest.raises(DownloadError, match=r"is there already, and its md5 is .* delete it"):
+        download("mini", entries, tmp_path)
+
+
+def test_a_file_brought_by_hand_is_taken(server, tmp_path):
+    entries = registry(server)
+    (tmp_path / "mini.zip").write_bytes(SET)
+    download("mini", entries, tmp_path)
+    assert server.requests == []
+    assert (tmp_path / "mini" / "index.csv").is_file()
+
+
+def test_members_come_with_their_entry(server, tmp_path):
+    entries = registry(server)
+    assert download("both", entries, tmp_path) == [tmp_path / "mini", tmp_path / "weights.bin"]
+    assert is_here(entries["both"], entries, tmp_path)
+
+
+def test_opensurfaces_photos_are_fetched_one_by_one_and_gone_on_with(server, tmp_path, monkeypatch):
+    release = originals.opensurfaces(tmp_path / "release", processed=False)
+    photo = (release / "photos" / "1.jpg").read_bytes()
+    body = archive({path.name: path.read_bytes() for path in release.glob("*.json")})
+    server.serve("os.zip", body)
+    for number in (1, 2):
+        server.serve(f"photos/{number}.jpg", photo)
+    entries = parse_registry(
+        f"""
+        [opensurfaces]
+        kind = "source"
+        about = "photos"
+        licence = "free"
+        citation = "nobody"
+        folder = "opensurfaces"
+        marker = "shapes.materialshape.json"
+        photos = ["{server.url("")}"]
+        files = [{{ name = "os.zip", mirrors = ["{server.url("os.zip")}"] }}]
+        """,
+        "here",
+    )
+    with pytest.raises(DownloadError, match=r"1 of 3 photos could not be fetched.*--skip-missing"):
+        download("opensurfaces", entries, tmp_path)
+    server.serve("photos/3.jpg", photo)
+    before = len(server.requests)
+    download("opensurfaces", entries, tmp_path)
+    assert [path for path, _ in server.requests[before:]] == ["/photos/3.jpg"]
+    assert sorted(path.name for path in (tmp_path / "opensurfaces" / "photos").iterdir()) == ["1.jpg", "2.jpg", "3.jpg"]
+
+
+# ── The registry ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_built_in_registry_is_sound_and_says_who_made_what():
+    entries = load_registry()
+    assert {"broden1_224", "broden1_227", "broden1_384", "ade20k", "dtd", "opensurfaces", "pascal"} <= set(entries)
+    assert sum(entry.kind == "network" for entry in entries.values()) == 14
+    for entry in entries.values():
+        assert entry.licence
+        assert entry.citation
+        assert set(entry.members) <= set(entries)
+        assert all(file.mirrors for file in entry.files)
+    assert entries["broden1_224"].files[0].digest == ("md5", "be13c292eaef3300da03f8d0e48eab1c")
+    assert len(entries["broden1_227"].files[0].mirrors) == 3
+
+
+@pytest.mark.shared
+def test_the_checksum_of_the_colour_table_is_that_of_the_genuine_one(shared):
+    file = load_registry()["color-names"].files[0]
+    data = (shared / "reference" / "broden" / "w2color.npy").read_bytes()
+    assert (file.size, file.digest) == (len(data), ("sha256", hashlib.sha256(data).hexdigest()))
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    entries = load_registry()
+    with pytest.raises(SettingsError, match="did you mean broden1_227"):
+        find(entries, "broden_227", networks=False)
+    with pytest.raises(SettingsError, match="netdissect zoo download vgg16_places365"):
+        find(entries, "vgg16_places365", networks=False)
+    with pytest.raises(SettingsError, match="netdissect data download dtd"):
+        find(entries, "dtd", networks=True)
+
+
+def test_your_own_registry_goes_on_top(server, tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[dtd]\nkind = "source"\nabout = "mine"\nlicence = "x"\ncitation = "x"\n'
+        'files = [{ name = "a.zip", mirrors = ["https://example.org/a.zip"] }]\n'
+    )
+    entries = load_registry(own)
+    assert entries["dtd"].about == "mine"
+    assert "broden1_227" in entries
+    with pytest.raises(DataNotFoundError, match="there is no registry"):
+        load_registry(tmp_path / "gone.toml")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('kind = "table"', 'kind = "thing"'), "kind must be one of"),
+        (('about = "x"', ""), "'about' is missing"),
+        (("https:", "ftp:"), "expected an http or https address"),
+        (('name = "a"', 'name = "../a"'), "is no plain file name"),
+        (('name = "a"', 'name = "a", md5 = "12"'), "is no md5 checksum of 32 hex digits"),
+        (('licence = "x"', 'licence = "x"\nfolder = "/etc"\nmarker = "a"'), "folder and marker go together"),
+        (('licence = "x"', 'licence = "x"\nfolder = "a"'), "folder and marker go together"),
+        (("[one]", "[one"), "not a TOML file"),
+        (('files = [{ name = "a", mirrors = ["https://x/a"] }]', ""), "neither files nor members"),
+    ],
+)
+def test_a_registry_that_says_something_impossible_is_told(change, told):
+    text = (
+        '[one]\nkind = "table"\nabout = "x"\nlicence = "x"\ncitation = "x"\n'
+        'files = [{ name = "a", mirrors = ["https://x/a"] }]\n'
+    )
+    assert parse_registry(text, "here")
+    with pytest.raises(DataFileError, match=told):
+        parse_registry(text.replace(*change), "here")
+
+
+# ── Names become folders ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_probe_set_is_found_by_path_then_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NETDISSECT_DATA", raising=False)
+    elsewhere = tmp_path / "elsewhere" / "broden1_227"
+    elsewhere.mkdir(parents=True)
+    assert resolve(elsewhere) == elsewhere
+    with pytest.raises(DataNotFoundError, match="netdissect data download broden1_227 fetches it"):
+        resolve("broden1_227")
+    with pytest.raises(DataNotFoundError, match="did you mean broden1_227"):
+        resolve("broden227")
+    monkeypatch.setenv("NETDISSECT_DATA", str(tmp_path / "elsewhere"))
+    assert resolve("broden1_227") == elsewhere
+    near = tmp_path / "dataset" / "broden1_227"
+    near.mkdir(parents=True)
+    assert resolve("broden1_227").resolve() == near
+    (tmp_path / "broden1_227").mkdir()
+    assert resolve("broden1_227").resolve() == tmp_path / "broden1_227"
+
+
+def test_a_network_is_found_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NETDISSECT_ZOO", raising=False)
+    with pytest.raises(ModelNotFoundError, match="netdissect zoo download vgg16_places365"):
+        resolve_network("vgg16_places365")
+    with pytest.raises(ModelNotFoundError, match="did you mean"):
+        resolve_network("vgg16_places")
+    (tmp_path / "zoo").mkdir()
+    for name in ("vgg16_places365.prototxt", "vgg16_places365.caffemodel", "resnet18_places365.pth.tar"):
+        (tmp_path / "zoo" / name).touch()
+    assert str(resolve_network("vgg16_places365")) == "zoo/vgg16_places365"
+    assert str(resolve_network("resnet18_places365")) == "zoo/resnet18_places365.pth.tar"
+
+
+def test_places_can_be_chosen(tmp_path, monkeypatch):
+    monkeypatch.delenv("NETDISSECT_DATA", raising=False)
+    monkeypatch.delenv("NETDISSECT_ZOO", raising=False)
+    assert (str(data_folder()), str(zoo_folder())) == ("dataset", "zoo")
+    monkeypatch.setenv("NETDISSECT_DATA", "/data")
+    monkeypatch.setenv("NETDISSECT_ZOO", "/zoo")
+    assert (str(data_folder()), str(zoo_folder())) == ("/data", "/zoo")
+    assert data_folder(tmp_path) == zoo_folder(tmp_path) == tmp_path
+
+
+def test_ctrl_c_among_photos_says_how_to_go_on(server, tmp_path, monkeypatch):
+    originals.opensurfaces(tmp_path, processed=False)
+    for path in (tmp_path / "opensurfaces" / "photos").iterdir():
+        path.unlink()
+
+    def pressed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(getting, "fetch", pressed)
+    entries = load_registry()
+    with pytest.raises(KeyboardInterrupt, match="goes on with the photos that are missing"):
+        download("opensurfaces", entries, tmp_path)
