@@ -1,0 +1,204 @@
+"""``from-hf``: a Hugging Face data set with a column of masks, or of classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from netdissect.data.build.source import Item, Labelling, hashed
+from netdissect.data.own.classes import ClassList, read_classes
+from netdissect.data.own.making import Making
+from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
+from netdissect.optional import require
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from netdissect.data.build.make import Made
+
+_MASK_WORDS = ("mask", "annotation", "label", "seg", "gt")
+_VALIDATION = ("validation", "valid", "val", "test", "dev")
+
+
+@dataclass(frozen=True)
+class HfPictures:
+    """The rows of a data set: a Source.
+
+    Attributes:
+        name: its folder below ``images/``.
+        about: a sentence for README.txt.
+        classes: what masks' numbers, or class labels, mean.
+        parts: the data set's parts and the split each goes to; a part is opened again in every process.
+        columns: names of the picture and the label column.
+        whole: whether the label column holds a class per image and not a mask.
+    """
+
+    name: str
+    about: str
+    classes: ClassList
+    parts: tuple[tuple[Any, str], ...]
+    columns: tuple[str, str]
+    whole: bool
+    scene: bool = field(default=False)
+
+    def fingerprint(self) -> str:
+        """Return a hash of its tables."""
+        data = [getattr(part, "_fingerprint", "") for part, _ in self.parts]
+        return hashed("hf", self.classes.fingerprint(), data, self.columns, self.whole)
+
+    def items(self) -> Sequence[Item]:
+        """Return its rows."""
+        return [
+            Item(f"{position}_{row:07d}" if len(self.parts) > 1 else f"{row:07d}", (position, row), (), split)
+            for position, (part, split) in enumerate(self.parts)
+            for row in range(len(part))
+        ]
+
+    def names(self, category: str, label: int) -> Sequence[str]:
+        """Return the name of a class; a scene's ends in ``-s``."""
+        if not label:
+            return ()
+        name = self.classes.names[label - 1]
+        return (f"{name.removesuffix('-s')}-s" if self.whole and category == "scene" else name,)
+
+    def photo(self, item: Item) -> NDArray[np.uint8]:
+        """Return a row's picture."""
+        picture = self._cell(item, 0)
+        if not isinstance(picture, Image.Image):
+            raise DataFileError(f"row {item.record[1]}: column {self.columns[0]!r} holds no picture")
+        return np.asarray(picture.convert("RGB"))
+
+    def labels(self, item: Item) -> Mapping[str, Labelling]:
+        """Return a row's label planes, or its label."""
+        found = self._cell(item, 1)
+        where = f"{self.name}, row {item.record[1]}, column {self.columns[1]!r}"
+        if self.whole:
+            label = self.classes.codes.get(int(found), 0)
+            return {self.classes.categories[label - 1]: (label,)} if label else {}
+        if isinstance(found, Image.Image):
+            found = found.convert("RGB") if found.mode in ("RGBA", "CMYK") else found
+        mask = np.asarray(found)
+        if mask.dtype == bool:
+            mask = mask.astype(np.uint8)
+        if mask.dtype.kind not in "ui" or mask.ndim not in (2, 3):
+            raise DataFileError(f"{where}: expected a mask of whole numbers, got {mask.dtype} {mask.shape}")
+        return dict(self.classes.split(self.classes.labels(mask, where)))
+
+    def _cell(self, item: Item, column: int) -> Any:
+        position, row = item.record
+        try:
+            return self.parts[position][0][row][self.columns[column]]
+        except (OSError, ValueError, KeyError, SyntaxError) as error:
+            raise DataFileError(
+                f"{self.name}, row {row}: column {self.columns[column]!r} does not read ({error})"
+            ) from error
+
+
+def from_hf(
+    dataset: Any,
+    out: str | Path,
+    *,
+    image: str | None = None,
+    mask: str | None = None,
+    label: str | None = None,
+    classes: str | Path | Sequence[str] | Mapping[int, str] | None = None,
+    part: str | None = None,
+    first: int | None = None,
+    **options: Any,
+) -> Made:
+    """Make a probe set of a Hugging Face data set.
+
+    Args:
+        dataset: a ``datasets.Dataset`` or ``DatasetDict``, a folder that one was saved to, or a name on the hub.
+        out: the set's folder.
+        image: column of the pictures; None finds it.
+        mask: column of the masks; None finds it.
+        label: column of classes instead of masks: labels of whole images.
+        classes: the class list; None takes the one the data set carries for `label`.
+        part: only this part, such as ``validation``; None takes all, and they decide the split.
+        first: number of the first class of a plain list; masks of a data set often start at 0.
+        options: as `Making`; with `label`, `category` is ``scene`` if not given.
+
+    Raises:
+        MissingExtraError: if the library ``datasets`` is not installed.
+        DataError: one of its leaves, for anything wrong with the data.
+        SettingsError: for an option out of its range, or a column that is not there.
+    """
+    making = Making.of({"category": "scene" if label else "object", **options})
+    parts = _parts(_opened(dataset), part)
+    columns = _columns(parts[0][0], image, label or mask)
+    if classes is None:
+        classes = _carried(parts[0][0], columns[1])
+        first = 0 if first is None else first
+    if classes is None:
+        raise SettingsError("the data set does not say what its masks mean: give a class list with --classes")
+    listed = making.classes(read_classes(classes, making.category, first=first))
+    source = HfPictures(
+        making.source_name(dataset if isinstance(dataset, (str, Path)) else "hf"),
+        f"the data set {dataset if isinstance(dataset, (str, Path)) else 'given'}, columns {columns[0]} and {columns[1]}",
+        listed, parts, columns, whole=label is not None,
+    )  # fmt: skip
+    return making.finish(source, out, about="Made with: netdissect data from-hf.")
+
+
+def _opened(dataset: Any) -> Any:
+    """Return a data set by what is given for it."""
+    if not isinstance(dataset, (str, Path)):
+        return dataset
+    library = require("datasets", extra="hf", purpose="for Hugging Face data sets")
+    try:
+        if Path(dataset).is_dir():
+            saved = any((Path(dataset) / name).is_file() for name in ("state.json", "dataset_dict.json"))
+            return library.load_from_disk(str(dataset)) if saved else library.load_dataset(str(dataset))
+        return library.load_dataset(str(dataset))
+    except Exception as error:  # the library raises dozens of kinds, its own and others'
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataNotFoundError(
+            f"the data set {str(dataset)!r} cannot be opened: expected a folder it was saved to, or its name on the hub "
+            f"({reason})"
+        ) from error
+
+
+def _parts(dataset: Any, part: str | None) -> tuple[tuple[Any, str], ...]:
+    """Return the parts of a data set and the split each goes to."""
+    if not hasattr(dataset, "keys"):
+        if part is not None:
+            raise SettingsError(f"--part {part}: the data set has one part only")
+        return ((dataset, ""),)
+    names = list(dataset.keys())
+    if part is not None and part not in names:
+        raise SettingsError(f"the data set has no part {part!r}: choose from {', '.join(names)}")
+    if part is not None or len(names) == 1:
+        return ((dataset[part or names[0]], ""),)
+    return tuple((dataset[name], "val" if name in _VALIDATION else "train") for name in names)
+
+
+def _columns(rows: Any, image: str | None, label: str | None) -> tuple[str, str]:
+    """Return the columns of pictures and labels: those that are asked for, or those that look like it."""
+    names = list(rows.column_names)
+    for asked in (image, label):
+        if asked is not None and asked not in names:
+            raise SettingsError(f"the data set has no column {asked!r}: choose from {', '.join(names)}")
+    of_pictures = [name for name in names if type(rows.features[name]).__name__ == "Image"]
+    looks = [name for name in of_pictures if any(word in name.lower() for word in _MASK_WORDS)]
+    found_label = label or next((name for name in looks if name != image), None)
+    found_image = image or next((name for name in of_pictures if name != found_label), None)
+    if found_image is None or found_label is None:
+        raise SettingsError(
+            f"which columns hold pictures and masks? choose --image and --mask from {', '.join(names)}; or --label, a column "
+            f"of classes"
+        )
+    return found_image, found_label
+
+
+def _carried(rows: Any, column: str) -> list[str] | None:
+    """Return the class names that a data set carries for a column."""
+    feature = rows.features[column]
+    names = getattr(feature, "names", None)
+    return [str(name) for name in names] if names else None

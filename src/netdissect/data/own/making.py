@@ -1,0 +1,152 @@
+"""What every way of making an own set has in common: options, the source's plain parts, the preview."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netdissect.data.build.make import Made, make_set
+from netdissect.data.build.recipe import Recipe
+from netdissect.data.own.classes import ClassList, read_renaming
+from netdissect.data.preview import write_preview
+from netdissect.errors import DataNotFoundError, SettingsError, nearest
+from netdissect.protocols import Progress, Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netdissect.data.build.source import Source
+
+_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+
+
+def _quiet(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """Options that every own set has.
+
+    Attributes:
+        name: what the set's pictures are called by, the folder below ``images/``; None takes the pictures' folder.
+        category: the category of classes that name none.
+        rename: other names and categories: a .csv with the columns name, as, category, or a mapping name → (new name,
+            category).
+        size: side of the pictures in pixels; label maps have half of it.
+        train: share of the images in the split ``train``, where the data does not say.
+        limit: only the first so many images.
+        colors: whether every image gets a plane of colour names.
+        color_table: the published table of colour names as a file; None takes the built-in model.
+        min_frequency: classes that touch fewer images are left out.
+        min_coverage: classes that cover less, in added-up shares of images, are left out.
+        skip_missing: leave out images whose picture or mask is missing.
+        preview: labelled images shown in ``preview.html``; 0 writes none.
+        workers: processes that work.
+        progress: shown how far it is.
+        say: told what is done.
+    """
+
+    name: str | None = None
+    category: str = "object"
+    rename: Path | Mapping[str, tuple[str, str]] | None = None
+    size: int = 224
+    train: float = 0.7
+    limit: int | None = None
+    colors: bool = True
+    color_table: Path | None = None
+    min_frequency: int = 1
+    min_coverage: float = 0.0
+    skip_missing: bool = False
+    preview: int = 12
+    workers: int = 1
+    progress: Progress | None = None
+    say: Callable[[str], None] = _quiet
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Making:
+        """Return options by name.
+
+        Raises:
+            SettingsError: if there is no such option.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        for name in options:
+            if name not in known:
+                raise SettingsError(f"there is no option {name!r} here: {nearest(name, sorted(known))}")
+        return cls(**options)
+
+    def recipe(self) -> Recipe:
+        """Return the recipe."""
+        return Recipe(
+            size=self.size, train=self.train, limit=self.limit, colors=self.colors, color_table=self.color_table,
+            min_frequency=self.min_frequency, min_coverage=self.min_coverage,
+        )  # fmt: skip
+
+    def source_name(self, default: str | Path) -> str:
+        """Return the folder below ``images/``: plain letters, digits, ``-`` and ``_``."""
+        name = self.name or Path(default).resolve().name
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")
+        # A name of digits alone would read as a label number in index.csv.
+        return plain if plain and not plain.isdigit() else f"set_{plain}".rstrip("_")
+
+    def classes(self, classes: ClassList) -> ClassList:
+        """Return a class list with the renaming applied.
+
+        Raises:
+            SettingsError: if a category's name cannot be one.
+        """
+        if self.rename is not None:
+            rules = self.rename if isinstance(self.rename, Mapping) else read_renaming(self.rename)
+            classes = classes.renamed(rules)
+        for category in set(classes.categories):
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", category):
+                raise SettingsError(f"a category's name is letters, digits, - and _, not {category!r}")
+            if category == "color" and self.colors:
+                raise SettingsError("the category color is the colour plane's: choose another, or --no-colors")
+        return classes
+
+    def finish(self, source: Source, out: str | Path, *, about: str, prepare: Callable[[], None] | None = None) -> Made:
+        """Make the set of a source, and its preview."""
+        folder = Path(out)
+        made = make_set(
+            [source], folder, self.recipe(), title=f"{folder.resolve().name}: an own probe set", about=about,
+            workers=self.workers, progress=self.progress, say=self.say, prepare=prepare,
+        )  # fmt: skip
+        page = folder / "preview.html"
+        if self.preview and (made.anew or not page.is_file()):
+            write_preview(folder, page, images=self.preview, progress=self.progress or Silent())
+        return made
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return every picture below a folder, sorted.
+
+    Raises:
+        DataNotFoundError: if there is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise DataNotFoundError(f"there is no folder of pictures {folder}")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _PICTURES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    if not found:
+        raise DataNotFoundError(f"{folder} holds no picture: expected files ending in {', '.join(sorted(_PICTURES))}")
+    return found
+
+
+def flat(path: Path, folder: Path) -> str:
+    """Return a picture's name in the set: its path below a folder, with ``-`` for every folder."""
+    return "-".join(path.relative_to(folder).parts)
+
+
+def first_of(paths: Sequence[Path], most: int = 3) -> str:
+    """Return the first few names, for a message."""
+    shown = ", ".join(path.name for path in paths[:most])
+    return shown if len(paths) <= most else f"{shown} and {len(paths) - most} more"

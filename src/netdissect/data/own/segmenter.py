@@ -1,0 +1,169 @@
+"""``from-segmenter`` and ``from-words``: unlabelled pictures, labelled by a network."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from netdissect import atomic
+from netdissect.data import pictures
+from netdissect.data.build.source import Item, Labelling, hashed, state_of
+from netdissect.data.build.work import Work
+from netdissect.data.own.classes import ClassList, read_classes
+from netdissect.data.own.making import Making, flat, pictures_in
+from netdissect.errors import DataFileError, SettingsError
+from netdissect.protocols import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from netdissect.data.build.make import Made
+
+
+class Segmenter(Protocol):
+    """A network that labels pixels; any function with these attributes will do."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of label 1, 2, …; 0 is nothing."""
+        ...
+
+    @property
+    def about(self) -> str:
+        """A sentence for README.txt: which network, with which threshold."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides its labels."""
+        ...
+
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+        """Return the labels of a picture (h, w, 3): a plane (h', w'), or planes (p, h', w'), the dominant first."""
+        ...
+
+
+@dataclass(frozen=True)
+class SegmentedPictures:
+    """Pictures and the label maps that a network made of them: a Source.
+
+    Attributes:
+        name: its folder below ``images/``.
+        about: a sentence for README.txt.
+        classes: the network's classes.
+        decided: hash of what decides the label maps besides the pictures.
+        files: name in the set, picture and label map of every image.
+    """
+
+    name: str
+    about: str
+    classes: ClassList
+    decided: str
+    files: tuple[tuple[str, Path, Path], ...]
+
+    def fingerprint(self) -> str:
+        """Return a hash of its tables."""
+        return hashed("segmented", self.classes.fingerprint(), self.decided, [name for name, *_ in self.files])
+
+    def items(self) -> Sequence[Item]:
+        """Return its images."""
+        return [Item(name, (photo, made), (photo,)) for name, photo, made in self.files]
+
+    def names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
+        """Return the name of a class."""
+        return (self.classes.names[label - 1],) if label else ()
+
+    def photo(self, item: Item) -> NDArray[np.uint8]:
+        """Return an image's picture, upright, as the network saw it."""
+        return pictures.load(item.record[0], upright=True)
+
+    def labels(self, item: Item) -> Mapping[str, Labelling]:
+        """Return the label planes of an image, one stack per category."""
+        try:
+            planes = np.load(item.record[1], allow_pickle=False)["planes"]
+        except (OSError, ValueError, KeyError) as error:
+            raise DataFileError(
+                f"{item.record[1]}: a label map of this build was damaged ({error}); delete it"
+            ) from error
+        codes = np.array([self.classes.codes.get(code, 0) for code in range(int(planes.max(initial=0)) + 1)], np.uint16)
+        split = self.classes.split(codes[planes])
+        return {category: stack[0] if len(stack) == 1 else stack for category, stack in split.items()}
+
+
+def from_segmenter(segmenter: Segmenter, photos: str | Path, out: str | Path, **options: Any) -> Made:
+    """Make a probe set of unlabelled pictures: a network labels them, its classes are the concepts.
+
+    The labels are a network's opinion: what it does not know or mistakes, the set does not know or mistakes either.
+    Label maps are kept as they are made, so an interrupted call goes on.
+
+    Args:
+        segmenter: the network; ``netdissect.models.segmenters`` makes one of a transformers model or a torch module.
+        photos: folder of pictures.
+        out: the set's folder.
+        options: as `Making`.
+
+    Raises:
+        DataError: one of its leaves, for anything wrong with the files or the network's labels.
+        SettingsError: for an option out of its range.
+    """
+    return _from(segmenter, photos, out, "from-segmenter", options)
+
+
+def from_words(segmenter: Segmenter, photos: str | Path, out: str | Path, **options: Any) -> Made:
+    """Make a probe set of your own words as concepts, labelled by an open-vocabulary network.
+
+    Args:
+        segmenter: the network, asked for the words; ``netdissect.models.segmenters.words`` makes one.
+        photos: folder of pictures.
+        out: the set's folder.
+        options: as `Making`.
+
+    Raises:
+        DataError: one of its leaves, for anything wrong with the files or the network's labels.
+        SettingsError: for an option out of its range.
+    """
+    return _from(segmenter, photos, out, "from-words", options)
+
+
+def _from(segmenter: Segmenter, photos: str | Path, out: str | Path, command: str, options: Mapping[str, Any]) -> Made:
+    making = Making.of(options)
+    folder = Path(photos)
+    names = list(segmenter.classes)
+    if not names:
+        raise SettingsError("the network has no class: nothing can be labelled")
+    classes = making.classes(read_classes(names, making.category, first=1))
+    maps = Work(Path(out)).folder / "maps"
+    decided = segmenter.fingerprint()
+    files = tuple(
+        (flat(path, folder), path, maps / f"{hashed(decided, state_of([path]), str(path))}.npz")
+        for path in pictures_in(folder)[: making.limit]
+    )
+    source = SegmentedPictures(making.source_name(folder), f"pictures of {folder}", classes, decided, files)
+    about = f"Labelled by {segmenter.about}.\nMade with: netdissect data {command}."
+    return making.finish(source, out, about=about, prepare=lambda: _segment(segmenter, files, making))
+
+
+def _segment(segmenter: Segmenter, files: Sequence[tuple[str, Path, Path]], making: Making) -> None:
+    """Label every picture that has no label map yet."""
+    progress = making.progress or Silent()
+    progress.start("segment", len(files))
+    most = len(segmenter.classes)
+    for name, photo, made in files:
+        if not made.is_file():
+            planes = np.asarray(segmenter(pictures.load(photo, upright=True)))
+            planes = planes[np.newaxis] if planes.ndim == 2 else planes
+            sound = planes.ndim == 3 and planes.size and planes.dtype.kind in "ui"
+            if not sound or not 0 <= planes.min() <= planes.max() <= most:
+                raise DataFileError(
+                    f"{name}: the network gave {planes.dtype} {planes.shape} with values beyond its {most} classes: expected "
+                    f"planes of whole numbers from 0 to {most}"
+                )
+            out = io.BytesIO()
+            np.savez_compressed(out, planes=planes.astype(np.uint16))
+            atomic.write_bytes(made, out.getvalue())
+        progress.advance(1)
