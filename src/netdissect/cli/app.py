@@ -14,10 +14,12 @@ from cyclopts import App, CycloptsError
 import netdissect
 from netdissect.cli.compare import compare
 from netdissect.cli.console import complain
+from netdissect.cli.data import data
 from netdissect.cli.demo import demo
 from netdissect.cli.layers import layers
 from netdissect.cli.report import report
 from netdissect.cli.run import run
+from netdissect.cli.zoo import zoo
 from netdissect.errors import NetdissectError
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ app.command(run)
 app.command(layers)
 app.command(report)
 app.command(compare)
+app.command(data)
+app.command(zoo)
 app.register_install_completion_command()
 
 _SYSTEM = {

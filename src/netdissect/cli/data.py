@@ -1,0 +1,287 @@
+"""``netdissect data``: probe sets downloaded, built, checked, drawn, made of your own pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Group, Parameter
+
+from netdissect.cli.console import Bars, out, say
+from netdissect.cli.data_own import register
+from netdissect.cli.transfer import Transfers
+from netdissect.errors import DataFileError, SettingsError
+
+if TYPE_CHECKING:
+    from netdissect.data.build.make import Made
+    from netdissect.data.check import CheckReport
+    from netdissect.data.download.registry import Entry
+
+data = App(name="data", help="Probe sets: download, build, check, or make one of your own pictures.")
+_OWN = Group("Own probe sets", sort_key=2)
+
+_Many = Parameter(consume_multiple=True, negative_iterable="")
+_Flag = Parameter(negative="")
+_CPUS = os.cpu_count() or 1
+
+
+@data.command
+def build(
+    *,
+    sources: Path = Path("dataset"),
+    out: Path | None = None,
+    size: int = 227,
+    only: Annotated[list[str] | None, _Many] = None,
+    limit: int | None = None,
+    colors: bool = True,
+    color_table: Annotated[str | None, Parameter(["--color-table", "--colour-table"])] = None,
+    synonyms: str = "broden1",
+    min_frequency: int = 10,
+    min_coverage: float = 0.5,
+    skip_missing: Annotated[bool, _Flag] = False,
+    workers: int = _CPUS,
+    quiet: Annotated[bool, _Flag] = False,
+) -> None:
+    """Make Broden from its sources. A call that was interrupted goes on when it is made again.
+
+    Args:
+        sources: folder that holds ade20k/, dtd/, opensurfaces/ and pascal/, or some of them.
+        out: the set's folder; dataset/broden1_SIZE if not given.
+        size: side of the pictures in pixels; label maps have half of it.
+        only: the sources wanted; all that are there if not given.
+        limit: only the first so many images of every source, for a trial.
+        colors: whether every image gets a plane of colour names.
+        color_table: the published table of colour names: a .npy or .mat file, or fetch; a built-in model if not given.
+        synonyms: synonym table: broden1, broden-plus, none, or a file of yours.
+        min_frequency: labels that touch fewer images are left out.
+        min_coverage: labels that cover less, in added-up shares of images, are left out.
+        skip_missing: leave out images whose files are not there.
+        workers: processes that work.
+        quiet: show no progress.
+    """
+    from netdissect.data.build.broden import build_broden
+
+    table = _color_table(color_table, quiet=quiet)
+    with Bars(quiet=quiet) as bars:
+        made = build_broden(
+            sources, out, only=only or (), skip_missing=skip_missing, workers=workers, progress=bars, say=say, size=size,
+            limit=limit, colors=colors, color_table=table, synonyms=synonyms, min_frequency=min_frequency,
+            min_coverage=min_coverage,
+        )  # fmt: skip
+    tell_made(made)
+
+
+@data.command
+def check(folder: str, /, *, workers: int = _CPUS, quiet: Annotated[bool, _Flag] = False) -> None:
+    """Check a probe set: every table, every picture, every label map; and show what is in it.
+
+    Args:
+        folder: a folder in Broden's format, or the name of a downloaded one.
+        workers: processes that decode.
+        quiet: show no progress.
+    """
+    from netdissect.data.check import check as examine
+    from netdissect.data.download.places import resolve
+
+    with Bars(quiet=quiet) as bars:
+        report = examine(resolve(folder), workers=workers, progress=bars)
+    _show_report(report)
+    if report.problems:
+        for problem in report.problems[:20]:
+            say(f"  {problem}")
+        rest = len(report.problems) - 20
+        more = f", {rest} more are not shown" if rest > 0 else ""
+        raise DataFileError(f"{report.folder}: {_count(len(report.problems), 'problem')} found{more}")
+    say("No problem was found.")
+
+
+@data.command(name="list")
+def list_(*, into: Path | None = None, registry: Path | None = None) -> None:
+    """List what can be downloaded.
+
+    Args:
+        into: where downloads lie; NETDISSECT_DATA or dataset/ if not given.
+        registry: a registry file of yours, on top of the built-in one.
+    """
+    from netdissect.data.download.get import is_here
+    from netdissect.data.download.places import data_folder
+    from netdissect.data.download.registry import load_registry
+
+    entries = load_registry(registry)
+    folder = data_folder(into)
+    chosen = [entry for entry in entries.values() if entry.kind != "network"]
+    show_entries(chosen, {entry.name for entry in chosen if is_here(entry, entries, folder)})
+    say(f"\nnetdissect data download NAME fetches one to {folder}/; netdissect zoo list shows the networks.")
+
+
+@data.command
+def download(
+    names: Annotated[list[str], Parameter(negative_iterable="")],
+    /,
+    *,
+    into: Path | None = None,
+    registry: Path | None = None,
+    keep: Annotated[bool, _Flag] = False,
+    quiet: Annotated[bool, _Flag] = False,
+) -> None:
+    """Download probe sets, or the sources of Broden. A call that was interrupted goes on when it is made again.
+
+    Args:
+        names: as netdissect data list shows them; all-sources stands for the four sources of Broden.
+        into: where it goes; NETDISSECT_DATA or dataset/ if not given.
+        registry: a registry file of yours, on top of the built-in one.
+        keep: keep archives after they are unpacked.
+        quiet: show no progress.
+    """
+    from netdissect.data.download.places import data_folder
+
+    wanted = [name for word in names for name in (_SOURCES if word == "all-sources" else (word,))]
+    fetch_all(wanted, data_folder(into), registry, networks=False, keep=keep, quiet=quiet)
+
+
+_SOURCES = ("ade20k", "dtd", "opensurfaces", "pascal")
+
+
+@data.command
+def synonyms(table: Literal["broden1", "broden-plus"] = "broden1", /) -> None:
+    """Print a built-in synonym table: to read, or as the start of your own.
+
+    Args:
+        table: which.
+    """
+    from netdissect.data.build.synonyms import BUILT_IN, built_in_text
+
+    for file in BUILT_IN[table]:
+        say(built_in_text(file).rstrip())
+
+
+@data.command
+def synthetic(
+    *,
+    images: int = 1000,
+    size: int = 112,
+    out: Path = Path("dataset/synthetic"),
+    seed: int = 0,
+    workers: int = _CPUS,
+    quiet: Annotated[bool, _Flag] = False,
+) -> None:
+    """Draw the bundled synthetic probe set, at any size and count.
+
+    Args:
+        images: how many.
+        size: side of the pictures in pixels; label maps have half of it.
+        out: the set's folder.
+        seed: of what is drawn.
+        workers: processes that draw.
+        quiet: show no progress.
+    """
+    from netdissect.data.synthetic import write_probe_set
+
+    if (out / "index.csv").is_file():
+        raise SettingsError(f"{out} holds a probe set already: choose another folder with --out, or delete it")
+    with Bars(quiet=quiet) as bars:
+        write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)
+    say(f"{out}: {_count(images, 'image')} of {size} x {size} pixels")
+    say(f"netdissect data check {out}")
+
+
+register(data, _OWN)
+
+
+def tell_made(made: Made) -> None:
+    """Say what was made and what can be done with it."""
+    if made.anew:
+        say(
+            f"{made.folder}: {_count(made.images, 'image')}, {_count(made.concepts, 'concept')} in "
+            f"{', '.join(made.categories)}"
+        )
+        if made.unused:
+            shown = ", ".join(made.unused[:6])
+            more = f" and {len(made.unused) - 6} more" if len(made.unused) > 6 else ""
+            say(f"left out as too rare or too small: {shown}{more} (label_assignment.csv tells of every label)")
+    say(f"netdissect data check {made.folder}")
+
+
+def fetch_all(
+    names: list[str], folder: Path, registry: Path | None, *, networks: bool, keep: bool, quiet: bool
+) -> None:
+    """Download entries of the registry, one after the other."""
+    from netdissect.data.download.get import download as get
+    from netdissect.data.download.registry import find, load_registry
+
+    entries = load_registry(registry)
+    for name in names:
+        find(entries, name, networks=networks)
+    for name in names:
+        entry = entries[name]
+        say(f"{entry.name}: {entry.about}. Licence: {entry.licence}. Cite: {entry.citation}.")
+        with Transfers(quiet=quiet) as bars:
+            for path in get(name, entries, folder, keep=keep, progress=bars, say=say):
+                say(f"{name}: {path}")
+
+
+def show_entries(entries: list[Entry], here: set[str]) -> None:
+    """Print a table of what can be downloaded."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "kind", "size", "here", "what it is", "licence"):
+        table.add_column(heading, justify="right" if heading == "size" else "left", overflow="fold")
+    for entry in entries:
+        size = (
+            ""
+            if entry.size is None
+            else f"{entry.size / 1e6:,.0f} MB"
+            if entry.size > 1e6
+            else f"{entry.size / 1e3:,.0f} kB"
+        )
+        table.add_row(entry.name, entry.kind, size, "yes" if entry.name in here else "", entry.about, entry.licence)
+    out.print(table)
+
+
+def _color_table(given: str | None, *, quiet: bool) -> Path | None:
+    """Return the file of the published table of colour names, fetched if that is asked for."""
+    if given != "fetch":
+        return None if given is None else Path(given)
+    from netdissect.data.download.places import data_folder
+
+    folder = data_folder()
+    if not (folder / "w2color.npy").is_file():
+        fetch_all(["color-names"], folder, None, networks=False, keep=False, quiet=quiet)
+    return folder / "w2color.npy"
+
+
+def _show_report(report: CheckReport) -> None:
+    from rich.table import Table
+
+    splits = ", ".join(f"{name} {count:,}" for name, count in sorted(report.splits.items()))
+    say(f"{report.folder}: {_count(report.images, 'image')} ({splits}), {_count(report.concepts, 'concept')}")
+    for what, sizes in (("pictures", report.sizes), ("label maps", report.label_sizes)):
+        told = [f"{width} x {height}" for height, width in sorted(sizes, key=lambda size: -sizes[size])]
+        say(f"{what}: {', '.join(told[:4])}{f' and {len(told) - 4} other sizes' if len(told) > 4 else ''}")
+    if report.bare:
+        say(f"{_count(report.bare, 'image')} more carry no label at all and are left out of any dissection")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("category", "concepts", "images", "unlabelled", "largest", "rarest"):
+        right = heading in ("concepts", "images", "unlabelled")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for category in report.categories:
+        rare = sorted(category.uses, key=lambda use: (use.images, use.share))[:3]
+        table.add_row(
+            category.name, f"{len(category.uses) + len(category.absent):,}", f"{category.images:,}",
+            f"{100 * category.unlabelled:.1f} %",
+            ", ".join(f"{use.name} {100 * use.share:.1f} %" for use in category.uses[:3]),
+            ", ".join(f"{use.name} ({use.images:,})" for use in rare),
+        )  # fmt: skip
+    out.print(table)
+    say(f"{100 * report.unlabelled:.1f} % of all pixels carry no label but a colour")
+    for category in report.categories:
+        if category.absent:
+            shown = ", ".join(category.absent[:5])
+            more = f" and {len(category.absent) - 5} more" if len(category.absent) > 5 else ""
+            say(f"listed in {category.name}, and in no label map at this size: {shown}{more}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,278 @@
+"""``netdissect data from-…``: probe sets of your own pictures, one command for each kind of label."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from netdissect.cli.console import Bars, say
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+    from netdissect.data.build.make import Made
+
+_Flag = Parameter(negative="")
+_CPUS = os.cpu_count() or 1
+_SET = Group("The set", sort_key=1)
+_WORK = Group("How the work is done", sort_key=2)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """Options that every own set has.
+
+    Attributes:
+        size: side of the pictures in pixels; label maps have half of it.
+        name: folder below images/; the pictures' folder if not given.
+        category: category of classes that name none: object, scene, part, material, texture, or any word.
+        rename: a .csv with the columns name, as, category: other names, other categories; an empty as drops a class.
+        train: share of the images in the split train, where the data does not say.
+        limit: only the first so many images.
+        colors: whether every image gets a plane of colour names.
+        color_table: the published table of colour names as a file; a built-in model if not given.
+        min_frequency: classes that touch fewer images are left out.
+        min_coverage: classes that cover less, in added-up shares of images, are left out.
+        skip_missing: leave out images whose picture or mask is missing.
+        preview: labelled images shown in preview.html; 0 writes none.
+        workers: processes that work.
+        quiet: show no progress.
+    """
+
+    size: Annotated[int, Parameter(group=_SET)] = 224
+    name: Annotated[str | None, Parameter(group=_SET)] = None
+    category: Annotated[str | None, Parameter(group=_SET)] = None
+    rename: Annotated[Path | None, Parameter(group=_SET)] = None
+    train: Annotated[float, Parameter(group=_SET)] = 0.7
+    limit: Annotated[int | None, Parameter(group=_SET)] = None
+    colors: Annotated[bool, Parameter(group=_SET)] = True
+    color_table: Annotated[Path | None, Parameter(["--color-table", "--colour-table"], group=_SET)] = None
+    min_frequency: Annotated[int, Parameter(group=_SET)] = 1
+    min_coverage: Annotated[float, Parameter(group=_SET)] = 0.0
+    skip_missing: Annotated[bool, Parameter(negative="", group=_SET)] = False
+    preview: Annotated[int, Parameter(group=_SET)] = 12
+    workers: Annotated[int, Parameter(group=_WORK)] = _CPUS
+    quiet: Annotated[bool, Parameter(negative="", group=_WORK)] = False
+
+    def making(self) -> dict[str, Any]:
+        """Return the options as the Python calls take them."""
+        options = {
+            name: getattr(self, name)
+            for name in (
+                "size", "name", "rename", "train", "limit", "colors", "color_table", "min_frequency", "min_coverage",
+                "skip_missing", "preview", "workers",
+            )
+        }  # fmt: skip
+        return options | ({} if self.category is None else {"category": self.category}) | {"say": say}
+
+
+def _make(common: Common | None, make: Callable[[dict[str, Any]], Made]) -> None:
+    given = common or Common()
+    with Bars(quiet=given.quiet) as bars:
+        made = make({**given.making(), "progress": bars})
+    from netdissect.cli.data import tell_made
+
+    if given.preview:
+        say(f"{made.folder / 'preview.html'} shows a few labelled images")
+    tell_made(made)
+
+
+def from_masks(
+    photos: Path,
+    masks: Path,
+    /,
+    *,
+    classes: Path,
+    out: Path,
+    mask_suffix: str = "",
+    photo_suffix: str = "",
+    first: int | None = None,
+    common: Common | None = None,
+) -> None:
+    """Make a probe set of a folder of pictures and a folder of PNG masks of the same names.
+
+    Args:
+        photos: folder of pictures.
+        masks: folder of masks: class numbers (grey or palette), or colours.
+        classes: class list: .txt (a name a line, or number: name), .csv (name, number, category, r, g, b) or .json.
+        out: the set's folder.
+        mask_suffix: what a mask's name has after the picture's, such as _mask.
+        photo_suffix: what a picture's name has and its mask's has not, such as _leftImg8bit.
+        first: number of the first class of a plain list.
+        common: options of every own set.
+    """
+    from netdissect.data import own
+
+    def make(options: dict[str, Any]) -> Made:
+        return own.from_masks(
+            photos, masks, classes, out, mask_suffix=mask_suffix, photo_suffix=photo_suffix, first=first, **options
+        )
+
+    _make(common, make)
+
+
+def from_coco(
+    annotations: Path, photos: Path, /, *, out: Path, masks: Path | None = None, common: Common | None = None
+) -> None:
+    """Make a probe set of COCO's JSON: instances, or panoptic.
+
+    Args:
+        annotations: the JSON.
+        photos: folder of pictures.
+        out: the set's folder.
+        masks: folder of panoptic label pictures; the one named as the JSON if not given.
+        common: options of every own set.
+    """
+    from netdissect.data import own
+
+    _make(common, lambda options: own.from_coco(annotations, photos, out, masks=masks, **options))
+
+
+def from_voc(folder: Path, /, *, out: Path, classes: Path | None = None, common: Common | None = None) -> None:
+    """Make a probe set of a folder laid out as PASCAL VOC: JPEGImages, SegmentationClass.
+
+    Args:
+        folder: the folder.
+        out: the set's folder.
+        classes: class list; labelmap.txt of the folder, or VOC's 20 classes, if not given.
+        common: options of every own set.
+    """
+    from netdissect.data import own
+
+    _make(common, lambda options: own.from_voc(folder, out, classes=classes, **options))
+
+
+def from_ade(folder: Path, /, *, out: Path, common: Common | None = None) -> None:
+    """Make a probe set of ADE20K: the full release, or the 150 classes of its challenge.
+
+    Args:
+        folder: the release's folder.
+        out: the set's folder.
+        common: options of every own set.
+    """
+    from netdissect.data import own
+
+    _make(common, lambda options: own.from_ade(folder, out, **options))
+
+
+def from_hf(
+    dataset: str,
+    /,
+    *,
+    out: Path,
+    image: str | None = None,
+    mask: str | None = None,
+    label: str | None = None,
+    classes: Path | None = None,
+    part: str | None = None,
+    first: int | None = None,
+    common: Common | None = None,
+) -> None:
+    """Make a probe set of a Hugging Face data set with a column of masks, or of classes.
+
+    Args:
+        dataset: a folder it was saved to, or its name on the hub.
+        out: the set's folder.
+        image: column of the pictures; found if not given.
+        mask: column of the masks; found if not given.
+        label: column of classes instead of masks.
+        classes: class list; the one the data set carries if not given.
+        part: only this part, such as validation.
+        first: number of the first class of a plain list.
+        common: options of every own set.
+    """
+    from netdissect.data import own
+
+    def make(options: dict[str, Any]) -> Made:
+        return own.from_hf(
+            dataset, out, image=image, mask=mask, label=label, classes=classes, part=part, first=first, **options
+        )
+
+    _make(common, make)
+
+
+def from_labels(folder: Path, /, *, out: Path, common: Common | None = None) -> None:
+    """Make a probe set of class folders: a label for every whole image, as scenes or textures.
+
+    Args:
+        folder: holds a folder per class.
+        out: the set's folder.
+        common: options of every own set; the category is scene if not given.
+    """
+    from netdissect.data import own
+
+    _make(common, lambda options: own.from_labels(folder, out, **options))
+
+
+def from_segmenter(
+    model: str,
+    photos: Path,
+    /,
+    *,
+    out: Path,
+    classes: Path | None = None,
+    threshold: float = 0.0,
+    device: str = "cpu",
+    common: Common | None = None,
+) -> None:
+    """Make a probe set of unlabelled pictures, labelled by a segmentation network.
+
+    Args:
+        model: hf:NAME, torchvision:NAME or python:module:function.
+        photos: folder of pictures.
+        out: the set's folder.
+        classes: class list, where the network carries none.
+        threshold: probability below which a pixel carries no label.
+        device: where the network runs: cpu, cuda or cuda:N.
+        common: options of every own set.
+    """
+    from netdissect.data import own
+    from netdissect.data.own.classes import read_names
+    from netdissect.models import segmenters
+
+    names = None if classes is None else read_names(classes)
+    network = segmenters.segmenter(model, classes=names, threshold=threshold, device=device)
+    _make(common, lambda options: own.from_segmenter(network, photos, out, **options))
+
+
+def from_words(
+    photos: Path,
+    /,
+    *,
+    concepts: str,
+    out: Path,
+    model: str = "hf:CIDAS/clipseg-rd64-refined",
+    threshold: float = 0.5,
+    device: str = "cpu",
+    common: Common | None = None,
+) -> None:
+    """Make a probe set of unlabelled pictures with your own words as concepts.
+
+    Args:
+        photos: folder of pictures.
+        concepts: the words, with commas between them.
+        out: the set's folder.
+        model: a CLIPSeg model of transformers.
+        threshold: probability from which a pixel carries a word.
+        device: where the network runs: cpu, cuda or cuda:N.
+        common: options of every own set.
+    """
+    from netdissect.data import own
+    from netdissect.models import segmenters
+
+    network = segmenters.words(segmenters.concepts_of(concepts), model=model, threshold=threshold, device=device)
+    _make(common, lambda options: own.from_words(network, photos, out, **options))
+
+
+def register(data: App, group: Group) -> None:
+    """Add the commands to ``netdissect data``."""
+    for command in (
+        from_masks, from_coco, from_voc, from_ade, from_hf, from_labels, from_segmenter, from_words,
+    ):  # fmt: skip
+        data.command(command, group=group)

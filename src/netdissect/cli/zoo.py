@@ -1,0 +1,56 @@
+"""``netdissect zoo``: the networks of the paper, listed and downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from netdissect.cli.console import say
+from netdissect.cli.data import fetch_all, show_entries
+
+zoo = App(name="zoo", help="The paper's networks: list, download.")
+
+_Flag = Parameter(negative="")
+
+
+@zoo.command(name="list")
+def list_(*, into: Path | None = None, registry: Path | None = None) -> None:
+    """List the networks that can be downloaded.
+
+    Args:
+        into: where they lie; NETDISSECT_ZOO or zoo/ if not given.
+        registry: a registry file of yours, on top of the built-in one.
+    """
+    from netdissect.data.download.get import is_here
+    from netdissect.data.download.places import zoo_folder
+    from netdissect.data.download.registry import load_registry
+
+    entries = load_registry(registry)
+    folder = zoo_folder(into)
+    chosen = [entry for entry in entries.values() if entry.kind == "network"]
+    show_entries(chosen, {entry.name for entry in chosen if is_here(entry, entries, folder)})
+    say(f"\nnetdissect zoo download NAME fetches one to {folder}/; netdissect run {folder}/NAME … dissects it.")
+
+
+@zoo.command
+def download(
+    names: Annotated[list[str], Parameter(negative_iterable="")],
+    /,
+    *,
+    into: Path | None = None,
+    registry: Path | None = None,
+    quiet: Annotated[bool, _Flag] = False,
+) -> None:
+    """Download networks. A call that was interrupted goes on when it is made again.
+
+    Args:
+        names: as netdissect zoo list shows them.
+        into: where they go; NETDISSECT_ZOO or zoo/ if not given.
+        registry: a registry file of yours, on top of the built-in one.
+        quiet: show no progress.
+    """
+    from netdissect.data.download.places import zoo_folder
+
+    fetch_all(names, zoo_folder(into), registry, networks=True, keep=True, quiet=quiet)
