@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXAMPLES = 8
 #: Pictures looked at for each, and the cosine of two pictures' label counts from which they count as alike.
 _CANDIDATES = 48
-_ALIKE = 0.97
+_ALIKE = 0.93
 _THREADS = 4
 
 

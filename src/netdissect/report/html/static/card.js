@@ -120,11 +120,15 @@
     if (waiting.size) requestAnimationFrame(paintSome);
   }
 
+  // Paints a card at once, as far as its grids are there: paper does not wait.
+  nd.paintNow = (card) => paint(card);
+
   function paint(card) {
     const { layer, unit, size, count } = card;
     const style = nd.state.mask;
     const key = `${style} ${nd.theme} ${size}`;
     if (!size || !count || card.painted === key) return;
+    card.grids = card.grids || nd.gridsNow(layer, unit);
     if (!card.grids) {
       if (!card.asked) {
         card.asked = true;

@@ -13,11 +13,12 @@
   nd.makeGrid = (home, units) => {
     const cards = new Map();
     let layer = null;
+    let printing = false;
     let place = { columns: 1, width: LEAST, row: 100 };
 
     function measure() {
       const room = home.clientWidth;
-      const columns = Math.max(1, Math.min(6, Math.floor((room + GAP[0]) / (LEAST + GAP[0]))));
+      const columns = printing ? 2 : Math.max(1, Math.min(6, Math.floor((room + GAP[0]) / (LEAST + GAP[0]))));
       const width = Math.floor((room - (columns - 1) * GAP[0]) / columns);
       const picture = Math.round((Math.floor((width - 8) / 5) * nd.run.input[0]) / nd.run.input[1]);
       place = { columns, width, row: HEAD + picture + GAP[1], card: HEAD + picture };
@@ -127,7 +128,9 @@
 
     // On paper cards follow each other; of very many only the first.
     function print(on) {
+      printing = on;
       home.classList.toggle("printing", on);
+      measure();
       if (!on) return draw();
       const list = units().slice(0, PRINTED);
       const drawn = [...list].map((unit, at) => {
@@ -136,7 +139,10 @@
         return card;
       });
       order(drawn, null);
-      for (const card of drawn) nd.showPictures(card, place.width);
+      for (const card of drawn) {
+        nd.showPictures(card, place.width);
+        nd.paintNow(card);
+      }
       home.style.height = "auto";
       const rest = units().length - list.length;
       document.getElementById("print-rest").textContent = rest > 0 ? `The first ${nd.count(list.length)} of ${nd.count(list.length + rest)} units; filter or search to print others.` : "";

@@ -74,9 +74,18 @@
   // Promises the codes of a unit's exemplars and where they begin.
   nd.grids = async (layer, unit) => {
     await nd.openLayer(layer);
+    const file = Math.floor(layer.placeOf[unit] / layer.unitsPerFile);
+    layer.grids = layer.grids || [];
+    layer.grids[file] = (await nd.get(`layer-${layer.index}-masks-${file}`)).arrays.codes;
+    return nd.gridsNow(layer, unit);
+  };
+
+  // The same at once, where they were loaded before; else null.
+  nd.gridsNow = (layer, unit) => {
+    if (!layer.placeOf || !layer.grids) return null;
     const place = layer.placeOf[unit];
-    const { arrays } = await nd.get(`layer-${layer.index}-masks-${Math.floor(place / layer.unitsPerFile)}`);
+    const codes = layer.grids[Math.floor(place / layer.unitsPerFile)];
     const each = layer.exemplars * layer.grid[0] * layer.grid[1];
-    return { codes: arrays.codes, start: (place % layer.unitsPerFile) * each };
+    return codes ? { codes, start: (place % layer.unitsPerFile) * each } : null;
   };
 })();

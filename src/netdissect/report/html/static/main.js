@@ -74,6 +74,14 @@
     draw(new Set(["size"]));
   }
 
+  // Canvases are as wide as the page: before paper they are drawn again for its width.
+  function print(on) {
+    document.documentElement.classList.toggle("printing", on);
+    nd.printing = on;
+    draw(new Set(["size"]));
+    if (nd.state.view === "layer") nd.grid.print(on);
+  }
+
   let scrolled = false;
   function scroll() {
     if (scrolled || nd.state.view !== "layer") return;
@@ -105,8 +113,8 @@
     window.addEventListener("scroll", scroll, { passive: true });
     window.addEventListener("resize", resized);
     window.addEventListener("pagehide", nd.rememberScroll);
-    window.addEventListener("beforeprint", () => nd.grid.print(true));
-    window.addEventListener("afterprint", () => nd.grid.print(false));
+    window.addEventListener("beforeprint", () => print(true));
+    window.addEventListener("afterprint", () => print(false));
     if (document.fonts) document.fonts.ready.then(() => draw(new Set(["size"])));
     performance.mark("netdissect-ready");
   }

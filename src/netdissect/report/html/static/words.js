@@ -46,15 +46,16 @@
   nd.canvas = (canvas, width, height) => {
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     const [across, down] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
-    if (canvas.width !== across || canvas.height !== down) {
-      canvas.width = across;
+    const fresh = canvas.width !== across || canvas.height !== down || nd.printing;
+    if (fresh) {
+      canvas.width = across; // clears it; what is cleared otherwise is printed white
       canvas.height = down;
       canvas.style.width = `${width}px`;
       canvas.style.height = `${height}px`;
     }
     const context = canvas.getContext("2d");
     context.setTransform(across / width, 0, 0, down / height, 0, 0);
-    context.clearRect(0, 0, width, height);
+    if (!fresh) context.clearRect(0, 0, width, height);
     return context;
   };
 
