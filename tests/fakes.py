@@ -14,7 +14,7 @@ from netdissect.config import Settings
 from netdissect.engine.threads import Threads
 from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.plan import Plan
-from netdissect.engine.tasks import Bench
+from netdissect.engine.bench import Bench
 from netdissect.layers import FieldMap, Layer
 from netdissect.runtime.artefacts import Artefacts
 from netdissect.runtime.local import InProcess
@@ -93,6 +93,6 @@ def run(source: ArraySource, concepts: ArrayConcepts, *, plan: Plan | None = Non
     """Dissect arrays with the engine; returns its Outcome."""
     settings = Settings(**options)
     plan = plan or plan_for(source.layers, len(concepts), settings)
-    with Threads(threads) as pool, Artefacts(budget) as store:
+    with Threads(threads) as pool, Artefacts(budget=budget) as store:
         bench = Bench(source, concepts, pool, store, lambda _: None)
         return dissect(InProcess(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings)

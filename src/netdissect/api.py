@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import time
 from dataclasses import dataclass, replace
@@ -122,6 +121,7 @@ def dissect(
     *,
     preprocess: Preprocess | None = None,
     out: str | Path | None = None,
+    fresh: bool = False,
     progress: Progress | None = None,
     settings: Settings | None = None,
     **options: Any,
@@ -134,7 +134,8 @@ def dissect(
         data: a Broden folder, or any ConceptSource.
         preprocess: how pictures become the network's input; None takes what the model carries, else RGB with ImageNet
             mean and standard deviation.
-        out: a folder to write the run into; None writes nothing.
+        out: a folder to write the run into; None writes nothing. A run that was interrupted there goes on.
+        fresh: forget what an interrupted run left in the folder.
         progress: shown how far it is.
         settings: every setting; None takes the paper's.
         options: single settings by name, such as ``quantile=0.01`` or ``batch_size=64``.
@@ -158,11 +159,15 @@ def dissect(
     names = [layers] if isinstance(layers, str) else list(dict.fromkeys(layers))
     if not names:
         raise SettingsError("no layer was named: give at least one, netdissect layers MODEL shows them")
-    result = _run(network, names, concepts, settings, progress or Silent())
-    if out is not None:
-        result.save(out)
-        if settings.pictures:
-            result.write_report(out, progress=progress)
+    from netdissect import runs
+
+    folder = None if out is None else Path(out)
+    with runs.holding(folder, fresh=fresh, keep=settings.keep):
+        result = _run(network, names, concepts, settings, folder, progress or Silent())
+        if folder is not None:
+            result.save(folder)
+            if settings.pictures:
+                result.write_report(folder, progress=progress)
     return result
 
 
@@ -220,27 +225,20 @@ def _probe_set(data: str | Path | ConceptSource, settings: Settings) -> ConceptS
 
 
 def _run(
-    network: Network, names: Sequence[str], concepts: ConceptSource, settings: Settings, progress: Progress
+    network: Network,
+    names: Sequence[str],
+    concepts: ConceptSource,
+    settings: Settings,
+    folder: Path | None,
+    progress: Progress,
 ) -> Result:
     import torch
 
-    from netdissect.engine.dissect import dissect as engine
-    from netdissect.engine.dissect import plan_for
-    from netdissect.engine.tasks import Bench
-    from netdissect.engine.threads import Threads
-    from netdissect.runtime.artefacts import Artefacts
-    from netdissect.runtime.local import InProcess
+    from netdissect import runs
 
     started = time.perf_counter()
-    size = (settings.resolution, settings.resolution) if settings.resolution else concepts.image_size
-    source = network.probe(names, size, geometry=settings.geometry, device=_device(settings.device))
-    plan = plan_for(source.layers, len(concepts), settings)
-    budget = settings.memory if settings.memory is not None else _eighth_of_memory()
-    with source, Threads(os.cpu_count() or 1) as threads, Artefacts(budget) as store:
-        bench = Bench(source, concepts, threads, store, progress.advance)
-        outcome = engine(
-            InProcess(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings, progress
-        )
+    run = runs.carry_out(network, names, concepts, settings, _device(settings.device), folder, progress)
+    outcome = run.outcome
     journal = {
         "versions": {
             "netdissect": netdissect.__version__,
@@ -250,15 +248,18 @@ def _run(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - started, 2),
         "rescanned_units": outcome.rescanned,
+        "skipped_images": {concepts.image_name(image): why for image, why in outcome.skipped.items()},
+        "resumed_shards": outcome.resumed,
+        "spilled_bytes": run.spilled,
     }
     positions = {concepts.row(index): index for index in range(len(concepts))}
     rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})
     return Result(
         outcome.layers,
         settings,
-        NetworkCard(network.name, network.source, network.fingerprint(), size, network.preprocess.describe()),
+        NetworkCard(network.name, network.source, network.fingerprint(), run.input_size, network.preprocess.describe()),
         ProbeSetCard(
-            concepts.name, concepts.path, concepts.fingerprint, len(concepts), concepts.image_size,
+            concepts.name, concepts.path, concepts.fingerprint, outcome.images, concepts.image_size,
             concepts.label_size(0), concepts.vocabulary,
         ),
         {row: concepts.image_name(positions[row]) for row in rows},
@@ -279,7 +280,3 @@ def _device(name: str) -> Any:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SettingsError(f"--device {name} was asked for, and torch sees no CUDA device here: use --device cpu")
     return device
-
-
-def _eighth_of_memory() -> int:
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8)

@@ -49,6 +49,12 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written below a folder that nobody else is writing into."""
+    for path in folder.rglob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Sync a folder's list of names to disk, where the system allows it."""
     with contextlib.suppress(OSError):

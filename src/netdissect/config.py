@@ -13,7 +13,9 @@ Geometry = Literal["receptive-field", "grid"]
 Definition = Literal["label", "category"]
 
 #: Settings that change how a run is carried out, never what it finds.
-_HOW = frozenset({"device", "workers", "runtime", "memory", "pictures", "keep", "threshold"})
+_HOW = frozenset(
+    {"device", "workers", "runtime", "address", "artefacts", "memory", "pictures", "keep", "threshold", "shard_size"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,10 @@ class Settings:
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         workers: processes that scan shards; 1 works in this process.
         runtime: ``"local"`` or ``"ray"``.
+        address: of a running Ray cluster; None uses the one at hand, or starts one.
+        artefacts: folder or fsspec URL for intermediate results that all workers reach; None keeps them in the run's own.
+        shard_size: images of a shard; None takes 256. What is found does not depend on it.
+        on_error: ``"stop"`` ends the run at an image that cannot be read, ``"skip"`` leaves it out and lists it.
         memory: bytes of candidates kept in memory before they spill to disk; None takes an eighth of the machine's.
         pictures: whether unit pictures and the report are drawn.
         image_maxima: whether the maximum of every (image, unit) is kept, as an N x U table.
@@ -51,6 +57,10 @@ class Settings:
     device: str = "auto"
     workers: int = 1
     runtime: Literal["local", "ray"] = "local"
+    address: str | None = None
+    artefacts: str | None = None
+    shard_size: int | None = None
+    on_error: Literal["stop", "skip"] = "stop"
     memory: int | None = None
     pictures: bool = True
     image_maxima: bool = False
@@ -67,13 +77,15 @@ class Settings:
         if not 0 <= self.threshold <= 1:
             raise SettingsError(f"--threshold must lie between 0 and 1 (the paper's is 0.04), not {self.threshold}")
         for name, least in (
-            ("resolution", 8), ("batch_size", 1), ("limit", 1), ("images_per_unit", 0), ("workers", 1), ("memory", 0),
+            ("resolution", 8), ("batch_size", 1), ("limit", 1), ("images_per_unit", 0), ("workers", 1), ("memory", 0), ("shard_size", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and value < least:
                 raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")
         if self.geometry not in ("receptive-field", "grid"):
             raise SettingsError(f"--geometry must be receptive-field or grid, not {self.geometry!r}")
+        if self.on_error not in ("stop", "skip"):
+            raise SettingsError(f"--on-error must be stop or skip, not {self.on_error!r}")
         if self.runtime not in ("local", "ray"):
             raise SettingsError(f"--runtime must be local or ray, not {self.runtime!r}")
 

@@ -2,68 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
 from netdissect.cli.console import Bars, say
+from netdissect.cli.options import MODEL, MethodOptions, ModelOptions, WorkOptions
 from netdissect.errors import SettingsError
 
 if TYPE_CHECKING:
     from netdissect.api import Result
 
-_MODEL = Group("Model", sort_key=1)
-_METHOD = Group("Method (defaults are the paper's)", sort_key=2)
-_WORK = Group("How the work is done", sort_key=3)
-_OLD = Group("Spellings of the released code", sort_key=9, show=False)
-
-_Many = Parameter(consume_multiple=True, negative_iterable="")
+_OLD = Parameter(group=Group("Spellings of the released code", sort_key=9, show=False), show=False)
 _NO_LONGER = {
     "tallydepth": "--tallydepth: nothing is cut off any more, every pixel is counted",
     "tallybatch": "--tallybatch: there is no separate tally phase any more, --batch-size sets the images per forward pass",
     "force": "--force: results are never reused across settings any more, --fresh starts a run over",
     "endafter": "--endafter: a run has one phase now, --no-pictures leaves out the report",
 }
+_Several = Parameter(consume_multiple=True, negative_iterable="", group=MODEL)
 
 
 def run(
-    model: Annotated[str | None, Parameter(group=_MODEL)] = None,
+    model: Annotated[str | None, Parameter(group=MODEL)] = None,
     /,
     *,
-    layers: Annotated[
-        list[str] | None, Parameter(["--layers", "--layer"], consume_multiple=True, negative_iterable="", group=_MODEL)
-    ] = None,
-    data: Annotated[Path | None, Parameter(["--data", "--dataset"], group=_MODEL)] = None,
-    out: Annotated[Path | None, Parameter(["--out", "--workdir"], group=_MODEL)] = None,
-    arch: Annotated[str | None, Parameter(group=_MODEL)] = None,
-    weights: Annotated[str | None, Parameter(group=_MODEL)] = None,
-    mean: Annotated[
-        list[str] | None,
-        Parameter(consume_multiple=True, negative_iterable="", group=_MODEL),
-    ] = None,
-    scale: Annotated[float | None, Parameter(group=_MODEL)] = None,
-    channels: Annotated[Literal["rgb", "bgr"] | None, Parameter(group=_MODEL)] = None,
-    colordepth: Annotated[int, Parameter(group=_MODEL)] = 3,
-    quantile: Annotated[float, Parameter(group=_METHOD)] = 0.005,
-    threshold: Annotated[float, Parameter(group=_METHOD)] = 0.04,
-    resolution: Annotated[int | None, Parameter(group=_METHOD)] = None,
-    geometry: Annotated[Literal["receptive-field", "grid"], Parameter(group=_METHOD)] = "receptive-field",
-    split: Annotated[str | None, Parameter(group=_METHOD)] = None,
-    limit: Annotated[int | None, Parameter(group=_METHOD)] = None,
-    images_per_unit: Annotated[int, Parameter(group=_METHOD)] = 20,
-    seed: Annotated[int, Parameter(group=_METHOD)] = 0,
-    batch_size: Annotated[int, Parameter(["--batch-size", "--probebatch"], group=_WORK)] = 32,
-    device: Annotated[str, Parameter(group=_WORK)] = "auto",
-    pictures: Annotated[bool, Parameter(group=_WORK)] = True,
-    quiet: Annotated[bool, Parameter(negative="", group=_WORK)] = False,
-    model_option: Annotated[str | None, Parameter("--model", group=_OLD, show=False)] = None,
-    proto: Annotated[str | None, Parameter(group=_OLD, show=False)] = None,
-    gpu: Annotated[str | None, Parameter(group=_OLD, show=False)] = None,
-    tallydepth: Annotated[str | None, Parameter(group=_OLD, show=False)] = None,
-    tallybatch: Annotated[str | None, Parameter(group=_OLD, show=False)] = None,
-    force: Annotated[str | None, Parameter(group=_OLD, show=False)] = None,
-    endafter: Annotated[str | None, Parameter(group=_OLD, show=False)] = None,
+    layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"]), _Several] = None,
+    data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL)] = None,
+    out: Annotated[Path | None, Parameter(["--out", "--workdir"], group=MODEL)] = None,
+    of_model: ModelOptions = ModelOptions(),
+    of_method: MethodOptions = MethodOptions(),
+    of_work: WorkOptions = WorkOptions(),
+    model_option: Annotated[str | None, Parameter("--model"), _OLD] = None,
+    proto: Annotated[str | None, _OLD] = None,
+    gpu: Annotated[str | None, _OLD] = None,
+    tallydepth: Annotated[str | None, _OLD] = None,
+    tallybatch: Annotated[str | None, _OLD] = None,
+    force: Annotated[str | None, _OLD] = None,
+    endafter: Annotated[str | None, _OLD] = None,
 ) -> None:
     """Dissect layers of a network: one forward pass over a probe set, labelled units and a report.
 
@@ -72,34 +50,12 @@ def run(
         layers: layers to probe, as netdissect layers names them.
         data: probe set: a folder in Broden's format.
         out: folder of the run; dissection/MODEL if not given.
-        arch: architecture of a state dict, such as torchvision:resnet18.
-        weights: weights file of MODEL, or random.
-        mean: mean of the input, in its channel order: three numbers, or one .npy or .binaryproto file.
-        scale: multiplied after the mean is subtracted.
-        channels: order of the input's channels.
-        colordepth: 1 gives the network grey pictures.
-        quantile: share of a unit's cells above its threshold.
-        threshold: IoU from which a unit counts as a detector.
-        resolution: side of the network's input in pixels; the probe set's own if not given.
-        geometry: where a cell looks: traced through the network, or an even grid.
-        split: only images of this split.
-        limit: only the first so many images.
-        images_per_unit: pictures shown of each unit.
-        seed: of the order in which images are visited.
-        batch_size: images per forward pass.
-        device: auto, cpu, cuda or cuda:N.
-        pictures: whether unit pictures and the report are drawn.
-        quiet: show no progress.
     """
-    for name, given in (
-        ("tallydepth", tallydepth),
-        ("tallybatch", tallybatch),
-        ("force", force),
-        ("endafter", endafter),
-    ):
+    old = {"tallydepth": tallydepth, "tallybatch": tallybatch, "force": force, "endafter": endafter}
+    for name, given in old.items():
         if given is not None:
             say(_NO_LONGER[name])
-    named, weights = _model(model or model_option, proto, weights)
+    named, weights = _model(model or model_option, proto, of_model.weights)
     if not layers:
         raise SettingsError(f"which layers? name them with --layers; netdissect layers {named} shows what there is")
     if data is None:
@@ -108,17 +64,11 @@ def run(
     from netdissect.api import dissect
     from netdissect.models.load import LoadOptions, load
 
-    options = LoadOptions(
-        arch=arch, weights=weights, mean=mean, scale=scale, channels=channels, colordepth=colordepth, seed=seed
-    )
-    network = load(named, options)
+    network = load(named, LoadOptions(**asdict(replace(of_model, weights=weights)), seed=of_method.seed))
     folder = out or Path("dissection") / network.name
-    with Bars(quiet=quiet) as bars:
-        result = dissect(
-            network, _split(layers), data, out=folder, progress=bars, quantile=quantile, threshold=threshold,
-            resolution=resolution, geometry=geometry, split=split, limit=limit, images_per_unit=images_per_unit,
-            seed=seed, batch_size=batch_size, device=_device(device, gpu), pictures=pictures,
-        )  # fmt: skip
+    options = asdict(of_method) | of_work.settings() | {"device": _device(of_work.device, gpu)}
+    with Bars(quiet=of_work.quiet) as bars:
+        result = dissect(network, _split(layers), data, out=folder, fresh=of_work.fresh, progress=bars, **options)
     tell(result, folder)
 
 

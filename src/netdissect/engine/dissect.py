@@ -1,12 +1,13 @@
 """The algorithm: calibrate → scan → thresholds → tally → result, one forward pass (METHOD, § 1 to 3).
 
 Scan and tally of a shard are pure functions of the shard and the settings; what they find merges by concatenation and
-addition. That is all a runtime needs to know, and why the result is the same however the work is divided.
+addition. That is all a runtime needs to know, and why the result is the same however the work is divided. What is
+stored already, by this run or by one that was interrupted, is not done again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,36 +15,51 @@ import numpy as np
 
 from netdissect.engine.plan import Plan
 from netdissect.engine.scan import Wanted
-from netdissect.engine.tasks import Calibrate, Rescan, Scan, ShardTally, Tally, scans_of
+from netdissect.engine.tasks import (
+    CALIBRATION,
+    Calibrate,
+    Rescan,
+    Scan,
+    ShardTally,
+    Tally,
+    calibration,
+    load,
+    receipt_of,
+)
 from netdissect.engine.thresholds import Thresholds, allowed_above, exact_thresholds
+from netdissect.errors import DataError
 from netdissect.protocols import Silent
 from netdissect.results.counts import Counts
 from netdissect.results.layer import Exemplars, LayerResult
 from netdissect.stats.top import NONE, TopImages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from netdissect.concepts import Vocabulary
     from netdissect.config import Settings
+    from netdissect.engine.bench import Store
+    from netdissect.engine.plan import Shard
     from netdissect.engine.scan import LayerScan
-    from netdissect.engine.tasks import Store
+    from netdissect.engine.tasks import Receipt
     from netdissect.layers import Layer
     from netdissect.protocols import Progress
     from netdissect.results.layer import Activity
 
-#: Images of a shard, and bytes of activations kept for calibration at most.
+#: Images of a shard; images, and bytes of activations, kept for calibration at most.
 SHARD_SIZE = 256
-_CALIBRATION_IMAGES = 256
-_CALIBRATION_BYTES = 256 * 2**20
+CALIBRATION_IMAGES = 256
+CALIBRATION_BYTES = 256 * 2**20
 
 
 class Runtime(Protocol):
-    """Maps a task over items."""
+    """Maps a task over items; its context is a Bench."""
 
-    def map(self, task: Callable[[Any, Any], Any], items: Iterable[Any]) -> Iterator[Any]: ...  # noqa: D102
+    def map(self, task: Callable[[Any, Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Yield ``task(bench, item)`` for every item, in the items' order."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +68,17 @@ class Outcome:
 
     Attributes:
         layers: results by layer name.
+        images: number of images seen.
         rescanned: units whose tail was too short, per layer.
+        skipped: why an image was left out, by its position in the probe set.
+        resumed: number of shards that an earlier run had finished.
     """
 
-    layers: dict[str, LayerResult]
-    rescanned: dict[str, list[int]] = field(default_factory=dict)
+    layers: Mapping[str, LayerResult]
+    images: int
+    rescanned: Mapping[str, list[int]]
+    skipped: Mapping[int, str]
+    resumed: int
 
 
 def dissect(
@@ -68,6 +90,8 @@ def dissect(
     plan: Plan,
     settings: Settings,
     progress: Progress | None = None,
+    *,
+    tally_parts: int = 1,
 ) -> Outcome:
     """Dissect layers of a network.
 
@@ -80,41 +104,74 @@ def dissect(
         plan: which image is scanned when.
         settings: quantile and exemplars.
         progress: shown how far it is.
+        tally_parts: pieces the tally is cut into; each gives back a table of all units and concepts.
 
     Raises:
         ActivationError: if an activation is NaN or infinite.
+        DataError: if an image cannot be read, and is not to be skipped.
     """
     progress = progress or Silent()
-    quantile = settings.exact_quantile
-    first, *others = plan.shards
+    names = [layer.name for layer in layers]
+    wanted = Wanted(settings.images_per_unit, settings.image_maxima, skip=settings.on_error == "skip")
 
     progress.start("scan", plan.images)
-    wanted = Wanted(settings.images_per_unit, settings.image_maxima)
-    ((bounds, activity),) = runtime.map(Calibrate(quantile, wanted), [first])
-    for _ in runtime.map(Scan(bounds, wanted), others):
-        pass
+    first, *others = plan.shards
+    receipts = {shard.number: receipt_of(store, shard, names) for shard in plan.shards}
+    if receipts[0] is None or CALIBRATION not in store:
+        (receipts[0],) = runtime.map(Calibrate(settings.exact_quantile, wanted), [first])
+        receipts |= dict.fromkeys(range(1, len(plan.shards)))
+    bounds, activity = calibration(store, names)
+    resumed = _carry_out(runtime, Scan(bounds, wanted), others, receipts, progress)
+    images = sum(receipt.images for receipt in receipts.values() if receipt is not None)
+    skipped = {n: why for receipt in receipts.values() if receipt is not None for n, why in receipt.skipped.items()}
+    if not images:
+        raise DataError(f"none of the {plan.images} images could be read: {next(iter(skipped.values()))}")
 
     thresholds: dict[str, Thresholds] = {}
     for layer in layers:
-        allowed = allowed_above(quantile, plan.images * layer.grid[0] * layer.grid[1])
-        thresholds[layer.name] = exact_thresholds(scans_of(store, plan, layer.name), layer.units, allowed)
-    rescanned = _rescan_short(runtime, store, layers, plan, thresholds, settings, progress)
+        allowed = allowed_above(settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
+        thresholds[layer.name] = exact_thresholds(_scans(store, plan, layer.name), layer.units, allowed)
+    again = _rescan_short(runtime, store, layers, plan, thresholds, images, settings, wanted, progress)
 
     progress.start("tally", plan.images)
     values = {name: found.value for name, found in thresholds.items()}
-    tally = reduce(ShardTally.merge, runtime.map(Tally(values, rescanned), plan.shards))
+    pieces = [plan.shards[part::tally_parts] for part in range(min(tally_parts, len(plan.shards)))]
+    tally = reduce(ShardTally.merge, runtime.map(Tally(values, again), pieces))
     results = {
-        layer.name: _result(layer, vocabulary, tally, values[layer.name], activity[layer.name], row, store, plan)
+        layer.name: _result(
+            layer, vocabulary, tally, values[layer.name], activity[layer.name], row, store, plan, images
+        )
         for layer in layers
     }
-    return Outcome(results, {name: units.tolist() for name, units in rescanned.items()})
+    return Outcome(results, images, {name: units.tolist() for name, units in again.items()}, skipped, resumed)
 
 
-def plan_for(layers: Sequence[Layer], images: int, settings: Settings, *, shard_size: int = SHARD_SIZE) -> Plan:
+def plan_for(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
     """Return the order of a run; the calibration sample is as large as its activations may be in memory."""
     per_image = 4 * sum(layer.units * layer.grid[0] * layer.grid[1] for layer in layers)
-    sample = min(_CALIBRATION_IMAGES, max(1, _CALIBRATION_BYTES // max(per_image, 1)))
-    return Plan(images, settings.batch_size, shard_size, sample, settings.seed)
+    sample = min(CALIBRATION_IMAGES, max(1, CALIBRATION_BYTES // max(per_image, 1)))
+    return Plan(images, settings.batch_size, settings.shard_size or SHARD_SIZE, sample, settings.seed)
+
+
+def _carry_out(
+    runtime: Runtime,
+    task: Callable[[Any, Shard], Receipt],
+    shards: Sequence[Shard],
+    receipts: dict[int, Receipt | None],
+    progress: Progress,
+) -> int:
+    """Scan the shards that have no receipt yet; return how many had one."""
+    waiting = [shard for shard in shards if receipts[shard.number] is None]
+    finished = [shard for shard in shards if receipts[shard.number] is not None]
+    progress.advance(sum(shard.images.size for shard in finished))
+    done = len(finished)
+    try:
+        for shard, receipt in zip(waiting, runtime.map(task, waiting), strict=True):
+            receipts[shard.number] = receipt
+            done += 1
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"interrupted after {done + 1} of {len(shards) + 1} shards") from interrupt
+    return len(finished)
 
 
 def _rescan_short(
@@ -122,8 +179,10 @@ def _rescan_short(
     store: Store,
     layers: Sequence[Layer],
     plan: Plan,
-    thresholds: dict[str, Thresholds],
+    thresholds: Mapping[str, Thresholds],
+    images: int,
     settings: Settings,
+    wanted: Wanted,
     progress: Progress,
 ) -> dict[str, NDArray[np.int64]]:
     """Scan again, without a bound, the units whose tail could not prove their threshold."""
@@ -131,15 +190,20 @@ def _rescan_short(
     if not units:
         return {}
     progress.start("scan again", plan.images)
-    for _ in runtime.map(Rescan(units), plan.shards):
-        pass
+    receipts = {shard.number: receipt_of(store, shard, list(units), "again") for shard in plan.shards}
+    _carry_out(runtime, Rescan(units, wanted), plan.shards, receipts, progress)
     for layer in layers:
         if layer.name in units:
             short = units[layer.name]
-            allowed = allowed_above(settings.exact_quantile, plan.images * layer.grid[0] * layer.grid[1])
-            again = exact_thresholds(scans_of(store, plan, layer.name, "again"), short.size, allowed)
+            allowed = allowed_above(settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
+            again = exact_thresholds(_scans(store, plan, layer.name, "again"), short.size, allowed)
             thresholds[layer.name].value[short] = again.value
     return units
+
+
+def _scans(store: Store, plan: Plan, layer: str, kind: str = "scan") -> Callable[[], Iterator[LayerScan]]:
+    """Return a function that gives one layer's scans, shard by shard, anew at every call."""
+    return lambda: (load(store, shard.number, layer, kind) for shard in plan.shards)
 
 
 def _result(
@@ -151,8 +215,9 @@ def _result(
     row: Callable[[int], int],
     store: Store,
     plan: Plan,
+    images: int,
 ) -> LayerResult:
-    scans = scans_of(store, plan, layer.name)
+    scans = _scans(store, plan, layer.name)
     top = reduce(TopImages.merge, (found.top for found in scans()))
     highest = np.max([found.highest for found in scans()], axis=0)
     masks = tally.masks[layer.name]
@@ -162,7 +227,7 @@ def _result(
         vocabulary=vocabulary,
         counts=Counts(intersection, masks.per_category[:, vocabulary.primary], tally.labels),
         thresholds=thresholds,
-        cells=plan.images * layer.grid[0] * layer.grid[1],
+        cells=images * layer.grid[0] * layer.grid[1],
         exemplars=_exemplars(top, thresholds, row),
         activity=replace(activity, maximum=highest),
         image_maxima=_image_maxima(scans(), plan.images),
@@ -170,11 +235,11 @@ def _result(
 
 
 def _image_maxima(scans: Iterable[LayerScan], images: int) -> NDArray[np.float32] | None:
-    """Put the maxima of every (image, unit) in the probe set's order, shape (N, U); None if none were kept."""
+    """Put the maxima in the probe set's order, shape (N, U), NaN for an image left out; None if none were kept."""
     kept = [(found.images, found.maxima) for found in scans if found.maxima.size]
     if not kept:
         return None
-    table = np.empty((images, kept[0][1].shape[1]), np.float32)
+    table = np.full((images, kept[0][1].shape[1]), np.nan, np.float32)
     for positions, maxima in kept:
         table[positions] = maxima
     return table

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from netdissect.engine.calibrate import Bounds, calibrate
 from netdissect.engine.candidates import Candidates, count_equal, extract, joined, peaks
-from netdissect.errors import ActivationError
+from netdissect.engine.forward import forward
+from netdissect.errors import ActivationError, DataError
 from netdissect.stats.top import TopImages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from fractions import Fraction
 
     from numpy.typing import NDArray
 
+    from netdissect.engine.bench import Bench
     from netdissect.engine.plan import Shard
     from netdissect.engine.threads import Threads
     from netdissect.layers import Layer
-    from netdissect.protocols import ActivationSource, ConceptSource
     from netdissect.results.layer import Activity
-
-_T = TypeVar("_T")
-
-#: Batches read ahead of the network.
-_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +34,12 @@ class Wanted:
     Attributes:
         images_per_unit: exemplars of every unit.
         maxima: whether the maximum of every (image, unit) is kept.
+        skip: whether an image that cannot be read is left out instead of ending the run.
     """
 
     images_per_unit: int = 20
     maxima: bool = False
+    skip: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +141,7 @@ class LayerScanner:
         """Return what was collected."""
         units = self._highest.size
         return LayerScan(
-            np.concatenate(self._images),
+            np.concatenate([np.zeros(0, np.int64), *self._images]),
             self._bounds,
             self._equal,
             joined(self._blocks, [images.size for images in self._images], units),
@@ -155,109 +151,86 @@ class LayerScanner:
         )
 
 
-def forward(
-    batches: Sequence[NDArray[np.int64]], source: ActivationSource, concepts: ConceptSource, threads: Threads
-) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
-    """Run the network once over batches of images, reading pictures ahead of it.
+@dataclass(frozen=True, slots=True, eq=False)
+class ShardScan:
+    """What the scan of one shard found.
 
-    Yields:
-        the images' positions and, per layer, their activations, float32, shape (B, h, w, U), contiguous.
+    Attributes:
+        layers: by layer name.
+        skipped: why an image was left out, by its position in the probe set.
     """
-    with ThreadPoolExecutor(threads.count, thread_name_prefix="pictures") as readers:
 
-        def read(batch: NDArray[np.int64]) -> list[Any]:
-            return [readers.submit(concepts.picture, int(image), source.input_size) for image in batch]
-
-        try:
-            for batch, reading in _ahead(((batch, read(batch)) for batch in batches), _AHEAD):
-                outputs = source.activations(np.stack([picture.result() for picture in reading]))
-                yield batch, {name: output.permute(0, 2, 3, 1).contiguous() for name, output in outputs.items()}
-        finally:
-            readers.shutdown(wait=True, cancel_futures=True)
+    layers: Mapping[str, LayerScan]
+    skipped: Mapping[int, str]
 
 
-def scan(
-    shard: Shard,
-    source: ActivationSource,
-    concepts: ConceptSource,
-    bounds: Mapping[str, Bounds],
-    *,
-    wanted: Wanted,
-    threads: Threads,
-    progress: Callable[[int], None],
-) -> dict[str, LayerScan]:
-    """Scan a shard; a pure function of its arguments, whose results merge over shards.
+def scan(bench: Bench, shard: Shard, bounds: Mapping[str, Bounds], wanted: Wanted) -> ShardScan:
+    """Scan a shard; a pure function of the shard and the settings, whose results merge over shards.
 
     Raises:
         ActivationError: if an activation is NaN or infinite.
+        DataError: if an image cannot be read and may not be skipped.
     """
+    skipped: dict[int, str] | None = {} if wanted.skip else None
     scanners = {
-        layer.name: LayerScanner(layer, layer.units, bounds[layer.name], wanted, threads) for layer in source.layers
+        layer.name: LayerScanner(layer, layer.units, bounds[layer.name], wanted, bench.threads)
+        for layer in bench.source.layers
     }
-    for images, outputs in forward(shard.batches, source, concepts, threads):
+    for images, outputs in forward(bench, shard.batches, skipped):
         for name, scanner in scanners.items():
-            scanner.see(images, outputs[name], concepts.image_name)
-        progress(len(images))
-    return {name: scanner.finish() for name, scanner in scanners.items()}
+            scanner.see(images, outputs[name], bench.concepts.image_name)
+        bench.advance(images.size)
+    return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
 
 
 def scan_and_calibrate(
-    shard: Shard,
-    source: ActivationSource,
-    concepts: ConceptSource,
-    *,
-    quantile: Fraction,
-    wanted: Wanted,
-    threads: Threads,
-    progress: Callable[[int], None],
-) -> tuple[dict[str, Bounds], dict[str, Activity], dict[str, LayerScan]]:
-    """Scan the calibration sample, keeping its activations until they have given the bounds: no image runs twice."""
+    bench: Bench, shard: Shard, quantile: Fraction, wanted: Wanted
+) -> tuple[dict[str, Bounds], dict[str, Activity], ShardScan]:
+    """Scan the calibration sample, keeping its activations until they have given the bounds: no image runs twice.
+
+    Raises:
+        ActivationError: if an activation is NaN or infinite.
+        DataError: if an image cannot be read and may not be skipped, or none of the sample can.
+    """
+    skipped: dict[int, str] | None = {} if wanted.skip else None
     seen: list[tuple[NDArray[np.int64], dict[str, torch.Tensor]]] = []
-    for images, outputs in forward(shard.batches, source, concepts, threads):
-        for layer in source.layers:
-            broken = peaks(outputs[layer.name], threads)[1]
+    for images, outputs in forward(bench, shard.batches, skipped):
+        for layer in bench.source.layers:
+            broken = peaks(outputs[layer.name], bench.threads)[1]
             if broken.any():
-                refuse(layer, broken, images, concepts.image_name)
+                refuse(layer, broken, images, bench.concepts.image_name)
         seen.append((images, outputs))
-        progress(len(images))
-    bounds, activity, scans = {}, {}, {}
-    for layer in source.layers:
-        sample = torch.cat([outputs[layer.name].flatten(1, 2) for _, outputs in seen])
-        bounds[layer.name], activity[layer.name] = calibrate(sample, quantile, len(concepts))
-        scanner = LayerScanner(layer, layer.units, bounds[layer.name], wanted, threads)
-        for images, outputs in seen:
-            scanner.see(images, outputs.pop(layer.name), concepts.image_name)
-        scans[layer.name] = scanner.finish()
-    return bounds, activity, scans
-
-
-def rescan(
-    shard: Shard,
-    source: ActivationSource,
-    concepts: ConceptSource,
-    units: Mapping[str, NDArray[np.int64]],
-    *,
-    threads: Threads,
-    progress: Callable[[int], None],
-) -> dict[str, LayerScan]:
-    """Scan a shard again for the few units whose tail was too short, without a bound; nothing else is looked at."""
-    none = np.zeros(0, np.int64)
-    scanners = {
-        layer.name: LayerScanner(
-            layer,
-            units[layer.name].size,
-            Bounds(np.full(units[layer.name].size, -np.inf, np.float32), none),
-            Wanted(images_per_unit=0),
-            threads,
+        bench.advance(images.size)
+    if not seen:
+        raise DataError(
+            f"none of the first {shard.images.size} images could be read: {next(iter((skipped or {}).values()))}"
         )
-        for layer in source.layers
-        if layer.name in units
-    }
-    for images, outputs in forward(shard.batches, source, concepts, threads):
+    bounds, activity, scans = {}, {}, {}
+    for layer in bench.source.layers:
+        sample = torch.cat([outputs[layer.name].flatten(1, 2) for _, outputs in seen])
+        bounds[layer.name], activity[layer.name] = calibrate(sample, quantile, len(bench.concepts))
+        scanner = LayerScanner(layer, layer.units, bounds[layer.name], wanted, bench.threads)
+        for images, outputs in seen:
+            scanner.see(images, outputs.pop(layer.name), bench.concepts.image_name)
+        scans[layer.name] = scanner.finish()
+    return bounds, activity, ShardScan(scans, skipped or {})
+
+
+def rescan(bench: Bench, shard: Shard, units: Mapping[str, NDArray[np.int64]], wanted: Wanted) -> ShardScan:
+    """Scan a shard again for the few units whose tail was too short, without a bound; nothing else is looked at."""
+    skipped: dict[int, str] | None = {} if wanted.skip else None
+    scanners = {}
+    for layer in bench.source.layers:
+        if layer.name in units:
+            none = Bounds(np.full(units[layer.name].size, -np.inf, np.float32), np.zeros(0, np.int64))
+            only = Wanted(images_per_unit=0, skip=wanted.skip)
+            scanners[layer.name] = LayerScanner(layer, units[layer.name].size, none, only, bench.threads)
+    for images, outputs in forward(bench, shard.batches, skipped):
         for name, scanner in scanners.items():
-            scanner.see(images, outputs[name][..., torch.from_numpy(units[name])].contiguous(), concepts.image_name)
-        progress(len(images))
-    return {name: scanner.finish() for name, scanner in scanners.items()}
+            chosen = outputs[name][..., torch.from_numpy(units[name])].contiguous()
+            scanner.see(images, chosen, bench.concepts.image_name)
+        bench.advance(images.size)
+    return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
 
 
 def refuse(layer: Layer, broken: NDArray[np.bool_], images: NDArray[np.int64], name: Callable[[int], str]) -> None:
@@ -277,12 +250,3 @@ def refuse(layer: Layer, broken: NDArray[np.bool_], images: NDArray[np.int64], n
         f"layer {layer.name}, unit {unit + 1}: expected finite activations, got NaN or infinity on image "
         f"{name(int(images[image]))}; check the weights and the preprocessing"
     )
-
-
-def _ahead(items: Iterable[_T], count: int) -> Iterator[_T]:
-    """Yield items, asking for each `count` items before it is needed."""
-    source = iter(items)
-    waiting = list(islice(source, count))
-    while waiting:
-        yield waiting.pop(0)
-        waiting.extend(islice(source, 1))

@@ -25,31 +25,11 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
 
 
-@dataclass(eq=False)
-class LabelCounts:
-    """What the labels alone say: G, and which categories every image has.
-
-    Attributes:
-        G: labelled pixels of every concept, int64, shape (C,).
-    """
-
-    G: NDArray[np.int64]
-
-    @classmethod
-    def empty(cls, concepts: int) -> Self:
-        """Return a count of nothing."""
-        return cls(np.zeros(concepts, np.int64))
-
-    def update(self, labels: Labels) -> NDArray[np.int64]:
-        """Count an image's labels.
-
-        Returns:
-            labelled pixels of every concept in this image, int64, shape (C,).
-        """
-        pixels = np.bincount(labels.planes.ravel(), minlength=self.G.size + 1)[1:].astype(np.int64)
-        pixels[labels.whole - 1] += labels.shape[0] * labels.shape[1]
-        self.G += pixels
-        return pixels
+def label_pixels(labels: Labels, concepts: int) -> NDArray[np.int64]:
+    """Return the labelled pixels |L_c| of every concept in one image, int64, shape (C,)."""
+    pixels = np.bincount(labels.planes.ravel(), minlength=concepts + 1)[1:].astype(np.int64)
+    pixels[labels.whole - 1] += labels.shape[0] * labels.shape[1]
+    return pixels
 
 
 @dataclass(eq=False)
@@ -82,7 +62,6 @@ class MaskCounts:
         thresholds: NDArray[np.float32],
         labels: Sequence[Labels],
         has_category: NDArray[np.bool_],
-        *,
         input_size: tuple[int, int],
         threads: Threads,
     ) -> None:

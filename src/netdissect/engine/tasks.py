@@ -2,64 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netdissect.engine.calibrate import Bounds
 from netdissect.engine.scan import LayerScan, rescan, scan, scan_and_calibrate
-from netdissect.engine.tally import LabelCounts, MaskCounts, has_categories
+from netdissect.engine.tally import MaskCounts, has_categories, label_pixels
 from netdissect.layers import file_stem
+from netdissect.results.layer import Activity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from fractions import Fraction
 
     from numpy.typing import NDArray
 
     from netdissect.concepts import Labels
-    from netdissect.engine.calibrate import Bounds
-    from netdissect.engine.plan import Plan, Shard
-    from netdissect.engine.scan import Wanted
-    from netdissect.engine.threads import Threads
+    from netdissect.engine.bench import Bench, Store
+    from netdissect.engine.plan import Shard
+    from netdissect.engine.scan import ShardScan, Wanted
     from netdissect.layers import Layer
-    from netdissect.protocols import ActivationSource, ConceptSource
-    from netdissect.results.layer import Activity
+
+CALIBRATION = "calibration"
 
 
-class Store(Protocol):
-    """Keeps a shard's arrays under a key."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Receipt:
+    """Says that a shard's scan is finished and stored.
 
-    def put(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None: ...  # noqa: D102
-    def get(self, key: str) -> Mapping[str, NDArray[Any]]: ...  # noqa: D102
-    def drop(self, key: str) -> None: ...  # noqa: D102
+    Attributes:
+        images: number of images seen.
+        skipped: why an image was left out, by its position in the probe set.
+    """
 
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """What a worker has at hand: a network, a probe set, threads, a store, and a way to say how far it is."""
-
-    source: ActivationSource
-    concepts: ConceptSource
-    threads: Threads
-    store: Store
-    advance: Callable[[int], None]
+    images: int
+    skipped: Mapping[int, str]
 
 
 @dataclass(frozen=True, eq=False)
 class Calibrate:
-    """Scan the calibration sample; return the bounds it gave and how its activations are distributed."""
+    """Scan the calibration sample; store its scan, the bounds it gave and how its activations are distributed."""
 
-    quantile: Any
+    quantile: Fraction
     wanted: Wanted
 
-    def __call__(self, bench: Bench, shard: Shard) -> tuple[dict[str, Bounds], dict[str, Activity]]:
+    def __call__(self, bench: Bench, shard: Shard) -> Receipt:
         """Scan the shard."""
-        bounds, activity, scans = scan_and_calibrate(
-            shard, bench.source, bench.concepts, quantile=self.quantile, wanted=self.wanted,
-            threads=bench.threads, progress=bench.advance,
-        )  # fmt: skip
-        keep(bench.store, shard, scans)
-        return bounds, activity
+        bounds, activity, found = scan_and_calibrate(bench, shard, self.quantile, self.wanted)
+        receipt = keep(bench.store, shard, found)
+        arrays: dict[str, NDArray[Any]] = {}
+        for name in bounds:
+            arrays |= {f"{name}.bounds.{f.name}": getattr(bounds[name], f.name) for f in fields(Bounds)}
+            arrays |= {f"{name}.activity.{f.name}": getattr(activity[name], f.name) for f in fields(Activity)}
+        bench.store.put(CALIBRATION, arrays)
+        return receipt
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +67,9 @@ class Scan:
     bounds: Mapping[str, Bounds]
     wanted: Wanted
 
-    def __call__(self, bench: Bench, shard: Shard) -> int:
-        """Scan the shard; return how many images it has."""
-        scans = scan(
-            shard, bench.source, bench.concepts, self.bounds, wanted=self.wanted, threads=bench.threads,
-            progress=bench.advance,
-        )  # fmt: skip
-        keep(bench.store, shard, scans)
-        return shard.images.size
+    def __call__(self, bench: Bench, shard: Shard) -> Receipt:
+        """Scan the shard."""
+        return keep(bench.store, shard, scan(bench, shard, self.bounds, self.wanted))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +77,11 @@ class Rescan:
     """Scan a shard again for units whose tail was too short, and keep what was found beside the first scan."""
 
     units: Mapping[str, NDArray[np.int64]]
+    wanted: Wanted
 
-    def __call__(self, bench: Bench, shard: Shard) -> int:
-        """Scan the shard; return how many images it has."""
-        scans = rescan(
-            shard, bench.source, bench.concepts, self.units, threads=bench.threads, progress=bench.advance
-        )  # fmt: skip
-        keep(bench.store, shard, scans, "again")
-        return shard.images.size
+    def __call__(self, bench: Bench, shard: Shard) -> Receipt:
+        """Scan the shard."""
+        return keep(bench.store, shard, rescan(bench, shard, self.units, self.wanted), "again")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,65 +104,97 @@ class ShardTally:
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """Count a shard's masks against its labels."""
+    """Count the masks of some shards against their labels."""
 
     thresholds: Mapping[str, NDArray[np.float32]]
     again: Mapping[str, NDArray[np.int64]]
 
-    def __call__(self, bench: Bench, shard: Shard) -> ShardTally:
-        """Count the shard; its labels are decoded once for all layers."""
-        concepts, vocabulary = bench.concepts, bench.concepts.vocabulary
-        labels = bench.threads.map(concepts.labels, [int(image) for image in shard.images])
-        counted = LabelCounts.empty(len(vocabulary))
-        has_category = np.array([has_categories(counted.update(entry), vocabulary) for entry in labels])
-        masks = {}
-        for layer in bench.source.layers:
-            counts = MaskCounts.empty(layer.units, vocabulary)
-            thresholds = self.thresholds[layer.name].copy()
-            if layer.name in self.again:
-                units = self.again[layer.name]
-                part = MaskCounts.empty(units.size, vocabulary)
-                found = load(bench.store, shard.number, layer.name, "again")
-                self._count(bench, part, layer, found, thresholds[units], labels, has_category)
-                counts.intersection[units], counts.per_category[units] = part.intersection, part.per_category
-                thresholds[units] = np.inf  # counted already: no cell of the first scan lies above infinity
-            found = load(bench.store, shard.number, layer.name)
-            self._count(bench, counts, layer, found, thresholds, labels, has_category)
-            masks[layer.name] = counts
-        bench.advance(shard.images.size)
-        return ShardTally(counted.G, masks)
+    def __call__(self, bench: Bench, shards: Sequence[Shard]) -> ShardTally:
+        """Count the shards; labels are decoded once for all layers."""
+        layers, vocabulary = bench.source.layers, bench.concepts.vocabulary
+        total = ShardTally(
+            np.zeros(len(vocabulary), np.int64),
+            {layer.name: MaskCounts.empty(layer.units, vocabulary) for layer in layers},
+        )
+        for shard in shards:
+            scans = {layer.name: load(bench.store, shard.number, layer.name) for layer in layers}
+            images = scans[layers[0].name].images
+            labels = bench.threads.map(bench.concepts.labels, images.tolist())
+            pixels = [label_pixels(entry, len(vocabulary)) for entry in labels]
+            total.labels[...] += np.sum(pixels, axis=0, dtype=np.int64)
+            has_category = np.array([has_categories(entry, vocabulary) for entry in pixels]).reshape(len(pixels), -1)
+            for layer in layers:
+                self._count(bench, shard, layer, scans[layer.name], labels, has_category, total.masks[layer.name])
+            bench.advance(shard.images.size)
+        return total
 
-    @staticmethod
     def _count(
+        self,
         bench: Bench,
-        counts: MaskCounts,
+        shard: Shard,
         layer: Layer,
         found: LayerScan,
-        thresholds: NDArray[np.float32],
         labels: Sequence[Labels],
         has_category: NDArray[np.bool_],
+        total: MaskCounts,
     ) -> None:
-        counts.update(
-            layer, found.candidates, thresholds, labels, has_category, input_size=bench.source.input_size,
-            threads=bench.threads,
-        )  # fmt: skip
+        """Count one layer; units that were scanned again are counted from that scan alone."""
+        thresholds = self.thresholds[layer.name].copy()
+        if layer.name in self.again:
+            units = self.again[layer.name]
+            part = MaskCounts.empty(units.size, bench.concepts.vocabulary)
+            again = load(bench.store, shard.number, layer.name, "again")
+            part.update(
+                layer, again.candidates, thresholds[units], labels, has_category, bench.source.input_size, bench.threads
+            )
+            total.intersection[units] += part.intersection
+            total.per_category[units] += part.per_category
+            thresholds[units] = np.inf  # no cell of the first scan lies above infinity
+        total.update(layer, found.candidates, thresholds, labels, has_category, bench.source.input_size, bench.threads)
 
 
-def keep(store: Store, shard: Shard, scans: Mapping[str, LayerScan], kind: str = "scan") -> None:
-    """Store what the scan of a shard found."""
-    for name, found in scans.items():
-        store.put(_key(shard.number, name, kind), found.to_arrays())
+def keep(store: Store, shard: Shard, found: ShardScan, kind: str = "scan") -> Receipt:
+    """Store what the scan of a shard found, the receipt last."""
+    for name, part in found.layers.items():
+        store.put(_key(shard.number, name, kind), part.to_arrays())
+    images = shard.images.size - len(found.skipped)
+    reasons = np.array(list(found.skipped.values()), dtype=np.str_)
+    positions = np.array(list(found.skipped), dtype=np.int64)
+    store.put(_receipt_key(shard, kind), {"images": np.array(images), "skipped": positions, "reasons": reasons})
+    return Receipt(images, found.skipped)
+
+
+def receipt_of(store: Store, shard: Shard, layers: Sequence[str], kind: str = "scan") -> Receipt | None:
+    """Return the receipt of a shard whose scan is stored whole, else None."""
+    key = _receipt_key(shard, kind)
+    if key not in store or any(_key(shard.number, layer, kind) not in store for layer in layers):
+        return None
+    arrays = store.must(key)
+    reasons = [str(reason) for reason in arrays["reasons"]]
+    return Receipt(int(arrays["images"]), dict(zip(arrays["skipped"].tolist(), reasons, strict=True)))
+
+
+def calibration(store: Store, layers: Sequence[str]) -> tuple[dict[str, Bounds], dict[str, Activity]]:
+    """Return the bounds of every layer and how its activations are distributed, as they were stored."""
+    arrays = store.must(CALIBRATION)
+
+    def read(name: str, part: str, kind: Any) -> Any:
+        return kind(**{f.name: arrays[f"{name}.{part}.{f.name}"] for f in fields(kind)})
+
+    return (
+        {name: read(name, "bounds", Bounds) for name in layers},
+        {name: read(name, "activity", Activity) for name in layers},
+    )
 
 
 def load(store: Store, number: int, layer: str, kind: str = "scan") -> LayerScan:
     """Return what the scan of a shard found of one layer."""
-    return LayerScan.from_arrays(store.get(_key(number, layer, kind)))
+    return LayerScan.from_arrays(store.must(_key(number, layer, kind)))
 
 
-def scans_of(store: Store, plan: Plan, layer: str, kind: str = "scan") -> Callable[[], Iterator[LayerScan]]:
-    """Return a function that gives one layer's scans, shard by shard, anew at every call."""
-    return lambda: (load(store, shard.number, layer, kind) for shard in plan.shards)
+def _receipt_key(shard: Shard, kind: str) -> str:
+    return f"{kind}-{shard.number:05d}"
 
 
-def _key(number: int, layer: str, kind: str) -> str:
-    return f"{kind}-{number:05d}-{file_stem(layer)}"
+def _key(number: int, what: str, kind: str) -> str:
+    return f"{kind}-{number:05d}-{file_stem(what)}"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 #: Raised whenever a newer reader is needed.
 SCHEMA_VERSION = 1
 
@@ -50,6 +52,8 @@ def save(result: RunResult, folder: Path) -> None:
         classic.write(folder / f"{stem}-result.csv", layer.units, layer.vocabulary.categories)
         _write_table(folder / f"{stem}.parquet", layer)
         _write_arrays(folder / f"{stem}.npz", layer)
+        if layer.image_maxima is not None:
+            _write_maxima(folder / f"{stem}-image-maxima.parquet", layer.image_maxima)
     text = json.dumps(as_json(result), indent=1, ensure_ascii=False, allow_nan=False)
     atomic.write_text(folder / "run.json", text + "\n")
 
@@ -149,7 +153,8 @@ def _layer(entry: Mapping[str, Any], vocabulary: Vocabulary, folder: Path) -> La
     )
     counts = _read_table(folder / f"{entry['files']}.parquet", layer.units, len(vocabulary))
     thresholds, exemplars, activity = _read_arrays(folder / f"{entry['files']}.npz")
-    return LayerResult(layer, vocabulary, counts, thresholds, entry["cells"], exemplars, activity)
+    maxima = _read_maxima(folder / f"{entry['files']}-image-maxima.parquet")
+    return LayerResult(layer, vocabulary, counts, thresholds, entry["cells"], exemplars, activity, maxima)
 
 
 def _write_table(path: Path, layer: LayerResult) -> None:
@@ -178,6 +183,23 @@ def _write_table(path: Path, layer: LayerResult) -> None:
     )
     with atomic.replacing(path) as file:
         pq.write_table(table, file, compression="zstd", row_group_size=max(width, 1) * 256)
+
+
+def _write_maxima(path: Path, maxima: NDArray[np.float32]) -> None:
+    """Write the maximum of every (image, unit): a row per image of the probe set, a column per unit, from 1."""
+    table = pa.table({str(channel + 1): maxima[:, channel] for channel in range(maxima.shape[1])})
+    with atomic.replacing(path) as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def _read_maxima(path: Path) -> NDArray[np.float32] | None:
+    if not path.exists():
+        return None
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise RunFileError(f"{path} is damaged: {str(error).splitlines()[0]}; run it again") from error
+    return np.stack([column.to_numpy() for column in table.columns], axis=1)
 
 
 def _read_table(path: Path, units: int, width: int) -> Counts:

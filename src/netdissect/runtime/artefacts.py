@@ -1,101 +1,209 @@
-"""Artefacts: what a shard's work leaves behind, as named arrays under a key; in memory while it fits, else on disk."""
+"""Artefacts: what finished pieces of work leave behind, as named arrays under a key.
+
+In memory while a budget lasts; in a folder, where every artefact is whole or not there, carries checksums, and is
+found again by the next run. The folder may be any fsspec URL, so that the workers of a cluster can share it. A folder
+belongs to one set of settings: its name is a hash of everything that made its artefacts, so nothing else is ever
+reused.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
 import shutil
 import tempfile
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
 from netdissect import atomic
 from netdissect.errors import RunFileError
+from netdissect.optional import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+Arrays = dict[str, "NDArray[Any]"]
+
+#: An artefact is a .npz archive with a checksum behind it.
+_SUFFIX = ".arrays"
+_DIGEST = 16
+
 
 class Artefacts:
-    """A store of named arrays. Memory is used up to a budget; what comes later spills to disk.
+    """A store of named arrays.
 
-    Use it as a context manager: what it spilled goes when the block ends.
+    Use it as a context manager. A temporary folder goes when the block ends; a folder that was given stays until
+    `clear` is called, so that an interrupted run can go on.
     """
 
-    def __init__(self, budget: int, folder: Path | None = None) -> None:
+    def __init__(self, folder: str | Path | None = None, *, budget: int = 0) -> None:
         """Open a store.
 
         Args:
+            folder: where every artefact is written at once, a path or an fsspec URL; None keeps them in memory and
+                spills to a temporary folder what is beyond the budget.
             budget: bytes to keep in memory.
-            folder: where to spill; None makes a temporary folder when it is first needed.
         """
+        self._given = folder is not None
+        self._place: _Place | None = None if folder is None else _place(folder)
         self._budget = budget
+        self._memory: dict[str, Arrays] = {}
         self._held = 0
-        self._memory: dict[str, dict[str, NDArray[Any]]] = {}
-        self._folder = folder
-        self._spilled: set[str] = set()
-        self.spilled_bytes = 0
+        self.written_bytes = 0
+
+    @property
+    def folder(self) -> str:
+        """Where artefacts are written; a temporary folder is made if none was given."""
+        return str(self._somewhere())
 
     def put(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Store arrays under a key; what was stored under it before is replaced."""
         self.drop(key)
         size = sum(array.nbytes for array in arrays.values())
-        if self._held + size <= self._budget:
+        fits = self._held + size <= self._budget
+        if fits:
             self._memory[key] = dict(arrays)
             self._held += size
-            return
-        with atomic.replacing(self._path(key)) as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        self._spilled.add(key)
-        self.spilled_bytes += size
+        if self._given or not fits:
+            out = io.BytesIO()
+            np.savez(out, allow_pickle=False, **arrays)
+            data = out.getvalue()
+            self._somewhere().write(f"{key}{_SUFFIX}", data + _checksum(data))
+            self.written_bytes += size
 
-    def get(self, key: str) -> dict[str, NDArray[Any]]:
+    def get(self, key: str) -> Arrays:
         """Return the arrays stored under a key.
 
         Raises:
-            RunFileError: if their file was damaged.
-            KeyError: if there is no such key.
+            KeyError: if there is nothing whole under that key.
         """
         if key in self._memory:
             return self._memory[key]
-        if key not in self._spilled:
+        stored = self._somewhere().read(f"{key}{_SUFFIX}") if self._place is not None else None
+        data = (stored or b"")[:-_DIGEST]
+        if stored is None or stored[-_DIGEST:] != _checksum(data):
             raise KeyError(key)
-        path = self._path(key)
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise RunFileError(f"{path}: an intermediate file of this run was damaged ({error}); run again") from error
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return dict(arrays)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._memory or key in self._spilled
+        """Tell whether a whole artefact lies under a key; a damaged one is as good as none."""
+        try:
+            self.get(key)
+        except KeyError:
+            return False
+        return True
+
+    def must(self, key: str) -> Arrays:
+        """Return the arrays stored under a key.
+
+        Raises:
+            RunFileError: if they are gone or were damaged since they were written.
+        """
+        try:
+            return self.get(key)
+        except KeyError as error:
+            raise RunFileError(
+                f"{self._somewhere()}/{key}{_SUFFIX} was lost or damaged while the run was going on: run the same command "
+                f"again, it makes only what is missing"
+            ) from error
 
     def drop(self, key: str) -> None:
         """Forget a key, if it is there."""
         if key in self._memory:
             self._held -= sum(array.nbytes for array in self._memory.pop(key).values())
-        if key in self._spilled:
-            self._path(key).unlink(missing_ok=True)
-            self._spilled.discard(key)
 
-    def close(self) -> None:
-        """Forget everything and remove what was spilled."""
+    def clear(self) -> None:
+        """Forget everything, on disk too."""
         self._memory.clear()
         self._held = 0
-        if self._folder is not None and self._spilled:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._spilled.clear()
+        if self._place is not None:
+            self._place.remove()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        if not self._given:
+            self.clear()
 
-    def _path(self, key: str) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="netdissect-"))
-        return self._folder / f"{key}.npz"
+    def _somewhere(self) -> _Place:
+        if self._place is None:
+            self._place = _Folder(Path(tempfile.mkdtemp(prefix="netdissect-")))
+        return self._place
+
+
+def _checksum(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_DIGEST).digest()
+
+
+class _Place(Protocol):
+    """Somewhere to keep files."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a whole file, or nothing."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's bytes; None if it is not there."""
+        ...
+
+    def remove(self) -> None:
+        """Remove everything."""
+        ...
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def write(self, name: str, data: bytes) -> None:
+        atomic.write_bytes(self._path / name, data)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self._path / name).read_bytes()
+        except OSError:
+            return None
+
+    def remove(self) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+class _Remote:
+    """A folder behind an fsspec URL; object stores put a whole object or nothing."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        fsspec = require("fsspec", extra="ray", purpose="for addresses like s3://")
+        self._files, self._root = fsspec.core.url_to_fs(self._url)
+
+    def __str__(self) -> str:
+        return self._url
+
+    def write(self, name: str, data: bytes) -> None:
+        self._files.makedirs(self._root, exist_ok=True)
+        self._files.pipe_file(f"{self._root}/{name}", data)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            data: bytes = self._files.cat_file(f"{self._root}/{name}")
+        except OSError:
+            return None
+        return data
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self._files.rm(self._root, recursive=True)
+
+
+def _place(folder: str | Path) -> _Place:
+    return _Remote(folder) if isinstance(folder, str) and "://" in folder else _Folder(Path(folder))

@@ -1,0 +1,87 @@
+"""The forward pass: pictures in, activations out, with reading ahead of the network."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from netdissect.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    import torch
+    from numpy.typing import NDArray
+
+    from netdissect.engine.bench import Bench
+
+_T = TypeVar("_T")
+
+#: Batches read ahead of the network.
+_AHEAD = 2
+
+
+def forward(
+    bench: Bench, batches: Sequence[NDArray[np.int64]], skipped: dict[int, str] | None = None
+) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
+    """Run the network once over batches of images.
+
+    Args:
+        bench: network and probe set.
+        batches: positions of the images in the probe set.
+        skipped: takes the reason for every image that cannot be read and is left out; None ends the run instead.
+
+    Yields:
+        the images' positions and, per layer, their activations, float32, shape (B, h, w, U), contiguous.
+
+    Raises:
+        DataError: if an image cannot be read and may not be skipped.
+    """
+    with ThreadPoolExecutor(bench.threads.count, thread_name_prefix="pictures") as readers:
+
+        def ask(image: int) -> Future[NDArray[np.uint8]]:
+            return readers.submit(_read, bench, image, check_labels=skipped is not None)
+
+        asked = ((batch, [ask(int(image)) for image in batch]) for batch in batches)
+        try:
+            for batch, reading in _ahead(asked, _AHEAD):
+                images, pictures = _those_read(batch, reading, skipped)
+                if pictures:
+                    outputs = bench.source.activations(np.stack(pictures))
+                    yield images, {name: out.permute(0, 2, 3, 1).contiguous() for name, out in outputs.items()}
+        finally:
+            readers.shutdown(wait=True, cancel_futures=True)
+
+
+def _read(bench: Bench, image: int, *, check_labels: bool) -> NDArray[np.uint8]:
+    if check_labels:  # they are needed later, when leaving the image out would no longer be possible
+        bench.concepts.labels(image)
+    return bench.concepts.picture(image, bench.source.input_size)
+
+
+def _those_read(
+    batch: NDArray[np.int64], reading: Sequence[Future[NDArray[np.uint8]]], skipped: dict[int, str] | None
+) -> tuple[NDArray[np.int64], list[NDArray[np.uint8]]]:
+    images, pictures = [], []
+    for image, waiting in zip(batch, reading, strict=True):
+        try:
+            pictures.append(waiting.result())
+            images.append(image)
+        except DataError as error:
+            if skipped is None:
+                raise
+            skipped[int(image)] = str(error)
+    return np.array(images, dtype=np.int64), pictures
+
+
+def _ahead(items: Iterable[_T], count: int) -> Iterator[_T]:
+    """Yield items, asking for each `count` items before it is needed."""
+    source = iter(items)
+    waiting = list(islice(source, count))
+    while waiting:
+        yield waiting.pop(0)
+        waiting.extend(islice(source, 1))

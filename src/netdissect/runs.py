@@ -1,0 +1,228 @@
+"""How a run is carried out: the part of the hall where engine and runtime meet.
+
+A run with a folder keeps every finished shard there until it succeeds, under a hash of everything that decides what
+is found; the same command goes on from them, any other never sees them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import netdissect
+from netdissect import atomic
+from netdissect.engine.bench import Bench
+from netdissect.engine.dissect import dissect, plan_for
+from netdissect.engine.threads import Threads
+from netdissect.runtime import lock
+from netdissect.runtime.artefacts import Artefacts
+from netdissect.runtime.local import InProcess, Processes
+from netdissect.runtime.ray import Ray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from netdissect.config import Geometry, Settings
+    from netdissect.engine.dissect import Outcome
+    from netdissect.layers import Layer
+    from netdissect.models.network import Network
+    from netdissect.protocols import ConceptSource, Progress
+
+WORK = ".work"
+
+
+@dataclass(frozen=True, eq=False)
+class BenchSetup:
+    """Makes a worker's Bench. It is sent to every worker once, network and all.
+
+    Attributes:
+        network: the network.
+        layers: names of the probed layers.
+        input_size: height and width of its input.
+        geometry: where a cell looks.
+        device: where it runs; several workers share several GPUs among them.
+        concepts: the probe set.
+        artefacts: folder or URL that all workers share.
+    """
+
+    network: Network
+    layers: Sequence[str]
+    input_size: tuple[int, int]
+    geometry: Geometry
+    device: torch.device
+    concepts: ConceptSource
+    artefacts: str
+
+    @contextlib.contextmanager
+    def __call__(self, threads: int, number: int) -> Iterator[Bench]:
+        """Set up the bench of worker `number`, which may use so many threads."""
+        torch.set_num_threads(threads)
+        device = self.device
+        if str(device) == "cuda":
+            device = torch.device("cuda", number % torch.cuda.device_count())
+        source = self.network.probe(self.layers, self.input_size, geometry=self.geometry, device=device)
+        with source, Threads(threads) as pool, Artefacts(self.artefacts) as store:
+            yield Bench(source, self.concepts, pool, store, _say_nothing)
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """A run that was carried out.
+
+    Attributes:
+        outcome: what the engine found.
+        layers: the probed layers.
+        input_size: height and width of the network's input.
+        spilled: bytes of intermediate results that were written to disk.
+    """
+
+    outcome: Outcome
+    layers: tuple[Layer, ...]
+    input_size: tuple[int, int]
+    spilled: int
+
+
+def carry_out(
+    network: Network,
+    layers: Sequence[str],
+    concepts: ConceptSource,
+    settings: Settings,
+    device: torch.device,
+    folder: Path | None,
+    progress: Progress,
+) -> Carried:
+    """Dissect layers of a network over a probe set, wherever the settings say.
+
+    Args:
+        network: the network.
+        layers: names of the layers to probe.
+        concepts: the probe set.
+        settings: everything else.
+        device: where the network runs.
+        folder: the run's folder, where finished shards are kept; None keeps them in memory.
+        progress: shown how far it is.
+    """
+    size = (settings.resolution, settings.resolution) if settings.resolution else concepts.image_size
+    source = network.probe(layers, size, geometry=settings.geometry, device=device)
+    plan = plan_for(source.layers, len(concepts), settings)
+    budget = settings.memory if settings.memory is not None else _eighth_of_memory()
+
+    def engine(runtime: Any, store: Artefacts, parts: int) -> Carried:
+        outcome = dissect(
+            runtime,
+            store,
+            source.layers,
+            concepts.vocabulary,
+            concepts.row,
+            plan,
+            settings,
+            progress,
+            tally_parts=parts,
+        )
+        return Carried(outcome, source.layers, size, store.written_bytes)
+
+    with contextlib.ExitStack() as stack:
+        place = _place(network, layers, concepts, settings, device, size, folder)
+        if settings.runtime == "local" and settings.workers == 1:
+            store = stack.enter_context(Artefacts(place, budget=budget))
+            threads = stack.enter_context(Threads(os.cpu_count() or 1))
+            stack.enter_context(source)
+            return engine(InProcess(Bench(source, concepts, threads, store, progress.advance)), store, 1)
+        shared = (
+            str(place) if place is not None else stack.enter_context(tempfile.TemporaryDirectory(prefix="netdissect-"))
+        )
+        setup = BenchSetup(network, layers, size, settings.geometry, device, concepts, shared)
+        store = stack.enter_context(Artefacts(shared))
+        runtime: Processes | Ray
+        if settings.runtime == "ray":
+            runtime = stack.enter_context(
+                Ray(setup, settings.workers, address=settings.address, gpus=1 if device.type == "cuda" else 0)
+            )
+        else:
+            runtime = stack.enter_context(Processes(setup, settings.workers))
+        return engine(_Counted(runtime, progress), store, 4 * settings.workers)
+
+
+@contextlib.contextmanager
+def holding(folder: Path | None, *, fresh: bool, keep: bool) -> Iterator[None]:
+    """Hold a run's folder; when the block succeeds, the intermediate results in it go.
+
+    Args:
+        folder: the folder, if the run has one.
+        fresh: whether what an earlier run left there is forgotten first.
+        keep: whether intermediate results stay.
+
+    Raises:
+        RunBusyError: if another process holds the folder.
+    """
+    if folder is None:
+        yield
+        return
+    with lock.held(folder):
+        atomic.sweep(folder)
+        if fresh:
+            shutil.rmtree(folder / WORK, ignore_errors=True)
+        yield
+        if not keep:
+            shutil.rmtree(folder / WORK, ignore_errors=True)
+
+
+class _Counted:
+    """A runtime of workers, whose finished pieces the coordinator counts for the progress shown."""
+
+    def __init__(self, runtime: Processes | Ray, progress: Progress) -> None:
+        self._runtime = runtime
+        self._progress = progress
+
+    def map(self, task: Any, items: Any) -> Iterator[Any]:
+        """Yield ``task(bench, item)`` for every item, in the items' order."""
+        pieces = list(items)
+        for piece, value in zip(pieces, self._runtime.map(task, pieces), strict=True):
+            shards = [piece] if hasattr(piece, "images") else piece
+            self._progress.advance(sum(shard.images.size for shard in shards))
+            yield value
+
+
+def _place(
+    network: Network,
+    layers: Sequence[str],
+    concepts: ConceptSource,
+    settings: Settings,
+    device: torch.device,
+    size: tuple[int, int],
+    folder: Path | None,
+) -> Path | str | None:
+    """Return where this run's intermediate results lie: below a hash of everything that decides them."""
+    if folder is None and settings.artefacts is None:
+        return None
+    made_by = {
+        "network": network.fingerprint(),
+        "layers": list(layers),
+        "probe set": concepts.fingerprint,
+        "settings": settings.deciding() | {"shard_size": settings.shard_size},
+        "input": size,
+        "device": device.type,
+        "versions": [netdissect.__version__, torch.__version__],
+    }
+    key = hashlib.blake2b(json.dumps(made_by, sort_keys=True).encode(), digest_size=8).hexdigest()
+    if settings.artefacts is not None:
+        return f"{settings.artefacts.rstrip('/')}/{key}"
+    assert folder is not None
+    return folder / WORK / key
+
+
+def _say_nothing(_: int) -> None:
+    """Workers report by finishing; the coordinator counts."""
+
+
+def _eighth_of_memory() -> int:
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8)

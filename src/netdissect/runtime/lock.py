@@ -1,0 +1,56 @@
+"""One process at a time in a run's folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from netdissect.errors import RunBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no such locks; there the folder is not guarded
+    fcntl = None  # type: ignore[assignment]
+
+NAME = ".lock"
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder for the length of a block. The lock is the system's: it goes with the process, however that ends.
+
+    Raises:
+        RunBusyError: if another process holds it, naming its pid and host.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / NAME
+    with path.open("a+", encoding="utf-8") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunBusyError(
+                    f"{folder} is being written by another run ({_holder(path)}): wait for it, or choose another --out"
+                ) from error
+        file.truncate(0)
+        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
+        file.flush()
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _holder(path: Path) -> str:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "it does not say which"
+    return f"process {record.get('pid')} on {record.get('host')}"

@@ -1,0 +1,114 @@
+"""Artefacts are whole or not there, found again by the next run, and never mistaken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from netdissect.errors import RunBusyError, RunFileError
+from netdissect.runtime import lock
+from netdissect.runtime.artefacts import Artefacts
+
+ARRAYS = {"a": np.arange(1000, dtype=np.float32), "names": np.array(["x", "yy"]), "none": np.zeros((0, 3))}
+
+
+def same(found):
+    assert found.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize("budget", [0, 10, 10**9])
+@pytest.mark.parametrize("where", ["memory", "folder", "url"])
+def test_what_is_put_in_comes_out(where, budget, tmp_path):
+    folder = {"memory": None, "folder": tmp_path / "ü x", "url": "memory://bucket/run"}[where]
+    with Artefacts(folder, budget=budget) as store:
+        assert "k" not in store
+        store.put("k", ARRAYS)
+        assert "k" in store
+        same(store.get("k"))
+        store.put("k", ARRAYS)
+        same(store.must("k"))
+        store.clear()
+        assert "k" not in store
+
+
+def test_a_folder_is_found_again_and_a_temporary_one_goes(tmp_path):
+    with Artefacts(tmp_path / "w", budget=10**9) as store:
+        store.put("k", ARRAYS)
+    with Artefacts(tmp_path / "w") as store:
+        same(store.get("k"))
+    with Artefacts() as store:
+        store.put("k", ARRAYS)
+        folder = store.folder
+        assert os.path.isdir(folder)
+    assert not os.path.exists(folder)
+
+
+def test_memory_is_used_up_to_the_budget_and_no_further(tmp_path):
+    size = sum(array.nbytes for array in ARRAYS.values())
+    with Artefacts(budget=2 * size) as store:
+        for n in range(4):
+            store.put(f"k{n}", ARRAYS)
+        assert store.written_bytes == 2 * size
+        for n in range(4):
+            same(store.get(f"k{n}"))
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:-1], lambda d: d[: len(d) // 2], lambda d: b"", lambda d: b"<html>"])
+def test_a_damaged_artefact_is_as_good_as_none(tmp_path, damage):
+    with Artefacts(tmp_path) as store:
+        store.put("k", ARRAYS)
+        path = tmp_path / "k.arrays"
+        path.write_bytes(damage(path.read_bytes()))
+        assert "k" not in store
+        with pytest.raises(RunFileError, match=r"k.arrays was lost or damaged while the run was going on"):
+            store.must("k")
+
+
+def test_every_flipped_bit_is_noticed(tmp_path):
+    rng = np.random.default_rng(0)
+    with Artefacts(tmp_path) as store:
+        store.put("k", ARRAYS)
+        path = tmp_path / "k.arrays"
+        data = path.read_bytes()
+        for place in rng.integers(0, len(data), size=150):
+            flipped = bytearray(data)
+            flipped[place] ^= 1 << int(rng.integers(8))
+            path.write_bytes(bytes(flipped))
+            assert "k" not in store
+
+
+def test_a_pickle_in_the_place_of_an_artefact_is_not_opened(tmp_path):
+    np.savez(tmp_path / "k.npz", a=np.array([print], dtype=object))
+    (tmp_path / "k.npz").rename(tmp_path / "k.arrays")
+    assert "k" not in Artefacts(tmp_path)
+
+
+def test_a_second_run_into_a_folder_is_refused_with_pid_and_host(tmp_path):
+    with lock.held(tmp_path):
+        script = (
+            "import sys; from pathlib import Path; from netdissect.runtime import lock\n"
+            f"with lock.held(Path({str(tmp_path)!r})): pass"
+        )
+        second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        assert f"is being written by another run (process {os.getpid()} on " in second.stderr
+        assert RunBusyError.__name__ in second.stderr
+        assert json.loads((tmp_path / lock.NAME).read_text())["pid"] == os.getpid()
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path):
+    script = (
+        "import os, signal; from pathlib import Path; from netdissect.runtime import lock\n"
+        f"with lock.held(Path({str(tmp_path)!r})): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    assert (tmp_path / lock.NAME).exists()
+    with lock.held(tmp_path):
+        pass
