@@ -6,19 +6,18 @@ detectors it shows, and its numbers lie beside it as CSV.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from netdissect import api, atomic
+from netdissect import api
 from netdissect.concepts import in_figure_order
 from netdissect.errors import SettingsError
 from netdissect.experiments import published
 from netdissect.experiments.sidebyside import named
 from netdissect.report import figures
+from netdissect.report.figures.style import numbers
 from netdissect.results import classic
 from netdissect.results.compared import Compared, compared, sight
 from netdissect.stats.width import unique_at_width
@@ -188,7 +187,7 @@ def _networks(comparison: Comparison, path: Path) -> bool:
     )
     head = ["name", "network", "layer", "units", "definition", "threshold", "detectors", "unique"]
     head += [f"unique-{kind}" for kind in kinds] + [f"detectors-{kind}" for kind in kinds]
-    _table(path, head, [
+    numbers(path, head, [
         [entry.name, entry.network, entry.layer, entry.units, entry.definition, comparison.threshold, entry.detectors, entry.total,
          *(entry.unique.get(kind, 0) for kind in kinds), *(entry.by_category.get(kind, 0) for kind in kinds)]
         for entry in sorted(entries, key=lambda entry: -entry.total)
@@ -208,7 +207,7 @@ def _width(comparison: Comparison, path: Path) -> bool:
         for entry in entries
     }
     figures.width_graph(curves, common, path, definition=comparison.definition)
-    _table(
+    numbers(
         path,
         ["name", "units", "definition", "threshold", "drawn", "unique-mean", "unique-sd"],
         [
@@ -246,7 +245,7 @@ def _concepts(comparison: Comparison, path: Path) -> bool:
             ([entry.name, label, units] for label, units in zip(names, each, strict=True)), key=lambda row: -row[2]
         )
     figures.concept_histogram(counts, path, definition=comparison.definition)
-    _table(path, ["name", "concept", "detectors"], rows)
+    numbers(path, ["name", "concept", "detectors"], rows)
     return True
 
 
@@ -256,7 +255,7 @@ def _iou(comparison: Comparison, path: Path) -> bool:
         return False
     scores = {entry.name: [row.score for row in entry.table or ()] for entry in entries}
     figures.iou_distribution(scores, path, threshold=comparison.threshold)
-    _table(
+    numbers(
         path,
         ["name", "unit", "category", "label", "score"],
         [
@@ -274,7 +273,7 @@ def _curve(comparison: Comparison, path: Path) -> bool:
         return False
     figures.training_curve(entries, path)
     kinds = in_figure_order(list(dict.fromkeys(kind for entry in entries for kind in entry.unique)))
-    _table(
+    numbers(
         path,
         ["step", "name", "layer", "units", "definition", "threshold", "detectors", "unique", *(f"unique-{kind}" for kind in kinds)],
         [
@@ -288,11 +287,3 @@ def _curve(comparison: Comparison, path: Path) -> bool:
 
 def _short(value: float) -> str:
     return f"{value:.4f}"
-
-
-def _table(figure: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    atomic.write_text(figure.with_suffix(".csv"), out.getvalue())

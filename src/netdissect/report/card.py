@@ -23,6 +23,8 @@ def write(result: RunResult, folder: Path) -> Path:
     """Write ``model-card.md`` and its figure into a run's folder; return the former."""
     threshold = result.settings.threshold
     figures.layer_graph(result.detectors(threshold), folder / FIGURE)
+    for suffix in (".svg", ".csv"):
+        (folder / FIGURE).with_suffix(suffix).unlink()
     path = folder / CARD
     atomic.write_text(path, text(result))
     return path

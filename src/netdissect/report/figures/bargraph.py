@@ -56,3 +56,4 @@ def bar_graph(found: Detectors, path: Path) -> None:
             axes.text(0.5, 0.5, f"no unit reaches IoU {found.threshold:g}", transform=axes.transAxes, ha="center")
             axes.set_yticks([])
         style.save(figure, path)
+    style.numbers(path, ("category", "concept", "units"), bars)

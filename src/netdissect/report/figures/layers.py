@@ -31,3 +31,17 @@ def layer_graph(layers: Mapping[str, Detectors], path: Path) -> None:
         if categories:
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         style.save(figure, path)
+    style.numbers(
+        path,
+        ("layer", "units", "definition", "threshold", *categories),
+        [
+            (
+                name,
+                found.total,
+                found.definition,
+                found.threshold,
+                *(found.units_by_category.get(kind, 0) for kind in categories),
+            )
+            for name, found in layers.items()
+        ],
+    )

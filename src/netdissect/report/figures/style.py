@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from netdissect import atomic
 from netdissect.report.colors import FILLS, TEXTS, palette
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 INK = "#1b1c1e"
@@ -53,6 +54,15 @@ def save(drawn: Any, path: Path) -> None:
         metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
         drawn.savefig(out, format=suffix[1:], bbox_inches="tight", metadata=metadata, dpi=_PIXELS_PER_INCH)
         atomic.write_bytes(path.with_suffix(suffix), out.getvalue())
+
+
+def numbers(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write the numbers of a figure beside it, as CSV."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    atomic.write_text(path.with_suffix(".csv"), out.getvalue())
 
 
 def fills(categories: Sequence[str]) -> Mapping[str, str]:

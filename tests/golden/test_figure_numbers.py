@@ -1,0 +1,53 @@
+"""The numbers beside the figures, pinned. After a change that is meant, write them anew with the last lines."""
+
+from pathlib import Path
+
+import pytest
+from tests import pretend
+
+from netdissect.experiments import compare
+from netdissect.report import figures
+from netdissect.results import files
+
+PINNED = Path(__file__).parent / "figures"
+
+
+def draw(folder: Path) -> None:
+    runs = []
+    for seed in (0, 1):
+        run, _ = pretend.run((24, 40), 30, seed=seed, name=f"net{seed}")
+        files.save(run, folder / f"epoch_{seed}")
+        runs.append(folder / f"epoch_{seed}")
+        layer = run.layers["block2/conv"]
+        figures.bar_graph(layer.detectors(0.02), folder / f"bargraph{seed}.svg")
+    figures.layer_graph(run.detectors(0.02), folder / "layer-graph.svg")
+    for definition in ("label", "category"):
+        compare.write(compare.gather(runs, definition=definition, threshold=0.02), folder / f"{definition}.svg")
+
+
+def test_the_numbers_of_figures_are_what_they_were(tmp_path):
+    draw(tmp_path)
+    pinned = {path.name for path in PINNED.glob("*.csv")}
+    assert {path.name for path in tmp_path.glob("*.csv")} == pinned
+    for name in sorted(pinned):
+        assert (tmp_path / name).read_text() == (PINNED / name).read_text(), name
+
+
+@pytest.mark.parametrize("definition", ["label", "category"])
+def test_the_pinned_figures_add_up(definition):
+    """Widths of 24 units keep all their concepts; no number hangs on a seed."""
+    lines = (PINNED / f"{definition}-width.csv").read_text().splitlines()[1:]
+    for line in lines:
+        _, units, _, _, drawn, _, spread = line.split(",")
+        assert drawn == "24"
+        assert (float(spread) == 0) == (units == "24")
+
+
+if __name__ == "__main__":  # python -m tests.golden.test_figure_numbers
+    import shutil
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as made:
+        draw(Path(made))
+        for table in Path(made).glob("*.csv"):
+            shutil.copy(table, PINNED)

@@ -1,0 +1,64 @@
+import json
+
+import pytest
+from tests import pretend
+
+from netdissect import report
+from netdissect.cli.app import main
+from netdissect.protocols import Silent
+from netdissect.results import files
+
+
+@pytest.fixture
+def run(tmp_path):
+    result, probe_set = pretend.run((12, 16), 9, pictures=20)
+    files.save(result, tmp_path / "run")
+    report.write(result, tmp_path / "run", probe_set, Silent())
+    return tmp_path / "run"
+
+
+def call(*words):
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    return left.value.code
+
+
+def test_report_draws_again_with_another_cut_a_single_file_and_a_card(run, capsys):
+    index = run / "html" / "index.html"
+    index.unlink()
+    assert call("report", run, "--threshold", "0.1", "--single-file", "--card") == 0
+    said = capsys.readouterr().out
+    assert "IoU ≥ 0.1" in said
+    assert index.exists()
+    assert "with IoU ≥ 0.1" in (run / "html" / "block1-conv.html").read_text()
+    assert (run / "report.html").stat().st_size > 100_000
+    assert "at least 0.1" in (run / "model-card.md").read_text()
+    assert json.loads((run / "run.json").read_text())["settings"]["threshold"] == 0.04  # the run is as it was
+
+
+def test_compare_writes_figures_and_says_what_they_show(run, tmp_path, capsys):
+    other, _ = pretend.run((12, 16), 9, pictures=20, seed=5, name="other")
+    files.save(other, tmp_path / "other")
+    assert (
+        call("compare", run, tmp_path / "other", "--out", tmp_path / "f" / "two.svg", "--definition", "category") == 0
+    )
+    said = capsys.readouterr().out
+    assert "unique by category" in said
+    assert "side by side" in said
+    for name in ("two.svg", "two.png", "two.csv", "two-width.svg", "two.html"):
+        assert (tmp_path / "f" / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["compare"], "nothing to compare"),
+        (["compare", "nowhere"], "does not exist"),
+        (["report", "nowhere"], "does not exist"),
+    ],
+)
+def test_mistakes_leave_with_2_and_one_sentence(words, says, capsys):
+    assert call(*words) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
