@@ -20,7 +20,7 @@ from netdissect.data.index import read_rows
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 _SIDE = 224
 _MOST_NAMES = 8
+_OWN = {
+    "black-c": (20, 20, 20), "blue-c": (40, 80, 220), "brown-c": (130, 85, 45), "grey-c": (130, 130, 130),
+    "green-c": (40, 160, 60), "orange-c": (245, 140, 20), "pink-c": (245, 150, 190), "purple-c": (130, 50, 170),
+    "red-c": (215, 30, 35), "white-c": (250, 250, 250), "yellow-c": (245, 220, 40),
+}  # fmt: skip
 
 
 def write_preview(folder: Path, page: Path, *, images: int = 12, progress: Progress | None = None) -> Path:
@@ -63,55 +68,62 @@ def write_preview(folder: Path, page: Path, *, images: int = 12, progress: Progr
     return page
 
 
-def color_of(code: int) -> tuple[int, int, int]:
-    """Return the colour a concept is shown in: neighbouring codes far apart on the colour wheel."""
-    hue = (code * 0.618034) % 1.0
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.5 + 0.12 * (code % 3 - 1), 0.85)
+def color_of(number: int, name: str) -> tuple[int, int, int]:
+    """Return the colour a concept is shown in: a colour's own, else neighbouring numbers far apart on the wheel."""
+    if name in _OWN:
+        return _OWN[name]
+    red, green, blue = colorsys.hls_to_rgb((number * 0.618034) % 1.0, 0.5 + 0.12 * (number % 3 - 1), 0.85)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _card(source: Broden, position: int, row: IndexedRow) -> dict[str, object]:
     """Return what the page shows of one image: the picture, and each category's labels over it."""
     picture = source.picture(position, (_SIDE, _SIDE))
-    views = []
+    names = {concept.number: concept.name for concept in source.vocabulary.concepts} | {0: ""}
+    views: list[dict[str, object]] = []
+    whole = []
     for category in in_figure_order(source.vocabulary.categories):
         items = row.fields[category]
         planes = [masks.read(source.folder / "images" / item, row.label_size) for item in items if not item.isdigit()]
-        whole = [int(item) for item in items if item.isdigit() and int(item)]
+        whole += [int(item) for item in items if item.isdigit() and int(item)]
         if planes:
-            views.append(_view(source, category, picture, np.stack(planes)))
-        elif whole:
-            views.append({"category": category, "picture": "", "names": _names(source, whole)})
-    return {"name": row.image, "split": row.split, "picture": _data(picture), "views": views}
+            views.append(_view(category, names, picture, np.stack(planes)))
+    return {
+        "name": row.image, "split": row.split, "picture": _data(picture), "views": views, "whole": _entries(whole, names),
+    }  # fmt: skip
 
 
-def _view(source: Broden, category: str, picture: NDArray[np.uint8], planes: NDArray[np.uint16]) -> dict[str, object]:
+def _view(
+    category: str, names: Mapping[int, str], picture: NDArray[np.uint8], planes: NDArray[np.uint16]
+) -> dict[str, object]:
+    """Return one category's labels over the grey picture; where several planes have one, the last."""
     top = planes[0]
     for plane in planes[1:]:
         top = np.where(plane > 0, plane, top)
     labels = np.asarray(Image.fromarray(top.astype(np.int32)).resize((_SIDE, _SIDE), Image.Resampling.NEAREST))
     numbers, inverse = np.unique(labels, return_inverse=True)
-    palette = np.array([color_of(int(number)) if number else (0, 0, 0) for number in numbers], np.float32)
+    palette = np.array([color_of(number, names.get(number, "")) for number in numbers.tolist()], np.float32)
     over = palette[inverse].reshape(_SIDE, _SIDE, 3)
     grey = picture.mean(axis=2, keepdims=True).astype(np.float32)
-    mixed = np.where(labels[..., np.newaxis] > 0, 0.45 * grey + 0.55 * over, 0.35 * grey + 150)
+    mixed = np.where(labels[..., np.newaxis] > 0, 0.4 * grey + 0.6 * over, 0.35 * grey + 150)
     counted = np.bincount(planes[planes > 0].ravel().astype(np.int64))
     order = sorted(np.flatnonzero(counted).tolist(), key=lambda number: -int(counted[number]))
     return {
         "category": category,
         "picture": _data(mixed.clip(0, 255).astype(np.uint8)),
-        "names": _names(source, order),
+        "names": _entries(order, names),
     }
 
 
-def _names(source: Broden, numbers: Sequence[int]) -> list[dict[str, str]]:
-    known = {concept.number: concept.name for concept in source.vocabulary.concepts}
-    names = [
-        {"name": display_name(known[number]), "color": "#{:02x}{:02x}{:02x}".format(*color_of(number))}
-        for number in numbers[:_MOST_NAMES]
+def _entries(numbers: Sequence[int], names: Mapping[int, str]) -> list[dict[str, str]]:
+    """Return name and colour of the first few labels."""
+    shown = [(number, names.get(number, f"number {number}")) for number in numbers[:_MOST_NAMES]]
+    entries = [
+        {"name": display_name(name), "color": "#{:02x}{:02x}{:02x}".format(*color_of(number, name))}
+        for number, name in shown
     ]
-    rest = len(numbers) - len(names)
-    return [*names, *([{"name": f"and {rest} more", "color": "#ffffff"}] if rest else [])]
+    rest = len(numbers) - len(entries)
+    return [*entries, *([{"name": f"and {rest} more", "color": "transparent"}] if rest else [])]
 
 
 def _data(picture: NDArray[np.uint8]) -> str:
