@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 
 import torch
@@ -23,3 +24,19 @@ def small(seed: int = 0) -> nn.Module:
                 fc=nn.Linear(8, 6),
             )
         ).eval()
+
+
+class Slow(nn.Module):
+    """The same network, taking its time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+        for name, part in small().named_children():
+            setattr(self, name, part)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        time.sleep(self.seconds)
+        for part in self.children():
+            x = part(x)
+        return x

@@ -15,6 +15,7 @@ import netdissect
 from netdissect import report
 from netdissect.config import Settings
 from netdissect.data.broden import Broden
+from netdissect.data.download.places import resolve
 from netdissect.errors import SettingsError
 from netdissect.protocols import Silent
 from netdissect.report.notebook import ShownLayer, run_html, shown
@@ -131,7 +132,7 @@ def dissect(
     Args:
         model: any ``torch.nn.Module``, what the shell takes for MODEL, or a loaded Network.
         layers: qualified names of the layers to probe.
-        data: a Broden folder, or any ConceptSource.
+        data: a Broden folder, the name of one that was downloaded, an fsspec URL of one, or any ConceptSource.
         preprocess: how pictures become the network's input; None takes what the model carries, else RGB with ImageNet
             mean and standard deviation.
         out: a folder to write the run into; None writes nothing. A run that was interrupted there goes on.
@@ -219,8 +220,10 @@ def _network(model: nn.Module | str | Network, preprocess: Preprocess | None) ->
 
 
 def _probe_set(data: str | Path | ConceptSource, settings: Settings) -> ConceptSource:
-    if isinstance(data, (str, Path)):
+    if isinstance(data, str) and "://" in data:
         return Broden(data, split=settings.split, limit=settings.limit)
+    if isinstance(data, (str, Path)):
+        return Broden(resolve(data), split=settings.split, limit=settings.limit)
     return data
 
 

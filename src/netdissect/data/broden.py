@@ -14,6 +14,7 @@ import numpy as np
 from netdissect.concepts import Concept, Labels, Vocabulary
 from netdissect.data import masks, pictures
 from netdissect.errors import DataFileError, DataNotFoundError, LabelError, SettingsError, nearest
+from netdissect.optional import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +63,7 @@ class Broden:
         """Read the tables of a probe set; pictures are read when asked for.
 
         Args:
-            folder: where ``index.csv`` lies.
+            folder: where ``index.csv`` lies, a path or any fsspec URL (``s3://bucket/broden1_227``).
             split: keep only the rows of this split.
             limit: keep only the first so many rows.
 
@@ -71,7 +72,7 @@ class Broden:
             DataFileError: if a table says something impossible.
             SettingsError: if no row is of that split.
         """
-        self.folder = Path(folder)
+        self.folder = _place(folder)
         if not self.folder.is_dir():
             raise DataNotFoundError(
                 f"there is no probe set at {self.folder}: expected a Broden folder with index.csv "
@@ -174,6 +175,14 @@ class Broden:
         if codes.min() < 0:
             raise LabelError(f"{path}: label {int(numbers[codes < 0][0])} is not listed in label.csv")
         return codes.astype(np.uint16)
+
+
+def _place(folder: str | Path) -> Path:
+    """Return a folder as a path; one behind a URL answers to the same calls."""
+    if isinstance(folder, str) and "://" in folder:
+        remote: Path = require("upath", extra="ray", purpose="for addresses like s3://").UPath(folder)
+        return remote
+    return Path(folder)
 
 
 def _read_table(folder: Path, name: str) -> str:

@@ -41,7 +41,7 @@ def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
         DataFileError: if it has another size, or does not decode.
     """
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",)) as picture:
             if picture.mode not in ("RGB", "RGBA"):
                 kind = _KINDS.get(picture.mode, picture.mode)
                 raise LabelError(

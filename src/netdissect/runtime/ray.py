@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: How often an item may lose its worker before it is given up.
 ATTEMPTS = 5
+#: Seconds to wait for a first worker while none is at work.
+PATIENCE = 300
 
 
 class Ray:
@@ -41,18 +43,20 @@ class Ray:
             RunError: if the cluster cannot be reached.
         """
         self._ray = require("ray", extra="ray", purpose="for --runtime ray")
-        self._started = not self._ray.is_initialized()
-        if self._started:
+        self._own = not self._ray.is_initialized()
+        if self._own:
             try:
                 self._ray.init(address=address, log_to_driver=False, logging_level="error", include_dashboard=False)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 raise RunError(f"the Ray cluster at {address or 'this machine'} cannot be reached: {error}") from error
         self._count = count
         self._cpus = cpus or max(1, int(self._ray.cluster_resources().get("CPU", 1)) // count)
+        self._gpus = gpus
         self._made = 0
         self._setup = self._ray.put(setup)
         self._actor = self._ray.remote(num_cpus=self._cpus, num_gpus=gpus, max_restarts=0, max_concurrency=1)(_Actor)
         self._actors: list[Any] = []
+        self._starting: dict[Any, Any] = {}
 
     def map(self, task: Callable[[Any, Item], Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
         """Yield ``task(context, item)`` for every item, in the items' order; as many are under way as actors.
@@ -65,14 +69,18 @@ class Ray:
         done: dict[int, Any] = {}
         lost: dict[int, int] = {}
         under_way: dict[Any, tuple[Any, int, Any]] = {}
-        idle = [*self._actors, *self._start(min(total, self._count) - len(self._actors))]
+        idle = list(self._actors)
+        self._start(min(total, self._count) - len(self._actors) - len(self._starting))
         shared = self._ray.put(task)
         while given < total:
             while idle and waiting and waiting[0][0] < given + 3 * self._count:
                 number, item = waiting.popleft()
                 actor = idle.pop()
                 under_way[actor.do.remote(shared, item)] = (actor, number, item)
-            (ready,), _ = self._ray.wait(list(under_way), num_returns=1)
+            ready = self._next([*under_way, *self._starting], patiently=bool(under_way))
+            if ready in self._starting:
+                idle += self._started_up(ready)
+                continue
             actor, number, item = under_way.pop(ready)
             try:
                 good, value = self._ray.get(ready)
@@ -84,31 +92,54 @@ class Ray:
                         f"same command again, it goes on from what is finished"
                     ) from error
                 self._actors.remove(actor)
-                idle += self._start(1)
+                self._start(1)
                 waiting.appendleft((number, item))
                 continue
             idle.append(actor)
-            if not good:
+            if isinstance(value, BaseException) and not good:
                 raise value
             done[number] = value
             while given in done:
                 yield done.pop(given)
                 given += 1
 
-    def _start(self, count: int) -> list[Any]:
-        """Start some actors and return them."""
-        new = [self._actor.remote(self._setup, self._cpus, self._made + n) for n in range(count)]
-        self._made += count
-        self._actors += new
-        return new
+    def _next(self, waited_for: list[Any], *, patiently: bool) -> Any:
+        """Return the next reference that is ready; without any worker at work, wait only so long for one to start."""
+        ready, _ = self._ray.wait(waited_for, num_returns=1, timeout=None if patiently else PATIENCE)
+        if not ready:
+            raise RunError(
+                f"no worker of the cluster could be started within {PATIENCE} s: each asks for {self._cpus} CPUs and "
+                f"{self._gpus} GPUs; ask for fewer --workers, or add nodes and run the same command again, it goes on from "
+                f"what is finished"
+            )
+        return ready[0]
+
+    def _start(self, count: int) -> None:
+        """Ask for actors; they get work once they have started, which may have to wait for a free place."""
+        for _ in range(count):
+            actor = self._actor.remote(self._setup, self._cpus, self._made)
+            self._starting[actor.started.remote()] = actor
+            self._made += 1
+
+    def _started_up(self, ready: Any) -> list[Any]:
+        """Return the actor whose start a reference told of; one that was lost on the way is asked for again."""
+        actor = self._starting.pop(ready)
+        try:
+            self._ray.get(ready)
+        except self._ray.exceptions.RayActorError:
+            self._start(1)
+            return []
+        self._actors.append(actor)
+        return [actor]
 
     def close(self) -> None:
         """End the actors, and the cluster if it was started here."""
-        for actor in self._actors:
+        for actor in [*self._actors, *self._starting.values()]:
             with contextlib.suppress(Exception):
                 self._ray.kill(actor)
         self._actors.clear()
-        if self._started:
+        self._starting.clear()
+        if self._own:
             self._ray.shutdown()
 
     def __enter__(self) -> Self:
@@ -127,6 +158,9 @@ class _Actor:
         self._number = number
         self._open = contextlib.ExitStack()
         self._context: Any = None
+
+    def started(self) -> None:
+        """Say that this actor has found its place."""
 
     def do(self, task: Callable[[Any, Any], Any], item: Any) -> tuple[bool, Any]:
         """Do one item; an error of the task is a result, an error of Ray is not."""

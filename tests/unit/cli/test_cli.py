@@ -127,7 +127,7 @@ def test_layers_shows_what_can_be_dissected(capsys, caffe):
         (["run", "CAFFE"], "which layers?"),
         (["run", "CAFFE", "--layers", "conv1"], "which probe set?"),
         (["run", "CAFFE", "--layers", "con1", "--data", "DATA"], "did you mean conv1"),
-        (["run", "CAFFE", "--layers", "conv1", "--data", "nowhere"], "there is no probe set at nowhere"),
+        (["run", "CAFFE", "--layers", "conv1", "--data", "nowhere"], "there is no probe set 'nowhere'"),
         (["run", "nothing", "--layers", "conv1", "--data", "DATA"], "there is no model 'nothing'"),
         (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--quantile", "5"], "--quantile must lie between 0 and 1"),
         (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--batch-size", "0"], "--batch-size must be at least 1"),

@@ -194,3 +194,24 @@ def test_genuine_photographs_decode_as_pillow_decodes_them(shared):
     for index in range(0, 899, 90):
         with Image.open(shared / "data/real_a_227/images" / probe_set.image_name(index)) as picture:
             np.testing.assert_array_equal(probe_set.picture(index), np.asarray(picture.convert("RGB")))
+
+
+def test_a_probe_set_behind_a_url_is_read_alike(folder):
+    import pickle
+
+    upath = pytest.importorskip("upath")
+    remote = upath.UPath("memory://bucket/small set é")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            target = remote / path.relative_to(folder).as_posix()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    here, there = Broden(folder), pickle.loads(pickle.dumps(Broden(str(remote))))
+    assert (there.name, there.fingerprint, len(there)) == (here.name, here.fingerprint, len(here))
+    np.testing.assert_array_equal(there.labels(1).planes, here.labels(1).planes)
+    np.testing.assert_array_equal(there.picture(1), here.picture(1))
+    (remote / "images/a/picture 0.jpg").unlink()
+    with pytest.raises(DataNotFoundError, match="picture 0.jpg"):
+        there.picture(0)
+    with pytest.raises(DataNotFoundError, match="there is no probe set at memory://"):
+        Broden("memory://bucket/other")
