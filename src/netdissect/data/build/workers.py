@@ -6,6 +6,7 @@ usual ``if __name__ == "__main__":``.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 from concurrent.futures import ProcessPoolExecutor
@@ -55,7 +56,8 @@ class Workers(Generic[Context]):
             for job in jobs:
                 yield task(self._context, job)
             return
-        futures = [self._pool.submit(_run, task, job) for job in jobs]
+        with _undisturbed():
+            futures = [self._pool.submit(_run, task, job) for job in jobs]
         try:
             for position, future in enumerate(futures):
                 yield future.result()
@@ -74,6 +76,19 @@ class Workers(Generic[Context]):
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C back while processes are started: they inherit that, and stay quiet from their first moment on."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _adopt(context: Any) -> None:
