@@ -183,12 +183,13 @@ def _words(result: RunResult) -> dict[str, Any]:
 def _settings(result: RunResult) -> list[tuple[str, str]]:
     probe, settings, network = result.probe_set, result.settings, result.network
     geometries = {layer.layer.geometry for layer in result.layers.values()}
+    kinds = len(probe.vocabulary.categories)
     finished = str(result.journal.get("finished", ""))[:10]
     pairs = [
         ("Network", network.source.rsplit("/", 1)[-1]),
         ("Probe set", f"{probe.name}, {probe.images:,} images"),
         ("Input", f"{network.input_size[1]} × {network.input_size[0]}, {network.preprocessing}"),
-        ("Concepts", f"{len(probe.vocabulary):,} in {len(probe.vocabulary.categories)} categories"),
+        ("Concepts", f"{len(probe.vocabulary):,} in {kinds} categor{'y' if kinds == 1 else 'ies'}"),
         ("Label grid", f"{probe.label_size[1]} × {probe.label_size[0]}"),
         ("Geometry", " and ".join(sorted(name.replace("-", " ") for name in geometries))),
         ("Activation quantile", f"{settings.quantile:g}, exact"),

@@ -58,7 +58,7 @@
     card.barsAt = key;
     const [width, height] = BARS;
     const context = nd.canvas(card.bars, width, height);
-    const step = width / Math.max(layer.kinds, 1);
+    const step = Math.min(14, width / Math.max(layer.kinds, 1));
     const most = Math.max(0.2, layer.iou[unit]);
     for (let kind = 0; kind < layer.kinds; kind++) {
       const score = layer.score[unit * layer.kinds + kind];

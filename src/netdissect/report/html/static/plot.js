@@ -9,7 +9,7 @@
   nd.makePlot = (concept, scores) => {
     const { run } = nd;
     const canvas = make("canvas", { role: "img", "aria-label": `IoU of every unit with ${run.concepts[concept]}; the units past the cut are listed below` });
-    const names = make("div.lanes", {}, run.layers.map((layer) => make("span", {}, layer.name)));
+    const names = make("div.lanes", {}, run.layers.map((layer) => make("span", { title: layer.name }, make("b", {}, nd.breakable(layer.name)))));
     const tip = make("p.tip", { hidden: true });
     const field = make("div.field", {}, canvas, tip);
     const element = make("div.plot", {}, names, field);

@@ -11,13 +11,14 @@
     const home = document.getElementById("tabs");
     tabs = run.layers.map((layer) => {
       const tab = {
-        link: make("a.tab", { href: "#" }, make("span.tab-name", {}, layer.name)),
+        link: make("a.tab", { href: "#" }, make("span.tab-name", {}, nd.breakable(layer.name))),
         note: make("span.tab-note"),
         bar: shareBar(),
       };
       tab.link.dataset.keep = "";
       tab.link.append(tab.note, tab.bar.element);
       home.append(tab.link);
+      home.classList.toggle("many", run.layers.length > 6);
       return tab;
     });
     const legend = document.getElementById("legend");

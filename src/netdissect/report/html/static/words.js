@@ -37,6 +37,9 @@
     return element;
   };
 
+  // A layer's name that may be broken after its dots and slashes.
+  nd.breakable = (name) => name.split(/(?<=[./_-])/).flatMap((part) => [part, document.createElement("wbr")]);
+
   // Sets a text only where it changed, so that nothing is laid out again for nothing.
   nd.say = (element, text) => {
     if (element.textContent !== text) element.textContent = text;
