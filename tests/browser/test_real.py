@@ -1,0 +1,63 @@
+"""A real network over real photographs: dissected, saved, loaded, drawn again, opened."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+import netdissect as nd
+from netdissect.concepts import display_name
+from netdissect.report import labels
+from netdissect.results.schema import run_schema
+
+pytestmark = [pytest.mark.browser, pytest.mark.shared, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def run(shared, tmp_path_factory):
+    """Only images of one split, so that rows of index.csv are not positions."""
+    folder = tmp_path_factory.mktemp("real")
+    result = nd.dissect(
+        str(shared / "models/squeezenet_v1.0"), ["fire9/concat", "conv_final"], shared / "data/real_a_227",
+        split="val", limit=60, images_per_unit=6, out=folder,
+    )  # fmt: skip
+    return result, folder
+
+
+def test_run_json_of_a_real_run_meets_the_schema(run):
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator(run_schema()).validate(json.loads((run[1] / "run.json").read_text()))
+
+
+def test_a_loaded_run_finds_its_probe_set_again_and_shows_the_same_pictures(run, shared):
+    result, folder = run
+    loaded = nd.load(folder)
+    assert loaded.pictures is not None
+    assert loaded.pictures.fingerprint == result.probe_set.fingerprint
+    row, name = next(iter(sorted(result.image_names.items())))
+    kept = folder / "html" / "image" / "probe" / f"{row:06d}.jpg"
+    assert kept.read_bytes() == (shared / "data/real_a_227/images" / name).read_bytes()
+    given = loaded._by_row.labels(row)
+    told = labels.decode((folder / "html" / "data" / "labels" / f"{row:06d}.js").read_text())
+    assert (told.planes == given.planes).all()
+    assert loaded["fire9/concat"].unit(5).strip() == result["fire9/concat"].unit(5).strip()
+
+
+def test_the_report_of_a_real_run_shows_its_table(run, visiting):
+    _result, folder = run
+    visit = visiting()
+    visit.open(folder / "html" / "index.html", "#/layer/fire9%2Fconcat")
+    with (folder / "fire9-concat-result.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = [row for row in rows if float(row["score"]) >= 0.04]
+    assert visit.number("#n-detectors") == len(found)
+    assert visit.number("#n-label") == len({row["label"] for row in found})
+    visit.page.locator("#cards a").first.click()
+    visit.page.wait_for_selector(".profile tbody tr")
+    assert visit.text("#page h1") == display_name(rows[0]["label"])
+    assert visit.text("#page .kicker").startswith(f"fire9/concat, unit {rows[0]['unit']} ")
+    visit.page.wait_for_function(
+        "() => [...document.querySelectorAll('.tile img')].every((image) => image.naturalWidth > 0)"
+    )
