@@ -268,6 +268,13 @@ def test_escape_returns_from_a_unit_to_where_one_was(visit):
     visit.page.wait_for_selector("#overview:not([hidden])")
 
 
+def test_a_person_without_a_mouse_skips_to_the_units(visit):
+    visit.page.keyboard.press("Tab")
+    assert visit.page.evaluate("document.activeElement.id") == "skip"
+    visit.page.keyboard.press("Enter")
+    assert visit.page.evaluate("document.activeElement.className").startswith("card")
+
+
 def test_single_keys_can_be_switched_off(visit):
     visit.page.locator("#help-open").click()
     visit.page.locator("#keys-on").uncheck()

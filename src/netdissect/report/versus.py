@@ -96,7 +96,7 @@ def write(pairs: Sequence[tuple[str, Side, Side]], path: Path, *, threshold: flo
         path,
         page.standalone(
             "versus.html", ("versus.css",), ("versus.js",), before=before.name, after=after.name, layers=layers, threshold=threshold,
-            slots=palette(kinds), fates=_FATES, same=all(layer.units for layer in layers),
+            slots=palette(kinds), pictured=_PICTURED, fates=_FATES, same=all(layer.units for layer in layers),
         ),
     )  # fmt: skip
     return path

@@ -79,6 +79,10 @@
     byId("help-open").addEventListener("click", nd.help);
     byId("help-close").addEventListener("click", () => byId("help").close());
     byId("theme").addEventListener("click", nd.toggleTheme);
+    byId("skip").addEventListener("click", () => {
+      if (nd.state.view !== "layer") document.querySelector("#page h1").focus();
+      else if (nd.chosen().length) nd.grid.focus(nd.chosen()[0]);
+    });
     byId("keys-on").checked = on;
     byId("keys-on").addEventListener("change", (event) => {
       on = event.target.checked;
