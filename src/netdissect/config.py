@@ -14,7 +14,7 @@ Definition = Literal["label", "category"]
 
 #: Settings that change how a run is carried out, never what it finds.
 _HOW = frozenset(
-    {"device", "workers", "runtime", "address", "artefacts", "memory", "pictures", "keep", "threshold", "shard_size"}
+    {"device", "workers", "threads", "runtime", "address", "artefacts", "memory", "pictures", "keep", "threshold", "shard_size"}
 )
 
 
@@ -34,6 +34,7 @@ class Settings:
         seed: of the order in which images are visited.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         workers: processes that scan shards; 1 works in this process.
+        threads: of each worker; None shares the processors evenly.
         runtime: ``"local"`` or ``"ray"``.
         address: of a running Ray cluster; None uses the one at hand, or starts one.
         artefacts: folder or fsspec URL for intermediate results that all workers reach; None keeps them in the run's own.
@@ -56,6 +57,7 @@ class Settings:
     seed: int = 0
     device: str = "auto"
     workers: int = 1
+    threads: int | None = None
     runtime: Literal["local", "ray"] = "local"
     address: str | None = None
     artefacts: str | None = None
@@ -77,7 +79,7 @@ class Settings:
         if not 0 <= self.threshold <= 1:
             raise SettingsError(f"--threshold must lie between 0 and 1 (the paper's is 0.04), not {self.threshold}")
         for name, least in (
-            ("resolution", 8), ("batch_size", 1), ("limit", 1), ("images_per_unit", 0), ("workers", 1), ("memory", 0), ("shard_size", 1),
+            ("resolution", 8), ("batch_size", 1), ("limit", 1), ("images_per_unit", 0), ("workers", 1), ("threads", 1), ("memory", 0), ("shard_size", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and value < least:

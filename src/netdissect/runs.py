@@ -134,7 +134,10 @@ def carry_out(
         place = _place(network, layers, concepts, settings, device, size, folder)
         if settings.runtime == "local" and settings.workers == 1:
             store = stack.enter_context(Artefacts(place, budget=budget))
-            threads = stack.enter_context(Threads(os.cpu_count() or 1))
+            threads = stack.enter_context(Threads(settings.threads or os.cpu_count() or 1))
+            if settings.threads is not None:
+                stack.callback(torch.set_num_threads, torch.get_num_threads())
+                torch.set_num_threads(settings.threads)
             stack.enter_context(source)
             return engine(InProcess(Bench(source, concepts, threads, store, progress.advance)), store, 1)
         shared = (
@@ -145,10 +148,10 @@ def carry_out(
         runtime: Processes | Ray
         if settings.runtime == "ray":
             runtime = stack.enter_context(
-                Ray(setup, settings.workers, address=settings.address, gpus=1 if device.type == "cuda" else 0)
+                Ray(setup, settings.workers, address=settings.address, cpus=settings.threads, gpus=1 if device.type == "cuda" else 0)
             )
         else:
-            runtime = stack.enter_context(Processes(setup, settings.workers))
+            runtime = stack.enter_context(Processes(setup, settings.workers, threads=settings.threads))
         return engine(_Counted(runtime, progress), store, 4 * settings.workers)
 
 

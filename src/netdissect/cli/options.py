@@ -76,6 +76,7 @@ class WorkOptions:
         batch_size: images per forward pass.
         device: auto, cpu, cuda or cuda:N.
         workers: processes that scan at the same time.
+        threads: of each worker; the processors are shared evenly if not given.
         runtime: processes of this machine, or a Ray cluster.
         address: of a running Ray cluster.
         memory: of intermediate results kept before they go to disk, such as 4GB; an eighth of the machine's if not given.
@@ -91,6 +92,7 @@ class WorkOptions:
     batch_size: Annotated[int, Parameter(["--batch-size", "--probebatch"])] = 32
     device: str = "auto"
     workers: int = 1
+    threads: int | None = None
     runtime: Literal["local", "ray"] = "local"
     address: str | None = None
     memory: str | None = None

@@ -59,15 +59,17 @@ class Processes:
     Use it as a context manager: when the block ends, however it ends, no process is left.
     """
 
-    def __init__(self, setup: Setup, count: int) -> None:
+    def __init__(self, setup: Setup, count: int, *, threads: int | None = None) -> None:
         """Get ready; processes start when there is work.
 
         Args:
             setup: makes a worker's context; it is sent to every worker once.
             count: number of processes.
+            threads: of each; None shares the processors evenly.
         """
         self._setup = setup
         self._count = count
+        self._threads = threads or max(1, (os.cpu_count() or 1) // count)
         self._spawn: SpawnContext = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._started = 0
@@ -132,7 +134,7 @@ class Processes:
 
     def _start(self) -> _Worker:
         here, there = self._spawn.Pipe()
-        process = self._spawn.Process(target=_serve, args=(there, self._setup, self._count, self._started), daemon=True)
+        process = self._spawn.Process(target=_serve, args=(there, self._setup, self._threads, self._started), daemon=True)
         self._started += 1
         try:
             process.start()
@@ -165,11 +167,11 @@ class Processes:
         self.close()
 
 
-def _serve(pipe: Connection, setup: Setup, workers: int, number: int) -> None:
+def _serve(pipe: Connection, setup: Setup, threads: int, number: int) -> None:
     """Do what comes down the pipe until it closes. An interrupt from the keyboard is the coordinator's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with setup(max(1, (os.cpu_count() or 1) // workers), number) as context:
+        with setup(threads, number) as context:
             while True:
                 task, item = pipe.recv()
                 try:

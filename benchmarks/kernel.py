@@ -1,0 +1,54 @@
+"""The tally kernel against interpolating every plane and multiplying with one-hot labels, on one thread."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from benchmarks import machine, probe_sets
+from netdissect.engine.candidates import extract, peaks
+from netdissect.engine.tally import MaskCounts, has_categories, label_pixels
+from netdissect.engine.threads import Threads
+from netdissect.geometry.fieldmap import even_grid
+from netdissect.layers import Layer
+
+
+def main(words: list[str]) -> None:
+    """Print a row per layer shape."""
+    del words
+    machine.title("Tally of one image: kernel against interpolate + one-hot matmul, one thread")
+    torch.set_num_threads(1)
+    probe_set = probe_sets.noise(64, distinct=64)
+    labels = [probe_set.labels(index) for index in range(16)]
+    pixels = [label_pixels(entry, len(probe_set.vocabulary)) for entry in labels]
+    has = np.array([has_categories(entry, probe_set.vocabulary) for entry in pixels])
+    rows = []
+    for units, grid in ((256, 13), (512, 14), (2048, 7)):
+        layer = Layer("x", units, (grid, grid), even_grid((224, 224), (grid, grid)), "grid")
+        activations = torch.relu(torch.randn(16, grid, grid, units, generator=torch.Generator().manual_seed(0)))
+        flat = activations.reshape(-1, units)
+        threshold = flat.kthvalue(int(flat.shape[0] * 0.995), dim=0).values.numpy()
+        with Threads(1) as threads:
+            most, _ = peaks(activations, threads)
+            candidates = extract(activations, threshold, most, threads)
+
+            def kernel(candidates=candidates, layer=layer, threshold=threshold, threads=threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+                counts = MaskCounts.empty(layer.units, probe_set.vocabulary)
+                counts.update(layer, candidates, threshold, labels, has, (224, 224), threads)
+                return counts
+
+            def dense(activations=activations, threshold=threshold):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+                total = torch.zeros(activations.shape[3], len(probe_set.vocabulary) + 1)
+                for n, entry in enumerate(labels):
+                    plane = activations[n].permute(2, 0, 1)[None]
+                    up = torch.nn.functional.interpolate(plane, entry.shape, mode="bilinear", align_corners=False)[0]
+                    mask = (up > torch.from_numpy(threshold)[:, None, None]).float().flatten(1)
+                    for codes in torch.from_numpy(entry.planes.astype(np.int64)).flatten(1):
+                        present, inverse = codes.unique(return_inverse=True)
+                        total[:, present] += mask @ torch.nn.functional.one_hot(inverse, len(present)).float()
+                return total
+
+            seconds = machine.interleaved({"kernel": kernel, "dense": dense}, 5)
+        each = {name: 1000 * value / len(labels) for name, value in seconds.items()}
+        rows.append([f"{units} units {grid} x {grid}", each["kernel"], each["dense"], each["dense"] / each["kernel"]])
+    machine.table(["layer", "kernel, ms", "interpolate + matmul, ms", "times faster"], rows)

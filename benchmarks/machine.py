@@ -1,0 +1,61 @@
+"""What a figure was measured on, and how figures are printed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+def describe() -> str:
+    """Return the machine in a line."""
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} cores ({model}){gpu}; torch {torch.__version__}; load {load:.1f} before the measurement"
+
+
+def title(text: str) -> None:
+    """Print a heading and the machine."""
+    print(f"\n## {text}\n\n{describe()}\n", flush=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a Markdown table."""
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
+    print(flush=True)
+
+
+def interleaved(runs: Mapping[str, Callable[[], object]], times: int) -> dict[str, float]:
+    """Return the median seconds of several runs, measured in turn: A B C A B C …, after one turn that is not counted."""
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(times + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if turn:
+                taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+
+def shim_torchvision() -> None:
+    """Let torchvision import beside a CPU build of torch (docs/decisions/0004)."""
+    if "+cpu" in torch.__version__:
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+        globals()["_OPERATORS"] = library

@@ -1,0 +1,61 @@
+"""Peak memory above the loaded network, and bytes left on disk, as the number of images grows."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import machine, probe_sets
+
+
+def main(words: list[str]) -> None:
+    """Print a row per number of images and budget; every run is a process of its own."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks memory --")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--images", type=int, nargs="+", default=[2000, 4000, 8000])
+    options = parser.parse_args(words)
+    if options.one:
+        return _one(int(options.one[0]), options.one[1], options.one[2])
+    machine.title("Memory: AlexNet conv5, 1,200 concepts")
+    rows = []
+    for budget in ("0", "default"):
+        for images in options.images:
+            probe_sets.noise(images)
+            printed = subprocess.run(
+                [sys.executable, "-m", "benchmarks", "memory", "--", "--one", str(images), budget, "features.11"],
+                check=True, capture_output=True, text=True,
+            ).stdout  # fmt: skip
+            rows.append([images, "0 (all on disk)" if budget == "0" else "an eighth of the machine's", *printed.split()])
+    machine.table(
+        ["images", "budget for candidates", "peak above the loaded network, MB", "spilled, MB", "left on disk, MB"], rows
+    )
+    return None
+
+
+def _one(images: int, budget: str, layer: str) -> None:
+    import torch
+
+    machine.shim_torchvision()
+    import torchvision.models as zoo
+
+    import netdissect as nd
+    from netdissect.models.load import wrap
+
+    torch.manual_seed(0)
+    network = wrap(zoo.alexnet(weights=None).eval())
+    settings = {} if budget == "default" else {"memory": 0}
+    nd.dissect(network, layer, nd.Broden(probe_sets.noise(64, distinct=64).path), pictures=False)  # compile and load
+    before = _peak()
+    with tempfile.TemporaryDirectory() as folder:
+        result = nd.dissect(network, layer, probe_sets.noise(images), pictures=False, **settings)  # type: ignore[arg-type]
+        result.save(folder)
+        left = sum(path.stat().st_size for path in Path(folder).iterdir())
+    print(f"{_peak() - before:.0f} {result.journal['spilled_bytes'] / 1e6:.0f} {left / 1e6:.1f}")
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000

@@ -1,0 +1,37 @@
+"""Drawing unit pictures and the report, beside scanning."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+
+import torch
+
+import netdissect as nd
+from benchmarks import machine, probe_sets
+from netdissect.models.load import wrap
+
+
+def main(words: list[str]) -> None:
+    """Print one row: 20 pictures of 256 units."""
+    del words
+    machine.shim_torchvision()
+    import torchvision.models as zoo
+
+    machine.title("Pictures: AlexNet conv5, 256 units x 20 images")
+    probe_set = probe_sets.noise(2000)
+    torch.manual_seed(0)
+    network = wrap(zoo.alexnet(weights=None).eval())
+    start = time.perf_counter()
+    result = nd.dissect(network, "features.11", probe_set, pictures=False)
+    scan = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as folder:
+        result.save(folder)
+        start = time.perf_counter()
+        result.write_report(folder)
+        drawn = time.perf_counter() - start
+    whole = scan * 60_000 / len(probe_set)
+    machine.table(
+        ["report and pictures, s", "scan of 2,000 images, s", "scan of 60,000 images (extrapolated), s", "share"],
+        [[drawn, scan, whole, f"{100 * drawn / whole:.1f} %"]],
+    )

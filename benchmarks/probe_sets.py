@@ -1,0 +1,78 @@
+"""Probe sets to measure on: of any size, with any number of concepts, made once and kept in a cache folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+
+from netdissect.data import masks
+from netdissect.data.broden import Broden
+from netdissect.data.writer import IndexRow, Usage, write_tables
+
+CACHE = Path(os.environ.get("NETDISSECT_BENCHMARKS", Path(tempfile.gettempdir()) / "netdissect-benchmarks"))
+CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
+
+
+def noise(images: int, *, concepts: int = 1200, size: int = 224, distinct: int = 500) -> Broden:
+    """Return a set of smooth noise pictures with blobs as labels: four planes and a scene label an image, as Broden.
+
+    Only so many pictures are distinct; the others are the same files under other names, so that decoding costs what it
+    costs and the disk does not fill.
+    """
+    folder = CACHE / f"noise-{images}-{concepts}-{size}"
+    if not (folder / "index.csv").exists():
+        _write(folder, images, concepts, size, min(distinct, images))
+    return Broden(folder)
+
+
+def _write(folder: Path, images: int, concepts: int, size: int, distinct: int) -> None:
+    names = [f"concept{n}" for n in range(concepts)]
+    category = {name: CATEGORIES[n % len(CATEGORIES)] for n, name in enumerate(names)}
+    of_category = {kind: [n + 1 for n in range(concepts) if n % len(CATEGORIES) == k] for k, kind in enumerate(CATEGORIES)}
+    usage = Usage()
+    for name in names:
+        usage.add(name, category[name], 1.0)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number in range(images):
+        rng = np.random.default_rng([number % distinct, 7])
+        image = f"{number:06d}.jpg"
+        fields: dict[str, list[str | int]] = {"scene": [int(rng.choice(of_category["scene"]))]}
+        files = {"": image} | {kind: f"{number:06d}_{kind}.png" for kind in ("object", "part", "material", "color")}
+        if number < distinct:
+            (folder / "images" / image).write_bytes(_picture(rng, size))
+            for kind, name in files.items():
+                if kind:
+                    plane = _blobs(rng, size // 2, of_category[kind])
+                    (folder / "images" / name).write_bytes(masks.encode(plane))
+        else:
+            for name in files.values():
+                source = folder / "images" / (f"{number % distinct:06d}" + name[6:])
+                target = folder / "images" / name
+                if not target.exists():
+                    os.link(source, target)
+        fields |= {kind: [name] for kind, name in files.items() if kind}
+        rows.append(IndexRow(image, "train", (size, size), (size // 2, size // 2), fields))
+    write_tables(
+        folder, rows=rows, numbers={name: n + 1 for n, name in enumerate(names)}, usage=usage, title="noise",
+        text="Smooth noise with blobs as labels, for measurements.",
+    )  # fmt: skip
+
+
+def _picture(rng: np.random.Generator, size: int) -> bytes:
+    coarse = rng.integers(0, 256, size=(size // 8 + 2, size // 8 + 2, 3)).astype(np.float32)
+    smooth = np.repeat(np.repeat(coarse, 8, axis=0), 8, axis=1)[:size, :size]
+    picture = np.clip(smooth + rng.normal(0, 12, size=smooth.shape), 0, 255).astype(np.uint8)
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(picture), quality=85))
+
+
+def _blobs(rng: np.random.Generator, size: int, numbers: list[int]) -> np.ndarray:
+    plane = np.zeros((size, size), np.int64)
+    for number in rng.choice(numbers, size=6):
+        y, x, h, w = (int(v) for v in rng.integers(0, size, size=4))
+        plane[y : y + h // 2 + 2, x : x + w // 2 + 2] = number
+    return plane

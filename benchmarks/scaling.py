@@ -1,0 +1,63 @@
+"""How time grows with images, units, concepts and layers: seconds per image beside the network's own."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+import netdissect as nd
+from benchmarks import machine, probe_sets
+from netdissect.models.load import wrap
+
+
+def main(words: list[str]) -> None:
+    """Print a table per axis."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks scaling --")
+    parser.add_argument("--images", type=int, default=2000)
+    images = parser.parse_args(words).images
+    machine.title("Scaling: a network of next to no cost, milliseconds per image of everything else")
+    base = probe_sets.noise(images)
+    machine.table(
+        ["images", "ms per image"],
+        [[n, cost(256, 13, probe_sets.noise(n))] for n in (images // 4, images, images * 4)],
+    )
+    machine.table(["units (13 x 13)", "ms per image"], [[u, cost(u, 13, base)] for u in (64, 256, 1024, 2048)])
+    machine.table(["grid (256 units)", "ms per image"], [[f"{g} x {g}", cost(256, g, base)] for g in (7, 14, 28, 56)])
+    machine.table(
+        ["concepts", "ms per image"],
+        [[c, cost(256, 13, probe_sets.noise(images, concepts=c))] for c in (60, 300, 1200, 6000)],
+    )
+    machine.table(["layers (256 units 13 x 13)", "ms per image"], [[n, cost(256, 13, base, n)] for n in (1, 2, 5)])
+
+
+class Given(nn.Module):
+    """Layers of smooth random maps that depend on the picture and cost nearly nothing to compute."""
+
+    def __init__(self, units: int, grid: int, layers: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.grid = grid
+        self.mix = nn.ModuleList(nn.Conv2d(3, units, 1) for _ in range(layers))
+        for part in self.mix:
+            nn.init.normal_(part.weight, generator=generator)  # type: ignore[arg-type]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the last layer's maps."""
+        x = nn.functional.adaptive_avg_pool2d(x, self.grid)
+        for part in self.mix:
+            y = torch.relu(part(x))
+        return y
+
+
+def cost(units: int, grid: int, probe_set: Any, layers: int = 1) -> float:
+    """Return milliseconds per image of a dissection."""
+    network = wrap(Given(units, grid, layers).eval())
+    names = [f"mix.{n}" for n in range(layers)]
+    nd.dissect(network, names, nd.Broden(probe_set.path, limit=64), pictures=False)
+    start = time.perf_counter()
+    nd.dissect(network, names, probe_set, pictures=False)
+    return 1000 * (time.perf_counter() - start) / len(probe_set)
