@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from netdissect.layers import FieldMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 #: A layer that looks at nothing but its own cell.
 IDENTITY = FieldMap((0, 0), (1, 1), (1, 1))
@@ -69,6 +69,24 @@ def compose(lower: FieldMap, upper: FieldMap) -> FieldMap:
 def widest(fields: Iterable[FieldMap]) -> FieldMap:
     """Return the field map where paths join (concat, eltwise): the one with the largest size; the first of equals."""
     return max(fields, key=lambda field: field.size[0])
+
+
+def union(fields: Sequence[FieldMap]) -> FieldMap:
+    """Return the field map where paths join: the widest if it holds the others, else everything that they see.
+
+    Paths of one grid that lie symmetrically hold each other, and then this is `widest`. Cut-and-concatenated pixels
+    (space to depth) do not: each of them sees another corner.
+
+    >>> union([window((3, 3), padding=(1, 1)), window((1, 1))])
+    FieldMap(offset=(-1, -1), size=(3, 3), step=(1, 1))
+    >>> union([window((1, 1), stride=(2, 2)), window((1, 1), stride=(2, 2), padding=(-1, 0))])
+    FieldMap(offset=(0, 0), size=(2, 1), step=(2, 2))
+    """
+    first = widest(fields)
+    same = [field for field in fields if field.step == first.step]
+    start = [min(field.offset[axis] for field in same) for axis in (0, 1)]
+    stop = [max(field.offset[axis] + field.size[axis] for field in same) for axis in (0, 1)]
+    return FieldMap((start[0], start[1]), (stop[0] - start[0], stop[1] - start[1]), first.step)
 
 
 def even_grid(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:

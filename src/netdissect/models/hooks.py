@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from torch import nn
+    from netdissect.models.naming import Selector
 
 
 class Enough(BaseException):
@@ -28,20 +32,61 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def watching(modules: Mapping[str, nn.Module], see: Callable[[str, Any], None]) -> Iterator[None]:
-    """Call ``see(name, output)`` whenever one of the modules has run; afterwards no hook is left."""
-    handles = []
+def watching(
+    modules: Mapping[str, nn.Module], selectors: Mapping[str, Selector], see: Callable[[str, Any], None]
+) -> Iterator[None]:
+    """Call ``see(name, value)`` whenever a selected module has run; afterwards no hook is left.
+
+    Args:
+        modules: a network's modules by qualified name.
+        selectors: which of them are watched, by layer name, and whether what they take or what they give is meant.
+        see: given what the module took or gave.
+    """
+    handles: list[Any] = []
     try:
-        for name, module in modules.items():
-            handles.append(module.register_forward_hook(_hook(name, see)))
+        for name, selector in selectors.items():
+            handles.append(_hooked(modules, name, selector, see))
         yield
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _hook(name: str, see: Callable[[str, Any], None]) -> Callable[[nn.Module, Any, Any], None]:
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        see(name, output)
+def _hooked(modules: Mapping[str, nn.Module], name: str, selector: Selector, see: Callable[[str, Any], None]) -> Any:
+    module = modules[selector.module]
+    if not selector.entering:
 
-    return hook
+        def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            see(name, output)
+
+        return module.register_forward_hook(after)
+
+    parent = modules.get(selector.module.rpartition(".")[0])
+    if isinstance(parent, nn.MultiheadAttention) and module is parent.out_proj:
+
+        def heads(attention: nn.Module, inputs: Any, keywords: Any, _output: Any) -> None:
+            see(name, _heads(attention, inputs, keywords))
+
+        return parent.register_forward_hook(heads, with_kwargs=True)
+
+    def before(_module: nn.Module, inputs: Any, keywords: Any) -> None:
+        see(name, [*inputs, *keywords.values()])
+
+    return module.register_forward_pre_hook(before, with_kwargs=True)
+
+
+def _heads(attention: nn.Module, inputs: Any, keywords: Any) -> Any:
+    """Return what goes into the output projection of torch's attention, which never calls it as a module.
+
+    The attention runs once more with a projection that does nothing.
+    """
+    assert isinstance(attention, nn.MultiheadAttention)
+    bare = copy.copy(attention)
+    bare._modules = dict(attention._modules)  # noqa: SLF001 - a shallow copy shares them
+    bare._forward_hooks = type(attention._forward_hooks)()  # noqa: SLF001
+    weight = attention.out_proj.weight
+    through = nn.modules.linear.NonDynamicallyQuantizableLinear(weight.shape[1], weight.shape[1], device="meta")
+    through.weight = nn.Parameter(torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device), False)
+    through.bias = nn.Parameter(weight.new_zeros(weight.shape[1]), False)
+    bare.out_proj = through
+    return bare(*inputs, **keywords)

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from abc import ABC, abstractmethod
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
 from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest
-from netdissect.geometry import fieldmap
-from netdissect.layers import Layer
+from netdissect.models import naming, tokens
 from netdissect.models.hooks import Enough, evaluating, watching
-from netdissect.models.prepare import prepared
-from netdissect.models.receptive import FieldTracer, Track
+from netdissect.models.prepare import prepared, shadowed
+from netdissect.models.receptive import FieldTracer
+from netdissect.models.shapes import layer_of, read
+from netdissect.models.source import Probed, Seen, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
     from torch import nn
 
     from netdissect.config import Geometry
+    from netdissect.layers import Layer
+    from netdissect.models.naming import Selector
     from netdissect.models.preprocess import Preprocess
+    from netdissect.models.source import Run
     from netdissect.protocols import ActivationSource
 
 
@@ -57,7 +60,7 @@ class Network(Protocol):
         ...
 
     def layers(self, input_size: tuple[int, int]) -> list[Layer]:
-        """Return everything that can be probed, for an input of this size."""
+        """Return everything that can be probed, in the order in which it is computed, for an input of this size."""
         ...
 
     def probe(
@@ -72,18 +75,112 @@ class Network(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Shaped:
-    """How a module's output is to be read: which dimension holds the units, which the grid."""
+class SeenNetwork(ABC):
+    """A network whose layers are known by running it once on an empty picture and looking at what they give.
 
-    layer: Layer
-    calls: int
-    order: tuple[int, ...]
-    overwritten: bool
+    Attributes:
+        batch: pictures that it takes at once, where its file fixes that.
+        watched: whether what its dimensions mean is known; else shapes alone must do.
+    """
+
+    batch: int | None = None
+    watched = True
+
+    def __init__(
+        self, preprocess: Preprocess, *, name: str, source: str, input_size: tuple[int, int] | None = None
+    ) -> None:
+        self.preprocess = preprocess
+        self.name = name
+        self.source = source
+        self.input_size = input_size
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a hash of its weights, structure and preprocessing."""
+
+    @abstractmethod
+    def names(self) -> Collection[str]:
+        """Return the names of all that may be a layer."""
+
+    @abstractmethod
+    def knows(self, name: str) -> bool:
+        """Tell whether a name means something of this network."""
+
+    @abstractmethod
+    def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, Seen]:
+        """Run on an empty picture; return what was seen of some layers, or of all, in the order of computation."""
+
+    @abstractmethod
+    def running(
+        self, probed: Mapping[str, Probed], input_size: tuple[int, int], device: torch.device
+    ) -> contextlib.AbstractContextManager[Run]:
+        """Return a context that yields the way from an input to the raw outputs of the probed layers."""
+
+    def hints(self) -> tokens.Hints:
+        """Return what it says of its tokens."""
+        return tokens.Hints()
+
+    def layers(self, input_size: tuple[int, int]) -> list[Layer]:
+        """Return everything whose output can be read as units on a grid, in the order of computation."""
+        found = []
+        for name, seen in self.look(None, input_size).items():
+            if seen.track is not None or not self.watched:
+                probed = self._probed(name, seen, input_size, "receptive-field")
+                found += [probed.layer] if isinstance(probed, Probed) else []
+        return found
+
+    def probe(
+        self, layers: Sequence[str], input_size: tuple[int, int], *, geometry: Geometry, device: torch.device
+    ) -> ActivationSource:
+        """Return the network ready to be probed at some layers."""
+        for name in layers:
+            if not self.knows(name):
+                raise UnknownLayerError(f"{self.name} has no layer {name!r}: {nearest(name, self.names())}")
+        seen = self.look(layers, input_size)
+        probed = {}
+        for name in layers:
+            if name not in seen:
+                raise ActivationError(
+                    f"layer {name} of {self.name} gives no tensor on a forward pass (it is never run, or returns "
+                    f"something else): choose another, netdissect layers shows them"
+                )
+            entry = self._probed(name, seen[name], input_size, geometry)
+            if isinstance(entry, str):
+                raise ActivationError(
+                    f"layer {name} of {self.name} gives an output of shape {seen[name].shape}, which cannot be read "
+                    f"as units on a grid ({entry}): choose another, netdissect layers shows them"
+                )
+            probed[name] = entry
+        return Source(self, probed, input_size, device)
+
+    def _probed(self, name: str, seen: Seen, input_size: tuple[int, int], geometry: Geometry) -> Probed | str:
+        """Read a layer's output as units on a grid; return why not where it is none."""
+        track, note = seen.track, ""
+        watched = track is not None and not track.is_lost
+        if track is None or not watched:
+            guessed = tokens.guess(seen.shape, self.batch or 2, input_size, self.hints())
+            if guessed is None:
+                return "its shape fits no grid of the input"
+            track, note = guessed
+        reading = read(track)
+        if reading is None:
+            return "some of its dimensions mix places"
+        notes = "; ".join(part for part in (seen.note, note) if part)
+        layer = layer_of(name, seen.kind, reading, track, input_size, geometry, note=notes, watched=watched)
+        return Probed(layer, reading, seen)
+
+    def failed(self, input_size: tuple[int, int], error: Exception) -> ModelError:
+        """Return the error for a network that does not run on a picture of this size."""
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        made = f" (it was made for {self.input_size[0]} x {self.input_size[1]})" if self.input_size else ""
+        return ModelError(
+            f"{self.name} does not run on a {input_size[1]} x {input_size[0]} picture with {self.preprocess.depth} "
+            f"channels: {reason}; try another --resolution{made}"
+        )
 
 
-class TorchNetwork:
-    """Any ``torch.nn.Module``; layers are its submodules, by qualified name."""
+class TorchNetwork(SeenNetwork):
+    """Any ``torch.nn.Module``; layers are its submodules, by qualified name (`naming` tells the rest)."""
 
     def __init__(
         self,
@@ -93,85 +190,40 @@ class TorchNetwork:
         name: str,
         source: str,
         input_size: tuple[int, int] | None = None,
+        call: Callable[[nn.Module, torch.Tensor], Any] | None = None,
+        fitted: Callable[[nn.Module, tuple[int, int]], None] | None = None,
     ) -> None:
+        """Take a module.
+
+        Args:
+            module: the network.
+            preprocess: how pictures become its input.
+            name: what people call it.
+            source: what was typed to get it.
+            input_size: height and width it was made for.
+            call: how it is called on an input, where that takes more than the input.
+            fitted: called on a copy of it to make it take inputs of another height and width.
+        """
+        super().__init__(preprocess, name=name, source=source, input_size=input_size)
         self.module = module
-        self.preprocess = preprocess
-        self.name = name
-        self.source = source
-        self.input_size = input_size
+        self._call = call or plainly
+        self._fitted = fitted
 
     def fingerprint(self) -> str:
         """Return a hash of its weights and structure."""
         return module_fingerprint(self.module, self.preprocess)
 
-    def layers(self, input_size: tuple[int, int]) -> list[Layer]:
-        """Return every submodule whose output can be read as units on a grid."""
-        names = [name for name, _ in self.module.named_modules() if name]
-        found = self._trace(names, input_size, "receptive-field", strict=False)
-        return [found[name].layer for name in names if name in found]
+    def names(self) -> Collection[str]:
+        """Return the qualified names of its submodules."""
+        return [name for name, _ in self.module.named_modules() if name]
 
-    def probe(
-        self, layers: Sequence[str], input_size: tuple[int, int], *, geometry: Geometry, device: torch.device
-    ) -> ActivationSource:
-        """Return the network ready to be probed at some layers."""
-        known = [name for name, _ in self.module.named_modules() if name]
-        for layer in layers:
-            if layer not in known:
-                raise UnknownLayerError(f"{self.name} has no layer {layer!r}: {nearest(layer, known)}")
-        return TorchSource(self, self._trace(layers, input_size, geometry, strict=True), input_size, device)
+    def knows(self, name: str) -> bool:
+        """Tell whether a name means a submodule, or a part of what one takes or gives."""
+        return naming.select(name, {name for name, _ in self.module.named_modules()}) is not None
 
-    def _trace(
-        self, names: Iterable[str], input_size: tuple[int, int], geometry: Geometry, *, strict: bool
-    ) -> dict[str, _Shaped]:
-        """Run the network once on an empty picture and read what its layers give."""
-        modules = dict(self.module.named_modules())
-        calls: Counter[str] = Counter()
-        outputs: dict[str, torch.Tensor] = {}
-        versions: dict[str, int] = {}
-
-        def see(name: str, output: Any) -> None:
-            if isinstance(output, torch.Tensor):
-                calls[name] += 1
-                outputs[name] = output
-                versions[name] = output._version  # noqa: SLF001 - counts what was done to it in place
-
-        pictures = self.empty_picture(input_size)
-        tracer = FieldTracer(pictures)
-        with evaluating(self.module), watching({name: modules[name] for name in names}, see):
-            try:
-                with torch.no_grad(), tracer:
-                    self.module(pictures)
-            except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ModelError(
-                    f"{self.name} does not run on a {input_size[1]} x {input_size[0]} picture with "
-                    f"{self.preprocess.depth} channels: {reason}; try another --resolution"
-                ) from error
-        found = {}
-        for name in names:
-            if name not in outputs:
-                if strict:
-                    raise ActivationError(
-                        f"layer {name} of {self.name} gives no tensor on a forward pass (it is never run, or returns "
-                        f"something else): choose another, netdissect layers shows them"
-                    )
-                continue
-            shaped = self._shape(
-                name, type(modules[name]).__name__, outputs[name], tracer.of(outputs[name]), input_size
-            )
-            if shaped is None:
-                if strict:
-                    raise ActivationError(
-                        f"layer {name} of {self.name} gives an output of shape {tuple(outputs[name].shape)}, which "
-                        f"cannot be read as units on a grid: choose another, netdissect layers shows them"
-                    )
-                continue
-            layer, order = shaped
-            if geometry == "grid":
-                layer = replace(layer, field=fieldmap.even_grid(input_size, layer.grid), geometry="grid")
-            overwritten = outputs[name]._version > versions[name]  # noqa: SLF001
-            found[name] = _Shaped(layer, calls[name], order, overwritten)
-        return found
+    def hints(self) -> tokens.Hints:
+        """Return what it says of its tokens."""
+        return tokens.hints_of(self.module)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -184,91 +236,131 @@ class TorchNetwork:
         black = torch.zeros((2, *input_size, 3), dtype=torch.uint8, device=device)
         return self.preprocess(black).to(self.dtype)
 
+    def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, Seen]:
+        """Run it once on an empty picture and see what its layers give."""
+        module, note = shadowed(self.module)
+        modules = dict(module.named_modules())
+        selectors = self._selectors(names, modules)
+        calls: Counter[str] = Counter()
+        outputs: dict[str, tuple[torch.Tensor, int]] = {}
+
+        def see(name: str, value: Any) -> None:
+            if names is None:
+                found = self._found(name, value)
+            else:
+                tensor = selectors[name].pick(value)
+                found = [] if tensor is None else [(name, tensor)]
+            for key, tensor in found:
+                calls[key] += 1
+                outputs.pop(key, None)  # the last call counts, also for the order
+                outputs[key] = (tensor, tensor._version)  # noqa: SLF001 - counts what was done to it in place
+
+        pictures = self.empty_picture(input_size)
+        tracer = FieldTracer(pictures)
+        with evaluating(module), watching(modules, selectors, see):
+            try:
+                self._fit(module, input_size)
+                with torch.no_grad(), tracer:
+                    self._call(module, pictures)
+            except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, NotImplementedError) as error:
+                raise self.failed(input_size, error) from error
+        return {
+            name: Seen(
+                tuple(tensor.shape), tracer.of(tensor), _kind(name, selectors, modules), calls[name],
+                tensor._version > version, note,  # noqa: SLF001
+            )
+            for name, (tensor, version) in outputs.items()
+        }  # fmt: skip
+
+    @contextlib.contextmanager
+    def running(self, probed: Mapping[str, Probed], input_size: tuple[int, int], device: torch.device) -> Iterator[Run]:
+        """Run a prepared copy, as far as its last probed layer."""
+        names = {name for name, _ in self.module.named_modules()}
+        selectors = {name: selector for name in probed if (selector := naming.select(name, names)) is not None}
+        module = prepared(
+            self.module,
+            {selector.module for selector in selectors.values() if not selector.entering},
+            self.empty_picture(input_size),
+            entered={selector.module for selector in selectors.values() if selector.entering},
+            call=self._call,
+            fit=lambda module: self._fit(module, input_size),
+            device=device,
+        )
+        outputs: dict[str, torch.Tensor] = {}
+        calls: Counter[str] = Counter()
+
+        def see(name: str, value: Any) -> None:
+            tensor = selectors[name].pick(value)
+            if tensor is None:
+                return
+            calls[name] += 1
+            seen = probed[name].seen
+            if calls[name] >= seen.calls:
+                # What runs in place later must not change what was seen.
+                outputs[name] = tensor.clone() if seen.overwritten else tensor
+                if len(outputs) == len(probed):
+                    raise Enough
+
+        def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+            outputs.clear()
+            calls.clear()
+            home = next((p.device for p in module.parameters()), device)
+            with contextlib.suppress(Enough):
+                self._call(module, x.to(home, self.dtype, memory_format=torch.channels_last))
+            return dict(outputs)
+
+        with evaluating(module), watching(dict(module.named_modules()), selectors, see):
+            yield run
+
+    def _fit(self, module: nn.Module, input_size: tuple[int, int]) -> None:
+        if self._fitted is not None and input_size != self.input_size:
+            self._fitted(module, input_size)
+
     @staticmethod
-    def _shape(
-        name: str, kind: str, output: torch.Tensor, track: Track | None, input_size: tuple[int, int]
-    ) -> tuple[Layer, tuple[int, ...]] | None:
-        """Read an output as (units, grid) and return the order that brings it to (B, U, h, w)."""
-        shape = tuple(output.shape)
-        if not output.is_floating_point():
-            return None
-        if len(shape) == 2:
-            field = fieldmap.even_grid(input_size, (1, 1))
-            return Layer(name, shape[1], (1, 1), field, "grid", kind), (0, 1)
-        if len(shape) != 4:
-            return None
-        order = (0, 1, 2, 3)
-        if (track is not None and track.spatial == (1, 2)) or (
-            (track is None or track.spatial is None) and shape[1] == shape[2] != shape[3]
-        ):
-            order = (0, 3, 1, 2)
-        units, h, w = (shape[axis] for axis in order[1:])
-        if track is not None and track.field is not None and track.spatial is not None:
-            return Layer(name, units, (h, w), track.field, "receptive-field", kind), order
-        note = "" if (h, w) == (1, 1) else "its receptive fields cannot be traced"
-        return Layer(name, units, (h, w), fieldmap.even_grid(input_size, (h, w)), "grid", kind, note), order
+    def _found(name: str, value: Any) -> list[tuple[str, torch.Tensor]]:
+        """Return a module's outputs under their names; the whole network's only where they are several."""
+        found = list(naming.tensors(value))
+        if name == naming.WHOLE:
+            return [(name + path, tensor) for path, tensor in found if len(found) > 1]
+        return [(name + path if position else name, tensor) for position, (path, tensor) in enumerate(found)]
+
+    def _selectors(self, names: Collection[str] | None, modules: Mapping[str, nn.Module]) -> dict[str, Selector]:
+        if names is None:
+            whole = {} if naming.WHOLE in modules else {naming.WHOLE: naming.Selector("")}
+            return {name: naming.Selector(name) for name in modules if name} | whole
+        return {name: selector for name in names if (selector := naming.select(name, modules)) is not None}
 
 
-class TorchSource:
-    """A TorchNetwork standing ready: an ActivationSource. It works on a prepared copy; the network is not touched."""
+def plainly(module: nn.Module, x: torch.Tensor) -> Any:
+    """Call a network on nothing but its input."""
+    return module(x)
 
-    def __init__(
-        self, network: TorchNetwork, shaped: Mapping[str, _Shaped], input_size: tuple[int, int], device: torch.device
-    ) -> None:
-        self._network = network
-        self._shaped = shaped
-        self._device = device
-        self._outputs: dict[str, torch.Tensor] = {}
-        self._calls: Counter[str] = Counter()
-        self._open = contextlib.ExitStack()
-        self._ready: nn.Module | None = None
-        self.input_size = input_size
-        self.layers = tuple(entry.layer for entry in shaped.values())
 
-    def __enter__(self) -> Self:
-        module = self._network.module
-        empty = self._network.empty_picture(self.input_size)
-        self._ready = prepared(module, self._shaped, empty).to(self._device)
-        modules = dict(self._ready.named_modules())
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(watching({name: modules[name] for name in self._shaped}, self._see))
-            self._open = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
-        self._ready = None
-
-    def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
-        """Run the network on a batch until every probed layer has run."""
-        assert self._ready is not None
-        self._outputs.clear()
-        self._calls.clear()
-        with torch.inference_mode(), contextlib.suppress(Enough):
-            x = self._network.preprocess(torch.from_numpy(pictures).to(self._device))
-            self._ready(x.to(self._network.dtype, memory_format=torch.channels_last))
-        return dict(self._outputs)
-
-    def _see(self, name: str, output: Any) -> None:
-        self._calls[name] += 1
-        if self._calls[name] < self._shaped[name].calls:
-            return
-        shaped = self._shaped[name]
-        seen = output.permute(shaped.order).reshape(output.shape[0], shaped.layer.units, *shaped.layer.grid)
-        # What runs in place later must not change what was seen.
-        self._outputs[name] = (seen.clone() if shaped.overwritten else seen).float()
-        if all(self._calls[key] >= entry.calls for key, entry in self._shaped.items()):
-            raise Enough
+def _kind(name: str, selectors: Mapping[str, Selector], modules: Mapping[str, nn.Module]) -> str:
+    selector = selectors.get(name) or naming.select(name, modules)
+    assert selector is not None
+    kind = type(modules[selector.module]).__name__
+    return f"input of {kind}" if selector.entering else kind
 
 
 def module_fingerprint(module: nn.Module, preprocess: Preprocess) -> str:
     """Return a hash of a network's structure, weights and preprocessing."""
     hashed = hashlib.blake2b(digest_size=16)
     hashed.update(repr(module).encode())
+    hash_preprocess(hashed, preprocess)
+    hash_tensors(hashed, module.state_dict())
+    return hashed.hexdigest()
+
+
+def hash_preprocess(hashed: Any, preprocess: Preprocess) -> None:
+    """Add to a hash how pictures become a network's input."""
     hashed.update(preprocess.describe().encode())
     hashed.update(np.ascontiguousarray(preprocess.mean).tobytes())
-    for name, tensor in sorted(module.state_dict().items()):
+
+
+def hash_tensors(hashed: Any, state: Mapping[str, torch.Tensor]) -> None:
+    """Add named tensors to a hash."""
+    for name, tensor in sorted(state.items()):
         hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         data = tensor.detach().cpu().contiguous().reshape(-1)
         hashed.update(data.view(torch.uint8).numpy().tobytes() if data.numel() else b"")
-    return hashed.hexdigest()

@@ -18,19 +18,49 @@ from netdissect.models.hooks import evaluating
 from netdissect.models.receptive import FieldTracer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 
-def prepared(module: nn.Module, probed: Collection[str], picture: torch.Tensor) -> nn.Module:
+def shadowed(module: nn.Module) -> tuple[nn.Module, str]:
+    """Return a copy of a network that shares its parameters and nothing else, to be run and looked at.
+
+    Returns:
+        the copy and an empty note; the network itself and a note that says why, where it cannot be copied.
+    """
+    memo = {id(parameter): parameter for parameter in module.parameters()}
+    try:
+        return _uncompiled(copy.deepcopy(module, memo)), ""
+    except Exception as error:  # noqa: BLE001 - a network's own __deepcopy__ may raise anything
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return module, f"the network cannot be copied ({reason}), so it was run itself"
+
+
+def prepared(
+    module: nn.Module,
+    probed: Collection[str],
+    picture: torch.Tensor,
+    *,
+    entered: Collection[str] = (),
+    call: Callable[[nn.Module, torch.Tensor], Any] = lambda module, x: module(x),
+    fit: Callable[[nn.Module], None] = lambda _: None,
+    device: torch.device | None = None,
+) -> nn.Module:
     """Return a copy of a network in evaluation mode, folded and channels last.
 
     Args:
-        module: the network; not changed.
+        module: the network; not changed. It is returned itself where it cannot be copied.
         probed: names of the layers whose outputs will be looked at; they keep giving what they give.
         picture: an input it runs on, shape (B, C, H, W).
+        entered: names of the layers whose inputs will be looked at.
+        call: how it is called on an input.
+        fit: makes a copy take inputs of this size.
+        device: where the copy goes; a network spread over several devices stays where it is.
     """
-    twin = copy.deepcopy(module).eval()
-    pairs = _foldable(twin, set(probed), picture)
+    if shadowed(module)[1]:
+        return module
+    twin = _uncompiled(copy.deepcopy(module)).eval()
+    fit(twin)
+    pairs = _foldable(twin, set(probed), set(entered), picture, call)
     modules = dict(twin.named_modules())
     for convolution, norm in pairs:
         _fold(modules[convolution], modules[norm])
@@ -38,16 +68,30 @@ def prepared(module: nn.Module, probed: Collection[str], picture: torch.Tensor) 
         setattr(modules[parent], name, nn.Identity())
     twin.requires_grad_(requires_grad=False)
     laid_out: nn.Module = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return laid_out
+    spread = len({parameter.device for parameter in module.parameters()}) > 1
+    return laid_out if device is None or spread else laid_out.to(device)
 
 
-def _foldable(module: nn.Module, probed: set[str], picture: torch.Tensor) -> list[tuple[str, str]]:
+def _uncompiled(module: nn.Module) -> nn.Module:
+    """Let a copy run as plain Python: compiled code never calls hooks."""
+    for part in module.modules():
+        part._compiled_call_impl = None  # noqa: SLF001 - what Module.compile() sets
+    return module
+
+
+def _foldable(
+    module: nn.Module,
+    probed: set[str],
+    entered: set[str],
+    picture: torch.Tensor,
+    call: Callable[[nn.Module, torch.Tensor], Any],
+) -> list[tuple[str, str]]:
     """Return (convolution, batch norm) names where the norm alone reads what the convolution gives."""
     given: dict[str, list[int]] = {}
     taken: dict[str, list[int]] = {}
     held: list[Any] = []  # no identity may be given out twice
     with _watching(module, given, taken, held), torch.no_grad(), FieldTracer(picture) as tracer:
-        module(picture)
+        call(module, picture)
     owners = {outputs[0]: name for name, outputs in given.items() if len(outputs) == 1}
     shared = Counter(id(parameter) for part in module.modules() for parameter in part._parameters.values())  # noqa: SLF001
     modules = dict(module.named_modules())
@@ -57,6 +101,7 @@ def _foldable(module: nn.Module, probed: set[str], picture: torch.Tensor) -> lis
         if (
             convolution is not None
             and convolution not in probed
+            and norm not in entered
             and tracer.uses[inputs[0]] == 1
             and shared[id(modules[convolution].weight)] == 1
         ):

@@ -1,0 +1,135 @@
+"""How a layer's output is read as units on a grid, whatever its shape: images, channels last, tokens, windows, vectors.
+
+What every dimension means was watched (`tracks`), so nothing depends on a network's name. Only where nobody could watch,
+in files that run elsewhere, shapes alone must do (`tokens`), and then the layer's note says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdissect.geometry import fieldmap
+from netdissect.layers import Layer
+from netdissect.models.tracks import Atom, leaves
+
+if TYPE_CHECKING:
+    import torch
+
+    from netdissect.config import Geometry
+    from netdissect.models.tracks import Track
+
+#: Why a layer whose dimensions are known has an even grid all the same: attention, or anything like it.
+MIXED = "a cell may see the whole picture: an even grid"
+#: Why a layer of which nothing is known has one.
+UNTRACED = "its receptive fields cannot be traced: an even grid"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The way from a layer's output to (B, U, h, w).
+
+    Attributes:
+        units: U.
+        grid: (h, w).
+        lengths: of the output's atoms, of all dimensions in a row; -1 for the pictures.
+        tokens: position of the token atom, tokens before the patches, lengths of the patches' atoms; or None.
+        order: of the atoms, tokens resolved: pictures, channels, rows, columns.
+        rolled: by how many cells rows and columns were rolled.
+        left_out: tokens that are no patches.
+    """
+
+    units: int
+    grid: tuple[int, int]
+    lengths: tuple[int, ...]
+    tokens: tuple[int, int, tuple[int, ...]] | None
+    order: tuple[int, ...]
+    rolled: tuple[int, int] = (0, 0)
+    left_out: int = 0
+
+    def __call__(self, output: torch.Tensor, pictures: int) -> torch.Tensor:
+        """Return an output as (B, U, h, w): a view where one is possible."""
+        x = output.reshape([pictures if length < 0 else length for length in self.lengths])
+        if self.tokens is not None:
+            position, before, lengths = self.tokens
+            x = x.narrow(position, before, math.prod(lengths))
+            x = x.reshape(*x.shape[:position], *lengths, *x.shape[position + 1 :])
+        if self.order != tuple(range(x.ndim)):
+            x = x.permute(self.order)
+        x = x.reshape(pictures, self.units, *self.grid)
+        return x if self.rolled == (0, 0) else x.roll((-self.rolled[0], -self.rolled[1]), (2, 3))
+
+
+def read(track: Track) -> Reading | None:
+    """Return how a tensor of this track is read; None where rows, columns or pictures cannot be put together again.
+
+    A tensor without any grid that holds channels only is read as a single cell.
+    """
+    atoms = [atom for dim in track.dims for atom in dim]
+    resolved = [piece for atom in atoms for piece in leaves((atom,))]
+    grid = track.grid
+    if grid is None:
+        if track.has_grid or any(atom.meaning not in "nc" for atom in resolved if atom.length > 1):
+            return None
+        grid = (1, 1)
+    places = {meaning: [i for i, atom in enumerate(resolved) if _role(atom) == meaning] for meaning in "ncyx"}
+    if len(places["n"]) != 1 or sum(atom.meaning == "t" for atom in atoms) > 1:
+        return None
+    for axis in "yx":
+        places[axis].sort(key=lambda i: -resolved[i].inner)
+    units = math.prod(resolved[i].length for i in places["c"])
+    tokens, left_out = _tokens(atoms)
+    return Reading(
+        units,
+        grid,
+        tuple(-1 if atom.meaning == "n" else atom.length for atom in atoms),
+        tokens,
+        tuple(i for meaning in "ncyx" for i in places[meaning]),
+        track.rolled,
+        left_out,
+    )
+
+
+def _role(atom: Atom) -> str:
+    """Return which part of (B, U, h, w) an atom belongs to; one of length 1 may go with the channels."""
+    return atom.meaning if atom.meaning in "nyx" else "c"
+
+
+def _tokens(atoms: list[Atom]) -> tuple[tuple[int, int, tuple[int, ...]] | None, int]:
+    for position, atom in enumerate(atoms):
+        if atom.meaning == "t":
+            lengths = tuple(piece.length for piece in atom.grid)
+            return (position, atom.before, lengths), atom.length - atom.patches
+    return None, 0
+
+
+def layer_of(
+    name: str, kind: str, reading: Reading, track: Track | None, input_size: tuple[int, int], geometry: Geometry, *,
+    note: str = "",
+    watched: bool = True,
+) -> Layer:  # fmt: skip
+    """Return a layer in words and numbers.
+
+    Args:
+        name: as the network calls it.
+        kind: type of what gave the output.
+        reading: how its output is read.
+        track: what is known of it; None where nobody could watch.
+        input_size: height and width of the network's input.
+        geometry: an even grid may be asked for.
+        note: more that a reader should know.
+        watched: whether the track was watched, not guessed.
+    """
+    notes = [note] if note else []
+    if reading.left_out == 1:
+        notes.append("class token left out")
+    elif reading.left_out:
+        notes.append(f"{reading.left_out} tokens that are no patches (class, registers, distillation) left out")
+    field = track.field if track is not None else None
+    if field is not None and geometry == "receptive-field":
+        return Layer(name, reading.units, reading.grid, field, "receptive-field", kind, "; ".join(notes))
+    if geometry == "receptive-field" and reading.grid != (1, 1):
+        notes.append(MIXED if track is not None and track.grid is not None and watched else UNTRACED)
+    even = fieldmap.even_grid(input_size, reading.grid)
+    return Layer(name, reading.units, reading.grid, even, "grid", kind, "; ".join(notes))

@@ -1,0 +1,128 @@
+"""A network standing ready to be probed: pictures in, units on their grids out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+import torch
+
+from netdissect.errors import ActivationError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from netdissect.layers import Layer
+    from netdissect.models.preprocess import Preprocess
+    from netdissect.models.shapes import Reading
+    from netdissect.models.tracks import Track
+
+#: Network input (B, C, H, W) → raw outputs of the probed layers, in whatever shape the network gives them.
+Run = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one forward pass on an empty picture saw of a layer.
+
+    Attributes:
+        shape: of its output.
+        track: what its dimensions mean; None where it does not depend on the picture, or nobody could watch.
+        kind: type of what gave it.
+        calls: how often it ran; the last output counts.
+        overwritten: whether its output was changed in place afterwards.
+        note: what a reader should know.
+    """
+
+    shape: tuple[int, ...]
+    track: Track | None
+    kind: str
+    calls: int = 1
+    overwritten: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A layer that is probed: what it is, how its output is read, and what was seen of it."""
+
+    layer: Layer
+    reading: Reading
+    seen: Seen
+
+
+class Runnable(Protocol):
+    """What a Source needs of its network."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def preprocess(self) -> Preprocess: ...  # noqa: D102
+
+    @property
+    def batch(self) -> int | None: ...  # noqa: D102 - pictures that it takes at once, where the file fixes it
+
+    def running(  # noqa: D102
+        self, probed: Mapping[str, Probed], input_size: tuple[int, int], device: torch.device
+    ) -> contextlib.AbstractContextManager[Run]: ...
+
+
+class Source:
+    """A network standing ready: an ActivationSource. The network itself is as it was, inside the block and after it."""
+
+    def __init__(
+        self, network: Runnable, probed: Mapping[str, Probed], input_size: tuple[int, int], device: torch.device
+    ) -> None:
+        self._network = network
+        self._probed = probed
+        self._device = device
+        self._open = contextlib.ExitStack()
+        self._run: Run | None = None
+        self.input_size = input_size
+        self.layers = tuple(entry.layer for entry in probed.values())
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self._run = stack.enter_context(self._network.running(self._probed, self.input_size, self._device))
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run = None
+        self._open.close()
+
+    def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+        """Run the network on a batch, no further than its last probed layer.
+
+        Raises:
+            ActivationError: if a layer did not run on these pictures.
+        """
+        with torch.inference_mode():
+            x = self._network.preprocess(torch.from_numpy(pictures).to(self._device))
+            batch = self._network.batch
+            if batch is None:
+                return self._read(x)
+            parts = [self._read(_filled(part, batch)) for part in torch.split(x, batch)]
+            return {name: torch.cat([part[name] for part in parts])[: len(x)] for name in self._probed}
+
+    def _read(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        assert self._run is not None
+        outputs = self._run(x)
+        for name in self._probed:
+            if name not in outputs:
+                raise ActivationError(
+                    f"layer {name} of {self._network.name} ran on an empty picture and does not run on these: a layer "
+                    f"that only some pictures reach cannot be dissected"
+                )
+        return {
+            name: entry.reading(outputs[name].to(self._device), len(x)).float() for name, entry in self._probed.items()
+        }
+
+
+def _filled(x: torch.Tensor, batch: int) -> torch.Tensor:
+    """Repeat the last picture until the batch is full."""
+    return x if len(x) == batch else torch.cat([x, x[-1:].expand(batch - len(x), *x.shape[1:])])

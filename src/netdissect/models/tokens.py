@@ -1,0 +1,136 @@
+"""What a shape alone tells: a guess for outputs that nobody could watch being computed.
+
+Token counts are taken apart as T = prefix + h·w: from the patch size where the network says it, else from the input's
+proportions, with as few prefix tokens as possible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from netdissect.models.tracks import Atom, Track, channels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: More tokens than these in front of the patches are not believed: class, distillation, and up to eight registers.
+_MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a network says of its tokens.
+
+    Attributes:
+        patch: height and width of a patch, in pixels.
+        prefix: tokens in front of the patches.
+    """
+
+    patch: tuple[int, int] | None = None
+    prefix: int | None = None
+
+
+def hints_of(module: Any) -> Hints:
+    """Return what a torch module says of its tokens, by the attributes that timm, torchvision and transformers use."""
+    config = getattr(module, "config", None)
+    patch = next(
+        (
+            value
+            for owner in (getattr(module, "patch_embed", None), module, config)
+            if (value := _pair(getattr(owner, "patch_size", None))) is not None
+        ),
+        None,
+    )
+    prefix = getattr(module, "num_prefix_tokens", None)
+    if not isinstance(prefix, int):
+        registers = getattr(config, "num_register_tokens", None)
+        prefix = 1 + registers if isinstance(registers, int) else None
+    return Hints(patch, prefix)
+
+
+def _pair(value: Any) -> tuple[int, int] | None:
+    if isinstance(value, int):
+        return value, value
+    if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(part, int) for part in value):
+        return value[0], value[1]
+    return None
+
+
+def patches(count: int, input_size: tuple[int, int], hints: Hints | None = None) -> tuple[int, int, int] | None:
+    """Take a number of tokens apart.
+
+    Args:
+        count: T.
+        input_size: height and width of the input.
+        hints: what the network says.
+
+    Returns:
+        prefix tokens, rows and columns; None where nothing fits.
+
+    >>> patches(197, (224, 224)), patches(14 * 20 + 5, (224, 320)), patches(50, (224, 224), Hints(patch=(32, 32)))
+    ((1, 14, 14), (5, 14, 20), (1, 7, 7))
+    """
+    hints = hints or Hints()
+    found: list[tuple[int, int, int]] = []
+    for rows, columns in _grids(input_size, hints.patch):
+        prefix = count - rows * columns
+        if prefix == hints.prefix:
+            return prefix, rows, columns
+        if 0 <= prefix <= _MOST:
+            found.append((prefix, rows, columns))
+    return min(found) if found else None
+
+
+def _grids(input_size: tuple[int, int], patch: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
+    height, width = input_size
+    if patch is not None:
+        yield height // patch[0], width // patch[1]
+        yield -(-height // patch[0]), -(-width // patch[1])
+        return
+    for size in range(1, min(height, width) // 2 + 1):
+        yield height // size, width // size
+        yield -(-height // size), -(-width // size)
+
+
+def guess(
+    shape: tuple[int, ...], pictures: int, input_size: tuple[int, int], hints: Hints | None = None
+) -> tuple[Track, str] | None:
+    """Guess what the dimensions of an output mean.
+
+    Args:
+        shape: of the output for so many pictures.
+        pictures: B.
+        input_size: height and width of the input.
+        hints: what the network says of its tokens.
+
+    Returns:
+        what its dimensions mean, and a note where that was a guess; None where nothing fits.
+    """
+    if len(shape) == 2 and shape[0] == pictures:
+        return Track(((Atom("n", shape[0]),), channels(shape[1])), None), ""
+    if len(shape) == 4 and shape[0] == pictures:
+        last = _fits(shape[1:3], input_size) and not _fits(shape[2:4], input_size)
+        order = "nyxc" if last else "ncyx"
+        return Track(tuple((Atom(m, size),) for m, size in zip(order, shape, strict=True)), None), ""
+    if len(shape) == 3 and pictures in shape[:2]:
+        first = shape[0] == pictures
+        count = shape[1] if first else shape[0]
+        found = patches(count, input_size, hints)
+        if found is None:
+            return None
+        prefix, rows, columns = found
+        grid = (Atom("y", rows), Atom("x", columns))
+        tokens = (Atom("t", count, 1, prefix, grid),) if prefix else grid
+        dims = ((Atom("n", pictures),), tokens, channels(shape[2]))
+        note = (
+            f"its {count} tokens are taken for {f'{prefix} and ' if prefix else ''}{rows} x {columns} patches: a guess"
+        )
+        return Track(dims if first else (dims[1], dims[0], dims[2]), None), note
+    return None
+
+
+def _fits(cells: tuple[int, ...], input_size: tuple[int, int]) -> bool:
+    """Tell whether a grid has the input's proportions, give or take a cell."""
+    (h, w), (height, width) = cells, input_size
+    return h <= height and w <= width and abs(h * width - w * height) <= max(height, width)
