@@ -264,9 +264,9 @@ def from_words(
         common: options of every own set.
     """
     from netdissect.data import own
-    from netdissect.models import segmenters
+    from netdissect.models import words
 
-    network = segmenters.words(segmenters.concepts_of(concepts), model=model, threshold=threshold, device=device)
+    network = words.words(words.concepts_of(concepts), model=model, threshold=threshold, device=device)
     _make(common, lambda options: own.from_words(network, photos, out, **options))
 
 

@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: The open-vocabulary network that is taken if none is named.
-CLIPSEG = "hf:CIDAS/clipseg-rd64-refined"
-
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_WORDS_AT_ONCE = 16
+#: Longest side of a label map, and of a picture before a plain torch module sees it.
+LONGEST = 1024
 
 
 class Labelling(Protocol):
@@ -71,9 +69,9 @@ def segmenter(
     kind, _, name = model.partition(":")
     if kind == "hf" and name:
         library = require("transformers", extra="hf", purpose="for hf: segmentation models")
-        network = _pretrained(library.AutoModelForSemanticSegmentation, name)
+        network = pretrained(library.AutoModelForSemanticSegmentation, name)
         return TransformersSegmenter(
-            network, _pretrained(library.AutoImageProcessor, name), name=name, classes=classes, threshold=threshold,
+            network, pretrained(library.AutoImageProcessor, name), name=name, classes=classes, threshold=threshold,
             device=device,
         )  # fmt: skip
     if kind == "torchvision" and name:
@@ -85,28 +83,6 @@ def segmenter(
         return TorchSegmenter(_python(name), classes, name=model, threshold=threshold, device=device)
     raise ModelNotFoundError(
         f"there is no segmentation model {model!r}: known are hf:NAME, torchvision:NAME and python:module:function"
-    )
-
-
-def words(concepts: Sequence[str], *, model: str = CLIPSEG, threshold: float = 0.5, device: str = "cpu") -> Labelling:
-    """Return an open-vocabulary network, asked for some words.
-
-    Args:
-        concepts: the words.
-        model: a CLIPSeg model, ``hf:NAME`` or ``hf:FOLDER``.
-        threshold: probability from which a pixel carries a word.
-        device: where it runs.
-
-    Raises:
-        ModelNotFoundError: if there is no such model.
-        MissingExtraError: if transformers is not installed.
-        SettingsError: if there is no word, or one stands twice.
-    """
-    library = require("transformers", extra="hf", purpose="for words as concepts")
-    name = model.removeprefix("hf:")
-    network = _pretrained(library.CLIPSegForImageSegmentation, name)
-    return WordSegmenter(
-        network, _pretrained(library.AutoProcessor, name), concepts, name=name, threshold=threshold, device=device
     )
 
 
@@ -126,22 +102,27 @@ class TorchSegmenter:
     ) -> None:
         self._module = module.to(device)
         self._device = torch.device(device)
-        self._threshold = _share(threshold)
+        self._threshold = share(threshold)
         self._mean, self._std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         self.classes = list(classes)
         self.about = f"the network {name}{_told(self._threshold)}"
 
     def fingerprint(self) -> str:
         """Return a hash of everything that decides its labels."""
-        return _fingerprint(self._module, self.classes, self._threshold, self._mean.tolist(), self._std.tolist())
+        return fingerprint(self._module, self.classes, self._threshold, self._mean.tolist(), self._std.tolist())
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
         """Return the labels of a picture."""
         values = (picture.astype(np.float32) / 255 - self._mean) / self._std
-        batch = torch.from_numpy(values).permute(2, 0, 1)[None].to(self._device)
+        batch = torch.from_numpy(values).permute(2, 0, 1)[None]
+        if max(picture.shape[:2]) > LONGEST:
+            batch = nn.functional.interpolate(
+                batch, size=grid(picture.shape), mode="bilinear", align_corners=False, antialias=True
+            )
+        batch = batch.to(self._device)
         with evaluating(self._module), torch.no_grad():
             scores = _scores(self._module(batch))
-        return _best(scores, picture.shape[:2], len(self.classes), self._threshold)
+        return _best(scores, picture.shape, len(self.classes), self._threshold)
 
 
 class TransformersSegmenter:
@@ -160,7 +141,7 @@ class TransformersSegmenter:
         self._model = model.to(device)
         self._processor = processor
         self._device = device
-        self._threshold = _share(threshold)
+        self._threshold = share(threshold)
         carried = model.config.id2label
         self.classes = list(classes) if classes is not None else [str(carried[number]) for number in sorted(carried)]
         self.about = f"the network {name}{_told(self._threshold)}"
@@ -168,89 +149,39 @@ class TransformersSegmenter:
     def fingerprint(self) -> str:
         """Return a hash of everything that decides its labels."""
         settings = getattr(self._processor, "to_json_string", str)()
-        return _fingerprint(self._model, self.classes, self._threshold, settings)
+        return fingerprint(self._model, self.classes, self._threshold, settings)
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
         """Return the labels of a picture."""
         inputs = self._processor(images=picture, return_tensors="pt").to(self._device)
         with evaluating(self._model), torch.no_grad():
             output = self._model(**inputs)
-        return _best(_scores(output), picture.shape[:2], len(self.classes), self._threshold)
-
-
-class WordSegmenter:
-    """CLIPSeg, asked for words. A pixel may carry several: each further one goes to a further plane."""
-
-    def __init__(
-        self,
-        model: Any,
-        processor: Any,
-        concepts: Sequence[str],
-        *,
-        name: str,
-        threshold: float = 0.5,
-        device: str = "cpu",
-    ) -> None:
-        self.classes = [" ".join(concept.split()) for concept in concepts]
-        if not all(self.classes) or not self.classes or len(set(self.classes)) < len(self.classes):
-            raise SettingsError(
-                "--concepts wants words with commas between them, each once: 'wheel, watermark, zebra stripes'"
-            )
-        self._model = model.to(device)
-        self._processor = processor
-        self._device = device
-        self._threshold = _share(threshold)
-        self.about = (
-            f"the open-vocabulary network {name}, asked for {len(self.classes)} words; a pixel carries a word from a "
-            f"probability of {self._threshold:g} on"
-        )
-
-    def fingerprint(self) -> str:
-        """Return a hash of everything that decides its labels."""
-        return _fingerprint(self._model, self.classes, self._threshold)
-
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
-        """Return the labels of a picture, (p, h, w), the likeliest word of every pixel first."""
-        parts = []
-        with evaluating(self._model), torch.no_grad():
-            for start in range(0, len(self.classes), _WORDS_AT_ONCE):
-                some = self.classes[start : start + _WORDS_AT_ONCE]
-                inputs = self._processor(text=some, images=[picture] * len(some), padding=True, return_tensors="pt")
-                logits = self._model(**inputs.to(self._device)).logits
-                parts.append(logits.reshape(len(some), *logits.shape[-2:]))
-        chances = _scaled(torch.cat(parts)[None].float(), picture.shape[:2])[0].sigmoid()
-        return ranked(chances.cpu().numpy(), self._threshold)
-
-
-def ranked(chances: NDArray[np.floating[Any]], threshold: float) -> NDArray[np.uint16]:
-    """Return planes of labels, (p, h, w): in plane i every pixel's i-th likeliest class, if it is likely enough.
-
-    Args:
-        chances: probability of every class at every pixel, shape (C, h, w).
-        threshold: the least probability.
-
-    Example:
-        >>> ranked(np.array([[[0.9, 0.1]], [[0.7, 0.2]]]), 0.5).tolist()
-        [[[1, 0]], [[2, 0]]]
-    """
-    order = np.argsort(-chances, axis=0, kind="stable")
-    sorted_chances = np.take_along_axis(chances, order, axis=0)
-    planes = np.where(sorted_chances >= threshold, order + 1, 0).astype(np.uint16)
-    needed = max(1, int((planes > 0).any(axis=(1, 2)).sum()))
-    return planes[:needed]
+        return _best(_scores(output), picture.shape, len(self.classes), self._threshold)
 
 
 def _best(scores: torch.Tensor, size: tuple[int, ...], classes: int, threshold: float) -> NDArray[np.uint16]:
     if scores.shape[1] != classes:
         raise SettingsError(f"the network scores {scores.shape[1]} classes, and the class list has {classes}")
-    chances = _scaled(scores.float(), size).softmax(dim=1)
+    chances = scaled(scores.float(), size).softmax(dim=1)
     best, labels = chances[0].max(dim=0)
     found: NDArray[np.uint16] = torch.where(best >= threshold, labels + 1, 0).cpu().numpy().astype(np.uint16)
     return found
 
 
-def _scaled(scores: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
-    return nn.functional.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=False)
+def scaled(scores: torch.Tensor, picture: tuple[int, ...]) -> torch.Tensor:
+    """Return scores (B, C, h, w) at the size of a picture (h, w, …), or as large as label maps may be."""
+    return nn.functional.interpolate(scores, size=grid(picture), mode="bilinear", align_corners=False)
+
+
+def grid(picture: tuple[int, ...]) -> tuple[int, int]:
+    """Return height and width of the label maps of a picture (h, w, …): its own, up to `LONGEST`.
+
+    >>> grid((480, 640, 3)), grid((3000, 4000, 3))
+    ((480, 640), (768, 1024))
+    """
+    height, width = picture[:2]
+    shrink = min(1.0, LONGEST / max(height, width))
+    return max(1, round(height * shrink)), max(1, round(width * shrink))
 
 
 def _scores(output: Any) -> torch.Tensor:
@@ -266,7 +197,8 @@ def _scores(output: Any) -> torch.Tensor:
     return found
 
 
-def _share(threshold: float) -> float:
+def share(threshold: float) -> float:
+    """Return a threshold that is a probability, or refuse it."""
     if not 0 <= threshold <= 1:
         raise SettingsError(f"--threshold is a probability between 0 and 1, not {threshold}")
     return threshold
@@ -276,7 +208,8 @@ def _told(threshold: float) -> str:
     return f"; pixels below a probability of {threshold:g} carry no label" if threshold else ""
 
 
-def _fingerprint(module: nn.Module, *settings: object) -> str:
+def fingerprint(module: nn.Module, *settings: object) -> str:
+    """Return a hash of a module's weights and of settings."""
     hashed = hashlib.blake2b(repr(settings).encode(), digest_size=16)
     for name, tensor in sorted(module.state_dict().items()):
         hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -285,7 +218,8 @@ def _fingerprint(module: nn.Module, *settings: object) -> str:
     return hashed.hexdigest()
 
 
-def _pretrained(kind: Any, name: str) -> Any:
+def pretrained(kind: Any, name: str) -> Any:
+    """Load a part of a transformers model: one sentence if it cannot be."""
     try:
         return kind.from_pretrained(name)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -318,12 +252,3 @@ def _python(spec: str) -> nn.Module:
     if not isinstance(made, nn.Module):
         raise ModelError(f"python:{spec} returned {type(made).__name__}: expected a torch.nn.Module")
     return made
-
-
-def concepts_of(given: str) -> list[str]:
-    """Return the words of ``--concepts``: between commas, or one a line.
-
-    >>> concepts_of("wheel, watermark, zebra stripes")
-    ['wheel', 'watermark', 'zebra stripes']
-    """
-    return [word.strip() for line in given.splitlines() for word in line.split(",") if word.strip()]

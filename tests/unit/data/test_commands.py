@@ -252,7 +252,7 @@ def test_from_segmenter_with_a_module_of_ones_own(capsys, photos, tmp_path, monk
 
 
 def test_from_words_asks_for_the_words_with_commas_between_them(capsys, photos, tmp_path, monkeypatch):
-    from netdissect.models import segmenters
+    from netdissect.models import words as of_words
 
     asked = {}
 
@@ -272,7 +272,7 @@ def test_from_words_asks_for_the_words_with_commas_between_them(capsys, photos, 
         asked.update(options, concepts=concepts)
         return Pretend(concepts)
 
-    monkeypatch.setattr(segmenters, "words", words)
+    monkeypatch.setattr(of_words, "words", words)
     source = made(
         capsys, tmp_path, "from-words", photos, "--concepts", "wheel, watermark, zebra stripes", "--threshold", "0.3"
     )

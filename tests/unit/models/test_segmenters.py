@@ -16,7 +16,7 @@ from netdissect.data import own
 from netdissect.data.broden import Broden
 from netdissect.data.check import check
 from netdissect.errors import ModelError, ModelNotFoundError, SettingsError
-from netdissect.models import segmenters
+from netdissect.models import segmenters, words
 
 transformers = pytest.importorskip("transformers")
 
@@ -108,17 +108,17 @@ def test_it_makes_a_probe_set(segformer, photos, tmp_path):
 
 
 def test_words_become_concepts_each_pixels_likeliest_first(clipseg):
-    network = segmenters.words(["wheel", "zebra stripes", "sky"], model=f"hf:{clipseg}", threshold=0.0)
+    network = words.words(["wheel", "zebra stripes", "sky"], model=f"hf:{clipseg}", threshold=0.0)
     planes = network(PICTURE)
     assert planes.shape == (3, *SIZE)
     assert (np.sort(planes, axis=0) == np.array([1, 2, 3])[:, None, None]).all()
-    none = segmenters.words(["wheel"], model=f"hf:{clipseg}", threshold=1.0)
+    none = words.words(["wheel"], model=f"hf:{clipseg}", threshold=1.0)
     assert none(PICTURE).shape == (1, *SIZE)
     assert (none(PICTURE) == 0).all()
 
 
 def test_words_make_a_probe_set_that_states_its_threshold(clipseg, photos, tmp_path):
-    network = segmenters.words(segmenters.concepts_of("wheel, sky"), model=f"hf:{clipseg}", threshold=0.4)
+    network = words.words(words.concepts_of("wheel, sky"), model=f"hf:{clipseg}", threshold=0.4)
     made = own.from_words(network, photos, tmp_path / "out", size=32, colors=False)
     assert check(made.folder).problems == ()
     readme = (made.folder / "README.txt").read_text()
@@ -126,16 +126,16 @@ def test_words_make_a_probe_set_that_states_its_threshold(clipseg, photos, tmp_p
 
 
 def test_many_words_are_asked_in_portions(clipseg, monkeypatch):
-    words = ["a", "b", "c", "d", "e"]
-    whole = segmenters.words(words, model=f"hf:{clipseg}", threshold=0.0)(PICTURE)
-    monkeypatch.setattr(segmenters, "_WORDS_AT_ONCE", 2)
-    assert (segmenters.words(words, model=f"hf:{clipseg}", threshold=0.0)(PICTURE) == whole).all()
+    concepts = ["a", "b", "c", "d", "e"]
+    whole = words.words(concepts, model=f"hf:{clipseg}", threshold=0.0)(PICTURE)
+    monkeypatch.setattr(words, "_WORDS_AT_ONCE", 2)
+    assert (words.words(concepts, model=f"hf:{clipseg}", threshold=0.0)(PICTURE) == whole).all()
 
 
-@pytest.mark.parametrize("words", [[], ["a", "a"], [""]])
-def test_words_that_are_none_are_told(clipseg, words):
+@pytest.mark.parametrize("concepts", [[], ["a", "a"], [""]])
+def test_words_that_are_none_are_told(clipseg, concepts):
     with pytest.raises(SettingsError, match="--concepts wants words"):
-        segmenters.words(words, model=f"hf:{clipseg}")
+        words.words(concepts, model=f"hf:{clipseg}")
 
 
 class Scores(nn.Module):
@@ -212,8 +212,15 @@ def test_a_model_that_is_not_there_is_one_sentence(model, told):
     assert "\n" not in str(raised.value)
 
 
+def test_large_pictures_are_labelled_on_a_smaller_grid(monkeypatch, clipseg):
+    monkeypatch.setattr(segmenters, "LONGEST", 16)
+    network = segmenters.TorchSegmenter(Scores(), ["red", "green", "blue"], name="mine")
+    assert network(PICTURE).shape == (12, 16)
+    assert words.words(["a"], model=f"hf:{clipseg}")(PICTURE).shape == (1, 12, 16)
+
+
 def test_planes_hold_the_likeliest_first_and_no_more_than_needed():
     chances = np.array([[[0.6, 0.9, 0.1]], [[0.8, 0.2, 0.1]]])
-    assert segmenters.ranked(chances, 0.5).tolist() == [[[2, 1, 0]], [[1, 0, 0]]]
-    assert segmenters.ranked(chances, 0.85).tolist() == [[[0, 1, 0]]]
-    assert segmenters.ranked(chances, 0.95).tolist() == [[[0, 0, 0]]]
+    assert words.ranked(chances, 0.5).tolist() == [[[2, 1, 0]], [[1, 0, 0]]]
+    assert words.ranked(chances, 0.85).tolist() == [[[0, 1, 0]]]
+    assert words.ranked(chances, 0.95).tolist() == [[[0, 0, 0]]]

@@ -42,6 +42,7 @@ class Ade20k:
     skip_missing: bool = False
 
     name = "ade20k"
+    aligned = True
 
     @property
     def about(self) -> str:
@@ -133,8 +134,8 @@ def open_ade20k(folder: Path, *, skip_missing: bool = False) -> Ade20k:
             )
     scenes = [normal_scene(scene) for scene in scenes]
     known = sorted({scene for scene in scenes if scene and not scene.startswith("~")})
+    root, folders = _root(index_file, folders)
     rows = tuple(zip(files, folders, scenes, strict=True))
-    root = _root(index_file, folders)
     return Ade20k(root, rows, tuple(names), tuple(known), skip_missing)
 
 
@@ -174,11 +175,15 @@ def _existing(stem: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _root(index_file: Path, folders: Sequence[str]) -> Path:
-    """Return the folder in which the index's folders start: beside the release's own folder, or inside it."""
+def _root(index_file: Path, folders: Sequence[str]) -> tuple[Path, list[str]]:
+    """Return the folder in which the index's folders start, and those folders.
+
+    It is the one above the release's own folder, or the release's own, whatever that is called by now.
+    """
+    own = index_file.parent
     first = PurePosixPath(folders[0]).parts[0] if folders and folders[0] else ""
-    if first and not (index_file.parent / first).is_dir() and index_file.parent.name == first:
-        return index_file.parent.parent
-    if first and not (index_file.parent / first).is_dir() and (index_file.parent.parent / first).is_dir():
-        return index_file.parent.parent
-    return index_file.parent
+    for root in (own.parent, own):
+        if first and (root / first).is_dir():
+            return root, list(folders)
+    inner = [PurePosixPath(*PurePosixPath(folder).parts[1:]).as_posix() for folder in folders]
+    return (own, inner) if inner and (own / inner[0]).is_dir() else (own, list(folders))

@@ -33,6 +33,7 @@ class Dtd:
     skip_missing: bool = False
 
     name = "dtd"
+    aligned = True
 
     @property
     def about(self) -> str:

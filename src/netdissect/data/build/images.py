@@ -155,7 +155,7 @@ def _labels(bench: Bench, source: Source, item: Item, photo: NDArray[np.uint8] |
     """Return an image's labels, its colour plane among them."""
     labels = dict(source.labels(item))
     for category, labelling in labels.items():
-        if photo is not None and not isinstance(labelling, tuple):
+        if source.aligned and photo is not None and not isinstance(labelling, tuple):
             _check_frame(source, item, category, labelling.shape[-2:], photo.shape[:2])
     if bench.colors is not None and photo is not None:
         labels["color"] = bench.colors.labels(photo)

@@ -37,6 +37,7 @@ class OpenSurfaces:
     skip_missing: bool = False
 
     name = "opensurfaces"
+    aligned = False  # its label pictures were drawn apart, by an aspect ratio that a table tells
 
     @property
     def about(self) -> str:

@@ -43,6 +43,7 @@ class Pascal:
     skip_missing: bool = False
 
     name = "pascal"
+    aligned = True
 
     @property
     def about(self) -> str:

@@ -51,6 +51,11 @@ class Source(Protocol):
         """A sentence for README.txt: what it is, and where it came from."""
         ...
 
+    @property
+    def aligned(self) -> bool:
+        """Whether a label map of another shape than its picture is a mistake."""
+        ...
+
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         ...

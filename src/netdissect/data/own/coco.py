@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own import rle
 from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making
-from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.errors import DataFileError, DataNotFoundError, NetdissectError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,16 +38,24 @@ class CocoPictures:
         classes: the classes by COCO's category id.
         images: name in the set, picture, (height, width) and what is annotated, for every image: shapes with their
             label, the largest first; or a label picture and the label of every segment in it.
+        decided: hash of the JSON.
     """
 
     name: str
     about: str
     classes: ClassList
     images: tuple[tuple[str, Path, tuple[int, int], Any], ...]
+    decided: str
+
+    aligned = True
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
-        return hashed("coco", self.classes.fingerprint(), [(name, size, made) for name, _, size, made in self.images])
+        return hashed("coco", self.classes.fingerprint(), self.decided, [name for name, *_ in self.images])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the shapes of all images behind when it travels: a worker finds them in its items."""
+        return {**self.__dict__, "images": ()}
 
     def items(self) -> Sequence[Item]:
         """Return its images."""
@@ -80,7 +89,7 @@ def from_coco(
 ) -> Made:
     """Make a probe set of COCO annotations.
 
-    Of objects that overlap the smaller lies on top. A class's category is `category`, unless a renaming says another.
+    Of objects that overlap the smaller lies on top; pictures without an annotation are left out. A class's category is `category`, unless a renaming says another.
 
     Args:
         annotations: the JSON of instances, or of a panoptic segmentation.
@@ -95,7 +104,7 @@ def from_coco(
     """
     making = Making.of(options)
     path, folder = Path(annotations), Path(photos)
-    told = _read(path)
+    told, decided = _read(path)
     try:
         classes = making.classes(
             read_classes({int(entry["id"]): str(entry["name"]) for entry in told["categories"]}, making.category)
@@ -115,7 +124,7 @@ def from_coco(
                 continue
             images.append((file.replace("/", "-"), photo, (int(entry["height"]), int(entry["width"])), made))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, DataFileError):
+        if isinstance(error, NetdissectError):
             raise
         raise DataFileError(f"{path}: expected COCO's images, annotations and categories ({error!r})") from error
     if not images:
@@ -125,15 +134,18 @@ def from_coco(
         f"{path.name}, COCO's {'panoptic' if panoptic else 'instances'}",
         classes,
         tuple(images),
+        decided,
     )
     return making.finish(
         source, out, about="Made with: netdissect data from-coco. Of overlapping objects the smaller is on top."
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], str]:
+    """Return what the JSON says, and a hash of it."""
     try:
-        told = json.loads(path.read_bytes())
+        text = path.read_bytes()
+        told = json.loads(text)
     except FileNotFoundError as error:
         raise DataNotFoundError(f"there is no annotation file {path}") from error
     except (OSError, ValueError) as error:
@@ -141,7 +153,7 @@ def _read(path: Path) -> dict[str, Any]:
     missing = [key for key in ("images", "annotations", "categories") if not isinstance(told, dict) or key not in told]
     if missing:
         raise DataFileError(f"{path}: expected COCO's instances or panoptic JSON; {missing[0]!r} is missing")
-    return dict(told)
+    return dict(told), hashlib.sha256(text).hexdigest()
 
 
 def _plain(path: Path, file: str) -> str:

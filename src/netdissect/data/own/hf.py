@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,8 @@ class HfPictures:
     parts: tuple[tuple[Any, str], ...]
     columns: tuple[str, str]
     whole: bool
-    scene: bool = field(default=False)
+
+    aligned = True
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""

@@ -37,6 +37,8 @@ class ClassFolders:
     classes: ClassList
     files: tuple[tuple[str, Path, int, str], ...]
 
+    aligned = True
+
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         return hashed("labels", self.classes.fingerprint(), [(name, *rest) for name, _, *rest in self.files])

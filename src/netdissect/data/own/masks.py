@@ -38,6 +38,8 @@ class MaskedPictures:
     classes: ClassList
     pairs: tuple[tuple[str, Path, Path, str], ...]
 
+    aligned = True
+
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         return hashed("masks", self.classes.fingerprint(), [(name, split) for name, _, _, split in self.pairs])

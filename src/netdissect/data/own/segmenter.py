@@ -66,6 +66,8 @@ class SegmentedPictures:
     decided: str
     files: tuple[tuple[str, Path, Path], ...]
 
+    aligned = True
+
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         return hashed("segmented", self.classes.fingerprint(), self.decided, [name for name, *_ in self.files])
@@ -118,7 +120,7 @@ def from_words(segmenter: Segmenter, photos: str | Path, out: str | Path, **opti
     """Make a probe set of your own words as concepts, labelled by an open-vocabulary network.
 
     Args:
-        segmenter: the network, asked for the words; ``netdissect.models.segmenters.words`` makes one.
+        segmenter: the network, asked for the words; ``netdissect.models.words.words`` makes one.
         photos: folder of pictures.
         out: the set's folder.
         options: as `Making`.

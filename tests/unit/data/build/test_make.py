@@ -234,6 +234,12 @@ def test_a_mask_of_another_picture_is_told(sources, tmp_path):
         build(sources, tmp_path / "out")
 
 
+def test_label_pictures_that_were_drawn_apart_may_have_another_shape(sources, tmp_path):
+    path = sources / "opensurfaces" / "photos-labels" / "2.png"
+    originals.plane(path, np.stack([originals.halves((64, 70), 1, 2)] * 3, axis=-1))
+    assert build(sources, tmp_path / "out").images == 12
+
+
 def test_a_failure_in_a_worker_is_the_same_sentence(sources, tmp_path):
     next((sources / "dtd").rglob("banded_2.jpg")).write_bytes(b"\xff\xd8 not a picture")
     with pytest.raises(DataFileError, match=r"banded_2\.jpg does not decode"):

@@ -88,6 +88,13 @@ def test_a_folder_without_an_index_is_told(tmp_path):
         open_ade20k(tmp_path)
 
 
+def test_a_release_whose_folder_was_renamed_is_found(tmp_path):
+    folder = originals.ade20k(tmp_path)
+    (folder / "ADE20K_2016_07_26").rename(tmp_path / "mine")
+    item, labels = only(open_ade20k(tmp_path / "mine"))
+    assert (item.record[0].is_file(), "part" in labels) == (True, True)
+
+
 # ── PASCAL ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

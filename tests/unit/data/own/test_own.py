@@ -308,6 +308,20 @@ def test_what_is_wrong_with_the_json_is_one_sentence(coco, change, told):
         own.from_coco(file, coco / "photos", coco / "out", size=32)
 
 
+def test_options_are_told_as_they_are_though_the_json_is_at_hand(coco):
+    with pytest.raises(SettingsError, match="no class is called so"):
+        own.from_coco(coco / "instances.json", coco / "photos", coco / "out", rename={"cow": ("x", "")})
+
+
+def test_coco_by_several_workers_is_the_same(coco):
+    for workers in (1, 2):
+        own.from_coco(coco / "instances.json", coco / "photos", coco / f"out{workers}", size=64, workers=workers)
+    one, two = (
+        {path.name: path.read_bytes() for path in (coco / name / "images").rglob("*.*")} for name in ("out1", "out2")
+    )
+    assert one == two
+
+
 def test_json_that_is_none_is_told(coco):
     (coco / "instances.json").write_text("{")
     with pytest.raises(DataFileError, match="expected COCO's JSON"):
