@@ -81,7 +81,7 @@ def load_synonyms(name: str | Path) -> Synonyms:
 
 def built_in_text(file: str) -> str:
     """Return the text of a built-in table's file."""
-    return resources.files("netdissect.data.build").joinpath("synonyms", file).read_text("utf-8")
+    return resources.files("netdissect.data.build").joinpath("tables", file).read_text("utf-8")
 
 
 def parse_synonyms(text: str, where: str) -> Synonyms:
