@@ -29,9 +29,12 @@ def main(words: list[str]) -> None:
                 [sys.executable, "-m", "benchmarks", "memory", "--", "--one", str(images), budget, "features.11"],
                 check=True, capture_output=True, text=True,
             ).stdout  # fmt: skip
-            rows.append([images, "0 (all on disk)" if budget == "0" else "an eighth of the machine's", *printed.split()])
+            rows.append(
+                [images, "0 (all on disk)" if budget == "0" else "an eighth of the machine's", *printed.split()]
+            )
     machine.table(
-        ["images", "budget for candidates", "peak above the loaded network, MB", "spilled, MB", "left on disk, MB"], rows
+        ["images", "budget for candidates", "peak above the loaded network, MB", "spilled, MB", "left on disk, MB"],
+        rows,
     )
     return None
 

@@ -32,7 +32,9 @@ def noise(images: int, *, concepts: int = 1200, size: int = 224, distinct: int =
 def _write(folder: Path, images: int, concepts: int, size: int, distinct: int) -> None:
     names = [f"concept{n}" for n in range(concepts)]
     category = {name: CATEGORIES[n % len(CATEGORIES)] for n, name in enumerate(names)}
-    of_category = {kind: [n + 1 for n in range(concepts) if n % len(CATEGORIES) == k] for k, kind in enumerate(CATEGORIES)}
+    of_category = {
+        kind: [n + 1 for n in range(concepts) if n % len(CATEGORIES) == k] for k, kind in enumerate(CATEGORIES)
+    }
     usage = Usage()
     for name in names:
         usage.add(name, category[name], 1.0)

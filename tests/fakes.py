@@ -11,10 +11,10 @@ from PIL import Image
 
 from netdissect.concepts import Concept, Labels, Vocabulary
 from netdissect.config import Settings
-from netdissect.engine.threads import Threads
+from netdissect.engine.bench import Bench
 from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.plan import Plan
-from netdissect.engine.bench import Bench
+from netdissect.engine.threads import Threads
 from netdissect.layers import FieldMap, Layer
 from netdissect.runtime.artefacts import Artefacts
 from netdissect.runtime.local import InProcess
@@ -89,7 +89,15 @@ def layer(name: str, array: np.ndarray, field_map: FieldMap) -> Layer:
     return Layer(name, array.shape[1], array.shape[2:], field_map, "receptive-field")
 
 
-def run(source: ArraySource, concepts: ArrayConcepts, *, plan: Plan | None = None, threads: int = 1, budget: int = 2**30, **options):
+def run(
+    source: ArraySource,
+    concepts: ArrayConcepts,
+    *,
+    plan: Plan | None = None,
+    threads: int = 1,
+    budget: int = 2**30,
+    **options,
+):
     """Dissect arrays with the engine; returns its Outcome."""
     settings = Settings(**options)
     plan = plan or plan_for(source.layers, len(concepts), settings)

@@ -12,7 +12,14 @@ from netdissect.data import masks
 from netdissect.data.writer import IndexRow, Usage, write_tables
 
 #: Concepts of the small probe set: name -> category.
-CONCEPTS = {"sky": "object", "tree": "object", "leaf": "part", "red-c": "color", "street-s": "scene", "dotted": "texture"}
+CONCEPTS = {
+    "sky": "object",
+    "tree": "object",
+    "leaf": "part",
+    "red-c": "color",
+    "street-s": "scene",
+    "dotted": "texture",
+}
 
 
 def jpeg(pixels: np.ndarray) -> bytes:
@@ -21,7 +28,14 @@ def jpeg(pixels: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def write(folder: Path, *, images: int = 6, size: tuple[int, int] = (32, 32), labels: tuple[int, int] = (16, 16), seed: int = 0) -> Path:
+def write(
+    folder: Path,
+    *,
+    images: int = 6,
+    size: tuple[int, int] = (32, 32),
+    labels: tuple[int, int] = (16, 16),
+    seed: int = 0,
+) -> Path:
     """Write a probe set with every kind of field: one plane, two planes, whole-image labels, several of them, none."""
     rng = np.random.default_rng(seed)
     usage = Usage()

@@ -14,7 +14,19 @@ Definition = Literal["label", "category"]
 
 #: Settings that change how a run is carried out, never what it finds.
 _HOW = frozenset(
-    {"device", "workers", "threads", "runtime", "address", "artefacts", "memory", "pictures", "keep", "threshold", "shard_size"}
+    {
+        "device",
+        "workers",
+        "threads",
+        "runtime",
+        "address",
+        "artefacts",
+        "memory",
+        "pictures",
+        "keep",
+        "threshold",
+        "shard_size",
+    }
 )
 
 

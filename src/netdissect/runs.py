@@ -148,7 +148,13 @@ def carry_out(
         runtime: Processes | Ray
         if settings.runtime == "ray":
             runtime = stack.enter_context(
-                Ray(setup, settings.workers, address=settings.address, cpus=settings.threads, gpus=1 if device.type == "cuda" else 0)
+                Ray(
+                    setup,
+                    settings.workers,
+                    address=settings.address,
+                    cpus=settings.threads,
+                    gpus=1 if device.type == "cuda" else 0,
+                )
             )
         else:
             runtime = stack.enter_context(Processes(setup, settings.workers, threads=settings.threads))

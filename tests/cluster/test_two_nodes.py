@@ -6,10 +6,10 @@ import threading
 import time
 
 import pytest
+from tests import folders, nets
 
 import netdissect as nd
 from netdissect.engine import dissect as engine
-from tests import folders, nets
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

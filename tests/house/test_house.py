@@ -44,7 +44,9 @@ def test_importing_a_room_does_not_load_what_it_does_not_need(module, heavy):
 
 
 def test_a_saved_run_is_loaded_and_its_report_imported_without_torch():
-    script = "import sys; from netdissect import api; from netdissect.report import write; assert 'torch' not in sys.modules"
+    script = (
+        "import sys; from netdissect import api; from netdissect.report import write; assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
@@ -69,7 +71,9 @@ def test_an_arrow_that_points_up_breaks_the_contract(tmp_path):
     ):
         path = tmp_path / "src" / "netdissect" / room
         text = path.read_text()
-        path.write_text(text.replace("from __future__ import annotations\n", f"from __future__ import annotations\n{arrow}\n"))
+        path.write_text(
+            text.replace("from __future__ import annotations\n", f"from __future__ import annotations\n{arrow}\n")
+        )
         assert lint(tmp_path).returncode == 1, f"{room}: {arrow} was not noticed"
         path.write_text(text)
 
@@ -85,7 +89,9 @@ def test_the_library_never_prints_and_never_unpickles():
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called != "print", f"{path}:{node.lineno} prints"
-                assert called not in ("pickle.load", "pickle.loads", "eval", "exec", "os.system"), f"{path}:{node.lineno}"
+                assert called not in ("pickle.load", "pickle.loads", "eval", "exec", "os.system"), (
+                    f"{path}:{node.lineno}"
+                )
                 if called == "torch.load":
                     options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
                     assert options.get("weights_only") == "True", f"{path}:{node.lineno} may unpickle"
@@ -106,7 +112,9 @@ def test_the_version_stands_in_one_place_only():
 
 
 def test_no_committed_file_names_a_package_index():
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
     hosts = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "download.pytorch" + ".org")
     for name in filter(None, tracked):
         path = ROOT / name

@@ -15,7 +15,7 @@ import numpy as np
 @dataclass
 class OracleResult:
     thresholds: np.ndarray  # (U,) float32
-    I: np.ndarray  # noqa: E741 - the paper's symbol; (U, C)
+    I: np.ndarray
     A: np.ndarray  # (U, C)
     G: np.ndarray  # (C,)
     iou: np.ndarray  # (U, C)
@@ -70,7 +70,7 @@ def dissect(activations, labels, primary, categories, field, input_size, quantil
     n_images, units = activations.shape[:2]
     concepts = len(primary)
     T = np.array([threshold(activations[:, u].ravel(), quantile) for u in range(units)], dtype=np.float32)
-    I = np.zeros((units, concepts), dtype=np.int64)  # noqa: E741
+    I = np.zeros((units, concepts), dtype=np.int64)
     per_category = np.zeros((units, categories), dtype=np.int64)
     G = np.zeros(concepts, dtype=np.int64)
     near = 0

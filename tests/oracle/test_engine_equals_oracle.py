@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests import fakes
+from tests.oracle import dissection as oracle
 
 from netdissect.concepts import Labels
 from netdissect.engine.plan import Plan
 from netdissect.layers import FieldMap
-from tests import fakes
-from tests.oracle import dissection as oracle
 
 
 @st.composite

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,7 +56,9 @@ def tables(folder):
 
 @pytest.mark.parametrize("workers", [2, 3])
 @pytest.mark.parametrize("shard_size", [4, 12])
-def test_any_number_of_workers_and_any_size_of_shards_give_the_same_bytes(data, expected, tmp_path, workers, shard_size):
+def test_any_number_of_workers_and_any_size_of_shards_give_the_same_bytes(
+    data, expected, tmp_path, workers, shard_size
+):
     run(data, tmp_path, workers=workers, shard_size=shard_size)
     assert tables(tmp_path) == expected
     assert not (tmp_path / WORK).exists()
@@ -146,8 +149,8 @@ def test_a_killed_run_goes_on_from_its_finished_shards(data, expected, tmp_path)
     script = SCRIPT.replace("t.Path", "__import__('pathlib').Path")
     for number in (0, 3, 4):
         killed = subprocess.run(
-            [sys.executable, "-c", script, str(data), str(tmp_path), str(number)], check=False, cwd=os.getcwd(),
-            env={**os.environ, "PYTHONPATH": os.getcwd()},
+            [sys.executable, "-c", script, str(data), str(tmp_path), str(number)], check=False, cwd=Path.cwd(),
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         )  # fmt: skip
         assert killed.returncode == -signal.SIGKILL
     result = run(data, tmp_path)
@@ -178,7 +181,9 @@ def test_an_interrupt_says_how_far_it_came(data, tmp_path):
 
 
 def test_other_settings_never_reuse_anything(data, tmp_path):
-    for n, other in enumerate([{"quantile": 0.1}, {"batch_size": 8}, {"seed": 1}, {"limit": 30}, {"images_per_unit": 2}]):
+    for n, other in enumerate(
+        [{"quantile": 0.1}, {"batch_size": 8}, {"seed": 1}, {"limit": 30}, {"images_per_unit": 2}]
+    ):
         folder = tmp_path / str(n)
         interrupted(data, folder, 3)
         result = run(data, folder, **other)
@@ -292,7 +297,9 @@ def test_an_unreadable_image_stops_the_run_by_name_or_is_skipped_and_listed(tmp_
     assert result.probe_set.images == 38
     assert json.loads((tmp_path / "r/run.json").read_text())["skipped_images"]["a/picture 7.jpg"]
     lines = (data / "index.csv").read_text().splitlines()
-    (data / "index.csv").write_text("\n".join(line for line in lines if "picture 7" not in line and "picture 9." not in line) + "\n")
+    (data / "index.csv").write_text(
+        "\n".join(line for line in lines if "picture 7" not in line and "picture 9." not in line) + "\n"
+    )
     without = nd.dissect(nets.small(), LAYERS, data, **OPTIONS)
     np.testing.assert_array_equal(result["conv2"].counts.G, without["conv2"].counts.G)
     np.testing.assert_allclose(result["conv2"].thresholds, without["conv2"].thresholds, rtol=1e-5)

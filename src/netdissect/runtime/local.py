@@ -134,7 +134,9 @@ class Processes:
 
     def _start(self) -> _Worker:
         here, there = self._spawn.Pipe()
-        process = self._spawn.Process(target=_serve, args=(there, self._setup, self._threads, self._started), daemon=True)
+        process = self._spawn.Process(
+            target=_serve, args=(there, self._setup, self._threads, self._started), daemon=True
+        )
         self._started += 1
         try:
             process.start()

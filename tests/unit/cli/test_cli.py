@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from tests import folders, nets
 
 import netdissect
 from netdissect.cli import main
-from tests import folders, nets
 
 
 def run(capsys, *words):
@@ -22,8 +22,8 @@ def run(capsys, *words):
 @pytest.fixture(scope="module")
 def caffe(tmp_path_factory):
     """A small Caffe pair, written by this project."""
-    from netdissect.models.caffe.randomly import random_weights
     from netdissect.models.caffe.prototxt import read_prototxt
+    from netdissect.models.caffe.randomly import random_weights
     from netdissect.models.caffe.writer import write_caffe
 
     folder = tmp_path_factory.mktemp("caffe nets")
@@ -56,7 +56,13 @@ def test_help_answers_without_torch():
         "heavy = {'torch', 'numba', 'matplotlib', 'pyarrow', 'scipy', 'google.protobuf'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    for words in ("['--help']", "['run', '--help']", "['layers', '--help']", "['report', '--help']", "['demo', '--help']"):
+    for words in (
+        "['--help']",
+        "['run', '--help']",
+        "['layers', '--help']",
+        "['report', '--help']",
+        "['demo', '--help']",
+    ):
         subprocess.run([sys.executable, "-c", script.replace("['--help']", words)], check=True, capture_output=True)
 
 
@@ -129,8 +135,14 @@ def test_layers_shows_what_can_be_dissected(capsys, caffe):
         (["run", "CAFFE", "--layers", "con1", "--data", "DATA"], "did you mean conv1"),
         (["run", "CAFFE", "--layers", "conv1", "--data", "nowhere"], "there is no probe set 'nowhere'"),
         (["run", "nothing", "--layers", "conv1", "--data", "DATA"], "there is no model 'nothing'"),
-        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--quantile", "5"], "--quantile must lie between 0 and 1"),
-        (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--batch-size", "0"], "--batch-size must be at least 1"),
+        (
+            ["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--quantile", "5"],
+            "--quantile must lie between 0 and 1",
+        ),
+        (
+            ["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--batch-size", "0"],
+            "--batch-size must be at least 1",
+        ),
         (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--split", "trian"], "did you mean train?"),
         (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--device", "cuda"], "no CUDA device here"),
         (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--device", "gpu0"], "--device must be"),
@@ -147,7 +159,7 @@ def test_a_mistake_is_told_in_one_sentence_with_exit_code_2(capsys, caffe, data,
     given = [{"CAFFE": caffe, "DATA": data}.get(word, word) for word in words]
     if "resnet19" in " ".join(words):
         pytest.importorskip("torchvision")
-    code, out, err = run(capsys, *given)
+    code, _, err = run(capsys, *given)
     assert code == 2, err
     assert sentence in err
     assert len(err.strip().splitlines()) == 1

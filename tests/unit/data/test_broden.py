@@ -7,10 +7,10 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from tests import folders
 
 from netdissect.data.broden import Broden
 from netdissect.errors import DataError, DataFileError, DataNotFoundError, LabelError, SettingsError
-from tests import folders
 
 
 @pytest.fixture
@@ -48,7 +48,14 @@ def test_a_row_without_any_label_is_dropped_and_rows_keep_their_number(folder):
 def test_a_row_with_nothing_but_a_zero_is_kept(folder):
     lines = (folder / "index.csv").read_text().splitlines()
     header = lines[0].split(",")
-    record = dict.fromkeys(header, "") | {"image": "a/picture 9.jpg", "split": "val", "ih": "32", "iw": "32", "sh": "16", "sw": "16"}
+    record = dict.fromkeys(header, "") | {
+        "image": "a/picture 9.jpg",
+        "split": "val",
+        "ih": "32",
+        "iw": "32",
+        "sh": "16",
+        "sw": "16",
+    }
     record["texture"] = "0"
     (folder / "index.csv").write_text("\n".join([*lines, ",".join(record[name] for name in header)]) + "\n")
     probe_set = Broden(folder)
@@ -88,7 +95,9 @@ def plane_of(folder, name="a/picture 1_object.png"):
     return folder / "images" / name
 
 
-@pytest.mark.parametrize(("mode", "words"), [("L", "8-bit grey"), ("P", "palette"), ("1", "1-bit"), ("I;16", "16-bit grey")])
+@pytest.mark.parametrize(
+    ("mode", "words"), [("L", "8-bit grey"), ("P", "palette"), ("1", "1-bit"), ("I;16", "16-bit grey")]
+)
 def test_label_maps_that_are_not_24_bit_are_refused(folder, mode, words):
     Image.new(mode, (16, 16)).save(plane_of(folder))
     with pytest.raises(LabelError, match=f"picture 1_object.png: expected a 24-bit RGB label map .* got a {words} PNG"):
@@ -120,7 +129,10 @@ def test_a_picture_of_another_size_is_refused(folder):
 
 @pytest.mark.parametrize("cut", [0, 10, 200])
 def test_a_truncated_picture_or_label_map_is_told_by_name(folder, cut):
-    for path, read in ((folder / "images/a/picture 0.jpg", "picture"), (plane_of(folder, "a/picture 0_color.png"), "labels")):
+    for path, read in (
+        (folder / "images/a/picture 0.jpg", "picture"),
+        (plane_of(folder, "a/picture 0_color.png"), "labels"),
+    ):
         path.write_bytes(path.read_bytes()[:cut])
         if cut == 200 and read == "labels":
             continue  # so small a PNG may still be whole

@@ -6,13 +6,13 @@ import csv
 
 import numpy as np
 import pytest
+from tests import fakes
 
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
 from netdissect.results import classic
 from netdissect.results.counts import Counts, best_concepts, iou
 from netdissect.results.detectors import count_detectors
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
-from tests import fakes
 
 
 def row(unit, score, *profile):
@@ -117,7 +117,9 @@ def test_a_result_table_is_read_back(tmp_path):
     path = tmp_path / "a.csv"
     classic.write(path, TABLE, ["object", "part"])
     again = classic.read(path)
-    assert [(r.unit, r.label, r.score, r.profile) for r in again] == [(r.unit, r.label, r.score, r.profile) for r in TABLE]
+    assert [(r.unit, r.label, r.score, r.profile) for r in again] == [
+        (r.unit, r.label, r.score, r.profile) for r in TABLE
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,18 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from tests import folders, nets
 
 import netdissect as nd
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError, UnknownLayerError
-from tests import folders, nets
 
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     data = folders.write(tmp_path_factory.mktemp("data") / "small", images=12)
-    return nd.dissect(nets.small(), layers=["conv1", "conv2"], data=data, quantile=0.05, images_per_unit=4, batch_size=4)
+    return nd.dissect(
+        nets.small(), layers=["conv1", "conv2"], data=data, quantile=0.05, images_per_unit=4, batch_size=4
+    )
 
 
 @pytest.fixture
@@ -49,7 +51,12 @@ def test_the_parquet_table_holds_every_unit_and_concept(result, saved):
     layer = result["conv2"]
     assert len(table) == layer.layer.units * len(layer.vocabulary)
     row = table[(table.unit == 3) & (table.concept == "leaf")].iloc[0]
-    assert (row.category, row.I, row.A, row.G) == ("part", layer.counts.I[2, 2], layer.counts.A[2, 2], layer.counts.G[2])
+    assert (row.category, row.I, row.A, row.G) == (
+        "part",
+        layer.counts.I[2, 2],
+        layer.counts.A[2, 2],
+        layer.counts.G[2],
+    )
     assert row.iou == layer.iou[2, 2]
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,8 +47,8 @@ def test_a_folder_is_found_again_and_a_temporary_one_goes(tmp_path):
     with Artefacts() as store:
         store.put("k", ARRAYS)
         folder = store.folder
-        assert os.path.isdir(folder)
-    assert not os.path.exists(folder)
+        assert Path(folder).is_dir()
+    assert not Path(folder).exists()
 
 
 def test_memory_is_used_up_to_the_budget_and_no_further(tmp_path):
