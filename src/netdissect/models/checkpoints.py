@@ -1,9 +1,19 @@
-"""Weights from files, never by unpickling: safetensors, or state dicts that hold nothing but tensors."""
+"""Weights from files, never by unpickling: safetensors, or state dicts that hold nothing but tensors and plain values.
+
+Training scripts keep the state dict under some key and put prefixes before every name; both are found by what the
+architecture expects, not by a list of scripts.
+"""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import json
+import pathlib
 import pickle
 import zipfile
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import safetensors
@@ -13,19 +23,25 @@ import torch
 from netdissect.errors import ModelFileError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from torch import nn
 
-#: Keys under which training scripts keep the state dict.
-_NESTED = ("state_dict", "model_state_dict", "model", "net", "weights", "ema_state_dict")
-#: Prefixes that wrappers leave on every name.
-_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.")
+#: Keys under which training scripts keep the state dict; averaged weights first, since those are what was evaluated.
+_NESTED = (
+    "state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model_state_dict", "model_state", "model",
+    "teacher", "module", "network", "net", "weights", "params_ema", "params",
+)  # fmt: skip
+
+#: Plain values that training scripts store beside the weights, and that torch does not take for harmless by itself.
+_HARMLESS = [argparse.Namespace, pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath]
 
 
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     """Read a state dict.
+
+    Args:
+        path: a safetensors file, its index (``*.safetensors.index.json``), or a PyTorch checkpoint.
 
     Raises:
         ModelNotFoundError: if there is no such file.
@@ -33,13 +49,16 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     """
     if not path.is_file():
         raise ModelNotFoundError(f"there is no weights file {path}")
+    if path.name.endswith(".index.json"):
+        return _sharded(path)
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load_file(path)
         except (safetensors.SafetensorError, OSError, ValueError) as error:
             raise ModelFileError(f"{path}: expected a safetensors file, got {error}") from error
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with _plain_values():
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelFileError(
             f"{path} holds more than weights (a pickled model, or objects of some training script), and opening it "
@@ -62,8 +81,27 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     return _unwrapped(path, loaded)
 
 
+def _plain_values() -> contextlib.AbstractContextManager[Any]:
+    safe = getattr(torch.serialization, "safe_globals", None)
+    return contextlib.nullcontext() if safe is None else safe(_HARMLESS)
+
+
+def _sharded(path: Path) -> dict[str, torch.Tensor]:
+    """Read a state dict that lies in several files beside its index."""
+    try:
+        files = sorted(set(json.loads(path.read_text())["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelFileError(f"{path}: expected an index of safetensors files, got {error}") from error
+    state: dict[str, torch.Tensor] = {}
+    for name in files:
+        if Path(name).name != name:
+            raise ModelFileError(f"{path}: expected files beside it, got {name!r}")
+        state |= read_state_dict(path.with_name(name))
+    return state
+
+
 def _unwrapped(path: Path, loaded: Any) -> dict[str, torch.Tensor]:
-    for _ in range(3):
+    for _ in range(4):
         if not isinstance(loaded, dict):
             break
         inner = next((loaded[key] for key in _NESTED if isinstance(loaded.get(key), dict)), None)
@@ -76,23 +114,44 @@ def _unwrapped(path: Path, loaded: Any) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def fit(module: nn.Module, state: Mapping[str, torch.Tensor], *, path: Path | str, architecture: str) -> None:
-    """Load a state dict into a network of its architecture; wrappers' prefixes are taken off.
+def fit(
+    module: nn.Module,
+    state: Mapping[str, torch.Tensor],
+    *,
+    path: Path | str,
+    architecture: str,
+    translated: Callable[[dict[str, torch.Tensor], nn.Module], Mapping[str, torch.Tensor]] | None = None,
+) -> None:
+    """Load a state dict into a network of its architecture, whatever prefix its names carry.
+
+    Parts that the architecture does not have at all, such as a training script's second head, are left aside.
+
+    Args:
+        module: the network.
+        state: names and tensors.
+        path: where they come from.
+        architecture: what people call it.
+        translated: makes the library's names of another's, tried where the names do not fit.
 
     Raises:
         ModelFileError: if names or shapes do not fit, naming the first.
     """
     wanted = module.state_dict()
-    given = _without_prefixes(dict(state), set(wanted))
-    optional = {name for name in wanted if name.endswith("num_batches_tracked")}
-    missing = [name for name in wanted if name not in given and name not in optional]
-    surplus = [name for name in given if name not in wanted]
+    given = fitting(state, wanted)
+    if translated is not None and _missing(given, wanted):
+        with contextlib.suppress(Exception):  # a translation is made for certain names and may stumble over others
+            other = fitting(translated(dict(given or state), module), wanted)
+            given = given if _missing(other, wanted) else other
+    missing = _missing(given, wanted)
+    roots = {_root(name) for name in wanted}
+    surplus = [name for name in given if name not in wanted and _root(name) in roots]
     if missing or surplus:
         detail = f"{missing[0]!r} is missing" if missing else f"{surplus[0]!r} is not known to it"
         raise ModelFileError(
             f"{path} does not hold the weights of {architecture}: {detail} "
             f"({len(missing)} missing, {len(surplus)} unknown of {len(wanted)}); is --arch right?"
         )
+    given = {name: tensor for name, tensor in given.items() if name in wanted}
     for name, tensor in given.items():
         if tensor.shape != wanted[name].shape:
             raise ModelFileError(
@@ -101,13 +160,42 @@ def fit(module: nn.Module, state: Mapping[str, torch.Tensor], *, path: Path | st
     module.load_state_dict(given, strict=False)
 
 
-def _without_prefixes(state: dict[str, torch.Tensor], wanted: set[str]) -> dict[str, torch.Tensor]:
-    """Take off prefixes that all names share, while that makes more of them known."""
-    best = state
-    for _ in range(3):
-        for prefix in _PREFIXES:
-            if all(name.startswith(prefix) for name in best):
-                shorter = {name[len(prefix) :]: tensor for name, tensor in best.items()}
-                if len(wanted & set(shorter)) > len(wanted & set(best)):
-                    best = shorter
-    return best
+def _missing(given: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> list[str]:
+    return [name for name in wanted if name not in given and not name.endswith(("num_batches_tracked", "position_ids"))]
+
+
+def _root(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def fitting(state: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the part of a state dict whose names, less one prefix, fit an architecture best.
+
+    Args:
+        state: names and tensors, with a prefix such as ``module.``, ``model.``, ``backbone.`` or ``encoder_q.``.
+        wanted: what the architecture expects.
+    """
+    prefixes: Counter[str] = Counter()
+    for name in state:
+        for cut in range(len(name)):
+            if (cut == 0 or name[cut - 1] == ".") and name[cut:] in wanted:
+                prefixes[name[:cut]] += 1
+    if not prefixes:
+        return dict(state)
+    prefix = max(prefixes, key=lambda one: (prefixes[one], -len(one)))
+    return {name[len(prefix) :]: tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def classes_in(state: Mapping[str, torch.Tensor], module: nn.Module) -> int | None:
+    """Return how many classes weights are for, where that differs from the network's own number.
+
+    The last vector of a network is its classifier's bias.
+    """
+    wanted = module.state_dict()
+    last = [name for name, tensor in wanted.items() if tensor.ndim == 1]
+    if not last:
+        return None
+    found = fitting(state, wanted).get(last[-1])
+    if found is None or found.ndim != 1 or found.shape == wanted[last[-1]].shape:
+        return None
+    return int(found.shape[0])

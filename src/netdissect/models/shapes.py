@@ -64,7 +64,8 @@ class Reading:
 def read(track: Track) -> Reading | None:
     """Return how a tensor of this track is read; None where rows, columns or pictures cannot be put together again.
 
-    A tensor without any grid that holds channels only is read as a single cell.
+    A tensor without any grid that holds channels only is read as a single cell. Of a batch of one picture, the
+    dimension of pictures may be gone.
     """
     atoms = [atom for dim in track.dims for atom in dim]
     resolved = [piece for atom in atoms for piece in leaves((atom,))]
@@ -74,7 +75,8 @@ def read(track: Track) -> Reading | None:
             return None
         grid = (1, 1)
     places = {meaning: [i for i, atom in enumerate(resolved) if _role(atom) == meaning] for meaning in "ncyx"}
-    if len(places["n"]) != 1 or sum(atom.meaning == "t" for atom in atoms) > 1:
+    alone = not any(atom.meaning == "n" and atom.length > 1 for atom in atoms)
+    if len(places["n"]) + alone < 1 or len(places["n"]) > 1 or sum(atom.meaning == "t" for atom in atoms) > 1:
         return None
     for axis in "yx":
         places[axis].sort(key=lambda i: -resolved[i].inner)

@@ -13,6 +13,8 @@ from netdissect.models.preprocess import Preprocess
 from netdissect.optional import require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from torch import nn
 
@@ -58,23 +60,25 @@ def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preproc
     return module, preprocess, size
 
 
-def _random(library: Any, name: str, seed: int, **options: Any) -> nn.Module:
+def seeded(seed: int, make: Callable[[], Any]) -> Any:
+    """Return what a function makes with random numbers of a seed; others' random numbers go on as they were."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module: nn.Module = library.get_model(name, weights=None, **options)
+        return make()
+
+
+def _random(library: Any, name: str, seed: int, **options: Any) -> nn.Module:
+    module: nn.Module = seeded(seed, lambda: library.get_model(name, weights=None, **options))
     return module
 
 
 def _sized(library: Any, name: str, state: dict[str, torch.Tensor]) -> nn.Module:
     """Build the architecture with as many classes as the weights have."""
     module = _random(library, name, 0)
-    last = [key for key, tensor in module.state_dict().items() if tensor.ndim == 1][-1]
-    found = next((tensor.shape[0] for key, tensor in state.items() if key.endswith(last)), None)
-    if found is None or found == module.state_dict()[last].shape[0]:
-        return module
-    return _random(library, name, 0, num_classes=found)
+    classes = checkpoints.classes_in(state, module)
+    return module if classes is None else _random(library, name, 0, num_classes=classes)
 
 
 def _preprocess(weights: Any) -> tuple[Preprocess, tuple[int, int]]:

@@ -83,7 +83,7 @@ class Track:
         """Whether the dimensions are (n, c, y, x); heads may lie beside n."""
         if len(self.dims) != 4 or self.spatial != (2, 3):
             return False
-        return "n" in meanings(self.dims[0]) <= {"n", "c"} and meanings(self.dims[1]) <= {"c"}
+        return meanings(self.dims[0]) <= {"n", "c"} and meanings(self.dims[1]) <= {"c"}
 
     @property
     def has_grid(self) -> bool:

@@ -1,0 +1,56 @@
+"""``python:module:function``: a network that a function of yours returns."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from netdissect.errors import ModelError, ModelNotFoundError, nearest
+
+
+def build(spec: str) -> Any:
+    """Call a function and return the network it returns.
+
+    Args:
+        spec: ``module:function``; the module is importable from the current folder.
+
+    Raises:
+        ModelNotFoundError: if there is no such module or function.
+        ModelError: if it fails, or returns something else than a module or a Network.
+    """
+    name, _, function = spec.partition(":")
+    if not name or not function:
+        raise ModelNotFoundError(f"python:{spec}: expected python:module:function")
+    here = str(Path.cwd())
+    known = here in sys.path or "" in sys.path
+    if not known:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and not f"{name}.".startswith(f"{error.name}."):
+            raise ModelError(f"python:{spec}: importing {name} failed: there is no module {error.name!r}") from error
+        raise ModelNotFoundError(f"python:{spec}: there is no module {name!r} in {here} or on the path") from error
+    except Exception as error:
+        raise ModelError(f"python:{spec}: importing {name} failed ({type(error).__name__}: {error})") from error
+    finally:
+        if not known:
+            sys.path.remove(here)
+    made: Any = module
+    for part in function.split("."):
+        if not hasattr(made, part):
+            names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+            raise ModelNotFoundError(f"python:{spec}: {name} has no {function!r}: {nearest(function, names)}")
+        made = getattr(made, part)
+    if callable(made) and not isinstance(made, nn.Module):
+        try:
+            made = made()
+        except Exception as error:
+            raise ModelError(f"python:{spec}: {function}() failed ({type(error).__name__}: {error})") from error
+    if not isinstance(made, nn.Module) and not hasattr(made, "probe"):
+        raise ModelError(f"python:{spec} returned {type(made).__name__}: expected a torch.nn.Module")
+    return made

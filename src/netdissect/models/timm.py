@@ -1,0 +1,101 @@
+"""``timm:NAME``: an architecture of timm, with its own weights and preprocessing or with yours."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.errors import ModelFileError, ModelNotFoundError, nearest
+from netdissect.models import checkpoints
+from netdissect.models.preprocess import Preprocess
+from netdissect.models.torchvision import seeded
+from netdissect.optional import require
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build(
+    name: str, weights: str | None, seed: int, *, grey: bool = False
+) -> tuple[nn.Module, Preprocess, tuple[int, int] | None]:
+    """Return an architecture of timm.
+
+    Args:
+        name: such as ``vit_small_patch16_224`` or ``vit_small_patch16_224.dino``.
+        weights: None for the library's own, ``"random"``, or a checkpoint file.
+        seed: of random weights.
+        grey: whether it takes pictures of one channel.
+
+    Returns:
+        the network, its preprocessing, and the height and width it was trained at.
+
+    Raises:
+        MissingExtraError: if timm is not installed.
+        ModelNotFoundError: if it has no such architecture, or its weights cannot be fetched.
+        ModelFileError: if the checkpoint does not fit.
+    """
+    library = require("timm", extra="timm", purpose="for timm: models")
+    options: dict[str, Any] = {"in_chans": 1} if grey else {}
+    if not name.startswith("hf-hub:") and not library.is_model(name.partition(".")[0]):
+        known = library.list_models(pretrained=False) if "." not in name else library.list_models(pretrained=True)
+        raise ModelNotFoundError(f"timm has no model {name!r}: {nearest(name, known)}")
+    if weights is None:
+        try:
+            module = library.create_model(name, pretrained=True, **options)
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ModelNotFoundError(
+                f"the weights of timm's {name} could not be fetched ({reason}): give a checkpoint with --weights FILE, "
+                f"or --weights random"
+            ) from error
+        return module, carried(module) or Preprocess(), size_of(module)
+    module = seeded(seed, lambda: library.create_model(name, pretrained=False, **options))
+    if weights != "random":
+        module = _loaded(library, module, name, Path(weights), options)
+    return module, carried(module) or Preprocess(), size_of(module)
+
+
+def _loaded(library: Any, module: nn.Module, name: str, path: Path, options: dict[str, Any]) -> nn.Module:
+    state = checkpoints.read_state_dict(path)
+    classes = checkpoints.classes_in(state, module)
+    if classes is not None:
+        module = library.create_model(name, pretrained=False, num_classes=classes, **options)
+    translate = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
+    try:
+        checkpoints.fit(module, state, path=path, architecture=f"timm's {name}", translated=translate)
+    except ModelFileError:
+        # A checkpoint of features alone has no classifier.
+        bare: nn.Module = library.create_model(name, pretrained=False, num_classes=0, **options)
+        with contextlib.suppress(ModelFileError):
+            checkpoints.fit(bare, state, path=path, architecture=f"timm's {name}", translated=translate)
+            return bare
+        raise
+    return module
+
+
+def carried(module: Any) -> Preprocess | None:
+    """Return the preprocessing that a timm module carries; None where it carries none."""
+    config = getattr(module, "pretrained_cfg", None)
+    if not isinstance(config, dict) or "mean" not in config or "std" not in config:
+        return None
+    mean, std = (np.resize(np.array(config[key], np.float32), 3) for key in ("mean", "std"))
+    tag = ".".join(str(config[key]) for key in ("architecture", "tag") if config.get(key))
+    grey = bool(getattr(module, "num_features", None)) and config.get("input_size", (3,))[0] == 1
+    return Preprocess(mean=mean, std=std, grey=grey, note=f"timm {tag}".strip())
+
+
+def size_of(module: Any) -> tuple[int, int] | None:
+    """Return height and width that a timm module was made for."""
+    config = getattr(module, "pretrained_cfg", None)
+    size = config.get("input_size") if isinstance(config, dict) else None
+    return (int(size[1]), int(size[2])) if size is not None and len(size) == 3 else None
+
+
+def fitted(module: Any, input_size: tuple[int, int]) -> None:
+    """Make a timm module take inputs of another size: position tables are resampled, windows fitted."""
+    if hasattr(module, "set_input_size"):
+        module.set_input_size(img_size=input_size)
