@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from netdissect.protocols import ConceptSource, Progress
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result(RunResult):
     """A finished dissection, with what can be done with it.
 

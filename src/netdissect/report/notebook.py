@@ -29,7 +29,7 @@ _CELL = "padding:2px 12px 2px 0;text-align:left"
 _NUMBER = "padding:2px 12px 2px 0;text-align:right;font-variant-numeric:tabular-nums"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ShownLayer(LayerResult):
     """A layer that a notebook shows as its headline, its bar graph and its best units.
 

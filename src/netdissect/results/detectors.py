@@ -38,6 +38,14 @@ class Detectors:
         """Number of distinct concepts detected."""
         return len(self.concepts)
 
+    def headline(self) -> str:
+        """Return the counts as a sentence that says how they were counted."""
+        sign = "≥" if self.definition == "label" else ">"
+        return (
+            f"{self.units} of {self.total} units detect {self.unique} unique concepts "
+            f"(IoU {sign} {self.threshold:g}, by {self.definition})"
+        )
+
     @property
     def unique_by_category(self) -> dict[str, int]:
         """Number of distinct concepts detected, per category that has any."""

@@ -58,7 +58,7 @@ class ProbeSetCard:
     vocabulary: Vocabulary
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunResult:
     """A finished dissection.
 
@@ -77,6 +77,11 @@ class RunResult:
     probe_set: ProbeSetCard
     image_names: Mapping[int, str]
     journal: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        title = f"{self.network.name} on {self.probe_set.images} images of {self.probe_set.name}"
+        found = self.detectors(self.settings.threshold)
+        return "\n".join([title, *(f"  {name}: {detectors.headline()}" for name, detectors in found.items())])
 
     def __getitem__(self, layer: str) -> LayerResult:
         """Return a layer by name.

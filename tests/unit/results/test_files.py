@@ -114,3 +114,13 @@ def test_exemplar_masks_are_those_of_the_activations(result):
     assert layer.exemplars.images.shape == (layer.layer.units, 4)
     rebuilt = layer.thresholds[:, None] + layer.exemplars.scale[:, None] * layer.exemplars.grids.max(axis=(2, 3))
     np.testing.assert_allclose(rebuilt, layer.exemplars.maxima, rtol=2e-3, atol=1e-5)
+
+
+def test_results_introduce_themselves_in_lines_not_in_pages(result):
+    lines = repr(result).splitlines()
+    assert lines[0].endswith(" on 12 images of small")
+    assert [line.split(":")[0] for line in lines[1:]] == ["  conv1", "  conv2"]
+    found = result["conv2"].detectors()
+    assert repr(result["conv2"]).endswith(
+        f": {found.units} of {found.total} units detect {found.unique} unique concepts (IoU ≥ 0.04, by label)"
+    )
