@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from netdissect.models.network import Network
     from netdissect.models.preprocess import Preprocess
     from netdissect.protocols import ConceptSource, Progress
+    from netdissect.runs import Held
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,8 +164,8 @@ def dissect(
     from netdissect import runs
 
     folder = None if out is None else Path(out)
-    with runs.holding(folder, fresh=fresh, keep=settings.keep):
-        result = _run(network, names, concepts, settings, folder, progress or Silent())
+    with runs.holding(folder, fresh=fresh, keep=settings.keep) as held:
+        result = _run(network, names, concepts, settings, held, progress or Silent())
         if folder is not None:
             result.save(folder)
             if settings.pictures:
@@ -232,7 +233,7 @@ def _run(
     names: Sequence[str],
     concepts: ConceptSource,
     settings: Settings,
-    folder: Path | None,
+    held: Held,
     progress: Progress,
 ) -> Result:
     import torch
@@ -240,7 +241,7 @@ def _run(
     from netdissect import runs
 
     started = time.perf_counter()
-    run = runs.carry_out(network, names, concepts, settings, _device(settings.device), folder, progress)
+    run = runs.carry_out(network, names, concepts, settings, held, progress)
     outcome = run.outcome
     journal = {
         "versions": {
@@ -269,17 +270,3 @@ def _run(
         journal,
         pictures=concepts,
     )  # fmt: skip
-
-
-def _device(name: str) -> Any:
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {name!r}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise SettingsError(f"--device {name} was asked for, and torch sees no CUDA device here: use --device cpu")
-    return device
