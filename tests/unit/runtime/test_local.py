@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 from tests import tasks
+from tests.processes import children, wait_until
 from tests.runtimes import EveryRuntime, EveryRuntimeOfWorkers
 
 from netdissect.errors import RunError, SettingsError
@@ -88,6 +88,7 @@ SCRIPT = """
 import os, sys
 sys.path.insert(0, {root!r})
 from tests import tasks
+from tests.processes import children, wait_until
 from netdissect.runtime.local import Processes
 {guard}
     with Processes(tasks.Setup(), 2) as workers:
@@ -107,29 +108,6 @@ def test_a_script_without_the_usual_guard_is_told_what_to_write(tmp_path):
     assert ended.returncode == 1
     assert 'below an `if __name__ == "__main__":`' in ended.stderr.splitlines()[-1]
     assert SettingsError.__name__ in ended.stderr.splitlines()[-1]
-
-
-def children(pid):
-    """Processes whose parent is this one, and theirs."""
-    found, unseen = set(), {pid}
-    parents = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = status.read_text().rpartition(")")[2].split()
-            if fields[0] != "Z":
-                parents[int(status.parent.name)] = int(fields[1])
-    while unseen:
-        unseen = {child for child, parent in parents.items() if parent in unseen} - found
-        found |= unseen
-    return found
-
-
-def wait_until(true, what):
-    for _ in range(600):
-        if true():
-            return
-        time.sleep(0.1)
-    pytest.fail(f"waited a minute for {what}")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
