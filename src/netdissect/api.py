@@ -183,7 +183,7 @@ def load(folder: str | Path) -> Result:
     run = files.load(Path(folder))
     pictures: Broden | None = None
     with contextlib.suppress(Exception):  # the probe set may long be gone: its pictures lie in the report too
-        if run.probe_set.path:
+        if run.probe_set.path and "://" not in run.probe_set.path:  # what a file says is never fetched over a network
             pictures = Broden(run.probe_set.path, split=run.settings.split, limit=run.settings.limit)
     if pictures is not None and pictures.fingerprint != run.probe_set.fingerprint:
         pictures = None

@@ -294,6 +294,11 @@ def _read_index(folder: Path, text: str, vocabulary: Vocabulary) -> tuple[list[R
             )
         seen[image] = line
         ih, iw, sh, sw = (_integer(folder, "index.csv", line, record, column, 1) for column in _FIXED_COLUMNS[2:])
+        if max(ih * iw, sh * sw) > pictures.LARGEST_PICTURE:
+            raise DataFileError(
+                f"{folder / 'index.csv'}, line {line}: expected pictures of at most {pictures.LARGEST_PICTURE:,} pixels, got "
+                f"{max(ih * iw, sh * sw):,}"
+            )
         planes, whole = _parse_fields(folder, line, fields, vocabulary)
         rows.append(Row(number, image, record["split"], (ih, iw), (sh, sw), planes, whole))
     return rows, splits

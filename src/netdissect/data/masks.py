@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from netdissect.data.pictures import png_size
 from netdissect.errors import DataFileError, DataNotFoundError, LabelError
 
 if TYPE_CHECKING:
@@ -41,17 +42,18 @@ def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
         DataFileError: if it has another size, or does not decode.
     """
     try:
-        with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",)) as picture:
+        data = path.read_bytes()
+        said = png_size(data)
+        if said is not None and said != size:
+            raise DataFileError(
+                f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, got {said[1]} x {said[0]}"
+            )
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             if picture.mode not in ("RGB", "RGBA"):
                 kind = _KINDS.get(picture.mode, picture.mode)
                 raise LabelError(
                     f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got a {kind} PNG; "
                     f"convert it, or bring your own masks in with: netdissect data from-masks"
-                )
-            if (picture.height, picture.width) != size:
-                raise DataFileError(
-                    f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, "
-                    f"got {picture.width} x {picture.height}"
                 )
             pixels = np.asarray(picture)
     except FileNotFoundError as error:

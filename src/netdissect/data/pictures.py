@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: No picture is unpacked that has more pixels than this.
+LARGEST_PICTURE = 2**27
+
+
 def read_bytes(path: Path) -> bytes:
     """Return a picture file's bytes.
 
@@ -74,6 +78,9 @@ def decode(data: bytes, path: Path, expected: tuple[int, int] | None, *, upright
         except ValueError as error:
             raise DataFileError(f"picture {path} does not decode: {error}") from error
     try:
+        said = png_size(data)
+        if said is not None:
+            _check(path, said, expected)
         with Image.open(io.BytesIO(data)) as picture:
             _check(path, (picture.height, picture.width), expected)
             return _rgb(ImageOps.exif_transpose(picture) if upright else picture)
@@ -81,6 +88,17 @@ def decode(data: bytes, path: Path, expected: tuple[int, int] | None, *, upright
         raise
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"picture {path} does not decode: {error}") from error
+
+
+def png_size(data: bytes) -> tuple[int, int] | None:
+    """Return the height and width that a PNG claims, without opening it; None for anything else.
+
+    >>> png_size(b"no picture") is None
+    True
+    """
+    if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR" or len(data) < 24:
+        return None
+    return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
 
 
 def resize(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -101,4 +119,8 @@ def _check(path: Path, got: tuple[int, int], expected: tuple[int, int] | None) -
     if expected is not None and got != expected:
         raise DataFileError(
             f"picture {path}: expected {expected[1]} x {expected[0]} pixels as index.csv says, got {got[1]} x {got[0]}"
+        )
+    if got[0] * got[1] > LARGEST_PICTURE:
+        raise DataFileError(
+            f"picture {path}: expected at most {LARGEST_PICTURE:,} pixels, got {got[1]} x {got[0]}: scale it down first"
         )

@@ -88,9 +88,11 @@ class Artefacts:
         stored = self._place.read(f"{key}{_SUFFIX}") if self._place is not None else None
         if self._place is None or stored is None or stored[-_DIGEST:] != _checksum(self._place, stored[:-_DIGEST]):
             raise KeyError(key)
-        data = stored[:-_DIGEST]
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return dict(arrays)
+        try:
+            with np.load(io.BytesIO(stored[:-_DIGEST]), allow_pickle=False) as arrays:
+                return dict(arrays)
+        except ValueError as error:  # what is not unpickled; nothing that was put in here by `put`
+            raise KeyError(key) from error
 
     def __contains__(self, key: str) -> bool:
         """Tell whether a whole artefact lies under a key; a damaged one is as good as none."""
