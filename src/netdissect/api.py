@@ -161,6 +161,7 @@ def dissect(
     names = [layers] if isinstance(layers, str) else list(dict.fromkeys(layers))
     if not names:
         raise SettingsError("no layer was named: give at least one, netdissect layers MODEL shows them")
+    files.refuse_twins(names)
     from netdissect import runs
 
     folder = None if out is None else Path(out)

@@ -59,6 +59,7 @@ _SYSTEM = {
     errno.EMFILE: f"too many files are open: raise the limit (ulimit -n) {_GO_ON}",
     errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.ENOTDIR: "something on the way to it is a file and no folder",
+    errno.EEXIST: "something of that name is there already, and it is no folder: choose another place",
     errno.EISDIR: "it is a folder and no file",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path as LocalPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,8 +33,16 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise DataNotFoundError(f"picture {path}, named in index.csv, does not exist") from error
-    except OSError as error:
-        raise DataFileError(f"picture {path} cannot be read: {error.strerror}") from error
+    except Exception as error:
+        raise unreadable("picture", path, error) from error
+
+
+def unreadable(what: str, path: Path, error: Exception) -> Exception:
+    """Return the error for a file that cannot be read; what lies behind a URL may fail in any way."""
+    if isinstance(error, OSError) or not isinstance(path, LocalPath):
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        return DataFileError(f"{what} {path} cannot be read: {reason}")
+    return error
 
 
 def load(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
@@ -68,6 +77,8 @@ def decode(data: bytes, path: Path, expected: tuple[int, int] | None, *, upright
     Raises:
         DataFileError: if it has another size, or does not decode.
     """
+    if not data:
+        raise DataFileError(f"picture {path} is empty: copy or download it again")
     if simplejpeg.is_jpeg(data) and not (upright and b"Exif" in data[:65536]):
         try:
             height, width, space, _ = simplejpeg.decode_jpeg_header(data)
@@ -75,6 +86,8 @@ def decode(data: bytes, path: Path, expected: tuple[int, int] | None, *, upright
             if space in ("YCbCr", "Gray", "RGB", "YUV"):
                 pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
                 return pixels
+        except DataFileError:
+            raise
         except ValueError as error:
             raise DataFileError(f"picture {path} does not decode: {error}") from error
     try:
@@ -86,7 +99,9 @@ def decode(data: bytes, path: Path, expected: tuple[int, int] | None, *, upright
             return _rgb(ImageOps.exif_transpose(picture) if upright else picture)
     except DataFileError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise DataFileError(f"picture {path} does not decode: it is of no format that is known") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"picture {path} does not decode: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -62,13 +63,14 @@ def _run(bench: Bench, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor
     try:
         return bench.source.activations(pictures)
     except RuntimeError as error:  # torch has no one error for this: OutOfMemoryError of a GPU is one of these too
-        said = str(error).strip().splitlines()[0]
-        if not any(words in said for words in ("out of memory", "allocate memory", "not enough memory")):
+        if not any(words in str(error) for words in ("out of memory", "allocate memory", "not enough memory")):
             raise
         count, height, width = pictures.shape[:3]
+        wanted = re.search(r"tried to allocate ([\d.,]+ \w+)", str(error), re.IGNORECASE)
         raise RunError(
-            f"memory ran out over a batch of {count} pictures of {width} x {height} ({said}): use a smaller --batch-size, "
-            f"fewer --workers, fewer layers at once, or a smaller --resolution"
+            f"memory ran out over a batch of {count} pictures of {width} x {height}"
+            f"{f' ({wanted[1]} more were asked for)' if wanted else ''}: use a smaller --batch-size, fewer --workers, fewer "
+            f"layers at once, or a smaller --resolution"
         ) from error
 
 

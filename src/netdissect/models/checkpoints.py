@@ -63,7 +63,7 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
         with _plain_values():
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else "it ends too early"
         if isinstance(error, pickle.UnpicklingError) and any(word in str(error) for word in _UNSAFE):
             raise ModelFileError(
                 f"{path} holds more than weights (a pickled model, or objects of some training script), and opening it "

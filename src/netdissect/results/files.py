@@ -42,10 +42,7 @@ def save(result: RunResult, folder: Path) -> None:
         SettingsError: if two layers would have the same file name.
         OSError: if the folder cannot be written.
     """
-    stems = [layer.layer.file_stem for layer in result.layers.values()]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise SettingsError(f"two of the layers would both be written as {twice}-result.csv: dissect them one by one")
+    refuse_twins([layer.name for layer in result.layers.values()])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)
     for layer in result.layers.values():
@@ -57,6 +54,18 @@ def save(result: RunResult, folder: Path) -> None:
             _write_maxima(folder / f"{stem}-image-maxima.parquet", layer.image_maxima)
     text = json.dumps(as_json(result), indent=1, ensure_ascii=False, allow_nan=False)
     atomic.write_text(folder / "run.json", text + "\n")
+
+
+def refuse_twins(layers: Sequence[str]) -> None:
+    """Refuse layers whose files would have one name.
+
+    Raises:
+        SettingsError: naming it.
+    """
+    stems = [file_stem(layer) for layer in layers]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"two of the layers would both be written as {twice}-result.csv: dissect them one by one")
 
 
 def load(folder: Path) -> RunResult:
@@ -264,4 +273,4 @@ def _read_arrays(path: Path, layer: Layer, exemplars_each: int) -> tuple[Any, Ex
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

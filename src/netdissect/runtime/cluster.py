@@ -78,15 +78,15 @@ class Cluster:
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit() or "/" in address:
             raise SettingsError(
-                f"--address takes HOST:PORT of a running Ray cluster, as `ray start` tells it, not {address!r}"
+                f"--address takes HOST:PORT of a running Ray cluster, as ray start tells it, not {address!r}"
             )
         failed = f"the Ray cluster at {address} cannot be used from here"
         if not asked:
             why = "nothing listens there" if not _opens(address) else answers(address)
             if why is not None:
                 raise RunError(
-                    f"{failed} ({why}): check it with `ray status --address {address}`, or leave out --address to start "
-                    f"one on this machine"
+                    f"{failed} ({why}): see what ray status --address {address} says, or leave out --address to start one "
+                    f"on this machine"
                 )
         with _impatient():
             self._init(address, failed)
