@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
+import sys
+import threading
 import time
 from pathlib import Path
+
+
+def start_server_of_processes() -> None:
+    """Start the one server that this test process' workers are forked from, with what all of them need."""
+    if sys.platform == "linux":
+        from multiprocessing import forkserver
+
+        multiprocessing.get_context("forkserver").set_forkserver_preload(["netdissect.runs"])
+        forkserver.ensure_running()
 
 
 class Setup:
@@ -22,6 +34,17 @@ class Setup:
         yield {"threads": threads, "number": number, "pid": os.getpid()}
 
 
+class Unwelcome(Setup):
+    """A setup that arrives nowhere whole."""
+
+    def __reduce__(self):
+        return _refuse, ()
+
+
+def _refuse():
+    raise ImportError("no software here")
+
+
 def square(context, item):
     return item * item
 
@@ -31,8 +54,22 @@ def who(context, item):
     return context["pid"]
 
 
+def give_context(context, item):
+    time.sleep(0.02)
+    return context
+
+
+def visible_gpus(context, item):
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
 def slowest_first(context, item):
     time.sleep(0.3 if item == 0 else 0)
+    return item
+
+
+def slowest_last(context, item):
+    time.sleep(0.3 if item else 0)
     return item
 
 
@@ -40,6 +77,26 @@ def complain(context, item):
     if item == 3:
         raise KeyError("three")
     return item
+
+
+class Stubborn(Exception):  # noqa: N818 - it only has to be unlike others
+    """An error that does not survive pickling: it wants two words."""
+
+    def __init__(self, word, other):
+        super().__init__(f"{word} {other}")
+
+
+def be_stubborn(context, item):
+    raise Stubborn("it is", "what it is")
+
+
+def give_what_cannot_be_sent(context, item):
+    return threading.Lock()
+
+
+def sleep(context, item):
+    Path(item).touch()
+    time.sleep(600)
 
 
 class DieOnce:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from netdissect.models.network import Network
     from netdissect.models.preprocess import Preprocess
     from netdissect.protocols import ConceptSource, Progress
+    from netdissect.runs import Held
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -160,11 +161,12 @@ def dissect(
     names = [layers] if isinstance(layers, str) else list(dict.fromkeys(layers))
     if not names:
         raise SettingsError("no layer was named: give at least one, netdissect layers MODEL shows them")
+    files.refuse_twins(names)
     from netdissect import runs
 
     folder = None if out is None else Path(out)
-    with runs.holding(folder, fresh=fresh, keep=settings.keep):
-        result = _run(network, names, concepts, settings, folder, progress or Silent())
+    with runs.holding(folder, fresh=fresh, keep=settings.keep) as held:
+        result = _run(network, names, concepts, settings, held, progress or Silent())
         if folder is not None:
             result.save(folder)
             if settings.pictures:
@@ -182,7 +184,7 @@ def load(folder: str | Path) -> Result:
     run = files.load(Path(folder))
     pictures: Broden | None = None
     with contextlib.suppress(Exception):  # the probe set may long be gone: its pictures lie in the report too
-        if run.probe_set.path:
+        if run.probe_set.path and "://" not in run.probe_set.path:  # what a file says is never fetched over a network
             pictures = Broden(run.probe_set.path, split=run.settings.split, limit=run.settings.limit)
     if pictures is not None and pictures.fingerprint != run.probe_set.fingerprint:
         pictures = None
@@ -232,7 +234,7 @@ def _run(
     names: Sequence[str],
     concepts: ConceptSource,
     settings: Settings,
-    folder: Path | None,
+    held: Held,
     progress: Progress,
 ) -> Result:
     import torch
@@ -240,7 +242,7 @@ def _run(
     from netdissect import runs
 
     started = time.perf_counter()
-    run = runs.carry_out(network, names, concepts, settings, _device(settings.device), folder, progress)
+    run = runs.carry_out(network, names, concepts, settings, held, progress)
     outcome = run.outcome
     journal = {
         "versions": {
@@ -269,17 +271,3 @@ def _run(
         journal,
         pictures=concepts,
     )  # fmt: skip
-
-
-def _device(name: str) -> Any:
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {name!r}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise SettingsError(f"--device {name} was asked for, and torch sees no CUDA device here: use --device cpu")
-    return device

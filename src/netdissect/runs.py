@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,13 +23,15 @@ from netdissect import atomic
 from netdissect.engine.bench import Bench
 from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.threads import Threads
+from netdissect.errors import DataNotFoundError, RunError, SettingsError
 from netdissect.runtime import lock
 from netdissect.runtime.artefacts import Artefacts
+from netdissect.runtime.cluster import Cluster
 from netdissect.runtime.local import InProcess, Processes
 from netdissect.runtime.ray import Ray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from netdissect.config import Geometry, Settings
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from netdissect.protocols import ConceptSource, Progress
 
 WORK = ".work"
+#: An artefact by which workers know that they see the coordinator's folder.
+MEETING_PLACE = "meeting-place"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +69,33 @@ class BenchSetup:
 
     @contextlib.contextmanager
     def __call__(self, threads: int, number: int) -> Iterator[Bench]:
-        """Set up the bench of worker `number`, which may use so many threads."""
+        """Set up the bench of worker `number`, which may use so many threads.
+
+        Raises:
+            DataNotFoundError: if the probe set cannot be reached from here.
+            RunError: if the intermediate results cannot.
+            SettingsError: if a GPU is asked for where none is.
+        """
         torch.set_num_threads(threads)
+        path = self.concepts.path
+        if path and "://" not in path and not os.path.isdir(path):  # noqa: PTH112 - whatever a ConceptSource calls its path
+            raise DataNotFoundError(
+                f"{path} is not there on {socket.gethostname()}: a probe set must lie where every worker reaches it, on "
+                f"shared storage or behind a URL such as s3://"
+            )
         device = self.device
         if str(device) == "cuda":
+            if not torch.cuda.is_available():
+                raise SettingsError(f"torch sees no CUDA device on {socket.gethostname()}: use --device cpu")
             device = torch.device("cuda", number % torch.cuda.device_count())
         source = self.network.probe(self.layers, self.input_size, geometry=self.geometry, device=device)
         with source, Threads(threads) as pool, Artefacts(self.artefacts) as store:
+            if MEETING_PLACE not in store:
+                raise RunError(
+                    f"{self.artefacts}, where intermediate results are kept, is not the same folder on "
+                    f"{socket.gethostname()}: name one that every worker reaches with --artefacts, a folder on shared "
+                    f"storage or a URL such as s3://"
+                )
             yield Bench(source, self.concepts, pool, store, _say_nothing)
 
 
@@ -91,79 +116,24 @@ class Carried:
     spilled: int
 
 
-def carry_out(
-    network: Network,
-    layers: Sequence[str],
-    concepts: ConceptSource,
-    settings: Settings,
-    device: torch.device,
-    folder: Path | None,
-    progress: Progress,
-) -> Carried:
-    """Dissect layers of a network over a probe set, wherever the settings say.
+@dataclass(frozen=True)
+class Held:
+    """A run's hold on what it writes.
 
-    Args:
-        network: the network.
-        layers: names of the layers to probe.
-        concepts: the probe set.
-        settings: everything else.
-        device: where the network runs.
-        folder: the run's folder, where finished shards are kept; None keeps them in memory.
-        progress: shown how far it is.
+    Attributes:
+        folder: the run's folder, if it has one.
+        fresh: whether what an earlier run left is forgotten.
+        at_the_end: what to do when the run has succeeded.
     """
-    size = (settings.resolution, settings.resolution) if settings.resolution else concepts.image_size
-    source = network.probe(layers, size, geometry=settings.geometry, device=device)
-    plan = plan_for(source.layers, len(concepts), settings)
-    budget = settings.memory if settings.memory is not None else _eighth_of_memory()
 
-    def engine(runtime: Any, store: Artefacts, parts: int) -> Carried:
-        outcome = dissect(
-            runtime,
-            store,
-            source.layers,
-            concepts.vocabulary,
-            concepts.row,
-            plan,
-            settings,
-            progress,
-            tally_parts=parts,
-        )
-        return Carried(outcome, source.layers, size, store.written_bytes)
-
-    with contextlib.ExitStack() as stack:
-        place = _place(network, layers, concepts, settings, device, size, folder)
-        if settings.runtime == "local" and settings.workers == 1:
-            store = stack.enter_context(Artefacts(place, budget=budget))
-            threads = stack.enter_context(Threads(settings.threads or os.cpu_count() or 1))
-            if settings.threads is not None:
-                stack.callback(torch.set_num_threads, torch.get_num_threads())
-                torch.set_num_threads(settings.threads)
-            stack.enter_context(source)
-            return engine(InProcess(Bench(source, concepts, threads, store, progress.advance)), store, 1)
-        shared = (
-            str(place) if place is not None else stack.enter_context(tempfile.TemporaryDirectory(prefix="netdissect-"))
-        )
-        setup = BenchSetup(network, layers, size, settings.geometry, device, concepts, shared)
-        store = stack.enter_context(Artefacts(shared))
-        runtime: Processes | Ray
-        if settings.runtime == "ray":
-            runtime = stack.enter_context(
-                Ray(
-                    setup,
-                    settings.workers,
-                    address=settings.address,
-                    cpus=settings.threads,
-                    gpus=1 if device.type == "cuda" else 0,
-                )
-            )
-        else:
-            runtime = stack.enter_context(Processes(setup, settings.workers, threads=settings.threads))
-        return engine(_Counted(runtime, progress), store, 4 * settings.workers)
+    folder: Path | None
+    fresh: bool
+    at_the_end: list[Callable[[], None]] = field(default_factory=list)
 
 
 @contextlib.contextmanager
-def holding(folder: Path | None, *, fresh: bool, keep: bool) -> Iterator[None]:
-    """Hold a run's folder; when the block succeeds, the intermediate results in it go.
+def holding(folder: Path | None, *, fresh: bool, keep: bool) -> Iterator[Held]:
+    """Hold a run's folder; when the block succeeds, the intermediate results go.
 
     Args:
         folder: the folder, if the run has one.
@@ -173,16 +143,105 @@ def holding(folder: Path | None, *, fresh: bool, keep: bool) -> Iterator[None]:
     Raises:
         RunBusyError: if another process holds the folder.
     """
-    if folder is None:
-        yield
-        return
-    with lock.held(folder):
-        atomic.sweep(folder)
-        if fresh:
-            shutil.rmtree(folder / WORK, ignore_errors=True)
-        yield
+    held = Held(folder, fresh)
+    with contextlib.ExitStack() as stack:
+        if folder is not None:
+            stack.enter_context(lock.held(folder))
+            atomic.sweep(folder)
+            stack.callback(atomic.sweep, folder)  # of what workers that were ended had begun
+            if fresh:
+                shutil.rmtree(folder / WORK, ignore_errors=True)
+        yield held
         if not keep:
-            shutil.rmtree(folder / WORK, ignore_errors=True)
+            if folder is not None:
+                shutil.rmtree(folder / WORK, ignore_errors=True)
+            for clear in held.at_the_end:
+                clear()
+
+
+def carry_out(
+    network: Network,
+    layers: Sequence[str],
+    concepts: ConceptSource,
+    settings: Settings,
+    held: Held,
+    progress: Progress,
+) -> Carried:
+    """Dissect layers of a network over a probe set, wherever the settings say.
+
+    Args:
+        network: the network.
+        layers: names of the layers to probe.
+        concepts: the probe set.
+        settings: everything else.
+        held: the run's folder, where finished shards are kept; without one they are kept in memory.
+        progress: shown how far it is.
+    """
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(Cluster(settings.address)) if settings.runtime == "ray" else None
+        device = _device(settings.device, cluster)
+        size = (settings.resolution, settings.resolution) if settings.resolution else concepts.image_size
+        source = network.probe(layers, size, geometry=settings.geometry, device=device)
+        plan = plan_for(source.layers, len(concepts), settings)
+        place = _place(network, layers, concepts, settings, device, size, held.folder)
+        alone = settings.runtime == "local" and settings.workers == 1
+        if place is None and not alone:
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="netdissect-"))
+        store = stack.enter_context(Artefacts(place, budget=_budget(settings) if alone else 0))
+        if settings.artefacts is not None:
+            if held.fresh:
+                store.clear()
+            held.at_the_end.append(store.clear)
+        runtime: InProcess | _Counted
+        if alone:
+            threads = stack.enter_context(Threads(settings.threads or os.cpu_count() or 1))
+            if settings.threads is not None:
+                stack.callback(torch.set_num_threads, torch.get_num_threads())
+                torch.set_num_threads(settings.threads)
+            stack.enter_context(source)
+            runtime = InProcess(Bench(source, concepts, threads, store, progress.advance))
+        else:
+            store.put(MEETING_PLACE, {})
+            setup = BenchSetup(network, layers, size, settings.geometry, device, concepts, str(place))
+            count = min(settings.workers, len(plan.shards))
+            workers = _workers(setup, count, settings, cluster)
+            stack.callback(workers.close)
+            runtime = _Counted(workers, progress)
+        outcome = dissect(
+            runtime,
+            store,
+            source.layers,
+            concepts.vocabulary,
+            concepts.row,
+            plan,
+            settings,
+            progress,
+            tally_parts=1 if alone else 4 * settings.workers,
+        )
+        return Carried(outcome, source.layers, size, store.written_bytes)
+
+
+def _workers(setup: BenchSetup, count: int, settings: Settings, cluster: Cluster | None) -> Processes | Ray:
+    if cluster is None:
+        return Processes(setup, count, threads=settings.threads)
+    return Ray(cluster, setup, count, cpus=settings.threads, gpus=1 if setup.device.type == "cuda" else 0)
+
+
+def _device(name: str, cluster: Cluster | None) -> torch.device:
+    """Return the device that `--device` means here, or on the nodes of a cluster."""
+    try:
+        device = None if name == "auto" else torch.device(name)
+    except RuntimeError as error:
+        raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {name!r}") from error
+    there = torch.cuda.is_available() if cluster is None else cluster.gpus > 0
+    if device is None:
+        return torch.device("cuda" if there else "cpu")
+    if cluster is not None and str(device) != device.type:
+        raise SettingsError(f"--device {name} names one GPU of one machine: say --device cuda, and Ray hands out GPUs")
+    if device.type == "cuda" and not there:
+        where = "torch sees no CUDA device here" if cluster is None else "the cluster has no GPU"
+        raise SettingsError(f"--device {name} was asked for, and {where}: use --device cpu")
+    return device
 
 
 class _Counted:
@@ -233,5 +292,8 @@ def _say_nothing(_: int) -> None:
     """Workers report by finishing; the coordinator counts."""
 
 
-def _eighth_of_memory() -> int:
+def _budget(settings: Settings) -> int:
+    """Return the bytes of candidates that may stay in memory."""
+    if settings.memory is not None:
+        return settings.memory
     return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8)

@@ -1,5 +1,6 @@
 """The pages of a unit and of a concept, deep links, the history, the keyboard."""
 
+import dataclasses
 import json
 import urllib.parse
 
@@ -309,6 +310,13 @@ def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
     nasty = "<script>alert(1)</script><img src=x onerror=alert(2)>\u2028'\"&"
     words = Vocabulary(("object", "<b>kind"), (Concept(1, nasty, "object"), Concept(2, "plain", "<b>kind")))
     result, probe_set = pretend.run((5,), 2, words=words, name=nasty, layer_names=(nasty,), pictures=12)
+    result = dataclasses.replace(
+        result,
+        image_names={row: f"{nasty}/{row}.jpg" for row in result.image_names},
+        probe_set=dataclasses.replace(result.probe_set, name=nasty),
+        network=dataclasses.replace(result.network, source=nasty, preprocessing=nasty),
+        journal={**result.journal, "skipped_images": {nasty: nasty}, "versions": {nasty: nasty}},
+    )
     report.write(result, tmp_path, probe_set, Silent(), single_file=True)
     for file in ("html/index.html", "report.html"):
         visit = visiting()
@@ -322,4 +330,8 @@ def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
         assert "onerror=alert(2)" in visit.text("#page h1")
         visit.page.evaluate("netdissect.go({ view: 'unit', unit: 1 })")
         visit.page.wait_for_selector(".profile tbody tr")
+        assert visit.page.locator("img[src=x]").count() == 0
+        visit.page.evaluate("netdissect.go({ view: 'layer' })")
+        visit.page.locator(".skipped summary").click()
+        assert "onerror=alert(2)" in visit.text(".skipped li")
         assert visit.page.locator("img[src=x]").count() == 0

@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on one machine: same bytes, and a node that goes takes only its shards with it."""
+"""Runs on a cluster of two nodes: the same bytes, whatever goes."""
 
 from __future__ import annotations
 
@@ -10,64 +10,109 @@ from tests import folders, nets
 
 import netdissect as nd
 from netdissect.engine import dissect as engine
+from netdissect.errors import RunError, SettingsError
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": False, "shard_size": 4}
+LAYERS = ["conv1", "conv2"]
+OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": False, "shard_size": 4, "device": "cpu"}
 
 
-@pytest.fixture
-def cluster():
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
-    yield cluster
-    import ray
-
-    ray.shutdown()
-    cluster.shutdown()
+@pytest.fixture(scope="module", autouse=True)
+def small_calibration():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "CALIBRATION_IMAGES", 8)
+        yield
 
 
-@pytest.fixture
-def data(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "CALIBRATION_IMAGES", 8)
-    return folders.write(tmp_path / "data", images=120)
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return folders.write(tmp_path_factory.mktemp("data") / "small", images=100)
+
+
+@pytest.fixture(scope="module")
+def expected(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("here")
+    nd.dissect(nets.Slow(0), LAYERS, data, out=folder, **OPTIONS)
+    return tables(folder)
+
+
+def run(two_nodes, data, folder, *, network=None, **options):
+    return nd.dissect(
+        network or nets.Slow(0), LAYERS, data, out=folder, runtime="ray", address=two_nodes.address,
+        **{**OPTIONS, "workers": 2, **options},
+    )  # fmt: skip
 
 
 def tables(folder):
     return {path.name: path.read_bytes() for path in [*folder.glob("*.csv"), *folder.glob("*.parquet")]}
 
 
-def test_two_nodes_give_the_same_bytes_and_one_may_go_in_the_middle(cluster, data, tmp_path):
-    nd.dissect(nets.Slow(0.05), ["conv1", "conv2"], data, out=tmp_path / "here", **OPTIONS)
+def test_data_and_artefacts_may_lie_where_every_node_reaches_them(two_nodes, data, expected, tmp_path):
+    run(two_nodes, f"file://{data}", tmp_path / "there", artefacts=f"file://{tmp_path}/shared")
+    assert tables(tmp_path / "there") == expected
+    assert not list((tmp_path / "shared").glob("*"))
+
+
+def test_a_node_that_does_not_see_the_intermediate_results_is_told_by_name(two_nodes, data, tmp_path):
+    with pytest.raises(
+        RunError, match=r"memory://x/\w+, where intermediate results are kept, is not the same folder on"
+    ):
+        run(two_nodes, data, tmp_path, artefacts="memory://x", workers=1)
+
+
+def test_without_a_word_the_clusters_gpus_are_used(two_nodes, data, tmp_path):
+    """Its second node only claims to have one, so a worker is put there, looks for it, and says so."""
+    with pytest.raises(SettingsError, match="torch sees no CUDA device on"):
+        run(two_nodes, data, tmp_path, device="auto", workers=1)
+    with pytest.raises(SettingsError, match="say --device cuda, and Ray hands out GPUs"):
+        run(two_nodes, data, tmp_path, device="cuda:1")
+
+
+def test_a_node_goes_in_the_middle_of_a_run_and_takes_only_its_shards_with_it(two_nodes, data, expected, tmp_path):
     removed = []
 
     def remove():
-        work = tmp_path / "there" / ".work"
-        while len(list(work.rglob("scan-*.arrays"))) < 15:  # about five of thirty shards are finished
+        work = tmp_path / ".work"
+        while len(list(work.rglob("scan-*.arrays"))) < 15:  # five of twenty-four shards are finished
             time.sleep(0.05)
-        (node,) = cluster.worker_nodes
-        cluster.remove_node(node, allow_graceful=False)
+        (node,) = two_nodes.worker_nodes
+        two_nodes.remove_node(node, allow_graceful=False)
         removed.append(len(list(work.rglob("scan-*.arrays"))))
 
     remover = threading.Thread(target=remove)
     remover.start()
-    nd.dissect(
-        nets.Slow(0.05), ["conv1", "conv2"], data, out=tmp_path / "there", runtime="ray", workers=2,
-        address=cluster.address, **OPTIONS,
-    )  # fmt: skip
-    remover.join()
-    assert tables(tmp_path / "there") == tables(tmp_path / "here")
-    assert 15 <= removed[0] < 29 * 3  # it went while shards were still being scanned
+    try:
+        run(two_nodes, data, tmp_path, network=nets.Slow(0.05))
+    finally:
+        remover.join()
+        two_nodes.add_node(num_cpus=1, num_gpus=1)
+        two_nodes.wait_for_nodes()
+    assert tables(tmp_path) == expected
+    assert 15 <= removed[0] < 24 * 3  # it went while shards were still being scanned
 
 
-def test_artefacts_and_data_may_lie_where_every_node_reaches_them(cluster, data, tmp_path):
-    nd.dissect(nets.small(), ["conv2"], data, out=tmp_path / "here", **OPTIONS)
-    nd.dissect(
-        nets.small(), ["conv2"], f"file://{data}", out=tmp_path / "there", runtime="ray", workers=2,
-        address=cluster.address, artefacts=f"file://{tmp_path}/shared", **OPTIONS,
-    )  # fmt: skip
-    assert tables(tmp_path / "there") == tables(tmp_path / "here")
+def test_what_a_cluster_began_one_machine_may_finish(two_nodes, data, expected, tmp_path):
+    def stop(scanned):
+        if scanned >= 48:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"interrupted after \d+ of 24 shards"):
+        run(two_nodes, data, tmp_path, progress=Watching(stop))
+    result = nd.dissect(nets.Slow(0), LAYERS, data, out=tmp_path, **OPTIONS)
+    assert result.journal["resumed_shards"] >= 10
+    assert tables(tmp_path) == expected
+
+
+class Watching:
+    """A Progress that tells a function how many images were scanned."""
+
+    def __init__(self, tell):
+        self.tell, self.seen = tell, 0
+
+    def start(self, task, total):
+        self.seen = 0
+
+    def advance(self, steps):
+        self.seen += steps
+        self.tell(self.seen)

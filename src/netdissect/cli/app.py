@@ -1,12 +1,16 @@
 """``netdissect``: every command, and how errors reach a person.
 
-Exit code 0: done. 2: a mistake of the user's, told in one sentence. 130: interrupted.
+Exit code 0: done. 2: a mistake of the user's, told in one sentence. 130: interrupted, 143 and 129: ended by the system
+(SIGTERM, SIGHUP); nothing half-written is left then, and no process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
@@ -23,7 +27,8 @@ from netdissect.cli.zoo import zoo
 from netdissect.errors import NetdissectError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
 
 app = App(
     name="netdissect",
@@ -42,12 +47,20 @@ app.command(data)
 app.command(zoo)
 app.register_install_completion_command()
 
+_GO_ON = "and run the same command again: nothing that was finished is lost"
 _SYSTEM = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "permission is denied",
+    errno.ENOSPC: f"the disk is full: make room {_GO_ON}",
+    errno.EDQUOT: f"the disk quota is used up: make room {_GO_ON}",
+    errno.EFBIG: f"the file would be larger than it may be here: raise the limit {_GO_ON}",
+    errno.EIO: f"the disk cannot be read or written (an input/output error): check it {_GO_ON}",
+    errno.EROFS: "the file system is read-only: choose another place",
+    errno.EACCES: "permission is denied: choose another place, or ask for permission",
+    errno.EPERM: "permission is denied: choose another place, or ask for permission",
+    errno.EMFILE: f"too many files are open: raise the limit (ulimit -n) {_GO_ON}",
+    errno.ENAMETOOLONG: "the name is too long for this file system",
+    errno.ENOTDIR: "something on the way to it is a file and no folder",
+    errno.EEXIST: "something of that name is there already, and it is no folder: choose another place",
+    errno.EISDIR: "it is a folder and no file",
 }
 
 
@@ -59,17 +72,39 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _run(words: Sequence[str], *, debug: bool) -> int:
+    received = [signal.SIGINT]
     try:
-        app(words, exit_on_error=False, print_error=False)
+        with _ending_as_if_interrupted(received):
+            app(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interrupt:
-        complain(str(interrupt) or "interrupted; nothing half-written was left, the same command starts again")
-        return 130
+        complain(f"{str(interrupt) or 'interrupted'}: run the same command again, it goes on from what is finished")
+        return 128 + received[-1]
     except (CycloptsError, NetdissectError, OSError, MemoryError) as error:
         if debug:
             raise
         complain(_sentence(error))
         return 2
     return 0
+
+
+@contextlib.contextmanager
+def _ending_as_if_interrupted(received: list[signal.Signals]) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that everything is put away; note which it was."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        received.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    changed = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores them
+    for number in changed:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _sentence(error: BaseException) -> str:

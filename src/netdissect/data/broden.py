@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import numpy as np
 
 from netdissect.concepts import Concept, Labels, Vocabulary
 from netdissect.data import masks, pictures
-from netdissect.errors import DataFileError, DataNotFoundError, LabelError, SettingsError, nearest
+from netdissect.errors import DataFileError, DataNotFoundError, LabelError, MissingExtraError, SettingsError, nearest
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -179,10 +180,20 @@ class Broden:
 
 def _place(folder: str | Path) -> Path:
     """Return a folder as a path; one behind a URL answers to the same calls."""
-    if isinstance(folder, str) and "://" in folder:
-        remote: Path = require("upath", extra="ray", purpose="for addresses like s3://").UPath(folder)
-        return remote
-    return Path(folder)
+    if not (isinstance(folder, str) and "://" in folder):
+        return Path(folder)
+    upath = require("upath", extra="ray", purpose="for addresses like s3://")
+    try:
+        remote: Path = upath.UPath(folder)
+        remote.exists()  # only now is the library for this kind of address loaded, and the place asked
+    except ImportError as error:
+        raise MissingExtraError(f"{folder} needs a library that is not installed: {error}") from error
+    except ValueError as error:
+        raise SettingsError(f"{folder} is no address that can be read: {error}") from error
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataNotFoundError(f"the probe set at {folder} cannot be reached: {reason}") from error
+    return remote
 
 
 def _read_table(folder: Path, name: str) -> str:
@@ -193,8 +204,8 @@ def _read_table(folder: Path, name: str) -> str:
         raise DataNotFoundError(f"{folder} is not a complete Broden folder: {name} is missing") from error
     except UnicodeDecodeError as error:
         raise DataFileError(f"{path}: expected a table in UTF-8, got other bytes at position {error.start}") from error
-    except OSError as error:
-        raise DataFileError(f"{path} cannot be read: {error.strerror}") from error
+    except Exception as error:
+        raise pictures.unreadable("table", path, error) from error
 
 
 def _records(folder: Path, name: str, text: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -265,8 +276,12 @@ def _read_vocabulary(folder: Path) -> tuple[Vocabulary, hashlib._Hash]:
                 raise DataFileError(f"{folder / table}, line {line}: label {number} is not listed in label.csv")
             try:
                 coverage = float(record["coverage"])
-            except ValueError as error:
-                raise DataFileError(f"{folder / table}, line {line}: coverage is no number ({error})") from error
+            except ValueError:
+                coverage = math.nan
+            if not math.isfinite(coverage):
+                raise DataFileError(
+                    f"{folder / table}, line {line}: expected a number as 'coverage', got {record['coverage']!r}"
+                )
             # The largest coverage decides; of equals the later category (METHOD, § 3).
             primary[number] = max(primary.get(number, (0.0, -1)), (coverage, position))
     homeless = sorted(set(names) - set(primary))
@@ -294,6 +309,11 @@ def _read_index(folder: Path, text: str, vocabulary: Vocabulary) -> tuple[list[R
             )
         seen[image] = line
         ih, iw, sh, sw = (_integer(folder, "index.csv", line, record, column, 1) for column in _FIXED_COLUMNS[2:])
+        if max(ih * iw, sh * sw) > pictures.LARGEST_PICTURE:
+            raise DataFileError(
+                f"{folder / 'index.csv'}, line {line}: expected pictures of at most {pictures.LARGEST_PICTURE:,} pixels, got "
+                f"{max(ih * iw, sh * sw):,}"
+            )
         planes, whole = _parse_fields(folder, line, fields, vocabulary)
         rows.append(Row(number, image, record["split"], (ih, iw), (sh, sw), planes, whole))
     return rows, splits

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from netdissect.data.pictures import png_size, unreadable
 from netdissect.errors import DataFileError, DataNotFoundError, LabelError
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 LARGEST_LABEL = 256 * 256 - 1
 
 _KINDS = {
-    "L": "8-bit grey",
-    "P": "palette",
-    "1": "1-bit",
-    "I;16": "16-bit grey",
-    "I": "32-bit grey",
-    "LA": "grey + alpha",
+    "L": "an 8-bit grey",
+    "P": "a palette",
+    "1": "a 1-bit",
+    "I;16": "a 16-bit grey",
+    "I": "a 32-bit grey",
+    "LA": "a grey + alpha",
 }
 
 
@@ -41,24 +42,31 @@ def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
         DataFileError: if it has another size, or does not decode.
     """
     try:
-        with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",)) as picture:
-            if picture.mode not in ("RGB", "RGBA"):
-                kind = _KINDS.get(picture.mode, picture.mode)
-                raise LabelError(
-                    f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got a {kind} PNG; "
-                    f"convert it, or bring your own masks in with: netdissect data from-masks"
-                )
-            if (picture.height, picture.width) != size:
-                raise DataFileError(
-                    f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, "
-                    f"got {picture.width} x {picture.height}"
-                )
-            pixels = np.asarray(picture)
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise DataNotFoundError(f"label map {path}, named in index.csv, does not exist") from error
-    except (LabelError, DataFileError):
+    except Exception as error:
+        raise unreadable("label map", path, error) from error
+    said = png_size(data)
+    if said is not None and said != size:
+        raise DataFileError(
+            f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, got {said[1]} x {said[0]}"
+        )
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            if picture.mode not in ("RGB", "RGBA"):
+                kind = _KINDS.get(picture.mode, f"a {picture.mode}")
+                raise LabelError(
+                    f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got {kind} PNG; "
+                    f"convert it, or bring your own masks in with: netdissect data from-masks"
+                )
+            pixels = np.asarray(picture)
+    except LabelError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        what = "another file" if data else "an empty file"
+        raise DataFileError(f"{path}: expected a PNG label map, got {what}") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"{path}: expected a PNG label map, got a file that does not decode ({error})") from error
     labels: NDArray[np.uint16] = pixels[..., 0] | pixels[..., 1].astype(np.uint16) << 8
     return labels

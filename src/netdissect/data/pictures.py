@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path as LocalPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: No picture is unpacked that has more pixels than this.
+LARGEST_PICTURE = 2**27
+
+
 def read_bytes(path: Path) -> bytes:
     """Return a picture file's bytes.
 
@@ -28,8 +33,16 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise DataNotFoundError(f"picture {path}, named in index.csv, does not exist") from error
-    except OSError as error:
-        raise DataFileError(f"picture {path} cannot be read: {error.strerror}") from error
+    except Exception as error:
+        raise unreadable("picture", path, error) from error
+
+
+def unreadable(what: str, path: Path, error: Exception) -> Exception:
+    """Return the error for a file that cannot be read; what lies behind a URL may fail in any way."""
+    if isinstance(error, OSError) or not isinstance(path, LocalPath):
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        return DataFileError(f"{what} {path} cannot be read: {reason}")
+    return error
 
 
 def load(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
@@ -64,6 +77,8 @@ def decode(data: bytes, path: Path, expected: tuple[int, int] | None, *, upright
     Raises:
         DataFileError: if it has another size, or does not decode.
     """
+    if not data:
+        raise DataFileError(f"picture {path} is empty: copy or download it again")
     if simplejpeg.is_jpeg(data) and not (upright and b"Exif" in data[:65536]):
         try:
             height, width, space, _ = simplejpeg.decode_jpeg_header(data)
@@ -71,16 +86,34 @@ def decode(data: bytes, path: Path, expected: tuple[int, int] | None, *, upright
             if space in ("YCbCr", "Gray", "RGB", "YUV"):
                 pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
                 return pixels
+        except DataFileError:
+            raise
         except ValueError as error:
             raise DataFileError(f"picture {path} does not decode: {error}") from error
     try:
+        said = png_size(data)
+        if said is not None:
+            _check(path, said, expected)
         with Image.open(io.BytesIO(data)) as picture:
             _check(path, (picture.height, picture.width), expected)
             return _rgb(ImageOps.exif_transpose(picture) if upright else picture)
     except DataFileError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise DataFileError(f"picture {path} does not decode: it is of no format that is known") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"picture {path} does not decode: {error}") from error
+
+
+def png_size(data: bytes) -> tuple[int, int] | None:
+    """Return the height and width that a PNG claims, without opening it; None for anything else.
+
+    >>> png_size(b"no picture") is None
+    True
+    """
+    if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR" or len(data) < 24:
+        return None
+    return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
 
 
 def resize(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -101,4 +134,8 @@ def _check(path: Path, got: tuple[int, int], expected: tuple[int, int] | None) -
     if expected is not None and got != expected:
         raise DataFileError(
             f"picture {path}: expected {expected[1]} x {expected[0]} pixels as index.csv says, got {got[1]} x {got[0]}"
+        )
+    if got[0] * got[1] > LARGEST_PICTURE:
+        raise DataFileError(
+            f"picture {path}: expected at most {LARGEST_PICTURE:,} pixels, got {got[1]} x {got[0]}: scale it down first"
         )

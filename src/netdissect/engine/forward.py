@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from netdissect.errors import DataError
+from netdissect.errors import DataError, RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     import torch
@@ -40,6 +41,7 @@ def forward(
 
     Raises:
         DataError: if an image cannot be read and may not be skipped.
+        RunError: if a batch does not fit into memory.
     """
     with ThreadPoolExecutor(bench.threads.count, thread_name_prefix="pictures") as readers:
 
@@ -51,10 +53,25 @@ def forward(
             for batch, reading in _ahead(asked, _AHEAD):
                 images, pictures = _those_read(batch, reading, skipped)
                 if pictures:
-                    outputs = bench.source.activations(np.stack(pictures))
+                    outputs = _run(bench, np.stack(pictures))
                     yield images, {name: out.permute(0, 2, 3, 1).contiguous() for name, out in outputs.items()}
         finally:
             readers.shutdown(wait=True, cancel_futures=True)
+
+
+def _run(bench: Bench, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+    try:
+        return bench.source.activations(pictures)
+    except RuntimeError as error:  # torch has no one error for this: OutOfMemoryError of a GPU is one of these too
+        if not any(words in str(error) for words in ("out of memory", "allocate memory", "not enough memory")):
+            raise
+        count, height, width = pictures.shape[:3]
+        wanted = re.search(r"tried to allocate ([\d.,]+ \w+)", str(error), re.IGNORECASE)
+        raise RunError(
+            f"memory ran out over a batch of {count} pictures of {width} x {height}"
+            f"{f' ({wanted[1]} more were asked for)' if wanted else ''}: use a smaller --batch-size, fewer --workers, fewer "
+            f"layers at once, or a smaller --resolution"
+        ) from error
 
 
 def _read(bench: Bench, image: int, *, check_labels: bool) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netdissect.data.build import matlab
 from netdissect.errors import RunFileError, RunNotFoundError
 from netdissect.results.compared import Compared
 
@@ -51,13 +52,10 @@ def read(path: Path) -> list[Compared]:
         RunNotFoundError: if there is no such file.
         RunFileError: if it is no such table.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     if not path.exists():
         raise RunNotFoundError(f"there is no table {path}")
     try:
-        table: dict[str, Any] = loadmat(path, simplify_cells=True)["stat"]
+        table: dict[str, Any] = matlab.read(path, "stat")
         concepts = [str(name) for name in table["concepts"]]
         kinds = concepts[1:]
         return [
@@ -76,12 +74,12 @@ def read(path: Path) -> list[Compared]:
         TypeError,
         IndexError,
         AttributeError,
-        NotImplementedError,
-        MatReadError,
-        OSError,
+        OverflowError,
     ) as error:
+        reason = str(error).removeprefix(f"{path}: ")
         raise RunFileError(
-            f"{path}: expected the paper's semantics_cvpr_release.mat (a struct stat with num_uniquedetectors), got {error}"
+            f"{path}: expected the paper's semantics_cvpr_release.mat (a struct stat with num_uniquedetectors), got another "
+            f"file ({reason})"
         ) from error
 
 

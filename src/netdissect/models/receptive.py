@@ -47,6 +47,11 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _set(self, tensor: torch.Tensor, track: Track) -> None:
         self._tracks[id(tensor)] = (tensor, track)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Say that torch need not hide this class from its compiler: to do so it would load all of the compiler."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:

@@ -55,6 +55,8 @@ def read(path: Path) -> UnitTable:
     categories = [name.removesuffix("-iou") for name in header if name.endswith("-iou")]
     rows = []
     for record in reader:
+        if None in record or None in record.values():
+            raise RunFileError(f"{path}, line {reader.line_num}: expected {len(header)} fields; is the table whole?")
         try:
             rows.append(_parse(record, categories))
         except (TypeError, ValueError, KeyError) as error:

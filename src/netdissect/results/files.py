@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from netdissect import atomic
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.config import Settings
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
-from netdissect.layers import FieldMap, Layer
+from netdissect.layers import FieldMap, Layer, file_stem
 from netdissect.results import classic
 from netdissect.results.counts import Counts
 from netdissect.results.layer import Activity, Exemplars, LayerResult
 from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,10 +42,7 @@ def save(result: RunResult, folder: Path) -> None:
         SettingsError: if two layers would have the same file name.
         OSError: if the folder cannot be written.
     """
-    stems = [layer.layer.file_stem for layer in result.layers.values()]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise SettingsError(f"two of the layers would both be written as {twice}-result.csv: dissect them one by one")
+    refuse_twins([layer.name for layer in result.layers.values()])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)
     for layer in result.layers.values():
@@ -56,6 +54,18 @@ def save(result: RunResult, folder: Path) -> None:
             _write_maxima(folder / f"{stem}-image-maxima.parquet", layer.image_maxima)
     text = json.dumps(as_json(result), indent=1, ensure_ascii=False, allow_nan=False)
     atomic.write_text(folder / "run.json", text + "\n")
+
+
+def refuse_twins(layers: Sequence[str]) -> None:
+    """Refuse layers whose files would have one name.
+
+    Raises:
+        SettingsError: naming it.
+    """
+    stems = [file_stem(layer) for layer in layers]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"two of the layers would both be written as {twice}-result.csv: dissect them one by one")
 
 
 def load(folder: Path) -> RunResult:
@@ -71,8 +81,8 @@ def load(folder: Path) -> RunResult:
     except FileNotFoundError as error:
         what = "holds no finished run (run.json is missing)" if folder.is_dir() else "does not exist"
         raise RunNotFoundError(f"{folder} {what}: expected a folder that netdissect run wrote") from error
-    except (ValueError, OSError) as error:
-        raise RunFileError(f"{path} is damaged: {error}") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise RunFileError(f"{path} is damaged: {_first_line(error)}; run it again") from error
     try:
         if record["schema_version"] > SCHEMA_VERSION:
             raise RunFileError(
@@ -80,10 +90,10 @@ def load(folder: Path) -> RunResult:
                 f"{SCHEMA_VERSION}): upgrade with pip install -U netdissect"
             )
         return _from_json(record, folder)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, RunFileError):
-            raise
-        raise RunFileError(f"{path} is damaged: {type(error).__name__} {error}") from error
+    except RunFileError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise RunFileError(f"{path} is damaged: {type(error).__name__} {_first_line(error)}; run it again") from error
 
 
 def as_json(result: RunResult) -> dict[str, Any]:
@@ -127,7 +137,10 @@ def _from_json(record: Mapping[str, Any], folder: Path) -> RunResult:
     )
     known = {field.name for field in dataclasses.fields(Settings)}
     settings = Settings(**{name: value for name, value in record["settings"].items() if name in known})
-    layers = {entry["name"]: _layer(entry, vocabulary, folder) for entry in record["layers"]}
+    rows = record["probe_set"]["images"] + len(record.get("skipped_images", ()))
+    layers = {
+        entry["name"]: _layer(entry, vocabulary, folder, settings.images_per_unit, rows) for entry in record["layers"]
+    }
     network = dict(record["network"], input_size=tuple(record["network"]["input_size"]))
     probe_set = dict(
         record["probe_set"],
@@ -146,14 +159,17 @@ def _from_json(record: Mapping[str, Any], folder: Path) -> RunResult:
     )
 
 
-def _layer(entry: Mapping[str, Any], vocabulary: Vocabulary, folder: Path) -> LayerResult:
+def _layer(
+    entry: Mapping[str, Any], vocabulary: Vocabulary, folder: Path, exemplars_each: int, rows: int
+) -> LayerResult:
     field = FieldMap(*(tuple(entry["field"][name]) for name in FieldMap._fields))
     layer = Layer(
         entry["name"], entry["units"], tuple(entry["grid"]), field, entry["geometry"], entry["kind"], entry["note"]
     )
-    counts = _read_table(folder / f"{entry['files']}.parquet", layer.units, len(vocabulary))
-    thresholds, exemplars, activity = _read_arrays(folder / f"{entry['files']}.npz")
-    maxima = _read_maxima(folder / f"{entry['files']}-image-maxima.parquet")
+    stem = file_stem(entry["files"])
+    counts = _read_table(folder / f"{stem}.parquet", layer.units, len(vocabulary))
+    thresholds, exemplars, activity = _read_arrays(folder / f"{stem}.npz", layer, exemplars_each)
+    maxima = _read_maxima(folder / f"{stem}-image-maxima.parquet", rows, layer.units)
     return LayerResult(layer, vocabulary, counts, thresholds, entry["cells"], exemplars, activity, maxima)
 
 
@@ -182,36 +198,42 @@ def _write_table(path: Path, layer: LayerResult) -> None:
         }
     )
     with atomic.replacing(path) as file:
-        pq.write_table(table, file, compression="zstd", row_group_size=max(width, 1) * 256)
+        pq.write_table(table, file, compression="zstd", row_group_size=max(width, 1) * 256, write_page_checksum=True)
 
 
 def _write_maxima(path: Path, maxima: NDArray[np.float32]) -> None:
     """Write the maximum of every (image, unit): a row per image of the probe set, a column per unit, from 1."""
     table = pa.table({str(channel + 1): maxima[:, channel] for channel in range(maxima.shape[1])})
     with atomic.replacing(path) as file:
-        pq.write_table(table, file, compression="zstd")
+        pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
-def _read_maxima(path: Path) -> NDArray[np.float32] | None:
+def _read_maxima(path: Path, rows: int, units: int) -> NDArray[np.float32] | None:
     if not path.exists():
         return None
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise RunFileError(f"{path} is damaged: {str(error).splitlines()[0]}; run it again") from error
-    return np.stack([column.to_numpy() for column in table.columns], axis=1)
+    columns = _columns(path, [str(unit + 1) for unit in range(units)], rows)
+    return np.stack(columns, axis=1) if columns else np.zeros((rows, 0), np.float32)
 
 
 def _read_table(path: Path, units: int, width: int) -> Counts:
+    I, A, G = (column.reshape(units, width) for column in _columns(path, ["I", "A", "G"], units * width))
+    return Counts(np.ascontiguousarray(I), np.ascontiguousarray(A), G[0].copy() if units else np.zeros(width, np.int64))
+
+
+def _columns(path: Path, names: Sequence[str], rows: int) -> list[NDArray[Any]]:
+    """Return columns of a Parquet table; how long it says it is, is looked at before anything is unpacked."""
     try:
-        table = pq.read_table(path, columns=["I", "A", "G"])
-        shape = (units, width)
-        I, A, G = (table[name].to_numpy().reshape(shape) for name in ("I", "A", "G"))
+        said = pq.read_metadata(path).num_rows
+        if said != rows:
+            raise RunFileError(f"{path} is damaged: expected {rows:,} rows, got {said:,}; run it again")
+        table = pq.read_table(path, columns=list(names), page_checksum_verification=True)
+        return [table[name].to_numpy() for name in names]
     except FileNotFoundError as error:
         raise RunFileError(f"{path} is missing: the run is not complete; run it again") from error
+    except RunFileError:
+        raise
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
-        raise RunFileError(f"{path} is damaged: {str(error).splitlines()[0]}; run it again") from error
-    return Counts(np.ascontiguousarray(I), np.ascontiguousarray(A), G[0].copy() if units else np.zeros(width, np.int64))
+        raise RunFileError(f"{path} is damaged: {_first_line(error)}; run it again") from error
 
 
 def _write_arrays(path: Path, layer: LayerResult) -> None:
@@ -223,13 +245,32 @@ def _write_arrays(path: Path, layer: LayerResult) -> None:
         np.savez_compressed(file, allow_pickle=False, thresholds=layer.thresholds, **arrays)
 
 
-def _read_arrays(path: Path) -> tuple[Any, Exemplars, Activity]:
+def _read_arrays(path: Path, layer: Layer, exemplars_each: int) -> tuple[Any, Exemplars, Activity]:
+    per_exemplar = 16 + 4 * layer.grid[0] * layer.grid[1]
+    most = 2**20 + layer.units * (2**12 + exemplars_each * per_exemplar)  # bytes, with room to spare
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            said = sum(info.file_size for info in arrays.zip.infolist())
+            if said > most:
+                raise RunFileError(f"{path} is damaged: it would unpack to {said:,} bytes; run it again")
             exemplars = Exemplars(**{f.name: arrays[f"exemplars.{f.name}"] for f in dataclasses.fields(Exemplars)})
             activity = Activity(**{f.name: arrays[f"activity.{f.name}"] for f in dataclasses.fields(Activity)})
-            return arrays["thresholds"], exemplars, activity
+            thresholds = arrays["thresholds"]
     except FileNotFoundError as error:
         raise RunFileError(f"{path} is missing: the run is not complete; run it again") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise RunFileError(f"{path} is damaged: {error}; run it again") from error
+    except RunFileError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error, NotImplementedError,
+            RuntimeError, MemoryError) as error:  # fmt: skip
+        raise RunFileError(f"{path} is damaged: {_first_line(error)}; run it again") from error
+    k = exemplars.images.shape[1:]
+    shapes = {"images": (layer.units, *k), "maxima": (layer.units, *k), "grids": (layer.units, *k, *layer.grid)}
+    wrong = [name for name, shape in shapes.items() if getattr(exemplars, name).shape != shape]
+    wrong += ["thresholds"] if thresholds.shape != (layer.units,) else []
+    if wrong:
+        raise RunFileError(f"{path} is damaged: its {wrong[0]} are of another layer; run it again")
+    return thresholds, exemplars, activity
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

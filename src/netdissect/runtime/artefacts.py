@@ -2,8 +2,8 @@
 
 In memory while a budget lasts; in a folder, where every artefact is whole or not there, carries checksums, and is
 found again by the next run. The folder may be any fsspec URL, so that the workers of a cluster can share it. A folder
-belongs to one set of settings: its name is a hash of everything that made its artefacts, so nothing else is ever
-reused.
+belongs to one set of settings: its name is a hash of everything that made its artefacts, and every checksum covers it,
+so nothing else is ever reused, wherever files were moved.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from netdissect import atomic
-from netdissect.errors import RunFileError
+from netdissect.errors import MissingExtraError, RunFileError, SettingsError
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, "NDArray[Any]"]
 
-#: An artefact is a .npz archive with a checksum behind it.
+#: An artefact is a .npz archive with a checksum behind it, of the archive and the folder's name.
 _SUFFIX = ".arrays"
 _DIGEST = 16
 
@@ -73,7 +73,8 @@ class Artefacts:
             out = io.BytesIO()
             np.savez(out, allow_pickle=False, **arrays)
             data = out.getvalue()
-            self._somewhere().write(f"{key}{_SUFFIX}", data + _checksum(data))
+            place = self._somewhere()
+            place.write(f"{key}{_SUFFIX}", data + _checksum(place, data))
             self.written_bytes += size
 
     def get(self, key: str) -> Arrays:
@@ -84,12 +85,14 @@ class Artefacts:
         """
         if key in self._memory:
             return self._memory[key]
-        stored = self._somewhere().read(f"{key}{_SUFFIX}") if self._place is not None else None
-        data = (stored or b"")[:-_DIGEST]
-        if stored is None or stored[-_DIGEST:] != _checksum(data):
+        stored = self._place.read(f"{key}{_SUFFIX}") if self._place is not None else None
+        if self._place is None or stored is None or stored[-_DIGEST:] != _checksum(self._place, stored[:-_DIGEST]):
             raise KeyError(key)
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return dict(arrays)
+        try:
+            with np.load(io.BytesIO(stored[:-_DIGEST]), allow_pickle=False) as arrays:
+                return dict(arrays)
+        except ValueError as error:  # what is not unpickled; nothing that was put in here by `put`
+            raise KeyError(key) from error
 
     def __contains__(self, key: str) -> bool:
         """Tell whether a whole artefact lies under a key; a damaged one is as good as none."""
@@ -138,8 +141,11 @@ class Artefacts:
         return self._place
 
 
-def _checksum(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=_DIGEST).digest()
+def _checksum(place: _Place, data: bytes) -> bytes:
+    name = str(place).rpartition("/")[2]
+    hashed = hashlib.blake2b(f"{name}\n".encode(), digest_size=_DIGEST)
+    hashed.update(data)
+    return hashed.digest()
 
 
 class _Place(Protocol):
@@ -184,7 +190,12 @@ class _Remote:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         fsspec = require("fsspec", extra="ray", purpose="for addresses like s3://")
-        self._files, self._root = fsspec.core.url_to_fs(self._url)
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(self._url)
+        except ImportError as error:
+            raise MissingExtraError(f"{url} needs a library that is not installed: {error}") from error
+        except ValueError as error:
+            raise SettingsError(f"{url} is no address that can be written to: {error}") from error
 
     def __str__(self) -> str:
         return self._url

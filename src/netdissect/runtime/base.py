@@ -6,7 +6,11 @@ loaded network, an opened probe set); a *task* is a function of the context and 
 
 from __future__ import annotations
 
+import pickle
+import traceback
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from netdissect.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +18,9 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+
+#: How many finished items per worker may wait for a slow one before them.
+AHEAD = 3
 
 
 class Setup(Protocol):
@@ -30,3 +37,19 @@ class Runtime(Protocol):
     def map(self, task: Callable[[Any, Item], Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
         """Yield ``task(context, item)`` for every item, in the items' order."""
         ...
+
+
+def portable(error: Exception) -> Exception:
+    """Return an error that can travel to another process, with its traceback as a note.
+
+    One that does not survive pickling, because it holds an open file or wants other arguments, becomes a RunError of
+    its words.
+    """
+    error.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - its own bytes, made in this line
+    except Exception:  # noqa: BLE001 - whatever it is that does not pickle
+        words = RunError(f"a worker failed with {type(error).__name__}: {error}")
+        words.add_note(error.__notes__[-1])
+        return words
+    return error

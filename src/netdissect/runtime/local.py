@@ -7,21 +7,24 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, Self
 
 from netdissect.errors import RunError, SettingsError
+from netdissect.runtime.base import AHEAD, portable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.connection import Connection
-    from multiprocessing.context import SpawnContext, SpawnProcess
+    from multiprocessing.process import BaseProcess
 
     from netdissect.runtime.base import Item, Outcome, Setup
 
-#: How often an item may lose its worker before it is given up.
+#: How often an item may lose its worker, and a worker be lost before it is ready, until they are given up.
 ATTEMPTS = 3
 
 
@@ -37,10 +40,13 @@ class InProcess:
             yield task(self.context, item)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Worker:
-    process: SpawnProcess
+    number: int
+    process: BaseProcess
     pipe: Connection
+    called: bool = False  # it has said that it is there, and was sent its setup
+    ready: bool = False  # its context is made
     busy: tuple[int, Any] | None = None
 
 
@@ -56,7 +62,9 @@ class _Work:
 class Processes:
     """Worker processes, each with a context of its own; a worker that dies is replaced and its item done again.
 
-    Use it as a context manager: when the block ends, however it ends, no process is left.
+    Use it as a context manager: when the block ends, however it ends, no worker is left. On Linux workers are forked
+    from a server that has imported what they need and done nothing else, so that another worker costs no imports and
+    shares their memory; elsewhere they are spawned.
     """
 
     def __init__(self, setup: Setup, count: int, *, threads: int | None = None) -> None:
@@ -70,97 +78,37 @@ class Processes:
         self._setup = setup
         self._count = count
         self._threads = threads or max(1, (os.cpu_count() or 1) // count)
-        self._spawn: SpawnContext = multiprocessing.get_context("spawn")
+        self._processes = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        if sys.platform == "linux" and type(setup).__module__ != "__main__":
+            self._processes.set_forkserver_preload([type(setup).__module__])
         self._workers: list[_Worker] = []
-        self._started = 0
+        self._failed = 0
 
     def map(self, task: Callable[[Any, Item], Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
         """Yield ``task(context, item)`` for every item, in the items' order; as many are under way as workers.
 
         Raises:
-            SettingsError: if the setup cannot be sent to another process.
+            SettingsError: if workers cannot be started from this program, or the setup cannot be sent to them.
             RunError: if an item loses its worker again and again.
         """
         work = _Work(deque(enumerate(items)))
         total = len(work.waiting)
         given = 0
-        while given < total:
-            # Results that nobody has asked for yet may not pile up behind one slow item.
-            self._hand_out(task, work, before=given + 3 * self._count)
-            self._collect(work)
-            while given in work.done:
-                yield work.done.pop(given)
-                given += 1
-
-    def _hand_out(self, task: Callable[[Any, Any], Any], work: _Work, *, before: int) -> None:
-        while len(self._workers) < min(self._count, len(work.waiting) + sum(w.busy is not None for w in self._workers)):
-            self._workers.append(self._start())
-        for worker in self._workers:
-            if worker.busy is None and work.waiting and work.waiting[0][0] < before:
-                worker.busy = work.waiting.popleft()
-                with contextlib.suppress(BrokenPipeError):  # a dead worker is noticed by its sentinel
-                    worker.pipe.send((task, worker.busy[1]))
-
-    def _collect(self, work: _Work) -> None:
-        busy = [worker for worker in self._workers if worker.busy is not None]
-        ready = connection.wait([end for worker in busy for end in (worker.pipe, worker.process.sentinel)])
-        for worker in busy:
-            if worker.pipe in ready or worker.process.sentinel in ready:
-                self._receive(worker, work)
-
-    def _receive(self, worker: _Worker, work: _Work) -> None:
-        assert worker.busy is not None
-        number, item = worker.busy
         try:
-            good, value = worker.pipe.recv() if worker.pipe.poll() else (None, None)
-        except (EOFError, OSError):
-            good, value = None, None
-        if good is None:
-            self._workers.remove(worker)
-            worker.process.join(timeout=5)
-            work.lost[number] = work.lost.get(number, 0) + 1
-            if work.lost[number] >= ATTEMPTS:
-                raise RunError(
-                    f"a worker process was killed {ATTEMPTS} times over the same piece of work (exit code "
-                    f"{worker.process.exitcode}; -9 usually means that memory ran out): use fewer --workers or a smaller "
-                    f"--batch-size, and run the same command again, it goes on from what is finished"
-                )
-            work.waiting.appendleft((number, item))
-            return
-        worker.busy = None
-        if isinstance(value, BaseException) and not good:
-            raise value
-        work.done[number] = value
-
-    def _start(self) -> _Worker:
-        here, there = self._spawn.Pipe()
-        process = self._spawn.Process(
-            target=_serve, args=(there, self._setup, self._threads, self._started), daemon=True
-        )
-        self._started += 1
-        try:
-            process.start()
-        except (pickle.PicklingError, TypeError, AttributeError) as error:
-            raise SettingsError(
-                f"the network cannot be sent to worker processes ({error}): define its class at the top of an "
-                f"importable module, or use one worker"
-            ) from error
-        finally:
-            there.close()
-        return _Worker(process, here)
+            while given < total:
+                self._start_missing()
+                # Results that nobody has asked for yet may not pile up behind one slow item.
+                self._hand_out(task, work, before=given + AHEAD * self._count)
+                self._collect(work)
+                while given in work.done:
+                    yield work.done.pop(given)
+                    given += 1
+        finally:  # what is still under way is nobody's any more
+            self._end([worker for worker in self._workers if worker.busy is not None])
 
     def close(self) -> None:
         """End every worker."""
-        for worker in self._workers:
-            worker.process.terminate()
-        for worker in self._workers:
-            worker.process.join(timeout=10)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-            worker.process.close()
-            worker.pipe.close()
-        self._workers.clear()
+        self._end(list(self._workers))
 
     def __enter__(self) -> Self:
         return self
@@ -168,21 +116,155 @@ class Processes:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _start_missing(self) -> None:
+        free = sorted(set(range(self._count)) - {worker.number for worker in self._workers})
+        for number in free:
+            here, there = self._processes.Pipe()
+            process = self._processes.Process(  # type: ignore[attr-defined]  # both kinds of context have it
+                target=_serve, args=(there, self._threads, number), daemon=True
+            )
+            with _undisturbed():
+                process.start()
+            there.close()
+            self._workers.append(_Worker(number, process, here))
 
-def _serve(pipe: Connection, setup: Setup, threads: int, number: int) -> None:
-    """Do what comes down the pipe until it closes. An interrupt from the keyboard is the coordinator's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with setup(threads, number) as context:
-            while True:
-                task, item = pipe.recv()
+    def _hand_out(self, task: Callable[[Any, Any], Any], work: _Work, *, before: int) -> None:
+        for worker in self._workers:
+            if worker.ready and worker.busy is None and work.waiting and work.waiting[0][0] < before:
+                worker.busy = work.waiting.popleft()
+                with contextlib.suppress(BrokenPipeError):  # a dead worker is noticed by its sentinel
+                    worker.pipe.send((task, worker.busy[1]))
+
+    def _collect(self, work: _Work) -> None:
+        """Wait until some worker says something, or dies, and take note."""
+        ends = [end for worker in self._workers for end in (worker.pipe, worker.process.sentinel)]
+        heard = set(connection.wait(ends))
+        for worker in list(self._workers):
+            if worker.pipe in heard or worker.process.sentinel in heard:
                 try:
-                    pipe.send((True, task(context, item)))
-                except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
-                    pipe.send((False, error))
-    except EOFError:
+                    said = worker.pipe.recv() if worker.pipe.poll() else None
+                except (EOFError, OSError):
+                    said = None
+                if said is None:
+                    self._lost(worker, work)
+                elif not worker.ready:
+                    self._prepare(worker, *said)
+                else:
+                    self._finished(worker, work, *said)
+
+    def _prepare(self, worker: _Worker, good: bool, value: Any) -> None:
+        """Send a worker that is there its setup; hear how making the context went."""
+        if not good:
+            raise value
+        if worker.called:
+            worker.ready = True
+            return
+        try:
+            data = pickle.dumps(self._setup)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            raise SettingsError(
+                f"the network cannot be sent to worker processes ({error}): define its class at the top of an "
+                f"importable module, or use one worker"
+            ) from error
+        worker.called = True
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            worker.pipe.send_bytes(data)
+
+    def _finished(self, worker: _Worker, work: _Work, good: bool, value: Any) -> None:
+        assert worker.busy is not None
+        number, _ = worker.busy
+        worker.busy = None
+        if not good:
+            raise value
+        work.done[number] = value
+
+    def _lost(self, worker: _Worker, work: _Work) -> None:
+        """Put a dead worker's item back, or give up."""
+        self._workers.remove(worker)
+        code = _gone(worker)
+        if not worker.called and code == 1:
+            raise SettingsError(
+                "worker processes cannot be started from this program: a script that asks for several must do its work "
+                'below an `if __name__ == "__main__":`; write that, or use one worker'
+            )
+        if worker.busy is None:
+            self._failed += 1
+            often = self._failed
+        else:
+            number, item = worker.busy
+            often = work.lost[number] = work.lost.get(number, 0) + 1
+            work.waiting.appendleft((number, item))
+        if often >= ATTEMPTS:
+            over = "over the same piece of work" if worker.busy else "before it could start"
+            raise RunError(
+                f"a worker process was killed {ATTEMPTS} times {over} (exit code {code}; -9 usually means that memory ran "
+                f"out): use fewer --workers or a smaller --batch-size, and run the same command again, it goes on from "
+                f"what is finished"
+            )
+
+    def _end(self, workers: list[_Worker]) -> None:
+        for worker in workers:
+            self._workers.remove(worker)
+            worker.process.terminate()
+        for worker in workers:
+            _gone(worker)
+
+
+def _gone(worker: _Worker) -> int | None:
+    """See a worker off, and return its exit code."""
+    worker.process.join(timeout=10)
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join()
+    code = worker.process.exitcode
+    worker.process.close()
+    worker.pipe.close()
+    return code
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C back while a process is started: it inherits that, and stays quiet from its first moment on."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
         return
-    except Exception as error:  # noqa: BLE001 - the context could not be made: say why instead of dying silently
-        with contextlib.suppress(EOFError, OSError):
-            pipe.recv()
-            pipe.send((False, error))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(pipe: Connection, threads: int, number: int) -> None:
+    """Say that this worker is there, make its context, and do what comes down the pipe until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt from the keyboard is the coordinator's business
+    threading.Thread(target=_follow_coordinator, daemon=True).start()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError), contextlib.ExitStack() as stack:
+        pipe.send((True, None))
+        data = pipe.recv_bytes()
+        try:
+            setup = pickle.loads(data)  # noqa: S301 - from the coordinator, through a pipe of its own
+            del data
+            context = stack.enter_context(setup(threads, number))
+        except Exception as error:  # noqa: BLE001 - the context could not be made: say why instead of dying silently
+            pipe.send((False, portable(error)))
+            return
+        pipe.send((True, None))
+        while True:
+            _do(pipe, context, *pipe.recv())
+
+
+def _do(pipe: Connection, context: Any, task: Callable[[Any, Any], Any], item: Any) -> None:
+    try:
+        said = pickle.dumps((True, task(context, item)))
+    except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+        said = pickle.dumps((False, portable(error)))
+    pipe.send_bytes(said)
+
+
+def _follow_coordinator() -> None:
+    """End this process when the coordinator's has ended, however that was: nobody will ask for the result."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import socket
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from netdissect.errors import RunBusyError
 
@@ -31,14 +31,7 @@ def held(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
-    with path.open("a+", encoding="utf-8") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RunBusyError(
-                    f"{folder} is being written by another run ({_holder(path)}): wait for it, or choose another --out"
-                ) from error
+    with _locked(folder, path) as file:
         file.truncate(0)
         json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
         file.flush()
@@ -46,6 +39,33 @@ def held(folder: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def _locked(folder: Path, path: Path) -> IO[str]:
+    """Return the open lock file, locked, and still the one that lies in the folder: its last holder may remove it."""
+    while True:
+        file = path.open("a+", encoding="utf-8")
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl is None or _same_file(file, path):
+                return file
+        except BlockingIOError as error:
+            file.close()
+            raise RunBusyError(
+                f"{folder} is being written by another run ({_holder(path)}): wait for it, or choose another --out"
+            ) from error
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _same_file(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _holder(path: Path) -> str:

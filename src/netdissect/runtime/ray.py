@@ -7,14 +7,15 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from netdissect.errors import RunError
-from netdissect.optional import require
+from netdissect.runtime.base import AHEAD, portable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from netdissect.runtime.base import Item, Outcome, Setup
+    from netdissect.runtime.cluster import Cluster
 
-#: How often an item may lose its worker before it is given up.
+#: How often an item may lose its worker, and a worker be lost before it is ready, until they are given up.
 ATTEMPTS = 5
 #: Seconds to wait for a first worker while none is at work.
 PATIENCE = 300
@@ -23,85 +24,93 @@ PATIENCE = 300
 class Ray:
     """Actors of a Ray cluster, each with a context of its own; an actor or node that is lost is replaced.
 
-    Use it as a context manager: when the block ends its actors are gone, and so is the cluster if this started it.
+    Use it as a context manager: when the block ends its actors are gone.
     """
 
-    def __init__(
-        self, setup: Setup, count: int, *, address: str | None = None, cpus: int | None = None, gpus: float = 0
-    ) -> None:
-        """Connect.
+    def __init__(self, cluster: Cluster, setup: Setup, count: int, *, cpus: int | None = None, gpus: int = 0) -> None:
+        """Get ready; actors start when there is work.
 
         Args:
+            cluster: where.
             setup: makes an actor's context; it is put into the cluster's store once and fetched once per node.
-            count: number of actors.
-            address: of a running cluster; None uses the one this machine belongs to, or starts one here.
+            count: number of actors; those that find no place wait for one, and the others do the work.
             cpus: processors of each actor, also the threads it may use; None shares the cluster's evenly.
             gpus: GPUs of each actor.
-
-        Raises:
-            MissingExtraError: if Ray is not installed.
-            RunError: if the cluster cannot be reached.
         """
-        self._ray = require("ray", extra="ray", purpose="for --runtime ray")
-        self._own = not self._ray.is_initialized()
-        if self._own:
-            try:
-                self._ray.init(address=address, log_to_driver=False, logging_level="error", include_dashboard=False)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                raise RunError(f"the Ray cluster at {address or 'this machine'} cannot be reached: {error}") from error
+        self._ray = cluster.ray
         self._count = count
-        self._cpus = cpus or max(1, int(self._ray.cluster_resources().get("CPU", 1)) // count)
+        self._cpus = cpus or cluster.cpus_of_each(count, gpus)
         self._gpus = gpus
-        self._made = 0
         self._setup = self._ray.put(setup)
         self._actor = self._ray.remote(num_cpus=self._cpus, num_gpus=gpus, max_restarts=0, max_concurrency=1)(_Actor)
-        self._actors: list[Any] = []
+        self._numbers: dict[Any, int] = {}
         self._starting: dict[Any, Any] = {}
+        self._idle: list[Any] = []
+        self._failed = 0
 
     def map(self, task: Callable[[Any, Item], Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
         """Yield ``task(context, item)`` for every item, in the items' order; as many are under way as actors.
 
         Raises:
-            RunError: if an item loses its actor again and again.
+            RunError: if an item loses its actor again and again, or no actor can be started.
         """
         waiting = deque(enumerate(items))
         total, given = len(waiting), 0
         done: dict[int, Any] = {}
         lost: dict[int, int] = {}
         under_way: dict[Any, tuple[Any, int, Any]] = {}
-        idle = list(self._actors)
-        self._start(min(total, self._count) - len(self._actors) - len(self._starting))
         shared = self._ray.put(task)
-        while given < total:
-            while idle and waiting and waiting[0][0] < given + 3 * self._count:
-                number, item = waiting.popleft()
-                actor = idle.pop()
-                under_way[actor.do.remote(shared, item)] = (actor, number, item)
-            ready = self._next([*under_way, *self._starting], patiently=bool(under_way))
-            if ready in self._starting:
-                idle += self._started_up(ready)
-                continue
-            actor, number, item = under_way.pop(ready)
-            try:
-                good, value = self._ray.get(ready)
-            except self._ray.exceptions.RayActorError as error:
-                lost[number] = lost.get(number, 0) + 1
-                if lost[number] >= ATTEMPTS:
+        try:
+            while given < total:
+                self._start_missing()
+                while self._idle and waiting and waiting[0][0] < given + AHEAD * self._count:
+                    number, item = waiting.popleft()
+                    actor = self._idle.pop()
+                    under_way[actor.do.remote(shared, item)] = (actor, number, item)
+                ready = self._next([*under_way, *self._starting], patiently=bool(under_way))
+                if ready in self._starting:
+                    self._started(ready)
+                    continue
+                actor, number, item = under_way.pop(ready)
+                try:
+                    good, value = self._ray.get(ready)
+                except self._ray.exceptions.RayTaskError as error:  # the outcome cannot travel
                     raise RunError(
-                        f"a worker of the cluster was lost {ATTEMPTS} times over the same piece of work ({error}): run the "
-                        f"same command again, it goes on from what is finished"
+                        f"a worker of the cluster failed with {_first_line(error.cause or error)}"
                     ) from error
-                self._actors.remove(actor)
-                self._start(1)
-                waiting.appendleft((number, item))
-                continue
-            idle.append(actor)
-            if isinstance(value, BaseException) and not good:
-                raise value
-            done[number] = value
-            while given in done:
-                yield done.pop(given)
-                given += 1
+                except self._ray.exceptions.RayError as error:  # of its actor, its node, or the outcome on its way
+                    self._forget(actor)
+                    lost[number] = lost.get(number, 0) + 1
+                    if lost[number] >= ATTEMPTS:
+                        raise RunError(
+                            f"a worker of the cluster was lost {ATTEMPTS} times over the same piece of work "
+                            f"({_first_line(error)}): run the same command again, it goes on from what is finished"
+                        ) from error
+                    waiting.appendleft((number, item))
+                    continue
+                self._idle.append(actor)
+                if not good:
+                    raise value
+                done[number] = value
+                while given in done:
+                    yield done.pop(given)
+                    given += 1
+        finally:  # what is still under way is nobody's any more
+            for actor, _, _ in under_way.values():
+                self._forget(actor)
+
+    def close(self) -> None:
+        """End the actors."""
+        for actor in list(self._numbers):
+            self._forget(actor)
+        self._starting.clear()
+        self._idle.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _next(self, waited_for: list[Any], *, patiently: bool) -> Any:
         """Return the next reference that is ready; without any worker at work, wait only so long for one to start."""
@@ -114,59 +123,65 @@ class Ray:
             )
         return ready[0]
 
-    def _start(self, count: int) -> None:
-        """Ask for actors; they get work once they have started, which may have to wait for a free place."""
-        for _ in range(count):
-            actor = self._actor.remote(self._setup, self._cpus, self._made)
-            self._starting[actor.started.remote()] = actor
-            self._made += 1
+    def _start_missing(self) -> None:
+        """Ask for actors; they get work once they are ready, which may have to wait for a free place."""
+        for number in sorted(set(range(self._count)) - set(self._numbers.values())):
+            actor = self._actor.remote()
+            self._numbers[actor] = number
+            self._starting[actor.start.remote(self._setup, self._cpus, number)] = actor
 
-    def _started_up(self, ready: Any) -> list[Any]:
-        """Return the actor whose start a reference told of; one that was lost on the way is asked for again."""
+    def _started(self, ready: Any) -> None:
+        """Take an actor that is ready to work; one that was lost on the way is asked for again, but not for ever."""
         actor = self._starting.pop(ready)
         try:
-            self._ray.get(ready)
-        except self._ray.exceptions.RayActorError:
-            self._start(1)
-            return []
-        self._actors.append(actor)
-        return [actor]
+            error = self._ray.get(ready)
+        except self._ray.exceptions.RayTaskError as failure:  # its setup did not even arrive whole
+            cause = failure.cause if isinstance(failure.cause, Exception) else failure
+            raise RunError(
+                f"a worker of the cluster cannot make its context ({type(cause).__name__}: {_first_line(cause)}): is the "
+                f"same software installed on every node?"
+            ) from failure
+        except self._ray.exceptions.RayError as failure:
+            self._forget(actor)
+            self._failed += 1
+            if self._failed >= ATTEMPTS:
+                raise RunError(
+                    f"workers of the cluster were lost {ATTEMPTS} times before they could start ({_first_line(failure)}): "
+                    f"run the same command again, it goes on from what is finished"
+                ) from failure
+            return
+        if error is not None:
+            raise error
+        self._idle.append(actor)
 
-    def close(self) -> None:
-        """End the actors, and the cluster if it was started here."""
-        for actor in [*self._actors, *self._starting.values()]:
-            with contextlib.suppress(Exception):
-                self._ray.kill(actor)
-        self._actors.clear()
-        self._starting.clear()
-        if self._own:
-            self._ray.shutdown()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _forget(self, actor: Any) -> None:
+        self._numbers.pop(actor, None)
+        with contextlib.suppress(Exception):
+            self._ray.kill(actor)
 
 
 class _Actor:
     """A worker: sets its context up once, then does one item after the other."""
 
-    def __init__(self, setup: Setup, threads: int, number: int) -> None:
-        self._setup = setup
-        self._threads = threads
-        self._number = number
+    def __init__(self) -> None:
         self._open = contextlib.ExitStack()
         self._context: Any = None
 
-    def started(self) -> None:
-        """Say that this actor has found its place."""
+    def start(self, setup: Setup, threads: int, number: int) -> Exception | None:
+        """Make the context; return what went wrong, if anything did."""
+        try:
+            self._context = self._open.enter_context(setup(threads, number))
+        except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+            return portable(error)
+        return None
 
     def do(self, task: Callable[[Any, Any], Any], item: Any) -> tuple[bool, Any]:
         """Do one item; an error of the task is a result, an error of Ray is not."""
         try:
-            if self._context is None:
-                self._context = self._open.enter_context(self._setup(self._threads, self._number))
             return True, task(self._context, item)
         except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
-            return False, error
+            return False, portable(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

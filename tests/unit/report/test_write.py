@@ -126,6 +126,21 @@ def test_names_with_markup_are_only_ever_text(tmp_path):
             assert "\u2028" not in text or path.suffix == ".html"
 
 
+def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
+    result, probe_set = pretend.run((5,), 2, pictures=12)
+    report.write(result, tmp_path / "none", probe_set, Silent(), single_file=True)
+    assert "left out" not in (tmp_path / "none/html/index.html").read_text()
+    skipped = {f"street/{n:03d}.jpg": "picture x does not decode: <b>cut short</b>" for n in range(201)}
+    result = dataclasses.replace(result, journal={**result.journal, "skipped_images": skipped})
+    report.write(result, tmp_path / "some", probe_set, Silent(), single_file=True)
+    for page in ("html/index.html", "report.html"):
+        text = (tmp_path / "some" / page).read_text()
+        assert "201 images could not be read and were left out" in text
+        assert "<li><b>street/007.jpg</b>: picture x does not decode: &lt;b&gt;cut short&lt;/b&gt;</li>" in text
+        assert "street/200.jpg" not in text
+        assert "run.json lists all of them" in text
+
+
 def test_a_report_is_drawn_again_without_the_probe_set(tmp_path):
     result, probe_set = pretend.run((6,), 8, pictures=12)
     report.write(result, tmp_path, probe_set, Silent())

@@ -1,10 +1,19 @@
-"""MATLAB files, read as plain Python values; a damaged one is one sentence."""
+"""MATLAB files, read as plain Python values by a process of its own; a damaged one is one sentence.
+
+scipy's reader is fast and complete, and crashes on some damaged files. So it runs beside this process (`matreader`), is
+started again when it has crashed, and what it hands over is JSON and numbers.
+"""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import json
 import struct
-import warnings
-import zlib
+import subprocess
+import sys
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +21,12 @@ import numpy as np
 from netdissect.errors import DataFileError, DataNotFoundError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import IO
 
-# What scipy's reader is known to raise on files that are cut off, overwritten, or something else altogether.
-_DAMAGE = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, EOFError, OverflowError, MemoryError,
-    UnicodeDecodeError, struct.error, zlib.error,
-)  # fmt: skip
+_SAYS = {
+    "new": "expected a MATLAB file up to version 7, got version 7.3 (HDF5)",
+    "damaged": "the MATLAB file is cut off or damaged",
+}
 
 
 def read(path: Path, name: str) -> Any:
@@ -28,23 +36,84 @@ def read(path: Path, name: str) -> Any:
         DataNotFoundError: if the file is not there.
         DataFileError: if it is damaged, of the HDF5 kind (version 7.3), or has no such variable.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            variables = loadmat(path, simplify_cells=True, variable_names=[name])
-    except FileNotFoundError as error:
-        raise DataNotFoundError(f"{path} does not exist") from error
-    except NotImplementedError as error:
-        raise DataFileError(f"{path}: expected a MATLAB file up to version 7, got version 7.3 (HDF5)") from error
-    except (*_DAMAGE, MatReadError, Warning) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataFileError(f"{path}: the MATLAB file is cut off or damaged ({reason})") from error
-    if name not in variables:
+    (kind, value), data = _reader.ask(path, name)
+    if kind == "missing":
+        raise DataNotFoundError(f"{path} does not exist")
+    if kind == "without":
         raise DataFileError(f"{path}: expected a variable {name!r}, and it holds none")
-    return variables[name]
+    if kind != "value":
+        raise DataFileError(f"{path}: {_SAYS[kind]}{f' ({value})' if value else ''}")
+    return _value(value, data)
+
+
+class _Reader:
+    """The process, started when it is first asked."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def ask(self, path: Path, name: str) -> tuple[list[Any], bytes]:
+        """Return its answer, and the bytes of the arrays in it."""
+        with self._one_at_a_time:
+            return self._ask(path, name)
+
+    def _ask(self, path: Path, name: str) -> tuple[list[Any], bytes]:
+        if self._process is None:
+            program = [sys.executable, str(Path(__file__).with_name("matreader.py"))]
+            self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+            atexit.register(self.close)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps([str(path.resolve()), name]).encode() + b"\n")
+            self._process.stdin.flush()
+            said, data = struct.unpack("<QQ", _exactly(self._process.stdout, 16))
+            return json.loads(_exactly(self._process.stdout, said)), _exactly(self._process.stdout, data)
+        except (EOFError, BrokenPipeError):
+            self.close()
+            return ["damaged", "its reader crashed, or ran out of memory or time"], b""
+        except BaseException:  # interrupted in the middle of an answer: the next would be mistaken for it
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        atexit.unregister(self.close)
+        process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            process.communicate()
+
+
+_reader = _Reader()
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data
+
+
+def _value(plain: list[Any], data: bytes) -> Any:
+    kind, *rest = plain
+    if kind == "structure":
+        return {key: _value(part, data) for key, part in rest[0].items()}
+    if kind == "text":
+        return rest[0]
+    if kind == "numbers":
+        dtype, shape, place = rest
+        numbers = np.frombuffer(data, dtype, int(np.prod(shape)), place).reshape(shape)
+        return numbers if shape else numbers[()]
+    if kind == "texts":
+        return np.array(rest[1]).reshape(rest[0])
+    array = np.empty(rest[0], object)
+    for position, part in enumerate(rest[1]):
+        array.flat[position] = _value(part, data)
+    return array
 
 
 def as_list(value: Any) -> list[Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -23,7 +26,12 @@ _MOST_TIMES, _MOST_BESIDES = 100, 64 << 20
 _MOST_MEMBERS = 2_000_000
 _BLOCK = 1 << 18
 
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+#: What the readers of archives raise over damaged ones, and what a system says to names that it cannot write.
+_DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError,
+    RuntimeError, ValueError, IndexError, OverflowError,
+)  # fmt: skip
+_OF_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 
 
 @dataclass(frozen=True)
@@ -59,12 +67,13 @@ def unpack(archive: Path, target: Path, *, marker: str, progress: Progress) -> N
     try:
         try:
             _write_all(archive, beside, progress)
+        except DownloadError:
+            raise
         except _DAMAGE as error:
-            system = isinstance(error, OSError) and not isinstance(error, (FileExistsError, NotADirectoryError))
-            if isinstance(error, DownloadError) or (system and getattr(error, "errno", None)):
+            if isinstance(error, OSError) and not _of_the_archive(error):
                 raise
             raise DownloadError(
-                f"{archive} is damaged and cannot be unpacked ({error}): delete it and run again"
+                f"{archive} is damaged and cannot be unpacked ({_first_line(error)}): delete it and run again"
             ) from error
         found = _find(beside, marker)
         if found is None:
@@ -76,6 +85,11 @@ def unpack(archive: Path, target: Path, *, marker: str, progress: Progress) -> N
         found.replace(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _of_the_archive(error: OSError) -> bool:
+    """Tell whether the archive is to blame, and not the disk."""
+    return error.errno in (None, *_OF_NAMES) or isinstance(error, (FileExistsError, NotADirectoryError))
 
 
 def _write_all(archive: Path, folder: Path, progress: Progress) -> None:
@@ -160,6 +174,10 @@ def _write(archive: Path, folder: Path, member: _Member) -> None:
             file.write(block)
     if written < member.size:
         raise EOFError(f"{member.path} ends after {written} of {member.size} bytes")
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(":")
 
 
 def _find(folder: Path, marker: str) -> Path | None:

@@ -171,6 +171,7 @@ def _words(result: RunResult) -> dict[str, Any]:
         "run": result,
         "units": sum(layer.layer.units for layer in result.layers.values()),
         "settings": _settings(result),
+        "skipped": _skipped(result),
         "versions": versions,
         "footer": f"Made by {made}." if made else "",
         "method": _METHOD,
@@ -178,6 +179,12 @@ def _words(result: RunResult) -> dict[str, Any]:
         "early": _EARLY,
         "late": _LATE,
     }
+
+
+def _skipped(result: RunResult) -> list[tuple[str, str]]:
+    """Return the images that were left out, and why."""
+    skipped = result.journal.get("skipped_images", {})
+    return sorted((str(name), str(why)) for name, why in skipped.items()) if isinstance(skipped, dict) else []
 
 
 def _settings(result: RunResult) -> list[tuple[str, str]]:

@@ -1,0 +1,81 @@
+"""Work done by the actors of a Ray cluster: the same port, and what a cluster adds to it."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from tests import tasks
+from tests.runtimes import EveryRuntimeOfWorkers
+
+from netdissect.errors import RunError
+from netdissect.runtime.cluster import Cluster
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def cluster(two_nodes):
+    with Cluster(two_nodes.address) as connected:
+        yield connected
+
+
+class TestRay(EveryRuntimeOfWorkers):
+    @pytest.fixture(autouse=True)
+    def connected(self, cluster):
+        self.cluster = cluster
+
+    @contextlib.contextmanager
+    def workers(self, setup):
+        from netdissect.runtime.ray import Ray
+
+        with Ray(self.cluster, setup, 2, cpus=1) as runtime:
+            yield runtime
+
+
+def test_processors_and_gpus_are_counted_over_the_nodes(cluster):
+    assert cluster.gpus == 1
+    assert cluster.cpus_of_each(2) == 1
+
+
+def test_gpus_are_asked_for_as_resources(cluster):
+    from netdissect.runtime.ray import Ray
+
+    with Ray(cluster, tasks.Setup(), 1, gpus=1) as workers:
+        assert list(workers.map(tasks.visible_gpus, range(2))) == ["0", "0"]
+
+
+def test_a_worker_that_finds_no_place_is_waited_for_and_then_told(cluster, monkeypatch):
+    from netdissect.runtime import ray
+
+    monkeypatch.setattr(ray, "PATIENCE", 1)
+    with ray.Ray(cluster, tasks.Setup(), 1, cpus=64) as workers, pytest.raises(RunError, match="each asks for 64 CPUs"):
+        list(workers.map(tasks.square, range(2)))
+
+
+def test_more_workers_than_places_do_the_work_all_the_same(cluster):
+    from netdissect.runtime.ray import Ray
+
+    with Ray(cluster, tasks.Setup(), 5, cpus=1) as workers:
+        assert list(workers.map(tasks.square, range(9))) == [n * n for n in range(9)]
+
+
+def test_a_setup_that_no_node_can_open_is_told_and_not_tried_for_ever(cluster):
+    from netdissect.runtime.ray import Ray
+
+    with (
+        Ray(cluster, tasks.Unwelcome(), 1) as workers,
+        pytest.raises(RunError, match="no software here.*is the same software installed on every node"),
+    ):
+        list(workers.map(tasks.square, range(2)))
+
+
+def test_an_item_that_kills_every_worker_is_given_up(cluster, tmp_path, monkeypatch):
+    from netdissect.runtime import ray
+
+    monkeypatch.setattr(ray, "ATTEMPTS", 2)
+    with (
+        ray.Ray(cluster, tasks.Setup(), 1) as workers,
+        pytest.raises(RunError, match="lost 2 times over the same piece of work"),
+    ):
+        list(workers.map(tasks.DieOnce(tmp_path, 1, times=99), range(3)))

@@ -1,0 +1,205 @@
+"""Mistakes in networks."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from tests import nets
+from tests.errors.desk import cut, mistake
+
+from netdissect.models.caffe.prototxt import read_prototxt
+from netdissect.models.caffe.randomly import random_weights
+from netdissect.models.caffe.writer import write_caffe
+
+
+def prototxt(desk):
+    return desk.net.with_suffix(".prototxt")
+
+
+def caffemodel(desk):
+    return desk.net.with_suffix(".caffemodel")
+
+
+@mistake("no model of that name")
+def _(desk):
+    return desk.run(model="resnet1800")
+
+
+@mistake("a prototxt whose caffemodel is missing")
+def _(desk):
+    caffemodel(desk).unlink()
+    return desk.run()
+
+
+@mistake("an empty prototxt")
+def _(desk):
+    prototxt(desk).write_bytes(b"")
+    return desk.run()
+
+
+@mistake("a prototxt that is cut short")
+def _(desk):
+    path = prototxt(desk)
+    path.write_text(path.read_text().rstrip()[:-3])
+    return desk.run()
+
+
+@mistake("a prototxt that is a web page")
+def _(desk):
+    prototxt(desk).write_text("<!DOCTYPE html><html>404</html>")
+    return desk.run()
+
+
+@mistake("prototxt and caffemodel the wrong way round")
+def _(desk):
+    return desk.run(model=f"{caffemodel(desk)},{prototxt(desk)}")
+
+
+@mistake("an empty caffemodel")
+def _(desk):
+    caffemodel(desk).write_bytes(b"")
+    return desk.run()
+
+
+@mistake("a caffemodel that is cut short")
+def _(desk):
+    cut(caffemodel(desk))
+    return desk.run()
+
+
+@mistake("a caffemodel that is a Git LFS pointer")
+def _(desk):
+    caffemodel(desk).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    return desk.run()
+
+
+@mistake("a caffemodel that claims a trillion numbers")
+def _(desk):
+    from tests.fuzz.test_networks import message, varint
+
+    blob = message(7, message(7, message(1, varint(10**6), varint(10**6))), message(5, bytes(40)))
+    layer = message(1, b"conv1") + blob
+    caffemodel(desk).write_bytes(varint(100 << 3 | 2) + varint(len(layer)) + layer)
+    return desk.run()
+
+
+@mistake("a caffemodel of another network")
+def _(desk):
+    path = prototxt(desk)
+    path.write_text(path.read_text().replace("kernel_size: 5", "kernel_size: 7"))
+    return desk.run()
+
+
+def reweighted(desk, change):
+    net = read_prototxt(prototxt(desk))
+    weights = {name: [np.array(blob) for blob in blobs] for name, blobs in random_weights(net, seed=0).items()}
+    change(weights)
+    write_caffe(desk.net, net, weights)
+    return desk.run()
+
+
+@mistake("weights that are NaN")
+def _(desk):
+    return reweighted(desk, lambda weights: weights["conv1"][0].fill(np.nan))
+
+
+@mistake("weights so large that activations overflow")
+def _(desk):
+    return reweighted(desk, lambda weights: weights["conv1"][0].fill(3e38))
+
+
+@mistake("a layer that the network has not")
+def _(desk):
+    return desk.run(layers="con1")
+
+
+@mistake("a network that does not run on pictures of this size")
+def _(desk):
+    return desk.run("--resolution", "8", layers="conv2")
+
+
+@mistake("a mean file that is none")
+def _(desk):
+    (desk.folder / "mean.npy").write_bytes(b"\x93NUMPY\x01\x00 cut")
+    return desk.run("--mean", desk.folder / "mean.npy")
+
+
+def resnet(desk, weights, *more):
+    pytest.importorskip("torchvision")
+    return desk.run("--arch", "torchvision:resnet18", *more, model=weights, layers="layer1")
+
+
+@mistake("weights without `--arch`")
+def _(desk):
+    torch.save(nets.small().state_dict(), desk.folder / "w.pth")
+    return desk.run(model=desk.folder / "w.pth")
+
+
+@mistake("a weights file that is missing")
+def _(desk):
+    return resnet(desk, desk.folder / "nowhere.pth")
+
+
+@mistake("a weights file that is empty")
+def _(desk):
+    (desk.folder / "w.pth").write_bytes(b"")
+    return resnet(desk, desk.folder / "w.pth")
+
+
+@mistake("a weights file that is cut short")
+def _(desk):
+    torch.save(nets.small().state_dict(), desk.folder / "w.pth")
+    cut(desk.folder / "w.pth")
+    return resnet(desk, desk.folder / "w.pth")
+
+
+@mistake("a weights file that would run code when opened")
+def _(desk):
+    from tests.security.test_no_code import Trap
+
+    torch.save(Trap(desk.folder / "it ran"), desk.folder / "w.pth")
+    return resnet(desk, desk.folder / "w.pth")
+
+
+@mistake("a safetensors file that is cut short")
+def _(desk):
+    from safetensors.torch import save_file
+
+    save_file(nets.small().state_dict(), desk.folder / "w.safetensors")
+    cut(desk.folder / "w.safetensors")
+    return resnet(desk, desk.folder / "w.safetensors")
+
+
+@mistake("weights of another architecture")
+def _(desk):
+    torch.save(nets.small().state_dict(), desk.folder / "w.pth")
+    return resnet(desk, desk.folder / "w.pth")
+
+
+@mistake("a file of a kind that is not known")
+def _(desk):
+    shutil.copy(prototxt(desk), desk.folder / "net.xyz")
+    return desk.run(model=desk.folder / "net.xyz")
+
+
+class Hungry(torch.nn.Module):
+    """Asks for more memory than there is when it runs on real pictures."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        if len(x) != 2:  # not the empty pictures of a trace
+            torch.empty(10**15)
+        return self.conv(x)
+
+
+@mistake("a batch that does not fit into memory")
+def _(desk):
+    import netdissect as nd
+
+    return lambda: nd.dissect(Hungry(), "conv", desk.data)

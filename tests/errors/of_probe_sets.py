@@ -1,0 +1,280 @@
+"""Mistakes in probe sets."""
+
+from __future__ import annotations
+
+import io
+import shutil
+
+import numpy as np
+from PIL import Image
+from tests.errors.desk import cut, mistake
+from tests.folders import jpeg
+
+from netdissect.data import masks
+
+PICTURE, PLANE = "images/a/picture 2.jpg", "images/a/picture 2_object.png"
+
+
+@mistake("no such folder, and no downloaded set of that name")
+def _(desk):
+    return desk.run(data=desk.folder / "nowhere")
+
+
+@mistake("a folder that is no probe set")
+def _(desk):
+    (desk.folder / "photos").mkdir()
+    return desk.run(data=desk.folder / "photos")
+
+
+@mistake("`index.csv` is missing")
+def _(desk):
+    (desk.data / "index.csv").unlink()
+    return desk.run()
+
+
+@mistake("`label.csv` is missing")
+def _(desk):
+    (desk.data / "label.csv").unlink()
+    return desk.run()
+
+
+@mistake("`c_object.csv` is missing")
+def _(desk):
+    (desk.data / "c_object.csv").unlink()
+    return desk.run()
+
+
+@mistake("`index.csv` is empty")
+def _(desk):
+    return desk.write("index.csv", b"")
+
+
+@mistake("`index.csv` is cut short in a line")
+def _(desk):
+    text = (desk.data / "index.csv").read_text().splitlines()
+    return desk.write("index.csv", "\n".join([*text[:4], text[4][:9]]).encode())
+
+
+@mistake("`index.csv` has bytes that are no text")
+def _(desk):
+    return desk.write("index.csv", b"image,split\n\xff\xfe\x00\n")
+
+
+@mistake("`index.csv` lacks a column")
+def _(desk):
+    return desk.table("index.csv", "split", "part_of")
+
+
+@mistake("a column of `index.csv` stands twice")
+def _(desk):
+    return desk.table("index.csv", "split", "image")
+
+
+@mistake("a size in `index.csv` is no number")
+def _(desk):
+    return desk.table("index.csv", ",32,32,", ",thirty,32,")
+
+
+@mistake("a size in `index.csv` is beyond measure")
+def _(desk):
+    return desk.table("index.csv", ",32,32,", ",60000,60000,")
+
+
+@mistake("a row of `index.csv` stands twice")
+def _(desk):
+    lines = (desk.data / "index.csv").read_text().splitlines()
+    return desk.write("index.csv", "\n".join([*lines, lines[2]]).encode())
+
+
+@mistake("a file in `index.csv` lies outside `images/`")
+def _(desk):
+    return desk.table("index.csv", "a/picture 2.jpg", "../../secret.jpg")
+
+
+@mistake("`index.csv` has no row with a label")
+def _(desk):
+    return desk.write(
+        "index.csv", b"image,split,ih,iw,sh,sw,object,part,color,scene,texture\na.jpg,train,9,9,5,5,,,,,\n"
+    )
+
+
+@mistake("a label in `index.csv` is beyond the list")
+def _(desk):
+    lines = (desk.data / "index.csv").read_text().splitlines()
+    return desk.write("index.csv", "\n".join([lines[0], lines[2].replace(",5,", ",99,")]).encode())
+
+
+@mistake("`label.csv` is empty")
+def _(desk):
+    return desk.write("label.csv", b"")
+
+
+@mistake("a number in `label.csv` stands twice")
+def _(desk):
+    return desk.table("label.csv", "\n2,", "\n1,")
+
+
+@mistake("a number in `label.csv` is none")
+def _(desk):
+    return desk.table("label.csv", "\n2,", "\ntwo,")
+
+
+@mistake("a number in `label.csv` is beyond what a label map can hold")
+def _(desk):
+    return desk.table("label.csv", "\n6,", "\n70000,")
+
+
+@mistake("a label of `label.csv` is of no category")
+def _(desk):
+    path = desk.data / "label.csv"
+    fields = path.read_text().splitlines()[1].count(",")
+    with path.open("a") as file:
+        file.write("7,purple" + "," * (fields - 1) + "\n")
+    return desk.run()
+
+
+@mistake("`c_object.csv` has a label that `label.csv` has not")
+def _(desk):
+    return desk.table("c_object.csv", ",2,tree", ",88,tree")
+
+
+@mistake("a coverage in `c_object.csv` is no number")
+def _(desk):
+    path = desk.data / "c_object.csv"
+    header, first, *rest = path.read_text().splitlines()
+    cells = first.split(",")
+    cells[header.split(",").index("coverage")] = "much"
+    return desk.write("c_object.csv", "\n".join([header, ",".join(cells), *rest]).encode())
+
+
+@mistake("`category.csv` has no category")
+def _(desk):
+    header = (desk.data / "category.csv").read_text().splitlines()[0]
+    return desk.write("category.csv", header.encode())
+
+
+@mistake("no image is of the `--split`")
+def _(desk):
+    return desk.run("--split", "trian")
+
+
+@mistake("a picture is missing")
+def _(desk):
+    (desk.data / PICTURE).unlink()
+    return desk.run()
+
+
+@mistake("a picture is empty")
+def _(desk):
+    return desk.write(PICTURE, b"")
+
+
+@mistake("a picture is cut short")
+def _(desk):
+    cut(desk.data / PICTURE)
+    return desk.run()
+
+
+@mistake("a picture's bytes are damaged")
+def _(desk):
+    path = desk.data / PICTURE
+    data = bytearray(path.read_bytes())
+    data[20:60] = bytes(40)  # in the tables of the header: a flipped bit among the pixels only shifts a colour
+    return desk.write(PICTURE, bytes(data))
+
+
+@mistake("a picture has another size than `index.csv` says")
+def _(desk):
+    return desk.write(PICTURE, jpeg(np.zeros((40, 32, 3), np.uint8)))
+
+
+@mistake("a picture is a folder")
+def _(desk):
+    (desk.data / PICTURE).unlink()
+    (desk.data / PICTURE).mkdir()
+    return desk.run()
+
+
+@mistake("a picture claims 60,000 x 60,000 pixels (a bomb)")
+def _(desk):
+    from tests.fuzz.test_probe_sets import bomb
+
+    return desk.write(PICTURE, bomb(60_000, 60_000))
+
+
+@mistake("no picture at all can be read, though `--on-error skip`")
+def _(desk):
+    for path in (desk.data / "images/a").glob("*.jpg"):
+        path.write_bytes(b"")
+    return desk.run("--on-error", "skip")
+
+
+@mistake("a label map is missing")
+def _(desk):
+    (desk.data / PLANE).unlink()
+    return desk.run()
+
+
+@mistake("a label map is empty")
+def _(desk):
+    return desk.write(PLANE, b"")
+
+
+@mistake("a label map is cut short")
+def _(desk):
+    cut(desk.data / PLANE, 0.7)
+    return desk.run()
+
+
+@mistake("a bit of a label map is flipped")
+def _(desk):
+    path = desk.data / PLANE
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") + 8] ^= 0x10
+    return desk.write(PLANE, bytes(data))
+
+
+@mistake("a label map has another size than `index.csv` says")
+def _(desk):
+    return desk.write(PLANE, masks.encode(np.zeros((9, 9), int)))
+
+
+@mistake("a label map is an 8-bit grey PNG")
+def _(desk):
+    out = io.BytesIO()
+    Image.new("L", (16, 16)).save(out, format="PNG")
+    return desk.write(PLANE, out.getvalue())
+
+
+@mistake("a label map is a JPEG")
+def _(desk):
+    return desk.write(PLANE, jpeg(np.zeros((16, 16, 3), np.uint8)))
+
+
+@mistake("a label map has a label beyond the list")
+def _(desk):
+    return desk.write(PLANE, masks.encode(np.full((16, 16), 300)))
+
+
+@mistake("a label map has a number that `label.csv` leaves out")
+def _(desk):
+    desk.table("label.csv", "\n6,", "\n9,")
+    desk.table("c_texture.csv", ",6,dotted", ",9,dotted")
+    desk.table("index.csv", ",6;0", ",9;0")
+    return desk.write(PLANE, masks.encode(np.full((16, 16), 7)))
+
+
+@mistake("an address whose library is not installed")
+def _(desk):
+    return desk.run(data="s3://bucket/broden1_224")
+
+
+@mistake("an address of a kind that does not exist")
+def _(desk):
+    return desk.run(data="gopher://host/broden1_224")
+
+
+@mistake("the probe set was moved away while its report is drawn")
+def _(desk):
+    shutil.rmtree(desk.finished / "html")
+    return ["report", desk.finished]

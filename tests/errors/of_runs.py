@@ -1,0 +1,246 @@
+"""Mistakes in running, in runs' folders, and with what a machine has left."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from tests.errors.desk import cut, flip, mistake
+
+from netdissect import atomic
+
+
+@mistake("an option out of its range")
+def _(desk):
+    return desk.run("--quantile", "5")
+
+
+@mistake("an option that does not exist")
+def _(desk):
+    return desk.run("--colour", "3")
+
+
+@mistake("no network, layer or probe set named")
+def _(desk):
+    return ["run", desk.net]
+
+
+@mistake("two layers whose tables would have one name")
+def _(desk):
+    from tests import nets
+
+    import netdissect as nd
+
+    return lambda: nd.dissect(nets.small(), ["conv1?", "conv1*"], desk.data)
+
+
+@mistake("`--device cuda` without a GPU")
+def _(desk):
+    import torch
+
+    desk.patch.setattr(torch.cuda, "is_available", lambda: False)
+    return desk.run("--device", "cuda")
+
+
+@mistake("the folder is a file")
+def _(desk):
+    desk.out.write_text("mine")
+    return desk.run()
+
+
+@mistake("another run is writing into the folder")
+def _(desk):
+    script = (
+        "import sys, time; from pathlib import Path; from netdissect.runtime import lock\n"
+        "with lock.held(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script, str(desk.out)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+
+    def end():
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+
+    desk.afterwards = end
+    return desk.run()
+
+
+def failing(desk, number):
+    """Let the disk say no to every write after the first few."""
+    real, calls = os.fsync, []
+
+    def fsync(descriptor):
+        calls.append(descriptor)
+        if len(calls) > 3:
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    desk.patch.setattr(atomic.os, "fsync", fsync)
+    return desk.run()
+
+
+@mistake("the disk is full")
+def _(desk):
+    return failing(desk, errno.ENOSPC)
+
+
+@mistake("the disk quota is used up")
+def _(desk):
+    return failing(desk, errno.EDQUOT)
+
+
+@mistake("the disk is failing")
+def _(desk):
+    return failing(desk, errno.EIO)
+
+
+@mistake("the folder is read-only")
+def _(desk):
+    real = os.mkdir
+
+    def mkdir(path, *more, **words):
+        if str(path).startswith(str(desk.out)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return real(path, *more, **words)
+
+    desk.patch.setattr(os, "mkdir", mkdir)
+    return desk.run()
+
+
+@mistake("no permission to write")
+def _(desk):
+    real = os.mkdir
+
+    def mkdir(path, *more, **words):
+        if str(path).startswith(str(desk.out)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, *more, **words)
+
+    desk.patch.setattr(os, "mkdir", mkdir)
+    return desk.run()
+
+
+@mistake("a worker is killed again and again")
+def _(desk):
+    from tests import nets
+
+    import netdissect as nd
+
+    (desk.folder / "deaths").mkdir()
+    fatal = nets.Fatal(desk.folder / "deaths", times=99)
+    return lambda: nd.dissect(fatal, "conv2", desk.data, batch_size=4, workers=2)
+
+
+@mistake("a network that cannot be sent to workers")
+def _(desk):
+    from tests import nets
+
+    import netdissect as nd
+
+    network = nets.small()
+    network.conv1.register_forward_hook(lambda *_: None)
+    return lambda: nd.dissect(network, "conv2", desk.data, workers=2)
+
+
+@mistake("no run in that folder")
+def _(desk):
+    return ["report", desk.folder / "nowhere"]
+
+
+@mistake("a run that was not finished")
+def _(desk):
+    (desk.finished / "run.json").unlink()
+    return ["report", desk.finished]
+
+
+@mistake("`run.json` is empty")
+def _(desk):
+    (desk.finished / "run.json").write_bytes(b"")
+    return ["report", desk.finished]
+
+
+@mistake("`run.json` is cut short")
+def _(desk):
+    cut(desk.finished / "run.json")
+    return ["report", desk.finished]
+
+
+@mistake("`run.json` says something impossible")
+def _(desk):
+    path = desk.finished / "run.json"
+    record = json.loads(path.read_text())
+    record["layers"][0]["grid"] = None
+    path.write_text(json.dumps(record))
+    return ["report", desk.finished]
+
+
+@mistake("`run.json` is of a newer version")
+def _(desk):
+    path = desk.finished / "run.json"
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    return ["report", desk.finished]
+
+
+@mistake("a run's Parquet table is missing")
+def _(desk):
+    (desk.finished / "conv1.parquet").unlink()
+    return ["report", desk.finished]
+
+
+@mistake("a run's Parquet table is cut short")
+def _(desk):
+    cut(desk.finished / "conv1.parquet")
+    return ["report", desk.finished]
+
+
+@mistake("a bit of a run's Parquet table is flipped")
+def _(desk):
+    flip(desk.finished / "conv1.parquet", 0.2)
+    return ["report", desk.finished]
+
+
+@mistake("a run's arrays are cut short")
+def _(desk):
+    cut(desk.finished / "conv1.npz")
+    return ["report", desk.finished]
+
+
+@mistake("a bit of a run's arrays is flipped")
+def _(desk):
+    flip(desk.finished / "conv1.npz", 0.4)
+    return ["report", desk.finished]
+
+
+@mistake("a run's tables are of another run")
+def _(desk):
+    shutil.copy(desk.finished / "conv2.npz", desk.finished / "conv1.npz")
+    return ["report", desk.finished]
+
+
+@mistake("a table that is no result table is compared")
+def _(desk):
+    (desk.folder / "a.csv").write_text("x,y\n1,2\n")
+    return ["compare", desk.folder / "a.csv", "--out", desk.folder / "f.svg"]
+
+
+@mistake("a result table that is cut short is compared")
+def _(desk):
+    path = desk.finished / "conv1-result.csv"
+    cut(path)
+    return ["compare", path, "--out", desk.folder / "f.svg"]
+
+
+@mistake("a .mat that is none is compared")
+def _(desk):
+    (desk.folder / "a.mat").write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
+    return ["compare", desk.folder / "a.mat", "--out", desk.folder / "f.svg"]
+
+
+@mistake("`--memory` is no amount")
+def _(desk):
+    return desk.run("--memory", "much")

@@ -1,0 +1,99 @@
+"""Whatever bytes an archive holds, nothing is written outside its folder, nothing is left of one that is refused."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from tests.confined import confined
+from tests.fuzz.damage import damages, one_sentence, spoilt
+
+from netdissect.data.download.unpack import unpack
+from netdissect.errors import DownloadError, NetdissectError
+from netdissect.protocols import Silent
+
+FILES = {"set/index.csv": b"image,split\n" * 50, "set/images/a.png": bytes(range(256)) * 4, "set/images/b/c.png": b"x"}
+
+
+def packed(path, files):
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+    else:
+        with tarfile.open(path, "w:gz" if path.suffix == ".tgz" else "w") as archive:
+            for name, data in files.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture(scope="module", params=["a.zip", "a.tar", "a.tgz"])
+def archive(request, tmp_path_factory):
+    return packed(tmp_path_factory.mktemp("archives") / request.param, FILES)
+
+
+def everything(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+@settings(max_examples=100)
+@given(changes=damages)
+def test_a_damaged_archive_is_unpacked_or_says_why_not(archive, tmp_path_factory, changes):
+    folder = tmp_path_factory.mktemp("there")
+    with spoilt(archive, changes):
+        try:
+            unpack(archive, folder / "set", marker="index.csv", progress=Silent())
+        except NetdissectError as error:
+            one_sentence(error)
+            assert everything(folder) == []
+        else:
+            assert {path.split("/")[0] for path in everything(folder)} == {"set"}
+
+
+NAMES = st.lists(st.sampled_from(["..", ".", "", "a", "/", "\\", "C:", "~", "a" * 300, "\u2025", "con", " "]), min_size=1, max_size=5)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(parts=NAMES, ending=st.sampled_from([".zip", ".tar"]))
+def test_no_name_leads_out_of_the_folder(tmp_path_factory, parts, ending):
+    assume("/".join(parts))
+    folder = tmp_path_factory.mktemp("there")
+    archive = packed(folder / f"a{ending}", {"index.csv": b"", "/".join(parts): b"evil"})
+    (folder / "deep").mkdir()
+    try:
+        unpack(archive, folder / "deep" / "set", marker="index.csv", progress=Silent())
+    except NetdissectError as error:
+        one_sentence(error)
+    outside = [path for path in everything(folder) if not path.startswith("deep/set")]
+    assert outside == [archive.name, "deep"]
+
+
+def try_to_unpack(archive, target):
+    unpack(archive, target, marker="index.csv", progress=Silent())
+
+
+def test_bombs_are_refused_before_they_go_off(tmp_path):
+    bombs = [
+        packed(tmp_path / "flat.zip", {"index.csv": bytes(120 << 20)}),
+        packed(tmp_path / "flat.tgz", {"index.csv": bytes(120 << 20)}),
+    ]
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as many:
+        for number in range(3000):
+            many.writestr(f"{number}", b"")
+    data = out.getvalue()
+    # Many entries of the directory may point to the same few bytes: the sizes they claim add up all the same.
+    (tmp_path / "many.zip").write_bytes(data)
+    for bomb in bombs:
+        kind, said = confined(try_to_unpack, bomb, tmp_path / "set")
+        assert kind == DownloadError.__name__, said
+        assert "beyond all measure" in said
+    kind, said = confined(try_to_unpack, tmp_path / "many.zip", tmp_path / "set")
+    assert "holds no index.csv" in said
+    assert everything(tmp_path) == ["flat.tgz", "flat.zip", "many.zip"]

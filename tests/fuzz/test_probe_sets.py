@@ -1,0 +1,112 @@
+"""Whatever bytes a probe set holds, only the project's own errors come out, in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from PIL import Image
+from tests import folders
+from tests.confined import confined
+from tests.fuzz.damage import damages, one_sentence, spoilt
+
+from netdissect.data import pictures
+from netdissect.data.broden import Broden
+from netdissect.errors import DataFileError, NetdissectError
+
+TABLES = ["index.csv", "label.csv", "category.csv", "c_object.csv", "c_part.csv"]
+PICTURES = ["images/a/picture 1.jpg", "images/a/picture 1_object.png", "images/a/picture 1_part_1.png"]
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    return folders.write(tmp_path_factory.mktemp("fuzz") / "set", images=3)
+
+
+def read_everything(folder):
+    probe_set = Broden(folder)
+    for index in range(len(probe_set)):
+        probe_set.picture(index)
+        probe_set.labels(index)
+
+
+@pytest.mark.parametrize("name", TABLES + PICTURES)
+@settings(max_examples=60)
+@given(changes=damages)
+def test_a_damaged_file_of_a_probe_set_gives_a_sentence_or_nothing(pristine, name, changes):
+    with spoilt(pristine / name, changes):
+        try:
+            read_everything(pristine)
+        except NetdissectError as error:
+            one_sentence(error)
+
+
+def bomb(width, height):
+    """A PNG of a few kilobytes that claims to be huge and decodes to nothing but zeros."""
+
+    def chunk(kind, body):
+        return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
+    body = zlib.compress(bytes(10_000_000), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def huge_jpeg():
+    """A JPEG of a few hundred bytes that claims to be huge."""
+    out = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(out, format="JPEG")
+    data = bytearray(out.getvalue())
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = (65500).to_bytes(2, "big") * 2
+    return bytes(data)
+
+
+def labels_of(folder):
+    Broden(folder).labels(1)
+
+
+def picture_of(folder):
+    Broden(folder).picture(1)
+
+
+@pytest.mark.parametrize("side", [12_000, 60_000])  # below and above what Pillow itself lets pass
+def test_a_png_bomb_is_refused_before_it_is_unpacked(pristine, tmp_path, side):
+    folder = shutil.copytree(pristine, tmp_path / "set")
+    (folder / "images/a/picture 1_object.png").write_bytes(bomb(side, side))
+    kind, said = confined(labels_of, folder)
+    assert kind == DataFileError.__name__
+    assert f"expected a label map of 16 x 16 pixels as index.csv says, got {side} x {side}" in said
+    (folder / "images/a/picture 1.jpg").write_bytes(bomb(side, side))
+    kind, said = confined(picture_of, folder)
+    assert kind == DataFileError.__name__
+    assert f"expected 32 x 32 pixels as index.csv says, got {side} x {side}" in said
+
+
+def test_a_jpeg_that_claims_to_be_huge_is_refused(pristine, tmp_path):
+    folder = shutil.copytree(pristine, tmp_path / "set")
+    (folder / "images/a/picture 1.jpg").write_bytes(huge_jpeg())
+    kind, said = confined(picture_of, folder)
+    assert kind == DataFileError.__name__
+    assert "expected 32 x 32 pixels as index.csv says, got 65500 x 65500" in said
+
+
+def test_an_index_that_agrees_with_a_bomb_is_refused_too(pristine, tmp_path):
+    folder = shutil.copytree(pristine, tmp_path / "set")
+    index = folder / "index.csv"
+    index.write_text(index.read_text().replace("32,32,16,16", "60000,60000,60000,60000"))
+    with pytest.raises(
+        DataFileError, match="line 2: expected pictures of at most 134,217,728 pixels, got 3,600,000,000"
+    ):
+        Broden(folder)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_a_picture_that_an_importer_reads_may_not_be_a_bomb_either(tmp_path, name):
+    (tmp_path / name).write_bytes(bomb(60_000, 60_000) if name == "a.png" else huge_jpeg())
+    kind, said = confined(pictures.load, tmp_path / name)
+    assert kind == DataFileError.__name__, said
+    assert str(tmp_path / name) in said

@@ -1,0 +1,116 @@
+"""Whatever bytes a run's folder holds, its numbers are those that were written, or an error says they are not."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from tests import folders, nets
+from tests.confined import confined
+from tests.fuzz.damage import damages, one_sentence, spoilt
+
+import netdissect as nd
+from netdissect.errors import NetdissectError, RunFileError
+from netdissect.results import files
+from netdissect.runtime.artefacts import Artefacts
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    data = folders.write(folder / "data", images=3)
+    options = {"quantile": 0.1, "images_per_unit": 2, "pictures": False, "image_maxima": True}
+    result = nd.dissect(nets.small(), "conv2", data, out=folder / "r", **options)
+    return folder / "r", result
+
+
+@pytest.mark.parametrize("name", ["conv2.parquet", "conv2.npz", "conv2-image-maxima.parquet"])
+@settings(max_examples=80)
+@given(changes=damages)
+def test_a_damaged_table_gives_a_sentence_or_the_same_numbers(saved, name, changes):
+    folder, result = saved
+    with spoilt(folder / name, changes):
+        try:
+            again = files.load(folder)["conv2"]
+        except NetdissectError as error:
+            one_sentence(error)
+            return
+    expected = result["conv2"]
+    np.testing.assert_array_equal(again.counts.I, expected.counts.I)
+    np.testing.assert_array_equal(again.counts.A, expected.counts.A)
+    np.testing.assert_array_equal(again.counts.G, expected.counts.G)
+    np.testing.assert_array_equal(again.thresholds, expected.thresholds)
+    np.testing.assert_array_equal(again.exemplars.grids, expected.exemplars.grids)
+    np.testing.assert_array_equal(again.image_maxima, expected.image_maxima)
+
+
+@settings(max_examples=80)
+@given(changes=damages)
+def test_a_damaged_record_gives_a_sentence_or_a_run(saved, changes):
+    folder, _ = saved
+    with spoilt(folder / "run.json", changes):
+        try:
+            assert files.load(folder)["conv2"].units
+        except NetdissectError as error:
+            one_sentence(error)
+
+
+@settings(max_examples=150)
+@given(changes=damages)
+def test_a_damaged_artefact_is_as_good_as_none(tmp_path_factory, changes):
+    folder = tmp_path_factory.mktemp("artefacts")
+    with Artefacts(folder) as store:
+        store.put("k", {"a": np.arange(300, dtype=np.float32)})
+        before = (folder / "k.arrays").read_bytes()
+        with spoilt(folder / "k.arrays", changes):
+            unchanged = (folder / "k.arrays").read_bytes() == before
+            assert ("k" in store) == unchanged
+
+
+def load(folder):
+    files.load(folder)
+
+
+def test_tables_that_would_unpack_to_far_more_than_they_should_are_refused(saved, tmp_path):
+    folder = shutil.copytree(saved[0], tmp_path / "r")
+    zeros = pa.array(np.zeros(20_000_000, np.int64))
+    pq.write_table(pa.table({"I": zeros, "A": zeros, "G": zeros}), folder / "conv2.parquet", compression="zstd")
+    assert (folder / "conv2.parquet").stat().st_size < 1 << 20
+    kind, said = confined(load, folder)
+    assert kind == RunFileError.__name__, said
+    assert "expected 48 rows, got 20,000,000" in said
+
+    shutil.copy(saved[0] / "conv2.parquet", folder)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("thresholds.npy", bytes(1 << 30))
+    (folder / "conv2.npz").write_bytes(out.getvalue())
+    kind, said = confined(load, folder, growth=800 << 20)  # threads of the Parquet reader take room of their own
+    assert kind == RunFileError.__name__, said
+    assert "would unpack to 1,073,741,824 bytes" in said
+
+
+def test_arrays_of_another_layer_are_noticed(saved, tmp_path):
+    folder = shutil.copytree(saved[0], tmp_path / "r")
+    record = json.loads((folder / "run.json").read_text())
+    record["layers"][0]["grid"] = [4, 4]
+    (folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(RunFileError, match="its grids are of another layer"):
+        files.load(folder)
+
+
+def test_a_record_cannot_lead_out_of_its_folder(saved, tmp_path):
+    folder = shutil.copytree(saved[0], tmp_path / "r")
+    shutil.move(folder / "conv2.parquet", tmp_path / "conv2.parquet")
+    record = json.loads((folder / "run.json").read_text())
+    record["layers"][0]["files"] = "../conv2"
+    (folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(RunFileError, match=r"\.\.-conv2\.parquet is missing"):
+        files.load(folder)

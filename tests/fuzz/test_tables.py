@@ -1,0 +1,57 @@
+"""Whatever bytes a table to compare, or a mean picture, holds, only the project's own errors come out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.io
+from hypothesis import given, settings
+from tests import pretend
+from tests.fuzz.damage import damages, one_sentence, spoilt
+
+from netdissect.errors import NetdissectError
+from netdissect.experiments import published
+from netdissect.models.caffe.mean import read_mean
+from netdissect.results import classic
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A file of every kind, and what reads it."""
+    folder = tmp_path_factory.mktemp("tables")
+    result, _ = pretend.run((6,), 8)
+    layer = next(iter(result.layers.values()))
+    classic.write(folder / "a-result.csv", layer.units, layer.vocabulary.categories)
+    np.save(folder / "mean.npy", np.ones((3, 4, 4), np.float32))
+    shape = b"\x3a\x05\x0a\x03\x03\x02\x02"
+    (folder / "mean.binaryproto").write_bytes(shape + b"\x2a\x30" + np.ones(12, np.float32).tobytes())
+    statistics = {
+        "concepts": np.array(["all", "object", "scene"], object),
+        "networks_name": np.array(["a", "b"], object),
+        "layers_name": np.array(["conv5", "pool5"], object),
+        "num_detectors": np.array([[9.0, 4, 5], [7, 7, 0]]),
+        "num_uniquedetectors": np.array([[6.0, 3, 3], [5, 5, 0]]),
+        "ratio_detectors": np.array([[0.5, 0.2, 0.3], [0.4, 0.4, 0]]),
+    }
+    for name, compressed in (("plain.mat", False), ("compressed.mat", True)):
+        scipy.io.savemat(folder / name, {"stat": statistics}, do_compression=compressed)
+    assert [entry.detectors for entry in published.read(folder / "plain.mat")] == [9, 7]
+    return {
+        "a-result.csv": (folder, classic.read),
+        "mean.npy": (folder, read_mean),
+        "mean.binaryproto": (folder, read_mean),
+        "plain.mat": (folder, published.read),
+        "compressed.mat": (folder, published.read),
+    }
+
+
+@pytest.mark.parametrize("name", ["a-result.csv", "mean.npy", "mean.binaryproto", "plain.mat", "compressed.mat"])
+@settings(max_examples=100)
+@given(changes=damages)
+def test_a_damaged_table_or_mean_is_read_or_says_why_not(files, name, changes):
+    folder, read = files[name]
+    with spoilt(folder / name, changes):
+        try:
+            read(folder / name)
+        except NetdissectError as error:
+            one_sentence(error)

@@ -1,0 +1,68 @@
+"""What every runtime must do, whatever it runs on: a class of tests for each to inherit."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import pytest
+from tests import tasks
+
+from netdissect.errors import RunError
+
+
+class EveryRuntime:
+    """A subclass says how its runtime is made: ``workers(setup)`` is a context manager that yields one of two workers."""
+
+    def test_every_item_is_done_once_and_comes_back_in_order(self):
+        with self.workers(tasks.Setup()) as workers:
+            assert list(workers.map(tasks.square, range(20))) == [n * n for n in range(20)]
+            assert list(workers.map(tasks.slowest_first, range(8))) == list(range(8))
+            assert list(workers.map(tasks.square, [])) == []
+
+    def test_an_error_of_a_task_reaches_the_caller_and_leaves_nothing_behind(self):
+        with self.workers(tasks.Setup()) as workers:
+            with pytest.raises(KeyError, match="three"):
+                list(workers.map(tasks.complain, range(6)))
+            assert list(workers.map(tasks.square, range(5))) == [0, 1, 4, 9, 16]
+
+    def test_a_map_that_is_given_up_half_way_does_not_disturb_the_next(self):
+        with self.workers(tasks.Setup()) as workers:
+            assert next(iter(workers.map(tasks.slowest_last, range(50)))) == 0
+            assert list(workers.map(tasks.square, range(7))) == [n * n for n in range(7)]
+
+
+class EveryRuntimeOfWorkers(EveryRuntime):
+    """A runtime whose workers are processes of their own."""
+
+    def test_an_error_of_the_setup_reaches_the_caller(self):
+        with (
+            self.workers(tasks.Setup("no such network")) as workers,
+            pytest.raises(ValueError, match="no such network"),
+        ):
+            list(workers.map(tasks.square, range(4)))
+
+    def test_several_workers_share_the_items(self):
+        with self.workers(tasks.Setup()) as workers:
+            pids = set(workers.map(tasks.who, range(12)))
+        assert len(pids) == 2
+        assert os.getpid() not in pids
+
+    def test_a_worker_that_is_killed_loses_only_its_item_which_is_done_again(self, tmp_path):
+        with self.workers(tasks.Setup()) as workers:
+            assert list(workers.map(tasks.DieOnce(tmp_path, 4), range(10))) == [n * n for n in range(10)]
+            assert list(workers.map(tasks.square, range(3))) == [0, 1, 4]
+        assert len(list(tmp_path.iterdir())) == 1
+
+    def test_what_cannot_travel_back_is_an_error_and_never_a_wait(self):
+        with self.workers(tasks.Setup()) as workers:
+            with pytest.raises(RunError, match="Stubborn: it is what it is") as caught:
+                list(workers.map(tasks.be_stubborn, range(4)))
+            assert pickle.loads(pickle.dumps(caught.value))
+            with pytest.raises((RunError, TypeError), match=r"(?i)pickl|serializ"):
+                list(workers.map(tasks.give_what_cannot_be_sent, range(4)))
+
+    def test_an_error_tells_where_in_the_worker_it_arose(self):
+        with self.workers(tasks.Setup()) as workers, pytest.raises(KeyError) as caught:
+            list(workers.map(tasks.complain, [3]))
+        assert any("in complain" in note for note in caught.value.__notes__)

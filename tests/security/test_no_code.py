@@ -1,0 +1,116 @@
+"""Nothing that is opened may run code: files that would, when unpickled, are refused and do nothing."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from netdissect.errors import ModelFileError, NetdissectError
+from netdissect.models.caffe.mean import read_mean
+from netdissect.models.checkpoints import read_state_dict
+from netdissect.models.load import LoadOptions, load
+from netdissect.results import files
+from netdissect.runtime.artefacts import Artefacts
+
+SOURCES = sorted(Path(__file__).resolve().parents[2].joinpath("src/netdissect").rglob("*.py"))
+
+
+class Trap:
+    """Leaves a trace wherever it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = str(trace)
+
+    def __reduce__(self):
+        return open, (self.trace, "w")
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """The file that a trap would leave; at the end it must not be there."""
+    path = tmp_path / "it ran"
+    pickle.loads(pickle.dumps(Trap(path))).close()
+    assert path.exists(), "the trap itself must work"
+    path.unlink()
+    yield path
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["today's format", "the old format"])
+@pytest.mark.parametrize(
+    "content",
+    [lambda trap: trap, lambda trap: {"state_dict": {"w": torch.zeros(2)}, "args": trap}],
+    ids=["whole", "part"],
+)
+def test_a_checkpoint_that_would_run_code_is_refused_with_advice(tmp_path, trace, zipped, content):
+    torch.save(content(Trap(trace)), tmp_path / "net.pth", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(ModelFileError, match="would run its code: save the weights alone"):
+        read_state_dict(tmp_path / "net.pth")
+
+
+def test_a_bare_pickle_is_refused(tmp_path, trace):
+    (tmp_path / "net.pth").write_bytes(pickle.dumps(Trap(trace)))
+    with pytest.raises(ModelFileError):
+        load(str(tmp_path / "net.pth"), LoadOptions(arch="torchvision:resnet18"))
+
+
+def test_a_mean_picture_that_would_run_code_is_refused(tmp_path, trace):
+    np.save(tmp_path / "mean.npy", np.array([Trap(trace)], dtype=object), allow_pickle=True)
+    with pytest.raises(ModelFileError):
+        read_mean(tmp_path / "mean.npy")
+
+
+def objects(trap):
+    out = io.BytesIO()
+    np.save(out, np.array([trap], dtype=object), allow_pickle=True)
+    return out.getvalue()
+
+
+def test_a_runs_arrays_that_would_run_code_are_refused(tmp_path, trace):
+    from tests import pretend
+
+    result, _ = pretend.run((3,), 4)
+    files.save(result, tmp_path / "r")
+    (path,) = (tmp_path / "r").glob("*.npz")
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for name in members:
+        with zipfile.ZipFile(path, "w") as archive:
+            for other, data in members.items():
+                archive.writestr(other, objects(Trap(trace)) if other == name else data)
+        with pytest.raises(NetdissectError, match="is damaged"):
+            files.load(tmp_path / "r")
+
+
+def test_an_artefact_that_would_run_code_is_as_good_as_none(tmp_path, trace):
+    with Artefacts(tmp_path / "work") as store:
+        store.put("k", {"a": np.zeros(3)})
+        path = tmp_path / "work" / "k.arrays"
+        out = io.BytesIO()
+        np.savez(out, a=np.array([Trap(trace)], dtype=object))
+        from netdissect.runtime import artefacts
+
+        path.write_bytes(
+            out.getvalue() + artefacts._checksum(store._place, out.getvalue())
+        )  # even with a right checksum
+        assert "k" not in store
+
+
+def test_nothing_in_the_package_unpickles_except_what_workers_send_each_other():
+    loads = re.compile(
+        r"pickle\.loads?\(|allow_pickle=True|weights_only=False|(?<![.\w])(?:eval|exec)\(|os\.system|shell=True|yaml\.load\("
+    )
+    found = {
+        (path.name, line.strip().split("#")[0].strip())
+        for path in SOURCES
+        for line in path.read_text().splitlines()
+        if loads.search(line)
+    }
+    assert {name for name, _ in found} <= {"local.py", "base.py"}, found

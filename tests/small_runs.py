@@ -1,0 +1,44 @@
+"""Runs that are over in a moment: a small network, a small probe set, five shards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests import nets
+
+import netdissect as nd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAYERS = ["conv1", "conv2"]
+OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": False, "shard_size": 8}
+
+
+def run(data: str | Path, folder: Path | None, *, network=None, layers=LAYERS, **options):
+    return nd.dissect(network or nets.small(), layers, data, out=folder, **{**OPTIONS, **options})
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """Every table of a run, as it is."""
+    paths = sorted([*folder.glob("*.csv"), *folder.glob("*.parquet")])
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def interrupted(data: Path, folder: Path | None, after: int, **options) -> str:
+    """Run until some shards are finished, then stop as Ctrl-C does; return what was said."""
+    from netdissect.engine import tasks
+
+    keep = tasks.keep
+
+    def stop(store, shard, found, kind="scan"):
+        if shard.number == after:
+            raise KeyboardInterrupt
+        return keep(store, shard, found, kind)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks, "keep", stop)
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            run(data, folder, **options)
+    return str(stopped.value)

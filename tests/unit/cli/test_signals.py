@@ -1,0 +1,85 @@
+"""A run that is told to end puts everything away, says how to go on, and goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests import folders
+from tests.processes import children, wait_until
+
+from netdissect.models.caffe.prototxt import parse_prototxt
+from netdissect.models.caffe.randomly import random_weights
+from netdissect.models.caffe.writer import write_caffe
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+
+#: So much comes out of every picture that the calibration sample is small, and the whole takes some seconds.
+WIDE = """
+name: "wide" input: "data" input_shape { dim: 1 dim: 3 dim: 64 dim: 64 }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+        convolution_param { num_output: 256 kernel_size: 3 pad: 1 } }
+"""
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    """What is typed, short of the folder."""
+    folder = tmp_path_factory.mktemp("signals")
+    net = parse_prototxt(WIDE)
+    write_caffe(folder / "wide", net, random_weights(net, seed=0))
+    data = folders.write(folder / "set", images=90, size=(64, 64), labels=(32, 32))
+    command = [sys.executable, "-m", "netdissect", "run", folder / "wide", "--layers", "conv1", "--data", data]
+    return [*command, "--batch-size", "2", "--shard-size", "2", "--images-per-unit", "0", "--no-pictures", "--out"]
+
+
+@pytest.fixture(scope="module")
+def expected(words, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    subprocess.run([*words, folder], check=True, capture_output=True)
+    return (folder / "conv1-result.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("end", "workers", "code"),
+    [(signal.SIGINT, 2, 130), (signal.SIGTERM, 1, 143)],
+    ids=["Ctrl-C with workers", "SIGTERM alone"],
+)
+def test_a_signal_ends_a_run_cleanly_and_the_same_command_goes_on(words, expected, tmp_path, end, workers, code):
+    command = [*words, tmp_path, "--workers", str(workers)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        wait_until(lambda: len(list(tmp_path.glob(".work/*/scan-*.arrays"))) > 4, "the first shards")
+        below = children(run.pid)
+        if end == signal.SIGINT:
+            os.killpg(run.pid, end)  # as a terminal does: everybody in the foreground gets it
+        else:
+            run.send_signal(end)
+        said = run.communicate(timeout=120)[1]
+    assert run.returncode == code, said
+    assert "run the same command again, it goes on from what is finished" in said
+    assert "Traceback" not in said
+    assert len(said.strip().splitlines()) == 1
+    assert not list(tmp_path.rglob("*.part"))
+    assert not (tmp_path / ".lock").exists()
+    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in below), "every process to end")
+    finished = len(list(tmp_path.glob(".work/*/scan-*.arrays")))
+    assert finished > 4
+    subprocess.run(command, check=True, capture_output=True)
+    assert (tmp_path / "conv1-result.csv").read_bytes() == expected
+
+
+@pytest.mark.parametrize(("end", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+def test_any_command_that_is_told_to_end_leaves_with_the_signals_code(capsys, monkeypatch, end, code):
+    from netdissect.cli import app
+
+    before = signal.getsignal(getattr(signal, end))
+    monkeypatch.setattr(app, "app", lambda *_, **__: os.kill(os.getpid(), getattr(signal, end)))
+    with pytest.raises(SystemExit) as left:
+        app.main(["layers", "x"])
+    assert left.value.code == code
+    assert capsys.readouterr().err.startswith("netdissect: interrupted: run the same command again")
+    assert signal.getsignal(getattr(signal, end)) is before

@@ -1,0 +1,73 @@
+"""MATLAB files are read by a process of its own, and nothing that is in them can end this one."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from netdissect.data.build import matlab
+from netdissect.errors import DataFileError, DataNotFoundError
+
+VALUES = {
+    "text": "cat",
+    "none": "",
+    "number": 3.5,
+    "mask": np.eye(4, dtype=np.uint8),
+    "names": np.array(["a", "bb"], object),
+    "parts": [{"n": 1, "inside": {"m": np.arange(3.0)}}, {"n": 2, "inside": {"m": np.arange(2.0)}}],
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    savemat(tmp_path / "ü x.mat", {"anno": VALUES}, do_compression=True)
+    return tmp_path / "ü x.mat"
+
+
+def test_values_come_back_as_they_were_written(path):
+    found = matlab.read(path, "anno")
+    assert found["text"] == "cat"
+    assert matlab.as_text(found["none"]) == ""
+    assert float(found["number"]) == 3.5
+    np.testing.assert_array_equal(found["mask"], VALUES["mask"])
+    assert matlab.as_list(found["names"]) == ["a", "bb"]
+    parts = matlab.as_list(found["parts"])
+    assert [int(part["n"]) for part in parts] == [1, 2]
+    np.testing.assert_array_equal(parts[0]["inside"]["m"], np.arange(3.0))
+
+
+def test_what_is_not_there_is_told(path, tmp_path):
+    with pytest.raises(DataFileError, match="expected a variable 'other', and it holds none"):
+        matlab.read(path, "other")
+    with pytest.raises(DataNotFoundError):
+        matlab.read(tmp_path / "nowhere.mat", "anno")
+
+
+def test_a_reader_that_crashes_is_a_sentence_and_the_next_file_is_read_all_the_same(path, monkeypatch):
+    matlab.read(path, "anno")
+    os.kill(matlab._reader._process.pid, signal.SIGSTOP)  # so that it is sure to die over the question
+    real = matlab.json.dumps
+
+    def kill_when_asked(question):
+        os.kill(matlab._reader._process.pid, signal.SIGKILL)
+        return real(question)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(matlab.json, "dumps", kill_when_asked)
+        with pytest.raises(DataFileError, match="its reader crashed, or ran out of memory or time"):
+            matlab.read(path, "anno")
+    assert matlab.read(path, "anno")["text"] == "cat"
+
+
+def test_a_matrix_that_claims_more_than_there_is_does_not_end_this_process(path, tmp_path):
+    savemat(tmp_path / "plain.mat", {"anno": {"mask": np.eye(50)}})
+    data = bytearray((tmp_path / "plain.mat").read_bytes())
+    place = data.index((50).to_bytes(4, "little") * 2)
+    data[place : place + 8] = (2**31 - 1).to_bytes(4, "little") * 2
+    (tmp_path / "plain.mat").write_bytes(data)
+    with pytest.raises(DataFileError, match=r"plain\.mat"):
+        matlab.read(tmp_path / "plain.mat", "anno")

@@ -1,0 +1,141 @@
+"""Which Ray cluster is used: the one that is named, one that answers, or one of our own; never a wait for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from netdissect.errors import RunError, SettingsError
+from netdissect.runtime import cluster
+from netdissect.runtime.cluster import Cluster, even_share
+
+pytest.importorskip("ray")
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """Write down an address where ``ray start`` does."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+    def record(address):
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray" / "ray_current_cluster").write_text(address)
+
+    return record
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Clusters that would be connected to."""
+    addresses = []
+    monkeypatch.setattr(Cluster, "_init", lambda self, address, failed: addresses.append(address))
+    return addresses
+
+
+@pytest.fixture
+def silent():
+    """A port that is open and never says anything."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        held = []
+
+        def accept():
+            with contextlib.suppress(OSError):
+                while True:
+                    held.append(listener.accept()[0])
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        for connection in held:
+            connection.close()
+
+
+@pytest.fixture
+def closed():
+    """A port on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_without_any_cluster_one_is_started_here(recorded, started):
+    Cluster()
+    assert started == ["local"]
+
+
+def test_a_cluster_that_has_gone_is_not_waited_for(recorded, started, closed):
+    recorded(closed)
+    Cluster()
+    assert started == ["local"]
+
+
+def test_a_cluster_that_is_just_going_is_not_waited_for(recorded, started, silent, monkeypatch):
+    """A run once waited for ever for a cluster that was written down and no longer answered."""
+    monkeypatch.setattr(cluster, "ANSWER", 3)
+    recorded(silent)
+    Cluster()
+    assert started == ["local"]
+
+
+def test_a_cluster_that_answers_is_used(recorded, started, silent, monkeypatch):
+    monkeypatch.setattr(cluster, "answers", lambda _: None)
+    recorded(silent)
+    Cluster()
+    assert started == [silent]
+
+
+def test_a_named_cluster_that_does_not_answer_is_told_in_a_sentence(started, silent, closed, monkeypatch, recorded):
+    monkeypatch.setattr(cluster, "ANSWER", 3)
+    with pytest.raises(
+        RunError, match=rf"cluster at {silent} cannot be used from here \(it does not answer within 3 s"
+    ):
+        Cluster(silent)
+    with pytest.raises(RunError, match=rf"cluster at {closed} .*nothing listens there.*or leave out --address"):
+        Cluster(closed)
+    monkeypatch.setenv("RAY_ADDRESS", closed)
+    with pytest.raises(RunError, match="nothing listens there"):
+        Cluster()
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    Cluster()
+    assert started == ["local"]
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:port", ":", "auto"])
+def test_an_address_that_is_none_is_told_what_one_looks_like(address, started):
+    with pytest.raises(SettingsError, match="--address takes HOST:PORT"):
+        Cluster(address)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "count", "gpus", "share"),
+    [
+        ([(8, 0)], 2, 0, 4),
+        ([(1, 0), (1, 0)], 1, 0, 1),
+        ([(8, 0), (8, 0), (2, 0)], 3, 0, 4),
+        ([(64, 8), (64, 8)], 16, 1, 8),
+        ([(64, 8), (64, 0)], 8, 1, 8),
+        ([(4, 0)], 9, 0, 1),
+        ([], 3, 0, 1),
+        ([(2.5, 0)], 1, 0, 2),
+    ],
+)
+def test_processors_are_shared_so_that_all_workers_find_a_place(nodes, count, gpus, share):
+    assert even_share(nodes, count, gpus) == share
+
+
+@pytest.mark.cluster
+def test_a_cluster_of_our_own_goes_with_its_block(recorded, tmp_path, monkeypatch):
+    import ray
+
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp")  # names of sockets must be short
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    with Cluster() as own:
+        assert len(own.ray.nodes()) == 1
+    assert not ray.is_initialized()

@@ -1,0 +1,126 @@
+"""Work in this process and in worker processes: the port, and that no process is left, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from tests import tasks
+from tests.processes import children, wait_until
+from tests.runtimes import EveryRuntime, EveryRuntimeOfWorkers
+
+from netdissect.errors import RunError, SettingsError
+from netdissect.runtime.local import InProcess, Processes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server():
+    tasks.start_server_of_processes()
+
+
+@contextlib.contextmanager
+def processes(setup):
+    before = handles()
+    with Processes(setup, 2) as runtime:
+        yield runtime
+    assert not multiprocessing.active_children()
+    assert handles() == before
+
+
+def handles():
+    """Files that this process has open, by what they are."""
+    if not Path("/proc/self/fd").is_dir():
+        return []
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the one that listed the folder
+            links.append(str(descriptor.readlink()))
+    return sorted(links)
+
+
+class TestInProcess(EveryRuntime):
+    @contextlib.contextmanager
+    def workers(self, setup):
+        with setup(1, 0) as context:
+            yield InProcess(context)
+
+
+class TestProcesses(EveryRuntimeOfWorkers):
+    def workers(self, setup):
+        return processes(setup)
+
+
+def test_an_item_that_kills_every_worker_is_given_up_with_advice(tmp_path):
+    with (
+        processes(tasks.Setup()) as workers,
+        pytest.raises(RunError, match=r"killed 3 times over .* memory ran out"),
+    ):
+        list(workers.map(tasks.DieOnce(tmp_path, 2, times=99), range(6)))
+
+
+def test_something_that_cannot_be_sent_to_a_worker_is_told_so():
+    setup = tasks.Setup()
+    setup.network = lambda: None
+    with Processes(setup, 2) as workers, pytest.raises(SettingsError, match="cannot be sent to worker processes"):
+        list(workers.map(tasks.square, range(4)))
+
+
+def test_something_that_a_worker_cannot_open_is_told_as_it_was_met():
+    with processes(tasks.Unwelcome()) as workers, pytest.raises(ImportError, match="no software here"):
+        list(workers.map(tasks.square, range(4)))
+
+
+def test_a_worker_that_is_replaced_gets_the_number_of_the_one_that_died(tmp_path):
+    """Numbers decide which GPU a worker uses."""
+    with processes(tasks.Setup()) as workers:
+        list(workers.map(tasks.DieOnce(tmp_path, 1), range(3)))
+        assert {context["number"] for context in workers.map(tasks.give_context, range(12))} == {0, 1}
+
+
+SCRIPT = """
+import os, sys
+sys.path.insert(0, {root!r})
+from tests import tasks
+from tests.processes import children, wait_until
+from netdissect.runtime.local import Processes
+{guard}
+    with Processes(tasks.Setup(), 2) as workers:
+        print(list(workers.map(tasks.{task}, sys.argv[1:])), flush=True)
+"""
+
+
+def script(path, task, guard="if __name__ == '__main__':"):
+    root = str(Path.cwd())
+    path.write_text(textwrap.dedent(SCRIPT).format(root=root, task=task, guard=guard))
+    return path
+
+
+def test_a_script_without_the_usual_guard_is_told_what_to_write(tmp_path):
+    program = script(tmp_path / "unguarded.py", "who", "if True:")
+    ended = subprocess.run([sys.executable, program, "1"], capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 1
+    assert 'below an `if __name__ == "__main__":`' in ended.stderr.splitlines()[-1]
+    assert SettingsError.__name__ in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda kill: kill.name)
+def test_workers_go_with_their_coordinator_however_it_ends(tmp_path, kill):
+    program = script(tmp_path / "p.py", "sleep")
+    marks = [tmp_path / "0", tmp_path / "1"]
+    with subprocess.Popen([sys.executable, program, *marks], stderr=subprocess.PIPE, text=True) as coordinator:
+        wait_until(lambda: all(mark.exists() for mark in marks), "both workers to be at work")
+        below = children(coordinator.pid)
+        assert len(below) >= 2
+        os.kill(coordinator.pid, kill)
+        said = coordinator.communicate(timeout=60)[1]
+    assert coordinator.returncode == -kill
+    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in below), "every process to end")
+    assert said.count("Traceback") == (kill == signal.SIGINT)  # the coordinator's own, and none of a worker
