@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -12,8 +13,11 @@ import torch
 from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest
 from netdissect.geometry import fieldmap
 from netdissect.layers import Layer
+from netdissect.models.caffe.load import load_caffe
 from netdissect.models.hooks import evaluating
 from netdissect.models.network import module_fingerprint
+from netdissect.models.options import mean_of
+from netdissect.models.preprocess import caffe_preprocess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +27,30 @@ if TYPE_CHECKING:
 
     from netdissect.config import Geometry
     from netdissect.models.caffe.net import CaffeNet
+    from netdissect.models.options import LoadOptions
     from netdissect.models.preprocess import Preprocess
+
+
+def network(model: str, options: LoadOptions) -> CaffeNetwork:
+    """Load a network from Caffe's two files, with the released code's preprocessing or what was said of it.
+
+    Raises:
+        ModelNotFoundError: if a file is not there.
+        ModelFileError: if one is damaged, or they do not belong together.
+    """
+    text = model if options.weights is None or model.endswith(".prototxt") else f"{model}.prototxt"
+    net = load_caffe(text, options.weights)
+    shape = net.input_shape
+    size = (shape[2], shape[3]) if shape is not None and len(shape) == 4 else None
+    preprocess = caffe_preprocess(
+        mean=mean_of(options.mean),
+        scale=1.0 if options.scale is None else options.scale,
+        channels=options.channels or "bgr",
+        grey=options.grey,
+        input_size=size,
+    )
+    name = Path(model.split(",", maxsplit=1)[0]).name.removesuffix(".prototxt")
+    return CaffeNetwork(net, preprocess, name=name, source=model, input_size=size)
 
 
 class CaffeNetwork:

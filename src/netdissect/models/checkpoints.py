@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+#: How names of files end that hold weights.
+ENDINGS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".pickle", ".safetensors", ".safetensors.index.json")
+
 #: Keys under which training scripts keep the state dict; averaged weights first, since those are what was evaluated.
 _NESTED = (
     "state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model_state_dict", "model_state", "model",

@@ -11,12 +11,26 @@ import numpy as np
 
 from netdissect.errors import ModelFileError, ModelNotFoundError, nearest
 from netdissect.models import checkpoints
+from netdissect.models.network import TorchNetwork
+from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 from netdissect.models.torchvision import seeded
 from netdissect.optional import require
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from netdissect.models.options import LoadOptions
+
+
+def network(name: str, options: LoadOptions) -> TorchNetwork:
+    """Return an architecture of timm as a Network (see `build`)."""
+    module, preprocess, size = build(name, options.weights, options.seed, grey=options.grey)
+    source = f"timm:{name}" + (f" --weights {options.weights}" if options.weights else "")
+    return TorchNetwork(
+        module, overridden(preprocess, options), name=name.replace("/", "-").replace(":", "-"), source=source,
+        input_size=size, fitted=fitted,
+    )  # fmt: skip
 
 
 def build(

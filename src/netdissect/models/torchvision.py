@@ -9,6 +9,8 @@ import numpy as np
 
 from netdissect.errors import ModelNotFoundError, nearest
 from netdissect.models import checkpoints
+from netdissect.models.network import TorchNetwork
+from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 from netdissect.optional import require
 
@@ -17,6 +19,15 @@ if TYPE_CHECKING:
 
     import torch
     from torch import nn
+
+    from netdissect.models.options import LoadOptions
+
+
+def network(name: str, options: LoadOptions) -> TorchNetwork:
+    """Return an architecture of torchvision as a Network (see `build`)."""
+    module, preprocess, size = build(name, options.weights, options.seed)
+    source = f"torchvision:{name}" + (f" --weights {options.weights}" if options.weights else "")
+    return TorchNetwork(module, overridden(preprocess, options), name=name, source=source, input_size=size)
 
 
 def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preprocess, tuple[int, int]]:

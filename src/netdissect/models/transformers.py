@@ -12,6 +12,8 @@ import numpy as np
 
 from netdissect.errors import MissingExtraError, ModelFileError, ModelNotFoundError
 from netdissect.models import checkpoints
+from netdissect.models.network import TorchNetwork
+from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 from netdissect.models.torchvision import seeded
 from netdissect.optional import require
@@ -20,8 +22,20 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from netdissect.models.options import LoadOptions
+
 #: Files in which a processor's numbers lie.
 _PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+
+
+def network(name: str, options: LoadOptions) -> TorchNetwork:
+    """Return a vision model of transformers as a Network (see `build`)."""
+    module, preprocess, size = build(name, options.weights, options.seed)
+    source = f"hf:{name}" + (f" --weights {options.weights}" if options.weights else "")
+    return TorchNetwork(
+        module, overridden(preprocess, options), name=Path(name).name or name, source=source, input_size=size,
+        call=call_of(module),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,11 @@ def call_of(module: Any) -> Call | None:
         return None
     takes = inspect.signature(module.forward).parameters
     return Call((("interpolate_pos_encoding", True),) if "interpolate_pos_encoding" in takes else ())
+
+
+def size_of(module: Any) -> tuple[int, int] | None:
+    """Return height and width that a transformers module was made for."""
+    return _pair(getattr(getattr(module, "config", None), "image_size", None))
 
 
 def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preprocess, tuple[int, int] | None]:
