@@ -13,6 +13,7 @@ from netdissect.models.caffe.load import is_caffe
 from netdissect.models.caffe.net import CaffeNet
 from netdissect.models.kinds import Kind
 from netdissect.models.network import Network, TorchNetwork
+from netdissect.models.onnx import network as onnx
 from netdissect.models.options import PREPROCESSING, LoadOptions, overridden
 from netdissect.models.preprocess import Preprocess, caffe_preprocess
 
@@ -87,6 +88,7 @@ KINDS: tuple[Kind, ...] = (
         typed="PATH.prototxt,PATH.caffemodel", what="a Caffe network, or the stem of its two files", fits=is_caffe,
         build=caffe_network.network, takes=PREPROCESSING - {"std"} | {"weights"},
     ),
+    kinds.files((".onnx",), "FILE.onnx", "an ONNX file", onnx.network, takes=PREPROCESSING),
     kinds.files(
         checkpoints.ENDINGS, "FILE.pth", "a state dict, with --arch", _state_dict, takes=PREPROCESSING | {"arch"},
     ),
