@@ -32,6 +32,7 @@ def run(
     layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"]), _Several] = None,
     data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL)] = None,
     out: Annotated[Path | None, Parameter(["--out", "--workdir"], group=MODEL)] = None,
+    projection: Annotated[list[str] | None, _Several] = None,
     of_model: ModelOptions = ModelOptions(),
     of_method: MethodOptions = MethodOptions(),
     of_work: WorkOptions = WorkOptions(),
@@ -50,6 +51,8 @@ def run(
         layers: layers to probe, as netdissect layers names them.
         data: probe set: a folder in Broden's format.
         out: folder of the run; dissection/MODEL if not given.
+        projection: file of a sparse autoencoder, whose latents are dissected in place of the layer's units; LAYER=FILE
+            for one of several layers.
     """
     old = {"tallydepth": tallydepth, "tallybatch": tallybatch, "force": force, "endafter": endafter}
     for name, given in old.items():
@@ -68,7 +71,10 @@ def run(
     folder = out or Path("dissection") / network.name
     options = asdict(of_method) | of_work.settings() | {"device": _device(of_work.device, gpu)}
     with Bars(quiet=of_work.quiet) as bars:
-        result = dissect(network, _split(layers), data, out=folder, fresh=of_work.fresh, progress=bars, **options)
+        result = dissect(
+            network, _split(layers), data, projection=_projections(projection), out=folder, fresh=of_work.fresh,
+            progress=bars, **options,
+        )  # fmt: skip
     tell(result, folder)
 
 
@@ -104,6 +110,19 @@ def _model(model: str | None, proto: str | None, weights: str | None) -> tuple[s
 def _split(layers: list[str]) -> list[str]:
     """Return layer names one by one, though several stand in one word as the released code wants them."""
     return [name for word in layers for name in word.replace(",", " ").split()]
+
+
+def _projections(given: list[str] | None) -> str | dict[str, str] | None:
+    """Return what --projection says: one file for every layer, or a file for each of some layers."""
+    if not given:
+        return None
+    if len(given) == 1 and ("=" not in given[0] or Path(given[0]).is_file()):
+        return given[0]
+    pairs = [word.partition("=") for word in given]
+    unclear = next((layer for layer, equals, file in pairs if not (layer and equals and file)), None)
+    if unclear is not None:
+        raise SettingsError(f"--projection takes FILE, or LAYER=FILE for each of several layers, not {unclear!r}")
+    return {layer: file for layer, _, file in pairs}
 
 
 def _device(device: str, gpu: str | None) -> str:
