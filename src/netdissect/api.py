@@ -263,6 +263,7 @@ def _run(
         "skipped_images": {concepts.image_name(image): why for image, why in outcome.skipped.items()},
         "resumed_shards": outcome.resumed,
         "spilled_bytes": run.spilled,
+        "notes": list(run.notes),
     }
     positions = {concepts.row(index): index for index in range(len(concepts))}
     rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})

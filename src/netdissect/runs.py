@@ -83,12 +83,14 @@ class Carried:
         layers: the probed layers.
         input_size: height and width of the network's input.
         spilled: bytes of intermediate results that were written to disk.
+        notes: what a reader should know.
     """
 
     outcome: Outcome
     layers: tuple[Layer, ...]
     input_size: tuple[int, int]
     spilled: int
+    notes: tuple[str, ...] = ()
 
 
 def carry_out(
@@ -111,7 +113,7 @@ def carry_out(
         folder: the run's folder, where finished shards are kept; None keeps them in memory.
         progress: shown how far it is.
     """
-    size = (settings.resolution, settings.resolution) if settings.resolution else concepts.image_size
+    size, notes = _input_size(network, concepts.image_size, settings.resolution)
     source = network.probe(layers, size, geometry=settings.geometry, device=device)
     plan = plan_for(source.layers, len(concepts), settings)
     budget = settings.memory if settings.memory is not None else _eighth_of_memory()
@@ -128,7 +130,7 @@ def carry_out(
             progress,
             tally_parts=parts,
         )
-        return Carried(outcome, source.layers, size, store.written_bytes)
+        return Carried(outcome, source.layers, size, store.written_bytes, (*notes, *_remarks(source.layers)))
 
     with contextlib.ExitStack() as stack:
         place = _place(network, layers, concepts, settings, device, size, folder)
@@ -159,6 +161,33 @@ def carry_out(
         else:
             runtime = stack.enter_context(Processes(setup, settings.workers, threads=settings.threads))
         return engine(_Counted(runtime, progress), store, 4 * settings.workers)
+
+
+def _input_size(
+    network: Network, pictures: tuple[int, int], resolution: int | None
+) -> tuple[tuple[int, int], list[str]]:
+    """Return height and width of the network's input, and what is remarkable about them."""
+    size = (resolution, resolution) if resolution else network.size_for(pictures)
+    own, notes = network.input_size, []
+    if size != pictures:
+        why = "as --resolution asks" if resolution else f"the only size {network.name} takes as it is"
+        notes.append(f"pictures of {_pixels(pictures)} are scaled to {_pixels(size)}, {why}; labels stay as they are")
+    if own is not None and size != own:
+        notes.append(f"{network.name} was made for {_pixels(own)} and sees {_pixels(size)}")
+    return size, notes
+
+
+def _remarks(layers: Sequence[Layer]) -> list[str]:
+    """Return the layers' own notes, each with the layers that share it."""
+    sharing: dict[str, list[str]] = {}
+    for layer in layers:
+        if layer.note:
+            sharing.setdefault(layer.note, []).append(layer.name)
+    return [f"{', '.join(names)}: {note}" for note, names in sharing.items()]
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    return f"{size[1]} x {size[0]}"
 
 
 @contextlib.contextmanager

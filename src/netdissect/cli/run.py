@@ -47,7 +47,8 @@ def run(
     """Dissect layers of a network: one forward pass over a probe set, labelled units and a report.
 
     Args:
-        model: PATH.prototxt,PATH.caffemodel or their stem; torchvision:NAME; a state dict with --arch.
+        model: PATH.prototxt,PATH.caffemodel or their stem; torchvision:NAME; timm:NAME; hf:NAME or hf:FOLDER;
+            python:module:function; FILE.pth, .safetensors or .ckpt with --arch.
         layers: layers to probe, as netdissect layers names them.
         data: probe set: a folder in Broden's format.
         out: folder of the run; dissection/MODEL if not given.
@@ -68,6 +69,7 @@ def run(
     from netdissect.models.load import LoadOptions, load
 
     network = load(named, LoadOptions(**asdict(replace(of_model, weights=weights)), seed=of_method.seed))
+    say(f"{network.source}: {network.preprocess.describe()}")
     folder = out or Path("dissection") / network.name
     options = asdict(of_method) | of_work.settings() | {"device": _device(of_work.device, gpu)}
     with Bars(quiet=of_work.quiet) as bars:
@@ -87,6 +89,8 @@ def tell(result: Result, folder: Path) -> None:
             f"{name}: {found.units} of {found.total} units detect {found.unique} unique concepts with IoU ≥ "
             f"{threshold:g} (by label; {by_category[name].unique} by category)"
         )
+    for note in result.journal.get("notes", []):
+        say(f"note: {note}")
     index = folder / "html" / "index.html"
     say(f"report: {index}" if index.exists() else f"results: {folder}")
 

@@ -75,6 +75,10 @@ class CaffeNetwork:
         """Return a hash of its weights, structure and preprocessing."""
         return module_fingerprint(self.module, self.preprocess)
 
+    def size_for(self, pictures: tuple[int, int]) -> tuple[int, int]:
+        """Return the pictures' own size: Caffe's networks are reshaped to them."""
+        return pictures
+
     def layers(self, input_size: tuple[int, int]) -> list[Layer]:
         """Return every blob that can be read as units on a grid."""
         found = []
@@ -109,7 +113,8 @@ class CaffeNetwork:
         grid = (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
         kind = self.module.blob_kind(name)
         field = self.module.field_map(name)
-        layer = Layer(name, shape[1], grid, fieldmap.even_grid(input_size, grid), "grid", kind)
+        even = fieldmap.even_grid(input_size, grid)
+        layer = Layer(name, shape[1], grid, even, "grid", kind, shape=shape[1:])
         if geometry == "receptive-field" and field is not None:
             return replace(layer, field=field, geometry="receptive-field")
         if geometry == "receptive-field" and grid != (1, 1):

@@ -35,6 +35,7 @@ class Seen:
         calls: how often it ran; the last output counts.
         overwritten: whether its output was changed in place afterwards.
         note: what a reader should know.
+        heads: attention heads whose outputs it holds side by side; 0 for none.
     """
 
     shape: tuple[int, ...]
@@ -43,6 +44,7 @@ class Seen:
     calls: int = 1
     overwritten: bool = False
     note: str = ""
+    heads: int = 0
 
 
 @dataclass(frozen=True, slots=True)

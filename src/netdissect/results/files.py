@@ -149,8 +149,9 @@ def _from_json(record: Mapping[str, Any], folder: Path) -> RunResult:
 def _layer(entry: Mapping[str, Any], vocabulary: Vocabulary, folder: Path) -> LayerResult:
     field = FieldMap(*(tuple(entry["field"][name]) for name in FieldMap._fields))
     layer = Layer(
-        entry["name"], entry["units"], tuple(entry["grid"]), field, entry["geometry"], entry["kind"], entry["note"]
-    )
+        entry["name"], entry["units"], tuple(entry["grid"]), field, entry["geometry"], entry["kind"], entry["note"],
+        tuple(entry.get("shape", ())),
+    )  # fmt: skip
     counts = _read_table(folder / f"{entry['files']}.parquet", layer.units, len(vocabulary))
     thresholds, exemplars, activity = _read_arrays(folder / f"{entry['files']}.npz")
     maxima = _read_maxima(folder / f"{entry['files']}-image-maxima.parquet")

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from netdissect.geometry.fieldmap import even_grid, even_parts
 from netdissect.layers import FieldMap
 from netdissect.models.receptive import FieldTracer
 
@@ -124,13 +125,33 @@ def test_shuffled_channels_keep_their_place():
     assert track.spatial == (2, 3)
 
 
-def test_attention_loses_the_field():
-    class Attention(nn.Module):
-        def forward(self, x):
-            tokens = x.flatten(2).transpose(1, 2)
-            return F.scaled_dot_product_attention(tokens, tokens, tokens).transpose(1, 2).reshape(x.shape)
+class Attention(nn.Module):
+    """A stem whose cells lie at 0, 2, 4, …, and attention between them, by one operator or written out."""
 
-    assert traced(Attention(), size=8)[0].field is None
+    def __init__(self, *, fused):
+        super().__init__()
+        self.stem, self.fused = nn.Conv2d(3, 4, 3, stride=2, padding=1), fused
+
+    def forward(self, x):
+        x = self.stem(x)
+        tokens = x.flatten(2).transpose(1, 2)
+        if self.fused:
+            mixed = F.scaled_dot_product_attention(tokens, tokens, tokens)
+        else:
+            mixed = (tokens @ tokens.transpose(1, 2)).softmax(dim=-1) @ tokens
+        return mixed.transpose(1, 2).reshape(x.shape) + x
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_behind_attention_a_cell_has_seen_everything_and_lies_where_it_lay(fused):
+    track, _ = traced(Attention(fused=fused), size=16)
+    assert track.everywhere
+    assert track.field == FieldMap((-1, -1), (3, 3), (2, 2))
+
+
+def test_a_grid_that_pixels_do_not_divide_evenly_leaves_nothing_over():
+    assert even_grid((227, 227), (57, 57)).step == (3, 3)  # as the released wrapper has it: 56 pixels are left over
+    assert even_parts((227, 227), (57, 57)).step[0] * 57 == 227
 
 
 def test_windows_cut_out_of_the_grid_and_pooled_are_a_pooling():
