@@ -107,3 +107,13 @@ def write_onnx(path: Path, module: nn.Module, *, legacy: bool = False, fixed: bo
             torch.onnx.export(module, (x,), str(path), dynamo=True, dynamic_shapes=shapes, external_data=False,
                               verbose=False)  # fmt: skip
     return path
+
+
+def write_pt2(path: Path, module: nn.Module, *, fixed: bool = False, shapes=None, x=None) -> Path:
+    """Export a network with torch.export; the number of pictures is free or fixed."""
+    x = example() if x is None else x
+    shapes = shapes or (None if fixed else ({0: torch.export.Dim.DYNAMIC},))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(torch.export.export(module, (x,), dynamic_shapes=shapes), path)
+    return path

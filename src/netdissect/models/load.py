@@ -11,6 +11,7 @@ from netdissect.errors import ModelNotFoundError, SettingsError, nearest
 from netdissect.models import caffe_network, checkpoints, kinds, python, timm, torchvision, transformers
 from netdissect.models.caffe.load import is_caffe
 from netdissect.models.caffe.net import CaffeNet
+from netdissect.models.exported import network as exported
 from netdissect.models.kinds import Kind
 from netdissect.models.network import Network, TorchNetwork
 from netdissect.models.onnx import network as onnx
@@ -89,6 +90,7 @@ KINDS: tuple[Kind, ...] = (
         build=caffe_network.network, takes=PREPROCESSING - {"std"} | {"weights"},
     ),
     kinds.files((".onnx",), "FILE.onnx", "an ONNX file", onnx.network, takes=PREPROCESSING),
+    kinds.files((".pt2",), "FILE.pt2", "a program of torch.export", exported.network, takes=PREPROCESSING),
     kinds.files(
         checkpoints.ENDINGS, "FILE.pth", "a state dict, with --arch", _state_dict, takes=PREPROCESSING | {"arch"},
     ),

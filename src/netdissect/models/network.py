@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from netdissect.config import Geometry
     from netdissect.layers import Layer
+    from netdissect.models.naming import Selector
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.source import Run
     from netdissect.protocols import ActivationSource
@@ -199,7 +200,13 @@ class SeenNetwork(ABC):
 
 
 class TorchNetwork(SeenNetwork):
-    """Any ``torch.nn.Module``; layers are its submodules, by qualified name (`naming` tells the rest)."""
+    """Any ``torch.nn.Module``; layers are its submodules, by qualified name (`naming` tells the rest).
+
+    Attributes:
+        layout: of its input in memory.
+    """
+
+    layout: torch.memory_format = torch.channels_last
 
     def __init__(
         self,
@@ -234,11 +241,11 @@ class TorchNetwork(SeenNetwork):
 
     def names(self) -> Collection[str]:
         """Return the qualified names of its submodules."""
-        return [name for name, _ in self.module.named_modules() if name]
+        return [name for name in self.parts(self.module) if name]
 
     def knows(self, name: str) -> bool:
         """Tell whether a name means a submodule, or a part of what one takes or gives."""
-        return naming.select(name, {name for name, _ in self.module.named_modules()}) is not None
+        return naming.select(name, self.parts(self.module).keys()) is not None
 
     def hints(self) -> tokens.Hints:
         """Return what it says of its tokens."""
@@ -252,8 +259,8 @@ class TorchNetwork(SeenNetwork):
     def empty_picture(self, input_size: tuple[int, int]) -> torch.Tensor:
         """Return a black picture as its input: two of them, so that only a real dimension of length 1 looks like one."""
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
-        black = torch.zeros((2, *input_size, 3), dtype=torch.uint8, device=device)
-        return self.preprocess(black).to(self.dtype)
+        black = torch.zeros((self.batch or 2, *input_size, 3), dtype=torch.uint8, device=device)
+        return self.preprocess(black).to(self.dtype, memory_format=torch.contiguous_format)
 
     def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, Seen]:
         """Run it once on an empty picture and see what its layers give.
@@ -261,11 +268,11 @@ class TorchNetwork(SeenNetwork):
         Layers that were seen before it failed are known all the same: a classifier made for another size is no reason
         not to dissect the convolutions before it.
         """
-        module, note = shadowed(self.module)
+        module, note = self.looked_at()
         pictures = self.empty_picture(input_size)
         tracer = FieldTracer(pictures)
-        witness = Witness(dict(module.named_modules()), names, tracer)
-        with evaluating(module), watching(dict(module.named_modules()), witness.selectors, witness.see):
+        witness = Witness(self.parts(module), names, tracer)
+        with evaluating(module), self.watching(module, witness.selectors, witness.see):
             try:
                 self._fit(module, input_size)
                 with torch.no_grad(), tracer:
@@ -280,7 +287,7 @@ class TorchNetwork(SeenNetwork):
 
     def runs_on(self, input_size: tuple[int, int]) -> bool:
         """Tell whether it runs on pictures of a size as it is, with no table resampled."""
-        module, _ = shadowed(self.module)
+        module, _ = self.looked_at()
         with evaluating(module), torch.no_grad():
             try:
                 module(self.empty_picture(input_size))
@@ -291,17 +298,9 @@ class TorchNetwork(SeenNetwork):
     @contextlib.contextmanager
     def running(self, probed: Mapping[str, Probed], input_size: tuple[int, int], device: torch.device) -> Iterator[Run]:
         """Run a prepared copy, as far as its last probed layer."""
-        names = {name for name, _ in self.module.named_modules()}
+        names = self.parts(self.module).keys()
         selectors = {name: selector for name in probed if (selector := naming.select(name, names)) is not None}
-        module = prepared(
-            self.module,
-            {selector.module for selector in selectors.values() if not selector.entering},
-            self.empty_picture(input_size),
-            entered={selector.module for selector in selectors.values() if selector.entering},
-            call=self._call,
-            fit=lambda module: self._fit(module, input_size),
-            device=device,
-        )
+        module = self.ready(selectors, input_size, device)
         outputs: dict[str, torch.Tensor] = {}
         calls: Counter[str] = Counter()
 
@@ -322,11 +321,37 @@ class TorchNetwork(SeenNetwork):
             calls.clear()
             home = next((p.device for p in module.parameters()), device)
             with contextlib.suppress(Enough):
-                self._call(module, x.to(home, self.dtype, memory_format=torch.channels_last))
+                self._call(module, x.to(home, self.dtype, memory_format=self.layout))
             return dict(outputs)
 
-        with evaluating(module), watching(dict(module.named_modules()), selectors, see):
+        with evaluating(module), self.watching(module, selectors, see):
             yield run
+
+    def parts(self, module: nn.Module) -> Mapping[str, nn.Module]:
+        """Return what may be a layer of the network or of a copy of it, by name; itself as the empty name."""
+        return dict(module.named_modules())
+
+    def looked_at(self) -> tuple[nn.Module, str]:
+        """Return what is run to look at it: a copy, or itself and a note that says why."""
+        return shadowed(self.module)
+
+    def ready(self, selectors: Mapping[str, Selector], input_size: tuple[int, int], device: torch.device) -> nn.Module:
+        """Return what is run to probe it: a copy that is quick and computes the same."""
+        return prepared(
+            self.module,
+            {selector.module for selector in selectors.values() if not selector.entering},
+            self.empty_picture(input_size),
+            entered={selector.module for selector in selectors.values() if selector.entering},
+            call=self._call,
+            fit=lambda module: self._fit(module, input_size),
+            device=device,
+        )
+
+    def watching(
+        self, module: nn.Module, selectors: Mapping[str, Selector], see: Callable[[str, Any], None]
+    ) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which ``see(name, value)`` is called for every selected part that runs."""
+        return watching(self.parts(module), selectors, see)
 
     def _fit(self, module: nn.Module, input_size: tuple[int, int]) -> None:
         if self._fitted is not None and input_size != self.input_size:

@@ -182,6 +182,10 @@ class ProjectedNetwork:
         """Height and width the network was made for."""
         return self.network.input_size
 
+    def size_for(self, pictures: tuple[int, int]) -> tuple[int, int]:
+        """Return height and width of the network's input for pictures of a size."""
+        return self.network.size_for(pictures)
+
     def fingerprint(self) -> str:
         """Return a hash of the network and of its projections."""
         hashed = hashlib.blake2b(self.network.fingerprint().encode(), digest_size=16)

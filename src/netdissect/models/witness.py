@@ -103,7 +103,7 @@ class Witness:
     def _kind(self, name: str) -> str:
         selector = naming.select(name, self._modules)
         assert selector is not None
-        kind = type(self._modules[selector.module]).__name__
+        kind = naming.type_of(self._modules[selector.module])
         return f"input of {kind}" if selector.entering else kind
 
 

@@ -377,7 +377,7 @@ def _softmax(call: Call) -> Track:
     """A softmax looks along one dimension; before version 13 along all from that one on."""
     axis = call.attributes.get("axis", -1 if call.tracer.opset >= 13 else 1) % len(call.shape)
     if call.tracer.opset < 13 and math.prod(call.shape[axis + 1 :]) > 1:
-        return replace(call.first, field=None)
+        return replace(call.first, everywhere=True)
     return moves.along(call.first, axis, call.shape)
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import ModelFileError
+from netdissect.models.naming import INPUT
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -99,42 +100,54 @@ class Graph:
         return found - {self.input.name}
 
     @cached_property
+    def _runs(self) -> Mapping[str, tuple[str, list[int]]]:
+        """The torch modules that the exporter noted: type, and positions of the nodes of their last call."""
+        runs: dict[str, tuple[str, list[int]]] = {}
+        before: set[str] = set()
+        for at, node in enumerate(self.nodes):
+            if not set(node.output) & self.dependent:
+                continue
+            entries = scopes(node)
+            for module, kind in entries:
+                if module not in before:
+                    runs[module] = (kind, [])
+                runs[module][1].append(at)
+            before = {module for module, _ in entries}
+        return runs
+
+    @cached_property
     def modules(self) -> Mapping[str, list[tuple[str, str]]]:
         """For every tensor that is some torch module's output: the modules' qualified names and types.
 
-        A module's output is the one tensor that leaves the last run of nodes that the exporter noted for it.
+        A module's output is the one tensor that leaves the nodes of its last call.
         """
-        told = [(at, scopes(node)) for at, node in enumerate(self.nodes) if set(node.output) & self.dependent]
         takers: dict[str, list[int]] = defaultdict(list)
-        for at, _ in told:
-            for name in _taken(self.nodes[at]):
-                takers[name].append(at)
+        for at, node in enumerate(self.nodes):
+            if set(node.output) & self.dependent:
+                for name in _taken(node):
+                    takers[name].append(at)
         outputs = {entry.name for entry in self.model.graph.output}
-        runs: dict[str, list[int]] = {}
-        types: dict[str, str] = {}
-        before: set[str] = set()
-        for at, entries in told:
-            for module, kind in entries:
-                if module not in before:
-                    runs[module] = []
-                runs[module].append(at)
-                types[module] = kind
-            before = {module for module, _ in entries}
         found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for module, run in runs.items():
+        for module, (kind, run) in self._runs.items():
             inside = set(run)
             leaving = [
                 name for at in run for name in self.nodes[at].output
                 if name in outputs or any(taker not in inside for taker in takers[name])
             ]  # fmt: skip
             if len(leaving) == 1:
-                found[leaving[0]].append((module, types[module]))
+                found[leaving[0]].append((module, kind))
         return found
 
     @cached_property
     def by_module(self) -> Mapping[str, str]:
-        """Tensors by the name of the torch module whose output they are."""
-        return {module: tensor for tensor, entries in self.modules.items() for module, _ in entries}
+        """Tensors by the name of the torch module whose output they are; ``NAME:in`` is the one tensor it takes."""
+        found = {module: tensor for tensor, entries in self.modules.items() for module, _ in entries}
+        for module, (_, run) in self._runs.items():
+            given = {name for at in run for name in self.nodes[at].output}
+            taken = {name for at in run for name in _taken(self.nodes[at]) if name in self.dependent} - given
+            if len(taken) == 1:
+                found[module + INPUT] = taken.pop()
+        return found
 
     @cached_property
     def by_node(self) -> Mapping[str, str]:
@@ -150,7 +163,8 @@ class Graph:
     def names(self) -> list[str]:
         """Return everything that may name a layer."""
         tensors = [name for node in self.nodes for name in node.output if name in self.dependent]
-        return list(dict.fromkeys([*tensors, *self.by_module, *self.by_node]))
+        modules = [name for name in self.by_module if not name.endswith(INPUT)]
+        return list(dict.fromkeys([*tensors, *modules, *self.by_node]))
 
     def weight(self, name: str) -> Any | None:
         """Return an initializer."""

@@ -78,6 +78,10 @@ class OnnxNetwork(SeenNetwork):
         """Tell whether a name means a tensor that is computed from the pictures."""
         return Graph(self._file).tensor(name) is not None
 
+    def runs_on(self, input_size: tuple[int, int]) -> bool:
+        """Tell whether the file lets it run on pictures of a size."""
+        return all(fixed in (None, size) for fixed, size in zip(self._input.size, input_size, strict=True))
+
     def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, Seen]:
         """Run it once on an empty picture, for the shapes of its tensors; follow its nodes for what they mean."""
         self._see_that_it_fits(input_size)
@@ -93,8 +97,8 @@ class OnnxNetwork(SeenNetwork):
             tracer.follow(node)
             made_by.update(dict.fromkeys(node.output, node.op_type))
         seen = {
-            name: Seen(shapes[name], tracer.tracks.get(name), made_by[name], note=_module(graph, name))
-            for name in tensors
+            name: Seen(shapes[name], track, made_by[name], note=_module(graph, name), heads=track.heads if track else 0)
+            for name, track in ((name, tracer.tracks.get(name)) for name in tensors)
             if name in shapes and is_numbers(kinds[name])
         }
         if names is None:
@@ -165,7 +169,7 @@ class OnnxNetwork(SeenNetwork):
         return np.ascontiguousarray(array.astype(self._input.dtype))
 
     def _see_that_it_fits(self, input_size: tuple[int, int]) -> None:
-        if any(fixed not in (None, size) for fixed, size in zip(self._input.size, input_size, strict=True)):
+        if not self.runs_on(input_size):
             height, width = (fixed or "any" for fixed in self._input.size)
             raise ModelError(
                 f"{self.name} was exported for pictures of {width} x {height} and takes no others, not "

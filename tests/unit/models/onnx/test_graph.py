@@ -30,6 +30,9 @@ def test_files_of_torchs_exporter_know_the_modules(exported):
     # A batch norm that was folded into the convolution before it gives what that gives now.
     assert found.tensor("block.bn") == "getitem"
     assert found.tensor("block.conv") is None
+    # What goes into a module can be meant too, such as the heads of an attention.
+    assert found.tensor("attention.proj:in") == "matmul_1"
+    assert found.tensor("block:in") == "relu"
     assert found.modules["relu_2"] == [("block", "Block"), ("block.relu", "ReLU")]
 
 
