@@ -117,3 +117,12 @@ def write_pt2(path: Path, module: nn.Module, *, fixed: bool = False, shapes=None
         warnings.simplefilter("ignore")
         torch.export.save(torch.export.export(module, (x,), dynamic_shapes=shapes), path)
     return path
+
+
+def write_torchscript(path: Path, module: nn.Module, *, traced: bool = True, frozen: bool = False, x=None) -> Path:
+    """Write a network as TorchScript, traced on an example or compiled from its source."""
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        made = torch.jit.trace(module, example() if x is None else x) if traced else torch.jit.script(module)
+        torch.jit.save(torch.jit.freeze(made) if frozen else made, path)
+    return path

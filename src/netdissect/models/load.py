@@ -17,6 +17,8 @@ from netdissect.models.network import Network, TorchNetwork
 from netdissect.models.onnx import network as onnx
 from netdissect.models.options import PREPROCESSING, LoadOptions, overridden
 from netdissect.models.preprocess import Preprocess, caffe_preprocess
+from netdissect.models.scripted import network as scripted
+from netdissect.models.scripted.file import is_torchscript
 
 __all__ = ["KINDS", "LoadOptions", "load", "wrap"]
 
@@ -91,6 +93,9 @@ KINDS: tuple[Kind, ...] = (
     ),
     kinds.files((".onnx",), "FILE.onnx", "an ONNX file", onnx.network, takes=PREPROCESSING),
     kinds.files((".pt2",), "FILE.pt2", "a program of torch.export", exported.network, takes=PREPROCESSING),
+    Kind(
+        typed="FILE.pt", what="a TorchScript file", fits=is_torchscript, build=scripted.network, takes=PREPROCESSING,
+    ),
     kinds.files(
         checkpoints.ENDINGS, "FILE.pth", "a state dict, with --arch", _state_dict, takes=PREPROCESSING | {"arch"},
     ),
