@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netdissect.models.caffe.net import CaffeNet
     from netdissect.models.options import LoadOptions
     from netdissect.models.preprocess import Preprocess
+    from netdissect.protocols import ConceptSource
 
 
 def network(model: str, options: LoadOptions) -> CaffeNetwork:
@@ -142,7 +143,11 @@ class CaffeSource:
     def __exit__(self, *_: object) -> None:
         self._ready = None
 
-    def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return what the network is given for an image of a probe set: its picture, scaled."""
+        return concepts.picture(image, self.input_size)
+
+    def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, no further than its last probed blob."""
         assert self._ready is not None
         with torch.inference_mode():

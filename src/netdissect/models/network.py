@@ -23,6 +23,7 @@ from netdissect.models.witness import Witness
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
     from torch import nn
 
     from netdissect.config import Geometry
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from netdissect.models.naming import Selector
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.source import Run
-    from netdissect.protocols import ActivationSource
+    from netdissect.protocols import ActivationSource, ConceptSource
 
 
 class Network(Protocol):
@@ -124,6 +125,10 @@ class SeenNetwork(ABC):
     def hints(self) -> tokens.Hints:
         """Return what it says of its tokens."""
         return tokens.Hints()
+
+    def given(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:
+        """Return what it is given for an image of a probe set: its picture, scaled."""
+        return concepts.picture(image, input_size)
 
     def runs_on(self, input_size: tuple[int, int]) -> bool:  # noqa: ARG002 - most take any size
         """Tell whether it runs on pictures of a size as it is."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.models.network import Network
     from netdissect.models.preprocess import Preprocess
-    from netdissect.protocols import ActivationSource
+    from netdissect.protocols import ActivationSource, ConceptSource
 
 #: What may be given as projections: one for every layer, or a layer's own by its name.
 Projections = nn.Module | str | Path | Mapping[str, nn.Module | str | Path]
@@ -259,7 +259,11 @@ class ProjectedSource:
         self._ready = {}
         self._open.close()
 
-    def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return what the network is given for an image of a probe set."""
+        return self._inner.given(concepts, image)
+
+    def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, and the projections on what it gives."""
         given = self._inner.activations(pictures)
         found = {}
