@@ -108,7 +108,7 @@ def wrap(module: nn.Module, preprocess: Preprocess | None = None, *, name: str |
     if isinstance(module, CaffeNet):
         return caffe_network.CaffeNetwork(module, preprocess or caffe_preprocess(), name=called, source=called)
     carried = getattr(module, "preprocess", None)
-    own = carried if isinstance(carried, Preprocess) else timm.carried(module)
+    own = carried if isinstance(carried, Preprocess) else timm.carried(module) or transformers.carried(module)
     return TorchNetwork(
         module,
         preprocess or own or Preprocess(note="assumed: ImageNet statistics"),
