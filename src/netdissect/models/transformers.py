@@ -191,7 +191,10 @@ def _made(maker: Any, config: Any, name: str, seed: int) -> nn.Module:
 
 def _pretrained(maker: Any, config: Any, name: str) -> nn.Module:
     try:
-        module: nn.Module = _from_cache_or_hub(maker.from_pretrained, name, config=config, trust_remote_code=False)
+        # The class itself is asked: AutoBackbone would look up even a folder on the hub.
+        own = maker._model_mapping.get(type(config), maker)  # noqa: SLF001
+        reader = maker if isinstance(own, (tuple, list)) else own
+        module: nn.Module = _from_cache_or_hub(reader.from_pretrained, name, config=config)
     except ImportError as error:
         raise _lacking(name, error) from error
     except Exception as error:

@@ -130,7 +130,9 @@ def test_nothing_of_a_file_is_run(module, legacy, tmp_path):
 def test_a_pickled_model_is_refused_and_it_is_said_what_to_do(module, tmp_path):
     path = tmp_path / "model.pt"
     torch.save(module, path)
-    with pytest.raises(ModelFileError, match=r"holds more than weights \(torch.nn.modules.*save the weights alone with"):
+    with pytest.raises(
+        ModelFileError, match=r"holds more than weights \(torch.nn.modules.*save the weights alone with"
+    ):
         read_state_dict(path)
 
 
