@@ -106,18 +106,19 @@ def wrap(module: nn.Module, preprocess: Preprocess | None = None, *, name: str |
     """Return a module of yours as a Network.
 
     Args:
-        module: any ``torch.nn.Module``.
+        module: any ``torch.nn.Module``; what torch.compile and data parallelism wrapped around it is taken off.
         preprocess: how pictures become its input; None takes what the module carries as ``preprocess``, or what timm or
             transformers wrote into it, else RGB with ImageNet mean and standard deviation.
         name: what to call it; None takes its class's name.
     """
     if not isinstance(module, nn.Module):
         raise SettingsError(f"expected a torch.nn.Module or the name of a model, got {type(module).__name__}")
+    module = _bare(module)
     called = name or type(module).__name__
     if isinstance(module, CaffeNet):
         return caffe_network.CaffeNetwork(module, preprocess or caffe_preprocess(), name=called, source=called)
     carried = getattr(module, "preprocess", None)
-    own = carried if isinstance(carried, Preprocess) else timm.carried(module)
+    own = carried if isinstance(carried, Preprocess) else timm.carried(module) or transformers.carried(module)
     return TorchNetwork(
         module,
         preprocess or own or Preprocess(note="assumed: ImageNet statistics"),
@@ -127,3 +128,14 @@ def wrap(module: nn.Module, preprocess: Preprocess | None = None, *, name: str |
         call=transformers.call_of(module),
         fitted=timm.fitted,
     )
+
+
+def _bare(module: nn.Module) -> nn.Module:
+    """Return the network inside torch.compile's and data parallelism's wrappers, whose layers have their own names."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inner = module.module
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner

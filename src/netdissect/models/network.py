@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest
+from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest, reason
 from netdissect.models import naming, tokens
 from netdissect.models.hooks import Enough, evaluating, watching
-from netdissect.models.prepare import RUNNING, prepared, reason, shadowed
+from netdissect.models.prepare import RUNNING, prepared, shadowed
 from netdissect.models.receptive import FieldTracer
 from netdissect.models.shapes import layer_of, read
 from netdissect.models.source import Probed, Seen, Source

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from netdissect.errors import reason
 from netdissect.models.hooks import evaluating
 from netdissect.models.receptive import FieldTracer
 
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
 
 #: What a network raises on pictures it was not made for.
 RUNNING = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, NotImplementedError)
-
-
-def reason(error: BaseException) -> str:
-    """Return the first line of what another library said."""
-    text = str(error).strip()
-    return text.splitlines()[0].rstrip(".:") if text else type(error).__name__
 
 
 def shadowed(module: nn.Module) -> tuple[nn.Module, str]:

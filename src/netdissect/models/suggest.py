@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _MOST = 5
 #: Blocks from which a row of them counts as the network's body.
 _BLOCKS = 4
-#: Types whose outputs show what the layer before them shows, coarser.
-_POOL = re.compile(r"pool(ing|er)?(\dd)?$|upsample", re.IGNORECASE)
+#: Types whose outputs show what the layer before them shows, coarser, finer or with a border.
+_POOL = re.compile(r"(pool(ing|er)?|pad|padding)(\dd)?$|upsample", re.IGNORECASE)
 #: Types that do nothing to what they are given, or are no layers.
 _NOTHING = re.compile(r"input|data|dropout|identity|flatten", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.*[._])\d+$")
