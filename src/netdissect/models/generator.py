@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from netdissect.errors import ActivationError, DataFileError, ModelError, SettingsError
+from netdissect.errors import ActivationError, DataFileError, ModelError, SettingsError, reason
 from netdissect.models.hooks import evaluating
 from netdissect.models.network import TorchNetwork
-from netdissect.models.prepare import RUNNING, reason
+from netdissect.models.prepare import RUNNING
 from netdissect.models.preprocess import Preprocess
 from netdissect.models.source import Probed
 from netdissect.protocols import LatentSource

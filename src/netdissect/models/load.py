@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from netdissect.errors import ModelNotFoundError, SettingsError, nearest
@@ -106,11 +107,15 @@ def wrap(module: nn.Module, preprocess: Preprocess | None = None, *, name: str |
     """Return a module of yours as a Network.
 
     Args:
-        module: any ``torch.nn.Module``; what torch.compile and data parallelism wrapped around it is taken off.
+        module: any ``torch.nn.Module``, a program of torch.export or a module of TorchScript; what torch.compile and data parallelism wrapped around it is taken off.
         preprocess: how pictures become its input; None takes what the module carries as ``preprocess``, or what timm or
             transformers wrote into it, else RGB with ImageNet mean and standard deviation.
         name: what to call it; None takes its class's name.
     """
+    if isinstance(module, torch.export.ExportedProgram):
+        return exported.of_program(module, preprocess, name=name)
+    if isinstance(module, torch.jit.ScriptModule):
+        return scripted.of_module(module, preprocess, name=name)
     if not isinstance(module, nn.Module):
         raise SettingsError(f"expected a torch.nn.Module or the name of a model, got {type(module).__name__}")
     module = _bare(module)

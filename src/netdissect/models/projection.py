@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import nn
 
-from netdissect.errors import ActivationError, SettingsError, UnknownLayerError, nearest
+from netdissect.errors import ActivationError, SettingsError, UnknownLayerError, nearest, reason
 from netdissect.models.encoder import Encoder, read_encoder
 from netdissect.models.hooks import evaluating
 from netdissect.models.network import hash_tensors
@@ -66,8 +66,9 @@ class Projection:
         try:
             made = encode(x) if callable(encode) else self.module(x)
         except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ActivationError(f"the projection {self.name} cannot map {x.shape[-1]} units ({reason})") from error
+            raise ActivationError(
+                f"the projection {self.name} cannot map {x.shape[-1]} units ({reason(error)})"
+            ) from error
         if not isinstance(made, torch.Tensor) or made.shape[:-1] != x.shape[:-1] or not made.is_floating_point():
             got = tuple(made.shape) if isinstance(made, torch.Tensor) else type(made).__name__
             raise ActivationError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netdissect.errors import MissingExtraError, ModelError, ModelFileError, ModelNotFoundError
+from netdissect.errors import MissingExtraError, ModelError, ModelFileError, ModelNotFoundError, reason
 from netdissect.models.exported.screen import screened
 from netdissect.models.network import TorchNetwork, hash_preprocess
 from netdissect.models.options import overridden
@@ -39,7 +39,9 @@ class ExportedNetwork(TorchNetwork):
 
     layout = torch.contiguous_format
 
-    def __init__(self, name: str, path: str, data: bytes, preprocess: Preprocess | None = None) -> None:
+    def __init__(
+        self, name: str, path: str, data: bytes, preprocess: Preprocess | None = None, *, trusted: bool = False
+    ) -> None:
         """Take the bytes of a file.
 
         Args:
@@ -47,11 +49,13 @@ class ExportedNetwork(TorchNetwork):
             path: where it lay.
             data: its bytes.
             preprocess: how pictures become its input; None takes ImageNet's numbers, and says so.
+            trusted: whether it need not be screened.
 
         Raises:
             ModelFileError: if it is damaged, unsafe to open, or takes anything else than pictures.
         """
-        screened(path, data)
+        if not trusted:
+            screened(path, data)
         self._data = data
         self._path = path
         program = _opened(path, data)
@@ -144,6 +148,15 @@ def network(model: str, options: LoadOptions) -> ExportedNetwork:
     return found
 
 
+def of_program(program: Any, preprocess: Preprocess | None = None, *, name: str | None = None) -> ExportedNetwork:
+    """Return the network of a ``torch.export.ExportedProgram`` that is at hand."""
+    called = name or type(program).__name__
+    out = io.BytesIO()
+    with _quietly():
+        torch.export.save(program, out)
+    return ExportedNetwork(called, called, out.getvalue(), preprocess, trusted=True)
+
+
 def _opened(path: str, data: bytes) -> Any:
     """Open a file that was screened."""
     try:
@@ -177,9 +190,8 @@ def _modules(path: str, program: Any) -> nn.Module:
         with _quietly():
             modules: nn.Module = torch.export.unflatten(program)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelFileError(
-            f"{path}: the modules it was exported from cannot be told apart ({reason}): export it to ONNX instead"
+            f"{path}: the modules it was exported from cannot be told apart ({reason(error)}): export it to ONNX instead"
         ) from error
     return modules.requires_grad_(requires_grad=False)
 

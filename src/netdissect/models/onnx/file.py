@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netdissect.errors import ModelFileError, ModelNotFoundError
+from netdissect.errors import ModelFileError, ModelNotFoundError, reason
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def _inlined(path: Path, model: Any) -> Any:
     try:
         return inliner.inline_local_functions(model)
     except Exception as error:  # whatever onnx finds wrong with the file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelFileError(f"{path}: its functions cannot be read ({reason})") from error
+        raise ModelFileError(f"{path}: its functions cannot be read ({reason(error)})") from error
 
 
 def _tensors(model: Any) -> Iterator[tuple[Any, bool]]:

@@ -17,7 +17,7 @@ from netdissect.models.network import SeenNetwork, hash_preprocess
 from netdissect.models.onnx.fields import STEERING, Tracer
 from netdissect.models.onnx.file import read_onnx
 from netdissect.models.onnx.graph import Graph, shape_name
-from netdissect.models.onnx.session import is_numbers, opened, reason
+from netdissect.models.onnx.session import is_numbers, opened, said
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 from netdissect.models.source import Seen
@@ -123,7 +123,7 @@ class OnnxNetwork(SeenNetwork):
         try:
             outputs = session.run([*computed, *map(shape_name, inner)], {self._input.name: given})
         except Exception as error:
-            raise self.failed(input_size, ModelError(reason(error))) from error
+            raise self.failed(input_size, ModelError(said(error))) from error
         values = dict(zip(computed, outputs[: len(computed)], strict=True))
         shapes = {
             name: tuple(int(size) for size in shape)
@@ -153,7 +153,7 @@ class OnnxNetwork(SeenNetwork):
             try:
                 outputs = session.run(wanted, {self._input.name: self._fed(x)})
             except Exception as error:
-                raise ModelError(f"{self.name} failed on pictures of the probe set ({reason(error)})") from error
+                raise ModelError(f"{self.name} failed on pictures of the probe set ({said(error)})") from error
             found = dict(zip(wanted, outputs, strict=True))
             return {name: torch.from_numpy(found[tensor]) for name, tensor in tensors.items()}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netdissect.errors import ModelFileError, SettingsError
+from netdissect.errors import ModelFileError, SettingsError, reason
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def opened(file: OnnxFile, model: bytes, *, device: torch.device | None = None) 
     try:
         return runtime.InferenceSession(model, options, providers=providers, enable_fallback=0)
     except Exception as error:
-        raise ModelFileError(f"{file.path}: onnxruntime cannot run it ({reason(error)})") from error
+        raise ModelFileError(f"{file.path}: onnxruntime cannot run it ({said(error)})") from error
 
 
 def _providers(runtime: Any, device: torch.device | None) -> list[Any]:
@@ -66,8 +66,6 @@ def is_numbers(kind: str) -> bool:
     return kind in {f"tensor({name})" for name in _NUMBERS}
 
 
-def reason(error: Exception) -> str:
+def said(error: Exception) -> str:
     """Return what onnxruntime says, in one line and without its own codes."""
-    text = str(error).strip()
-    line = text.splitlines()[0] if text else type(error).__name__
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)[:300]
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", reason(error))[:300]

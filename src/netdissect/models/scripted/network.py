@@ -35,7 +35,9 @@ class ScriptedNetwork(TorchNetwork):
 
     layout = torch.contiguous_format
 
-    def __init__(self, name: str, path: str, data: bytes, preprocess: Preprocess | None = None) -> None:
+    def __init__(
+        self, name: str, path: str, data: bytes, preprocess: Preprocess | None = None, *, trusted: bool = False
+    ) -> None:
         """Take the bytes of a file.
 
         Args:
@@ -43,12 +45,14 @@ class ScriptedNetwork(TorchNetwork):
             path: where it lay.
             data: its bytes.
             preprocess: how pictures become its input; None takes ImageNet's numbers, and says so.
+            trusted: whether it may call more than what computes.
 
         Raises:
             ModelFileError: if it is damaged, or does more than compute.
         """
         self._data = data
         self._path = path
+        self._trusted = trusted
         self._marks: dict[int, Marks] = {}
         note = "assumed: ImageNet statistics; a TorchScript file states none"
         super().__init__(
@@ -60,7 +64,7 @@ class ScriptedNetwork(TorchNetwork):
         )
 
     def _opened(self, device: torch.device) -> nn.Module:
-        module = opened(self._path, self._data, device)
+        module = opened(self._path, self._data, device, trusted=self._trusted)
         _see_that_it_was_evaluating(self._path, module)
         self._marks[id(module)] = Marks(module)
         scripted: nn.Module = module
@@ -153,6 +157,12 @@ def network(model: str, options: LoadOptions) -> ScriptedNetwork:
     found = ScriptedNetwork(path.stem, str(path), path.read_bytes())
     found.preprocess = overridden(found.preprocess, options)
     return found
+
+
+def of_module(module: Any, preprocess: Preprocess | None = None, *, name: str | None = None) -> ScriptedNetwork:
+    """Return the network of a ``torch.jit.ScriptModule`` that is at hand."""
+    called = name or str(module.original_name)
+    return ScriptedNetwork(called, called, module.save_to_buffer(), preprocess, trusted=True)
 
 
 def _see_that_it_was_evaluating(path: str, module: Any) -> None:

@@ -122,6 +122,13 @@ def test_preprocessing_that_was_said_takes_the_place_of_the_assumed(exported):
     assert network.preprocess.describe().startswith("BGR, 0 to 1, mean 0.5 0.5 0.5, std 0.25 0.25 0.25")
 
 
+def test_a_program_at_hand_needs_no_file(exported, module, pictures):
+    program = torch.export.load(exported)
+    ours, theirs = (activations(wrap(one), ["block", "head"], pictures) for one in (program, module))
+    for name in ("block", "head"):
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+
+
 def test_two_workers_find_the_same_bytes(exported, data, tmp_path):
     for workers in (1, 2):
         nd.dissect(str(exported), ["block"], data, out=tmp_path / str(workers), workers=workers, threads=1, **OPTIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -174,6 +175,15 @@ def test_a_misspelt_layer_gets_the_nearest_names(written):
 def test_preprocessing_that_was_said_takes_the_place_of_the_assumed(written):
     network = load(str(written), LoadOptions(mean=["0.5"], std=["0.25"], channels="bgr"))
     assert network.preprocess.describe().startswith("BGR, 0 to 1, mean 0.5 0.5 0.5, std 0.25 0.25 0.25")
+
+
+def test_a_module_at_hand_needs_no_file(written, module, pictures):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        at_hand = torch.jit.load(written)
+    ours, theirs = (activations(wrap(one), ["block", "head"], pictures) for one in (at_hand, module))
+    for name in ("block", "head"):
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
 
 
 def test_two_workers_find_the_same_bytes(written, data, tmp_path):
