@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.models.network import Network
     from netdissect.models.preprocess import Preprocess
+    from netdissect.models.projection import Projections
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.runs import Held
 
@@ -122,6 +123,7 @@ def dissect(
     data: str | Path | ConceptSource,
     *,
     preprocess: Preprocess | None = None,
+    projection: Projections | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     progress: Progress | None = None,
@@ -136,6 +138,9 @@ def dissect(
         data: a Broden folder, the name of one that was downloaded, an fsspec URL of one, or any ConceptSource.
         preprocess: how pictures become the network's input; None takes what the model carries, else RGB with ImageNet
             mean and standard deviation.
+        projection: latents to dissect in place of the units they are made of: a sparse autoencoder's file, or a module
+            that maps (…, U) to (…, L) or has such an ``encode``; for every layer, or a mapping from layers to theirs.
+            The result's layers are called ``LAYER+NAME``.
         out: a folder to write the run into; None writes nothing. A run that was interrupted there goes on.
         fresh: forget what an interrupted run left in the folder.
         progress: shown how far it is.
@@ -161,6 +166,10 @@ def dissect(
     names = [layers] if isinstance(layers, str) else list(dict.fromkeys(layers))
     if not names:
         raise SettingsError("no layer was named: give at least one, netdissect layers MODEL shows them")
+    if projection is not None:
+        from netdissect.models.projection import projected
+
+        network, names = projected(network, names, projection)
     files.refuse_twins(names)
     from netdissect import runs
 
@@ -256,6 +265,7 @@ def _run(
         "skipped_images": {concepts.image_name(image): why for image, why in outcome.skipped.items()},
         "resumed_shards": outcome.resumed,
         "spilled_bytes": run.spilled,
+        "notes": list(run.notes),
     }
     positions = {concepts.row(index): index for index in range(len(concepts))}
     rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})

@@ -109,6 +109,18 @@ class RunBusyError(RunError):
     """Another process is writing into that folder."""
 
 
+def reason(error: BaseException) -> str:
+    """Return the first line of what another library said; of errors raised from others, the one at the bottom.
+
+    >>> reason(RuntimeError("no such operator."))
+    'no such operator'
+    """
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error).strip()
+    return text.splitlines()[0].rstrip(".: ") if text else type(error).__name__
+
+
 def nearest(word: str, choices: Iterable[str], *, most: int = 5) -> str:
     """Return the end of a sentence that lists the choices nearest to a misspelt word.
 

@@ -26,10 +26,11 @@ class Layer:
         units: number of units U.
         grid: cells per image, (h, w).
         field: where the cells look.
-        geometry: ``"receptive-field"`` when `field` was traced through the network, ``"grid"`` when it divides the
-            input evenly (METHOD, § 2).
+        geometry: ``"receptive-field"`` when `field` was traced through the network; ``"grid"`` when it only says where
+            the cells lie, as behind attention, or divides the input evenly (METHOD, § 2).
         kind: type of the layer, such as ``"Conv2d"``.
         note: what a reader should know, such as "class token left out"; may be empty.
+        shape: of the output for one picture, as the network gives it, such as (197, 768) for tokens.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Layer:
     geometry: str
     kind: str = ""
     note: str = ""
+    shape: tuple[int, ...] = ()
 
     @property
     def file_stem(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from netdissect.errors import MissingExtraError
+from netdissect.errors import MissingExtraError, reason
 
 
 def require(module: str, *, extra: str, purpose: str) -> Any:
@@ -31,8 +31,21 @@ def require(module: str, *, extra: str, purpose: str) -> Any:
             f"{module} is needed {purpose} and is not installed: pip install 'netdissect[{extra}]'"
         ) from error
     except (ImportError, RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise MissingExtraError(
-            f"{module} is needed {purpose} and is installed, but cannot be imported ({reason}): "
-            f"check that its version fits the other libraries here"
+            f"{module} is needed {purpose} and is installed, but cannot be imported {why(error)}"
         ) from error
+
+
+def why(error: BaseException) -> str:
+    """Return the end of a sentence that says why a library could not be imported, and what to do.
+
+    >>> why(RuntimeError("operator torchvision::nms does not exist")).split(":")[3]
+    ' torchvision was built for another torch than the one here'
+    """
+    told = reason(error)
+    if "torchvision" in told:
+        return (
+            f"({told}): torchvision was built for another torch than the one here: install the two together, from one "
+            f"place and for one kind of machine, both for the CPU or both for the same CUDA"
+        )
+    return f"({told}): check that its version fits the other libraries here"

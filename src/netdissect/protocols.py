@@ -33,11 +33,18 @@ class ActivationSource(Protocol):
         """Height and width of the network's input in pixels."""
         ...
 
-    def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return what the network is given for an image of a probe set: its picture, at the input's size.
+
+        A generator is given the latent that the picture was made from.
+        """
+        ...
+
+    def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network once, no further than its last probed layer.
 
         Args:
-            pictures: RGB, uint8, shape (B, H, W, 3).
+            pictures: what it is given for B images, stacked: RGB, uint8, shape (B, H, W, 3).
 
         Returns:
             for every layer float32, shape (B, U, h, w), in any memory layout, on the network's device.
@@ -104,6 +111,15 @@ class ConceptSource(Protocol):
 
     def labels(self, index: int) -> Labels:
         """Return an image's labels."""
+        ...
+
+
+@runtime_checkable
+class LatentSource(Protocol):
+    """A probe set of pictures that a generator made."""
+
+    def latent(self, index: int) -> NDArray[np.generic]:
+        """Return the latent that an image was made from."""
         ...
 
 

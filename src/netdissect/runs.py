@@ -108,12 +108,14 @@ class Carried:
         layers: the probed layers.
         input_size: height and width of the network's input.
         spilled: bytes of intermediate results that were written to disk.
+        notes: what a reader should know.
     """
 
     outcome: Outcome
     layers: tuple[Layer, ...]
     input_size: tuple[int, int]
     spilled: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,33 @@ class Held:
     folder: Path | None
     fresh: bool
     at_the_end: list[Callable[[], None]] = field(default_factory=list)
+
+
+def _input_size(
+    network: Network, pictures: tuple[int, int], resolution: int | None
+) -> tuple[tuple[int, int], list[str]]:
+    """Return height and width of the network's input, and what is remarkable about them."""
+    size = (resolution, resolution) if resolution else network.size_for(pictures)
+    own, notes = network.input_size, []
+    if size != pictures:
+        why = "as --resolution asks" if resolution else f"the only size {network.name} takes as it is"
+        notes.append(f"pictures of {_pixels(pictures)} are scaled to {_pixels(size)}, {why}; labels stay as they are")
+    if own is not None and size != own:
+        notes.append(f"{network.name} was made for {_pixels(own)} and sees {_pixels(size)}")
+    return size, notes
+
+
+def _remarks(layers: Sequence[Layer]) -> list[str]:
+    """Return the layers' own notes, each with the layers that share it."""
+    sharing: dict[str, list[str]] = {}
+    for layer in layers:
+        if layer.note:
+            sharing.setdefault(layer.note, []).append(layer.name)
+    return [f"{', '.join(names)}: {note}" for note, names in sharing.items()]
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    return f"{size[1]} x {size[0]}"
 
 
 @contextlib.contextmanager
@@ -180,7 +209,7 @@ def carry_out(
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(Cluster(settings.address)) if settings.runtime == "ray" else None
         device = _device(settings.device, cluster)
-        size = (settings.resolution, settings.resolution) if settings.resolution else concepts.image_size
+        size, notes = _input_size(network, concepts.image_size, settings.resolution)
         source = network.probe(layers, size, geometry=settings.geometry, device=device)
         plan = plan_for(source.layers, len(concepts), settings)
         place = _place(network, layers, concepts, settings, device, size, held.folder)
@@ -218,7 +247,7 @@ def carry_out(
             progress,
             tally_parts=1 if alone else 4 * settings.workers,
         )
-        return Carried(outcome, source.layers, size, store.written_bytes)
+        return Carried(outcome, source.layers, size, store.written_bytes, (*notes, *_remarks(source.layers)))
 
 
 def _workers(setup: BenchSetup, count: int, settings: Settings, cluster: Cluster | None) -> Processes | Ray:

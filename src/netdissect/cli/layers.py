@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from netdissect.cli.console import out, say
+from netdissect.cli.options import ModelOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netdissect.layers import Layer
+
+_HEADINGS = ("  layer", "type", "output", "units", "grid", "receptive field", "step", "starts at", "note")
 
 
 def layers(
@@ -17,44 +24,70 @@ def layers(
     /,
     *,
     resolution: int | None = None,
-    arch: str | None = None,
-    weights: str | None = None,
-    channels: Literal["rgb", "bgr"] | None = None,
-    colordepth: Annotated[int, Parameter()] = 3,
+    as_json: Annotated[bool, Parameter("--json", negative="")] = False,
+    of_model: ModelOptions = ModelOptions(),
 ) -> None:
-    """Show what can be dissected: name, type, units, grid, receptive field.
+    """Show what can be dissected: name, type, output, grid and receptive field of every layer; * marks suggestions.
 
     Args:
         model: as for netdissect run.
         resolution: side of the input in pixels; the network's own if not given.
-        arch: architecture of a state dict.
-        weights: weights file of MODEL, or random.
-        channels: order of the input's channels.
-        colordepth: 1 for a network of grey pictures.
+        as_json: print the table as JSON.
+        of_model: what may be said of MODEL besides its name.
     """
-    from rich.table import Table
-
     from netdissect.api import layers_of
     from netdissect.models.load import LoadOptions, load
+    from netdissect.models.suggest import suggested
 
-    network = load(model, LoadOptions(arch=arch, weights=weights, channels=channels, colordepth=colordepth))
-    table = Table(box=None, pad_edge=False)
-    for heading in ("layer", "type", "units", "grid", "receptive field", "step", "starts at"):
-        table.add_column(heading, justify="right" if heading == "units" else "left", no_wrap=True)
-    for layer in layers_of(network, resolution):
-        table.add_row(layer.name, layer.kind, str(layer.units), "{} x {}".format(*layer.grid), *_field(layer))
-    out.print(table)
-    say(f"netdissect run {model} --layers NAME … --data DATA")
+    options = LoadOptions(**asdict(of_model))
+    network = load(model, options)
+    found = layers_of(network, resolution)
+    marked = suggested(found)
+    if as_json:
+        rows = [asdict(layer) | {"field": layer.field._asdict(), "suggested": layer.name in marked} for layer in found]
+        out.print_json(json.dumps(rows), indent=1)
+        return
+    for line in _table(found, marked):
+        say(line)
+    said = "".join(f" --{name} {getattr(options, name)}" for name in ("weights", "arch") if getattr(options, name))
+    height, width = (resolution, resolution) if resolution else network.input_size or (224, 224)
+    say(f"{network.source}, {width} x {height} pictures: {network.preprocess.describe()}")
+    say(f"* to begin with: netdissect run {model}{said} --layers {' '.join(marked) or 'NAME …'} --data DATA")
+
+
+def _table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
+    """Return the table's lines, as wide as they need to be: a name that is cut off could not be typed."""
+    from netdissect.models.shapes import EVERYWHERE  # the column "receptive field" says it
+
+    rows = [_HEADINGS]
+    for layer in layers:
+        mark = "* " if layer.name in marked else "  "
+        note = "; ".join(part for part in layer.note.split("; ") if part != EVERYWHERE)
+        shape, grid = _by(layer.shape), _by(layer.grid)
+        rows.append((mark + layer.name, layer.kind, shape, str(layer.units), grid, *_field(layer), note))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    return [
+        "  ".join(
+            cell.rjust(width) if heading == "units" else cell.ljust(width)
+            for cell, width, heading in zip(row, widths, _HEADINGS, strict=True)
+            if width
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _field(layer: Layer) -> tuple[str, str, str]:
+    """Return the receptive field's size, step and offset in pixels; a layer that sees everything has none to show."""
     if layer.geometry != "receptive-field":
-        return layer.note or "everything", "", ""
-    size, step, offset = (
-        tuple(f"{value:g}" for value in pair) for pair in (layer.field.size, layer.field.step, layer.field.offset)
-    )
-    return (
-        " x ".join(size),
-        step[0] if step[0] == step[1] else ", ".join(step),
-        offset[0] if offset[0] == offset[1] else ", ".join(offset),
-    )
+        return "everything", "", ""
+    size, step, offset = layer.field.size, layer.field.step, layer.field.offset
+    return _by(size), _once(step), _once(offset)
+
+
+def _by(numbers: Sequence[float]) -> str:
+    return " x ".join(f"{number:g}" for number in numbers)
+
+
+def _once(pair: tuple[float, float]) -> str:
+    """Return a pair, once where both are the same."""
+    return f"{pair[0]:g}" if pair[0] == pair[1] else f"{pair[0]:g}, {pair[1]:g}"

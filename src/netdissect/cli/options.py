@@ -26,7 +26,8 @@ class ModelOptions:
         arch: architecture of a state dict, such as torchvision:resnet18.
         weights: weights file of MODEL, or random.
         mean: mean of the input, in its channel order: three numbers, or one .npy or .binaryproto file.
-        scale: multiplied after the mean is subtracted.
+        std: standard deviation of the input, divided by after the mean is subtracted.
+        scale: multiplied after the mean is subtracted, with pictures from 0 to 255 as in Caffe.
         channels: order of the input's channels.
         colordepth: 1 gives the network grey pictures.
     """
@@ -34,6 +35,7 @@ class ModelOptions:
     arch: str | None = None
     weights: str | None = None
     mean: Annotated[list[str] | None, _Several] = None
+    std: Annotated[list[str] | None, _Several] = None
     scale: float | None = None
     channels: Literal["rgb", "bgr"] | None = None
     colordepth: int = 3

@@ -32,6 +32,7 @@ def run(
     layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"]), _Several] = None,
     data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL)] = None,
     out: Annotated[Path | None, Parameter(["--out", "--workdir"], group=MODEL)] = None,
+    projection: Annotated[list[str] | None, _Several] = None,
     of_model: ModelOptions = ModelOptions(),
     of_method: MethodOptions = MethodOptions(),
     of_work: WorkOptions = WorkOptions(),
@@ -46,10 +47,13 @@ def run(
     """Dissect layers of a network: one forward pass over a probe set, labelled units and a report.
 
     Args:
-        model: PATH.prototxt,PATH.caffemodel or their stem; torchvision:NAME; a state dict with --arch.
+        model: PATH.prototxt,PATH.caffemodel or their stem; torchvision:NAME; timm:NAME; hf:NAME or hf:FOLDER;
+            python:module:function; FILE.pth, .safetensors or .ckpt with --arch.
         layers: layers to probe, as netdissect layers names them.
         data: probe set: a folder in Broden's format.
         out: folder of the run; dissection/MODEL if not given.
+        projection: file of a sparse autoencoder, whose latents are dissected in place of the layer's units; LAYER=FILE
+            for one of several layers.
     """
     old = {"tallydepth": tallydepth, "tallybatch": tallybatch, "force": force, "endafter": endafter}
     for name, given in old.items():
@@ -65,10 +69,14 @@ def run(
     from netdissect.models.load import LoadOptions, load
 
     network = load(named, LoadOptions(**asdict(replace(of_model, weights=weights)), seed=of_method.seed))
+    say(f"{network.source}: {network.preprocess.describe()}")
     folder = out or Path("dissection") / network.name
     options = asdict(of_method) | of_work.settings() | {"device": _device(of_work.device, gpu)}
     with Bars(quiet=of_work.quiet) as bars:
-        result = dissect(network, _split(layers), data, out=folder, fresh=of_work.fresh, progress=bars, **options)
+        result = dissect(
+            network, _split(layers), data, projection=_projections(projection), out=folder, fresh=of_work.fresh,
+            progress=bars, **options,
+        )  # fmt: skip
     tell(result, folder)
 
 
@@ -81,6 +89,8 @@ def tell(result: Result, folder: Path) -> None:
             f"{name}: {found.units} of {found.total} units detect {found.unique} unique concepts with IoU ≥ "
             f"{threshold:g} (by label; {by_category[name].unique} by category)"
         )
+    for note in result.journal.get("notes", []):
+        say(f"note: {note}")
     index = folder / "html" / "index.html"
     say(f"report: {index}" if index.exists() else f"results: {folder}")
 
@@ -104,6 +114,19 @@ def _model(model: str | None, proto: str | None, weights: str | None) -> tuple[s
 def _split(layers: list[str]) -> list[str]:
     """Return layer names one by one, though several stand in one word as the released code wants them."""
     return [name for word in layers for name in word.replace(",", " ").split()]
+
+
+def _projections(given: list[str] | None) -> str | dict[str, str] | None:
+    """Return what --projection says: one file for every layer, or a file for each of some layers."""
+    if not given:
+        return None
+    if len(given) == 1 and ("=" not in given[0] or Path(given[0]).is_file()):
+        return given[0]
+    pairs = [word.partition("=") for word in given]
+    unclear = next((layer for layer, equals, file in pairs if not (layer and equals and file)), None)
+    if unclear is not None:
+        raise SettingsError(f"--projection takes FILE, or LAYER=FILE for each of several layers, not {unclear!r}")
+    return {layer: file for layer, _, file in pairs}
 
 
 def _device(device: str, gpu: str | None) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+#: Where a set of generated pictures keeps the latents they were made from, one for every row of ``index.csv``.
+LATENTS = "latents.npy"
 _FIXED_COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")
 
 
@@ -92,6 +95,8 @@ class Broden:
         self._rows: Sequence[Row] = rows[:limit]
         if not self._rows:
             raise DataFileError(f"{self.folder / 'index.csv'}: no image carries a label")
+        if self._has_latents:
+            hashed.update(pictures.read_bytes(self.folder / LATENTS))
         hashed.update(f"split={split} limit={limit}".encode())
         self.fingerprint = hashed.hexdigest()
         codes = self.vocabulary.codes
@@ -147,6 +152,38 @@ class Broden:
         path = self.folder / "images" / row.image
         picture = pictures.decode(pictures.read_bytes(path), path, row.image_size)
         return picture if size is None else pictures.resize(picture, size)
+
+    def latent(self, index: int) -> NDArray[np.generic]:
+        """Return the latent that an image was made from, in a set of generated pictures (``latents.npy``).
+
+        Raises:
+            DataNotFoundError: if the pictures were not made by a generator.
+            DataFileError: if the table of latents is damaged.
+        """
+        row = self._rows[index].number
+        latents = self._latents
+        if row >= len(latents):
+            raise DataFileError(f"{self.folder / LATENTS}: expected a latent for every image, got {len(latents)}")
+        found: NDArray[np.generic] = latents[row]
+        return found
+
+    @cached_property
+    def _latents(self) -> NDArray[np.generic]:
+        path = self.folder / LATENTS
+        if not self._has_latents:
+            raise DataNotFoundError(
+                f"{self.folder} holds no {LATENTS}: its pictures were not made by a generator, so that none can be "
+                f"dissected on them"
+            )
+        try:
+            found: NDArray[np.generic] = np.load(io.BytesIO(pictures.read_bytes(path)), allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise DataFileError(f"{path}: expected a table of latents, got {error}") from error
+        return found
+
+    @property
+    def _has_latents(self) -> bool:
+        return (self.folder / LATENTS).is_file()
 
     def labels(self, index: int) -> Labels:
         """Return an image's labels, as codes.

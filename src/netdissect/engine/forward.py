@@ -45,7 +45,7 @@ def forward(
     """
     with ThreadPoolExecutor(bench.threads.count, thread_name_prefix="pictures") as readers:
 
-        def ask(image: int) -> Future[NDArray[np.uint8]]:
+        def ask(image: int) -> Future[NDArray[np.generic]]:
             return readers.submit(_read, bench, image, check_labels=skipped is not None)
 
         asked = ((batch, [ask(int(image)) for image in batch]) for batch in batches)
@@ -74,15 +74,15 @@ def _run(bench: Bench, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor
         ) from error
 
 
-def _read(bench: Bench, image: int, *, check_labels: bool) -> NDArray[np.uint8]:
+def _read(bench: Bench, image: int, *, check_labels: bool) -> NDArray[np.generic]:
     if check_labels:  # they are needed later, when leaving the image out would no longer be possible
         bench.concepts.labels(image)
-    return bench.concepts.picture(image, bench.source.input_size)
+    return bench.source.given(bench.concepts, image)
 
 
 def _those_read(
-    batch: NDArray[np.int64], reading: Sequence[Future[NDArray[np.uint8]]], skipped: dict[int, str] | None
-) -> tuple[NDArray[np.int64], list[NDArray[np.uint8]]]:
+    batch: NDArray[np.int64], reading: Sequence[Future[NDArray[np.generic]]], skipped: dict[int, str] | None
+) -> tuple[NDArray[np.int64], list[NDArray[np.generic]]]:
     images, pictures = [], []
     for image, waiting in zip(batch, reading, strict=True):
         try:

@@ -89,6 +89,16 @@ def union(fields: Sequence[FieldMap]) -> FieldMap:
     return FieldMap((start[0], start[1]), (stop[0] - start[0], stop[1] - start[1]), first.step)
 
 
+def even_parts(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
+    """Return the field map that divides the input evenly among the cells, with nothing left over at its end.
+
+    >>> even_parts((227, 227), (57, 57)).step[0] * 57
+    227.0
+    """
+    step = (input_size[0] / cells[0], input_size[1] / cells[1])
+    return FieldMap((0, 0), step, step)
+
+
 def even_grid(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
     """Return the field map that divides the input evenly among the cells, as the released torch wrapper did.
 

@@ -19,21 +19,28 @@ if TYPE_CHECKING:
     from netdissect.layers import FieldMap
 
 
-def anchors(offset: float, size: float, step: float, cells: int, reduction: int) -> NDArray[np.float64]:
+def anchors(offset: float, size: float, step: float, cells: int, reduction: float) -> NDArray[np.float64]:
     """Return where the centres of an axis' cells lie on the label grid, shape (cells,).
 
-    ``anchor_i = (o + s//2)//r + i·t/r``: the first is floored as in the released code, the step is not.
+    ``anchor_i = (o + s//2)//r + i·t/r``: the first is floored as in the released code, the step is not. Where r is no
+    whole number, pixels of the input and of the label grid are compared at their centres.
     """
-    return math.floor((offset + size // 2) // reduction) + np.arange(cells, dtype=np.float64) * (step / reduction)
+    centre = offset + size // 2
+    first = math.floor(centre // reduction) if reduction == int(reduction) else (centre + 0.5) / reduction - 0.5
+    return first + np.arange(cells, dtype=np.float64) * (step / reduction)
 
 
-def reduction_of(image: int, labels: int) -> int:
+def reduction_of(image: int, labels: int) -> float:
     """Return r, by how much the label grid is coarser than the network's input.
 
-    >>> reduction_of(227, 113), reduction_of(224, 224)
-    (2, 1)
+    It is a whole number, as in the released code, unless that would put the picture's last pixel more than one label
+    pixel off: a network may see pictures at another resolution than the probe set's.
+
+    >>> reduction_of(227, 113), reduction_of(224, 224), reduction_of(280, 112), reduction_of(28, 112)
+    (2, 1, 2.5, 0.25)
     """
-    return max(1, round(image / labels))
+    whole = max(1, round(image / labels))
+    return whole if abs(image / whole - labels) <= 1 else image / labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -12,8 +13,11 @@ import torch
 from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest
 from netdissect.geometry import fieldmap
 from netdissect.layers import Layer
+from netdissect.models.caffe.load import load_caffe
 from netdissect.models.hooks import evaluating
 from netdissect.models.network import module_fingerprint
+from netdissect.models.options import mean_of
+from netdissect.models.preprocess import caffe_preprocess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +27,31 @@ if TYPE_CHECKING:
 
     from netdissect.config import Geometry
     from netdissect.models.caffe.net import CaffeNet
+    from netdissect.models.options import LoadOptions
     from netdissect.models.preprocess import Preprocess
+    from netdissect.protocols import ConceptSource
+
+
+def network(model: str, options: LoadOptions) -> CaffeNetwork:
+    """Load a network from Caffe's two files, with the released code's preprocessing or what was said of it.
+
+    Raises:
+        ModelNotFoundError: if a file is not there.
+        ModelFileError: if one is damaged, or they do not belong together.
+    """
+    text = model if options.weights is None or model.endswith(".prototxt") else f"{model}.prototxt"
+    net = load_caffe(text, options.weights)
+    shape = net.input_shape
+    size = (shape[2], shape[3]) if shape is not None and len(shape) == 4 else None
+    preprocess = caffe_preprocess(
+        mean=mean_of(options.mean),
+        scale=1.0 if options.scale is None else options.scale,
+        channels=options.channels or "bgr",
+        grey=options.grey,
+        input_size=size,
+    )
+    name = Path(model.split(",", maxsplit=1)[0]).name.removesuffix(".prototxt")
+    return CaffeNetwork(net, preprocess, name=name, source=model, input_size=size)
 
 
 class CaffeNetwork:
@@ -47,6 +75,10 @@ class CaffeNetwork:
     def fingerprint(self) -> str:
         """Return a hash of its weights, structure and preprocessing."""
         return module_fingerprint(self.module, self.preprocess)
+
+    def size_for(self, pictures: tuple[int, int]) -> tuple[int, int]:
+        """Return the pictures' own size: Caffe's networks are reshaped to them."""
+        return pictures
 
     def layers(self, input_size: tuple[int, int]) -> list[Layer]:
         """Return every blob that can be read as units on a grid."""
@@ -82,7 +114,8 @@ class CaffeNetwork:
         grid = (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
         kind = self.module.blob_kind(name)
         field = self.module.field_map(name)
-        layer = Layer(name, shape[1], grid, fieldmap.even_grid(input_size, grid), "grid", kind)
+        even = fieldmap.even_grid(input_size, grid)
+        layer = Layer(name, shape[1], grid, even, "grid", kind, shape=shape[1:])
         if geometry == "receptive-field" and field is not None:
             return replace(layer, field=field, geometry="receptive-field")
         if geometry == "receptive-field" and grid != (1, 1):
@@ -110,7 +143,11 @@ class CaffeSource:
     def __exit__(self, *_: object) -> None:
         self._ready = None
 
-    def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return what the network is given for an image of a probe set: its picture, scaled."""
+        return concepts.picture(image, self.input_size)
+
+    def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, no further than its last probed blob."""
         assert self._ready is not None
         with torch.inference_mode():

@@ -11,20 +11,25 @@ import contextlib
 import json
 import pathlib
 import pickle
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
 
-from netdissect.errors import ModelFileError, ModelNotFoundError
+from netdissect.errors import ModelFileError, ModelNotFoundError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from torch import nn
+
+#: How names of files end that hold weights.
+ENDINGS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".pickle", ".safetensors", ".index.json")
 
 #: Keys under which training scripts keep the state dict; averaged weights first, since those are what was evaluated.
 _NESTED = (
@@ -32,8 +37,20 @@ _NESTED = (
     "teacher", "module", "network", "net", "weights", "params_ema", "params",
 )  # fmt: skip
 
-#: Plain values that training scripts store beside the weights, and that torch does not take for harmless by itself.
-_HARMLESS = [argparse.Namespace, pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath]
+
+def _harmless() -> list[Any]:
+    """Return plain values that training scripts keep beside the weights: paths, options, numpy's numbers and arrays.
+
+    Torch refuses them by itself. None of them runs anything when it is made.
+    """
+    makers = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(0).__reduce__()[0]}
+    codes = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "U1", "S1")
+    return [
+        argparse.Namespace,
+        pathlib.PosixPath, pathlib.PurePosixPath, pathlib.PureWindowsPath, (pathlib.PureWindowsPath, "pathlib.WindowsPath"),
+        np.ndarray, np.dtype, *(type(np.dtype(code)) for code in codes),
+        *((maker, f"numpy.{core}.multiarray.{name}") for name, maker in makers.items() for core in ("core", "_core")),
+    ]  # fmt: skip
 
 
 #: What torch says of a file that asks for more than tensors and plain values; of a damaged one it says other things.
@@ -60,24 +77,20 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
         except (safetensors.SafetensorError, OSError, ValueError) as error:
             raise ModelFileError(f"{path}: expected a safetensors file, got {error}") from error
     try:
-        with _plain_values():
+        with torch.serialization.safe_globals(_harmless()):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else "it ends too early"
+    except Exception as error:  # a damaged file may raise anything
         if isinstance(error, pickle.UnpicklingError) and any(word in str(error) for word in _UNSAFE):
+            found = re.search(r"GLOBAL ([\w.]+)", str(error))
             raise ModelFileError(
-                f"{path} holds more than weights (a pickled model, or objects of some training script), and opening it "
-                f"would run its code: save the weights alone with torch.save(model.state_dict(), …) or as safetensors"
+                f"{path} holds more than weights ({found[1] if found else 'a pickled model, or objects of a script'}), "
+                f"and opening it would run code from the file: where you trust it, save the weights alone with "
+                f"torch.save(model.state_dict(), …) or as safetensors, and name the architecture with --arch"
             ) from error
         raise ModelFileError(
-            f"{path}: expected a PyTorch state dict, got a file that cannot be read ({reason})"
+            f"{path}: expected a PyTorch state dict, got a file that cannot be read ({reason(error)})"
         ) from error
     return _unwrapped(path, loaded)
-
-
-def _plain_values() -> contextlib.AbstractContextManager[Any]:
-    safe = getattr(torch.serialization, "safe_globals", None)
-    return contextlib.nullcontext() if safe is None else safe(_HARMLESS)
 
 
 def _sharded(path: Path) -> dict[str, torch.Tensor]:

@@ -29,7 +29,7 @@ def resized(track: Track, shape: Shape, field: FieldMap | None) -> Track:
         dim if size_of(dim) == size else (Atom(dim[0].meaning if len(meanings(dim)) == 1 else "?", size),)
         for dim, size in zip(track.dims, shape, strict=True)
     )
-    return Track(dims, field, track.rolled)
+    return Track(dims, field, track.rolled, track.everywhere)
 
 
 def windowed(
@@ -49,7 +49,7 @@ def windowed(
         and len(track.dims) == 4
         and meanings(track.dims[1]) <= {"c"}
     ):
-        return replace(track, dims=_put(track.dims, 1, channels(shape[1])))
+        return replace(track, dims=_put(track.dims, 1, channels(shape[1])), heads=0)
     if not track.is_image or track.rolled != (0, 0):
         inside = len(track.dims) == 4 and meanings(track.dims[1]) <= {"c"} and track.shape[2:] == shape[2:]
         return resized(track, shape, None) if inside else unknown(shape)  # inside windows, cells keep their places
@@ -90,14 +90,19 @@ def joined(parts: Sequence[tuple[Track, Shape]], shape: Shape) -> Track:
     if len({(track.rolled, _places(track)) for track in placed}) > 1:
         return unknown(shape)
     heard = [track for track in full if not _same_everywhere(track, placed[0])]
-    return resized(placed[0], shape, _together([track.field for track in heard]))
+    together = resized(placed[0], shape, _together([track.field for track in heard]))
+    return replace(
+        together,
+        everywhere=any(track.everywhere for track in heard),
+        heads=placed[0].heads if len(parts) == 1 else 0,
+    )
 
 
 def mixed(parts: Sequence[tuple[Track, Shape]], shape: Shape) -> Track:
     """Return the track behind an operation of which it is only known that it keeps the shape."""
     same = [track for track, given in parts if given == shape]
     placed = [track for track in same if track.grid] or same
-    return replace(placed[0], field=None) if placed else unknown(shape)
+    return replace(placed[0], field=None, heads=0) if placed else unknown(shape)
 
 
 def along(track: Track, axis: int, shape: Shape) -> Track:
@@ -105,7 +110,7 @@ def along(track: Track, axis: int, shape: Shape) -> Track:
     if track.shape != shape:
         return unknown(shape)
     over = meanings(track.dims[axis % len(shape)])
-    return track if over <= {"c"} else replace(track, field=None)
+    return track if over <= {"c"} else replace(track, everywhere=True)
 
 
 def concatenated(parts: Sequence[tuple[Track | None, Shape]], axis: int, shape: Shape) -> Track:
@@ -122,7 +127,8 @@ def concatenated(parts: Sequence[tuple[Track | None, Shape]], axis: int, shape: 
         for track in placed
     ):  # fmt: skip
         return unknown(shape)
-    return resized(first, shape, _together([track.field for track in known]))
+    together = resized(first, shape, _together([track.field for track in known]))
+    return replace(together, everywhere=any(track.everywhere for track in known))
 
 
 def stacked(parts: Sequence[tuple[Track | None, Shape]], axis: int, shape: Shape) -> Track:
@@ -132,7 +138,8 @@ def stacked(parts: Sequence[tuple[Track | None, Shape]], axis: int, shape: Shape
         return unknown(shape)
     first = tracks[0]
     dims = (*first.dims[:axis], (Atom("c", len(parts)),), *first.dims[axis:])
-    return Track(dims, _together([track.field for track in tracks]), first.rolled)
+    seen = any(track.everywhere for track in tracks)
+    return Track(dims, _together([track.field for track in tracks]), first.rolled, seen)
 
 
 def _with_tokens(parts: Sequence[tuple[Track | None, Shape]], axis: int, shape: Shape) -> Track:
@@ -217,7 +224,7 @@ def reduced(track: Track, axes: set[int], *, keep: bool, shape: Shape) -> Track:
     if track.field is None or track.rolled != (0, 0) or any(atom.meaning == "t" for atom in gone):
         return Track(dims, None, track.rolled if remains else (0, 0))
     window = fieldmap.window((pooled["y"], pooled["x"]), stride=(pooled["y"], pooled["x"]))
-    return Track(dims, fieldmap.compose(track.field, window))
+    return Track(dims, fieldmap.compose(track.field, window), everywhere=track.everywhere)
 
 
 def _one(dim: Dim, *, known: bool) -> Dim:
@@ -242,6 +249,7 @@ def expanded(track: Track, shape: Shape) -> Track:
         tuple(dim if size_of(dim) == size else (Atom("r", size),) for dim, size in zip(dims, shape, strict=True)),
         track.field,
         track.rolled,
+        track.everywhere,
     )
 
 
@@ -264,7 +272,7 @@ def linear(track: Track, shape: Shape) -> Track:
     track = _patchified(track, len(track.dims) - 1)
     last, others = track.dims[-1], track.dims[:-1]
     if meanings(last) <= {"c"}:
-        return replace(track, dims=(*others, channels(shape[-1])))
+        return replace(track, dims=(*others, channels(shape[-1])), heads=0)
     flat = "c" in meanings(last) and not Track(others, None).has_grid
     return Track((*others, channels(shape[-1]) if flat else (Atom("?", shape[-1]),)), None, track.rolled)
 
@@ -284,14 +292,29 @@ def product(left: Track | None, right: Track | None, shape: Shape) -> Track:
     rows, columns = left.dims[-2], right.dims[-1]
     if meanings(rows) & meanings(columns) & {"y", "x"}:
         columns = (Atom("?", shape[-1]),)
-    return Track((*left.dims[:-2], rows, columns), None, left.rolled)
+    places = left if meanings(rows) & {"y", "x"} else right
+    return _by_heads(Track((*left.dims[:-2], rows, columns), places.field, left.rolled, everywhere=True))
 
 
 def attended(query: Track | None, value: Track | None, shape: Shape) -> Track:
-    """Return the track behind attention: a query's place, a value's channels, and it has seen everything."""
-    if query is None or value is None or len(query.dims) != len(shape):
+    """Return the track behind attention: it lies at a query's place, has a value's channels and has seen everything.
+
+    A query that is the same for all pictures, as attention pooling has it, gives its result no place.
+    """
+    if value is None or len(value.dims) != len(shape):
         return unknown(shape)
-    return Track((*query.dims[:-1], value.dims[-1]), None, query.rolled)
+    if query is None:
+        pooled = (Atom("r" if shape[-2] > 1 else "?", shape[-2]),)
+        return _by_heads(Track((*value.dims[:-2], pooled, value.dims[-1]), None))
+    if len(query.dims) != len(shape):
+        return unknown(shape)
+    return _by_heads(Track((*query.dims[:-1], value.dims[-1]), query.field, query.rolled, everywhere=True))
+
+
+def _by_heads(track: Track) -> Track:
+    """Return the track with the number of heads that lie beside the pictures."""
+    beside = [atom.length for dim in track.dims[:-2] for atom in dim if atom.meaning == "c"]
+    return replace(track, heads=math.prod(beside)) if meanings(track.dims[-1]) <= {"c"} else track
 
 
 def rolled(track: Track, shifts: dict[int, int]) -> Track:

@@ -77,6 +77,13 @@ def _path(text: str) -> tuple[str | int, ...] | None:
     return tuple(steps)
 
 
+def type_of(module: Any) -> str:
+    """Return the name of a module's type, or of the type it had before it was exported."""
+    told = getattr(module, "type_name", None)  # torch.export.unflatten
+    before = told() if callable(told) else getattr(module, "original_name", None)  # TorchScript
+    return before.rpartition(".")[2] if isinstance(before, str) else type(module).__name__
+
+
 def _step(value: Any, step: str | int) -> Any:
     if isinstance(value, Mapping):
         if isinstance(step, int):

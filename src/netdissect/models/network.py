@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest
+from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest, reason
 from netdissect.models import naming, tokens
 from netdissect.models.hooks import Enough, evaluating, watching
-from netdissect.models.prepare import prepared, shadowed
+from netdissect.models.prepare import RUNNING, prepared, shadowed
 from netdissect.models.receptive import FieldTracer
 from netdissect.models.shapes import layer_of, read
 from netdissect.models.source import Probed, Seen, Source
+from netdissect.models.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
     from torch import nn
 
     from netdissect.config import Geometry
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from netdissect.models.naming import Selector
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.source import Run
-    from netdissect.protocols import ActivationSource
+    from netdissect.protocols import ActivationSource, ConceptSource
 
 
 class Network(Protocol):
@@ -57,6 +59,10 @@ class Network(Protocol):
 
     def fingerprint(self) -> str:
         """Return a hash of its weights and structure."""
+        ...
+
+    def size_for(self, pictures: tuple[int, int]) -> tuple[int, int]:
+        """Return height and width of its input for pictures of a size: theirs, or its own where it takes no other."""
         ...
 
     def layers(self, input_size: tuple[int, int]) -> list[Layer]:
@@ -120,6 +126,20 @@ class SeenNetwork(ABC):
         """Return what it says of its tokens."""
         return tokens.Hints()
 
+    def given(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:
+        """Return what it is given for an image of a probe set: its picture, scaled."""
+        return concepts.picture(image, input_size)
+
+    def runs_on(self, input_size: tuple[int, int]) -> bool:  # noqa: ARG002 - most take any size
+        """Tell whether it runs on pictures of a size as it is."""
+        return True
+
+    def size_for(self, pictures: tuple[int, int]) -> tuple[int, int]:
+        """Return height and width of its input for pictures of a size: theirs, or its own where it takes no other."""
+        if self.input_size is None or self.input_size == pictures or self.runs_on(pictures):
+            return pictures
+        return self.input_size
+
     def layers(self, input_size: tuple[int, int]) -> list[Layer]:
         """Return everything whose output can be read as units on a grid, in the order of computation."""
         found = []
@@ -165,22 +185,33 @@ class SeenNetwork(ABC):
         reading = read(track)
         if reading is None:
             return "some of its dimensions mix places"
-        notes = "; ".join(part for part in (seen.note, note) if part)
+        heads = ""
+        if seen.heads and reading.units % seen.heads == 0:
+            heads = f"outputs of {seen.heads} attention heads, {reading.units // seen.heads} units each"
+        notes = "; ".join(part for part in (heads, seen.note, note) if part)
         layer = layer_of(name, seen.kind, reading, track, input_size, geometry, note=notes, watched=watched)
         return Probed(layer, reading, seen)
 
     def failed(self, input_size: tuple[int, int], error: Exception) -> ModelError:
         """Return the error for a network that does not run on a picture of this size."""
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         made = f" (it was made for {self.input_size[0]} x {self.input_size[1]})" if self.input_size else ""
+        grey = (
+            ", or --colordepth 1 for grey pictures" if "1 channel" in str(error) and self.preprocess.depth == 3 else ""
+        )
         return ModelError(
             f"{self.name} does not run on a {input_size[1]} x {input_size[0]} picture with {self.preprocess.depth} "
-            f"channels: {reason}; try another --resolution{made}"
+            f"channels: {reason(error)}; try another --resolution{made}{grey}"
         )
 
 
 class TorchNetwork(SeenNetwork):
-    """Any ``torch.nn.Module``; layers are its submodules, by qualified name (`naming` tells the rest)."""
+    """Any ``torch.nn.Module``; layers are its submodules, by qualified name (`naming` tells the rest).
+
+    Attributes:
+        layout: of its input in memory.
+    """
+
+    layout: torch.memory_format = torch.channels_last
 
     def __init__(
         self,
@@ -215,11 +246,11 @@ class TorchNetwork(SeenNetwork):
 
     def names(self) -> Collection[str]:
         """Return the qualified names of its submodules."""
-        return [name for name, _ in self.module.named_modules() if name]
+        return [name for name in self.parts(self.module) if name]
 
     def knows(self, name: str) -> bool:
         """Tell whether a name means a submodule, or a part of what one takes or gives."""
-        return naming.select(name, {name for name, _ in self.module.named_modules()}) is not None
+        return naming.select(name, self.parts(self.module).keys()) is not None
 
     def hints(self) -> tokens.Hints:
         """Return what it says of its tokens."""
@@ -233,59 +264,48 @@ class TorchNetwork(SeenNetwork):
     def empty_picture(self, input_size: tuple[int, int]) -> torch.Tensor:
         """Return a black picture as its input: two of them, so that only a real dimension of length 1 looks like one."""
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
-        black = torch.zeros((2, *input_size, 3), dtype=torch.uint8, device=device)
-        return self.preprocess(black).to(self.dtype)
+        black = torch.zeros((self.batch or 2, *input_size, 3), dtype=torch.uint8, device=device)
+        return self.preprocess(black).to(self.dtype, memory_format=torch.contiguous_format)
 
     def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, Seen]:
-        """Run it once on an empty picture and see what its layers give."""
-        module, note = shadowed(self.module)
-        modules = dict(module.named_modules())
-        selectors = self._selectors(names, modules)
-        calls: Counter[str] = Counter()
-        outputs: dict[str, tuple[torch.Tensor, int]] = {}
+        """Run it once on an empty picture and see what its layers give.
 
-        def see(name: str, value: Any) -> None:
-            if names is None:
-                found = self._found(name, value)
-            else:
-                tensor = selectors[name].pick(value)
-                found = [] if tensor is None else [(name, tensor)]
-            for key, tensor in found:
-                calls[key] += 1
-                outputs.pop(key, None)  # the last call counts, also for the order
-                outputs[key] = (tensor, tensor._version)  # noqa: SLF001 - counts what was done to it in place
-
+        Layers that were seen before it failed are known all the same: a classifier made for another size is no reason
+        not to dissect the convolutions before it.
+        """
+        module, note = self.looked_at()
         pictures = self.empty_picture(input_size)
         tracer = FieldTracer(pictures)
-        with evaluating(module), watching(modules, selectors, see):
+        witness = Witness(self.parts(module), names, tracer)
+        with evaluating(module), self.watching(module, witness.selectors, witness.see):
             try:
                 self._fit(module, input_size)
                 with torch.no_grad(), tracer:
                     self._call(module, pictures)
-            except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, NotImplementedError) as error:
-                raise self.failed(input_size, error) from error
-        return {
-            name: Seen(
-                tuple(tensor.shape), tracer.of(tensor), _kind(name, selectors, modules), calls[name],
-                tensor._version > version, note,  # noqa: SLF001
-            )
-            for name, (tensor, version) in outputs.items()
-        }  # fmt: skip
+            except RUNNING as error:
+                if not witness.saw_all:
+                    raise self.failed(input_size, error) from error
+                note = "; ".join(
+                    part for part in (note, f"behind it the network fails at this size ({reason(error)})") if part
+                )
+        return witness.seen(note)
+
+    def runs_on(self, input_size: tuple[int, int]) -> bool:
+        """Tell whether it runs on pictures of a size as it is, with no table resampled."""
+        module, _ = self.looked_at()
+        with evaluating(module), torch.no_grad():
+            try:
+                module(self.empty_picture(input_size))
+            except RUNNING:
+                return False
+        return True
 
     @contextlib.contextmanager
     def running(self, probed: Mapping[str, Probed], input_size: tuple[int, int], device: torch.device) -> Iterator[Run]:
         """Run a prepared copy, as far as its last probed layer."""
-        names = {name for name, _ in self.module.named_modules()}
+        names = self.parts(self.module).keys()
         selectors = {name: selector for name in probed if (selector := naming.select(name, names)) is not None}
-        module = prepared(
-            self.module,
-            {selector.module for selector in selectors.values() if not selector.entering},
-            self.empty_picture(input_size),
-            entered={selector.module for selector in selectors.values() if selector.entering},
-            call=self._call,
-            fit=lambda module: self._fit(module, input_size),
-            device=device,
-        )
+        module = self.ready(selectors, input_size, device)
         outputs: dict[str, torch.Tensor] = {}
         calls: Counter[str] = Counter()
 
@@ -306,41 +326,46 @@ class TorchNetwork(SeenNetwork):
             calls.clear()
             home = next((p.device for p in module.parameters()), device)
             with contextlib.suppress(Enough):
-                self._call(module, x.to(home, self.dtype, memory_format=torch.channels_last))
+                self._call(module, x.to(home, self.dtype, memory_format=self.layout))
             return dict(outputs)
 
-        with evaluating(module), watching(dict(module.named_modules()), selectors, see):
+        with evaluating(module), self.watching(module, selectors, see):
             yield run
+
+    def parts(self, module: nn.Module) -> Mapping[str, nn.Module]:
+        """Return what may be a layer of the network or of a copy of it, by name; itself as the empty name."""
+        return dict(module.named_modules())
+
+    def looked_at(self) -> tuple[nn.Module, str]:
+        """Return what is run to look at it: a copy, or itself and a note that says why."""
+        return shadowed(self.module)
+
+    def ready(self, selectors: Mapping[str, Selector], input_size: tuple[int, int], device: torch.device) -> nn.Module:
+        """Return what is run to probe it: a copy that is quick and computes the same."""
+        return prepared(
+            self.module,
+            {selector.module for selector in selectors.values() if not selector.entering},
+            self.empty_picture(input_size),
+            entered={selector.module for selector in selectors.values() if selector.entering},
+            call=self._call,
+            fit=lambda module: self._fit(module, input_size),
+            device=device,
+        )
+
+    def watching(
+        self, module: nn.Module, selectors: Mapping[str, Selector], see: Callable[[str, Any], None]
+    ) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which ``see(name, value)`` is called for every selected part that runs."""
+        return watching(self.parts(module), selectors, see)
 
     def _fit(self, module: nn.Module, input_size: tuple[int, int]) -> None:
         if self._fitted is not None and input_size != self.input_size:
             self._fitted(module, input_size)
 
-    @staticmethod
-    def _found(name: str, value: Any) -> list[tuple[str, torch.Tensor]]:
-        """Return a module's outputs under their names; the whole network's only where they are several."""
-        found = list(naming.tensors(value))
-        if name == naming.WHOLE:
-            return [(name + path, tensor) for path, tensor in found if len(found) > 1]
-        return [(name + path if position else name, tensor) for position, (path, tensor) in enumerate(found)]
-
-    def _selectors(self, names: Collection[str] | None, modules: Mapping[str, nn.Module]) -> dict[str, Selector]:
-        if names is None:
-            whole = {} if naming.WHOLE in modules else {naming.WHOLE: naming.Selector("")}
-            return {name: naming.Selector(name) for name in modules if name} | whole
-        return {name: selector for name in names if (selector := naming.select(name, modules)) is not None}
-
 
 def plainly(module: nn.Module, x: torch.Tensor) -> Any:
     """Call a network on nothing but its input."""
     return module(x)
-
-
-def _kind(name: str, selectors: Mapping[str, Selector], modules: Mapping[str, nn.Module]) -> str:
-    selector = selectors.get(name) or naming.select(name, modules)
-    assert selector is not None
-    kind = type(modules[selector.module]).__name__
-    return f"input of {kind}" if selector.entering else kind
 
 
 def module_fingerprint(module: nn.Module, preprocess: Preprocess) -> str:

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from netdissect.errors import reason
 from netdissect.models.hooks import evaluating
 from netdissect.models.receptive import FieldTracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+
+#: What a network raises on pictures it was not made for.
+RUNNING = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, NotImplementedError)
 
 
 def shadowed(module: nn.Module) -> tuple[nn.Module, str]:
@@ -31,8 +35,7 @@ def shadowed(module: nn.Module) -> tuple[nn.Module, str]:
     try:
         return _uncompiled(copy.deepcopy(module, memo)), ""
     except Exception as error:  # noqa: BLE001 - a network's own __deepcopy__ may raise anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return module, f"the network cannot be copied ({reason}), so it was run itself"
+        return module, f"the network cannot be copied ({reason(error)}), so it was run itself"
 
 
 def prepared(
@@ -90,7 +93,9 @@ def _foldable(
     given: dict[str, list[int]] = {}
     taken: dict[str, list[int]] = {}
     held: list[Any] = []  # no identity may be given out twice
-    with _watching(module, given, taken, held), torch.no_grad(), FieldTracer(picture) as tracer:
+    # Behind the probed layers it may fail at this size: nobody goes there.
+    seen, failing = _watching(module, given, taken, held), contextlib.suppress(*RUNNING)
+    with seen, torch.no_grad(), failing, FieldTracer(picture) as tracer:
         call(module, picture)
     owners = {outputs[0]: name for name, outputs in given.items() if len(outputs) == 1}
     shared = Counter(id(parameter) for part in module.modules() for parameter in part._parameters.values())  # noqa: SLF001
@@ -104,6 +109,7 @@ def _foldable(
             and norm not in entered
             and tracer.uses[inputs[0]] == 1
             and shared[id(modules[convolution].weight)] == 1
+            and modules[convolution].weight.dtype in (torch.float32, torch.float64)  # halves would be rounded again
         ):
             pairs.append((convolution, norm))
     return pairs

@@ -26,9 +26,8 @@ def build(spec: str) -> Any:
     if not name or not function:
         raise ModelNotFoundError(f"python:{spec}: expected python:module:function")
     here = str(Path.cwd())
-    known = here in sys.path or "" in sys.path
-    if not known:
-        sys.path.insert(0, here)
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)  # it stays: the function may import later, and workers look there too
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -37,9 +36,6 @@ def build(spec: str) -> Any:
         raise ModelNotFoundError(f"python:{spec}: there is no module {name!r} in {here} or on the path") from error
     except Exception as error:
         raise ModelError(f"python:{spec}: importing {name} failed ({type(error).__name__}: {error})") from error
-    finally:
-        if not known:
-            sys.path.remove(here)
     made: Any = module
     for part in function.split("."):
         if not hasattr(made, part):

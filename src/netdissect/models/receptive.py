@@ -35,7 +35,9 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         # Tensors are held so that no identity is given out twice while tracing.
         self._tracks: dict[int, tuple[torch.Tensor, Track]] = {}
-        self._set(picture, picture_track(picture.shape, fieldmap.IDENTITY, meanings))
+        is_picture = picture.ndim == len(meanings)  # a generator is given something else
+        track = picture_track(picture.shape, fieldmap.IDENTITY, meanings) if is_picture else unknown(picture.shape)
+        self._set(picture, track)
         #: How many operations read a tensor, by its identity.
         self.uses: Counter[int] = Counter()
 

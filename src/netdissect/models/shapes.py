@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from netdissect.config import Geometry
     from netdissect.models.tracks import Track
 
-#: Why a layer whose dimensions are known has an even grid all the same: attention, or anything like it.
+#: What attention, or anything like it, makes of receptive fields.
+EVERYWHERE = "a cell may see the whole picture and counts where it lies"
+#: Why a layer whose dimensions are known has an even grid all the same.
 MIXED = "a cell may see the whole picture: an even grid"
 #: Why a layer of which nothing is known has one.
 UNTRACED = "its receptive fields cannot be traced: an even grid"
@@ -107,7 +109,7 @@ def _tokens(atoms: list[Atom]) -> tuple[tuple[int, int, tuple[int, ...]] | None,
 
 
 def layer_of(
-    name: str, kind: str, reading: Reading, track: Track | None, input_size: tuple[int, int], geometry: Geometry, *,
+    name: str, kind: str, reading: Reading, track: Track, input_size: tuple[int, int], geometry: Geometry, *,
     note: str = "",
     watched: bool = True,
 ) -> Layer:  # fmt: skip
@@ -117,7 +119,7 @@ def layer_of(
         name: as the network calls it.
         kind: type of what gave the output.
         reading: how its output is read.
-        track: what is known of it; None where nobody could watch.
+        track: what is known of it.
         input_size: height and width of the network's input.
         geometry: an even grid may be asked for.
         note: more that a reader should know.
@@ -128,10 +130,22 @@ def layer_of(
         notes.append("class token left out")
     elif reading.left_out:
         notes.append(f"{reading.left_out} tokens that are no patches (class, registers, distillation) left out")
-    field = track.field if track is not None else None
-    if field is not None and geometry == "receptive-field":
-        return Layer(name, reading.units, reading.grid, field, "receptive-field", kind, "; ".join(notes))
-    if geometry == "receptive-field" and reading.grid != (1, 1):
-        notes.append(MIXED if track is not None and track.grid is not None and watched else UNTRACED)
-    even = fieldmap.even_grid(input_size, reading.grid)
-    return Layer(name, reading.units, reading.grid, even, "grid", kind, "; ".join(notes))
+    traced, field = "grid", None if geometry == "grid" else track.field
+    if field is not None and not track.everywhere:
+        traced = "receptive-field"
+    elif field is not None and reading.grid != (1, 1):
+        notes.append(EVERYWHERE)
+    else:
+        field = None
+        if geometry == "receptive-field" and reading.grid != (1, 1):
+            notes.append(MIXED if track.grid is not None and watched else UNTRACED)
+    if field is None:
+        parts = fieldmap.even_grid if geometry == "grid" else fieldmap.even_parts
+        field = parts(input_size, reading.grid)
+    return Layer(name, reading.units, reading.grid, field, traced, kind, "; ".join(notes), shape_of(track))
+
+
+def shape_of(track: Track) -> tuple[int, ...]:
+    """Return the shape of an output for a single picture."""
+    own = [[atom.length for atom in dim if atom.meaning != "n"] for dim in track.dims]
+    return tuple(math.prod(lengths) for dim, lengths in zip(track.dims, own, strict=True) if lengths or not dim)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.shapes import Reading
     from netdissect.models.tracks import Track
+    from netdissect.protocols import ConceptSource
 
 #: Network input (B, C, H, W) → raw outputs of the probed layers, in whatever shape the network gives them.
 Run = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
@@ -35,6 +36,7 @@ class Seen:
         calls: how often it ran; the last output counts.
         overwritten: whether its output was changed in place afterwards.
         note: what a reader should know.
+        heads: attention heads whose outputs it holds side by side; 0 for none.
     """
 
     shape: tuple[int, ...]
@@ -43,6 +45,7 @@ class Seen:
     calls: int = 1
     overwritten: bool = False
     note: str = ""
+    heads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Runnable(Protocol):
 
     @property
     def batch(self) -> int | None: ...  # noqa: D102 - pictures that it takes at once, where the file fixes it
+
+    def given(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]: ...  # noqa: D102
 
     def running(  # noqa: D102
         self, probed: Mapping[str, Probed], input_size: tuple[int, int], device: torch.device
@@ -95,7 +100,11 @@ class Source:
         self._run = None
         self._open.close()
 
-    def activations(self, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return what the network is given for an image of a probe set."""
+        return self._network.given(concepts, image, self.input_size)
+
+    def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, no further than its last probed layer.
 
         Raises:

@@ -9,14 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.errors import ModelFileError, ModelNotFoundError, nearest
+from netdissect.errors import ModelFileError, ModelNotFoundError, nearest, reason
 from netdissect.models import checkpoints
+from netdissect.models.network import TorchNetwork
+from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 from netdissect.models.torchvision import seeded
 from netdissect.optional import require
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from netdissect.models.options import LoadOptions
+
+
+def network(name: str, options: LoadOptions) -> TorchNetwork:
+    """Return an architecture of timm as a Network (see `build`)."""
+    module, preprocess, size = build(name, options.weights, options.seed, grey=options.grey)
+    source = f"timm:{name}" + (f" --weights {options.weights}" if options.weights else "")
+    return TorchNetwork(
+        module, overridden(preprocess, options), name=name.replace("/", "-").replace(":", "-"), source=source,
+        input_size=size, fitted=fitted,
+    )  # fmt: skip
 
 
 def build(
@@ -40,17 +54,16 @@ def build(
     """
     library = require("timm", extra="timm", purpose="for timm: models")
     options: dict[str, Any] = {"in_chans": 1} if grey else {}
-    if not name.startswith("hf-hub:") and not library.is_model(name.partition(".")[0]):
+    if not name.startswith(("hf-hub:", "local-dir:")) and not library.is_model(name.partition(".")[0]):
         known = library.list_models(pretrained=False) if "." not in name else library.list_models(pretrained=True)
         raise ModelNotFoundError(f"timm has no model {name!r}: {nearest(name, known)}")
     if weights is None:
         try:
             module = library.create_model(name, pretrained=True, **options)
         except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelNotFoundError(
-                f"the weights of timm's {name} could not be fetched ({reason}): give a checkpoint with --weights FILE, "
-                f"or --weights random"
+                f"the weights of timm's {name} could not be fetched ({reason(error)}): give a checkpoint with "
+                f"--weights FILE, or --weights random"
             ) from error
         return module, carried(module) or Preprocess(), size_of(module)
     module = seeded(seed, lambda: library.create_model(name, pretrained=False, **options))
@@ -89,10 +102,12 @@ def carried(module: Any) -> Preprocess | None:
 
 
 def size_of(module: Any) -> tuple[int, int] | None:
-    """Return height and width that a timm module was made for."""
+    """Return height and width that a timm module was made for: those of its patches, else those of its training."""
     config = getattr(module, "pretrained_cfg", None)
-    size = config.get("input_size") if isinstance(config, dict) else None
-    return (int(size[1]), int(size[2])) if size is not None and len(size) == 3 else None
+    if not isinstance(config, dict):
+        return None
+    size = getattr(getattr(module, "patch_embed", None), "img_size", None) or config.get("input_size", ())[-2:]
+    return (int(size[0]), int(size[1])) if isinstance(size, (tuple, list)) and len(size) == 2 else None
 
 
 def fitted(module: Any, input_size: tuple[int, int]) -> None:

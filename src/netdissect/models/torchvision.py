@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.errors import ModelNotFoundError, nearest
+from netdissect.errors import ModelFileError, ModelNotFoundError, nearest, reason
 from netdissect.models import checkpoints
+from netdissect.models.network import TorchNetwork
+from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 from netdissect.optional import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import torch
     from torch import nn
+
+    from netdissect.models.options import LoadOptions
+
+
+def network(name: str, options: LoadOptions) -> TorchNetwork:
+    """Return an architecture of torchvision as a Network (see `build`)."""
+    module, preprocess, size = build(name, options.weights, options.seed)
+    source = f"torchvision:{name}" + (f" --weights {options.weights}" if options.weights else "")
+    return TorchNetwork(module, overridden(preprocess, options), name=name, source=source, input_size=size)
 
 
 def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preprocess, tuple[int, int]]:
@@ -40,24 +52,26 @@ def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preproc
         raise ModelNotFoundError(f"torchvision has no model {name!r}: {nearest(name, library.list_models())}")
     named = library.get_model_weights(name)
     default = getattr(named, "DEFAULT", None)
-    preprocess, size = _preprocess(default)
     if weights is None or weights in named.__members__:
         chosen = default if weights is None else named[weights]
-        preprocess, size = _preprocess(chosen)
+        if chosen is None:
+            raise ModelNotFoundError(
+                f"torchvision has no weights for {name}: give a state dict with --weights FILE, or --weights random"
+            )
         try:
-            return library.get_model(name, weights=chosen), preprocess, size
+            return library.get_model(name, weights=chosen), *_preprocess(chosen)
         except (OSError, RuntimeError) as error:
             raise ModelNotFoundError(
-                f"the weights of torchvision's {name} could not be fetched ({error}): give a state dict with --weights "
-                f"FILE, or --weights random"
+                f"the weights of torchvision's {name} could not be fetched ({reason(error)}): give a state dict with "
+                f"--weights FILE, or --weights random"
             ) from error
     if weights == "random":
-        return _random(library, name, seed), preprocess, size
+        return _random(library, name, seed), *_preprocess(default)
     path = Path(weights)
-    state = checkpoints.read_state_dict(path)
-    module = _sized(library, name, state)
-    checkpoints.fit(module, state, path=path, architecture=f"torchvision's {name}")
-    return module, preprocess, size
+    if not path.is_file():
+        others = f"; its own weights are {', '.join(named.__members__)}" if named.__members__ else ""
+        raise ModelNotFoundError(f"there is no weights file {path}{others}")
+    return _loaded(library, name, path), *_preprocess(default)
 
 
 def seeded(seed: int, make: Callable[[], Any]) -> Any:
@@ -70,23 +84,39 @@ def seeded(seed: int, make: Callable[[], Any]) -> Any:
 
 
 def _random(library: Any, name: str, seed: int, **options: Any) -> nn.Module:
-    module: nn.Module = seeded(seed, lambda: library.get_model(name, weights=None, **options))
+    """Build an architecture with random weights all over; some would fetch those of their backbone."""
+    if "weights_backbone" in inspect.signature(library.get_model_builder(name)).parameters:
+        options["weights_backbone"] = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # old networks warn that their random weights may change
+        module: nn.Module = seeded(seed, lambda: library.get_model(name, weights=None, **options))
     return module
 
 
-def _sized(library: Any, name: str, state: dict[str, torch.Tensor]) -> nn.Module:
-    """Build the architecture with as many classes as the weights have."""
+def _loaded(library: Any, name: str, path: Path) -> nn.Module:
+    """Build the architecture with as many classes as the weights have, with auxiliary heads or without."""
+    state = checkpoints.read_state_dict(path)
     module = _random(library, name, 0)
     classes = checkpoints.classes_in(state, module)
-    return module if classes is None else _random(library, name, 0, num_classes=classes)
+    options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
+    module = module if classes is None else _random(library, name, 0, **options)
+    try:
+        checkpoints.fit(module, state, path=path, architecture=f"torchvision's {name}")
+    except ModelFileError:
+        if not getattr(module, "aux_logits", False):
+            raise
+        module = _random(library, name, 0, aux_logits=False, **options)
+        checkpoints.fit(module, state, path=path, architecture=f"torchvision's {name}")
+    return module
 
 
 def _preprocess(weights: Any) -> tuple[Preprocess, tuple[int, int]]:
     """Read the preprocessing off a weights entry; its resize and crop become a plain scaling (labels stay aligned)."""
     if weights is None:
-        return Preprocess(note="ImageNet statistics; the model states none"), (224, 224)
+        return Preprocess(note="assumed: ImageNet statistics; the model states none"), (224, 224)
     transform = weights.transforms()
-    mean = np.array(getattr(transform, "mean", (0.485, 0.456, 0.406)), np.float32)
-    std = np.array(getattr(transform, "std", (0.229, 0.224, 0.225)), np.float32)
-    crop = getattr(transform, "crop_size", [224])
-    return Preprocess(mean=mean, std=std, note=f"torchvision {weights}"), (crop[0], crop[-1])
+    # Detectors, whose transforms state no mean, normalise by themselves.
+    mean = np.array(getattr(transform, "mean", (0.0, 0.0, 0.0)), np.float32)
+    std = np.array(getattr(transform, "std", (1.0, 1.0, 1.0)), np.float32)
+    size = getattr(transform, "crop_size", None) or getattr(transform, "resize_size", None) or [224]
+    return Preprocess(mean=mean, std=std, note=f"torchvision {weights}"), (size[0], size[-1])

@@ -8,7 +8,7 @@ heads: as long as every atom is known, a tensor can be put back on its grid, wha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -51,11 +51,16 @@ class Track:
         dims: what every dimension means.
         field: where the cells look; None once it was lost.
         rolled: by how many steps y and x were rolled, for shifted windows.
+        everywhere: whether a cell may have seen more than `field` says, the whole picture even; then `field` says where
+            the cell lies.
+        heads: how many attention heads' outputs lie side by side in the channels; 0 once they were mixed, or for none.
     """
 
     dims: tuple[Dim, ...]
     field: FieldMap | None
     rolled: tuple[int, int] = (0, 0)
+    everywhere: bool = False
+    heads: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -176,7 +181,7 @@ def regrouped(track: Track, shape: Sequence[int]) -> Track:
         dims.append(merged(taken) or (Atom("?", 1),))
     if atoms:
         return unknown(shape)
-    return Track(_with_ones(track, tuple(dims)), track.field, track.rolled)
+    return replace(track, dims=_with_ones(track, tuple(dims)))
 
 
 def _take(atoms: list[Atom], size: int) -> Dim | None:
@@ -235,7 +240,7 @@ def settled(track: Track, axis: int) -> tuple[Track, tuple[int, int] | None]:
         channels(size_of(dim)) if position == axis else tuple(coarser(atom, cut) for atom in other)
         for position, other in enumerate(track.dims)
     )
-    return Track(dims, track.field, track.rolled), (cut["y"], cut["x"])
+    return replace(track, dims=dims), (cut["y"], cut["x"])
 
 
 def coarser(atom: Atom, cut: Mapping[str, int]) -> Atom:

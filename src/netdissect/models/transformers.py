@@ -1,27 +1,49 @@
-"""``hf:NAME``: a vision model of transformers, from the hub's cache or a local folder, with its processor's numbers."""
+"""``hf:NAME``: a vision model of transformers, from the hub's cache, the hub or a local folder, with its processor's numbers.
+
+What lies in the cache is taken from there and the hub is not asked; code from the hub is never run.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
+import logging
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.errors import MissingExtraError, ModelFileError, ModelNotFoundError
+from netdissect.errors import MissingExtraError, ModelFileError, ModelNotFoundError, reason
 from netdissect.models import checkpoints
+from netdissect.models.network import TorchNetwork
+from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 from netdissect.models.torchvision import seeded
-from netdissect.optional import require
+from netdissect.optional import require, why
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import torch
     from torch import nn
 
+    from netdissect.models.options import LoadOptions
+
 #: Files in which a processor's numbers lie.
 _PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+
+
+def network(name: str, options: LoadOptions) -> TorchNetwork:
+    """Return a vision model of transformers as a Network (see `build`)."""
+    module, preprocess, size = build(name, options.weights, options.seed)
+    source = f"hf:{name}" + (f" --weights {options.weights}" if options.weights else "")
+    return TorchNetwork(
+        module, overridden(preprocess, options), name=Path(name).name or name, source=source, input_size=size,
+        call=call_of(module),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,12 +69,26 @@ def call_of(module: Any) -> Call | None:
     return Call((("interpolate_pos_encoding", True),) if "interpolate_pos_encoding" in takes else ())
 
 
+def size_of(module: Any) -> tuple[int, int] | None:
+    """Return height and width that a transformers module was made for."""
+    return _pair(getattr(getattr(module, "config", None), "image_size", None))
+
+
+def carried(module: Any) -> Preprocess | None:
+    """Return the preprocessing that belongs to a transformers module, from its folder or the cache; None without any."""
+    name = getattr(getattr(module, "config", None), "name_or_path", None)
+    if call_of(module) is None or not isinstance(name, str) or not name:
+        return None
+    library = sys.modules.get("transformers")
+    return None if library is None else _preprocess(library, module.config, name, local_files_only=True)
+
+
 def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preprocess, tuple[int, int] | None]:
     """Return a vision model of transformers.
 
     Args:
-        name: of the hub, such as ``facebook/dinov2-base``; a folder with ``config.json``; or, with random weights, a
-            type of model such as ``vit``.
+        name: of the hub, such as ``facebook/dinov2-base``; a folder with ``config.json``; or, with weights of your own,
+            a type of model such as ``vit``.
         weights: None for those that belong to it, ``"random"``, or a checkpoint file.
         seed: of random weights.
 
@@ -60,48 +96,72 @@ def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preproc
         the model, its preprocessing, and the height and width it was made for.
 
     Raises:
-        MissingExtraError: if transformers is not installed.
+        MissingExtraError: if transformers is not installed, or a library that this model needs.
         ModelNotFoundError: if there is no such model, or it cannot be fetched.
         ModelFileError: if its weights are damaged or do not fit.
     """
     library = require("transformers", extra="hf", purpose="for hf: models")
-    config = _config(library, name, weights)
-    maker, config = _maker(library, config, name)
-    preprocess = _preprocess(library, name) or Preprocess(note="assumed: ImageNet statistics; the model states none")
-    size = _pair(getattr(config, "image_size", None))
-    if weights is None:
-        return _pretrained(maker, config, name), preprocess, size
+    with _quietly(library):
+        config, is_type = _config(library, name, weights)
+        maker, config = _maker(library, config, name)
+        own = None if is_type else _preprocess(library, config, name)
+        preprocess = own or Preprocess(note="assumed: ImageNet statistics; the model states none")
+        size = _pair(getattr(config, "image_size", None))
+        if weights is None:
+            return _pretrained(maker, config, name).float(), preprocess, size
+        module = _made(maker, config, name, seed)
+        if weights != "random":
+            path = Path(weights)
+            state = checkpoints.read_state_dict(path)
+            classes = checkpoints.classes_in(state, module)
+            if classes is not None and hasattr(config, "num_labels"):
+                config.num_labels = classes
+                module = _made(maker, config, name, seed)
+            checkpoints.fit(module, state, path=path, architecture=f"transformers' {name}")
+        return module, preprocess, size
+
+
+@contextlib.contextmanager
+def _quietly(library: Any) -> Iterator[None]:
+    """Keep transformers and the hub's client from saying what the one sentence of an error says better."""
+    loggers = [(logger, logger.level) for logger in map(logging.getLogger, ("transformers", "huggingface_hub"))]
+    bars = getattr(library.utils.logging, "is_progress_bar_enabled", lambda: False)() and not sys.stderr.isatty()
+    for logger, _ in loggers:
+        logger.setLevel(logging.CRITICAL)
+    if bars:
+        library.utils.logging.disable_progress_bar()
     try:
-        module: nn.Module = seeded(seed, lambda: maker.from_config(config))
-    except (ValueError, ImportError, RuntimeError, TypeError) as error:
-        raise ModelNotFoundError(f"transformers cannot build {name} ({_first_line(error)})") from error
-    if weights != "random":
-        path = Path(weights)
-        state = checkpoints.read_state_dict(path)
-        classes = checkpoints.classes_in(state, module)
-        if classes is not None and hasattr(config, "num_labels"):
-            config.num_labels = classes
-            module = maker.from_config(config)
-        checkpoints.fit(module, state, path=path, architecture=f"transformers' {name}")
-    return module, preprocess, size
+        yield
+    finally:
+        for logger, level in loggers:
+            logger.setLevel(level)
+        if bars:
+            library.utils.logging.enable_progress_bar()
 
 
-def _config(library: Any, name: str, weights: str | None) -> Any:
+def _from_cache_or_hub(read: Callable[..., Any], name: str, **options: Any) -> Any:
+    """Return what a reader of transformers returns, without asking the hub where all of it lies in the cache."""
+    if not Path(name).is_dir():
+        with contextlib.suppress(Exception):
+            return read(name, **options | {"local_files_only": True})
+    return read(name, **options)
+
+
+def _config(library: Any, name: str, weights: str | None) -> tuple[Any, bool]:
+    """Return a model's configuration, and whether it is that of a type with nothing of its own."""
     if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
         raise ModelNotFoundError(f"{name}: expected a folder with config.json, as save_pretrained writes it")
     try:
-        if weights == "random" and not Path(name).exists() and name in library.CONFIG_MAPPING:
-            found = library.AutoConfig.for_model(name)
-        else:
-            found = library.AutoConfig.from_pretrained(name)
+        if weights is not None and not Path(name).exists() and name in library.CONFIG_MAPPING:
+            return library.AutoConfig.for_model(name), True
+        return _from_cache_or_hub(library.AutoConfig.from_pretrained, name, trust_remote_code=False), False
     except Exception as error:
         if "trust_remote_code" in str(error):
             raise ModelNotFoundError(
                 f"{name} needs Python code of its own from the hub, which is not run: load it yourself and dissect the "
                 f"module in Python, or by python:module:function"
             ) from error
-        raise ModelNotFoundError(f"transformers cannot find or read {name} ({_first_line(error)})") from error
-    return found
+        raise ModelNotFoundError(f"transformers cannot find or read {name} ({reason(error)})") from error
 
 
 def _maker(library: Any, config: Any, name: str) -> tuple[Any, Any]:
@@ -115,38 +175,60 @@ def _maker(library: Any, config: Any, name: str) -> tuple[Any, Any]:
         vision = getattr(config, "vision_config", None)
         known = vision is not None and type(vision) in library.AutoModel._model_mapping  # noqa: SLF001
     except (ImportError, AttributeError) as error:  # transformers imports a model's library when it is asked for
-        raise MissingExtraError(f"transformers cannot load what {name} needs ({_first_line(error)})") from error
+        raise _lacking(name, error) from error
     return library.AutoModel, vision if known else config
+
+
+def _made(maker: Any, config: Any, name: str, seed: int) -> nn.Module:
+    try:
+        module: nn.Module = seeded(seed, lambda: maker.from_config(config))
+    except ImportError as error:
+        raise _lacking(name, error) from error
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise ModelNotFoundError(f"transformers cannot build {name} ({reason(error)})") from error
+    return module.eval()
 
 
 def _pretrained(maker: Any, config: Any, name: str) -> nn.Module:
     try:
-        module: nn.Module = maker.from_pretrained(name, config=config)
+        # The class itself is asked: AutoBackbone would look up even a folder on the hub.
+        own = maker._model_mapping.get(type(config), maker)  # noqa: SLF001
+        reader = maker if isinstance(own, (tuple, list)) else own
+        module: nn.Module = _from_cache_or_hub(reader.from_pretrained, name, config=config)
     except ImportError as error:
-        raise MissingExtraError(f"transformers cannot load what {name} needs ({_first_line(error)})") from error
+        raise _lacking(name, error) from error
     except Exception as error:
         if Path(name).is_dir():
-            raise ModelFileError(f"{name}: its weights cannot be read ({_first_line(error)})") from error
+            raise ModelFileError(f"{name}: its weights cannot be read ({reason(error)})") from error
         raise ModelNotFoundError(
-            f"the weights of {name} could not be fetched ({_first_line(error)}): give a checkpoint with --weights FILE, "
-            f"or --weights random"
+            f"the weights of {name} could not be fetched ({reason(error)}): give a checkpoint with --weights FILE, or "
+            f"--weights random"
         ) from error
     return module
 
 
-def _preprocess(library: Any, name: str) -> Preprocess | None:
+def _lacking(name: str, error: BaseException) -> MissingExtraError:
+    return MissingExtraError(f"transformers cannot import what {name} needs {why(error)}")
+
+
+def _preprocess(library: Any, config: Any, name: str, **options: Any) -> Preprocess | None:
     """Read a processor's numbers from its file; resizing and cropping are left out, since labels must stay aligned."""
     for file in _PROCESSORS:
-        told = _json(library, name, file)
+        told = _json(library, name, file, options)
         told = told.get("image_processor", told)
         if told:
             break
     else:
+        timm = getattr(config, "pretrained_cfg", None)  # models of timm in transformers' clothes
+        told = (
+            {"image_mean": timm["mean"], "image_std": timm["std"]} if isinstance(timm, dict) and "mean" in timm else {}
+        )
+    if not told:
         return None
     rescale = float(told.get("rescale_factor", 1 / 255)) if told.get("do_rescale", True) else 1.0
     plain = not told.get("do_normalize", "image_mean" in told)
     mean, std = (
-        np.resize(np.array(told.get(key, default) if not plain else default, np.float32), 3)
+        np.resize(np.array(default if plain else told.get(key, default), np.float32), 3)
         for key, default in (("image_mean", 0.0), ("image_std", 1.0))
     )
     kind = told.get("image_processor_type", "its processor")
@@ -154,11 +236,11 @@ def _preprocess(library: Any, name: str) -> Preprocess | None:
     return Preprocess("bgr" if flipped else "rgb", rescale, mean, std, note=f"transformers {kind}")
 
 
-def _json(library: Any, name: str, file: str) -> dict[str, Any]:
+def _json(library: Any, name: str, file: str, options: dict[str, Any]) -> dict[str, Any]:
     path = Path(name) / file if Path(name).is_dir() else None
     if path is None:
         try:
-            found = library.utils.cached_file(name, file)
+            found = _from_cache_or_hub(lambda of, **how: library.utils.cached_file(of, file, **how), name, **options)
         except Exception:  # noqa: BLE001 - a model without a processor, or a hub that cannot be reached
             return {}
         path = Path(found) if found else None
@@ -175,8 +257,3 @@ def _pair(size: Any) -> tuple[int, int] | None:
     if isinstance(size, int):
         return size, size
     return (int(size[0]), int(size[1])) if isinstance(size, (tuple, list)) and len(size) == 2 else None
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0].rstrip(".:") if text else type(error).__name__

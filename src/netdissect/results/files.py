@@ -164,8 +164,9 @@ def _layer(
 ) -> LayerResult:
     field = FieldMap(*(tuple(entry["field"][name]) for name in FieldMap._fields))
     layer = Layer(
-        entry["name"], entry["units"], tuple(entry["grid"]), field, entry["geometry"], entry["kind"], entry["note"]
-    )
+        entry["name"], entry["units"], tuple(entry["grid"]), field, entry["geometry"], entry["kind"], entry["note"],
+        tuple(entry.get("shape", ())),
+    )  # fmt: skip
     stem = file_stem(entry["files"])
     counts = _read_table(folder / f"{stem}.parquet", layer.units, len(vocabulary))
     thresholds, exemplars, activity = _read_arrays(folder / f"{stem}.npz", layer, exemplars_each)

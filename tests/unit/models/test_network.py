@@ -103,6 +103,124 @@ def test_hooks_are_given_back_when_the_body_raises(pictures):
     assert module.training
 
 
+class Breaking(Small):
+    """Fails behind its second convolution once it is told to."""
+
+    broken = False
+
+    def forward(self, x):
+        x = self.conv2(self.conv1(x))
+        if self.broken:
+            raise RuntimeError("broken on purpose")
+        return self.fc(x.mean((2, 3)))
+
+
+def test_hooks_are_given_back_when_the_network_fails(pictures):
+    module = Breaking().train()
+    source = probe(module, "fc")
+    module.broken = True
+    with pytest.raises(RuntimeError, match="broken on purpose"), source:
+        source.activations(pictures)
+    with pytest.raises(ModelError, match="broken on purpose"):
+        probe(module, "fc")
+    assert all(not part._forward_hooks and not part._forward_pre_hooks for part in module.modules())
+    assert module.training
+
+
+def test_a_layer_is_dissected_although_the_network_fails_behind_it(pictures):
+    module = Breaking().eval()
+    expected = module.conv2(module.conv1(Preprocess()(torch.from_numpy(pictures))))
+    module.broken = True
+    with probe(module, "conv2") as source:
+        found = source.activations(pictures)["conv2"]
+        (layer,) = source.layers
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert "behind it the network fails at this size (broken on purpose)" in layer.note
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_networks_give_full_precision_activations(pictures, dtype):
+    module = Small().eval()
+    with probe(module, "conv2") as source:
+        expected = source.activations(pictures)["conv2"]
+    half = module.to(dtype)
+    before = copy.deepcopy(half.state_dict())
+    with probe(half, "conv2") as source:
+        found = source.activations(pictures)["conv2"]
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)
+    assert all(torch.equal(before[name], tensor) for name, tensor in half.state_dict().items())
+    assert half.conv1.weight.dtype == dtype
+
+
+def test_a_network_laid_out_channels_last_gives_the_same_and_stays_so(pictures):
+    module = Small().eval()
+    with probe(module, "conv2") as source:
+        expected = source.activations(pictures)["conv2"]
+    module = module.to(memory_format=torch.channels_last)
+    with probe(module, "conv2") as source:
+        torch.testing.assert_close(source.activations(pictures)["conv2"], expected, rtol=1e-5, atol=1e-6)
+    assert module.conv2.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_pictures_need_not_be_square():
+    module = Small().eval()
+    pictures = np.random.default_rng(1).integers(0, 256, size=(2, 24, 40, 3)).astype(np.uint8)
+    with probe(module, "conv2", size=(24, 40)) as source:
+        found, (layer,) = source.activations(pictures)["conv2"], source.layers
+    x = module.bn(module.conv1(Preprocess()(torch.from_numpy(pictures)))).relu()
+    torch.testing.assert_close(found, module.conv2(x), rtol=1e-4, atol=1e-5)
+    assert (layer.grid, layer.shape) == ((12, 20), (6, 12, 20))
+
+
+def test_a_network_spread_over_devices_stays_where_it_is(pictures):
+    module = Small().eval()
+    module.unused.to("meta")  # the nearest thing to a second device
+    with probe(module, "conv2") as source:
+        assert source.activations(pictures)["conv2"].shape == (5, 6, 16, 16)
+    assert module.unused.weight.device.type == "meta"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_network_on_two_devices_is_dissected(pictures):
+    class Spread(Small):
+        def forward(self, x):
+            x = self.relu(self.bn(self.conv1(x)))
+            return self.relu(self.conv2(x.cuda()))
+
+    module = Spread().eval()
+    module.conv2.cuda()
+    for device in (CPU, torch.device("cuda")):
+        source = wrap(module).probe(["conv2"], (32, 32), geometry="receptive-field", device=device)
+        with source:
+            assert source.activations(pictures)["conv2"].device.type == device.type
+    assert module.conv1.weight.device.type == "cpu"
+
+
+def test_a_network_that_cannot_be_copied_is_run_itself_and_left_as_it_was(pictures):
+    class Single(Small):
+        def __deepcopy__(self, memo):
+            raise TypeError("there can be only one")
+
+    module = Single().train()
+    before = copy.deepcopy(dict(module.state_dict()))
+    with probe(module, "conv2") as source:
+        source.activations(pictures)
+        assert "cannot be copied (there can be only one)" in source.layers[0].note
+    assert module.training
+    assert all(not part._forward_hooks for part in module.modules())
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+    module(torch.randn(2, 3, 8, 8)).sum().backward()  # what was made while dissecting does not get in the way
+
+
+def test_wrappers_are_taken_off():
+    module = Small()
+    compiled = torch.compile(module, backend="eager")
+    for wrapped in (nn.DataParallel(module), compiled, nn.DataParallel(compiled)):
+        assert wrap(wrapped).module is module
+
+
 def test_layers_say_units_grid_and_geometry():
     found = {layer.name: layer for layer in wrap(Small()).layers((32, 32))}
     assert (found["conv2"].units, found["conv2"].grid, found["conv2"].geometry) == (6, (16, 16), "receptive-field")

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from netdissect.geometry.fieldmap import even_grid, even_parts
 from netdissect.layers import FieldMap
 from netdissect.models.receptive import FieldTracer
 
@@ -124,13 +125,33 @@ def test_shuffled_channels_keep_their_place():
     assert track.spatial == (2, 3)
 
 
-def test_attention_loses_the_field():
-    class Attention(nn.Module):
-        def forward(self, x):
-            tokens = x.flatten(2).transpose(1, 2)
-            return F.scaled_dot_product_attention(tokens, tokens, tokens).transpose(1, 2).reshape(x.shape)
+class Attention(nn.Module):
+    """A stem whose cells lie at 0, 2, 4, …, and attention between them, by one operator or written out."""
 
-    assert traced(Attention(), size=8)[0].field is None
+    def __init__(self, *, fused):
+        super().__init__()
+        self.stem, self.fused = nn.Conv2d(3, 4, 3, stride=2, padding=1), fused
+
+    def forward(self, x):
+        x = self.stem(x)
+        tokens = x.flatten(2).transpose(1, 2)
+        if self.fused:
+            mixed = F.scaled_dot_product_attention(tokens, tokens, tokens)
+        else:
+            mixed = (tokens @ tokens.transpose(1, 2)).softmax(dim=-1) @ tokens
+        return mixed.transpose(1, 2).reshape(x.shape) + x
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_behind_attention_a_cell_has_seen_everything_and_lies_where_it_lay(fused):
+    track, _ = traced(Attention(fused=fused), size=16)
+    assert track.everywhere
+    assert track.field == FieldMap((-1, -1), (3, 3), (2, 2))
+
+
+def test_a_grid_that_pixels_do_not_divide_evenly_leaves_nothing_over():
+    assert even_grid((227, 227), (57, 57)).step == (3, 3)  # as the released wrapper has it: 56 pixels are left over
+    assert even_parts((227, 227), (57, 57)).step[0] * 57 == 227
 
 
 def test_windows_cut_out_of_the_grid_and_pooled_are_a_pooling():
@@ -161,25 +182,95 @@ def test_a_constant_added_by_position_changes_nothing():
     assert traced(Position())[0].field == FieldMap((-1, -1), (3, 3), (1, 1))
 
 
-@pytest.mark.parametrize(
-    ("name", "layer", "field"),
-    [
-        ("alexnet", "features.11", FieldMap((-66, -66), (163, 163), (16, 16))),
-        ("resnet18", "layer4", FieldMap((-217, -217), (435, 435), (32, 32))),
-        ("vgg16", "features.29", FieldMap((-90, -90), (196, 196), (16, 16))),
-        ("densenet121", "features.denseblock4", FieldMap((-1021, -1021), (2071, 2071), (32, 32))),
-        ("convnext_tiny", "features.1", FieldMap((-36, -36), (76, 76), (4, 4))),
-    ],
-)
-def test_architectures_of_torchvision_are_traced(name, layer, field):
+def architectures():
+    """Real architectures with few channels, which decide nothing about where a cell looks."""
     models = pytest.importorskip("torchvision.models")
-    module = models.get_model(name, weights=None).eval()
-    picture = torch.zeros(2, 3, 224, 224)
-    seen = []
+    narrow = [4, 4, "M", 4, 4, "M", 4, 4, 4, "M", 4, 4, 4, "M", 4, 4, 4, "M"]
+    setting = models.convnext.CNBlockConfig
+    return {
+        "alexnet": lambda: models.alexnet(num_classes=2).features,
+        "vgg16": lambda: models.vgg.make_layers(narrow),
+        "googlenet": lambda: models.googlenet(num_classes=2, aux_logits=False, init_weights=False),
+        "resnet18": lambda: models.resnet18(num_classes=2),
+        "resnet50": lambda: models.ResNet(models.resnet.Bottleneck, [3, 4, 6, 3], width_per_group=4, num_classes=2),
+        "densenet121": lambda: models.DenseNet(4, (6, 12, 24, 16), 8, num_classes=2).features,
+        "mobilenet_v2": lambda: models.mobilenet_v2(width_mult=0.1, num_classes=2).features,
+        "mobilenet_v3": lambda: models.mobilenet_v3_small(width_mult=0.25, num_classes=2).features,
+        "convnext_tiny": lambda: (
+            models.ConvNeXt(
+                [setting(4, 8, 3), setting(8, 8, 3), setting(8, 8, 9), setting(8, None, 3)], num_classes=2
+            ).features
+        ),
+    }
+
+
+def linearised(module):
+    """Make every path count and none vanish: positive weights, means for maxima, constant gates, nothing else."""
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.MaxPool2d):
+                setattr(parent, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode))
+            elif (
+                type(child).__name__ == "SqueezeExcitation"
+                or isinstance(child, ACTIVATIONS)
+                or (not list(child.children()) and "Norm" in type(child).__name__)
+            ):
+                setattr(parent, name, nn.Identity())
+    for parameter in module.parameters():
+        nn.init.constant_(parameter, 1 / max(1, parameter[0].shape.numel() if parameter.ndim > 1 else 1))
+    return module.double().eval()
+
+
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.GELU, nn.Hardswish, nn.Dropout)
+
+
+def outputs_of(module, layers, picture):
+    seen = {}
+    handles = [
+        module.get_submodule(layer).register_forward_hook(lambda *call, layer=layer: seen.__setitem__(layer, call[2]))
+        for layer in layers
+    ]
+    module(picture)
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("name", "height", "layers", "known"),
+    [
+        ("alexnet", 260, ["4", "11", "12"], {"11": FieldMap((-66, -66), (163, 163), (16, 16))}),
+        ("vgg16", 260, ["14", "29"], {"29": FieldMap((-90, -90), (196, 196), (16, 16))}),
+        ("googlenet", 420, ["conv3", "inception3b", "inception5b"], {}),
+        ("resnet18", 480, ["layer1", "layer3", "layer4"], {"layer4": FieldMap((-217, -217), (435, 435), (32, 32))}),
+        ("resnet50", 480, ["layer3", "layer4.2"], {}),
+        ("densenet121", 1100, ["denseblock1", "transition2", "denseblock4"], {"denseblock4": FieldMap((-1021, -1021), (2071, 2071), (32, 32))}),
+        ("mobilenet_v2", 520, ["3", "10", "18"], {}),
+        ("mobilenet_v3", 640, ["3", "12"], {}),
+        ("convnext_tiny", 1000, ["1", "4", "7"], {"1": FieldMap((-36, -36), (76, 76), (4, 4))}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_the_traced_fields_of_real_architectures_are_the_numerical_ones(name, height, layers, known):
+    module = architectures()[name]().eval()
+    width = 64 if name in ("alexnet", "convnext_tiny") else 32  # narrow: columns are looked at as rows are
+    picture = torch.zeros(1, 3, height, width)
     with torch.no_grad(), FieldTracer(picture) as tracer:
-        module.get_submodule(layer).register_forward_hook(lambda *call: seen.append(call[2]))
-        module(picture)
-    assert tracer.of(seen[-1]).field == field
+        tracks = {layer: tracer.of(output) for layer, output in outputs_of(module, layers, picture).items()}
+    picture = torch.rand(1, 3, height, width, dtype=torch.float64, requires_grad=True)
+    outputs = outputs_of(linearised(module), layers, picture)
+    for layer, track in tracks.items():
+        (offset, _), (size, _), (step, _) = track.field
+        output = outputs[layer].movedim(track.spatial[0], 2)
+        cells = output.shape[2]
+        for cell in (0, cells // 2, cells - 1):
+            (gradient,) = torch.autograd.grad(output[0, :, cell].sum(), picture, retain_graph=True)
+            rows = gradient[0].abs().sum((0, 2)).nonzero().ravel()
+            first = offset + cell * step
+            assert rows.min() == max(0, first), (layer, cell)
+            if cell < cells - 1:  # a pooling may leave out the last rows, and then the last cell sees less
+                assert rows.max() == min(height, first + size) - 1, (layer, cell)
+        assert known.get(layer, track.field) == track.field
 
 
 def test_the_true_centres_of_resnets_last_layer_lie_on_multiples_of_its_step():

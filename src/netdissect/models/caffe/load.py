@@ -62,10 +62,10 @@ def find_pair(model: str | Path, weights: str | Path | None = None) -> tuple[Pat
 
 
 def is_caffe(model: str) -> bool:
-    """Say whether a model's name means Caffe's files: by its endings, or because a stem's two files exist."""
+    """Say whether a model's name means Caffe's files: by its endings, or because a stem's files exist."""
     if any(part.strip().endswith((_TEXT, _BINARY)) for part in model.split(",")):
         return True
-    return Path(model + _TEXT).is_file() and Path(model + _BINARY).is_file()
+    return Path(model + _TEXT).is_file() or Path(model + _BINARY).is_file()
 
 
 def _there(path: Path) -> Path:

@@ -30,7 +30,7 @@ def test_a_network_is_found_by_its_stem_by_both_paths_or_by_one_of_them(pair):
     assert find_pair(text, binary) == pair
 
 
-def test_a_name_means_caffe_by_its_endings_or_because_both_files_exist(pair):
+def test_a_name_means_caffe_by_its_endings_or_because_one_of_its_files_exists(pair):
     text, binary = pair
     assert is_caffe(f"{text},{binary}")
     assert is_caffe(str(text.with_suffix("")))

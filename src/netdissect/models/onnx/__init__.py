@@ -1,0 +1,1 @@
+"""ONNX files: read without trusting them, probed at any inner tensor by onnxruntime, receptive fields traced by node."""

@@ -1,0 +1,428 @@
+"""ONNX's nodes: which move each of them is (`moves`), so that every tensor gets its track and its field map.
+
+Nothing is watched here: a node says what it does. Shapes, and the numbers that a graph computes for itself (the axes of
+a reduction, the ends of a slice), come from one run on an empty picture.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.models import moves
+from netdissect.models.tracks import Track, meanings, regrouped, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from netdissect.models.moves import Shape
+
+#: Inputs that are numbers to steer a node, by operator: they are read, not looked at as tensors.
+STEERING: Mapping[str, tuple[int, ...]] = {
+    "Slice": (1, 2, 3, 4), "Pad": (1, 3), "Gather": (1,), "Unsqueeze": (1,), "Tile": (1,),
+    **{f"Reduce{kind}": (1,) for kind in (
+        "Mean", "Max", "Min", "Sum", "SumSquare", "L1", "L2", "LogSum", "LogSumExp", "Prod",
+    )},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A slice along one axis, remembered because a roll is two of them laid end to end."""
+
+    source: str
+    axis: int
+    start: int
+    length: int
+
+
+class Tracer:
+    """Derives a Track for every tensor that depends on the picture, node by node."""
+
+    def __init__(self, shapes: Mapping[str, Shape], values: Mapping[str, NDArray[np.generic]], opset: int) -> None:
+        """Take what is known of the tensors.
+
+        Args:
+            shapes: of the tensors that depend on the picture, and of weights.
+            values: of the inputs that steer nodes (`STEERING`), as far as they do not depend on the picture.
+            opset: version of ONNX's operators.
+        """
+        self.shapes = shapes
+        self.values = values
+        self.opset = opset
+        self.tracks: dict[str, Track] = {}
+        self.cuts: dict[str, Cut] = {}
+
+    def follow(self, node: Any) -> None:
+        """Derive the tracks of what one node gives."""
+        if not any(name in self.tracks for name in node.input if name) or node.op_type in ("Shape", "Size"):
+            return
+        attributes = {entry.name: _attribute(entry) for entry in node.attribute}
+        for index, name in enumerate(node.output):
+            if name in self.shapes:
+                call = Call(self, node, attributes, index)
+                self.tracks[name] = RULES.get(node.op_type, _mixed)(call)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One node, and the output whose track is asked for."""
+
+    tracer: Tracer
+    node: Any
+    attributes: Mapping[str, Any]
+    index: int
+
+    @property
+    def output(self) -> str:
+        """Name of the output."""
+        return str(self.node.output[self.index])
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the output."""
+        return self.tracer.shapes[self.output]
+
+    def track(self, position: int) -> Track | None:
+        """Return the track of an input; None if it does not depend on the picture."""
+        return self.tracer.tracks.get(self.node.input[position]) if position < len(self.node.input) else None
+
+    def shape_of(self, position: int) -> Shape | None:
+        """Return the shape of an input, where it is known."""
+        return self.tracer.shapes.get(self.node.input[position]) if position < len(self.node.input) else None
+
+    @property
+    def first(self) -> Track:
+        """Track of the first input that depends on the picture."""
+        return next(track for name in self.node.input if (track := self.tracer.tracks.get(name)) is not None)
+
+    @property
+    def parts(self) -> list[tuple[Track, Shape]]:
+        """Tracks and shapes of all inputs that depend on the picture."""
+        tracks, shapes = self.tracer.tracks, self.tracer.shapes
+        return [(tracks[name], shapes[name]) for name in self.node.input if name in tracks]
+
+    def numbers(self, position: int, attribute: str = "") -> list[int] | None:
+        """Return whole numbers that are an input, or were an attribute in older files; None if there are none."""
+        if position < len(self.node.input) and self.node.input[position]:
+            value = self.tracer.values.get(self.node.input[position])
+            return None if value is None else [int(number) for number in value.reshape(-1)]
+        found = self.attributes.get(attribute)
+        return None if found is None else [int(number) for number in found]
+
+
+def _attribute(entry: Any) -> Any:
+    kind = entry.type
+    if kind == entry.INT:
+        return entry.i
+    if kind == entry.FLOAT:
+        return entry.f
+    if kind == entry.STRING:
+        return entry.s.decode(errors="replace")
+    return list(entry.ints) if kind == entry.INTS else None
+
+
+def _mixed(call: Call) -> Track:
+    return moves.mixed(call.parts, call.shape)
+
+
+def _pointwise(call: Call) -> Track:
+    return moves.joined(call.parts, call.shape)
+
+
+def _first_output(call: Call) -> Track:
+    """Normalisations return statistics behind their result."""
+    return _pointwise(call) if call.index == 0 else unknown(call.shape)
+
+
+def _convolution(weight: int) -> Callable[[Call], Track]:
+    def rule(call: Call) -> Track:
+        shape = call.shape_of(weight)
+        kernel = call.attributes.get("kernel_shape") or (shape[2:] if shape is not None else ())
+        return unknown(call.shape) if call.track(weight) is not None else _window(call, kernel)
+
+    return rule
+
+
+def _pool(call: Call) -> Track:
+    return _window(call, call.attributes.get("kernel_shape") or ()) if call.index == 0 else unknown(call.shape)
+
+
+def _window(call: Call, kernel: Sequence[int], *, transposed: bool = False) -> Track:
+    track = call.first
+    if len(kernel) != 2 or len(call.shape) != 4 or len(track.dims) != 4:
+        return unknown(call.shape)
+    stride = call.attributes.get("strides") or [1, 1]
+    dilation = call.attributes.get("dilations") or [1, 1]
+    before = call.attributes.get("pads") or [0, 0, 0, 0]
+    automatic = call.attributes.get("auto_pad", "NOTSET")
+    if automatic == "VALID":
+        before = [0, 0]
+    elif automatic.startswith("SAME") or (transposed and call.attributes.get("output_shape")):
+        before = [
+            _automatic(automatic, track.shape[axis + 2], call.shape[axis + 2], stride[axis],
+                       dilation[axis] * (kernel[axis] - 1) + 1, transposed=transposed)
+            for axis in (0, 1)
+        ]  # fmt: skip
+    return moves.windowed(
+        track, call.shape, (kernel[0], kernel[1]), stride=(stride[0], stride[1]), padding=(before[0], before[1]),
+        dilation=(dilation[0], dilation[1]), transposed=transposed,
+    )  # fmt: skip
+
+
+def _automatic(rule: str, given: int, out: int, stride: int, reach: int, *, transposed: bool) -> int:
+    """Return how many cells ONNX's ``auto_pad`` puts in front of an axis."""
+    if transposed:
+        total = stride * (given - 1) + reach - out
+        return total // 2 if rule == "SAME_UPPER" else total - total // 2
+    total = max((out - 1) * stride + reach - given, 0)
+    return total - total // 2 if rule == "SAME_LOWER" else total // 2
+
+
+def _transposed(call: Call) -> Track:
+    shape = call.shape_of(1)
+    kernel = call.attributes.get("kernel_shape") or (shape[2:] if shape is not None else ())
+    return _window(call, kernel, transposed=True)
+
+
+def _global_pool(call: Call) -> Track:
+    return moves.reduced(call.first, set(range(2, len(call.first.dims))), keep=True, shape=call.shape)
+
+
+def _reduce(call: Call) -> Track:
+    rank = len(call.first.dims)
+    keep = bool(call.attributes.get("keepdims", 1))
+    if call.node.op_type.startswith("Arg"):
+        axes: list[int] | None = [call.attributes.get("axis", 0)]
+    else:
+        axes = call.numbers(1, "axes")
+    if not axes:
+        if call.attributes.get("noop_with_empty_axes"):
+            return _pointwise(call)
+        if len(call.node.input) > 1 and call.node.input[1] and axes is None:
+            return unknown(call.shape)
+        axes = list(range(rank))
+    return moves.reduced(call.first, {axis % rank for axis in axes}, keep=keep, shape=call.shape)
+
+
+def _concatenate(call: Call) -> Track:
+    axis = call.attributes.get("axis", 1) % len(call.shape)
+    names = [name for name in call.node.input if math.prod(call.tracer.shapes.get(name, (1,)))]
+    turned = _rolled(call, names, axis)
+    if turned is not None:
+        return turned
+    parts = []
+    for name in names:
+        shape = call.tracer.shapes.get(name)
+        if shape is None:
+            return unknown(call.shape)
+        parts.append((call.tracer.tracks.get(name), shape))
+    return moves.concatenated(parts, axis, call.shape)
+
+
+def _rolled(call: Call, names: Sequence[str], axis: int) -> Track | None:
+    """Return the track of a tensor's end laid before its beginning: a roll."""
+    if len(names) != 2:
+        return None
+    end, begin = (call.tracer.cuts.get(name) for name in names)
+    if end is None or begin is None:
+        return None
+    whole = call.tracer.shapes[end.source][axis] if end.axis == axis else -1
+    if (begin.source, begin.axis) != (end.source, axis) or begin.start or begin.length != end.start:
+        return None
+    if end.start + end.length != whole:
+        return None
+    return moves.rolled(call.tracer.tracks[end.source], {axis: end.length})
+
+
+def _transpose(call: Call) -> Track:
+    rank = len(call.first.dims)
+    return moves.permuted(call.first, call.attributes.get("perm") or list(range(rank))[::-1])
+
+
+def _view(call: Call) -> Track:
+    return regrouped(call.first, call.shape)
+
+
+def _unsqueeze(call: Call) -> Track:
+    axes = call.numbers(1, "axes")
+    track = call.first
+    if axes is None:
+        return regrouped(track, call.shape)
+    for axis in sorted(axis % len(call.shape) for axis in axes):
+        track = moves.unsqueezed(track, axis)
+    return track
+
+
+def _expand(call: Call) -> Track:
+    return moves.expanded(call.first, call.shape)
+
+
+def _tile(call: Call) -> Track:
+    track, times = call.first, call.numbers(1)
+    if times is None or any(many > 1 and size > 1 for many, size in zip(times, track.shape, strict=False)):
+        return unknown(call.shape)
+    return moves.expanded(track, call.shape)
+
+
+def _slice(call: Call) -> Track:
+    track = call.first
+    starts, ends = call.numbers(1, "starts"), call.numbers(2, "ends")
+    if starts is None or ends is None:
+        return unknown(call.shape)
+    axes = call.numbers(3, "axes") or list(range(len(starts)))
+    steps = call.numbers(4, "steps") or [1] * len(starts)
+    moved = []
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        position = axis % len(track.dims)
+        length = track.shape[position]
+        begin, stop, _ = slice(start, end, step).indices(length)
+        taken = len(range(begin, stop, step))
+        if step < 0 and not meanings(track.dims[position]) <= {"c", "?"}:
+            return unknown(call.shape)
+        if taken != length:
+            moved.append(Cut(call.node.input[0], position, begin, taken))
+        shape = (*track.shape[:position], taken, *track.shape[position + 1 :])
+        track = moves.cut(track, position, begin, abs(step), shape)
+    if len(moved) == 1 and all(step == 1 for step in steps):
+        call.tracer.cuts[call.output] = moved[0]
+    return track
+
+
+def _split(call: Call) -> Track:
+    axis = call.attributes.get("axis", 0) % len(call.first.dims)
+    names = call.node.output[: call.index]
+    start = sum(call.tracer.shapes[name][axis] for name in names if name in call.tracer.shapes)
+    return moves.cut(call.first, axis, start, 1, call.shape) if all(names) else unknown(call.shape)
+
+
+def _gather(call: Call) -> Track:
+    track, indices = call.track(0), call.tracer.values.get(call.node.input[1])
+    if track is None or call.track(1) is not None:
+        return unknown(call.shape)
+    axis = call.attributes.get("axis", 0) % len(track.dims)
+    if indices is None:
+        return unknown(call.shape)
+    if indices.ndim == 0:
+        return moves.chosen(track, axis, call.shape)
+    if np.array_equal(indices.reshape(-1), np.arange(track.shape[axis])):
+        return regrouped(track, call.shape)  # everything in its order
+    if indices.ndim != 1:
+        return unknown(call.shape)
+    if meanings(track.dims[axis]) <= {"c"}:
+        return moves.resized(track, call.shape, track.field)
+    numbers = [int(number) % track.shape[axis] for number in indices]
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+    if step < 1 or numbers != list(range(numbers[0], numbers[0] + step * len(numbers), step)):
+        return unknown(call.shape)
+    return moves.cut(track, axis, numbers[0], step, call.shape)
+
+
+def _pad(call: Call) -> Track:
+    rank = len(call.first.dims)
+    numbers = call.numbers(1, "pads" if "pads" in call.attributes else "paddings")
+    axes = call.numbers(3) if len(call.node.input) > 3 and call.node.input[3] else list(range(rank))
+    if numbers is None or axes is None:
+        return unknown(call.shape)
+    widths = [(0, 0)] * rank
+    for position, axis in enumerate(axes):
+        widths[axis % rank] = (numbers[position], numbers[position + len(axes)])
+    return moves.padded(call.first, widths, call.shape)
+
+
+def _resize(call: Call) -> Track:
+    if call.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+        return moves.mixed(call.parts, call.shape)
+    reach = {"nearest": 1, "linear": 2, "cubic": 4}.get(call.attributes.get("mode", "nearest"), 4)
+    return moves.resampled(call.first, call.shape, reach)
+
+
+def _space_to_depth(call: Call) -> Track:
+    block, track = call.attributes["blocksize"], call.first
+    if len(track.dims) != 4:
+        return unknown(call.shape)
+    n, c, h, w = track.shape
+    cut = regrouped(track, (n, c, h // block, block, w // block, block))
+    return regrouped(moves.permuted(cut, (0, 3, 5, 1, 2, 4)), call.shape)
+
+
+def _depth_to_space(call: Call) -> Track:
+    """Channels become the pixels of a block, each of which sees what the block's cell saw."""
+    track = call.first
+    return moves.resampled(track, call.shape, 1) if track.is_image else unknown(call.shape)
+
+
+def _matrix_product(right: int) -> Callable[[Call], Track]:
+    return lambda call: moves.product(call.track(0), call.track(right), call.shape)
+
+
+def _linear(call: Call) -> Track:
+    """``alpha·A·B + beta·C``, where A or B may lie on its side."""
+    sides = []
+    for position, turned in ((0, "transA"), (1, "transB")):
+        track = call.track(position)
+        sides.append(moves.permuted(track, (1, 0)) if track is not None and call.attributes.get(turned) else track)
+    left, right = sides
+    if left is None and right is None:
+        return _mixed(call)
+    return moves.product(left, right, call.shape)
+
+
+def _softmax(call: Call) -> Track:
+    """A softmax looks along one dimension; before version 13 along all from that one on."""
+    axis = call.attributes.get("axis", -1 if call.tracer.opset >= 13 else 1) % len(call.shape)
+    if call.tracer.opset < 13 and math.prod(call.shape[axis + 1 :]) > 1:
+        return replace(call.first, everywhere=True)
+    return moves.along(call.first, axis, call.shape)
+
+
+def _attention(call: Call) -> Track:
+    query, value = call.track(0), call.track(2)
+    if query is None or value is None or len(value.dims) != len(call.shape):
+        return _mixed(call)
+    return moves.attended(query, value, call.shape) if call.index == 0 else unknown(call.shape)
+
+
+_NAMES: Mapping[Callable[[Call], Track], str] = {
+    _pointwise: "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor "
+    "Cast CastLike Ceil Celu Clip Cos Cosh DequantizeLinear Div Dropout Elu Equal Erf Exp Floor Gelu Greater "
+    "GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LRN LeakyRelu Less LessOrEqual Log Max Mean Min Mish "
+    "Mod Mul Neg Not Or PRelu Pow QuantizeLinear Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus "
+    "Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor "
+    "BiasGelu FastGelu QuickGelu QLinearAdd QLinearMul QLinearSigmoid QLinearLeakyRelu",
+    _first_output: "BatchNormalization InstanceNormalization LayerNormalization GroupNormalization RMSNormalization "
+    "SimplifiedLayerNormalization SkipLayerNormalization MeanVarianceNormalization LpNormalization "
+    "DynamicQuantizeLinear",
+    _convolution(1): "Conv ConvInteger FusedConv",
+    _convolution(3): "QLinearConv",
+    _transposed: "ConvTranspose",
+    _pool: "MaxPool AveragePool LpPool",
+    _global_pool: "GlobalAveragePool GlobalMaxPool GlobalLpPool QLinearGlobalAveragePool",
+    _reduce: " ".join(name for name in STEERING if name.startswith("Reduce")) + " ArgMax ArgMin",
+    _concatenate: "Concat",
+    _transpose: "Transpose",
+    _view: "Reshape Flatten Squeeze",
+    _unsqueeze: "Unsqueeze",
+    _expand: "Expand",
+    _tile: "Tile",
+    _slice: "Slice",
+    _split: "Split",
+    _gather: "Gather",
+    _pad: "Pad",
+    _resize: "Resize Upsample",
+    _space_to_depth: "SpaceToDepth",
+    _depth_to_space: "DepthToSpace",
+    _matrix_product(1): "MatMul MatMulInteger",
+    _matrix_product(3): "QLinearMatMul",
+    _linear: "Gemm",
+    _softmax: "Softmax LogSoftmax Hardmax",
+    _attention: "Attention MultiHeadAttention",
+}
+
+#: Operators by name; any other may mix places in any way.
+RULES: Mapping[str, Callable[[Call], Track]] = {name: rule for rule, names in _NAMES.items() for name in names.split()}

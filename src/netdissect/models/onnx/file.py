@@ -1,0 +1,180 @@
+"""An ONNX file in memory, read without trusting it: bytes of the graph, and its weights as arrays beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from netdissect.errors import ModelFileError, ModelNotFoundError, reason
+from netdissect.optional import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PURPOSE = "to read ONNX files"
+#: Tensors of up to so many bytes stay in the graph: shapes and axes, which onnxruntime reads while it builds it.
+_SMALL = 4096
+#: Types of the weights, in ONNX's count: 32-, 16- and 64-bit floats.
+_PLAIN = (1, 10, 11)
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxFile:
+    """What an ONNX file holds. It pickles, so that every worker makes its own session of it.
+
+    Attributes:
+        name: of the file, without its ending.
+        path: where it lay.
+        model: the serialized ModelProto; no function is left in it, and no file that it names is ever opened again.
+        arrays: its weights, by name, wherever they lay; shapes and other small tensors are still in the model.
+        digest: hash of all that was read.
+    """
+
+    name: str
+    path: str
+    model: bytes
+    arrays: Mapping[str, NDArray[np.generic]]
+    digest: str
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """Read an ONNX file and the weights beside it.
+
+    Args:
+        path: ``FILE.onnx``.
+
+    Raises:
+        MissingExtraError: if onnx is not installed.
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is no ONNX file, is damaged, or names weights outside its folder.
+    """
+    onnx = require("onnx", extra="onnx", purpose=_PURPOSE)
+    if path.is_dir() or not path.exists():
+        raise ModelNotFoundError(f"{path}: expected an ONNX file, " + ("got a folder" if path.is_dir() else "got none"))
+    data = path.read_bytes()
+    hashed = hashlib.blake2b(data, digest_size=16)
+    model = _parsed(onnx, path, data)
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for tensor, named in _tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            content = _external(tensor, path)
+            hashed.update(content)
+            tensor.raw_data = content
+            tensor.data_location = onnx.TensorProto.DEFAULT
+            del tensor.external_data[:]
+        if named and tensor.data_type in _PLAIN and tensor.ByteSize() > _SMALL:
+            arrays[tensor.name] = _taken_out(onnx, tensor, path)
+    if len(model.functions):
+        model = _inlined(path, model)
+    _see_that_names_are_text(path, model)
+    return OnnxFile(path.stem, str(path), model.SerializeToString(), arrays, hashed.hexdigest())
+
+
+def _parsed(onnx: Any, path: Path, data: bytes) -> Any:
+    if data.startswith(b"version https://git-lfs"):
+        raise ModelFileError(f"{path}: expected an ONNX file, got a pointer of Git LFS: fetch it with git lfs pull")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except Exception as error:  # protobuf's own DecodeError, wherever protobuf is installed from
+        raise ModelFileError(f"{path}: expected an ONNX file, got one that is damaged or of another kind") from error
+    if not model.ir_version or not len(model.graph.node) or not len(model.graph.output):
+        raise ModelFileError(f"{path}: expected an ONNX file, got one without a graph: damaged, or of another kind")
+    return model
+
+
+def _see_that_names_are_text(path: Path, message: Any) -> None:
+    """Refuse a file whose names are no text, which protobuf hands over as bytes or cannot decode."""
+    try:
+        for field, value in message.ListFields():
+            parts = [value] if hasattr(value, "ListFields") or isinstance(value, (str, bytes)) else value
+            if field.type == field.TYPE_STRING and any(isinstance(part, bytes) for part in parts):
+                raise ModelFileError(f"{path}: expected an ONNX file, got one with damaged names")
+            if field.type == field.TYPE_MESSAGE:
+                for part in parts:
+                    _see_that_names_are_text(path, part)
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"{path}: expected an ONNX file, got one with damaged names") from error
+
+
+def _inlined(path: Path, model: Any) -> Any:
+    """Put functions of the file's own in place of their calls, so that every node is an operator."""
+    inliner = require("onnx.inliner", extra="onnx", purpose=_PURPOSE)
+    try:
+        return inliner.inline_local_functions(model)
+    except Exception as error:  # whatever onnx finds wrong with the file
+        raise ModelFileError(f"{path}: its functions cannot be read ({reason(error)})") from error
+
+
+def _tensors(model: Any) -> Iterator[tuple[Any, bool]]:
+    """Yield every tensor of a model at any depth, and whether it is one of the graph's own initializers."""
+    for tensor in model.graph.initializer:
+        yield tensor, True
+    for tensor in _of_graph(model.graph, initializers=False):
+        yield tensor, False
+    for function in model.functions:
+        for tensor in _of_nodes(function.node):
+            yield tensor, False
+
+
+def _of_graph(graph: Any, *, initializers: bool = True) -> Iterator[Any]:
+    if initializers:
+        yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _of_nodes(graph.node)
+
+
+def _of_nodes(nodes: Any) -> Iterator[Any]:
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            if attribute.HasField("g"):
+                yield from _of_graph(attribute.g)
+            for graph in attribute.graphs:
+                yield from _of_graph(graph)
+
+
+def _external(tensor: Any, path: Path) -> bytes:
+    """Read a tensor's bytes from the file beside the ONNX file that it names."""
+    told: dict[str, str] = {entry.key: entry.value for entry in tensor.external_data}
+    location = told.get("location", "")
+    wanted = f"the weights {tensor.name!r} in a file beside it"
+    try:
+        start, length = int(told.get("offset", 0)), int(told.get("length", -1))
+    except ValueError as error:
+        raise ModelFileError(f"{path}: expected {wanted}, got no place in it") from error
+    folder = path.parent.resolve()
+    file = (folder / location).resolve()
+    if not location or not file.is_relative_to(folder):
+        raise ModelFileError(f"{path}: expected {wanted}, got {location!r}, which lies outside its folder: refused")
+    if not file.is_file():
+        raise ModelFileError(f"{path}: expected {wanted}, and there is no file {location!r} in {path.parent}")
+    size = file.stat().st_size
+    length = size - start if length < 0 else length
+    if start < 0 or length < 0 or start + length > size:
+        raise ModelFileError(f"{path}: expected {wanted}, and {location!r} is too short for them: truncated?")
+    with file.open("rb") as opened:
+        opened.seek(start)
+        content: bytes = opened.read(length)
+    return content
+
+
+def _taken_out(onnx: Any, tensor: Any, path: Path) -> NDArray[np.generic]:
+    """Return a tensor as an array, and leave in its place that it will be given."""
+    try:
+        array: NDArray[np.generic] = onnx.numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelFileError(f"{path}: the weights {tensor.name!r} cannot be read ({error}): truncated?") from error
+    for field in ("raw_data", "float_data", "double_data", "int32_data"):
+        tensor.ClearField(field)
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="given")
+    return array

@@ -1,0 +1,256 @@
+"""An ONNX file as a network that is probed: layers are its inner tensors, run by onnxruntime."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from netdissect.errors import ModelError
+from netdissect.geometry import fieldmap
+from netdissect.models.network import SeenNetwork, hash_preprocess
+from netdissect.models.onnx.fields import STEERING, Tracer
+from netdissect.models.onnx.file import read_onnx
+from netdissect.models.onnx.graph import Graph, shape_name
+from netdissect.models.onnx.session import is_numbers, opened, said
+from netdissect.models.options import overridden
+from netdissect.models.preprocess import Preprocess
+from netdissect.models.source import Seen
+from netdissect.models.tracks import picture_track
+from netdissect.optional import require
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from netdissect.models.moves import Shape
+    from netdissect.models.onnx.file import OnnxFile
+    from netdissect.models.options import LoadOptions
+    from netdissect.models.source import Probed, Run
+
+
+class OnnxNetwork(SeenNetwork):
+    """A network in an ONNX file.
+
+    A layer's name is the name of a tensor or of the node that gives it, or, in files of torch's exporter, the qualified
+    name of the torch module whose output the tensor is.
+    """
+
+    def __init__(self, file: OnnxFile, preprocess: Preprocess | None = None) -> None:
+        """Take a file that was read (`read_onnx`).
+
+        Args:
+            file: the file.
+            preprocess: how pictures become its input; None takes what the file says, else ImageNet's numbers.
+
+        Raises:
+            ModelFileError: if its input is anything else than pictures.
+        """
+        graph = Graph(file)
+        self._file = file
+        self._input = graph.input
+        height, width = self._input.size
+        super().__init__(
+            preprocess or carried(graph),
+            name=file.name,
+            source=file.path,
+            input_size=(height, width) if height and width else None,
+        )
+        self.batch = self._input.batch
+
+    def fingerprint(self) -> str:
+        """Return a hash of the file, of the weights beside it, and of its preprocessing."""
+        hashed = hashlib.blake2b(self._file.digest.encode(), digest_size=16)
+        hash_preprocess(hashed, self.preprocess)
+        return hashed.hexdigest()
+
+    def names(self) -> Collection[str]:
+        """Return the names of its tensors, of torch's modules where they are known, and of its nodes."""
+        return Graph(self._file).names()
+
+    def knows(self, name: str) -> bool:
+        """Tell whether a name means a tensor that is computed from the pictures."""
+        return Graph(self._file).tensor(name) is not None
+
+    def runs_on(self, input_size: tuple[int, int]) -> bool:
+        """Tell whether the file lets it run on pictures of a size."""
+        return all(fixed in (None, size) for fixed, size in zip(self._input.size, input_size, strict=True))
+
+    def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, Seen]:
+        """Run it once on an empty picture, for the shapes of its tensors; follow its nodes for what they mean."""
+        self._see_that_it_fits(input_size)
+        graph = Graph(self._file)
+        tensors = _in_order(graph, None if names is None else {tensor for n in names if (tensor := graph.tensor(n))})
+        shapes, values, kinds = self._measured(graph, tensors, input_size)
+        tracer = Tracer(shapes, values, graph.opset)
+        tracer.tracks[self._input.name] = picture_track(
+            shapes[self._input.name], fieldmap.IDENTITY, self._input.meanings
+        )
+        made_by = {}
+        for node in graph.needed(tensors):
+            tracer.follow(node)
+            made_by.update(dict.fromkeys(node.output, node.op_type))
+        seen = {
+            name: Seen(shapes[name], track, made_by[name], note=_module(graph, name), heads=track.heads if track else 0)
+            for name, track in ((name, tracer.tracks.get(name)) for name in tensors)
+            if name in shapes and is_numbers(kinds[name])
+        }
+        if names is None:
+            return seen
+        asked = {name: graph.tensor(name) for name in names}
+        return {name: _told(graph, name, seen[tensor]) for name, tensor in asked.items() if tensor in seen}
+
+    def _measured(
+        self, graph: Graph, tensors: Collection[str], input_size: tuple[int, int]
+    ) -> tuple[dict[str, Shape], dict[str, NDArray[np.generic]], dict[str, str]]:
+        """Return shapes of tensors and weights, the numbers that steer nodes, and types of tensors."""
+        nodes = graph.needed(tensors)
+        inner = _measurable(graph, nodes)
+        steering = _steering(graph, nodes)
+        computed = [name for name in steering if graph.weight(name) is None]
+        types = opened(self._file, graph.giving(inner)).get_outputs()
+        kinds = {entry.name: entry.type for entry in types}
+        inner = [name for name in inner if kinds[name].startswith("tensor")]
+        session = opened(self._file, graph.giving(computed, shapes=inner))
+        black = torch.zeros((self.batch or 2, *input_size, 3), dtype=torch.uint8)
+        given = self._fed(self.preprocess(black))
+        try:
+            outputs = session.run([*computed, *map(shape_name, inner)], {self._input.name: given})
+        except Exception as error:
+            raise self.failed(input_size, ModelError(said(error))) from error
+        values = dict(zip(computed, outputs[: len(computed)], strict=True))
+        shapes = {
+            name: tuple(int(size) for size in shape)
+            for name, shape in zip(inner, outputs[len(computed) :], strict=True)
+        }
+        shapes[self._input.name] = given.shape
+        to_array = require("onnx.numpy_helper", extra="onnx", purpose="to read ONNX files").to_array
+        for node in nodes:
+            for name in node.input:
+                weight = graph.weight(name)
+                if weight is not None:
+                    shapes[name] = tuple(weight.dims)
+                    if name in steering:
+                        values[name] = to_array(weight)
+        return shapes, values, kinds
+
+    @contextlib.contextmanager
+    def running(self, probed: Mapping[str, Probed], input_size: tuple[int, int], device: torch.device) -> Iterator[Run]:
+        """Run the part of the graph that the probed tensors need, optimised, on a device."""
+        self._see_that_it_fits(input_size)
+        graph = Graph(self._file)
+        tensors = {name: tensor for name in probed if (tensor := graph.tensor(name)) is not None}
+        wanted = list(dict.fromkeys(tensors.values()))
+        session = opened(self._file, graph.giving(wanted), device=device)
+
+        def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+            try:
+                outputs = session.run(wanted, {self._input.name: self._fed(x)})
+            except Exception as error:
+                raise ModelError(f"{self.name} failed on pictures of the probe set ({said(error)})") from error
+            found = dict(zip(wanted, outputs, strict=True))
+            return {name: torch.from_numpy(found[tensor]) for name, tensor in tensors.items()}
+
+        yield run
+
+    def _fed(self, x: torch.Tensor) -> NDArray[np.generic]:
+        """Return an input (B, C, H, W) as the file wants it."""
+        array = x.cpu().numpy()
+        if self._input.meanings == "nyxc":
+            array = array.transpose(0, 2, 3, 1)
+        if self._input.dtype == "uint8":
+            array = array.round().clip(0, 255)
+        return np.ascontiguousarray(array.astype(self._input.dtype))
+
+    def _see_that_it_fits(self, input_size: tuple[int, int]) -> None:
+        if not self.runs_on(input_size):
+            height, width = (fixed or "any" for fixed in self._input.size)
+            raise ModelError(
+                f"{self.name} was exported for pictures of {width} x {height} and takes no others, not "
+                f"{input_size[1]} x {input_size[0]}: "
+                + (f"give --resolution {height}" if height == width else "export it with free height and width")
+            )
+        if self._input.channels != self.preprocess.depth:
+            raise ModelError(
+                f"{self.name} takes pictures of {self._input.channels} channels, its preprocessing gives "
+                f"{self.preprocess.depth}: "
+                + ("give --colordepth 1" if self._input.channels == 1 else "leave out grey")
+            )
+
+
+def network(model: str, options: LoadOptions) -> OnnxNetwork:
+    """Return the network in an ONNX file, with what was said of its preprocessing.
+
+    Raises:
+        MissingExtraError: if onnx is not installed.
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is damaged, of another kind, or takes anything else than pictures.
+    """
+    found = OnnxNetwork(read_onnx(Path(model)))
+    found.preprocess = overridden(found.preprocess, options)
+    return found
+
+
+def carried(graph: Graph) -> Preprocess:
+    """Return the preprocessing a file states in ONNX's own metadata, or an assumption that says it is one."""
+    told = {entry.key: entry.value for entry in graph.model.metadata_props}
+    channels: Literal["rgb", "bgr"] = "bgr" if told.get("Image.BitmapPixelFormat", "").startswith("Bgr") else "rgb"
+    grey = graph.input.channels == 1
+    low, high = {
+        "NominalRange_0_255": (0, 255), "Normalized_0_1": (0, 1), "Normalized_1_1": (-1, 1),
+    }.get(told.get("Image.NominalPixelRange", ""), (0, 255) if graph.input.dtype == "uint8" else (0, 0))  # fmt: skip
+    if low == high:
+        return Preprocess(channels, grey=grey, note="assumed: ImageNet statistics; an ONNX file states none")
+    std = np.full(3, 1 / (high - low), np.float32)
+    mean = np.full(3, -low / (high - low), np.float32)
+    note = "as the ONNX file states" if "Image.NominalPixelRange" in told else "its input is 8-bit"
+    if (low, high) == (0, 255):
+        return Preprocess(channels, 1.0, np.zeros(3, np.float32), np.ones(3, np.float32), grey, note)
+    return Preprocess(channels, 1 / 255, mean, std, grey, note)
+
+
+def _in_order(graph: Graph, wanted: Collection[str] | None) -> list[str]:
+    """Return tensors in the order in which they are computed."""
+    return [
+        name for node in graph.nodes for name in node.output
+        if name in graph.dependent and (wanted is None or name in wanted)
+    ]  # fmt: skip
+
+
+def _measurable(graph: Graph, nodes: Collection[Any]) -> list[str]:
+    """Return the tensors whose shapes are asked for: those computed from the pictures, and what they are joined with."""
+    given = dict.fromkeys(name for node in nodes for name in node.output if name)
+    joined = {name for node in nodes if set(node.output) & graph.dependent for name in node.input}
+    return [name for name in given if name in graph.dependent or name in joined]
+
+
+def _steering(graph: Graph, nodes: Collection[Any]) -> list[str]:
+    """Return the names of inputs that steer nodes and do not depend on the picture."""
+    found = [
+        node.input[position]
+        for node in nodes
+        for position in STEERING.get(node.op_type, ())
+        if position < len(node.input) and node.input[position]
+    ]
+    return [name for name in dict.fromkeys(found) if name not in graph.dependent]
+
+
+def _told(graph: Graph, name: str, seen: Seen) -> Seen:
+    """Say so where a name means a tensor here, and something else in the network that was exported."""
+    other = graph.by_module.get(name)
+    if other in (None, graph.tensor(name)):
+        return seen
+    more = f"the tensor of this name; the torch module of this name gives the tensor {other}"
+    return replace(seen, note="; ".join(note for note in (seen.note, more) if note))
+
+
+def _module(graph: Graph, tensor: str) -> str:
+    """Return a note that says which torch modules' output a tensor is."""
+    found = [f"{name} ({kind})" if kind else name for name, kind in graph.modules.get(tensor, ())]
+    return f"output of {', '.join(found)}" if found else ""

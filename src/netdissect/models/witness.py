@@ -1,0 +1,124 @@
+"""Sees what the layers of a torch module give on one forward pass, in the order of computation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from netdissect.models import naming
+from netdissect.models.source import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from netdissect.models.naming import Selector
+    from netdissect.models.receptive import FieldTracer
+
+
+class Witness:
+    """What was seen of a module's layers; `see` is called by hooks (`hooks.watching`).
+
+    Attributes:
+        selectors: what is watched, by layer name.
+    """
+
+    def __init__(self, modules: Mapping[str, nn.Module], names: Collection[str] | None, tracer: FieldTracer) -> None:
+        """Prepare to watch a module.
+
+        Args:
+            modules: its submodules by qualified name, itself as the empty name.
+            names: the layers that are asked for; None for everything that can be dissected.
+            tracer: knows what depends on the picture.
+        """
+        self._modules = modules
+        self._tracer = tracer
+        self._everything = names is None
+        self._calls: Counter[str] = Counter()
+        self._outputs: dict[str, tuple[torch.Tensor, int]] = {}
+        self._known: set[tuple[int, int]] = set()
+        self.selectors = _everything(modules) if names is None else _chosen(names, modules)
+
+    def see(self, name: str, value: Any) -> None:
+        """Take note of what a watched module took or gave."""
+        for key, tensor in self._found(name, value):
+            self._calls[key] += 1
+            self._outputs.pop(key, None)  # the last call counts, also for the order
+            self._outputs[key] = (tensor, tensor._version)  # noqa: SLF001 - counts what was done to it in place
+
+    @property
+    def saw_all(self) -> bool:
+        """Whether every layer that was asked for has been seen."""
+        return not self._everything and self.selectors.keys() <= self._outputs.keys()
+
+    def seen(self, note: str) -> dict[str, Seen]:
+        """Return what was seen, with a note that all of it shares."""
+        return {
+            name: Seen(
+                tuple(tensor.shape), self._tracer.of(tensor), self._kind(name), self._calls[name],
+                tensor._version > version, note, self._heads(name, tensor),  # noqa: SLF001
+            )
+            for name, (tensor, version) in self._outputs.items()
+        }  # fmt: skip
+
+    def _found(self, name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
+        selector = self.selectors[name]
+        if not self._everything:
+            tensor = selector.pick(value)
+            if tensor is not None:
+                yield name, tensor
+            return
+        if selector.entering:
+            tensor = selector.pick(value)
+            if tensor is not None and self._heads(name, tensor):
+                yield name, tensor
+            return
+        found = list(naming.tensors(value))
+        for position, (path, tensor) in enumerate(found):
+            if name == naming.WHOLE and len(found) == 1:
+                continue  # the last layer has it too
+            if self._is_new(name, tensor):
+                yield name + path if position or name == naming.WHOLE else name, tensor
+
+    def _is_new(self, name: str, tensor: torch.Tensor) -> bool:
+        """Tell whether a module without parts gives more than what it was given, as Dropout and Identity do not."""
+        mark = (id(tensor), tensor._version)  # noqa: SLF001
+        known = mark in self._known
+        self._known.add(mark)
+        return not known or any(True for _ in self._modules[self.selectors[name].module].children())
+
+    def _heads(self, name: str, tensor: torch.Tensor) -> int:
+        """Return how many attention heads' outputs lie side by side in what goes into a module."""
+        selector = naming.select(name, self._modules)
+        if selector is None or not selector.entering:
+            return 0
+        attention = self._modules.get(selector.module.rpartition(".")[0])
+        if isinstance(attention, nn.MultiheadAttention):
+            return int(attention.num_heads)
+        track = self._tracer.of(tensor)
+        return 0 if track is None else track.heads
+
+    def _kind(self, name: str) -> str:
+        selector = naming.select(name, self._modules)
+        assert selector is not None
+        kind = naming.type_of(self._modules[selector.module])
+        return f"input of {kind}" if selector.entering else kind
+
+
+def _everything(modules: Mapping[str, nn.Module]) -> dict[str, Selector]:
+    """Watch what every module gives, and what goes into those with weights: it may be the outputs of attention heads."""
+    selectors: dict[str, Selector] = {}
+    for name, module in modules.items():
+        if name:
+            selectors[name] = naming.Selector(name)
+        if name and any(True for _ in module.parameters(recurse=False)):
+            selectors[name + naming.INPUT] = naming.Selector(name, (), True)
+    if naming.WHOLE not in modules:
+        selectors[naming.WHOLE] = naming.Selector("")
+    return selectors
+
+
+def _chosen(names: Collection[str], modules: Mapping[str, nn.Module]) -> dict[str, Selector]:
+    return {name: selector for name in names if (selector := naming.select(name, modules)) is not None}

@@ -1,0 +1,128 @@
+"""A network of many kinds of operations, and files that torch exports of networks, for tests."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Gate(nn.Module):
+    """Channels times a gate made of their means."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fc = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.sigmoid(self.fc(x.mean((2, 3), keepdim=True)))
+
+
+class Block(nn.Module):
+    """A dilated depthwise convolution beside the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=2, dilation=2, groups=channels)
+        self.bn = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.relu(x + self.relu(self.bn(self.conv(x))))
+
+
+class Attention(nn.Module):
+    """One head that looks from every token at every other."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        return self.proj((q @ k.transpose(-1, -2) / 2).softmax(-1) @ v)
+
+
+class Varied(nn.Module):
+    """Convolutions, a pyramid, gates and tokens: the ways of real networks in a small one, for 32 x 32 pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 5, stride=2, padding=2)
+        self.block = Block(8)
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.gate = Gate(8)
+        self.up = nn.Upsample(scale_factor=2)
+        self.join = nn.Conv2d(16, 6, 3)
+        self.average = nn.AvgPool2d(2)
+        self.deconv = nn.ConvTranspose2d(6, 5, 4, stride=2, padding=1)
+        self.patches = nn.Conv2d(5, 12, 4, stride=4)
+        self.norm = nn.LayerNorm(12)
+        self.attention = Attention(12)
+        self.mlp = nn.Sequential(nn.Linear(12, 20), nn.GELU(), nn.Linear(20, 12))
+        self.head = nn.Linear(12, 7)
+        self.cls = nn.Parameter(torch.randn(1, 1, 12))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.block(F.relu(self.stem(x)))
+        y = self.up(self.gate(self.pool(x)))
+        x = self.join(F.pad(torch.cat([x, y], 1), (0, 2, 1, 1)))
+        x = self.patches(self.deconv(self.average(x)))
+        tokens = torch.cat([self.cls.expand(x.shape[0], -1, -1), x.flatten(2).transpose(1, 2)], 1)
+        tokens = tokens + self.attention(self.norm(tokens))
+        tokens = tokens + self.mlp(tokens)
+        return self.head(tokens[:, 0])
+
+
+def varied(seed: int = 0) -> Varied:
+    """Return it with the same weights and statistics at every call."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = Varied()
+        module.block.bn.running_mean.uniform_(-1, 1)
+        module.block.bn.running_var.uniform_(0.5, 2)
+        return module.eval()
+
+
+def example(pictures: int = 2, size: tuple[int, int] = (32, 32), dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.zeros(pictures, 3, *size, dtype=dtype)
+
+
+def write_onnx(path: Path, module: nn.Module, *, legacy: bool = False, fixed: bool = False, x=None) -> Path:
+    """Export a network with torch's exporter, or with the one before it; the number of pictures is free or fixed."""
+    x = example() if x is None else x
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if legacy:
+            axes = {} if fixed else {"x": {0: "n"}, "y": {0: "n"}}
+            torch.onnx.export(
+                module, (x,), str(path), dynamo=False, input_names=["x"], output_names=["y"], dynamic_axes=axes
+            )
+        else:
+            shapes = None if fixed else ({0: torch.export.Dim.DYNAMIC},)
+            torch.onnx.export(module, (x,), str(path), dynamo=True, dynamic_shapes=shapes, external_data=False,
+                              verbose=False)  # fmt: skip
+    return path
+
+
+def write_pt2(path: Path, module: nn.Module, *, fixed: bool = False, shapes=None, x=None) -> Path:
+    """Export a network with torch.export; the number of pictures is free or fixed."""
+    x = example() if x is None else x
+    shapes = shapes or (None if fixed else ({0: torch.export.Dim.DYNAMIC},))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(torch.export.export(module, (x,), dynamic_shapes=shapes), path)
+    return path
+
+
+def write_torchscript(path: Path, module: nn.Module, *, traced: bool = True, frozen: bool = False, x=None) -> Path:
+    """Write a network as TorchScript, traced on an example or compiled from its source."""
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        made = torch.jit.trace(module, example() if x is None else x) if traced else torch.jit.script(module)
+        torch.jit.save(torch.jit.freeze(made) if frozen else made, path)
+    return path

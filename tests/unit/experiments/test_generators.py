@@ -1,0 +1,115 @@
+"""A generator's units are labelled with what they draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests import painter
+from tests.oracle import dissection as oracle
+from torch import nn
+
+import netdissect as nd
+from netdissect.data.broden import LATENTS, Broden
+from netdissect.errors import DataFileError, ModelError, SettingsError
+from netdissect.experiments.generators import Labeller, generate
+from netdissect.models.generator import Generator
+
+OPTIONS = {"quantile": 0.06, "batch_size": 4, "images_per_unit": 3}
+LABELLER = Labeller(painter.label, painter.CLASSES, "a rule of colours")
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return Generator(painter.Painter(), latent=(5,))
+
+
+@pytest.fixture(scope="module")
+def made(generator, tmp_path_factory):
+    out = tmp_path_factory.mktemp("generated") / "painted"
+    return generate(generator, LABELLER, out, images=24, seed=3, batch_size=7, preview=0, colors=False)
+
+
+def test_every_picture_keeps_the_latent_it_was_made_from(generator, made):
+    probe_set = Broden(made)
+    assert len(probe_set) == 24
+    assert probe_set.image_size == (32, 32)
+    for index in range(len(probe_set)):
+        picture = generator.pictures(probe_set.latent(index)[None])[0].astype(int)
+        assert np.abs(probe_set.picture(index).astype(int) - picture).mean() < 12  # a JPEG
+
+
+def test_units_are_labelled_with_what_they_draw(generator, made, tmp_path):
+    result = nd.dissect(generator, ["canvas"], made, out=tmp_path / "run", **OPTIONS)
+    assert [unit.label for unit in sorted(result["canvas"].units, key=lambda unit: unit.unit)] == painter.CLASSES
+    assert min(unit.score for unit in result["canvas"].units) > 0.3
+    assert result.network.preprocessing == "latents as they are"
+    assert (tmp_path / "run" / "html" / "index.html").is_file()
+
+
+def test_counts_equal_those_of_a_naive_dissection(generator, made):
+    probe_set = Broden(made)
+    latents = np.stack([probe_set.latent(index) for index in range(len(probe_set))])
+    seen = []
+    handle = generator.module.canvas.register_forward_hook(lambda *call: seen.append(call[2].detach().numpy()))
+    generator.module(torch.from_numpy(latents))
+    handle.remove()
+    found = nd.dissect(generator, ["canvas"], made, pictures=False, **OPTIONS)["canvas"]
+    entries = [probe_set.labels(index) for index in range(len(probe_set))]
+    truth = oracle.dissect(
+        seen[0], [(entry.planes, entry.whole) for entry in entries], probe_set.vocabulary.primary,
+        len(probe_set.vocabulary.categories), found.layer.field, (32, 32), "0.06", k=3,
+    )  # fmt: skip
+    np.testing.assert_array_equal(found.thresholds, truth.thresholds)
+    np.testing.assert_array_equal(found.counts.I, truth.I)
+    np.testing.assert_array_equal(found.counts.A, truth.A)
+    np.testing.assert_array_equal(found.counts.G, truth.G)
+
+
+def test_two_workers_find_the_same_bytes(generator, made, tmp_path):
+    for workers in (1, 2):
+        nd.dissect(generator, ["canvas"], made, out=tmp_path / str(workers), workers=workers, threads=1,
+                   pictures=False, **OPTIONS)  # fmt: skip
+    name = "canvas.parquet"
+    assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_a_set_of_given_latents_and_a_set_made_anew(generator, tmp_path):
+    latents = generator.latents(6, 0)
+    out = tmp_path / "set"
+    generate(generator, LABELLER, out, latents=latents, preview=0, colors=False)
+    first = np.load(out / LATENTS)
+    np.testing.assert_array_equal(np.sort(first, axis=0), np.sort(latents, axis=0))
+    generate(generator, LABELLER, out, images=6, seed=9, preview=0, colors=False)
+    assert (np.load(out / LATENTS) != first).any()
+
+
+def test_a_generator_that_adds_noise_is_refused(tmp_path):
+    class Noisy(painter.Painter):
+        def forward(self, z):
+            return super().forward(z) + torch.randn(1)
+
+    with pytest.raises(ModelError, match="makes another picture of the same latent every time: fix its noise"):
+        generate(Generator(Noisy(), (5,)), LABELLER, tmp_path / "set", images=4)
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_labeller_beyond_its_classes_is_told(generator, tmp_path):
+    with pytest.raises(DataFileError, match="values beyond its 1 classes"):
+        generate(generator, Labeller(painter.label, ["red"]), tmp_path / "set", images=4, preview=0, colors=False)
+
+
+def test_options_out_of_their_range_are_told(generator, tmp_path):
+    with pytest.raises(SettingsError, match="must be at least 1, not 0 and 32"):
+        generate(generator, LABELLER, tmp_path / "set", images=0)
+    with pytest.raises(SettingsError, match=r"expected latents of shape \(N, 5\), got \(2, 4\)"):
+        generate(generator, LABELLER, tmp_path / "set", latents=np.zeros((2, 4), np.float32))
+    with pytest.raises(SettingsError, match="there is no option 'image'"):
+        generate(generator, LABELLER, tmp_path / "set", images=2, image=3)
+
+    class Wide(nn.Module):
+        def forward(self, z):
+            return z.reshape(-1, 1, 1, 5).expand(-1, 3, 4, 5)
+
+    with pytest.raises(ModelError, match="makes pictures of 5 x 4: probe sets are square"):
+        generate(Generator(Wide(), (5,)), LABELLER, tmp_path / "set", images=2)

@@ -1,0 +1,211 @@
+"""A network in an ONNX file is dissected like the module it was exported from."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto
+from tests import exports, folders
+from tests.unit.models.onnx import graphs
+
+import netdissect as nd
+from netdissect.errors import ActivationError, ModelError, SettingsError, UnknownLayerError
+from netdissect.models.load import LoadOptions, load, wrap
+from netdissect.models.onnx.file import read_onnx
+from netdissect.models.onnx.network import OnnxNetwork
+from netdissect.models.preprocess import Preprocess
+
+CPU = torch.device("cpu")
+LAYERS = ["stem", "block", "gate", "attention", "mlp.1", "head"]
+OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": False}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return folders.write(tmp_path_factory.mktemp("data") / "small", images=10)
+
+
+@pytest.fixture
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, size=(5, 32, 32, 3)).astype(np.uint8)
+
+
+def activations(network, layers, pictures, **options):
+    with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU, **options) as source:
+        return source.activations(pictures)
+
+
+def test_inner_tensors_are_what_torch_computes(exported, module, pictures):
+    ours = activations(load(str(exported)), LAYERS, pictures)
+    theirs = activations(wrap(module), LAYERS, pictures)
+    for name in LAYERS:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_dissection_finds_what_one_in_torch_finds(exported, module, data):
+    ours, theirs = (nd.dissect(model, LAYERS, data, **OPTIONS) for model in (str(exported), module))
+    for name in LAYERS:
+        np.testing.assert_array_equal(ours[name].counts.G, theirs[name].counts.G)
+        np.testing.assert_allclose(ours[name].thresholds, theirs[name].thresholds, rtol=1e-4, atol=1e-5)
+        # A pixel whose value meets the threshold to its last digits may fall on either side of it.
+        np.testing.assert_allclose(ours[name].counts.I, theirs[name].counts.I, atol=3)
+        np.testing.assert_allclose(ours[name].iou, theirs[name].iou, atol=5e-3)
+    assert "ONNX file states none" in ours.network.preprocessing
+
+
+def test_tensors_nodes_and_modules_name_the_same_layer(exported, pictures):
+    found = activations(load(str(exported)), ["relu_2", "node_relu_2", "block"], pictures)
+    assert torch.equal(found["relu_2"], found["node_relu_2"])
+    assert torch.equal(found["relu_2"], found["block"])
+
+
+def test_a_name_that_means_a_tensor_and_another_module_says_so(tmp_path):
+    made = graphs.model([graphs.node("Relu", ["x"], ["relu"]), graphs.node("Relu", ["relu"], ["z"])])
+    for key, value in (("name_scopes", "['', 'relu', 'op']"), ("class_hierarchy", "['A', 'ReLU', 'op']")):
+        made.graph.node[1].metadata_props.add(key=f"pkg.torch.onnx.{key}", value=value)
+    onnx.save(made, tmp_path / "net.onnx")
+    source = load(str(tmp_path / "net.onnx")).probe(["relu"], (8, 8), geometry="grid", device=CPU)
+    assert "the torch module of this name gives the tensor z" in source.layers[0].note
+
+
+def test_a_number_of_pictures_that_the_file_fixes_is_kept_to(legacy, module, pictures):
+    network = load(str(legacy))
+    assert network.batch == 2
+    found = activations(network, ["/block/relu_1/Relu", "/norm/LayerNormalization"], pictures)
+    expected = activations(wrap(module), ["block", "norm"], pictures)
+    torch.testing.assert_close(found["/block/relu_1/Relu"], expected["block"], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found["/norm/LayerNormalization"], expected["norm"], rtol=1e-4, atol=1e-5)
+
+
+def test_pictures_of_another_size_than_the_file_takes_are_told(exported):
+    with pytest.raises(ModelError, match=r"was exported for pictures of 32 x 32 and takes no others, not 64 x 48: "
+                                         r"give --resolution 32"):  # fmt: skip
+        load(str(exported)).layers((48, 64))
+
+
+def test_a_picture_too_small_for_it_is_told(tmp_path):
+    nodes = [graphs.node("Conv", ["x", "w"], ["y"])]
+    path = graphs.written(tmp_path, nodes, [graphs.weights("w", 2, 3, 7, 7)])
+    with pytest.raises(ModelError, match="does not run on a 4 x 4 picture"):
+        load(str(path)).layers((4, 4))
+
+
+def test_a_misspelt_layer_gets_the_nearest_names(exported):
+    with pytest.raises(UnknownLayerError, match=r"varied has no layer 'blok': did you mean block"):
+        load(str(exported)).probe(["blok"], (32, 32), geometry="grid", device=CPU)
+
+
+def test_a_tensor_of_whole_numbers_is_no_layer(tmp_path):
+    nodes = [graphs.node("ArgMax", ["x"], ["y"], axis=1), graphs.node("Cast", ["y"], ["z"], to=TensorProto.FLOAT)]
+    network = load(str(graphs.written(tmp_path, nodes)))
+    assert [layer.name for layer in network.layers((8, 8))] == ["z"]
+    with pytest.raises(ActivationError, match="layer y of graph gives no tensor"):
+        network.probe(["y"], (8, 8), geometry="grid", device=CPU)
+
+
+def test_channels_last_pictures_are_fed_as_the_file_wants_them(tmp_path, pictures):
+    nodes = [graphs.node("Transpose", ["x"], ["a"], perm=[0, 3, 1, 2]), graphs.node("Conv", ["a", "w"], ["y"])]
+    last = graphs.written(tmp_path, nodes, [graphs.weights("w", 4, 3, 3, 3)], shape=("n", 32, 32, 3))
+    found = load(str(last))
+    ours = activations(found, ["y", "a"], pictures)
+    assert ours["a"].shape == (5, 3, 32, 32)
+    assert {layer.geometry for layer in found.layers((32, 32))} == {"receptive-field"}
+    first = graphs.written(tmp_path, [graphs.node("Conv", ["x", "w"], ["y"])], [graphs.weights("w", 4, 3, 3, 3)])
+    assert torch.equal(ours["y"], activations(load(str(first)), ["y"], pictures)["y"])
+
+
+def test_half_precision_is_fed_and_read(tmp_path, pictures):
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 40, 3), torch.nn.ReLU()).eval()
+    x = exports.example(dtype=torch.float16)
+    path = exports.write_onnx(tmp_path / "net.onnx", module.half(), legacy=True, x=x)
+    found = activations(load(str(path)), ["/1/Relu"], pictures)["/1/Relu"]
+    assert found.dtype == torch.float32
+    expected = activations(wrap(module.float()), ["1"], pictures)["1"]
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
+
+
+def test_double_precision_is_fed_and_read(tmp_path, pictures):
+    network = load(str(graphs.written(tmp_path, [graphs.node("Relu", ["x"], ["y"])], dtype=TensorProto.DOUBLE)))
+    found = activations(network, ["y"], pictures)["y"]
+    torch.testing.assert_close(found, network.preprocess(torch.from_numpy(pictures)).relu())
+
+
+def test_8_bit_pictures_go_in_as_they_are(tmp_path, pictures):
+    nodes = [graphs.node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)]
+    network = load(str(graphs.written(tmp_path, nodes, dtype=TensorProto.UINT8)))
+    found = activations(network, ["y"], pictures)["y"]
+    assert torch.equal(found, torch.from_numpy(pictures).permute(0, 3, 1, 2).float())
+    assert "its input is 8-bit" in network.preprocess.describe()
+
+
+def test_grey_pictures_go_into_a_file_of_one_channel(tmp_path, pictures):
+    network = load(str(graphs.convolution(tmp_path, shape=("n", 1, 32, 32), channels=1)))
+    assert activations(network, ["y"], pictures)["y"].shape == (5, 4, 32, 32)
+    with pytest.raises(
+        ModelError, match="takes pictures of 1 channels, its preprocessing gives 3: give --colordepth 1"
+    ):
+        OnnxNetwork(read_onnx(tmp_path / "graph.onnx"), Preprocess()).layers((32, 32))
+
+
+@pytest.mark.parametrize(
+    ("stated", "darkest", "brightest"),
+    [("NominalRange_0_255", 0, 255), ("Normalized_0_1", 0, 1), ("Normalized_1_1", -1, 1)],
+)
+def test_a_range_that_the_file_states_is_kept(tmp_path, stated, darkest, brightest):
+    path = graphs.convolution(tmp_path)
+    model = onnx.load(path)
+    model.metadata_props.add(key="Image.NominalPixelRange", value=stated)
+    model.metadata_props.add(key="Image.BitmapPixelFormat", value="Bgr8")
+    onnx.save(model, path)
+    preprocess = load(str(path)).preprocess
+    ends = torch.tensor([[[[0, 0, 0], [255, 255, 255], [255, 0, 0]]]], dtype=torch.uint8)
+    given = preprocess(ends)
+    torch.testing.assert_close(given[0, :, 0, 0], torch.full((3,), float(darkest)))
+    torch.testing.assert_close(given[0, :, 0, 1], torch.full((3,), float(brightest)))
+    torch.testing.assert_close(given[0, :, 0, 2], torch.tensor([darkest, darkest, brightest]).float())
+    assert "as the ONNX file states" in preprocess.describe()
+
+
+def test_preprocessing_that_was_said_takes_the_place_of_the_assumed(exported):
+    network = load(str(exported), LoadOptions(mean=["0.5"], std=["0.25"], channels="bgr"))
+    assert network.preprocess.describe().startswith("BGR, 0 to 1, mean 0.5 0.5 0.5, std 0.25 0.25 0.25")
+
+
+def test_two_workers_find_the_same_bytes(exported, data, tmp_path):
+    for workers in (1, 2):
+        nd.dissect(str(exported), ["block"], data, out=tmp_path / str(workers), workers=workers, threads=1, **OPTIONS)
+    name = "block.parquet"
+    assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_it_is_sent_to_workers_without_its_file(tmp_path, pictures):
+    path = graphs.convolution(tmp_path)
+    network = load(str(path))
+    sent = pickle.loads(pickle.dumps(network))
+    path.unlink()
+    assert torch.equal(activations(sent, ["z"], pictures)["z"], activations(network, ["z"], pictures)["z"])
+
+
+def test_the_fingerprint_changes_with_weights_and_preprocessing(tmp_path):
+    path = graphs.convolution(tmp_path)
+    before = load(str(path)).fingerprint()
+    assert load(str(path)).fingerprint() == before
+    assert load(str(path), LoadOptions(mean=["0"])).fingerprint() != before
+    model = onnx.load(path)
+    data = bytearray(model.graph.initializer[0].raw_data)
+    data[-1] ^= 1
+    model.graph.initializer[0].raw_data = bytes(data)
+    onnx.save(model, path)
+    assert load(str(path)).fingerprint() != before
+
+
+def test_a_device_that_onnxruntime_has_not_is_told(tmp_path, pictures):
+    source = load(str(graphs.convolution(tmp_path))).probe(
+        ["z"], (32, 32), geometry="grid", device=torch.device("meta")
+    )
+    with pytest.raises(SettingsError, match="this onnxruntime cannot run on meta: give --device cpu"), source:
+        pass

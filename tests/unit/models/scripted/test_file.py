@@ -1,0 +1,136 @@
+"""TorchScript files are told from state dicts by what they hold, and may do nothing but compute."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from tests import exports, nets
+from torch import nn
+
+from netdissect.errors import ModelFileError, ModelNotFoundError, SettingsError
+from netdissect.models.load import load
+from netdissect.models.scripted.file import is_torchscript
+
+
+def test_a_file_is_known_by_what_it_holds(tmp_path):
+    torch.save(nets.small().state_dict(), tmp_path / "weights.pt")
+    exports.write_torchscript(tmp_path / "traced.pt", nets.small())
+    exports.write_torchscript(tmp_path / "named.bin", nets.small())
+    (tmp_path / "damaged.pt").write_bytes((tmp_path / "traced.pt").read_bytes()[:900])
+    assert {path.name for path in tmp_path.iterdir() if is_torchscript(str(path))} == {"traced.pt"}
+    with pytest.raises(SettingsError, match="holds weights and no architecture"):
+        load(str(tmp_path / "weights.pt"))
+    assert type(load(str(tmp_path / "traced.pt"))).__name__ == "ScriptedNetwork"
+    with pytest.raises(ModelFileError):
+        load(str(tmp_path / "damaged.pt"))
+    with pytest.raises(ModelNotFoundError):
+        load(str(tmp_path / "none.ts"))
+
+
+class Writes(nn.Module):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def forward(self, x):
+        return x + torch.from_file(self.path, shared=True, size=8).sum()
+
+
+class WritesWhileItIsOpened(nn.Module):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self.held = torch.zeros(1)
+
+    def forward(self, x):
+        return x + self.held.sum()
+
+    @torch.jit.export
+    def __getstate__(self):
+        return (self.path, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]):
+        self.path, self.training = state
+        self.held = torch.from_file(self.path, shared=True, size=8)
+
+
+class Inside(nn.Module):
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, x):
+        if x.sum() > 0:
+            x = self.part(x)
+        return x
+
+
+@pytest.mark.parametrize("kind", [Writes, lambda path: Inside(Writes(path))])
+def test_a_module_that_writes_a_file_is_refused(tmp_path, kind):
+    mark = tmp_path / "written"
+    path = exports.write_torchscript(tmp_path / "evil.pt", kind(str(mark)), traced=False)
+    with pytest.raises(ModelFileError, match=r"calls 'from_file', which is none of torch's own operators that compute"):
+        load(str(path))
+    assert not mark.exists()
+
+
+def test_a_module_that_writes_a_file_while_it_is_opened_is_refused_before(tmp_path):
+    mark = tmp_path / "written"
+    path = exports.write_torchscript(tmp_path / "evil.pt", WritesWhileItIsOpened(str(mark)), traced=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.load(path)
+    assert mark.exists()
+    mark.unlink()
+    with pytest.raises(ModelFileError, match="calls 'from_file'"):
+        load(str(path))
+    assert not mark.exists()
+
+
+def test_operators_of_other_libraries_are_refused(tmp_path):
+    library = torch.library.Library("netdissect_tests", "DEF")
+    library.define("twice(Tensor x) -> Tensor")
+    library.impl("twice", lambda x: 2 * x, "CompositeExplicitAutograd")
+
+    class Foreign(nn.Module):
+        def forward(self, x):
+            return torch.ops.netdissect_tests.twice(x)
+
+    path = exports.write_torchscript(tmp_path / "foreign.pt", Foreign())
+    with pytest.raises(ModelFileError, match="calls 'netdissect_tests'"):
+        load(str(path))
+
+
+def test_a_file_cut_off_or_changed_anywhere_is_one_sentence_or_still_a_network(tmp_path):
+    data = exports.write_torchscript(tmp_path / "whole.ts", nets.small()).read_bytes()
+    rng = np.random.default_rng(0)
+    path = tmp_path / "damaged.ts"
+    refused = 0
+    for _ in range(40):
+        damaged = bytearray(data[: rng.integers(len(data))] if rng.random() < 0.3 else data)
+        for _ in range(rng.integers(1, 6) if damaged else 0):
+            damaged[rng.integers(len(damaged))] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            load(str(path))
+        except (ModelFileError, ModelNotFoundError):
+            refused += 1
+    assert refused > 10
+
+
+@pytest.mark.parametrize("part", [nn.BatchNorm2d(4), nn.Dropout(0.5)])
+def test_a_module_traced_in_training_mode_is_refused(tmp_path, part):
+    out = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = nn.Sequential(nn.Conv2d(3, 4, 3), part).train()
+        torch.jit.save(torch.jit.trace(module, exports.example(), check_trace=False), out)
+    path = tmp_path / "training.pt"
+    path.write_bytes(out.getvalue())
+    with pytest.raises(ModelFileError, match=r"was traced in training mode, .*: call .eval\(\) and trace it again"):
+        load(str(path))

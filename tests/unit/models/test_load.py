@@ -1,0 +1,201 @@
+"""What MODEL may be, and how everything else is refused; no library of models is needed."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from tests import nets
+
+from netdissect.errors import (
+    MissingExtraError,
+    ModelError,
+    ModelFileError,
+    ModelNotFoundError,
+    SettingsError,
+)
+from netdissect.models.load import KINDS, LoadOptions, load, wrap
+from netdissect.models.options import overridden
+from netdissect.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """A folder with a file that makes a network, as a person would have it; it is the current one."""
+    (tmp_path / "my_nets.py").write_text(
+        "from tests import nets\n"
+        "def small():\n    return nets.small()\n"
+        "def fails():\n    raise KeyError('what')\n"
+        "def text():\n    return 'no network'\n"
+        "ready = nets.small(seed=4)\n"
+        "class Zoo:\n    @staticmethod\n    def net():\n        return nets.small(seed=5)\n"
+    )
+    (tmp_path / "broken_nets.py").write_text("import no_such_library_at_all\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield tmp_path
+    for name in ("my_nets", "broken_nets"):
+        sys.modules.pop(name, None)
+
+
+def test_every_kind_says_in_a_line_what_it_is():
+    for kind in KINDS:
+        assert kind.typed.startswith(kind.prefix)
+        assert 5 < len(kind.what) < 80
+        assert "\n" not in kind.what
+
+
+def test_what_is_no_model_gets_the_list_of_what_may_be_one():
+    with pytest.raises(ModelNotFoundError) as told:
+        load("nothing")
+    assert "there is no model 'nothing'" in str(told.value)
+    assert all(kind.typed in str(told.value) and kind.what in str(told.value) for kind in KINDS)
+
+
+def test_a_misspelt_prefix_gets_the_nearest():
+    with pytest.raises(ModelNotFoundError, match="did you mean timm"):
+        load("tim:resnet18")
+
+
+def test_a_file_of_no_known_kind_is_told(tmp_path):
+    (tmp_path / "weights.h5").write_bytes(b"x")
+    with pytest.raises(ModelNotFoundError, match=r"weights\.h5 is no kind of model that is known: MODEL may be"):
+        load(str(tmp_path / "weights.h5"))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "sentence"),
+    [
+        ("torchvision:resnet18", {"arch": "timm:resnet18"}, "--arch does not go with torchvision:NAME"),
+        ("a.prototxt,a.caffemodel", {"std": ["1"]}, "--std does not go with PATH.prototxt"),
+        ("weights.pth", {"arch": "torchvision:resnet18", "weights": "b.pth"}, "--weights does not go with FILE.pth"),
+    ],
+)
+def test_an_option_that_means_nothing_to_a_kind_is_refused(model, options, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        load(model, LoadOptions(**options))
+
+
+def test_a_function_of_yours_makes_a_network(script):
+    network = load("python:my_nets:small")
+    assert (network.name, network.source) == ("small", "python:my_nets:small")
+    assert network.fingerprint() == wrap(nets.small()).fingerprint()
+    assert load("python:my_nets:Zoo.net").fingerprint() == wrap(nets.small(seed=5)).fingerprint()
+    assert load("python:my_nets:ready").fingerprint() == wrap(nets.small(seed=4)).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "sentence"),
+    [
+        ("my_nets", ModelNotFoundError, "expected python:module:function"),
+        ("my_net:small", ModelNotFoundError, "there is no module 'my_net'"),
+        ("my_nets:smal", ModelNotFoundError, "did you mean small"),
+        ("my_nets:fails", ModelError, r"fails\(\) failed \(KeyError: 'what'\)"),
+        ("my_nets:text", ModelError, r"returned str: expected a torch\.nn\.Module"),
+        ("broken_nets:small", ModelError, "there is no module 'no_such_library_at_all'"),
+    ],
+)
+def test_a_function_that_is_none_is_told(script, spec, error, sentence):
+    with pytest.raises(error, match=sentence):
+        load(f"python:{spec}")
+
+
+def test_weights_from_a_file_fill_the_architecture_they_are_for(script):
+    torch.save({"state_dict": nets.small(seed=7).state_dict()}, "mine.pth")
+    right = wrap(nets.small(seed=7)).fingerprint()
+    by_arch = load("mine.pth", LoadOptions(arch="python:my_nets:small"))
+    by_weights = load("python:my_nets:small", LoadOptions(weights="mine.pth"))
+    assert by_arch.fingerprint() == by_weights.fingerprint() == right
+    assert (by_arch.name, by_arch.source) == ("mine", "mine.pth --arch python:my_nets:small")
+    assert by_weights.source == "python:my_nets:small --weights mine.pth"
+
+
+def test_weights_without_an_architecture_ask_for_it(script):
+    torch.save(nets.small().state_dict(), "mine.pth")
+    with pytest.raises(SettingsError, match="holds weights and no architecture: say which with --arch"):
+        load("mine.pth")
+    torch.save(nets.small(), "whole.pth")
+    with pytest.raises(ModelFileError, match="save the weights alone"):  # an architecture would not help
+        load("whole.pth")
+
+
+def test_weights_that_are_not_there_are_told(script):
+    for model, options in (
+        ("mine.pth", LoadOptions(arch="python:my_nets:small")),
+        ("python:my_nets:small", LoadOptions(weights="mine.pth")),
+    ):
+        with pytest.raises(ModelNotFoundError, match=r"there is no weights file mine\.pth"):
+            load(model, options)
+
+
+@pytest.mark.parametrize(("module", "model"), [("timm", "timm:resnet18"), ("transformers", "hf:vit"), ("torchvision", "torchvision:resnet18")])  # fmt: skip
+def test_a_library_that_is_missing_is_told_with_the_extra_that_brings_it(monkeypatch, module, model):
+    monkeypatch.setitem(sys.modules, module, None)
+    extra = {"transformers": "hf"}.get(module, module)
+    with pytest.raises(MissingExtraError, match=rf"{module} is needed .* pip install 'netdissect\[{extra}\]'"):
+        load(model)
+
+
+def test_a_library_that_does_not_fit_the_others_is_told(monkeypatch):
+    import importlib
+
+    def broken(name):
+        raise RuntimeError("operator torchvision::nms does not exist") from None
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(MissingExtraError, match="built for another torch than the one here: install the two together"):
+        load("torchvision:resnet18")
+
+
+def numbers(preprocess):
+    return preprocess.channels, round(1 / preprocess.unit), preprocess.mean.tolist(), preprocess.std.tolist()
+
+
+OWN = Preprocess(note="own")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ("rgb", 255, IMAGENET_MEAN, IMAGENET_STD)),
+        ({"mean": ["0.5"]}, ("rgb", 255, (0.5,) * 3, IMAGENET_STD)),
+        ({"std": ["0.5", "0.25", "1"]}, ("rgb", 255, IMAGENET_MEAN, (0.5, 0.25, 1))),
+        ({"mean": ["0", "0", "0"], "std": ["1"]}, ("rgb", 255, (0,) * 3, (1,) * 3)),
+        ({"mean": ["104", "117", "123"], "scale": 0.5, "channels": "bgr"}, ("bgr", 1, (104, 117, 123), (2,) * 3)),
+    ],
+)
+def test_what_is_said_of_preprocessing_takes_the_place_of_its_part(options, expected):
+    found = numbers(overridden(OWN, LoadOptions(**options)))
+    assert found[:2] == expected[:2]
+    np.testing.assert_allclose(found[2:], expected[2:], rtol=1e-6)
+
+
+def test_preprocessing_says_what_of_it_was_given():
+    changed = overridden(OWN, LoadOptions(mean=["0.5"], channels="bgr"))
+    assert changed.describe().endswith("(--mean, --channels given; else own)")
+    assert overridden(OWN, LoadOptions()) is OWN
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"mean": ["104", "117", "123"]}, "lies beyond this network's range, 0 to 1: .* give --scale too"),
+        ({"scale": 2.0}, "--scale goes with --mean"),
+        ({"scale": 2.0, "std": ["1"]}, "contradict"),
+        ({"mean": ["1"], "scale": 0.0}, "--scale must not be 0"),
+        ({"std": ["0"]}, "--std must be greater than 0"),
+        ({"std": ["a", "b", "c"]}, "--std takes three numbers, or one for all channels, not a b c"),
+        ({"mean": ["0.1", "0.2"]}, "--mean takes three numbers, or one .npy or .binaryproto file, not 0.1 0.2"),
+        ({"mean": ["nan"]}, "nan: no such mean file"),
+    ],
+)
+def test_preprocessing_that_means_nothing_is_refused(options, sentence):
+    with pytest.raises((SettingsError, ModelNotFoundError), match=sentence):
+        overridden(OWN, LoadOptions(**options))
+
+
+def test_a_mean_picture_is_read_from_a_file(tmp_path):
+    np.save(tmp_path / "mean.npy", np.full((3, 4, 5), 0.25, np.float32))
+    assert overridden(OWN, LoadOptions(mean=[str(tmp_path / "mean.npy")])).mean.shape == (3, 4, 5)
