@@ -199,3 +199,15 @@ def test_preprocessing_that_means_nothing_is_refused(options, sentence):
 def test_a_mean_picture_is_read_from_a_file(tmp_path):
     np.save(tmp_path / "mean.npy", np.full((3, 4, 5), 0.25, np.float32))
     assert overridden(OWN, LoadOptions(mean=[str(tmp_path / "mean.npy")])).mean.shape == (3, 4, 5)
+
+
+def test_preprocessing_given_in_python_leaves_the_network_its_own(tmp_path):
+    from tests import folders
+
+    import netdissect as nd
+
+    data = folders.write(tmp_path / "set", images=4)
+    network = wrap(nets.small())
+    result = nd.dissect(network, "conv2", data, preprocess=Preprocess(note="mine"), quantile=0.1)
+    assert result.network.preprocessing.endswith("(mine)")
+    assert "assumed" in network.preprocess.note
