@@ -7,20 +7,22 @@ its place, ``index.csv`` last.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netdissect import atomic
+from netdissect import atomic, locks
 from netdissect.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 #: What a finished set says of its making.
 RECORD = "build.json"
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,28 @@ class Work:
         record = _read(self.out / RECORD)
         return (self.out / "index.csv").is_file() and record.get("state") == state and record.get("inputs") == inputs
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold OUT for the length of a block: two builds of one set at once would spoil each other's pieces.
+
+        Raises:
+            DataError: if OUT holds something that was not made here, or another process is making it.
+        """
+        if self.out.exists() and not self.out.is_dir():
+            raise DataError(f"{self.out} is a file: choose a folder with --out")
+        ours = (self.out / RECORD).is_file() or self.folder.is_dir()
+        if not ours and self.out.is_dir() and any(path.name != _LOCK for path in self.out.iterdir()):
+            raise DataError(f"{self.out} holds something else already: choose an empty or a new folder with --out")
+        self.out.mkdir(parents=True, exist_ok=True)
+
+        def refuse(who: str) -> DataError:
+            return DataError(
+                f"{self.out} is being made by another process ({who}): wait for it, or choose another --out"
+            )
+
+        with locks.held(self.out / _LOCK, refuse):
+            yield
+
     def begin(self, state: dict[str, str], inputs: str, say: Callable[[str], None]) -> None:
         """Go on with an unfinished build of the same state, or start over, and say so.
 
@@ -75,15 +99,7 @@ class Work:
             state: what is being made.
             inputs: hash of the files it is made of.
             say: told what is being done with what lies there.
-
-        Raises:
-            DataError: if OUT holds something that was not made here.
         """
-        if self.out.exists() and not self.out.is_dir():
-            raise DataError(f"{self.out} is a file: choose a folder with --out")
-        ours = (self.out / RECORD).is_file() or self.folder.is_dir()
-        if not ours and self.out.is_dir() and any(self.out.iterdir()):
-            raise DataError(f"{self.out} holds something else already: choose an empty or a new folder with --out")
         before = _read(self.folder / "state.json").get("state")
         made = _read(self.out / RECORD).get("state")
         if before is not None and before != state:

@@ -15,6 +15,7 @@ from netdissect.data.build.broden import broden_recipe, build_broden
 from netdissect.data.build.images import index_rows, place
 from netdissect.data.build.recipe import Recipe
 from netdissect.data.build.source import Item, picture_name, unique_names
+from netdissect.data.build.work import Work
 from netdissect.data.check import check
 from netdissect.errors import DataError, DataFileError, SettingsError
 
@@ -278,3 +279,13 @@ def test_a_damaged_piece_is_made_again(sources, tmp_path, small):
     build(sources, tmp_path / "fresh")
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "fresh")
     assert json.loads((tmp_path / "out" / "build.json").read_text())["state"]["size"] == "32"
+
+
+def test_two_builds_of_one_set_at_once_are_refused(sources, tmp_path):
+    build(sources, tmp_path / "whole", colors=False)
+    with Work(tmp_path / "out").held():
+        with pytest.raises(DataError, match=r"out is being made by another process \(process \d+ on "):
+            build(sources, tmp_path / "out", colors=False)
+        assert not (tmp_path / "out" / ".build").exists()
+    build(sources, tmp_path / "out", colors=False)
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
