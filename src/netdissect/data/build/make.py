@@ -163,7 +163,7 @@ def _statistics(
 ) -> Statistics:
     """Phase 1."""
     progress.start("statistics", sum(len(job.items) for job in jobs))
-    missing = [job for job in jobs if work.recall("counts", job.key) is None]
+    missing = [job for job in jobs if work.recall("counts", job.key) is None or not work.has_arrays(job.key)]
     progress.advance(sum(len(job.items) for job in jobs) - sum(len(job.items) for job in missing))
     for images in pool.map(count_batch, missing):
         progress.advance(images)

@@ -8,17 +8,24 @@ its place, ``index.csv`` last.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import shutil
+import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from netdissect import atomic, locks
 from netdissect.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 #: What a finished set says of its making.
 RECORD = "build.json"
@@ -64,6 +71,34 @@ class Work:
             return json.loads(self.piece(phase, key).read_bytes())
         except (OSError, ValueError):
             return None
+
+    def keep_arrays(self, key: str, arrays: Iterable[tuple[str, NDArray[np.integer[Any]]]]) -> None:
+        """Remember arrays by name; each is written as it comes."""
+        with (
+            atomic.replacing(self._arrays(key)) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        ):
+            for name, array in arrays:
+                with archive.open(name, "w") as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+    def has_arrays(self, key: str) -> bool:
+        """Say whether there are arrays under a key; whether they are sound shows when they are read."""
+        return self._arrays(key).is_file()
+
+    def recall_arrays(self, key: str) -> dict[str, NDArray[np.integer[Any]]] | None:
+        """Return arrays by name; None if they are not known, or their file was damaged."""
+        try:
+            with zipfile.ZipFile(self._arrays(key)) as archive:
+                return {
+                    name: np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+                    for name in archive.namelist()
+                }
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+
+    def _arrays(self, key: str) -> Path:
+        return self.folder / "pieces" / f"labels-{key}.zip"
 
     def finished(self, state: dict[str, str], inputs: str) -> bool:
         """Say whether OUT holds this very set already."""

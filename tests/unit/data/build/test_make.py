@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from tests.unit.data import originals
 
+from netdissect.data import pictures
 from netdissect.data.broden import Broden
-from netdissect.data.build import images, make
+from netdissect.data.build import images, make, pixels
 from netdissect.data.build.broden import broden_recipe, build_broden
 from netdissect.data.build.images import index_rows, place
 from netdissect.data.build.recipe import Recipe
@@ -274,11 +275,30 @@ def test_a_damaged_piece_is_made_again(sources, tmp_path, small):
     with pytest.raises(KeyboardInterrupt):
         build(sources, tmp_path / "out", progress=Watch(("images", 12)))
     for piece in (tmp_path / "out" / ".build" / "pieces").iterdir():
-        piece.write_text(piece.read_text()[:5])
+        piece.write_bytes(piece.read_bytes()[:5])
     build(sources, tmp_path / "out")
     build(sources, tmp_path / "fresh")
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "fresh")
     assert json.loads((tmp_path / "out" / "build.json").read_text())["state"]["size"] == "32"
+
+
+def test_labels_that_were_damaged_between_the_phases_are_read_again(sources, tmp_path, small):
+    with pytest.raises(KeyboardInterrupt):
+        build(sources, tmp_path / "out", progress=Watch(("names", 17)), colors=False)
+    for piece in (tmp_path / "out" / ".build" / "pieces").glob("*.zip"):
+        piece.write_bytes(piece.read_bytes()[:-5])
+    build(sources, tmp_path / "out", colors=False)
+    build(sources, tmp_path / "fresh", colors=False)
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "fresh")
+
+
+def test_every_file_of_a_source_is_opened_once(sources, tmp_path, monkeypatch):
+    opened = []
+    for owner, name in ((pictures, "load"), (pixels, "read")):
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda path, real=real, **how: opened.append(path) or real(path, **how))
+    build(sources, tmp_path / "out")
+    assert len(opened) == len(set(opened)) == 12 + 3 + 2 + 3  # pictures, object maps, part maps, materials
 
 
 def test_two_builds_of_one_set_at_once_are_refused(sources, tmp_path):
