@@ -17,7 +17,7 @@ from netdissect.data import masks
 from netdissect.data.build import scale, statistics
 from netdissect.data.build.source import as_planes, hashed, state_of
 from netdissect.data.writer import IndexRow
-from netdissect.errors import DataFileError
+from netdissect.errors import DataFileError, DataNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,15 +84,31 @@ class Numbered:
 
 
 def batches(sources: Sequence[Source], listed: Sequence[Sequence[tuple[Item, str]]], state_key: str) -> list[Batch]:
-    """Divide the images of all sources into batches."""
+    """Divide the images of all sources into batches.
+
+    Raises:
+        DataNotFoundError: if images lack a file, before any work is done.
+    """
     found = []
     for position, pairs in enumerate(listed):
+        missing: list[Path] = []
         for start in range(0, len(pairs), BATCH):
             items, names = zip(*pairs[start : start + BATCH], strict=True)
             inputs = [state_of(item.inputs) for item in items]
+            missing += [path for item, states in zip(items, inputs, strict=True) for path in _missing(item, states)]
             key = hashed(state_key, sources[position].name, [item.file for item in items], names, inputs)
             found.append(Batch(position, items, names, key))
+        if missing:
+            raise DataNotFoundError(
+                f"{sources[position].name}: {len(missing):,} of {len(pairs):,} images lack a file, the first of them "
+                f"{missing[0]}: bring them, or leave those images out with --skip-missing"
+            )
     return found
+
+
+def _missing(item: Item, states: Sequence[tuple[str, int, int]]) -> list[Path]:
+    """Return the first file of an image that is not there; nothing if it is complete."""
+    return [path for path, (_, size, _) in zip(item.inputs, states, strict=True) if size < 0][:1]
 
 
 def count_batch(bench: Bench, batch: Batch) -> int:

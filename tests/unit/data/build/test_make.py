@@ -18,7 +18,7 @@ from netdissect.data.build.recipe import Recipe
 from netdissect.data.build.source import Item, picture_name, unique_names
 from netdissect.data.build.work import Work
 from netdissect.data.check import check
-from netdissect.errors import DataError, DataFileError, SettingsError
+from netdissect.errors import DataError, DataFileError, DataNotFoundError, SettingsError
 
 
 class Watch:
@@ -299,6 +299,16 @@ def test_every_file_of_a_source_is_opened_once(sources, tmp_path, monkeypatch):
         monkeypatch.setattr(owner, name, lambda path, real=real, **how: opened.append(path) or real(path, **how))
     build(sources, tmp_path / "out")
     assert len(opened) == len(set(opened)) == 12 + 3 + 2 + 3  # pictures, object maps, part maps, materials
+
+
+def test_missing_files_are_counted_before_any_work_is_done_and_can_be_left_out(sources, tmp_path):
+    for gone in ("*00000001_seg.png", "*00000002.jpg"):
+        next((sources / "ade20k").rglob(gone)).unlink()
+    told = r"ade20k: 2 of 3 images lack a file, the first of them .*00000001_seg\.png: .*--skip-missing"
+    with pytest.raises(DataNotFoundError, match=told):
+        build(sources, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert build(sources, tmp_path / "out", skip_missing=True).images == 10
 
 
 def test_two_builds_of_one_set_at_once_are_refused(sources, tmp_path):
