@@ -10,6 +10,7 @@ from PIL import Image
 from tests import folders
 
 from netdissect.data.broden import Broden
+from netdissect.data.check import check
 from netdissect.errors import DataError, DataFileError, DataNotFoundError, LabelError, SettingsError
 
 
@@ -96,11 +97,11 @@ def plane_of(folder, name="a/picture 1_object.png"):
 
 
 @pytest.mark.parametrize(
-    ("mode", "words"), [("L", "8-bit grey"), ("P", "palette"), ("1", "1-bit"), ("I;16", "16-bit grey")]
+    ("mode", "words"), [("L", "an 8-bit grey"), ("P", "a palette"), ("1", "a 1-bit"), ("I;16", "a 16-bit grey")]
 )
 def test_label_maps_that_are_not_24_bit_are_refused(folder, mode, words):
     Image.new(mode, (16, 16)).save(plane_of(folder))
-    with pytest.raises(LabelError, match=f"picture 1_object.png: expected a 24-bit RGB label map .* got a {words} PNG"):
+    with pytest.raises(LabelError, match=f"picture 1_object.png: expected a 24-bit RGB label map .* got {words} PNG"):
         Broden(folder).labels(1)
 
 
@@ -184,6 +185,16 @@ def test_tables_that_say_something_impossible_are_told_by_line(folder, table, ol
     edit(folder, table, lambda text: text.replace(old, new, 1))
     with pytest.raises(DataError, match=message):
         Broden(folder)
+
+
+def test_tables_that_a_spreadsheet_saved_are_read(folder):
+    """It puts a byte order mark in front and ends lines in its own way."""
+    before, problems = Broden(folder), check(folder).problems
+    for path in folder.glob("*.csv"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert [row.image for row in Broden(folder).rows] == [row.image for row in before.rows]
+    assert Broden(folder).vocabulary == before.vocabulary
+    assert check(folder).problems == problems
 
 
 def test_a_table_that_is_no_text_is_told_so(folder):

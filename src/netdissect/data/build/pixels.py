@@ -40,7 +40,9 @@ def read(path: Path) -> NDArray[np.integer[Any]]:
         raise DataNotFoundError(f"label map {path} does not exist") from error
     except DataFileError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise DataFileError(f"label map {path} does not decode: it is no picture of a known kind") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"label map {path} does not decode: {error}") from error
 
 
@@ -68,5 +70,7 @@ def size_of(path: Path) -> tuple[int, int]:
             return picture.height, picture.width
     except FileNotFoundError as error:
         raise DataNotFoundError(f"label map {path} does not exist") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise DataFileError(f"label map {path} does not decode: it is no picture of a known kind") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"label map {path} does not decode: {error}") from error
