@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
+from netdissect.data.download.transfer import amount
 from netdissect.errors import DownloadError
 
 if TYPE_CHECKING:
@@ -88,14 +89,14 @@ def _write_all(archive: Path, folder: Path, progress: Progress) -> None:
         total = sum(member.size for member in members)
         if len(members) > _MOST_MEMBERS or total > allowed:
             raise DownloadError(
-                f"{archive} would unpack to {total / 1e9:.1f} GB in {len(members)} files, beyond all measure for its own "
-                f"{archive.stat().st_size / 1e6:.1f} MB: it is not unpacked"
+                f"{archive} would unpack to {amount(total)} in {len(members):,} files, beyond all measure for its own "
+                f"{amount(archive.stat().st_size)}: it is not unpacked"
             )
         free = shutil.disk_usage(folder).free
         if total + _MOST_BESIDES > free:
             raise DownloadError(
-                f"{folder.parent} has {free / 1e9:.2f} GB free, and {archive.name} unpacks to {total / 1e9:.2f} GB: make "
-                f"room and run again"
+                f"{folder.parent} has {amount(free)} free, and {archive.name} unpacks to {amount(total)}: make room and run "
+                f"again"
             )
         progress.start("unpack", len(members))
         for member in members:
@@ -104,7 +105,12 @@ def _write_all(archive: Path, folder: Path, progress: Progress) -> None:
 
 
 def _open(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
-    return zipfile.ZipFile(archive) if zipfile.is_zipfile(archive) else tarfile.open(archive)
+    if archive.name.endswith(".zip"):
+        return zipfile.ZipFile(archive)
+    try:
+        return tarfile.open(archive)
+    except tarfile.ReadError as error:  # its own words fill a line for every compression it has tried
+        raise tarfile.ReadError("it is no tar archive") from error
 
 
 def _zip_members(archive: Path, opened: zipfile.ZipFile) -> Iterator[_Member]:
