@@ -263,7 +263,7 @@ def test_from_segmenter_with_a_module_of_ones_own(capsys, photos, tmp_path, monk
     (tmp_path / "mymodel.py").write_text(
         "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return x[:, :2]\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)  # a module of the current folder is found, however the command is started
     source = made(
         capsys, tmp_path, "from-segmenter", "python:mymodel:Net", photos, "--classes", tmp_path / "classes.txt",
         "--threshold", "0.1",

@@ -100,6 +100,18 @@ def test_suffixes_and_folders_below_are_matched(tmp_path):
     assert [row.image for row in Broden(made.folder).rows] == ["photos/aachen-x_leftImg8bit.jpg"]
 
 
+@pytest.mark.parametrize(("suffix", "below"), [("", ""), ("_mask", ""), ("", "masks"), ("_mask", "masks")])
+def test_pictures_and_masks_may_lie_in_one_folder(tmp_path, suffix, below):
+    folder = tmp_path / "both"
+    for number in range(2):
+        originals.picture(folder / f"{number}.{'png' if suffix else 'jpg'}", SIZE, seed=number)
+        (folder / below).mkdir(exist_ok=True)
+        Image.fromarray(originals.halves(SIZE, 1, 2).astype(np.uint8)).save(folder / below / f"{number}{suffix}.PNG")
+    made = own.from_masks(folder, folder / below, ["cat", "dog"], tmp_path / "out", mask_suffix=suffix, size=32)
+    assert made.images == 2
+    assert {"cat", "dog"} < set(Broden(tmp_path / "out").vocabulary.names)
+
+
 def test_palette_and_16_bit_masks_are_numbers(masked):
     write_mask(masked / "masks" / "p1.png", originals.halves(SIZE, 2, 0), mode="P")
     wide = Image.fromarray(np.full(SIZE, 300, np.uint16))
