@@ -12,7 +12,7 @@ from cyclopts import App, Group, Parameter
 from netdissect.cli.console import Bars, out, say
 from netdissect.cli.data_own import register
 from netdissect.cli.transfer import Transfers
-from netdissect.errors import DataFileError, SettingsError
+from netdissect.errors import DataFileError
 
 if TYPE_CHECKING:
     from netdissect.data.build.make import Made
@@ -181,11 +181,15 @@ def synthetic(
         quiet: show no progress.
     """
     from netdissect.data.synthetic import write_probe_set
+    from netdissect.data.synthetic.place import cleared
 
-    if (out / "index.csv").is_file():
-        raise SettingsError(f"{out} holds a probe set already: choose another folder with --out, or delete it")
-    with Bars(quiet=quiet) as bars:
-        write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)
+    try:
+        with cleared(out), Bars(quiet=quiet) as bars:
+            write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            "interrupted; there is no set yet, the same command draws it from the start"
+        ) from interrupt
     say(f"{out}: {_count(images, 'image')} of {size} x {size} pixels")
     say(f"netdissect data check {out}")
 

@@ -80,5 +80,5 @@ def encode(labels: NDArray[np.integer]) -> bytes:
     pixels[..., 0] = labels & 255
     pixels[..., 1] = labels >> 8
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, format="PNG")  # the strongest compression would gain 8 % and take 7 times as long
+    Image.fromarray(pixels).save(out, format="PNG")  # optimize takes nine times as long and saves a tenth
     return out.getvalue()
