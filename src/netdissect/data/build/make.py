@@ -25,7 +25,7 @@ from netdissect.data.build.unify import Assignment, assign_numbers, name_labels,
 from netdissect.data.build.words import Words, write_assignments
 from netdissect.data.build.work import Work
 from netdissect.data.build.workers import Workers
-from netdissect.errors import DataError, SettingsError
+from netdissect.errors import DataError, NetdissectError, SettingsError
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
@@ -113,6 +113,11 @@ def make_set(
             raise KeyboardInterrupt(
                 "interrupted; what is finished is kept, the same command goes on from there"
             ) from interrupt
+        except OSError as error:
+            if isinstance(error, NetdissectError) or error.filename is not None:
+                raise
+            # A write that fails does not say where.
+            raise OSError(error.errno, error.strerror, str(out)) from error
         work.place(state, inputs, lambda folder: writer.write_index(folder, grown.rows, grown.categories))
     return Made(out, len(grown.rows), grown.concepts, grown.categories, grown.unused, anew=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 
@@ -309,6 +310,25 @@ def test_missing_files_are_counted_before_any_work_is_done_and_can_be_left_out(s
         build(sources, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert build(sources, tmp_path / "out", skip_missing=True).images == 10
+
+
+def test_a_disk_that_fills_up_is_told_by_the_folder_and_the_build_goes_on_later(sources, tmp_path, small, monkeypatch):
+    build(sources, tmp_path / "whole", colors=False)
+    real, written = images.scale.jpeg, []
+
+    def full(*picture):
+        written.append(picture)
+        if len(written) > 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*picture)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images.scale, "jpeg", full)
+        with pytest.raises(OSError, match="No space left on device") as raised:
+            build(sources, tmp_path / "out", colors=False)
+    assert raised.value.filename == str(tmp_path / "out")
+    build(sources, tmp_path / "out", colors=False)
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
 
 
 def test_two_builds_of_one_set_at_once_are_refused(sources, tmp_path):
