@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 LARGEST_LABEL = 256 * 256 - 1
 
 _KINDS = {
-    "L": "an 8-bit grey",
-    "P": "a palette",
-    "1": "a 1-bit",
-    "I;16": "a 16-bit grey",
-    "I": "a 32-bit grey",
-    "LA": "a grey + alpha",
+    "L": "8-bit grey",
+    "P": "palette",
+    "1": "1-bit",
+    "I;16": "16-bit grey",
+    "I": "32-bit grey",
+    "LA": "grey + alpha",
 }
 
 
@@ -43,9 +43,9 @@ def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
     try:
         with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",)) as picture:
             if picture.mode not in ("RGB", "RGBA"):
-                kind = _KINDS.get(picture.mode, f"a {picture.mode}")
+                kind = _KINDS.get(picture.mode, picture.mode)
                 raise LabelError(
-                    f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got {kind} PNG; "
+                    f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got a {kind} PNG; "
                     f"convert it, or bring your own masks in with: netdissect data from-masks"
                 )
             if (picture.height, picture.width) != size:
@@ -58,9 +58,7 @@ def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
         raise DataNotFoundError(f"label map {path}, named in index.csv, does not exist") from error
     except (LabelError, DataFileError):
         raise
-    except UnidentifiedImageError as error:
-        raise DataFileError(f"{path}: expected a PNG label map, got a file that is no PNG") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"{path}: expected a PNG label map, got a file that does not decode ({error})") from error
     labels: NDArray[np.uint16] = pixels[..., 0] | pixels[..., 1].astype(np.uint16) << 8
     return labels

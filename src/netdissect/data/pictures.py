@@ -67,10 +67,7 @@ def decode(data: bytes, path: Path, expected: tuple[int, int] | None, *, upright
     if simplejpeg.is_jpeg(data) and not (upright and b"Exif" in data[:65536]):
         try:
             height, width, space, _ = simplejpeg.decode_jpeg_header(data)
-        except ValueError as error:
-            raise DataFileError(f"picture {path} does not decode: {error}") from error
-        _check(path, (height, width), expected)
-        try:
+            _check(path, (height, width), expected)
             if space in ("YCbCr", "Gray", "RGB", "YUV"):
                 pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
                 return pixels
@@ -82,9 +79,7 @@ def decode(data: bytes, path: Path, expected: tuple[int, int] | None, *, upright
             return _rgb(ImageOps.exif_transpose(picture) if upright else picture)
     except DataFileError:
         raise
-    except UnidentifiedImageError as error:
-        raise DataFileError(f"picture {path} does not decode: it is no picture of a known kind") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"picture {path} does not decode: {error}") from error
 
 

@@ -97,11 +97,11 @@ def plane_of(folder, name="a/picture 1_object.png"):
 
 
 @pytest.mark.parametrize(
-    ("mode", "words"), [("L", "an 8-bit grey"), ("P", "a palette"), ("1", "a 1-bit"), ("I;16", "a 16-bit grey")]
+    ("mode", "words"), [("L", "8-bit grey"), ("P", "palette"), ("1", "1-bit"), ("I;16", "16-bit grey")]
 )
 def test_label_maps_that_are_not_24_bit_are_refused(folder, mode, words):
     Image.new(mode, (16, 16)).save(plane_of(folder))
-    with pytest.raises(LabelError, match=f"picture 1_object.png: expected a 24-bit RGB label map .* got {words} PNG"):
+    with pytest.raises(LabelError, match=f"picture 1_object.png: expected a 24-bit RGB label map .* got a {words} PNG"):
         Broden(folder).labels(1)
 
 

@@ -72,8 +72,8 @@ def test_pictures_that_do_not_decode_or_have_another_size_are_told(folder):
     assert len(found) == 5
     problems = " ".join(found)
     assert "banded_1.jpg does not decode" in problems
-    assert f"picture {folder}/images/dtd/banded_2.jpg: expected 32 x 32 pixels as index.csv says, got 30 x 32" in found
-    assert "1_material.png: expected a PNG label map, got a file that is no PNG" in problems
+    assert "banded_2.jpg: expected 32 x 32 pixels as index.csv says, got 30 x 32" in problems
+    assert "1_material.png: expected a PNG label map, got" in problems
     assert "expected a label map of 16 x 16 pixels" in problems
     assert "expected a 24-bit RGB label map" in problems
 
