@@ -397,6 +397,7 @@ def test_class_folders_are_scenes_or_textures(tmp_path):
     made = own.from_labels(tmp_path / "folders", tmp_path / "out", size=32)
     assert names_of(made.folder, "abbey-indoor-1")["scene"] == {"abbey-indoor-s"}
     assert names_of(made.folder, "street-1")["scene"] == {"street-s"}
+    assert "<br>scene: abbey-indoor" in (made.folder / "preview.html").read_text()
     textures = own.from_labels(tmp_path / "folders", tmp_path / "out2", size=32, category="texture", colors=False)
     assert names_of(textures.folder, "street-1") == {"texture": {"street"}}
 
