@@ -83,15 +83,17 @@ def _write_all(archive: Path, folder: Path, progress: Progress) -> None:
     allowed = _MOST_TIMES * archive.stat().st_size + _MOST_BESIDES
     opened = _open(archive)
     with opened:
-        members = list(
+        members, total = [], 0
+        for member in (
             _zip_members(archive, opened) if isinstance(opened, zipfile.ZipFile) else _tar_members(archive, opened)
-        )
-        total = sum(member.size for member in members)
-        if len(members) > _MOST_MEMBERS or total > allowed:
-            raise DownloadError(
-                f"{archive} would unpack to {amount(total)} in {len(members):,} files, beyond all measure for its own "
-                f"{amount(archive.stat().st_size)}: it is not unpacked"
-            )
+        ):
+            members.append(member)
+            total += member.size
+            if len(members) > _MOST_MEMBERS or total > allowed:  # before what follows it is looked for
+                raise DownloadError(
+                    f"{archive} would unpack to at least {amount(total)} in {len(members):,} files, beyond all measure for "
+                    f"its own {amount(archive.stat().st_size)}: it is not unpacked"
+                )
         free = shutil.disk_usage(folder).free
         if total + _MOST_BESIDES > free:
             raise DownloadError(
