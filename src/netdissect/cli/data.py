@@ -113,7 +113,9 @@ def list_(*, into: Path | None = None, registry: Path | None = None) -> None:
     folder = data_folder(into)
     chosen = [entry for entry in entries.values() if entry.kind != "network"]
     show_entries(chosen, {entry.name for entry in chosen if is_here(entry, entries, folder)})
-    say(f"\nnetdissect data download NAME fetches one to {folder}/; netdissect zoo list shows the networks.")
+    say(
+        f"\nnetdissect data download NAME fetches one to {folder}/, all-sources the four sources; netdissect zoo list has networks."
+    )
 
 
 @data.command
