@@ -16,6 +16,7 @@ import numpy as np
 from netdissect.data import masks
 from netdissect.data.build import scale, statistics
 from netdissect.data.build.source import as_planes, hashed, state_of
+from netdissect.data.build.work import Lost
 from netdissect.data.writer import IndexRow
 from netdissect.errors import DataFileError, DataNotFoundError
 
@@ -141,27 +142,31 @@ def count_batch(bench: Bench, batch: Batch) -> int:
 
 def make_batch(bench: Bench, job: Numbered) -> int:
     """Phase 5 for one batch: write its label maps, keep its rows; return how many images it has."""
-    source = bench.sources[job.batch.source]
-    folder = bench.work.set_folder / "images"
-    images = [f"{source.name}/{name}" for name in job.batch.names]
-    fields: list[dict[str, list[str | int]]] = [{} for _ in images]
-    arrays = bench.work.recall_arrays(job.batch.key)
-    if arrays is None:  # damaged meanwhile
+    try:
+        fields = _write_maps(bench, job)
+    except Lost:
         count_batch(bench, job.batch)
-        arrays = bench.work.recall_arrays(job.batch.key) or {}
-    for name, labelling in arrays.items():
-        position, category = name.split("/")
-        if category in job.tables:
-            image, table = images[int(position)], job.tables[category]
-            if labelling.size and int(labelling.max()) >= len(table):
-                raise DataFileError(f"{image}: its {category} labels changed while the set was made: run again")
-            fields[int(position)][category] = _write(folder, image, category, table[labelling])
+        fields = _write_maps(bench, job)
     rows = [
-        {"image": image, "split": item.split, "fields": own}
-        for item, image, own in zip(job.batch.items, images, fields, strict=True)
+        {"image": f"{bench.sources[job.batch.source].name}/{name}", "split": item.split, "fields": own}
+        for item, name, own in zip(job.batch.items, job.batch.names, fields, strict=True)
     ]
     bench.work.keep("rows", job.key, rows)
     return len(rows)
+
+
+def _write_maps(bench: Bench, job: Numbered) -> list[dict[str, list[str | int]]]:
+    """Write a batch's label maps; return what stands in ``index.csv``, per image and category."""
+    name, folder = bench.sources[job.batch.source].name, bench.work.set_folder / "images"
+    fields: list[dict[str, list[str | int]]] = [{} for _ in job.batch.items]
+    for key, labelling in bench.work.recall_arrays(job.batch.key):
+        position, category = key.split("/")
+        if category in job.tables:
+            image, table = f"{name}/{job.batch.names[int(position)]}", job.tables[category]
+            if labelling.size and int(labelling.max()) >= len(table):
+                raise DataFileError(f"{image}: its {category} labels changed while the set was made: run again")
+            fields[int(position)][category] = _write(folder, image, category, table[labelling])
+    return fields
 
 
 def index_rows(recipe: Recipe, kept: Sequence[Sequence[Mapping[str, Any]]]) -> list[IndexRow]:

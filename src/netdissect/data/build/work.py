@@ -32,6 +32,10 @@ RECORD = "build.json"
 _LOCK = ".lock"
 
 
+class Lost(Exception):  # noqa: N818 - it is what happened, not a mistake
+    """A finished piece cannot be read any more: it is made again."""
+
+
 @dataclass(frozen=True)
 class Work:
     """The work folder of one build.
@@ -86,16 +90,18 @@ class Work:
         """Say whether there are arrays under a key; whether they are sound shows when they are read."""
         return self._arrays(key).is_file()
 
-    def recall_arrays(self, key: str) -> dict[str, NDArray[np.integer[Any]]] | None:
-        """Return arrays by name; None if they are not known, or their file was damaged."""
+    def recall_arrays(self, key: str) -> Iterator[tuple[str, NDArray[np.integer[Any]]]]:
+        """Yield arrays by name, one at a time.
+
+        Raises:
+            Lost: if they are not known, or their file was damaged; some may have been yielded by then.
+        """
         try:
             with zipfile.ZipFile(self._arrays(key)) as archive:
-                return {
-                    name: np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
-                    for name in archive.namelist()
-                }
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-            return None
+                for name in archive.namelist():
+                    yield name, np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise Lost from error
 
     def _arrays(self, key: str) -> Path:
         return self.folder / "pieces" / f"labels-{key}.zip"
