@@ -25,9 +25,9 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def say(text: str = "") -> None:
-    """Print a line of result, as it is."""
-    out.print(text, markup=False)
+def say(text: str = "", *, bold: bool = False, dim: bool = False) -> None:
+    """Print a line of result, as it is; on a terminal it may stand out or stand back."""
+    out.print(text, markup=False, style="bold" if bold else "dim" if dim else "")
 
 
 def complain(sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ from cyclopts import App, Group, Parameter
 from netdissect.cli.console import Bars, out, say
 from netdissect.cli.data_own import register
 from netdissect.cli.transfer import Transfers
-from netdissect.errors import DataFileError, SettingsError
+from netdissect.errors import DataFileError
 
 if TYPE_CHECKING:
     from netdissect.data.build.make import Made
@@ -112,7 +113,9 @@ def list_(*, into: Path | None = None, registry: Path | None = None) -> None:
     folder = data_folder(into)
     chosen = [entry for entry in entries.values() if entry.kind != "network"]
     show_entries(chosen, {entry.name for entry in chosen if is_here(entry, entries, folder)})
-    say(f"\nnetdissect data download NAME fetches one to {folder}/; netdissect zoo list shows the networks.")
+    say(
+        f"\nnetdissect data download NAME fetches one to {folder}/, all-sources the four sources; netdissect zoo list has networks."
+    )
 
 
 @data.command
@@ -140,6 +143,9 @@ def download(
     fetch_all(wanted, data_folder(into), registry, networks=False, keep=keep, quiet=quiet)
 
 
+_HEADINGS = {
+    "probe set": "Probe sets", "source": "Sources of Broden", "table": "Tables", "network": "Networks",
+}  # fmt: skip
 _SOURCES = ("ade20k", "dtd", "opensurfaces", "pascal")
 
 
@@ -177,11 +183,15 @@ def synthetic(
         quiet: show no progress.
     """
     from netdissect.data.synthetic import write_probe_set
+    from netdissect.data.synthetic.place import cleared
 
-    if (out / "index.csv").is_file():
-        raise SettingsError(f"{out} holds a probe set already: choose another folder with --out, or delete it")
-    with Bars(quiet=quiet) as bars:
-        write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)
+    try:
+        with cleared(out), Bars(quiet=quiet) as bars:
+            write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            "interrupted; there is no set yet, the same command draws it from the start"
+        ) from interrupt
     say(f"{out}: {_count(images, 'image')} of {size} x {size} pixels")
     say(f"netdissect data check {out}")
 
@@ -222,22 +232,33 @@ def fetch_all(
 
 
 def show_entries(entries: list[Entry], here: set[str]) -> None:
-    """Print a table of what can be downloaded."""
-    from rich.table import Table
+    """Print what can be downloaded, in groups: a line each into a file, else as wide as the terminal is.
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "kind", "size", "here", "what it is", "licence"):
-        table.add_column(heading, justify="right" if heading == "size" else "left", overflow="fold")
-    for entry in entries:
-        size = (
-            ""
-            if entry.size is None
-            else f"{entry.size / 1e6:,.0f} MB"
-            if entry.size > 1e6
-            else f"{entry.size / 1e3:,.0f} kB"
-        )
-        table.add_row(entry.name, entry.kind, size, "yes" if entry.name in here else "", entry.about, entry.licence)
-    out.print(table)
+    Names are never broken, so that they can be copied.
+    """
+    from netdissect.data.download.transfer import amount
+
+    longest = max(len(entry.name) for entry in entries)
+    sizes = {entry.name: "" if entry.size is None else amount(entry.size) for entry in entries}
+    widest = max(map(len, sizes.values()))
+    marks = 4 if here else 0
+    indent = 2 + longest + 2 + (widest + 2 if widest else 0) + (marks + 2 if marks else 0)
+    for kind in dict.fromkeys(entry.kind for entry in entries):
+        say(_HEADINGS[kind], bold=True)
+        for entry in (entry for entry in entries if entry.kind == kind):
+            columns = [f"  {entry.name:<{longest}}"]
+            columns += [f"{sizes[entry.name]:>{widest}}"] if widest else []
+            columns += [f"{'here' if entry.name in here else '':<{marks}}"] if marks else []
+            about, licence = entry.about, f"licence: {entry.licence}"
+            if not out.is_terminal:
+                say("  ".join([*columns, f"{about}; {licence}"]))
+                continue
+            lines = textwrap.wrap(about, max(20, out.width - indent))
+            say("  ".join([*columns, lines[0]]))
+            for line in lines[1:]:
+                say(" " * indent + line)
+            for line in textwrap.wrap(licence, max(20, out.width - indent)):
+                say(" " * indent + line, dim=True)
 
 
 def _color_table(given: str | None, *, quiet: bool) -> Path | None:

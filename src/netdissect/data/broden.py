@@ -236,7 +236,7 @@ def _place(folder: str | Path) -> Path:
 def _read_table(folder: Path, name: str) -> str:
     path = folder / name
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataNotFoundError(f"{folder} is not a complete Broden folder: {name} is missing") from error
     except UnicodeDecodeError as error:

@@ -35,7 +35,7 @@ def read_rows(folder: Path, categories: Sequence[str]) -> tuple[list[IndexedRow]
     The table must be sound: `netdissect.data.broden.Broden` reads it first and refuses one that is not.
     """
     rows, bare = [], 0
-    text = (folder / "index.csv").read_text(encoding="utf-8")
+    text = (folder / "index.csv").read_text(encoding="utf-8-sig")
     for record in csv.DictReader(io.StringIO(text, newline="")):
         fields = {category: tuple(filter(None, record[category].split(";"))) for category in categories}
         if not any(fields.values()):

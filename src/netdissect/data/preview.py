@@ -81,15 +81,16 @@ def _card(source: Broden, position: int, row: IndexedRow) -> dict[str, object]:
     picture = source.picture(position, (_SIDE, _SIDE))
     names = {concept.number: concept.name for concept in source.vocabulary.concepts} | {0: ""}
     views: list[dict[str, object]] = []
-    whole = []
+    whole: dict[str, list[str]] = {}
     for category in in_figure_order(source.vocabulary.categories):
         items = row.fields[category]
         planes = [masks.read(source.folder / "images" / item, row.label_size) for item in items if not item.isdigit()]
-        whole += [int(item) for item in items if item.isdigit() and int(item)]
+        if numbers := [int(item) for item in items if item.isdigit() and int(item)]:
+            whole[category] = [display_name(names[number]) for number in numbers]
         if planes:
             views.append(_view(category, names, picture, np.stack(planes)))
     return {
-        "name": row.image, "split": row.split, "picture": _data(picture), "views": views, "whole": _entries(whole, names),
+        "name": row.image, "split": row.split, "picture": _data(picture), "views": views, "whole": whole,
     }  # fmt: skip
 
 
@@ -123,7 +124,7 @@ def _entries(numbers: Sequence[int], names: Mapping[int, str]) -> list[dict[str,
         for number, name in shown
     ]
     rest = len(numbers) - len(entries)
-    return [*entries, *([{"name": f"and {rest} more", "color": "transparent"}] if rest else [])]
+    return [*entries, *([{"name": f"and {rest} more", "color": ""}] if rest else [])]
 
 
 def _data(picture: NDArray[np.uint8]) -> str:

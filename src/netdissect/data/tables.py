@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,13 @@ def table_problems(folder: Path) -> tuple[dict[str, frozenset[int]], list[str]]:
         the numbers that every category lists, and what does not agree, each in a sentence.
     """
     labels = {int(record["number"]): record for record in _records(folder / "label.csv")}
-    listed: dict[str, frozenset[int]] = {}
+    uses: dict[str, dict[int, dict[str, str]]] = {}
     problems = []
     for record in _records(folder / "category.csv"):
         category = record["name"]
         table = [line for line in _records(folder / f"c_{category}.csv") if line["number"].strip() != "0"]
         numbers = [int(line["number"]) for line in table]
-        listed[category] = frozenset(numbers)
+        uses[category] = dict(zip(numbers, table, strict=True))
         name = f"c_{category}.csv"
         if len(set(numbers)) < len(numbers):
             problems.append(f"{folder / name}: a number is listed twice")
@@ -43,8 +44,8 @@ def table_problems(folder: Path) -> tuple[dict[str, frozenset[int]], list[str]]:
                 )
         problems += _category_problems(folder, record, numbers, table)
     for number, label in labels.items():
-        problems += _label_problems(folder, number, label, listed)
-    return listed, problems
+        problems += _label_problems(folder, number, label, uses)
+    return {category: frozenset(lines) for category, lines in uses.items()}, problems
 
 
 def _category_problems(
@@ -65,20 +66,44 @@ def _category_problems(
     ]
 
 
-def _label_problems(folder: Path, number: int, label: dict[str, str], listed: dict[str, frozenset[int]]) -> list[str]:
-    told = {match["category"] for match in _PART.finditer(label.get("category", ""))}
-    if not told:
-        return []
-    where = {category for category, numbers in listed.items() if number in numbers}
-    if told == where:
-        return []
-    return [
-        (
-            f"{folder / 'label.csv'}: label {number} ({label['name']}) names the categories {', '.join(sorted(told))}, and is "
-            f"listed in {', '.join(f'c_{category}.csv' for category in sorted(where))}"
-        )
+def _label_problems(
+    folder: Path, number: int, label: dict[str, str], uses: dict[str, dict[int, dict[str, str]]]
+) -> list[str]:
+    """Compare a line of ``label.csv`` with those of its number in every ``c_<category>.csv``."""
+    where = {category: lines[number] for category, lines in uses.items() if number in lines}
+    start = f"{folder / 'label.csv'}: label {number} ({label['name']})"
+    told = {match["category"]: match["frequency"] for match in _PART.finditer(label.get("category", ""))}
+    if told and set(told) != set(where):
+        return [
+            (
+                f"{start} names the categories {', '.join(sorted(told))}, and is listed in "
+                f"{', '.join(f'c_{category}.csv' for category in sorted(where))}"
+            )
+        ]
+    problems = [
+        f"{start} has {told[category]} images in {category}, and {line['frequency']} in c_{category}.csv"
+        for category, line in where.items()
+        if told and line.get("frequency", told[category]) != told[category]
     ]
+    if not problems and all("frequency" in line for line in where.values()):
+        images = sum(_number(line["frequency"]) for line in where.values())
+        if _number(label.get("frequency", str(images))) != images:
+            problems.append(
+                f"{start} has the frequency {label['frequency']}, and its categories add up to {images:.0f}"
+            )
+    covered = sum(_number(line["coverage"]) for line in where.values())
+    if not math.isclose(_number(label.get("coverage", str(covered))), covered, rel_tol=1e-4, abs_tol=1e-5):
+        problems.append(f"{start} has the coverage {label['coverage']}, and its categories add up to {covered:.6g}")
+    return problems
+
+
+def _number(text: str) -> float:
+    """Return a number; one that is none, or is infinite, agrees with nothing."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _records(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))

@@ -156,7 +156,7 @@ def write_labels(
             folder / f"c_{category}.csv",
             ["code", "number", "name", "frequency", "coverage"],
             [
-                [code, number, names[number], used[number, category][0], f"{used[number, category][1]:.12g}"]
+                [code, number, names[number], used[number, category][0], _decimal(used[number, category][1])]
                 for code, number in enumerate(members, start=1)
             ],
         )
@@ -193,6 +193,12 @@ def _label_line(
     frequency = sum(part[1] for part in parts)
     coverage = sum(part[2] for part in parts)
     return [number, name, spelled, frequency, f"{coverage:f}", ";".join(synonyms)]
+
+
+def _decimal(coverage: float) -> str:
+    """Return a number as the genuine tables spell it: 12 digits, and whole numbers with ``.0``."""
+    text = f"{coverage:.12g}"
+    return text if set(text) & set(".en") else f"{text}.0"
 
 
 def _write(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:

@@ -6,7 +6,7 @@ A label is a class's position plus 1; 0 is nothing. Probabilities are scaled to 
 from __future__ import annotations
 
 import hashlib
-import importlib
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from netdissect.errors import ModelError, ModelNotFoundError, SettingsError
+from netdissect.models import python
 from netdissect.models.hooks import evaluating
 from netdissect.optional import require
 
@@ -219,7 +220,9 @@ def fingerprint(module: nn.Module, *settings: object) -> str:
 
 
 def pretrained(kind: Any, name: str) -> Any:
-    """Load a part of a transformers model: one sentence if it cannot be."""
+    """Load a part of a transformers model: one sentence if it cannot be, and no bars where nobody is watching."""
+    if not sys.stderr.isatty():
+        require("transformers", extra="hf", purpose="for hf: models").logging.disable_progress_bar()
     try:
         return kind.from_pretrained(name)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -244,11 +247,7 @@ def _torchvision(name: str) -> tuple[nn.Module, Sequence[str]]:
 
 
 def _python(spec: str) -> nn.Module:
-    module, _, function = spec.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError) as error:
-        raise ModelNotFoundError(f"python:{spec}: expected python:module:function ({error})") from error
+    made = python.build(spec)
     if not isinstance(made, nn.Module):
         raise ModelError(f"python:{spec} returned {type(made).__name__}: expected a torch.nn.Module")
     return made

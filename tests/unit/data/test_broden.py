@@ -10,6 +10,7 @@ from PIL import Image
 from tests import folders
 
 from netdissect.data.broden import Broden
+from netdissect.data.check import check
 from netdissect.errors import DataError, DataFileError, DataNotFoundError, LabelError, SettingsError
 
 
@@ -184,6 +185,16 @@ def test_tables_that_say_something_impossible_are_told_by_line(folder, table, ol
     edit(folder, table, lambda text: text.replace(old, new, 1))
     with pytest.raises(DataError, match=message):
         Broden(folder)
+
+
+def test_tables_that_a_spreadsheet_saved_are_read(folder):
+    """It puts a byte order mark in front and ends lines in its own way."""
+    before, problems = Broden(folder), check(folder).problems
+    for path in folder.glob("*.csv"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert [row.image for row in Broden(folder).rows] == [row.image for row in before.rows]
+    assert Broden(folder).vocabulary == before.vocabulary
+    assert check(folder).problems == problems
 
 
 def test_a_table_that_is_no_text_is_told_so(folder):

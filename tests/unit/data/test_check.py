@@ -65,11 +65,15 @@ def test_every_missing_file_is_told(folder):
 def test_pictures_that_do_not_decode_or_have_another_size_are_told(folder):
     (folder / "images" / "dtd" / "banded_1.jpg").write_bytes(b"\xff\xd8nothing")
     Image.new("RGB", (30, 32)).save(folder / "images" / "dtd" / "banded_2.jpg")
+    (folder / "images" / "opensurfaces" / "1_material.png").write_bytes(b"nothing")
     Image.new("RGB", (16, 15)).save(folder / "images" / "opensurfaces" / "2_material.png")
     Image.new("L", (16, 16)).save(folder / "images" / "opensurfaces" / "3_material.png")
-    problems = " ".join(check(folder).problems)
+    found = check(folder).problems
+    assert len(found) == 5
+    problems = " ".join(found)
     assert "banded_1.jpg does not decode" in problems
     assert "banded_2.jpg: expected 32 x 32 pixels as index.csv says, got 30 x 32" in problems
+    assert "1_material.png: expected a PNG label map, got" in problems
     assert "expected a label map of 16 x 16 pixels" in problems
     assert "expected a 24-bit RGB label map" in problems
 
@@ -92,6 +96,22 @@ def test_a_number_that_its_category_does_not_list_is_told(folder):
         ("c_material.csv", lambda t: [*t, t[1]], "a number is listed twice"),
         ("c_material.csv", lambda t: [t[0], t[2], t[1]], "the codes are not 1, 2, 3"),
         ("label.csv", lambda t: [t[0], [*t[1][:2], "scene(3)", *t[1][3:]], *t[2:]], "names the categories scene"),
+        (
+            "label.csv",
+            lambda t: [t[0], [*t[1][:2], t[1][2].replace("(", "(9"), *t[1][3:]], *t[2:]],
+            "images in color, and",
+        ),
+        (
+            "label.csv",
+            lambda t: [t[0], [*t[1][:3], "99", *t[1][4:]], *t[2:]],
+            "has the frequency 99, and its categories",
+        ),
+        (
+            "label.csv",
+            lambda t: [t[0], [*t[1][:4], "99", *t[1][5:]], *t[2:]],
+            "has the coverage 99, and its categories",
+        ),
+        ("c_material.csv", lambda t: [t[0], [*t[1][:4], "nan"], *t[2:]], "and its categories add up to nan"),
     ],
 )
 def test_tables_that_do_not_agree_are_told(folder, table, change, told):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -135,9 +136,30 @@ def test_a_download_is_typed_and_then_found_by_its_name(capsys, tmp_path, monkey
         code, out, _ = run(capsys, "zoo", "download", "net", "--registry", "own.toml")
         assert (code, (tmp_path / "zoo" / "net.bin").read_bytes()) == (0, b"weights")
     code, out, _ = run(capsys, "data", "list", "--registry", "own.toml")
-    assert (code, "mini" in out) == (0, True)
+    assert code == 0
+    assert re.search(r"^  mini +here  a set; licence: free$", out, re.MULTILINE)
     code, out, _ = run(capsys, "data", "check", "mini", "--workers", "1")
     assert (code, "No problem was found." in out) == (0, True)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_lists_fit_the_terminal_and_never_break_a_name(capsys, monkeypatch, width):
+    from rich.console import Console
+
+    from netdissect.cli import console, data
+    from netdissect.data.download.registry import load_registry
+
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=width, highlight=False, soft_wrap=True, no_color=True)
+    for module in (console, data):
+        monkeypatch.setattr(module, "out", terminal)
+    for room in ("data", "zoo"):
+        assert run(capsys, room, "list")[0] == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue()).splitlines()
+    names = {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "}
+    assert names == set(load_registry())
+    if width > 40:
+        assert max(len(line) for line in lines if line.startswith("  ")) <= width
 
 
 def test_interrupting_a_download_leaves_with_130_and_says_how_to_go_on(capsys, tmp_path, monkeypatch):
@@ -241,7 +263,7 @@ def test_from_segmenter_with_a_module_of_ones_own(capsys, photos, tmp_path, monk
     (tmp_path / "mymodel.py").write_text(
         "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return x[:, :2]\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)  # a module of the current folder is found, however the command is started
     source = made(
         capsys, tmp_path, "from-segmenter", "python:mymodel:Net", photos, "--classes", tmp_path / "classes.txt",
         "--threshold", "0.1",

@@ -49,12 +49,30 @@ class ColorNames:
         Args:
             picture: RGB, uint8, shape (h, w, 3).
         """
-        cells = (picture >> 3).astype(np.int32)
-        return self.table.reshape(-1).take(cells[..., 0] << 10 | cells[..., 1] << 5 | cells[..., 2])
+        return self.table.reshape(-1).take(_cells(picture))
+
+    def counts(self, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return how many pixels of a picture have each name, int64, shape (12,); no pixel has label 0.
+
+        It counts cells and names them afterwards, which is much quicker than naming pixels.
+        """
+        cells = np.bincount(_cells(picture).ravel(), minlength=self.table.size)
+        counted = np.zeros(len(COLOR_NAMES) + 1, np.int64)
+        np.add.at(counted, self.table.ravel(), cells)
+        return counted
 
     def fingerprint(self) -> str:
         """Return a hash of the table."""
         return hashed("colors", self.table.tobytes())
+
+
+def _cells(picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Return the cell of every pixel: RGB // 8, red first."""
+    cells = (picture[..., 0] >> 3).astype(np.uint16)
+    for channel in (1, 2):
+        cells <<= 5
+        cells |= picture[..., channel] >> 3
+    return cells
 
 
 def color_name(label: int) -> str:

@@ -6,7 +6,7 @@ Deterministic: the same sources and recipe give the same bytes, with any number 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netdissect.data import writer
 from netdissect.data.build.images import (
@@ -25,7 +25,7 @@ from netdissect.data.build.unify import Assignment, assign_numbers, name_labels,
 from netdissect.data.build.words import Words, write_assignments
 from netdissect.data.build.work import Work
 from netdissect.data.build.workers import Workers
-from netdissect.errors import DataError, SettingsError
+from netdissect.errors import DataError, NetdissectError, SettingsError
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
@@ -100,38 +100,62 @@ def make_set(
     if work.finished(state, inputs):
         say(f"{out}: this very set lies there already")
         return _made_before(out)
-    work.begin(state, inputs, say)
-    bench = Bench(sources, recipe, recipe.color_names(), work)
-    try:
-        if prepare is not None:
-            prepare()
-        with Workers(workers, bench) as pool:
-            statistics = _statistics(pool, work, sources, jobs, progress)
-            words = Words(sources, recipe)
-            progress.start("names", len(statistics.frequency))
-            naming = name_labels(statistics, words.names)
-            progress.advance(len(statistics.frequency))
-            usage = usage_of(statistics, naming)
-            numbers = usage.numbered(min_frequency=recipe.min_frequency, min_coverage=recipe.min_coverage)
-            _refuse_impossible(numbers, statistics)
-            progress.start("numbers", len(numbers))
-            assignment = assign_numbers(statistics, naming, numbers)
-            progress.advance(len(numbers))
-            progress.start("tables", 1)
-            categories = writer.write_labels(
-                work.set_folder, numbers=numbers, usage=usage, title=title, synonyms=assignment.synonyms,
-                text=_readme(sources, listed, recipe, bench, about),
-            )  # fmt: skip
-            write_assignments(work.set_folder / "label_assignment.csv", words, statistics, naming, assignment)
-            progress.advance(1)
-            rows = index_rows(recipe, _images(pool, work, sources, jobs, assignment, categories, progress))
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(
-            "interrupted; what is finished is kept, the same command goes on from there"
-        ) from interrupt
-    work.place(state, inputs, lambda folder: writer.write_index(folder, rows, categories))
+    with work.held():
+        work.begin(state, inputs, say)
+        bench = Bench(sources, recipe, recipe.color_names(), work)
+        text = _readme(sources, listed, recipe, bench, about)
+        try:
+            if prepare is not None:
+                prepare()
+            with Workers(workers, bench) as pool:
+                grown = _grow(pool, bench, jobs, progress, title, text)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(
+                "interrupted; what is finished is kept, the same command goes on from there"
+            ) from interrupt
+        except OSError as error:
+            if isinstance(error, NetdissectError) or error.filename is not None:
+                raise
+            # A write that fails does not say where.
+            raise OSError(error.errno, error.strerror, str(out)) from error
+        work.place(state, inputs, lambda folder: writer.write_index(folder, grown.rows, grown.categories))
+    return Made(out, len(grown.rows), grown.concepts, grown.categories, grown.unused, anew=True)
+
+
+class _Grown(NamedTuple):
+    """What the five phases made besides files."""
+
+    rows: list[writer.IndexRow]
+    concepts: int
+    categories: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def _grow(
+    pool: Workers[Bench], bench: Bench, jobs: Sequence[Batch], progress: Progress, title: str, text: str
+) -> _Grown:
+    """Go through the five phases."""
+    recipe, sources, work = bench.recipe, bench.sources, bench.work
+    statistics = _statistics(pool, work, sources, jobs, progress)
+    words = Words(sources, recipe)
+    progress.start("names", len(statistics.frequency))
+    naming = name_labels(statistics, words.names)
+    progress.advance(len(statistics.frequency))
+    usage = usage_of(statistics, naming)
+    numbers = usage.numbered(min_frequency=recipe.min_frequency, min_coverage=recipe.min_coverage)
+    _refuse_impossible(numbers, statistics)
+    progress.start("numbers", len(numbers))
+    assignment = assign_numbers(statistics, naming, numbers)
+    progress.advance(len(numbers))
+    progress.start("tables", 1)
+    categories = writer.write_labels(
+        work.set_folder, numbers=numbers, usage=usage, title=title, synonyms=assignment.synonyms, text=text
+    )
+    write_assignments(work.set_folder / "label_assignment.csv", words, statistics, naming, assignment)
+    progress.advance(1)
+    rows = index_rows(recipe, _images(pool, work, sources, jobs, assignment, categories, progress))
     unused = sorted({name for name in naming.name.values() if name and name not in numbers})
-    return Made(out, len(rows), len(numbers), categories, tuple(unused), anew=True)
+    return _Grown(rows, len(numbers), categories, tuple(unused))
 
 
 def _listed(source: Source, limit: int | None) -> list[tuple[Item, str]]:
@@ -144,7 +168,7 @@ def _statistics(
 ) -> Statistics:
     """Phase 1."""
     progress.start("statistics", sum(len(job.items) for job in jobs))
-    missing = [job for job in jobs if work.recall("counts", job.key) is None]
+    missing = [job for job in jobs if work.recall("counts", job.key) is None or not work.has_arrays(job.key)]
     progress.advance(sum(len(job.items) for job in jobs) - sum(len(job.items) for job in missing))
     for images in pool.map(count_batch, missing):
         progress.advance(images)

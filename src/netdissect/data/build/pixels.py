@@ -10,9 +10,12 @@ from PIL import Image, UnidentifiedImageError
 from netdissect.errors import DataFileError, DataNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+_COLORS = 256**3
 
 
 def read(path: Path) -> NDArray[np.integer[Any]]:
@@ -40,7 +43,9 @@ def read(path: Path) -> NDArray[np.integer[Any]]:
         raise DataNotFoundError(f"label map {path} does not exist") from error
     except DataFileError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise DataFileError(f"label map {path} does not decode: it is no picture of a known kind") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"label map {path} does not decode: {error}") from error
 
 
@@ -56,6 +61,25 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     return pixels.astype(np.uint8, copy=False)
 
 
+def relabelled(pixels: NDArray[np.integer[Any]], label: Callable[[int], int]) -> NDArray[np.uint16]:
+    """Return a plane of labels, given the label of a number; every number that occurs is asked for once.
+
+    Args:
+        pixels: numbers, or colours as one number each, shape (h, w).
+        label: the label of a number.
+    """
+    if pixels.size and 0 <= pixels.min() <= pixels.max() < _COLORS:  # a table of them all is much quicker than sorting
+        seen = np.zeros(int(pixels.max()) + 1, bool)
+        seen[pixels] = True
+        values = np.flatnonzero(seen)
+        table = np.zeros(seen.size, np.uint16)
+        table[values] = [label(value) for value in values.tolist()]
+        labels: NDArray[np.uint16] = table[pixels]
+        return labels
+    values, inverse = np.unique(pixels, return_inverse=True)
+    return np.array([label(value) for value in values.tolist()], np.uint16)[inverse].reshape(pixels.shape)
+
+
 def size_of(path: Path) -> tuple[int, int]:
     """Return height and width of a label picture.
 
@@ -68,5 +92,7 @@ def size_of(path: Path) -> tuple[int, int]:
             return picture.height, picture.width
     except FileNotFoundError as error:
         raise DataNotFoundError(f"label map {path} does not exist") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise DataFileError(f"label map {path} does not decode: it is no picture of a known kind") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataFileError(f"label map {path} does not decode: {error}") from error

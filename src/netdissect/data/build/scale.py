@@ -42,6 +42,12 @@ def planes(labels: NDArray[Number], size: tuple[int, int]) -> NDArray[Number]:
     return labels[..., rows[:, np.newaxis], columns]
 
 
+def pixels(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the pixels of a picture, shape (h, w, 3), from which `planes` would read labels of that height and width."""
+    rows, columns = nearest(picture.shape[0], size[0]), nearest(picture.shape[1], size[1])
+    return picture[rows[:, np.newaxis], columns]
+
+
 def jpeg(picture: NDArray[np.uint8], size: tuple[int, int]) -> bytes:
     """Scale (not crop) a picture to a height and width and return it as a JPEG file."""
     out = io.BytesIO()

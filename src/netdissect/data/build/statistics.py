@@ -15,6 +15,8 @@ from netdissect.errors import DataFileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from netdissect.data.build.source import Labelling
 
 #: Frequency and coverage of every label number, per category: what one batch of images adds.
@@ -57,20 +59,26 @@ def count(labels: Mapping[str, Labelling], into: Counts) -> None:
         DataFileError: if a label is negative or beyond 65,535.
     """
     for category, labelling in labels.items():
-        own = into.setdefault(category, {})
-        shares = dict.fromkeys(labelling, 1.0) if isinstance(labelling, tuple) else _shares(category, labelling)
-        for number, share in shares.items():
-            if number:
-                frequency, coverage = own.get(str(number), (0, 0.0))
-                own[str(number)] = frequency + 1, coverage + share
+        if isinstance(labelling, tuple):
+            add_shares(category, dict.fromkeys(labelling, 1.0), into)
+            continue
+        planes: np.ndarray[Any, np.dtype[Any]] = as_planes(labelling)
+        if planes.size and not 0 <= int(planes.min()) <= int(planes.max()) <= 65535:
+            raise DataFileError(
+                f"a {category} map holds numbers from {int(planes.min())} to {int(planes.max())}: labels are 0 to 65535"
+            )
+        add_counts(category, np.bincount(planes.ravel()), planes.shape[-2] * planes.shape[-1], into)
 
 
-def _shares(category: str, labelling: Labelling) -> dict[int, float]:
-    planes: np.ndarray[Any, np.dtype[Any]] = as_planes(labelling)
-    pixels = planes.shape[-2] * planes.shape[-1]
-    if planes.size and not 0 <= int(planes.min()) <= int(planes.max()) <= 65535:
-        raise DataFileError(
-            f"a {category} map holds numbers from {int(planes.min())} to {int(planes.max())}: labels are 0 to 65535"
-        )
-    counted = np.bincount(planes.ravel())
-    return {int(number): int(counted[number]) / pixels for number in np.flatnonzero(counted)}
+def add_counts(category: str, counted: NDArray[np.int64], pixels: int, into: Counts) -> None:
+    """Count an image of so many pixels, given how many of them have label 0, 1, …."""
+    add_shares(category, {int(number): int(counted[number]) / pixels for number in np.flatnonzero(counted)}, into)
+
+
+def add_shares(category: str, shares: Mapping[int, float], into: Counts) -> None:
+    """Count an image, given which share of its pixels each label covers."""
+    own = into.setdefault(category, {})
+    for number, share in shares.items():
+        if number:
+            frequency, coverage = own.get(str(number), (0, 0.0))
+            own[str(number)] = frequency + 1, coverage + share

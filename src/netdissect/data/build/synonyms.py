@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect.data.build.source import hashed, read_text
-from netdissect.errors import DataFileError, nearest
+from netdissect.errors import DataFileError, DataNotFoundError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,9 +72,11 @@ def load_synonyms(name: str | Path) -> Synonyms:
     """
     if str(name) not in BUILT_IN:
         path = Path(name)
-        return parse_synonyms(
-            read_text(path, f"synonym table {str(name)!r} ({nearest(str(name), BUILT_IN)} Or a file)"), str(path)
-        )
+        if not path.exists():
+            raise DataNotFoundError(
+                f"there is no synonym table {str(name)!r}, built in or a file: {nearest(str(name), BUILT_IN)}"
+            )
+        return parse_synonyms(read_text(path, "the synonym table"), str(path))
     text = "".join(built_in_text(file) for file in BUILT_IN[str(name)])
     return parse_synonyms(text, str(name))
 

@@ -7,20 +7,33 @@ its place, ``index.csv`` last.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
+import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netdissect import atomic
+import numpy as np
+
+from netdissect import atomic, locks
 from netdissect.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 #: What a finished set says of its making.
 RECORD = "build.json"
+_LOCK = ".lock"
+
+
+class Lost(Exception):  # noqa: N818 - it is what happened, not a mistake
+    """A finished piece cannot be read any more: it is made again."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +76,62 @@ class Work:
         except (OSError, ValueError):
             return None
 
+    def keep_arrays(self, key: str, arrays: Iterable[tuple[str, NDArray[np.integer[Any]]]]) -> None:
+        """Remember arrays by name; each is written as it comes."""
+        with (
+            atomic.replacing(self._arrays(key)) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        ):
+            for name, array in arrays:
+                with archive.open(name, "w") as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+    def has_arrays(self, key: str) -> bool:
+        """Say whether there are arrays under a key; whether they are sound shows when they are read."""
+        return self._arrays(key).is_file()
+
+    def recall_arrays(self, key: str) -> Iterator[tuple[str, NDArray[np.integer[Any]]]]:
+        """Yield arrays by name, one at a time.
+
+        Raises:
+            Lost: if they are not known, or their file was damaged; some may have been yielded by then.
+        """
+        try:
+            with zipfile.ZipFile(self._arrays(key)) as archive:
+                for name in archive.namelist():
+                    yield name, np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise Lost from error
+
+    def _arrays(self, key: str) -> Path:
+        return self.folder / "pieces" / f"labels-{key}.zip"
+
     def finished(self, state: dict[str, str], inputs: str) -> bool:
         """Say whether OUT holds this very set already."""
         record = _read(self.out / RECORD)
         return (self.out / "index.csv").is_file() and record.get("state") == state and record.get("inputs") == inputs
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold OUT for the length of a block: two builds of one set at once would spoil each other's pieces.
+
+        Raises:
+            DataError: if OUT holds something that was not made here, or another process is making it.
+        """
+        if self.out.exists() and not self.out.is_dir():
+            raise DataError(f"{self.out} is a file: choose a folder with --out")
+        ours = (self.out / RECORD).is_file() or self.folder.is_dir()
+        if not ours and self.out.is_dir() and any(path.name != _LOCK for path in self.out.iterdir()):
+            raise DataError(f"{self.out} holds something else already: choose an empty or a new folder with --out")
+        self.out.mkdir(parents=True, exist_ok=True)
+
+        def refuse(who: str) -> DataError:
+            return DataError(
+                f"{self.out} is being made by another process ({who}): wait for it, or choose another --out"
+            )
+
+        with locks.held(self.out / _LOCK, refuse):
+            yield
 
     def begin(self, state: dict[str, str], inputs: str, say: Callable[[str], None]) -> None:
         """Go on with an unfinished build of the same state, or start over, and say so.
@@ -75,15 +140,7 @@ class Work:
             state: what is being made.
             inputs: hash of the files it is made of.
             say: told what is being done with what lies there.
-
-        Raises:
-            DataError: if OUT holds something that was not made here.
         """
-        if self.out.exists() and not self.out.is_dir():
-            raise DataError(f"{self.out} is a file: choose a folder with --out")
-        ours = (self.out / RECORD).is_file() or self.folder.is_dir()
-        if not ours and self.out.is_dir() and any(self.out.iterdir()):
-            raise DataError(f"{self.out} holds something else already: choose an empty or a new folder with --out")
         before = _read(self.folder / "state.json").get("state")
         made = _read(self.out / RECORD).get("state")
         if before is not None and before != state:

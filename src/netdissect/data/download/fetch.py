@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdissect.data.download.transfer import Cut, Partial, Refused, transfer
+from netdissect.data.download.transfer import Cut, Partial, Refused, amount, transfer
 from netdissect.errors import DownloadError
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from netdissect.data.download.registry import RemoteFile
     from netdissect.protocols import Progress
 
+#: What was downloaded, from where, and the checksums that were found.
+RECORD = "downloads.json"
 #: Attempts at one address that bring nothing new, before the next is tried.
 _ATTEMPTS = 4
 
@@ -72,11 +75,12 @@ def fetch(
             _from_mirror(url, partial, file, known, progress, wait)
         except Refused as refusal:
             failures.append(f"{url}: {refusal}")
-            say(f"{file.name}: {url}: {refusal}")
+            if url != file.mirrors[-1]:
+                say(f"{file.name}: {failures[-1]}")
             continue
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
-                f"interrupted after {partial.size / 1e6:.1f} MB of {file.name}; the same command goes on from there"
+                f"interrupted after {amount(partial.size)} of {file.name}; the same command goes on from there"
             ) from interrupt
         sha256 = _hash(partial.path, "sha256")
         size = partial.size
@@ -94,7 +98,14 @@ def verify(path: Path, file: RemoteFile, digest: tuple[str, str] | None) -> str:
     if file.size is not None and path.stat().st_size != file.size:
         return f"it has {path.stat().st_size} bytes, and the right one {file.size}"
     if digest is not None and (found := _hash(path, digest[0])) != digest[1]:
+        if file.digest is None:
+            return (
+                f"its {digest[0]} is {found}, and at the first download it was {digest[1]} (if the file was renewed on "
+                f"purpose, delete its entry in {RECORD})"
+            )
         return f"its {digest[0]} is {found}, and the right one's {digest[1]}"
+    if file.name.endswith(".zip") and not zipfile.is_zipfile(path):
+        return "it is a zip file without its end"
     return ""
 
 

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from netdissect import atomic
+from netdissect import atomic, locks
 from netdissect.data.build import shapes
-from netdissect.data.download.fetch import Fetched, fetch, verify
+from netdissect.data.download.fetch import RECORD, Fetched, fetch, verify
 from netdissect.data.download.registry import Entry, RemoteFile
+from netdissect.data.download.transfer import amount
 from netdissect.data.download.unpack import is_archive, unpack
 from netdissect.errors import DownloadError
 from netdissect.protocols import Silent
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from netdissect.protocols import Progress
 
-#: What was downloaded, from where, and the checksums that were found.
-RECORD = "downloads.json"
 _PHOTOS_AT_ONCE = 4
 
 
@@ -58,12 +57,18 @@ def download(
         for path in download(member, registry, into, keep=keep, progress=progress, say=say)
     ]
     shown = progress or Silent()
-    if entry.folder:
-        found.append(_unpacked(entry, into, keep=keep, progress=shown, say=say))
-    elif entry.files:
-        found += [_file(entry, file, into, shown, say) for file in entry.files]
-    if entry.photos:
-        _photos(entry, into / entry.folder, shown, say)
+
+    def refuse(who: str) -> DownloadError:
+        return DownloadError(f"{name} is being downloaded to {into} by another process ({who}): wait for it")
+
+    into.mkdir(parents=True, exist_ok=True)
+    with locks.held(into / f".{name}.lock", refuse):
+        if entry.folder:
+            found.append(_unpacked(entry, into, keep=keep, progress=shown, say=say))
+        elif entry.files:
+            found += [_file(entry, file, into, shown, say) for file in entry.files]
+        if entry.photos:
+            _photos(entry, into / entry.folder, shown, say)
     return found
 
 
@@ -89,6 +94,7 @@ def _unpacked(entry: Entry, into: Path, *, keep: bool, progress: Progress, say: 
         archive = _file(entry, file, into, progress, say)
         say(f"{entry.name}: unpacking {archive.name} to {target}")
         unpack(archive, target, marker=entry.marker, progress=progress)
+        _confirm(into, file.name)
         if not keep:
             archive.unlink()
     return target
@@ -104,14 +110,15 @@ def _file(entry: Entry, file: RemoteFile, into: Path, progress: Progress, say: C
         say(f"{entry.name}: {target} is there already")
         return target
     fetched = fetch(file, into, progress=progress, say=say, digest=recorded)
-    _record(into, file.name, fetched)
+    # The hash of an archive counts when it has been unpacked: until then it may be that of a damaged one.
+    _record(into, file.name, fetched, proven=file.digest is not None or not entry.folder)
     if file.digest is not None:
-        say(f"{entry.name}: {file.name}, {fetched.size / 1e6:.1f} MB, {file.digest[0]} as published")
+        say(f"{entry.name}: {file.name}, {amount(fetched.size)}, {file.digest[0]} as published")
     elif recorded is not None:
-        say(f"{entry.name}: {file.name}, {fetched.size / 1e6:.1f} MB, the same as the first time")
+        say(f"{entry.name}: {file.name}, {amount(fetched.size)}, the same as the first time")
     else:
         say(
-            f"{entry.name}: {file.name}, {fetched.size / 1e6:.1f} MB; no checksum of it is published, so its SHA-256 "
+            f"{entry.name}: {file.name}, {amount(fetched.size)}; no checksum of it is published, so its SHA-256 "
             f"{fetched.sha256} was recorded in {into / RECORD}, and a later download is compared with that"
         )
     return target
@@ -166,16 +173,26 @@ def _records(into: Path) -> dict[str, Any]:
 
 
 def _recorded(into: Path, name: str) -> tuple[str, str] | None:
-    told = _records(into).get(name, {}).get("sha256")
-    return ("sha256", str(told)) if told else None
+    told = _records(into).get(name, {})
+    return ("sha256", str(told["sha256"])) if told.get("sha256") and told.get("proven", True) else None
 
 
-def _record(into: Path, name: str, fetched: Fetched) -> None:
+def _record(into: Path, name: str, fetched: Fetched, *, proven: bool) -> None:
     entry = {
         "url": fetched.url,
         "size": fetched.size,
         "sha256": fetched.sha256,
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    text = json.dumps({**_records(into), name: entry}, indent=1, sort_keys=True)
-    atomic.write_text(into / RECORD, text + "\n")
+    _write(into, {**_records(into), name: entry if proven else {**entry, "proven": False}})
+
+
+def _confirm(into: Path, name: str) -> None:
+    """Let the recorded hash of an archive count from now on."""
+    records = _records(into)
+    if records.get(name, {}).pop("proven", True) is False:
+        _write(into, records)
+
+
+def _write(into: Path, records: dict[str, Any]) -> None:
+    atomic.write_text(into / RECORD, json.dumps(records, indent=1, sort_keys=True) + "\n")

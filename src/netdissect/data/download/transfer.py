@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import re
@@ -26,7 +27,13 @@ _AGENT = "netdissect (https://github.com/CSAILVision/NetDissect)"
 #: Bytes left free on the disk besides what is fetched.
 _MARGIN = 16 << 20
 
+#: Last bytes that are fetched once more where a server vouches for nothing: they must be those that are there.
+_OVERLAP = 1 << 16
+
 _FIRST_BYTES = {".zip": b"PK", ".gz": b"\x1f\x8b", ".npy": b"\x93NUMPY", ".jpg": b"\xff\xd8"}
+
+
+_CHANGED = "the server has another file by now"
 
 
 class Cut(Exception):  # noqa: N818 - it is what happened, not a mistake
@@ -69,6 +76,11 @@ class Partial:
         except OSError:
             return 0
 
+    @property
+    def name(self) -> str:
+        """What the whole file will be called."""
+        return self.path.name.removesuffix(".part")
+
     def tell(self, **told: Any) -> None:
         """Note what the bytes belong to."""
         self.told = told
@@ -88,8 +100,7 @@ def transfer(url: str, partial: Partial, *, size: int | None, trusted: bool, pro
         url: the address.
         partial: what there is already; holds the whole file when this returns.
         size: the exact size, if known.
-        trusted: whether a checksum will be compared in the end; only then are bytes of two addresses, or of one that
-            gives no validator, put together.
+        trusted: whether a checksum will be compared in the end; only then are bytes of two addresses put together.
         progress: shown how far it is, in bytes.
 
     Raises:
@@ -97,12 +108,12 @@ def transfer(url: str, partial: Partial, *, size: int | None, trusted: bool, pro
         Refused: if the address gives something else.
         DownloadError: if the disk has no room for it.
     """
-    have = partial.size if _resumable(url, partial, trusted=trusted) else 0
+    have, again = _resumable(url, partial, trusted=trusted)
     if size is not None and have == size:
         return
     try:
-        with _open(url, partial, have) as answer:
-            have, total = _agree(url, answer, partial, have, size)
+        with _open(url, partial, have - again) as answer:
+            have, total = _agree(url, answer, partial, have, again, size)
             _room(partial.path, total - have if total is not None else None)
             progress.start("download", total or 0)
             progress.advance(have)
@@ -115,6 +126,13 @@ def transfer(url: str, partial: Partial, *, size: int | None, trusted: bool, pro
         if isinstance(error.reason, (ConnectionResetError, TimeoutError)):
             raise Cut(f"the connection broke ({_reason(error.reason)})") from error
         raise Refused(f"it cannot be reached ({_reason(error.reason)})") from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DownloadError(
+            f"{partial.path.parent}: the disk is full; {amount(partial.size)} of {partial.name} are kept: make room and run "
+            f"the same command, which goes on from there"
+        ) from error
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
@@ -140,24 +158,29 @@ def _open(url: str, partial: Partial, have: int) -> Any:
     return opener.open(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)  # noqa: S310 - http(s) by then
 
 
-def _resumable(url: str, partial: Partial, *, trusted: bool) -> bool:
-    """Say whether the bytes so far may be gone on with from this address."""
-    if not partial.size or not partial.told:
-        return False
-    return trusted or (partial.told.get("url") == url and bool(partial.told.get("validator")))
+def _resumable(url: str, partial: Partial, *, trusted: bool) -> tuple[int, int]:
+    """Return how many bytes may be gone on with from this address, and how many of them are fetched again to compare."""
+    have, told = partial.size, partial.told
+    if have and told and (trusted or (told.get("url") == url and told.get("validator"))):
+        return have, 0
+    if have > _OVERLAP and told.get("url") == url and told.get("total"):
+        return have, _OVERLAP
+    return 0, 0
 
 
-def _agree(url: str, answer: Any, partial: Partial, have: int, size: int | None) -> tuple[int, int | None]:
+def _agree(url: str, answer: Any, partial: Partial, have: int, again: int, size: int | None) -> tuple[int, int | None]:
     """Return from which byte on the answer goes, and how many the file has in all."""
     kind = answer.headers.get_content_type()
     if kind in ("text/html", "application/xhtml+xml"):
         raise Refused(_web_page(answer.read(_BLOCK)))
     if answer.status == 206:
         match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
-        if match is None or int(match[1]) != have:
+        if match is None or int(match[1]) != have - again:
             partial.drop()
             raise Cut("the server sent another part than the one that was missing")
         total = None if match[3] == "*" else int(match[3])
+        if again:
+            _compare(answer, partial, have, again, total)
     else:
         have = 0
         length = answer.headers.get("Content-Length", "")
@@ -173,13 +196,26 @@ def _agree(url: str, answer: Any, partial: Partial, have: int, size: int | None)
     return have, total
 
 
+def _compare(answer: Any, partial: Partial, have: int, again: int, total: int | None) -> None:
+    """Read what is fetched once more, and go on only if it is what is there."""
+    found = answer.read(again)
+    if len(found) < again:
+        raise Cut("the connection ended at once")
+    with partial.path.open("rb") as file:
+        file.seek(have - again)
+        same = file.read(again) == found
+    if not same or total != partial.told.get("total"):
+        partial.drop()
+        raise Cut(_CHANGED)
+
+
 def _receive(url: str, answer: Any, partial: Partial, have: int, total: int | None, progress: Progress) -> None:
     with partial.path.open("r+b" if have else "wb") as file:
         file.seek(have)
         file.truncate()
         while block := answer.read(_BLOCK):
             if not have:
-                _recognise(url, partial.path, block)
+                _recognise(url, partial, block)
             file.write(block)
             have += len(block)
             progress.advance(len(block))
@@ -187,16 +223,16 @@ def _receive(url: str, answer: Any, partial: Partial, have: int, total: int | No
         raise Cut(f"the connection ended after {have} of {total} bytes")
 
 
-def _recognise(url: str, path: Path, first: bytes) -> None:
+def _recognise(url: str, partial: Partial, first: bytes) -> None:
     """Refuse a file that begins as it cannot."""
     start = first[:256].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head")):
-        path.unlink(missing_ok=True)
+        partial.drop()
         raise Refused(_web_page(first))
-    wanted = next((magic for ending, magic in _FIRST_BYTES.items() if path.name.endswith(f"{ending}.part")), b"")
+    wanted = next((magic for ending, magic in _FIRST_BYTES.items() if partial.name.endswith(ending)), b"")
     if not first.startswith(wanted):
-        path.unlink(missing_ok=True)
-        raise Refused(f"it gives something that is no {path.name.removesuffix('.part').rsplit('.', 1)[-1]} file: {url}")
+        partial.drop()
+        raise Refused(f"it gives something that is no {partial.name.rsplit('.', 1)[-1]} file: {url}")
 
 
 def _web_page(page: bytes) -> str:
@@ -214,7 +250,7 @@ def _answer_error(error: urllib.error.HTTPError, partial: Partial, have: int, si
         if whole == have:
             return  # nothing was missing: the checksum decides
         partial.drop()
-        raise Cut("the server has another file by now") from error
+        raise Cut(_CHANGED) from error
     if error.code in (408, 425, 429) or error.code >= 500:
         raise Cut(f"the server is busy or broken (HTTP {error.code})") from error
     if error.code // 100 == 3:
@@ -226,9 +262,21 @@ def _room(path: Path, needed: int | None) -> None:
     free = shutil.disk_usage(path.parent).free
     if needed is not None and needed + _MARGIN > free:
         raise DownloadError(
-            f"{path.parent} has {free / 1e9:.2f} GB free and {needed / 1e9:.2f} GB are still to come: make room, or "
-            f"choose another disk with --into"
+            f"{path.parent} has {amount(free)} free and {amount(needed)} are still to come: make room, or choose another "
+            f"disk with --into"
         )
+
+
+def amount(size: int) -> str:
+    """Return a number of bytes as people say it.
+
+    >>> amount(975_000_000), amount(1_052_103), amount(300)
+    ('975 MB', '1.1 MB', '0.3 kB')
+    """
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if size >= unit:
+            return f"{size / unit:.{0 if size >= 100 * unit else 1}f} {name}"
+    return f"{size / 1e3:.1f} kB"
 
 
 def _reason(error: object) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
+from netdissect.data.download.transfer import amount
 from netdissect.errors import DownloadError
 
 if TYPE_CHECKING:
@@ -96,20 +97,22 @@ def _write_all(archive: Path, folder: Path, progress: Progress) -> None:
     allowed = _MOST_TIMES * archive.stat().st_size + _MOST_BESIDES
     opened = _open(archive)
     with opened:
-        members = list(
+        members, total = [], 0
+        for member in (
             _zip_members(archive, opened) if isinstance(opened, zipfile.ZipFile) else _tar_members(archive, opened)
-        )
-        total = sum(member.size for member in members)
-        if len(members) > _MOST_MEMBERS or total > allowed:
-            raise DownloadError(
-                f"{archive} would unpack to {total / 1e9:.1f} GB in {len(members)} files, beyond all measure for its own "
-                f"{archive.stat().st_size / 1e6:.1f} MB: it is not unpacked"
-            )
+        ):
+            members.append(member)
+            total += member.size
+            if len(members) > _MOST_MEMBERS or total > allowed:  # before what follows it is looked for
+                raise DownloadError(
+                    f"{archive} would unpack to at least {amount(total)} in {len(members):,} files, beyond all measure for "
+                    f"its own {amount(archive.stat().st_size)}: it is not unpacked"
+                )
         free = shutil.disk_usage(folder).free
         if total + _MOST_BESIDES > free:
             raise DownloadError(
-                f"{folder.parent} has {free / 1e9:.2f} GB free, and {archive.name} unpacks to {total / 1e9:.2f} GB: make "
-                f"room and run again"
+                f"{folder.parent} has {amount(free)} free, and {archive.name} unpacks to {amount(total)}: make room and run "
+                f"again"
             )
         progress.start("unpack", len(members))
         for member in members:
@@ -118,7 +121,12 @@ def _write_all(archive: Path, folder: Path, progress: Progress) -> None:
 
 
 def _open(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
-    return zipfile.ZipFile(archive) if zipfile.is_zipfile(archive) else tarfile.open(archive)
+    if archive.name.endswith(".zip"):
+        return zipfile.ZipFile(archive)
+    try:
+        return tarfile.open(archive)
+    except tarfile.ReadError as error:  # its own words fill a line for every compression it has tried
+        raise tarfile.ReadError("it is no tar archive") from error
 
 
 def _zip_members(archive: Path, opened: zipfile.ZipFile) -> Iterator[_Member]:

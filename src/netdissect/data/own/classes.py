@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netdissect.data.build.pixels import relabelled
 from netdissect.data.build.source import hashed, read_text
 from netdissect.errors import DataFileError, LabelError, SettingsError
 
@@ -69,7 +70,7 @@ class ClassList:
                     f"{where}: the mask is an RGB picture, and the class list names no colours: give it columns r, g, b, "
                     f"or bring masks whose pixels hold class numbers"
                 )
-            packed = pixels.astype(np.int64)
+            packed = pixels.astype(np.int32)
             return _looked_up(
                 (packed[..., 0] * 256 + packed[..., 1]) * 256 + packed[..., 2], self.colors, where, "colour"
             )
@@ -189,21 +190,22 @@ _Row = tuple[int, str, str, int | None]
 def _looked_up(
     pixels: NDArray[np.integer[Any]], table: Mapping[int, int], where: object, what: str
 ) -> NDArray[np.uint16]:
-    values, inverse = np.unique(pixels, return_inverse=True)
-    labels = np.zeros(len(values), np.uint16)
-    for position, value in enumerate(values.tolist()):
-        if value in table:
-            labels[position] = table[value]
-        elif what == "colour" and value:
-            shown = f"#{value:06x}"
-            raise LabelError(f"{where}: the mask holds the colour {shown}, which the class list does not name")
-        elif what == "number" and value not in (0, VOID):
-            known = sorted(table)
-            raise LabelError(
-                f"{where}: the mask holds number {value}, and the class list names {len(known)} numbers"
-                f"{f', {known[0]} to {known[-1]}' if known else ''}: complete the list, or give the mask that belongs to it"
-            )
-    return labels[inverse].reshape(pixels.shape)
+    return relabelled(pixels, lambda value: _label(value, table, where, what))
+
+
+def _label(value: int, table: Mapping[int, int], where: object, what: str) -> int:
+    """Return the label of a number or colour of a mask."""
+    if value in table:
+        return table[value]
+    if what == "colour" and value:
+        raise LabelError(f"{where}: the mask holds the colour #{value:06x}, which the class list does not name")
+    if what == "number" and value not in (0, VOID):
+        known = sorted(table)
+        raise LabelError(
+            f"{where}: the mask holds number {value}, and the class list names {len(known)} numbers"
+            f"{f', {known[0]} to {known[-1]}' if known else ''}: complete the list, or give the mask that belongs to it"
+        )
+    return 0
 
 
 def _numbered(rows: Sequence[_Row], category: str, where: str) -> ClassList:

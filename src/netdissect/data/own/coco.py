@@ -224,12 +224,12 @@ def _outline(outline: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
 
 def _segments(path: Path, labels: Sequence[tuple[int, int]]) -> NDArray[np.uint16]:
     """Read a panoptic label picture: segment = R + 256·G + 65536·B."""
-    rgb = pixels.read_rgb(path).astype(np.int64)
-    ids = rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2]
-    values, inverse = np.unique(ids, return_inverse=True)
+    rgb = pixels.read_rgb(path).astype(np.int32)
     table = dict(labels)
-    strange = [value for value in values.tolist() if value and value not in table]
-    if strange:
-        raise DataFileError(f"{path}: segment {strange[0]} stands in the picture, and not in the JSON")
-    found = np.array([table.get(value, 0) for value in values.tolist()], np.uint16)
-    return found[inverse].reshape(ids.shape)
+
+    def label(segment: int) -> int:
+        if segment and segment not in table:
+            raise DataFileError(f"{path}: segment {segment} stands in the picture, and not in the JSON")
+        return table.get(segment, 0)
+
+    return pixels.relabelled(rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2], label)

@@ -118,10 +118,16 @@ def _pairs(
     if not mask_folder.is_dir():
         raise DataNotFoundError(f"there is no folder of masks {mask_folder}")
     masks = {
-        mask.relative_to(mask_folder).with_suffix("").as_posix(): mask for mask in sorted(mask_folder.rglob("*.png"))
+        mask.relative_to(mask_folder).with_suffix("").as_posix(): mask
+        for mask in sorted(mask_folder.rglob("*"))
+        if mask.suffix.lower() == ".png"
     }
+    # In a folder of both, a picture that is named as a mask is one.
+    named_so = {mask.resolve() for stem, mask in masks.items() if stem.endswith(mask_suffix)}
     pairs, bare = [], []
     for photo in pictures_in(photo_folder):
+        if photo.suffix.lower() == ".png" and photo.resolve() in named_so:
+            continue
         stem = photo.relative_to(photo_folder).with_suffix("").as_posix()
         if photo_suffix and not stem.endswith(photo_suffix):
             continue

@@ -71,3 +71,10 @@ def test_a_file_that_is_no_colour_table_is_one_sentence(tmp_path):
     savemat(tmp_path / "other.mat", {"w2c": np.zeros((5, 11))})
     with pytest.raises(DataFileError, match="32768 x 11"):
         read_color_table(tmp_path / "other.mat")
+
+
+def test_names_are_counted_as_the_plane_has_them():
+    picture = np.random.default_rng(1).integers(0, 256, (31, 17, 3), dtype=np.uint8)
+    counted = built_in().counts(picture)
+    assert counted.tolist() == np.bincount(built_in().labels(picture).ravel(), minlength=12).tolist()
+    assert counted[0] == 0

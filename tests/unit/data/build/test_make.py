@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 
@@ -9,14 +10,16 @@ import numpy as np
 import pytest
 from tests.unit.data import originals
 
+from netdissect.data import pictures
 from netdissect.data.broden import Broden
-from netdissect.data.build import images, make
+from netdissect.data.build import images, make, pixels
 from netdissect.data.build.broden import broden_recipe, build_broden
 from netdissect.data.build.images import index_rows, place
 from netdissect.data.build.recipe import Recipe
 from netdissect.data.build.source import Item, picture_name, unique_names
+from netdissect.data.build.work import Work
 from netdissect.data.check import check
-from netdissect.errors import DataError, DataFileError, SettingsError
+from netdissect.errors import DataError, DataFileError, DataNotFoundError, SettingsError
 
 
 class Watch:
@@ -273,8 +276,66 @@ def test_a_damaged_piece_is_made_again(sources, tmp_path, small):
     with pytest.raises(KeyboardInterrupt):
         build(sources, tmp_path / "out", progress=Watch(("images", 12)))
     for piece in (tmp_path / "out" / ".build" / "pieces").iterdir():
-        piece.write_text(piece.read_text()[:5])
+        piece.write_bytes(piece.read_bytes()[:5])
     build(sources, tmp_path / "out")
     build(sources, tmp_path / "fresh")
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "fresh")
     assert json.loads((tmp_path / "out" / "build.json").read_text())["state"]["size"] == "32"
+
+
+def test_labels_that_were_damaged_between_the_phases_are_read_again(sources, tmp_path, small):
+    with pytest.raises(KeyboardInterrupt):
+        build(sources, tmp_path / "out", progress=Watch(("names", 17)), colors=False)
+    for piece in (tmp_path / "out" / ".build" / "pieces").glob("*.zip"):
+        piece.write_bytes(piece.read_bytes()[:-5])
+    build(sources, tmp_path / "out", colors=False)
+    build(sources, tmp_path / "fresh", colors=False)
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "fresh")
+
+
+def test_every_file_of_a_source_is_opened_once(sources, tmp_path, monkeypatch):
+    opened = []
+    for owner, name in ((pictures, "load"), (pixels, "read")):
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda path, real=real, **how: opened.append(path) or real(path, **how))
+    build(sources, tmp_path / "out")
+    assert len(opened) == len(set(opened)) == 12 + 3 + 2 + 3  # pictures, object maps, part maps, materials
+
+
+def test_missing_files_are_counted_before_any_work_is_done_and_can_be_left_out(sources, tmp_path):
+    for gone in ("*00000001_seg.png", "*00000002.jpg"):
+        next((sources / "ade20k").rglob(gone)).unlink()
+    told = r"ade20k: 2 of 3 images lack a file, the first of them .*00000001_seg\.png: .*--skip-missing"
+    with pytest.raises(DataNotFoundError, match=told):
+        build(sources, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert build(sources, tmp_path / "out", skip_missing=True).images == 10
+
+
+def test_a_disk_that_fills_up_is_told_by_the_folder_and_the_build_goes_on_later(sources, tmp_path, small, monkeypatch):
+    build(sources, tmp_path / "whole", colors=False)
+    real, written = images.scale.jpeg, []
+
+    def full(*picture):
+        written.append(picture)
+        if len(written) > 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*picture)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images.scale, "jpeg", full)
+        with pytest.raises(OSError, match="No space left on device") as raised:
+            build(sources, tmp_path / "out", colors=False)
+    assert raised.value.filename == str(tmp_path / "out")
+    build(sources, tmp_path / "out", colors=False)
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
+
+
+def test_two_builds_of_one_set_at_once_are_refused(sources, tmp_path):
+    build(sources, tmp_path / "whole", colors=False)
+    with Work(tmp_path / "out").held():
+        with pytest.raises(DataError, match=r"out is being made by another process \(process \d+ on "):
+            build(sources, tmp_path / "out", colors=False)
+        assert not (tmp_path / "out" / ".build").exists()
+    build(sources, tmp_path / "out", colors=False)
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")

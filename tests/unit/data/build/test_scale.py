@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import zoom
 
-from netdissect.data.build.scale import jpeg, nearest, planes
+from netdissect.data.build.scale import jpeg, nearest, pixels, planes
 
 
 @settings(max_examples=200, deadline=None)
@@ -45,6 +45,12 @@ def test_planes_are_scaled_alike():
     assert small.shape == (2, 3, 3)
     assert (small == np.stack([planes(plane, (3, 3)) for plane in labels])).all()
     assert planes(labels, (5, 7)) is labels
+
+
+def test_pixels_are_read_where_planes_are():
+    picture = np.random.default_rng(0).integers(0, 256, (13, 31, 3), dtype=np.uint8)
+    small = pixels(picture, (5, 7))
+    assert (small == np.stack([planes(picture[..., channel], (5, 7)) for channel in range(3)], axis=-1)).all()
 
 
 def test_pictures_are_scaled_and_not_cropped():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import random
+import zipfile
 from types import SimpleNamespace
 
 import pytest
@@ -66,7 +69,7 @@ class Pressing:
 
 def test_after_ctrl_c_the_next_call_goes_on_byte_exactly(server, tmp_path):
     url = server.serve("f", BODY)
-    with pytest.raises(KeyboardInterrupt, match=r"interrupted after .* MB of file.bin; the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match=r"interrupted after 196\.6 kB of file.bin; the same command goes on"):
         get(tmp_path, url, progress=Pressing(140_000))
     assert leftovers(tmp_path) == ["file.bin.part", "file.bin.part.json"]
     have = (tmp_path / "file.bin.part").stat().st_size
@@ -90,10 +93,33 @@ def test_a_file_that_changed_on_the_server_is_read_from_the_start(server, tmp_pa
     assert get(tmp_path, url).path.read_bytes() == BODY
 
 
-def test_without_a_validator_and_a_checksum_nothing_is_gone_on_with(server, tmp_path):
-    url = server.serve("f", BODY, cut=[100_000], etag="")
+def test_without_a_validator_the_last_bytes_are_fetched_again_to_compare(server, tmp_path):
+    url = server.serve("f", BODY, cut=[100_000, 110_000], etag="")
     assert get(tmp_path, url).path.read_bytes() == BODY
-    assert server.requests == [("/f", ""), ("/f", "")]
+    assert server.requests == [("/f", ""), ("/f", "bytes=34464-"), ("/f", "bytes=78928-")]
+
+
+def test_without_a_validator_a_file_that_changed_is_noticed_by_its_bytes(server, tmp_path):
+    url = server.serve("f", BODY[::-1], etag="")
+    with pytest.raises(KeyboardInterrupt):
+        get(tmp_path, url, progress=Pressing(100_000))
+    server.serve("f", BODY, etag="")
+    assert get(tmp_path, url).path.read_bytes() == BODY
+    assert [asked != "" for _, asked in server.requests] == [False, True, False]
+
+
+def test_without_a_validator_a_file_of_another_length_is_read_from_the_start(server, tmp_path):
+    url = server.serve("f", BODY + b"more", etag="")
+    with pytest.raises(KeyboardInterrupt):
+        get(tmp_path, url, progress=Pressing(100_000))
+    server.serve("f", BODY, etag="")
+    assert get(tmp_path, url).path.read_bytes() == BODY
+
+
+def test_what_is_cut_again_at_once_loses_nothing(server, tmp_path):
+    url = server.serve("f", BODY, cut=[100_000, 10, 65_536, 70_000], etag="")
+    assert get(tmp_path, url).path.read_bytes() == BODY
+    assert [asked for _, asked in server.requests][1:] == ["bytes=34464-"] * 3 + ["bytes=38928-"]
 
 
 def test_with_a_checksum_another_mirror_goes_on_where_the_first_stopped(server, tmp_path):
@@ -206,7 +232,9 @@ def test_a_file_that_was_all_there_but_for_its_name_is_finished(server, tmp_path
 
 def test_room_on_the_disk_is_asked_first(server, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: SimpleNamespace(free=100_000))
-    with pytest.raises(DownloadError, match=r"0\.00 GB free .* make room, or choose another disk"):
+    with pytest.raises(
+        DownloadError, match=r"has 100\.0 kB free and 300\.0 kB are still to come: make room, or choose another disk"
+    ):
         get(tmp_path, server.serve("f", BODY))
     assert "file.bin" not in leftovers(tmp_path)
 
@@ -214,3 +242,34 @@ def test_room_on_the_disk_is_asked_first(server, tmp_path, monkeypatch):
 def test_a_host_that_cannot_be_reached_is_one_sentence(tmp_path):
     with pytest.raises(DownloadError, match=r"file\.bin could not be fetched\. http://127\.0\.0\.1:9/f: "):
         get(tmp_path, "http://127.0.0.1:9/f")
+
+
+def test_a_zip_file_without_its_end_goes_to_the_next_mirror(server, tmp_path):
+    """A cut file that the server takes for whole: nothing else tells, where neither size nor checksum is known."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a", BODY)
+    body = out.getvalue()
+    said = []
+    first, second = server.serve("a", body[:-30]), server.serve("b", body)
+    assert get(tmp_path, first, second, name="set.zip", said=said).url.endswith("/b")
+    assert "it is a zip file without its end" in said[0]
+
+
+def test_a_disk_that_fills_up_is_told_and_nothing_is_lost(server, tmp_path, monkeypatch):
+    url = server.serve("f", BODY)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer, "_recognise", full)
+        with pytest.raises(DownloadError, match=r"the disk is full; 0\.0 kB of file\.bin are kept: make room and run"):
+            get(tmp_path, url)
+    assert get(tmp_path, url).path.read_bytes() == BODY
+
+
+def test_a_web_page_leaves_nothing_behind(server, tmp_path):
+    with pytest.raises(DownloadError):
+        get(tmp_path, server.serve("f", b"<html><title>Moved</title>"))
+    assert leftovers(tmp_path) == []

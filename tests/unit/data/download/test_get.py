@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import tarfile
 import zipfile
 
 import pytest
 from tests.unit.data import originals
 from tests.unit.data.download.server import Server
 
+from netdissect import locks
 from netdissect.data.download import get as getting
 from netdissect.data.download.get import RECORD, download, is_here
 from netdissect.data.download.places import data_folder, resolve, resolve_network, zoo_folder
@@ -109,8 +111,55 @@ def test_a_later_download_is_compared_with_the_first(server, tmp_path):
     assert "the same as the first time" in said[0]
     (tmp_path / "mini" / "index.csv").unlink()
     server.serve("mini.zip", archive({"mini/index.csv": "another"}))
-    with pytest.raises(DownloadError, match="its sha256 is"):
+    with pytest.raises(DownloadError, match=r"its sha256 is .* at the first download it was .* downloads\.json"):
         download("mini", entries, tmp_path)
+
+
+def tarred(files):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as opened:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            opened.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def test_the_hash_of_an_archive_that_turned_out_damaged_is_not_held_against_the_right_one(server, tmp_path):
+    whole = tarred({"mini/index.csv": b"image,split\n" * 500})
+    entries = parse_registry(
+        f"""
+        [mini]
+        kind = "probe set"
+        about = "a small set"
+        licence = "free"
+        citation = "nobody"
+        folder = "mini"
+        marker = "index.csv"
+        files = [{{ name = "mini.tar.gz", mirrors = ["{server.serve("mini.tar.gz", whole[:-40])}"] }}]
+        """,
+        "here",
+    )
+    with pytest.raises(
+        DownloadError, match=r"mini\.tar\.gz is damaged and cannot be unpacked .* delete it and run again"
+    ):
+        download("mini", entries, tmp_path)
+    (tmp_path / "mini.tar.gz").unlink()
+    server.serve("mini.tar.gz", whole)
+    assert download("mini", entries, tmp_path) == [tmp_path / "mini"]
+    record = json.loads((tmp_path / RECORD).read_text())["mini.tar.gz"]
+    assert record["sha256"] == hashlib.sha256(whole).hexdigest()
+    assert "proven" not in record
+
+
+def test_one_entry_is_downloaded_by_one_process_at_a_time(server, tmp_path):
+    entries = registry(server)
+    with locks.held(tmp_path / ".mini.lock", ValueError):
+        with pytest.raises(DownloadError, match=r"mini is being downloaded to .* by another process \(process \d+ on "):
+            download("mini", entries, tmp_path)
+        download("net", entries, tmp_path)
+    download("mini", entries, tmp_path)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_file_that_is_there_already_is_verified_too(server, tmp_path):

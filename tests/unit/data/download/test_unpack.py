@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import stat
 import tarfile
@@ -88,6 +89,16 @@ def test_a_bomb_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(DownloadError, match="beyond all measure"):
         unpacked(archive, tmp_path / "set")
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_a_bomb_in_a_tar_is_refused_at_its_header(tmp_path):
+    """What follows a member is found only by unpacking it."""
+    member = tarfile.TarInfo("index.csv")
+    member.size = 1 << 50
+    archive = tmp_path / "a.tar.gz"
+    archive.write_bytes(gzip.compress(member.tobuf() + bytes(1 << 20)))
+    with pytest.raises(DownloadError, match="would unpack to at least 1125900 GB in 1 files, beyond all measure"):
+        unpacked(archive, tmp_path / "set")
 
 
 def test_a_member_larger_than_it_says_is_refused(tmp_path):

@@ -55,6 +55,18 @@ def test_masks_of_numbers_become_labels_and_0_and_255_are_nothing():
     assert read_classes({0: "cat", 255: "dog"}, "object").labels(np.array([[0, 255]]), "m").tolist() == [[1, 2]]
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.int64])
+def test_masks_of_every_width_are_read_alike(kind):
+    classes = read_classes({1: "cat", 200: "dog"}, "object")
+    mask = np.array([[0, 1], [200, 255]], kind)
+    assert classes.labels(mask, "m").tolist() == [[0, 1], [2, 0]]
+    if kind == np.int64:
+        far = read_classes({1 << 40: "far"}, "object")
+        assert far.labels(np.array([[1 << 40, 0]]), "m").tolist() == [[1, 0]]
+        with pytest.raises(LabelError, match="holds number -3"):
+            classes.labels(np.array([[-3, 1]]), "m")
+
+
 def test_a_class_list_shorter_than_the_masks_is_told():
     with pytest.raises(
         LabelError, match=r"m\.png: the mask holds number 3, and the class list names 2 numbers, 1 to 2"

@@ -100,6 +100,18 @@ def test_suffixes_and_folders_below_are_matched(tmp_path):
     assert [row.image for row in Broden(made.folder).rows] == ["photos/aachen-x_leftImg8bit.jpg"]
 
 
+@pytest.mark.parametrize(("suffix", "below"), [("", ""), ("_mask", ""), ("", "masks"), ("_mask", "masks")])
+def test_pictures_and_masks_may_lie_in_one_folder(tmp_path, suffix, below):
+    folder = tmp_path / "both"
+    for number in range(2):
+        originals.picture(folder / f"{number}.{'png' if suffix else 'jpg'}", SIZE, seed=number)
+        (folder / below).mkdir(exist_ok=True)
+        Image.fromarray(originals.halves(SIZE, 1, 2).astype(np.uint8)).save(folder / below / f"{number}{suffix}.PNG")
+    made = own.from_masks(folder, folder / below, ["cat", "dog"], tmp_path / "out", mask_suffix=suffix, size=32)
+    assert made.images == 2
+    assert {"cat", "dog"} < set(Broden(tmp_path / "out").vocabulary.names)
+
+
 def test_palette_and_16_bit_masks_are_numbers(masked):
     write_mask(masked / "masks" / "p1.png", originals.halves(SIZE, 2, 0), mode="P")
     wide = Image.fromarray(np.full(SIZE, 300, np.uint16))
@@ -296,7 +308,7 @@ def test_coco_panoptic_pictures_are_read_by_segment(coco):
         (lambda t: t["annotations"][0].update(segmentation=[[1, 2, 3]]), "shape of it is damaged"),
         (lambda t: t["images"][0].update(file_name="../../x.jpg"), "expected a file below the folder"),
         (lambda t: t["images"][0].pop("height"), "expected COCO's images"),
-        (lambda t: t["images"][0].update(file_name="gone.jpg"), r"gone\.jpg does not exist"),
+        (lambda t: t["images"][0].update(file_name="gone.jpg"), r"images lack a file, the first of them .*gone\.jpg"),
     ],
 )
 def test_what_is_wrong_with_the_json_is_one_sentence(coco, change, told):
@@ -385,6 +397,7 @@ def test_class_folders_are_scenes_or_textures(tmp_path):
     made = own.from_labels(tmp_path / "folders", tmp_path / "out", size=32)
     assert names_of(made.folder, "abbey-indoor-1")["scene"] == {"abbey-indoor-s"}
     assert names_of(made.folder, "street-1")["scene"] == {"street-s"}
+    assert "<br>scene: abbey-indoor" in (made.folder / "preview.html").read_text()
     textures = own.from_labels(tmp_path / "folders", tmp_path / "out2", size=32, category="texture", colors=False)
     assert names_of(textures.folder, "street-1") == {"texture": {"street"}}
 

@@ -1,0 +1,118 @@
+"""Building a probe set of ADE20K's own kind of files, against a plain loop that does every step once and keeps nothing."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from scipy.io import savemat
+
+from benchmarks import machine
+from benchmarks.probe_sets import CACHE
+from netdissect.data.build.broden import build_broden
+from netdissect.data.build.colornames import built_in
+from netdissect.data.build.scale import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STREET = "ADE20K_2016_07_26/images/training/s/street"
+
+
+def main(words: list[str]) -> None:
+    """Print images a second, and seconds of all processors an image; pictures are of 1,280 x 960 pixels."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks build --")
+    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--size", type=int, default=227)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    options = parser.parse_args(words)
+    sources = release(options.images)
+    machine.title(f"Building {options.size} pixels from {options.images} pictures with object map and part map")
+    rows = [["plain loop, one process", *measured(lambda: plain_loop(sources, options.size), options.images)]]
+    for workers in options.workers:
+        with tempfile.TemporaryDirectory() as folder:
+
+            def build(workers: int = workers, out: Path = Path(folder) / "set") -> None:
+                build_broden(sources, out, size=options.size, workers=workers, min_frequency=1, min_coverage=0)
+
+            rows.append([f"data build --workers {workers}", *measured(build, options.images)])
+    machine.table(
+        ["", "images/s", "processor s/image", "times the plain loop"], [[*row, row[1] / rows[0][1]] for row in rows]
+    )
+
+
+def measured(run: Callable[[], object], images: int) -> tuple[float, float]:
+    """Return images per second and seconds of all processors per image."""
+    before, start = _processor(), time.perf_counter()
+    run()
+    return images / (time.perf_counter() - start), (_processor() - before) / images
+
+
+def release(images: int) -> Path:
+    """Return a folder with an ADE20K release: one picture and its maps under many names."""
+    root = CACHE / f"ade20k-{images}"
+    folder = root / "ade20k" / _STREET
+    index = root / "ade20k" / "ADE20K_2016_07_26" / "index_ade20k.mat"
+    if index.exists():
+        return root
+    shutil.rmtree(root, ignore_errors=True)
+    folder.mkdir(parents=True)
+    names = [f"ADE_train_{number:08d}" for number in range(images)]
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (61, 81, 3), dtype=np.uint8)
+    noise = rng.normal(0, 9, (960, 1280, 3))
+    picture = np.asarray(Image.fromarray(coarse).resize((1280, 960), Image.Resampling.BICUBIC)) + noise
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / f"{names[0]}.jpg", quality=90)
+    for level, (cells, classes) in {"seg": (20, 300), "parts_1": (60, 900)}.items():
+        labels = rng.integers(0, classes, (cells * 3 // 4, cells)).repeat(1280 // cells, 0).repeat(1280 // cells, 1)
+        rgb = np.stack([labels // 256 * 10, labels % 256, labels % 7], axis=-1).astype(np.uint8)
+        Image.fromarray(rgb[:960]).save(folder / f"{names[0]}_{level}.png")
+    for name in names[1:]:
+        for ending in (".jpg", "_seg.png", "_parts_1.png"):
+            os.link(folder / f"{names[0]}{ending}", folder / f"{name}{ending}")
+    fields = {
+        "filename": [f"{name}.jpg" for name in names], "folder": [_STREET] * images, "scene": ["street"] * images,
+        "objectnames": [f"thing {number}" for number in range(900)],
+    }  # fmt: skip
+    savemat(index, {"index": {name: np.array(values, dtype=object) for name, values in fields.items()}})
+    return root
+
+
+def plain_loop(sources: Path, size: int) -> int:
+    """Decode, count, scale and encode every picture and map once, in memory; return the bytes that came out."""
+    colors, side, total = built_in(), size // 2, 0
+    for path in sorted((sources / "ade20k" / _STREET).glob("*.jpg")):
+        with Image.open(path) as opened:
+            photo = opened.convert("RGB")
+        total += _encoded(photo.resize((size, size), Image.Resampling.BILINEAR), "JPEG")
+        maps = [colors.labels(np.asarray(photo))]
+        for level in ("seg", "parts_1"):
+            with Image.open(f"{path.with_suffix('')}_{level}.png") as opened:
+                rgb = np.asarray(opened)
+            maps.append((rgb[..., 0] // 10).astype(np.uint16) * np.uint16(256) + rgb[..., 1])
+        for labels in maps:
+            np.bincount(labels.ravel())
+            small = labels[np.ix_(nearest(labels.shape[0], side), nearest(labels.shape[1], side))]
+            total += _encoded(
+                Image.fromarray(np.stack([small & 255, small >> 8, 0 * small], -1).astype(np.uint8)), "PNG"
+            )
+    return total
+
+
+def _encoded(picture: Image.Image, kind: str) -> int:
+    out = io.BytesIO()
+    picture.save(out, format=kind)
+    return len(out.getvalue())
+
+
+def _processor() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

@@ -1,0 +1,53 @@
+"""A drawing takes an empty folder, or one where another was interrupted; nobody's files are touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from netdissect import locks
+from netdissect.data.synthetic.place import cleared
+from netdissect.errors import DataError
+
+
+def test_what_an_interrupted_drawing_left_is_removed(tmp_path):
+    images = tmp_path / "set" / "images"
+    images.mkdir(parents=True)
+    for name in ("000012.jpg", "000012_color.png", "1000000_part.png"):
+        (images / name).write_bytes(b"half")
+    with cleared(tmp_path / "set"):
+        assert not images.exists()
+        (tmp_path / "set" / "README.txt").touch()
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["README.txt"]
+
+
+def test_a_drawing_that_never_began_leaves_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="no images"), cleared(tmp_path / "set"):
+        raise ValueError("no images")
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "images/holiday.jpg", "images/12.jpg", "notes/000001.jpg"])
+def test_files_of_somebody_are_left_alone(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"mine")
+    with pytest.raises(DataError, match="holds something else already"), cleared(tmp_path):
+        pytest.fail("it was not refused")
+    assert path.read_bytes() == b"mine"
+
+
+def test_a_finished_set_and_a_file_are_refused(tmp_path):
+    (tmp_path / "index.csv").touch()
+    with pytest.raises(DataError, match="holds a probe set already"), cleared(tmp_path):
+        pytest.fail("it was not refused")
+    with pytest.raises(DataError, match="is a file"), cleared(tmp_path / "index.csv"):
+        pytest.fail("it was not refused")
+
+
+def test_one_process_draws_in_a_folder_at_a_time(tmp_path):
+    with (
+        locks.held(tmp_path / ".lock", ValueError),
+        pytest.raises(DataError, match="is being drawn by another process"),
+        cleared(tmp_path),
+    ):
+        pytest.fail("it was not refused")

@@ -1,0 +1,84 @@
+"""One process at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from netdissect import locks
+from netdissect.errors import DataError
+
+WAITING = """
+import sys, time
+from pathlib import Path
+from netdissect import locks
+with locks.held(Path(sys.argv[1]), ValueError):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def refuse(who):
+    return DataError(f"taken by {who}")
+
+
+def test_another_process_is_refused_and_told_who_holds_it_and_a_killed_one_holds_nothing(tmp_path):
+    path = tmp_path / "lock"
+    with subprocess.Popen([sys.executable, "-c", WAITING, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(DataError, match=f"taken by process {holder.pid} on "), locks.held(path, refuse):
+            pytest.fail("it was held")
+        holder.kill()
+        holder.wait()
+    assert path.exists()
+    with locks.held(path, refuse):
+        assert str(os.getpid()) in path.read_text()
+    assert not path.exists()
+
+
+def test_it_is_free_after_an_error(tmp_path):
+    with pytest.raises(ZeroDivisionError), locks.held(tmp_path / "lock", refuse):
+        raise ZeroDivisionError
+    with locks.held(tmp_path / "lock", refuse):
+        pass
+
+
+def test_where_nothing_can_be_written_nothing_is_guarded(tmp_path, monkeypatch):
+    def read_only(path):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(locks, "_locked", read_only)
+    with locks.held(tmp_path / "lock", refuse):
+        assert not (tmp_path / "lock").exists()
+
+
+@pytest.mark.skipif(locks.fcntl is None, reason="POSIX")
+def test_a_file_system_without_locks_guards_nothing(tmp_path, monkeypatch):
+    def without(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks.fcntl, "flock", without)
+    with locks.held(tmp_path / "lock", refuse):
+        assert (tmp_path / "lock").exists()
+
+
+@pytest.mark.skipif(locks.fcntl is None, reason="POSIX")
+def test_a_lock_file_that_its_holder_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
+    """Opened just before the holder removed it: the file that lies there now is another one."""
+    path, real = tmp_path / "lock", locks.fcntl.flock
+    opened = []
+
+    def removed_first(file, how):
+        opened.append(file)
+        if len(opened) == 1:
+            path.unlink()
+        real(file, how)
+
+    monkeypatch.setattr(locks.fcntl, "flock", removed_first)
+    with locks.held(path, refuse):
+        assert len(opened) == 2
+        assert path.exists()
