@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -50,14 +48,3 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("reference data (../shared) is not here")
     return SHARED
-
-
-@pytest.fixture(autouse=True)
-def _one_cluster_at_a_time(request: pytest.FixtureRequest):
-    """Let tests that start a Ray cluster wait for each other: Ray joins whatever cluster this machine knows of."""
-    if request.node.get_closest_marker("cluster") is None:
-        yield
-        return
-    with (Path(tempfile.gettempdir()) / "netdissect-cluster.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
