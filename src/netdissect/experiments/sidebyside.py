@@ -10,7 +10,7 @@ from netdissect.report import versus
 from netdissect.results import classic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def write(
@@ -46,17 +46,10 @@ def _sides(source: str | Path) -> Mapping[str, versus.Side]:
     if path.suffix == ".csv":
         return {"": versus.Side(name or path.name.removesuffix("-result.csv").removesuffix(".csv"), classic.read(path))}
     run = api.load(path)
-    pictures = _kept(path)
     return {
-        layer.name: versus.Side(name or run.network.name, layer.units, layer, run.network.input_size, pictures)
+        layer.name: versus.Side(name or run.network.name, layer.units, layer, run.network.input_size, run.picture_file)
         for layer in run.layers.values()
     }
-
-
-def _kept(run: Path) -> Callable[[int], bytes] | None:
-    """Return what reads the pictures a run's report keeps; None where it keeps none."""
-    files = {int(file.stem): file for file in (run / "html" / "image" / "probe").glob("*.*") if file.stem.isdecimal()}
-    return (lambda row: files[row].read_bytes()) if files else None
 
 
 def _renamed(side: versus.Side, source: str | Path) -> versus.Side:

@@ -29,7 +29,7 @@ _CELL = "padding:2px 12px 2px 0;text-align:left"
 _NUMBER = "padding:2px 12px 2px 0;text-align:right;font-variant-numeric:tabular-nums"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ShownLayer(LayerResult):
     """A layer that a notebook shows as its headline, its bar graph and its best units.
 
@@ -54,6 +54,9 @@ class ShownLayer(LayerResult):
                 f"{self.name} has the units 1 to {self.layer.units} (channels 0 to {self.layer.units - 1}), not {number}"
             )
         return ShownUnit(self, number)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {_headline(self.detectors(self.threshold))}>"
 
     def _repr_html_(self) -> str:
         found = self.detectors(self.threshold)

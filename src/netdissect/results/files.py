@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from netdissect import atomic
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.config import Settings
-from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
-from netdissect.layers import FieldMap, Layer
+from netdissect.errors import RunFileError, RunNotFoundError
+from netdissect.layers import FieldMap, Layer, check_stems
 from netdissect.results import classic
 from netdissect.results.counts import Counts
 from netdissect.results.layer import Activity, Exemplars, LayerResult
@@ -41,10 +41,7 @@ def save(result: RunResult, folder: Path) -> None:
         SettingsError: if two layers would have the same file name.
         OSError: if the folder cannot be written.
     """
-    stems = [layer.layer.file_stem for layer in result.layers.values()]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise SettingsError(f"two of the layers would both be written as {twice}-result.csv: dissect them one by one")
+    check_stems(list(result.layers))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)
     for layer in result.layers.values():

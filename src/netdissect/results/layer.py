@@ -59,7 +59,7 @@ class Activity:
     maximum: NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayerResult:
     """The dissection of one layer.
 
@@ -82,6 +82,9 @@ class LayerResult:
     exemplars: Exemplars
     activity: Activity
     image_maxima: NDArray[np.float32] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name}, {self.layer.units} units x {len(self.vocabulary)} concepts>"
 
     @property
     def name(self) -> str:

@@ -58,7 +58,7 @@ class ProbeSetCard:
     vocabulary: Vocabulary
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunResult:
     """A finished dissection.
 
@@ -87,6 +87,17 @@ class RunResult:
         if layer not in self.layers:
             raise UnknownLayerError(f"this run has no layer {layer!r}: {nearest(layer, self.layers)}")
         return self.layers[layer]
+
+    def __repr__(self) -> str:
+        threshold = self.settings.threshold
+        layers = "; ".join(
+            f"{name} {found.units} of {found.total} detectors, {found.unique} unique"
+            for name, found in self.detectors(threshold).items()
+        )
+        return (
+            f"<{type(self).__name__}: {self.network.name} over {self.probe_set.images:,} images of "
+            f"{self.probe_set.name}, IoU ≥ {threshold:g} by label: {layers or 'no layers'}>"
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.layers)
