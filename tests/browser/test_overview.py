@@ -212,3 +212,24 @@ def test_a_missing_data_file_is_told_on_the_page(visiting, drawn, tmp_path):
     visit.page.wait_for_selector("#missing:not([hidden])")
     assert "data/run.js is missing" in visit.text("#missing")
     visit.wrong.clear()
+
+
+def test_a_taller_window_shows_more_cards(visit, drawn):
+    open_layer(visit, drawn[1])
+    visit.page.evaluate("document.getElementById('units').scrollIntoView()")
+    visit.settle()
+    before = visit.page.locator("#cards li").count()
+    visit.page.set_viewport_size({"width": 1280, "height": 3000})
+    visit.page.wait_for_function(f"() => document.querySelectorAll('#cards li').length > {before}")
+
+
+@pytest.mark.parametrize(("scheme", "offers"), [("dark", "Light"), ("light", "Dark")])
+def test_the_button_offers_the_other_theme_from_the_beginning(visiting, drawn, scheme, offers):
+    started = visiting(color_scheme=scheme)
+    started.open(drawn[1] / "html/index.html")
+    assert started.text("#theme") == offers
+
+
+def test_a_layer_is_told_in_a_line(visit, drawn):
+    open_layer(visit, drawn[1])
+    assert visit.text("#layer-words") == "Conv2d; 7 × 7 cells each of which sees 16 pixels, one every 16."

@@ -174,3 +174,35 @@ def test_a_large_picture_is_kept_smaller(tmp_path):
     for path in (tmp_path / "html/image/probe").glob("*.jpg"):
         with Image.open(path) as picture:
             assert picture.size == (640, 320)
+
+
+def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
+    result, probe_set = pretend.run((3,), 6, pictures=8)
+    skipped = {f"dir/<{n}>.jpg": f"picture {n} does not decode" for n in range(3)}
+    result = dataclasses.replace(result, journal={**result.journal, "skipped_images": skipped})
+    report.write(result, tmp_path, probe_set, Silent())
+    page = (tmp_path / "html" / "index.html").read_text()
+    assert "3 images could not be read and were left out" in page
+    for name, why in skipped.items():
+        assert f"<b>{html.escape(name)}</b> {why}" in page
+    assert "3 images could not be read" in (tmp_path / "html" / "block1-conv.html").read_text()
+    report.write_card(result, tmp_path)
+    assert "3 images could not be read and were left out." in (tmp_path / "model-card.md").read_text()
+
+
+def test_the_head_tells_network_probe_set_settings_date_and_versions(drawn):
+    result, folder = drawn
+    page = (folder / "html" / "index.html").read_text()
+    head = page[page.index("<header") : page.index("</header>")]
+    for words in (
+        result.network.name,
+        "made-up, 1,000 images",
+        "112 × 112",
+        "0.005, exact",
+        "0.04",
+        "2026-01-01, netdissect 0.1.0",
+    ):
+        assert words in head
+    assert "unique, by label" in page
+    assert "unique, by category" in page
+    assert f"network {result.network.fingerprint[:16]}" in page
