@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect import api
 from netdissect.report import versus
 from netdissect.results import classic
+from netdissect.results.compared import basis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +32,10 @@ def write(
     if len(sources) != 2 or any(str(source).endswith(".mat") for source in sources):
         return None
     before, after = (_sides(source) for source in sources)
-    if len(before) == len(after) == 1:  # a table does not tell its layer: one beside one is meant
+    if len(before) == len(after) == 1 and "" in (
+        *before,
+        *after,
+    ):  # a table does not tell its layer: one beside one is meant
         after = dict(zip(before, after.values(), strict=True))
     pairs = [(name, before[name], after[name]) for name in before if name in after and (not layers or name in layers)]
     if not pairs:
@@ -47,13 +52,15 @@ def _sides(source: str | Path) -> Mapping[str, versus.Side]:
         return {"": versus.Side(name or path.name.removesuffix("-result.csv").removesuffix(".csv"), classic.read(path))}
     run = api.load(path)
     return {
-        layer.name: versus.Side(name or run.network.name, layer.units, layer, run.network.input_size, run.picture_file)
+        layer.name: versus.Side(
+            name or run.network.name, layer.units, layer, run.network.input_size, basis(run), run.picture_file
+        )
         for layer in run.layers.values()
     }
 
 
 def _renamed(side: versus.Side, source: str | Path) -> versus.Side:
-    return versus.Side(Path(source).name, side.table, side.layer, side.input_size, side.picture_file)
+    return replace(side, name=Path(source).name)
 
 
 def named(source: str | Path) -> tuple[str, Path]:

@@ -42,6 +42,7 @@ class Side:
         table: its units.
         layer: the layer's whole result; None where only a table is known.
         input_size: of its network.
+        basis: what it was made over and how, in words; empty where nothing tells.
         picture_file: gives a picture's file by its row, or None where it is gone; None without pictures.
     """
 
@@ -49,6 +50,7 @@ class Side:
     table: UnitTable
     layer: LayerResult | None = None
     input_size: tuple[int, int] = (1, 1)
+    basis: str = ""
     picture_file: Callable[[int], bytes | None] | None = None
 
 
@@ -96,7 +98,7 @@ def write(pairs: Sequence[tuple[str, Side, Side]], path: Path, *, threshold: flo
         path,
         page.standalone(
             "versus.html", ("versus.css",), ("versus.js",), before=before.name, after=after.name, layers=layers, threshold=threshold,
-            slots=palette(kinds), pictured=_PICTURED, fates=_FATES, same=all(layer.units for layer in layers),
+            slots=palette(kinds), pictured=_PICTURED, fates=_FATES, same=all(layer.units for layer in layers), bases=[side.basis for side in (before, after) if side.basis],
         ),
     )  # fmt: skip
     return path
