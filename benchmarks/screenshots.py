@@ -44,7 +44,7 @@ SHOTS = (
     Shot("unit", (1280, 1000), "unit"),
     Shot("unit-dark", (1280, 1000), "unit", "dark", rank=1),
     Shot("concept", (1280, 900), "concept"),
-    Shot("phone", (390, 844), top=_CARDS, phone=True),
+    Shot("phone", (390, 844), top="document.getElementById('units').offsetTop - 118", phone=True),
 )
 
 _GO = """({ view, rank }) => {
