@@ -18,7 +18,7 @@
       for (const card of cards) {
         nd.fillCard(card);
         nd.showPictures(card, width);
-        nd.askPaint(card);
+        if (nd.printing) nd.paintNow(card); // paper does not wait
       }
     };
     return list;

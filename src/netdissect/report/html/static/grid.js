@@ -60,10 +60,7 @@
         put(card, at, list.length);
       }
       order(drawn, focused);
-      for (const card of drawn) {
-        nd.showPictures(card, place.width);
-        nd.askPaint(card);
-      }
+      for (const card of drawn) nd.showPictures(card, place.width);
       for (const [unit, card] of cards) {
         if (cards.size <= KEPT) break;
         if (!card.element.isConnected) cards.delete(unit);
