@@ -36,6 +36,18 @@ def test_the_report_has_the_released_codes_file_names(drawn):
     assert (pages / "image" / "layer-graph.svg").is_file()
 
 
+def test_every_file_the_page_links_to_is_there(drawn):
+    _, folder = drawn
+    page = folder / "html" / "index.html"
+    links = [html.unescape(link) for link in re.findall(r'href="([^"#]+)"', page.read_text())]
+    written = [link for link in links if not link.endswith("-result.csv")]  # the tables are the run's own
+    assert len(written) >= 3 + 4 * 2
+    for link in written:
+        assert (page.parent / link).is_file(), link
+    assert {f"../block{n}-conv-result.csv" for n in (1, 2)} <= set(links)
+    assert "-result.csv" not in (folder / "report.html").read_text()
+
+
 def test_a_layer_page_carries_the_released_codes_headline(drawn):
     result, folder = drawn
     for layer in result.layers.values():

@@ -84,10 +84,12 @@
 
   // What a layer is, in a line.
   function layerWords({ kind, note, grid, field, geometry }) {
-    const sides = ([y, x]) => (y === x ? String(Number(y.toFixed(1))) : `${Number(x.toFixed(1))} and ${Number(y.toFixed(1))}`);
-    const cells = `${grid[1]} × ${grid[0]} cell${grid[0] * grid[1] === 1 ? "" : "s"}`;
-    const seen = geometry === "grid" ? "that divide the picture evenly" : `each of which sees ${sides(field.size)} pixels, one every ${sides(field.step)}`;
-    return [kind, grid[0] * grid[1] === 1 ? `one cell for the whole picture` : `${cells} ${seen}`, note].filter(Boolean).join("; ") + ".";
+    const short = (number) => String(Number(number.toFixed(1)));
+    const apart = field.step[0] === field.step[1] ? short(field.step[0]) : `${short(field.step[1])} and ${short(field.step[0])}`;
+    const seen = geometry === "grid" ? " that divide the picture evenly"
+      : `, each of which sees ${short(field.size[1])} × ${short(field.size[0])} pixels, ${apart} apart`;
+    const cells = grid[0] * grid[1] === 1 ? "one cell for the whole picture" : `${grid[1]} × ${grid[0]} cells${seen}`;
+    return `${[kind, cells, note].filter(Boolean).join("; ")}.`;
   }
 
   // Where no unit passes the cut: how near the best comes.
