@@ -169,6 +169,8 @@ def test_a_run_of_nothing_much_is_drawn_too(tmp_path):
     layer.counts.I[:] = 0
     report.write(result, tmp_path, probe_set, Silent(), single_file=True)
     assert json.loads((tmp_path / "html/image/probe/probe-set.json").read_text())["name"] == "made-up"
+    assert "<figure" in (tmp_path / "html/block1-conv.html").read_text()
+    assert "-0000.jpg" not in (tmp_path / "html/block1-conv.html").read_text()
 
 
 def test_a_large_picture_is_kept_smaller(tmp_path):

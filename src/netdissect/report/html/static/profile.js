@@ -35,9 +35,12 @@
     // Adds another unit's IoU with the same concepts as a column; null takes it away.
     async function beside(other) {
       pin = other;
-      if (other) await nd.openCounts(other.layer);
-      if (pin !== other) return;
       pinHead.remove();
+      if (pin && !pin.layer.counts) {
+        draw(); // without the column, until its numbers are there
+        await nd.openCounts(pin.layer);
+        if (pin !== other) return;
+      }
       if (pin) {
         say(pinHead, `Unit ${pin.unit + 1}`);
         pinHead.title = `IoU of the pinned unit ${pin.unit + 1} of ${pin.layer.name}`;
