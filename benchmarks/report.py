@@ -3,7 +3,6 @@
     python -m benchmarks.report                    2,048 units x 1,200 concepts, made up
     python -m benchmarks.report made-up RUN …      beside it finished runs, their reports as they lie there
     python -m benchmarks.report --rounds 5
-    python -m benchmarks.report RUN --pictures docs/images    only take the README's pictures of a run's report
 
 Headless Chromium opens ``html/index.html`` from disk. Every figure is a median over the rounds, frames over all frames.
 """
@@ -11,7 +10,6 @@ Headless Chromium opens ``html/index.html`` from disk. Every figure is a median 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import platform
@@ -19,9 +17,13 @@ import shutil
 import statistics
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netdissect import report
 from netdissect.protocols import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
@@ -125,57 +127,12 @@ def measure(index: Path, chromium: str, rounds: int) -> dict[str, list[float]]:
     return found
 
 
-#: The README's pictures: window, theme, what is looked at.
-_PICTURES = {
-    "overview": ((1400, 1000), "light", {}, "0"),
-    "units": ((1400, 900), "light", {}, "document.getElementById('units').offsetTop - 60"),
-    "unit": ((1400, 1000), "light", {"view": "unit", "rank": 0}, "0"),
-    "unit-dark": ((1400, 1000), "dark", {"view": "unit", "rank": 1}, "0"),
-    "concept": ((1400, 1000), "light", {"view": "concept", "rank": 0}, "0"),
-    "phone": ((390, 844), "light", {}, "document.getElementById('units').offsetTop"),
-}
-_LARGEST = 250_000
-
-
-def picture(index: Path, chromium: str, folder: Path) -> None:
-    """Take the README's pictures of a report, each as WebP of at most 250 kB; its last layer is shown."""
-    from PIL import Image
-    from playwright.sync_api import sync_playwright
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        for name, ((width, height), theme, does, top) in _PICTURES.items():
-            phone = width < 500
-            context = browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme=theme, is_mobile=phone, has_touch=phone,
-                device_scale_factor=2 if phone else 1,
-            )  # fmt: skip
-            page = context.new_page()
-            page.goto(index.resolve().as_uri())
-            page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
-            page.evaluate(
-                """(does) => {
-                  const layer = netdissect.run.layers.length - 1;
-                  netdissect.go({ layer });
-                  const unit = netdissect.run.layers[layer].ranked[does.rank || 0];
-                  if (does.view) netdissect.go({ view: does.view, unit, concept: netdissect.run.layers[layer].label[unit] });
-                }""",
-                does,
-            )
-            page.wait_for_timeout(700)
-            page.evaluate(f"window.scrollTo(0, {top})")
-            page.wait_for_timeout(1500)
-            shot = Image.open(io.BytesIO(page.screenshot()))
-            for quality in (90, 80, 70, 60, 45, 30):
-                out = io.BytesIO()
-                shot.save(out, format="WEBP", quality=quality, method=6)
-                if out.tell() <= _LARGEST:
-                    break
-            (folder / f"report-{name}.webp").write_bytes(out.getvalue())
-            print(folder / f"report-{name}.webp", out.tell())
-            context.close()
-        browser.close()
+def find_chromium() -> str:
+    """Return the installed Chromium."""
+    found = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    if found is None:
+        raise SystemExit("no Chromium is installed: apt-get install chromium")
+    return found
 
 
 def weigh(html: Path) -> dict[str, int]:
@@ -206,21 +163,13 @@ def made_up(folder: Path) -> Path:
     return folder
 
 
-def main() -> None:
+def main(rest: Sequence[str] | None = None) -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("runs", nargs="*", type=Path)
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--json", type=Path, help="also write every measurement here")
-    words.add_argument("--pictures", type=Path, help="only take the README's pictures of the run, into this folder")
-    given = words.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-    if chromium is None:
-        raise SystemExit("no Chromium is installed: apt-get install chromium")
-    if given.pictures:
-        if len(given.runs) != 1:
-            raise SystemExit("--pictures takes the pictures of one run: name it")
-        picture(given.runs[0] / "html" / "index.html", chromium, given.pictures)
-        return
+    given = words.parse_args(rest)
+    chromium = find_chromium()
     with tempfile.TemporaryDirectory() as made:
         runs = [made_up(Path(made)) if str(run) == "made-up" else run for run in given.runs or [Path("made-up")]]
         print(

@@ -18,6 +18,7 @@ from netdissect.config import Settings
 from netdissect.data.broden import Broden
 from netdissect.data.download.places import resolve
 from netdissect.errors import SettingsError
+from netdissect.layers import check_stems
 from netdissect.protocols import Silent
 from netdissect.report.notebook import ShownLayer, run_html, shown
 from netdissect.results import files
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from netdissect.models.network import Network
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.projection import Projections
-    from netdissect.protocols import ConceptSource, Progress
+    from netdissect.protocols import ConceptSource, PictureSource, Progress
     from netdissect.runs import Held
 
 
@@ -42,10 +43,12 @@ class Result(RunResult):
     """A finished dissection, with what can be done with it.
 
     Attributes:
-        pictures: where exemplar pictures can be read from; None after loading a run whose probe set is not asked for.
+        pictures: the probe set; None after loading a run whose probe set is not at hand.
+        kept: what the report in the run's folder keeps of it, for pictures when the probe set is gone.
     """
 
     pictures: ConceptSource | None = None
+    kept: PictureSource | None = None
 
     def __getitem__(self, layer: str) -> ShownLayer:
         """Return a layer by name; a notebook shows it, and its ``unit(107)`` too.
@@ -93,9 +96,13 @@ class Result(RunResult):
         changed = self if threshold is None else replace(self, settings=replace(self.settings, threshold=threshold))
         return report.write(changed, Path(folder), self._by_row, progress or Silent(), single_file=single_file)
 
+    def picture_file(self, row: int) -> bytes | None:
+        """Return an exemplar's picture, by its row in ``index.csv``, as a file; None where it is nowhere at hand."""
+        return self._by_row.picture_file(row)
+
     @cached_property
     def _by_row(self) -> _ByRow:
-        return _ByRow(self.pictures)
+        return _ByRow(self.pictures, self.kept)
 
     @cached_property
     def _shown(self) -> dict[str, ShownLayer]:
@@ -103,19 +110,26 @@ class Result(RunResult):
 
 
 class _ByRow:
-    """A probe set's pictures and labels by row in ``index.csv``: the PictureSource a report asks."""
+    """Pictures and labels by row in ``index.csv``: those an earlier report keeps, else the probe set's."""
 
-    def __init__(self, source: ConceptSource | None) -> None:
+    def __init__(self, source: ConceptSource | None, kept: PictureSource | None) -> None:
         self._source = source
+        self._kept = kept
         self._positions = {source.row(index): index for index in range(len(source))} if source is not None else {}
 
     def picture_file(self, row: int) -> bytes | None:
-        """Return a picture's file; None where the probe set is not at hand."""
-        return None if self._source is None else self._source.picture_file(self._positions[row])
+        """Return a picture's file; None where it is nowhere at hand."""
+        found = self._kept.picture_file(row) if self._kept is not None else None
+        if found is None and self._source is not None:
+            return self._source.picture_file(self._positions[row])
+        return found
 
     def labels(self, row: int) -> Labels | None:
-        """Return a picture's labels; None where the probe set is not at hand."""
-        return None if self._source is None else self._source.labels(self._positions[row])
+        """Return a picture's labels; None where they are nowhere at hand."""
+        found = self._kept.labels(row) if self._kept is not None else None
+        if found is None and self._source is not None:
+            return self._source.labels(self._positions[row])
+        return found
 
 
 def dissect(
@@ -171,7 +185,7 @@ def dissect(
         from netdissect.models.projection import projected
 
         network, names = projected(network, names, projection)
-    files.refuse_twins(names)
+    check_stems(names)  # now, not when hours of work are to be written
     from netdissect import runs
 
     folder = None if out is None else Path(out)
@@ -198,7 +212,10 @@ def load(folder: str | Path) -> Result:
             pictures = Broden(run.probe_set.path, split=run.settings.split, limit=run.settings.limit)
     if pictures is not None and pictures.fingerprint != run.probe_set.fingerprint:
         pictures = None
-    return Result(run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, pictures=pictures)
+    kept = report.Kept(run, Path(folder))
+    return Result(
+        run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, pictures=pictures, kept=kept
+    )
 
 
 def layers_of(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
@@ -223,7 +240,7 @@ def _network(model: nn.Module | str | Network, preprocess: Preprocess | None) ->
     from netdissect.models import load as models
 
     if isinstance(model, nn.Module) or not (isinstance(model, str) or hasattr(model, "probe")):
-        return models.wrap(model, preprocess)
+        return models.wrap(model, preprocess)  # type: ignore[arg-type]  # wrap refuses what is no module
     network = models.load(model) if isinstance(model, str) else model
     if preprocess is not None:
         network = copy.copy(network)  # the one that was given keeps its own

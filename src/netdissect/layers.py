@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from netdissect.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class FieldMap(NamedTuple):
@@ -56,3 +61,20 @@ def file_stem(layer: str) -> str:
     """Return a layer's name as it stands in file names: nothing that a file system could take for a path."""
     stem = "".join("-" if char in '/\\:*?"<>|' or ord(char) < 32 else char for char in layer)
     return stem if stem.strip(".") else stem.replace(".", "-")
+
+
+def check_stems(layers: Sequence[str]) -> None:
+    """Make sure that no two layers of a run would be written to the same files, on any file system.
+
+    Raises:
+        SettingsError: naming two that would, such as ``a/b`` and ``a-b``.
+    """
+    first: dict[str, str] = {}
+    for layer in layers:
+        stem = file_stem(layer)
+        other = first.setdefault(stem.casefold(), layer)
+        if other != layer:
+            raise SettingsError(
+                f"the layers {other} and {layer} would both be written as {stem}-result.csv: dissect them one by one, "
+                f"each into a folder of its own"
+            )

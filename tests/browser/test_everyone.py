@@ -14,6 +14,7 @@ VIEWS = {
     "below the cut": "#/layer/block2%2Fconv?show=below&cut=0.1&q=c",
     "unit": "#/unit/block2%2Fconv/4",
     "unit below the cut": "#/unit/block2%2Fconv/4?cut=0.9&mask=heat",
+    "unit beside a pinned one": "#/unit/block2%2Fconv/4?pin=7%2Fblock2%2Fconv",
     "concept": "#/concept/3/sheep",
 }
 

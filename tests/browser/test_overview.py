@@ -201,6 +201,25 @@ def test_print_shows_the_cards_and_no_controls(visit):
     visit.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
 
 
+@pytest.mark.parametrize("view", ["#/unit/block2%2Fconv/4", "#/concept/3/sheep?cut=0"])
+def test_cards_on_other_pages_go_to_paper_with_their_masks(visit, drawn, view):
+    visit.open(drawn[1] / "html/index.html", view)
+    visit.page.wait_for_function("() => document.querySelector('#page .row canvas.masks[style]')")
+    visit.page.emulate_media(media="print")
+    visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    painted = visit.page.evaluate(
+        """() => [...document.querySelectorAll("#page .row .card")].map((card) => {
+          const strip = card.querySelector(".strip");
+          const masks = card.querySelector("canvas.masks");
+          const pixels = masks.getContext("2d").getImageData(0, 0, masks.width, masks.height).data;
+          return [Math.abs(masks.offsetWidth - strip.offsetWidth) <= 2, pixels.some((value) => value)];
+        })"""
+    )
+    assert painted
+    assert all(fits and some for fits, some in painted)
+    visit.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+
+
 def test_a_missing_data_file_is_told_on_the_page(visiting, drawn, tmp_path):
     import shutil
 
@@ -212,3 +231,24 @@ def test_a_missing_data_file_is_told_on_the_page(visiting, drawn, tmp_path):
     visit.page.wait_for_selector("#missing:not([hidden])")
     assert "data/run.js is missing" in visit.text("#missing")
     visit.wrong.clear()
+
+
+def test_a_taller_window_shows_more_cards(visit, drawn):
+    open_layer(visit, drawn[1])
+    visit.page.evaluate("document.getElementById('units').scrollIntoView()")
+    visit.settle()
+    before = visit.page.locator("#cards li").count()
+    visit.page.set_viewport_size({"width": 1280, "height": 3000})
+    visit.page.wait_for_function(f"() => document.querySelectorAll('#cards li').length > {before}")
+
+
+@pytest.mark.parametrize(("scheme", "offers"), [("dark", "Light"), ("light", "Dark")])
+def test_the_button_offers_the_other_theme_from_the_beginning(visiting, drawn, scheme, offers):
+    started = visiting(color_scheme=scheme)
+    started.open(drawn[1] / "html/index.html")
+    assert started.text("#theme") == offers
+
+
+def test_a_layer_is_told_in_a_line(visit, drawn):
+    open_layer(visit, drawn[1])
+    assert visit.text("#layer-words") == "Conv2d; 7 × 7 cells, each of which sees 16 × 16 pixels, 16 apart."

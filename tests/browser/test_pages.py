@@ -112,7 +112,7 @@ def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
         labels = probe_set.labels(int(layer.exemplars.images[row.channel, place]))
         here = (labels.planes == code).any(axis=0) | (code in labels.whole)
         if not here.any():
-            assert " labelled" in text or text.startswith("no ")
+            assert text == "unlabelled" or text.startswith("no ")
             continue
         mask = upsample(layer.exemplars.grids[row.channel, place].astype(np.float32), *axes) > 0
         share = (mask & here).sum() / mask.sum()
@@ -335,3 +335,63 @@ def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
         visit.page.locator(".skipped summary").click()
         assert "onerror=alert(2)" in visit.text(".skipped li")
         assert visit.page.locator("img[src=x]").count() == 0
+
+
+def test_all_concepts_under_a_mask_can_be_read(visit, drawn):
+    result, folder = drawn
+    layer = result.layers[LAYER]
+    row = layer.units[2]
+    visit.open(folder / "html/index.html", unit_address(LAYER, row.unit))
+    visit.page.wait_for_selector(".profile tbody tr")
+    seen = int((layer.counts.I[row.channel] > 0).sum())
+    visit.page.get_by_role("button", name=f"All {seen}").click()
+    assert visit.page.locator(".profile tbody tr").count() == seen
+    visit.page.get_by_role("button", name="Best").click()
+    assert visit.page.locator(".profile tbody tr").count() == 8
+
+
+def test_pointing_at_the_spectrum_names_the_concept_and_a_click_opens_it(visit, drawn):
+    result, folder = drawn
+    row = result.layers[LAYER].units[0]
+    visit.open(folder / "html/index.html", unit_address(LAYER, row.unit))
+    visit.page.wait_for_selector(".profile tbody tr")
+    box = visit.page.locator(".spectrum canvas").first.bounding_box()
+    place = next(
+        x
+        for x in range(0, int(box["width"]), 2)
+        if (visit.page.mouse.move(box["x"] + x, box["y"] + 60) or True)
+        and visit.page.locator(".spectrum .tip:visible").count()
+        and visit.text(".spectrum .tip").startswith(f"{display_name(row.label)}, IoU {row.score:.3f}")
+    )
+    visit.page.mouse.click(box["x"] + place, box["y"] + 60)
+    visit.page.wait_for_selector(".plot canvas")
+    assert visit.text("#page h1") == display_name(row.label)
+
+
+def test_the_histogram_says_what_it_is_of_and_reaches_the_maximum(visiting, tmp_path):
+    import dataclasses
+
+    from tests import pretend
+
+    from netdissect import report
+    from netdissect.protocols import Silent
+
+    result, probe_set = pretend.run((2, 2), 6, pictures=10)
+    layers = list(result.layers.values())
+    few = dataclasses.replace(
+        layers[0], cells=10**6, activity=dataclasses.replace(layers[0].activity, maximum=layers[0].activity.high + 12)
+    )
+    sampled = int(few.activity.histogram[0].sum())
+    every = dataclasses.replace(layers[1], cells=int(layers[1].activity.histogram[0].sum()))
+    result = dataclasses.replace(result, layers={few.name: few, every.name: every})
+    report.write(result, tmp_path, probe_set, Silent())
+    visit = visiting()
+    for layer, says in (
+        (few, f"A random sample of {sampled:,} of 1,000,000 cells"),
+        (every, f"All {every.cells:,} cells"),
+    ):
+        visit.open(tmp_path / "html/index.html", unit_address(layer.name, 1))
+        visit.page.wait_for_selector(".facts")
+        section = visit.page.locator(".side section").nth(1)
+        assert says in section.locator(".note").inner_text()
+        assert section.locator(".ends span").last.inner_text() == f"{layer.activity.maximum[0]:.2f}"

@@ -19,7 +19,7 @@ from netdissect.experiments.sidebyside import named
 from netdissect.report import figures
 from netdissect.report.figures.style import numbers
 from netdissect.results import classic
-from netdissect.results.compared import Compared, compared, sight
+from netdissect.results.compared import Compared, basis, compared, sight
 from netdissect.stats.width import unique_at_width
 
 if TYPE_CHECKING:
@@ -97,6 +97,9 @@ def gather(
     if not entries:
         raise SettingsError(f"none of the runs has a layer named {' or '.join(layers)}")
     remarks = ["Counts by category need IoU > the cut, counts by label IoU ≥ the cut."]
+    bases = list(dict.fromkeys(entry.basis for entry in entries if entry.basis))
+    if len(bases) > 1:
+        remarks.append(f"These runs are not alike: {'; '.join(bases)}. Part of any difference comes from that.")
     if any(entry.table is None for entry in entries):
         remarks.append("Of the .mat only counts are known: its networks are left out where single units are needed.")
     return Comparison(_distinct(entries), chosen, threshold, tuple(remarks))
@@ -147,7 +150,7 @@ def _read(name: str, path: Path, threshold: float, definition: Definition, layer
     run = api.load(path)
     title = name or run.network.name
     return [
-        compared(title, title, layer.name, layer.units, threshold, definition)
+        replace(compared(title, title, layer.name, layer.units, threshold, definition), basis=basis(run))
         for layer in run.layers.values()
         if not layers or layer.name in layers
     ]

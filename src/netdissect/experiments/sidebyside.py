@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect import api
 from netdissect.report import versus
 from netdissect.results import classic
+from netdissect.results.compared import basis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def write(
@@ -30,7 +32,10 @@ def write(
     if len(sources) != 2 or any(str(source).endswith(".mat") for source in sources):
         return None
     before, after = (_sides(source) for source in sources)
-    if len(before) == len(after) == 1:  # a table does not tell its layer: one beside one is meant
+    if len(before) == len(after) == 1 and "" in (
+        *before,
+        *after,
+    ):  # a table does not tell its layer: one beside one is meant
         after = dict(zip(before, after.values(), strict=True))
     pairs = [(name, before[name], after[name]) for name in before if name in after and (not layers or name in layers)]
     if not pairs:
@@ -46,21 +51,16 @@ def _sides(source: str | Path) -> Mapping[str, versus.Side]:
     if path.suffix == ".csv":
         return {"": versus.Side(name or path.name.removesuffix("-result.csv").removesuffix(".csv"), classic.read(path))}
     run = api.load(path)
-    pictures = _kept(path)
     return {
-        layer.name: versus.Side(name or run.network.name, layer.units, layer, run.network.input_size, pictures)
+        layer.name: versus.Side(
+            name or run.network.name, layer.units, layer, run.network.input_size, basis(run), run.picture_file
+        )
         for layer in run.layers.values()
     }
 
 
-def _kept(run: Path) -> Callable[[int], bytes] | None:
-    """Return what reads the pictures a run's report keeps; None where it keeps none."""
-    files = {int(file.stem): file for file in (run / "html" / "image" / "probe").glob("*.*") if file.stem.isdecimal()}
-    return (lambda row: files[row].read_bytes()) if files else None
-
-
 def _renamed(side: versus.Side, source: str | Path) -> versus.Side:
-    return versus.Side(Path(source).name, side.table, side.layer, side.input_size, side.picture_file)
+    return replace(side, name=Path(source).name)
 
 
 def named(source: str | Path) -> tuple[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netdissect.report.card import write as write_card
+from netdissect.report.kept import Kept
 from netdissect.report.write import write
 
-__all__ = ["write", "write_card"]
+__all__ = ["Kept", "write", "write_card"]

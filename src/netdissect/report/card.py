@@ -59,6 +59,12 @@ def text(result: RunResult) -> str:
         if often:
             words = ", ".join(f"{_plain(display_name(label))} ({units})" for (_, label), units in often)
             lines.append(f"- **{_plain(name)}** most often detects {words}.")
+    skipped = len(result.journal.get("skipped_images", {}))
+    if skipped:
+        lines += [
+            "",
+            f"{_plural(skipped, 'image')} could not be read and {'was' if skipped == 1 else 'were'} left out.",
+        ]
     journal = result.journal.get("versions", {})
     version = journal.get("netdissect", "") if isinstance(journal, dict) else ""
     lines += [

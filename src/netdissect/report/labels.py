@@ -15,7 +15,7 @@ import numpy as np
 
 from netdissect import atomic
 from netdissect.concepts import Labels
-from netdissect.report import pictures
+from netdissect.report import owner
 from netdissect.report.html import packed
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def gather(result: RunResult, folder: Path, source: PictureSource) -> Gallery:
     A row whose labels are neither there nor given is left out: the page then shows that picture without labels.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures.claim(result, folder)
+    owner.claim(result, folder)
     concepts = len(result.probe_set.vocabulary)
     rows = sorted(result.image_names)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as threads:

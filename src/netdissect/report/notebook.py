@@ -55,6 +55,9 @@ class ShownLayer(LayerResult):
             )
         return ShownUnit(self, number)
 
+    def __repr__(self) -> str:
+        return f"<{self.name}: {_headline(self.detectors(self.threshold))}>"
+
     def _repr_html_(self) -> str:
         found = self.detectors(self.threshold)
         rows = "".join(_unit_row(row, self.threshold) for row in self.units[:_ROWS])

@@ -1,19 +1,21 @@
 """The probe pictures a report shows, each kept once in the report's own folder.
 
 A report must be drawn again when the probe set is long gone, so pictures stay as the files they are; only one too large
-to be shown whole is made smaller. What lies there belongs to one probe set: of another, nothing is reused.
+to be shown whole is made smaller, and one that a browser would show other than the network saw it (turned by its
+camera's note, see-through, of another format) is written anew.
 """
 
 from __future__ import annotations
 
 import io
-import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from netdissect import atomic
 from netdissect.errors import DataNotFoundError
+from netdissect.report import owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 #: The longer side of a kept picture in pixels, at most.
 LONGEST = 640
 _QUALITY = 85
-_OWNER = "probe-set.json"
+#: What a browser shows as it is.
+_FORMATS = ("JPEG", "PNG")
+_MODES = ("L", "RGB", "P", "1")
+_ORIENTATION = 274
 
 
 def gather(result: RunResult, folder: Path, source: PictureSource) -> Mapping[int, Path]:
@@ -38,8 +43,8 @@ def gather(result: RunResult, folder: Path, source: PictureSource) -> Mapping[in
         DataNotFoundError: if a picture is neither there nor given.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    claim(result, folder)
-    there = {int(path.stem): path for path in folder.iterdir() if path.stem.isdecimal()}
+    owner.claim(result, folder)
+    there = owner.by_row(folder)
     found = {}
     for row, name in result.image_names.items():
         if row not in there:
@@ -50,7 +55,7 @@ def gather(result: RunResult, folder: Path, source: PictureSource) -> Mapping[in
                     f"{result.probe_set.path or result.probe_set.name}: put the probe set back, or redraw the report "
                     f"where it is"
                 )
-            data = within_bounds(data)
+            data = as_shown(data)
             suffix = ".png" if data.startswith(b"\x89PNG") else ".jpg"
             there[row] = folder / f"{row:06d}{suffix}"
             atomic.write_bytes(there[row], data)
@@ -58,29 +63,21 @@ def gather(result: RunResult, folder: Path, source: PictureSource) -> Mapping[in
     return found
 
 
-def claim(result: RunResult, folder: Path) -> None:
-    """Empty a folder that holds files of another probe set, and write down whose it is now."""
-    owner = folder / _OWNER
-    mine = {"name": result.probe_set.name, "fingerprint": result.probe_set.fingerprint}
-    try:
-        theirs = json.loads(owner.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        theirs = None
-    if theirs == mine:
-        return
-    for path in folder.iterdir():
-        if path.stem.isdecimal() and path.is_file():
-            path.unlink()
-    atomic.write_text(owner, json.dumps(mine) + "\n")
-
-
-def within_bounds(data: bytes) -> bytes:
-    """Return a picture's file as it is, or made smaller where its longer side is beyond `LONGEST`."""
+def as_shown(data: bytes) -> bytes:
+    """Return a picture's file as it is where a browser shows it as the network saw it, else as a JPEG file that does."""
     with Image.open(io.BytesIO(data)) as picture:
-        if max(picture.size) <= LONGEST:
+        large = max(picture.size) > LONGEST
+        plain = picture.format in _FORMATS and picture.mode in _MODES and "transparency" not in picture.info
+        if plain and not large and picture.getexif().get(_ORIENTATION, 1) == 1:
             return data
-        factor = LONGEST / max(picture.size)
+        factor = min(1.0, LONGEST / max(picture.size))
         size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
         out = io.BytesIO()
-        picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(out, format="JPEG", quality=_QUALITY)
+        _rgb(picture).resize(size, Image.Resampling.LANCZOS).save(out, format="JPEG", quality=_QUALITY)
         return out.getvalue()
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I;16"):  # as the probe set's reader does: the upper eight bits
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+    return picture.convert("RGB")

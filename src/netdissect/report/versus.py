@@ -42,14 +42,16 @@ class Side:
         table: its units.
         layer: the layer's whole result; None where only a table is known.
         input_size: of its network.
-        picture_file: gives a kept picture's file by its row; None without pictures.
+        basis: what it was made over and how, in words; empty where nothing tells.
+        picture_file: gives a picture's file by its row, or None where it is gone; None without pictures.
     """
 
     name: str
     table: UnitTable
     layer: LayerResult | None = None
     input_size: tuple[int, int] = (1, 1)
-    picture_file: Callable[[int], bytes] | None = None
+    basis: str = ""
+    picture_file: Callable[[int], bytes | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def write(pairs: Sequence[tuple[str, Side, Side]], path: Path, *, threshold: flo
         path,
         page.standalone(
             "versus.html", ("versus.css",), ("versus.js",), before=before.name, after=after.name, layers=layers, threshold=threshold,
-            slots=palette(kinds), pictured=_PICTURED, fates=_FATES, same=all(layer.units for layer in layers),
+            slots=palette(kinds), pictured=_PICTURED, fates=_FATES, same=all(layer.units for layer in layers), bases=[side.basis for side in (before, after) if side.basis],
         ),
     )  # fmt: skip
     return path
@@ -154,7 +156,11 @@ def _strip(side: Side, row: UnitRow) -> str:
     """Return a unit's pictures as a data address; nothing where there are none."""
     if side.layer is None or side.picture_file is None or not side.layer.exemplars.images.shape[1]:
         return ""
-    data = overlays.strip(side.layer, row.channel, side.input_size, side.picture_file, height=_HEIGHT, most=_PICTURES)
+    rows = [int(image) for image in side.layer.exemplars.images[row.channel][:_PICTURES] if image >= 0]
+    files = {image: data for image in rows if (data := side.picture_file(image)) is not None}
+    if len(files) < len(rows):
+        return ""
+    data = overlays.strip(side.layer, row.channel, side.input_size, files.__getitem__, height=_HEIGHT, most=_PICTURES)
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdissect.report import figures, labels, overlays, pictures
+from netdissect.report import figures, labels, overlays, owner, pictures
 from netdissect.report.html import page
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def write(
     html = folder / "html"
     image = html / "image"
     image.mkdir(parents=True, exist_ok=True)
-    probe = pictures.gather(result, image / "probe", source)
-    gallery = labels.gather(result, html / "data" / "labels", source)
+    probe = pictures.gather(result, owner.pictures_in(html), source)
+    gallery = labels.gather(result, owner.labels_in(html), source)
     threshold = result.settings.threshold
     units = sum(layer.layer.units for layer in result.layers.values())
     progress.start("pictures", units)
@@ -50,5 +50,5 @@ def write(
     figures.layer_graph(result.detectors(threshold), image / "layer-graph.svg")
     index = page.write(result, html, probe, gallery)
     if single_file:
-        return page.write_single(result, folder / SINGLE_FILE, probe, gallery, html / "data" / "labels")
+        return page.write_single(result, folder / SINGLE_FILE, probe, gallery, owner.labels_in(html))
     return index

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.config import Definition
+    from netdissect.results.run import RunResult
     from netdissect.results.units import UnitTable
 
 
@@ -33,6 +34,7 @@ class Compared:
         definition: ``"label"`` or ``"category"``.
         table: the units; None where only counts are known (the paper's .mat).
         step: the training step of a checkpoint; None for what is none.
+        basis: what a run was made over and how, in words (`basis`); empty where nothing tells.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Compared:
     definition: Definition
     table: UnitTable | None = None
     step: float | None = None
+    basis: str = ""
 
     @property
     def total(self) -> int:
@@ -61,6 +64,13 @@ def compared(
         name, network, layer, found.total, found.units, found.unique_by_category, found.units_by_category, definition,
         table,
     )  # fmt: skip
+
+
+def basis(run: RunResult) -> str:
+    """Say what a run was made over and how: runs that differ in it are not alike, and a reader must know."""
+    probe, settings = run.probe_set, run.settings
+    split = f", split {settings.split}" if settings.split else ""
+    return f"{probe.images:,} images of {probe.name} {probe.fingerprint[:8]}{split}, quantile {settings.quantile:g}"
 
 
 def sight(table: UnitTable, threshold: float, definition: Definition) -> tuple[NDArray[np.bool_], Sequence[str]]:

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from netdissect import atomic
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.config import Settings
-from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
-from netdissect.layers import FieldMap, Layer, file_stem
+from netdissect.errors import RunFileError, RunNotFoundError
+from netdissect.layers import FieldMap, Layer, check_stems, file_stem
 from netdissect.results import classic
 from netdissect.results.counts import Counts
 from netdissect.results.layer import Activity, Exemplars, LayerResult
@@ -42,7 +42,7 @@ def save(result: RunResult, folder: Path) -> None:
         SettingsError: if two layers would have the same file name.
         OSError: if the folder cannot be written.
     """
-    refuse_twins([layer.name for layer in result.layers.values()])
+    check_stems(list(result.layers))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)
     for layer in result.layers.values():
@@ -54,18 +54,6 @@ def save(result: RunResult, folder: Path) -> None:
             _write_maxima(folder / f"{stem}-image-maxima.parquet", layer.image_maxima)
     text = json.dumps(as_json(result), indent=1, ensure_ascii=False, allow_nan=False)
     atomic.write_text(folder / "run.json", text + "\n")
-
-
-def refuse_twins(layers: Sequence[str]) -> None:
-    """Refuse layers whose files would have one name.
-
-    Raises:
-        SettingsError: naming it.
-    """
-    stems = [file_stem(layer) for layer in layers]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise SettingsError(f"two of the layers would both be written as {twice}-result.csv: dissect them one by one")
 
 
 def load(folder: Path) -> RunResult:

@@ -88,6 +88,28 @@ def test_a_run_counts_in_a_figure_as_it_counts_itself(runs, tmp_path):
             assert (entry.total, entry.detectors, entry.units) == (found.unique, found.units, found.total)
 
 
+def test_runs_over_unlike_probe_sets_are_said_to_be_unlike(runs, tmp_path):
+    assert not any("not alike" in remark for remark in compare.gather(runs).remarks)
+    run, _ = pretend.run((24, 40))
+    files.save(dataclasses.replace(run, probe_set=dataclasses.replace(run.probe_set, images=300)), tmp_path / "few")
+    remarks = compare.gather([runs[0], tmp_path / "few"]).remarks
+    assert any(
+        "not alike: 1,000 images of made-up ffffffff, quantile 0.005; 300 images" in remark for remark in remarks
+    )
+    page = sidebyside.write([runs[0], tmp_path / "few"], tmp_path / "two.html")
+    assert "The runs are not alike: 1,000 images" in page.read_text()
+    assert "not alike" not in sidebyside.write(runs[:2], tmp_path / "same.html").read_text()
+
+
+def test_different_layers_are_not_set_side_by_side_but_a_table_beside_a_run_is(tmp_path):
+    for name in ("conv4", "conv5"):
+        run, _ = pretend.run((24,), layer_names=(name,))
+        files.save(run, tmp_path / name)
+    assert sidebyside.write([tmp_path / "conv4", tmp_path / "conv5"], tmp_path / "two.html") is None
+    table_of_conv5 = tmp_path / "conv5" / "conv5-result.csv"
+    assert sidebyside.write([tmp_path / "conv4", table_of_conv5], tmp_path / "two.html") is not None
+
+
 def test_a_training_curve_is_drawn_over_the_steps_that_names_tell(runs, tmp_path):
     comparison = compare.gather(runs, layers=["block1/conv"])
     assert [entry.step for entry in comparison.entries] == [1, 5, 20]

@@ -36,6 +36,18 @@ def test_the_report_has_the_released_codes_file_names(drawn):
     assert (pages / "image" / "layer-graph.svg").is_file()
 
 
+def test_every_file_the_page_links_to_is_there(drawn):
+    _, folder = drawn
+    page = folder / "html" / "index.html"
+    links = [html.unescape(link) for link in re.findall(r'href="([^"#]+)"', page.read_text())]
+    written = [link for link in links if not link.endswith("-result.csv")]  # the tables are the run's own
+    assert len(written) >= 3 + 4 * 2
+    for link in written:
+        assert (page.parent / link).is_file(), link
+    assert {f"../block{n}-conv-result.csv" for n in (1, 2)} <= set(links)
+    assert "-result.csv" not in (folder / "report.html").read_text()
+
+
 def test_a_layer_page_carries_the_released_codes_headline(drawn):
     result, folder = drawn
     for layer in result.layers.values():
@@ -126,21 +138,6 @@ def test_names_with_markup_are_only_ever_text(tmp_path):
             assert "\u2028" not in text or path.suffix == ".html"
 
 
-def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
-    result, probe_set = pretend.run((5,), 2, pictures=12)
-    report.write(result, tmp_path / "none", probe_set, Silent(), single_file=True)
-    assert "left out" not in (tmp_path / "none/html/index.html").read_text()
-    skipped = {f"street/{n:03d}.jpg": "picture x does not decode: <b>cut short</b>" for n in range(201)}
-    result = dataclasses.replace(result, journal={**result.journal, "skipped_images": skipped})
-    report.write(result, tmp_path / "some", probe_set, Silent(), single_file=True)
-    for page in ("html/index.html", "report.html"):
-        text = (tmp_path / "some" / page).read_text()
-        assert "201 images could not be read and were left out" in text
-        assert "<li><b>street/007.jpg</b>: picture x does not decode: &lt;b&gt;cut short&lt;/b&gt;</li>" in text
-        assert "street/200.jpg" not in text
-        assert "run.json lists all of them" in text
-
-
 def test_a_report_is_drawn_again_without_the_probe_set(tmp_path):
     result, probe_set = pretend.run((6,), 8, pictures=12)
     report.write(result, tmp_path, probe_set, Silent())
@@ -172,6 +169,8 @@ def test_a_run_of_nothing_much_is_drawn_too(tmp_path):
     layer.counts.I[:] = 0
     report.write(result, tmp_path, probe_set, Silent(), single_file=True)
     assert json.loads((tmp_path / "html/image/probe/probe-set.json").read_text())["name"] == "made-up"
+    assert "<figure" in (tmp_path / "html/block1-conv.html").read_text()
+    assert "-0000.jpg" not in (tmp_path / "html/block1-conv.html").read_text()
 
 
 def test_a_large_picture_is_kept_smaller(tmp_path):
@@ -189,3 +188,48 @@ def test_a_large_picture_is_kept_smaller(tmp_path):
     for path in (tmp_path / "html/image/probe").glob("*.jpg"):
         with Image.open(path) as picture:
             assert picture.size == (640, 320)
+
+
+def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
+    result, probe_set = pretend.run((3,), 6, pictures=8)
+    report.write(result, tmp_path, probe_set, Silent())
+    assert "left out" not in (tmp_path / "html" / "index.html").read_text()
+    skipped = {f"dir/<{n}>.jpg": f"picture {n} does not decode" for n in range(3)}
+    result = dataclasses.replace(result, journal={**result.journal, "skipped_images": skipped})
+    report.write(result, tmp_path, probe_set, Silent())
+    page = (tmp_path / "html" / "index.html").read_text()
+    assert "3 images could not be read and were left out" in page
+    for name, why in skipped.items():
+        assert f"<b>{html.escape(name)}</b> {why}" in page
+    assert "3 images could not be read" in (tmp_path / "html" / "block1-conv.html").read_text()
+    many = {f"street/{n:03d}.jpg": "picture x does not decode: <b>cut short</b>" for n in range(201)}
+    report.write(
+        dataclasses.replace(result, journal={**result.journal, "skipped_images": many}), tmp_path / "many", probe_set,
+        Silent(), single_file=True,
+    )  # fmt: skip
+    for file in ("html/index.html", "report.html"):
+        page = (tmp_path / "many" / file).read_text()
+        assert "201 images could not be read and were left out" in page
+        assert "<b>street/007.jpg</b> picture x does not decode: &lt;b&gt;cut short&lt;/b&gt;" in page
+        assert "street/200.jpg" not in page
+        assert "The others are in run.json" in page
+    report.write_card(result, tmp_path)
+    assert "3 images could not be read and were left out." in (tmp_path / "model-card.md").read_text()
+
+
+def test_the_head_tells_network_probe_set_settings_date_and_versions(drawn):
+    result, folder = drawn
+    page = (folder / "html" / "index.html").read_text()
+    head = page[page.index("<header") : page.index("</header>")]
+    for words in (
+        result.network.name,
+        "made-up, 1,000 images",
+        "112 × 112",
+        "0.005, exact",
+        "0.04",
+        "2026-01-01, netdissect 0.1.0",
+    ):
+        assert words in head
+    assert "unique, by label" in page
+    assert "unique, by category" in page
+    assert f"network {result.network.fingerprint[:16]}" in page

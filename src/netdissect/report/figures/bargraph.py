@@ -39,7 +39,7 @@ def bar_graph(found: Detectors, path: Path) -> None:
         for category in groups:
             members = [place for place, bar in zip(places, bars, strict=True) if bar[0] == category]
             count = sum(bar[2] for bar in bars if bar[0] == category)
-            words = f"{category} {count}"
+            words = f"{style.short(category)} {count}"
             # A name too wide for its bars is lifted a line above its neighbours.
             level = next((level for level, end in enumerate(free) if members[0] >= end), len(free) - 1)
             free[level] = members[0] + _LETTER * (len(words) + 2)
@@ -47,7 +47,7 @@ def bar_graph(found: Detectors, path: Path) -> None:
                 members[0] - 0.4, 1.02 + 0.08 * level, words, transform=axes.get_xaxis_transform(), ha="left", va="bottom",
                 color=texts[category], fontweight="bold",
             )  # fmt: skip
-        axes.set_xticks(places, [display_name(label) for _, label, _ in bars], rotation=90)
+        axes.set_xticks(places, [style.short(display_name(label)) for _, label, _ in bars], rotation=90)
         axes.tick_params(axis="x", length=0)
         axes.set_ylabel("units")
         axes.yaxis.get_major_locator().set_params(integer=True)

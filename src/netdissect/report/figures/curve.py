@@ -35,7 +35,7 @@ def training_curve(entries: Sequence[Compared], path: Path) -> None:
             if positive and positive[-1] / positive[0] > 100:
                 axes.set_xscale("symlog", linthresh=positive[0])
             axes.set_ylim(bottom=0)
-            axes.set_title(layer)
+            axes.set_title(style.short(layer))
             axes.set_xlabel("training step")
             axes.yaxis.get_major_locator().set_params(integer=True)
         first = panels if len(layers) == 1 else panels[0]

@@ -29,7 +29,9 @@ def concept_histogram(counts: Mapping[str, Sequence[int]], path: Path, *, defini
         for index, (name, values) in enumerate(counts.items()):
             binned = [sum(low <= value <= high for value in values) for low, high in edges]
             offset = (index - (len(counts) - 1) / 2) * width
-            axes.bar(places + offset, binned, width=width * 0.94, color=style.LINES[index % 8], label=name, lw=0)
+            axes.bar(
+                places + offset, binned, width=width * 0.94, color=style.LINES[index % 8], label=style.short(name), lw=0
+            )
         axes.set_xticks(places, [f"{low}" if low == high else f"{low}–{high}" for low, high in edges], fontsize=7)
         axes.tick_params(axis="x", length=0)
         axes.set_xlabel(f"detectors of a concept, by {definition}")
@@ -60,7 +62,9 @@ def iou_distribution(scores: Mapping[str, Sequence[float]], path: Path, *, thres
             falling = np.sort(np.asarray(values, float))[::-1]
             share = np.arange(1, falling.size + 1) / max(falling.size, 1)
             line = "-" if index < len(style.LINES) else "--"
-            axes.step(falling, share, where="pre", color=style.LINES[index % 8], lw=1.2, ls=line, label=name)
+            axes.step(
+                falling, share, where="pre", color=style.LINES[index % 8], lw=1.2, ls=line, label=style.short(name)
+            )
         axes.axvline(threshold, color=style.SOFT, lw=0.8, ls=(0, (3, 3)))
         axes.text(
             threshold, 1.01, f" cut {threshold:g}", transform=axes.get_xaxis_transform(), color=style.SOFT, va="bottom"

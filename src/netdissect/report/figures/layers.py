@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from netdissect.results.detectors import Detectors
 
+#: Letters of all layers' names that fit side by side.
+_LETTERS_FLAT = 40
+
 
 def layer_graph(layers: Mapping[str, Detectors], path: Path) -> None:
     """Draw the share of every layer's units that detect a concept, per category, layer by layer."""
@@ -23,7 +26,12 @@ def layer_graph(layers: Mapping[str, Detectors], path: Path) -> None:
         for category in categories:
             shares = [found.units_by_category.get(category, 0) / found.total for found in layers.values()]
             axes.plot(places, shares, "o-", color=fills[category], label=category, lw=1.2, ms=3.5)
-        axes.set_xticks(list(places), list(layers), rotation=20 if len(layers) > 3 else 0)
+        names = [style.short(name) for name in layers]
+        crowded = len(layers) > 3 or sum(map(len, names)) > _LETTERS_FLAT
+        axes.set_xticks(
+            list(places), names, rotation=30 if crowded else 0, ha="right" if crowded else "center",
+            rotation_mode="anchor" if crowded else None,
+        )  # fmt: skip
         axes.set_xlim(-0.4, max(len(layers) - 0.6, 0.4))
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")

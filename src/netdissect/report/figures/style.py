@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from netdissect import atomic
@@ -21,12 +23,21 @@ IDLE = "#d3d1cb"
 #: Lines of different networks; told apart with every kind of colour blindness, and by their labels.
 LINES = ("#2a60cc", "#c2571a", "#24633d", "#684c88", "#82771f", "#6a1447", "#55585e", "#1d8a99")
 _STYLE: Any = {
-    "font.family": "sans-serif", "font.size": 8.0, "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK,
+    "font.size": 8.0, "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK,
     "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
     "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "xtick.major.size": 2.5,
     "ytick.major.size": 2.5, "axes.titlesize": 8.5, "axes.titlelocation": "left", "legend.frameon": False,
     "legend.handlelength": 1.2, "svg.fonttype": "path", "svg.hashsalt": "netdissect", "path.simplify": False,
+    "text.parse_math": False,  # a $ in a name is a $
 }  # fmt: skip
+#: Fonts that lend glyphs which the first lacks, where they are installed.
+_FONTS = (
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans",
+    "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS", "Noto Sans Arabic", "Noto Sans Devanagari",
+    "Noto Sans Thai", "Noto Sans Symbols2",
+)  # fmt: skip
+#: Letters of a name that are shown.
+_LETTERS = 40
 _PIXELS_PER_INCH = 200
 
 
@@ -40,7 +51,7 @@ def figure(width: float, height: float, panels: Sequence[float] = (1.0,)) -> Ite
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context({**_STYLE, "font.family": _fonts()}):
         drawn = Figure(figsize=(width, height))
         FigureCanvasAgg(drawn)
         axes = drawn.subplots(1, len(panels), width_ratios=list(panels), squeeze=False)[0]
@@ -52,8 +63,29 @@ def save(drawn: Any, path: Path) -> None:
     for suffix in (".svg", ".png"):
         out = io.BytesIO()
         metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
-        drawn.savefig(out, format=suffix[1:], bbox_inches="tight", metadata=metadata, dpi=_PIXELS_PER_INCH)
+        with warnings.catch_warnings():
+            # A letter that no installed font has is drawn as a box; the CSV beside the figure has the whole name.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+            drawn.savefig(out, format=suffix[1:], bbox_inches="tight", metadata=metadata, dpi=_PIXELS_PER_INCH)
         atomic.write_bytes(path.with_suffix(suffix), out.getvalue())
+
+
+def short(name: str) -> str:
+    """Return a name on one line, cut where it would leave no room for the figure.
+
+    >>> short("a  name"), len(short("long " * 20))
+    ('a name', 40)
+    """
+    line = " ".join(name.split())
+    return line if len(line) <= _LETTERS else f"{line[: _LETTERS - 1]}…"
+
+
+@cache
+def _fonts() -> list[str]:
+    from matplotlib import font_manager
+
+    there = set(font_manager.get_font_names())
+    return [name for name in _FONTS if name in there] or ["sans-serif"]
 
 
 def numbers(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -50,5 +50,10 @@ def _name_ends(axes: object, ends: list[tuple[float, float, str, str]]) -> None:
     for height, _, name, color in sorted(ends):
         at = max(height, at + gap)
         axes.annotate(  # type: ignore[attr-defined]
-            name, (1.02, at), xycoords=("axes fraction", "data"), color=color, va="center", annotation_clip=False
+            style.short(name),
+            (1.02, at),
+            xycoords=("axes fraction", "data"),
+            color=color,
+            va="center",
+            annotation_clip=False,
         )

@@ -11,7 +11,7 @@ import jinja2
 
 from netdissect import atomic
 from netdissect.concepts import display_name
-from netdissect.report.html import data, packed
+from netdissect.report.html import data, masthead, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _EARLY = ("store.js", "words.js", "theme.js")
 _LATE = (
     "run.js", "interpolate.js", "paint.js", "labels.js", "address.js", "list.js", "tabs.js", "cut.js", "graph.js",
-    "toolbar.js", "card.js", "grid.js", "tile.js", "profile.js", "activity.js", "unit.js", "plot.js", "concept.js",
+    "toolbar.js", "card.js", "grid.js", "alike.js", "tile.js", "profile.js", "activity.js", "unit.js", "plot.js", "concept.js",
     "keys.js", "main.js",
 )  # fmt: skip
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
@@ -42,6 +42,7 @@ _KEYBOARD = (
     (("Esc",), "clear the search, or go back to where you were"),
     (("m",), "style of the masks"),
     (("o",), "outline where the concept is labelled"),
+    (("p",), "pin a unit, to see it beside others"),
     (("[", "]"), "previous and next layer"),
     ((",", "."), "lower and raise the cut by 0.005"),
     (("d",), "dark or light"),
@@ -70,7 +71,7 @@ def write(result: RunResult, folder: Path, probe: Mapping[int, Path], gallery: G
     for layer in result.layers.values():
         html = environment.get_template("layer.html").render(
             run=result, layer=layer, threshold=threshold, method=_METHOD, policy=_FOLDER_POLICY,
-            found=layer.detectors(threshold), by_category=layer.detectors(threshold, "category"),
+            skipped=masthead.skipped(result), found=layer.detectors(threshold), by_category=layer.detectors(threshold, "category"),
         )  # fmt: skip
         atomic.write_text(folder / f"{layer.layer.file_stem}.html", html)
     index = folder / "index.html"
@@ -164,45 +165,4 @@ def _environment() -> jinja2.Environment:
 
 def _words(result: RunResult) -> dict[str, Any]:
     """Return what the shell of the page says."""
-    versions = result.journal.get("versions", {})
-    versions = versions if isinstance(versions, dict) else {}
-    made = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return {
-        "run": result,
-        "units": sum(layer.layer.units for layer in result.layers.values()),
-        "settings": _settings(result),
-        "skipped": _skipped(result),
-        "versions": versions,
-        "footer": f"Made by {made}." if made else "",
-        "method": _METHOD,
-        "keyboard": _KEYBOARD,
-        "early": _EARLY,
-        "late": _LATE,
-    }
-
-
-def _skipped(result: RunResult) -> list[tuple[str, str]]:
-    """Return the images that were left out, and why."""
-    skipped = result.journal.get("skipped_images", {})
-    return sorted((str(name), str(why)) for name, why in skipped.items()) if isinstance(skipped, dict) else []
-
-
-def _settings(result: RunResult) -> list[tuple[str, str]]:
-    probe, settings, network = result.probe_set, result.settings, result.network
-    geometries = {layer.layer.geometry for layer in result.layers.values()}
-    kinds = len(probe.vocabulary.categories)
-    finished = str(result.journal.get("finished", ""))[:10]
-    pairs = [
-        ("Network", network.source.rsplit("/", 1)[-1]),
-        ("Probe set", f"{probe.name}, {probe.images:,} images"),
-        ("Input", f"{network.input_size[1]} × {network.input_size[0]}, {network.preprocessing}"),
-        ("Concepts", f"{len(probe.vocabulary):,} in {kinds} categor{'y' if kinds == 1 else 'ies'}"),
-        ("Label grid", f"{probe.label_size[1]} × {probe.label_size[0]}"),
-        ("Geometry", " and ".join(sorted(name.replace("-", " ") for name in geometries))),
-        ("Activation quantile", f"{settings.quantile:g}, exact"),
-        ("IoU cut", f"{settings.threshold:g}"),
-    ]
-    if settings.split is not None:
-        pairs.append(("Split", settings.split))
-    version = str(result.journal.get("versions", {}).get("netdissect", ""))
-    return [*pairs, *((name, value) for name, value in (("Made", finished), ("netdissect", version)) if value)]
+    return {**masthead.words(result), "method": _METHOD, "keyboard": _KEYBOARD, "early": _EARLY, "late": _LATE}

@@ -11,31 +11,37 @@
     const bins = counts.histogram.length / layer.units;
     const histogram = counts.histogram.subarray(unit * bins, (unit + 1) * bins);
     const T = layer.T[unit];
+    const sampled = histogram.reduce((sum, cells) => sum + cells, 0);
+    const whole = sampled >= layer.cells;
+    // The sample may miss the few strongest cells; the axis does not.
+    const [low, high] = [Math.min(counts.low[unit], T), Math.max(counts.high[unit], counts.maximum[unit], T)];
     const canvas = make("canvas", { role: "img", "aria-label": `Histogram of the activations of unit ${unit + 1}; its threshold is ${nd.number(T)}` });
     const facts = [
       ["Threshold T", nd.number(T)], ["Maximum", nd.number(counts.maximum[unit])], ["Mean", nd.number(counts.mean[unit])],
       ["Minimum", nd.number(counts.minimum[unit])], ["Cells", nd.count(layer.cells)], ["Grid", `${layer.grid[1]} × ${layer.grid[0]}`],
     ];
     const element = make("section", {}, make("h2", {}, "Activation"),
-      make("p.note", {}, `All ${nd.count(layer.cells)} cells, log counts. At most ${Number((100 * nd.run.quantile).toPrecision(3))} % lie right of T.`),
+      make("p.note", {}, whole ? `All ${nd.count(layer.cells)} cells, log counts.` : `A random sample of ${nd.count(sampled)} of ${nd.count(layer.cells)} cells, log counts; T and the maximum are of all cells.`,
+        ` At most ${Number((100 * nd.run.quantile).toPrecision(3))} % lie right of T.`),
       make("div.spectrum", {}, canvas),
-      make("div.ends", {}, make("span", {}, nd.number(counts.low[unit])), make("span", {}, nd.number(counts.high[unit]))),
+      make("div.ends", {}, make("span", {}, nd.number(low)), make("span", {}, nd.number(high))),
       make("dl.facts", {}, facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))));
 
     function draw() {
       const width = canvas.parentElement.clientWidth;
       if (!width) return;
       const context = nd.canvas(canvas, width, HEIGHT);
-      const [low, high] = [counts.low[unit], counts.high[unit]];
       const x = (value) => (high > low ? ((value - low) / (high - low)) * width : 0);
       const most = Math.log1p(Math.max(1, ...histogram));
-      const slot = layer.best[unit] < 0 ? "other" : nd.run.slots[layer.best[unit]];
-      const step = width / bins;
+      const slot = nd.isDetector(layer, unit, nd.state.cut) ? nd.run.slots[layer.best[unit]] : "other";
+      const start = x(counts.low[unit]);
+      const step = Math.max(1, (x(counts.high[unit]) - start) / bins);
       const at = Math.min(width, Math.max(0, x(T)));
       histogram.forEach((cells, bin) => {
         if (!cells) return;
         const tall = Math.max(1, (Math.log1p(cells) / most) * (HEIGHT - TOP));
-        const [from, to] = [bin * step + 0.5, (bin + 1) * step - 0.5];
+        const room = step > 3 ? 0.5 : 0;
+        const [from, to] = [start + bin * step + room, start + (bin + 1) * step - room];
         const split = Math.min(to, Math.max(from, at));
         context.fillStyle = nd.color("idle");
         context.fillRect(from, HEIGHT - tall, split - from, tall);

@@ -9,7 +9,7 @@
   let written = null;
 
   const state = nd.state = {
-    view: "layer", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true,
+    view: "layer", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "",
   };
 
   // Calls a function with the set of names that changed, once a frame at most, in the order of registration.
@@ -83,7 +83,7 @@
   function settings(full) {
     const { run } = nd;
     const inside = full.view === "concept" && full.layer ? run.layers[full.layer].name : "";
-    const key = `${full.cut} ${full.show} ${full.sort} ${full.mask} ${full.outlines} ${inside} ${full.query}`;
+    const key = `${full.cut} ${full.show} ${full.sort} ${full.mask} ${full.outlines} ${full.pin} ${inside} ${full.query}`;
     if (made.key === key) return made.query;
     const words = new URLSearchParams();
     if (full.cut !== run.threshold) words.set("cut", String(Number(full.cut.toFixed(5))));
@@ -92,6 +92,10 @@
     if (full.sort !== "score") words.set("sort", full.sort);
     if (full.mask !== "cut-out") words.set("mask", full.mask);
     if (!full.outlines) words.set("labels", "off");
+    if (full.pin) {
+      const [at, unit] = full.pin.split(":").map(Number);
+      words.set("pin", `${unit + 1}/${run.layers[at].name}`);
+    }
     if (inside) words.set("in", inside);
     return Object.assign(made, { key, query: words.toString() }).query;
   }
@@ -99,7 +103,7 @@
   // Reads an address; what it does not tell is as at the beginning. Anything nonsensical is left out.
   nd.parse = (hash) => {
     const { run } = nd;
-    const read = { view: "layer", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true };
+    const read = { view: "layer", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "" };
     const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
     const [view, first = "", second = ""] = path.split("/").map(decoded);
     const words = new URLSearchParams(query);
@@ -116,18 +120,26 @@
     if (["label", "unit"].includes(words.get("sort"))) read.sort = words.get("sort");
     if (nd.styles.includes(words.get("mask"))) read.mask = words.get("mask");
     read.outlines = words.get("labels") !== "off";
+    read.pin = pinOf(words.get("pin") || "");
     return read;
   };
+
+  // The pinned unit as "layer:unit", counted from 0; "" where the words mean none.
+  function pinOf(words) {
+    const [, number, name] = /^(\d+)\/(.+)$/.exec(words) || [];
+    const index = nd.run.layers.findIndex((layer) => layer.name === name);
+    return index >= 0 && number >= 1 && number <= nd.run.layers[index].units ? `${index}:${number - 1}` : "";
+  }
 
   function decoded(text) {
     try { return decodeURIComponent(text); } catch { return text; }
   }
 
-  // Back and forward keep how things are shown (cut, masks); an address that was typed or pasted tells everything.
+  // Back and forward keep how things are shown (cut, masks, pin); an address that was typed or pasted tells everything.
   window.addEventListener("popstate", (event) => {
-    const { cut, mask, outlines } = state;
+    const { cut, mask, outlines, pin } = state;
     const own = event.state !== null;
-    apply({ ...nd.parse(location.hash), ...(own ? { cut, mask, outlines } : {}) });
+    apply({ ...nd.parse(location.hash), ...(own ? { cut, mask, outlines, pin } : {}) });
     flush();
     write();
     window.scrollTo(0, (event.state && event.state.scroll) || 0);

@@ -83,7 +83,8 @@
   // Gives a card its pictures, once the layer's are known.
   nd.showPictures = (card, width) => {
     const { layer, unit } = card;
-    if (!layer.images || card.width === width) return;
+    if (!layer.images) return;
+    if (card.width === width) return nd.askPaint(card);
     card.width = width;
     const tile = Math.floor((width - (PICTURES - 1) * GAP) / PICTURES);
     card.lefts = Array.from({ length: PICTURES }, (_, i) => Math.round((i * (width - tile)) / (PICTURES - 1)));
@@ -120,7 +121,7 @@
     if (waiting.size) requestAnimationFrame(paintSome);
   }
 
-  // Paints a card at once, as far as its grids are there: paper does not wait.
+  // Paints a card at once, as far as its grids are there.
   nd.paintNow = (card) => paint(card);
 
   function paint(card) {

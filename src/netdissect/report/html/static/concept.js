@@ -89,21 +89,14 @@
   function section(layer, index, own, others) {
     const all = [...own, ...others];
     const open = page.layers[index];
-    const list = make("ol.row.fit", { role: "list" });
-    list.fit = () => {
-      const columns = Math.max(1, Math.floor((list.clientWidth + 32) / 362));
-      const width = Math.floor((list.clientWidth - (columns - 1) * 32) / columns);
-      list.style.gridTemplateColumns = `repeat(${columns}, ${width}px)`;
-      for (const card of list.cards) nd.showPictures(card, width);
-    };
-    list.cards = all.slice(0, open ? all.length : CARDS).map((unit) => {
+    const cards = all.slice(0, open ? all.length : CARDS).map((unit) => {
       const card = nd.makeCard(layer, unit);
       nd.fillCard(card);
       if (layer.label[unit] !== page.concept) card.score.title = `IoU with ${nd.run.concepts[page.concept]}: ${page.scores[index][unit].toFixed(3)}`;
       return card;
     });
-    list.append(...list.cards.map((card) => card.element));
-    const rest = all.length - list.cards.length;
+    const list = nd.makeRow(cards);
+    const rest = all.length - cards.length;
     const words = [own.length ? `${nd.count(own.length)} named ${nd.run.concepts[page.concept]}` : "", others.length ? `${nd.count(others.length)} ${own.length ? "more " : ""}${others.length === 1 ? "sees it but is" : "see it but are"} named otherwise` : ""];
     return make("section.of-layer", {}, make("h2", {}, layer.name), make("p.note", {}, words.filter(Boolean).join(", ")), list,
       rest > 0 ? make("button.more", { type: "button", onclick: () => { page.layers[index] = true; drawLayers(); } }, `${nd.units(rest)} more`) : null);

@@ -55,7 +55,8 @@
     byId("cut-reset").hidden = cut === nd.run.threshold;
     say(byId("cut-reset"), `back to ${nd.cutText(nd.run.threshold)}`);
     const other = [Math.max(0, cut - 0.005), cut + 0.005].map((at) => nd.count(Math.min(nd.passing(layer, layer.ranked, at), layer.named)));
-    say(byId("cut-note"), `A cut 0.005 lower or higher gives ${other[0]} or ${other[1]} detectors`);
+    const same = other.every((found) => found === nd.count(count.detectors));
+    say(byId("cut-note"), same ? "A cut 0.005 lower or higher gives as many" : `A cut 0.005 lower or higher gives ${other[0]} or ${other[1]} detectors`);
     drawHistogram(layer, cut);
   };
 

@@ -59,7 +59,11 @@
 
   nd.drawGraph = (layer, count) => {
     say(document.getElementById("graph-title"), `What ${layer.name} looks for`);
+    say(document.getElementById("layer-words"), layerWords(layer));
     arrange(layer);
+    const empty = document.getElementById("graph-empty");
+    empty.hidden = count.detectors > 0;
+    if (!empty.hidden) sayNearest(empty, layer);
     const most = Math.max(1, ...count.found.map((entry) => entry.passing));
     const strongest = layer.units ? layer.iou[layer.ranked[0]] || 1 : 1;
     for (const group of groups) {
@@ -77,6 +81,25 @@
       drawTicks(group, shown, layer, most, strongest);
     }
   };
+
+  // What a layer is, in a line.
+  function layerWords({ kind, note, grid, field, geometry }) {
+    const short = (number) => String(Number(number.toFixed(1)));
+    const apart = field.step[0] === field.step[1] ? short(field.step[0]) : `${short(field.step[1])} and ${short(field.step[0])}`;
+    const seen = geometry === "grid" ? " that divide the picture evenly"
+      : `, each of which sees ${short(field.size[1])} × ${short(field.size[0])} pixels, ${apart} apart`;
+    const cells = grid[0] * grid[1] === 1 ? "one cell for the whole picture" : `${grid[1]} × ${grid[0]} cells${seen}`;
+    return `${[kind, cells, note].filter(Boolean).join("; ")}.`;
+  }
+
+  // Where no unit passes the cut: how near the best comes.
+  function sayNearest(element, layer) {
+    const unit = layer.ranked[0];
+    if (unit === undefined || layer.label[unit] < 0) return say(element, "No unit’s mask touches a labelled pixel.");
+    const link = make("a", { href: nd.address({ view: "unit", unit }) }, `unit ${unit + 1}`);
+    return element.replaceChildren(`No unit has a best concept at this cut. The closest is `, link,
+      `, ${nd.run.concepts[layer.label[unit]]}, with IoU ${nd.iou(layer.iou[unit], nd.state.cut)}.`);
+  }
 
   function fill(group, entries) {
     while (group.lines.length < entries.length) {

@@ -17,10 +17,11 @@
     let place = { columns: 1, width: LEAST, row: 100 };
 
     function measure() {
-      const room = home.clientWidth;
+      const room = Math.max(LEAST / 2, home.clientWidth); // a page that is not laid out yet has none
       const columns = printing ? 2 : Math.max(1, Math.min(6, Math.floor((room + GAP[0]) / (LEAST + GAP[0]))));
       const width = Math.floor((room - (columns - 1) * GAP[0]) / columns);
-      const picture = Math.round((Math.floor((width - 8) / 5) * nd.run.input[0]) / nd.run.input[1]);
+      const { exemplars } = nd.run.layers[nd.state.layer];
+      const picture = exemplars ? Math.round((Math.floor((width - 8) / 5) * nd.run.input[0]) / nd.run.input[1]) : -10;
       place = { columns, width, row: HEAD + picture + GAP[1], card: HEAD + picture };
     }
 
@@ -59,10 +60,7 @@
         put(card, at, list.length);
       }
       order(drawn, focused);
-      for (const card of drawn) {
-        nd.showPictures(card, place.width);
-        nd.askPaint(card);
-      }
+      for (const card of drawn) nd.showPictures(card, place.width);
       for (const [unit, card] of cards) {
         if (cards.size <= KEPT) break;
         if (!card.element.isConnected) cards.delete(unit);

@@ -12,6 +12,7 @@
     d: () => nd.toggleTheme(),
     m: () => nd.change({ mask: nd.styles[(nd.styles.indexOf(nd.state.mask) + 1) % nd.styles.length] }),
     o: () => nd.change({ outlines: !nd.state.outlines }),
+    p: () => nd.togglePin(),
     ",": () => nd.stepCut(-1),
     ".": () => nd.stepCut(1),
     "[": () => stepLayer(-1),

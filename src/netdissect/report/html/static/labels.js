@@ -99,12 +99,13 @@
       loop.forEach(([x, y], i) => (i ? context.lineTo(x * scaleX, y * scaleY) : context.moveTo(x * scaleX, y * scaleY)));
       context.closePath();
     }
+    const thin = scaleX < 2 ? 0.7 : 1; // finer on small pictures
     context.lineJoin = "round";
-    context.strokeStyle = "rgba(255,255,255,.92)";
-    context.lineWidth = 3;
+    context.strokeStyle = "rgba(255,255,255,.85)";
+    context.lineWidth = 2.6 * thin;
     context.stroke();
     context.strokeStyle = color;
-    context.lineWidth = 1.8;
+    context.lineWidth = 1.7 * thin;
     context.setLineDash([4, 3]);
     context.stroke();
     context.setLineDash([]);

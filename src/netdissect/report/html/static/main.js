@@ -35,6 +35,7 @@
       byId("page").hidden = overview;
       if (overview) byId("sort").before(nd.cutControl);
       document.body.dataset.view = state.view;
+      document.body.classList.toggle("no-pictures", !run.layers.some((layer) => layer.exemplars));
     }
     if (overview) {
       if (turned || changed.has("layer")) document.title = `${run.network}, ${run.layers[state.layer].name}`;
@@ -69,7 +70,7 @@
 
   function resized() {
     const width = document.documentElement.clientWidth;
-    if (width === narrow) return;
+    if (width === narrow) return scroll(); // a taller window shows more cards
     narrow = width;
     draw(new Set(["size"]));
   }

@@ -57,12 +57,10 @@
         const y = middle + 0.5 + [0, -7, 7, -13, 13, -4, 10, -10, 4][i % 9];
         context.beginPath();
         context.arc(x(values[unit]), y, own ? 4 : 3.2, 0, 7);
-        context.strokeStyle = passes ? fill : nd.color("idle");
-        context.globalAlpha = passes ? 1 : 0.7;
-        if (own) {
-          context.fillStyle = fill;
-          context.fill();
-        }
+        context.strokeStyle = passes ? fill : nd.color("control");
+        context.globalAlpha = passes ? 1 : 0.75;
+        context.fillStyle = own ? fill : nd.color("paper");
+        context.fill(); // so that dots that overlap stay dots
         context.stroke();
         if (passes) dots.push({ x: x(values[unit]), y, layer, unit, value: values[unit] });
       });

@@ -16,29 +16,57 @@
     const body = make("tbody");
     const extra = layer.scores;
     const heads = [["Concept", "concept"], ["IoU", "figure"], ["", "bar-cell"], ["Att.", "figure"], ["Prec.", "figure"], ["Recall", "figure"], ...extra.map((name) => [name, "figure"])];
-    const table = make("table.profile", {}, make("thead", {}, make("tr", {}, heads.map(([text, cls]) => (text ? make(`th.${cls}`, { scope: "col" }, text) : make(`td.${cls}`))))), body);
-    let grouped = false;
-    const choices = [["Best", false], ["By category", true]].map(([text, value]) => make("button", { type: "button", onclick: () => { grouped = value; draw(); } }, text));
+    const head = make("tr", {}, heads.map(([text, cls]) => (text ? make(`th.${cls}`, { scope: "col" }, text) : make(`td.${cls}`))));
+    const table = make("table.profile", {}, make("thead", {}, head), body);
+    const byCategory = () => run.categories.flatMap((_, kind) => best.filter((entry) => run.category[entry.concept] === kind).slice(0, EACH));
+    const choices = [["Best", () => best.slice(0, BEST)], ["By category", byCategory], [`All ${nd.count(best.length)}`, () => best]]
+      .map(([text, rows]) => ({ rows, button: make("button", { type: "button", onclick: () => choose(rows) }, text) }));
+    let chosen = choices[0].rows;
+    let pin = null;
+    const pinHead = make("th.figure", { scope: "col" });
+    const spectrum = makeSpectrum(canvas, kinds, measured);
+    const scroll = make("div.scroll", { tabIndex: 0, role: "region", "aria-label": "Table of concepts" }, table);
     const element = make("section", {},
-      make("div.head", {}, make("h2", {}, "Concept profile"), make("div.small-switch", { role: "group", "aria-label": "Which concepts" }, choices)),
+      make("div.head", {}, make("h2", {}, "Concept profile"), make("div.small-switch", { role: "group", "aria-label": "Which concepts" }, choices.map(({ button }) => button))),
       make("p.note", {}, `IoU with all ${nd.units(run.concepts.length, "concept")}, by category.`),
-      make("div.spectrum", {}, canvas, kinds), make("div.scroll", {}, table),
+      make("div.spectrum", {}, canvas, spectrum.tip, kinds), scroll,
       make("p.fine", {}, "Prec.: share of its mask that lies on the concept. Recall: share of the concept under its mask. Att.: the largest IoU a mask of this size could reach, the upright mark. Dashed: the cut."));
 
-    function draw() {
-      choices.forEach((button, at) => button.setAttribute("aria-pressed", String(Boolean(at) === grouped)));
-      drawSpectrum(canvas, kinds, measured);
-      const rows = grouped
-        ? run.categories.flatMap((_, kind) => best.filter((entry) => run.category[entry.concept] === kind).slice(0, EACH))
-        : best.slice(0, BEST);
-      const most = Math.max(nd.state.cut * 1.25, 0.05, ...rows.map((entry) => entry.iou));
-      body.replaceChildren(...rows.map((entry) => row(layer, unit, entry, most, extra)));
-      if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: heads.length }, "No labelled pixel lies under the mask.")));
+    // Adds another unit's IoU with the same concepts as a column; null takes it away.
+    async function beside(other) {
+      pin = other;
+      pinHead.remove();
+      if (pin && !pin.layer.counts) {
+        draw(); // without the column, until its numbers are there
+        await nd.openCounts(pin.layer);
+        if (pin !== other) return;
+      }
+      if (pin) {
+        say(pinHead, `Unit ${pin.unit + 1}`);
+        pinHead.title = `IoU of the pinned unit ${pin.unit + 1} of ${pin.layer.name}`;
+        head.children[1].after(pinHead);
+      }
+      draw();
     }
-    return { element, draw };
+
+    function choose(rows) {
+      chosen = rows;
+      draw();
+    }
+
+    function draw() {
+      for (const { rows, button } of choices) button.setAttribute("aria-pressed", String(rows === chosen));
+      scroll.classList.toggle("tall", chosen === choices[2].rows);
+      spectrum.draw();
+      const rows = chosen();
+      const most = Math.max(nd.state.cut * 1.25, 0.05, ...rows.map((entry) => entry.iou));
+      body.replaceChildren(...rows.map((entry) => row(layer, unit, entry, most, extra, pin)));
+      if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: heads.length + 1 }, "No labelled pixel lies under the mask.")));
+    }
+    return { element, draw, beside };
   };
 
-  function row(layer, unit, entry, most, extra) {
+  function row(layer, unit, entry, most, extra, pin) {
     const { run, state } = nd;
     const slot = run.slots[run.category[entry.concept]];
     const passes = entry.iou >= state.cut;
@@ -52,6 +80,7 @@
     return make(`tr${passes ? "" : ".below"}`, {},
       make("th.concept", { scope: "row" }, make(`span.swatch.${passes ? `k-${slot}` : "none"}`, { title: run.categories[run.category[entry.concept]] }), name),
       make("td.figure.iou", { title: `I ${nd.count(entry.I)}, A ${nd.count(entry.A)}, G ${nd.count(entry.G)} pixels` }, nd.iou(entry.iou, state.cut)),
+      pin && pin.layer.counts ? make("td.figure", {}, nd.iou(nd.measure(pin.layer, pin.unit, entry.concept).iou, state.cut)) : null,
       make("td.bar-cell", { "aria-hidden": "true" }, make("span.bar", {}, fill, cut, mark)),
       make("td.figure", {}, entry.attainable.toFixed(2)),
       make("td.figure", {}, nd.percent(entry.precision)),
@@ -59,10 +88,38 @@
       extra.map((score) => make("td.figure", {}, nd.number(layer.counts[`score.${score}`][unit * run.concepts.length + entry.concept]))));
   }
 
+  // All concepts side by side; pointing at one names it, a click opens its page.
+  function makeSpectrum(canvas, kinds, measured) {
+    const tip = make("p.tip", { hidden: true });
+    let places = []; // from, to, the strongest concept there
+    const under = (event) => {
+      const x = event.clientX - canvas.getBoundingClientRect().left;
+      return places.reduce((found, place) => (distance(place, x) < distance(found, x) ? place : found), null);
+    };
+    const distance = (place, x) => (place ? Math.max(place.from - x, x - place.to, 0) : 8);
+    let named = null; // what the tip names is what a click opens
+    const show = (event) => {
+      const place = named = under(event);
+      canvas.classList.toggle("pick", Boolean(place));
+      tip.hidden = !place;
+      if (!place) return;
+      say(tip, `${nd.run.concepts[place.entry.concept]}, IoU ${nd.iou(place.entry.iou, nd.state.cut)}`);
+      tip.style.left = `${Math.max(0, Math.min(place.from - 20, canvas.clientWidth - tip.offsetWidth))}px`;
+    };
+    canvas.addEventListener("pointermove", show);
+    canvas.addEventListener("pointerdown", show);
+    canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
+    canvas.addEventListener("click", () => {
+      if (named) nd.go({ view: "concept", concept: named.entry.concept });
+    });
+    return { tip, draw: () => { places = drawSpectrum(canvas, kinds, measured); } };
+  }
+
   function drawSpectrum(canvas, kinds, measured) {
     const { run, state } = nd;
     const width = canvas.parentElement.clientWidth;
-    if (!width) return;
+    const places = [];
+    if (!width) return places;
     const context = nd.canvas(canvas, width, HEIGHT);
     const groups = run.categories.map((_, kind) => measured.filter((entry) => run.category[entry.concept] === kind));
     const gap = 9;
@@ -76,22 +133,25 @@
       const size = least + (room * group.length) / Math.max(1, measured.length);
       context.fillStyle = nd.color("rule");
       context.fillRect(left, HEIGHT - 1, size, 1);
-      const columns = new Float64Array(Math.max(1, Math.min(group.length, Math.floor(size))));
+      const columns = Array(Math.max(1, Math.min(group.length, Math.floor(size)))).fill(null);
       group.forEach((entry, i) => {
         const at = Math.floor((i * columns.length) / group.length);
-        columns[at] = Math.max(columns[at], entry.iou);
+        if (!columns[at] || entry.iou > columns[at].iou) columns[at] = entry;
       });
       const step = size / columns.length;
       context.fillStyle = nd.color(`fill-${run.slots[kind]}`);
-      columns.forEach((value, i) => {
-        if (!value) return;
-        context.globalAlpha = value >= state.cut ? 1 : 0.45;
-        const tall = Math.max(0.75, (value / most) * (HEIGHT - 12));
-        context.fillRect(left + i * step, HEIGHT - 1 - tall, Math.max(0.75, step - (step > 3 ? 1 : 0)), tall);
+      columns.forEach((entry, i) => {
+        if (!entry || !entry.iou) return;
+        context.globalAlpha = entry.iou >= state.cut ? 1 : 0.45;
+        const tall = Math.max(0.75, (entry.iou / most) * (HEIGHT - 12));
+        const thick = Math.max(0.75, Math.min(14, step - (step > 3 ? 1 : 0)));
+        context.fillRect(left + i * step, HEIGHT - 1 - tall, thick, tall);
+        places.push({ from: left + i * step, to: left + i * step + thick, entry });
       });
       context.globalAlpha = 1;
       const name = make(`span.t-${run.slots[kind]}`, {}, run.categories[kind]);
       name.style.left = `${left}px`;
+      name.style.maxWidth = `${size + gap - 3}px`;
       kinds.append(name);
       left += size + gap;
     });
@@ -102,9 +162,16 @@
     context.lineTo(width, Math.round(y) + 0.5);
     context.stroke();
     context.setLineDash([]);
-    context.fillStyle = nd.color("soft");
+    const text = `cut ${nd.cutText(state.cut)}`;
     context.font = `12px ${nd.color("sans")}`;
+    const size = context.measureText(text).width;
+    context.globalAlpha = 0.85; // the words stand over bars
+    context.fillStyle = nd.color("paper");
+    context.fillRect(width - size - 4, Math.max(9, y - 4) - 11, size + 4, 14);
+    context.globalAlpha = 1;
+    context.fillStyle = nd.color("soft");
     context.textAlign = "right";
-    context.fillText(`cut ${nd.cutText(state.cut)}`, width, Math.max(9, y - 4));
+    context.fillText(text, width, Math.max(9, y - 4));
+    return places;
   }
 })();

@@ -30,4 +30,5 @@
   });
 
   set(stored() || (system.matches ? "dark" : "light"));
+  document.addEventListener("DOMContentLoaded", () => set(nd.theme)); // now the button is there to say what it does
 })();

@@ -76,9 +76,12 @@
     const name = nd.run.concepts[concept];
     if (!tile.labels.concepts.has(concept + 1)) {
       const category = nd.run.categories[nd.run.category[concept]];
-      return say(element, tile.labels.kinds.has(nd.run.category[concept]) ? `no ${name}` : `no ${category} labelled`);
+      const labelled = tile.labels.kinds.has(nd.run.category[concept]);
+      element.title = labelled ? `no ${name} is labelled in this picture` : `no ${category} is labelled in this picture`;
+      return say(element, labelled ? `no ${name}` : "unlabelled");
     }
     const share = nd.shareOn(layer, grids, nd.values(layer, unit), exemplar, tile.labels, concept);
-    return say(element, share === null ? "" : `${nd.percent(share)} on ${name}`);
+    element.title = share === null ? "the unit stays at or below its threshold here" : `${nd.percent(share)} of the mask lies on ${name}`;
+    return say(element, share === null ? "no mask" : `${nd.percent(share)} on ${name}`);
   };
 })();

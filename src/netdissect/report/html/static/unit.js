@@ -15,9 +15,23 @@
     if (page.ready && (fresh || changed.has("mask") || changed.has("outlines") || changed.has("theme") || changed.has("size"))) paint();
     if (page.profile && (changed.has("cut") || changed.has("theme") || changed.has("size"))) page.profile.draw();
     if (page.activity && (changed.has("theme") || changed.has("size") || changed.has("cut"))) page.activity.draw();
+    if (fresh || changed.has("pin")) drawPinned();
+    for (const row of [page.pinned, page.alike]) if (row) row.fit();
     nd.drawStyles();
     page.outlines.checked = state.outlines;
   };
+
+  // The pinned unit stands beside another above its pictures, and in its profile.
+  function drawPinned() {
+    const pin = nd.pinned();
+    const own = Boolean(pin) && pin.layer === page.layer && pin.unit === page.unit;
+    page.beside = own ? null : pin;
+    page.pinned = page.beside && nd.makePinned(page.beside, page);
+    page.pinnedHome.replaceChildren(...(page.pinned ? [page.pinned.element] : []));
+    page.pin.setAttribute("aria-pressed", String(own));
+    say(page.pin, own ? "Pinned" : "Pin");
+    if (page.profile) page.profile.beside(page.beside);
+  }
 
   function build(layer, unit) {
     const { run, state } = nd;
@@ -31,6 +45,9 @@
       return other === undefined ? null : make("a", { href: nd.address({ unit: other }), rel: step < 0 ? "prev" : "next" }, text(other + 1));
     };
     page.copy = make("button.link", { type: "button", onclick: copyLink }, "Copy link");
+    page.pin = make("button.link", { type: "button", title: "Keep this unit beside the others, to compare", onclick: nd.togglePin }, "Pin");
+    page.pinnedHome = make("div");
+    page.alikeHome = make("div");
     page.heading = make("h1.title", { tabIndex: -1 });
     page.lead = make("p.lead");
     page.outlines = make("input", { type: "checkbox", onchange: (event) => nd.change({ outlines: event.target.checked }) });
@@ -46,13 +63,15 @@
         make("a.up", { href: nd.address({ view: "layer" }) }, `← ${run.network}, ${layer.name}`),
         make("span.steps", {}, neighbour(-1, (number) => `← Unit ${number}`),
           at < 0 ? null : make("span.place", {}, `${nd.count(at + 1)} of ${nd.count(place.length)} ${order}`),
-          neighbour(1, (number) => `Unit ${number} →`), page.copy, nd.cutControl)),
+          neighbour(1, (number) => `Unit ${number} →`), page.pin, page.copy, nd.cutControl)),
       make("header.unit-head", {}, make("p.kicker", {}, `${layer.name}, unit ${unit + 1} `, make("span.fine", {}, `(channel ${unit} counted from 0)`)), page.heading, page.lead),
-      make("div.unit-body", {},
-        make("section.main", { "aria-label": "Pictures" },
+      page.pinnedHome,
+      make(`div.unit-body${layer.exemplars ? "" : ".bare"}`, {},
+        !layer.exemplars ? null : make("section.main", { "aria-label": "Pictures" },
           make("div.switches", {}, styles, run.anyLabels && concept >= 0 ? make("label.check", {}, page.outlines, ` Dashed: where “${run.concepts[concept]}” is labelled`) : null),
           page.pictures, page.more, page.pointed),
         page.side),
+      page.alikeHome,
     );
     sayTitle();
     page.heading.focus({ preventScroll: true });
@@ -105,6 +124,11 @@
     mine.pictures.append(...mine.tiles.slice(0, FIRST).map((tile) => tile.element));
     mine.more.hidden = mine.tiles.length <= FIRST;
     say(mine.more, `${nd.units(mine.tiles.length - FIRST, "picture")} more`);
+    mine.alike = nd.makeAlike(layer, unit);
+    if (mine.alike) {
+      mine.alikeHome.replaceChildren(mine.alike.element);
+      mine.alike.fit();
+    }
     mine.grids = await nd.grids(layer, unit);
     if (mine !== page) return;
     mine.ready = true;
@@ -141,7 +165,7 @@
     mine.profile = nd.makeProfile(mine.layer, mine.unit);
     mine.activity = nd.makeActivity(mine.layer, mine.unit);
     mine.side.append(mine.profile.element, mine.activity.element);
-    mine.profile.draw();
+    mine.profile.beside(mine.beside);
     mine.activity.draw();
   }
 

@@ -12,7 +12,5 @@
     });
   }
   nd.redraw = () => {};
-  const button = document.getElementById("theme");
-  button.textContent = nd.theme === "dark" ? "Light" : "Dark";
-  button.addEventListener("click", nd.toggleTheme);
+  document.getElementById("theme").addEventListener("click", nd.toggleTheme);
 })();

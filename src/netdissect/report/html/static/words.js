@@ -19,8 +19,9 @@
     if (!Number.isFinite(value)) return "–";
     const size = Math.abs(value);
     if (size === 0) return "0";
-    if (size >= 1e6 || size < 1e-3) return value.toExponential(2).replace("e+", "e").replace("-", "−");
-    return value.toFixed(size >= 100 ? 1 : size >= 1 ? 2 : 4).replace("-", "−");
+    const text = size >= 1e6 || size < 1e-4 ? value.toExponential(2).replace("e+", "e")
+      : size < 1 ? String(Number(value.toPrecision(3))) : value.toFixed(size >= 100 ? 1 : 2);
+    return text.replaceAll("-", "−");
   };
 
   // make("a.card", {href}, child, "text") returns an element; classes follow dots.

@@ -1,0 +1,116 @@
+"""Take the pictures of a run's report that the README and the docs show.
+
+    python -m benchmarks screenshots -- RUN [OUT]        OUT is docs/images if not given
+
+Only take them of a run whose pictures may be published, such as one over the bundled synthetic probe set. The last layer
+is shown, its strongest units and the concept of its strongest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.report import FLAGS, find_chromium
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OUT = Path("docs/images")
+#: Bytes from which a picture is written with a palette of 256 colours.
+_LARGE = 1_000_000
+_CARDS = "document.getElementById('units').offsetTop - 56"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: the size of the window, its theme, what is looked at, where the page is scrolled to."""
+
+    name: str
+    size: tuple[int, int]
+    view: str = "layer"
+    theme: str = "light"
+    top: str = "0"
+    rank: int = 0
+    phone: bool = False
+
+
+SHOTS = (
+    Shot("overview", (1280, 900)),
+    Shot("units", (1280, 800), top=_CARDS),
+    Shot("unit", (1280, 1000), "unit"),
+    Shot("unit-dark", (1280, 1000), "unit", "dark", rank=1),
+    Shot("concept", (1280, 900), "concept"),
+    Shot("phone", (390, 844), top="document.getElementById('units').offsetTop - 118", phone=True),
+)
+
+_GO = """({ view, rank }) => {
+  const layer = netdissect.run.layers.length - 1;
+  const unit = netdissect.run.layers[layer].ranked[rank];
+  netdissect.go({ view, layer, unit, concept: netdissect.run.layers[layer].label[unit] });
+}"""
+#: The pictures in sight are there and their masks are painted.
+_DRAWN = """() => [...document.images].every((image) => image.complete)
+  && [...document.querySelectorAll(".strip")].every((strip) => {
+    const box = strip.getBoundingClientRect();
+    return box.bottom < 0 || box.top > innerHeight || strip.querySelector("canvas.masks[style]");
+  })"""
+
+
+def take(index: Path, out: Path, shots: Sequence[Shot] = SHOTS) -> list[Path]:
+    """Take pictures of a report; return the files, ``report-NAME.png``."""
+    from playwright.sync_api import sync_playwright
+
+    out.mkdir(parents=True, exist_ok=True)
+    files = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        for shot in shots:
+            context = browser.new_context(
+                viewport={"width": shot.size[0], "height": shot.size[1]}, color_scheme=shot.theme, is_mobile=shot.phone,
+                has_touch=shot.phone,
+            )  # fmt: skip
+            page = context.new_page()
+            page.goto(index.resolve().as_uri())
+            page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
+            page.evaluate(_GO, {"view": shot.view, "rank": shot.rank})
+            page.wait_for_timeout(500)
+            page.evaluate(f"window.scrollTo(0, {shot.top})")
+            page.wait_for_function(_DRAWN)
+            page.wait_for_timeout(700)
+            files.append(out / f"report-{shot.name}.png")
+            files[-1].write_bytes(small(page.screenshot()))
+            context.close()
+        browser.close()
+    return files
+
+
+def small(png: bytes) -> bytes:
+    """Return a picture as an optimised PNG file, with a palette where it would be large."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    for palette in (False, True):
+        out = io.BytesIO()
+        shown = picture.quantize(256, method=Image.Quantize.MEDIANCUT) if palette else picture
+        shown.save(out, format="PNG", optimize=True)
+        if out.tell() <= _LARGE:
+            break
+    return out.getvalue()
+
+
+def main(rest: Sequence[str] | None = None) -> None:
+    """Take all pictures of one run."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("run", type=Path)
+    words.add_argument("out", type=Path, nargs="?", default=OUT)
+    given = words.parse_args(rest)
+    for path in take(given.run / "html" / "index.html", given.out):
+        print(path, path.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What the head and the foot of the page say: the network, the probe set, the settings, what made the run."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netdissect.results.run import RunResult
+
+#: Skipped images that are named; of more, only their number is told.
+_NAMED = 200
+#: Letters that fit beside a setting's name in half the column.
+_HALF = 26
+
+
+def words(result: RunResult) -> dict[str, Any]:
+    """Return what the shell of the page says of a run."""
+    versions = result.journal.get("versions", {})
+    versions = versions if isinstance(versions, dict) else {}
+    made = ", ".join(f"{name} {version}" for name, version in versions.items())
+    prints = f"Fingerprints: network {result.network.fingerprint[:16]}, probe set {result.probe_set.fingerprint[:16]}."
+    return {
+        "run": result,
+        "units": sum(layer.layer.units for layer in result.layers.values()),
+        "settings": settings(result),
+        "versions": versions,
+        "footer": f"Made by {made}. {prints}" if made else prints,
+        "skipped": skipped(result),
+    }
+
+
+def skipped(result: RunResult) -> dict[str, Any]:
+    """Return how many images the run left out because they could not be read, and why, of the first, by name."""
+    images = result.journal.get("skipped_images", {})
+    images = images if isinstance(images, dict) else {}
+    return {"number": len(images), "images": list(images.items())[:_NAMED]}
+
+
+def settings(result: RunResult) -> list[tuple[str, str, bool]]:
+    """Return the settings as name, value, and whether the value needs the whole width."""
+    probe, chosen, network = result.probe_set, result.settings, result.network
+    geometries = sorted({layer.layer.geometry.replace("-", " ") for layer in result.layers.values()})
+    kinds = len(probe.vocabulary.categories)
+    version = str(result.journal.get("versions", {}).get("netdissect", ""))
+    source = re.split(r"[/\\]", network.source)[-1]
+    pairs = [
+        ("Network", source if source != network.name else ""),
+        ("Probe set", f"{probe.name}, {probe.images:,} images"),
+        ("Split", chosen.split or ""),
+        ("Concepts", f"{len(probe.vocabulary):,} in {kinds} categor{'y' if kinds == 1 else 'ies'}"),
+        ("Input", f"{network.input_size[1]} × {network.input_size[0]}"),
+        ("Label grid", f"{probe.label_size[1]} × {probe.label_size[0]}"),
+        ("Geometry", " and ".join(geometries)),
+        ("Activation quantile", f"{chosen.quantile:g}, exact"),
+        ("IoU cut", f"{chosen.threshold:g}"),
+        (
+            "Made",
+            ", ".join(
+                filter(None, (str(result.journal.get("finished", ""))[:10], f"netdissect {version}" if version else ""))
+            ),
+        ),
+        ("Preprocessing", network.preprocessing),
+    ]
+    rows = [(name, value, len(name) + len(value) > _HALF + 12) for name, value in pairs if value]
+    return sorted(rows, key=lambda row: row[2])  # those that need a line of their own come last

@@ -1,0 +1,70 @@
+"""Units beside units: those that fire on the same pictures, and one that is pinned."""
+
+import urllib.parse
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+LAYER = "block2/conv"
+
+
+def address(number, query=""):
+    return f"#/unit/{urllib.parse.quote(LAYER, safe='')}/{number}{query}"
+
+
+def test_units_that_share_most_pictures_stand_below_a_unit(visit, drawn):
+    result, folder = drawn
+    images = result.layers[LAYER].exemplars.images
+    unit = 7
+    shared = {other: len(set(images[unit]) & set(images[other])) for other in range(len(images)) if other != unit}
+    visit.open(folder / "html/index.html", address(unit + 1))
+    visit.page.wait_for_selector(".alike .card")
+    told = visit.page.locator(".alike .meta").all_inner_texts()
+    counts = [int(text.split(", ")[-1].split()[0]) for text in told]
+    assert counts == sorted(shared.values(), reverse=True)[: len(counts)]
+    for text, count in zip(told, counts, strict=True):
+        assert shared[int(text.split()[1].strip(",")) - 1] == count
+        assert text.endswith(f"{count} pictures shared")
+    visit.page.locator(".alike .card").first.click()
+    visit.settle()
+    assert visit.page.evaluate("netdissect.state.unit") == int(told[0].split()[1].strip(",")) - 1
+
+
+def test_a_pinned_unit_stays_beside_the_others(visit, drawn):
+    result, folder = drawn
+    layer = result.layers[LAYER]
+    first, second = layer.units[0], layer.units[1]
+    visit.open(folder / "html/index.html", address(first.unit))
+    visit.page.wait_for_selector(".profile tbody tr")
+    visit.page.keyboard.press("p")
+    visit.settle()
+    assert visit.page.get_by_role("button", name="Pinned").get_attribute("aria-pressed") == "true"
+    assert visit.page.locator(".pinned").count() == 0  # a unit does not stand beside itself
+    visit.page.keyboard.press("ArrowRight")
+    visit.page.wait_for_selector(".pinned .card")
+    units = [text.split(",")[0] for text in visit.page.locator(".pinned .meta").all_inner_texts()]
+    assert units == [f"Unit {first.unit}", f"Unit {second.unit}"]
+    visit.page.wait_for_selector(f".profile thead th:has-text('Unit {first.unit}')")
+    names = visit.page.locator(".profile tbody th").all_inner_texts()
+    from netdissect.concepts import display_name
+
+    column = [display_name(name) for name in layer.vocabulary.names].index(names[0])
+    cells = visit.page.locator(".profile tbody tr").first.locator("td.figure").all_inner_texts()
+    assert cells[:2] == [f"{layer.iou[unit.channel, column]:.3f}" for unit in (second, first)]
+    visit.page.wait_for_function("() => location.hash.includes('pin=')")
+    link = visit.page.evaluate("location.hash")
+    visit.open(folder / "html/index.html", link)
+    visit.page.wait_for_selector(".pinned .card")
+    visit.page.get_by_role("button", name="Unpin").click()
+    visit.settle()
+    assert visit.page.locator(".pinned").count() == 0
+    assert visit.page.locator(".profile thead th", has_text="Unit").count() == 0
+
+
+@pytest.mark.parametrize("pin", ["0/block2/conv", "91/block2/conv", "3/no-such-layer", "x"])
+def test_a_pin_that_means_nothing_is_left_out(visit, drawn, pin):
+    visit.open(drawn[1] / "html/index.html", address(3, f"?pin={urllib.parse.quote(pin, safe='')}"))
+    visit.page.wait_for_selector(".profile tbody tr")
+    assert visit.page.locator(".pinned").count() == 0
+    assert visit.page.evaluate("netdissect.state.pin") == ""

@@ -1,0 +1,84 @@
+"""Pictures that a report keeps, when the probe set is gone."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests import pretend
+
+import netdissect as nd
+from netdissect import report
+from netdissect.protocols import Silent
+from netdissect.report import pictures
+from netdissect.results import files
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory):
+    """A run whose folder was given away; its probe set was not."""
+    result, probe_set = pretend.run((6,), 8, pictures=12)
+    folder = tmp_path_factory.mktemp("moved")
+    files.save(result, folder)
+    report.write(result, folder, probe_set, Silent())
+    return result, probe_set, folder
+
+
+def test_a_unit_shows_its_pictures_though_the_probe_set_is_gone(moved):
+    _, _, folder = moved
+    loaded = nd.load(folder)
+    assert loaded.pictures is None
+    assert "data:image/jpeg" in loaded["block1/conv"].unit(3)._repr_html_()
+
+
+def test_what_is_kept_is_what_the_probe_set_had(moved):
+    result, probe_set, folder = moved
+    kept = report.Kept(result, folder)
+    row = next(iter(result.image_names))
+    assert kept.picture_file(row) == probe_set.picture_file(row)
+    assert (kept.labels(row).planes == probe_set.labels(row).planes).all()
+    assert kept.picture_file(10_000) is None
+    assert kept.labels(10_000) is None
+
+
+def test_what_is_kept_of_another_probe_set_is_not_given(moved, tmp_path):
+    result, _, folder = moved
+    other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
+    row = next(iter(result.image_names))
+    assert report.Kept(other, folder).picture_file(row) is None
+    assert report.Kept(result, tmp_path).labels(row) is None
+
+
+def picture_file(mode, kind, **options):
+    image = Image.new(mode, (8, 4))
+    image.putpixel((0, 0), 255 if mode in ("L", "I;16") else tuple([255] * len(mode)))
+    out = io.BytesIO()
+    image.save(out, format=kind, **options)
+    return out.getvalue()
+
+
+def test_a_picture_that_a_browser_shows_as_the_network_saw_it_stays_as_it_is():
+    for data in (picture_file("RGB", "JPEG"), picture_file("RGB", "PNG"), picture_file("L", "PNG")):
+        assert pictures.as_shown(data) == data
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "options"),
+    [("RGBA", "PNG", {}), ("RGB", "WEBP", {}), ("RGB", "TIFF", {}), ("CMYK", "JPEG", {}), ("I;16", "PNG", {})],
+)
+def test_a_picture_that_a_browser_might_show_otherwise_is_written_anew(mode, kind, options):
+    with Image.open(io.BytesIO(pictures.as_shown(picture_file(mode, kind, **options)))) as shown:
+        assert (shown.format, shown.mode, shown.size) == ("JPEG", "RGB", (8, 4))
+
+
+def test_a_picture_is_not_turned_by_its_cameras_note():
+    pixels = np.zeros((8, 16, 3), np.uint8)
+    pixels[:, 8:] = 255
+    noted = Image.Exif()
+    noted[274] = 6
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format="JPEG", quality=95, exif=noted)
+    with Image.open(io.BytesIO(pictures.as_shown(out.getvalue()))) as shown:
+        assert shown.getexif().get(274, 1) == 1
+        assert np.abs(np.asarray(shown).astype(int) - pixels).mean() < 6
