@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from netdissect.errors import ModelError, ModelNotFoundError, SettingsError
+from netdissect.errors import MissingExtraError, ModelError, ModelNotFoundError, SettingsError
 from netdissect.models import python
 from netdissect.models.hooks import evaluating
 from netdissect.optional import require
@@ -69,10 +69,9 @@ def segmenter(
     """
     kind, _, name = model.partition(":")
     if kind == "hf" and name:
-        library = require("transformers", extra="hf", purpose="for hf: segmentation models")
-        network = pretrained(library.AutoModelForSemanticSegmentation, name)
+        network = pretrained("AutoModelForSemanticSegmentation", name)
         return TransformersSegmenter(
-            network, pretrained(library.AutoImageProcessor, name), name=name, classes=classes, threshold=threshold,
+            network, pretrained("AutoImageProcessor", name), name=name, classes=classes, threshold=threshold,
             device=device,
         )  # fmt: skip
     if kind == "torchvision" and name:
@@ -219,17 +218,38 @@ def fingerprint(module: nn.Module, *settings: object) -> str:
     return hashed.hexdigest()
 
 
-def pretrained(kind: Any, name: str) -> Any:
-    """Load a part of a transformers model: one sentence if it cannot be, and no bars where nobody is watching."""
+def pretrained(kind: str, name: str) -> Any:
+    """Load a part of a transformers model: one sentence if it cannot be, and no bars where nobody is watching.
+
+    Args:
+        kind: its class, such as ``AutoImageProcessor``.
+        name: a name on the hub, or a folder.
+
+    Raises:
+        MissingExtraError: if the class cannot be imported; transformers imports its parts when they are asked for.
+        ModelNotFoundError: if there is no such model.
+    """
+    library = require("transformers", extra="hf", purpose="for models of transformers")
     if not sys.stderr.isatty():
-        require("transformers", extra="hf", purpose="for hf: models").logging.disable_progress_bar()
+        library.logging.disable_progress_bar()
     try:
-        return kind.from_pretrained(name)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelNotFoundError(
-            f"transformers cannot load {name!r}: expected a folder or a name on the hub ({reason})"
+        return getattr(library, kind).from_pretrained(name)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"transformers is installed, but its {kind} cannot be imported ({_cause(error)}): check that the versions of torch "
+            f"and torchvision fit each other"
         ) from error
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelNotFoundError(
+            f"transformers cannot load {name!r}: expected a folder or a name on the hub ({_cause(error)})"
+        ) from error
+
+
+def _cause(error: BaseException) -> str:
+    """Return the first line of what an error goes back to."""
+    while isinstance(error, ImportError) and error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _torchvision(name: str) -> tuple[nn.Module, Sequence[str]]:

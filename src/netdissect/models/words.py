@@ -10,7 +10,6 @@ import torch
 from netdissect.errors import SettingsError
 from netdissect.models.hooks import evaluating
 from netdissect.models.segmenters import Labelling, fingerprint, pretrained, scaled, share
-from netdissect.optional import require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,12 +36,27 @@ def words(concepts: Sequence[str], *, model: str = CLIPSEG, threshold: float = 0
         MissingExtraError: if transformers is not installed.
         SettingsError: if there is no word, or one stands twice.
     """
-    library = require("transformers", extra="hf", purpose="for words as concepts")
+    asked_for(concepts)
     name = model.removeprefix("hf:")
-    network = pretrained(library.CLIPSegForImageSegmentation, name)
+    share(threshold)
+    network = pretrained("CLIPSegForImageSegmentation", name)
     return WordSegmenter(
-        network, pretrained(library.AutoProcessor, name), concepts, name=name, threshold=threshold, device=device
+        network, pretrained("AutoProcessor", name), concepts, name=name, threshold=threshold, device=device
     )
+
+
+def asked_for(concepts: Sequence[str]) -> list[str]:
+    """Return words with single spaces.
+
+    Raises:
+        SettingsError: if there is none, or one stands twice.
+    """
+    words = [" ".join(concept.split()) for concept in concepts]
+    if not words or not all(words) or len(set(words)) < len(words):
+        raise SettingsError(
+            "--concepts wants words with commas between them, each once: 'wheel, watermark, zebra stripes'"
+        )
+    return words
 
 
 class WordSegmenter:
@@ -58,11 +72,7 @@ class WordSegmenter:
         threshold: float = 0.5,
         device: str = "cpu",
     ) -> None:
-        self.classes = [" ".join(concept.split()) for concept in concepts]
-        if not all(self.classes) or not self.classes or len(set(self.classes)) < len(self.classes):
-            raise SettingsError(
-                "--concepts wants words with commas between them, each once: 'wheel, watermark, zebra stripes'"
-            )
+        self.classes = asked_for(concepts)
         self._model = model.to(device)
         self._processor = processor
         self._device = device

@@ -15,7 +15,7 @@ from torch import nn
 from netdissect.data import own
 from netdissect.data.broden import Broden
 from netdissect.data.check import check
-from netdissect.errors import ModelError, ModelNotFoundError, SettingsError
+from netdissect.errors import MissingExtraError, ModelError, ModelNotFoundError, SettingsError
 from netdissect.models import segmenters, words
 
 transformers = pytest.importorskip("transformers")
@@ -133,9 +133,26 @@ def test_many_words_are_asked_in_portions(clipseg, monkeypatch):
 
 
 @pytest.mark.parametrize("concepts", [[], ["a", "a"], [""]])
-def test_words_that_are_none_are_told(clipseg, concepts):
+def test_words_that_are_none_are_told_before_anything_is_loaded(concepts):
     with pytest.raises(SettingsError, match="--concepts wants words"):
-        words.words(concepts, model=f"hf:{clipseg}")
+        words.words(concepts, model="hf:no/such-model")
+
+
+def test_a_part_of_transformers_that_cannot_be_imported_is_one_sentence(monkeypatch):
+    """It imports its parts when they are asked for, and they import torchvision, which may not fit torch."""
+
+    class Lazy:
+        logging = transformers.logging
+
+        def __getattr__(self, kind):
+            raise ModuleNotFoundError(f"Could not import module {kind!r}") from RuntimeError("no operator nms\nat all")
+
+    monkeypatch.setattr(segmenters, "require", lambda *_, **__: Lazy())
+    told = (
+        r"its CLIPSegForImageSegmentation cannot be imported \(no operator nms\): check that the versions of torch and"
+    )
+    with pytest.raises(MissingExtraError, match=told):
+        words.words(["wheel"])
 
 
 class Scores(nn.Module):
