@@ -51,7 +51,7 @@ class Labelling(Protocol):
 
 
 def segmenter(
-    model: str, *, classes: Sequence[str] | None = None, threshold: float = 0.0, device: str = "cpu"
+    model: str, *, classes: Sequence[str] | None = None, threshold: float = 0.0, device: str = "auto"
 ) -> Labelling:
     """Return a segmentation network by what is typed for it.
 
@@ -60,13 +60,15 @@ def segmenter(
             ``python:module:function`` for a function that returns a torch module.
         classes: its classes; needed where the model carries none.
         threshold: probability below which a pixel carries no label.
-        device: where it runs.
+        device: where it runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         ModelNotFoundError: if there is no such model.
         MissingExtraError: if the library it needs is not installed.
-        SettingsError: if classes are needed and missing, or the threshold is none.
+        SettingsError: if classes are needed and missing, or the threshold or the device is none.
     """
+    share(threshold)
+    placed(device)
     kind, _, name = model.partition(":")
     if kind == "hf" and name:
         network = pretrained("AutoModelForSemanticSegmentation", name)
@@ -96,12 +98,12 @@ class TorchSegmenter:
         *,
         name: str,
         threshold: float = 0.0,
-        device: str = "cpu",
+        device: str = "auto",
         mean: Sequence[float] = _MEAN,
         std: Sequence[float] = _STD,
     ) -> None:
-        self._module = module.to(device)
-        self._device = torch.device(device)
+        self._device = placed(device)
+        self._module = module.to(self._device)
         self._threshold = share(threshold)
         self._mean, self._std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         self.classes = list(classes)
@@ -136,11 +138,11 @@ class TransformersSegmenter:
         name: str,
         classes: Sequence[str] | None = None,
         threshold: float = 0.0,
-        device: str = "cpu",
+        device: str = "auto",
     ) -> None:
-        self._model = model.to(device)
+        self._device = placed(device)
+        self._model = model.to(self._device)
         self._processor = processor
-        self._device = device
         self._threshold = share(threshold)
         carried = model.config.id2label
         self.classes = list(classes) if classes is not None else [str(carried[number]) for number in sorted(carried)]
@@ -194,6 +196,23 @@ def _scores(output: Any) -> torch.Tensor:
         found = getattr(output, "logits", None)
     if not isinstance(found, torch.Tensor) or found.ndim != 4:
         raise ModelError("the network gives no scores of shape (pictures, classes, h, w): it is no semantic segmenter")
+    return found
+
+
+def placed(device: str) -> torch.device:
+    """Return a device by its name; ``auto`` takes the first GPU if there is one.
+
+    Raises:
+        SettingsError: if it is none, or not here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {device!r}") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise SettingsError(f"--device {device} was asked for, and torch sees no CUDA device here: use --device cpu")
     return found
 
 

@@ -191,6 +191,18 @@ def test_a_fingerprint_is_of_weights_classes_and_threshold():
         assert changed.fingerprint() != first.fingerprint()
 
 
+@pytest.mark.parametrize(
+    ("device", "told"), [("gpu", "must be auto, cpu, cuda"), ("cuda", "torch sees no CUDA device")]
+)
+def test_a_device_that_is_not_here_is_told_before_anything_is_loaded(monkeypatch, device, told):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match=told):
+        segmenters.segmenter("hf:no/such-model", device=device)
+    with pytest.raises(SettingsError, match=told):
+        words.words(["wheel"], model="hf:no/such-model", device=device)
+    assert segmenters.placed("auto") == segmenters.placed("cpu") == torch.device("cpu")
+
+
 def test_a_class_list_of_another_length_is_told():
     with pytest.raises(SettingsError, match="scores 3 classes, and the class list has 2"):
         segmenters.TorchSegmenter(Scores(), ["a", "b"], name="mine")(PICTURE)
