@@ -218,7 +218,7 @@ def from_segmenter(
     out: Path,
     classes: Path | None = None,
     threshold: float = 0.0,
-    device: str = "cpu",
+    device: str = "auto",
     common: Common | None = None,
 ) -> None:
     """Make a probe set of unlabelled pictures, labelled by a segmentation network.
@@ -229,7 +229,7 @@ def from_segmenter(
         out: the set's folder.
         classes: class list, where the network carries none.
         threshold: probability below which a pixel carries no label.
-        device: where the network runs: cpu, cuda or cuda:N.
+        device: where the network runs: auto, cpu, cuda or cuda:N.
         common: options of every own set.
     """
     from netdissect.data import own
@@ -249,7 +249,7 @@ def from_words(
     out: Path,
     model: str = "hf:CIDAS/clipseg-rd64-refined",
     threshold: float = 0.5,
-    device: str = "cpu",
+    device: str = "auto",
     common: Common | None = None,
 ) -> None:
     """Make a probe set of unlabelled pictures with your own words as concepts.
@@ -260,7 +260,7 @@ def from_words(
         out: the set's folder.
         model: a CLIPSeg model of transformers.
         threshold: probability from which a pixel carries a word.
-        device: where the network runs: cpu, cuda or cuda:N.
+        device: where the network runs: auto, cpu, cuda or cuda:N.
         common: options of every own set.
     """
     from netdissect.data import own

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from netdissect.errors import ModelError, ModelNotFoundError, SettingsError
+from netdissect.errors import MissingExtraError, ModelError, ModelNotFoundError, SettingsError
 from netdissect.models import python
 from netdissect.models.hooks import evaluating
 from netdissect.optional import require
@@ -51,7 +51,7 @@ class Labelling(Protocol):
 
 
 def segmenter(
-    model: str, *, classes: Sequence[str] | None = None, threshold: float = 0.0, device: str = "cpu"
+    model: str, *, classes: Sequence[str] | None = None, threshold: float = 0.0, device: str = "auto"
 ) -> Labelling:
     """Return a segmentation network by what is typed for it.
 
@@ -60,19 +60,20 @@ def segmenter(
             ``python:module:function`` for a function that returns a torch module.
         classes: its classes; needed where the model carries none.
         threshold: probability below which a pixel carries no label.
-        device: where it runs.
+        device: where it runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         ModelNotFoundError: if there is no such model.
         MissingExtraError: if the library it needs is not installed.
-        SettingsError: if classes are needed and missing, or the threshold is none.
+        SettingsError: if classes are needed and missing, or the threshold or the device is none.
     """
+    share(threshold)
+    placed(device)
     kind, _, name = model.partition(":")
     if kind == "hf" and name:
-        library = require("transformers", extra="hf", purpose="for hf: segmentation models")
-        network = pretrained(library.AutoModelForSemanticSegmentation, name)
+        network = pretrained("AutoModelForSemanticSegmentation", name)
         return TransformersSegmenter(
-            network, pretrained(library.AutoImageProcessor, name), name=name, classes=classes, threshold=threshold,
+            network, pretrained("AutoImageProcessor", name), name=name, classes=classes, threshold=threshold,
             device=device,
         )  # fmt: skip
     if kind == "torchvision" and name:
@@ -97,12 +98,12 @@ class TorchSegmenter:
         *,
         name: str,
         threshold: float = 0.0,
-        device: str = "cpu",
+        device: str = "auto",
         mean: Sequence[float] = _MEAN,
         std: Sequence[float] = _STD,
     ) -> None:
-        self._module = module.to(device)
-        self._device = torch.device(device)
+        self._device = placed(device)
+        self._module = module.to(self._device)
         self._threshold = share(threshold)
         self._mean, self._std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         self.classes = list(classes)
@@ -137,11 +138,11 @@ class TransformersSegmenter:
         name: str,
         classes: Sequence[str] | None = None,
         threshold: float = 0.0,
-        device: str = "cpu",
+        device: str = "auto",
     ) -> None:
-        self._model = model.to(device)
+        self._device = placed(device)
+        self._model = model.to(self._device)
         self._processor = processor
-        self._device = device
         self._threshold = share(threshold)
         carried = model.config.id2label
         self.classes = list(classes) if classes is not None else [str(carried[number]) for number in sorted(carried)]
@@ -198,6 +199,23 @@ def _scores(output: Any) -> torch.Tensor:
     return found
 
 
+def placed(device: str) -> torch.device:
+    """Return a device by its name; ``auto`` takes the first GPU if there is one.
+
+    Raises:
+        SettingsError: if it is none, or not here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {device!r}") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise SettingsError(f"--device {device} was asked for, and torch sees no CUDA device here: use --device cpu")
+    return found
+
+
 def share(threshold: float) -> float:
     """Return a threshold that is a probability, or refuse it."""
     if not 0 <= threshold <= 1:
@@ -219,17 +237,38 @@ def fingerprint(module: nn.Module, *settings: object) -> str:
     return hashed.hexdigest()
 
 
-def pretrained(kind: Any, name: str) -> Any:
-    """Load a part of a transformers model: one sentence if it cannot be, and no bars where nobody is watching."""
+def pretrained(kind: str, name: str) -> Any:
+    """Load a part of a transformers model: one sentence if it cannot be, and no bars where nobody is watching.
+
+    Args:
+        kind: its class, such as ``AutoImageProcessor``.
+        name: a name on the hub, or a folder.
+
+    Raises:
+        MissingExtraError: if the class cannot be imported; transformers imports its parts when they are asked for.
+        ModelNotFoundError: if there is no such model.
+    """
+    library = require("transformers", extra="hf", purpose="for models of transformers")
     if not sys.stderr.isatty():
-        require("transformers", extra="hf", purpose="for hf: models").logging.disable_progress_bar()
+        library.logging.disable_progress_bar()
     try:
-        return kind.from_pretrained(name)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelNotFoundError(
-            f"transformers cannot load {name!r}: expected a folder or a name on the hub ({reason})"
+        return getattr(library, kind).from_pretrained(name)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"transformers is installed, but its {kind} cannot be imported ({_cause(error)}): check that the versions of torch "
+            f"and torchvision fit each other"
         ) from error
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelNotFoundError(
+            f"transformers cannot load {name!r}: expected a folder or a name on the hub ({_cause(error)})"
+        ) from error
+
+
+def _cause(error: BaseException) -> str:
+    """Return the first line of what an error goes back to."""
+    while isinstance(error, ImportError) and error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _torchvision(name: str) -> tuple[nn.Module, Sequence[str]]:

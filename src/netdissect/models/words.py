@@ -9,8 +9,7 @@ import torch
 
 from netdissect.errors import SettingsError
 from netdissect.models.hooks import evaluating
-from netdissect.models.segmenters import Labelling, fingerprint, pretrained, scaled, share
-from netdissect.optional import require
+from netdissect.models.segmenters import Labelling, fingerprint, placed, pretrained, scaled, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,26 +22,42 @@ CLIPSEG = "hf:CIDAS/clipseg-rd64-refined"
 _WORDS_AT_ONCE = 16
 
 
-def words(concepts: Sequence[str], *, model: str = CLIPSEG, threshold: float = 0.5, device: str = "cpu") -> Labelling:
+def words(concepts: Sequence[str], *, model: str = CLIPSEG, threshold: float = 0.5, device: str = "auto") -> Labelling:
     """Return an open-vocabulary network, asked for some words.
 
     Args:
         concepts: the words.
         model: a CLIPSeg model, ``hf:NAME`` or ``hf:FOLDER``.
         threshold: probability from which a pixel carries a word.
-        device: where it runs.
+        device: where it runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         ModelNotFoundError: if there is no such model.
         MissingExtraError: if transformers is not installed.
-        SettingsError: if there is no word, or one stands twice.
+        SettingsError: if there is no word, or one stands twice; or the threshold or the device is none.
     """
-    library = require("transformers", extra="hf", purpose="for words as concepts")
+    asked_for(concepts)
     name = model.removeprefix("hf:")
-    network = pretrained(library.CLIPSegForImageSegmentation, name)
+    share(threshold)
+    placed(device)
+    network = pretrained("CLIPSegForImageSegmentation", name)
     return WordSegmenter(
-        network, pretrained(library.AutoProcessor, name), concepts, name=name, threshold=threshold, device=device
+        network, pretrained("AutoProcessor", name), concepts, name=name, threshold=threshold, device=device
     )
+
+
+def asked_for(concepts: Sequence[str]) -> list[str]:
+    """Return words with single spaces.
+
+    Raises:
+        SettingsError: if there is none, or one stands twice.
+    """
+    words = [" ".join(concept.split()) for concept in concepts]
+    if not words or not all(words) or len(set(words)) < len(words):
+        raise SettingsError(
+            "--concepts wants words with commas between them, each once: 'wheel, watermark, zebra stripes'"
+        )
+    return words
 
 
 class WordSegmenter:
@@ -56,16 +71,12 @@ class WordSegmenter:
         *,
         name: str,
         threshold: float = 0.5,
-        device: str = "cpu",
+        device: str = "auto",
     ) -> None:
-        self.classes = [" ".join(concept.split()) for concept in concepts]
-        if not all(self.classes) or not self.classes or len(set(self.classes)) < len(self.classes):
-            raise SettingsError(
-                "--concepts wants words with commas between them, each once: 'wheel, watermark, zebra stripes'"
-            )
-        self._model = model.to(device)
+        self.classes = asked_for(concepts)
+        self._device = placed(device)
+        self._model = model.to(self._device)
         self._processor = processor
-        self._device = device
         self._threshold = share(threshold)
         self.about = (
             f"the open-vocabulary network {name}, asked for {len(self.classes)} words; a pixel carries a word from a "

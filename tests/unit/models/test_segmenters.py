@@ -15,7 +15,7 @@ from torch import nn
 from netdissect.data import own
 from netdissect.data.broden import Broden
 from netdissect.data.check import check
-from netdissect.errors import ModelError, ModelNotFoundError, SettingsError
+from netdissect.errors import MissingExtraError, ModelError, ModelNotFoundError, SettingsError
 from netdissect.models import segmenters, words
 
 transformers = pytest.importorskip("transformers")
@@ -133,9 +133,26 @@ def test_many_words_are_asked_in_portions(clipseg, monkeypatch):
 
 
 @pytest.mark.parametrize("concepts", [[], ["a", "a"], [""]])
-def test_words_that_are_none_are_told(clipseg, concepts):
+def test_words_that_are_none_are_told_before_anything_is_loaded(concepts):
     with pytest.raises(SettingsError, match="--concepts wants words"):
-        words.words(concepts, model=f"hf:{clipseg}")
+        words.words(concepts, model="hf:no/such-model")
+
+
+def test_a_part_of_transformers_that_cannot_be_imported_is_one_sentence(monkeypatch):
+    """It imports its parts when they are asked for, and they import torchvision, which may not fit torch."""
+
+    class Lazy:
+        logging = transformers.logging
+
+        def __getattr__(self, kind):
+            raise ModuleNotFoundError(f"Could not import module {kind!r}") from RuntimeError("no operator nms\nat all")
+
+    monkeypatch.setattr(segmenters, "require", lambda *_, **__: Lazy())
+    told = (
+        r"its CLIPSegForImageSegmentation cannot be imported \(no operator nms\): check that the versions of torch and"
+    )
+    with pytest.raises(MissingExtraError, match=told):
+        words.words(["wheel"])
 
 
 class Scores(nn.Module):
@@ -172,6 +189,18 @@ def test_a_fingerprint_is_of_weights_classes_and_threshold():
         segmenters.TorchSegmenter(Scores(), ["a", "b", "c"], name="mine", threshold=0.5),
     ):
         assert changed.fingerprint() != first.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("device", "told"), [("gpu", "must be auto, cpu, cuda"), ("cuda", "torch sees no CUDA device")]
+)
+def test_a_device_that_is_not_here_is_told_before_anything_is_loaded(monkeypatch, device, told):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match=told):
+        segmenters.segmenter("hf:no/such-model", device=device)
+    with pytest.raises(SettingsError, match=told):
+        words.words(["wheel"], model="hf:no/such-model", device=device)
+    assert segmenters.placed("auto") == segmenters.placed("cpu") == torch.device("cpu")
 
 
 def test_a_class_list_of_another_length_is_told():
