@@ -133,10 +133,7 @@ def _phase(out: Path) -> str:
 
 def _workers(pid: int) -> list[int]:
     """Return the worker processes below a command: those that the server of processes has forked, or its children."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    parents = machine.parents()
     below = [child for child, parent in parents.items() if parent == pid]
     return [child for child, parent in parents.items() if parent in below]
 

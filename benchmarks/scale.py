@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.processes import children
-
 import netdissect as nd
 from benchmarks import machine, probe_sets
 from benchmarks.scaling import Given
@@ -221,7 +219,7 @@ def watched() -> Iterator[list[int]]:
         import os
 
         while not done.wait(0.1):
-            for pid in children(os.getpid()):
+            for pid in machine.below(os.getpid()):
                 with contextlib.suppress(OSError, StopIteration):
                     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
                     peaks[pid] = 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
