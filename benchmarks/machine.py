@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import statistics
@@ -54,8 +55,30 @@ def interleaved(runs: Mapping[str, Callable[[], object]], times: int) -> dict[st
 
 def shim_torchvision() -> None:
     """Let torchvision import beside a CPU build of torch (docs/decisions/0004)."""
-    if "+cpu" in torch.__version__:
+    if "+cpu" in torch.__version__ and "_OPERATORS" not in globals():
         library = torch.library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor")
         globals()["_OPERATORS"] = library
+
+
+def parents() -> dict[int, int]:
+    """Return the parent of every process that runs."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if fields[0] != "Z":
+                found[int(stat.parent.name)] = int(fields[1])
+    return found
+
+
+def below(pid: int) -> set[int]:
+    """Return every process below one: its children, theirs, and so on."""
+    of = parents()
+    found: set[int] = set()
+    unseen = {pid}
+    while unseen:
+        unseen = {child for child, parent in of.items() if parent in unseen} - found
+        found |= unseen
+    return found

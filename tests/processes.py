@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from pathlib import Path
 
 import pytest
+from benchmarks.machine import below
 
-
-def children(pid):
-    """Processes whose parent is this one, and theirs."""
-    found, unseen = set(), {pid}
-    parents = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = status.read_text().rpartition(")")[2].split()
-            if fields[0] != "Z":
-                parents[int(status.parent.name)] = int(fields[1])
-    while unseen:
-        unseen = {child for child, parent in parents.items() if parent in unseen} - found
-        found |= unseen
-    return found
+__all__ = ["below", "wait_until"]
 
 
 def wait_until(true, what):
+    """Wait until something is true, a minute at most."""
     for _ in range(600):
         if true():
             return

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -93,7 +95,8 @@ class Cluster:
 
     def _init(self, address: str, failed: str) -> None:
         try:
-            self.ray.init(address=address, log_to_driver=False, logging_level="error", include_dashboard=False)
+            with _own_signals():
+                self.ray.init(address=address, log_to_driver=False, logging_level="error", include_dashboard=False)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise RunError(f"{failed}: {' '.join(str(error).split())}") from error
 
@@ -148,6 +151,17 @@ def _opens(address: str) -> bool:
             return True
     except (OSError, ValueError, OverflowError):
         return False
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep this program's way with SIGTERM, which Ray would replace by its own."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

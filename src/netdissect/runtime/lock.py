@@ -8,7 +8,7 @@ import os
 import socket
 from typing import IO, TYPE_CHECKING
 
-from netdissect.errors import RunBusyError
+from netdissect.errors import RunBusyError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,7 @@ def held(folder: Path) -> Iterator[None]:
 
     Raises:
         RunBusyError: if another process holds it, naming its pid and host.
+        RunError: if its file system has no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
@@ -54,6 +55,12 @@ def _locked(folder: Path, path: Path) -> IO[str]:
             file.close()
             raise RunBusyError(
                 f"{folder} is being written by another run ({_holder(path)}): wait for it, or choose another --out"
+            ) from error
+        except OSError as error:
+            file.close()
+            raise RunError(
+                f"the file system of {folder} does not let it be locked ({error.strerror}): choose an --out on another, and "
+                f"name a shared folder with --artefacts if workers need one"
             ) from error
         except BaseException:
             file.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests import folders
-from tests.processes import children, wait_until
+from tests.processes import below, wait_until
 
 from netdissect.models.caffe.prototxt import parse_prototxt
 from netdissect.models.caffe.randomly import random_weights
@@ -53,7 +53,7 @@ def test_a_signal_ends_a_run_cleanly_and_the_same_command_goes_on(words, expecte
     command = [*words, tmp_path, "--workers", str(workers)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
         wait_until(lambda: len(list(tmp_path.glob(".work/*/scan-*.arrays"))) > 4, "the first shards")
-        below = children(run.pid)
+        started = below(run.pid)
         if end == signal.SIGINT:
             os.killpg(run.pid, end)  # as a terminal does: everybody in the foreground gets it
         else:
@@ -65,7 +65,7 @@ def test_a_signal_ends_a_run_cleanly_and_the_same_command_goes_on(words, expecte
     assert len(said.strip().splitlines()) == 1
     assert not list(tmp_path.rglob("*.part"))
     assert not (tmp_path / ".lock").exists()
-    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in below), "every process to end")
+    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in started), "every process to end")
     finished = len(list(tmp_path.glob(".work/*/scan-*.arrays")))
     assert finished > 4
     subprocess.run(command, check=True, capture_output=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netdissect.errors import RunBusyError, RunFileError
+from netdissect.errors import RunBusyError, RunError, RunFileError
 from netdissect.runtime import lock
 from netdissect.runtime.artefacts import Artefacts
 
@@ -102,6 +103,41 @@ def test_a_second_run_into_a_folder_is_refused_with_pid_and_host(tmp_path):
         assert RunBusyError.__name__ in second.stderr
         assert json.loads((tmp_path / lock.NAME).read_text())["pid"] == os.getpid()
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_lock_file_that_its_last_holder_removes_is_not_taken_for_the_folders(tmp_path, monkeypatch):
+    """Two processes once held one folder: the second had opened the file that the first then removed."""
+    real = lock.fcntl.flock
+    removed = []
+
+    def flock(file, operation):
+        real(file, operation)
+        if not removed:
+            removed.append((tmp_path / lock.NAME).unlink())
+
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    with lock.held(tmp_path):
+        monkeypatch.undo()
+        assert removed
+        with pytest.raises(RunBusyError), lock.held(tmp_path):
+            pass
+
+
+def test_a_file_system_without_locks_is_told_so(tmp_path, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    with pytest.raises(RunError, match="does not let it be locked .*: choose an --out on another"), lock.held(tmp_path):
+        pass
+
+
+def test_an_artefact_of_other_settings_is_not_taken_for_ones_own(tmp_path):
+    with Artefacts(tmp_path / "one hash") as store:
+        store.put("k", ARRAYS)
+    (tmp_path / "another hash").mkdir()
+    (tmp_path / "one hash/k.arrays").rename(tmp_path / "another hash/k.arrays")
+    assert "k" not in Artefacts(tmp_path / "another hash")
 
 
 def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests import tasks
-from tests.processes import children, wait_until
+from tests.processes import below, wait_until
 from tests.runtimes import EveryRuntime, EveryRuntimeOfWorkers
 
 from netdissect.errors import RunError, SettingsError
@@ -88,7 +88,7 @@ SCRIPT = """
 import os, sys
 sys.path.insert(0, {root!r})
 from tests import tasks
-from tests.processes import children, wait_until
+from tests.processes import below, wait_until
 from netdissect.runtime.local import Processes
 {guard}
     with Processes(tasks.Setup(), 2) as workers:
@@ -117,10 +117,10 @@ def test_workers_go_with_their_coordinator_however_it_ends(tmp_path, kill):
     marks = [tmp_path / "0", tmp_path / "1"]
     with subprocess.Popen([sys.executable, program, *marks], stderr=subprocess.PIPE, text=True) as coordinator:
         wait_until(lambda: all(mark.exists() for mark in marks), "both workers to be at work")
-        below = children(coordinator.pid)
-        assert len(below) >= 2
+        started = below(coordinator.pid)
+        assert len(started) >= 2
         os.kill(coordinator.pid, kill)
         said = coordinator.communicate(timeout=60)[1]
     assert coordinator.returncode == -kill
-    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in below), "every process to end")
+    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in started), "every process to end")
     assert said.count("Traceback") == (kill == signal.SIGINT)  # the coordinator's own, and none of a worker

@@ -1,0 +1,156 @@
+"""Runs that are killed at random moments, again and again, and must end with the bytes of a run that was left alone."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import machine, probe_sets
+from netdissect.models.caffe.prototxt import parse_prototxt
+from netdissect.models.caffe.randomly import random_weights
+from netdissect.models.caffe.writer import write_caffe
+
+#: So much comes out of every picture that the calibration sample is small, and shards are many.
+NETWORK = """
+name: "wide" input: "data" input_shape { dim: 1 dim: 3 dim: 64 dim: 64 }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+        convolution_param { num_output: 256 kernel_size: 3 pad: 1 } }
+"""
+#: Who is killed: the command, the command and everything it started, or one of its workers.
+VICTIMS = ("command", "everything", "worker")
+
+
+@dataclass
+class Tally:
+    """What happened.
+
+    Attributes:
+        kills: by victim and by how far the run was.
+        finished: runs that came to their end.
+        different: files that were not as they should be.
+    """
+
+    kills: Counter[tuple[str, str]] = field(default_factory=Counter)
+    finished: int = 0
+    different: list[str] = field(default_factory=list)
+
+
+def main(words: list[str]) -> None:
+    """Print a table of the kills; leave with 1 if a single byte differed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks faults --")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--images", type=int, default=400)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(words)
+    machine.title(f"Faults: kill -9 at {options.kills} random moments")
+    tally = survive(options.kills, options.images, options.workers, options.seed)
+    phases = list(dict.fromkeys(phase for _, phase in sorted(tally.kills, key=lambda key: _ORDER.index(key[1]))))
+    machine.table(
+        ["killed", *phases],
+        [[victim, *(tally.kills[victim, phase] for phase in phases)] for victim in VICTIMS],
+    )
+    print(
+        f"{sum(tally.kills.values())} kills, {tally.finished} runs brought to their end, {len(tally.different)} differences"
+    )
+    if tally.different:
+        raise SystemExit("\n".join(tally.different))
+
+
+def survive(kills: int, images: int, workers: list[int], seed: int = 0) -> Tally:
+    """Kill runs until so many kills are done; every run is taken up again until it ends, and compared."""
+    chance = random.Random(seed)  # noqa: S311 - moments to kill at
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="faults-") as place:
+        folder = Path(place)
+        net = parse_prototxt(NETWORK)
+        write_caffe(folder / "wide", net, random_weights(net, seed=0))
+        data = probe_sets.noise(images, concepts=60, size=64, distinct=60).path
+        command = [sys.executable, "-m", "netdissect", "run", str(folder / "wide"), "--layers", "conv1"]
+        command += ["--data", data, "--batch-size", "4", "--shard-size", "8", "--images-per-unit", "2", "--quiet"]
+        start = time.monotonic()
+        subprocess.run([*command, "--out", str(folder / "alone")], check=True, capture_output=True)
+        length = time.monotonic() - start
+        expected = _tables(folder / "alone")
+        while sum(tally.kills.values()) < kills:
+            out = folder / "out"
+            words = [*command, "--out", str(out), "--workers", str(chance.choice(workers))]
+            while not _run(words, out, chance, length, tally, may_kill=sum(tally.kills.values()) < kills):
+                _check(tally, expected, out, finished=False)
+            _check(tally, expected, out, finished=True)
+            tally.finished += 1
+            shutil.rmtree(out)
+    return tally
+
+
+def _run(command: list[str], out: Path, chance: random.Random, length: float, tally: Tally, *, may_kill: bool) -> bool:
+    """Run a command and kill it, or a worker of it, at a random moment; return whether it came to its end."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as run:
+        moment = time.monotonic() + chance.uniform(0, length)
+        victim = chance.choice(VICTIMS)
+        while may_kill and run.poll() is None and time.monotonic() < moment:
+            time.sleep(0.01)
+        if may_kill and run.poll() is None:
+            workers = _workers(run.pid) if victim == "worker" else []
+            if workers or victim != "worker":
+                phase = _phase(out)
+                with contextlib.suppress(ProcessLookupError):
+                    if victim == "everything":
+                        os.killpg(run.pid, signal.SIGKILL)
+                    else:
+                        os.kill(chance.choice(workers) if workers else run.pid, signal.SIGKILL)
+                    tally.kills[victim, phase] += 1
+        said = run.communicate()[1].decode()
+        if run.returncode not in (0, -signal.SIGKILL):
+            tally.different.append(f"left with {run.returncode}: {said}")
+        return run.returncode == 0
+
+
+_ORDER = ["starting", "first shard", "scanning", "writing tables", "drawing the report"]
+
+
+def _phase(out: Path) -> str:
+    if (out / "html").exists():
+        return "drawing the report"
+    if any(out.glob("*-result.csv")):
+        return "writing tables"
+    if not any(out.glob(".work/*/*.arrays")):
+        return "starting"
+    finished = [path for path in out.glob(".work/*/scan-*.arrays") if path.name.count("-") == 1]
+    return "scanning" if finished else "first shard"
+
+
+def _workers(pid: int) -> list[int]:
+    """Return the worker processes below a command: those that the server of processes has forked, or its children."""
+    parents = machine.parents()
+    below = [child for child, parent in parents.items() if parent == pid]
+    return [child for child, parent in parents.items() if parent in below]
+
+
+def _check(tally: Tally, expected: dict[str, bytes], out: Path, *, finished: bool) -> None:
+    """Note every file that is not as it should be: a table is whole or not there, and of a finished run all are there."""
+    found = _tables(out)
+    for name, data in expected.items():
+        if name in found and found[name] != data:
+            tally.different.append(f"{name} differs {'at the end' if finished else 'after a kill'}")
+        if name not in found and (finished or (out / "run.json").exists()):
+            tally.different.append(f"{name} is missing from a finished run")
+    if finished:
+        tally.different += [
+            f"{path.name} was left" for path in (*out.rglob("*.part"), *out.glob(".work"), *out.glob(".lock"))
+        ]
+
+
+def _tables(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted([*folder.glob("*.csv"), *folder.glob("*.parquet")])}

@@ -1,0 +1,234 @@
+"""What a run costs in disk, traffic, memory and time, beside what docs/scale.md says it should."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import netdissect as nd
+from benchmarks import machine, probe_sets
+from benchmarks.scaling import Given
+from netdissect.engine.dissect import CALIBRATION_BYTES, CALIBRATION_IMAGES
+from netdissect.models.load import wrap
+from netdissect.runtime import artefacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHARD, EXEMPLARS, BATCH = 128, 20, 32
+#: How often the coordinator reads every artefact: for thresholds, exemplars, maxima, and the table of maxima.
+READS = 4
+MB = 1e6
+#: For the forecast: images a second of one GPU, and bytes a second of the storage that all share.
+GPU_RATE, STORAGE = 1000, 1e9
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer and a number of images."""
+
+    units: int
+    grid: int
+    images: int
+
+    @property
+    def cells(self) -> int:
+        """Cells of all units on one image."""
+        return self.units * self.grid * self.grid
+
+    @property
+    def shards(self) -> int:
+        """Shards of a run, the calibration sample among them."""
+        sample = min(CALIBRATION_IMAGES, CALIBRATION_BYTES // (4 * self.cells))
+        return 1 + max(0, -(-(self.images - sample) // SHARD))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Measured bytes and seconds of a run.
+
+    Attributes:
+        disk: of all artefacts, before they went.
+        share: of the cells that were candidates in the calibration sample.
+        pairs: of the (image, unit) that had one.
+        read: by the coordinator.
+        peak: resident memory of the largest worker; 0 without workers.
+        start: seconds before the first image.
+        scan: seconds of the scan.
+        between: seconds of the coordinator alone.
+        tally: seconds of the tally.
+    """
+
+    disk: int
+    share: float
+    pairs: float
+    read: int
+    peak: int
+    start: float
+    scan: float
+    between: float
+    tally: float
+
+
+def main(words: list[str]) -> None:
+    """Print model beside measurement, and their ratio."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks scale --")
+    parser.add_argument("--images", type=int, default=1024)
+    images = parser.parse_args(words).images
+    machine.title(f"Scale: model and measurement, {images} images, two workers of one thread")
+    cases = [Case(256, 13, images), Case(1024, 7, images), Case(64, 28, images)]
+    base = run(Case(1, 1, images // 4), workers=2).peak
+    rows: list[list[object]] = []
+    for case in cases:
+        cost = run(case, workers=2)
+        said = disk(case, cost.share, cost.pairs)
+        name = f"{case.units} units, {case.grid} x {case.grid}"
+        rows.append([name, "artefacts, MB", said / MB, cost.disk / MB, cost.disk / said])
+        rows.append(
+            [name, "read by the coordinator, MB", READS * said / MB, cost.read / MB, cost.read / (READS * said)]
+        )
+        said = base + memory(case, cost.share, cost.pairs)
+        rows.append([name, "peak of a worker, MB", said / MB, cost.peak / MB, cost.peak / said])
+        rows.append([name, "candidates, % of the cells", "", 100 * cost.share, ""])
+    machine.table(["layer", "what", "model", "measured", "measured ÷ model"], rows)
+    times(cases[0])
+
+
+def disk(case: Case, share: float, pairs: float) -> float:
+    """Return the bytes of all artefacts of a layer."""
+    candidates = case.images * case.cells * share * (4 + 2)  # a value and its place
+    of_pairs = case.images * case.units * pairs * (4 + 4 + 8)  # unit, image, first cell
+    exemplars = case.shards * case.units * EXEMPLARS * (4 * case.grid**2 + 12)
+    return candidates + of_pairs + exemplars
+
+
+def memory(case: Case, share: float, pairs: float) -> float:
+    """Return the bytes a worker needs beyond what any does: the calibration sample thrice, or a shard's work."""
+    sample = 4 * case.cells * min(CALIBRATION_IMAGES, case.images, CALIBRATION_BYTES // (4 * case.cells))
+    shard = 2 * SHARD * (case.cells * share * 6 + case.units * pairs * 16)
+    exemplars = 4 * case.units * EXEMPLARS * 4 * case.grid**2
+    batch = 3 * BATCH * 4 * case.cells
+    return max(3 * sample, shard + batch) + exemplars
+
+
+def times(case: Case) -> None:
+    """Print what one worker's stages say of two workers, and what those take."""
+    one, two = run(case, workers=1), run(case, workers=2)
+    sample = min(CALIBRATION_IMAGES, case.images)
+    scan = one.scan * (sample + (case.images - sample) / 2) / case.images
+    machine.table(
+        ["stage", "one worker, s", "two workers, model", "two workers, measured", "measured ÷ model"],
+        [
+            ["scan", one.scan, scan, two.scan, two.scan / scan],
+            ["thresholds (the coordinator alone)", one.between, one.between, two.between, two.between / one.between],
+            ["tally", one.tally, one.tally / 2, two.tally, 2 * two.tally / one.tally],
+        ],
+    )
+    forecast(one.between / one.disk)
+
+
+def forecast(per_byte: float) -> None:
+    """Print what the model says of a large run: ResNet-152's last block over all of Broden."""
+    case = Case(2048, 7, 63_305)
+    size = disk(case, 0.063, 0.25)
+    rows = []
+    for gpus in (1, 8, 100):
+        scan = (256 + (case.images - 256) / gpus) / GPU_RATE
+        coordinator = READS * size / STORAGE + per_byte * size
+        rows.append([gpus, scan, coordinator, size / MB, READS * size / MB])
+    print(
+        f"Forecast: ResNet-152 layer4 (2,048 units, 7 x 7) over 63,305 images, if a GPU does {GPU_RATE:,} images a second\n"
+        f"and the shared storage {STORAGE / 1e9:g} GB/s\n"
+    )
+    machine.table(["GPUs", "scan, s", "coordinator, s", "artefacts, MB", "read by the coordinator, MB"], rows)
+
+
+class Clock:
+    """A Progress that notes when stages begin and how far they are."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, float] = {}
+        self.last = time.perf_counter()
+
+    def start(self, task: str, total: int) -> None:  # noqa: ARG002
+        """Note the beginning of a stage."""
+        self.begun[task] = time.perf_counter()
+
+    def advance(self, steps: int) -> None:  # noqa: ARG002
+        """Note the time, while the scan is going on."""
+        if "tally" not in self.begun:
+            self.last = time.perf_counter()
+
+
+def run(case: Case, workers: int) -> Cost:
+    """Dissect with so many workers and look at what it took."""
+    network = wrap(Given(case.units, case.grid, 1).eval())
+    probe_set = probe_sets.noise(case.images)
+    read = 0
+    real = artefacts._Folder.read  # noqa: SLF001 - what is measured here
+
+    def counted(self: Any, name: str) -> bytes | None:
+        nonlocal read
+        data = real(self, name)
+        read += len(data or b"")
+        return data
+
+    with tempfile.TemporaryDirectory() as folder, watched() as peak:
+        artefacts._Folder.read = counted  # type: ignore[method-assign]  # noqa: SLF001
+        try:
+            began, clock = time.perf_counter(), Clock()
+            nd.dissect(
+                network, "mix.0", probe_set, out=folder, keep=True, pictures=False, workers=workers, threads=1,
+                shard_size=SHARD, batch_size=BATCH, images_per_unit=EXEMPLARS, memory=0, progress=clock,
+            )  # fmt: skip
+            ended = time.perf_counter()
+        finally:
+            artefacts._Folder.read = real  # type: ignore[method-assign]  # noqa: SLF001
+        work = next((Path(folder) / ".work").iterdir())
+        size = sum(path.stat().st_size for path in work.glob("scan-*"))
+        with artefacts.Artefacts(work) as store:
+            first = store.must("scan-00000-mix.0")
+        images = first["images"].size
+    return Cost(
+        size,
+        first["candidates.values"].size / (images * case.cells),
+        first["candidates.pair_unit"].size / (images * case.units),
+        read,
+        max(peak, default=0),
+        clock.begun["scan"] - began,
+        clock.last - clock.begun["scan"],
+        clock.begun["tally"] - clock.last,
+        ended - clock.begun["tally"],
+    )
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[list[int]]:
+    """Yield a list that in the end holds the peak resident memory of every process that was started in the block."""
+    peaks: dict[int, int] = {}
+    found: list[int] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        import os
+
+        while not done.wait(0.1):
+            for pid in machine.below(os.getpid()):
+                with contextlib.suppress(OSError, StopIteration):
+                    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                    peaks[pid] = 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        watcher.join()
+        found += peaks.values()

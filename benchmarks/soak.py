@@ -1,0 +1,127 @@
+"""A long run: memory stays flat, and every file handle and process is given back."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import netdissect as nd
+from benchmarks import machine, probe_sets
+from benchmarks.scaling import Given
+from netdissect.models.load import wrap
+
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Look:
+    """What this process and those below it hold at a moment.
+
+    Attributes:
+        when: stage and images done.
+        own: resident memory of this process.
+        workers: private memory of all processes below it.
+        files: open files of this process.
+        theirs: open files of all processes below it.
+        processes: how many there are below it.
+    """
+
+    when: str
+    own: int
+    workers: int
+    files: int
+    theirs: int
+    processes: int
+
+
+def main(words: list[str]) -> None:
+    """Print what is held at every tenth of a long run, before it and after it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks soak --")
+    parser.add_argument("--images", type=int, default=50_000)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args(words)
+    machine.title(f"Soak: {options.images:,} images, {options.workers} workers of one thread")
+    probe_set = probe_sets.noise(options.images, concepts=300, size=112, distinct=500)
+    network = wrap(Given(128, 13, 1).eval())
+    short = {"layers": "mix.0", "pictures": False, "workers": options.workers, "threads": 1, "memory": 0}
+    nd.dissect(network, data=probe_sets.noise(600, concepts=300, size=112), **short)  # what is loaded once stays loaded
+    before = look("before")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        watch = Watch(options.images)
+        nd.dissect(network, data=probe_set, out=Path(folder) / "r", progress=watch, **short)
+        left = sorted(path.name for path in (Path(folder) / "r").iterdir())
+    seconds = time.monotonic() - began
+    gc.collect()
+    after = look("after")
+    machine.table(
+        ["images", "this process, MB", "its workers, MB", "open files", "of the workers", "processes below"],
+        [
+            [one.when, one.own / MB, one.workers / MB, one.files, one.theirs, one.processes]
+            for one in (before, *watch.looks, after)
+        ],
+    )
+    print(f"{options.images / seconds:.0f} images a second; left in the run's folder: {', '.join(left)}")
+    for what, scan in (("this process", "own"), ("its workers", "workers")):
+        held = [getattr(one, scan) for one in watch.looks if one.when.startswith("scan")][1:]
+        print(f"memory of {what} over the scan: largest ÷ smallest = {max(held) / max(min(held), 1):.2f}")
+    if (before.files, before.processes) != (after.files, after.processes):
+        raise SystemExit(f"not everything was given back: {before} became {after}")
+
+
+class Watch:
+    """A Progress that looks at every tenth of a stage."""
+
+    def __init__(self, images: int) -> None:
+        self.looks: list[Look] = []
+        self._step = images / 10
+        self._task = ""
+        self._done = 0
+
+    def start(self, task: str, total: int) -> None:  # noqa: ARG002
+        """Begin a stage."""
+        self._task, self._done = task, 0
+
+    def advance(self, steps: int) -> None:
+        """Look, if another tenth is done."""
+        tenth = self._done // self._step
+        self._done += steps
+        if self._done // self._step > tenth:
+            self.looks.append(look(f"{self._task} {self._done:,}"))
+
+
+def look(when: str) -> Look:
+    """Look at what is held now."""
+    below = machine.below(os.getpid())
+    return Look(
+        when,
+        _resident(os.getpid()),
+        sum(_private(pid) for pid in below),
+        _files(os.getpid()),
+        sum(_files(pid) for pid in below),
+        len(below),
+    )
+
+
+def _resident(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _private(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+
+def _files(pid: int) -> int:
+    try:
+        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    except OSError:
+        return 0
