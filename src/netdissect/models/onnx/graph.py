@@ -45,6 +45,19 @@ class Input:
     size: tuple[int | None, int | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a graph that can be run by itself.
+
+    Attributes:
+        model: the serialized ModelProto.
+        weights: names of the weights in it.
+    """
+
+    model: bytes
+    weights: frozenset[str]
+
+
 class Graph:
     """The nodes of an ONNX file and the names of what they give."""
 
@@ -180,8 +193,8 @@ class Graph:
                 wanted.update(_taken(node))
         return nodes[::-1]
 
-    def giving(self, tensors: Sequence[str], *, shapes: Sequence[str] = ()) -> bytes:
-        """Return a model that gives some tensors and the shapes of others, and has nothing that they do not need."""
+    def giving(self, tensors: Sequence[str], *, shapes: Sequence[str] = ()) -> Part:
+        """Return the part that gives some tensors and the shapes of others, and has nothing that they do not need."""
         model = self._onnx.ModelProto()
         for field, value in self.model.ListFields():
             if field.name != "graph":
@@ -206,8 +219,7 @@ class Graph:
         for name in shapes:
             graph.node.append(self._onnx.helper.make_node("Shape", [name], [shape_name(name)]))
             graph.output.add(name=shape_name(name))
-        content: bytes = model.SerializeToString()
-        return content
+        return Part(model.SerializeToString(), frozenset(tensor.name for tensor in graph.initializer))
 
     @staticmethod
     def _copy(model: Any, field: str, value: Any) -> None:

@@ -130,8 +130,8 @@ class ScriptedNetwork(TorchNetwork):
         marks = self._marks[id(module)]
         try:
             output = marks.run(module, x)
-        except RuntimeError as error:
-            raise RuntimeError(told(error)) from error
+        except (RuntimeError, torch.jit.Error) as error:
+            raise RuntimeError(told(error)) from None  # what the interpreter says besides is the program
         if marks.see is not None:
             marks.see("", False, output)
         return output

@@ -59,10 +59,10 @@ def test_only_what_a_tensor_needs_is_run(tmp_path):
         graphs.node("Add", ["b", "b"], ["d"]),
     ]
     found = graph(graphs.written(tmp_path, nodes, [graphs.weights("w", 2, 3, 3, 3)]))
-    part = onnx.ModelProto.FromString(found.giving(["b"]))
+    part = onnx.ModelProto.FromString(found.giving(["b"]).model)
     assert [node.op_type for node in part.graph.node] == ["Abs"]
     assert not part.graph.initializer
-    part = onnx.ModelProto.FromString(found.giving(["c"]))
+    part = onnx.ModelProto.FromString(found.giving(["c"]).model)
     assert [node.op_type for node in part.graph.node] == ["Relu", "Conv"]
     assert [tensor.name for tensor in part.graph.initializer] == ["w"]
 

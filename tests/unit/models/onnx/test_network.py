@@ -63,6 +63,14 @@ def test_tensors_nodes_and_modules_name_the_same_layer(exported, pictures):
     assert torch.equal(found["relu_2"], found["block"])
 
 
+def test_large_weights_behind_the_last_probed_layer_are_not_missed(tmp_path, pictures):
+    nodes = [graphs.node("Conv", ["x", "w"], ["y"]), graphs.node("Conv", ["y", "v"], ["z"])]
+    large = [graphs.weights("w", 64, 3, 5, 5), graphs.weights("v", 64, 64, 3, 3)]
+    network = load(str(graphs.written(tmp_path, nodes, large)))
+    together, alone = (activations(network, layers, pictures)["y"] for layers in (["y", "z"], ["y"]))
+    torch.testing.assert_close(alone, together)
+
+
 def test_a_name_that_means_a_tensor_and_another_module_says_so(tmp_path):
     made = graphs.model([graphs.node("Relu", ["x"], ["relu"]), graphs.node("Relu", ["relu"], ["z"])])
     for key, value in (("name_scopes", "['', 'relu', 'op']"), ("class_hierarchy", "['A', 'ReLU', 'op']")):

@@ -167,6 +167,17 @@ def test_a_picture_it_cannot_take_is_told_in_a_line(written):
         load(str(written)).layers((2, 2))
 
 
+def test_what_a_module_asserts_is_told_in_a_line(tmp_path):
+    class Asserts(nn.Module):
+        def forward(self, x):
+            assert x.shape[2] == 40, f"wants 40 rows, not {x.shape[2]}"
+            return x
+
+    path = exports.write_torchscript(tmp_path / "asserts.pt", Asserts(), traced=False)
+    with pytest.raises(ModelError, match=r"3 channels: AssertionError: wants 40 rows, not 32; try another"):
+        load(str(path)).layers((32, 32))
+
+
 def test_a_misspelt_layer_gets_the_nearest_names(written):
     with pytest.raises(UnknownLayerError, match=r"has no layer 'blok': did you mean block"):
         load(str(written)).probe(["blok"], (32, 32), geometry="grid", device=CPU)
