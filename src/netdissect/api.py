@@ -212,7 +212,7 @@ def _network(model: nn.Module | str | Network, preprocess: Preprocess | None) ->
     from netdissect.models import load as models
 
     if isinstance(model, nn.Module) or not (isinstance(model, str) or hasattr(model, "probe")):
-        return models.wrap(model, preprocess)
+        return models.wrap(model, preprocess)  # type: ignore[arg-type]
     network = models.load(model) if isinstance(model, str) else model
     if preprocess is not None:
         network = copy.copy(network)  # the one that was given keeps its own
