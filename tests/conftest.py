@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def _let_torchvision_import() -> None:
 
 
 _let_torchvision_import()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out tests that need a model hub, unless the environment asks for them."""
+    if os.environ.get("NETDISSECT_NETWORK") != "1":
+        for item in items:
+            if item.get_closest_marker("network") is not None:
+                item.add_marker(pytest.mark.skip(reason="needs a model hub: NETDISSECT_NETWORK=1 runs it"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import platform
 import time
 from dataclasses import dataclass, replace
@@ -215,17 +216,17 @@ def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
 
 
 def _network(model: nn.Module | str | Network, preprocess: Preprocess | None) -> Network:
-    from netdissect.models import load as models
-    from netdissect.models.network import TorchNetwork
+    from torch import nn
 
-    if isinstance(model, str):
-        network = models.load(model)
-        if preprocess is not None:
-            network.preprocess = preprocess  # type: ignore[misc]
-        return network
-    if isinstance(model, TorchNetwork) or hasattr(model, "probe"):
-        return model  # type: ignore[return-value]
-    return models.wrap(model, preprocess)  # type: ignore[arg-type]
+    from netdissect.models import load as models
+
+    if isinstance(model, nn.Module) or not (isinstance(model, str) or hasattr(model, "probe")):
+        return models.wrap(model, preprocess)  # type: ignore[arg-type]
+    network = models.load(model) if isinstance(model, str) else model
+    if preprocess is not None:
+        network = copy.copy(network)  # the one that was given keeps its own
+        network.preprocess = preprocess  # type: ignore[misc]
+    return network
 
 
 def _probe_set(data: str | Path | ConceptSource, settings: Settings) -> ConceptSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +46,13 @@ def test_every_kind_says_in_a_line_what_it_is():
         assert kind.typed.startswith(kind.prefix)
         assert 5 < len(kind.what) < 80
         assert "\n" not in kind.what
+
+
+def test_the_page_for_people_shows_every_kind():
+    page = (Path(__file__).resolve().parents[3] / "docs/models.md").read_text()
+    for kind in KINDS:
+        for part in [kind.prefix] if kind.prefix else kind.typed.split(","):
+            assert part in page, kind.typed
 
 
 def test_what_is_no_model_gets_the_list_of_what_may_be_one():
@@ -199,3 +207,15 @@ def test_preprocessing_that_means_nothing_is_refused(options, sentence):
 def test_a_mean_picture_is_read_from_a_file(tmp_path):
     np.save(tmp_path / "mean.npy", np.full((3, 4, 5), 0.25, np.float32))
     assert overridden(OWN, LoadOptions(mean=[str(tmp_path / "mean.npy")])).mean.shape == (3, 4, 5)
+
+
+def test_preprocessing_given_in_python_leaves_the_network_its_own(tmp_path):
+    from tests import folders
+
+    import netdissect as nd
+
+    data = folders.write(tmp_path / "set", images=4)
+    network = wrap(nets.small())
+    result = nd.dissect(network, "conv2", data, preprocess=Preprocess(note="mine"), quantile=0.1)
+    assert result.network.preprocessing.endswith("(mine)")
+    assert "assumed" in network.preprocess.note

@@ -197,5 +197,6 @@ def _settings(result: RunResult) -> list[tuple[str, str]]:
     ]
     if settings.split is not None:
         pairs.append(("Split", settings.split))
+    pairs += [("Note", str(note)) for note in result.journal.get("notes", ())]
     version = str(result.journal.get("versions", {}).get("netdissect", ""))
     return [*pairs, *((name, value) for name, value in (("Made", finished), ("netdissect", version)) if value)]

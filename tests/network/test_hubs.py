@@ -1,0 +1,31 @@
+"""Networks that are fetched from where their libraries keep them; NETDISSECT_NETWORK=1 lets these tests run."""
+
+from __future__ import annotations
+
+import pytest
+from tests import folders
+
+import netdissect as nd
+from netdissect.models.load import load
+
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+
+
+@pytest.mark.parametrize(
+    ("model", "layer", "mean"),
+    [
+        ("torchvision:resnet18", "layer4", 0.485),
+        ("timm:resnet18.a1_in1k", "layer4", 0.485),
+        ("timm:vit_tiny_patch16_224", "blocks.11.mlp.act", 0.5),
+        ("hf:facebook/dinov2-small", "layernorm", 0.485),
+        ("hf:google/vit-base-patch16-224", "vit.layernorm", 0.5),
+    ],
+)
+def test_a_network_is_fetched_by_name_with_its_preprocessing_and_dissected(model, layer, mean, tmp_path):
+    pytest.importorskip({"hf": "transformers"}.get(model.partition(":")[0], model.partition(":")[0]))
+    network = load(model)
+    assert network.preprocess.mean[0] == pytest.approx(mean)
+    data = folders.write(tmp_path / "set", images=4, size=(224, 224), labels=(112, 112))
+    result = nd.dissect(network, layer, data, quantile=0.05)
+    assert result[layer].iou.max() > 0
+    assert load(model).fingerprint() == network.fingerprint()
