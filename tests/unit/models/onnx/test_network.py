@@ -142,6 +142,31 @@ def test_double_precision_is_fed_and_read(tmp_path, pictures):
     torch.testing.assert_close(found, network.preprocess(torch.from_numpy(pictures)).relu())
 
 
+def test_quantised_networks_are_read(tmp_path, pictures):
+    def scaled(name, zero, dtype):
+        return [graphs.constant(f"{name} scale", 0.05, np.float32), graphs.constant(f"{name} zero", zero, dtype)]
+
+    weights = np.random.default_rng(0).integers(-90, 90, (4, 3, 3, 3))
+    nodes = [
+        graphs.node("QuantizeLinear", ["x", "x scale", "x zero"], ["q"]),
+        graphs.node("QLinearConv", ["q", "x scale", "x zero", "w", "w scale", "w zero", "y scale", "y zero"], ["y"],
+                    strides=[2, 2], pads=[1, 1, 1, 1]),
+        graphs.node("DequantizeLinear", ["y", "y scale", "y zero"], ["z"]),
+    ]  # fmt: skip
+    steering = [*scaled("x", 128, np.uint8), *scaled("w", 0, np.int8), *scaled("y", 128, np.uint8)]
+    network = load(str(graphs.written(tmp_path, nodes, [*steering, graphs.constant("w", weights, np.int8)])))
+    assert [layer.name for layer in network.layers((32, 32))] == ["q", "y", "z"]
+    (layer,) = network.probe(["z"], (32, 32), geometry="receptive-field", device=CPU).layers
+    assert layer.field == ((-1, -1), (3, 3), (2, 2))
+    found = activations(network, ["y", "z"], pictures)
+    torch.testing.assert_close(found["z"], (found["y"] - 128) * 0.05)
+    x = network.preprocess(torch.from_numpy(pictures))
+    plain = torch.nn.functional.conv2d(x, torch.from_numpy(weights).float() * 0.05, stride=2, padding=1).clamp(
+        -6.4, 6.35
+    )
+    assert (found["z"] - plain).abs().mean() < 0.3
+
+
 def test_8_bit_pictures_go_in_as_they_are(tmp_path, pictures):
     nodes = [graphs.node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)]
     network = load(str(graphs.written(tmp_path, nodes, dtype=TensorProto.UINT8)))
