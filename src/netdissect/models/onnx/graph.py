@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import ModelFileError
+from netdissect.models.fixed import Fixed
 from netdissect.models.naming import INPUT
 from netdissect.optional import require
 
@@ -32,17 +33,13 @@ class Input:
         name: of the input.
         dtype: numpy's name of its type.
         meanings: ``ncyx`` or ``nyxc``.
-        batch: pictures at once, where that is fixed.
-        channels: 3, or 1 for grey.
-        size: height and width, where they are fixed.
+        fixed: how many pictures, of how many channels and which size, where that is fixed.
     """
 
     name: str
     dtype: str
     meanings: str
-    batch: int | None
-    channels: int
-    size: tuple[int | None, int | None]
+    fixed: Fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +90,10 @@ class Graph:
             raise ModelFileError(f"{told} with {len(dims)} dimensions")
         batch, a, b, c = dims
         if a not in (1, 3) and c in (1, 3):
-            return Input(free[0].name, _NUMPY[kind.elem_type], "nyxc", batch, c, (a, b))
+            return Input(free[0].name, _NUMPY[kind.elem_type], "nyxc", Fixed(batch, c, a, b))
         if a not in (1, 3, None):
             raise ModelFileError(f"{told} with {a} channels")
-        return Input(free[0].name, _NUMPY[kind.elem_type], "ncyx", batch, a or 3, (b, c))
+        return Input(free[0].name, _NUMPY[kind.elem_type], "ncyx", Fixed(batch, a or 3, b, c))
 
     @cached_property
     def opset(self) -> int:

@@ -78,7 +78,8 @@ def test_only_what_a_tensor_needs_is_run(tmp_path):
 )
 def test_what_it_takes_is_read_off_its_input(tmp_path, options, expected):
     given = graph(graphs.convolution(tmp_path, **options)).input
-    assert (given.meanings, given.batch, given.channels, given.size) == expected
+    fixed = given.fixed
+    assert (given.meanings, fixed.batch, fixed.channels, (fixed.height, fixed.width)) == expected
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,19 @@ def test_a_number_of_pictures_that_the_file_fixes_is_kept_to(legacy, module, pic
     torch.testing.assert_close(found["/norm/LayerNormalization"], expected["norm"], rtol=1e-4, atol=1e-5)
 
 
+def test_a_file_for_a_single_picture_is_given_one_at_a_time(tmp_path, module, pictures):
+    path = exports.write_onnx(tmp_path / "one.onnx", module, legacy=True, fixed=True, x=exports.example(1))
+    network = load(str(path))
+    assert network.batch == 1
+    (layer,) = network.probe(["/mlp/mlp.1/Gelu"], (32, 32), geometry="receptive-field", device=CPU).layers
+    assert (layer.units, layer.grid) == (20, (4, 4))
+    found, expected = (
+        activations(network, ["/mlp/mlp.1/Gelu"], pictures),
+        activations(wrap(module), ["mlp.1"], pictures),
+    )
+    torch.testing.assert_close(found["/mlp/mlp.1/Gelu"], expected["mlp.1"], rtol=1e-4, atol=1e-5)
+
+
 def test_pictures_of_another_size_than_the_file_takes_are_told(exported):
     with pytest.raises(ModelError, match=r"was exported for pictures of 32 x 32 and takes no others, not 64 x 48: "
                                          r"give --resolution 32"):  # fmt: skip
