@@ -47,6 +47,23 @@ class Attention(nn.Module):
         return self.proj((q @ k.transpose(-1, -2) / 2).softmax(-1) @ v)
 
 
+class Standardised(nn.Module):
+    """A convolution with standardised weights, as big transfer networks have them."""
+
+    class Conv(nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            weight = F.batch_norm(self.weight.reshape(1, 4, -1), None, None, training=True, momentum=0.0)
+            return F.conv2d(x, weight.reshape_as(self.weight))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = Standardised.Conv(3, 4, 3, bias=False)
+        nn.init.trunc_normal_(self.conv.weight, generator=torch.Generator().manual_seed(0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x).relu()
+
+
 class Varied(nn.Module):
     """Convolutions, a pyramid, gates and tokens: the ways of real networks in a small one, for 32 x 32 pictures."""
 

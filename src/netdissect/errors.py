@@ -117,8 +117,8 @@ def reason(error: BaseException) -> str:
     """
     while error.__cause__ is not None:
         error = error.__cause__
-    text = str(error).strip()
-    return text.splitlines()[0].rstrip(".: ") if text else type(error).__name__
+    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return line.rstrip(".: ") if len(line) <= 160 else f"{line[:159]}…"
 
 
 def nearest(word: str, choices: Iterable[str], *, most: int = 5) -> str:

@@ -55,14 +55,11 @@ class ShownLayer(LayerResult):
             )
         return ShownUnit(self, number)
 
-    def __repr__(self) -> str:
-        return f"<{self.name}: {_headline(self.detectors(self.threshold))}>"
-
     def _repr_html_(self) -> str:
         found = self.detectors(self.threshold)
         rows = "".join(_unit_row(row, self.threshold) for row in self.units[:_ROWS])
         return _block(
-            f"<p><b>{_text(self.name)}</b>: {_headline(found)}</p>"
+            f"<p><b>{_text(self.name)}</b>: {found.headline()}</p>"
             + _graph(found)
             + _table(("unit", "IoU", "category", "concept"), rows)
             + _rest(len(self.units) - _ROWS, "units")
@@ -168,10 +165,6 @@ def run_html(run: RunResult) -> str:
         + _table(("layer", "units", "detectors", "unique, by label", "unique, by category"), rows)
         + graph
     )
-
-
-def _headline(found: Detectors) -> str:
-    return f"{found.units} of {found.total} units detect {found.unique} concepts with IoU ≥ {found.threshold:g} (by {found.definition})"
 
 
 def _unit_row(row: UnitRow, threshold: float) -> str:

@@ -74,6 +74,15 @@ def test_two_workers_find_the_same_bytes(generator, made, tmp_path):
     assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
+def test_a_function_that_returns_a_generator_is_a_model(made, tmp_path, monkeypatch):
+    text = "from tests import painter\nfrom netdissect.models.generator import Generator\n"
+    (tmp_path / "my_gan.py").write_text(text + "def generator():\n    return Generator(painter.Painter(), (5,))\n")
+    monkeypatch.chdir(tmp_path)
+    result = nd.dissect("python:my_gan:generator", ["canvas"], made, pictures=False, **OPTIONS)
+    assert result.network.source == "python:my_gan:generator"
+    assert {unit.label for unit in result["canvas"].units} == set(painter.CLASSES)
+
+
 def test_a_set_of_given_latents_and_a_set_made_anew(generator, tmp_path):
     latents = generator.latents(6, 0)
     out = tmp_path / "set"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +46,13 @@ def test_every_kind_says_in_a_line_what_it_is():
         assert kind.typed.startswith(kind.prefix)
         assert 5 < len(kind.what) < 80
         assert "\n" not in kind.what
+
+
+def test_the_page_for_people_shows_every_kind():
+    page = (Path(__file__).resolve().parents[3] / "docs/models.md").read_text()
+    for kind in KINDS:
+        for part in [kind.prefix] if kind.prefix else kind.typed.split(","):
+            assert part in page, kind.typed
 
 
 def test_what_is_no_model_gets_the_list_of_what_may_be_one():

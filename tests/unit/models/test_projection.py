@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -97,12 +99,16 @@ def test_units_and_latents_may_be_probed_together(data, autoencoder):
     np.testing.assert_array_equal(result["conv2"].counts.I, alone["conv2"].counts.I)
 
 
-def test_two_workers_find_the_same_bytes(data, file, tmp_path):
-    for workers in (1, 2):
-        nd.dissect(nets.small(), ["conv2"], data, projection=file, out=tmp_path / str(workers), workers=workers,
-                   threads=1, **OPTIONS)  # fmt: skip
-    name = "conv2+sae.parquet"
-    assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+def test_it_is_sent_to_workers_with_its_projections(file):
+    network, names = projected(wrap(nets.small()), ["conv2"], file)
+    sent = pickle.loads(pickle.dumps(network))
+    assert sent.fingerprint() == network.fingerprint()
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
+    found = []
+    for one in (network, sent):
+        with one.probe(names, (32, 32), geometry="grid", device=CPU) as source:
+            found.append(source.activations(pictures)["conv2+sae"])
+    assert torch.equal(*found)
 
 
 def test_the_shell_takes_a_file_for_one_layer_and_for_each_of_several(data, file, tmp_path, monkeypatch):

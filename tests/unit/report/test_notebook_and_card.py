@@ -79,13 +79,3 @@ def test_a_model_card_tells_both_definitions_and_its_figure_lies_beside_it(resul
     assert (tmp_path / card.FIGURE).read_bytes().startswith(b"\x89PNG")
     assert card.FIGURE in text
     assert "net \\<b\\>\\_1\\_" in text
-
-
-def test_a_result_prints_in_a_line(result):
-    first = result["block1/conv"].detectors(0.04)
-    text = repr(result)
-    assert text.startswith("<Result: net <b>_1_ over 1,000 images of made-up, IoU ≥ 0.04 by label: block1/conv ")
-    assert f"block1/conv {first.units} of 24 detectors, {first.unique} unique" in text
-    assert repr(result["block1/conv"]).startswith(f"<block1/conv: {first.units} of 24 units detect ")
-    assert repr(result.layers["block1/conv"]) == "<LayerResult: block1/conv, 24 units x 30 concepts>"
-    assert "array" not in text

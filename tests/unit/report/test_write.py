@@ -233,3 +233,15 @@ def test_the_head_tells_network_probe_set_settings_date_and_versions(drawn):
     assert "unique, by label" in page
     assert "unique, by category" in page
     assert f"network {result.network.fingerprint[:16]}" in page
+
+
+def test_what_a_reader_should_know_stands_on_the_page(tmp_path):
+    result, probe_set = pretend.run((4,), 9, pictures=12, exemplars=2)
+    note = "pictures of 96 x 96 are scaled to 32 x 32"
+    (name, entry), *_ = result.layers.items()
+    layers = {name: dataclasses.replace(entry, layer=dataclasses.replace(entry.layer, note="class token <left> out"))}
+    result = dataclasses.replace(result, layers=layers, journal={**result.journal, "notes": [note]})
+    report.write(result, tmp_path, probe_set, Silent())
+    assert f"<dt>Note</dt><dd>{note}</dd>" in (tmp_path / "html/index.html").read_text()
+    page = (tmp_path / f"html/{entry.layer.file_stem}.html").read_text()
+    assert "Note: class token &lt;left&gt; out." in page

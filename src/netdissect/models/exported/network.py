@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netdissect.errors import MissingExtraError, ModelError, ModelFileError, ModelNotFoundError, reason
+from netdissect.errors import MissingExtraError, ModelFileError, ModelNotFoundError, reason
 from netdissect.models.exported.screen import screened
+from netdissect.models.fixed import Fixed
 from netdissect.models.network import TorchNetwork, hash_preprocess
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
@@ -60,15 +61,13 @@ class ExportedNetwork(TorchNetwork):
         self._path = path
         program = _opened(path, data)
         _see_that_it_was_evaluating(path, program)
-        self._input = _input(path, program)
-        batch, channels, height, width = self._input
-        size = (height, width) if height is not None and width is not None else None
+        self._fixed = _input(path, program)
         note = "assumed: ImageNet statistics; an exported program states none"
         super().__init__(
-            _modules(path, program), preprocess or Preprocess(grey=channels == 1, note=note), name=name, source=path,
-            input_size=size,
+            _modules(path, program), preprocess or Preprocess(grey=self._fixed.channels == 1, note=note), name=name, source=path,
+            input_size=self._fixed.size,
         )  # fmt: skip
-        self.batch = batch
+        self.batch = self._fixed.batch
 
     def fingerprint(self) -> str:
         """Return a hash of the file and of its preprocessing."""
@@ -78,8 +77,7 @@ class ExportedNetwork(TorchNetwork):
 
     def runs_on(self, input_size: tuple[int, int]) -> bool:
         """Tell whether the file lets it run on pictures of a size."""
-        fixed = self._input[2:]
-        return all(own in (None, size) for own, size in zip(fixed, input_size, strict=True))
+        return self._fixed.allows(input_size)
 
     def empty_picture(self, input_size: tuple[int, int]) -> torch.Tensor:
         """Return black pictures as its input.
@@ -87,18 +85,7 @@ class ExportedNetwork(TorchNetwork):
         Raises:
             ModelError: if it takes pictures of another size or depth.
         """
-        _, channels, height, width = self._input
-        if not self.runs_on(input_size):
-            raise ModelError(
-                f"{self.name} was exported for pictures of {width or 'any'} x {height or 'any'} and takes no others, "
-                f"not {input_size[1]} x {input_size[0]}: "
-                + (f"give --resolution {height}" if height == width else "export it with free height and width")
-            )
-        if channels not in (None, self.preprocess.depth):
-            raise ModelError(
-                f"{self.name} takes pictures of {channels} channels, its preprocessing gives {self.preprocess.depth}: "
-                + ("give --colordepth 1" if channels == 1 else "leave out --colordepth 1")
-            )
+        self._fixed.see(self.name, input_size, self.preprocess.depth)
         return super().empty_picture(input_size)
 
     def looked_at(self) -> tuple[nn.Module, str]:
@@ -202,15 +189,17 @@ def _see_that_it_was_evaluating(path: str, program: Any) -> None:
         for node in getattr(getattr(part, "graph", None), "nodes", ()):
             name = getattr(getattr(node.target, "overloadpacket", None), "__name__", "")
             place = _TRAINING.get(name)
-            training |= place is not None and len(node.args) > place and node.args[place] is True
+            if place is not None and len(node.args) > place and node.args[place] is True:
+                # Without running statistics it is another norm, such as that of standardised weights.
+                training |= "norm" not in name or node.args[3] is not None
     if training:
         raise ModelFileError(
             f"{path} was exported in training mode, in which it gives other activations: call .eval() and export it again"
         )
 
 
-def _input(path: str, program: Any) -> tuple[int | None, int | None, int | None, int | None]:
-    """Return pictures at once, channels, height and width, where the file fixes them.
+def _input(path: str, program: Any) -> Fixed:
+    """Return what the file fixes of its input.
 
     Raises:
         ModelFileError: if it takes anything else than pictures.
@@ -222,15 +211,16 @@ def _input(path: str, program: Any) -> tuple[int | None, int | None, int | None,
         raise ModelFileError(f"{told}; got {len(names)} inputs")
     if values[0].ndim != 4 or not values[0].is_floating_point():
         raise ModelFileError(f"{told}; got one of {values[0].ndim} dimensions, {values[0].dtype}")
-    batch, channels, height, width = (_fixed(size, program.range_constraints) for size in values[0].shape)
+    most, *others = values[0].shape
+    batch = _most(most, program.range_constraints)
+    channels, height, width = (size if isinstance(size, int) else None for size in others)
     if channels not in (None, 1, 3):
         raise ModelFileError(f"{told}; got one of {channels} channels")
-    free = not isinstance(values[0].shape[2], int), not isinstance(values[0].shape[3], int)
-    return batch, channels, None if free[0] else height, None if free[1] else width
+    return Fixed(batch, channels, height, width)
 
 
-def _fixed(size: Any, ranges: Mapping[Any, Any]) -> int | None:
-    """Return a size that is fixed, or the largest of a range that ends; None where it is free."""
+def _most(size: Any, ranges: Mapping[Any, Any]) -> int | None:
+    """Return a number that is fixed, or the largest of a range that ends; None where it is free."""
     if isinstance(size, int):
         return size
     allowed = ranges.get(size.node.expr)

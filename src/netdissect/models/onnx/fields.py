@@ -7,124 +7,30 @@ a reduction, the ends of a slice), come from one run on an empty picture.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netdissect.models import moves
+from netdissect.models.onnx.nodes import STEERING, Call, Cut, attribute
 from netdissect.models.tracks import Track, meanings, regrouped, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from netdissect.models.moves import Shape
-
-#: Inputs that are numbers to steer a node, by operator: they are read, not looked at as tensors.
-STEERING: Mapping[str, tuple[int, ...]] = {
-    "Slice": (1, 2, 3, 4), "Pad": (1, 3), "Gather": (1,), "Unsqueeze": (1,), "Tile": (1,),
-    **{f"Reduce{kind}": (1,) for kind in (
-        "Mean", "Max", "Min", "Sum", "SumSquare", "L1", "L2", "LogSum", "LogSumExp", "Prod",
-    )},
-}  # fmt: skip
+    from netdissect.models.onnx.nodes import Known
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A slice along one axis, remembered because a roll is two of them laid end to end."""
-
-    source: str
-    axis: int
-    start: int
-    length: int
-
-
-class Tracer:
-    """Derives a Track for every tensor that depends on the picture, node by node."""
-
-    def __init__(self, shapes: Mapping[str, Shape], values: Mapping[str, NDArray[np.generic]], opset: int) -> None:
-        """Take what is known of the tensors.
-
-        Args:
-            shapes: of the tensors that depend on the picture, and of weights.
-            values: of the inputs that steer nodes (`STEERING`), as far as they do not depend on the picture.
-            opset: version of ONNX's operators.
-        """
-        self.shapes = shapes
-        self.values = values
-        self.opset = opset
-        self.tracks: dict[str, Track] = {}
-        self.cuts: dict[str, Cut] = {}
-
-    def follow(self, node: Any) -> None:
-        """Derive the tracks of what one node gives."""
-        if not any(name in self.tracks for name in node.input if name) or node.op_type in ("Shape", "Size"):
-            return
-        attributes = {entry.name: _attribute(entry) for entry in node.attribute}
-        for index, name in enumerate(node.output):
-            if name in self.shapes:
-                call = Call(self, node, attributes, index)
-                self.tracks[name] = RULES.get(node.op_type, _mixed)(call)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One node, and the output whose track is asked for."""
-
-    tracer: Tracer
-    node: Any
-    attributes: Mapping[str, Any]
-    index: int
-
-    @property
-    def output(self) -> str:
-        """Name of the output."""
-        return str(self.node.output[self.index])
-
-    @property
-    def shape(self) -> Shape:
-        """Shape of the output."""
-        return self.tracer.shapes[self.output]
-
-    def track(self, position: int) -> Track | None:
-        """Return the track of an input; None if it does not depend on the picture."""
-        return self.tracer.tracks.get(self.node.input[position]) if position < len(self.node.input) else None
-
-    def shape_of(self, position: int) -> Shape | None:
-        """Return the shape of an input, where it is known."""
-        return self.tracer.shapes.get(self.node.input[position]) if position < len(self.node.input) else None
-
-    @property
-    def first(self) -> Track:
-        """Track of the first input that depends on the picture."""
-        return next(track for name in self.node.input if (track := self.tracer.tracks.get(name)) is not None)
-
-    @property
-    def parts(self) -> list[tuple[Track, Shape]]:
-        """Tracks and shapes of all inputs that depend on the picture."""
-        tracks, shapes = self.tracer.tracks, self.tracer.shapes
-        return [(tracks[name], shapes[name]) for name in self.node.input if name in tracks]
-
-    def numbers(self, position: int, attribute: str = "") -> list[int] | None:
-        """Return whole numbers that are an input, or were an attribute in older files; None if there are none."""
-        if position < len(self.node.input) and self.node.input[position]:
-            value = self.tracer.values.get(self.node.input[position])
-            return None if value is None else [int(number) for number in value.reshape(-1)]
-        found = self.attributes.get(attribute)
-        return None if found is None else [int(number) for number in found]
-
-
-def _attribute(entry: Any) -> Any:
-    kind = entry.type
-    if kind == entry.INT:
-        return entry.i
-    if kind == entry.FLOAT:
-        return entry.f
-    if kind == entry.STRING:
-        return entry.s.decode(errors="replace")
-    return list(entry.ints) if kind == entry.INTS else None
+def follow(known: Known, node: Any) -> None:
+    """Derive the tracks of what one node gives, from those of what it takes."""
+    if not any(name in known.tracks for name in node.input if name) or node.op_type in ("Shape", "Size"):
+        return
+    attributes = {entry.name: attribute(entry) for entry in node.attribute}
+    for index, name in enumerate(node.output):
+        if name in known.shapes:
+            call = Call(known, node, attributes, index)
+            known.tracks[name] = RULES.get(node.op_type, _mixed)(call)
 
 
 def _mixed(call: Call) -> Track:
@@ -212,16 +118,16 @@ def _reduce(call: Call) -> Track:
 
 def _concatenate(call: Call) -> Track:
     axis = call.attributes.get("axis", 1) % len(call.shape)
-    names = [name for name in call.node.input if math.prod(call.tracer.shapes.get(name, (1,)))]
+    names = [name for name in call.node.input if math.prod(call.known.shapes.get(name, (1,)))]
     turned = _rolled(call, names, axis)
     if turned is not None:
         return turned
     parts = []
     for name in names:
-        shape = call.tracer.shapes.get(name)
+        shape = call.known.shapes.get(name)
         if shape is None:
             return unknown(call.shape)
-        parts.append((call.tracer.tracks.get(name), shape))
+        parts.append((call.known.tracks.get(name), shape))
     return moves.concatenated(parts, axis, call.shape)
 
 
@@ -229,15 +135,15 @@ def _rolled(call: Call, names: Sequence[str], axis: int) -> Track | None:
     """Return the track of a tensor's end laid before its beginning: a roll."""
     if len(names) != 2:
         return None
-    end, begin = (call.tracer.cuts.get(name) for name in names)
+    end, begin = (call.known.cuts.get(name) for name in names)
     if end is None or begin is None:
         return None
-    whole = call.tracer.shapes[end.source][axis] if end.axis == axis else -1
+    whole = call.known.shapes[end.source][axis] if end.axis == axis else -1
     if (begin.source, begin.axis) != (end.source, axis) or begin.start or begin.length != end.start:
         return None
     if end.start + end.length != whole:
         return None
-    return moves.rolled(call.tracer.tracks[end.source], {axis: end.length})
+    return moves.rolled(call.known.tracks[end.source], {axis: end.length})
 
 
 def _transpose(call: Call) -> Track:
@@ -290,19 +196,19 @@ def _slice(call: Call) -> Track:
         shape = (*track.shape[:position], taken, *track.shape[position + 1 :])
         track = moves.cut(track, position, begin, abs(step), shape)
     if len(moved) == 1 and all(step == 1 for step in steps):
-        call.tracer.cuts[call.output] = moved[0]
+        call.known.cuts[call.output] = moved[0]
     return track
 
 
 def _split(call: Call) -> Track:
     axis = call.attributes.get("axis", 0) % len(call.first.dims)
     names = call.node.output[: call.index]
-    start = sum(call.tracer.shapes[name][axis] for name in names if name in call.tracer.shapes)
+    start = sum(call.known.shapes[name][axis] for name in names if name in call.known.shapes)
     return moves.cut(call.first, axis, start, 1, call.shape) if all(names) else unknown(call.shape)
 
 
 def _gather(call: Call) -> Track:
-    track, indices = call.track(0), call.tracer.values.get(call.node.input[1])
+    track, indices = call.track(0), call.known.values.get(call.node.input[1])
     if track is None or call.track(1) is not None:
         return unknown(call.shape)
     axis = call.attributes.get("axis", 0) % len(track.dims)
@@ -375,8 +281,8 @@ def _linear(call: Call) -> Track:
 
 def _softmax(call: Call) -> Track:
     """A softmax looks along one dimension; before version 13 along all from that one on."""
-    axis = call.attributes.get("axis", -1 if call.tracer.opset >= 13 else 1) % len(call.shape)
-    if call.tracer.opset < 13 and math.prod(call.shape[axis + 1 :]) > 1:
+    axis = call.attributes.get("axis", -1 if call.known.opset >= 13 else 1) % len(call.shape)
+    if call.known.opset < 13 and math.prod(call.shape[axis + 1 :]) > 1:
         return replace(call.first, everywhere=True)
     return moves.along(call.first, axis, call.shape)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import ModelFileError
+from netdissect.models.fixed import Fixed
 from netdissect.models.naming import INPUT
 from netdissect.optional import require
 
@@ -32,17 +33,26 @@ class Input:
         name: of the input.
         dtype: numpy's name of its type.
         meanings: ``ncyx`` or ``nyxc``.
-        batch: pictures at once, where that is fixed.
-        channels: 3, or 1 for grey.
-        size: height and width, where they are fixed.
+        fixed: how many pictures, of how many channels and which size, where that is fixed.
     """
 
     name: str
     dtype: str
     meanings: str
-    batch: int | None
-    channels: int
-    size: tuple[int | None, int | None]
+    fixed: Fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a graph that can be run by itself.
+
+    Attributes:
+        model: the serialized ModelProto.
+        weights: names of the weights in it.
+    """
+
+    model: bytes
+    weights: frozenset[str]
 
 
 class Graph:
@@ -80,10 +90,10 @@ class Graph:
             raise ModelFileError(f"{told} with {len(dims)} dimensions")
         batch, a, b, c = dims
         if a not in (1, 3) and c in (1, 3):
-            return Input(free[0].name, _NUMPY[kind.elem_type], "nyxc", batch, c, (a, b))
+            return Input(free[0].name, _NUMPY[kind.elem_type], "nyxc", Fixed(batch, c, a, b))
         if a not in (1, 3, None):
             raise ModelFileError(f"{told} with {a} channels")
-        return Input(free[0].name, _NUMPY[kind.elem_type], "ncyx", batch, a or 3, (b, c))
+        return Input(free[0].name, _NUMPY[kind.elem_type], "ncyx", Fixed(batch, a or 3, b, c))
 
     @cached_property
     def opset(self) -> int:
@@ -180,8 +190,8 @@ class Graph:
                 wanted.update(_taken(node))
         return nodes[::-1]
 
-    def giving(self, tensors: Sequence[str], *, shapes: Sequence[str] = ()) -> bytes:
-        """Return a model that gives some tensors and the shapes of others, and has nothing that they do not need."""
+    def giving(self, tensors: Sequence[str], *, shapes: Sequence[str] = ()) -> Part:
+        """Return the part that gives some tensors and the shapes of others, and has nothing that they do not need."""
         model = self._onnx.ModelProto()
         for field, value in self.model.ListFields():
             if field.name != "graph":
@@ -206,8 +216,7 @@ class Graph:
         for name in shapes:
             graph.node.append(self._onnx.helper.make_node("Shape", [name], [shape_name(name)]))
             graph.output.add(name=shape_name(name))
-        content: bytes = model.SerializeToString()
-        return content
+        return Part(model.SerializeToString(), frozenset(tensor.name for tensor in graph.initializer))
 
     @staticmethod
     def _copy(model: Any, field: str, value: Any) -> None:

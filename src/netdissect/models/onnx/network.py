@@ -14,9 +14,10 @@ import torch
 from netdissect.errors import ModelError
 from netdissect.geometry import fieldmap
 from netdissect.models.network import SeenNetwork, hash_preprocess
-from netdissect.models.onnx.fields import STEERING, Tracer
+from netdissect.models.onnx.fields import follow
 from netdissect.models.onnx.file import read_onnx
 from netdissect.models.onnx.graph import Graph, shape_name
+from netdissect.models.onnx.nodes import STEERING, Known
 from netdissect.models.onnx.session import is_numbers, opened, said
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
@@ -55,14 +56,13 @@ class OnnxNetwork(SeenNetwork):
         graph = Graph(file)
         self._file = file
         self._input = graph.input
-        height, width = self._input.size
         super().__init__(
             preprocess or carried(graph),
             name=file.name,
             source=file.path,
-            input_size=(height, width) if height and width else None,
+            input_size=self._input.fixed.size,
         )
-        self.batch = self._input.batch
+        self.batch = self._input.fixed.batch
 
     def fingerprint(self) -> str:
         """Return a hash of the file, of the weights beside it, and of its preprocessing."""
@@ -80,25 +80,25 @@ class OnnxNetwork(SeenNetwork):
 
     def runs_on(self, input_size: tuple[int, int]) -> bool:
         """Tell whether the file lets it run on pictures of a size."""
-        return all(fixed in (None, size) for fixed, size in zip(self._input.size, input_size, strict=True))
+        return self._input.fixed.allows(input_size)
 
     def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, Seen]:
         """Run it once on an empty picture, for the shapes of its tensors; follow its nodes for what they mean."""
-        self._see_that_it_fits(input_size)
+        self._input.fixed.see(self.name, input_size, self.preprocess.depth)
         graph = Graph(self._file)
         tensors = _in_order(graph, None if names is None else {tensor for n in names if (tensor := graph.tensor(n))})
         shapes, values, kinds = self._measured(graph, tensors, input_size)
-        tracer = Tracer(shapes, values, graph.opset)
-        tracer.tracks[self._input.name] = picture_track(
+        known = Known(shapes, values, graph.opset)
+        known.tracks[self._input.name] = picture_track(
             shapes[self._input.name], fieldmap.IDENTITY, self._input.meanings
         )
         made_by = {}
         for node in graph.needed(tensors):
-            tracer.follow(node)
+            follow(known, node)
             made_by.update(dict.fromkeys(node.output, node.op_type))
         seen = {
             name: Seen(shapes[name], track, made_by[name], note=_module(graph, name), heads=track.heads if track else 0)
-            for name, track in ((name, tracer.tracks.get(name)) for name in tensors)
+            for name, track in ((name, known.tracks.get(name)) for name in tensors)
             if name in shapes and is_numbers(kinds[name])
         }
         if names is None:
@@ -143,7 +143,7 @@ class OnnxNetwork(SeenNetwork):
     @contextlib.contextmanager
     def running(self, probed: Mapping[str, Probed], input_size: tuple[int, int], device: torch.device) -> Iterator[Run]:
         """Run the part of the graph that the probed tensors need, optimised, on a device."""
-        self._see_that_it_fits(input_size)
+        self._input.fixed.see(self.name, input_size, self.preprocess.depth)
         graph = Graph(self._file)
         tensors = {name: tensor for name in probed if (tensor := graph.tensor(name)) is not None}
         wanted = list(dict.fromkeys(tensors.values()))
@@ -168,21 +168,6 @@ class OnnxNetwork(SeenNetwork):
             array = array.round().clip(0, 255)
         return np.ascontiguousarray(array.astype(self._input.dtype))
 
-    def _see_that_it_fits(self, input_size: tuple[int, int]) -> None:
-        if not self.runs_on(input_size):
-            height, width = (fixed or "any" for fixed in self._input.size)
-            raise ModelError(
-                f"{self.name} was exported for pictures of {width} x {height} and takes no others, not "
-                f"{input_size[1]} x {input_size[0]}: "
-                + (f"give --resolution {height}" if height == width else "export it with free height and width")
-            )
-        if self._input.channels != self.preprocess.depth:
-            raise ModelError(
-                f"{self.name} takes pictures of {self._input.channels} channels, its preprocessing gives "
-                f"{self.preprocess.depth}: "
-                + ("give --colordepth 1" if self._input.channels == 1 else "leave out grey")
-            )
-
 
 def network(model: str, options: LoadOptions) -> OnnxNetwork:
     """Return the network in an ONNX file, with what was said of its preprocessing.
@@ -201,7 +186,7 @@ def carried(graph: Graph) -> Preprocess:
     """Return the preprocessing a file states in ONNX's own metadata, or an assumption that says it is one."""
     told = {entry.key: entry.value for entry in graph.model.metadata_props}
     channels: Literal["rgb", "bgr"] = "bgr" if told.get("Image.BitmapPixelFormat", "").startswith("Bgr") else "rgb"
-    grey = graph.input.channels == 1
+    grey = graph.input.fixed.channels == 1
     low, high = {
         "NominalRange_0_255": (0, 255), "Normalized_0_1": (0, 1), "Normalized_1_1": (-1, 1),
     }.get(told.get("Image.NominalPixelRange", ""), (0, 255) if graph.input.dtype == "uint8" else (0, 0))  # fmt: skip

@@ -12,17 +12,18 @@ from netdissect.optional import require
 
 if TYPE_CHECKING:
     from netdissect.models.onnx.file import OnnxFile
+    from netdissect.models.onnx.graph import Part
 
 #: Types of tensors that can be read as activations.
 _NUMBERS = ("float", "float16", "double", "uint8", "int8")
 
 
-def opened(file: OnnxFile, model: bytes, *, device: torch.device | None = None) -> Any:
-    """Return a session that runs a graph.
+def opened(file: OnnxFile, part: Part, *, device: torch.device | None = None) -> Any:
+    """Return a session that runs a part of a graph.
 
     Args:
         file: where the graph is from; it has the arrays of its weights.
-        model: the graph.
+        part: the part.
         device: where it runs; None only looks at it, so it is not optimised.
 
     Raises:
@@ -36,12 +37,13 @@ def opened(file: OnnxFile, model: bytes, *, device: torch.device | None = None) 
     options.intra_op_num_threads = torch.get_num_threads()
     if device is None:
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    held = {name: runtime.OrtValue.ortvalue_from_numpy(array) for name, array in file.arrays.items()}
+    arrays = {name: array for name, array in file.arrays.items() if name in part.weights}
+    held = {name: runtime.OrtValue.ortvalue_from_numpy(array) for name, array in arrays.items()}
     if held:
         options.add_external_initializers(list(held), list(held.values()))
     providers = _providers(runtime, device)
     try:
-        return runtime.InferenceSession(model, options, providers=providers, enable_fallback=0)
+        return runtime.InferenceSession(part.model, options, providers=providers, enable_fallback=0)
     except Exception as error:
         raise ModelFileError(f"{file.path}: onnxruntime cannot run it ({said(error)})") from error
 

@@ -116,7 +116,7 @@ class Marks:
         for call in calls:
             given = list(call.inputs())
             name = _name(given[0], owner)
-            if name is None or not name:  # a method of its own
+            if not name:  # a method of its own
                 continue
             marked += 1
             taken = [value for value in given[1:] if _is_tensor(value)]
@@ -189,13 +189,13 @@ def _is_tensor(value: Any) -> bool:
     return bool(value.type().kind() == "TensorType")
 
 
-def _name(value: Any, owner: Any) -> str | None:
-    """Return the name of a part relative to the graph's own module; None if it comes from elsewhere."""
+def _name(value: Any, owner: Any) -> str:
+    """Return the name of a part relative to the graph's own module; one that no part has if it comes from elsewhere."""
     steps: list[str] = []
     while value.debugName() != owner.debugName():
         node = value.node()
         if node.kind() != "prim::GetAttr":
-            return None
+            return "?"
         steps.insert(0, node.s("name"))
         value = next(iter(node.inputs()))
     return ".".join(steps)

@@ -130,8 +130,8 @@ class ScriptedNetwork(TorchNetwork):
         marks = self._marks[id(module)]
         try:
             output = marks.run(module, x)
-        except RuntimeError as error:
-            raise RuntimeError(told(error)) from error
+        except (RuntimeError, torch.jit.Error) as error:
+            raise RuntimeError(told(error)) from None  # what the interpreter says besides is the program
         if marks.see is not None:
             marks.see("", False, output)
         return output
@@ -170,7 +170,10 @@ def _see_that_it_was_evaluating(path: str, module: Any) -> None:
     for graph in graphs(module):
         for node in nodes(graph):
             place = _TRAINING.get(node.kind())
-            if place is not None and node.inputsAt(place).toIValue() is True:
+            if place is None or node.inputsAt(place).toIValue() is not True:
+                continue
+            # Without running statistics it is another norm, such as that of standardised weights.
+            if "norm" not in node.kind() or node.inputsAt(3).type().kind() != "NoneType":
                 raise ModelFileError(
                     f"{path} was traced in training mode, in which it gives other activations: call .eval() and trace "
                     f"it again"

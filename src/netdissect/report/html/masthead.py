@@ -42,6 +42,7 @@ def settings(result: RunResult) -> list[tuple[str, str, bool]]:
     probe, chosen, network = result.probe_set, result.settings, result.network
     geometries = sorted({layer.layer.geometry.replace("-", " ") for layer in result.layers.values()})
     kinds = len(probe.vocabulary.categories)
+    notes = result.journal.get("notes", [])
     version = str(result.journal.get("versions", {}).get("netdissect", ""))
     source = re.split(r"[/\\]", network.source)[-1]
     pairs = [
@@ -61,6 +62,7 @@ def settings(result: RunResult) -> list[tuple[str, str, bool]]:
             ),
         ),
         ("Preprocessing", network.preprocessing),
+        *(("Note", str(note)) for note in notes if isinstance(notes, list)),
     ]
     rows = [(name, value, len(name) + len(value) > _HALF + 12) for name, value in pairs if value]
     return sorted(rows, key=lambda row: row[2])  # those that need a line of their own come last

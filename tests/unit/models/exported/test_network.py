@@ -95,6 +95,14 @@ def test_a_network_exported_in_training_mode_is_refused(tmp_path, part):
         load(str(path))
 
 
+def test_a_norm_without_statistics_is_no_sign_of_training(tmp_path, pictures):
+    path = exports.write_pt2(tmp_path / "standardised.pt2", exports.Standardised().eval())
+    ours, theirs = (
+        activations(one, ["conv"], pictures)["conv"] for one in (load(str(path)), wrap(exports.Standardised()))
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_an_input_that_is_no_picture_is_told(tmp_path):
     path = exports.write_pt2(tmp_path / "flat.pt2", nn.Linear(8, 4), x=torch.zeros(2, 8))
     with pytest.raises(ModelFileError, match="got one of 2 dimensions"):
@@ -127,13 +135,6 @@ def test_a_program_at_hand_needs_no_file(exported, module, pictures):
     ours, theirs = (activations(wrap(one), ["block", "head"], pictures) for one in (program, module))
     for name in ("block", "head"):
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
-
-
-def test_two_workers_find_the_same_bytes(exported, data, tmp_path):
-    for workers in (1, 2):
-        nd.dissect(str(exported), ["block"], data, out=tmp_path / str(workers), workers=workers, threads=1, **OPTIONS)
-    name = "block.parquet"
-    assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
 def test_it_is_sent_to_workers_as_its_bytes(exported, pictures):

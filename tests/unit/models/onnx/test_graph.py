@@ -59,10 +59,10 @@ def test_only_what_a_tensor_needs_is_run(tmp_path):
         graphs.node("Add", ["b", "b"], ["d"]),
     ]
     found = graph(graphs.written(tmp_path, nodes, [graphs.weights("w", 2, 3, 3, 3)]))
-    part = onnx.ModelProto.FromString(found.giving(["b"]))
+    part = onnx.ModelProto.FromString(found.giving(["b"]).model)
     assert [node.op_type for node in part.graph.node] == ["Abs"]
     assert not part.graph.initializer
-    part = onnx.ModelProto.FromString(found.giving(["c"]))
+    part = onnx.ModelProto.FromString(found.giving(["c"]).model)
     assert [node.op_type for node in part.graph.node] == ["Relu", "Conv"]
     assert [tensor.name for tensor in part.graph.initializer] == ["w"]
 
@@ -78,7 +78,8 @@ def test_only_what_a_tensor_needs_is_run(tmp_path):
 )
 def test_what_it_takes_is_read_off_its_input(tmp_path, options, expected):
     given = graph(graphs.convolution(tmp_path, **options)).input
-    assert (given.meanings, given.batch, given.channels, given.size) == expected
+    fixed = given.fixed
+    assert (given.meanings, fixed.batch, fixed.channels, (fixed.height, fixed.width)) == expected
 
 
 @pytest.mark.parametrize(

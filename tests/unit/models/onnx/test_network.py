@@ -63,6 +63,14 @@ def test_tensors_nodes_and_modules_name_the_same_layer(exported, pictures):
     assert torch.equal(found["relu_2"], found["block"])
 
 
+def test_large_weights_behind_the_last_probed_layer_are_not_missed(tmp_path, pictures):
+    nodes = [graphs.node("Conv", ["x", "w"], ["y"]), graphs.node("Conv", ["y", "v"], ["z"])]
+    large = [graphs.weights("w", 64, 3, 5, 5), graphs.weights("v", 64, 64, 3, 3)]
+    network = load(str(graphs.written(tmp_path, nodes, large)))
+    together, alone = (activations(network, layers, pictures)["y"] for layers in (["y", "z"], ["y"]))
+    torch.testing.assert_close(alone, together)
+
+
 def test_a_name_that_means_a_tensor_and_another_module_says_so(tmp_path):
     made = graphs.model([graphs.node("Relu", ["x"], ["relu"]), graphs.node("Relu", ["relu"], ["z"])])
     for key, value in (("name_scopes", "['', 'relu', 'op']"), ("class_hierarchy", "['A', 'ReLU', 'op']")):
@@ -79,6 +87,19 @@ def test_a_number_of_pictures_that_the_file_fixes_is_kept_to(legacy, module, pic
     expected = activations(wrap(module), ["block", "norm"], pictures)
     torch.testing.assert_close(found["/block/relu_1/Relu"], expected["block"], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found["/norm/LayerNormalization"], expected["norm"], rtol=1e-4, atol=1e-5)
+
+
+def test_a_file_for_a_single_picture_is_given_one_at_a_time(tmp_path, module, pictures):
+    path = exports.write_onnx(tmp_path / "one.onnx", module, legacy=True, fixed=True, x=exports.example(1))
+    network = load(str(path))
+    assert network.batch == 1
+    (layer,) = network.probe(["/mlp/mlp.1/Gelu"], (32, 32), geometry="receptive-field", device=CPU).layers
+    assert (layer.units, layer.grid) == (20, (4, 4))
+    found, expected = (
+        activations(network, ["/mlp/mlp.1/Gelu"], pictures),
+        activations(wrap(module), ["mlp.1"], pictures),
+    )
+    torch.testing.assert_close(found["/mlp/mlp.1/Gelu"], expected["mlp.1"], rtol=1e-4, atol=1e-5)
 
 
 def test_pictures_of_another_size_than_the_file_takes_are_told(exported):
@@ -132,6 +153,31 @@ def test_double_precision_is_fed_and_read(tmp_path, pictures):
     network = load(str(graphs.written(tmp_path, [graphs.node("Relu", ["x"], ["y"])], dtype=TensorProto.DOUBLE)))
     found = activations(network, ["y"], pictures)["y"]
     torch.testing.assert_close(found, network.preprocess(torch.from_numpy(pictures)).relu())
+
+
+def test_quantised_networks_are_read(tmp_path, pictures):
+    def scaled(name, zero, dtype):
+        return [graphs.constant(f"{name} scale", 0.05, np.float32), graphs.constant(f"{name} zero", zero, dtype)]
+
+    weights = np.random.default_rng(0).integers(-90, 90, (4, 3, 3, 3))
+    nodes = [
+        graphs.node("QuantizeLinear", ["x", "x scale", "x zero"], ["q"]),
+        graphs.node("QLinearConv", ["q", "x scale", "x zero", "w", "w scale", "w zero", "y scale", "y zero"], ["y"],
+                    strides=[2, 2], pads=[1, 1, 1, 1]),
+        graphs.node("DequantizeLinear", ["y", "y scale", "y zero"], ["z"]),
+    ]  # fmt: skip
+    steering = [*scaled("x", 128, np.uint8), *scaled("w", 0, np.int8), *scaled("y", 128, np.uint8)]
+    network = load(str(graphs.written(tmp_path, nodes, [*steering, graphs.constant("w", weights, np.int8)])))
+    assert [layer.name for layer in network.layers((32, 32))] == ["q", "y", "z"]
+    (layer,) = network.probe(["z"], (32, 32), geometry="receptive-field", device=CPU).layers
+    assert layer.field == ((-1, -1), (3, 3), (2, 2))
+    found = activations(network, ["y", "z"], pictures)
+    torch.testing.assert_close(found["z"], (found["y"] - 128) * 0.05)
+    x = network.preprocess(torch.from_numpy(pictures))
+    plain = torch.nn.functional.conv2d(x, torch.from_numpy(weights).float() * 0.05, stride=2, padding=1).clamp(
+        -6.4, 6.35
+    )
+    assert (found["z"] - plain).abs().mean() < 0.3
 
 
 def test_8_bit_pictures_go_in_as_they_are(tmp_path, pictures):

@@ -162,9 +162,28 @@ def test_a_module_traced_for_one_picture_is_given_one_at_a_time(tmp_path, pictur
     assert found["fc"].shape == (5, 2, 1, 1)
 
 
+def test_a_norm_without_statistics_is_no_sign_of_training(tmp_path, pictures):
+    path = exports.write_torchscript(tmp_path / "standardised.pt", exports.Standardised().eval())
+    ours, theirs = (
+        activations(one, ["conv"], pictures)["conv"] for one in (load(str(path)), wrap(exports.Standardised()))
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_a_picture_it_cannot_take_is_told_in_a_line(written):
     with pytest.raises(ModelError, match=r"does not run on a 2 x 2 picture with 3 channels: \w.*; try another"):
         load(str(written)).layers((2, 2))
+
+
+def test_what_a_module_asserts_is_told_in_a_line(tmp_path):
+    class Asserts(nn.Module):
+        def forward(self, x):
+            assert x.shape[2] == 40, f"wants 40 rows, not {x.shape[2]}"
+            return x
+
+    path = exports.write_torchscript(tmp_path / "asserts.pt", Asserts(), traced=False)
+    with pytest.raises(ModelError, match=r"3 channels: AssertionError: wants 40 rows, not 32; try another"):
+        load(str(path)).layers((32, 32))
 
 
 def test_a_misspelt_layer_gets_the_nearest_names(written):
@@ -184,13 +203,6 @@ def test_a_module_at_hand_needs_no_file(written, module, pictures):
     ours, theirs = (activations(wrap(one), ["block", "head"], pictures) for one in (at_hand, module))
     for name in ("block", "head"):
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
-
-
-def test_two_workers_find_the_same_bytes(written, data, tmp_path):
-    for workers in (1, 2):
-        nd.dissect(str(written), ["block"], data, out=tmp_path / str(workers), workers=workers, threads=1, **OPTIONS)
-    name = "block.parquet"
-    assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
 def test_it_is_sent_to_workers_as_its_bytes(written, pictures):
