@@ -6,7 +6,6 @@ A label is a class's position plus 1; 0 is nothing. Probabilities are scaled to 
 from __future__ import annotations
 
 import hashlib
-import importlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from torch import nn
 
 from netdissect.errors import ModelError, ModelNotFoundError, SettingsError
+from netdissect.models import python
 from netdissect.models.hooks import evaluating
 from netdissect.optional import require
 
@@ -80,7 +80,7 @@ def segmenter(
     if kind == "python" and name:
         if classes is None:
             raise SettingsError(f"{model} carries no class list: give one with --classes")
-        return TorchSegmenter(_python(name), classes, name=model, threshold=threshold, device=device)
+        return TorchSegmenter(python.build(name), classes, name=model, threshold=threshold, device=device)
     raise ModelNotFoundError(
         f"there is no segmentation model {model!r}: known are hf:NAME, torchvision:NAME and python:module:function"
     )
@@ -241,14 +241,3 @@ def _torchvision(name: str) -> tuple[nn.Module, Sequence[str]]:
         return library.get_model(name, weights=weights), weights.meta["categories"]
     except (OSError, RuntimeError) as error:
         raise ModelNotFoundError(f"the weights of torchvision's {name} could not be fetched ({error})") from error
-
-
-def _python(spec: str) -> nn.Module:
-    module, _, function = spec.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError) as error:
-        raise ModelNotFoundError(f"python:{spec}: expected python:module:function ({error})") from error
-    if not isinstance(made, nn.Module):
-        raise ModelError(f"python:{spec} returned {type(made).__name__}: expected a torch.nn.Module")
-    return made
