@@ -276,9 +276,7 @@ class TorchNetwork(SeenNetwork):
             except RUNNING as error:
                 if not witness.saw_all:
                     raise self.failed(input_size, error) from error
-                note = "; ".join(
-                    part for part in (note, f"behind it the network fails at this size ({reason(error)})") if part
-                )
+                note = "; ".join(part for part in (note, f"the network fails behind it ({reason(error)})") if part)
         return witness.seen(note)
 
     def runs_on(self, input_size: tuple[int, int]) -> bool:
