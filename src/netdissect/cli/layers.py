@@ -49,10 +49,16 @@ def layers(
         return
     for line in _table(found, marked):
         say(line)
-    said = "".join(f" --{name} {getattr(options, name)}" for name in ("weights", "arch") if getattr(options, name))
+    said = "".join(
+        f" --{name} {_typed(getattr(options, name))}" for name in asdict(of_model) if name in options.given()
+    )
     height, width = (resolution, resolution) if resolution else network.input_size or (224, 224)
     say(f"{network.source}, {width} x {height} pictures: {network.preprocess.describe()}")
     say(f"* to begin with: netdissect run {model}{said} --layers {' '.join(marked) or 'NAME …'} --data DATA")
+
+
+def _typed(value: object) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 def _table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:

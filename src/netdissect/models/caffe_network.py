@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
-from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest
+from netdissect.errors import ActivationError, ModelError, SettingsError, UnknownLayerError, nearest
 from netdissect.geometry import fieldmap
 from netdissect.layers import Layer
 from netdissect.models.caffe.load import load_caffe
@@ -38,6 +38,7 @@ def network(model: str, options: LoadOptions) -> CaffeNetwork:
     Raises:
         ModelNotFoundError: if a file is not there.
         ModelFileError: if one is damaged, or they do not belong together.
+        SettingsError: if its pictures have another number of channels.
     """
     text = model if options.weights is None or model.endswith(".prototxt") else f"{model}.prototxt"
     net = load_caffe(text, options.weights)
@@ -50,6 +51,11 @@ def network(model: str, options: LoadOptions) -> CaffeNetwork:
         grey=options.grey,
         input_size=size,
     )
+    if size is not None and shape is not None and shape[1] != preprocess.depth:
+        way = {1: "give --colordepth 1", 3: "leave out --colordepth 1"}.get(
+            shape[1], "it cannot be dissected on pictures"
+        )
+        raise SettingsError(f"{model} takes {shape[1]} channels and would get {preprocess.depth}: {way}")
     name = Path(model.split(",", maxsplit=1)[0]).name.removesuffix(".prototxt")
     return CaffeNetwork(net, preprocess, name=name, source=model, input_size=size)
 

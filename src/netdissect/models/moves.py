@@ -308,7 +308,9 @@ def attended(query: Track | None, value: Track | None, shape: Shape) -> Track:
         return _by_heads(Track((*value.dims[:-2], pooled, value.dims[-1]), None))
     if len(query.dims) != len(shape):
         return unknown(shape)
-    return _by_heads(Track((*query.dims[:-1], value.dims[-1]), query.field, query.rolled, everywhere=True))
+    known = meanings(value.dims[-1]) != {"?"} or not meanings(query.dims[-1]) <= {"c"}
+    last = value.dims[-1] if known else channels(shape[-1])  # whatever values were made of, they are channels now
+    return _by_heads(Track((*query.dims[:-1], last), query.field, query.rolled, everywhere=True))
 
 
 def _by_heads(track: Track) -> Track:

@@ -182,6 +182,8 @@ class SeenNetwork(ABC):
             if guessed is None:
                 return "its shape fits no grid of the input"
             track, note = guessed
+            if self.watched and len(seen.shape) == 4:
+                note = "its shape is taken for channels, rows and columns: a guess"
         reading = read(track)
         if reading is None:
             return "some of its dimensions mix places"
@@ -232,7 +234,8 @@ class TorchNetwork(SeenNetwork):
             name: what people call it.
             source: what was typed to get it.
             input_size: height and width it was made for.
-            call: how it is called on an input, where that takes more than the input.
+            call: how it is called on an input, where that takes more than the input; its `as_it_is`, if it has one,
+                without making it take another size.
             fitted: called on a copy of it to make it take inputs of another height and width.
         """
         super().__init__(preprocess, name=name, source=source, input_size=input_size)
@@ -285,17 +288,16 @@ class TorchNetwork(SeenNetwork):
             except RUNNING as error:
                 if not witness.saw_all:
                     raise self.failed(input_size, error) from error
-                note = "; ".join(
-                    part for part in (note, f"behind it the network fails at this size ({reason(error)})") if part
-                )
+                note = "; ".join(part for part in (note, f"the network fails behind it ({reason(error)})") if part)
         return witness.seen(note)
 
     def runs_on(self, input_size: tuple[int, int]) -> bool:
         """Tell whether it runs on pictures of a size as it is, with no table resampled."""
         module, _ = self.looked_at()
+        as_it_is = getattr(self._call, "as_it_is", self._call)
         with evaluating(module), torch.no_grad():
             try:
-                module(self.empty_picture(input_size))
+                as_it_is(module, self.empty_picture(input_size))
             except RUNNING:
                 return False
         return True

@@ -90,24 +90,23 @@ def _foldable(
     call: Callable[[nn.Module, torch.Tensor], Any],
 ) -> list[tuple[str, str]]:
     """Return (convolution, batch norm) names where the norm alone reads what the convolution gives."""
-    given: dict[str, list[int]] = {}
-    taken: dict[str, list[int]] = {}
-    held: list[Any] = []  # no identity may be given out twice
+    given: dict[str, list[torch.Tensor]] = {}
+    taken: dict[str, list[torch.Tensor]] = {}
     # Behind the probed layers it may fail at this size: nobody goes there.
-    seen, failing = _watching(module, given, taken, held), contextlib.suppress(*RUNNING)
+    seen, failing = _watching(module, given, taken), contextlib.suppress(*RUNNING)
     with seen, torch.no_grad(), failing, FieldTracer(picture) as tracer:
         call(module, picture)
-    owners = {outputs[0]: name for name, outputs in given.items() if len(outputs) == 1}
+    owners = {id(outputs[0]): name for name, outputs in given.items() if len(outputs) == 1}
     shared = Counter(id(parameter) for part in module.modules() for parameter in part._parameters.values())  # noqa: SLF001
     modules = dict(module.named_modules())
     pairs = []
     for norm, inputs in taken.items():
-        convolution = owners.get(inputs[0]) if len(inputs) == 1 else None
+        convolution = owners.get(id(inputs[0])) if len(inputs) == 1 else None
         if (
             convolution is not None
             and convolution not in probed
             and norm not in entered
-            and tracer.uses[inputs[0]] == 1
+            and tracer.uses_of(inputs[0]) == 1
             and shared[id(modules[convolution].weight)] == 1
             and modules[convolution].weight.dtype in (torch.float32, torch.float64)  # halves would be rounded again
         ):
@@ -117,17 +116,16 @@ def _foldable(
 
 @contextlib.contextmanager
 def _watching(
-    module: nn.Module, given: dict[str, list[int]], taken: dict[str, list[int]], held: list[Any]
+    module: nn.Module, given: dict[str, list[torch.Tensor]], taken: dict[str, list[torch.Tensor]]
 ) -> Iterator[None]:
+    """Note what convolutions give and what batch norms take; the tensors are held, so each has an identity of its own."""
     handles = []
 
     def give(name: str, output: torch.Tensor) -> None:
-        held.append(output)
-        given.setdefault(name, []).append(id(output))
+        given.setdefault(name, []).append(output)
 
     def take(name: str, given_in: torch.Tensor) -> None:
-        held.append(given_in)
-        taken.setdefault(name, []).append(id(given_in))
+        taken.setdefault(name, []).append(given_in)
 
     with evaluating(module):
         try:

@@ -7,16 +7,19 @@ composes them, passes them on, or loses them. A layer whose field map was lost g
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from netdissect.geometry import fieldmap
 from netdissect.models.aten import Call, track_of
 from netdissect.models.tracks import Track, picture_track, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 
 class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -33,21 +36,23 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, picture: torch.Tensor, meanings: str = "ncyx") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        # Tensors are held so that no identity is given out twice while tracing.
-        self._tracks: dict[int, tuple[torch.Tensor, Track]] = {}
+        # Tensors are not held: intermediate results of a large network would fill the memory.
+        self._tracks: MutableMapping[torch.Tensor, Track] = WeakTensorKeyDictionary()
+        self._uses: MutableMapping[torch.Tensor, int] = WeakTensorKeyDictionary()
         is_picture = picture.ndim == len(meanings)  # a generator is given something else
         track = picture_track(picture.shape, fieldmap.IDENTITY, meanings) if is_picture else unknown(picture.shape)
         self._set(picture, track)
-        #: How many operations read a tensor, by its identity.
-        self.uses: Counter[int] = Counter()
 
     def of(self, tensor: torch.Tensor) -> Track | None:
         """Return what is known of a tensor; None if it does not depend on the picture."""
-        entry = self._tracks.get(id(tensor))
-        return entry[1] if entry is not None else None
+        return self._tracks.get(tensor)
+
+    def uses_of(self, tensor: torch.Tensor) -> int:
+        """Return how many operations read a tensor."""
+        return self._uses.get(tensor, 0)
 
     def _set(self, tensor: torch.Tensor, track: Track) -> None:
-        self._tracks[id(tensor)] = (tensor, track)
+        self._tracks[tensor] = track
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -62,7 +67,8 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         tracked = [(tensor, track) for tensor in inputs if (track := self.of(tensor)) is not None]
         result = func(*args, **kwargs)
-        self.uses.update(id(tensor) for tensor, _ in tracked)
+        for tensor, _ in tracked:
+            self._uses[tensor] = self.uses_of(tensor) + 1
         if tracked:
             outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
             for index, output in enumerate(outputs):

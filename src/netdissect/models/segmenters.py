@@ -82,7 +82,7 @@ def segmenter(
     if kind == "python" and name:
         if classes is None:
             raise SettingsError(f"{model} carries no class list: give one with --classes")
-        return TorchSegmenter(_python(name), classes, name=model, threshold=threshold, device=device)
+        return TorchSegmenter(python.build(name), classes, name=model, threshold=threshold, device=device)
     raise ModelNotFoundError(
         f"there is no segmentation model {model!r}: known are hf:NAME, torchvision:NAME and python:module:function"
     )
@@ -283,10 +283,3 @@ def _torchvision(name: str) -> tuple[nn.Module, Sequence[str]]:
         return library.get_model(name, weights=weights), weights.meta["categories"]
     except (OSError, RuntimeError) as error:
         raise ModelNotFoundError(f"the weights of torchvision's {name} could not be fetched ({error})") from error
-
-
-def _python(spec: str) -> nn.Module:
-    made = python.build(spec)
-    if not isinstance(made, nn.Module):
-        raise ModelError(f"python:{spec} returned {type(made).__name__}: expected a torch.nn.Module")
-    return made

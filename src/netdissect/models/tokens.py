@@ -110,8 +110,9 @@ def guess(
     if len(shape) == 2 and shape[0] == pictures:
         return Track(((Atom("n", shape[0]),), channels(shape[1])), None), ""
     if len(shape) == 4 and shape[0] == pictures:
-        last = _fits(shape[1:3], input_size) and not _fits(shape[2:4], input_size)
-        order = "nyxc" if last else "ncyx"
+        order = "ncyx" if _fits(shape[2:4], input_size) else "nyxc" if _fits(shape[1:3], input_size) else ""
+        if not order:
+            return None
         return Track(tuple((Atom(m, size),) for m, size in zip(order, shape, strict=True)), None), ""
     if len(shape) == 3 and pictures in shape[:2]:
         first = shape[0] == pictures

@@ -51,14 +51,20 @@ class Call:
     """How a model of transformers is called on pixels.
 
     Attributes:
-        options: further keywords, such as the one that resamples position tables for other sizes.
+        keyword: name of the pixels, where they may not come first; empty where they do.
+        resampling: whether it can be asked to resample its position tables for other sizes.
     """
 
-    options: tuple[tuple[str, Any], ...] = ()
+    keyword: str = ""
+    resampling: bool = False
 
     def __call__(self, module: nn.Module, x: torch.Tensor) -> Any:
-        """Run the model."""
-        return module(x, **dict(self.options))
+        """Run the model on pictures of any size, as far as it can."""
+        return self.as_it_is(module, x, **({"interpolate_pos_encoding": True} if self.resampling else {}))
+
+    def as_it_is(self, module: nn.Module, x: torch.Tensor, **options: Any) -> Any:
+        """Run the model on pictures of a size that it takes."""
+        return module(**{self.keyword: x}, **options) if self.keyword else module(x, **options)
 
 
 def call_of(module: Any) -> Call | None:
@@ -66,7 +72,7 @@ def call_of(module: Any) -> Call | None:
     if not hasattr(module, "main_input_name") or not hasattr(module, "config"):
         return None
     takes = inspect.signature(module.forward).parameters
-    return Call((("interpolate_pos_encoding", True),) if "interpolate_pos_encoding" in takes else ())
+    return Call("pixel_values" if "pixel_values" in takes else "", "interpolate_pos_encoding" in takes)
 
 
 def size_of(module: Any) -> tuple[int, int] | None:

@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from netdissect.models import naming
 from netdissect.models.source import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, MutableMapping
 
     from netdissect.models.naming import Selector
     from netdissect.models.receptive import FieldTracer
+    from netdissect.models.tracks import Track
+
+
+class _Output(NamedTuple):
+    """The last output of a layer.
+
+    Attributes:
+        shape: its shape.
+        track: what its dimensions mean.
+        heads: attention heads whose outputs it holds.
+        version: counts what was done to it in place before.
+        tensor: the output itself where few layers are asked for; all of a network's would fill the memory.
+    """
+
+    shape: tuple[int, ...]
+    track: Track | None
+    heads: int
+    version: int
+    tensor: torch.Tensor | None
+
+    @property
+    def is_overwritten(self) -> bool:
+        """Whether it was changed in place after it was seen."""
+        return self.tensor is not None and self.tensor._version > self.version  # noqa: SLF001
 
 
 class Witness:
@@ -37,8 +62,8 @@ class Witness:
         self._tracer = tracer
         self._everything = names is None
         self._calls: Counter[str] = Counter()
-        self._outputs: dict[str, tuple[torch.Tensor, int]] = {}
-        self._known: set[tuple[int, int]] = set()
+        self._outputs: dict[str, _Output] = {}
+        self._known: MutableMapping[torch.Tensor, set[int]] = WeakTensorKeyDictionary()
         self.selectors = _everything(modules) if names is None else _chosen(names, modules)
 
     def see(self, name: str, value: Any) -> None:
@@ -46,7 +71,10 @@ class Witness:
         for key, tensor in self._found(name, value):
             self._calls[key] += 1
             self._outputs.pop(key, None)  # the last call counts, also for the order
-            self._outputs[key] = (tensor, tensor._version)  # noqa: SLF001 - counts what was done to it in place
+            self._outputs[key] = _Output(
+                tuple(tensor.shape), self._tracer.of(tensor), self._heads(key, tensor), tensor._version,  # noqa: SLF001
+                None if self._everything else tensor,
+            )  # fmt: skip
 
     @property
     def saw_all(self) -> bool:
@@ -57,10 +85,9 @@ class Witness:
         """Return what was seen, with a note that all of it shares."""
         return {
             name: Seen(
-                tuple(tensor.shape), self._tracer.of(tensor), self._kind(name), self._calls[name],
-                tensor._version > version, note, self._heads(name, tensor),  # noqa: SLF001
+                one.shape, one.track, self._kind(name), self._calls[name], one.is_overwritten, note, one.heads
             )
-            for name, (tensor, version) in self._outputs.items()
+            for name, one in self._outputs.items()
         }  # fmt: skip
 
     def _found(self, name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
@@ -84,9 +111,9 @@ class Witness:
 
     def _is_new(self, name: str, tensor: torch.Tensor) -> bool:
         """Tell whether a module without parts gives more than what it was given, as Dropout and Identity do not."""
-        mark = (id(tensor), tensor._version)  # noqa: SLF001
-        known = mark in self._known
-        self._known.add(mark)
+        versions = self._known.setdefault(tensor, set())
+        known = tensor._version in versions  # noqa: SLF001
+        versions.add(tensor._version)  # noqa: SLF001
         return not known or any(True for _ in self._modules[self.selectors[name].module].children())
 
     def _heads(self, name: str, tensor: torch.Tensor) -> int:

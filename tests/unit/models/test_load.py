@@ -219,3 +219,13 @@ def test_preprocessing_given_in_python_leaves_the_network_its_own(tmp_path):
     result = nd.dissect(network, "conv2", data, preprocess=Preprocess(note="mine"), quantile=0.1)
     assert result.network.preprocessing.endswith("(mine)")
     assert "assumed" in network.preprocess.note
+
+
+@pytest.mark.shared
+def test_a_caffe_network_of_grey_pictures_asks_for_them(shared):
+    lenet = str(shared / "models/lenet_V2")
+    with pytest.raises(SettingsError, match="takes 1 channels and would get 3: give --colordepth 1"):
+        load(lenet)
+    assert load(lenet, LoadOptions(colordepth=1)).preprocess.depth == 1
+    apart = load(lenet, LoadOptions(colordepth=1, weights=f"{lenet}.caffemodel"))
+    assert apart.fingerprint() == load(lenet, LoadOptions(colordepth=1)).fingerprint()

@@ -135,7 +135,7 @@ def test_a_layer_is_dissected_although_the_network_fails_behind_it(pictures):
         found = source.activations(pictures)["conv2"]
         (layer,) = source.layers
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    assert "behind it the network fails at this size (broken on purpose)" in layer.note
+    assert "the network fails behind it (broken on purpose)" in layer.note
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

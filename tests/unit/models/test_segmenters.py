@@ -223,7 +223,7 @@ def test_a_function_of_yours_is_found_by_its_name(monkeypatch):
         segmenters.segmenter("python:my_networks:build")
     with pytest.raises(ModelError, match=r"expected a torch.nn.Module"):
         segmenters.segmenter("python:my_networks:wrong", classes=["a"])
-    with pytest.raises(ModelNotFoundError, match="has no 'gone'"):
+    with pytest.raises(ModelNotFoundError, match="my_networks has no 'gone'"):
         segmenters.segmenter("python:my_networks:gone", classes=["a"])
 
 

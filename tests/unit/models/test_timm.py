@@ -114,6 +114,7 @@ def test_outputs_of_attention_heads_are_what_goes_into_the_projection(vit):
 
 def test_a_vision_transformer_gets_its_own_size_unless_another_is_asked_for(vit, tmp_path):
     data = folders.write(tmp_path / "set", images=4, size=(48, 40), labels=(24, 20))
+    before = vit.fingerprint()
     result = nd.dissect(vit, "blocks.5", data, quantile=0.1)
     assert result.network.input_size == (160, 160)
     assert result.journal["notes"][0].startswith("pictures of 40 x 48 are scaled to 160 x 160, the only size test_vit")
@@ -124,6 +125,7 @@ def test_a_vision_transformer_gets_its_own_size_unless_another_is_asked_for(vit,
         "test_vit was made for 160 x 160 and sees 96 x 96",
     ]
     assert vit.module.patch_embed.img_size == (160, 160)  # only a copy was fitted
+    assert vit.fingerprint() == before
 
 
 def test_positions_are_resampled_for_pictures_that_are_not_square(vit):

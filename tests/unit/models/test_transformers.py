@@ -125,6 +125,9 @@ def test_the_feature_maps_of_a_backbone_are_layers(tmp_path, registers):
     assert type(network.module).__name__.endswith("Backbone")
     found = activations(network, "output.feature_maps[1]")["output.feature_maps[1]"]
     torch.testing.assert_close(found, called(network).feature_maps[1], rtol=1e-4, atol=1e-5)
+    data = folders.write(tmp_path / "set", images=4, size=(32, 32), labels=(16, 16))
+    result = nd.dissect(network, ["output.feature_maps[0]", "output.feature_maps[1]"], data, quantile=0.1, out=tmp_path)
+    assert 0 < result["output.feature_maps[1]"].iou.max() <= 1
     notes = {layer.note for layer in listed(network).values()}
     assert any(f"{1 + registers} tokens" in note if registers else "class token" in note for note in notes)
 
