@@ -101,7 +101,9 @@ def plane_of(folder, name="a/picture 1_object.png"):
 )
 def test_label_maps_that_are_not_24_bit_are_refused(folder, mode, words):
     Image.new(mode, (16, 16)).save(plane_of(folder))
-    with pytest.raises(LabelError, match=f"picture 1_object.png: expected a 24-bit RGB label map .* got a {words} PNG"):
+    with pytest.raises(
+        LabelError, match=f"picture 1_object.png: expected a 24-bit RGB label map .* got an? {words} PNG"
+    ):
         Broden(folder).labels(1)
 
 
@@ -175,7 +177,8 @@ def test_a_folder_without_one_of_its_tables_is_told_so(folder, table):
         ("label.csv", "\n2,", "\ntwo,", "expected a whole number"),
         ("label.csv", "\n6,", "\n70000,", "beyond what a label map can hold"),
         ("c_part.csv", "1,3,leaf", "1,33,leaf", "label 33 is not listed in label.csv"),
-        ("c_part.csv", "0.1", "much", "coverage is no number"),
+        ("c_part.csv", "0.1", "much", "line 2: expected a number as 'coverage', got 'much'"),
+        ("c_part.csv", "0.1", "nan", "line 2: expected a number as 'coverage', got 'nan'"),
         ("c_texture.csv", "1,6,dotted,1,0.1\n", "", r"label 6 \(dotted\) of label.csv stands in no c_<category>.csv"),
         ("category.csv", "part,", "object,", "must be distinct"),
     ],

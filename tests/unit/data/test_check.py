@@ -111,7 +111,6 @@ def test_a_number_that_its_category_does_not_list_is_told(folder):
             lambda t: [t[0], [*t[1][:4], "99", *t[1][5:]], *t[2:]],
             "has the coverage 99, and its categories",
         ),
-        ("c_material.csv", lambda t: [t[0], [*t[1][:4], "nan"], *t[2:]], "and its categories add up to nan"),
     ],
 )
 def test_tables_that_do_not_agree_are_told(folder, table, change, told):
