@@ -176,7 +176,7 @@ def dissect(
         'dog'
     """
     settings = _settings(settings, options)
-    network = _network(model, preprocess)
+    network = network_of(model, preprocess)
     concepts = _probe_set(data, settings)
     names = [layers] if isinstance(layers, str) else list(dict.fromkeys(layers))
     if not names:
@@ -220,7 +220,7 @@ def load(folder: str | Path) -> Result:
 
 def layers_of(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
     """Return everything of a network that can be dissected, for square pictures of a resolution."""
-    network = _network(model, None)
+    network = network_of(model)
     size = network.input_size or (224, 224)
     return network.layers((resolution, resolution) if resolution else size)
 
@@ -234,7 +234,8 @@ def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
         raise SettingsError(f"there is no setting {unknown!r}: choose from {known}") from error
 
 
-def _network(model: nn.Module | str | Network, preprocess: Preprocess | None) -> Network:
+def network_of(model: nn.Module | str | Network, preprocess: Preprocess | None = None) -> Network:
+    """Return a network ready to be probed, from whatever `dissect` takes as one."""
     from torch import nn
 
     from netdissect.models import load as models

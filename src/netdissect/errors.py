@@ -117,7 +117,8 @@ def reason(error: BaseException) -> str:
     """
     while error.__cause__ is not None:
         error = error.__cause__
-    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    said = "it ends too early" if isinstance(error, EOFError) else str(error)
+    line = next(iter(said.strip().splitlines()), "") or type(error).__name__
     return line.rstrip(".: ") if len(line) <= 160 else f"{line[:159]}…"
 
 

@@ -22,6 +22,7 @@ from netdissect.cli.data import data
 from netdissect.cli.demo import demo
 from netdissect.cli.layers import layers
 from netdissect.cli.report import report
+from netdissect.cli.rotate import rotate
 from netdissect.cli.run import run
 from netdissect.cli.zoo import zoo
 from netdissect.errors import NetdissectError
@@ -43,6 +44,7 @@ app.command(run)
 app.command(layers)
 app.command(report)
 app.command(compare)
+app.command(rotate)
 app.command(data)
 app.command(zoo)
 app.register_install_completion_command()

@@ -14,6 +14,7 @@ from netdissect.errors import SettingsError
 
 if TYPE_CHECKING:
     from netdissect.api import Result
+    from netdissect.models.network import Network
 
 _OLD = Parameter(group=Group("Spellings of the released code", sort_key=9, show=False), show=False)
 _NO_LONGER = {
@@ -39,6 +40,8 @@ def run(
     model_option: Annotated[str | None, Parameter("--model"), _OLD] = None,
     proto: Annotated[str | None, _OLD] = None,
     gpu: Annotated[str | None, _OLD] = None,
+    rotation_seed: Annotated[int | None, _OLD] = None,
+    rotation_power: Annotated[float, _OLD] = 1.0,
     tallydepth: Annotated[str | None, _OLD] = None,
     tallybatch: Annotated[str | None, _OLD] = None,
     force: Annotated[str | None, _OLD] = None,
@@ -60,24 +63,49 @@ def run(
         if given is not None:
             say(_NO_LONGER[name])
     named, weights = _model(model or model_option, proto, of_model.weights)
-    if not layers:
-        raise SettingsError(f"which layers? name them with --layers; netdissect layers {named} shows what there is")
-    if data is None:
-        raise SettingsError("which probe set? give a Broden folder with --data; netdissect demo runs without one")
+    wanted, probe_set = needed(named, layers, data)
 
     from netdissect.api import dissect
-    from netdissect.models.load import LoadOptions, load
 
-    network = load(named, LoadOptions(**asdict(replace(of_model, weights=weights)), seed=of_method.seed))
-    say(f"{network.source}: {network.preprocess.describe()}")
+    network: Network = loaded(named, replace(of_model, weights=weights), of_method)
     folder = out or Path("dissection") / network.name
     options = asdict(of_method) | of_work.settings() | {"device": _device(of_work.device, gpu)}
+    if rotation_seed is not None:
+        if projection:
+            raise SettingsError(
+                "--rotation_seed turns a layer's units, --projection replaces them: give one of the two"
+            )
+        from netdissect.experiments.rotate import turned
+
+        network, wanted = turned(network, wanted, [rotation_power], rotation_seed, resolution=of_method.resolution)
     with Bars(quiet=of_work.quiet) as bars:
         result = dissect(
-            network, _split(layers), data, projection=_projections(projection), out=folder, fresh=of_work.fresh,
+            network, wanted, probe_set, projection=_projections(projection), out=folder, fresh=of_work.fresh,
             progress=bars, **options,
         )  # fmt: skip
     tell(result, folder)
+
+
+def needed(model: str, layers: list[str] | None, data: str | None) -> tuple[list[str], str]:
+    """Return the layers one by one, though several stand in one word as the released code wants them, and the probe set.
+
+    Raises:
+        SettingsError: if either is missing.
+    """
+    if not layers:
+        raise SettingsError(f"which layers? name them with --layers; netdissect layers {model} shows what there is")
+    if data is None:
+        raise SettingsError("which probe set? give a Broden folder with --data; netdissect demo runs without one")
+    return [name for word in layers for name in word.replace(",", " ").split()], data
+
+
+def loaded(model: str, of_model: ModelOptions, of_method: MethodOptions) -> Network:
+    """Load MODEL and say what it is given."""
+    from netdissect.models.load import LoadOptions, load
+
+    network = load(model, LoadOptions(**asdict(of_model), seed=of_method.seed))
+    say(f"{network.source}: {network.preprocess.describe()}")
+    return network
 
 
 def tell(result: Result, folder: Path) -> None:
@@ -109,11 +137,6 @@ def _model(model: str | None, proto: str | None, weights: str | None) -> tuple[s
     ):
         return f"zoo/{model}", weights
     return model, weights
-
-
-def _split(layers: list[str]) -> list[str]:
-    """Return layer names one by one, though several stand in one word as the released code wants them."""
-    return [name for word in layers for name in word.replace(",", " ").split()]
 
 
 def _projections(given: list[str] | None) -> str | dict[str, str] | None:

@@ -130,7 +130,7 @@ def projected(network: Network, layers: Sequence[str], given: Projections) -> tu
     for name, base in zip(layers, bases, strict=True):
         latents = base + JOIN + attached[base].name if base in attached else name
         names.append(name if latents in layers else latents)
-    return ProjectedNetwork(network, attached), list(dict.fromkeys(names))
+    return ProjectedNetwork(network, list(attached.items())), list(dict.fromkeys(names))
 
 
 def _base(name: str, given: Any) -> str | None:
@@ -155,19 +155,17 @@ def _projection(given: Any) -> Projection:
 class ProjectedNetwork:
     """A network with projections attached to some of its layers; else it is as it was."""
 
-    def __init__(self, network: Network, projections: Mapping[str, Projection]) -> None:
+    def __init__(self, network: Network, projections: Sequence[tuple[str, Projection]]) -> None:
         """Attach projections.
 
         Args:
             network: the network.
-            projections: by the name of the layer they belong to.
+            projections: each with the name of the layer it belongs to; a layer may have several.
         """
         self.network = network
-        self._projections = {layer + JOIN + one.name: (layer, one) for layer, one in projections.items()}
+        self._projections = {layer + JOIN + one.name: (layer, one) for layer, one in projections}
         self.name = network.name
-        self.source = network.source + "".join(
-            f" --projection {layer}={one.source}" for layer, one in projections.items()
-        )
+        self.source = network.source + "".join(f" --projection {layer}={one.source}" for layer, one in projections)
 
     @property
     def preprocess(self) -> Preprocess:

@@ -227,3 +227,22 @@ def test_a_module_of_ones_own_runs_in_python(data):
 
     result = nd.dissect(nets.small(), ["conv2"], data, quantile=0.1)
     assert len(result["conv2"].units) == 8
+
+
+def test_rotate_counts_what_is_left_of_the_concepts(capsys, caffe, data, tmp_path):
+    words = ("--layers", "conv1", "--data", data, "--out", tmp_path / "r", "--quantile", 0.05, "--no-pictures")
+    code, said, _ = run(capsys, "rotate", caffe, *words, "--alphas", 0, 0.5)
+    assert code == 0
+    assert "conv1 α = 0: " in said
+    assert "conv1 α = 0.5: " in said
+    assert (tmp_path / "r" / "rotation.svg").is_file()
+    assert (tmp_path / "r" / "conv1+rotation-0.5-result.csv").is_file()
+    code, _, told = run(capsys, "rotate", caffe, *words, "--alphas", 0, 0)
+    assert (code, "conv1 would be probed twice" in told) == (2, True)
+
+
+def test_the_released_codes_rotation_is_understood(capsys, caffe, data, tmp_path):
+    words = ("--layers", "conv1", "--data", data, "--out", tmp_path / "r", "--quantile", 0.05, "--no-pictures")
+    code, said, _ = run(capsys, "run", caffe, *words, "--rotation_seed", 3, "--rotation_power", 0.5)
+    assert code == 0
+    assert "conv1+rotation-0.5: " in said

@@ -7,6 +7,7 @@ from netdissect.report.figures.curve import training_curve
 from netdissect.report.figures.distributions import concept_histogram, iou_distribution
 from netdissect.report.figures.layers import layer_graph
 from netdissect.report.figures.networks import network_graph
+from netdissect.report.figures.rotation import rotation_graph
 from netdissect.report.figures.width import width_graph
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "iou_distribution",
     "layer_graph",
     "network_graph",
+    "rotation_graph",
     "training_curve",
     "width_graph",
 ]

@@ -326,7 +326,7 @@ def test_a_disk_that_fills_up_is_told_by_the_folder_and_the_build_goes_on_later(
         patch.setattr(images.scale, "jpeg", full)
         with pytest.raises(OSError, match="No space left on device") as raised:
             build(sources, tmp_path / "out", colors=False)
-    assert raised.value.filename == str(tmp_path / "out")
+    assert raised.value.filename.startswith(str(tmp_path / "out"))
     build(sources, tmp_path / "out", colors=False)
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
 

@@ -1,0 +1,64 @@
+"""``netdissect rotate``: is the network's own basis special?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from netdissect.cli.console import Bars, say
+from netdissect.cli.options import MODEL, MethodOptions, ModelOptions, WorkOptions
+from netdissect.cli.run import loaded, needed
+
+_Several = Parameter(consume_multiple=True, negative_iterable="")
+
+
+def rotate(
+    model: Annotated[str, Parameter(group=MODEL)],
+    /,
+    *,
+    layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"], group=MODEL), _Several] = None,
+    data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL)] = None,
+    out: Annotated[Path | None, Parameter(group=MODEL)] = None,
+    alphas: Annotated[list[float] | None, _Several] = None,
+    rotation_seed: int = 1,
+    near_axes: Annotated[bool, Parameter(negative="")] = False,
+    of_model: ModelOptions = ModelOptions(),
+    of_method: MethodOptions = MethodOptions(),
+    of_work: WorkOptions = WorkOptions(),
+) -> None:
+    """Turn a layer's units away from their axes, step by step, and count what is still detected (paper, section 4.2).
+
+    All steps are dissected in one forward pass; rotation.svg, .png and .csv in the run's folder show the counts.
+
+    Args:
+        model: as for netdissect run.
+        layers: layers whose units are turned.
+        data: probe set: a folder in Broden's format, or the name of a downloaded one.
+        out: folder of the run; dissection/MODEL-rotation if not given.
+        alphas: powers of the rotation: 0 leaves the units, 1 is a random basis; 0 0.2 0.4 0.6 0.8 1 if not given.
+        rotation_seed: of the random rotation.
+        near_axes: order the rotation's rows as they lie nearest to the axes, so that units turn as little as can be.
+    """
+    wanted, probe_set = needed(model, layers, data)
+
+    from netdissect.experiments.rotate import ALPHAS
+    from netdissect.experiments.rotate import rotate as turn
+
+    network = loaded(model, of_model, of_method)
+    folder = out or Path("dissection") / f"{network.name}-rotation"
+    options = asdict(of_method) | of_work.settings()
+    with Bars(quiet=of_work.quiet) as bars:
+        turned = turn(
+            network, wanted, probe_set, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
+            out=folder, fresh=of_work.fresh, progress=bars, **options,
+        )  # fmt: skip
+    turned.write(folder / "rotation.svg")
+    for layer, found in turned.detectors().items():
+        for alpha, one in found:
+            say(f"{layer} α = {alpha:g}: {one.unique} unique concepts, {one.units} of {one.total} units")
+    say(f"figure: {folder / 'rotation.svg'} (and .png, .csv)")
+    index = folder / "html" / "index.html"
+    say(f"report: {index}" if index.exists() else f"results: {folder}")

@@ -1,0 +1,106 @@
+"""A layer's units turned into other directions of the same space (paper, § 4.2; METHOD, § 6)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from netdissect.errors import SettingsError, UnknownLayerError, nearest
+from netdissect.models.projection import JOIN, ProjectedNetwork, Projection
+from netdissect.stats.rotation import Powers, along_axes, random_rotation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from netdissect.layers import Layer
+    from netdissect.models.network import Network
+
+
+class Rotation(nn.Module):
+    """Replaces units a by Q·a, cell by cell: (…, U) → (…, U).
+
+    Example:
+        >>> Rotation([[0, -1], [1, 0]])(torch.tensor([3.0, 4.0]))
+        tensor([-4.,  3.])
+    """
+
+    matrix: torch.Tensor
+
+    def __init__(self, matrix: ArrayLike) -> None:
+        """Take Q, shape (U, U)."""
+        super().__init__()
+        self.register_buffer("matrix", torch.as_tensor(matrix, dtype=torch.float32))
+
+    def forward(self, units: torch.Tensor) -> torch.Tensor:
+        """Return Q·a for units a, shape (…, U)."""
+        return units @ self.matrix.T
+
+
+def name_of(layer: str, alpha: float) -> str:
+    """Return what a layer turned by Q^α is called; a layer that is not turned keeps its name.
+
+    >>> name_of("conv5", 0.2), name_of("conv5", 0)
+    ('conv5+rotation-0.2', 'conv5')
+    """
+    return f"{layer}{JOIN}rotation-{alpha:g}" if alpha else layer
+
+
+def rotated(
+    network: Network,
+    layers: Sequence[str],
+    known: Sequence[Layer],
+    *,
+    seed: int,
+    alphas: Sequence[float],
+    near_axes: bool = False,
+) -> tuple[ProjectedNetwork, list[str]]:
+    """Turn the units of layers by powers of a random rotation.
+
+    Args:
+        network: the network.
+        layers: names of the layers whose units are turned.
+        known: what the network has; tells every layer's number of units.
+        seed: of the rotation Q; every layer is turned by its own, of its size.
+        alphas: the powers Q^α: 0 leaves the units, 1 gives Q.
+        near_axes: whether Q's rows are put in the order in which they lie nearest to the axes.
+
+    Returns:
+        the network that has the turned layers, and what they are called: layer by layer, alpha by alpha.
+
+    Raises:
+        UnknownLayerError: if the network has no such layer.
+        SettingsError: if an alpha is no number, or stands twice.
+    """
+    if not alphas or not all(map(math.isfinite, alphas)):
+        raise SettingsError(f"--alphas takes numbers, such as 0 0.2 0.4 0.6 0.8 1, not {list(alphas)}")
+    names = [name_of(layer, alpha) for layer in layers for alpha in alphas]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"{twice} would be probed twice: name every layer and every alpha once")
+    units = {layer.name: layer.units for layer in known}
+    pairs = []
+    for layer in layers:
+        if layer not in units:
+            raise UnknownLayerError(f"there is no layer {layer!r}: {nearest(layer, units)}")
+        pairs += [
+            (
+                layer,
+                Projection(name_of("", alpha).removeprefix(JOIN), Rotation(power), f"rotation {seed} to the {alpha:g}"),
+            )
+            for alpha, power in _powers(units[layer], seed, alphas, near_axes=near_axes)
+        ]
+    return ProjectedNetwork(network, pairs), names
+
+
+def _powers(
+    units: int, seed: int, alphas: Sequence[float], *, near_axes: bool
+) -> list[tuple[float, NDArray[np.float64]]]:
+    drawn = random_rotation(units, seed)
+    powers = Powers.of(along_axes(drawn) if near_axes else drawn)
+    return [(alpha, powers(alpha)) for alpha in alphas if alpha]
