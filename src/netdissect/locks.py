@@ -25,21 +25,29 @@ _NOT_TO_BE_WRITTEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextlib.contextmanager
-def held(path: Path, refuse: Callable[[str], NetdissectError]) -> Iterator[None]:
+def held(
+    path: Path,
+    refuse: Callable[[str], NetdissectError],
+    *,
+    unlocked: Callable[[OSError], NetdissectError] | None = None,
+) -> Iterator[None]:
     """Hold a lock file for the length of a block; it is removed in the end.
 
     Args:
-        path: the lock file; its folder must be there. Where it cannot be written, the block runs without a lock.
+        path: the lock file; its folder must be there.
         refuse: makes the error, given who holds it: ``process 12 on host``.
+        unlocked: makes the error where nothing can be locked or written; None runs the block without a lock there.
 
     Raises:
-        NetdissectError: the one that `refuse` makes, if another process holds it.
+        NetdissectError: the one that `refuse` makes, if another process holds it, or the one that `unlocked` makes.
     """
     try:
-        file = _locked(path)
+        file = _locked(path, needed=unlocked is not None)
     except BlockingIOError as error:
         raise refuse(_holder(path)) from error
     except OSError as error:
+        if unlocked is not None:
+            raise unlocked(error) from error
         if error.errno not in _NOT_TO_BE_WRITTEN:
             raise
         yield
@@ -54,12 +62,12 @@ def held(path: Path, refuse: Callable[[str], NetdissectError]) -> Iterator[None]
             path.unlink(missing_ok=True)
 
 
-def _locked(path: Path) -> IO[str]:
+def _locked(path: Path, *, needed: bool) -> IO[str]:
     """Return the lock file, open and locked, and still the one that lies there: its last holder may have removed it."""
     while True:
         file = path.open("a+", encoding="utf-8")
         try:
-            if fcntl is None or not _taken(file) or _same(file, path):
+            if fcntl is None or not _taken(file, needed=needed) or _same(file, path):
                 return file
         except BaseException:
             file.close()
@@ -67,17 +75,20 @@ def _locked(path: Path) -> IO[str]:
         file.close()
 
 
-def _taken(file: IO[str]) -> bool:
+def _taken(file: IO[str], *, needed: bool) -> bool:
     """Take the lock; say whether there is such a thing on this file system.
 
     Raises:
         BlockingIOError: if another process has it.
+        OSError: if the file system has no locks, and one is needed.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
     except OSError:
+        if needed:
+            raise
         return False
     return True
 

@@ -48,7 +48,7 @@ def test_it_is_free_after_an_error(tmp_path):
 
 
 def test_where_nothing_can_be_written_nothing_is_guarded(tmp_path, monkeypatch):
-    def read_only(path):
+    def read_only(path, *, needed):
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr(locks, "_locked", read_only)

@@ -79,7 +79,7 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
         with _ending_as_if_interrupted(received):
             app(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interrupt:
-        complain(f"{str(interrupt) or 'interrupted'}: run the same command again, it goes on from what is finished")
+        complain(str(interrupt) or "interrupted; run the same command again, nothing that was finished is lost")
         return 128 + received[-1]
     except (CycloptsError, NetdissectError, OSError, MemoryError) as error:
         if debug:

@@ -170,7 +170,9 @@ def _carry_out(
             receipts[shard.number] = receipt
             done += 1
     except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(f"interrupted after {done + 1} of {len(shards) + 1} shards") from interrupt
+        raise KeyboardInterrupt(
+            f"interrupted after {done + 1} of {len(shards) + 1} shards; the same command goes on from there"
+        ) from interrupt
     return len(finished)
 
 

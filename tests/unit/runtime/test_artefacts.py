@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netdissect import locks
 from netdissect.errors import RunBusyError, RunError, RunFileError
 from netdissect.runtime import lock
 from netdissect.runtime.artefacts import Artefacts
@@ -107,7 +108,7 @@ def test_a_second_run_into_a_folder_is_refused_with_pid_and_host(tmp_path):
 
 def test_a_lock_file_that_its_last_holder_removes_is_not_taken_for_the_folders(tmp_path, monkeypatch):
     """Two processes once held one folder: the second had opened the file that the first then removed."""
-    real = lock.fcntl.flock
+    real = locks.fcntl.flock
     removed = []
 
     def flock(file, operation):
@@ -115,7 +116,7 @@ def test_a_lock_file_that_its_last_holder_removes_is_not_taken_for_the_folders(t
         if not removed:
             removed.append((tmp_path / lock.NAME).unlink())
 
-    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
     with lock.held(tmp_path):
         monkeypatch.undo()
         assert removed
@@ -127,7 +128,7 @@ def test_a_file_system_without_locks_is_told_so(tmp_path, monkeypatch):
     def flock(file, operation):
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
-    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
     with pytest.raises(RunError, match="does not let it be locked .*: choose an --out on another"), lock.held(tmp_path):
         pass
 
