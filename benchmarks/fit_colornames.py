@@ -1,6 +1,6 @@
 """Fit the built-in model of colour names to the published table, and print how often the two agree.
 
-    python benchmarks/fit_colornames.py w2color.npy src/netdissect/data/build/colornames.json
+    python -m benchmarks fit_colornames -- w2color.npy src/netdissect/data/build/colornames.json
 
 The model is a network of two hidden layers on (2R - 31, 2G - 31, 2B - 31), with R, G, B in 0..31. It is trained in
 floating point, rounded to integers (8 bits after the point), and judged as it will be used: in integers. A few minutes
@@ -25,13 +25,13 @@ WIDTH = 48
 STEPS = 12_000
 
 
-def main() -> None:
+def main(words: list[str]) -> None:
     """Fit, round, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, default=1)
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     names = read_color_table(given.table).table.reshape(-1).astype(np.int64) - 1
     best = max((rounded(fit(names, seed)) for seed in range(given.seeds)), key=lambda model: agreement(model, names))
     print(f"{100 * agreement(best, names):.2f} % of {len(names)} cells agree, {size(best)} numbers")
@@ -90,7 +90,3 @@ def spelled(model: dict) -> str:
         biases = json.dumps(layer["biases"], separators=(",", ":"))
         layers.append(f'  {{"weights": [\n{rows}],\n   "biases": {biases}{tail}}}')
     return '{"layers": [\n' + ",\n".join(layers) + "\n]}\n"
-
-
-if __name__ == "__main__":
-    main()

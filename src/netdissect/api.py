@@ -16,7 +16,7 @@ import netdissect
 from netdissect import report
 from netdissect.config import Settings
 from netdissect.data.broden import Broden
-from netdissect.data.download.places import resolve
+from netdissect.data.download.places import resolve, resolve_network
 from netdissect.errors import SettingsError
 from netdissect.layers import check_stems
 from netdissect.protocols import Silent
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Labels
     from netdissect.layers import Layer
+    from netdissect.models.load import LoadOptions
     from netdissect.models.network import Network
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.projection import Projections
@@ -218,6 +219,24 @@ def load(folder: str | Path) -> Result:
     )
 
 
+def load_network(model: str, options: LoadOptions | None = None) -> Network:
+    """Load what the shell takes for MODEL, the name of a network in the zoo included.
+
+    Args:
+        model: a name or path, as ``netdissect run --help`` lists them.
+        options: what may be said of it besides.
+
+    Raises:
+        ModelError: one of its leaves, if it cannot be loaded.
+    """
+    from netdissect.models import load as models
+
+    bare = Path(model).name == model and not set(":,") & set(model)
+    if bare and not Path(model).exists() and not Path(f"{model}.prototxt").exists():
+        model = str(resolve_network(model) or model)
+    return models.load(model, options)
+
+
 def layers_of(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
     """Return everything of a network that can be dissected, for square pictures of a resolution."""
     network = network_of(model)
@@ -242,7 +261,7 @@ def network_of(model: nn.Module | str | Network, preprocess: Preprocess | None =
 
     if isinstance(model, nn.Module) or not (isinstance(model, str) or hasattr(model, "probe")):
         return models.wrap(model, preprocess)  # type: ignore[arg-type]  # wrap refuses what is no module
-    network = models.load(model) if isinstance(model, str) else model
+    network = load_network(model) if isinstance(model, str) else model
     if preprocess is not None:
         network = copy.copy(network)  # the one that was given keeps its own
         network.preprocess = preprocess  # type: ignore[misc]

@@ -35,12 +35,12 @@ def layers(
         as_json: print the table as JSON.
         of_model: what may be said of MODEL besides its name.
     """
-    from netdissect.api import layers_of
-    from netdissect.models.load import LoadOptions, load
+    from netdissect.api import layers_of, load_network
+    from netdissect.models.load import LoadOptions
     from netdissect.models.suggest import suggested
 
     options = LoadOptions(**asdict(of_model))
-    network = load(model, options)
+    network = load_network(model, options)
     found = layers_of(network, resolution)
     marked = suggested(found)
     if as_json:

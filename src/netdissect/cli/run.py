@@ -101,9 +101,10 @@ def needed(model: str, layers: list[str] | None, data: str | None) -> tuple[list
 
 def loaded(model: str, of_model: ModelOptions, of_method: MethodOptions) -> Network:
     """Load MODEL and say what it is given."""
-    from netdissect.models.load import LoadOptions, load
+    from netdissect.api import load_network
+    from netdissect.models.load import LoadOptions
 
-    network = load(model, LoadOptions(**asdict(of_model), seed=of_method.seed))
+    network = load_network(model, LoadOptions(**asdict(of_model), seed=of_method.seed))
     say(f"{network.source}: {network.preprocess.describe()}")
     return network
 
@@ -129,13 +130,6 @@ def _model(model: str | None, proto: str | None, weights: str | None) -> tuple[s
         return (f"{proto},{weights}", None) if weights is not None else (proto, None)
     if model is None:
         raise SettingsError("which network? name it first: netdissect run MODEL --layers … --data …")
-    if (
-        "/" not in model
-        and ":" not in model
-        and not Path(f"{model}.prototxt").exists()
-        and Path(f"zoo/{model}.prototxt").exists()
-    ):
-        return f"zoo/{model}", weights
     return model, weights
 
 

@@ -246,3 +246,12 @@ def test_the_released_codes_rotation_is_understood(capsys, caffe, data, tmp_path
     code, said, _ = run(capsys, "run", caffe, *words, "--rotation_seed", 3, "--rotation_power", 0.5)
     assert code == 0
     assert "conv1+rotation-0.5: " in said
+
+
+def test_a_network_of_the_zoo_goes_by_its_name(capsys, caffe, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETDISSECT_ZOO", str(caffe.parent))
+    code, said, _ = run(capsys, "layers", "small")
+    assert (code, "conv1" in said) == (0, True)
+    code, _, told = run(capsys, "layers", "vgg16_places365")
+    assert (code, "netdissect zoo download vgg16_places365 fetches it" in told) == (2, True)

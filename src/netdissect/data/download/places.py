@@ -49,18 +49,26 @@ def resolve(name_or_path: str | Path) -> Path:
     )
 
 
-def resolve_network(name: str) -> Path:
+def resolve_network(name: str) -> Path | None:
     """Return what stands for a network of the zoo: the stem of its two Caffe files, or its one file.
+
+    Args:
+        name: of a network that was downloaded, or of any Caffe pair in ``zoo/``.
+
+    Returns:
+        the path; None if the zoo neither has nor knows such a network.
 
     Raises:
         ModelNotFoundError: if it is not there; the sentence says how to get it.
     """
-    registry = load_registry()
-    networks = [entry.name for entry in registry.values() if entry.kind == "network"]
-    if name not in networks:
-        raise ModelNotFoundError(f"the zoo has no network {name!r}: {nearest(name, networks)}")
+    entry = load_registry().get(name)
+    known = entry is not None and entry.kind == "network"
     for place in dict.fromkeys((Path("zoo"), zoo_folder())):
-        files = [place / file.name for file in registry[name].files]
-        if all(file.is_file() for file in files):
+        files = [place / file.name for file in entry.files] if entry is not None and known else []
+        if files and all(file.is_file() for file in files):
             return place / name if len(files) == 2 else files[0]
-    raise ModelNotFoundError(f"the network {name} is not here yet: netdissect zoo download {name} fetches it")
+        if (place / f"{name}.prototxt").is_file():
+            return place / name
+    if known:
+        raise ModelNotFoundError(f"the network {name} is not here yet: netdissect zoo download {name} fetches it")
+    return None

@@ -310,13 +310,14 @@ def test_a_network_is_found_by_name(tmp_path, monkeypatch):
     monkeypatch.delenv("NETDISSECT_ZOO", raising=False)
     with pytest.raises(ModelNotFoundError, match="netdissect zoo download vgg16_places365"):
         resolve_network("vgg16_places365")
-    with pytest.raises(ModelNotFoundError, match="did you mean"):
-        resolve_network("vgg16_places")
+    assert resolve_network("vgg16_places") is None
     (tmp_path / "zoo").mkdir()
     for name in ("vgg16_places365.prototxt", "vgg16_places365.caffemodel", "resnet18_places365.pth.tar"):
         (tmp_path / "zoo" / name).touch()
     assert str(resolve_network("vgg16_places365")) == "zoo/vgg16_places365"
     assert str(resolve_network("resnet18_places365")) == "zoo/resnet18_places365.pth.tar"
+    (tmp_path / "zoo" / "mine.prototxt").touch()
+    assert str(resolve_network("mine")) == "zoo/mine"
 
 
 def test_places_can_be_chosen(tmp_path, monkeypatch):
