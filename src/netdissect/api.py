@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import logging
 import platform
 import time
 from dataclasses import dataclass, replace
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from netdissect.models.projection import Projections
     from netdissect.protocols import ConceptSource, PictureSource, Progress
     from netdissect.runs import Held
+
+
+_LOG = logging.getLogger("netdissect")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -260,7 +264,14 @@ def network_of(model: nn.Module | str | Network, preprocess: Preprocess | None =
     from netdissect.models import load as models
 
     if isinstance(model, nn.Module) or not (isinstance(model, str) or hasattr(model, "probe")):
-        return models.wrap(model, preprocess)  # type: ignore[arg-type]  # wrap refuses what is no module
+        wrapped = models.wrap(model, preprocess)  # type: ignore[arg-type]  # wrap refuses what is no module
+        if wrapped.preprocess.note.startswith("assumed"):
+            _LOG.warning(
+                "%s: %s; give preprocess= if it was trained on something else",
+                wrapped.name,
+                wrapped.preprocess.describe(),
+            )
+        return wrapped
     network = load_network(model) if isinstance(model, str) else model
     if preprocess is not None:
         network = copy.copy(network)  # the one that was given keeps its own

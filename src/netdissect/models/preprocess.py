@@ -71,15 +71,24 @@ class Preprocess:
 
     def describe(self) -> str:
         """Return the preprocessing in words."""
-        numbers = " ".join(f"{value:g}" for value in self.mean.reshape(3, -1).mean(axis=1))
+        numbers = _numbers(self.mean.reshape(3, -1).mean(axis=1))
         parts = [self.channels.upper(), f"mean {numbers}" + (" (per pixel)" if self.mean.ndim == 3 else "")]
         if (self.std != 1).any():
-            parts.append("std " + " ".join(f"{value:g}" for value in self.std))
+            parts.append(f"std {_numbers(self.std)}")
         if self.unit != 1:
             parts.insert(1, "0 to 1" if abs(self.unit * 255 - 1) < 1e-9 else f"times {self.unit:g}")
         if self.grey:
             parts.append("grey")
         return ", ".join(parts) + (f" ({self.note})" if self.note else "")
+
+
+def _numbers(values: NDArray[np.float32]) -> str:
+    """Return numbers as they were given.
+
+    >>> _numbers(np.array([109.5388, 58, 0.229], np.float32))
+    '109.5388 58 0.229'
+    """
+    return " ".join(str(value).removesuffix(".0") for value in values)
 
 
 def caffe_preprocess(
