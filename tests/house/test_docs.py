@@ -1,0 +1,52 @@
+"""The documents tell the truth: links lead somewhere, functions that formulas point at exist, commands can be typed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from netdissect.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SOURCE = ROOT / "src" / "netdissect"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" not in target and not target.startswith("#"):
+            assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
+
+
+def test_every_function_that_the_method_points_at_exists():
+    text = (ROOT / "docs" / "method.md").read_text()
+    found = re.findall(r"`([\w/]+\.py): ([\w, ]+)`", text)
+    assert len(found) > 8
+    for file, names in found:
+        tree = ast.parse((SOURCE / file).read_text())
+        defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        missing = {name.strip() for name in names.split(",")} - defined
+        assert not missing, f"{file} has no {missing}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_is_shown_can_be_typed(page):
+    blocks = re.findall(r"```\w*\n(.*?)```|^((?:    .*\n)+)", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    lines = [line.strip() for block in blocks for line in "".join(block).splitlines()]
+    for line in lines:
+        if not line.startswith("netdissect "):
+            continue
+        words = line.split("#")[0].split()[1:]
+        command = app[words[0]]
+        if words[0] in ("data", "zoo") and not words[1].startswith("-"):
+            command[words[1]]
+
+
+def test_the_map_names_every_room():
+    text = (ROOT / "docs" / "map.md").read_text()
+    rooms = {path.name for path in SOURCE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert {room for room in rooms if f"`{room}/`" not in text} == set()
