@@ -97,7 +97,8 @@ class Projection:
         home = next(iter([*self.module.parameters(), *self.module.buffers()]), torch.zeros(0))
         with evaluating(self.module), torch.no_grad():
             units = self(torch.zeros(1, of.units, device=home.device)).shape[-1]
-        told = self.module.describe() if isinstance(self.module, Encoder) else f"{units} units of {of.units}"
+        describe = getattr(self.module, "describe", None)
+        told = describe() if callable(describe) else f"{units} units of {of.units}"
         note = "; ".join(part for part in (told, of.note) if part)
         return replace(of, name=of.name + JOIN + self.name, units=units, kind=type(self.module).__name__, note=note)
 
@@ -165,7 +166,7 @@ class ProjectedNetwork:
         self.network = network
         self._projections = {layer + JOIN + one.name: (layer, one) for layer, one in projections}
         self.name = network.name
-        self.source = network.source + "".join(f" --projection {layer}={one.source}" for layer, one in projections)
+        self.source = " ".join([network.source, *dict.fromkeys(_typed(layer, one) for layer, one in projections)])
 
     @property
     def preprocess(self) -> Preprocess:
@@ -271,6 +272,12 @@ class ProjectedSource:
             projection = self._ready.get(layer.name)
             found[layer.name] = units if projection is None else _latents(projection, units, layer.units)
         return found
+
+
+def _typed(layer: str, projection: Projection) -> str:
+    """Return how a projection is asked for in the shell."""
+    asked: str | None = getattr(projection.module, "asked", None)
+    return asked or f"--projection {layer}={projection.source}"
 
 
 def _latents(projection: Projection, units: torch.Tensor, latents: int) -> torch.Tensor:

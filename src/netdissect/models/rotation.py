@@ -25,17 +25,25 @@ if TYPE_CHECKING:
 class Rotation(nn.Module):
     """Replaces units a by Q·a, cell by cell: (…, U) → (…, U).
 
+    Attributes:
+        asked: how it is asked for in the shell.
+
     Example:
-        >>> Rotation([[0, -1], [1, 0]])(torch.tensor([3.0, 4.0]))
+        >>> Rotation([[0, -1], [1, 0]], seed=1)(torch.tensor([3.0, 4.0]))
         tensor([-4.,  3.])
     """
 
     matrix: torch.Tensor
 
-    def __init__(self, matrix: ArrayLike) -> None:
-        """Take Q, shape (U, U)."""
+    def __init__(self, matrix: ArrayLike, seed: int) -> None:
+        """Take Q, shape (U, U), and the seed it was drawn from."""
         super().__init__()
         self.register_buffer("matrix", torch.as_tensor(matrix, dtype=torch.float32))
+        self.asked = f"--rotation-seed {seed}"
+
+    def describe(self) -> str:
+        """Return what it does, in words."""
+        return f"units turned by powers of a random rotation ({self.asked})"
 
     def forward(self, units: torch.Tensor) -> torch.Tensor:
         """Return Q·a for units a, shape (…, U)."""
@@ -89,10 +97,7 @@ def rotated(
         if layer not in units:
             raise UnknownLayerError(f"there is no layer {layer!r}: {nearest(layer, units)}")
         pairs += [
-            (
-                layer,
-                Projection(name_of("", alpha).removeprefix(JOIN), Rotation(power), f"rotation {seed} to the {alpha:g}"),
-            )
+            (layer, Projection(f"rotation-{alpha:g}", Rotation(power, seed), "a rotation"))
             for alpha, power in _powers(units[layer], seed, alphas, near_axes=near_axes)
         ]
     return ProjectedNetwork(network, pairs), names

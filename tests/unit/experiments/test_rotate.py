@@ -91,6 +91,6 @@ def test_the_graph_has_its_numbers_beside_it(data, tmp_path):
 def test_a_rotation_turns_units_cell_by_cell():
     q = random_rotation(6, 0)
     units = torch.randn(2, 3, 4, 6)
-    turned = Rotation(q)(units)
+    turned = Rotation(q, 0)(units)
     np.testing.assert_allclose(turned[1, 2, 3].numpy(), q @ units[1, 2, 3].numpy().astype(float), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(turned.norm(dim=-1), units.norm(dim=-1), rtol=1e-5)
