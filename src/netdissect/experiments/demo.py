@@ -29,7 +29,7 @@ LAST = bundled.LAYERS[-1]
 #: What is drawn: so many pictures, of so many pixels a side, from this seed.
 IMAGES, SIZE, SEED = DEMO_IMAGES, 112, 0
 #: Folders within the run's.
-PROBE_SET, CONTROL = "probe-set", "control"
+PROBE_SET, CONTROL = "synthetic", "control"
 #: A file that says what a probe set is, in the folder from before the first picture.
 _STAMP = ".demo"
 

@@ -67,7 +67,7 @@ def test_everything_it_found_lies_in_its_folder(whole):
     found, folder = whole
     assert found.report == folder / "html" / "index.html"
     for name in ("run.json", "html/conv5.html", "html/image/layer-graph.svg", "control/run.json",
-                 "control/html/index.html", "comparison.svg", "comparison.html", "probe-set/index.csv"):  # fmt: skip
+                 "control/html/index.html", "comparison.svg", "comparison.html", "synthetic/index.csv"):  # fmt: skip
         assert (folder / name).is_file(), name
     assert sorted(path.stem for path in folder.glob("*.parquet")) == list(bundled.LAYERS)
     again = nd.load(folder)
@@ -135,7 +135,7 @@ def test_a_drawing_that_was_interrupted_is_begun_again(capsys, little, tmp_path,
 
 
 def test_what_is_not_the_demos_is_left_alone(capsys, little, tmp_path):
-    own = tmp_path / "probe-set" / "thesis.txt"
+    own = tmp_path / demo.PROBE_SET / "thesis.txt"
     own.parent.mkdir()
     own.write_text("mine")
     code, _, complained = run(capsys, "--out", tmp_path)
