@@ -14,7 +14,7 @@ import netdissect
 from netdissect import api, atomic
 from netdissect.data.synthetic import DEMO_IMAGES, write_probe_set
 from netdissect.data.synthetic.place import cleared
-from netdissect.experiments import compare, sidebyside
+from netdissect.experiments import compare
 from netdissect.models import bundled
 from netdissect.protocols import Progress, Silent
 from netdissect.runtime import lock
@@ -78,7 +78,6 @@ def demonstrate(out: Path, *, progress: Progress | None = None) -> Demo:
     control = api.dissect(bundled.control(), LAST, pictures, out=out / CONTROL, progress=progress)
     runs = (f"trained={out}", f"random weights={out / CONTROL}")
     compare.write(compare.gather(runs, layers=(LAST,)), out / "comparison.svg", only=("networks",))
-    sidebyside.write(runs, out / "comparison.html", layers=(LAST,))
     return Demo(trained, control, out / "html" / "index.html")
 
 
