@@ -1,9 +1,9 @@
 """Take the pictures of a run's report that the README and the docs show.
 
-    python -m benchmarks screenshots -- RUN [OUT]        OUT is docs/images if not given
+    python -m benchmarks screenshots -- RUN [OUT] [--units N M]        OUT is docs/images if not given
 
 Only take them of a run whose pictures may be published, such as one over the bundled synthetic probe set. The last layer
-is shown, its strongest units and the concept of its strongest.
+is shown, its two strongest units, or two others by their numbers in the report, and the concept of the first.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from benchmarks.report import FLAGS, find_chromium
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 OUT = Path("docs/images")
 #: Bytes from which a picture is written with a palette of 256 colours.
-_LARGE = 1_000_000
+_LARGE = 400_000
 _CARDS = "document.getElementById('units').offsetTop - 56"
 
 
@@ -47,9 +49,9 @@ SHOTS = (
     Shot("phone", (390, 844), top="document.getElementById('units').offsetTop - 118", phone=True),
 )
 
-_GO = """({ view, rank }) => {
+_GO = """({ view, rank, units }) => {
   const layer = netdissect.run.layers.length - 1;
-  const unit = netdissect.run.layers[layer].ranked[rank];
+  const unit = units.length ? units[rank] - 1 : netdissect.run.layers[layer].ranked[rank];
   netdissect.go({ view, layer, unit, concept: netdissect.run.layers[layer].label[unit] });
 }"""
 #: The pictures in sight are there and their masks are painted.
@@ -60,8 +62,8 @@ _DRAWN = """() => [...document.images].every((image) => image.complete)
   })"""
 
 
-def take(index: Path, out: Path, shots: Sequence[Shot] = SHOTS) -> list[Path]:
-    """Take pictures of a report; return the files, ``report-NAME.png``."""
+def take(index: Path, out: Path, shots: Sequence[Shot] = SHOTS, *, units: Sequence[int] = ()) -> list[Path]:
+    """Take pictures of a report, of these units if any are named; return the files, ``report-NAME.png``."""
     from playwright.sync_api import sync_playwright
 
     out.mkdir(parents=True, exist_ok=True)
@@ -76,26 +78,27 @@ def take(index: Path, out: Path, shots: Sequence[Shot] = SHOTS) -> list[Path]:
             page = context.new_page()
             page.goto(index.resolve().as_uri())
             page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
-            page.evaluate(_GO, {"view": shot.view, "rank": shot.rank})
+            page.evaluate(_GO, {"view": shot.view, "rank": shot.rank, "units": list(units)})
             page.wait_for_timeout(500)
             page.evaluate(f"window.scrollTo(0, {shot.top})")
             page.wait_for_function(_DRAWN)
             page.wait_for_timeout(700)
             files.append(out / f"report-{shot.name}.png")
-            files[-1].write_bytes(small(page.screenshot()))
+            files[-1].write_bytes(small(Image.open(io.BytesIO(page.screenshot())).convert("RGB")))
             context.close()
         browser.close()
     return files
 
 
-def small(png: bytes) -> bytes:
+def small(picture: Image.Image) -> bytes:
     """Return a picture as an optimised PNG file, with a palette where it would be large."""
-    from PIL import Image
-
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
     for palette in (False, True):
         out = io.BytesIO()
-        shown = picture.quantize(256, method=Image.Quantize.MEDIANCUT) if palette else picture
+        shown = (
+            picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+            if palette
+            else picture
+        )
         shown.save(out, format="PNG", optimize=True)
         if out.tell() <= _LARGE:
             break
@@ -107,8 +110,9 @@ def main(rest: Sequence[str] | None = None) -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("run", type=Path)
     words.add_argument("out", type=Path, nargs="?", default=OUT)
+    words.add_argument("--units", type=int, nargs=2, default=())
     given = words.parse_args(rest)
-    for path in take(given.run / "html" / "index.html", given.out):
+    for path in take(given.run / "html" / "index.html", given.out, units=given.units):
         print(path, path.stat().st_size)
 
 

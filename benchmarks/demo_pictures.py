@@ -1,0 +1,160 @@
+"""Draw the pictures of the demo that the README shows, from a finished demo.
+
+    python -m benchmarks demo_pictures -- RUN [OUT]        OUT is docs/images if not given
+
+demo-scenes.png: scenes of the bundled probe set, and below them one with its label maps. demo-units.png: what some units
+of the last layer see: of those whose strongest pictures show their concept, the best of each concept, half of them objects.
+"""
+
+from __future__ import annotations
+
+import argparse
+import colorsys
+import io
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+import netdissect as nd
+from benchmarks.screenshots import OUT, small
+from netdissect.concepts import CATEGORY_ORDER, display_name
+from netdissect.data.synthetic import SUBJECTS, render
+from netdissect.data.synthetic.concepts import NUMBERS
+from netdissect.data.synthetic.scenes import SCENES
+from netdissect.report import overlays
+from netdissect.report.colors import TEXTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from netdissect.results.layer import LayerResult
+    from netdissect.results.units import UnitRow
+
+TILE, GAP = 112, 4
+COLUMNS = 8
+#: The scene whose label maps are shown.
+LABELLED = "farm"
+UNITS, EXEMPLARS = 16, 6
+#: Side of an exemplar, and what stands above a strip.
+_SMALL, _LINE = 76, 36
+_INK, _QUIET, _PAPER = (32, 33, 36), (95, 99, 104), (255, 255, 255)
+_COLORS = {"black": "222222", "blue": "4b86f7", "brown": "8a5a35", "grey": "9a9a9a", "green": "5a9a48", "orange": "f08a2c",
+           "pink": "f5a3bd", "purple": "7f4fa0", "red": "d0382f", "white": "fafafa", "yellow": "f4cf3a"}  # fmt: skip
+
+
+def main(rest: Sequence[str] | None = None) -> None:
+    """Draw both pictures of one run."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("run", type=Path)
+    words.add_argument("out", type=Path, nargs="?", default=OUT)
+    given = words.parse_args(rest)
+    for name, picture in (("demo-scenes", scenes()), ("demo-units", units(nd.load(given.run)))):
+        path = given.out / f"{name}.png"
+        path.write_bytes(small(picture))
+        print(path, path.stat().st_size)
+
+
+def scenes() -> Image.Image:
+    """Return a sheet of scenes and textures, and below them one scene beside its label maps."""
+    names, turn = list(SCENES), len(SUBJECTS)
+    shown = [place + turn * (place % 4) for place in range(len(names)) if place % 3 != 2]  # not all from one round
+    shown += range(2 * len(names), turn, 2)
+    shown = shown[: len(shown) // COLUMNS * COLUMNS]
+    rows = len(shown) // COLUMNS
+    width = COLUMNS * (TILE + GAP) - GAP
+    wide = (width - 4 * GAP) // 5
+    sheet = Image.new("RGB", (width, rows * (TILE + GAP) + 8 + wide + 24), _PAPER)
+    for place, index in enumerate(shown):
+        corner = (place % COLUMNS * (TILE + GAP), place // COLUMNS * (TILE + GAP))
+        sheet.paste(Image.fromarray(render(index, size=TILE, seed=0).picture), corner)
+    picture, labels = render(names.index(LABELLED), size=2 * wide, seed=0)
+    top = rows * (TILE + GAP) + 8
+    pen = ImageDraw.Draw(sheet)
+    for place, kind in enumerate(("scene", "object", "part", "material", "color")):
+        left = place * (wide + GAP)
+        plane = labels[kind]
+        drawn = picture[::2, ::2] if isinstance(plane, int) else painted(plane, kind)
+        sheet.paste(Image.fromarray(drawn), (left, top))
+        word = f"scene: {LABELLED}" if kind == "scene" else f"{kind} labels"
+        pen.text((left + 2, top + wide + 6), word, fill=TEXTS[kind], font=_font(13))
+    return sheet
+
+
+def painted(plane: NDArray[np.uint16], kind: str) -> NDArray[np.uint8]:
+    """Return a label map as a picture: colour names in their colour, other labels each in one of its own."""
+    table = np.full((int(plane.max()) + 1, 3), 236, np.uint8)
+    for number in np.unique(plane[plane > 0]):
+        if kind == "color":
+            code = _COLORS[list(_COLORS)[number - min(NUMBERS["color"].values())]]
+            table[number] = tuple(bytes.fromhex(code))
+        else:
+            hue = number * 0.618034 % 1
+            table[number] = [round(255 * value) for value in colorsys.hls_to_rgb(hue, 0.45 + 0.2 * (number % 2), 0.55)]
+    return table[plane]
+
+
+def units(run: nd.Result) -> Image.Image:
+    """Return the exemplars of some units of the last layer, with their labels."""
+    layer = list(run.layers.values())[-1]
+    shown = [
+        row for row in layer.units if row.label and row.score >= run.settings.threshold and telling(run, layer, row)
+    ]
+    chosen = choose(shown)
+    half = -(-len(chosen) // 2)
+    strip = EXEMPLARS * (_SMALL + overlays.GAP)
+    column = strip + 24
+    sheet = Image.new("RGB", (2 * column - 24, half * (_SMALL + _LINE)), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for place, row in enumerate(chosen):
+        left, top = place // half * column, place % half * (_SMALL + _LINE)
+        pen.text((left, top + 3), display_name(row.label), fill=_INK, font=_font(14, bold=True))
+        after = left + pen.textlength(display_name(row.label), font=_font(14, bold=True)) + 8
+        pen.text((after, top + 4), row.category, fill=TEXTS[row.category], font=_font(13))
+        said = f"{layer.layer.name} unit {row.unit}, IoU {row.score:.2f}"
+        at = left + strip - overlays.GAP - pen.textlength(said, font=_font(12))
+        pen.text((at, top + 5), said, fill=_QUIET, font=_font(12))
+        seen = overlays.strip(
+            layer, row.channel, run.network.input_size, lambda image: run.picture_file(image) or b"", height=_SMALL,
+            most=EXEMPLARS,
+        )  # fmt: skip
+        sheet.paste(Image.open(io.BytesIO(seen)), (left, top + 24))
+    return sheet
+
+
+def telling(run: nd.Result, layer: LayerResult, row: UnitRow) -> bool:
+    """Whether the concept is to be seen in all but one of a unit's pictures; a label rests on more than the strongest."""
+    assert run.pictures is not None, "the probe set has gone"
+    code = run.probe_set.vocabulary.names.index(row.label) + 1
+    found = [run.pictures.labels(int(image)) for image in layer.exemplars.images[row.channel][:EXEMPLARS]]
+    return sum(bool((labels.planes == code).any() or code in labels.whole) for labels in found) >= EXEMPLARS - 1
+
+
+def choose(rows: Sequence[UnitRow]) -> list[UnitRow]:
+    """Return the strongest unit of each concept, categories in turn until there are enough, then by category."""
+    best: dict[str, list[UnitRow]] = {kind: [] for kind in CATEGORY_ORDER}
+    known = set()
+    for row in sorted(rows, key=lambda row: -row.score):
+        if row.label not in known:
+            known.add(row.label)
+            best[row.category].append(row)
+    first, *others = best.values()  # objects, and the rest
+    objects = first[: max(UNITS // 2, UNITS - sum(map(len, others)))]
+    in_turn = [row for rank in zip_longest(*others) for row in rank if row is not None]
+    chosen = objects + in_turn[: UNITS - len(objects)]
+    return sorted(chosen, key=lambda row: (CATEGORY_ORDER.index(row.category), -row.score))
+
+
+def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """Return the sans-serif that matplotlib brings along."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / name, size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The demo: the bundled network on the bundled probe set, and beside it the same network with random weights.
+
+Most units of any network answer to something, so counting detectors proves little. What tells a network that has
+learned from one that has not is how many *different* concepts its units have.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import netdissect
+from netdissect import api, atomic
+from netdissect.data.synthetic import DEMO_IMAGES, write_probe_set
+from netdissect.data.synthetic.place import cleared
+from netdissect.experiments import compare
+from netdissect.models import bundled
+from netdissect.protocols import Progress, Silent
+from netdissect.runtime import lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdissect.results.detectors import Detectors
+
+#: The layer whose concepts are counted.
+LAST = bundled.LAYERS[-1]
+#: What is drawn: so many pictures, of so many pixels a side, from this seed.
+IMAGES, SIZE, SEED = DEMO_IMAGES, 112, 0
+#: Folders within the run's.
+PROBE_SET, CONTROL = "synthetic", "control"
+#: A file that says what a probe set is, in the folder from before the first picture.
+_STAMP = ".demo"
+
+
+@dataclass(frozen=True, eq=False)
+class Demo:
+    """What the demo found.
+
+    Attributes:
+        trained: the bundled network's dissection.
+        control: that of the same network with random weights, over the same pictures.
+        report: first page of the trained network's report.
+    """
+
+    trained: api.Result
+    control: api.Result
+    report: Path
+
+    def headlines(self) -> tuple[str, str]:
+        """Return what the last layer of either network detects, one line each."""
+        trained, control = (_headline(result[LAST].detectors()) for result in (self.trained, self.control))
+        return f"{LAST}, trained:        {trained}", f"{LAST}, random weights: {control}"
+
+
+def _headline(found: Detectors) -> str:
+    return f"{found.headline()} in {len(found.unique_by_category)} categories"
+
+
+def demonstrate(out: Path, *, progress: Progress | None = None) -> Demo:
+    """Draw the probe set, dissect both networks, and write their reports and what compares them.
+
+    Args:
+        out: becomes the trained network's run; the probe set, the control's run and the comparison lie in it too. What
+            an earlier demo drew there is used again.
+        progress: shown how far it is.
+
+    Raises:
+        DataError: if the folder of the probe set holds something else.
+        RunBusyError: if another process works in the folder.
+        OSError: as any write does.
+    """
+    progress = progress or Silent()
+    with lock.held(out):
+        pictures = _drawn(out / PROBE_SET, progress)
+    trained = api.dissect(bundled.trained(), bundled.LAYERS, pictures, out=out, progress=progress)
+    control = api.dissect(bundled.control(), LAST, pictures, out=out / CONTROL, progress=progress)
+    runs = (f"trained={out}", f"random weights={out / CONTROL}")
+    compare.write(compare.gather(runs, layers=(LAST,)), out / "comparison.svg", only=("networks",))
+    return Demo(trained, control, out / "html" / "index.html")
+
+
+def _drawn(folder: Path, progress: Progress) -> Path:
+    """Return the folder of the demo's probe set, drawn unless the same one lies there whole."""
+    wanted = f"netdissect {netdissect.__version__}: {IMAGES} images of {SIZE} pixels from seed {SEED}\n"
+    stamp = folder / _STAMP
+    if stamp.is_file():
+        if stamp.read_text(encoding="utf-8") == wanted and (folder / "index.csv").is_file():
+            return folder
+        shutil.rmtree(folder)  # the demo's own: of another version, or begun and not finished
+    with cleared(folder):
+        atomic.write_text(stamp, wanted)
+        write_probe_set(folder, images=IMAGES, size=SIZE, seed=SEED, progress=progress)
+    return folder

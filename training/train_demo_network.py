@@ -1,0 +1,219 @@
+"""Train the bundled network of ``netdissect demo`` and write it as a Caffe pair.
+
+    python training/train_demo_network.py [--out FOLDER] [--rounds 60] [--epochs 8] [--seed 1]
+
+A small network of AlexNet's kind learns to tell the bundled probe set's scenes and textures apart from one word for each
+picture: what `SUBJECTS` says of it. It never sees a label map. Its pictures are drawn from seeds of their own, none of
+them the demo's. Minutes on two cores; FOLDER is the package's own if not given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from netdissect.data.synthetic import SUBJECTS, render
+from netdissect.models.bundled import STEM
+from netdissect.models.caffe.spec import NetSpec, layer, network
+from netdissect.models.caffe.writer import write_caffe
+from netdissect.models.preprocess import CAFFE_MEAN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+#: The demo's probe set is drawn from seed 0; these pictures are drawn from others.
+TRAINING_SEED, HELD_OUT_SEED = 1, 2
+#: What a picture may be called: every scene, every texture.
+CLASSES = tuple(dict.fromkeys(SUBJECTS))
+#: Side of the drawn pictures and of what the network sees of them, in pixels.
+DRAWN, SEEN = 120, 112
+#: Spread that pictures are brought to while the network learns; the first layer's weights take it in at the end.
+SPREAD = 64.0
+_PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A convolution, with batch normalisation while it learns and a ReLU, and the pooling after it, if any."""
+
+    units: int
+    kernel: int
+    stride: int = 1
+    pooled: bool = False
+
+
+STAGES = (Stage(32, 7, 2, pooled=True), Stage(64, 3, pooled=True), Stage(96, 3), Stage(128, 3), Stage(128, 3))
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Draw, train, write, and say how often it is right about pictures it has not seen."""
+    given = _options().parse_args(words)
+    started = time.perf_counter()
+    pictures, labels = draw(given.rounds, TRAINING_SEED)
+    print(
+        f"{len(labels)} pictures of {len(CLASSES)} classes drawn in {time.perf_counter() - started:.0f} s", flush=True
+    )
+    learner = train(pictures, labels, epochs=given.epochs, seed=given.seed)
+    text, binary = write_caffe(given.out, spec(), weights(learner))
+    print(f"{text}, {binary}: {binary.stat().st_size / 1e6:.2f} MB after {time.perf_counter() - started:.0f} s")
+    held_out, truth = draw(4, HELD_OUT_SEED)
+    print(f"right about {accuracy(learner, held_out, truth):.3f} of {len(truth)} held-out pictures")
+
+
+def draw(rounds: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return pictures, RGB, shape (N, DRAWN, DRAWN, 3), and the number of each one's class.
+
+    Args:
+        rounds: how often all of `SUBJECTS` is gone through: two pictures of a scene and one of a texture each time.
+        seed: of the pictures.
+    """
+    tasks = [(index, seed) for index in range(rounds * len(SUBJECTS))]
+    with ProcessPoolExecutor(_PROCESSORS, mp_context=get_context("spawn")) as pool:
+        pictures = np.stack(list(pool.map(_picture, tasks, chunksize=64)))
+    return pictures, np.array([CLASSES.index(SUBJECTS[index % len(SUBJECTS)]) for index, _ in tasks])
+
+
+def _picture(task: tuple[int, int]) -> NDArray[np.uint8]:
+    index, seed = task
+    return render(index, size=DRAWN, seed=seed).picture
+
+
+class Learner(nn.Module):
+    """The network as it learns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
+        channels = 3
+        for stage in STAGES:
+            self.convs.append(
+                nn.Conv2d(channels, stage.units, stage.kernel, stage.stride, stage.kernel // 2, bias=False)
+            )
+            self.norms.append(nn.BatchNorm2d(stage.units))
+            channels = stage.units
+        self.fc = nn.Linear(channels, len(CLASSES))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the classes' scores, shape (B, classes), for input of shape (B, 3, SEEN, SEEN)."""
+        for stage, conv, norm in zip(STAGES, self.convs, self.norms, strict=True):
+            x = functional.relu(norm(conv(x)))
+            if stage.pooled:
+                x = functional.max_pool2d(x, 3, 2, ceil_mode=True)  # as Caffe rounds
+        return self.fc(functional.dropout(x.amax(dim=(2, 3)), 0.2, self.training))
+
+
+def train(pictures: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int, seed: int) -> Learner:
+    """Return a network that has learned what the pictures show."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    learner = Learner().to(memory_format=torch.channels_last)
+    size, steps = 64, len(labels) // 64
+    optimiser = torch.optim.AdamW(learner.parameters(), weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, epochs * steps, pct_start=0.2)
+    for epoch in range(epochs):
+        started, right, lost = time.perf_counter(), 0, 0.0
+        order = rng.permutation(len(labels))
+        for step in range(steps):
+            chosen = order[step * size : (step + 1) * size]
+            scores = learner(given(cropped(pictures[chosen], rng)))
+            truth = torch.from_numpy(labels[chosen])
+            loss = functional.cross_entropy(scores, truth, label_smoothing=0.05)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            right += int((scores.argmax(1) == truth).sum())
+            lost += loss.item()
+        seen = steps * size
+        print(
+            f"epoch {epoch + 1}: loss {lost / steps:.3f}, right {right / seen:.3f}, "
+            f"{seen / (time.perf_counter() - started):.0f} pictures/s",
+            flush=True,
+        )
+    return learner.eval()
+
+
+def cropped(pictures: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return a random window of each picture, half of them mirrored, shape (B, SEEN, SEEN, 3)."""
+    seen = np.empty((len(pictures), SEEN, SEEN, 3), np.uint8)
+    for place, picture in enumerate(pictures):
+        top, left = rng.integers(0, DRAWN - SEEN + 1, 2)
+        window = picture[top : top + SEEN, left : left + SEEN]
+        seen[place] = window[:, ::-1] if rng.random() < 0.5 else window
+    return seen
+
+
+def given(pictures: NDArray[np.uint8]) -> Tensor:
+    """Return the network's input while it learns: BGR less the mean, as Caffe's, and divided by SPREAD."""
+    bgr = torch.from_numpy(np.ascontiguousarray(pictures[..., ::-1])).permute(0, 3, 1, 2)
+    mean = torch.tensor(CAFFE_MEAN)[:, None, None]
+    return ((bgr.float() - mean) / SPREAD).contiguous(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def accuracy(learner: Learner, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
+    """Return the share of pictures whose class is right, from the middle of each."""
+    edge = (DRAWN - SEEN) // 2
+    middle = pictures[:, edge : edge + SEEN, edge : edge + SEEN]
+    right = 0
+    for start in range(0, len(labels), 256):
+        scores = learner(given(middle[start : start + 256]))
+        right += int((scores.argmax(1).numpy() == labels[start : start + 256]).sum())
+    return right / len(labels)
+
+
+def spec() -> NetSpec:
+    """Return the network as Caffe knows it, batch normalisation taken into the convolutions."""
+    layers, bottom = [], "data"
+    for number, stage in enumerate(STAGES, start=1):
+        conv = f"conv{number}"
+        shape = {"num_output": stage.units, "kernel_size": stage.kernel, "pad": stage.kernel // 2}
+        layers.append(layer(conv, "Convolution", bottom, convolution_param={**shape, "stride": stage.stride}))
+        layers.append(layer(f"relu{number}", "ReLU", conv, conv))
+        bottom = conv
+        if stage.pooled:
+            bottom = f"pool{number}"
+            layers.append(layer(bottom, "Pooling", conv, pooling_param={"pool": "MAX", "kernel_size": 3, "stride": 2}))
+    layers.append(layer("pool5", "Pooling", bottom, pooling_param={"pool": "MAX", "global_pooling": True}))
+    layers.append(layer("fc6", "InnerProduct", "pool5", inner_product_param={"num_output": len(CLASSES)}))
+    layers.append(layer("prob", "Softmax", "fc6"))
+    return network(STEM.name, {"data": (1, 3, SEEN, SEEN)}, layers)
+
+
+@torch.no_grad()
+def weights(learner: Learner) -> dict[str, list[NDArray[np.float32]]]:
+    """Return a trained network's weights by Caffe's layer."""
+    found = {}
+    for number, (conv, norm) in enumerate(zip(learner.convs, learner.norms, strict=True), start=1):
+        factor = (norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt())[:, None, None, None]
+        kernel = conv.weight.double() * factor / (SPREAD if number == 1 else 1.0)
+        bias = norm.bias.double() - norm.running_mean.double() * factor.flatten()
+        found[f"conv{number}"] = [kernel.float().contiguous().numpy(), bias.float().numpy()]
+    found["fc6"] = [learner.fc.weight.numpy(), learner.fc.bias.numpy()]
+    return found
+
+
+def _options() -> argparse.ArgumentParser:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--out", type=Path, default=STEM, help="stem of the two files")
+    words.add_argument("--rounds", type=int, default=60, help="times the subjects are gone through to draw pictures")
+    words.add_argument("--epochs", type=int, default=8)
+    words.add_argument("--seed", type=int, default=1, help="of weights and batches")
+    return words
+
+
+if __name__ == "__main__":
+    main()
