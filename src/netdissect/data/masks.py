@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from netdissect.data import png
 from netdissect.data.pictures import png_size, unreadable
 from netdissect.errors import DataFileError, DataNotFoundError, LabelError
 
@@ -52,6 +53,9 @@ def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
         raise DataFileError(
             f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, got {said[1]} x {said[0]}"
         )
+    quick = png.plain(data, size)
+    if quick is not None:
+        return quick
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             if picture.mode not in ("RGB", "RGBA"):

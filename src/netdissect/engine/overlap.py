@@ -33,7 +33,7 @@ class CudaSide:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def mark(self) -> torch.cuda.Event:
         """Return an event behind what the network was told to do."""
@@ -45,7 +45,7 @@ class CudaSide:
     def after(self, mark: torch.cuda.Event, outputs: Mapping[str, torch.Tensor]) -> Iterator[None]:
         """Let the block's work run on the side stream, once the event has passed."""
         with torch.cuda.stream(self._stream):
-            self._stream.wait_event(mark)  # type: ignore[no-untyped-call]
+            self._stream.wait_event(mark)
             for tensor in outputs.values():
                 tensor.record_stream(self._stream)
             yield
