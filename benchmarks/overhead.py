@@ -53,7 +53,7 @@ def main(words: list[str]) -> None:
 
 def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> list[float]:
     """Return seconds and ratios of one network."""
-    network = _network(architecture)
+    network = network_of(architecture)
     size = network.input_size or concepts.image_size
     pictures = np.stack([concepts.picture(index, size) for index in range(len(concepts))])
     threads = torch.get_num_threads()
@@ -81,7 +81,8 @@ def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> 
     ]  # fmt: skip
 
 
-def _network(architecture: str) -> Any:
+def network_of(architecture: str) -> Any:
+    """Return torchvision's network of a name with random weights, or a network from its file."""
     if "/" in architecture:
         return load(architecture)
     import torchvision.models as zoo
