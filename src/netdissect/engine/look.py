@@ -115,6 +115,27 @@ def peaks(activations: torch.Tensor, threads: Threads) -> tuple[NDArray[np.float
     return most, ~np.isfinite(flaw)
 
 
+def grids_of(
+    activations: torch.Tensor, images: NDArray[np.int64], units: NDArray[np.int64], threads: Threads
+) -> NDArray[np.float32]:
+    """Return the whole grids of some (images, units) of a batch, float32, shape (n, h, w).
+
+    Args:
+        activations: float32, shape (B, h, w, U), contiguous.
+        images: position in the batch, shape (n,).
+        units: shape (n,).
+        threads: the threads to use on a CPU.
+    """
+    if activations.device.type != "cpu":
+        chosen = torch.from_numpy(images).to(activations.device), torch.from_numpy(units).to(activations.device)
+        return fetched(activations[chosen[0], :, :, chosen[1]])[0]
+    _, h, w, _ = activations.shape
+    grids = np.empty((images.size, h * w), np.float32)
+    order = np.lexsort((units, images))  # neighbours in memory are copied together
+    threads.split(images.size, _copy, activations.flatten(1, 2).numpy(), images, units, order, grids)
+    return grids.reshape(-1, h, w)
+
+
 def _extremes(activations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     flat = activations.flatten(1, 2)
     largest, smallest = flat.amax(1), flat.amin(1)
@@ -133,6 +154,20 @@ def _peaks(first, last, activations, most, flaw):  # type: ignore[no-untyped-def
                 value = row[u]
                 peak[u] = max(peak[u], value)
                 wrong[u] += value * np.float32(0)  # stays 0 unless the value is NaN or infinite
+
+
+@njit(cache=True, nogil=True)
+def _copy(first, last, activations, images, units, order, grids):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    at = first
+    while at < last:
+        end = at + 1
+        while end < min(at + _BLOCK, last) and images[order[end]] == images[order[at]]:
+            end += 1
+        image = activations[images[order[at]]]
+        for cell in range(image.shape[0]):
+            for place in range(at, end):
+                grids[order[place], cell] = image[cell, units[order[place]]]
+        at = end
 
 
 @njit(cache=True, nogil=True)

@@ -11,7 +11,7 @@ import torch
 from netdissect.engine.calibrate import Bounds, calibrate
 from netdissect.engine.candidates import Candidates, joined
 from netdissect.engine.forward import forward
-from netdissect.engine.look import look, peaks
+from netdissect.engine.look import grids_of, look, peaks
 from netdissect.engine.overlap import behind
 from netdissect.errors import ActivationError, DataError
 from netdissect.stats.top import TopImages
@@ -142,7 +142,7 @@ class LayerScanner:
         self._top.update(
             images,
             found.most,
-            lambda which, units: activations[torch.from_numpy(which), :, :, torch.from_numpy(units)].cpu().numpy(),
+            lambda which, units: grids_of(activations, which, units, self._threads),
         )
 
     def finish(self) -> LayerScan:

@@ -12,7 +12,7 @@ from tests import fakes
 from netdissect.concepts import Labels
 from netdissect.engine import scan as scanning
 from netdissect.engine.calibrate import Bounds
-from netdissect.engine.look import look_with_kernels, look_with_torch, peaks
+from netdissect.engine.look import grids_of, look_with_kernels, look_with_torch, peaks
 from netdissect.engine.overlap import behind
 from netdissect.engine.plan import Plan
 from netdissect.engine.scan import LayerScanner, Wanted
@@ -168,3 +168,14 @@ def test_a_batch_is_looked_at_once_the_network_has_the_next_one_and_none_is_lost
     ]  # fmt: skip
     assert [int(images[0]) for images, _ in behind(network())] == [0, 1, 2]
     assert list(behind(iter([]))) == []
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_whole_grids_are_the_batchs(threads):
+    rng = np.random.default_rng(19)
+    values = activations("normal", rng)
+    images, units = rng.integers(0, 9, size=100), rng.integers(0, 40, size=100)
+    with Threads(threads) as pool:
+        grids = grids_of(torch.from_numpy(values), images, units, pool)
+        assert grids_of(torch.from_numpy(values), images[:0], units[:0], pool).shape == (0, 5, 7)
+    np.testing.assert_array_equal(grids, values[images, :, :, units])
