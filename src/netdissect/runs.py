@@ -24,6 +24,7 @@ from netdissect.engine.bench import Bench
 from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.threads import Threads
 from netdissect.errors import DataNotFoundError, RunError, SettingsError
+from netdissect.models.pace import paced
 from netdissect.runtime import lock
 from netdissect.runtime.artefacts import Artefacts
 from netdissect.runtime.cluster import Cluster
@@ -210,6 +211,7 @@ def carry_out(
         cluster = stack.enter_context(Cluster(settings.address)) if settings.runtime == "ray" else None
         device = _device(settings.device, cluster)
         size, notes = _input_size(network, concepts.image_size, settings.resolution)
+        network = paced(network, settings.precision, compile=settings.compile)
         source = network.probe(layers, size, geometry=settings.geometry, device=device)
         plan = plan_for(source.layers, len(concepts), settings)
         place = _place(network, layers, concepts, settings, device, size, held.folder)

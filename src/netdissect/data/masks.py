@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from netdissect.data import png
 from netdissect.data.pictures import png_size, unreadable
 from netdissect.errors import DataFileError, DataNotFoundError, LabelError
 
@@ -53,6 +52,8 @@ def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
         raise DataFileError(
             f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, got {said[1]} x {said[0]}"
         )
+    from netdissect.data import png  # now: it loads a compiler, which tables alone do without
+
     quick = png.plain(data, size)
     if quick is not None:
         return quick
