@@ -45,6 +45,8 @@ def main(words: list[str]) -> None:
         cases["SqueezeNet fire9 (real weights, Caffe)"] = (str(options.squeezenet), ["fire9/concat"])
     for name, (architecture, layers) in cases.items():
         rows.append([name, *measure(architecture, layers, concepts, options.times)])
+        target = "≤ 1.3" if len(layers) > 1 else "≤ 1.05"
+        machine.keep(f"dissection ÷ bare forward, {name}, {len(concepts):,} images", f"{rows[-1][3]:.2f}", target)
         print(f"… {name}: {rows[-1][3]:.2f}", flush=True)
     machine.table(
         ["network", "bare forward, s", "dissection, s", "ratio", "ratio to decode + forward", "decode, s"], rows
