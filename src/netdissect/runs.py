@@ -157,6 +157,14 @@ def _remarks(layers: Sequence[Layer]) -> list[str]:
     return [f"{', '.join(names)}: {note}" for note, names in sharing.items()]
 
 
+def _again(outcome: Outcome) -> list[str]:
+    """Say which layers were scanned again, and for how many units."""
+    return [
+        f"{name}: {len(units)} unit(s) were scanned again: the bound that the first sample gave proved too high"
+        for name, units in outcome.rescanned.items()
+    ]
+
+
 def _pixels(size: tuple[int, int]) -> str:
     return f"{size[1]} x {size[0]}"
 
@@ -249,7 +257,9 @@ def carry_out(
             progress,
             tally_parts=1 if alone else 4 * settings.workers,
         )
-        return Carried(outcome, source.layers, size, store.written_bytes, (*notes, *_remarks(source.layers)))
+        return Carried(
+            outcome, source.layers, size, store.written_bytes, (*notes, *_remarks(source.layers), *_again(outcome))
+        )
 
 
 def _workers(setup: BenchSetup, count: int, settings: Settings, cluster: Cluster | None) -> Processes | Ray:
