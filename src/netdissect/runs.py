@@ -219,6 +219,8 @@ def carry_out(
         cluster = stack.enter_context(Cluster(settings.address)) if settings.runtime == "ray" else None
         device = _device(settings.device, cluster)
         size, notes = _input_size(network, concepts.image_size, settings.resolution)
+        if settings.precision != "fp32":
+            notes.append(f"the network ran in {settings.precision}, which changes some labels")
         network = paced(network, settings.precision, compile=settings.compile)
         source = network.probe(layers, size, geometry=settings.geometry, device=device)
         plan = plan_for(source.layers, len(concepts), settings)

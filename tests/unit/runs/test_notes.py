@@ -1,4 +1,4 @@
-"""Units whose bound proved too high are scanned again: the result is the same, and the run says so."""
+"""What a run says of itself: units that were scanned again, which changes nothing, and bf16, which does."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def test_a_short_tail_is_counted_noted_and_changes_nothing(data, monkeypatch):
         np.testing.assert_array_equal(plain[name].counts.I, daring[name].counts.I)
         np.testing.assert_array_equal(plain[name].counts.A, daring[name].counts.A)
         np.testing.assert_array_equal(plain[name].exemplars.grids, daring[name].exemplars.grids)
+
+
+def test_a_run_in_bf16_says_so(data):
+    result = small_runs.run(data, None, precision="bf16")
+    assert "the network ran in bf16, which changes some labels" in result.journal["notes"]
+    assert result.settings.precision == "bf16"
