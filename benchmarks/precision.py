@@ -52,8 +52,8 @@ def run(options: Any, concepts: nd.Broden, **way: Any) -> tuple[Any, float]:
 
 def share_changed(one: Any, other: Any) -> float:
     """Return the share of units that have another label."""
-    pairs = list(zip(one.units, other.units, strict=True))
-    return sum(a.label != b.label for a, b in pairs) / len(pairs)
+    labels = {row.unit: row.label for row in one.units}  # the rows come sorted by score
+    return sum(labels[row.unit] != row.label for row in other.units) / len(labels)
 
 
 def best(found: Any) -> np.ndarray:
