@@ -35,9 +35,7 @@ def main(words: list[str]) -> None:
         changed = share_changed(plain, found)
         furthest = float(np.abs(plain.iou - found.iou).max())
         rows.append([name, seconds, 100 * changed, furthest, float(np.abs(best(plain) - best(found)).max())])
-        machine.keep(
-            f"labels changed by {name}", f"{100 * changed:.1f} % of units, max ΔIoU {furthest:.2g}", "stated"
-        )
+        machine.keep(f"labels changed by {name}", f"{100 * changed:.1f} % of units, max ΔIoU {furthest:.2g}", "stated")
     machine.table(
         ["run", "s", "units whose label changes, %", "max |ΔIoU|, any concept", "max |ΔIoU| of the best"], rows
     )
