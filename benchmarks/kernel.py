@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from benchmarks import machine, probe_sets
-from netdissect.engine.candidates import extract, peaks
+from netdissect.engine.calibrate import Bounds
+from netdissect.engine.look import look_with_kernels
 from netdissect.engine.tally import MaskCounts, has_categories, label_pixels
 from netdissect.engine.threads import Threads
 from netdissect.geometry.fieldmap import even_grid
@@ -29,8 +30,7 @@ def main(words: list[str]) -> None:
         flat = activations.reshape(-1, units)
         threshold = flat.kthvalue(int(flat.shape[0] * 0.995), dim=0).values.numpy()
         with Threads(1) as threads:
-            most, _ = peaks(activations, threads)
-            candidates = extract(activations, threshold, most, threads)
+            candidates = look_with_kernels(activations, Bounds(threshold, np.zeros(0, np.int64)), threads).candidates
 
             def kernel(candidates=candidates, layer=layer, threshold=threshold, threads=threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
                 counts = MaskCounts.empty(layer.units, probe_set.vocabulary)
@@ -51,4 +51,7 @@ def main(words: list[str]) -> None:
             seconds = machine.interleaved({"kernel": kernel, "dense": dense}, 5)
         each = {name: 1000 * value / len(labels) for name, value in seconds.items()}
         rows.append([f"{units} units {grid} x {grid}", each["kernel"], each["dense"], each["dense"] / each["kernel"]])
+        machine.keep(
+            f"tally kernel against interpolate + matmul, {rows[-1][0]}", f"{rows[-1][3]:.0f} times as fast", "stated"
+        )
     machine.table(["layer", "kernel, ms", "interpolate + matmul, ms", "times faster"], rows)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import platform
 import statistics
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,10 @@ import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+#: Where benchmarks keep what they found for docs/performance.md.
+CACHE = Path(os.environ.get("NETDISSECT_BENCHMARKS", Path(tempfile.gettempdir()) / "netdissect-benchmarks"))
+FIGURES = CACHE / "figures.json"
 
 
 def describe() -> str:
@@ -30,6 +36,20 @@ def describe() -> str:
 def title(text: str) -> None:
     """Print a heading and the machine."""
     print(f"\n## {text}\n\n{describe()}\n", flush=True)
+
+
+def keep(what: str, value: str, target: str) -> None:
+    """Keep a figure for the table of docs/performance.md; the last one of a kind counts."""
+    load = f"{os.getloadavg()[1]:.1f}"
+    figure = {"value": value, "target": target, "machine": describe().partition("; load")[0], "load": load}
+    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    FIGURES.write_text(json.dumps(kept() | {what: figure}, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def kept() -> dict[str, dict[str, str]]:
+    """Return the figures that were kept, by what they say."""
+    found: dict[str, dict[str, str]] = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    return found
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -32,6 +32,13 @@ def main(words: list[str]) -> None:
             rows.append(
                 [images, "0 (all on disk)" if budget == "0" else "an eighth of the machine's", *printed.split()]
             )
+    for label, part in (("memory 0", rows[: len(options.images)]), ("default budget", rows[len(options.images) :])):
+        first, last = part[0], part[-1]
+        machine.keep(
+            f"peak above the network, {first[0]:,} → {last[0]:,} images, {label}",
+            f"{first[2]} → {last[2]} MB ({float(last[2]) / float(first[2]):.2f})", "flat within 10 %, or a budget",
+        )  # fmt: skip
+    machine.keep("left on disk, 256 units x 1,200 concepts", f"{rows[-1][4]} MB", "< 5 MB")
     machine.table(
         ["images", "budget for candidates", "peak above the loaded network, MB", "spilled, MB", "left on disk, MB"],
         rows,
@@ -52,13 +59,14 @@ def _one(images: int, budget: str, layer: str) -> None:
     network = wrap(zoo.alexnet(weights=None).eval())
     settings = {} if budget == "default" else {"memory": 0}
     nd.dissect(network, layer, nd.Broden(probe_sets.noise(64, distinct=64).path), pictures=False)  # compile and load
-    before = _peak()
+    before = peak()
     with tempfile.TemporaryDirectory() as folder:
         result = nd.dissect(network, layer, probe_sets.noise(images), pictures=False, **settings)  # type: ignore[arg-type]
         result.save(folder)
         left = sum(path.stat().st_size for path in Path(folder).iterdir())
-    print(f"{_peak() - before:.0f} {result.journal['spilled_bytes'] / 1e6:.0f} {left / 1e6:.1f}")
+    print(f"{peak() - before:.0f} {result.journal['spilled_bytes'] / 1e6:.0f} {left / 1e6:.1f}")
 
 
-def _peak() -> float:
+def peak() -> float:
+    """Return this process's peak resident memory, MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import simplejpeg
 
+from benchmarks.machine import CACHE
 from netdissect.data import masks
 from netdissect.data.broden import Broden
 from netdissect.data.writer import IndexRow, Usage, write_tables
 
-CACHE = Path(os.environ.get("NETDISSECT_BENCHMARKS", Path(tempfile.gettempdir()) / "netdissect-benchmarks"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
 CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
 
 

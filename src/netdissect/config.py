@@ -10,6 +10,7 @@ from typing import Any, Literal
 from netdissect.errors import SettingsError
 
 Geometry = Literal["receptive-field", "grid"]
+Precision = Literal["fp32", "bf16"]
 Definition = Literal["label", "category"]
 
 #: Settings that change how a run is carried out, never what it finds.
@@ -40,6 +41,8 @@ class Settings:
         geometry: where a cell looks: traced through the network, or an even grid (METHOD, § 2).
         resolution: side of the network's input in pixels; None keeps the probe set's own.
         batch_size: images a forward pass takes at once. Another batch size may change the last bits of activations.
+        precision: of the network's arithmetic: ``"fp32"``, or ``"bf16"``, which changes labels (docs/performance.md).
+        compile: whether torch compiles the network first; it changes activations in their last bits.
         split: only images of this split of ``index.csv``; None takes all.
         limit: only the first so many images; None takes all.
         images_per_unit: exemplars kept for each unit.
@@ -63,6 +66,8 @@ class Settings:
     geometry: Geometry = "receptive-field"
     resolution: int | None = None
     batch_size: int = 32
+    precision: Precision = "fp32"
+    compile: bool = False
     split: str | None = None
     limit: int | None = None
     images_per_unit: int = 20
@@ -98,6 +103,8 @@ class Settings:
                 raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")
         if self.geometry not in ("receptive-field", "grid"):
             raise SettingsError(f"--geometry must be receptive-field or grid, not {self.geometry!r}")
+        if self.precision not in ("fp32", "bf16"):
+            raise SettingsError(f"--precision must be fp32 or bf16, not {self.precision!r}")
         if self.on_error not in ("stop", "skip"):
             raise SettingsError(f"--on-error must be stop or skip, not {self.on_error!r}")
         if self.runtime not in ("local", "ray"):

@@ -24,6 +24,7 @@ from netdissect.engine.bench import Bench
 from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.threads import Threads
 from netdissect.errors import DataNotFoundError, RunError, SettingsError
+from netdissect.models.pace import paced
 from netdissect.runtime import lock
 from netdissect.runtime.artefacts import Artefacts
 from netdissect.runtime.cluster import Cluster
@@ -156,6 +157,14 @@ def _remarks(layers: Sequence[Layer]) -> list[str]:
     return [f"{', '.join(names)}: {note}" for note, names in sharing.items()]
 
 
+def _again(outcome: Outcome) -> list[str]:
+    """Say which layers were scanned again, and for how many units."""
+    return [
+        f"{name}: {len(units)} unit(s) were scanned again: the bound that the first sample gave proved too high"
+        for name, units in outcome.rescanned.items()
+    ]
+
+
 def _pixels(size: tuple[int, int]) -> str:
     return f"{size[1]} x {size[0]}"
 
@@ -210,6 +219,9 @@ def carry_out(
         cluster = stack.enter_context(Cluster(settings.address)) if settings.runtime == "ray" else None
         device = _device(settings.device, cluster)
         size, notes = _input_size(network, concepts.image_size, settings.resolution)
+        if settings.precision != "fp32":
+            notes.append(f"the network ran in {settings.precision}, which changes some labels")
+        network = paced(network, settings.precision, compile=settings.compile)
         source = network.probe(layers, size, geometry=settings.geometry, device=device)
         plan = plan_for(source.layers, len(concepts), settings)
         place = _place(network, layers, concepts, settings, device, size, held.folder)
@@ -247,7 +259,9 @@ def carry_out(
             progress,
             tally_parts=1 if alone else 4 * settings.workers,
         )
-        return Carried(outcome, source.layers, size, store.written_bytes, (*notes, *_remarks(source.layers)))
+        return Carried(
+            outcome, source.layers, size, store.written_bytes, (*notes, *_remarks(source.layers), *_again(outcome))
+        )
 
 
 def _workers(setup: BenchSetup, count: int, settings: Settings, cluster: Cluster | None) -> Processes | Ray:

@@ -55,6 +55,8 @@ class MethodOptions:
         limit: only the first so many images.
         images_per_unit: pictures shown of each unit.
         seed: of the order in which images are visited.
+        precision: arithmetic of the network; bf16 changes labels.
+        compile: let torch compile the network first; it changes activations in their last bits.
         on_error: stop at an image that cannot be read, or skip it and list it in the report.
     """
 
@@ -66,6 +68,8 @@ class MethodOptions:
     limit: int | None = None
     images_per_unit: int = 20
     seed: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: Annotated[bool, Parameter(negative="")] = False
     on_error: Literal["stop", "skip"] = "stop"
 
 

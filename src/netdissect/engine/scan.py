@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from netdissect.engine.calibrate import Bounds, calibrate
-from netdissect.engine.candidates import Candidates, count_equal, extract, joined, peaks
+from netdissect.engine.candidates import Candidates, joined
 from netdissect.engine.forward import forward
+from netdissect.engine.look import grids_of, look, peaks
+from netdissect.engine.overlap import behind
 from netdissect.errors import ActivationError, DataError
 from netdissect.stats.top import TopImages
 
@@ -98,7 +100,14 @@ class LayerScan:
 class LayerScanner:
     """Collects one layer's LayerScan, batch by batch."""
 
-    def __init__(self, layer: Layer, units: int, bounds: Bounds, wanted: Wanted, threads: Threads) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        units: int,
+        bounds: Bounds,
+        wanted: Wanted,
+        threads: Threads,
+    ) -> None:
         self._layer = layer
         self._bounds = bounds
         self._wanted = wanted
@@ -121,20 +130,19 @@ class LayerScanner:
         Raises:
             ActivationError: if an activation is NaN or infinite, naming layer, unit and image.
         """
-        bound = self._bounds.bound
-        most, broken = peaks(activations, self._threads)
-        if broken.any():
-            refuse(self._layer, broken, images, name)
-        self._blocks.append(extract(activations, bound, most, self._threads))
-        self._equal += count_equal(activations, bound, self._bounds.tied, self._threads)
+        found = look(activations, self._bounds, self._threads)
+        if found.broken.any():
+            refuse(self._layer, found.broken, images, name)
+        self._blocks.append(found.candidates)
+        self._equal += found.equal
         self._images.append(images)
-        np.maximum(self._highest, most.max(axis=0), out=self._highest)
+        np.maximum(self._highest, found.most.max(axis=0), out=self._highest)
         if self._wanted.maxima:
-            self._maxima.append(most)
+            self._maxima.append(found.most)
         self._top.update(
             images,
-            most,
-            lambda which, units: activations[torch.from_numpy(which), :, :, torch.from_numpy(units)].cpu().numpy(),
+            found.most,
+            lambda which, units: grids_of(activations, which, units, self._threads),
         )
 
     def finish(self) -> LayerScan:
@@ -176,7 +184,7 @@ def scan(bench: Bench, shard: Shard, bounds: Mapping[str, Bounds], wanted: Wante
         layer.name: LayerScanner(layer, layer.units, bounds[layer.name], wanted, bench.threads)
         for layer in bench.source.layers
     }
-    for images, outputs in forward(bench, shard.batches, skipped):
+    for images, outputs in behind(forward(bench, shard.batches, skipped)):
         for name, scanner in scanners.items():
             scanner.see(images, outputs[name], bench.concepts.image_name)
         bench.advance(images.size)
@@ -225,7 +233,7 @@ def rescan(bench: Bench, shard: Shard, units: Mapping[str, NDArray[np.int64]], w
             none = Bounds(np.full(units[layer.name].size, -np.inf, np.float32), np.zeros(0, np.int64))
             only = Wanted(images_per_unit=0, skip=wanted.skip)
             scanners[layer.name] = LayerScanner(layer, units[layer.name].size, none, only, bench.threads)
-    for images, outputs in forward(bench, shard.batches, skipped):
+    for images, outputs in behind(forward(bench, shard.batches, skipped)):
         for name, scanner in scanners.items():
             chosen = outputs[name][..., torch.from_numpy(units[name])].contiguous()
             scanner.see(images, chosen, bench.concepts.image_name)

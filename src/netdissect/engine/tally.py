@@ -27,9 +27,16 @@ if TYPE_CHECKING:
 
 def label_pixels(labels: Labels, concepts: int) -> NDArray[np.int64]:
     """Return the labelled pixels |L_c| of every concept in one image, int64, shape (C,)."""
-    pixels = np.bincount(labels.planes.ravel(), minlength=concepts + 1)[1:].astype(np.int64)
-    pixels[labels.whole - 1] += labels.shape[0] * labels.shape[1]
-    return pixels
+    pixels = np.zeros(concepts + 1, np.int64)
+    _count_labels(labels.planes.ravel(), pixels)
+    pixels[labels.whole] += labels.shape[0] * labels.shape[1]
+    return pixels[1:]
+
+
+@njit(cache=True, nogil=True)
+def _count_labels(labels, pixels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for label in labels:
+        pixels[label] += 1
 
 
 @dataclass(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from netdissect.engine.plan import Shard
     from netdissect.engine.scan import ShardScan, Wanted
     from netdissect.layers import Layer
+    from netdissect.protocols import ConceptSource
 
 CALIBRATION = "calibration"
 
@@ -119,8 +121,8 @@ class Tally:
         for shard in shards:
             scans = {layer.name: load(bench.store, shard.number, layer.name) for layer in layers}
             images = scans[layers[0].name].images
-            labels = bench.threads.map(bench.concepts.labels, images.tolist())
-            pixels = [label_pixels(entry, len(vocabulary)) for entry in labels]
+            read = bench.threads.map(partial(_read, bench.concepts), images.tolist())
+            labels, pixels = [entry for entry, _ in read], [counts for _, counts in read]
             total.labels[...] += np.sum(pixels, axis=0, dtype=np.int64)
             has_category = np.array([has_categories(entry, vocabulary) for entry in pixels]).reshape(len(pixels), -1)
             for layer in layers:
@@ -151,6 +153,12 @@ class Tally:
             total.per_category[units] += part.per_category
             thresholds[units] = np.inf  # no cell of the first scan lies above infinity
         total.update(layer, found.candidates, thresholds, labels, has_category, bench.source.input_size, bench.threads)
+
+
+def _read(concepts: ConceptSource, image: int) -> tuple[Labels, NDArray[np.int64]]:
+    """Return an image's labels and the pixels of every concept."""
+    labels = concepts.labels(image)
+    return labels, label_pixels(labels, len(concepts.vocabulary))
 
 
 def keep(store: Store, shard: Shard, found: ShardScan, kind: str = "scan") -> Receipt:

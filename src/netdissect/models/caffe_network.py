@@ -17,10 +17,12 @@ from netdissect.models.caffe.load import load_caffe
 from netdissect.models.hooks import evaluating
 from netdissect.models.network import module_fingerprint
 from netdissect.models.options import mean_of
+from netdissect.models.pace import Pace, filled
 from netdissect.models.preprocess import caffe_preprocess
+from netdissect.models.source import moved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -61,7 +63,13 @@ def network(model: str, options: LoadOptions) -> CaffeNetwork:
 
 
 class CaffeNetwork:
-    """A network read from Caffe's files."""
+    """A network read from Caffe's files.
+
+    Attributes:
+        pace: how it is run.
+    """
+
+    pace = Pace()
 
     def __init__(
         self,
@@ -137,17 +145,20 @@ class CaffeSource:
     ) -> None:
         self._network = network
         self._device = device
-        self._ready: CaffeNet | None = None
+        self._run: Callable[[torch.Tensor], Mapping[str, torch.Tensor]] | None = None
+        self._full = 0
         self.layers = layers
         self.input_size = input_size
 
     def __enter__(self) -> Self:
         twin = copy.deepcopy(self._network.module).eval().to(self._device)
-        self._ready = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        ready: CaffeNet = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        blobs = [layer.name for layer in self.layers]
+        self._run = self._network.pace(lambda x: ready(x, blobs=blobs), self._device)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ready = None
+        self._run = None
 
     def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
         """Return what the network is given for an image of a probe set: its picture, scaled."""
@@ -155,13 +166,15 @@ class CaffeSource:
 
     def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, no further than its last probed blob."""
-        assert self._ready is not None
+        assert self._run is not None
+        count = len(pictures)
         with torch.inference_mode():
-            x = self._network.preprocess(torch.from_numpy(pictures).to(self._device))
-            outputs = self._ready(
-                x.contiguous(memory_format=torch.channels_last), blobs=[layer.name for layer in self.layers]
-            )
+            x = self._network.preprocess(moved(pictures, self._device))
+            if self._network.pace.compile:
+                self._full = max(self._full, count)
+                x = filled(x, self._full)  # a smaller batch would be compiled anew
+            outputs = self._run(x.contiguous(memory_format=torch.channels_last))
         return {
-            layer.name: outputs[layer.name].reshape(len(pictures), layer.units, *layer.grid).float()
+            layer.name: outputs[layer.name][:count].reshape(count, layer.units, *layer.grid).float()
             for layer in self.layers
         }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from abc import ABC, abstractmethod
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest, reason
 from netdissect.models import naming, tokens
 from netdissect.models.hooks import Enough, evaluating, watching
+from netdissect.models.pace import Pace
 from netdissect.models.prepare import RUNNING, prepared, shadowed
 from netdissect.models.receptive import FieldTracer
 from netdissect.models.shapes import layer_of, read
@@ -87,10 +87,12 @@ class SeenNetwork(ABC):
     Attributes:
         batch: pictures that it takes at once, where its file fixes that.
         watched: whether what its dimensions mean is known; else shapes alone must do.
+        pace: how it is run; None where that cannot be chosen.
     """
 
     batch: int | None = None
     watched = True
+    pace: Pace | None = None
 
     def __init__(
         self, preprocess: Preprocess, *, name: str, source: str, input_size: tuple[int, int] | None = None
@@ -214,6 +216,7 @@ class TorchNetwork(SeenNetwork):
     """
 
     layout: torch.memory_format = torch.channels_last
+    pace: Pace | None = Pace()
 
     def __init__(
         self,
@@ -308,28 +311,39 @@ class TorchNetwork(SeenNetwork):
         names = self.parts(self.module).keys()
         selectors = {name: selector for name in probed if (selector := naming.select(name, names)) is not None}
         module = self.ready(selectors, input_size, device)
+        pace = self.pace or Pace()
         outputs: dict[str, torch.Tensor] = {}
-        calls: Counter[str] = Counter()
+        calls: dict[str, int] = {}
 
         def see(name: str, value: Any) -> None:
             tensor = selectors[name].pick(value)
             if tensor is None:
                 return
-            calls[name] += 1
+            calls[name] = calls.get(name, 0) + 1
             seen = probed[name].seen
             if calls[name] >= seen.calls:
                 # What runs in place later must not change what was seen.
                 outputs[name] = tensor.clone() if seen.overwritten else tensor
-                if len(outputs) == len(probed):
+                # What nobody looks at a compiler leaves out by itself, and an exception stops it.
+                if len(outputs) == len(probed) and not pace.compile:
                     raise Enough
 
-        def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        def compute(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
             outputs.clear()
             calls.clear()
-            home = next((p.device for p in module.parameters()), device)
-            with contextlib.suppress(Enough):
-                self._call(module, x.to(home, self.dtype, memory_format=self.layout))
+            self._call(module, x)
             return dict(outputs)
+
+        def as_far_as_needed(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+            with contextlib.suppress(Enough):
+                compute(x)
+            return dict(outputs)
+
+        home = next((p.device for p in module.parameters()), device)
+        quick = pace(compute if pace.compile else as_far_as_needed, home)
+
+        def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+            return quick(x.to(home, self.dtype, memory_format=self.layout))
 
         with evaluating(module), self.watching(module, selectors, see):
             yield run

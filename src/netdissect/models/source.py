@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Protocol, Self
 import torch
 
 from netdissect.errors import ActivationError
+from netdissect.models.pace import filled
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from netdissect.layers import Layer
+    from netdissect.models.pace import Pace
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.shapes import Reading
     from netdissect.models.tracks import Track
@@ -69,6 +71,9 @@ class Runnable(Protocol):
     @property
     def batch(self) -> int | None: ...  # noqa: D102 - pictures that it takes at once, where the file fixes it
 
+    @property
+    def pace(self) -> Pace | None: ...  # noqa: D102 - how it is run, where that can be chosen
+
     def given(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]: ...  # noqa: D102
 
     def running(  # noqa: D102
@@ -87,6 +92,7 @@ class Source:
         self._device = device
         self._open = contextlib.ExitStack()
         self._run: Run | None = None
+        self._full = 0
         self.input_size = input_size
         self.layers = tuple(entry.layer for entry in probed.values())
 
@@ -111,11 +117,13 @@ class Source:
             ActivationError: if a layer did not run on these pictures.
         """
         with torch.inference_mode():
-            x = self._network.preprocess(torch.from_numpy(pictures).to(self._device))
+            x = self._network.preprocess(moved(pictures, self._device))
             batch = self._network.batch
+            if batch is None and self._network.pace is not None and self._network.pace.compile:
+                batch = self._full = max(self._full, len(x))  # a smaller batch would be compiled anew
             if batch is None:
                 return self._read(x)
-            parts = [self._read(_filled(part, batch)) for part in torch.split(x, batch)]
+            parts = [self._read(filled(part, batch)) for part in torch.split(x, batch)]
             return {name: torch.cat([part[name] for part in parts])[: len(x)] for name in self._probed}
 
     def _read(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -132,6 +140,7 @@ class Source:
         }
 
 
-def _filled(x: torch.Tensor, batch: int) -> torch.Tensor:
-    """Repeat the last picture until the batch is full."""
-    return x if len(x) == batch else torch.cat([x, x[-1:].expand(batch - len(x), *x.shape[1:])])
+def moved(pictures: NDArray[np.generic], device: torch.device) -> torch.Tensor:
+    """Return pictures on a device; a GPU takes them when it comes to it, and nobody waits."""
+    here = torch.from_numpy(pictures)
+    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)

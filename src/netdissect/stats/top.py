@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Stands for "no image" and sorts behind every image.
 NONE = np.iinfo(np.int64).max
+#: Values of grids that are copied at once; of a first batch all would enter, and be held twice.
+_PIECE = 2**20
 
 
 @dataclass(eq=False)
@@ -52,13 +54,17 @@ class TopImages:
             numbers: image numbers, int64, shape (B,).
             peaks: maximum of every (image, unit), float32, shape (B, U).
             planes: gives the activations of some (images, units) of the batch, float32, shape (n, h, w); asked only
-                for those that enter.
+                for those that enter, some at a time.
         """
         if self.images.shape[1]:
             entered = np.full(self.images.shape, -1, np.int64)
             _update(self.images, self.maxima, numbers, peaks, entered)
             units, slots = np.nonzero(entered >= 0)
-            self.grids[units, slots] = planes(entered[units, slots], units)
+            step = max(1, _PIECE // max(1, self.grids[0, 0].size))
+            for start in range(0, units.size, step):
+                piece = slice(start, start + step)
+                unit, slot = units[piece], slots[piece]
+                self.grids[unit, slot] = planes(entered[unit, slot], unit)
 
     def merge(self, other: Self) -> Self:
         """Return what one accumulator would hold that had seen what both saw; neither is changed."""

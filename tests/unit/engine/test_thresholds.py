@@ -13,9 +13,7 @@ from tests.oracle import dissection as oracle
 from netdissect.concepts import Labels
 from netdissect.config import Settings
 from netdissect.engine.calibrate import calibrate
-from netdissect.engine.candidates import extract, extract_with_torch, peaks
 from netdissect.engine.plan import Plan
-from netdissect.engine.threads import Threads
 from netdissect.engine.thresholds import allowed_above
 from netdissect.errors import ActivationError
 from netdissect.layers import FieldMap
@@ -141,19 +139,6 @@ def test_bounds_hold_on_nearly_every_unit_of_a_random_sample():
     bound = calibrate(cells_last(activations[:256]), Fraction(1, 100), 2000)[0].bound
     above = (activations > bound[:, None, None]).sum(axis=(0, 2, 3))
     assert (above > 0.01 * 2000 * 16).mean() >= 0.99
-
-
-def test_what_torch_finds_on_a_device_is_what_the_kernels_find():
-    rng = np.random.default_rng(15)
-    activations = torch.from_numpy(np.maximum(rng.normal(size=(6, 5, 7, 40)), 0).astype(np.float32))
-    bounds = rng.uniform(0.5, 3, size=40).astype(np.float32)
-    with Threads(2) as threads:
-        most, broken = peaks(activations, threads)
-        one, other = extract(activations, bounds, most, threads), extract_with_torch(activations, bounds)
-    np.testing.assert_array_equal(most, activations.numpy().max(axis=(1, 2)))
-    assert not broken.any()
-    for name in ("pair_unit", "pair_image", "pair_start", "cells", "values"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_several_layers_share_one_forward_pass():

@@ -39,6 +39,7 @@ class ExportedNetwork(TorchNetwork):
     """
 
     layout = torch.contiguous_format
+    pace = None
 
     def __init__(
         self, name: str, path: str, data: bytes, preprocess: Preprocess | None = None, *, trusted: bool = False

@@ -34,6 +34,7 @@ class ScriptedNetwork(TorchNetwork):
     """A module of TorchScript. In a frozen one, whose modules were merged, the values of its graph are the layers."""
 
     layout = torch.contiguous_format
+    pace = None
 
     def __init__(
         self, name: str, path: str, data: bytes, preprocess: Preprocess | None = None, *, trusted: bool = False

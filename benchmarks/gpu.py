@@ -1,0 +1,51 @@
+"""A dissection's images a second beside the network's own on data that lies on the GPU already."""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+
+import netdissect as nd
+from benchmarks import machine, probe_sets
+from benchmarks.overhead import network_of
+
+
+def main(words: list[str]) -> None:
+    """Print a row per network; without a GPU say so."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks gpu --")
+    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--times", type=int, default=3)
+    options = parser.parse_args(words)
+    if not torch.cuda.is_available():
+        print("\n## GPU\n\ntorch sees no CUDA device here: nothing was measured\n")
+        return
+    machine.shim_torchvision()
+    machine.title(f"GPU, {options.images} images, batches of {options.batch}")
+    concepts = probe_sets.noise(options.images)
+    rows = []
+    for architecture, layer in (("resnet18", "layer4"), ("resnet152", "layer4")):
+        for precision in ("fp32", "bf16"):
+            network = network_of(architecture)
+            module = network.module.cuda().to(memory_format=torch.channels_last)
+            pictures = torch.randn(options.batch, 3, 224, 224, device="cuda").to(memory_format=torch.channels_last)
+
+            def bare(module=module, pictures=pictures, precision=precision):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+                half = torch.autocast("cuda", dtype=torch.bfloat16, enabled=precision == "bf16")
+                with torch.inference_mode(), half:
+                    for _ in range(-(-options.images // options.batch)):
+                        module(pictures)
+                torch.cuda.synchronize()
+
+            def dissection(network=network, precision=precision, layer=layer):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+                nd.dissect(
+                    network, layer, concepts, pictures=False, device="cuda", batch_size=options.batch, precision=precision
+                )  # fmt: skip
+
+            seconds = machine.interleaved({"bare": bare, "dissection": dissection}, options.times)
+            ratio = seconds["bare"] / seconds["dissection"]
+            name = f"{architecture} {layer}, {precision}"
+            rows.append([name, options.images / seconds["bare"], options.images / seconds["dissection"], ratio])
+            machine.keep(f"GPU: {name}, images/s ÷ the network's own", f"{ratio:.2f}", "≥ 0.7")
+    machine.table(["network", "its own images/s", "dissected images/s", "ratio"], rows)

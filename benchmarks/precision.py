@@ -1,0 +1,59 @@
+"""What bfloat16 and compiling change: labels and IoU of a network with real weights, beside the time they take."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import netdissect as nd
+from benchmarks import machine
+
+SHARED = Path("../shared")
+
+
+def main(words: list[str]) -> None:
+    """Print a row per way of running."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks precision --")
+    parser.add_argument("--model", default=str(SHARED / "models/squeezenet_v1.0"))
+    parser.add_argument("--layer", default="fire9/concat")
+    parser.add_argument("--data", type=Path, default=SHARED / "data/real_a_227")
+    parser.add_argument("--limit", type=int)
+    options = parser.parse_args(words)
+    concepts = nd.Broden(options.data, limit=options.limit)
+    machine.title(f"Precision: {Path(options.model).name} {options.layer}, {len(concepts)} images")
+    plain, seconds = run(options, concepts)
+    rows = [["fp32", seconds, 0.0, 0.0, 0.0]]
+    ways: dict[str, dict[str, Any]] = {
+        "batches of 16": {"batch_size": 16}, "compile": {"compile": True}, "bf16": {"precision": "bf16"},
+    }  # fmt: skip
+    for name, way in ways.items():
+        found, seconds = run(options, concepts, **way)
+        changed = share_changed(plain, found)
+        furthest = float(np.abs(plain.iou - found.iou).max())
+        rows.append([name, seconds, 100 * changed, furthest, float(np.abs(best(plain) - best(found)).max())])
+        machine.keep(f"labels changed by {name}", f"{100 * changed:.1f} % of units, max ΔIoU {furthest:.2g}", "stated")
+    machine.table(
+        ["run", "s", "units whose label changes, %", "max |ΔIoU|, any concept", "max |ΔIoU| of the best"], rows
+    )
+
+
+def run(options: Any, concepts: nd.Broden, **way: Any) -> tuple[Any, float]:
+    """Return a layer's result and the seconds it took."""
+    start = time.perf_counter()
+    found = nd.dissect(options.model, options.layer, concepts, pictures=False, **way)[options.layer]
+    return found, time.perf_counter() - start
+
+
+def share_changed(one: Any, other: Any) -> float:
+    """Return the share of units that have another label."""
+    labels = {row.unit: row.label for row in one.units}  # the rows come sorted by score
+    return sum(labels[row.unit] != row.label for row in other.units) / len(labels)
+
+
+def best(found: Any) -> np.ndarray:
+    """Return every unit's best IoU."""
+    return np.asarray(found.iou).max(axis=1)

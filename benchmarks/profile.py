@@ -1,0 +1,97 @@
+"""Where the time of a dissection goes: the share of every phase, as the main thread sees it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import netdissect as nd
+from benchmarks import machine, probe_sets
+from benchmarks.overhead import BATCH, CASES, network_of
+from netdissect.engine import dissect, forward, scan, tasks
+from netdissect.engine.tally import MaskCounts
+from netdissect.models.network import SeenNetwork
+from netdissect.stats.top import TopImages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What is timed: phase, where it stands, its name. Time within another phase counts for the inner one alone.
+PHASES: list[tuple[str, Any, str]] = [
+    ("look at the network, fold it", SeenNetwork, "probe"),
+    ("the network", forward, "_run"),
+    ("waiting for pictures", forward, "_those_read"),
+    ("calibration", scan, "calibrate"),
+    ("one look: maxima, candidates", scan, "look"),
+    ("a look at the sample", scan, "peaks"),
+    ("exemplars", TopImages, "update"),
+    ("artefacts", tasks, "keep"),
+    ("thresholds", dissect, "exact_thresholds"),
+    ("labels", tasks.Tally, "__call__"),
+    ("tally", MaskCounts, "update"),
+    ("merging, result", dissect, "_result"),
+]
+
+
+def main(words: list[str]) -> None:
+    """Print a table per network."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks profile --")
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args(words)
+    machine.shim_torchvision()
+    concepts = probe_sets.noise(options.images)
+    for name, (architecture, layers) in CASES.items():
+        if options.only not in name:
+            continue
+        network = network_of(architecture)
+        size = network.input_size or concepts.image_size
+        settings = {"pictures": False, "batch_size": BATCH, "resolution": size[0]}
+        nd.dissect(network, layers, nd.Broden(concepts.path, limit=64), **settings)  # compile and load
+        machine.title(f"Profile: {name}, {len(concepts)} images")
+        with timed() as phases:
+            start = time.perf_counter()
+            nd.dissect(network, layers, concepts, **settings)
+            whole = time.perf_counter() - start
+        phases["everything else"] = whole - sum(phases.values())
+        machine.table(
+            ["phase", "s", "ms per image", "share"],
+            [
+                [phase, taken, 1000 * taken / len(concepts), f"{100 * taken / whole:.1f} %"]
+                for phase, taken in sorted(phases.items(), key=lambda entry: -entry[1])
+            ],
+        )
+
+
+@contextlib.contextmanager
+def timed() -> Iterator[Counter[str]]:
+    """Time the phases while the block runs."""
+    taken: Counter[str] = Counter()
+    inner: list[float] = []
+    real: list[tuple[Any, str, Any]] = []
+
+    def wrapped(phase: str, function: Any) -> Any:
+        def run(*arguments: Any, **keywords: Any) -> Any:
+            inner.append(0.0)
+            start = time.perf_counter()
+            try:
+                return function(*arguments, **keywords)
+            finally:
+                passed = time.perf_counter() - start
+                taken[phase] += passed - inner.pop()
+                if inner:
+                    inner[-1] += passed
+
+        return run
+
+    for phase, place, name in PHASES:
+        real.append((place, name, getattr(place, name)))
+        setattr(place, name, wrapped(phase, getattr(place, name)))
+    try:
+        yield taken
+    finally:
+        for place, name, function in real:
+            setattr(place, name, function)

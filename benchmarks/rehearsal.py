@@ -1,0 +1,62 @@
+"""A rehearsal at Broden's size: time, memory and spill per image as a run grows, and what 63,305 images would take."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from benchmarks import machine, probe_sets
+from benchmarks.memory import peak
+
+BRODEN = 63_305
+CONCEPTS = 1200
+
+
+def main(words: list[str]) -> None:
+    """Print a row per number of images; every run is a process of its own, on one network."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks rehearsal --")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--images", type=int, nargs="+", default=[2500, 5000, 10_000])
+    options = parser.parse_args(words)
+    if options.one:
+        return _one(options.one)
+    machine.title(f"Rehearsal: AlexNet conv5, {CONCEPTS:,} concepts, no memory for candidates")
+    rows = []
+    for images in options.images:
+        probe_sets.noise(images, concepts=CONCEPTS)
+        said = subprocess.run(
+            [sys.executable, "-m", "benchmarks", "rehearsal", "--", "--one", str(images)],
+            check=True, capture_output=True, text=True,
+        ).stdout.split()  # fmt: skip
+        seconds, above, spilled = map(float, said[-3:])
+        rows.append([images, seconds, 1000 * seconds / images, above, spilled, 1000 * spilled / images])
+    machine.table(
+        ["images", "s", "ms per image", "peak above the network, MB", "spilled, MB", "spilled kB per image"], rows
+    )
+    last = rows[-1]
+    whole = f"{BRODEN * last[2] / 60_000:.0f} min, {BRODEN * last[5] / 1e6:.1f} GB on disk, {last[3]:.0f} MB"
+    print(f"extrapolated to {BRODEN:,} images: {whole} above the network\n")
+    machine.keep(f"rehearsal of {last[0]:,} images, extrapolated to {BRODEN:,}", whole, "stated")
+    machine.keep(
+        f"ms per image, {rows[0][0]:,} → {last[0]:,} images", f"{rows[0][2]:.1f} → {last[2]:.1f}", "flat"
+    )  # fmt: skip
+    machine.keep(
+        f"spill per image, {rows[0][0]:,} → {last[0]:,} images", f"{rows[0][5]:.1f} → {last[5]:.1f} kB", "flat"
+    )  # fmt: skip
+    return None
+
+
+def _one(images: int) -> None:
+    import time
+
+    import netdissect as nd
+    from benchmarks.overhead import network_of
+
+    machine.shim_torchvision()
+    network = network_of("alexnet")
+    nd.dissect(network, "features.11", nd.Broden(probe_sets.noise(64, distinct=64).path), pictures=False)
+    before, start = peak(), time.perf_counter()
+    result = nd.dissect(network, "features.11", probe_sets.noise(images, concepts=CONCEPTS), pictures=False, memory=0)
+    seconds = time.perf_counter() - start
+    print(f"{seconds} {peak() - before} {result.journal['spilled_bytes'] / 1e6}")

@@ -1,0 +1,258 @@
+"""One look at a batch: the maxima, what is broken, the cells at the bounds, the candidates (docs/engine.md).
+
+Activations come as (images, h, w, units), the layout convolutions compute in, so that no batch is laid out anew. On a
+CPU compiled kernels look at them, image by image, so that an image is read from memory once; on another device torch
+does, and only what was found leaves it. Both find the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numba import njit
+
+from netdissect.engine.candidates import Candidates, joined
+from netdissect.engine.overlap import fetched
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from netdissect.engine.calibrate import Bounds
+    from netdissect.engine.threads import Threads
+
+#: Units whose planes are gathered together: as many floats as share a cache line.
+_BLOCK = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one look at a batch found.
+
+    Attributes:
+        most: largest activation of every (image, unit), float32, shape (B, U).
+        broken: which (image, unit) holds a NaN or an infinity, shape (B, U).
+        equal: cells exactly at the bound, for the units where they may decide, int64, shape (U,); 0 for the others.
+        candidates: the cells that can decide anything.
+    """
+
+    most: NDArray[np.float32]
+    broken: NDArray[np.bool_]
+    equal: NDArray[np.int64]
+    candidates: Candidates
+
+
+def look(activations: torch.Tensor, bounds: Bounds, threads: Threads) -> Look:
+    """Look at a batch once, where it is.
+
+    Args:
+        activations: float32, shape (B, h, w, U), contiguous.
+        bounds: B_k of every unit, and the units whose cells at the bound are counted.
+        threads: the threads to use on a CPU.
+    """
+    if activations.device.type != "cpu":
+        return look_with_torch(activations, bounds)
+    return look_with_kernels(activations, bounds, threads)
+
+
+def look_with_kernels(activations: torch.Tensor, bounds: Bounds, threads: Threads) -> Look:
+    """Do what `look` does with compiled kernels, on a CPU."""
+    array = activations.numpy()
+    images, h, w, units = array.shape
+    kind = np.uint16(0) if h * w <= 65536 else np.int32(0)
+    most = np.empty((images, units), np.float32)
+    flaw = np.zeros_like(most)
+    parts = threads.split(images, _look, array, bounds.bound, bounds.tied, most, flaw, kind)
+    blocks = [Candidates(units, *found) for _, found in parts]
+    equal: NDArray[np.int64] = np.stack([part for part, _ in parts]).sum(axis=0)
+    # Every part already counts its images from the batch's first.
+    return Look(most, ~np.isfinite(flaw), equal, joined(blocks, [0] * len(blocks), units))
+
+
+def look_with_torch(activations: torch.Tensor, bounds: Bounds) -> Look:
+    """Do what `look` does with torch's own operations, on whatever device the activations are."""
+    _, h, w, units = activations.shape
+    device = activations.device
+    bound = torch.from_numpy(bounds.bound).to(device)
+    planes = activations.permute(0, 3, 1, 2)
+    above = (planes > bound[:, None, None]).to(torch.float16).contiguous()
+    near = torch.nn.functional.max_pool2d(above, 3, 1, 1) > 0
+    chosen = near.reshape(-1).nonzero().ravel()  # by image, unit, cell
+    image_unit, cells = chosen // (h * w), chosen % (h * w)
+    first = torch.ones_like(image_unit, dtype=torch.bool)
+    first[1:] = image_unit[1:] != image_unit[:-1]
+    start = first.nonzero().ravel()
+    pairs = image_unit[start]
+    image, unit = pairs // units, pairs % units
+    values = activations.reshape(-1)[(image_unit // units * (h * w) + cells) * units + image_unit % units]
+    tied = torch.from_numpy(bounds.tied).to(device)
+    equal = torch.zeros(units, dtype=torch.int64, device=device)
+    equal[tied] = (activations[..., tied] == bound[tied]).sum(dim=(0, 1, 2))
+    found = fetched(*_extremes(activations), equal, unit.int(), image.int(), start, cells.int(), values)
+    kind = np.uint16 if h * w <= 65536 else np.int32
+    candidates = Candidates(
+        units, found[3], found[4], np.append(found[5], chosen.numel()), found[6].astype(kind), found[7]
+    )
+    return Look(found[0], found[1], found[2], candidates)
+
+
+def peaks(activations: torch.Tensor, threads: Threads) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the largest activation of every (image, unit), shape (B, U), and where one is NaN or infinite.
+
+    Args:
+        activations: float32, shape (B, h, w, U), contiguous.
+        threads: the threads to use on a CPU.
+    """
+    if activations.device.type != "cpu":
+        most, broken = fetched(*_extremes(activations))
+        return most, broken
+    array = activations.flatten(1, 2).numpy()
+    most = np.empty((array.shape[0], array.shape[2]), np.float32)
+    flaw = np.zeros_like(most)
+    threads.split(array.shape[0], _peaks, array, most, flaw)
+    return most, ~np.isfinite(flaw)
+
+
+def grids_of(
+    activations: torch.Tensor, images: NDArray[np.int64], units: NDArray[np.int64], threads: Threads
+) -> NDArray[np.float32]:
+    """Return the whole grids of some (images, units) of a batch, float32, shape (n, h, w).
+
+    Args:
+        activations: float32, shape (B, h, w, U), contiguous.
+        images: position in the batch, shape (n,).
+        units: shape (n,).
+        threads: the threads to use on a CPU.
+    """
+    if activations.device.type != "cpu":
+        chosen = torch.from_numpy(images).to(activations.device), torch.from_numpy(units).to(activations.device)
+        return fetched(activations[chosen[0], :, :, chosen[1]])[0]
+    _, h, w, _ = activations.shape
+    grids = np.empty((images.size, h * w), np.float32)
+    order = np.lexsort((units, images))  # neighbours in memory are copied together
+    threads.split(images.size, _copy, activations.flatten(1, 2).numpy(), images, units, order, grids)
+    return grids.reshape(-1, h, w)
+
+
+def _extremes(activations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    flat = activations.flatten(1, 2)
+    largest, smallest = flat.amax(1), flat.amin(1)
+    return largest, ~(torch.isfinite(largest) & torch.isfinite(smallest))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _peaks(first, last, activations, most, flaw):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    _, cells, units = activations.shape
+    for b in range(first, last):
+        peak, wrong = most[b], flaw[b]
+        peak[:] = activations[b, 0]
+        for cell in range(cells):
+            row = activations[b, cell]
+            for u in range(units):
+                value = row[u]
+                peak[u] = max(peak[u], value)
+                wrong[u] += value * np.float32(0)  # stays 0 unless the value is NaN or infinite
+
+
+@njit(cache=True, nogil=True)
+def _copy(first, last, activations, images, units, order, grids):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    at = first
+    while at < last:
+        end = at + 1
+        while end < min(at + _BLOCK, last) and images[order[end]] == images[order[at]]:
+            end += 1
+        image = activations[images[order[at]]]
+        for cell in range(image.shape[0]):
+            for place in range(at, end):
+                grids[order[place], cell] = image[cell, units[order[place]]]
+        at = end
+
+
+@njit(cache=True, nogil=True)
+def _look(first, last, activations, bounds, tied, most, flaw, kind):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    _, h, w, units = activations.shape
+    flat = activations.reshape(-1, h * w, units)
+    equal = np.zeros(units, np.int64)
+    planes = np.empty((_BLOCK, h, w), np.float32)
+    members = np.empty(_BLOCK, np.int64)
+    marks = np.zeros((h + 2, w + 2), np.bool_)
+    pairs = 64
+    pair_unit = np.empty(pairs, np.int32)
+    pair_image = np.empty(pairs, np.int32)
+    pair_start = np.empty(pairs + 1, np.int64)
+    size = 1024
+    cells = np.full(size, kind)
+    values = np.empty(size, np.float32)
+    found = 0
+    at = 0
+    for b in range(first, last):
+        _peaks(b, b + 1, flat, most, flaw)
+        if tied.size:
+            for cell in range(h * w):
+                for u in tied:
+                    equal[u] += flat[b, cell, u] == bounds[u]
+        for block in range(0, units, _BLOCK):
+            active = 0
+            for u in range(block, min(block + _BLOCK, units)):
+                if most[b, u] > bounds[u]:
+                    members[active] = u
+                    active += 1
+            if not active:
+                continue
+            for y in range(h):
+                for x in range(w):
+                    for k in range(active):
+                        planes[k, y, x] = activations[b, y, x, members[k]]
+            for k in range(active):
+                if at + h * w > size:
+                    size = 2 * (at + h * w)
+                    cells = _grown(cells, at, size)
+                    values = _grown(values, at, size)
+                if found == pairs:
+                    pairs *= 2
+                    pair_unit = _grown(pair_unit, found, pairs)
+                    pair_image = _grown(pair_image, found, pairs)
+                    pair_start = _grown(pair_start, found, pairs + 1)
+                pair_unit[found] = members[k]
+                pair_image[found] = b
+                pair_start[found] = at
+                found += 1
+                at = _collect(planes[k], bounds[members[k]], marks, cells, values, at)
+    pair_start[found] = at
+    return equal, (
+        pair_unit[:found].copy(), pair_image[:found].copy(), pair_start[: found + 1].copy(), cells[:at].copy(),
+        values[:at].copy(),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _collect(plane, bound, marks, cells, values, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Append a plane's cells above the bound and their neighbours; `marks` has a border of one and is left clear."""
+    h, w = plane.shape
+    top, bottom = h, -1  # rows that may hold a mark
+    for y in range(h):
+        above = 0
+        for x in range(w):
+            above += plane[y, x] > bound
+        if above:
+            top, bottom = min(top, y - 1), y + 1
+            for x in range(w):
+                if plane[y, x] > bound:
+                    marks[y : y + 3, x : x + 3] = True
+    for y in range(max(top, 0), min(bottom + 1, h)):
+        for x in range(w):
+            if marks[y + 1, x + 1]:
+                cells[at] = y * w + x
+                values[at] = plane[y, x]
+                at += 1
+    marks[max(top, -1) + 1 : bottom + 2, :] = False
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _grown(array, used, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    larger = np.empty(size, array.dtype)
+    larger[:used] = array[:used]
+    return larger
