@@ -103,6 +103,7 @@ def test_search_finds_units_by_concept_and_by_number(visit, drawn):
     visit.page.keyboard.press("Escape")
     visit.page.keyboard.type("37")
     visit.settle()
+    visit.page.wait_for_selector("#cards .meta")
     assert [text.split(",")[0] for text in visit.page.locator("#cards .meta").all_inner_texts()] == ["Unit 37"]
     visit.page.keyboard.press("Escape")
     visit.page.keyboard.type("no such thing")

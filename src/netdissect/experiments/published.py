@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from netdissect.data.build import matlab
 from netdissect.errors import RunFileError, RunNotFoundError
 from netdissect.results.compared import Compared
@@ -64,11 +66,12 @@ def read(path: Path) -> list[Compared]:
                 int(found[0]), _counts(kinds, unique), _counts(kinds, found), "category",
             )
             for name, layer, found, unique, share in zip(
-                table["networks_name"], table["layers_name"], table["num_detectors"].astype(int),
-                table["num_uniquedetectors"].astype(int), table["ratio_detectors"], strict=True,
+                table["networks_name"], table["layers_name"], _whole(table["num_detectors"]),
+                _whole(table["num_uniquedetectors"]), table["ratio_detectors"], strict=True,
             )
         ]  # fmt: skip
     except (
+        FloatingPointError,
         KeyError,
         ValueError,
         TypeError,
@@ -85,3 +88,11 @@ def read(path: Path) -> list[Compared]:
 
 def _counts(kinds: list[str], row: Any) -> dict[str, int]:
     return {kind: int(count) for kind, count in zip(kinds, row[1:], strict=True) if count}
+
+
+def _whole(counts: Any) -> Any:
+    """Return counts as whole numbers; a ValueError tells of those that are none."""
+    if not np.isfinite(counts).all():
+        raise ValueError("a count is no number")
+    with np.errstate(invalid="raise"):
+        return counts.astype(int)
