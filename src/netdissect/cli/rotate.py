@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from netdissect.cli.console import Bars, say
 from netdissect.cli.options import MODEL, MethodOptions, ModelOptions, WorkOptions
-from netdissect.cli.run import loaded, needed
+from netdissect.cli.run import loaded, needed, tell_where
 
 _Several = Parameter(consume_multiple=True, negative_iterable="")
 
@@ -60,5 +60,4 @@ def rotate(
         for alpha, one in found:
             say(f"{layer} α = {alpha:g}: {one.unique} unique concepts, {one.units} of {one.total} units")
     say(f"figure: {folder / 'rotation.svg'} (and .png, .csv)")
-    index = folder / "html" / "index.html"
-    say(f"report: {index}" if index.exists() else f"results: {folder}")
+    tell_where(folder)

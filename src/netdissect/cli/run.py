@@ -120,6 +120,11 @@ def tell(result: Result, folder: Path) -> None:
         )
     for note in result.journal.get("notes", []):
         say(f"note: {note}")
+    tell_where(folder)
+
+
+def tell_where(folder: Path) -> None:
+    """Say where a run's report lies, or its results where none was drawn."""
     index = folder / "html" / "index.html"
     say(f"report: {index}" if index.exists() else f"results: {folder}")
 
