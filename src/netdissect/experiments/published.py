@@ -57,19 +57,20 @@ def read(path: Path) -> list[Compared]:
     if not path.exists():
         raise RunNotFoundError(f"there is no table {path}")
     try:
-        table: dict[str, Any] = matlab.read(path, "stat")
-        concepts = [str(name) for name in table["concepts"]]
-        kinds = concepts[1:]
-        return [
-            Compared(
-                _NAMES.get(str(name), str(name)), str(name), str(layer), round(found[0] / share[0]) if share[0] else 0,
-                int(found[0]), _counts(kinds, unique), _counts(kinds, found), "category",
-            )
-            for name, layer, found, unique, share in zip(
-                table["networks_name"], table["layers_name"], _whole(table["num_detectors"]),
-                _whole(table["num_uniquedetectors"]), table["ratio_detectors"], strict=True,
-            )
-        ]  # fmt: skip
+        with np.errstate(over="raise", divide="raise", invalid="raise"):  # a damaged number is no count
+            table: dict[str, Any] = matlab.read(path, "stat")
+            concepts = [str(name) for name in table["concepts"]]
+            kinds = concepts[1:]
+            return [
+                Compared(
+                    _NAMES.get(str(name), str(name)), str(name), str(layer), round(found[0] / share[0]) if share[0] else 0,
+                    int(found[0]), _counts(kinds, unique), _counts(kinds, found), "category",
+                )
+                for name, layer, found, unique, share in zip(
+                    table["networks_name"], table["layers_name"], table["num_detectors"].astype(int),
+                    table["num_uniquedetectors"].astype(int), table["ratio_detectors"], strict=True,
+                )
+            ]  # fmt: skip
     except (
         FloatingPointError,
         KeyError,
@@ -88,9 +89,3 @@ def read(path: Path) -> list[Compared]:
 
 def _counts(kinds: list[str], row: Any) -> dict[str, int]:
     return {kind: int(count) for kind, count in zip(kinds, row[1:], strict=True) if count}
-
-
-def _whole(counts: Any) -> Any:
-    """Return counts as whole numbers; a FloatingPointError tells of those that are none."""
-    with np.errstate(invalid="raise"):
-        return counts.astype(int)

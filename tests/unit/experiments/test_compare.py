@@ -7,7 +7,7 @@ from scipy.io import savemat
 from tests import pretend
 
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
-from netdissect.experiments import compare, sidebyside
+from netdissect.experiments import compare, published, sidebyside
 from netdissect.results import classic, files
 from netdissect.results.detectors import count_detectors
 
@@ -160,6 +160,25 @@ def test_numbers_beside_the_other_figures_add_up(runs, tmp_path):
 def test_mistakes_are_told_in_a_sentence(tmp_path, sources, options, says):
     with pytest.raises((SettingsError, RunNotFoundError), match=says):
         compare.gather([tmp_path / source for source in sources], **options)
+
+
+@pytest.mark.parametrize(
+    ("detectors", "share"), [(np.nan, 0.5), (1e300, 0.5), (np.inf, 0.5), (7.0, 5e-324)],
+    ids=["no number", "beyond all counts", "infinite", "of next to nothing"],
+)  # fmt: skip
+def test_a_mat_whose_numbers_were_damaged_is_refused(tmp_path, detectors, share):
+    def write(found, ratio):
+        stat = {
+            "concepts": np.array(["all", "object"], dtype=object), "networks_name": np.array(["a", "b"], dtype=object),
+            "layers_name": np.array(["x", "y"], dtype=object), "num_detectors": np.array([[4.0, 4.0], [found, 2.0]]),
+            "num_uniquedetectors": np.array([[3.0, 3.0], [1.0, 1.0]]), "ratio_detectors": np.array([[0.5, 0.5], [ratio, 0.5]]),
+        }  # fmt: skip
+        savemat(tmp_path / "t.mat", {"stat": stat})
+        return published.read(tmp_path / "t.mat")
+
+    assert [entry.units for entry in write(2.0, 0.5)] == [8, 4]
+    with pytest.raises(RunFileError, match="semantics_cvpr_release"):
+        write(detectors, share)
 
 
 def test_a_mat_of_something_else_is_refused(tmp_path):
