@@ -111,6 +111,19 @@ def test_search_finds_units_by_concept_and_by_number(visit, drawn):
     assert visit.page.locator("#nothing").is_visible()
 
 
+def test_what_is_typed_right_after_escape_is_a_search_of_its_own(visit, drawn):
+    open_layer(visit, drawn[1])
+    visit.page.keyboard.press("/")
+    visit.page.keyboard.type("a")
+    visit.settle()
+    left = visit.page.evaluate("""() => {
+        const box = document.querySelector("#search");
+        box.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+        return box.value; // no frame has passed
+    }""")
+    assert left == ""
+
+
 def test_cards_sort_by_iou_name_and_number(visit, drawn):
     result, folder = drawn
     open_layer(visit, folder)

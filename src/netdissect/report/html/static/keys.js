@@ -40,14 +40,21 @@
   }
 
   function escape() {
-    if (document.activeElement === byId("search")) {
-      if (nd.state.query) nd.change({ query: "" });
-      else document.activeElement.blur();
+    const search = byId("search");
+    if (document.activeElement === search) {
+      if (nd.state.query) forget({});
+      else search.blur();
     } else if (nd.state.view !== "layer") {
       nd.back();
     } else if (nd.state.query || nd.state.show !== "all") {
-      nd.change({ query: "", show: "all" });
+      forget({ show: "all" });
     }
+  }
+
+  // The box is emptied at once, not with the next frame: what is typed before it would be added to the old words.
+  function forget(changes) {
+    byId("search").value = "";
+    nd.change({ query: "", ...changes });
   }
 
   document.addEventListener("keydown", (event) => {
