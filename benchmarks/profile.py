@@ -9,8 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import netdissect as nd
-from benchmarks import machine, probe_sets
-from benchmarks.overhead import BATCH, CASES, network_of
+from benchmarks import machine, overhead
+from benchmarks.overhead import network_of
 from netdissect.engine import dissect, forward, scan, tasks
 from netdissect.engine.tally import MaskCounts
 from netdissect.models.network import SeenNetwork
@@ -39,17 +39,14 @@ PHASES: list[tuple[str, Any, str]] = [
 def main(words: list[str]) -> None:
     """Print a table per network."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks profile --")
-    parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--only", default="")
+    overhead.add_options(parser)
     options = parser.parse_args(words)
     machine.shim_torchvision()
-    concepts = probe_sets.noise(options.images)
-    for name, (architecture, layers) in CASES.items():
-        if options.only not in name:
-            continue
+    concepts = overhead.probe_set(options)
+    for name, (architecture, layers) in overhead.cases(options).items():
         network = network_of(architecture)
         size = network.input_size or concepts.image_size
-        settings = {"pictures": False, "batch_size": BATCH, "resolution": size[0]}
+        settings = {"pictures": False, "resolution": size[0]}
         nd.dissect(network, layers, nd.Broden(concepts.path, limit=64), **settings)  # compile and load
         machine.title(f"Profile: {name}, {len(concepts)} images")
         with timed() as phases:

@@ -102,7 +102,7 @@ def run(
     **options,
 ):
     """Dissect arrays with the engine; returns its Outcome."""
-    settings = Settings(**options)
+    settings = Settings(**options).on("cpu")
     plan = plan or plan_for(source.layers, len(concepts), settings)
     with Threads(threads) as pool, Artefacts(budget=budget) as store:
         bench = Bench(source, concepts, pool, store, lambda _: None)

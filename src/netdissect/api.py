@@ -320,8 +320,8 @@ def _run(
     rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})
     return Result(
         outcome.layers,
-        settings,
-        NetworkCard(network.name, network.source, network.fingerprint(), run.input_size, network.preprocess.describe()),
+        run.settings,
+        NetworkCard(network.name, network.source, run.fingerprint, run.input_size, network.preprocess.describe()),
         ProbeSetCard(
             concepts.name, concepts.path, concepts.fingerprint, outcome.images, concepts.image_size,
             concepts.label_size(0), concepts.vocabulary,

@@ -31,6 +31,11 @@ _HOW = frozenset(
 )
 
 
+#: Images of a forward pass by kind of device. A CPU's eight leave activations in its caches and in memory that is at
+#: hand: larger ones are given back to the system after every layer, and being given new pages costs up to half the time.
+BATCH_SIZE = {"cpu": 8, "cuda": 32}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that decides what a dissection finds, and how it is carried out.
@@ -40,7 +45,8 @@ class Settings:
         threshold: IoU from which a unit counts as a detector (paper, § 3.3). Reports only.
         geometry: where a cell looks: traced through the network, or an even grid (METHOD, § 2).
         resolution: side of the network's input in pixels; None keeps the probe set's own.
-        batch_size: images a forward pass takes at once. Another batch size may change the last bits of activations.
+        batch_size: images a forward pass takes at once; None takes 8 on a CPU and 32 on a GPU (docs/performance.md).
+            Another batch size may change the last bits of activations.
         precision: of the network's arithmetic: ``"fp32"``, or ``"bf16"``, which changes labels (docs/performance.md).
         compile: whether torch compiles the network first; it changes activations in their last bits.
         split: only images of this split of ``index.csv``; None takes all.
@@ -65,7 +71,7 @@ class Settings:
     threshold: float = 0.04
     geometry: Geometry = "receptive-field"
     resolution: int | None = None
-    batch_size: int = 32
+    batch_size: int | None = None
     precision: Precision = "fp32"
     compile: bool = False
     split: str | None = None
@@ -109,6 +115,12 @@ class Settings:
             raise SettingsError(f"--on-error must be stop or skip, not {self.on_error!r}")
         if self.runtime not in ("local", "ray"):
             raise SettingsError(f"--runtime must be local or ray, not {self.runtime!r}")
+
+    def on(self, device: str) -> Settings:
+        """Return the settings with what was left open decided for a kind of device, ``"cpu"`` or ``"cuda"``."""
+        if self.batch_size is not None:
+            return self
+        return dataclasses.replace(self, batch_size=BATCH_SIZE.get(device, BATCH_SIZE["cuda"]))
 
     @property
     def exact_quantile(self) -> Fraction:

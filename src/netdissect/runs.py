@@ -110,13 +110,17 @@ class Carried:
         input_size: height and width of the network's input.
         spilled: bytes of intermediate results that were written to disk.
         notes: what a reader should know.
+        settings: as they were decided for the device.
+        fingerprint: of the network.
     """
 
     outcome: Outcome
     layers: tuple[Layer, ...]
     input_size: tuple[int, int]
     spilled: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    settings: Settings
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -218,13 +222,15 @@ def carry_out(
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(Cluster(settings.address)) if settings.runtime == "ray" else None
         device = _device(settings.device, cluster)
+        settings = settings.on(device.type)
         size, notes = _input_size(network, concepts.image_size, settings.resolution)
         if settings.precision != "fp32":
             notes.append(f"the network ran in {settings.precision}, which changes some labels")
         network = paced(network, settings.precision, compile=settings.compile)
         source = network.probe(layers, size, geometry=settings.geometry, device=device)
+        fingerprint = network.fingerprint()
         plan = plan_for(source.layers, len(concepts), settings)
-        place = _place(network, layers, concepts, settings, device, size, held.folder)
+        place = _place(fingerprint, layers, concepts, settings, device, size, held.folder)
         alone = settings.runtime == "local" and settings.workers == 1
         if place is None and not alone:
             place = stack.enter_context(tempfile.TemporaryDirectory(prefix="netdissect-"))
@@ -259,9 +265,8 @@ def carry_out(
             progress,
             tally_parts=1 if alone else 4 * settings.workers,
         )
-        return Carried(
-            outcome, source.layers, size, store.written_bytes, (*notes, *_remarks(source.layers), *_again(outcome))
-        )
+        notes = [*notes, *_remarks(source.layers), *_again(outcome)]
+        return Carried(outcome, source.layers, size, store.written_bytes, tuple(notes), settings, fingerprint)
 
 
 def _workers(setup: BenchSetup, count: int, settings: Settings, cluster: Cluster | None) -> Processes | Ray:
@@ -304,7 +309,7 @@ class _Counted:
 
 
 def _place(
-    network: Network,
+    fingerprint: str,
     layers: Sequence[str],
     concepts: ConceptSource,
     settings: Settings,
@@ -316,7 +321,7 @@ def _place(
     if folder is None and settings.artefacts is None:
         return None
     made_by = {
-        "network": network.fingerprint(),
+        "network": fingerprint,
         "layers": list(layers),
         "probe set": concepts.fingerprint,
         "settings": settings.deciding() | {"shard_size": settings.shard_size},

@@ -150,6 +150,7 @@ def plan_for(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
     """Return the order of a run; the calibration sample is as large as its activations may be in memory."""
     per_image = 4 * sum(layer.units * layer.grid[0] * layer.grid[1] for layer in layers)
     sample = min(CALIBRATION_IMAGES, max(1, CALIBRATION_BYTES // max(per_image, 1)))
+    assert settings.batch_size is not None  # decided for the device
     return Plan(images, settings.batch_size, settings.shard_size or SHARD_SIZE, sample, settings.seed)
 
 

@@ -1,7 +1,7 @@
 """The tally: how many pixels of every concept lie under every unit's mask (METHOD, § 3).
 
-Grid cells are walked, not pixels: a quad of four cells none of which lies above T_k is skipped, and candidates hold
-every quad that is not. Counts are int64 and add up over images.
+A pixel can exceed T_k only in a quad of four cells of which one does: the quads around the cells above T_k are walked,
+once each, and candidates hold all their corners. Counts are int64 and add up over images.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ def _tally(  # type: ignore[no-untyped-def]  # noqa: ANN202
     row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
     members, planes, first_plane, whole, first_whole, has_category, intersection, per_category,  # noqa: ANN001
 ):  # fmt: skip
-    grid = np.empty((h, w), np.float32)
+    grid = np.empty((h, w), np.float32)  # what an earlier pair left in it is never read
+    walked = np.full((h + 1, w + 1), -1, np.int64)  # the pair for which a quad was walked last
     for u in range(first, last):
         threshold = thresholds[u]
         counts = intersection[u]
@@ -139,13 +140,22 @@ def _tally(  # type: ignore[no-untyped-def]  # noqa: ANN202
             member = members[image]
             if member < 0:
                 continue
-            grid[:, :] = -np.inf
+            flat = grid.reshape(-1)
             for at in range(pair_start[pair], pair_start[pair + 1]):
-                grid[cells[at] // w, cells[at] % w] = values[at]
-            pixels = _count_mask(
-                grid, threshold, row_start, row_fraction, column_start, column_fraction,
-                planes, first_plane[member], first_plane[member + 1], counts,
-            )  # fmt: skip
+                flat[cells[at]] = values[at]
+            pixels = 0
+            for at in range(pair_start[pair], pair_start[pair + 1]):
+                if not values[at] > threshold:
+                    continue
+                y, x = cells[at] // w, cells[at] % w
+                for i in range(y, y + 2):
+                    for j in range(x, x + 2):
+                        if walked[i, j] != pair:
+                            walked[i, j] = pair
+                            pixels += _count_quad(
+                                grid, i, j, threshold, row_start, row_fraction, column_start, column_fraction,
+                                planes, first_plane[member], first_plane[member + 1], counts,
+                            )  # fmt: skip
             if pixels:
                 for at in range(first_whole[member], first_whole[member + 1]):
                     counts[whole[at]] += pixels
@@ -155,32 +165,26 @@ def _tally(  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 
 @njit(cache=True, nogil=True)
-def _count_mask(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    grid, threshold, row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
+def _count_quad(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    grid, i, j, threshold, row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
     planes, plane_from, plane_to, counts,  # noqa: ANN001
 ):  # fmt: skip
-    """Count the mask's pixels and, per label, those under it; the arithmetic is geometry.upsample's."""
+    """Count the mask's pixels between cells i - 1, i and j - 1, j, and, per label, those under it.
+
+    The arithmetic is geometry.upsample's.
+    """
     h, w = grid.shape
+    top, bottom = max(i - 1, 0), min(i, h - 1)
+    left, right = max(j - 1, 0), min(j, w - 1)
+    a, b = np.float64(grid[top, left]), np.float64(grid[top, right])
+    down, down_right = np.float64(grid[bottom, left]) - a, np.float64(grid[bottom, right]) - b
     pixels = 0
-    for i in range(h + 1):
-        if row_start[i] == row_start[i + 1]:
-            continue
-        top = max(i - 1, 0)
-        bottom = min(i, h - 1)
-        for j in range(w + 1):
-            left = max(j - 1, 0)
-            right = min(j, w - 1)
-            a, b, c, d = grid[top, left], grid[top, right], grid[bottom, left], grid[bottom, right]
-            if not (a > threshold or b > threshold or c > threshold or d > threshold):
-                continue
-            for y in range(row_start[i], row_start[i + 1]):
-                fy = row_fraction[y]
-                at_left = np.float64(a) + fy * (np.float64(c) - np.float64(a))
-                at_right = np.float64(b) + fy * (np.float64(d) - np.float64(b))
-                for x in range(column_start[j], column_start[j + 1]):
-                    value = at_left + column_fraction[x] * (at_right - at_left)
-                    if np.float32(value) > threshold:
-                        pixels += 1
-                        for plane in range(plane_from, plane_to):
-                            counts[planes[plane, y, x]] += 1
+    for y in range(row_start[i], row_start[i + 1]):
+        at_left = a + row_fraction[y] * down
+        across = b + row_fraction[y] * down_right - at_left
+        for x in range(column_start[j], column_start[j + 1]):
+            if np.float32(at_left + column_fraction[x] * across) > threshold:
+                pixels += 1
+                for plane in range(plane_from, plane_to):
+                    counts[planes[plane, y, x]] += 1
     return pixels

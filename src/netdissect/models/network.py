@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.source import Run
     from netdissect.protocols import ActivationSource, ConceptSource
+
+#: Bytes of weights that are hashed at once.
+_HASHED = 2**22
 
 
 class Network(Protocol):
@@ -400,8 +405,12 @@ def hash_preprocess(hashed: Any, preprocess: Preprocess) -> None:
 
 
 def hash_tensors(hashed: Any, state: Mapping[str, torch.Tensor]) -> None:
-    """Add named tensors to a hash."""
-    for name, tensor in sorted(state.items()):
-        hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        data = tensor.detach().cpu().contiguous().reshape(-1)
-        hashed.update(data.view(torch.uint8).numpy().tobytes() if data.numel() else b"")
+    """Add named tensors to a hash; their bytes are hashed piece by piece on all processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, tensor in sorted(state.items()):
+            hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            data = tensor.detach().cpu().contiguous().reshape(-1)
+            content = data.view(torch.uint8).numpy() if data.numel() else np.zeros(0, np.uint8)
+            pieces = [content[start : start + _HASHED] for start in range(0, content.size, _HASHED)]
+            for digest in pool.map(lambda piece: hashlib.blake2b(piece).digest(), pieces):
+                hashed.update(digest)

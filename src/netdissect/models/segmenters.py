@@ -16,6 +16,7 @@ from torch import nn
 from netdissect.errors import MissingExtraError, ModelError, ModelNotFoundError, SettingsError
 from netdissect.models import python
 from netdissect.models.hooks import evaluating
+from netdissect.models.network import hash_tensors
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -230,10 +231,7 @@ def _told(threshold: float) -> str:
 def fingerprint(module: nn.Module, *settings: object) -> str:
     """Return a hash of a module's weights and of settings."""
     hashed = hashlib.blake2b(repr(settings).encode(), digest_size=16)
-    for name, tensor in sorted(module.state_dict().items()):
-        hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        data = tensor.detach().cpu().contiguous().reshape(-1)
-        hashed.update(data.view(torch.uint8).numpy().tobytes() if data.numel() else b"")
+    hash_tensors(hashed, module.state_dict())
     return hashed.hexdigest()
 
 
