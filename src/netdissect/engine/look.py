@@ -175,14 +175,16 @@ def _look(first, last, activations, bounds, tied, most, flaw, kind):  # type: ig
     _, h, w, units = activations.shape
     flat = activations.reshape(-1, h * w, units)
     equal = np.zeros(units, np.int64)
-    planes = np.empty((_BLOCK, h, w), np.float32)
-    members = np.empty(_BLOCK, np.int64)
-    marks = np.zeros((h + 2, w + 2), np.bool_)
-    pairs = 64
+    above = np.zeros((h + 2, w + 2, units), np.uint8)  # a border that is never marked saves asking where a grid ends
+    beside = np.zeros((h + 2, w, units), np.uint8)
+    near = np.zeros((h, w, units), np.uint8)
+    in_row = np.zeros((h, units), np.uint8)
+    count = np.zeros(units, np.int32)
+    pairs = units
     pair_unit = np.empty(pairs, np.int32)
     pair_image = np.empty(pairs, np.int32)
     pair_start = np.empty(pairs + 1, np.int64)
-    size = 1024
+    size = max(1024, h * w * units // 8)
     cells = np.full(size, kind)
     values = np.empty(size, np.float32)
     found = 0
@@ -193,33 +195,30 @@ def _look(first, last, activations, bounds, tied, most, flaw, kind):  # type: ig
             for cell in range(h * w):
                 for u in tied:
                     equal[u] += flat[b, cell, u] == bounds[u]
-        for block in range(0, units, _BLOCK):
-            active = 0
-            for u in range(block, min(block + _BLOCK, units)):
-                if most[b, u] > bounds[u]:
-                    members[active] = u
-                    active += 1
-            if not active:
+        _mark(activations[b], bounds, above, beside, near, in_row, count)
+        end = at + count.sum() + 1
+        if end > size:
+            size = 2 * end
+            cells = _grown(cells, at, size)
+            values = _grown(values, at, size)
+        if found + units > pairs:
+            pairs = 2 * (found + units)
+            pair_unit = _grown(pair_unit, found, pairs)
+            pair_image = _grown(pair_image, found, pairs)
+            pair_start = _grown(pair_start, found, pairs + 1)
+        for u in range(units):
+            if not count[u]:
                 continue
+            pair_unit[found] = u
+            pair_image[found] = b
+            pair_start[found] = at
+            found += 1
             for y in range(h):
-                for x in range(w):
-                    for k in range(active):
-                        planes[k, y, x] = activations[b, y, x, members[k]]
-            for k in range(active):
-                if at + h * w > size:
-                    size = 2 * (at + h * w)
-                    cells = _grown(cells, at, size)
-                    values = _grown(values, at, size)
-                if found == pairs:
-                    pairs *= 2
-                    pair_unit = _grown(pair_unit, found, pairs)
-                    pair_image = _grown(pair_image, found, pairs)
-                    pair_start = _grown(pair_start, found, pairs + 1)
-                pair_unit[found] = members[k]
-                pair_image[found] = b
-                pair_start[found] = at
-                found += 1
-                at = _collect(planes[k], bounds[members[k]], marks, cells, values, at)
+                if in_row[y, u]:
+                    for x in range(w):  # without a branch: what was not to be kept is written over by the next
+                        cells[at] = y * w + x
+                        values[at] = activations[b, y, x, u]
+                        at += near[y, x, u]
     pair_start[found] = at
     return equal, (
         pair_unit[:found].copy(), pair_image[:found].copy(), pair_start[: found + 1].copy(), cells[:at].copy(),
@@ -228,27 +227,29 @@ def _look(first, last, activations, bounds, tied, most, flaw, kind):  # type: ig
 
 
 @njit(cache=True, nogil=True)
-def _collect(plane, bound, marks, cells, values, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Append a plane's cells above the bound and their neighbours; `marks` has a border of one and is left clear."""
-    h, w = plane.shape
-    top, bottom = h, -1  # rows that may hold a mark
+def _mark(image, bounds, above, beside, near, in_row, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Mark an image's cells above the bounds and their neighbours, and the rows that hold any; count them by unit."""
+    h, w, units = image.shape
     for y in range(h):
-        above = 0
         for x in range(w):
-            above += plane[y, x] > bound
-        if above:
-            top, bottom = min(top, y - 1), y + 1
-            for x in range(w):
-                if plane[y, x] > bound:
-                    marks[y : y + 3, x : x + 3] = True
-    for y in range(max(top, 0), min(bottom + 1, h)):
+            row, marks = image[y, x], above[y + 1, x + 1]
+            for u in range(units):
+                marks[u] = row[u] > bounds[u]
+    for y in range(1, h + 1):
         for x in range(w):
-            if marks[y + 1, x + 1]:
-                cells[at] = y * w + x
-                values[at] = plane[y, x]
-                at += 1
-    marks[max(top, -1) + 1 : bottom + 2, :] = False
-    return at
+            left, middle, right, marks = above[y, x], above[y, x + 1], above[y, x + 2], beside[y, x]
+            for u in range(marks.size):
+                marks[u] = left[u] | middle[u] | right[u]
+    count[:] = 0
+    in_row[:] = 0
+    for y in range(h):
+        any_ = in_row[y]
+        for x in range(w):
+            upper, middle, lower, marks = beside[y, x], beside[y + 1, x], beside[y + 2, x], near[y, x]
+            for u in range(marks.size):
+                marks[u] = upper[u] | middle[u] | lower[u]
+                any_[u] |= marks[u]
+                count[u] += marks[u]
 
 
 @njit(cache=True, nogil=True)

@@ -20,7 +20,8 @@ class Threads:
 
     def split(self, rows: int, kernel: Callable[..., _T], *arguments: Any) -> list[_T]:
         """Return what ``kernel(first, last, *arguments)`` gives for ranges that cover the rows, in their order."""
-        pieces = max(1, min(rows, 4 * self.count))
+        # Pieces for no thread to wait long for another; of few rows a piece each, for handing one over costs as well.
+        pieces = max(1, min(rows, self.count if rows <= 16 * self.count else 4 * self.count))
         cuts = [rows * piece // pieces for piece in range(pieces + 1)]
         return self.map(lambda piece: kernel(cuts[piece], cuts[piece + 1], *arguments), range(pieces))
 
