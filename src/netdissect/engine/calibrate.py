@@ -43,10 +43,13 @@ class Bounds:
         bound: B_k, float32, shape (U,).
         tied: units whose cells exactly at the bound are counted too, for they may decide, int64, shape (t,): those
             whose bound is the sample's smallest value (they are rarely active), or the threshold itself.
+        floor: an image whose maximum lies below it is no exemplar of the unit, for the sample has enough above,
+            float32, shape (U,); None where that is not known.
     """
 
     bound: NDArray[np.float32]
     tied: NDArray[np.int64]
+    floor: NDArray[np.float32] | None = None
 
 
 def calibrate(sample: torch.Tensor, quantile: Fraction, images: int) -> tuple[Bounds, Activity]:

@@ -137,9 +137,10 @@ def dissect(
     values = {name: found.value for name, found in thresholds.items()}
     pieces = [plan.shards[part::tally_parts] for part in range(min(tally_parts, len(plan.shards)))]
     tally = reduce(ShardTally.merge, runtime.map(Tally(values, again), pieces))
+    k = settings.images_per_unit
     results = {
         layer.name: _result(
-            layer, vocabulary, tally, values[layer.name], activity[layer.name], row, store, plan, images
+            layer, vocabulary, tally, values[layer.name], activity[layer.name], row, store, plan, images, k
         )
         for layer in layers
     }
@@ -219,10 +220,16 @@ def _result(
     store: Store,
     plan: Plan,
     images: int,
+    images_per_unit: int,
 ) -> LayerResult:
-    scans = _scans(store, plan, layer.name)
-    top = reduce(TopImages.merge, (found.top for found in scans()))
-    highest = np.max([found.highest for found in scans()], axis=0)
+    top = TopImages.empty(layer.units, images_per_unit, layer.grid)
+    highest = np.full(layer.units, -np.inf, np.float32)
+    maxima: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    for found in _scans(store, plan, layer.name)():
+        top.absorb(TopImages.from_state_dict(found.exemplars))
+        np.maximum(highest, found.highest, out=highest)
+        if found.maxima.size:
+            maxima.append((found.images, found.maxima))
     masks = tally.masks[layer.name]
     intersection = np.ascontiguousarray(masks.intersection[:, 1:])
     return LayerResult(
@@ -231,15 +238,16 @@ def _result(
         counts=Counts(intersection, masks.per_category[:, vocabulary.primary], tally.labels),
         thresholds=thresholds,
         cells=images * layer.grid[0] * layer.grid[1],
-        exemplars=_exemplars(top, thresholds, row),
+        exemplars=_exemplars(top.compute(), thresholds, row),
         activity=replace(activity, maximum=highest),
-        image_maxima=_image_maxima(scans(), plan.images),
+        image_maxima=_image_maxima(maxima, plan.images),
     )
 
 
-def _image_maxima(scans: Iterable[LayerScan], images: int) -> NDArray[np.float32] | None:
+def _image_maxima(
+    kept: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]], images: int
+) -> NDArray[np.float32] | None:
     """Put the maxima in the probe set's order, shape (N, U), NaN for an image left out; None if none were kept."""
-    kept = [(found.images, found.maxima) for found in scans if found.maxima.size]
     if not kept:
         return None
     table = np.full((images, kept[0][1].shape[1]), np.nan, np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class LayerScan:
         bounds: the bounds it was scanned with.
         equal: cells exactly at the bound, for the units where they may decide, int64, shape (U,).
         candidates: the cells that can decide anything.
-        top: the images that excite every unit most.
+        exemplars: the images that excite every unit most: the state of a TopImages.
         highest: largest activation of every unit, float32, shape (U,).
         maxima: maximum of every (image, unit), float32, shape (n, U), or (0, U) if they were not wanted.
     """
@@ -62,7 +62,7 @@ class LayerScan:
     bounds: Bounds
     equal: NDArray[np.int64]
     candidates: Candidates
-    top: TopImages
+    exemplars: Mapping[str, NDArray[Any]]
     highest: NDArray[np.float32]
     maxima: NDArray[np.float32]
 
@@ -74,7 +74,7 @@ class LayerScan:
                 name: getattr(self.candidates, name)
                 for name in ("pair_unit", "pair_image", "pair_start", "cells", "values")
             },
-            "top": self.top.state_dict(),
+            "exemplars": self.exemplars,
         }
         arrays = {f"{part}.{name}": array for part, state in parts.items() for name, array in state.items()}
         return {"images": self.images, "equal": self.equal, "highest": self.highest, "maxima": self.maxima, **arrays}
@@ -91,7 +91,7 @@ class LayerScan:
             Bounds(**part("bounds")),
             arrays["equal"],
             Candidates(units=arrays["equal"].size, **part("candidates")),
-            TopImages.from_state_dict(part("top")),
+            part("exemplars"),
             arrays["highest"],
             arrays["maxima"],
         )
@@ -143,6 +143,7 @@ class LayerScanner:
             images,
             found.most,
             lambda which, units: grids_of(activations, which, units, self._threads),
+            self._bounds.floor,
         )
 
     def finish(self) -> LayerScan:
@@ -153,7 +154,7 @@ class LayerScanner:
             self._bounds,
             self._equal,
             joined(self._blocks, [images.size for images in self._images], units),
-            self._top.compute(),
+            self._top.compute().state_dict(),
             self._highest,
             np.concatenate([np.zeros((0, units), np.float32), *self._maxima]),
         )
@@ -221,7 +222,14 @@ def scan_and_calibrate(
         for images, outputs in seen:
             scanner.see(images, outputs.pop(layer.name), bench.concepts.image_name)
         scans[layer.name] = scanner.finish()
+        bounds[layer.name] = replace(bounds[layer.name], floor=_floor(scans[layer.name]))
     return bounds, activity, ShardScan(scans, skipped or {})
+
+
+def _floor(sample: LayerScan) -> NDArray[np.float32]:
+    """Return below which maximum no image can be an exemplar any more, for the sample has as many above, shape (U,)."""
+    floor: NDArray[np.float32] = sample.exemplars["maxima"].min(axis=1, initial=np.inf)
+    return floor
 
 
 def rescan(bench: Bench, shard: Shard, units: Mapping[str, NDArray[np.int64]], wanted: Wanted) -> ShardScan:

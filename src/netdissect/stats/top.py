@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numba import njit
@@ -47,18 +48,23 @@ class TopImages:
         numbers: NDArray[np.int64],
         peaks: NDArray[np.float32],
         planes: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]],
+        floor: NDArray[np.float32] | None = None,
     ) -> None:
         """See a batch.
 
         Args:
-            numbers: image numbers, int64, shape (B,).
+            numbers: image numbers, int64, shape (B,), or for every unit its own, shape (B, U).
             peaks: maximum of every (image, unit), float32, shape (B, U).
             planes: gives the activations of some (images, units) of the batch, float32, shape (n, h, w); asked only
                 for those that enter, some at a time.
+            floor: maxima below it are known not to be among the highest, float32, shape (U,).
         """
         if self.images.shape[1]:
             entered = np.full(self.images.shape, -1, np.int64)
-            _update(self.images, self.maxima, numbers, peaks, entered)
+            if floor is None:
+                floor = np.full(self.images.shape[0], -np.inf, np.float32)
+            every = np.broadcast_to(numbers.reshape(len(numbers), -1), peaks.shape)
+            _update(self.images, self.maxima, every, peaks, floor, entered)
             units, slots = np.nonzero(entered >= 0)
             step = max(1, _PIECE // max(1, self.grids[0, 0].size))
             for start in range(0, units.size, step):
@@ -66,45 +72,45 @@ class TopImages:
                 unit, slot = units[piece], slots[piece]
                 self.grids[unit, slot] = planes(entered[unit, slot], unit)
 
+    def absorb(self, other: Self) -> None:
+        """See all that another accumulator saw; the other is not changed."""
+        self.update(other.images.T, other.maxima.T, lambda places, units: other.grids[units, places])
+
     def merge(self, other: Self) -> Self:
         """Return what one accumulator would hold that had seen what both saw; neither is changed."""
-        images = np.concatenate([self.images, other.images], axis=1)
-        maxima = np.concatenate([self.maxima, other.maxima], axis=1)
-        grids = np.concatenate([self.grids, other.grids], axis=1)
-        order = _order(images, maxima)[:, : self.images.shape[1]]
-        rows = np.arange(images.shape[0])[:, None]
-        return type(self)(images[rows, order], maxima[rows, order], grids[rows, order])
+        both = copy.deepcopy(self)
+        both.absorb(other)
+        return both
 
     def compute(self) -> Self:
         """Return the same images in order: by falling maximum, then by rising number."""
-        order = _order(self.images, self.maxima)
+        order = np.lexsort((self.images, -self.maxima), axis=1)
         rows = np.arange(self.images.shape[0])[:, None]
         return type(self)(self.images[rows, order], self.maxima[rows, order], self.grids[rows, order])
 
-    def state_dict(self) -> dict[str, NDArray[np.generic]]:
-        """Return the state as arrays."""
-        return {"images": self.images, "maxima": self.maxima, "grids": self.grids}
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays; of grids only those of images."""
+        return {"images": self.images, "maxima": self.maxima, "grids": self.grids[self.images != NONE]}
 
     @classmethod
-    def from_state_dict(cls, state: Mapping[str, NDArray[np.generic]]) -> Self:
+    def from_state_dict(cls, state: Mapping[str, NDArray[Any]]) -> Self:
         """Return an accumulator from its state."""
-        return cls(**state)  # type: ignore[arg-type]
-
-
-def _order(images: NDArray[np.int64], maxima: NDArray[np.float32]) -> NDArray[np.intp]:
-    order: NDArray[np.intp] = np.lexsort((images, -maxima), axis=1)
-    return order
+        grids = np.zeros((*state["images"].shape, *state["grids"].shape[1:]), np.float32)
+        grids[state["images"] != NONE] = state["grids"]
+        return cls(state["images"], state["maxima"], grids)
 
 
 @njit(cache=True, nogil=True)
-def _update(images, maxima, numbers, peaks, entered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _update(images, maxima, numbers, peaks, floor, entered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Let images enter in the place of worse ones; `entered` tells which of the batch ended in which place."""
     for u in range(images.shape[0]):
         worst = _worst(images[u], maxima[u])
-        for b in range(numbers.size):
-            peak = peaks[b, u]
-            if peak > maxima[u, worst] or (peak == maxima[u, worst] and numbers[b] < images[u, worst]):
-                images[u, worst] = numbers[b]
+        for b in range(peaks.shape[0]):
+            peak, number = peaks[b, u], numbers[b, u]
+            if peak < floor[u] or number == NONE:
+                continue
+            if peak > maxima[u, worst] or (peak == maxima[u, worst] and number < images[u, worst]):
+                images[u, worst] = number
                 maxima[u, worst] = peak
                 entered[u, worst] = b
                 worst = _worst(images[u], maxima[u])
