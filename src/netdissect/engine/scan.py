@@ -154,7 +154,7 @@ class LayerScanner:
             self._bounds,
             self._equal,
             joined(self._blocks, [images.size for images in self._images], units),
-            self._top.compute().state_dict(),
+            self._top.state_dict(),
             self._highest,
             np.concatenate([np.zeros((0, units), np.float32), *self._maxima]),
         )
