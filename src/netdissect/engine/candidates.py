@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,16 +46,6 @@ class Candidates:
         order = np.argsort(self.pair_unit, kind="stable")
         return order, np.searchsorted(self.pair_unit[order], np.arange(self.units + 1)).astype(np.int64)
 
-    def tails(self, bounds: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return every unit's values above a bound, laid end to end, and where each unit's begin, shape (U + 1,)."""
-        order, unit_start = self.by_unit
-        start = np.zeros(self.units + 1, np.int64)
-        _count_tails(order, unit_start, self.pair_start, self.values, bounds, start[1:])
-        np.cumsum(start, out=start)
-        tails = np.empty(start[-1], np.float32)
-        _fill_tails(order, unit_start, self.pair_start, self.values, bounds, start, tails)
-        return tails, start
-
 
 def joined(blocks: Sequence[Candidates], images: Sequence[int], units: int) -> Candidates:
     """Join the candidates of consecutive batches.
@@ -80,25 +69,3 @@ def joined(blocks: Sequence[Candidates], images: Sequence[int], units: int) -> C
         together("cells", np.uint16),
         together("values", np.float32),
     )  # fmt: skip
-
-
-@njit(cache=True, nogil=True)
-def _count_tails(order, unit_start, pair_start, values, bounds, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for u in range(unit_start.size - 1):
-        for place in range(unit_start[u], unit_start[u + 1]):
-            pair = order[place]
-            for at in range(pair_start[pair], pair_start[pair + 1]):
-                if values[at] > bounds[u]:
-                    count[u] += 1
-
-
-@njit(cache=True, nogil=True)
-def _fill_tails(order, unit_start, pair_start, values, bounds, start, tails):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for u in range(unit_start.size - 1):
-        to = start[u]
-        for place in range(unit_start[u], unit_start[u + 1]):
-            pair = order[place]
-            for at in range(pair_start[pair], pair_start[pair + 1]):
-                if values[at] > bounds[u]:
-                    tails[to] = values[at]
-                    to += 1

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from tests import fakes
 from tests.oracle import dissection as oracle
 
 from netdissect.concepts import Labels
 from netdissect.config import Settings
-from netdissect.engine.calibrate import calibrate
+from netdissect.engine.calibrate import Bounds, calibrate
+from netdissect.engine.candidates import Candidates
 from netdissect.engine.plan import Plan
-from netdissect.engine.thresholds import allowed_above
+from netdissect.engine.thresholds import allowed_above, exact_thresholds
 from netdissect.errors import ActivationError
 from netdissect.layers import FieldMap
 
@@ -47,6 +52,43 @@ def test_a_quantile_is_the_decimal_that_was_typed():
     assert Settings(quantile=0.005).exact_quantile == Fraction(1, 200)
     assert allowed_above(Settings(quantile=0.3).exact_quantile, 10) == 3
     assert allowed_above(Fraction(1, 200), 151931) == 759
+
+
+def scan_of(values, bound):
+    """A scan that holds nothing but some units' cells, shape (U, n), of which those above the bound are candidates."""
+    kept = [row[row > low] for row, low in zip(values, bound, strict=True)]
+    equal = (values == bound[:, None]).sum(axis=1)
+    start = np.cumsum([0, *map(len, kept)])
+    units = np.arange(len(values), dtype=np.int32)
+    cells = np.zeros(start[-1], np.uint16)
+    candidates = Candidates(
+        len(values), units, np.zeros_like(units), start, cells, np.concatenate(kept).astype(np.float32)
+    )
+    return SimpleNamespace(bounds=Bounds(bound, units), equal=equal, candidates=candidates)
+
+
+FLOATS = st.one_of(
+    st.floats(width=32, allow_nan=False, allow_infinity=False),
+    st.sampled_from([0.0, -0.0, 1e-45, -1e-45, 1.0, np.float32(1 + 2**-23), 3.0, 2.0**100]),
+)
+
+
+@given(
+    values=npst.arrays(np.float32, st.tuples(st.just(3), st.integers(1, 60)), elements=FLOATS),
+    cut=st.integers(0, 60),
+    quantile=st.fractions(0, Fraction(99, 100)),
+    bound=npst.arrays(np.float32, 3, elements=st.one_of(FLOATS, st.just(-np.inf))),
+    most=st.sampled_from([0, 1, 5, 2**22]),
+)
+@settings(max_examples=300, deadline=None)
+def test_thresholds_are_those_of_sorting_in_any_number_of_rounds(values, cut, quantile, bound, most):
+    scans = [scan_of(part, bound) for part in (values[:, :cut], values[:, cut:])]
+    allowed = allowed_above(quantile, values.shape[1])
+    found = exact_thresholds(lambda: iter(scans), 3, allowed, most=most)
+    truth = -np.sort(-values, axis=1)[:, allowed]
+    short = truth < bound
+    np.testing.assert_array_equal(np.flatnonzero(short), found.short)
+    np.testing.assert_array_equal(found.value[~short], truth[~short])
 
 
 def test_a_unit_whose_sample_was_too_high_is_scanned_again_and_comes_out_exact():
