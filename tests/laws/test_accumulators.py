@@ -38,7 +38,11 @@ class Law:
 def _update_top(state, rng, number):
     activations = np.round(rng.normal(size=(2, UNITS, *GRID))).astype(np.float32)
     numbers = np.array([2 * number, 2 * number + 1])
-    state.update(numbers, activations.max(axis=(2, 3)), lambda images, units: activations[images, units])
+
+    def copy_grids(images, units, into, places):
+        into[places] = activations[images, units]
+
+    state.update(numbers, activations.max(axis=(2, 3)), copy_grids)
 
 
 def _update_masks(state, rng, _):

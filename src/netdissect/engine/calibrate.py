@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from netdissect.engine.threads import Threads
+
 #: Standard errors between what the sample shows and what is relied upon.
 MARGIN = 5.0
 #: Shares of cells above the bound that are tried, as multiples of q.
@@ -52,13 +54,14 @@ class Bounds:
     floor: NDArray[np.float32] | None = None
 
 
-def calibrate(sample: torch.Tensor, quantile: Fraction, images: int) -> tuple[Bounds, Activity]:
+def calibrate(sample: torch.Tensor, quantile: Fraction, images: int, threads: Threads) -> tuple[Bounds, Activity]:
     """Choose bounds from a sample, and describe how its activations are distributed.
 
     Args:
         sample: activations of a simple random sample of the images, float32, shape (n, cells, U), finite.
         quantile: q.
         images: number of images N of the whole probe set; a sample of all of them needs no margin.
+        threads: the threads to use on a CPU.
     """
     n, cells, units = sample.shape
     values = _some_values(sample)
@@ -77,7 +80,7 @@ def calibrate(sample: torch.Tensor, quantile: Fraction, images: int) -> tuple[Bo
         if rank >= values.shape[1] or not len(open_):
             break
         level = values[open_, rank]
-        count = _count_above(sample, level, open_).double()  # per image, for every unit still open
+        count = _count_above(sample, level, open_, threads).double()  # per image, for every unit still open
         error = (count.var(dim=0, correction=1) * n).sqrt() if n > 1 else count[0]
         enough = count.sum(dim=0) - margin * error > needed
         bound[open_[enough]] = level[enough]
@@ -85,20 +88,20 @@ def calibrate(sample: torch.Tensor, quantile: Fraction, images: int) -> tuple[Bo
     return _bounds(bound, bound <= lowest), activity
 
 
-def _count_above(sample: torch.Tensor, level: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
+def _count_above(sample: torch.Tensor, level: torch.Tensor, units: torch.Tensor, threads: Threads) -> torch.Tensor:
     """Return how many cells of every image lie above some units' levels, int64, shape (n, units)."""
     if len(units) < sample.shape[2]:
         sample = sample[:, :, units]
     if sample.device.type != "cpu":
         return (sample > level).sum(dim=1)
     count = np.zeros((sample.shape[0], len(units)), np.int64)
-    _count_above_kernel(sample.numpy(), level.numpy(), count)
+    threads.split(sample.shape[0], _count_above_kernel, sample.numpy(), level.numpy(), count)
     return torch.from_numpy(count)
 
 
 @njit(cache=True, nogil=True)
-def _count_above_kernel(sample, level, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for n in range(sample.shape[0]):
+def _count_above_kernel(first, last, sample, level, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for n in range(first, last):
         for cell in range(sample.shape[1]):
             for u in range(sample.shape[2]):
                 count[n, u] += sample[n, cell, u] > level[u]

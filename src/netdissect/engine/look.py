@@ -115,25 +115,31 @@ def peaks(activations: torch.Tensor, threads: Threads) -> tuple[NDArray[np.float
     return most, ~np.isfinite(flaw)
 
 
-def grids_of(
-    activations: torch.Tensor, images: NDArray[np.int64], units: NDArray[np.int64], threads: Threads
-) -> NDArray[np.float32]:
-    """Return the whole grids of some (images, units) of a batch, float32, shape (n, h, w).
+def copy_grids(
+    activations: torch.Tensor,
+    threads: Threads,
+    images: NDArray[np.int64],
+    units: NDArray[np.int64],
+    into: NDArray[np.float32],
+    places: NDArray[np.int64],
+) -> None:
+    """Copy the whole grids of some (images, units) of a batch.
 
     Args:
         activations: float32, shape (B, h, w, U), contiguous.
+        threads: the threads to use on a CPU.
         images: position in the batch, shape (n,).
         units: shape (n,).
-        threads: the threads to use on a CPU.
+        into: takes the grids, float32, shape (places, h, w), contiguous.
+        places: where each goes, shape (n,).
     """
     if activations.device.type != "cpu":
         chosen = torch.from_numpy(images).to(activations.device), torch.from_numpy(units).to(activations.device)
-        return fetched(activations[chosen[0], :, :, chosen[1]])[0]
-    _, h, w, _ = activations.shape
-    grids = np.empty((images.size, h * w), np.float32)
+        into[places] = fetched(activations[chosen[0], :, :, chosen[1]])[0]
+        return
     order = np.lexsort((units, images))  # neighbours in memory are copied together
-    threads.split(images.size, _copy, activations.flatten(1, 2).numpy(), images, units, order, grids)
-    return grids.reshape(-1, h, w)
+    grids = into.reshape(len(into), -1)
+    threads.split(images.size, _copy, activations.flatten(1, 2).numpy(), images, units, order, grids, places)
 
 
 def _extremes(activations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,7 +163,7 @@ def _peaks(first, last, activations, most, flaw):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def _copy(first, last, activations, images, units, order, grids):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _copy(first, last, activations, images, units, order, grids, places):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     at = first
     while at < last:
         end = at + 1
@@ -166,7 +172,7 @@ def _copy(first, last, activations, images, units, order, grids):  # type: ignor
         image = activations[images[order[at]]]
         for cell in range(image.shape[0]):
             for place in range(at, end):
-                grids[order[place], cell] = image[cell, units[order[place]]]
+                grids[places[order[place]], cell] = image[cell, units[order[place]]]
         at = end
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from netdissect.engine.calibrate import Bounds, calibrate
 from netdissect.engine.candidates import Candidates, joined
 from netdissect.engine.forward import forward
-from netdissect.engine.look import grids_of, look, peaks
+from netdissect.engine.look import copy_grids, look, peaks
 from netdissect.engine.overlap import behind
 from netdissect.errors import ActivationError, DataError
 from netdissect.stats.top import TopImages
@@ -142,7 +143,7 @@ class LayerScanner:
         self._top.update(
             images,
             found.most,
-            lambda which, units: grids_of(activations, which, units, self._threads),
+            partial(copy_grids, activations, self._threads),
             self._bounds.floor,
         )
 
@@ -217,7 +218,7 @@ def scan_and_calibrate(
     bounds, activity, scans = {}, {}, {}
     for layer in bench.source.layers:
         sample = torch.cat([outputs[layer.name].flatten(1, 2) for _, outputs in seen])
-        bounds[layer.name], activity[layer.name] = calibrate(sample, quantile, len(bench.concepts))
+        bounds[layer.name], activity[layer.name] = calibrate(sample, quantile, len(bench.concepts), bench.threads)
         scanner = LayerScanner(layer, layer.units, bounds[layer.name], wanted, bench.threads)
         for images, outputs in seen:
             scanner.see(images, outputs.pop(layer.name), bench.concepts.image_name)

@@ -47,7 +47,7 @@ class TopImages:
         self,
         numbers: NDArray[np.int64],
         peaks: NDArray[np.float32],
-        planes: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]],
+        copy_grids: Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]], None],
         floor: NDArray[np.float32] | None = None,
     ) -> None:
         """See a batch.
@@ -55,8 +55,8 @@ class TopImages:
         Args:
             numbers: image numbers, int64, shape (B,), or for every unit its own, shape (B, U).
             peaks: maximum of every (image, unit), float32, shape (B, U).
-            planes: gives the activations of some (images, units) of the batch, float32, shape (n, h, w); asked only
-                for those that enter, some at a time.
+            copy_grids: copies the activations of some (images, units) of the batch, shape (n,) each, into some places
+                of an array, float32, shape (places, h, w); asked only for those that enter, some at a time.
             floor: maxima below it are known not to be among the highest, float32, shape (U,).
         """
         if self.images.shape[1]:
@@ -67,14 +67,20 @@ class TopImages:
             _update(self.images, self.maxima, every, peaks, floor, entered)
             units, slots = np.nonzero(entered >= 0)
             step = max(1, _PIECE // max(1, self.grids[0, 0].size))
+            into, places = self.grids.reshape(-1, *self.grids.shape[2:]), units * self.images.shape[1] + slots
             for start in range(0, units.size, step):
                 piece = slice(start, start + step)
-                unit, slot = units[piece], slots[piece]
-                self.grids[unit, slot] = planes(entered[unit, slot], unit)
+                copy_grids(entered[units[piece], slots[piece]], units[piece], into, places[piece])
 
     def absorb(self, other: Self) -> None:
         """See all that another accumulator saw; the other is not changed."""
-        self.update(other.images.T, other.maxima.T, lambda places, units: other.grids[units, places])
+
+        def copy_grids(
+            which: NDArray[np.int64], units: NDArray[np.int64], into: NDArray[np.float32], places: NDArray[np.int64]
+        ) -> None:
+            into[places] = other.grids[units, which]
+
+        self.update(other.images.T, other.maxima.T, copy_grids)
 
     def merge(self, other: Self) -> Self:
         """Return what one accumulator would hold that had seen what both saw; neither is changed."""
@@ -90,13 +96,19 @@ class TopImages:
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays; of grids only those of images."""
-        return {"images": self.images, "maxima": self.maxima, "grids": self.grids[self.images != NONE]}
+        known = self.images != NONE
+        grids = self.grids.reshape(-1, *self.grids.shape[2:]) if known.all() else self.grids[known]
+        return {"images": self.images, "maxima": self.maxima, "grids": grids}
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, NDArray[Any]]) -> Self:
-        """Return an accumulator from its state."""
-        grids = np.zeros((*state["images"].shape, *state["grids"].shape[1:]), np.float32)
-        grids[state["images"] != NONE] = state["grids"]
+        """Return an accumulator from its state; it may share memory with it."""
+        known = state["images"] != NONE
+        shape = (*known.shape, *state["grids"].shape[1:])
+        if known.all():
+            return cls(state["images"], state["maxima"], state["grids"].reshape(shape))
+        grids = np.zeros(shape, np.float32)
+        grids[known] = state["grids"]
         return cls(state["images"], state["maxima"], grids)
 
 

@@ -19,6 +19,7 @@ from netdissect.config import Settings
 from netdissect.engine.calibrate import Bounds, calibrate
 from netdissect.engine.candidates import Candidates
 from netdissect.engine.plan import Plan
+from netdissect.engine.threads import Threads
 from netdissect.engine.thresholds import allowed_above, exact_thresholds
 from netdissect.errors import ActivationError
 from netdissect.layers import FieldMap
@@ -161,7 +162,7 @@ def cells_last(sample):
 
 def test_the_bound_of_a_sample_of_everything_is_the_threshold():
     sample = np.random.default_rng(10).normal(size=(50, 2, 4, 4)).astype(np.float32)
-    bounds, _ = calibrate(cells_last(sample), Fraction(1, 100), 50)
+    bounds, _ = calibrate(cells_last(sample), Fraction(1, 100), 50, Threads(1))
     truth = [oracle.threshold(sample[:, unit].ravel(), "0.01") for unit in range(2)]
     np.testing.assert_array_equal(bounds.bound, truth)
 
@@ -170,7 +171,9 @@ def test_the_bound_of_a_clustered_unit_keeps_a_wider_margin():
     rng = np.random.default_rng(11)
     spread = rng.normal(size=(100, 1, 4, 4)).astype(np.float32)
     clustered = np.sort(spread.ravel()).reshape(spread.shape).astype(np.float32)  # same values, all high ones together
-    even, uneven = (calibrate(cells_last(s), Fraction(5, 100), 10_000)[0].bound for s in (spread, clustered))
+    even, uneven = (
+        calibrate(cells_last(s), Fraction(5, 100), 10_000, Threads(1))[0].bound for s in (spread, clustered)
+    )
     assert uneven < even
 
 
@@ -178,7 +181,7 @@ def test_bounds_hold_on_nearly_every_unit_of_a_random_sample():
     rng = np.random.default_rng(14)
     loud = rng.gamma(0.3, size=(2000, 200, 1)) * rng.normal(size=(2000, 200, 16))  # few images hold the high cells
     activations = loud.reshape(2000, 200, 4, 4).astype(np.float32)
-    bound = calibrate(cells_last(activations[:256]), Fraction(1, 100), 2000)[0].bound
+    bound = calibrate(cells_last(activations[:256]), Fraction(1, 100), 2000, Threads(1))[0].bound
     above = (activations > bound[:, None, None]).sum(axis=(0, 2, 3))
     assert (above > 0.01 * 2000 * 16).mean() >= 0.99
 

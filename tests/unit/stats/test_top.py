@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from netdissect.stats import top
@@ -12,17 +14,15 @@ def test_grids_come_in_small_pieces_and_are_the_same(monkeypatch):
     activations = rng.normal(size=(12, 30, 5, 6)).astype(np.float32)
     asked = []
 
-    def planes(images, units):
+    def copy_from(start, images, units, into, places):
         asked.append(images.size)
-        return activations[images, units]
+        into[places] = activations[images + start, units]
 
     def seen():
         state = top.TopImages.empty(30, 4, (5, 6))
         for start in range(0, 12, 6):
             batch = activations[start : start + 6]
-            state.update(
-                np.arange(start, start + 6), batch.max(axis=(2, 3)), lambda n, u, start=start: planes(n + start, u)
-            )
+            state.update(np.arange(start, start + 6), batch.max(axis=(2, 3)), partial(copy_from, start))
         return state.compute()
 
     whole = seen()
@@ -34,3 +34,32 @@ def test_grids_come_in_small_pieces_and_are_the_same(monkeypatch):
     np.testing.assert_array_equal(whole.images, pieces.images)
     np.testing.assert_array_equal(whole.grids, pieces.grids)
     np.testing.assert_array_equal(pieces.grids, activations[pieces.images, np.arange(30)[:, None]])
+
+
+def test_images_below_the_floor_do_not_enter_and_ties_with_it_do():
+    peaks = np.array([[3, 1], [2, 5], [2, 4]], np.float32)
+    state = top.TopImages.empty(2, 2, (1, 1))
+    state.update(np.array([7, 9, 8]), peaks, lambda *_: None, np.array([2, 6], np.float32))
+    found = state.compute()
+    assert found.images.tolist() == [[7, 8], [top.NONE, top.NONE]]
+
+
+def test_absorbing_keeps_the_grids_with_their_images():
+    rng = np.random.default_rng(1)
+    activations = np.round(rng.normal(size=(20, 3, 2, 2)), 1).astype(np.float32)
+
+    def seen(numbers):
+        state = top.TopImages.empty(3, 4, (2, 2))
+
+        def copy_grids(images, units, into, places):
+            into[places] = activations[numbers][images, units]
+
+        state.update(numbers, activations[numbers].max(axis=(2, 3)), copy_grids)
+        return state
+
+    merged = seen(np.arange(3)).merge(seen(np.arange(3, 20))).compute()
+    whole = seen(np.arange(20)).compute()
+    np.testing.assert_array_equal(merged.images, whole.images)
+    np.testing.assert_array_equal(merged.grids, whole.grids)
+    few = top.TopImages.from_state_dict(seen(np.arange(3)).state_dict())
+    np.testing.assert_array_equal(few.grids, seen(np.arange(3)).grids)
