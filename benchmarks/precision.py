@@ -28,7 +28,7 @@ def main(words: list[str]) -> None:
     plain, seconds = run(options, concepts)
     rows = [["fp32", seconds, 0.0, 0.0, 0.0]]
     ways: dict[str, dict[str, Any]] = {
-        "batches of 16": {"batch_size": 16}, "compile": {"compile": True}, "bf16": {"precision": "bf16"},
+        "batches of 32": {"batch_size": 32}, "compile": {"compile": True}, "bf16": {"precision": "bf16"},
     }  # fmt: skip
     for name, way in ways.items():
         found, seconds = run(options, concepts, **way)

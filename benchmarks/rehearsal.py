@@ -35,7 +35,7 @@ def main(words: list[str]) -> None:
         ["images", "s", "ms per image", "peak above the network, MB", "spilled, MB", "spilled kB per image"], rows
     )
     first, last = rows[0], rows[-1]
-    # What grows are the tails that thresholds are found in, held together up to 1 GiB (docs/scale.md).
+    # What grows is the probe set's index.
     above = last[3] + (last[3] - first[3]) / (last[0] - first[0]) * (BRODEN - last[0])
     whole = f"{BRODEN * last[2] / 60_000:.0f} min, {BRODEN * last[5] / 1e6:.1f} GB on disk, {above:.0f} MB"
     print(f"extrapolated to {BRODEN:,} images: {whole} above the network\n")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import netdissect as nd
 from benchmarks import machine, probe_sets
 from benchmarks.scaling import Given
+from netdissect.config import BATCH_SIZE
 from netdissect.engine.dissect import CALIBRATION_BYTES, CALIBRATION_IMAGES
 from netdissect.models.load import wrap
 from netdissect.runtime import artefacts
@@ -21,9 +22,9 @@ from netdissect.runtime import artefacts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SHARD, EXEMPLARS, BATCH = 128, 20, 32
-#: How often the coordinator reads every artefact: for thresholds, exemplars, maxima, and the table of maxima.
-READS = 4
+SHARD, EXEMPLARS, BATCH = 128, 20, BATCH_SIZE["cpu"]
+#: How often the coordinator reads every artefact: twice for the thresholds, once for exemplars and maxima.
+READS = 3
 MB = 1e6
 #: For the forecast: images a second of one GPU, and bytes a second of the storage that all share.
 GPU_RATE, STORAGE = 1000, 1e9
@@ -43,10 +44,15 @@ class Case:
         return self.units * self.grid * self.grid
 
     @property
-    def shards(self) -> int:
-        """Shards of a run, the calibration sample among them."""
-        sample = min(CALIBRATION_IMAGES, CALIBRATION_BYTES // (4 * self.cells))
-        return 1 + max(0, -(-(self.images - sample) // SHARD))
+    def sample(self) -> int:
+        """Images of the calibration sample."""
+        return min(CALIBRATION_IMAGES, self.images, CALIBRATION_BYTES // (4 * self.cells))
+
+    @property
+    def exemplars(self) -> float:
+        """Exemplars of a unit that all shards keep: the sample its share, every other only what passes the sample's."""
+        shards = -(-(self.images - self.sample) // SHARD)
+        return EXEMPLARS + shards * min(EXEMPLARS, SHARD * EXEMPLARS / self.sample)
 
 
 @dataclass(frozen=True)
@@ -104,13 +110,13 @@ def disk(case: Case, share: float, pairs: float) -> float:
     """Return the bytes of all artefacts of a layer."""
     candidates = case.images * case.cells * share * (4 + 2)  # a value and its place
     of_pairs = case.images * case.units * pairs * (4 + 4 + 8)  # unit, image, first cell
-    exemplars = case.shards * case.units * EXEMPLARS * (4 * case.grid**2 + 12)
+    exemplars = case.units * case.exemplars * (4 * case.grid**2 + 12)
     return candidates + of_pairs + exemplars
 
 
 def memory(case: Case, share: float, pairs: float) -> float:
     """Return the bytes a worker needs beyond what any does: the calibration sample thrice, or a shard's work."""
-    sample = 4 * case.cells * min(CALIBRATION_IMAGES, case.images, CALIBRATION_BYTES // (4 * case.cells))
+    sample = 4 * case.cells * case.sample
     shard = 2 * SHARD * (case.cells * share * 6 + case.units * pairs * 16)
     exemplars = 4 * case.units * EXEMPLARS * 4 * case.grid**2
     batch = 3 * BATCH * 4 * case.cells
@@ -120,7 +126,7 @@ def memory(case: Case, share: float, pairs: float) -> float:
 def times(case: Case) -> None:
     """Print what one worker's stages say of two workers, and what those take."""
     one, two = run(case, workers=1), run(case, workers=2)
-    sample = min(CALIBRATION_IMAGES, case.images)
+    sample = case.sample
     scan = one.scan * (sample + (case.images - sample) / 2) / case.images
     machine.table(
         ["stage", "one worker, s", "two workers, model", "two workers, measured", "measured ÷ model"],
@@ -185,7 +191,7 @@ def run(case: Case, workers: int) -> Cost:
             began, clock = time.perf_counter(), Clock()
             nd.dissect(
                 network, "mix.0", probe_set, out=folder, keep=True, pictures=False, workers=workers, threads=1,
-                shard_size=SHARD, batch_size=BATCH, images_per_unit=EXEMPLARS, memory=0, progress=clock,
+                shard_size=SHARD, images_per_unit=EXEMPLARS, memory=0, progress=clock,
             )  # fmt: skip
             ended = time.perf_counter()
         finally:

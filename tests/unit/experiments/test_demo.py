@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import re
-import shutil
 
 import pytest
 
@@ -78,21 +77,15 @@ def test_everything_it_found_lies_in_its_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.browser
-def test_its_report_opens_from_disk(whole):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium)")
+def test_its_report_opens_from_disk(whole, browser):
     found, folder = whole
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        page, wrong = browser.new_page(), []
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        for report in (found.report, folder / "control" / "html" / "index.html"):
-            page.goto(report.resolve().as_uri())
-            page.wait_for_function("() => document.documentElement.classList.contains('running')")
-            assert "conv5" in page.content()
-        browser.close()
+    page, wrong = browser.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    for report in (found.report, folder / "control" / "html" / "index.html"):
+        page.goto(report.resolve().as_uri())
+        page.wait_for_function("() => document.documentElement.classList.contains('running')")
+        assert "conv5" in page.content()
+    page.close()
     assert not wrong
 
 

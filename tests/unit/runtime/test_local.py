@@ -85,7 +85,8 @@ def test_a_worker_that_is_replaced_gets_the_number_of_the_one_that_died(tmp_path
 
 
 SCRIPT = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored by what runs in its background
 sys.path.insert(0, {root!r})
 from tests import tasks
 from tests.processes import below, wait_until
@@ -120,7 +121,10 @@ def test_workers_go_with_their_coordinator_however_it_ends(tmp_path, kill):
         started = below(coordinator.pid)
         assert len(started) >= 2
         os.kill(coordinator.pid, kill)
-        said = coordinator.communicate(timeout=60)[1]
+        try:
+            said = coordinator.communicate(timeout=60)[1]
+        finally:
+            coordinator.kill()
     assert coordinator.returncode == -kill
     wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in started), "every process to end")
     assert said.count("Traceback") == (kill == signal.SIGINT)  # the coordinator's own, and none of a worker
