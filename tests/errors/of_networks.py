@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from tests import nets
+from tests import exports, nets
 from tests.errors.desk import cut, mistake
 
 from netdissect.models.caffe.prototxt import read_prototxt
@@ -203,3 +203,21 @@ def _(desk):
     import netdissect as nd
 
     return lambda: nd.dissect(Hungry(), "conv", desk.data)
+
+
+@mistake("`--precision` or `--compile` for a network that is run as its file says")
+def _(desk):
+    file = exports.write_pt2(desk.folder / "net.pt2", torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)).eval())
+    return desk.run("--precision", "bf16", model=file, layers="0")
+
+
+@mistake("`--compile` where torch cannot compile")
+def _(desk):
+    def refuse(run, *, dynamic):
+        def compiled(x):
+            raise torch._dynamo.exc.TorchDynamoException("no C++ compiler was found")
+
+        return compiled
+
+    desk.patch.setattr(torch, "compile", refuse)  # tests/unit/models/test_pace.py takes the compiler away itself
+    return desk.run("--compile")

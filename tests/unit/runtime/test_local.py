@@ -85,8 +85,7 @@ def test_a_worker_that_is_replaced_gets_the_number_of_the_one_that_died(tmp_path
 
 
 SCRIPT = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored by what runs in its background
+import os, sys
 sys.path.insert(0, {root!r})
 from tests import tasks
 from tests.processes import below, wait_until
