@@ -21,17 +21,22 @@ def main(words: list[str]) -> None:
     images = parser.parse_args(words).images
     machine.title("Scaling: a network of next to no cost, milliseconds per image of everything else")
     base = probe_sets.noise(images)
-    machine.table(
-        ["images", "ms per image"],
-        [[n, cost(256, 13, probe_sets.noise(n))] for n in (images // 4, images, images * 4)],
-    )
-    machine.table(["units (13 x 13)", "ms per image"], [[u, cost(u, 13, base)] for u in (64, 256, 1024, 2048)])
-    machine.table(["grid (256 units)", "ms per image"], [[f"{g} x {g}", cost(256, g, base)] for g in (7, 14, 28, 56)])
-    machine.table(
-        ["concepts", "ms per image"],
-        [[c, cost(256, 13, probe_sets.noise(images, concepts=c))] for c in (60, 300, 1200, 6000)],
-    )
-    machine.table(["layers (256 units 13 x 13)", "ms per image"], [[n, cost(256, 13, base, n)] for n in (1, 2, 5)])
+    few, many = images // 4, images * 4
+    along("images", {f"{n:,}": (256, 13, probe_sets.noise(n), 1) for n in (few, images, many)})
+    along("units of 13 x 13", {f"{u:,}": (u, 13, base, 1) for u in (64, 256, 1024, 2048)})
+    along("cells of 256 units", {f"{g} x {g}": (256, g, base, 1) for g in (7, 14, 28, 56)})
+    along("concepts", {f"{c:,}": (256, 13, probe_sets.noise(images, concepts=c), 1) for c in (60, 300, 1200, 6000)})
+    along("layers of 256 units", {f"{n}": (256, 13, base, n) for n in (1, 2, 5)})
+
+
+def along(what: str, cases: dict[str, tuple[int, int, Any, int]]) -> None:
+    """Print a table along an axis, and keep its ends."""
+    found = {name: cost(*case) for name, case in cases.items()}
+    machine.table([what, "ms per image"], list(found.items()))
+    machine.keep(
+        f"ms per image beside the network, along {what}",
+        ", ".join(f"{name}: {ms:.2g}" for name, ms in found.items()), "stated",
+    )  # fmt: skip
 
 
 class Given(nn.Module):
@@ -53,7 +58,7 @@ class Given(nn.Module):
         return y
 
 
-def cost(units: int, grid: int, probe_set: Any, layers: int = 1) -> float:
+def cost(units: int, grid: int, probe_set: Any, layers: int) -> float:
     """Return milliseconds per image of a dissection."""
     network = wrap(Given(units, grid, layers).eval())
     names = [f"mix.{n}" for n in range(layers)]

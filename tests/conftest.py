@@ -14,8 +14,10 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None)  # machines are shared: no test is a timed one
 settings.load_profile("patient")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what runs in its background
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests start and interrupt inherit this
+# A shell has signals ignored by what runs in its background; programs that tests start and end would inherit that.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 #: Of a headless Chromium that asks for nothing by itself.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

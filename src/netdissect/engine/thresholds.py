@@ -180,7 +180,8 @@ def _narrow(histogram, allowed, low, top, width, above, inside):  # type: ignore
         width[u] = 0
         while (top[u] - low[u] - 1) >> width[u] >= histogram.shape[1]:
             width[u] += 1
-        if top[u] - low[u] == 1:  # all the same
+        if top[u] - low[u] == 1:  # all the same: nothing is sought among them any more
+            top[u] = low[u]
             inside[u] = 0
 
 

@@ -92,6 +92,16 @@ def test_thresholds_are_those_of_sorting_in_any_number_of_rounds(values, cut, qu
     np.testing.assert_array_equal(found.value[~short], truth[~short])
 
 
+def test_units_whose_threshold_is_known_early_take_no_place_from_the_others():
+    values = np.full((2, 100), 0.75, np.float32)  # the first unit's is known after three rounds
+    values[1, :18] = 1.001 + np.arange(18) * 0.001
+    values[1, 18:23] = 1.0002 + np.arange(5) * 2.0**-23  # the second's lies among neighbouring floats
+    values[1, 23:] = 0.9
+    scans = [scan_of(values[:, ::2], bound := np.array([0.7, 0], np.float32)), scan_of(values[:, 1::2], bound)]
+    found = exact_thresholds(lambda: iter(scans), 2, 20, most=10)
+    np.testing.assert_array_equal(found.value, -np.sort(-values, axis=1)[:, 20])
+
+
 def test_a_unit_whose_sample_was_too_high_is_scanned_again_and_comes_out_exact():
     # The first shard holds the only large values: its bound lies far above the true threshold.
     order = np.random.default_rng(0).permutation(40)
