@@ -25,6 +25,7 @@ def main(words: list[str]) -> None:
     options = parser.parse_args(words)
     concepts = nd.Broden(options.data, limit=options.limit)
     machine.title(f"Precision: {Path(options.model).name} {options.layer}, {len(concepts)} images")
+    run(options, nd.Broden(options.data, limit=64))  # compile and load
     plain, seconds = run(options, concepts)
     rows = [["fp32", seconds, 0.0, 0.0, 0.0]]
     ways: dict[str, dict[str, Any]] = {

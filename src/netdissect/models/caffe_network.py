@@ -14,8 +14,8 @@ from netdissect.errors import ActivationError, ModelError, SettingsError, Unknow
 from netdissect.geometry import fieldmap
 from netdissect.layers import Layer
 from netdissect.models.caffe.load import load_caffe
+from netdissect.models.fingerprints import module_fingerprint
 from netdissect.models.hooks import evaluating
-from netdissect.models.network import module_fingerprint
 from netdissect.models.options import mean_of
 from netdissect.models.pace import Pace, filled
 from netdissect.models.preprocess import caffe_preprocess

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import torch
 
 from netdissect.errors import ActivationError, ModelError, UnknownLayerError, nearest, reason
 from netdissect.models import naming, tokens
+from netdissect.models.fingerprints import module_fingerprint
 from netdissect.models.hooks import Enough, evaluating, watching
 from netdissect.models.pace import Pace
 from netdissect.models.prepare import RUNNING, prepared, shadowed
@@ -25,6 +22,7 @@ from netdissect.models.witness import Witness
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
     from torch import nn
 
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.source import Run
     from netdissect.protocols import ActivationSource, ConceptSource
-
-#: Bytes of weights that are hashed at once.
-_HASHED = 2**22
 
 
 class Network(Protocol):
@@ -387,30 +382,3 @@ class TorchNetwork(SeenNetwork):
 def plainly(module: nn.Module, x: torch.Tensor) -> Any:
     """Call a network on nothing but its input."""
     return module(x)
-
-
-def module_fingerprint(module: nn.Module, preprocess: Preprocess) -> str:
-    """Return a hash of a network's structure, weights and preprocessing."""
-    hashed = hashlib.blake2b(digest_size=16)
-    hashed.update(repr(module).encode())
-    hash_preprocess(hashed, preprocess)
-    hash_tensors(hashed, module.state_dict())
-    return hashed.hexdigest()
-
-
-def hash_preprocess(hashed: Any, preprocess: Preprocess) -> None:
-    """Add to a hash how pictures become a network's input."""
-    hashed.update(preprocess.describe().encode())
-    hashed.update(np.ascontiguousarray(preprocess.mean).tobytes())
-
-
-def hash_tensors(hashed: Any, state: Mapping[str, torch.Tensor]) -> None:
-    """Add named tensors to a hash; their bytes are hashed piece by piece on all processors."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, tensor in sorted(state.items()):
-            hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            data = tensor.detach().cpu().contiguous().reshape(-1)
-            content = data.view(torch.uint8).numpy() if data.numel() else np.zeros(0, np.uint8)
-            pieces = [content[start : start + _HASHED] for start in range(0, content.size, _HASHED)]
-            for digest in pool.map(lambda piece: hashlib.blake2b(piece).digest(), pieces):
-                hashed.update(digest)

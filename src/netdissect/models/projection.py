@@ -19,8 +19,8 @@ from torch import nn
 
 from netdissect.errors import ActivationError, SettingsError, UnknownLayerError, nearest, reason
 from netdissect.models.encoder import Encoder, read_encoder
+from netdissect.models.fingerprints import hash_tensors
 from netdissect.models.hooks import evaluating
-from netdissect.models.network import hash_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,8 @@ from torch import nn
 
 from netdissect.errors import MissingExtraError, ModelError, ModelNotFoundError, SettingsError
 from netdissect.models import python
+from netdissect.models.fingerprints import hash_tensors
 from netdissect.models.hooks import evaluating
-from netdissect.models.network import hash_tensors
 from netdissect.optional import require
 
 if TYPE_CHECKING:

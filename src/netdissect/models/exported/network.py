@@ -14,8 +14,9 @@ import torch
 
 from netdissect.errors import MissingExtraError, ModelFileError, ModelNotFoundError, reason
 from netdissect.models.exported.screen import screened
+from netdissect.models.fingerprints import hash_preprocess
 from netdissect.models.fixed import Fixed
-from netdissect.models.network import TorchNetwork, hash_preprocess
+from netdissect.models.network import TorchNetwork
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 

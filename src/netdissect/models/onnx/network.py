@@ -13,7 +13,8 @@ import torch
 
 from netdissect.errors import ModelError
 from netdissect.geometry import fieldmap
-from netdissect.models.network import SeenNetwork, hash_preprocess
+from netdissect.models.fingerprints import hash_preprocess
+from netdissect.models.network import SeenNetwork
 from netdissect.models.onnx.fields import follow
 from netdissect.models.onnx.file import read_onnx
 from netdissect.models.onnx.graph import Graph, shape_name

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netdissect.errors import ModelError, ModelFileError
-from netdissect.models.network import TorchNetwork, hash_preprocess
+from netdissect.models.fingerprints import hash_preprocess
+from netdissect.models.network import TorchNetwork
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 from netdissect.models.scripted.file import graphs, nodes, opened, told

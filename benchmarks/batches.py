@@ -1,0 +1,42 @@
+"""What a network costs for each batch size, channels last: why a CPU is given eight pictures at once (decision 46)."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import machine, overhead
+
+SIZES = (4, 8, 16, 32, 64)
+PICTURES = max(SIZES)
+
+
+def main(words: list[str]) -> None:
+    """Print a row per network: milliseconds a picture."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks batches --")
+    parser.add_argument("--times", type=int, default=4)
+    overhead.add_options(parser)
+    options = parser.parse_args(words)
+    machine.shim_torchvision()
+    machine.title("Batches: the whole network, milliseconds per picture")
+    rows = []
+    for architecture in dict.fromkeys(architecture for architecture, _ in overhead.cases(options).values()):
+        network = overhead.network_of(architecture)
+        module = network.module.to(memory_format=torch.channels_last)
+        height, width = network.input_size or (224, 224)
+        pictures = torch.randint(0, 256, (PICTURES, height, width, 3), dtype=torch.uint8)
+        runs = {str(size): partial(forward, network, module, pictures, size) for size in SIZES}
+        seconds = machine.interleaved(runs, options.times)  # type: ignore[arg-type]
+        rows.append([Path(architecture).name, *(1000 * value / PICTURES for value in seconds.values())])
+    machine.table(["network", *map(str, SIZES)], rows)
+
+
+def forward(network: Any, module: Any, pictures: torch.Tensor, size: int) -> None:
+    """Run a network over pictures, so many at once."""
+    with torch.inference_mode():
+        for part in pictures.split(size):
+            module(network.preprocess(part))
