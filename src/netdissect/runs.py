@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import netdissect
-from netdissect import atomic
 from netdissect.engine.bench import Bench
 from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.threads import Threads
 from netdissect.errors import DataNotFoundError, RunError, SettingsError
+from netdissect.io import atomic
 from netdissect.models.pace import paced
 from netdissect.runtime import lock
 from netdissect.runtime.artefacts import Artefacts

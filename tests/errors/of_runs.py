@@ -11,7 +11,7 @@ import sys
 
 from tests.errors.desk import cut, flip, mistake
 
-from netdissect import atomic
+from netdissect.io import atomic
 
 
 @mistake("an option out of its range")

@@ -12,11 +12,11 @@ import jinja2
 import numpy as np
 from PIL import Image
 
-from netdissect import atomic
 from netdissect.concepts import display_name, in_figure_order
 from netdissect.data import masks
 from netdissect.data.broden import Broden
 from netdissect.data.index import read_rows
+from netdissect.io import atomic
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:

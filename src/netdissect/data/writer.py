@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from netdissect import atomic
+from netdissect.io import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from netdissect import atomic
 from netdissect.data.broden import LATENTS
 from netdissect.data.own import from_segmenter
 from netdissect.errors import ModelError, SettingsError
+from netdissect.io import atomic
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:

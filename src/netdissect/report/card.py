@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdissect import atomic
 from netdissect.concepts import display_name, in_figure_order
+from netdissect.io import atomic
 from netdissect.report import figures
 
 if TYPE_CHECKING:

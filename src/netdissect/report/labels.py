@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netdissect import atomic
 from netdissect.concepts import Labels
+from netdissect.io import atomic
 from netdissect.report import owner
 from netdissect.report.html import packed
 

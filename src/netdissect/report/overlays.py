@@ -17,8 +17,8 @@ import simplejpeg
 from numba import njit
 from PIL import Image
 
-from netdissect import atomic
 from netdissect.geometry.upsample import Axis, picture_axes
+from netdissect.io import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from netdissect import atomic
+from netdissect.io import atomic
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from netdissect import atomic
 from netdissect.errors import DataNotFoundError
+from netdissect.io import atomic
 from netdissect.report import owner
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdissect import atomic
 from netdissect.concepts import display_name, in_figure_order
+from netdissect.io import atomic
 from netdissect.report import overlays
 from netdissect.report.colors import palette
 from netdissect.report.html import page

@@ -7,8 +7,8 @@ import io
 import math
 from typing import TYPE_CHECKING
 
-from netdissect import atomic
 from netdissect.errors import RunFileError, RunNotFoundError
+from netdissect.io import atomic
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from netdissect import atomic
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.config import Settings
 from netdissect.errors import RunFileError, RunNotFoundError
+from netdissect.io import atomic
 from netdissect.layers import FieldMap, Layer, check_stems, file_stem
 from netdissect.results import classic
 from netdissect.results.counts import Counts

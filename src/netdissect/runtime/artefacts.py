@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
-from netdissect import atomic
 from netdissect.errors import MissingExtraError, RunFileError, SettingsError
+from netdissect.io import atomic
 from netdissect.optional import require
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from netdissect import locks
 from netdissect.errors import RunBusyError, RunError
+from netdissect.io import locks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

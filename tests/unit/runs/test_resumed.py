@@ -11,7 +11,7 @@ from tests import folders, nets
 from tests.small_runs import interrupted, run, tables
 from tests.tasks import start_server_of_processes
 
-from netdissect import atomic
+from netdissect.io import atomic
 from netdissect.runs import WORK
 
 

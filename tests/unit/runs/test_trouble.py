@@ -15,8 +15,8 @@ import pytest
 from tests import folders
 from tests.small_runs import interrupted, run, tables
 
-from netdissect import atomic
 from netdissect.errors import DataFileError, RunBusyError
+from netdissect.io import atomic
 
 
 class SmallDisk:

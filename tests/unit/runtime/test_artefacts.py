@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netdissect import locks
 from netdissect.errors import RunBusyError, RunError, RunFileError
+from netdissect.io import locks
 from netdissect.runtime import lock
 from netdissect.runtime.artefacts import Artefacts
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw
 
-from netdissect import atomic
 from netdissect.data.build.workers import Workers
 from netdissect.errors import DataError, DataFileError, DataNotFoundError
+from netdissect.io import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,8 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from netdissect import atomic
 from netdissect.data.build.colornames import color_name
+from netdissect.io import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

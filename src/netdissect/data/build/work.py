@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect import atomic, locks
 from netdissect.errors import DataError
+from netdissect.io import atomic, locks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

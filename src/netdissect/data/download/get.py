@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from netdissect import atomic, locks
 from netdissect.data.build import shapes
 from netdissect.data.download.fetch import RECORD, Fetched, fetch, verify
 from netdissect.data.download.registry import Entry, RemoteFile
 from netdissect.data.download.transfer import amount
 from netdissect.data.download.unpack import is_archive, unpack
 from netdissect.errors import DownloadError
+from netdissect.io import atomic, locks
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:

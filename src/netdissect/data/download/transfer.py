@@ -13,8 +13,8 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from netdissect import atomic
 from netdissect.errors import DownloadError
+from netdissect.io import atomic
 
 if TYPE_CHECKING:
     from pathlib import Path

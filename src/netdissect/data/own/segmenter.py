@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from netdissect import atomic
 from netdissect.data import pictures
 from netdissect.data.build.source import Item, Labelling, hashed, state_of
 from netdissect.data.build.work import Work
 from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making, flat, pictures_in
 from netdissect.errors import DataFileError, SettingsError
+from netdissect.io import atomic
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:

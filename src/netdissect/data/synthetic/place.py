@@ -7,8 +7,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from netdissect import locks
 from netdissect.errors import DataError
+from netdissect.io import locks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect import atomic
 from netdissect.errors import ModelFileError, nearest
+from netdissect.io import atomic
 from netdissect.models.caffe.wire import encode_bytes, encode_header, encode_varint
 
 if TYPE_CHECKING:

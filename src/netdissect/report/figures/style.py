@@ -9,7 +9,7 @@ import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from netdissect import atomic
+from netdissect.io import atomic
 from netdissect.report.colors import FILLS, TEXTS, palette
 
 if TYPE_CHECKING:

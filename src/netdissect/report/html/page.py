@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from netdissect import atomic
 from netdissect.concepts import display_name
+from netdissect.io import atomic
 from netdissect.report.html import data, masthead, packed
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ import pytest
 from tests.unit.data import originals
 from tests.unit.data.download.server import Server
 
-from netdissect import locks
 from netdissect.data.download import get as getting
 from netdissect.data.download.get import RECORD, download, is_here
 from netdissect.data.download.places import data_folder, resolve, resolve_network, zoo_folder
 from netdissect.data.download.registry import find, load_registry, parse_registry
 from netdissect.errors import DataFileError, DataNotFoundError, DownloadError, ModelNotFoundError, SettingsError
+from netdissect.io import locks
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netdissect import locks
 from netdissect.data.synthetic.place import cleared
 from netdissect.errors import DataError
+from netdissect.io import locks
 
 
 def test_what_an_interrupted_drawing_left_is_removed(tmp_path):

@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from netdissect import locks
 from netdissect.errors import DataError
+from netdissect.io import locks
 
 WAITING = """
 import sys, time
 from pathlib import Path
-from netdissect import locks
+from netdissect.io import locks
 with locks.held(Path(sys.argv[1]), ValueError):
     print("held", flush=True)
     time.sleep(60)
