@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netdissect.concepts import Concept, Labels, Vocabulary
-from netdissect.data import masks, pictures
+from netdissect.data import masks
 from netdissect.errors import DataFileError, DataNotFoundError, LabelError, MissingExtraError, SettingsError, nearest
+from netdissect.io import images
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Broden:
         if not self._rows:
             raise DataFileError(f"{self.folder / 'index.csv'}: no image carries a label")
         if self._has_latents:
-            hashed.update(pictures.read_bytes(self.folder / LATENTS))
+            hashed.update(images.read_file(self.folder / LATENTS))
         hashed.update(f"split={split} limit={limit}".encode())
         self.fingerprint = hashed.hexdigest()
         codes = self.vocabulary.codes
@@ -139,7 +140,7 @@ class Broden:
 
     def picture_file(self, index: int) -> bytes:
         """Return an image's file as it is on disk."""
-        return pictures.read_bytes(self.folder / "images" / self._rows[index].image)
+        return images.read_file(self.folder / "images" / self._rows[index].image)
 
     def picture(self, index: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """Return an image, RGB, shape (H, W, 3), scaled to `size` if one is given.
@@ -150,8 +151,8 @@ class Broden:
         """
         row = self._rows[index]
         path = self.folder / "images" / row.image
-        picture = pictures.decode(pictures.read_bytes(path), path, row.image_size)
-        return picture if size is None else pictures.resize(picture, size)
+        picture = images.decode(images.read_file(path), path, row.image_size)
+        return picture if size is None else images.resize(picture, size)
 
     def latent(self, index: int) -> NDArray[np.generic]:
         """Return the latent that an image was made from, in a set of generated pictures (``latents.npy``).
@@ -176,7 +177,7 @@ class Broden:
                 f"dissected on them"
             )
         try:
-            found: NDArray[np.generic] = np.load(io.BytesIO(pictures.read_bytes(path)), allow_pickle=False)
+            found: NDArray[np.generic] = np.load(io.BytesIO(images.read_file(path)), allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise DataFileError(f"{path}: expected a table of latents, got {error}") from error
         return found
@@ -242,7 +243,7 @@ def _read_table(folder: Path, name: str) -> str:
     except UnicodeDecodeError as error:
         raise DataFileError(f"{path}: expected a table in UTF-8, got other bytes at position {error.start}") from error
     except Exception as error:
-        raise pictures.unreadable("table", path, error) from error
+        raise images.unreadable("table", path, error) from error
 
 
 def _records(folder: Path, name: str, text: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -346,9 +347,9 @@ def _read_index(folder: Path, text: str, vocabulary: Vocabulary) -> tuple[list[R
             )
         seen[image] = line
         ih, iw, sh, sw = (_integer(folder, "index.csv", line, record, column, 1) for column in _FIXED_COLUMNS[2:])
-        if max(ih * iw, sh * sw) > pictures.LARGEST_PICTURE:
+        if max(ih * iw, sh * sw) > images.LARGEST_IMAGE:
             raise DataFileError(
-                f"{folder / 'index.csv'}, line {line}: expected pictures of at most {pictures.LARGEST_PICTURE:,} pixels, got "
+                f"{folder / 'index.csv'}, line {line}: expected pictures of at most {images.LARGEST_IMAGE:,} pixels, got "
                 f"{max(ih * iw, sh * sw):,}"
             )
         planes, whole = _parse_fields(folder, line, fields, vocabulary)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from netdissect.data import masks, pictures
+from netdissect.data import masks
 from netdissect.data.broden import Broden
 from netdissect.data.build.workers import Workers
 from netdissect.data.index import read_rows
 from netdissect.data.tables import table_problems
 from netdissect.errors import DataError
+from netdissect.io import images
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _check_rows(bench: _Bench, rows: Sequence[IndexedRow]) -> _Tally:
     for row in rows:
         path = bench.folder / "images" / row.image
         try:
-            pictures.decode(pictures.read_bytes(path), path, row.image_size)
+            images.decode(images.read_file(path), path, row.image_size)
         except DataError as error:
             tally.problems.append(str(error))
         pixels = row.label_size[0] * row.label_size[1]

@@ -6,10 +6,11 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from netdissect.data.pictures import png_size, unreadable
 from netdissect.errors import DataFileError, DataNotFoundError, LabelError
+from netdissect.io import images
+from netdissect.io.reading import read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,12 +43,12 @@ def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
         DataFileError: if it has another size, or does not decode.
     """
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except FileNotFoundError as error:
         raise DataNotFoundError(f"label map {path}, named in index.csv, does not exist") from error
     except Exception as error:
-        raise unreadable("label map", path, error) from error
-    said = png_size(data)
+        raise images.unreadable("label map", path, error) from error
+    said = images.size_in_header(data[:32])
     if said is not None and said != size:
         raise DataFileError(
             f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, got {said[1]} x {said[0]}"
@@ -57,22 +58,14 @@ def read(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
     quick = png.plain(data, size)
     if quick is not None:
         return quick
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            if picture.mode not in ("RGB", "RGBA"):
-                kind = _KINDS.get(picture.mode, f"a {picture.mode}")
-                raise LabelError(
-                    f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got {kind} PNG; "
-                    f"convert it, or bring your own masks in with: netdissect data from-masks"
-                )
-            pixels = np.asarray(picture)
-    except LabelError:
-        raise
-    except UnidentifiedImageError as error:
-        what = "another file" if data else "an empty file"
-        raise DataFileError(f"{path}: expected a PNG label map, got {what}") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataFileError(f"{path}: expected a PNG label map, got a file that does not decode ({error})") from error
+    with images.opened(data, path, what="label map", formats=("PNG",), expected=size) as image:
+        if image.mode not in ("RGB", "RGBA"):
+            kind = _KINDS.get(image.mode, f"a {image.mode}")
+            raise LabelError(
+                f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got {kind} PNG; "
+                f"convert it, or bring your own masks in with: netdissect data from-masks"
+            )
+        pixels = np.asarray(image)
     labels: NDArray[np.uint16] = pixels[..., 0] | pixels[..., 1].astype(np.uint16) << 8
     return labels
 

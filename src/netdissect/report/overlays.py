@@ -6,7 +6,6 @@ upsampled.
 
 from __future__ import annotations
 
-import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import simplejpeg
 from numba import njit
-from PIL import Image
 
 from netdissect.geometry.upsample import Axis, picture_axes
-from netdissect.io import atomic
+from netdissect.io import atomic, images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,9 +105,9 @@ def _strip(
 
 def read_tile(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Decode a picture's file, scaled to a height and width, RGB."""
-    with Image.open(io.BytesIO(data)) as picture:
+    with images.opened(data, "of the report") as picture:
         picture.draft("RGB", (size[1], size[0]))
-        return np.array(picture.convert("RGB").resize((size[1], size[0]), Image.Resampling.BILINEAR))
+        return images.resize(images.rgb(picture, "of the report"), size).copy()
 
 
 def darken(tile: NDArray[np.uint8], grid: NDArray[np.float16], rows: Axis, columns: Axis) -> NDArray[np.uint8]:

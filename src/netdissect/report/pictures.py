@@ -10,11 +10,10 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from netdissect.errors import DataNotFoundError
-from netdissect.io import atomic
+from netdissect.io import atomic, images
 from netdissect.report import owner
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def gather(result: RunResult, folder: Path, source: PictureSource) -> Mapping[in
 
 def as_shown(data: bytes) -> bytes:
     """Return a picture's file as it is where a browser shows it as the network saw it, else as a JPEG file that does."""
-    with Image.open(io.BytesIO(data)) as picture:
+    with images.opened(data, "of the report") as picture:
         large = max(picture.size) > LONGEST
         plain = picture.format in _FORMATS and picture.mode in _MODES and "transparency" not in picture.info
         if plain and not large and picture.getexif().get(_ORIENTATION, 1) == 1:
@@ -73,11 +72,7 @@ def as_shown(data: bytes) -> bytes:
         factor = min(1.0, LONGEST / max(picture.size))
         size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
         out = io.BytesIO()
-        _rgb(picture).resize(size, Image.Resampling.LANCZOS).save(out, format="JPEG", quality=_QUALITY)
+        Image.fromarray(images.rgb(picture, "of the report")).resize(size, Image.Resampling.LANCZOS).save(
+            out, format="JPEG", quality=_QUALITY
+        )
         return out.getvalue()
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I;16"):  # as the probe set's reader does: the upper eight bits
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
-    return picture.convert("RGB")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netdissect.data import pictures
 from netdissect.data.build import matlab, pixels
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ class Ade20k:
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
         """Return an image's picture."""
-        return pictures.load(item.record[0])
+        return images.load(item.record[0])
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return scene, object plane and part planes of an image."""

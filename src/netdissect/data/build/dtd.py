@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from netdissect.data import pictures
 from netdissect.data.build.source import Item, Labelling, hashed, read_text
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ class Dtd:
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
         """Return an image's picture."""
-        return pictures.load(item.record[0])
+        return images.load(item.record[0])
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return the textures of an image."""

@@ -7,10 +7,10 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdissect.data import pictures
 from netdissect.data.build import pixels
 from netdissect.data.build.source import Item, Labelling, hashed, read_text
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ class OpenSurfaces:
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
         """Return an image's picture."""
-        return pictures.load(item.record[0])
+        return images.load(item.record[0])
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return the material plane of an image: the red channel of its label picture."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.data import pictures
 from netdissect.data.build import matlab
 from netdissect.data.build.partnames import PartNames, read_part_names
 from netdissect.data.build.source import Item, Labelling, hashed, read_text
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ class Pascal:
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
         """Return an image's picture."""
-        return pictures.load(item.record[0])
+        return images.load(item.record[0])
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return the object and part plane of an image; one without any object has no part plane."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from netdissect.data import pictures
+from netdissect.io import images
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,5 +51,5 @@ def pixels(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
 def jpeg(picture: NDArray[np.uint8], size: tuple[int, int]) -> bytes:
     """Scale (not crop) a picture to a height and width and return it as a JPEG file."""
     out = io.BytesIO()
-    Image.fromarray(pictures.resize(picture, size)).save(out, format="JPEG", quality=QUALITY)
+    Image.fromarray(images.resize(picture, size)).save(out, format="JPEG", quality=QUALITY)
     return out.getvalue()

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from netdissect.data import pictures
 from netdissect.data.build import pixels
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own import rle
 from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making
 from netdissect.errors import DataFileError, DataNotFoundError, NetdissectError
+from netdissect.io import images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ class CocoPictures:
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
         """Return an image's picture."""
-        return pictures.load(item.record[0])
+        return images.load(item.record[0])
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return the label planes of an image, one per category."""

@@ -13,6 +13,7 @@ from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
+from netdissect.io import images
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -73,23 +74,26 @@ class HfPictures:
         picture = self._cell(item, 0)
         if not isinstance(picture, Image.Image):
             raise DataFileError(f"row {item.record[1]}: column {self.columns[0]!r} holds no picture")
-        return np.asarray(picture.convert("RGB"))
+        return images.rgb(picture, self._place(item, 0))
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return a row's label planes, or its label."""
         found = self._cell(item, 1)
-        where = f"{self.name}, row {item.record[1]}, column {self.columns[1]!r}"
+        where = self._place(item, 1)
         if self.whole:
             label = self.classes.codes.get(int(found), 0)
             return {self.classes.categories[label - 1]: (label,)} if label else {}
         if isinstance(found, Image.Image):
-            found = found.convert("RGB") if found.mode in ("RGBA", "CMYK") else found
+            found = images.numbers(found, where, "mask")
         mask = np.asarray(found)
         if mask.dtype == bool:
             mask = mask.astype(np.uint8)
         if mask.dtype.kind not in "ui" or mask.ndim not in (2, 3):
             raise DataFileError(f"{where}: expected a mask of whole numbers, got {mask.dtype} {mask.shape}")
         return dict(self.classes.split(self.classes.labels(mask, where)))
+
+    def _place(self, item: Item, column: int) -> str:
+        return f"{self.name}, row {item.record[1]}, column {self.columns[column]!r}"
 
     def _cell(self, item: Item, column: int) -> Any:
         position, row = item.record

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdissect.data import pictures
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making, first_of, flat, pictures_in
 from netdissect.errors import DataFileError
+from netdissect.io import images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ class ClassFolders:
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
         """Return an image's picture, upright."""
-        return pictures.load(item.record[0], upright=True)
+        return images.load(item.record[0], upright=True)
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return the label of an image."""

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdissect.data import pictures
-from netdissect.data.build import pixels
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making, first_of, flat, pictures_in
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,12 +54,12 @@ class MaskedPictures:
     def photo(self, item: Item) -> NDArray[np.uint8]:
         """Return an image's picture, turned as its mask is."""
         photo, mask = item.record
-        return beside_mask(photo, pixels.size_of(mask))
+        return beside_mask(photo, images.size_of(mask))
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return the label planes of an image, one per category."""
         mask = item.record[1]
-        return dict(self.classes.split(self.classes.labels(pixels.read(mask), mask)))
+        return dict(self.classes.split(self.classes.labels(images.read_numbers(mask), mask)))
 
 
 def from_masks(
@@ -105,9 +104,9 @@ def from_masks(
 
 def beside_mask(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Read a picture as its mask lies over it: a camera's note of how to turn it counts only if the mask obeys it too."""
-    photo = pictures.load(path)
+    photo = images.load(path)
     if photo.shape[:2] != size and photo.shape[1::-1] == size:
-        turned = pictures.load(path, upright=True)
+        turned = images.load(path, upright=True)
         return turned if turned.shape[:2] == size else photo
     return photo
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from netdissect.data import pictures
 from netdissect.data.build.source import Item, Labelling, hashed, state_of
 from netdissect.data.build.work import Work
 from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making, flat, pictures_in
 from netdissect.errors import DataFileError, SettingsError
-from netdissect.io import atomic
+from netdissect.io import atomic, images
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class SegmentedPictures:
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
         """Return an image's picture, upright, as the network saw it."""
-        return pictures.load(item.record[0], upright=True)
+        return images.load(item.record[0], upright=True)
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return the label planes of an image, one stack per category."""
@@ -157,7 +156,7 @@ def _segment(segmenter: Segmenter, files: Sequence[tuple[str, Path, Path]], maki
     most = len(segmenter.classes)
     for name, photo, made in files:
         if not made.is_file():
-            planes = np.asarray(segmenter(pictures.load(photo, upright=True)))
+            planes = np.asarray(segmenter(images.load(photo, upright=True)))
             planes = planes[np.newaxis] if planes.ndim == 2 else planes
             sound = planes.ndim == 3 and planes.size and planes.dtype.kind in "ui"
             if not sound or not 0 <= planes.min() <= planes.max() <= most:

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from tests.unit.data import originals
 
-from netdissect.data import pictures
 from netdissect.data.broden import Broden
-from netdissect.data.build import images, make, pixels
+from netdissect.data.build import images, make
 from netdissect.data.build.broden import broden_recipe, build_broden
 from netdissect.data.build.images import index_rows, place
 from netdissect.data.build.recipe import Recipe
@@ -20,6 +19,7 @@ from netdissect.data.build.source import Item, picture_name, unique_names
 from netdissect.data.build.work import Work
 from netdissect.data.check import check
 from netdissect.errors import DataError, DataFileError, DataNotFoundError, SettingsError
+from netdissect.io import images as image_files
 
 
 class Watch:
@@ -295,7 +295,7 @@ def test_labels_that_were_damaged_between_the_phases_are_read_again(sources, tmp
 
 def test_every_file_of_a_source_is_opened_once(sources, tmp_path, monkeypatch):
     opened = []
-    for owner, name in ((pictures, "load"), (pixels, "read")):
+    for owner, name in ((image_files, "load"), (image_files, "read_numbers")):
         real = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda path, real=real, **how: opened.append(path) or real(path, **how))
     build(sources, tmp_path / "out")

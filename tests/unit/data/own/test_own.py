@@ -142,7 +142,11 @@ def test_a_picture_that_its_camera_turned_lies_as_its_mask(masked):
         (lambda f: write_mask(f / "masks" / "p1.png", np.ones((9, 40))), DataFileError, "do not show the same frame"),
         (lambda f: (f / "masks" / "p1.png").write_bytes(b"no"), DataFileError, "p1.png does not decode"),
         (lambda f: (f / "photos" / "p1.jpg").write_bytes(b"no"), DataFileError, "p1.jpg does not decode"),
-        (lambda f: Image.new("RGB", SIZE[::-1]).save(f / "masks" / "p1.png", "JPEG"), DataFileError, "JPEG picture"),
+        (
+            lambda f: Image.new("RGB", SIZE[::-1]).save(f / "masks" / "p1.png", "JPEG"),
+            DataFileError,
+            "cannot be a JPEG file",
+        ),
         (lambda f: originals.plane(f / "masks" / "p1.png", np.ones((*SIZE, 3))), LabelError, "names no colours"),
     ],
 )

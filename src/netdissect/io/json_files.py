@@ -1,0 +1,138 @@
+"""JSON that others wrote, read in one way: numbers are finite, text can be written, names stand once, depth has an end."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from netdissect.io.reading import LARGEST_TEXT, read_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdissect.errors import NetdissectError
+
+#: Lists and objects may lie in one another so deep; what people's tools write is a tenth as deep.
+DEEPEST = 100
+
+
+class JSONProblem(ValueError):  # noqa: N818 - it becomes an error of the project's in every reader
+    """What is wrong with a JSON text, as the end of a sentence."""
+
+
+def read_json(
+    path: Path,
+    what: str,
+    *,
+    missing: type[NetdissectError],
+    wrong: type[NetdissectError],
+    most: int = LARGEST_TEXT,
+    encoding: str | None = None,
+) -> Any:
+    """Return what a JSON file says.
+
+    Args:
+        path: the file.
+        what: what it is, for messages: ``"COCO's annotations"``.
+        missing: raised if it is not there.
+        wrong: raised if it cannot be read or is no such JSON.
+        most: bytes it may have.
+        encoding: of its text; None takes UTF-8, or UTF-16 and UTF-32 where the first bytes say so.
+    """
+    try:
+        data = read_bytes(path, most=most)
+    except FileNotFoundError as error:
+        raise missing(f"{what} is missing: expected {path}") from error
+    except OSError as error:
+        raise wrong(f"{path} cannot be read as {what}: {error.strerror or error}") from error
+    try:
+        return parse_json(data if encoding is None else data.decode(encoding))
+    except ValueError as error:
+        raise wrong(f"{path}: expected {what} as JSON: {error}") from error
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Return what a JSON text says.
+
+    Raises:
+        JSONProblem: if it is no JSON, is nested deeper than `DEEPEST`, names a key twice, or holds a number that is not
+            finite or text that cannot be written (half of a surrogate pair).
+
+    Example:
+        >>> parse_json('{"a": [1, 2.5]}')
+        {'a': [1, 2.5]}
+        >>> parse_json("[NaN]")
+        Traceback (most recent call last):
+        netdissect.io.json_files.JSONProblem: NaN is not a number that can be used
+    """
+    if isinstance(data, bytes):
+        try:
+            data = data.decode("utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else json.detect_encoding(data))
+        except UnicodeDecodeError as error:
+            raise JSONProblem(f"it is no text in UTF-8 (byte {error.start:,})") from error
+    try:
+        found = _DECODER.decode(data)
+        _look_at(found, surrogates="\\ud" in data or "\\uD" in data)
+    except RecursionError as error:
+        raise JSONProblem(_TOO_DEEP) from error
+    except json.JSONDecodeError as error:
+        raise JSONProblem(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except JSONProblem:
+        raise
+    except ValueError as error:  # a number of more digits than Python reads
+        raise JSONProblem(str(error)) from error
+    return found
+
+
+_TOO_DEEP = f"its lists and objects are nested deeper than {DEEPEST} times"
+
+
+def _look_at(found: Any, *, surrogates: bool) -> None:
+    """Refuse what is nested too deeply and, where the text had any, names and words with half of a surrogate pair."""
+    level = [found]
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+                if surrogates:
+                    inner += value.keys()
+            elif isinstance(value, list):
+                inner += value if surrogates else [entry for entry in value if isinstance(entry, (dict, list))]
+            elif surrogates and isinstance(value, str):
+                _require_writable(value)
+        if not inner:
+            return
+        level = inner
+    raise JSONProblem(_TOO_DEEP)
+
+
+def _require_writable(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise JSONProblem(f"the text {text!a} has half of a surrogate pair and cannot be written") from error
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise JSONProblem(f"{text} is not a number that can be used")
+    return value
+
+
+def _constant(text: str) -> NoReturn:
+    raise JSONProblem(f"{text} is not a number that can be used")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise JSONProblem(f"an object names {twice[:80]!a} twice")
+    return found
+
+
+_DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_constant, object_pairs_hook=_object)

@@ -1,0 +1,41 @@
+"""Names that become files: one check for all of them, made before any work is done."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+
+#: Bytes of a file's name that every file system here takes, endings of our own aside.
+LONGEST = 200
+_RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))})
+
+
+def file_name_problem(name: str) -> str | None:
+    """Return why a name cannot be that of a file, as the end of a sentence; None if it can.
+
+    >>> file_name_problem("conv5"), file_name_problem("../x")
+    (None, "it holds '/'")
+    """
+    if not name.strip(" ."):
+        return "it is empty" if not name else "it is dots and spaces only"
+    for character in name:
+        if character in '/\\:*?"<>|' or unicodedata.category(character) in ("Cc", "Cs"):
+            return f"it holds {character!r}"
+    if name.startswith(".") or name.endswith((".", " ")):
+        return "it begins with a dot" if name.startswith(".") else "it ends in a dot or a space"
+    if name.partition(".")[0].upper() in _RESERVED:
+        return "some systems keep that name for a device"
+    if len(os.fsencode(name)) > LONGEST:
+        return f"it is longer than {LONGEST} bytes"
+    return None
+
+
+def is_below(path: str) -> bool:
+    r"""Say whether a relative path, as a table or an archive spells it, stays inside the folder it starts in.
+
+    >>> is_below("a/b.png"), is_below("a/../../b"), is_below("/etc/passwd"), is_below("c:\\x")
+    (True, False, False, False)
+    """
+    if not path or "\0" in path or "\\" in path or path.startswith("/") or path[1:2] == ":":
+        return False
+    return ".." not in path.split("/")
