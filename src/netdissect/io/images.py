@@ -71,7 +71,7 @@ def load(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
 
     Args:
         path: the file.
-        upright: turn it as its camera says (EXIF); only where no label map lies over it.
+        upright: turn it as its camera says (EXIF); only where no label map lies over it. Pillow always turns TIFF.
 
     Raises:
         DataNotFoundError: if it is not there.
@@ -149,13 +149,17 @@ def opened(
             with Image.open(file, formats=_at_hand(tuple(formats))) as image:
                 _check_size(where, (image.height, image.width), expected, what)
                 yield image
-    except FileNotFoundError as error:
-        raise DataNotFoundError(f"{what} {where} does not exist") from error
     except (NetdissectError, MemoryError):
         raise
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"{what} {where} does not exist") from error
+    except Image.DecompressionBombError as error:
+        raise DataFileError(
+            f"{what} {where}: expected at most {LARGEST_IMAGE:,} pixels: scale it down first"
+        ) from error
     except UnidentifiedImageError as error:
         raise DataFileError(
-            f"{what} {where} does not decode: expected one of {', '.join(_at_hand(tuple(formats)))}, and it is none"
+            f"{what} {where} does not decode: expected {_any_of(_at_hand(tuple(formats)))}, and it is none"
         ) from error
     except Exception as error:  # decoders meet damaged files with any kind of error
         if isinstance(error, OSError) and error.strerror:
@@ -211,7 +215,7 @@ def numbers(image: Image.Image, where: object, what: str = "label map") -> NDArr
 
 
 def size_of(path: LocalPath, what: str = "image") -> tuple[int, int]:
-    """Return height and width of an image as they are in the file; nothing is unpacked.
+    """Return height and width of an image as `load` gives it where it is not asked to turn it; nothing is unpacked.
 
     Raises:
         DataNotFoundError: if it is not there.
@@ -239,6 +243,10 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     if image.shape[:2] == size:
         return image
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def _any_of(formats: Sequence[str]) -> str:
+    return formats[0] if len(formats) == 1 else f"{', '.join(formats[:-1])} or {formats[-1]}"
 
 
 @functools.cache

@@ -20,6 +20,9 @@ LARGEST_FILE = 2**33
 #: Bytes of the largest table or document in text.
 LARGEST_TEXT = 2**31
 
+#: Bytes asked for beyond what a file says it has.
+_BEYOND = 2**16
+
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -75,10 +78,15 @@ def read_bytes(path: Readable, *, most: int = LARGEST_FILE) -> bytes:
         return path.read_bytes()
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        data = file.read(most + 1) if size <= most else b""
-    if size > most or len(data) > most:
-        raise OSError(errno.EFBIG, f"it has {max(size, len(data)):,} bytes, and at most {most:,} are read", str(path))
-    return data
+        parts: list[bytes] = []
+        got = 0
+        while size <= most and (part := file.read(max(size - got, 0) + _BEYOND)):
+            parts.append(part)  # a file may hold more than it said, in /proc or while it grows
+            got += len(part)
+            size = max(size, got)
+    if size > most:
+        raise OSError(errno.EFBIG, f"it has {size:,} bytes, and at most {most:,} are read", str(path))
+    return b"".join(parts)
 
 
 def read_text(

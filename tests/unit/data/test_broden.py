@@ -148,7 +148,7 @@ def test_missing_files_are_told_by_name(folder, tmp_path):
     with pytest.raises(DataNotFoundError, match="label map .*picture 1_object.png, named in index.csv, does not exist"):
         Broden(folder).labels(1)
     (folder / "images/a/picture 0.jpg").unlink()
-    with pytest.raises(DataNotFoundError, match="picture .*picture 0.jpg"):
+    with pytest.raises(DataNotFoundError, match="image .*picture 0.jpg, named in index.csv, does not exist"):
         Broden(folder).picture(0)
     with pytest.raises(DataNotFoundError, match="there is no probe set at"):
         Broden(tmp_path / "nothing")

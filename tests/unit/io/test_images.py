@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import images
+
+RAMP = np.linspace(0, 1, 257)[np.newaxis].repeat(9, axis=0)
+
+
+def coded(image, kind, **how):
+    out = io.BytesIO()
+    image.save(out, kind, **how)
+    return out.getvalue()
+
+
+def png(width, height, depth, kind, rows):
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def sixteen_bit_rgb(values):
+    rows = b"".join(b"\0" + row.astype(">u2").repeat(3).tobytes() for row in values)
+    return png(values.shape[1], values.shape[0], 16, 2, rows)
+
+
+WIDE = (RAMP * 65535).astype(np.uint16)
+DEEP = {
+    "PNG, 16 bits, grey": coded(Image.fromarray(WIDE), "PNG"),
+    "PNG, 16 bits, RGB": sixteen_bit_rgb(WIDE),
+    "TIFF, 16 bits, little-endian": coded(Image.fromarray(WIDE), "TIFF"),
+    "PGM, 16 bits": b"P5 257 9 65535\n" + WIDE.astype(">u2").tobytes(),
+    "PGM, 10 bits": b"P5 257 9 1023\n" + (RAMP * 1023).astype(">u2").tobytes(),
+    "PNG, 8 bits": coded(Image.fromarray((RAMP * 255).astype(np.uint8)), "PNG"),
+    "PNG, 1 bit's neighbour: a palette": coded(Image.fromarray((RAMP * 255).astype(np.uint8)).convert("P"), "PNG"),
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_the_middle_of_a_ramp_is_grey_at_every_depth(kind):
+    found = images.decode(DEEP[kind], kind)
+    assert found.shape == (9, 257, 3)
+    assert found.dtype == np.uint8
+    assert abs(int(found[4, 128, 1]) - 128) <= 8
+    assert found[4, 0].max() <= 1
+    assert found[4, -1].min() >= 254
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [(RAMP.astype(np.float32), "floating-point numbers"), ((RAMP * 2**30).astype(np.int32), "32-bit integers")],
+)
+def test_numbers_of_no_known_range_are_refused_by_name(values, told, tmp_path):
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    with pytest.raises(DataFileError, match=rf"a\.tif: its pixels are {told} .* save it with 8 or 16 bits"):
+        images.load(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("kind", ["EPS", "ICNS", "PDF", "TGA", "PCX", "SGI"])
+def test_formats_that_are_not_listed_are_never_tried_whatever_their_ending(kind, tmp_path):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "a.jpg", kind)
+    with pytest.raises(DataFileError, match=r"a\.jpg does not decode: expected JPEG, .*, and it is none"):
+        images.load(tmp_path / "a.jpg")
+
+
+def test_a_postscript_file_starts_no_other_program(tmp_path, monkeypatch):
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program was started"))
+    (tmp_path / "a.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    with pytest.raises(DataFileError, match="does not decode: expected JPEG"):
+        images.load(tmp_path / "a.jpg")
+
+
+SAVED = {"JPEG": ".jfif", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "GIF": ".gif", "PPM": ".ppm"}
+
+
+@pytest.mark.parametrize("kind", [*SAVED, *(["AVIF"] if features.check("avif") else [])])
+def test_every_listed_format_is_opened_by_what_is_in_the_file(kind, tmp_path):
+    path = tmp_path / "a.jpg"
+    image = Image.new("RGB", (40, 30), (200, 30, 40))
+    path.write_bytes(coded(image, kind))
+    found = images.load(path)
+    assert found.shape == (30, 40, 3)
+    assert np.abs(found.astype(int) - (200, 30, 40)).max() <= 12
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "LA", "RGBA", "P", "1", "YCbCr"])
+def test_other_modes_of_8_bits_become_rgb(mode, tmp_path):
+    kind = "TIFF" if mode in ("CMYK", "YCbCr") else "PNG"
+    Image.new("RGB", (4, 3), "white").convert(mode).save(tmp_path / "a", kind)
+    assert images.load(tmp_path / "a").min() >= 254
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_image_is_turned_as_its_camera_says_only_where_asked(kind, tmp_path):
+    image = Image.new("RGB", (40, 30), "blue")
+    exif = Image.Exif()
+    exif[274] = 6
+    path = tmp_path / "a"
+    path.write_bytes(coded(image, kind, exif=exif))
+    assert images.load(path).shape == (30, 40, 3)
+    assert images.load(path, upright=True).shape == (40, 30, 3)
+    assert images.size_of(path) == (30, 40)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(60000, 60000, 8, 2, b""),
+        b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (59999).to_bytes(3, "little") * 2,
+        b"BM" + struct.pack("<IHHI", 100, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 60000, 60000, 1, 24, 0, 0, 0, 0, 0, 0),
+        b"P6 60000 60000 255\n",
+        b"GIF89a" + struct.pack("<HHBBB", 60000, 60000, 0, 0, 0) + b",\0\0\0\0" + struct.pack("<HHB", 60000, 60000, 0) + b"\x08\0;",
+    ],
+    ids=["PNG", "WEBP", "BMP", "PPM", "GIF"],
+)  # fmt: skip
+def test_a_size_beyond_measure_is_known_before_anything_is_unpacked(data):
+    with pytest.raises(DataFileError, match=r"expected at most 134,217,728 pixels"):
+        images.decode(data, "a.png")
+
+
+def test_pipes_devices_and_folders_are_no_images(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(
+        DataFileError, match=r"image .*pipe\.jpg cannot be read: expected a regular file, and it is a named pipe"
+    ):
+        images.load(tmp_path / "pipe.jpg")
+    with pytest.raises(DataFileError, match=r"/dev/zero cannot be read: expected a regular file, and it is a device"):
+        images.size_of(Path("/dev/zero"))
+    with pytest.raises(DataFileError, match=r"it is a folder"):
+        images.read_numbers(tmp_path)
+    with pytest.raises(DataNotFoundError, match=r"label map .*none\.png does not exist"):
+        images.read_numbers(tmp_path / "none.png")
+
+
+def test_an_error_that_a_caller_raises_while_an_image_is_open_stays_what_it_is(tmp_path):
+    class StopError(DataNotFoundError):
+        pass
+
+    data = coded(Image.new("L", (2, 2)), "PNG")
+    with pytest.raises(StopError), images.opened(data, "a"):
+        raise StopError
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "I;16", "1"])
+def test_label_maps_stay_the_numbers_that_are_in_the_file(mode, tmp_path):
+    values = np.array([[0, 1], [1, 0]], np.uint8) if mode == "1" else np.array([[0, 7], [200, 255]], np.uint8)
+    image = (
+        Image.fromarray(values.astype(bool))
+        if mode == "1"
+        else Image.fromarray(values.astype(np.uint16 if mode == "I;16" else np.uint8))
+    )
+    if mode == "P":
+        image.putpalette([9] * 768)
+    image.save(tmp_path / "m.png")
+    assert images.read_numbers(tmp_path / "m.png").tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_label_map_of_a_lossy_format_is_refused_by_name(kind, tmp_path):
+    Image.new("L", (8, 8), 7).save(tmp_path / "m.png", kind)
+    with pytest.raises(
+        DataFileError, match=f"m.png: a label map cannot be a {kind} file, which changes the numbers: use PNG"
+    ):
+        images.read_numbers(tmp_path / "m.png")

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from netdissect.io.text import never_fail, one_line, visible
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain words, ≥ 0.04 and ü", "plain words, ≥ 0.04 and ü"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("\x9b2J", "\\x9b2J"),
+        ("a\rb", "a\\x0db"),
+        ("gnp.\u202eexe", "gnp.\\u202eexe"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("caf\udce9.jpg", "caf\\xe9.jpg"),
+        ("half \ud800", "half \\ud800"),
+        ("one\u2028two", "one\\u2028two"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_nothing_acts_on_a_terminal_and_everything_can_be_read(text, shown):
+    assert visible(text) == shown
+    shown.encode()
+
+
+def test_within_a_line_line_ends_are_shown_too():
+    assert one_line("a\nb\tc") == "a\\nb\\tc"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [
+        ("ascii", b"IoU >= 0.04 ... +/- x caf\\xe9 \\u732b \\U0001f408"),
+        ("latin-1", b"IoU >= 0.04 ... \xb1 \xd7 caf\xe9 \\u732b \\U0001f408"),
+        ("utf-8", "IoU ≥ 0.04 … ± × café 猫 🐈".encode()),
+    ],
+)
+def test_a_stream_never_fails_on_what_its_encoding_lacks(encoding, written):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    never_fail(stream, None, io.StringIO())
+    stream.write("IoU ≥ 0.04 … ± × café 猫 🐈")
+    stream.flush()
+    assert raw.getvalue() == written
+
+
+def test_bytes_of_a_path_that_are_no_utf_8_are_written_in_a_visible_form():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="utf-8")
+    never_fail(stream)
+    stream.write("caf\udce9")
+    stream.flush()
+    assert raw.getvalue() == b"caf\\xe9"
