@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from netdissect.data.build import pixels
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own import rle
 from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making
+from netdissect.data.own.polygons import filled
 from netdissect.errors import DataFileError, DataNotFoundError, NetdissectError
 from netdissect.io import images
 
@@ -213,13 +213,7 @@ def _outline(outline: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the mask of a shape: polygons, or run lengths."""
     if isinstance(outline, dict):
         return rle.decode(outline)
-    canvas = Image.new("1", (size[1], size[0]))
-    brush = ImageDraw.Draw(canvas)
-    for polygon in outline:
-        points = [(float(x), float(y)) for x, y in zip(polygon[::2], polygon[1::2], strict=True)]
-        if len(points) >= 3:
-            brush.polygon(points, fill=1)
-    return np.asarray(canvas)
+    return filled([list(zip(polygon[::2], polygon[1::2], strict=True)) for polygon in outline], size)
 
 
 def _segments(path: Path, labels: Sequence[tuple[int, int]]) -> NDArray[np.uint16]:
