@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -99,11 +101,16 @@ def run(
     plan: Plan | None = None,
     threads: int = 1,
     budget: int = 2**30,
+    folder: str | Path | None = None,
+    advance: Callable[[int], None] = lambda _: None,
     **options,
 ):
-    """Dissect arrays with the engine; returns its Outcome."""
+    """Dissect arrays with the engine; returns its Outcome.
+
+    A run into a `folder` goes on from what lies there; `advance` is told how many images more are done.
+    """
     settings = Settings(**options).on("cpu")
     plan = plan or plan_for(source.layers, len(concepts), settings)
-    with Threads(threads) as pool, Artefacts(budget=budget) as store:
-        bench = Bench(source, concepts, pool, store, lambda _: None)
+    with Threads(threads) as pool, Artefacts(folder, budget=budget) as store:
+        bench = Bench(source, concepts, pool, store, advance)
         return dissect(InProcess(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings)

@@ -92,9 +92,25 @@ def _count_above(sample: torch.Tensor, level: torch.Tensor, units: torch.Tensor,
     """Return how many cells of every image lie above some units' levels, int64, shape (n, units)."""
     if len(units) < sample.shape[2]:
         sample = sample[:, :, units]
-    if sample.device.type != "cpu":
-        return (sample > level).sum(dim=1)
-    count = np.zeros((sample.shape[0], len(units)), np.int64)
+    return count_with_torch(sample, level) if sample.device.type != "cpu" else count_with_kernel(sample, level, threads)
+
+
+def count_with_torch(sample: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+    """Return how many cells of every image lie above the units' levels, with torch's own operations, on any device.
+
+    Args:
+        sample: float32, shape (n, cells, units).
+        level: float32, shape (units,).
+
+    Returns:
+        int64, shape (n, units).
+    """
+    return (sample > level).sum(dim=1)
+
+
+def count_with_kernel(sample: torch.Tensor, level: torch.Tensor, threads: Threads) -> torch.Tensor:
+    """Do what `count_with_torch` does with a compiled kernel, on a CPU."""
+    count = np.zeros((sample.shape[0], sample.shape[2]), np.int64)
     threads.split(sample.shape[0], _count_above_kernel, sample.numpy(), level.numpy(), count)
     return torch.from_numpy(count)
 

@@ -116,6 +116,33 @@ def test_a_label_beyond_the_list_is_refused(folder):
         Broden(folder).labels(1)
 
 
+def test_a_label_in_a_gap_of_the_list_is_refused(folder):
+    edit(folder, "label.csv", lambda text: text.replace("\n6,dotted", "\n60,dotted"))
+    edit(folder, "c_texture.csv", lambda text: text.replace("1,6,dotted", "1,60,dotted"))
+    edit(folder, "index.csv", lambda text: text.replace("6;0", "60;0"))
+    for number, accepted in ((5, True), (6, False), (7, False), (59, False), (60, True), (61, False)):
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(plane_of(folder))
+        if accepted:
+            assert np.unique(Broden(folder).labels(1).planes[0]).tolist() == [min(number, 6)]  # its code
+        else:
+            with pytest.raises(LabelError, match=rf"picture 1_object\.png: label {number} .* label\.csv"):
+                Broden(folder).labels(1)
+
+
+def test_concepts_stand_by_rising_number_whatever_the_order_of_the_lines(folder):
+    before = Broden(folder).vocabulary
+
+    def turned(text):
+        header, *lines = text.splitlines()
+        return "\n".join([header, *reversed(lines)]) + "\n"
+
+    edit(folder, "label.csv", turned)
+    after = Broden(folder).vocabulary
+    assert after.concepts == before.concepts
+    assert [concept.number for concept in after.concepts] == [1, 2, 3, 4, 5, 6]
+    assert after.codes.tolist() == list(range(7))
+
+
 def test_a_label_map_of_another_size_is_refused(folder):
     Image.new("RGB", (16, 20)).save(plane_of(folder))
     with pytest.raises(DataFileError, match="expected a label map of 16 x 16 pixels as index.csv says, got 16 x 20"):

@@ -52,6 +52,21 @@ def test_what_pillow_writes_is_plain():
 GOOD = png(bytes(4 * 10), 4, 3)
 
 
+def with_a_flipped_checksum(data, kind):
+    """Flip a bit of a chunk's CRC; what the chunk holds is whole."""
+    start = data.index(kind)
+    at = start + 4 + int.from_bytes(data[start - 4 : start], "big")
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def without_the_end_of_its_stream(height, width):
+    """Leave out the last block of a deflate stream: all rows are there, and it goes on."""
+    packer = zlib.compressobj()
+    packed = packer.compress(bytes(height * (1 + 3 * width))) + packer.flush(zlib.Z_SYNC_FLUSH)
+    start = png(b"", height, width)
+    return start[: start.index(b"IDAT") - 4] + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
 @pytest.mark.parametrize(
     ("what", "data"),
     [
@@ -65,6 +80,10 @@ GOOD = png(bytes(4 * 10), 4, 3)
         ("no end", png(bytes(4 * 10), 4, 3, tail=False)),
         ("cut short", GOOD[:-20]),
         ("a flipped bit", GOOD[:60] + bytes([GOOD[60] ^ 1]) + GOOD[61:]),
+        ("a flipped checksum of rows", with_a_flipped_checksum(GOOD, b"IDAT")),
+        ("a flipped checksum of text", with_a_flipped_checksum(GOOD, b"tEXt")),
+        ("a flipped checksum of the end", with_a_flipped_checksum(GOOD, b"IEND")),
+        ("a stream without its end", without_the_end_of_its_stream(4, 3)),
         ("no rows", GOOD[:33] + chunk(b"IEND", b"")),
         ("empty", b""),
         ("a JPEG", b"\xff\xd8\xff\xe0" + bytes(64)),

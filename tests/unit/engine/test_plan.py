@@ -32,3 +32,29 @@ def test_the_calibration_sample_is_a_random_one(seed):
     assert len(first) == 50
     assert abs(first.mean() - 500) < 150
     assert not (np.diff(first) > 0).all()
+
+
+def test_another_seed_is_another_order_and_the_same_seed_the_same():
+    def order(seed):
+        return np.concatenate([shard.images for shard in Plan(1000, 10, 100, 50, seed).shards]).tolist()
+
+    assert order(0) == order(0)
+    assert order(0) != order(1)
+    assert len(set(order(0)[:50]) & set(order(1)[:50])) < 25  # the calibration sample is another one too
+
+
+@pytest.mark.parametrize(
+    ("shard_size", "calibration_size", "sizes"),
+    [
+        (20, 20, [24, 24, 24, 24, 4]),
+        (24, 8, [8, 24, 24, 24, 20]),
+        (25, 1, [8, 32, 32, 28]),
+        (1, 1, [8] * 12 + [4]),
+        (200, 17, [24, 76]),
+        (10, 200, [100]),
+    ],
+)
+def test_the_sample_and_every_shard_are_rounded_up_to_whole_batches(shard_size, calibration_size, sizes):
+    plan = Plan(100, 8, shard_size, calibration_size, 0)
+    assert [shard.images.size for shard in plan.shards] == sizes
+    assert {batch.size for shard in plan.shards for batch in shard.batches} <= {8, 4}

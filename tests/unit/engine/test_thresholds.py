@@ -90,6 +90,7 @@ def test_thresholds_are_those_of_sorting_in_any_number_of_rounds(values, cut, qu
     short = truth < bound
     np.testing.assert_array_equal(np.flatnonzero(short), found.short)
     np.testing.assert_array_equal(found.value[~short], truth[~short])
+    assert np.isnan(found.value[found.short]).all()
 
 
 def test_units_whose_threshold_is_known_early_take_no_place_from_the_others():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from netdissect.geometry.fieldmap import even_grid, window
-from netdissect.geometry.upsample import anchors, label_axes, reduction_of, upsample
+from netdissect.geometry.upsample import anchors, label_axes, picture_axes, reduction_of, upsample
+from netdissect.layers import FieldMap
 
 
 @pytest.mark.parametrize(("image", "labels", "whole"), [(227, 113, 2), (224, 112, 2), (384, 192, 2), (96, 96, 1), (300, 100, 3)])  # fmt: skip
@@ -36,3 +37,22 @@ def test_another_resolution_along_each_axis_is_another_reduction():
     rows, columns = label_axes(even_grid((256, 224), (8, 7)), (8, 7), (256, 224), (112, 112))
     assert np.diff(rows.start[1:-1]).tolist() == pytest.approx([14] * 7, abs=1)
     assert np.diff(columns.start[1:-1]).tolist() == [16] * 6
+
+
+def test_on_a_picture_of_the_inputs_size_cells_lie_as_on_labels_of_that_size():
+    field = FieldMap((-3, 2), (9, 4), (6, 5))
+    pictures = picture_axes(field, (4, 7), (26, 37), (26, 37))
+    labels = label_axes(field, (4, 7), (26, 37), (26, 37))
+    for one, other in zip(pictures, labels, strict=True):
+        np.testing.assert_array_equal(one.start, other.start)
+        np.testing.assert_array_equal(one.fraction, other.fraction)
+
+
+def test_on_a_picture_of_another_size_a_cell_lies_at_its_own_share_of_it():
+    field = FieldMap((0, 0), (4, 2), (4, 2))  # centres at 2, 6, … along y, at 1, 3, … along x
+    rows, columns = picture_axes(field, (2, 4), (8, 8), (4, 16))  # half as high, twice as broad
+    assert rows.start.tolist() == [0, 1, 3, 4]  # pixels lie at 0, 2, 4, 6
+    assert rows.fraction.tolist() == [0, 0, 0.5, 0]
+    assert columns.start.tolist() == [0, 2, 6, 10, 14, 16]  # at 0, 0.5, 1, …
+    assert columns.fraction.tolist() == [0, 0, *[0, 0.25, 0.5, 0.75] * 3, 0, 0]
+    assert (columns.lower.tolist()[:8], columns.upper.tolist()[-3:]) == ([0, 0, 0, 0, 0, 0, 1, 1], [3, 3, 3])

@@ -59,6 +59,18 @@ def test_any_prefix_before_the_names_is_taken_off(module, prefix, tmp_path):
     assert same(fresh.state_dict(), module)
 
 
+def test_a_state_dict_is_found_three_keys_deep(module, tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"model": {"module": {"state_dict": module.state_dict()}}}, path)
+    assert same(read_state_dict(path), module)
+
+
+def test_of_prefixes_that_fit_alike_the_shortest_is_taken_off():
+    wanted = {"conv.weight": torch.zeros(1)}
+    state = {"net.head.conv.weight": torch.tensor(2.0), "net.conv.weight": torch.tensor(1.0)}
+    assert fitting(state, wanted)["conv.weight"] == torch.tensor(1.0)
+
+
 def test_of_two_networks_in_a_file_the_one_named_first_is_taken():
     wanted = {"conv.weight": torch.zeros(1)}
     state = {"encoder_q.conv.weight": torch.tensor(1.0), "encoder_k.conv.weight": torch.tensor(2.0)}

@@ -100,6 +100,15 @@ def library(name, p):
     raise AssertionError(name)
 
 
+@pytest.mark.parametrize("k", [L - 1, L, L + 1, 3 * L])
+def test_of_more_latents_than_there_are_all_stay(parts, k, tmp_path):
+    state = {"encoder.weight": parts["W"], "latent_bias": parts["b"], "pre_bias": parts["before"]}
+    encoder = read_encoder(written(tmp_path, state, {"activation": "TopK", "k": k}))
+    latents = ((parts["x"] - parts["before"]) @ parts["W"].T + parts["b"]).relu()
+    expected = topk(latents, k) if k < L else latents
+    torch.testing.assert_close(encoder(parts["x"]), expected)
+
+
 LIBRARIES = [
     "SAELens, standard", "SAELens, without b_dec at its input", "SAELens, topk", "SAELens, topk as it was called before",
     "SAELens, jumprelu", "SAELens, gated", "sparsify", "dictionary_learning", "OpenAI", "Gemma Scope",

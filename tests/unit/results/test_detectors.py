@@ -43,8 +43,18 @@ def test_by_label_a_unit_counts_once_from_the_threshold_on():
 def test_by_category_a_unit_counts_in_every_category_it_passes():
     found = count_detectors(TABLE, definition="category")
     assert found.concepts == {("object", "dog"): 1, ("object", "cat"): 1, ("part", "leg"): 2}
-    assert found.unique == 3
+    assert (found.units, found.unique, found.total) == (2, 3, 4)  # units 1 and 3, each once
     assert found.unique_by_category == {"object": 2, "part": 1}
+    assert found.units_by_category == {"object": 2, "part": 2}
+    assert found.headline() == "2 of 4 units detect 3 unique concepts (IoU > 0.04, by category)"
+
+
+def test_a_headline_says_by_which_definition_and_threshold_was_counted():
+    assert (
+        count_detectors(TABLE, threshold=0.1).headline()
+        == "1 of 4 units detect 1 unique concepts (IoU ≥ 0.1, by label)"
+    )
+    assert count_detectors(TABLE, threshold=0.1, definition="category").units == 0  # has to be passed, not reached
 
 
 def test_another_definition_is_refused():
@@ -55,6 +65,13 @@ def test_another_definition_is_refused():
 def test_iou_is_zero_where_neither_mask_nor_label_has_a_pixel():
     counts = Counts(*(np.zeros(shape, np.int64) for shape in ((1, 2), (1, 2), (2,))))
     assert iou(counts).tolist() == [[0.0, 0.0]]
+
+
+def test_iou_is_one_where_mask_and_label_are_the_same_single_pixel():
+    one = np.ones((1, 1), np.int64)
+    assert iou(Counts(one, one, one[0])).tolist() == [[1.0]]
+    assert iou(Counts(one * 0, one, one[0] * 0)).tolist() == [[0.0]]
+    assert iou(Counts(one, one * 3, one[0] * 2)).tolist() == [[0.25]]
 
 
 def test_counts_must_be_integers_that_fit_together():
@@ -120,6 +137,7 @@ def test_a_result_table_is_read_back(tmp_path):
     assert [(r.unit, r.label, r.score, r.profile) for r in again] == [
         (r.unit, r.label, r.score, r.profile) for r in TABLE
     ]
+    assert all(np.isnan(r.threshold) for r in again)  # a table does not tell
 
 
 @pytest.mark.parametrize(
@@ -140,11 +158,3 @@ def test_something_that_is_no_result_table_is_told_so(tmp_path, text, message):
 def test_a_result_table_that_is_not_there_is_told_so(tmp_path):
     with pytest.raises(RunNotFoundError, match="no result table"):
         classic.read(tmp_path / "none.csv")
-
-
-def test_rows_answer_by_csv_name_and_become_arrow_and_pandas():
-    assert TABLE[0]["object-iou"] == 0.10
-    assert TABLE[0].channel == 0
-    assert TABLE.to_arrow().num_rows == 4
-    frame = TABLE.to_pandas()
-    assert frame.columns[:5].tolist() == ["unit", "channel", "category", "label", "score"]

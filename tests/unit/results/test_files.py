@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from tests import folders, nets
 
@@ -25,39 +24,6 @@ def result(tmp_path_factory):
 def saved(result, tmp_path):
     result.save(tmp_path / "run")
     return tmp_path / "run"
-
-
-def test_what_is_saved_is_what_is_loaded(result, saved):
-    again = nd.load(saved)
-    assert list(again) == ["conv1", "conv2"]
-    for name in result:
-        one, other = result[name], again[name]
-        assert one.layer == other.layer
-        assert one.vocabulary == other.vocabulary
-        np.testing.assert_array_equal(one.iou, other.iou)
-        np.testing.assert_array_equal(one.thresholds, other.thresholds)
-        for part in ("I", "A", "G"):
-            np.testing.assert_array_equal(getattr(one.counts, part), getattr(other.counts, part))
-            assert getattr(other.counts, part).dtype == np.int64
-        np.testing.assert_array_equal(one.exemplars.grids, other.exemplars.grids)
-        np.testing.assert_array_equal(one.activity.histogram, other.activity.histogram)
-        assert one.units == other.units
-    assert (again.settings, again.network, again.probe_set) == (result.settings, result.network, result.probe_set)
-    assert again.detectors() == result.detectors()
-
-
-def test_the_parquet_table_holds_every_unit_and_concept(result, saved):
-    table = pq.read_table(saved / "conv2.parquet").to_pandas()
-    layer = result["conv2"]
-    assert len(table) == layer.layer.units * len(layer.vocabulary)
-    row = table[(table.unit == 3) & (table.concept == "leaf")].iloc[0]
-    assert (row.category, row.I, row.A, row.G) == (
-        "part",
-        layer.counts.I[2, 2],
-        layer.counts.A[2, 2],
-        layer.counts.G[2],
-    )
-    assert row.iou == layer.iou[2, 2]
 
 
 def test_nothing_but_the_run_is_left_in_its_folder(saved):

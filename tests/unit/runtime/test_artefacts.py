@@ -150,3 +150,28 @@ def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path):
     assert (tmp_path / lock.NAME).exists()
     with lock.held(tmp_path):
         pass
+
+
+def test_what_was_finished_is_found_wherever_its_parent_folder_was_moved(tmp_path):
+    with Artefacts(tmp_path / "run" / "0a1b") as store:
+        store.put("k", ARRAYS)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    with Artefacts(tmp_path / "moved" / "0a1b") as store:
+        same(store.get("k"))
+
+
+def test_what_was_cleared_gives_its_share_of_the_memory_back():
+    size = sum(array.nbytes for array in ARRAYS.values())
+    with Artefacts(budget=2 * size) as store:
+        for key in ("a", "b"):
+            store.put(key, ARRAYS)
+        store.clear()
+        for key in ("c", "d"):
+            store.put(key, ARRAYS)
+        assert store.written_bytes == 0
+        store.put("d", ARRAYS)  # replaced
+        store.drop("c")
+        store.put("e", ARRAYS)
+        assert store.written_bytes == 0
+        store.put("f", ARRAYS)
+        assert store.written_bytes == size

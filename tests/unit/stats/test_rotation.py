@@ -77,3 +77,26 @@ def test_along_the_axes_a_rotation_has_the_same_rows_in_the_nearest_order(units,
 def test_along_the_axes_a_mere_reordering_is_undone(units, seed):
     shuffled = np.eye(units)[np.random.default_rng(seed).permutation(units)]
     np.testing.assert_array_equal(along_axes(shuffled), np.eye(units))
+
+
+def test_along_the_axes_it_is_the_worst_aligned_row_that_changes_its_sign():
+    turned = 0
+    for seed in range(12):
+        q = random_rotation(5, seed)
+        ordered = along_axes(q)
+        nearest = lambda row, q=q: np.abs(q @ row).argmax()  # which of its rows, whatever its sign
+        before = np.array([q[nearest(row)] for row in ordered])
+        changed = np.flatnonzero((before * ordered).sum(axis=1) < 0)
+        assert changed.size <= 1
+        if changed.size:
+            turned += 1
+            assert changed.tolist() == [np.diag(before).argmin()]
+            assert np.linalg.det(before) == pytest.approx(-1)
+    assert turned > 2
+
+
+@pytest.mark.parametrize("angle", [1e-4, -1e-6, 1e-7])
+def test_a_rotation_by_a_small_angle_is_not_taken_for_none(angle):
+    turn = lambda angle: np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    np.testing.assert_allclose(Powers.of(turn(angle))(1), turn(angle), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(Powers.of(turn(angle))(0.5), turn(angle / 2), rtol=0, atol=1e-12)

@@ -1,0 +1,40 @@
+"""What the calibration sample tells: cells above a level, and how a unit's activations are distributed."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from netdissect.engine.calibrate import calibrate, count_with_kernel, count_with_torch
+from netdissect.engine.threads import Threads
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_torch_counts_the_cells_above_a_level_as_the_kernel_does(threads):
+    sample = np.round(np.random.default_rng(0).normal(size=(7, 12, 5)), 1).astype(np.float32)
+    level = np.array([-1, 0, 0.3, 1, 9], np.float32)
+    truth = (sample > level).sum(axis=1)
+    with Threads(threads) as pool:
+        counts = count_with_kernel(torch.from_numpy(sample), torch.from_numpy(level), pool)
+    assert counts.tolist() == truth.tolist()
+    assert counts.dtype == torch.int64
+    assert count_with_torch(torch.from_numpy(sample), torch.from_numpy(level)).tolist() == truth.tolist()
+
+
+def test_activity_is_the_samples_distribution():
+    sample = np.random.default_rng(1).gamma(2, size=(6, 9, 3)).astype(np.float32)
+    sample[..., 1] = 2.5
+    with Threads(1) as pool:
+        _, found = calibrate(torch.from_numpy(sample), Fraction(1, 20), 100, pool)
+    cells = sample.reshape(-1, 3)
+    assert found.histogram.shape == (3, 48)
+    for unit in (0, 2):
+        low, high = cells[:, unit].min(), cells[:, unit].max()
+        truth, _ = np.histogram(cells[:, unit], bins=48, range=(low, high))
+        assert np.abs(found.histogram[unit] - truth).sum() <= 2  # one on the edge of two bins may lie in either
+        assert (found.low[unit], found.minimum[unit], found.high[unit], found.maximum[unit]) == (low, low, high, high)
+    assert found.histogram[1].tolist() == [54, *[0] * 47]  # a constant lies in the first bin
+    np.testing.assert_allclose(found.mean, cells.mean(axis=0, dtype=np.float64), rtol=1e-12)

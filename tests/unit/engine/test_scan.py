@@ -1,0 +1,93 @@
+"""A scan over several batches and shards: maxima, images left out, how far it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests import fakes
+
+from netdissect.concepts import Labels
+from netdissect.engine.plan import Plan
+from netdissect.errors import DataError
+from netdissect.layers import FieldMap
+
+FIELD = FieldMap((0, 0), (4, 4), (4, 4))
+
+
+class Damaged(fakes.ArrayConcepts):
+    """Some images of it cannot be read."""
+
+    unreadable: frozenset[int] = frozenset()
+
+    def picture(self, index, size=None):
+        if index in self.unreadable:
+            raise DataError(f"images/{self.image_name(index)}: expected a JPEG, got {'nothing ' * 9}of it")
+        return super().picture(index, size)
+
+
+def case(activations, unreadable=()):
+    entries = [
+        Labels(np.full((1, 16, 16), 1 + n % 3, np.uint16), np.zeros(0, np.int64)) for n in range(len(activations))
+    ]
+    source = fakes.ArraySource((fakes.layer("l", activations, FIELD),), {"l": activations}, (16, 16))
+    concepts = Damaged(fakes.vocabulary(3), entries, (16, 16))
+    concepts.unreadable = frozenset(unreadable)
+    return source, concepts
+
+
+def short_of_one_unit():
+    """Return a plan and activations whose unit 1 has its only large values in the calibration sample."""
+    plan = Plan(40, 4, 8, 8, 0)
+    activations = np.random.default_rng(1).normal(size=(40, 3, 4, 4)).astype(np.float32)
+    activations[plan.shards[0].images, 1] += 100
+    return plan, activations
+
+
+@pytest.mark.parametrize("largest", [0, 13, 39])
+def test_the_maximum_of_a_unit_is_that_of_all_images_wherever_it_lies(largest):
+    plan = Plan(40, 4, 12, 8, 0)
+    activations = np.random.default_rng(2).normal(size=(40, 3, 4, 4)).astype(np.float32)
+    activations[np.concatenate([shard.images for shard in plan.shards])[largest], 1, 3, 2] = 50
+    found = fakes.run(*case(activations), plan=plan, quantile=0.05, image_maxima=True).layers["l"]
+    np.testing.assert_array_equal(found.activity.maximum, activations.max(axis=(0, 2, 3)))
+    np.testing.assert_array_equal(found.image_maxima, activations.max(axis=(2, 3)))
+
+
+def test_a_unit_is_scanned_again_though_an_image_is_left_out():
+    plan, activations = short_of_one_unit()
+    missing = int(plan.shards[2].images[3])
+    outcome = fakes.run(*case(activations, {missing}), plan=plan, quantile=0.4, on_error="skip")
+    assert outcome.rescanned == {"l": [1]}
+    assert outcome.images == 39
+    assert list(outcome.skipped) == [missing]
+    left = np.delete(activations, missing, axis=0)
+    truth = -np.sort(-left.transpose(1, 0, 2, 3).reshape(3, -1), axis=1)[:, int(0.4 * 39 * 16)]
+    np.testing.assert_array_equal(outcome.layers["l"].thresholds, truth)
+    with pytest.raises(DataError, match=rf"image{missing}\.png"):
+        fakes.run(*case(activations, {missing}), plan=plan, quantile=0.4)
+
+
+def test_why_an_image_is_left_out_is_told_whole_and_again_by_a_run_that_goes_on(tmp_path):
+    activations = np.random.default_rng(3).normal(size=(20, 2, 4, 4)).astype(np.float32)
+    plan = Plan(20, 4, 8, 8, 0)
+    missing = [int(plan.shards[0].images[1]), int(plan.shards[1].images[2])]
+    source, concepts = case(activations, missing)
+    reasons = {n: f"images/image{n}.png: expected a JPEG, got {'nothing ' * 9}of it" for n in missing}
+    first = fakes.run(source, concepts, plan=plan, on_error="skip", folder=tmp_path)
+    seen = len(source.images_seen)
+    again = fakes.run(source, concepts, plan=plan, on_error="skip", folder=tmp_path)
+    assert first.skipped == again.skipped == reasons
+    assert (first.resumed, again.resumed) == (0, 2)
+    assert len(source.images_seen) == seen == 18
+
+
+def test_every_image_is_told_to_be_done_once_in_the_scan_and_once_in_the_tally():
+    told = []
+    activations = np.random.default_rng(4).normal(size=(30, 2, 4, 4)).astype(np.float32)
+    fakes.run(*case(activations), plan=Plan(30, 4, 8, 8, 0), advance=told.append)
+    assert sum(told) == 2 * 30
+    assert told[:2] == [4, 4]  # the calibration sample's batches, as they are done
+    plan, activations = short_of_one_unit()
+    told.clear()
+    fakes.run(*case(activations), plan=plan, quantile=0.4, advance=told.append)
+    assert sum(told) == 3 * 40  # scanned, scanned again, counted

@@ -1,0 +1,212 @@
+"""Everything a run holds is written under its own name and read back as it was: every field of every record.
+
+No two fields of these records hold the same, so that none can stand in another's place unseen.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tests import pretend
+
+from netdissect.config import Settings
+from netdissect.layers import FieldMap, Layer
+from netdissect.results import files
+from netdissect.results.counts import Counts
+from netdissect.results.layer import Activity, Exemplars, LayerResult
+from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
+
+SETTINGS = {
+    "quantile": 0.01, "threshold": 0.05, "geometry": "grid", "resolution": 120, "batch_size": 6, "precision": "bf16",
+    "compile": True, "split": "val", "limit": 17, "images_per_unit": 3, "seed": 9, "device": "cuda", "workers": 2,
+    "threads": 5, "runtime": "ray", "address": "ray://head:10001", "artefacts": "s3://bucket/work", "shard_size": 12,
+    "on_error": "skip", "memory": 10**9, "pictures": False, "image_maxima": True, "keep": True,
+}  # fmt: skip
+LAYERS = {
+    "block1/conv": Layer("block1/conv", 4, (3, 5), FieldMap((-3, 2), (9, 7.5), (4, 2.5)), "receptive-field", "Conv2d", "a note", (4, 3, 5)),
+    "tokens": Layer("tokens", 6, (2, 4), FieldMap((0, 0.5), (8, 6), (8, 6)), "grid", "LayerNorm", "class token left out", (9, 6)),
+}  # fmt: skip
+IMAGES = 12
+
+
+def layer_result(layer, words, seed):
+    """Make up a layer whose every array is another, within what a dissection could have found."""
+    made_up = pretend.layer(layer.name, layer.units, words, exemplars=3, pictures=IMAGES, seed=seed)
+    random = np.random.default_rng(100 + seed)
+
+    def drawn(low, high, kind=np.float32, shape=(layer.units,)):
+        return random.uniform(low, high, shape).astype(kind)
+
+    exemplars = Exemplars(
+        made_up.exemplars.images, made_up.exemplars.maxima,
+        drawn(-1, 1, np.float16, (layer.units, 3, *layer.grid)), drawn(5, 6),
+    )  # fmt: skip
+    activity = Activity(
+        made_up.activity.histogram, drawn(-4, -3), drawn(20, 30), drawn(0, 1, np.float64), drawn(-3, -2), drawn(31, 40)
+    )
+    maxima = drawn(0, 40, shape=(IMAGES, layer.units))
+    maxima[5] = np.nan  # it was left out
+    cells = (IMAGES - 1) * layer.grid[0] * layer.grid[1]
+    return LayerResult(layer, words, made_up.counts, made_up.thresholds, cells, exemplars, activity, maxima)
+
+
+@pytest.fixture(scope="module")
+def result():
+    words = pretend.vocabulary(7)
+    layers = {name: layer_result(layer, words, seed) for seed, (name, layer) in enumerate(LAYERS.items())}
+    labelled = layers["block1/conv"].counts.G  # the same in every layer: it belongs to the probe set
+    layers = {
+        name: dataclasses.replace(entry, counts=Counts(np.minimum(entry.counts.I, labelled), entry.counts.A, labelled))
+        for name, entry in layers.items()
+    }
+    return RunResult(
+        layers,
+        Settings(**SETTINGS),
+        NetworkCard("a net", "torchvision:a_net", "0" * 31 + "1", (120, 96), "BGR, mean 1 2 3"),
+        ProbeSetCard("a set", "/data/a set", "f" * 64, IMAGES - 1, (100, 80), (50, 40), words),
+        {row: f"b/photo {row}.jpg" for row in range(IMAGES)},
+        {
+            "versions": {"netdissect": "0.1.0"}, "finished": "2026-01-01T00:00:00+00:00", "seconds": 1.5,
+            "rescanned_units": {"tokens": [2]}, "skipped_images": {"b/photo 5.jpg": "it is damaged"},
+        },
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(result, tmp_path):
+    files.save(result, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def assert_same(one, other, where="run"):
+    """Compare two records field by field, arrays with their kinds."""
+    assert type(one) is type(other) or isinstance(one, Mapping), where
+    if dataclasses.is_dataclass(one):
+        for field in dataclasses.fields(one):
+            assert_same(getattr(one, field.name), getattr(other, field.name), f"{where}.{field.name}")
+    elif isinstance(one, Mapping):
+        assert list(one) == list(other), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}[{key!r}]")
+    elif isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype, where
+        np.testing.assert_array_equal(one, other, err_msg=where)
+    else:
+        assert one == other, where
+
+
+def values_of(record):
+    return [repr(np.asarray(getattr(record, field.name)).tolist()) for field in dataclasses.fields(record)]
+
+
+def test_no_two_fields_of_these_records_hold_the_same(result):
+    assert SETTINGS.keys() == {field.name for field in dataclasses.fields(Settings)}
+    usual = Settings()
+    assert not [name for name, value in SETTINGS.items() if getattr(usual, name) == value]
+    for layer in result.layers.values():
+        for record in (layer.counts, layer.exemplars, layer.activity):
+            assert len(set(values_of(record))) == len(dataclasses.fields(record))
+
+
+def test_every_field_of_a_run_that_is_saved_is_loaded(result, folder):
+    assert_same(result, files.load(folder))
+
+
+def test_a_run_says_the_same_in_its_own_tables_and_sentences_after_loading(result, folder):
+    again = files.load(folder)
+    for name, layer in result.layers.items():
+        np.testing.assert_array_equal(again[name].iou, layer.iou)
+        assert again[name].units == layer.units
+    assert repr(again) == repr(result)
+    assert again.detectors() == result.detectors()
+
+
+def test_run_json_holds_every_field_under_its_own_name(result, folder):
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    words = result.probe_set.vocabulary
+    expected = {
+        "settings": SETTINGS,
+        "network": {
+            "name": "a net", "source": "torchvision:a_net", "fingerprint": "0" * 31 + "1", "input_size": [120, 96],
+            "preprocessing": "BGR, mean 1 2 3",
+        },
+        "probe_set": {
+            "name": "a set", "path": "/data/a set", "fingerprint": "f" * 64, "images": 11, "image_size": [100, 80],
+            "label_size": [50, 40],
+            "vocabulary": {
+                "categories": list(words.categories),
+                "concepts": [[concept.number, concept.name, concept.category] for concept in words.concepts],
+            },
+        },
+        "image_names": {str(row): f"b/photo {row}.jpg" for row in range(IMAGES)},
+        **result.journal,
+    }  # fmt: skip
+    for name, part in expected.items():
+        assert record[name] == part, name
+    said = {
+        "name": "block1/conv", "units": 4, "grid": [3, 5], "geometry": "receptive-field", "kind": "Conv2d",
+        "note": "a note", "shape": [4, 3, 5], "field": {"offset": [-3, 2], "size": [9, 7.5], "step": [4, 2.5]},
+        "files": "block1-conv", "cells": 11 * 15,
+    }  # fmt: skip
+    assert record["layers"][0] | said == record["layers"][0]
+    assert [entry["name"] for entry in record["layers"]] == list(LAYERS)
+    for definition in ("label", "category"):
+        for name, found in result.detectors(0.05, definition).items():
+            assert record["detectors"][definition][name] == {"units": found.units, "unique": found.unique}
+
+
+def test_the_parquet_table_holds_every_unit_and_concept(result, folder):
+    layer = result["tokens"]
+    rows = pq.read_table(folder / "tokens.parquet").to_pylist()
+    expected = [
+        {
+            "unit": unit + 1, "number": concept.number, "concept": concept.name, "category": concept.category,
+            "I": layer.counts.I[unit, column], "A": layer.counts.A[unit, column], "G": layer.counts.G[column],
+            "iou": layer.iou[unit, column],
+        }
+        for unit in range(6)
+        for column, concept in enumerate(layer.vocabulary.concepts)
+    ]  # fmt: skip
+    assert rows == expected
+
+
+def test_the_parquet_table_of_maxima_holds_every_image_and_unit(result, folder):
+    table = pq.read_table(folder / "tokens-image-maxima.parquet").to_pandas()
+    assert list(table) == ["1", "2", "3", "4", "5", "6"]
+    np.testing.assert_array_equal(table.to_numpy(), result["tokens"].image_maxima)
+
+
+def test_the_array_file_holds_every_array_under_its_own_name(result, folder):
+    layer = result["block1/conv"]
+    parts = {"exemplars": layer.exemplars, "activity": layer.activity}
+    expected = {"thresholds": layer.thresholds} | {
+        f"{part}.{field.name}": getattr(record, field.name)
+        for part, record in parts.items()
+        for field in dataclasses.fields(record)
+    }
+    with np.load(folder / "block1-conv.npz", allow_pickle=False) as arrays:
+        assert_same(dict(sorted(expected.items())), dict(sorted(arrays.items())))
+
+
+def test_the_result_table_holds_every_unit_as_its_row_says(result, folder):
+    with (folder / "block1-conv-result.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = [row.as_dict() for row in result["block1/conv"].units]
+    assert [set(row) for row in rows] == [set(row) - {"channel", "threshold"} for row in expected]
+    for row, said in zip(rows, expected, strict=True):
+        for name, text in row.items():
+            assert (type(said[name])(float(text)) if isinstance(said[name], (int, float)) else text) == said[name], name
+
+
+def test_a_run_with_settings_that_are_not_known_yet_is_read_by_the_known_ones(result, folder):
+    path = folder / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["settings"]["something_later"] = 3
+    path.write_text(json.dumps(record), encoding="utf-8")
+    assert files.load(folder).settings == result.settings

@@ -1,0 +1,58 @@
+"""Units as rows: every field under its own name, in the documented order, for Arrow and pandas alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from netdissect.results.units import CategoryBest, UnitRow, UnitTable
+
+PROFILE = (CategoryBest("object", "dog", 11, 12, 13, 0.14), CategoryBest("part", "leg", 21, 22, 23, 0.24))
+ROW = UnitRow(7, "part", "leg", 0.24, 3.5, PROFILE)
+AS_DICT = {
+    "unit": 7, "channel": 6, "category": "part", "label": "leg", "score": 0.24, "threshold": 3.5,
+    "object-label": "dog", "object-truth": 11, "object-activation": 12, "object-intersect": 13, "object-iou": 0.14,
+    "part-label": "leg", "part-truth": 21, "part-activation": 22, "part-intersect": 23, "part-iou": 0.24,
+}  # fmt: skip
+
+
+def rows(*scores):
+    return UnitTable([UnitRow(unit, "object", f"c{unit}", score, 1.0, PROFILE) for unit, score in scores])
+
+
+def test_a_row_holds_every_number_under_its_own_name():
+    assert ROW.as_dict() == AS_DICT
+    assert {name: ROW[name] for name in AS_DICT} == AS_DICT
+    with pytest.raises(KeyError, match="scene-iou"):
+        ROW["scene-iou"]
+
+
+def test_a_table_holds_its_rows_in_arrow_and_in_pandas():
+    other = UnitRow(2, "object", "cat", 0.5, 4.5, (PROFILE[0], CategoryBest("part", "", 0, 0, 0, 0.0)))
+    table = UnitTable([ROW, other])
+    expected = [other.as_dict(), AS_DICT]
+    assert table.to_arrow().to_pylist() == expected
+    assert table.to_arrow().column_names == list(AS_DICT)
+    assert table.to_pandas().to_dict("records") == expected
+    assert table.to_pandas().columns.tolist() == list(AS_DICT)
+
+
+def test_units_stand_by_falling_score_and_equal_scores_by_rising_number():
+    assert [row.unit for row in rows((3, 0.1), (1, 0.1), (2, 0.1))] == [1, 2, 3]
+    assert [row.unit for row in rows((3, 0.1), (1, 0.0), (4, 0.3), (2, 0.1))] == [4, 2, 3, 1]
+
+
+def test_a_slice_is_a_table_and_a_table_knows_its_equal():
+    table = rows((1, 0.3), (2, 0.2), (3, 0.1))
+    assert table[1:] == rows((3, 0.1), (2, 0.2))
+    assert table[1:] != table
+    assert hash(table[:]) == hash(table)
+    assert (table[0].unit, table[-1].unit, len(table)) == (1, 3, 3)
+
+
+def test_a_table_introduces_itself_by_its_first_ten():
+    lines = repr(rows(*((unit, 1 / unit) for unit in range(1, 13)))).splitlines()
+    assert lines[0] == "12 units (unit, score, category, label):"
+    assert lines[1].split() == ["1", "1.0000", "object", "c1"]
+    assert lines[10].split() == ["10", "0.1000", "object", "c10"]
+    assert lines[11:] == ["  … 2 more"]
+    assert len(repr(rows((1, 0.0))).splitlines()) == 2
