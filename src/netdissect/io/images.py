@@ -35,6 +35,9 @@ ENDINGS = frozenset({
 #: No image is unpacked that has more pixels than this.
 LARGEST_IMAGE = 2**27
 
+#: EXIF's tag of how a camera was held, and its values that swap height and width.
+_ORIENTATION = 0x0112
+_SWAPPING = (5, 6, 7, 8)
 #: Formats that change numbers a little, so that no label survives them.
 _LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
 #: Formats whose pictures of mode "I" hold 16 bits.
@@ -84,6 +87,37 @@ def load(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
     except OSError as error:
         raise unreadable("image", path, error) from error
     return decode(data, path, upright=upright)
+
+
+def load_framed(path: LocalPath, frame: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read an image as what is labelled in it lies: turned as its camera says (EXIF), or as it is in the file.
+
+    The labels' frame decides: its height and width belong to one of the two. Where they cannot tell (a square, or a turn
+    by half), or fit neither, the image is taken upright, as the tools show it that labels are drawn with.
+
+    Args:
+        path: the file.
+        frame: height and width of the label map.
+
+    Raises:
+        DataNotFoundError: if it is not there.
+        DataFileError: if it does not decode.
+    """
+    with opened(path, path) as image:
+        stored = image.height, image.width
+        turned = image.getexif().get(_ORIENTATION, 1)
+    swaps = turned in _SWAPPING and stored[0] != stored[1]
+    return load(path, upright=turned != 1 and not (swaps and same_shape(stored, frame)))
+
+
+def same_shape(image: tuple[int, int], frame: tuple[int, int]) -> bool:
+    """Say whether two heights and widths are those of one frame, one perhaps a smaller copy of the other.
+
+    >>> same_shape((80, 120), (40, 60)), same_shape((80, 120), (120, 80))
+    (True, False)
+    """
+    across, down = frame[1] * image[0], frame[0] * image[1]
+    return abs(across - down) <= max(0.03 * down, *frame, *image)
 
 
 def decode(

@@ -19,6 +19,7 @@ from netdissect.data.build.source import as_planes, hashed, state_of
 from netdissect.data.build.work import Lost
 from netdissect.data.writer import IndexRow
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io.images import same_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -197,13 +198,12 @@ def place(image: str) -> float:
 
 def _check_frames(source: Source, item: Item, labels: Mapping[str, Labelling], picture: NDArray[np.uint8]) -> None:
     """Refuse a label map that cannot show the same frame as the picture: one may be a smaller copy, not another shape."""
-    photo = picture.shape[:2]
+    photo = picture.shape[0], picture.shape[1]
     for category, labelling in labels.items():
         if isinstance(labelling, tuple) or not source.aligned:
             continue
         plane = labelling.shape[-2:]
-        across, down = plane[1] * photo[0], plane[0] * photo[1]
-        if abs(across - down) > max(0.03 * down, *plane, *photo):
+        if not same_shape(photo, (plane[0], plane[1])):
             raise DataFileError(
                 f"{source.name}, {item.file}: the {category} map is {plane[1]} x {plane[0]} pixels and the picture "
                 f"{photo[1]} x {photo[0]}, so they do not show the same frame: bring the mask that belongs to the picture"

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from netdissect.data.build.pixels import relabelled
 from netdissect.data.build.source import hashed, read_text
+from netdissect.data.own.lists.formats import read_rows
+from netdissect.data.own.lists.rows import NOTHING, Asked, Row, plain
 from netdissect.errors import DataFileError, LabelError, SettingsError
+from netdissect.io.text import one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Class names that mean "nothing": their pixels carry no label.
-NOTHING = frozenset({
-    "background", "_background_", "__background__", "void", "unlabeled", "unlabelled", "unknown", "ignore", "none", "-",
-    "__ignore__",
-})  # fmt: skip
+#: A class list, or the file of one.
+Given: TypeAlias = str | Path | Sequence[str] | Mapping[int, str]
 
 #: The number that masks give to pixels nobody decided on, unless the class list names it.
 VOID = 255
-
-_LINE = re.compile(r"(?P<number>\d+)\s*[:,;\t ]\s*(?P<name>\S.*)")
-_COLUMNS = {
-    "number": ("number", "id", "index", "idx", "value", "label_id", "class_id"),
-    "name": ("name", "label", "class", "class_name", "label_name"),
-    "category": ("category",),
-    "color": ("color", "colour", "rgb", "hex"),
-}
 
 
 @dataclass(frozen=True)
@@ -73,6 +63,11 @@ class ClassList:
             packed = pixels.astype(np.int32)
             return _looked_up(
                 (packed[..., 0] * 256 + packed[..., 1]) * 256 + packed[..., 2], self.colors, where, "colour"
+            )
+        if not self.codes and self.colors:
+            raise LabelError(
+                f"{where}: the mask holds numbers, and the class list names colours only: give it a column 'number', or "
+                f"bring masks of colours"
             )
         return _looked_up(pixels, self.codes, where, "number")
 
@@ -118,22 +113,23 @@ class ClassList:
 
 
 def read_classes(
-    given: str | Path | Sequence[str] | Mapping[int, str], category: str, *, first: int | None = None
+    given: Given, category: str, *, first: int | None = None, column: str | None = None, trained: bool = False
 ) -> ClassList:
     """Read a class list.
 
     Args:
-        given: a file or the list itself. A text file has a name a line, or lines ``number: name``; a .csv file has a
-            first line with ``name`` and any of ``number``, ``category``, ``r``, ``g``, ``b`` or ``color`` (#rrggbb); a
-            .json file is a list of names, or an object number → name or name → number; CVAT's ``labelmap.txt`` too.
+        given: the list itself, or a file of any format of `netdissect.data.own.lists.formats`.
         category: the category of classes that name none.
-        first: number of the first name of a plain list; None takes 1, or 0 if the first name means "nothing".
+        first: number of the first name of a list without numbers; None takes 1, 0 if the first name means "nothing", and
+            -1 behind labelme's two such names.
+        column: the column or key of the numbers; None finds it.
+        trained: whether masks hold Cityscapes' numbers for training.
 
     Raises:
-        DataFileError: if it is none of these, or a number stands twice.
+        DataFileError: if it is of no such format, cannot be understood whole, or a number stands twice.
     """
     where = str(given) if isinstance(given, (str, Path)) else "the class list"
-    return _numbered(_rows(given, first), category, where)
+    return _numbered(_rows(given, Asked(first, column, trained)), category, where)
 
 
 def read_names(given: str | Path) -> list[str]:
@@ -142,28 +138,17 @@ def read_names(given: str | Path) -> list[str]:
     Raises:
         DataFileError: as `read_classes`.
     """
-    return [name for _, name, *_ in sorted(_rows(given, None), key=lambda row: row[0])]
+    rows = _rows(given, Asked())
+    placed = [(at if row.number is None else row.number, row.name) for at, row in enumerate(rows)]
+    return [name for number, name in sorted(placed, key=lambda pair: pair[0]) if number >= 0]
 
 
-def _rows(given: str | Path | Sequence[str] | Mapping[int, str], first: int | None) -> list[_Row]:
-    """Return number, name, category and colour of every class."""
+def _rows(given: Given, asked: Asked) -> list[Row]:
     if isinstance(given, Mapping):
-        return [(int(number), name, "", None) for number, name in given.items()]
+        return [Row(int(number), name) for number, name in given.items()]
     if not isinstance(given, (str, Path)):
-        return _plain(list(given), first)
-    path = Path(given)
-    text = read_text(path, "the class list")
-    if path.suffix == ".json":
-        return _json(path, text, first)
-    if path.suffix == ".csv":
-        return _csv(path, text, first)
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if text.startswith("# label:color_rgb"):
-        return _cvat(path, lines)
-    matches = [_LINE.fullmatch(line) for line in lines]
-    if lines and all(matches):
-        return [(int(match["number"]), match["name"], "", None) for match in matches if match]
-    return _plain(lines, first)
+        return plain(list(given), asked.first, "the class list")
+    return read_rows(Path(given), asked)
 
 
 def read_renaming(path: Path) -> dict[str, tuple[str, str]]:
@@ -182,9 +167,6 @@ def read_renaming(path: Path) -> dict[str, tuple[str, str]]:
             raise DataFileError(f"{path}, line {reader.line_num}: expected every name once, got {name!r}")
         rules[name] = (record["as"] or "").strip(), (record.get("category") or "").strip()
     return rules
-
-
-_Row = tuple[int, str, str, int | None]
 
 
 def _looked_up(
@@ -208,81 +190,40 @@ def _label(value: int, table: Mapping[int, int], where: object, what: str) -> in
     return 0
 
 
-def _numbered(rows: Sequence[_Row], category: str, where: str) -> ClassList:
+def _numbered(rows: Sequence[Row], category: str, where: str) -> ClassList:
     codes: dict[int, int] = {}
     colors: dict[int, int] = {}
     names: list[str] = []
     categories: list[str] = []
-    for number, spelled, own, color in rows:
-        name = " ".join(str(spelled).split())
-        if number in codes or (color is not None and color in colors):
-            raise DataFileError(f"{where}: number {number} or its colour is listed twice")
+    for row in rows:
+        if row.number is not None and row.number < 0:  # it stands in no mask
+            continue
+        name = _plain_name(row.name, where)
         nothing = name.casefold() in NOTHING or not name
         if not nothing:
             names.append(name)
-            categories.append(own or category)
-        codes[number] = 0 if nothing else len(names)
-        if color is not None:
-            colors[color] = codes[number]
+            categories.append(row.category or category)
+        label = 0 if nothing else len(names)
+        # Several names for nothing may share a number or colour.
+        before = [told[key] for told, key in ((codes, row.number), (colors, row.color)) if key in told]
+        if any(before) or (before and label):
+            raise DataFileError(f"{where}: number {row.number} or its colour is listed twice")
+        if row.number is not None:
+            codes[row.number] = label
+        if row.color is not None:
+            colors[row.color] = label
     if not names:
         raise DataFileError(f"{where}: expected at least one class name, got none")
     return ClassList(tuple(names), tuple(categories), codes, colors)
 
 
-def _plain(names: Sequence[str], first: int | None) -> list[_Row]:
-    if first is None:
-        first = 0 if names and names[0].strip().casefold() in NOTHING else 1
-    return [(number, name, "", None) for number, name in enumerate(names, start=first)]
+def _plain_name(name: object, where: str) -> str:
+    """Return a class's name on one line.
 
-
-def _json(path: Path, text: str, first: int | None) -> list[_Row]:
-    try:
-        found = json.loads(text)
-        if isinstance(found, list):
-            return _plain([str(name) for name in found], first)
-        if all(str(key).isdigit() for key in found):
-            return [(int(number), str(name), "", None) for number, name in found.items()]
-        return [(int(number), str(name), "", None) for name, number in found.items()]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataFileError(f"{path}: expected a JSON list of names, or an object number → name ({error})") from error
-
-
-def _csv(path: Path, text: str, first: int | None) -> list[_Row]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-    header = {name.strip().lower(): name for name in reader.fieldnames or () if name}
-    columns = {key: next((header[name] for name in names if name in header), None) for key, names in _COLUMNS.items()}
-    if columns["name"] is None:
-        raise DataFileError(f"{path}: expected a first line with a column 'name', got {', '.join(header) or 'nothing'}")
-    start = 1 if first is None else first
-    rows: list[_Row] = []
-    for record in reader:
-        try:
-            number = int(record[columns["number"]]) if columns["number"] else start + len(rows)
-            color = _color(record, header, columns["color"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataFileError(
-                f"{path}, line {reader.line_num}: a number or colour does not read ({error})"
-            ) from error
-        rows.append((number, record[columns["name"]] or "", record.get(columns["category"] or "") or "", color))
-    return rows
-
-
-def _color(record: Mapping[str, str], header: Mapping[str, str], column: str | None) -> int | None:
-    if column is not None:
-        return int(record[column].strip().removeprefix("#"), 16)
-    if all(channel in header for channel in "rgb"):
-        red, green, blue = (int(record[header[channel]]) for channel in "rgb")
-        return (red * 256 + green) * 256 + blue
-    return None
-
-
-def _cvat(path: Path, lines: Sequence[str]) -> list[_Row]:
-    rows: list[_Row] = []
-    for line in lines:
-        fields = line.split(":")
-        try:
-            red, green, blue = (int(value) for value in fields[1].split(","))
-        except (ValueError, IndexError) as error:
-            raise DataFileError(f"{path}: expected lines name:r,g,b::, got {line!r}") from error
-        rows.append((len(rows), fields[0], "", (red * 256 + green) * 256 + blue))
-    return rows
+    Raises:
+        DataFileError: if it cannot be written, or would act on a terminal.
+    """
+    plain_name = " ".join(str(name).split())
+    if one_line(plain_name) != plain_name:
+        raise DataFileError(f"{where}: the class name {str(name)!a} holds a character that cannot be written")
+    return plain_name

@@ -12,6 +12,7 @@ from PIL import Image
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making
+from netdissect.data.own.splits import split_of
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
 from netdissect.io import images
 from netdissect.optional import require
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from netdissect.data.build.make import Made
 
 _MASK_WORDS = ("mask", "annotation", "label", "seg", "gt")
-_VALIDATION = ("validation", "valid", "val", "test", "dev")
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _parts(dataset: Any, part: str | None) -> tuple[tuple[Any, str], ...]:
         raise SettingsError(f"the data set has no part {part!r}: choose from {', '.join(names)}")
     if part is not None or len(names) == 1:
         return ((dataset[part or names[0]], ""),)
-    return tuple((dataset[name], "val" if name in _VALIDATION else "train") for name in names)
+    return tuple((dataset[name], split_of(name) or "") for name in names)
 
 
 def _columns(rows: Any, image: str | None, label: str | None) -> tuple[str, str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdissect.data.build.source import Item, Labelling, hashed
+from netdissect.data.own import splits
 from netdissect.data.own.classes import ClassList, read_classes
-from netdissect.data.own.making import Making, first_of, flat, pictures_in
+from netdissect.data.own.making import Making, first_of, flat, images_in
 from netdissect.errors import DataFileError
 from netdissect.io import images
 
@@ -68,8 +69,8 @@ def from_labels(folder: str | Path, out: str | Path, **options: Any) -> Made:
     """Make a probe set of class folders: image-level labels, as scenes unless another category is asked for.
 
     Args:
-        folder: holds a folder per class; ``abbey/indoor/`` is the class ``abbey-indoor``. Where it holds ``train/`` and
-            ``val/`` and nothing else, they are splits, and the classes lie in them.
+        folder: holds a folder per class; ``abbey/indoor/`` is the class ``abbey-indoor``. Where every image lies in a
+            folder of a split (``train``, ``Valid``, ``test``, …), above or below its class, that is no part of its class.
         out: the set's folder.
         options: as `Making`; `category` is ``scene`` if not given, ``texture`` suits textures.
 
@@ -79,18 +80,19 @@ def from_labels(folder: str | Path, out: str | Path, **options: Any) -> Made:
     """
     making = Making.of({"category": "scene", **options})
     root = Path(folder)
-    photos = pictures_in(root)
-    tops = {photo.relative_to(root).parts[0] for photo in photos}
-    divided = tops <= {"train", "val"}
-    homeless = [photo for photo in photos if len(photo.relative_to(root).parts) < (3 if divided else 2)]
+    photos = images_in(root, making.say)
+    places = [photo.relative_to(root).parts for photo in photos]
+    at = splits.split_folder(places, besides=1)
+    _refuse_half_divided(root, places, at)
+    homeless = [photo for photo, place in zip(photos, places, strict=True) if len(place) < 2]
     if homeless:
         raise DataFileError(
-            f"{len(homeless)} pictures lie in no class folder of {root}: {first_of(homeless)}; expected {root}/CLASS/PICTURE"
+            f"{len(homeless)} images lie in no class folder of {root}: {first_of(homeless)}; expected {root}/CLASS/IMAGE"
         )
-    found = []
-    for photo in photos:
-        parts = photo.relative_to(root).parts
-        found.append((photo, parts[0] if divided else "", "-".join(parts[1 if divided else 0 : -1])))
+    found = [
+        (photo, splits.split_at(place, at), "-".join(part for depth, part in enumerate(place[:-1]) if depth != at))
+        for photo, place in zip(photos, places, strict=True)
+    ]
     raw = read_classes(sorted({name for *_, name in found}), making.category, first=1)
     classes = making.classes(raw)
     # Names are those of the folders; what a renaming drops has label 0.
@@ -98,3 +100,16 @@ def from_labels(folder: str | Path, out: str | Path, **options: Any) -> Made:
     files = tuple((flat(photo, root), photo, label[name], split) for photo, split, name in found)
     source = ClassFolders(making.source_name(root), f"the class folders of {root}", classes, files)
     return making.finish(source, out, about="Made with: netdissect data from-labels.")
+
+
+def _refuse_half_divided(root: Path, places: Sequence[Sequence[str]], at: int | None) -> None:
+    """Refuse folders of which several are splits and others are not: what those hold would become other classes."""
+    tops = {place[0] for place in places if len(place) > 2}
+    named = {top: splits.split_of(top) for top in tops}
+    divided = sorted(top for top, split in named.items() if split)
+    others = sorted({place[0] for place in places} - set(divided))
+    if at is None and others and len({named[top] for top in divided}) > 1:
+        raise DataFileError(
+            f"{root}: {' and '.join(divided)} are splits, and {others[0]} beside them is none: move it into one of them, or "
+            f"give a folder that holds splits, or classes, only"
+        )

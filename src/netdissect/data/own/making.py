@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,13 @@ from netdissect.data.build.recipe import Recipe
 from netdissect.data.own.classes import ClassList, read_renaming
 from netdissect.data.preview import write_preview
 from netdissect.errors import DataNotFoundError, SettingsError, nearest
+from netdissect.io import images
 from netdissect.protocols import Progress, Silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netdissect.data.build.source import Source
-
-_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 
 def _quiet(_: str) -> None:
@@ -123,26 +123,39 @@ class Making:
         return made
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """Return every picture below a folder, sorted.
+def images_in(folder: Path, say: Callable[[str], None]) -> list[Path]:
+    """Return every image below a folder, sorted; what lies there besides is counted and told.
+
+    Args:
+        folder: the folder.
+        say: told how many files are left aside, by their endings.
 
     Raises:
-        DataNotFoundError: if there is no such folder, or no picture in it.
+        DataNotFoundError: if there is no such folder, or no image in it.
     """
     if not folder.is_dir():
-        raise DataNotFoundError(f"there is no folder of pictures {folder}")
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in _PICTURES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+        raise DataNotFoundError(f"there is no folder of images {folder}")
+    found, others = [], Counter[str]()
+    for path in sorted(folder.rglob("*")):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts) or path.is_dir():
+            continue
+        ending = path.suffix.lower()
+        if ending in images.ENDINGS:
+            found.append(path)
+        else:
+            others[ending] += 1
+    if others:
+        listed = ", ".join(f"{ending or 'no ending'} {count}" for ending, count in sorted(others.items()))
+        say(f"{folder}: {others.total()} files are left aside, which are no images by their endings ({listed})")
     if not found:
-        raise DataNotFoundError(f"{folder} holds no picture: expected files ending in {', '.join(sorted(_PICTURES))}")
+        raise DataNotFoundError(
+            f"{folder} holds no image: expected files ending in {', '.join(sorted(images.ENDINGS))}"
+        )
     return found
 
 
 def flat(path: Path, folder: Path) -> str:
-    """Return a picture's name in the set: its path below a folder, with ``-`` for every folder."""
+    """Return an image's name in the set: its path below a folder, with ``-`` for every folder."""
     return "-".join(path.relative_to(folder).parts)
 
 

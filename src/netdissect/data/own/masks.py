@@ -6,19 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from netdissect.data.build.source import Item, Labelling, hashed
+from netdissect.data.own import splits
 from netdissect.data.own.classes import ClassList, read_classes
-from netdissect.data.own.making import Making, first_of, flat, pictures_in
+from netdissect.data.own.making import Making, first_of, flat, images_in
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from netdissect.data.build.make import Made
+
+
+#: Endings of formats that keep the numbers of a mask.
+_MASK_ENDINGS = frozenset({".png", ".tif", ".tiff", ".bmp", ".pgm", ".pnm", ".ppm"})
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,12 @@ class MaskedPictures:
     def photo(self, item: Item) -> NDArray[np.uint8]:
         """Return an image's picture, turned as its mask is."""
         photo, mask = item.record
-        return beside_mask(photo, images.size_of(mask))
+        return images.load_framed(photo, images.size_of(mask, "mask"))
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return the label planes of an image, one per category."""
         mask = item.record[1]
-        return dict(self.classes.split(self.classes.labels(images.read_numbers(mask), mask)))
+        return dict(self.classes.split(self.classes.labels(_pixels(mask, self.classes), mask)))
 
 
 def from_masks(
@@ -71,12 +77,14 @@ def from_masks(
     mask_suffix: str = "",
     photo_suffix: str = "",
     first: int | None = None,
+    number_column: str | None = None,
     **options: Any,
 ) -> Made:
-    """Make a probe set of pictures and masks.
+    """Make a probe set of images and masks.
 
-    A mask has its picture's name and ends in .png; its pixels hold class numbers (grey or palette picture) or colours.
-    0 and 255 mean nothing unless the class list names them.
+    A mask has its image's name and is of a format that keeps numbers (PNG, TIFF, BMP, …); its pixels hold class
+    numbers (grey or palette) or colours. 0 and 255 mean nothing unless the class list names them. Where every image lies
+    in a folder of a split, that is its split.
 
     Args:
         photos: folder of pictures, with folders below it or without.
@@ -85,7 +93,8 @@ def from_masks(
         out: the set's folder.
         mask_suffix: what a mask's name has after the picture's, such as ``_mask``.
         photo_suffix: what a picture's name has and its mask's has not, such as ``_leftImg8bit``.
-        first: number of the first class of a plain list.
+        first: number of the first class of a list without numbers.
+        number_column: the column of the class list that holds the masks' numbers; None finds it.
         options: as `Making`.
 
     Raises:
@@ -94,38 +103,36 @@ def from_masks(
     """
     making = Making.of(options)
     photo_folder, mask_folder = Path(photos), Path(masks)
-    listed = making.classes(read_classes(classes, making.category, first=first))
-    pairs = _pairs(photo_folder, mask_folder, photo_suffix, mask_suffix, skip_missing=making.skip_missing)
+    trained = "trainids" in mask_suffix.casefold()
+    listed = read_classes(classes, making.category, first=first, column=number_column, trained=trained)
+    listed = making.classes(listed)
+    pairs = _pairs(photo_folder, mask_folder, photo_suffix, mask_suffix, making)
     source = MaskedPictures(
         making.source_name(photo_folder), f"pictures of {photo_folder} with masks of {mask_folder}", listed, pairs
     )
     return making.finish(source, out, about="Made with: netdissect data from-masks.")
 
 
-def beside_mask(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read a picture as its mask lies over it: a camera's note of how to turn it counts only if the mask obeys it too."""
-    photo = images.load(path)
-    if photo.shape[:2] != size and photo.shape[1::-1] == size:
-        turned = images.load(path, upright=True)
-        return turned if turned.shape[:2] == size else photo
-    return photo
+def _pixels(mask: Path, classes: ClassList) -> NDArray[np.integer[Any]]:
+    """Read a mask as its numbers; as colours if the class list knows its classes by colours only."""
+    with images.opened(mask, mask, what="mask") as image:
+        found = images.numbers(image, mask, "mask")
+        if classes.codes or found.ndim == 3 or not classes.colors:
+            return found
+        return np.asarray(image.convert("RGB")) if image.mode in ("1", "L", "P", "LA", "PA") else found
 
 
 def _pairs(
-    photo_folder: Path, mask_folder: Path, photo_suffix: str, mask_suffix: str, *, skip_missing: bool
+    photo_folder: Path, mask_folder: Path, photo_suffix: str, mask_suffix: str, making: Making
 ) -> tuple[tuple[str, Path, Path, str], ...]:
     if not mask_folder.is_dir():
         raise DataNotFoundError(f"there is no folder of masks {mask_folder}")
-    masks = {
-        mask.relative_to(mask_folder).with_suffix("").as_posix(): mask
-        for mask in sorted(mask_folder.rglob("*"))
-        if mask.suffix.lower() == ".png"
-    }
-    # In a folder of both, a picture that is named as a mask is one.
-    named_so = {mask.resolve() for stem, mask in masks.items() if stem.endswith(mask_suffix)}
+    masks = _masks(mask_folder, mask_suffix)
+    # In a folder of both, an image that is named as a mask is one.
+    named_so = {mask.resolve() for mask in masks.values()}
     pairs, bare = [], []
-    for photo in pictures_in(photo_folder):
-        if photo.suffix.lower() == ".png" and photo.resolve() in named_so:
+    for photo in images_in(photo_folder, making.say):
+        if photo.suffix.lower() in _MASK_ENDINGS and photo.resolve() in named_so:
             continue
         stem = photo.relative_to(photo_folder).with_suffix("").as_posix()
         if photo_suffix and not stem.endswith(photo_suffix):
@@ -134,22 +141,47 @@ def _pairs(
         if mask is None:
             bare.append(photo)
         else:
-            pairs.append((flat(photo, photo_folder), photo, mask, ""))
-    lone = [mask for stem, mask in masks.items() if stem.endswith(mask_suffix)]
+            pairs.append((photo, mask))
+    lone = list(masks.values())
     if not pairs:
+        name = bare[0] if bare else Path("photo")
+        there = sorted({path.suffix.lower() for path in mask_folder.rglob("*") if path.suffix and not path.is_dir()})
         raise DataFileError(
-            f"no picture of {photo_folder} has a mask in {mask_folder}: expected masks named as the pictures, ending in "
-            f".png, such as {bare[0].name if bare else 'photo'} and "
-            f"{bare[0].stem.removesuffix(photo_suffix) if bare else 'photo'}{mask_suffix}.png (--mask-suffix, --photo-suffix)"
+            f"no image of {photo_folder} has a mask in {mask_folder}: expected masks named as the images, in a format that "
+            f"keeps numbers ({', '.join(sorted(_MASK_ENDINGS))}), such as {name.name} and "
+            f"{name.stem.removesuffix(photo_suffix)}{mask_suffix}.png (--mask-suffix, --photo-suffix); files there end in "
+            f"{', '.join(there) or 'nothing'}"
         )
-    if bare and not skip_missing:
+    if bare and not making.skip_missing:
         raise DataNotFoundError(
-            f"{len(bare)} pictures of {photo_folder} have no mask in {mask_folder}: {first_of(bare)}; --skip-missing leaves "
+            f"{len(bare)} images of {photo_folder} have no mask in {mask_folder}: {first_of(bare)}; --skip-missing leaves "
             f"them out"
         )
-    if lone and not skip_missing:
+    if lone and not making.skip_missing:
         raise DataNotFoundError(
-            f"{len(lone)} masks of {mask_folder} have no picture in {photo_folder}: {first_of(lone)}; --skip-missing leaves "
+            f"{len(lone)} masks of {mask_folder} have no image in {photo_folder}: {first_of(lone)}; --skip-missing leaves "
             f"them out"
         )
-    return tuple(pairs)
+    places = [photo.relative_to(photo_folder).parts for photo, _ in pairs]
+    at = splits.split_folder(places, besides=0)
+    return tuple(
+        (flat(photo, photo_folder), photo, mask, splits.split_at(place, at))
+        for (photo, mask), place in zip(pairs, places, strict=True)
+    )
+
+
+def _masks(folder: Path, suffix: str) -> dict[str, Path]:
+    """Return the masks below a folder by their path without its ending.
+
+    Raises:
+        DataFileError: if two have one name and differ in their endings.
+    """
+    masks: dict[str, Path] = {}
+    for mask in sorted(folder.rglob("*")):
+        stem = mask.relative_to(folder).with_suffix("").as_posix()
+        if mask.suffix.lower() not in _MASK_ENDINGS or mask.is_dir() or not stem.endswith(suffix):
+            continue
+        if stem in masks:
+            raise DataFileError(f"two masks have one name: {masks[stem]} and {mask}: leave one of them")
+        masks[stem] = mask
+    return masks

@@ -12,7 +12,7 @@ import numpy as np
 from netdissect.data.build.source import Item, Labelling, hashed, state_of
 from netdissect.data.build.work import Work
 from netdissect.data.own.classes import ClassList, read_classes
-from netdissect.data.own.making import Making, flat, pictures_in
+from netdissect.data.own.making import Making, flat, images_in
 from netdissect.errors import DataFileError, SettingsError
 from netdissect.io import atomic, images
 from netdissect.protocols import Silent
@@ -142,7 +142,7 @@ def _from(segmenter: Segmenter, photos: str | Path, out: str | Path, command: st
     decided = segmenter.fingerprint()
     files = tuple(
         (flat(path, folder), path, maps / f"{hashed(decided, state_of([path]), str(path))}.npz")
-        for path in pictures_in(folder)[: making.limit]
+        for path in images_in(folder, making.say)[: making.limit]
     )
     source = SegmentedPictures(making.source_name(folder), f"pictures of {folder}", classes, decided, files)
     about = f"Labelled by {segmenter.about}.\nMade with: netdissect data {command}."

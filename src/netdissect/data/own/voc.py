@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdissect.data.build.source import read_text
-from netdissect.data.own.classes import ClassList, read_classes
-from netdissect.data.own.making import Making, first_of
+from netdissect.data.own import splits
+from netdissect.data.own.classes import ClassList, Given, read_classes
+from netdissect.data.own.making import Making, first_of, images_in
 from netdissect.data.own.masks import MaskedPictures
 from netdissect.errors import DataNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from netdissect.data.build.make import Made
 
 #: The classes of PASCAL VOC, 1..20.
@@ -22,23 +21,25 @@ VOC_CLASSES = (
     "motorbike", "person", "potted plant", "sheep", "sofa", "train", "tv monitor",
 )  # fmt: skip
 
-_ENDINGS = (".jpg", ".jpeg", ".png")
-
 
 def from_voc(
     folder: str | Path,
     out: str | Path,
     *,
-    classes: str | Path | Sequence[str] | Mapping[int, str] | None = None,
+    classes: Given | None = None,
+    first: int | None = None,
+    number_column: str | None = None,
     **options: Any,
 ) -> Made:
     """Make a probe set of a folder laid out as PASCAL VOC.
 
     Args:
-        folder: holds ``JPEGImages/`` and ``SegmentationClass/``; ``ImageSets/Segmentation/train.txt`` and ``val.txt``
-            decide the split if they are there.
+        folder: holds ``JPEGImages/`` and ``SegmentationClass/``; ``ImageSets/Segmentation/train.txt``, ``val.txt`` and
+            ``test.txt`` (or other names of splits) decide the split if they are there.
         out: the set's folder.
         classes: the class list; None takes ``labelmap.txt`` if the folder has one (as CVAT exports it), else VOC's 20.
+        first: number of the first class of a list without numbers.
+        number_column: the column of the class list that holds the masks' numbers; None finds it.
         options: as `Making`.
 
     Raises:
@@ -51,18 +52,19 @@ def from_voc(
     for needed in (photos, masks):
         if not needed.is_dir():
             raise DataNotFoundError(f"{root} is not laid out as PASCAL VOC: {needed.name}/ is missing")
-    listed = making.classes(_classes(root, classes, making))
-    splits = _splits(root)
+    listed = making.classes(_classes(root, classes, making, first, number_column))
+    split = _splits(root, making)
+    by_stem = {path.stem: path for path in reversed(images_in(photos, making.say))}
     pairs, bare = [], []
     for mask in sorted(masks.glob("*.png")):
-        photo = next((path for end in _ENDINGS if (path := photos / f"{mask.stem}{end}").is_file()), None)
+        photo = by_stem.get(mask.stem)
         if photo is None:
             bare.append(mask)
         else:
-            pairs.append((photo.name, photo, mask, splits.get(mask.stem, "")))
+            pairs.append((photo.name, photo, mask, split.get(mask.stem, "")))
     if (bare and not making.skip_missing) or not pairs:
         raise DataNotFoundError(
-            f"{len(bare)} masks of {masks} have no picture in {photos}: {first_of(bare)}; --skip-missing leaves them out"
+            f"{len(bare)} masks of {masks} have no image in {photos}: {first_of(bare)}; --skip-missing leaves them out"
             if bare
             else f"{masks} holds no mask: expected .png files"
         )
@@ -70,19 +72,30 @@ def from_voc(
     return making.finish(source, out, about="Made with: netdissect data from-voc.")
 
 
-def _classes(root: Path, classes: str | Path | Sequence[str] | Mapping[int, str] | None, making: Making) -> ClassList:
+def _classes(
+    root: Path, classes: Given | None, making: Making, first: int | None, number_column: str | None
+) -> ClassList:
     if classes is not None:
-        return read_classes(classes, making.category)
+        return read_classes(classes, making.category, first=first, column=number_column)
     if (root / "labelmap.txt").is_file():
         return read_classes(root / "labelmap.txt", making.category)
     return read_classes(VOC_CLASSES, making.category, first=1)
 
 
-def _splits(root: Path) -> dict[str, str]:
-    """Return the split of every image that a list names."""
-    splits: dict[str, str] = {}
-    for name in ("train", "val"):
-        path = root / "ImageSets" / "Segmentation" / f"{name}.txt"
-        if path.is_file():
-            splits |= {line.split()[0]: name for line in read_text(path, f"{name}.txt").splitlines() if line.strip()}
-    return splits
+def _splits(root: Path, making: Making) -> dict[str, str]:
+    """Return the split of every image that a list of a split names; of one in several, that of the first of train, val, test."""
+    listed: dict[str, str] = {}
+    twice = 0
+    paths = [path for path in (root / "ImageSets" / "Segmentation").glob("*.txt") if splits.split_of(path.stem)]
+    paths = [path for path in paths if path.stem.casefold() != "trainval" or len(paths) == 1]
+    order = list(splits.SPELLINGS)
+    for path in sorted(paths, key=lambda path: (order.index(splits.split_of(path.stem) or ""), path.name)):
+        split = splits.split_of(path.stem) or ""
+        for line in read_text(path, path.name).splitlines():
+            if line.strip():
+                twice += listed.setdefault(line.split()[0], split) != split
+    if twice:
+        making.say(
+            f"{root}: {twice} images are in the lists of several splits, and go to the first of train, val, test"
+        )
+    return listed

@@ -134,10 +134,10 @@ def test_a_picture_that_its_camera_turned_lies_as_its_mask(masked):
 @pytest.mark.parametrize(
     ("spoil", "error", "told"),
     [
-        (lambda f: (f / "photos" / "p1.jpg").unlink(), DataNotFoundError, "1 masks of .* have no picture .* p1.png"),
-        (lambda f: (f / "masks" / "p1.png").unlink(), DataNotFoundError, "1 pictures of .* have no mask .* p1.jpg"),
+        (lambda f: (f / "photos" / "p1.jpg").unlink(), DataNotFoundError, "1 masks of .* have no image .* p1.png"),
+        (lambda f: (f / "masks" / "p1.png").unlink(), DataNotFoundError, "1 images of .* have no mask .* p1.jpg"),
         (lambda f: shutil.rmtree(f / "masks"), DataNotFoundError, "there is no folder of masks"),
-        (lambda f: shutil.rmtree(f / "photos"), DataNotFoundError, "there is no folder of pictures"),
+        (lambda f: shutil.rmtree(f / "photos"), DataNotFoundError, "there is no folder of images"),
         (lambda f: write_mask(f / "masks" / "p1.png", np.full(SIZE, 7)), LabelError, "holds number 7"),
         (lambda f: write_mask(f / "masks" / "p1.png", np.ones((9, 40))), DataFileError, "do not show the same frame"),
         (lambda f: (f / "masks" / "p1.png").write_bytes(b"no"), DataFileError, "p1.png does not decode"),
@@ -237,7 +237,7 @@ def test_a_labelmap_of_colours_is_found(voc, tmp_path):
 
 def test_a_voc_folder_that_lacks_something_is_told(voc, tmp_path):
     (voc / "JPEGImages" / "v2.jpg").unlink()
-    with pytest.raises(DataNotFoundError, match=r"1 masks of .* have no picture .*v2\.png"):
+    with pytest.raises(DataNotFoundError, match=r"1 masks of .* have no image .*v2\.png"):
         own.from_voc(voc, tmp_path / "out", size=32)
     shutil.rmtree(voc / "SegmentationClass")
     with pytest.raises(DataNotFoundError, match="SegmentationClass/ is missing"):
@@ -417,7 +417,7 @@ def test_class_folders_in_train_and_val_are_splits(tmp_path):
 def test_a_picture_in_no_class_folder_is_told(tmp_path):
     originals.picture(tmp_path / "folders" / "cat" / "1.jpg", SIZE)
     originals.picture(tmp_path / "folders" / "stray.jpg", SIZE)
-    with pytest.raises(DataFileError, match=r"1 pictures lie in no class folder .* stray\.jpg"):
+    with pytest.raises(DataFileError, match=r"1 images lie in no class folder .* stray\.jpg"):
         own.from_labels(tmp_path / "folders", tmp_path / "out")
 
 
