@@ -93,32 +93,43 @@ def from_masks(
     mask_suffix: str = "",
     photo_suffix: str = "",
     first: int | None = None,
+    number_column: str | None = None,
     common: Common | None = None,
 ) -> None:
-    """Make a probe set of a folder of pictures and a folder of PNG masks of the same names.
+    """Make a probe set of a folder of images and a folder of masks of the same names.
 
     Args:
         photos: folder of pictures.
         masks: folder of masks: class numbers (grey or palette), or colours.
-        classes: class list: .txt (a name a line, or number: name), .csv (name, number, category, r, g, b) or .json.
+        classes: class list: .txt (a name a line, or number: name), .csv (name, number, category, r, g, b), .json, or as
+            a tool writes it (docs/broden.md).
         out: the set's folder.
         mask_suffix: what a mask's name has after the picture's, such as _mask.
         photo_suffix: what a picture's name has and its mask's has not, such as _leftImg8bit.
-        first: number of the first class of a plain list.
+        first: number of the first class of a list without numbers.
+        number_column: column of the class list that holds the masks' numbers.
         common: options of every own set.
     """
     from netdissect.data import own
 
     def make(options: dict[str, Any]) -> Made:
         return own.from_masks(
-            photos, masks, classes, out, mask_suffix=mask_suffix, photo_suffix=photo_suffix, first=first, **options
-        )
+            photos, masks, classes, out, mask_suffix=mask_suffix, photo_suffix=photo_suffix, first=first,
+            number_column=number_column, **options,
+        )  # fmt: skip
 
     _make(common, make)
 
 
 def from_coco(
-    annotations: Path, photos: Path, /, *, out: Path, masks: Path | None = None, common: Common | None = None
+    annotations: Path,
+    photos: Path,
+    /,
+    *,
+    out: Path,
+    masks: Path | None = None,
+    boxes: Annotated[bool, _Flag] = False,
+    common: Common | None = None,
 ) -> None:
     """Make a probe set of COCO's JSON: instances, or panoptic.
 
@@ -126,26 +137,41 @@ def from_coco(
         annotations: the JSON.
         photos: folder of pictures.
         out: the set's folder.
-        masks: folder of panoptic label pictures; the one named as the JSON if not given.
+        masks: folder of panoptic label maps; the one named as the JSON if not given.
+        boxes: take the box of an annotation without an outline as its mask.
         common: options of every own set.
     """
     from netdissect.data import own
 
-    _make(common, lambda options: own.from_coco(annotations, photos, out, masks=masks, **options))
+    _make(common, lambda options: own.from_coco(annotations, photos, out, masks=masks, boxes=boxes, **options))
 
 
-def from_voc(folder: Path, /, *, out: Path, classes: Path | None = None, common: Common | None = None) -> None:
+def from_voc(
+    folder: Path,
+    /,
+    *,
+    out: Path,
+    classes: Path | None = None,
+    first: int | None = None,
+    number_column: str | None = None,
+    common: Common | None = None,
+) -> None:
     """Make a probe set of a folder laid out as PASCAL VOC: JPEGImages, SegmentationClass.
 
     Args:
         folder: the folder.
         out: the set's folder.
         classes: class list; labelmap.txt of the folder, or VOC's 20 classes, if not given.
+        first: number of the first class of a list without numbers.
+        number_column: column of the class list that holds the masks' numbers.
         common: options of every own set.
     """
     from netdissect.data import own
 
-    _make(common, lambda options: own.from_voc(folder, out, classes=classes, **options))
+    _make(
+        common,
+        lambda options: own.from_voc(folder, out, classes=classes, first=first, number_column=number_column, **options),
+    )
 
 
 def from_ade(folder: Path, /, *, out: Path, common: Common | None = None) -> None:

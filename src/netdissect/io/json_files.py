@@ -29,6 +29,7 @@ def read_json(
     wrong: type[NetdissectError],
     most: int = LARGEST_TEXT,
     encoding: str | None = None,
+    lenient: bool = False,
 ) -> Any:
     """Return what a JSON file says.
 
@@ -39,6 +40,7 @@ def read_json(
         wrong: raised if it cannot be read or is no such JSON.
         most: bytes it may have.
         encoding: of its text; None takes UTF-8, or UTF-16 and UTF-32 where the first bytes say so.
+        lenient: as for `parse_json`.
     """
     try:
         data = read_bytes(path, most=most)
@@ -47,13 +49,18 @@ def read_json(
     except OSError as error:
         raise wrong(f"{path} cannot be read as {what}: {error.strerror or error}") from error
     try:
-        return parse_json(data if encoding is None else data.decode(encoding))
+        return parse_json(data if encoding is None else data.decode(encoding), lenient=lenient)
     except ValueError as error:
         raise wrong(f"{path}: expected {what} as JSON: {error}") from error
 
 
-def parse_json(data: bytes | str) -> Any:
+def parse_json(data: bytes | str, *, lenient: bool = False) -> Any:
     """Return what a JSON text says.
+
+    Args:
+        data: the text.
+        lenient: leave numbers that are not finite, and text that cannot be written, to the caller, who can say whose they
+            are.
 
     Raises:
         JSONProblem: if it is no JSON, is nested deeper than `DEEPEST`, names a key twice, or holds a number that is not
@@ -72,8 +79,8 @@ def parse_json(data: bytes | str) -> Any:
         except UnicodeDecodeError as error:
             raise JSONProblem(f"it is no text in UTF-8 (byte {error.start:,})") from error
     try:
-        found = _DECODER.decode(data)
-        _look_at(found, surrogates="\\ud" in data or "\\uD" in data)
+        found = (_LENIENT if lenient else _DECODER).decode(data)
+        _look_at(found, surrogates=not lenient and ("\\ud" in data or "\\uD" in data))
     except RecursionError as error:
         raise JSONProblem(_TOO_DEEP) from error
     except json.JSONDecodeError as error:
@@ -135,4 +142,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_LENIENT = json.JSONDecoder(object_pairs_hook=_object)
 _DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_constant, object_pairs_hook=_object)

@@ -75,14 +75,23 @@ def box(corner_and_sides: Sequence[float], size: tuple[int, int]) -> Patch:
     """Return the mask of a box, given as x, y, width, height.
 
     Raises:
-        ValueError: if these are not four numbers, or a side is negative.
+        ValueError: as `box_corners`.
+    """
+    return polygon(box_corners(corner_and_sides, size), size)
+
+
+def box_corners(corner_and_sides: Sequence[float], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Return the corners of a box, given as x, y, width, height.
+
+    Raises:
+        ValueError: if these are not four numbers, a side is negative, or a corner lies far outside of the image.
     """
     if not isinstance(corner_and_sides, (list, tuple)) or len(corner_and_sides) != 4:
         raise ValueError(f"expected a box of 4 numbers x, y, width, height, got {short(corner_and_sides)}")
     x, y, width, height = (number(value) for value in corner_and_sides)
     if width < 0 or height < 0:
         raise ValueError(f"its box has the sides {width:g} and {height:g}, and none can be negative")
-    return polygons([[x, y, x, y + height, x + width, y + height, x + width, y]], size)
+    return corners([x, y, x, y + height, x + width, y + height, x + width, y], size)
 
 
 def corners(ring: Sequence[float], size: tuple[int, int]) -> NDArray[np.float64]:
@@ -94,12 +103,17 @@ def corners(ring: Sequence[float], size: tuple[int, int]) -> NDArray[np.float64]
     """
     if not isinstance(ring, (list, tuple)):
         raise ValueError(f"expected a polygon as a list x, y, x, y, …, got {short(ring)}")  # noqa: TRY004
-    values = [number(value) for value in ring]
+    plain = set(map(type, ring)) <= {int, float} and len(ring) > 0
+    try:
+        values = np.array(ring, np.float64) if plain else np.array([number(value) for value in ring])
+    except OverflowError:
+        values = np.array([np.inf])
+    if not np.isfinite(values).all():
+        values = np.array([number(value) for value in ring])
     if len(values) % 2 or len(values) < 6:
         raise ValueError(f"expected a polygon of at least 3 corners x, y, got {len(values)} coordinates")
-    points = np.array(values, np.float64).reshape(-1, 2)
-    sides = np.array(size[::-1], np.float64)
-    far = np.abs(points - sides / 2) > (_FARTHEST + 0.5) * max(size)
+    points = values.reshape(-1, 2)
+    far = np.abs(points - np.array(size[::-1]) / 2) > (_FARTHEST + 0.5) * max(size)
     if far.any():
         raise ValueError(f"a corner lies at {points[far][0]:g}, far outside of the image of {size[1]} x {size[0]}")
     return points

@@ -43,8 +43,8 @@ def packed(lengths):
 def test_both_spellings_give_the_mask_back(mask):
     lengths = runs(mask)
     size = list(mask.shape)
-    assert (decode({"size": size, "counts": lengths}) == mask).all()
-    assert (decode({"size": size, "counts": packed(lengths)}) == mask).all()
+    assert (decode({"size": size, "counts": lengths}, mask.shape) == mask).all()
+    assert (decode({"size": size, "counts": packed(lengths)}, mask.shape) == mask).all()
 
 
 def test_a_known_string_of_the_format():
@@ -52,10 +52,33 @@ def test_a_known_string_of_the_format():
     mask = np.zeros((4, 5), bool)
     mask[1:3, 2] = True
     assert unpacked("929") == [9, 2, 9]
-    assert (decode({"size": [4, 5], "counts": "929"}) == mask).all()
+    assert (decode({"size": [4, 5], "counts": "929"}, (4, 5)) == mask).all()
 
 
-@pytest.mark.parametrize("counts", [[3], [1, -1, 9], "929", "o"])
-def test_runs_that_do_not_fill_the_mask_are_refused(counts):
-    with pytest.raises(ValueError, match=r"runs of|ends inside"):
-        decode({"size": [2, 3], "counts": counts})
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ([3], "runs of 3 pixels in a mask of 3 x 2"),
+        ([1, -1, 9], "expected whole numbers as run lengths, got -1"),
+        ([1, 2.0, 3], "got 2.0"),
+        ([True, 2, 3], "got True"),
+        ([10**400], "a number of many digits"),
+        ("929", "runs of 20 pixels"),
+        ("o", "ends inside a number"),
+        ("9 9", "the letter ' ' is none"),
+        (None, "a list or string of run lengths as 'counts', got None"),
+    ],
+)
+def test_runs_that_do_not_fill_the_mask_are_refused(counts, told):
+    with pytest.raises(ValueError, match=told):
+        decode({"size": [2, 3], "counts": counts}, (2, 3))
+
+
+def test_a_size_that_is_not_the_images_is_refused_before_anything_is_allocated():
+    with pytest.raises(ValueError, match=r"have the size \[1000000, 1000000\], and the image \[2, 3\]"):
+        decode({"size": [10**6, 10**6], "counts": [10**12]}, (2, 3))
+
+
+def test_one_number_of_a_million_letters_is_refused_at_once():
+    with pytest.raises(ValueError, match="a run length has more than 40 bits"):
+        unpacked("o" * 10**6)
