@@ -17,6 +17,7 @@ from netdissect.engine.bench import Bench
 from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.plan import Plan
 from netdissect.engine.threads import Threads
+from netdissect.errors import DataError
 from netdissect.layers import FieldMap, Layer
 from netdissect.runtime.artefacts import Artefacts
 from netdissect.runtime.local import InProcess
@@ -58,6 +59,7 @@ class ArrayConcepts:
     name: str = "arrays"
     path: str = ""
     fingerprint: str = "0"
+    unreadable: frozenset[int] = frozenset()
 
     def __len__(self):
         return len(self.entries)
@@ -72,6 +74,8 @@ class ArrayConcepts:
         return self.entries[index].shape
 
     def picture(self, index, size=None):
+        if index in self.unreadable:
+            raise DataError(why_not(index))
         picture = np.zeros((*(size or self.image_size), 3), np.uint8)
         picture[0, 0, :2] = index % 256, index // 256
         return picture
@@ -83,6 +87,11 @@ class ArrayConcepts:
 
     def labels(self, index):
         return self.entries[index]
+
+
+def why_not(index: int) -> str:
+    """Return why an image cannot be read, at length."""
+    return f"images/image{index}.png: expected an image of a known format, got {'nothing ' * 9}of it"
 
 
 def vocabulary(concepts: int, categories: int = 3) -> Vocabulary:

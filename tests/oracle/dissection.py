@@ -20,7 +20,7 @@ class OracleResult:
     G: np.ndarray  # (C,)
     iou: np.ndarray  # (U, C)
     exemplars: list[list[int]]  # per unit, image positions
-    near: int  # pixels whose interpolated value lies within a few ulp of the threshold
+    highest: np.ndarray  # (U,) float32
 
 
 def threshold(values: np.ndarray, quantile: str) -> np.float32:
@@ -32,6 +32,12 @@ def threshold(values: np.ndarray, quantile: str) -> np.float32:
     raise AssertionError
 
 
+def reduce(image: int, labels: int) -> float:
+    """A whole number, unless the image's last pixel would then lie more than one label pixel off."""
+    whole = max(1, round(image / labels))
+    return whole if abs(image / whole - labels) <= 1 else image / labels
+
+
 def interpolate(grid: np.ndarray, field, input_size, label_size) -> np.ndarray:
     """Bilinear, anchored at receptive-field centres, clamped outside; float64, rounded to float32 at the end."""
     (oy, ox), (sy, sx), (ty, tx) = field
@@ -39,7 +45,9 @@ def interpolate(grid: np.ndarray, field, input_size, label_size) -> np.ndarray:
     out = np.zeros(label_size, dtype=np.float32)
 
     def place(pixel, offset, size, step, cells, reduction):
-        first = math.floor((offset + size // 2) // reduction)
+        centre = offset + size // 2
+        whole = reduction == round(reduction)
+        first = math.floor(centre // reduction) if whole else (centre + 0.5) / reduction - 0.5
         gap = step / reduction
         if pixel < first:
             return 0, 0, 0.0
@@ -49,8 +57,7 @@ def interpolate(grid: np.ndarray, field, input_size, label_size) -> np.ndarray:
         low = first + cell * gap
         return cell, cell + 1, (pixel - low) / (first + (cell + 1) * gap - low)
 
-    ry = max(1, round(input_size[0] / label_size[0]))
-    rx = max(1, round(input_size[1] / label_size[1]))
+    ry, rx = (reduce(image, labels) for image, labels in zip(input_size, label_size, strict=True))
     cells = grid.astype(np.float64)
     for y in range(label_size[0]):
         y0, y1, fy = place(y, oy, sy, ty, h, ry)
@@ -73,7 +80,6 @@ def dissect(activations, labels, primary, categories, field, input_size, quantil
     I = np.zeros((units, concepts), dtype=np.int64)
     per_category = np.zeros((units, categories), dtype=np.int64)
     G = np.zeros(concepts, dtype=np.int64)
-    near = 0
     for n in range(n_images):
         planes, whole = labels[n]
         size = planes.shape[1:]
@@ -85,7 +91,6 @@ def dissect(activations, labels, primary, categories, field, input_size, quantil
             G[c] += sum(int(p.sum()) for p in of_concept[c]) + everywhere[c] * size[0] * size[1]
         for u in range(units):
             up = interpolate(activations[n, u], field, input_size, size)
-            near += int((np.abs(up - T[u]) <= 4 * np.spacing(np.abs(T[u]))).sum())
             mask = up > T[u]
             for category in has:
                 per_category[u, category] += int(mask.sum())
@@ -96,4 +101,4 @@ def dissect(activations, labels, primary, categories, field, input_size, quantil
     iou = np.where(union > 0, I / np.maximum(union, 1), 0.0)
     peaks = activations.reshape(n_images, units, -1).max(axis=2)
     exemplars = [sorted(range(n_images), key=lambda n: (-peaks[n, u], n))[:k] for u in range(units)]
-    return OracleResult(T, I, A, G, iou, exemplars, near)
+    return OracleResult(T, I, A, G, iou, exemplars, peaks.max(axis=0))

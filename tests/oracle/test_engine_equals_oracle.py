@@ -1,4 +1,4 @@
-"""The engine's counts, thresholds and exemplars equal those of a naive dissection, exactly."""
+"""The engine's counts, thresholds, maxima and exemplars equal those of a naive dissection, exactly."""
 
 from __future__ import annotations
 
@@ -11,60 +11,83 @@ from tests.oracle import dissection as oracle
 
 from netdissect.concepts import Labels
 from netdissect.engine.plan import Plan
+from netdissect.geometry.upsample import reduction_of
 from netdissect.layers import FieldMap
+
+KINDS = ("normal", "relu", "ties", "constant", "dead", "one image", "sorted", "loud sample")
+#: By how much label maps are coarser than the input: whole numbers, and what another resolution gives.
+REDUCTIONS = (1, 2, 3, 1.6, 2.5, 0.7)
+
+
+def activations_of(kind, rng, shape, plan):
+    values = rng.normal(size=shape).astype(np.float32)
+    if kind == "relu":
+        values = np.maximum(values - 1, 0)
+    elif kind == "ties":
+        values = np.round(values).astype(np.float32)
+    elif kind == "constant":
+        values[:, 0] = 0.7
+    elif kind == "dead":
+        values[:, 0] = 0
+    elif kind == "one image":
+        values = np.maximum(values - 2, 0)
+        values[-1] += 5
+    elif kind == "sorted":
+        values = np.sort(values, axis=0)
+    elif kind == "loud sample":  # its bound will prove too high: the unit is scanned again
+        values[plan.shards[0].images, 0] += 100
+    return values
+
+
+def planes_of(kind, rng, shape, concepts):
+    planes = rng.integers(0, concepts + 1, size=shape).astype(np.uint16)
+    if kind == "half":
+        planes[rng.random(shape) < 0.5] = 0
+    elif kind == "one pixel":
+        planes[...] = 0
+        for plane in planes:
+            plane[rng.integers(shape[1]), rng.integers(shape[2])] = rng.integers(1, concepts + 1)
+    return planes
 
 
 @st.composite
 def cases(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     images = draw(st.integers(1, 14))
-    units = draw(st.integers(1, 4))
     grid = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
     concepts = draw(st.integers(1, 7))
-    kind = draw(st.sampled_from(["normal", "relu", "ties", "constant", "dead", "one image", "sorted"]))
-    activations = rng.normal(size=(images, units, *grid)).astype(np.float32)
-    if kind == "relu":
-        activations = np.maximum(activations - 1, 0)
-    elif kind == "ties":
-        activations = np.round(activations).astype(np.float32)
-    elif kind == "constant":
-        activations[:, 0] = 0.7
-    elif kind == "dead":
-        activations[:, 0] = 0
-    elif kind == "one image":
-        activations = np.maximum(activations - 2, 0)
-        activations[-1] += 5
-    elif kind == "sorted":
-        activations = np.sort(activations, axis=0)
+    batch = draw(st.integers(1, 5))
+    plan = Plan(images, batch, draw(st.integers(1, 8)), draw(st.integers(1, 8)), draw(st.integers(0, 5)))
+    shape = (images, draw(st.integers(1, 4)), *grid)
+    activations = activations_of(draw(st.sampled_from(KINDS)), rng, shape, plan)
     input_size = (draw(st.sampled_from([16, 24, 31])), draw(st.sampled_from([16, 24, 31])))
-    step = draw(st.integers(1, 12))
-    field = FieldMap((draw(st.integers(-9, 3)),) * 2, (draw(st.integers(1, 20)),) * 2, (step, draw(st.integers(1, 12))))
+    field = FieldMap(*((draw(st.integers(*span)), draw(st.integers(*span))) for span in ((-9, 3), (1, 20), (1, 12))))
     entries = []
     for _ in range(images):
-        divisor = draw(st.sampled_from([1, 2, 3]))
-        size = (max(2, input_size[0] // divisor), max(2, input_size[1] // divisor))
-        planes = rng.integers(0, concepts + 1, size=(draw(st.integers(0, 3)), *size)).astype(np.uint16)
-        planes[rng.random(planes.shape) < 0.5] = 0
+        reduction = draw(st.sampled_from(REDUCTIONS))
+        size = (max(2, int(input_size[0] / reduction)), max(2, int(input_size[1] / reduction)))
+        kind = draw(st.sampled_from(["half", "one pixel", "all"]))
+        planes = planes_of(kind, rng, (draw(st.integers(0, 3)), *size), concepts)
         whole = np.array(sorted(draw(st.sets(st.integers(1, concepts), max_size=2))), dtype=np.int64)
         entries.append(Labels(planes, whole))
     quantile = draw(st.sampled_from([0.005, 0.01, 0.05, 0.2, 0.5]))
-    batch = draw(st.integers(1, 5))
-    plan = Plan(images, batch, draw(st.integers(1, 8)), draw(st.integers(1, 8)), draw(st.integers(0, 5)))
-    return activations, entries, fakes.vocabulary(concepts), field, input_size, quantile, plan
+    unreadable = frozenset(draw(st.sets(st.integers(0, images - 1), max_size=3))) - {int(plan.shards[0].images[0])}
+    return activations, entries, fakes.vocabulary(concepts), field, input_size, quantile, plan, unreadable
 
 
-@settings(max_examples=150, deadline=None)
-@given(case=cases(), threads=st.sampled_from([1, 3]), budget=st.sampled_from([0, 2**30]))
-def test_every_count_threshold_and_exemplar_is_the_oracles(case, threads, budget):
-    activations, entries, vocabulary, field, input_size, quantile, plan = case
+def compare(case, threads=1, budget=2**30):
+    """Dissect by both, and compare all that both tell; return the engine's Outcome."""
+    activations, entries, vocabulary, field, input_size, quantile, plan, unreadable = case
     source = fakes.ArraySource((fakes.layer("l", activations, field),), {"l": activations}, input_size)
-    concepts = fakes.ArrayConcepts(vocabulary, entries, input_size)
+    concepts = fakes.ArrayConcepts(vocabulary, entries, input_size, unreadable=unreadable)
     outcome = fakes.run(
-        source, concepts, plan=plan, threads=threads, budget=budget, quantile=quantile, images_per_unit=5
-    )
+        source, concepts, plan=plan, threads=threads, budget=budget, quantile=quantile, images_per_unit=5,
+        on_error="skip" if unreadable else "stop",
+    )  # fmt: skip
     found = outcome.layers["l"]
+    read = [n for n in range(len(entries)) if n not in unreadable]
     truth = oracle.dissect(
-        activations, [(entry.planes, entry.whole) for entry in entries], vocabulary.primary,
+        activations[read], [(entries[n].planes, entries[n].whole) for n in read], vocabulary.primary,
         len(vocabulary.categories), field, input_size, str(quantile), k=5,
     )  # fmt: skip
     np.testing.assert_array_equal(found.thresholds, truth.thresholds)
@@ -72,9 +95,54 @@ def test_every_count_threshold_and_exemplar_is_the_oracles(case, threads, budget
     np.testing.assert_array_equal(found.counts.I, truth.I)
     np.testing.assert_array_equal(found.counts.A, truth.A)
     np.testing.assert_array_equal(found.iou, truth.iou)
+    np.testing.assert_array_equal(found.activity.maximum, truth.highest)
+    assert (outcome.images, found.cells) == (len(read), len(read) * activations[0, 0].size)
+    assert outcome.skipped == {n: fakes.why_not(n) for n in unreadable}
     for unit, images in enumerate(truth.exemplars):
-        assert found.exemplars.images[unit, : len(images)].tolist() == images
+        assert found.exemplars.images[unit, : len(images)].tolist() == [read[n] for n in images]
         assert (found.exemplars.images[unit, len(images) :] == -1).all()
+    return outcome
+
+
+@settings(max_examples=120, deadline=None)
+@given(case=cases(), threads=st.sampled_from([1, 3]), budget=st.sampled_from([0, 2**30]))
+def test_every_count_threshold_maximum_and_exemplar_is_the_oracles(case, threads, budget):
+    compare(case, threads, budget)
+
+
+def test_a_unit_that_is_scanned_again_while_images_are_left_out_is_the_oracles():
+    rng = np.random.default_rng(1)
+    plan = Plan(40, 4, 8, 8, 0)
+    activations = activations_of("loud sample", rng, (40, 2, 3, 4), plan)
+    entries = [Labels(planes_of("half", rng, (2, 12, 16), 4), np.array([1 + n % 4])) for n in range(40)]
+    unreadable = frozenset(int(plan.shards[shard].images[3]) for shard in (0, 2, 4))
+    case = (
+        activations,
+        entries,
+        fakes.vocabulary(4),
+        FieldMap((0, 1), (3, 5), (8, 7)),
+        (24, 32),
+        0.4,
+        plan,
+        unreadable,
+    )
+    assert compare(case).rescanned == {"l": [0]}
+
+
+def test_a_grid_of_more_than_65_536_cells_is_the_oracles():
+    rng = np.random.default_rng(2)
+    activations = np.round(rng.normal(size=(1, 1, 257, 256))).astype(np.float32)
+    activations[0, 0, -1] += 3  # cells from 65,536 on, which the last row of labels shows
+    entries = [Labels(planes_of("half", rng, (1, 257, 4), 5), np.array([2]))]
+    field = FieldMap((0, 0), (2, 2), (2, 2))
+    case = (activations, entries, fakes.vocabulary(5), field, (514, 512), 0.005, Plan(1, 1, 1, 1, 0), frozenset())
+    assert compare(case).layers["l"].layer.grid == (257, 256)
+
+
+def test_the_cases_hold_whole_and_fractional_reductions():
+    sizes = {reduction: reduction_of(31, int(31 / reduction)) for reduction in REDUCTIONS}
+    assert {reduction for reduction, found in sizes.items() if found == int(found)} == {1, 2, 3}
+    assert sizes[0.7] < 1 < sizes[1.6] < 2 < sizes[2.5]
 
 
 def test_the_oracle_itself_counts_a_case_done_by_hand():
@@ -89,3 +157,12 @@ def test_the_oracle_itself_counts_a_case_done_by_hand():
     assert found.I.tolist() == [[1, 2 + 3]]
     assert found.A.tolist() == [[3, 6]]  # concept 1's category is only in image 0
     assert found.iou[0].tolist() == pytest.approx([1 / 4, 5 / 7])
+    assert found.highest.tolist() == [4.0]
+
+
+def test_the_oracle_itself_interpolates_a_fractional_reduction_done_by_hand():
+    grid = np.array([[0.0, 10.0]], dtype=np.float32)
+    field = FieldMap((0, 0), (1, 1), (1, 10))  # centres at pixels 0 and 10 of 20
+    # Eight label pixels are 2.5 pixels each: anchors at 0.5 / 2.5 - 0.5 = -0.3, and 4 further at 3.7.
+    found = oracle.interpolate(grid, field, (1, 20), (1, 8))
+    assert found[0].tolist() == pytest.approx([0.75, 3.25, 5.75, 8.25, 10, 10, 10, 10])

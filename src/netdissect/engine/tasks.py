@@ -124,7 +124,8 @@ class Tally:
             read = bench.threads.map(partial(_read, bench.concepts), images.tolist())
             labels, pixels = [entry for entry, _ in read], [counts for _, counts in read]
             total.labels[...] += np.sum(pixels, axis=0, dtype=np.int64)
-            has_category = np.array([has_categories(entry, vocabulary) for entry in pixels]).reshape(len(pixels), -1)
+            has_category = np.array([has_categories(entry, vocabulary) for entry in pixels], np.bool_)
+            has_category = has_category.reshape(len(pixels), len(vocabulary.categories))  # no image may have been read
             for layer in layers:
                 self._count(bench, shard, layer, scans[layer.name], labels, has_category, total.masks[layer.name])
             bench.advance(shard.images.size)

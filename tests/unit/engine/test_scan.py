@@ -14,25 +14,12 @@ from netdissect.layers import FieldMap
 FIELD = FieldMap((0, 0), (4, 4), (4, 4))
 
 
-class Damaged(fakes.ArrayConcepts):
-    """Some images of it cannot be read."""
-
-    unreadable: frozenset[int] = frozenset()
-
-    def picture(self, index, size=None):
-        if index in self.unreadable:
-            raise DataError(f"images/{self.image_name(index)}: expected a JPEG, got {'nothing ' * 9}of it")
-        return super().picture(index, size)
-
-
 def case(activations, unreadable=()):
     entries = [
         Labels(np.full((1, 16, 16), 1 + n % 3, np.uint16), np.zeros(0, np.int64)) for n in range(len(activations))
     ]
     source = fakes.ArraySource((fakes.layer("l", activations, FIELD),), {"l": activations}, (16, 16))
-    concepts = Damaged(fakes.vocabulary(3), entries, (16, 16))
-    concepts.unreadable = frozenset(unreadable)
-    return source, concepts
+    return source, fakes.ArrayConcepts(fakes.vocabulary(3), entries, (16, 16), unreadable=frozenset(unreadable))
 
 
 def short_of_one_unit():
@@ -72,7 +59,7 @@ def test_why_an_image_is_left_out_is_told_whole_and_again_by_a_run_that_goes_on(
     plan = Plan(20, 4, 8, 8, 0)
     missing = [int(plan.shards[0].images[1]), int(plan.shards[1].images[2])]
     source, concepts = case(activations, missing)
-    reasons = {n: f"images/image{n}.png: expected a JPEG, got {'nothing ' * 9}of it" for n in missing}
+    reasons = {n: fakes.why_not(n) for n in missing}
     first = fakes.run(source, concepts, plan=plan, on_error="skip", folder=tmp_path)
     seen = len(source.images_seen)
     again = fakes.run(source, concepts, plan=plan, on_error="skip", folder=tmp_path)
@@ -91,3 +78,15 @@ def test_every_image_is_told_to_be_done_once_in_the_scan_and_once_in_the_tally()
     told.clear()
     fakes.run(*case(activations), plan=plan, quantile=0.4, advance=told.append)
     assert sum(told) == 3 * 40  # scanned, scanned again, counted
+
+
+def test_a_shard_of_which_no_image_can_be_read_counts_nothing():
+    plan = Plan(24, 4, 8, 8, 0)
+    activations = np.random.default_rng(5).normal(size=(24, 2, 4, 4)).astype(np.float32)
+    missing = frozenset(plan.shards[1].images.tolist())
+    outcome = fakes.run(*case(activations, missing), plan=plan, quantile=0.1, on_error="skip")
+    assert (outcome.images, set(outcome.skipped)) == (16, missing)
+    labelled = [sum(256 for n in range(24) if n % 3 == concept and n not in missing) for concept in range(3)]
+    assert outcome.layers["l"].counts.G.tolist() == labelled
+    with pytest.raises(DataError, match="none of the first 8 images could be read: images/image"):
+        fakes.run(*case(activations, set(plan.shards[0].images.tolist())), plan=plan, on_error="skip")

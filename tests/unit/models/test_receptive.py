@@ -13,7 +13,7 @@ from netdissect.models.receptive import FieldTracer
 
 
 def traced(module, size=64, channels=3):
-    picture = torch.zeros(2, channels, size, size)
+    picture = torch.zeros(2, channels, *(size if isinstance(size, tuple) else (size, size)))
     module.eval()
     with torch.no_grad(), FieldTracer(picture) as tracer:
         output = module(picture)
@@ -23,7 +23,7 @@ def traced(module, size=64, channels=3):
 class Numerical:
     """Which input pixels one output cell depends on, found by gradients of a network made of positive weights."""
 
-    def __init__(self, module, size=64, channels=3):
+    def __init__(self, module, size=(64, 64), channels=3):
         for parameter in module.parameters():
             nn.init.uniform_(parameter, 0.01, 0.02)
         for part in list(module.modules()):  # a maximum depends on one pixel only
@@ -33,10 +33,11 @@ class Numerical:
         self.module, self.size, self.channels = module.eval(), size, channels
 
     def extent(self, cell):
-        picture = torch.rand(1, self.channels, self.size, self.size, requires_grad=True)
-        self.module(picture)[0, :, cell, cell].sum().backward()
-        rows = picture.grad[0].abs().sum(dim=(0, 2)).nonzero().ravel()
-        return int(rows.min()), int(rows.max())
+        """Return the first and the last row, and the first and the last column, that cell (y, x) depends on."""
+        picture = torch.rand(1, self.channels, *self.size, requires_grad=True)
+        self.module(picture)[0, :, cell[0], cell[1]].sum().backward()
+        seen = picture.grad[0].abs().sum(dim=0).nonzero()
+        return list(zip(seen.amin(0).tolist(), seen.amax(0).tolist(), strict=True))
 
 
 class Residual(nn.Module):
@@ -100,19 +101,28 @@ class Shuffle(nn.Module):
         nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.MaxPool2d(3, 2), nn.Conv2d(4, 4, 5, padding=2)),
         nn.Sequential(nn.Conv2d(3, 4, 3, dilation=3), nn.AvgPool2d(2), nn.Conv2d(4, 4, 3, padding=1)),
         nn.Sequential(nn.ZeroPad2d((1, 2, 3, 0)), nn.Conv2d(3, 4, 3, stride=2)),
+        nn.Sequential(nn.Conv2d(3, 4, (3, 7), stride=(2, 1), padding=(1, 3)), nn.AvgPool2d((1, 4), (1, 2), (0, 1))),
+        nn.Sequential(nn.Conv2d(3, 4, (5, 1), padding=(4, 0), dilation=(2, 1)), nn.MaxPool2d((2, 3), (1, 3))),
+        nn.Sequential(nn.Conv2d(3, 4, (1, 2), stride=(1, 2)), nn.AdaptiveAvgPool2d((16, 5)), nn.Conv2d(4, 4, (3, 1))),
         nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.AdaptiveAvgPool2d(8), nn.Conv2d(4, 4, 3, padding=1)),
         Residual(),
         Parallel(),
         ChannelsLast(),
     ],
-    ids=["conv pool conv", "dilated", "padded", "adaptive pool", "residual", "parallel", "channels last"],
-)
-def test_the_traced_field_is_the_numerical_one(module):
-    track, output = traced(module)
-    numerical = Numerical(module)
-    for cell in (output.shape[2] // 2, output.shape[2] // 2 + 1):
-        first = track.field.offset[0] + cell * track.field.step[0]
-        assert numerical.extent(cell) == (first, first + track.field.size[0] - 1)
+    ids=[
+        "conv pool conv", "dilated", "padded", "flat and broad", "tall and broad", "broad, pooled to a grid", "adaptive pool",
+        "residual", "parallel", "channels last",
+    ],
+)  # fmt: skip
+def test_the_traced_field_is_the_numerical_one_along_rows_and_columns(module):
+    size = (64, 80)
+    track, output = traced(module, size)
+    numerical = Numerical(module, size)
+    assert track.shape == tuple(output.shape)
+    for further in (0, 1):
+        cell = (output.shape[2] // 2 + further, output.shape[3] // 2 + further)
+        first = [track.field.offset[axis] + cell[axis] * track.field.step[axis] for axis in (0, 1)]
+        assert numerical.extent(cell) == [(first[axis], first[axis] + track.field.size[axis] - 1) for axis in (0, 1)]
 
 
 def test_a_gate_that_saw_everything_has_no_say_in_where_a_cell_looks():
