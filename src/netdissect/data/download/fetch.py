@@ -8,19 +8,21 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdissect.data.download.transfer import Cut, Partial, Refused, amount, transfer
+from netdissect.data.download import records
+from netdissect.data.download.connection import MINUTE, SLOWEST, Cut, Refused
+from netdissect.data.download.partial import Partial, leave, odd
+from netdissect.data.download.transfer import amount, transfer
 from netdissect.errors import DownloadError
+from netdissect.io.reading import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from netdissect.data.download.registry import RemoteFile
+    from netdissect.data.download.registry import Mirror, RemoteFile
     from netdissect.protocols import Progress
 
-#: What was downloaded, from where, and the checksums that were found.
-RECORD = "downloads.json"
-#: Attempts at one address that bring nothing new, before the next is tried.
+#: Attempts at one address that bring next to nothing new, before the next is tried.
 _ATTEMPTS = 4
 
 
@@ -52,7 +54,7 @@ def fetch(
 ) -> Fetched:
     """Fetch a file into a folder, whole and verified, or not at all.
 
-    What an interrupted call leaves is ``NAME.part``; the next goes on from its last byte.
+    What an interrupted call leaves is ``.downloads/NAME.part``; the next goes on from its last byte.
 
     Args:
         file: what to fetch.
@@ -67,26 +69,29 @@ def fetch(
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.name
-    known = file.digest or digest
+    if (kind := odd(target)) is not None:
+        raise DownloadError(f"{target} is in the way: it is {kind}; move it, or choose another place with --into")
     failures = []
-    for url in file.mirrors:
+    for mirror in file.mirrors:
         partial = Partial.of(target)
         try:
-            _from_mirror(url, partial, file, known, progress, wait)
+            _from_mirror(mirror, partial, file, file.digest or digest or mirror.digest, progress, wait)
         except Refused as refusal:
-            failures.append(f"{url}: {refusal}")
-            if url != file.mirrors[-1]:
+            failures.append(f"{mirror.url}: {refusal}")
+            if mirror != file.mirrors[-1]:
                 say(f"{file.name}: {failures[-1]}")
             continue
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
                 f"interrupted after {amount(partial.size)} of {file.name}; the same command goes on from there"
             ) from interrupt
+        if mirror.evidence == "guess" and file.digest is None and digest is None:
+            say(f"{file.name} comes from {mirror.url}, which is only guessed to hold this very file: {mirror.why}")
         sha256 = _hash(partial.path, "sha256")
         size = partial.size
-        partial.path.replace(target)
-        partial.note.unlink(missing_ok=True)
-        return Fetched(target, url, size, sha256)
+        partial.finish()
+        return Fetched(target, mirror.url, size, sha256)
+    leave(Partial.of(target).path.parent)
     raise DownloadError(
         f"{file.name} could not be fetched. {'; '.join(failures)}. If you have it from elsewhere, put it at {target} and "
         f"run the same command"
@@ -95,13 +100,15 @@ def fetch(
 
 def verify(path: Path, file: RemoteFile, digest: tuple[str, str] | None) -> str:
     """Return what is wrong with a file; empty if nothing is."""
+    if (kind := odd(path.resolve())) is not None:
+        return f"it is {kind}"
     if file.size is not None and path.stat().st_size != file.size:
         return f"it has {path.stat().st_size} bytes, and the right one {file.size}"
     if digest is not None and (found := _hash(path, digest[0])) != digest[1]:
-        if file.digest is None:
+        if file.digest is None and digest not in [mirror.digest for mirror in file.mirrors]:
             return (
                 f"its {digest[0]} is {found}, and at the first download it was {digest[1]} (if the file was renewed on "
-                f"purpose, delete its entry in {RECORD})"
+                f"purpose, delete its entry in {records.RECORD})"
             )
         return f"its {digest[0]} is {found}, and the right one's {digest[1]}"
     if file.name.endswith(".zip") and not zipfile.is_zipfile(path):
@@ -110,23 +117,23 @@ def verify(path: Path, file: RemoteFile, digest: tuple[str, str] | None) -> str:
 
 
 def _from_mirror(
-    url: str,
+    mirror: Mirror,
     partial: Partial,
     file: RemoteFile,
     digest: tuple[str, str] | None,
     progress: Progress,
     wait: Callable[[float], None],
 ) -> None:
-    idle = 0
+    idle, furthest = 0, partial.size
     while True:
-        before = partial.size
-        resumed = before > 0
+        resumed = partial.size > 0
         try:
-            transfer(url, partial, size=file.size, trusted=digest is not None, progress=progress)
+            transfer(mirror.url, partial, size=file.size, trusted=digest is not None, progress=progress)
         except Cut as cut:
             if partial.size and digest is not None and not verify(partial.path, file, digest):
                 return  # it was all there: the server had announced too much
-            idle = 0 if partial.size > before else idle + 1
+            idle = 0 if partial.size - furthest >= SLOWEST * MINUTE else idle + 1
+            furthest = max(furthest, partial.size)
             if idle >= _ATTEMPTS:
                 raise Refused(str(cut)) from cut
             wait(min(8.0, 0.5 * 2**idle))
@@ -142,7 +149,7 @@ def _from_mirror(
 
 def _hash(path: Path, kind: str) -> str:
     hashed = hashlib.new(kind, usedforsecurity=False)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(1 << 20):
             hashed.update(block)
     return hashed.hexdigest()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netdissect.data.build import shapes
-from netdissect.data.download.fetch import RECORD, Fetched, fetch, verify
-from netdissect.data.download.registry import Entry, RemoteFile
+from netdissect.data.download import records
+from netdissect.data.download.fetch import fetch, verify
+from netdissect.data.download.partial import leave, own_folder
+from netdissect.data.download.registry import Entry, Mirror, RemoteFile
 from netdissect.data.download.transfer import amount
 from netdissect.data.download.unpack import is_archive, unpack
 from netdissect.errors import DownloadError
-from netdissect.io import atomic, locks
+from netdissect.io import locks
+from netdissect.io.reading import is_regular
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
@@ -61,14 +62,19 @@ def download(
     def refuse(who: str) -> DownloadError:
         return DownloadError(f"{name} is being downloaded to {into} by another process ({who}): wait for it")
 
-    into.mkdir(parents=True, exist_ok=True)
-    with locks.held(into / f".{name}.lock", refuse):
-        if entry.folder:
-            found.append(_unpacked(entry, into, keep=keep, progress=shown, say=say))
-        elif entry.files:
-            found += [_file(entry, file, into, shown, say) for file in entry.files]
-        if entry.photos:
-            _photos(entry, into / entry.folder, shown, say)
+    records.load(into)  # before the work: somebody else's file of that name is left alone
+    own = own_folder(into)
+    try:
+        with locks.held(own / f"{name}.lock", refuse):
+            if entry.folder:
+                _require_inside(into, into / entry.folder)
+                found.append(_unpacked(entry, into, keep=keep, progress=shown, say=say))
+            elif entry.files:
+                found += [_file(entry, file, into, shown, say) for file in entry.files]
+            if entry.photos:
+                _photos(entry, into / entry.folder, shown, say)
+    finally:
+        leave(own)
     return found
 
 
@@ -78,7 +84,19 @@ def is_here(entry: Entry, registry: Mapping[str, Entry], into: Path) -> bool:
         return False
     if entry.folder:
         return (into / entry.folder / entry.marker).exists()
-    return all((into / file.name).is_file() for file in entry.files)
+    return all(is_regular(into / file.name) for file in entry.files)
+
+
+def _require_inside(into: Path, target: Path) -> None:
+    """Refuse a folder that links lead out of the place that was chosen.
+
+    Raises:
+        DownloadError: naming where it leads.
+    """
+    if not target.resolve().is_relative_to(into.resolve()):
+        raise DownloadError(
+            f"{target} leads to {target.resolve()}, outside {into}: nothing is written there; choose that place with --into"
+        )
 
 
 def _unpacked(entry: Entry, into: Path, *, keep: bool, progress: Progress, say: Callable[[str], None]) -> Path:
@@ -94,15 +112,15 @@ def _unpacked(entry: Entry, into: Path, *, keep: bool, progress: Progress, say: 
         archive = _file(entry, file, into, progress, say)
         say(f"{entry.name}: unpacking {archive.name} to {target}")
         unpack(archive, target, marker=entry.marker, progress=progress)
-        _confirm(into, file.name)
-        if not keep:
+        fetched_here = records.confirm(into, file.name)
+        if fetched_here and not keep:  # what was brought by hand is not ours to remove
             archive.unlink()
     return target
 
 
 def _file(entry: Entry, file: RemoteFile, into: Path, progress: Progress, say: Callable[[str], None]) -> Path:
     """Return a file of an entry, fetched if it is not there; its checksum compared or recorded."""
-    recorded = _recorded(into, file.name)
+    recorded = records.checksum(into, file.name)
     target = into / file.name
     if target.is_file():
         if wrong := verify(target, file, file.digest or recorded):
@@ -111,7 +129,7 @@ def _file(entry: Entry, file: RemoteFile, into: Path, progress: Progress, say: C
         return target
     fetched = fetch(file, into, progress=progress, say=say, digest=recorded)
     # The hash of an archive counts when it has been unpacked: until then it may be that of a damaged one.
-    _record(into, file.name, fetched, proven=file.digest is not None or not entry.folder)
+    records.add(into, file.name, fetched, proven=file.digest is not None or not entry.folder)
     if file.digest is not None:
         say(f"{entry.name}: {file.name}, {amount(fetched.size)}, {file.digest[0]} as published")
     elif recorded is not None:
@@ -119,7 +137,7 @@ def _file(entry: Entry, file: RemoteFile, into: Path, progress: Progress, say: C
     else:
         say(
             f"{entry.name}: {file.name}, {amount(fetched.size)}; no checksum of it is published, so its SHA-256 "
-            f"{fetched.sha256} was recorded in {into / RECORD}, and a later download is compared with that"
+            f"{fetched.sha256} was recorded in {into / records.RECORD}, and a later download is compared with that"
         )
     return target
 
@@ -127,15 +145,16 @@ def _file(entry: Entry, file: RemoteFile, into: Path, progress: Progress, say: C
 def _photos(entry: Entry, folder: Path, progress: Progress, say: Callable[[str], None]) -> None:
     """Fetch OpenSurfaces' photos one by one into ``photos/``; those that are there are left alone."""
     target = folder / "photos"
+    _require_inside(folder, target)
     photos = {f"{int(photo['pk'])}.jpg": str(photo.get("image_orig", "")) for photo in shapes.load_photos(folder)}
-    missing = {name: inside for name, inside in photos.items() if not (target / name).is_file()}
+    missing = {name: inside for name, inside in photos.items() if not is_regular(target / name)}
     if not missing:
         return
     say(f"{entry.name}: fetching {len(missing)} of {len(photos)} photos one by one to {target}")
     failures: list[str] = []
 
     def one(name: str, inside: str) -> None:
-        file = RemoteFile(name, tuple(f"{base}{inside}" for base in entry.photos))
+        file = RemoteFile(name, tuple(Mirror(f"{base}{inside}") for base in entry.photos))
         try:
             fetch(file, target, progress=Silent(), say=lambda _: None)
         except DownloadError as error:
@@ -162,37 +181,3 @@ def _photos(entry: Entry, folder: Path, progress: Progress, say: Callable[[str],
 def _as_done(pool: ThreadPoolExecutor, task: Callable[[str, str], None], jobs: Mapping[str, str]) -> Iterator[None]:
     for future in [pool.submit(task, name, inside) for name, inside in jobs.items()]:
         yield future.result()
-
-
-def _records(into: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((into / RECORD).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _recorded(into: Path, name: str) -> tuple[str, str] | None:
-    told = _records(into).get(name, {})
-    return ("sha256", str(told["sha256"])) if told.get("sha256") and told.get("proven", True) else None
-
-
-def _record(into: Path, name: str, fetched: Fetched, *, proven: bool) -> None:
-    entry = {
-        "url": fetched.url,
-        "size": fetched.size,
-        "sha256": fetched.sha256,
-        "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    _write(into, {**_records(into), name: entry if proven else {**entry, "proven": False}})
-
-
-def _confirm(into: Path, name: str) -> None:
-    """Let the recorded hash of an archive count from now on."""
-    records = _records(into)
-    if records.get(name, {}).pop("proven", True) is False:
-        _write(into, records)
-
-
-def _write(into: Path, records: dict[str, Any]) -> None:
-    atomic.write_text(into / RECORD, json.dumps(records, indent=1, sort_keys=True) + "\n")

@@ -5,14 +5,40 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError, nearest
+from netdissect.io.names import file_name_problem
+from netdissect.io.reading import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 _KINDS = ("probe set", "source", "table", "network")
-_DIGEST_LENGTHS = {"md5": 32, "sha256": 64}
+_DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64}
+_LARGEST = 1 << 20
+
+#: How it is known that an address holds a file: its publisher says so, another public page says so, or nobody is known to.
+EVIDENCE = ("published", "named", "guess")
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """An address that may give a file.
+
+    Attributes:
+        url: the address.
+        evidence: one of `EVIDENCE`.
+        why: who names it, or what a guess rests on.
+        digest: kind and hex digits of a checksum that is known of this address's file only; None if none is.
+    """
+
+    url: str
+    evidence: str = "published"
+    why: str = ""
+    digest: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -21,14 +47,14 @@ class RemoteFile:
 
     Attributes:
         name: its name on disk.
-        mirrors: addresses, tried in turn.
+        mirrors: where it may be had, tried in turn.
         size: its exact size in bytes, if known.
         about: roughly its size, if known.
         digest: kind and hex digits of a published checksum, such as ``("md5", "be13…")``; None if none is known.
     """
 
     name: str
-    mirrors: tuple[str, ...]
+    mirrors: tuple[Mirror, ...]
     size: int | None = None
     about: int | None = None
     digest: tuple[str, str] | None = None
@@ -49,6 +75,7 @@ class Entry:
         folder: where its archive goes, relative; empty if its files are kept as they are.
         marker: what shows an unpacked archive to be the right one.
         photos: addresses of a server from which photos are fetched one by one afterwards.
+        note: what somebody should know before fetching it; may be empty.
     """
 
     name: str
@@ -61,6 +88,7 @@ class Entry:
     folder: str = ""
     marker: str = ""
     photos: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def size(self) -> int | None:
@@ -81,14 +109,11 @@ def load_registry(path: Path | None = None) -> dict[str, Entry]:
     """
     built_in = resources.files("netdissect.data.download").joinpath("registry.toml").read_text("utf-8")
     entries = parse_registry(built_in, "the built-in registry")
+    _check_together(entries, "the built-in registry")
     if path is not None:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError as error:
-            raise DataNotFoundError(f"there is no registry {path}") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataFileError(f"{path}: expected a registry in UTF-8 ({error})") from error
+        text = read_text(path, "a registry", missing=DataNotFoundError, wrong=DataFileError, most=_LARGEST)
         entries |= parse_registry(text, str(path))
+        _check_together(entries, str(path))
     return entries
 
 
@@ -100,10 +125,10 @@ def parse_registry(text: str, where: str) -> dict[str, Entry]:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataFileError(f"{where}: not a TOML file ({error})") from error
     hosts = tables.pop("hosts", {})
-    return {name: _entry(f"{where}, entry {name}", name, table, hosts) for name, table in tables.items()}
+    return {name: _entry(f"{where}, entry {name!r}", name, table, hosts) for name, table in tables.items()}
 
 
 def find(registry: dict[str, Entry], name: str, *, networks: bool) -> Entry:
@@ -121,43 +146,105 @@ def find(registry: dict[str, Entry], name: str, *, networks: bool) -> Entry:
     raise SettingsError(f"nothing called {name!r} can be downloaded: {nearest(name, names)}")
 
 
-def _entry(where: str, name: str, table: Any, hosts: dict[str, list[str]]) -> Entry:
+def _check_together(entries: Mapping[str, Entry], where: str) -> None:
+    """Refuse entries that name members which are not there, or themselves, and files that a disk may not tell apart."""
+    for entry in entries.values():
+        above, level = {entry.name}, entry.members
+        while level:
+            for name in level:
+                if name not in entries or name in above:
+                    raise DataFileError(
+                        f"{where}: the members of {entry.name!r} cannot be {name!r}: it is itself, or none"
+                    )
+            above |= set(level)
+            level = tuple(inner for name in level for inner in entries[name].members)
+    spelled: dict[str, str] = {}
+    for file in (file for entry in entries.values() for file in entry.files):
+        other = spelled.setdefault(file.name.casefold(), file.name)
+        if other != file.name:
+            raise DataFileError(f"{where}: the files {other!r} and {file.name!r} differ only in case, as no disk must")
+
+
+def _entry(where: str, name: str, table: Any, hosts: Any) -> Entry:
+    if (problem := file_name_problem(name)) is not None:
+        raise DataFileError(f"{where}: an entry cannot be called so: {problem}")
     try:
         files = tuple(_file(where, file, hosts) for file in table.get("files", ()))
-        entry = Entry(
-            name, table["kind"], table["about"], table["licence"], table["citation"], files,
-            tuple(table.get("members", ())), table.get("folder", ""), table.get("marker", ""),
-            tuple(table.get("photos", ())),
-        )  # fmt: skip
+        texts = [table[key] for key in ("kind", "about", "licence", "citation")]
+        texts += [table.get(key, "") for key in ("folder", "marker", "note")]
+        lists = [table.get(key, ()) for key in ("members", "photos")]
     except (KeyError, TypeError, AttributeError) as error:
         raise DataFileError(f"{where}: {error} is missing or of the wrong kind") from error
-    if entry.kind not in _KINDS:
-        raise DataFileError(f"{where}: kind must be one of {', '.join(_KINDS)}, not {entry.kind!r}")
-    if bool(entry.folder) != bool(entry.marker) or not _plain(entry.folder or "x") or not _plain(entry.marker or "x"):
+    if not all(isinstance(text, str) for each in ([*texts], *lists) for text in each):
+        raise DataFileError(f"{where}: expected texts, and lists of texts for members and photos")
+    kind, about, licence, citation, folder, marker, note = texts
+    members, photos = map(tuple, lists)
+    if kind not in _KINDS:
+        raise DataFileError(f"{where}: kind must be one of {', '.join(_KINDS)}, not {kind!r}")
+    if bool(folder) != bool(marker) or not _plain(folder or "x") or not _plain(marker or "x"):
         raise DataFileError(f"{where}: folder and marker go together, and are relative paths")
-    if not entry.files and not entry.members:
+    if not files and not members:
         raise DataFileError(f"{where}: it has neither files nor members")
-    return entry
+    if len({file.name.casefold() for file in files}) < len(files):
+        raise DataFileError(f"{where}: two of its files have one name")
+    for address in photos:
+        _require_address(where, address)
+        if not address.endswith("/"):
+            raise DataFileError(f"{where}: the address of photos {address!r} must end with a slash")
+    return Entry(name, kind, about, licence, citation, files, members, folder, marker, photos, note)
 
 
-def _file(where: str, table: Any, hosts: dict[str, list[str]]) -> RemoteFile:
+def _file(where: str, table: Any, hosts: Any) -> RemoteFile:
     name = table["name"]
-    mirrors = tuple(table.get("mirrors", ())) or tuple(base + name for base in hosts[table["host"]])
-    if not _plain(name) or "/" in name:
-        raise DataFileError(f"{where}: {name!r} is no plain file name")
-    for mirror in mirrors:
-        if urlsplit(mirror).scheme not in ("http", "https"):
-            raise DataFileError(f"{where}: expected an http or https address, got {mirror!r}")
-    digest = None
+    if (problem := file_name_problem(name)) is not None or name.casefold() == "downloads.json":
+        raise DataFileError(f"{where}: {name!r} is no plain file name ({problem or 'the record of downloads has it'})")
+    told = table.get("mirrors") or [_at_host(host, name) for host in hosts[table["host"]]]
+    mirrors = tuple(_mirror(where, mirror) for mirror in told)
+    for size in (table.get("size"), table.get("about")):
+        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
+            raise DataFileError(f"{where}: {size!r} is no size in bytes of {name}")
+    return RemoteFile(name, mirrors, table.get("size"), table.get("about"), _digest(where, table))
+
+
+def _at_host(host: Any, name: str) -> Any:
+    return {**host, "url": host["url"] + name} if isinstance(host, dict) else host + name
+
+
+def _mirror(where: str, told: Any) -> Mirror:
+    """Read a mirror: an address, or a table of ``url``, ``evidence``, ``why`` and a checksum."""
+    if isinstance(told, str):
+        told = {"url": told}
+    mirror = Mirror(told["url"], told.get("evidence", "published"), told.get("why", ""), _digest(where, told))
+    _require_address(where, mirror.url)
+    if mirror.evidence not in EVIDENCE or not isinstance(mirror.why, str):
+        raise DataFileError(f"{where}: evidence must be one of {', '.join(EVIDENCE)}, not {mirror.evidence!r}")
+    if mirror.evidence != "published" and not mirror.why:
+        raise DataFileError(f"{where}: {mirror.url} is {mirror.evidence}, and why is not said")
+    return mirror
+
+
+def _require_address(where: str, address: Any) -> None:
+    try:
+        parts = urlsplit(address)
+        good = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and address.isprintable() and " " not in address
+        )
+    except (ValueError, AttributeError):
+        good = False
+    if not good:
+        raise DataFileError(f"{where}: expected an http or https address, got {address!r}")
+
+
+def _digest(where: str, table: Any) -> tuple[str, str] | None:
     for kind, length in _DIGEST_LENGTHS.items():
         if kind in table:
-            digest = kind, str(table[kind]).lower()
-            if len(digest[1]) != length or not set(digest[1]) <= set("0123456789abcdef"):
+            digits = str(table[kind]).lower()
+            if len(digits) != length or not set(digits) <= set("0123456789abcdef"):
                 raise DataFileError(f"{where}: {table[kind]!r} is no {kind} checksum of {length} hex digits")
-    return RemoteFile(name, mirrors, table.get("size"), table.get("about"), digest)
+            return kind, digits
+    return None
 
 
 def _plain(path: str) -> bool:
-    """Say whether a path stays inside the folder it starts in."""
-    pure = PurePosixPath(path)
-    return not pure.is_absolute() and ".." not in pure.parts and "\\" not in path
+    """Say whether every part of a relative path may be a file's name."""
+    return all(file_name_problem(part) is None for part in path.split("/"))

@@ -5,27 +5,28 @@ from __future__ import annotations
 import errno
 import lzma
 import shutil
-import stat
 import struct
 import tarfile
 import zipfile
 import zlib
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from netdissect.data.download import members, tars, zips
+from netdissect.data.download.members import Budget
+from netdissect.data.download.partial import leave, odd, own_folder
 from netdissect.data.download.transfer import amount
 from netdissect.errors import DownloadError
+from netdissect.io.reading import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
+    from netdissect.data.download.members import Member
     from netdissect.protocols import Progress
 
-#: An archive may unpack to this many times its own size, and this much besides; sets of pictures hardly grow at all.
-_MOST_TIMES, _MOST_BESIDES = 100, 64 << 20
-_MOST_MEMBERS = 2_000_000
 _BLOCK = 1 << 18
+_TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 #: What the readers of archives raise over damaged ones, and what a system says to names that it cannot write.
 _DAMAGE = (
@@ -35,22 +36,16 @@ _DAMAGE = (
 _OF_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 
 
-@dataclass(frozen=True)
-class _Member:
-    path: PurePosixPath
-    size: int
-    open: Callable[[], IO[bytes]]
-
-
 def is_archive(name: str) -> bool:
     """Say whether a file's name is that of an archive that can be unpacked."""
-    return name.endswith((".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"))
+    return name.endswith((".zip", *_TAR_ENDINGS))
 
 
 def unpack(archive: Path, target: Path, *, marker: str, progress: Progress) -> None:
     """Unpack an archive; the folder in it that holds `marker` becomes `target`.
 
-    Everything is first written into a hidden neighbour of `target`, which takes its place in the end.
+    Everything is first written into a folder of our own beside the archive, whose part takes the place of `target` in
+    the end.
 
     Args:
         archive: a .zip or .tar file, compressed or not.
@@ -60,11 +55,15 @@ def unpack(archive: Path, target: Path, *, marker: str, progress: Progress) -> N
 
     Raises:
         DownloadError: if a member would lie outside, is a link or a device, if the archive would grow beyond all
-            measure or beyond the disk, is damaged, or lacks the marker.
+            measure or beyond the disk, needs more memory than an archive does, is damaged, or lacks the marker.
     """
-    beside = target.with_name(f".{target.name}.unpacking")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    own = own_folder(archive.parent)
+    beside = own / f"{target.name}.unpacking"
+    if odd(beside) == "a folder":
+        shutil.rmtree(beside)
+    else:
+        beside.unlink(missing_ok=True)
+    beside.mkdir()
     try:
         try:
             _write_all(archive, beside, progress)
@@ -79,13 +78,15 @@ def unpack(archive: Path, target: Path, *, marker: str, progress: Progress) -> N
         found = _find(beside, marker)
         if found is None:
             raise DownloadError(f"{archive} was unpacked, and holds no {marker}: it is not the archive that was meant")
-        if target.is_dir() and not any(target.iterdir()):
+        if odd(target) == "a folder" and not any(target.iterdir()):
             target.rmdir()
-        if target.exists():
+        if target.exists() or target.is_symlink():
             raise DownloadError(f"{target} is in the way: move it, or choose another place with --into")
+        target.parent.mkdir(parents=True, exist_ok=True)
         found.replace(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        leave(own)
 
 
 def _of_the_archive(error: OSError) -> bool:
@@ -94,83 +95,40 @@ def _of_the_archive(error: OSError) -> bool:
 
 
 def _write_all(archive: Path, folder: Path, progress: Progress) -> None:
-    allowed = _MOST_TIMES * archive.stat().st_size + _MOST_BESIDES
-    opened = _open(archive)
-    with opened:
-        members, total = [], 0
-        for member in (
-            _zip_members(archive, opened) if isinstance(opened, zipfile.ZipFile) else _tar_members(archive, opened)
-        ):
-            members.append(member)
-            total += member.size
-            if len(members) > _MOST_MEMBERS or total > allowed:  # before what follows it is looked for
-                raise DownloadError(
-                    f"{archive} would unpack to at least {amount(total)} in {len(members):,} files, beyond all measure for "
-                    f"its own {amount(archive.stat().st_size)}: it is not unpacked"
-                )
-        free = shutil.disk_usage(folder).free
-        if total + _MOST_BESIDES > free:
-            raise DownloadError(
-                f"{folder.parent} has {amount(free)} free, and {archive.name} unpacks to {amount(total)}: make room and run "
-                f"again"
-            )
-        progress.start("unpack", len(members))
-        for member in members:
-            _write(archive, folder, member)
-            progress.advance(1)
+    """Look at everything first, then write it."""
+    size = _size(archive)
+    budget = Budget(archive, size)
+    for member in _members(archive, budget):
+        budget.add(member)
+    free = shutil.disk_usage(folder).free
+    if budget.blocks + members.BESIDES > free:
+        raise DownloadError(
+            f"{folder.parent.parent} has {amount(free)} free, and {archive.name} unpacks to {amount(budget.blocks)}: make "
+            f"room and run again"
+        )
+    progress.start("unpack", budget.count)
+    for member in _members(archive, Budget(archive, size)):
+        _write(archive, folder, member)
+        progress.advance(1)
 
 
-def _open(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
-    if archive.name.endswith(".zip"):
-        return zipfile.ZipFile(archive)
+def _size(archive: Path) -> int:
     try:
-        return tarfile.open(archive)
-    except tarfile.ReadError as error:  # its own words fill a line for every compression it has tried
-        raise tarfile.ReadError("it is no tar archive") from error
+        with open_regular(archive) as file:
+            return file.seek(0, 2)
+    except OSError as error:
+        raise DownloadError(f"{archive} cannot be unpacked: {error.strerror}") from error
 
 
-def _zip_members(archive: Path, opened: zipfile.ZipFile) -> Iterator[_Member]:
-    for info in opened.infolist():
-        mode = info.external_attr >> 16
-        if info.is_dir():
-            _inside(archive, info.filename)
-            continue
-        if mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode):
-            raise DownloadError(f"{archive} holds {info.filename!r}, a link or device: it is not unpacked")
-        if info.flag_bits & 1:
-            raise DownloadError(f"{archive} is encrypted: it is not the archive that was meant")
-
-        def opener(info: zipfile.ZipInfo = info) -> IO[bytes]:
-            return opened.open(info)
-
-        yield _Member(_inside(archive, info.filename), info.file_size, opener)
+def _members(archive: Path, budget: Budget) -> Iterator[Member]:
+    with open_regular(archive) as file:
+        if archive.name.endswith(".zip"):
+            yield from zips.members(archive, file)
+        else:
+            yield from tars.members(archive, file, budget)
 
 
-def _tar_members(archive: Path, opened: tarfile.TarFile) -> Iterator[_Member]:
-    for info in opened:
-        path = _inside(archive, info.name)
-        if info.isdir():
-            continue
-        if not info.isreg():
-            raise DownloadError(f"{archive} holds {info.name!r}, a link or device: it is not unpacked")
-
-        def opener(info: tarfile.TarInfo = info) -> IO[bytes]:
-            stream = opened.extractfile(info)
-            if stream is None:
-                raise DownloadError(f"{archive}: {info.name!r} cannot be read")
-            return stream
-
-        yield _Member(path, info.size, opener)
-
-
-def _inside(archive: Path, name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or any(char in name for char in "\\\0") or name[1:2] == ":":
-        raise DownloadError(f"{archive} holds {name!r}, which would lie outside its folder: it is not unpacked")
-    return path
-
-
-def _write(archive: Path, folder: Path, member: _Member) -> None:
+def _write(archive: Path, folder: Path, member: Member) -> None:
     target = folder / member.path
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0

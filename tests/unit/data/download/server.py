@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -23,6 +24,12 @@ class Answer:
         kind: Content-Type.
         redirect: where to redirect to.
         shift: how far the part that is sent lies beside the one asked for.
+        headers: others that are sent too.
+        chunked: whether the body goes in chunks, which say where they end.
+        total: what Content-Range says of the whole; None says the truth.
+        drip: seconds between one byte and the next.
+        drips_headers: whether the headers drip as well.
+        code: the status that a whole file is sent with.
     """
 
     body: bytes = b""
@@ -34,6 +41,12 @@ class Answer:
     kind: str = "application/octet-stream"
     redirect: str = ""
     shift: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    chunked: bool = False
+    total: str | None = None
+    drip: float = 0
+    drips_headers: bool = False
+    code: int = 200
 
 
 class Server:
@@ -42,6 +55,7 @@ class Server:
     def __init__(self):
         self.answers: dict[str, Answer] = {}
         self.requests: list[tuple[str, str]] = []
+        self.agents: set[str] = set()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -75,6 +89,7 @@ class Server:
     def answer(self, request):
         asked = request.headers.get("Range", "")
         self.requests.append((request.path, asked))
+        self.agents.add(request.headers.get("User-Agent", ""))
         found = self.answers.get(request.path)
         if found is None:
             request.send_error(404)
@@ -94,19 +109,35 @@ class Server:
             request.end_headers()
             return
         part = found.body[start:]
-        request.send_response(206 if asked and start else 200)
+        request.send_response(206 if asked and start else found.code)
         if asked and start:
             first = start + found.shift
-            request.send_header("Content-Range", f"bytes {first}-{len(found.body) - 1}/{len(found.body)}")
+            total = len(found.body) if found.total is None else found.total
+            request.send_header("Content-Range", f"bytes {first}-{len(found.body) - 1}/{total}")
         request.send_header("Content-Type", found.kind)
         if found.etag:
             request.send_header("ETag", found.etag)
-        if found.length != -1:
+        for name, value in found.headers.items():
+            request.send_header(name, value)
+        if found.chunked:
+            request.send_header("Transfer-Encoding", "chunked")
+        elif found.length != -1:
             request.send_header("Content-Length", str(len(part) if found.length is None else found.length))
-        request.end_headers()
+        if found.drips_headers:
+            request.send_header("X-Slow", "x" * 1000)
+            self._drip(request, b"".join(request._headers_buffer) + b"\r\n", found.drip)
+            request._headers_buffer = []
+        else:
+            request.end_headers()
         cut = found.cut.pop(0) if found.cut else None
-        request.wfile.write(part if cut is None else part[:cut])
+        self._drip(request, _chunks(part, cut) if found.chunked else part if cut is None else part[:cut], found.drip)
         request.close_connection = True
+
+    def _drip(self, request, data, pause):
+        step = 1 if pause else max(1, len(data))
+        for start in range(0, len(data), step):
+            request.wfile.write(data[start : start + step])
+            time.sleep(pause)
 
     def _start(self, request, found, asked):
         match = re.fullmatch(r"bytes=(\d+)-", asked)
@@ -114,3 +145,12 @@ class Server:
         if not match or not found.ranges or (validator and validator != found.etag):
             return 0
         return int(match[1]) if int(match[1]) < len(found.body) else None
+
+
+def _chunks(part, cut):
+    """Return a body in chunks; one that is cut lacks the last, empty chunk."""
+    kept = part if cut is None else part[:cut]
+    parts = [kept[start : start + 50_000] for start in range(0, len(kept), 50_000)]
+    return b"".join(f"{len(each):x}\r\n".encode() + each + b"\r\n" for each in parts) + (
+        b"0\r\n\r\n" if cut is None else b""
+    )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import functools
+import gzip
 import hashlib
 import io
+import os
 import random
 import zipfile
 from types import SimpleNamespace
@@ -12,9 +15,11 @@ from types import SimpleNamespace
 import pytest
 from tests.unit.data.download.server import Server
 
-from netdissect.data.download import transfer
+import netdissect
+from netdissect.data.download import connection, transfer
 from netdissect.data.download.fetch import fetch
-from netdissect.data.download.registry import RemoteFile
+from netdissect.data.download.partial import OWN
+from netdissect.data.download.registry import Mirror, RemoteFile
 from netdissect.errors import DownloadError
 from netdissect.protocols import Silent
 
@@ -30,7 +35,7 @@ def server():
 
 def get(folder, *urls, name="file.bin", said=None, progress=None, **known):
     return fetch(
-        RemoteFile(name, urls, **known), folder, progress=progress or Silent(),
+        RemoteFile(name, tuple(map(Mirror, urls)), **known), folder, progress=progress or Silent(),
         say=[].append if said is None else said.append, wait=lambda _: None,
     )  # fmt: skip
 
@@ -69,12 +74,13 @@ class Pressing:
 
 def test_after_ctrl_c_the_next_call_goes_on_byte_exactly(server, tmp_path):
     url = server.serve("f", BODY)
-    with pytest.raises(KeyboardInterrupt, match=r"interrupted after 196\.6 kB of file.bin; the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match=r"interrupted after \d+\.\d kB of file.bin; the same command goes on"):
         get(tmp_path, url, progress=Pressing(140_000))
-    assert leftovers(tmp_path) == ["file.bin.part", "file.bin.part.json"]
-    have = (tmp_path / "file.bin.part").stat().st_size
+    assert leftovers(tmp_path) == [OWN]
+    assert leftovers(tmp_path / OWN) == ["file.bin.part", "file.bin.part.json"]
+    have = (tmp_path / OWN / "file.bin.part").stat().st_size
     assert 0 < have < len(BODY)
-    assert (tmp_path / "file.bin.part").read_bytes() == BODY[:have]
+    assert (tmp_path / OWN / "file.bin.part").read_bytes() == BODY[:have]
     assert get(tmp_path, url).path.read_bytes() == BODY
     assert server.requests[-1] == ("/f", f"bytes={have}-")
     assert leftovers(tmp_path) == ["file.bin"]
@@ -191,7 +197,7 @@ def test_spoilt_bytes_of_an_earlier_call_are_fetched_anew(server, tmp_path):
     url = server.serve("f", BODY)
     with pytest.raises(KeyboardInterrupt):
         get(tmp_path, url, digest=MD5, progress=Pressing(140_000))
-    part = tmp_path / "file.bin.part"
+    part = tmp_path / OWN / "file.bin.part"
     part.write_bytes(b"?" * part.stat().st_size)
     assert get(tmp_path, url, digest=MD5).path.read_bytes() == BODY
 
@@ -199,9 +205,10 @@ def test_spoilt_bytes_of_an_earlier_call_are_fetched_anew(server, tmp_path):
 def test_a_server_that_announces_too_much_is_believed_by_its_bytes(server, tmp_path):
     url = server.serve("f", BODY, length=len(BODY) + 1000)
     assert get(tmp_path, url, digest=MD5).path.read_bytes() == BODY
-    # Without a checksum, what it answers when asked for more decides: there is no more.
-    assert get(tmp_path, url, name="unknown.bin").path.read_bytes() == BODY
-    assert server.requests[-1] == ("/f", "bytes=300000-")
+    # Without a checksum nothing tells whether the missing bytes belong to it: what is shorter than announced is not kept.
+    with pytest.raises(DownloadError, match="unknown.bin could not be fetched.*ended after 300000 of 301000 bytes"):
+        get(tmp_path, url, name="unknown.bin")
+    assert leftovers(tmp_path) == ["file.bin"] or not (tmp_path / "unknown.bin").exists()
 
 
 def test_a_server_that_announces_too_little_is_caught(server, tmp_path):
@@ -226,7 +233,7 @@ def test_a_file_that_was_all_there_but_for_its_name_is_finished(server, tmp_path
     url = server.serve("f", BODY, cut=[100_000])
     with pytest.raises(KeyboardInterrupt):
         get(tmp_path, url, digest=MD5, progress=Pressing(90_000))
-    (tmp_path / "file.bin.part").write_bytes(BODY)
+    (tmp_path / OWN / "file.bin.part").write_bytes(BODY)
     assert get(tmp_path, url, digest=MD5).path.read_bytes() == BODY
 
 
@@ -273,3 +280,173 @@ def test_a_web_page_leaves_nothing_behind(server, tmp_path):
     with pytest.raises(DownloadError):
         get(tmp_path, server.serve("f", b"<html><title>Moved</title>"))
     assert leftovers(tmp_path) == []
+
+
+# ── What is kept without a checksum ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "zstd", "identity, gzip", "GZIP"])
+def test_a_file_in_an_encoding_that_was_not_asked_for_is_refused(server, tmp_path, encoding):
+    body = gzip.compress(BODY)
+    url = server.serve("f", body, headers={"Content-Encoding": encoding})
+    kind = encoding.lower().split(", ")[-1]
+    with pytest.raises(DownloadError, match=rf"in another form \(Content-Encoding '{kind}'\), though"):
+        get(tmp_path, url)
+    assert leftovers(tmp_path) == []
+
+
+def test_a_compressed_file_whose_header_is_left_out_is_recognised_by_its_bytes(server, tmp_path):
+    with pytest.raises(DownloadError, match=r"sends the file compressed \(gzip\)"):
+        get(tmp_path, server.serve("f", gzip.compress(BODY)), name="weights.caffemodel")
+    twice = server.serve("g", gzip.compress(gzip.compress(BODY)))
+    with pytest.raises(DownloadError, match=r"sends the file compressed \(gzip\)"):
+        get(tmp_path, twice, name="set.tar.gz")
+
+
+def test_an_archive_whose_own_compression_is_called_its_encoding_is_kept_as_it_is(server, tmp_path):
+    """Apache says ``Content-Encoding: x-gzip`` of every .tar.gz, whatever was asked for."""
+    body = gzip.compress(BODY)
+    url = server.serve("f", body, headers={"Content-Encoding": "x-gzip"}, cut=[100_000])
+    assert get(tmp_path, url, name="set.tar.gz").path.read_bytes() == body
+
+
+def test_a_file_shorter_than_announced_is_never_kept(server, tmp_path):
+    for ranges in (True, False):
+        url = server.serve("f", BODY, length=len(BODY) + 7, ranges=ranges)
+        with pytest.raises(DownloadError, match=r"ended after 300000 of 300007 bytes|another file by now"):
+            get(tmp_path, url)
+        assert not (tmp_path / "file.bin").exists()
+    assert len(server.requests) < 20
+
+
+def test_chunks_say_where_they_end(server, tmp_path):
+    assert get(tmp_path, server.serve("f", BODY, chunked=True)).path.read_bytes() == BODY
+    url = server.serve("g", BODY, chunked=True, cut=[120_000] * 20, ranges=False)
+    with pytest.raises(DownloadError, match="the connection broke"):
+        get(tmp_path, url, name="cut.bin")
+    assert not (tmp_path / "cut.bin").exists()
+
+
+def test_a_file_of_no_length_at_all_is_refused_unless_a_checksum_decides(server, tmp_path):
+    url = server.serve("f", BODY, length=-1)
+    with pytest.raises(DownloadError, match="does not say how long the file is, so that a cut connection"):
+        get(tmp_path, url)
+    assert get(tmp_path, url, digest=MD5).path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("total", ["*", "299999", "300001", "99999999999999999999", "none"])
+def test_a_part_of_another_whole_is_not_put_together_with_what_is_there(server, tmp_path, total):
+    url = server.serve("f", BODY, cut=[100_000], total=total)
+    assert get(tmp_path, url).path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("code", [201, 203, 204, 206])
+def test_any_other_success_is_not_the_file(server, tmp_path, code):
+    with pytest.raises(DownloadError, match=rf"answers HTTP {code}|another part than the one"):
+        get(tmp_path, server.serve("f", BODY, code=code))
+    assert not (tmp_path / "file.bin").exists()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [b"\xef\xbb\xbf<!DOCTYPE html><title>Sign in</title>", b"<!-- proxy --><html>", b"<?xml version='1.0'?><Error/>"],
+)
+def test_a_proxys_page_of_any_type_is_no_file(server, tmp_path, page):
+    with pytest.raises(DownloadError, match="answers with a web page"):
+        get(tmp_path, server.serve("f", page + bytes(50), kind="application/octet-stream"), name="a.prototxt")
+
+
+def test_more_bytes_than_announced_are_left_out_by_count(server, tmp_path):
+    """The length is what counts; a file that is none by that is found by its reader."""
+    assert get(tmp_path, server.serve("f", BODY, length=1000)).size == 1000
+
+
+# ── Hosts that hang and drip ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def short_minutes(monkeypatch):
+    monkeypatch.setattr(connection, "MINUTE", 0.3)
+
+
+@pytest.mark.parametrize("headers", [False, True])
+def test_a_host_that_drips_is_told_and_the_next_mirror_is_tried(server, tmp_path, short_minutes, headers):
+    said = []
+    slow = server.serve("slow", BODY, drip=0.05, drips_headers=headers)
+    found = get(tmp_path, slow, server.serve("good", BODY), said=said)
+    assert found.url.endswith("/good")
+    assert said == [f"file.bin: {slow}: it sends less than 1.0 kB a second"]
+
+
+def test_a_web_page_that_drips_is_not_waited_for(server, tmp_path, short_minutes):
+    with pytest.raises(DownloadError, match="it answers with a web page"):
+        get(tmp_path, server.serve("f", b"<html>" * 1000, kind="text/html", drip=0.05))
+
+
+def test_a_host_that_brings_a_few_bytes_an_attempt_is_given_up(server, tmp_path):
+    url = server.serve("f", BODY, cut=[10] * 1000)
+    with pytest.raises(DownloadError, match="ended after 40 of 300000 bytes"):
+        get(tmp_path, url)
+    assert len(server.requests) == 4
+
+
+def test_a_slow_start_is_no_drip(server, tmp_path, short_minutes):
+    assert get(tmp_path, server.serve("f", BODY)).path.read_bytes() == BODY
+
+
+def test_requests_name_this_project_and_no_other(server, tmp_path):
+    get(tmp_path, server.serve("f", BODY))
+    assert server.agents == {f"netdissect/{netdissect.__version__}"}
+
+
+# ── What lies where the download goes ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_lies_in_the_place_of_a_file_is_left_alone(server, tmp_path):
+    url = server.serve("f", BODY)
+    os.mkfifo(tmp_path / "pipe.bin")
+    (tmp_path / "folder.bin").mkdir()
+    (tmp_path / "elsewhere").write_text("mine")
+    (tmp_path / "link.bin").symlink_to("elsewhere")
+    for name, kind in (("pipe.bin", "a pipe"), ("folder.bin", "a folder"), ("link.bin", "a link")):
+        with pytest.raises(DownloadError, match=rf"{name} is in the way: it is {kind}"):
+            get(tmp_path, url, name=name)
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+    assert server.requests == []
+
+
+def test_no_link_is_followed_in_the_folder_of_unfinished_files(server, tmp_path):
+    url = server.serve("f", BODY)
+    (tmp_path / "elsewhere").write_text("mine")
+    (tmp_path / OWN).mkdir()
+    (tmp_path / OWN / "file.bin.part").symlink_to("../elsewhere")
+    with pytest.raises(DownloadError, match=r"file\.bin\.part is in the way of what is downloaded: it is a link"):
+        get(tmp_path, url)
+    (tmp_path / OWN / "file.bin.part").unlink()
+    (tmp_path / OWN).rmdir()
+    (tmp_path / "there").mkdir()
+    (tmp_path / OWN).symlink_to("there")
+    with pytest.raises(DownloadError, match=r"\.downloads is no folder"):
+        get(tmp_path, url)
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+    assert leftovers(tmp_path / "there") == []
+
+
+def test_a_file_of_yours_that_is_called_like_a_part_is_left_alone(server, tmp_path):
+    (tmp_path / "file.bin.part").write_text("a browser's")
+    get(tmp_path, server.serve("f", BODY))
+    assert (tmp_path / "file.bin.part").read_text() == "a browser's"
+
+
+def test_a_mirror_that_is_a_guess_is_said_and_one_with_a_checksum_of_its_own_is_compared(server, tmp_path):
+    url, said = server.serve("f", BODY), []
+    sha1 = "sha1", hashlib.sha1(BODY).hexdigest()
+    for name, digest in (("a.bin", sha1), ("b.bin", ("sha1", "0" * 40))):
+        file = RemoteFile(name, (Mirror(url, "guess", "it has that name", digest),))
+        call = functools.partial(fetch, file, tmp_path, progress=Silent(), say=said.append)
+        if name == "a.bin":
+            call()
+            assert said == [f"a.bin comes from {url}, which is only guessed to hold this very file: it has that name"]
+        else:
+            with pytest.raises(DownloadError, match=rf"its sha1 is {sha1[1]}, and the right one's 0000"):
+                call()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import re
 import tarfile
 import zipfile
 
@@ -13,8 +15,10 @@ from tests.unit.data import originals
 from tests.unit.data.download.server import Server
 
 from netdissect.data.download import get as getting
-from netdissect.data.download.get import RECORD, download, is_here
+from netdissect.data.download.get import download, is_here
+from netdissect.data.download.partial import own_folder
 from netdissect.data.download.places import data_folder, resolve, resolve_network, zoo_folder
+from netdissect.data.download.records import RECORD
 from netdissect.data.download.registry import find, load_registry, parse_registry
 from netdissect.errors import DataFileError, DataNotFoundError, DownloadError, ModelNotFoundError, SettingsError
 from netdissect.io import locks
@@ -154,7 +158,7 @@ def test_the_hash_of_an_archive_that_turned_out_damaged_is_not_held_against_the_
 
 def test_one_entry_is_downloaded_by_one_process_at_a_time(server, tmp_path):
     entries = registry(server)
-    with locks.held(tmp_path / ".mini.lock", ValueError):
+    with locks.held(own_folder(tmp_path) / "mini.lock", ValueError):
         with pytest.raises(DownloadError, match=r"mini is being downloaded to .* by another process \(process \d+ on "):
             download("mini", entries, tmp_path)
         download("net", entries, tmp_path)
@@ -213,20 +217,70 @@ def test_opensurfaces_photos_are_fetched_one_by_one_and_gone_on_with(server, tmp
     assert sorted(path.name for path in (tmp_path / "opensurfaces" / "photos").iterdir()) == ["1.jpg", "2.jpg", "3.jpg"]
 
 
+# ── What is not ours ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_archive_brought_by_hand_is_not_removed_and_one_that_was_fetched_is(server, tmp_path):
+    entries = registry(server)
+    (tmp_path / "mini.zip").write_bytes(SET)
+    download("mini", entries, tmp_path)
+    assert (tmp_path / "mini.zip").read_bytes() == SET
+    download("mini", entries, tmp_path / "other")
+    assert sorted(path.name for path in (tmp_path / "other").iterdir()) == [RECORD, "mini"]
+
+
+@pytest.mark.parametrize(
+    "text", ['["mine"]', '{"a": 1}', '{"mini.zip": {"sha256": 7, "url": "x"}}', "{", "[" * 10_000, '{"a": NaN}']
+)
+def test_a_file_of_yours_that_is_called_like_the_record_is_left_alone(server, tmp_path, text):
+    (tmp_path / RECORD).write_text(text)
+    with pytest.raises(DownloadError, match=r"downloads\.json(,.*| is not the record of downloads| cannot be read|: )"):
+        download("mini", registry(server), tmp_path)
+    assert (tmp_path / RECORD).read_text() == text
+    assert server.requests == []
+
+
+def test_a_pipe_in_the_place_of_the_record_is_not_waited_for(server, tmp_path):
+    os.mkfifo(tmp_path / RECORD)
+    with pytest.raises(DownloadError, match=r"downloads\.json cannot be read .*it is a named pipe"):
+        download("mini", registry(server), tmp_path)
+
+
+def test_a_folder_that_a_link_leads_out_of_the_chosen_place_is_not_written_to(server, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    into = tmp_path / "dataset"
+    into.mkdir()
+    (into / "mini").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DownloadError, match=r"mini leads to .*elsewhere, outside .*dataset: nothing is written there"):
+        download("mini", registry(server), into)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    linked = tmp_path / "linked"
+    linked.symlink_to("elsewhere")
+    assert download("mini", registry(server), linked) == [linked / "mini"]  # the place itself is anybody's choice
+
+
 # ── The registry ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_built_in_registry_is_sound_and_says_who_made_what():
     entries = load_registry()
     assert {"broden1_224", "broden1_227", "broden1_384", "ade20k", "dtd", "opensurfaces", "pascal"} <= set(entries)
-    assert sum(entry.kind == "network" for entry in entries.values()) == 14
+    assert sum(entry.kind == "network" for entry in entries.values()) == 15
     for entry in entries.values():
         assert entry.licence
         assert entry.citation
         assert set(entry.members) <= set(entries)
         assert all(file.mirrors for file in entry.files)
     assert entries["broden1_224"].files[0].digest == ("md5", "be13c292eaef3300da03f8d0e48eab1c")
-    assert len(entries["broden1_227"].files[0].mirrors) == 3
+    evidence = {
+        name: entries[name].files[0].mirrors[1].evidence for name in ("broden1_224", "broden1_227", "broden1_384")
+    }
+    assert evidence == {"broden1_224": "guess", "broden1_227": "named", "broden1_384": "guess"}
+    assert entries["pascal-part"].files[0].digest == ("md5", "2fa0a19ee9b5e43b2bee520166111120")
+    assert entries["voc2010"].files[0].mirrors[0].url.startswith("https://thor.robots.ox.ac.uk/pascal/VOC/voc2010/")
+    assert "1aurent/ADE20K" in entries["ade20k"].note
+    for mirror in (mirror for entry in entries.values() for file in entry.files for mirror in file.mirrors):
+        assert mirror.evidence == "published" or mirror.why
 
 
 @pytest.mark.shared
@@ -255,7 +309,7 @@ def test_your_own_registry_goes_on_top(server, tmp_path):
     entries = load_registry(own)
     assert entries["dtd"].about == "mine"
     assert "broden1_227" in entries
-    with pytest.raises(DataNotFoundError, match="there is no registry"):
+    with pytest.raises(DataNotFoundError, match=r"a registry is missing: expected .*gone\.toml"):
         load_registry(tmp_path / "gone.toml")
 
 
@@ -270,6 +324,30 @@ def test_your_own_registry_goes_on_top(server, tmp_path):
         (('licence = "x"', 'licence = "x"\nfolder = "/etc"\nmarker = "a"'), "folder and marker go together"),
         (('licence = "x"', 'licence = "x"\nfolder = "a"'), "folder and marker go together"),
         (("[one]", "[one"), "not a TOML file"),
+        (("https://x/a", "https://[x/a"), "expected an http or https address"),
+        (("https://x/a", "https:///a"), "expected an http or https address"),
+        (("https://x/a", "https://x/a b"), "expected an http or https address"),
+        (("https://x/a", r"https://x/\u001b"), "expected an http or https address"),
+        (
+            ('["https://x/a"]', '[{ url = "https://x/a", evidence = "hearsay" }]'),
+            "evidence must be one of published, named",
+        ),
+        (('["https://x/a"]', '[{ url = "https://x/a", evidence = "guess" }]'), "is guess, and why is not said"),
+        (('["https://x/a"]', '[{ url = "https://x/a", sha1 = "1" }]'), "is no sha1 checksum of 40 hex digits"),
+        (('name = "a"', 'name = "a", size = "big"'), "'big' is no size in bytes of a"),
+        (('name = "a"', 'name = "a", size = -1'), "-1 is no size in bytes of a"),
+        (('name = "a"', 'name = "downloads.json"'), "the record of downloads has it"),
+        (('name = "a"', 'name = "a/b"'), "is no plain file name"),
+        (('name = "a"', 'name = "CON"'), "is no plain file name"),
+        (("[one]", '["../one"]'), "an entry cannot be called so: it holds '/'"),
+        (('licence = "x"', 'licence = "x"\nfolder = "a/../../b"\nmarker = "a"'), "folder and marker go together"),
+        (('licence = "x"', 'licence = "x"\nmembers = [1]'), "expected texts"),
+        (('about = "x"', "about = 1"), "expected texts"),
+        (('licence = "x"', 'licence = "x"\nphotos = ["file:///etc/"]'), "expected an http or https address"),
+        (('licence = "x"', 'licence = "x"\nphotos = ["http://x"]'), "must end with a slash"),
+        (("files = [", 'files = [{ name = "A", mirrors = ["https://x/A"] }, '), "two of its files have one name"),
+        (("[one]", "x = " + "[" * 5000 + "\n[one]"), "not a TOML file"),
+        (("[one]", "hosts = 3\n[one]"), None),
         (('files = [{ name = "a", mirrors = ["https://x/a"] }]', ""), "neither files nor members"),
     ],
 )
@@ -279,8 +357,53 @@ def test_a_registry_that_says_something_impossible_is_told(change, told):
         'files = [{ name = "a", mirrors = ["https://x/a"] }]\n'
     )
     assert parse_registry(text, "here")
+    assert change[0] in text
+    if told is None:
+        assert parse_registry(text.replace(*change), "here")
+        return
     with pytest.raises(DataFileError, match=told):
         parse_registry(text.replace(*change), "here")
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ('[a]\nmembers = ["a"]', "the members of 'a' cannot be 'a'"),
+        ('[a]\nmembers = ["b"]\n[b]\nmembers = ["a"]', "cannot be 'a'"),
+        ('[a]\nmembers = ["nobody"]', "the members of 'a' cannot be 'nobody'"),
+        ('[a]\nfiles = [{ name = "DTD-R1.0.1.tar.gz", mirrors = ["https://x/a"] }]', "differ only in case"),
+    ],
+)
+def test_a_registry_whose_entries_cannot_stand_together_is_told(tmp_path, entries, told):
+    own = tmp_path / "own.toml"
+    fields = 'kind = "source"\nabout = "x"\nlicence = "x"\ncitation = "x"\n'
+    own.write_text(re.sub(r"^(\[\w\])$", rf"\1\n{fields}", entries, flags=re.MULTILINE))
+    with pytest.raises(DataFileError, match=told):
+        load_registry(own)
+
+
+def test_a_pipe_or_a_giant_is_no_registry(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(
+        DataFileError, match="cannot be read as a registry: expected a regular file, and it is a named pipe"
+    ):
+        load_registry(tmp_path / "pipe.toml")
+    with (tmp_path / "giant.toml").open("wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(DataFileError, match="at most 1,048,576 are read"):
+        load_registry(tmp_path / "giant.toml")
+
+
+def test_no_name_is_ever_fetched_by_looking_it_up(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(getting, "fetch", lambda *_, **__: pytest.fail("it was fetched"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("it was fetched"))
+    with pytest.raises(DataNotFoundError):
+        resolve("broden1_227")
+    with pytest.raises(ModelNotFoundError):
+        resolve_network("vgg16_places365")
+    assert resolve_network("unknown") is None
+    assert list(tmp_path.iterdir()) == []
 
 
 # ── Names become folders ──────────────────────────────────────────────────────────────────────────────────────────────
