@@ -50,8 +50,12 @@ def never_fail(*streams: TextIO) -> None:
             reconfigure(errors=VISIBLE)
 
 
+#: Line ends, and the joiners that Persian, Indic scripts and emoji are written with.
+_KEPT = "\n\t\u200c\u200d"
+
+
 def _harmless(character: str) -> bool:
-    return character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return character in _KEPT or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def _escaped(character: str) -> str:

@@ -20,6 +20,7 @@ from netdissect.io.text import never_fail, one_line, visible
         ("half \ud800", "half \\ud800"),
         ("one\u2028two", "one\\u2028two"),
         ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("می\u200cخواهم 👩\u200d🔬", "می\u200cخواهم 👩\u200d🔬"),
         ("\U000e0041", "\\U000e0041"),
     ],
 )
