@@ -146,6 +146,40 @@ def from_coco(
     _make(common, lambda options: own.from_coco(annotations, photos, out, masks=masks, boxes=boxes, **options))
 
 
+def from_annotations(
+    where: Path,
+    /,
+    *,
+    out: Path,
+    tool: str | None = None,
+    photos: Path | None = None,
+    boxes: Annotated[bool, _Flag] = False,
+    leave_out: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    attribute: str | None = None,
+    common: Common | None = None,
+) -> None:
+    """Make a probe set of what an annotation tool wrote: labelme, CVAT, Label Studio, Supervisely, Hasty, VGG VIA, YOLO.
+
+    Args:
+        where: the folder or file that the tool exported; whose it is, is told by what is in it.
+        out: the set's folder.
+        tool: the tool's name, where that is not told: cvat, hasty, labelme, label-studio, supervisely, via or yolo.
+        photos: folder of the images, where they do not lie beside the annotations.
+        boxes: take detection boxes, which say nothing of an outline, as masks.
+        leave_out: leave out shapes that cover no pixels: points, lines, boxes, skeletons, cuboids.
+        attribute: which of a shape's attributes is its class, where it has several (VIA).
+        common: options of every own set.
+    """
+    from netdissect.data import own
+
+    def make(options: dict[str, Any]) -> Made:
+        return own.from_annotations(
+            where, out, tool=tool, photos=photos, boxes=boxes, leave_out=leave_out or (), attribute=attribute, **options
+        )
+
+    _make(common, make)
+
+
 def from_voc(
     folder: Path,
     /,
@@ -299,6 +333,6 @@ def from_words(
 def register(data: App, group: Group) -> None:
     """Add the commands to ``netdissect data``."""
     for command in (
-        from_masks, from_coco, from_voc, from_ade, from_hf, from_labels, from_segmenter, from_words,
+        from_masks, from_coco, from_annotations, from_voc, from_ade, from_hf, from_labels, from_segmenter, from_words,
     ):  # fmt: skip
         data.command(command, group=group)

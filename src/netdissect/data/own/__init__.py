@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from netdissect.data.own.ade import from_ade
+from netdissect.data.own.annotations import from_annotations
 from netdissect.data.own.coco import from_coco
 from netdissect.data.own.hf import from_hf
 from netdissect.data.own.labels import from_labels
@@ -18,6 +19,7 @@ from netdissect.data.own.voc import from_voc
 __all__ = [
     "Segmenter",
     "from_ade",
+    "from_annotations",
     "from_coco",
     "from_hf",
     "from_labels",

@@ -1,0 +1,11 @@
+"""``from-annotations``: what annotation tools write, one file for each tool, all read into the same records.
+
+`tools` is the table of them and tells whose a file is; a reader makes `record.Annotated` of every image; `source` paints
+them.
+"""
+
+from __future__ import annotations
+
+from netdissect.data.own.annotations.source import from_annotations
+
+__all__ = ["from_annotations"]

@@ -1,0 +1,150 @@
+"""Formats that are not taken here, each refused by its name with the nearest way that is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from netdissect.errors import DataFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_AS_COCO = "export it as COCO with segmentations, and use netdissect data from-coco"
+_BOXES = "and boxes outline nothing: export segmentations"
+
+
+def refuse_folder(folder: Path) -> None:
+    """Refuse a folder of another format; do nothing if it is none that is known.
+
+    Raises:
+        DataFileError: with the format's name and what to do.
+    """
+    if (folder / "SegmentationClass").is_dir():
+        _refuse(
+            folder,
+            "laid out as PASCAL VOC (CVAT's segmentation mask too)",
+            f"netdissect data from-voc {folder} --out dataset/mine",
+        )
+    coco = _first(folder, "_annotations.coco.json")
+    if coco is not None:
+        _refuse(
+            folder,
+            "COCO's JSON as Roboflow exports it",
+            f"netdissect data from-coco {folder} {folder} --out dataset/mine",
+        )
+    masks = _first(folder, "_classes.csv")
+    if masks is not None:
+        _refuse(
+            folder, "masks as Roboflow exports them",
+            f"netdissect data from-masks {folder} {folder} --mask-suffix _mask --classes {masks} --out dataset/mine",
+        )  # fmt: skip
+    if _first(folder, "_annotations.csv") is not None or any(folder.glob("*/*.tfrecord")):
+        _refuse_boxes(folder, "boxes as Roboflow exports them for TensorFlow")
+    if any(re.fullmatch(r"task-\d+-annotation-\d+-.*\.(png|npy)", path.name) for path in folder.glob("task-*")):
+        _refuse(
+            folder, "brush masks of Label Studio, which do not say whose they are",
+            "export the same project as JSON, which holds the same masks, and give that file",
+        )  # fmt: skip
+    for name in ("label_2", "training/label_2"):
+        if (folder / name).is_dir():
+            _refuse_boxes(folder, "KITTI's boxes")
+    if any(folder.glob("annotations/*.xml")) or any(folder.glob("Annotations/*.xml")):
+        _refuse_boxes(folder, "Pascal VOC's XML of boxes")
+
+
+def refuse_file(path: Path) -> None:
+    """Refuse a file of another format by its ending or beginning."""
+    ending = path.suffix.lower()
+    if ending in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
+        _refuse(path, "an archive", "unpack it, and give its folder")
+    if ending in (".pkl", ".pickle", ".pth", ".pt"):
+        _refuse(path, "a pickle (as Detectron's), which is never opened", _AS_COCO)
+    if ending == ".npy":
+        _refuse(path, "an array of numpy", "write label maps as PNG, and use netdissect data from-masks")
+    if ending in (".ndjson", ".jsonl"):
+        _refuse(path, "NDJSON (Labelbox's and others')", _AS_COCO)
+    if ending == ".manifest":
+        _refuse(path, "a manifest of SageMaker Ground Truth", "use its masks with netdissect data from-masks")
+    if ending in (".tfrecord", ".record"):
+        _refuse(path, "a TFRecord", _AS_COCO)
+    if path.name == "_classes.csv":
+        refuse_folder(path.parent)
+    if path.name == "_annotations.csv":
+        _refuse_boxes(path, "boxes as Roboflow exports them for TensorFlow")
+    if ending == ".txt":
+        _refuse(path, "a text, perhaps of YOLO", "give the folder that holds labels/ and images/, or its data.yaml")
+
+
+def refuse_xml(path: Path, head: str) -> None:
+    """Refuse an XML of another tool."""
+    if "<annotation" in head and "<polygon" in head:
+        _refuse(path, "XML of MIT's LabelMe", "convert it with labelme or CVAT, and give what they write")
+    if "<annotation" in head:
+        _refuse_boxes(path, "Pascal VOC's XML of boxes")
+
+
+def refuse_json(path: Path, told: Any) -> None:
+    """Refuse a JSON of another tool."""
+    for name, wrote, nearest in _JSONS:
+        if wrote(told):
+            _refuse(path, name, nearest.replace("FILE", str(path)))
+
+
+def _keys(*names: str) -> Callable[[Any], bool]:
+    """Return what says whether a JSON is an object with keys, or a list of such."""
+
+    def wrote(told: Any) -> bool:
+        first = told[0] if isinstance(told, list) and told else told
+        return isinstance(first, dict) and set(names) <= set(first)
+
+    return wrote
+
+
+#: Name, whether a JSON is one, and what to do instead. The first that fits counts.
+_JSONS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    (
+        "COCO's JSON",
+        _keys("images", "annotations", "categories"),
+        "netdissect data from-coco FILE PHOTOS --out dataset/mine",
+    ),
+    ("VIA 3's project", _keys("project", "config", "metadata", "view"), "annotate with VIA 2, or export COCO"),
+    ("Labelbox's export", _keys("data_row", "projects"), _AS_COCO),
+    ("Labelbox's export", _keys("Labeled Data", "Label"), _AS_COCO),
+    ("V7's Darwin JSON", _keys("item", "annotations", "schema_ref"), _AS_COCO),
+    ("V7's Darwin JSON", _keys("image", "annotations", "dataset"), _AS_COCO),
+    ("V7's Darwin JSON", _keys("item", "annotations", "version"), _AS_COCO),
+    ("Dataloop's JSON", _keys("filename", "annotations", "itemMetadata"), _AS_COCO),
+    ("Dataloop's JSON", _keys("filename", "annotations", "metadata"), _AS_COCO),
+    (
+        "a release of Segments.ai",
+        lambda told: _keys("dataset")(told) and "samples" in (told.get("dataset") or ()),
+        _AS_COCO,
+    ),
+    ("SuperAnnotate's JSON", _keys("metadata", "instances"), _AS_COCO),
+    ("Scale's JSON", _keys("task_id", "response"), _AS_COCO),
+    ("Encord's JSON", _keys("data_units", "label_hash"), _AS_COCO),
+    (
+        "Cityscapes' polygons",
+        _keys("imgHeight", "imgWidth", "objects"),
+        "use its masks with netdissect data from-masks",
+    ),
+    ("BDD100K's labels", _keys("name", "labels", "attributes"), "use its masks with netdissect data from-masks"),
+    ("ADE20K's annotation of an image", _keys("annotation"), "netdissect data from-ade with the release's folder"),
+    ("SageMaker's output", _keys("source-ref"), "use its masks with netdissect data from-masks"),
+    ("CreateML's boxes", _keys("image", "annotations"), f"boxes outline nothing: {_AS_COCO}"),
+)
+
+
+def _first(folder: Path, name: str) -> Path | None:
+    """Return a file of a name in a folder or in one of those in it."""
+    return next((path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()), None)
+
+
+def _refuse(path: Path, what: str, nearest: str) -> NoReturn:
+    raise DataFileError(f"{path} is {what}, which from-annotations does not take: {nearest}")
+
+
+def _refuse_boxes(path: Path, what: str) -> NoReturn:
+    _refuse(path, what, f"they hold nothing but boxes, {_BOXES} (of the tools: COCO, CVAT, YOLO segmentation)")

@@ -1,0 +1,248 @@
+"""What is read from a tool's files: an image and its shapes, the same for every tool."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netdissect.data.own.annotations.photos import Photos
+from netdissect.data.own.painting import short
+from netdissect.errors import DataFileError, NetdissectError, SettingsError, nearest
+from netdissect.io.json_files import read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netdissect.data.own.annotations.shapes import Shape
+
+#: What covers no pixels, or is no outline, and may be left out on request.
+KINDS = ("points", "lines", "boxes", "skeletons", "cuboids")
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An image that lies in the annotation file itself, as base64 below a key.
+
+    Attributes:
+        path: the file, a JSON.
+        key: the key.
+    """
+
+    path: Path
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """An image and what is annotated in it.
+
+    Attributes:
+        name: what it is called in the set.
+        photo: the image.
+        size: its height and width as the file says them, if it does.
+        shapes: label and shape of everything in it, the undermost first.
+        split: the part of the set it belongs to, if the file says one.
+        files: the annotation files.
+    """
+
+    name: str
+    photo: Path | Embedded
+    size: tuple[int, int] | None
+    shapes: tuple[tuple[str, Shape], ...]
+    split: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks for.
+
+    Attributes:
+        boxes: detection boxes are taken as masks.
+        leave_out: kinds of shapes (`KINDS`) that are left out.
+        attribute: which of several attributes of a shape is its class (VIA).
+        photos: folder of the images; None takes the one with the annotations.
+    """
+
+    boxes: bool = False
+    leave_out: frozenset[str] = frozenset()
+    attribute: str | None = None
+    photos: Path | None = None
+
+    @classmethod
+    def of(cls, *, boxes: bool, leave_out: Sequence[str], attribute: str | None, photos: str | Path | None) -> Wanted:
+        """Return what is asked for.
+
+        Raises:
+            SettingsError: if there is no such kind of shape.
+        """
+        for kind in leave_out:
+            if kind not in KINDS:
+                raise SettingsError(f"--leave-out {kind}: {nearest(kind, KINDS)}")
+        if boxes and "boxes" in leave_out:
+            raise SettingsError("--boxes takes boxes as masks, and --leave-out boxes leaves them out: choose one")
+        return cls(boxes, frozenset(leave_out), attribute, Path(photos) if photos is not None else None)
+
+
+@dataclass
+class Reading:
+    """What a reader has found so far; readers fill it.
+
+    Attributes:
+        root: the folder that was given, or the folder of the file.
+        wanted: what is asked for.
+        images: the images.
+        classes: the classes in the order of the tool's list, or as they were met.
+        smaller_on_top: whether of shapes that overlap the smaller lies on top, and not the later.
+        left_out: how many of what were left out.
+        missing: images that were not found.
+    """
+
+    root: Path
+    wanted: Wanted
+    images: list[Annotated] = field(default_factory=list)
+    classes: dict[str, None] = field(default_factory=dict)
+    smaller_on_top: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
+    missing: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Know where images are looked for."""
+        self.photos = Photos(self.wanted.photos or self.root, apart=self.wanted.photos is not None)
+
+    def add(
+        self,
+        photo: Path | Embedded | None,
+        shapes: Sequence[tuple[str, Shape]],
+        *,
+        spelled: str,
+        file: Path,
+        size: tuple[int, int] | None = None,
+        split: str = "",
+    ) -> None:
+        """Add an image.
+
+        Args:
+            photo: the image; None if it was not found.
+            shapes: label and shape, the undermost first.
+            spelled: what the file calls it.
+            file: the annotation file.
+            size: its height and width, if the file says them.
+            split: its part of the set, if the file says one.
+        """
+        if not shapes:
+            self.left_out["images without a shape"] += 1
+            return
+        if photo is None:
+            self.missing.append(spelled)
+            return
+        for label, _ in shapes:
+            self.classes.setdefault(label)
+        name = photo.path.name if isinstance(photo, Embedded) else self.photos.name(photo)
+        self.images.append(Annotated(name, photo, size, tuple(shapes), split, (file,)))
+
+    def leave_out(self, kind: str, what: str, where: str) -> None:
+        """Leave out a shape that has no outline, if that is asked for.
+
+        Args:
+            kind: one of `KINDS`.
+            what: what it is, as the tool calls it.
+            where: file, image and label.
+
+        Raises:
+            DataFileError: if it is not asked for.
+        """
+        if kind not in self.wanted.leave_out:
+            raise DataFileError(f"{where}: a {what} covers no pixels: --leave-out {kind} leaves such shapes out")
+        self.left_out[kind] += 1
+
+    def takes_box(self, what: str, where: str) -> bool:
+        """Say whether a detection box is taken as a mask; False if it is left out.
+
+        Raises:
+            DataFileError: if neither is asked for.
+        """
+        if "boxes" in self.wanted.leave_out:
+            self.left_out["boxes"] += 1
+        elif not self.wanted.boxes:
+            raise DataFileError(
+                f"{where}: {what}, and nothing is known of the object's outline: --boxes takes such boxes as masks, "
+                f"--leave-out boxes leaves them out"
+            )
+        return self.wanted.boxes
+
+
+@contextlib.contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Turn what goes wrong with a damaged record into one sentence that says where.
+
+    Raises:
+        DataFileError: for a missing key, a value of another kind, or a number that is none.
+    """
+    try:
+        yield
+    except NetdissectError:
+        raise
+    except KeyError as error:
+        raise DataFileError(f"{where}: {error.args[0]!r} is missing") from error
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise DataFileError(f"{where}: {error}") from error
+
+
+def told_in(path: Path, what: str) -> Any:
+    """Return what a tool's JSON says.
+
+    Raises:
+        DataFileError: if it does not read.
+    """
+    return read_json(path, what, missing=DataFileError, wrong=DataFileError)
+
+
+def record(value: object, what: str) -> dict[str, Any]:
+    """Return an object of a JSON.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"expected {what} as an object, got {short(value)}")  # noqa: TRY004 - one kind
+    return value
+
+
+def records(value: object, what: str) -> list[dict[str, Any]]:
+    """Return a list of objects of a JSON.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    if not isinstance(value, list):
+        raise ValueError(f"expected {what} as a list, got {short(value)}")  # noqa: TRY004 - one kind
+    return [record(entry, f"each of {what}") for entry in value]
+
+
+def label_of(value: object) -> str:
+    """Return a label as one line, empty if there is none.
+
+    Raises:
+        ValueError: if it is no text.
+    """
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"expected a label as text, got {short(value)}")  # noqa: TRY004 - one kind
+    return " ".join(value.split())
+
+
+def size_of(height: object, width: object) -> tuple[int, int]:
+    """Return an image's height and width.
+
+    Raises:
+        ValueError: if they are no sizes.
+    """
+    for side in (height, width):
+        if isinstance(side, bool) or not isinstance(side, (int, float)) or side < 1 or side != int(side):
+            raise ValueError(f"expected an image's height and width, got {short(height)} and {short(width)}")
+    return int(height), int(width)  # type: ignore[call-overload]  # looked at above

@@ -1,0 +1,164 @@
+"""The table of annotation tools, and whose a file or folder is: by what is in it, not by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from netdissect.data.own.annotations import (
+    cvat,
+    hasty,
+    label_studio,
+    labelme,
+    others,
+    supervisely,
+    via,
+    yolo,
+)
+from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io.json_files import read_json
+from netdissect.io.reading import is_regular, read_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from netdissect.data.own.annotations.record import Reading
+
+#: Bytes of a text or XML that are looked at to tell whose it is.
+_HEAD = 2**16
+
+
+@dataclass(frozen=True)
+class Tool:
+    """An annotation tool.
+
+    Attributes:
+        title: what it is called.
+        read: reads its files.
+        wrote: says whether a JSON is its; None if it writes none.
+        one_each: whether there is a JSON for every image.
+    """
+
+    title: str
+    read: Callable[[Path, Reading], None]
+    wrote: Callable[[Any], bool] | None = None
+    one_each: bool = False
+
+
+TOOLS = {
+    "cvat": Tool("CVAT", cvat.read),
+    "hasty": Tool("Hasty", hasty.read, hasty.is_hasty),
+    "labelme": Tool("labelme", labelme.read, labelme.is_labelme, one_each=True),
+    "label-studio": Tool("Label Studio", label_studio.read, label_studio.is_label_studio),
+    "supervisely": Tool("Supervisely", supervisely.read, supervisely.is_supervisely, one_each=True),
+    "via": Tool("VGG VIA", via.read, via.is_via),
+    "yolo": Tool("YOLO", yolo.read),
+}
+_TAKEN = ", ".join(tool.title for tool in TOOLS.values())
+
+
+def recognised(where: Path) -> tuple[Tool, Path]:
+    """Return whose a file or folder is, and the path that its reader takes.
+
+    Raises:
+        DataNotFoundError: if it is not there.
+        DataFileError: if it is of a format that is not taken, which the sentence names with what to do, or of none that
+            is known.
+    """
+    if where.is_dir():
+        return _folder(where)
+    if not where.exists():
+        raise DataNotFoundError(f"there is no file or folder {where}")
+    if not is_regular(where):
+        raise DataFileError(f"{where}: expected a file or folder of annotations, and it is neither")
+    return _file(where)
+
+
+def _folder(folder: Path) -> tuple[Tool, Path]:
+    others.refuse_folder(folder)
+    if (folder / "annotations.xml").is_file():
+        return _file(folder / "annotations.xml")
+    if any(folder.glob("ann/*.json")) or any(folder.glob("*/ann/*.json")) or any(folder.glob("datasets/*/ann/*.json")):
+        return TOOLS["supervisely"], folder
+    if any((folder / name).is_file() for name in ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")):
+        return TOOLS["yolo"], folder
+    files = _visible(folder, "*.json") or _visible(folder, "*/*.json") or _visible(folder, "**/*.json")
+    if files:
+        return _jsons(folder, files)
+    for pattern in ("*.csv", "*.xml", "*.yaml", "*.yml", "*.ndjson", "*.jsonl", "*.manifest"):
+        for path in _visible(folder, pattern):
+            return _file(path) if not pattern.startswith("*.y") else (TOOLS["yolo"], folder)
+    if any(folder.glob("**/labels/**/*.txt")):
+        raise DataNotFoundError(f"{folder}: expected YOLO's data.yaml with names, or classes.txt, and there is neither")
+    raise _unknown(folder)
+
+
+def _jsons(folder: Path, files: list[Path]) -> tuple[Tool, Path]:
+    """Return whose the JSON files of a folder are: one of all images, or one of each."""
+    first, told = files[0], None
+    known: list[tuple[Tool, Path]] = []
+    for path in files[:12]:
+        told = _told(path)
+        tool = next((tool for tool in TOOLS.values() if tool.wrote is not None and tool.wrote(told)), None)
+        if tool is None:
+            others.refuse_json(path, told)
+        elif tool.one_each:
+            return tool, folder
+        else:
+            known.append((tool, path))
+    if len(known) > 1:
+        raise DataFileError(
+            f"{folder} holds several files of annotations, such as {known[0][1].name} and {known[1][1].name}: name one"
+        )
+    if known:
+        return known[0]
+    raise _unknown(first)
+
+
+def _file(path: Path) -> tuple[Tool, Path]:
+    others.refuse_file(path)
+    ending = path.suffix.lower()
+    if ending == ".json":
+        told = _told(path)
+        for tool in TOOLS.values():
+            if tool.wrote is not None and tool.wrote(told):
+                return tool, path
+        others.refuse_json(path, told)
+    elif ending == ".xml":
+        head = _head(path)
+        if "<annotations" in head:
+            return TOOLS["cvat"], path
+        others.refuse_xml(path, head)
+    elif ending == ".csv":
+        if set(_head(path).partition("\n")[0].strip().removeprefix("#").split(",")) >= via.COLUMNS:
+            return TOOLS["via"], path
+    elif ending in (".yaml", ".yml"):
+        return TOOLS["yolo"], path
+    raise _unknown(path)
+
+
+def _visible(folder: Path, pattern: str) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.glob(pattern)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
+    )
+
+
+def _told(path: Path) -> Any:
+    return read_json(path, "annotations", missing=DataNotFoundError, wrong=DataFileError)
+
+
+def _head(path: Path) -> str:
+    try:
+        return read_bytes(path)[:_HEAD].decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _unknown(path: Path) -> DataFileError:
+    return DataFileError(
+        f"{path}: expected what an annotation tool wrote ({_TAKEN}), and it is none of these: --tool names the tool if it "
+        f"is, COCO's JSON is taken by netdissect data from-coco, masks by from-masks"
+    )

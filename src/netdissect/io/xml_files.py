@@ -1,0 +1,71 @@
+"""XML that others wrote, read in one way: no document types and no entities of its own, depth has an end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from netdissect.io.json_files import DEEPEST
+from netdissect.io.reading import read_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdissect.errors import NetdissectError
+
+#: Bytes of the largest XML file; its tree takes several times as many.
+LARGEST_XML = 2**30
+
+
+def read_xml(path: Path, what: str, *, missing: type[NetdissectError], wrong: type[NetdissectError]) -> Element:
+    """Return the root of an XML file.
+
+    Args:
+        path: the file.
+        what: what it is, for messages: ``"CVAT's annotations"``.
+        missing: raised if it is not there.
+        wrong: raised if it cannot be read, is no XML, is nested too deeply, or declares a document type: entities of a
+            file's own unpack to any size, and name other files.
+    """
+    try:
+        data = read_bytes(path, most=LARGEST_XML)
+    except FileNotFoundError as error:
+        raise missing(f"{what} is missing: expected {path}") from error
+    except OSError as error:
+        raise wrong(f"{path} cannot be read as {what}: {error.strerror or error}") from error
+    try:
+        return _parsed(data)
+    except (expat.ExpatError, ValueError) as error:
+        raise wrong(f"{path}: expected {what} as XML: {error}") from error
+
+
+def _parsed(data: bytes) -> Element:
+    builder = TreeBuilder()
+    parser = expat.ParserCreate()
+    depth = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError(f"its elements are nested deeper than {DEEPEST} times")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag)
+
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = _refuse
+    parser.EntityDeclHandler = _refuse
+    parser.Parse(data, True)
+    return builder.close()
+
+
+def _refuse(*_: object) -> NoReturn:
+    raise ValueError("it declares a document type or entities, which no annotation file needs")
