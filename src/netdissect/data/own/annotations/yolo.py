@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Lists of names where there is no data.yaml: Label Studio's, Darknet's.
 _LISTS = ("classes.txt", "obj.names")
 #: Bytes of the largest data.yaml.
-_MOST = 2**22
+_MOST = 2**19
 #: Corners may lie so far outside of 0 to 1; more is in pixels, not in shares.
 _OUTSIDE = 1.0
 
