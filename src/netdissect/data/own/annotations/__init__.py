@@ -1,6 +1,6 @@
 """``from-annotations``: what annotation tools write, one file for each tool, all read into the same records.
 
-`tools` is the table of them and tells whose a file is; a reader makes `record.Annotated` of every image; `source` paints
+`whose` is the table of them and tells whose a file is; a reader makes `record.Annotated` of every image; `source` paints
 them.
 """
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own import painting
-from netdissect.data.own.annotations import tools
+from netdissect.data.own.annotations import whose
 from netdissect.data.own.annotations.bitmaps import from_base64
 from netdissect.data.own.annotations.record import Annotated, Embedded, Reading, Wanted, reading, told_in
 from netdissect.data.own.classes import ClassList, read_classes
@@ -145,8 +145,8 @@ def from_annotations(
     """
     making = Making.of(options)
     wanted = Wanted.of(boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos)
-    if tool is not None and tool not in tools.TOOLS:
-        raise SettingsError(f"--tool {tool}: {nearest(tool, tools.TOOLS)}")
+    if tool is not None and tool not in whose.TOOLS:
+        raise SettingsError(f"--tool {tool}: {nearest(tool, whose.TOOLS)}")
     source = annotated(Path(where), tool, wanted, making)
     on_top = "the smaller is on top" if source.smaller_on_top else "the one that the tool shows on top counts"
     about = f"Made with: netdissect data from-annotations. Of overlapping shapes {on_top}."
@@ -159,7 +159,7 @@ def annotated(where: Path, tool: str | None, wanted: Wanted, making: Making) -> 
     Raises:
         DataError: one of its leaves, for anything wrong with the files, or a format that is not taken.
     """
-    chosen, path = (tools.TOOLS[tool], where) if tool is not None else tools.recognised(where)
+    chosen, path = (whose.TOOLS[tool], where) if tool is not None else whose.recognised(where)
     if not path.exists():
         raise DataNotFoundError(f"there is no file or folder {path}")
     making.say(f"{path} is {chosen.title}'s")
