@@ -36,7 +36,7 @@ def read_xml(path: Path, what: str, *, missing: type[NetdissectError], wrong: ty
         raise wrong(f"{path} cannot be read as {what}: {error.strerror or error}") from error
     try:
         return _parsed(data)
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:
         raise wrong(f"{path}: expected {what} as XML: {error}") from error
 
 
