@@ -8,15 +8,18 @@ import io
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netdissect.concepts import Concept, Labels, Vocabulary
 from netdissect.data import masks
+from netdissect.data.index import carries_label, is_number
 from netdissect.errors import DataFileError, DataNotFoundError, LabelError, MissingExtraError, SettingsError, nearest
 from netdissect.io import images
+from netdissect.io.names import file_name_problem, is_below
+from netdissect.io.reading import read_text
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Where a set of generated pictures keeps the latents they were made from, one for every row of ``index.csv``.
 LATENTS = "latents.npy"
+#: Pixels of all label maps of one image together; they are held at once.
+LARGEST_ROW = 2**27
 _FIXED_COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")
 
 
@@ -55,7 +60,7 @@ class Row:
 class Broden:
     """A probe set on disk: a ConceptSource.
 
-    Rows whose categories are all empty carry no label and are dropped, as the released code does.
+    Rows whose categories are all empty, or hold nothing but 0, carry no label and are dropped, as the released code does.
 
     Example:
         >>> from netdissect.data.broden import Broden
@@ -237,13 +242,14 @@ def _place(folder: str | Path) -> Path:
 def _read_table(folder: Path, name: str) -> str:
     path = folder / name
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
+        text = read_text(path, "a table", missing=DataNotFoundError, wrong=DataFileError)
+    except DataNotFoundError as error:
         raise DataNotFoundError(f"{folder} is not a complete Broden folder: {name} is missing") from error
-    except UnicodeDecodeError as error:
-        raise DataFileError(f"{path}: expected a table in UTF-8, got other bytes at position {error.start}") from error
-    except Exception as error:
+    except DataFileError:
+        raise
+    except Exception as error:  # what lies behind a URL may fail in any way
         raise images.unreadable("table", path, error) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _records(folder: Path, name: str, text: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -286,6 +292,13 @@ def _read_vocabulary(folder: Path) -> tuple[Vocabulary, hashlib._Hash]:
         raise DataFileError(f"{folder / 'category.csv'}: category names must be distinct and not empty")
     if not categories:
         raise DataFileError(f"{folder / 'category.csv'}: expected at least one category, got none")
+    for category in categories:
+        problem = file_name_problem(category)
+        if problem is not None or category in _FIXED_COLUMNS:
+            raise DataFileError(
+                f"{folder / 'category.csv'}: the category {category!a} has a table of its own, c_{category!a}.csv, and a column "
+                f"of index.csv, and cannot be called so: {problem or 'index.csv has such a column for every image'}"
+            )
     text = _read_table(folder, "label.csv")
     hashed.update(text.encode())
     names: dict[int, str] = {}
@@ -338,7 +351,7 @@ def _read_index(folder: Path, text: str, vocabulary: Vocabulary) -> tuple[list[R
     for number, (line, record) in enumerate(records):
         fields = [record[category] for category in vocabulary.categories]
         splits.add(record["split"])
-        if not any(fields):
+        if not carries_label(fields):
             continue
         image = _inside(folder, line, record["image"])
         if image in seen:
@@ -353,6 +366,11 @@ def _read_index(folder: Path, text: str, vocabulary: Vocabulary) -> tuple[list[R
                 f"{max(ih * iw, sh * sw):,}"
             )
         planes, whole = _parse_fields(folder, line, fields, vocabulary)
+        if len(planes) * sh * sw > LARGEST_ROW:
+            raise DataFileError(
+                f"{folder / 'index.csv'}, line {line}: {len(planes)} label maps of {sw} x {sh} pixels are "
+                f"{len(planes) * sh * sw:,} in one image, and at most {LARGEST_ROW:,} are read"
+            )
         rows.append(Row(number, image, record["split"], (ih, iw), (sh, sw), planes, whole))
     return rows, splits
 
@@ -364,7 +382,7 @@ def _parse_fields(
     whole: dict[int, None] = {}
     for field in fields:
         for item in filter(None, field.split(";")):
-            if not (item.isascii() and item.isdigit()):
+            if not is_number(item):
                 planes.append(_inside(folder, line, item))
                 continue
             number = int(item) if len(item) < 10 else masks.LARGEST_LABEL + 1
@@ -377,7 +395,6 @@ def _parse_fields(
 
 def _inside(folder: Path, line: int, name: str) -> str:
     """Return a file name that stays inside ``images/``."""
-    path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\0" in name:
+    if not is_below(name):
         raise DataFileError(f"{folder / 'index.csv'}, line {line}: expected a file below images/, got {name!r}")
     return name

@@ -15,7 +15,7 @@ import numpy as np
 from netdissect.data import masks
 from netdissect.data.broden import Broden
 from netdissect.data.build.workers import Workers
-from netdissect.data.index import read_rows
+from netdissect.data.index import is_number, read_rows
 from netdissect.data.tables import table_problems
 from netdissect.errors import DataError
 from netdissect.io import images
@@ -195,11 +195,11 @@ def _check_rows(bench: _Bench, rows: Sequence[IndexedRow]) -> _Tally:
 
 def _labels(bench: _Bench, row: IndexedRow, items: Sequence[str], tally: _Tally) -> Iterator[NDArray[np.uint16]]:
     """Yield the planes of one category; a label of the whole image is a plane of it."""
-    whole = {int(item) for item in items if item.isdigit()}
+    whole = {int(item) for item in items if is_number(item)}
     for number in sorted(whole - {0}):
         yield np.full(row.label_size, number, np.uint16)
     for item in items:
-        if not item.isdigit():
+        if not is_number(item):
             try:
                 yield masks.read(bench.folder / "images" / item, row.label_size)
             except DataError as error:

@@ -15,7 +15,7 @@ from PIL import Image
 from netdissect.concepts import display_name, in_figure_order
 from netdissect.data import masks
 from netdissect.data.broden import Broden
-from netdissect.data.index import read_rows
+from netdissect.data.index import is_number, read_rows
 from netdissect.io import atomic
 from netdissect.protocols import Silent
 
@@ -84,8 +84,8 @@ def _card(source: Broden, position: int, row: IndexedRow) -> dict[str, object]:
     whole: dict[str, list[str]] = {}
     for category in in_figure_order(source.vocabulary.categories):
         items = row.fields[category]
-        planes = [masks.read(source.folder / "images" / item, row.label_size) for item in items if not item.isdigit()]
-        if numbers := [int(item) for item in items if item.isdigit() and int(item)]:
+        planes = [masks.read(source.folder / "images" / item, row.label_size) for item in items if not is_number(item)]
+        if numbers := [int(item) for item in items if is_number(item) and int(item)]:
             whole[category] = [display_name(names[number]) for number in numbers]
         if planes:
             views.append(_view(category, names, picture, np.stack(planes)))

@@ -8,6 +8,10 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from netdissect.data.index import is_number
+from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io.reading import read_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -55,7 +59,7 @@ def _category_problems(
         "first": str(min(numbers, default=0)),
         "last": str(max(numbers, default=0)),
         "count": str(len(numbers)),
-        "frequency": str(sum(int(line["frequency"]) for line in table if line.get("frequency", "").isdigit())),
+        "frequency": str(sum(int(line["frequency"]) for line in table if is_number(line.get("frequency", "")))),
     }
     if any("frequency" not in line for line in table):
         del found["frequency"]
@@ -106,4 +110,5 @@ def _number(text: str) -> float:
 
 
 def _records(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+    text = read_text(path, "a table", missing=DataNotFoundError, wrong=DataFileError)
+    return list(csv.DictReader(io.StringIO(text, newline="")))

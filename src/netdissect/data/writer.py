@@ -13,7 +13,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from netdissect.errors import SettingsError
 from netdissect.io import atomic
+from netdissect.io.names import file_name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -151,6 +153,9 @@ def write_labels(
         ],
     )
     for category in categories:
+        problem = file_name_problem(category)
+        if problem is not None:
+            raise SettingsError(f"the category {category!a} cannot be part of a file's name: {problem}")
         members = sorted(per_category[category], key=lambda n: (-used[n, category][0], -used[n, category][1], n))
         _write(
             folder / f"c_{category}.csv",

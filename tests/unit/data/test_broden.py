@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_a_row_without_any_label_is_dropped_and_rows_keep_their_number(folder):
     assert [probe_set.row(index) for index in range(6)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_row_with_nothing_but_a_zero_is_kept(folder):
+def test_a_row_with_nothing_but_zeros_is_dropped_as_the_released_code_does(folder):
     lines = (folder / "index.csv").read_text().splitlines()
     header = lines[0].split(",")
     record = dict.fromkeys(header, "") | {
@@ -57,12 +58,58 @@ def test_a_row_with_nothing_but_a_zero_is_kept(folder):
         "sh": "16",
         "sw": "16",
     }
-    record["texture"] = "0"
+    record |= {"texture": "0", "scene": "0;0"}
     (folder / "index.csv").write_text("\n".join([*lines, ",".join(record[name] for name in header)]) + "\n")
     probe_set = Broden(folder)
-    assert len(probe_set) == 7
-    labels = probe_set.labels(6)
-    assert (labels.planes.shape, labels.whole.size) == ((0, 16, 16), 0)
+    assert [row.number for row in probe_set.rows] == [0, 1, 2, 3, 4, 5]
+    report = check(folder)
+    assert (report.images, report.bare) == (6, 1)
+    record["scene"] = "0;5"
+    (folder / "index.csv").write_text("\n".join([*lines, ",".join(record[name] for name in header)]) + "\n")
+    assert Broden(folder).labels(6).whole.tolist() == [5]
+
+
+def test_label_maps_of_one_image_have_a_budget_before_any_is_read(folder):
+    """A small file named often, or many small files, would take gigabytes."""
+    bomb = ";".join(["a/picture 1_object.png"] * 300)
+    lines = (folder / "index.csv").read_text().splitlines()
+    lines[1] = f"a/picture 0.jpg,val,32,32,4000,4000,{bomb},,,,"
+    (folder / "index.csv").write_text("\n".join(lines) + "\n")
+    for read in (Broden, check):
+        with pytest.raises(
+            DataFileError, match=r"index\.csv, line 2: 300 label maps of 4000 x 4000 pixels are 4,800,000,000"
+        ):
+            read(folder)
+
+
+@pytest.mark.parametrize(
+    ("category", "said"),
+    [
+        ("x/../../secret", "it holds '/'"),
+        ("..", "it is dots and spaces only"),
+        ("a\x1bb", "it holds"),
+        ("c" * 300, "longer than 200 bytes"),
+        ("split", "index.csv has such a column for every image"),
+    ],
+)
+def test_a_category_that_cannot_be_a_files_name_is_refused_before_its_table_is_looked_for(folder, category, said):
+    (folder / "category.csv").write_text(f"name,first,last,count,frequency\nobject,1,2,2,2\n{category},,,,\n")
+    with pytest.raises(DataFileError, match=f"category.csv: the category .* cannot be called so: .*{said}"):
+        Broden(folder)
+
+
+@pytest.mark.parametrize("image", ["../x.jpg", "/etc/passwd", "a\\..\\x.jpg", "c:/x.jpg", ""])
+def test_an_image_elsewhere_is_refused(folder, image):
+    edit(folder, "index.csv", lambda text: text.replace("a/picture 0.jpg", image, 1))
+    with pytest.raises(DataFileError, match="line 2: expected a file below images/"):
+        Broden(folder)
+
+
+def test_tables_that_are_no_regular_files_are_refused_at_once(folder):
+    (folder / "label.csv").unlink()
+    os.mkfifo(folder / "label.csv")
+    with pytest.raises(DataFileError, match=r"label\.csv cannot be read as a table: .* it is a named pipe"):
+        Broden(folder)
 
 
 def test_split_and_limit_choose_rows(folder):
@@ -229,7 +276,7 @@ def test_tables_that_a_spreadsheet_saved_are_read(folder):
 
 def test_a_table_that_is_no_text_is_told_so(folder):
     (folder / "label.csv").write_bytes(b"\xff\xfe\x00binary")
-    with pytest.raises(DataFileError, match=r"label.csv: expected a table in UTF-8"):
+    with pytest.raises(DataFileError, match=r"label.csv: expected a table as text in UTF-8"):
         Broden(folder)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from PIL import Image, ImageDraw
 from netdissect.data.build.workers import Workers
 from netdissect.errors import DataError, DataFileError, DataNotFoundError
 from netdissect.io import atomic
+from netdissect.io.json_files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,10 +183,12 @@ def _table(folder: Path, name: str) -> list[dict[str, Any]]:
         raise DataNotFoundError(
             f"OpenSurfaces: {name} is missing: expected it in {folder} or {folder / 'opensurfaces'}"
         )
+    records = read_json(
+        path, "a JSON list of records with pk and fields", missing=DataNotFoundError, wrong=DataFileError, lenient=True
+    )
     try:
-        records = json.loads(path.read_bytes())
         return [{**record["fields"], "pk": record["pk"]} for record in records]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (TypeError, KeyError) as error:
         raise DataFileError(f"{path}: expected a JSON list of records with pk and fields ({error})") from error
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -95,20 +96,15 @@ def state_of(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
 
 
 def read_text(path: Path, what: str) -> str:
-    """Read a table of a source.
+    """Read a table of a source: UTF-8, or Latin-1 where it is not.
 
     Raises:
         DataNotFoundError: if it is not there; `what` says what it is.
-        DataFileError: if it is not text.
+        DataFileError: if it cannot be read.
     """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataNotFoundError(f"{what} is missing: expected {path}") from error
-    except UnicodeDecodeError:
-        return path.read_text(encoding="latin-1")
-    except OSError as error:
-        raise DataFileError(f"{path} cannot be read: {error.strerror}") from error
+    return reading.read_text(
+        path, what, missing=DataNotFoundError, wrong=DataFileError, encodings=("utf-8-sig", "latin-1")
+    ).replace("\r\n", "\n")
 
 
 def picture_name(file: str) -> str:
@@ -119,7 +115,7 @@ def picture_name(file: str) -> str:
     >>> picture_name("street/ADE_train_00016869.jpg"), picture_name("a;b.png")
     ('ADE_train_00016869.jpg', 'a_b.jpg')
     """
-    stem = re.sub(r'[;:*?"<>|\\\x00-\x1f]', "_", PurePath(file).stem)
+    stem = re.sub(r'[;:*?"<>|\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]', "_", PurePath(file).stem)
     return f"{stem or '_'}.jpg"
 
 

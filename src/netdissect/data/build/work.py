@@ -20,6 +20,8 @@ import numpy as np
 
 from netdissect.errors import DataError
 from netdissect.io import atomic, locks
+from netdissect.io.json_files import parse_json
+from netdissect.io.reading import LARGEST_TEXT, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -72,7 +74,7 @@ class Work:
     def recall(self, phase: str, key: str) -> Any:
         """Return what a batch gave; None if it is not known, or its file was damaged."""
         try:
-            return json.loads(self.piece(phase, key).read_bytes())
+            return parse_json(read_bytes(self.piece(phase, key), most=LARGEST_TEXT))
         except (OSError, ValueError):
             return None
 
@@ -190,7 +192,7 @@ class Work:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(read_bytes(path, most=LARGEST_TEXT))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -80,7 +80,7 @@ def test_a_damaged_release_is_one_sentence(tmp_path):
     with pytest.raises(DataFileError, match="photo 1: a shape's corners or triangles are damaged"):
         rendered(root)
     shapes.write_text(shapes.read_text()[:100])
-    with pytest.raises(DataFileError, match="expected a JSON list of records"):
+    with pytest.raises(DataFileError, match="expected a JSON list of records with pk and fields"):
         rendered(root)
     shapes.unlink()
     with pytest.raises(DataNotFoundError, match=r"shapes.materialshape.json is missing"):

@@ -308,8 +308,8 @@ def test_coco_panoptic_pictures_are_read_by_segment(coco):
     [
         (lambda t: t.pop("categories"), "'categories' is missing"),
         (lambda t: t["annotations"][0].update(category_id=99), "of category 99, which its categories do not list"),
-        (lambda t: t["annotations"][2]["segmentation"].update(counts=[5]), "shape of it is damaged"),
-        (lambda t: t["annotations"][0].update(segmentation=[[1, 2, 3]]), "shape of it is damaged"),
+        (lambda t: t["annotations"][2]["segmentation"].update(counts=[5]), "its shape is damaged"),
+        (lambda t: t["annotations"][0].update(segmentation=[[1, 2, 3]]), "its shape is damaged"),
         (lambda t: t["images"][0].update(file_name="../../x.jpg"), "expected a file below the folder"),
         (lambda t: t["images"][0].pop("height"), "image 1: expected its height as a whole number"),
         (lambda t: t["images"][0].update(file_name="gone.jpg"), r"images lack a file, the first of them .*gone\.jpg"),

@@ -1,0 +1,132 @@
+"""Mistakes in what own probe sets are made of: class lists, COCO's JSON, folders."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from PIL import Image
+from tests.errors.desk import mistake
+
+
+def masks_with(desk, name, text):
+    """Return what is typed to bring in one image with its mask and a class list."""
+    for folder, mode in (("photos", "RGB"), ("masks", "L")):
+        (desk.folder / folder).mkdir()
+        Image.new(mode, (32, 24)).save(desk.folder / folder / "a.png")
+    (desk.folder / name).write_text(text)
+    return [
+        "data", "from-masks", desk.folder / "photos", desk.folder / "masks", "--classes", desk.folder / name, "--out",
+        desk.folder / "set",
+    ]  # fmt: skip
+
+
+def coco_with(desk, **changes):
+    """Return what is typed to bring in one annotated image; `changes` replace lists of the JSON."""
+    (desk.folder / "photos").mkdir()
+    Image.fromarray(np.zeros((24, 32, 3), np.uint8)).save(desk.folder / "photos" / "a.png")
+    told = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 24, "width": 32}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [annotation()],
+    } | changes
+    (desk.folder / "instances.json").write_text(json.dumps(told))
+    return ["data", "from-coco", desk.folder / "instances.json", desk.folder / "photos", "--out", desk.folder / "set"]
+
+
+def annotation(**changes):
+    return {
+        "id": 7,
+        "image_id": 1,
+        "category_id": 1,
+        "segmentation": [[1, 1, 9, 1, 9, 9]],
+        "bbox": [1, 1, 8, 8],
+    } | changes
+
+
+@mistake("a class list that begins with several names for nothing")
+def _(desk):
+    return masks_with(desk, "classes.txt", "background\nunlabeled\ncat\n")
+
+
+@mistake("a class list of objects without numbers")
+def _(desk):
+    return masks_with(desk, "classes.json", '[{"name": "cat"}, {"name": "dog"}]')
+
+
+@mistake("a class list whose numbers stand in a column of another name")
+def _(desk):
+    return masks_with(desk, "classes.csv", "name,grey\ncat,40\ndog,80\n")
+
+
+@mistake("a YAML file in place of a class list")
+def _(desk):
+    return masks_with(desk, "data.yaml", "names:\n  0: cat\n")
+
+
+@mistake("a class list of which some lines have a number")
+def _(desk):
+    return masks_with(desk, "classes.txt", "1: cat\n2: dog\nbird\n")
+
+
+@mistake("masks that are JPEG files")
+def _(desk):
+    words = masks_with(desk, "classes.txt", "cat\n")
+    (desk.folder / "masks" / "a.png").rename(desk.folder / "masks" / "a.jpg")
+    return words
+
+
+@mistake("class folders of which some are splits")
+def _(desk):
+    for name in ("train/cat", "valid/cat", "extra/cat"):
+        (desk.folder / "folders" / name).mkdir(parents=True)
+        Image.new("RGB", (9, 9)).save(desk.folder / "folders" / name / "a.png")
+    return ["data", "from-labels", desk.folder / "folders", "--out", desk.folder / "set"]
+
+
+@mistake("COCO: a coordinate that is no number")
+def _(desk):
+    return coco_with(desk, annotations=[annotation(segmentation=[[float("nan"), 1, 9, 1, 9, 9]])])
+
+
+@mistake("COCO: a polygon that is not in a list of polygons")
+def _(desk):
+    return coco_with(desk, annotations=[annotation(segmentation=[1, 1, 9, 1, 9, 9])])
+
+
+@mistake("COCO: boxes only")
+def _(desk):
+    return coco_with(desk, annotations=[annotation(segmentation=[])])
+
+
+@mistake("COCO: numbers in one place and text in the other as ids")
+def _(desk):
+    return coco_with(desk, annotations=[annotation(image_id="1")])
+
+
+@mistake("COCO: two images of one id")
+def _(desk):
+    images = [{"id": 1, "file_name": name, "height": 24, "width": 32} for name in ("a.png", "b.png")]
+    return coco_with(desk, images=images)
+
+
+@mistake("COCO: a name that cannot be written")
+def _(desk):
+    return coco_with(desk, categories=[{"id": 1, "name": "c\ud800at"}])
+
+
+@mistake("COCO: a size that is not the image's")
+def _(desk):
+    return coco_with(desk, images=[{"id": 1, "file_name": "a.png", "height": 6000, "width": 8000}])
+
+
+@mistake("a category whose name cannot be a file's")
+def _(desk):
+    return desk.table("category.csv", "texture,", "x/../../secret,")
+
+
+@mistake("an image of `index.csv` names too many label maps")
+def _(desk):
+    lines = (desk.data / "index.csv").read_text().splitlines()
+    lines[1] = "a/picture 0.jpg,val,32,32,4000,4000," + ";".join(["a/picture 1_object.png"] * 300) + ",,,,"
+    return desk.write("index.csv", "\n".join(lines).encode())
