@@ -4,25 +4,35 @@
     python3 dev.py demo     install the package in .venv, dissect the bundled network, open-able report
     python3 dev.py test     install everything the tests need, run them all
     python3 dev.py check    ruff, mypy --strict, import-linter
-    python3 dev.py ci       check, then test
+    python3 dev.py ci       check, then test, with the same random examples every time
     python3 dev.py setup    only install
 
 What follows the word is handed on: `python3 dev.py test -k tally`, `python3 dev.py demo --out /tmp/demo`.
+
+Tests run in two lanes, one after the other: first all that share processors well, on all of them; then those marked
+`processes`, which kill or pause processes or read a clock, in two workers. Both always run; one closing line counts both.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 LEAST = (3, 11)
+#: What pytest ends with where no test was chosen.
+NOTHING_CHOSEN = 5
 
 
 def setup(extra: str) -> None:
@@ -56,9 +66,43 @@ def demo(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """Run the whole suite, on all cores."""
+    """Run the whole suite, or what of it the arguments choose; leave with 1 if a test of either lane fails."""
     setup("dev")
-    run("python", "-m", "pytest", "-n", "auto", "--dist", "worksteal", *arguments)
+    lanes = [["-n", "auto", "-m", "not processes"], ["-n", "2", "-m", "processes"]]
+    if any(word.startswith("-m") for word in arguments):
+        lanes = [["-n", "auto"]]  # who chooses by marker chooses the lane
+    codes, ends = zip(*[lane([*options, *arguments]) for options in lanes], strict=True)
+    print(closing_line(ends), flush=True)
+    bad = [code for code in codes if code not in (0, NOTHING_CHOSEN)]
+    if bad or set(codes) == {NOTHING_CHOSEN}:
+        raise SystemExit(bad[0] if bad else NOTHING_CHOSEN)
+
+
+def lane(arguments: list[str]) -> tuple[int, str]:
+    """Run pytest, showing what it says; return its exit code and its last line."""
+    words = [str(BIN / "python"), "-m", "pytest", "--dist", "worksteal", *arguments]
+    last = ""
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as running:
+        for line in running.stdout or ():
+            print(line, end="", flush=True)
+            last = line.strip() or last
+    return running.returncode, last
+
+
+def closing_line(ends: Iterable[str]) -> str:
+    """Return one line in pytest's form from the lanes' last lines: their counts and seconds, added up.
+
+    >>> closing_line(["= 3 failed, 90 passed in 60.50s (0:01:00) =", "8 passed, 2 skipped, 90 deselected in 4.25s"])
+    '==== 3 failed, 98 passed, 2 skipped in 64.75s ===='
+    """
+    counts: dict[str, int] = {}
+    seconds = 0.0
+    for end in ends:
+        for number, what in re.findall(r"(\d+) (failed|passed|skipped|xfailed|xpassed|warnings?|errors?)\b", end):
+            counts[what] = counts.get(what, 0) + int(number)
+        seconds += sum(float(took) for took in re.findall(r" in ([\d.]+)s", end))
+    said = ", ".join(f"{number} {what}" for what, number in counts.items()) or "no tests ran"
+    return f"==== {said} in {seconds:.2f}s ===="
 
 
 def check(_: list[str]) -> None:
@@ -71,7 +115,8 @@ def check(_: list[str]) -> None:
 
 
 def ci(arguments: list[str]) -> None:
-    """Run every check and the whole suite."""
+    """Run every check and the whole suite, with the same random examples every time."""
+    os.environ["CI"] = "true"
     check([])
     test(arguments)
 

@@ -16,7 +16,10 @@ from netdissect.models.caffe.prototxt import parse_prototxt
 from netdissect.models.caffe.randomly import random_weights
 from netdissect.models.caffe.writer import write_caffe
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc"),
+]
 
 #: So much comes out of every picture that the calibration sample is small, and the whole takes some seconds.
 WIDE = """

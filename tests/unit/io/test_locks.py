@@ -26,6 +26,7 @@ def refuse(who):
     return DataError(f"taken by {who}")
 
 
+@pytest.mark.processes
 def test_another_process_is_refused_and_told_who_holds_it_and_a_killed_one_holds_nothing(tmp_path):
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", WAITING, str(path)], stdout=subprocess.PIPE, text=True) as holder:

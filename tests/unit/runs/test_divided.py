@@ -15,6 +15,8 @@ import netdissect as nd
 from netdissect.errors import DataNotFoundError, RunError
 from netdissect.runs import WORK
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module", autouse=True)
 def server():

@@ -9,6 +9,7 @@ from benchmarks import faults, probe_sets
 
 
 @pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
 def test_runs_that_are_killed_at_random_moments_end_with_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(probe_sets, "CACHE", tmp_path / "sets")

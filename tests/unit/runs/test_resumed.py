@@ -78,6 +78,7 @@ def run_and_kill(data, folder, number):
     run(data, folder)
 
 
+@pytest.mark.processes
 def test_a_killed_run_goes_on_from_its_finished_shards(data, expected, tmp_path):
     start_server_of_processes()
     for number in (0, 3, 4):

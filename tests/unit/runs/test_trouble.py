@@ -94,6 +94,7 @@ def test_a_full_disk_stops_the_run_and_space_lets_it_go_on(data, expected, tmp_p
     assert tables(tmp_path) == expected
 
 
+@pytest.mark.processes
 def test_two_runs_into_one_folder_at_once_are_refused(data, tmp_path):
     script = (
         "import sys, time; from pathlib import Path; from netdissect.runtime import lock\n"

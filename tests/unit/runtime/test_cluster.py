@@ -13,6 +13,7 @@ from netdissect.runtime import cluster
 from netdissect.runtime.cluster import Cluster, even_share
 
 pytest.importorskip("ray")
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from tests.runtimes import EveryRuntime, EveryRuntimeOfWorkers
 from netdissect.errors import RunError, SettingsError
 from netdissect.runtime.local import InProcess, Processes
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module", autouse=True)
 def server():

@@ -16,6 +16,8 @@ from tests.unit.data import originals
 from netdissect.data.build.workers import Workers
 from netdissect.errors import DataError
 
+pytestmark = pytest.mark.processes
+
 IMAGES = 240
 
 

@@ -47,6 +47,7 @@ def test_what_is_not_there_is_told(path, tmp_path):
         matlab.read(tmp_path / "nowhere.mat", "anno")
 
 
+@pytest.mark.processes
 def test_a_reader_that_crashes_is_a_sentence_and_the_next_file_is_read_all_the_same(path, monkeypatch):
     matlab.read(path, "anno")
     os.kill(matlab._reader._process.pid, signal.SIGSTOP)  # so that it is sure to die over the question

@@ -1,0 +1,54 @@
+"""The suite's two lanes both run, a failure in either is one of the whole, and CI's examples come back."""
+
+from __future__ import annotations
+
+import os
+
+import dev
+import pytest
+from hypothesis import settings
+
+PASSED, FAILED = (0, "== 90 passed, 1 skipped in 60.50s (0:01:00) =="), (1, "== 1 failed, 7 passed in 4.25s ==")
+NOTHING = (dev.NOTHING_CHOSEN, "== 98 deselected in 1.00s ==")
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "closing"),
+    [
+        ([PASSED, PASSED], 0, "==== 180 passed, 2 skipped in 121.00s ===="),
+        ([FAILED, PASSED], 1, "==== 1 failed, 97 passed, 1 skipped in 64.75s ===="),
+        ([PASSED, FAILED], 1, "==== 90 passed, 1 skipped, 1 failed in 64.75s ===="),
+        ([FAILED, FAILED], 1, "==== 2 failed, 14 passed in 8.50s ===="),
+        ([PASSED, NOTHING], 0, "==== 90 passed, 1 skipped in 61.50s ===="),
+        ([NOTHING, FAILED], 1, "==== 1 failed, 7 passed in 5.25s ===="),
+        ([NOTHING, NOTHING], dev.NOTHING_CHOSEN, "==== no tests ran in 2.00s ===="),
+        ([(-9, ""), PASSED], -9, "==== 90 passed, 1 skipped in 60.50s ===="),
+    ],
+)
+def test_both_lanes_run_and_a_failure_in_either_is_one_of_the_whole(ends, code, closing, monkeypatch, capsys):
+    asked, left = [], list(ends)
+    monkeypatch.setattr(dev, "setup", lambda _: None)
+    monkeypatch.setattr(dev, "lane", lambda options: (asked.append(options), left.pop(0))[1])
+    try:
+        dev.test(["-k", "tally"])
+        found = 0
+    except SystemExit as stop:
+        found = stop.code
+    assert found == code
+    assert [options[-4:] for options in asked] == [
+        ["-m", lane, "-k", "tally"] for lane in ("not processes", "processes")
+    ]
+    assert capsys.readouterr().out.splitlines()[-1] == closing
+
+
+def test_a_lane_gives_back_what_pytest_said_last(capsys):
+    code, last = dev.lane(["--version"])
+    assert (code, last.split()[0]) == (0, "pytest")
+    assert capsys.readouterr().out.strip() == last
+
+
+def test_ci_takes_the_same_examples_every_time():
+    in_ci = os.environ.get("CI") == "true"
+    assert settings.default.derandomize is in_ci
+    assert settings.default.print_blob
+    assert settings.get_profile("ci").derandomize and not settings.get_profile("random").derandomize
