@@ -24,6 +24,7 @@ from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.threads import Threads
 from netdissect.errors import DataNotFoundError, RunError, SettingsError
 from netdissect.io import atomic
+from netdissect.models.network import remarks_of
 from netdissect.models.pace import paced
 from netdissect.runtime import lock
 from netdissect.runtime.artefacts import Artefacts
@@ -143,7 +144,7 @@ def _input_size(
 ) -> tuple[tuple[int, int], list[str]]:
     """Return height and width of the network's input, and what is remarkable about them."""
     size = (resolution, resolution) if resolution else network.size_for(pictures)
-    own, notes = network.input_size, []
+    own, notes = network.input_size, remarks_of(network)
     if size != pictures:
         why = "as --resolution asks" if resolution else f"the only size {network.name} takes as it is"
         notes.append(f"pictures of {_pixels(pictures)} are scaled to {_pixels(size)}, {why}; labels stay as they are")

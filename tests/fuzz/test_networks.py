@@ -17,7 +17,7 @@ from netdissect.models.caffe.load import load_caffe
 from netdissect.models.caffe.prototxt import parse_prototxt
 from netdissect.models.caffe.randomly import random_weights
 from netdissect.models.caffe.writer import write_caffe
-from netdissect.models.checkpoints import read_state_dict
+from netdissect.models.weightfiles import read_checkpoint
 
 TEXT = """
 name: "small" input: "data" input_shape { dim: 1 dim: 3 dim: 32 dim: 32 }
@@ -64,7 +64,7 @@ def test_a_damaged_caffe_network_is_read_or_says_why_not(pair, ending, changes):
 def test_a_damaged_checkpoint_is_read_or_says_why_not(checkpoints, name, changes):
     with spoilt(checkpoints / name, changes):
         try:
-            read_state_dict(checkpoints / name)
+            read_checkpoint(checkpoints / name)
         except NetdissectError as error:
             one_sentence(error)
 
@@ -115,7 +115,7 @@ def test_a_prototxt_that_asks_for_a_trillion_weights_is_told_so(tmp_path, settin
 
 
 def read(path):
-    read_state_dict(path)
+    read_checkpoint(path)
 
 
 def test_a_safetensors_file_that_claims_a_trillion_numbers_is_refused_without_room_for_them(tmp_path):

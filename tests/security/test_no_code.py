@@ -14,8 +14,8 @@ import torch
 
 from netdissect.errors import ModelFileError, NetdissectError
 from netdissect.models.caffe.mean import read_mean
-from netdissect.models.checkpoints import read_state_dict
 from netdissect.models.load import LoadOptions, load
+from netdissect.models.weightfiles import read_checkpoint
 from netdissect.results import files
 from netdissect.runtime.artefacts import Artefacts
 
@@ -52,7 +52,7 @@ def trace(tmp_path):
 def test_a_checkpoint_that_would_run_code_is_refused_with_advice(tmp_path, trace, zipped, content):
     torch.save(content(Trap(trace)), tmp_path / "net.pth", _use_new_zipfile_serialization=zipped)
     with pytest.raises(ModelFileError, match="and opening it would run code from the file: .* save the weights alone"):
-        read_state_dict(tmp_path / "net.pth")
+        read_checkpoint(tmp_path / "net.pth")
 
 
 def test_a_bare_pickle_is_refused(tmp_path, trace):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from netdissect.errors import ModelNotFoundError, SettingsError, nearest
-from netdissect.models import caffe_network, checkpoints, kinds, python, timm, torchvision, transformers
+from netdissect.models import caffe_network, checkpoints, kinds, python, timm, torchvision, transformers, weightfiles
 from netdissect.models.caffe.load import is_caffe
 from netdissect.models.caffe.net import CaffeNet
 from netdissect.models.exported import network as exported
@@ -47,13 +47,11 @@ def load(model: str, options: LoadOptions | None = None) -> Network:
 def _state_dict(model: str, options: LoadOptions) -> Network:
     path = Path(model)
     if options.arch is None:
-        if path.is_file():
-            checkpoints.read_state_dict(path)  # a file that is refused anyway needs no architecture
+        weightfiles.read_checkpoint(path)  # a file that is refused anyway needs no architecture
         raise SettingsError(
             f"{path} holds weights and no architecture: say which with --arch, such as --arch torchvision:resnet18"
         )
-    if not path.is_file():
-        raise ModelNotFoundError(f"there is no weights file {path}")
+    weightfiles.see_file(path)
     network = load(options.arch, replace(options, arch=None, weights=model))
     if isinstance(network, TorchNetwork):
         network.name, network.source = path.name.split(".")[0], f"{path} --arch {options.arch}"
@@ -65,8 +63,7 @@ def _python(spec: str, options: LoadOptions) -> Network:
     if options.weights is not None:
         if not isinstance(made, nn.Module):
             raise SettingsError(f"--weights goes with a torch.nn.Module, and {source} returned {type(made).__name__}")
-        path = Path(options.weights)
-        checkpoints.fit(made, checkpoints.read_state_dict(path), path=path, architecture=source)
+        checkpoints.fit(made, weightfiles.read_checkpoint(Path(options.weights)), architecture=source)
     network = wrap(made, name=spec.rpartition(":")[2]) if isinstance(made, nn.Module) else made
     network.preprocess = overridden(network.preprocess, options)  # type: ignore[misc]
     network.source = source + (f" --weights {options.weights}" if options.weights else "")  # type: ignore[misc]
@@ -98,7 +95,7 @@ KINDS: tuple[Kind, ...] = (
         typed="FILE.pt", what="a TorchScript file", fits=is_torchscript, build=scripted.network, takes=PREPROCESSING,
     ),
     kinds.files(
-        checkpoints.ENDINGS, "FILE.pth", "a state dict, with --arch", _state_dict, takes=PREPROCESSING | {"arch"},
+        weightfiles.ENDINGS, "FILE.pth", "a state dict, with --arch", _state_dict, takes=PREPROCESSING | {"arch"},
     ),
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -12,8 +13,10 @@ from netdissect.errors import ActivationError, ModelError, UnknownLayerError, ne
 from netdissect.models import naming, tokens
 from netdissect.models.fingerprints import module_fingerprint
 from netdissect.models.hooks import Enough, evaluating, watching
+from netdissect.models.lacking import NoWeightsError, remarks
 from netdissect.models.pace import Pace
 from netdissect.models.prepare import RUNNING, prepared, shadowed
+from netdissect.models.python import contained
 from netdissect.models.receptive import FieldTracer
 from netdissect.models.shapes import layer_of, read
 from netdissect.models.source import Probed, Seen, Source
@@ -243,7 +246,7 @@ class TorchNetwork(SeenNetwork):
         """
         super().__init__(preprocess, name=name, source=source, input_size=input_size)
         self.module = module
-        self._call = call or plainly
+        self._call = Contained(call or plainly)
         self._fitted = fitted
 
     def fingerprint(self) -> str:
@@ -261,6 +264,10 @@ class TorchNetwork(SeenNetwork):
     def hints(self) -> tokens.Hints:
         """Return what it says of its tokens."""
         return tokens.hints_of(self.module)
+
+    def remarks(self) -> list[str]:
+        """Return which of its parts have no weights."""
+        return remarks(self.module)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -288,6 +295,9 @@ class TorchNetwork(SeenNetwork):
                 self._fit(module, input_size)
                 with torch.no_grad(), tracer:
                     self._call(module, pictures)
+            except NoWeightsError:
+                if names is not None and not witness.saw_all:
+                    raise
             except RUNNING as error:
                 if not witness.saw_all:
                     raise self.failed(input_size, error) from error
@@ -297,10 +307,12 @@ class TorchNetwork(SeenNetwork):
     def runs_on(self, input_size: tuple[int, int]) -> bool:
         """Tell whether it runs on pictures of a size as it is, with no table resampled."""
         module, _ = self.looked_at()
-        as_it_is = getattr(self._call, "as_it_is", self._call)
+        as_it_is = self._call.as_it_is
         with evaluating(module), torch.no_grad():
             try:
                 as_it_is(module, self.empty_picture(input_size))
+            except NoWeightsError:
+                return True
             except RUNNING:
                 return False
         return True
@@ -377,6 +389,31 @@ class TorchNetwork(SeenNetwork):
     def _fit(self, module: nn.Module, input_size: tuple[int, int]) -> None:
         if self._fitted is not None and input_size != self.input_size:
             self._fitted(module, input_size)
+
+
+def remarks_of(network: Network) -> list[str]:
+    """Return what a person should know of a network before it is probed, such as parts without weights."""
+    told = getattr(network, "remarks", None)
+    return list(told()) if callable(told) else []
+
+
+@dataclass(frozen=True)
+class Contained:
+    """A way of calling a network that fails in one sentence, whatever it raises (`python.contained`).
+
+    Attributes:
+        call: the way.
+    """
+
+    call: Callable[[nn.Module, torch.Tensor], Any]
+
+    def __call__(self, module: nn.Module, x: torch.Tensor) -> Any:
+        """Call the network."""
+        return contained(self.call, module, x)
+
+    def as_it_is(self, module: nn.Module, x: torch.Tensor) -> Any:
+        """Call the network without making it take another size."""
+        return contained(getattr(self.call, "as_it_is", self.call), module, x)
 
 
 def plainly(module: nn.Module, x: torch.Tensor) -> Any:

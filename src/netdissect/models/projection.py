@@ -18,9 +18,13 @@ import torch
 from torch import nn
 
 from netdissect.errors import ActivationError, SettingsError, UnknownLayerError, nearest, reason
-from netdissect.models.encoder import Encoder, read_encoder
+from netdissect.models.encoder import Encoder
+from netdissect.models.encoder_files import read_encoder
 from netdissect.models.fingerprints import hash_tensors
 from netdissect.models.hooks import evaluating
+from netdissect.models.network import remarks_of
+from netdissect.models.prepare import RUNNING
+from netdissect.models.python import contained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,8 +68,8 @@ class Projection:
         """
         encode = getattr(self.module, "encode", None)
         try:
-            made = encode(x) if callable(encode) else self.module(x)
-        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+            made = contained(encode if callable(encode) else self.module, x)
+        except RUNNING as error:
             raise ActivationError(
                 f"the projection {self.name} cannot map {x.shape[-1]} units ({reason(error)})"
             ) from error
@@ -192,6 +196,10 @@ class ProjectedNetwork:
         for name, (_, projection) in sorted(self._projections.items()):
             hashed.update(f"{name} {projection.fingerprint()}".encode())
         return hashed.hexdigest()
+
+    def remarks(self) -> list[str]:
+        """Return what a person should know of the network."""
+        return remarks_of(self.network)
 
     def layers(self, input_size: tuple[int, int]) -> list[Layer]:
         """Return everything that can be probed, latents behind the layer they are made of."""

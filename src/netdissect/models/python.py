@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from netdissect.errors import ModelError, ModelNotFoundError, nearest
+from netdissect.errors import ModelError, ModelNotFoundError, NetdissectError, nearest
+from netdissect.io.text import one_line
+from netdissect.models.prepare import RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def build(spec: str) -> Any:
@@ -34,8 +39,8 @@ def build(spec: str) -> Any:
         if error.name is not None and not f"{name}.".startswith(f"{error.name}."):
             raise ModelError(f"python:{spec}: importing {name} failed: there is no module {error.name!r}") from error
         raise ModelNotFoundError(f"python:{spec}: there is no module {name!r} in {here} or on the path") from error
-    except Exception as error:
-        raise ModelError(f"python:{spec}: importing {name} failed ({type(error).__name__}: {error})") from error
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"python:{spec}: importing {name} failed ({told(error)})") from error
     made: Any = module
     for part in function.split("."):
         if not hasattr(made, part):
@@ -45,8 +50,40 @@ def build(spec: str) -> Any:
     if callable(made) and not isinstance(made, nn.Module):
         try:
             made = made()
-        except Exception as error:
-            raise ModelError(f"python:{spec}: {function}() failed ({type(error).__name__}: {error})") from error
+        except (Exception, SystemExit) as error:
+            raise ModelError(f"python:{spec}: {function}() failed ({told(error)})") from error
     if not isinstance(made, nn.Module) and not hasattr(made, "probe"):
         raise ModelError(f"python:{spec} returned {type(made).__name__}: expected a torch.nn.Module")
     return made
+
+
+def told(error: BaseException) -> str:
+    """Return in one line what code of a user's raised.
+
+    >>> told(KeyError("what")), told(SystemExit(3))
+    ("KeyError: 'what'", 'it called sys.exit(3)')
+    """
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({'' if error.code is None else one_line(repr(error.code))})"
+    return one_line(f"{type(error).__name__}: {error}")
+
+
+class UsersCodeError(ModelError, RuntimeError):
+    """Code of a user's raised something that torch never raises, or wanted to end the program."""
+
+
+def contained(call: Callable[..., Any], *given: Any) -> Any:
+    """Call code of a user's, so that whatever it raises is one of the errors a network may fail with.
+
+    What torch raises (`prepare.RUNNING`), errors of this project and a lack of memory stay what they are, and an
+    interrupt of the keyboard interrupts.
+
+    Raises:
+        UsersCodeError: in the place of anything else, ``sys.exit`` among it.
+    """
+    try:
+        return call(*given)
+    except (NetdissectError, MemoryError, *RUNNING):
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything
+        raise UsersCodeError(f"the network's own code fails: {told(error)}") from None

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
-from netdissect.errors import MissingExtraError, ModelError, ModelNotFoundError, SettingsError
-from netdissect.models import python
+from netdissect.errors import MissingExtraError, ModelError, ModelNotFoundError, SettingsError, reason
+from netdissect.models import python, weightfiles
 from netdissect.models.fingerprints import hash_tensors
 from netdissect.models.hooks import evaluating
+from netdissect.models.prepare import RUNNING
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ class TorchSegmenter:
             )
         batch = batch.to(self._device)
         with evaluating(self._module), torch.no_grad():
-            scores = _scores(self._module(batch))
+            scores = _scores(_called(self._module, batch))
         return _best(scores, picture.shape, len(self.classes), self._threshold)
 
 
@@ -160,6 +162,13 @@ class TransformersSegmenter:
         with evaluating(self._model), torch.no_grad():
             output = self._model(**inputs)
         return _best(_scores(output), picture.shape, len(self.classes), self._threshold)
+
+
+def _called(module: nn.Module, batch: torch.Tensor) -> Any:
+    try:
+        return python.contained(module, batch)
+    except RUNNING as error:
+        raise ModelError(f"the segmenter {type(module).__name__} fails on an image ({reason(error)})") from error
 
 
 def _best(scores: torch.Tensor, size: tuple[int, ...], classes: int, threshold: float) -> NDArray[np.uint16]:
@@ -249,8 +258,13 @@ def pretrained(kind: str, name: str) -> Any:
     library = require("transformers", extra="hf", purpose="for models of transformers")
     if not sys.stderr.isatty():
         library.logging.disable_progress_bar()
+    if Path(name).is_dir():
+        weightfiles.see_folder(Path(name))
     try:
-        return getattr(library, kind).from_pretrained(name)
+        with weightfiles.own_reader():
+            return getattr(library, kind).from_pretrained(name)
+    except ModelError:
+        raise
     except ImportError as error:
         raise MissingExtraError(
             f"transformers is installed, but its {kind} cannot be imported ({_cause(error)}): check that the versions of torch "
@@ -278,6 +292,9 @@ def _torchvision(name: str) -> tuple[nn.Module, Sequence[str]]:
         )
     weights = library.get_model_weights(name).DEFAULT
     try:
-        return library.get_model(name, weights=weights), weights.meta["categories"]
+        with weightfiles.own_reader():
+            return library.get_model(name, weights=weights), weights.meta["categories"]
+    except ModelError:
+        raise
     except (OSError, RuntimeError) as error:
         raise ModelNotFoundError(f"the weights of torchvision's {name} could not be fetched ({error})") from error

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
 
-from netdissect.errors import ActivationError
+from netdissect.errors import ActivationError, NetdissectError, reason
 from netdissect.models.pace import filled
+from netdissect.models.prepare import RUNNING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,7 +129,14 @@ class Source:
 
     def _read(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         assert self._run is not None
-        outputs = self._run(x)
+        try:
+            outputs = self._run(x)
+        except NetdissectError:
+            raise
+        except RUNNING as error:
+            if "memory" in str(error):  # the engine knows what to do
+                raise
+            raise ActivationError(f"{self._network.name} fails on these images ({reason(error)})") from error
         for name in self._probed:
             if name not in outputs:
                 raise ActivationError(

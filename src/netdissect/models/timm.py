@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.errors import ModelFileError, ModelNotFoundError, nearest, reason
-from netdissect.models import checkpoints
+from netdissect.errors import ModelError, ModelNotFoundError, nearest, reason
+from netdissect.models import checkpoints, weightfiles
 from netdissect.models.network import TorchNetwork
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
@@ -57,36 +56,36 @@ def build(
     if not name.startswith(("hf-hub:", "local-dir:")) and not library.is_model(name.partition(".")[0]):
         known = library.list_models(pretrained=False) if "." not in name else library.list_models(pretrained=True)
         raise ModelNotFoundError(f"timm has no model {name!r}: {nearest(name, known)}")
+    if name.startswith("local-dir:"):
+        weightfiles.see_folder(Path(name.removeprefix("local-dir:")))
     if weights is None:
         try:
-            module = library.create_model(name, pretrained=True, **options)
+            with weightfiles.own_reader():
+                module = library.create_model(name, pretrained=True, **options)
+        except ModelError:
+            raise
         except Exception as error:
             raise ModelNotFoundError(
                 f"the weights of timm's {name} could not be fetched ({reason(error)}): give a checkpoint with "
                 f"--weights FILE, or --weights random"
             ) from error
         return module, carried(module) or Preprocess(), size_of(module)
-    module = seeded(seed, lambda: library.create_model(name, pretrained=False, **options))
+    try:
+        module = seeded(seed, lambda: library.create_model(name, pretrained=False, **options))
+    except Exception as error:
+        raise ModelNotFoundError(f"timm cannot build {name} ({reason(error)})") from error
     if weights != "random":
         module = _loaded(library, module, name, Path(weights), options)
     return module, carried(module) or Preprocess(), size_of(module)
 
 
 def _loaded(library: Any, module: nn.Module, name: str, path: Path, options: dict[str, Any]) -> nn.Module:
-    state = checkpoints.read_state_dict(path)
-    classes = checkpoints.classes_in(state, module)
+    checkpoint = weightfiles.read_checkpoint(path)
+    classes = checkpoints.classes_in(checkpoint, module)
     if classes is not None:
         module = library.create_model(name, pretrained=False, num_classes=classes, **options)
     translate = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
-    try:
-        checkpoints.fit(module, state, path=path, architecture=f"timm's {name}", translated=translate)
-    except ModelFileError:
-        # A checkpoint of features alone has no classifier.
-        bare: nn.Module = library.create_model(name, pretrained=False, num_classes=0, **options)
-        with contextlib.suppress(ModelFileError):
-            checkpoints.fit(bare, state, path=path, architecture=f"timm's {name}", translated=translate)
-            return bare
-        raise
+    checkpoints.fit(module, checkpoint, architecture=f"timm's {name}", translated=translate)
     return module
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.errors import ModelFileError, ModelNotFoundError, nearest, reason
-from netdissect.models import checkpoints
+from netdissect.errors import ModelError, ModelFileError, ModelNotFoundError, nearest, reason
+from netdissect.models import checkpoints, weightfiles
 from netdissect.models.network import TorchNetwork
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
@@ -59,7 +59,10 @@ def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preproc
                 f"torchvision has no weights for {name}: give a state dict with --weights FILE, or --weights random"
             )
         try:
-            return library.get_model(name, weights=chosen), *_preprocess(chosen)
+            with weightfiles.own_reader():
+                return library.get_model(name, weights=chosen), *_preprocess(chosen)
+        except ModelError:
+            raise
         except (OSError, RuntimeError) as error:
             raise ModelNotFoundError(
                 f"the weights of torchvision's {name} could not be fetched ({reason(error)}): give a state dict with "
@@ -67,11 +70,11 @@ def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preproc
             ) from error
     if weights == "random":
         return _random(library, name, seed), *_preprocess(default)
-    path = Path(weights)
-    if not path.is_file():
+    try:
+        return _loaded(library, name, Path(weights)), *_preprocess(default)
+    except ModelNotFoundError as error:
         others = f"; its own weights are {', '.join(named.__members__)}" if named.__members__ else ""
-        raise ModelNotFoundError(f"there is no weights file {path}{others}")
-    return _loaded(library, name, path), *_preprocess(default)
+        raise ModelNotFoundError(f"{error}{others}") from error
 
 
 def seeded(seed: int, make: Callable[[], Any]) -> Any:
@@ -95,18 +98,18 @@ def _random(library: Any, name: str, seed: int, **options: Any) -> nn.Module:
 
 def _loaded(library: Any, name: str, path: Path) -> nn.Module:
     """Build the architecture with as many classes as the weights have, with auxiliary heads or without."""
-    state = checkpoints.read_state_dict(path)
+    checkpoint = weightfiles.read_checkpoint(path)
     module = _random(library, name, 0)
-    classes = checkpoints.classes_in(state, module)
+    classes = checkpoints.classes_in(checkpoint, module)
     options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
     module = module if classes is None else _random(library, name, 0, **options)
     try:
-        checkpoints.fit(module, state, path=path, architecture=f"torchvision's {name}")
+        checkpoints.fit(module, checkpoint, architecture=f"torchvision's {name}")
     except ModelFileError:
         if not getattr(module, "aux_logits", False):
             raise
         module = _random(library, name, 0, aux_logits=False, **options)
-        checkpoints.fit(module, state, path=path, architecture=f"torchvision's {name}")
+        checkpoints.fit(module, checkpoint, architecture=f"torchvision's {name}")
     return module
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import json
 import logging
 import sys
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.errors import MissingExtraError, ModelFileError, ModelNotFoundError, reason
-from netdissect.models import checkpoints
+from netdissect.errors import MissingExtraError, ModelError, ModelFileError, ModelNotFoundError, reason
+from netdissect.io.json_files import read_json
+from netdissect.models import checkpoints, weightfiles
 from netdissect.models.network import TorchNetwork
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
@@ -107,6 +107,8 @@ def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preproc
         ModelFileError: if its weights are damaged or do not fit.
     """
     library = require("transformers", extra="hf", purpose="for hf: models")
+    if Path(name).is_dir():
+        weightfiles.see_folder(Path(name))
     with _quietly(library):
         config, is_type = _config(library, name, weights)
         maker, config = _maker(library, config, name)
@@ -117,13 +119,12 @@ def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preproc
             return _pretrained(maker, config, name).float(), preprocess, size
         module = _made(maker, config, name, seed)
         if weights != "random":
-            path = Path(weights)
-            state = checkpoints.read_state_dict(path)
-            classes = checkpoints.classes_in(state, module)
+            checkpoint = weightfiles.read_checkpoint(Path(weights))
+            classes = checkpoints.classes_in(checkpoint, module)
             if classes is not None and hasattr(config, "num_labels"):
                 config.num_labels = classes
                 module = _made(maker, config, name, seed)
-            checkpoints.fit(module, state, path=path, architecture=f"transformers' {name}")
+            checkpoints.fit(module, checkpoint, architecture=f"transformers' {name}")
         return module, preprocess, size
 
 
@@ -200,7 +201,10 @@ def _pretrained(maker: Any, config: Any, name: str) -> nn.Module:
         # The class itself is asked: AutoBackbone would look up even a folder on the hub.
         own = maker._model_mapping.get(type(config), maker)  # noqa: SLF001
         reader = maker if isinstance(own, (tuple, list)) else own
-        module: nn.Module = _from_cache_or_hub(reader.from_pretrained, name, config=config)
+        with weightfiles.own_reader():
+            module: nn.Module = _from_cache_or_hub(reader.from_pretrained, name, config=config)
+    except ModelError:
+        raise
     except ImportError as error:
         raise _lacking(name, error) from error
     except Exception as error:
@@ -252,10 +256,7 @@ def _json(library: Any, name: str, file: str, options: dict[str, Any]) -> dict[s
         path = Path(found) if found else None
     if path is None or not path.is_file():
         return {}
-    try:
-        told = json.loads(path.read_text())
-    except ValueError as error:
-        raise ModelFileError(f"{path}: expected JSON, got {error}") from error
+    told = read_json(path, "a processor's settings", missing=ModelFileError, wrong=ModelFileError)
     return told if isinstance(told, dict) else {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +14,20 @@ import torch
 from tests import nets
 
 from netdissect.errors import ModelFileError, ModelNotFoundError
-from netdissect.models.checkpoints import classes_in, fit, fitting, read_state_dict
+from netdissect.models.checkpoints import classes_in, fit
+from netdissect.models.weightfiles import Checkpoint, read_checkpoint
 
 
 @pytest.fixture(scope="module")
 def module():
     return nets.small()
+
+
+def loaded(path, **options):
+    """A fresh network of the same architecture with what a file holds."""
+    fresh = nets.small(seed=5)
+    fit(fresh, read_checkpoint(path), architecture="small", **options)
+    return fresh.state_dict()
 
 
 def same(found, module):
@@ -44,7 +53,7 @@ def same(found, module):
 def test_a_state_dict_is_found_under_any_key(module, kept, legacy, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(kept(module.state_dict()), path, _use_new_zipfile_serialization=not legacy)
-    assert same(read_state_dict(path), module)
+    assert same(loaded(path), module)
 
 
 @pytest.mark.parametrize("prefix", ["module.", "model.", "module.model.", "backbone.", "encoder_q.", "_orig_mod."])
@@ -55,26 +64,14 @@ def test_any_prefix_before_the_names_is_taken_off(module, prefix, tmp_path):
     torch.save({"state_dict": state | extras, "hyper_parameters": {"lr": 0.1}, "epoch": 2}, path)
     fresh = nets.small(seed=5)
     assert not same(fresh.state_dict(), module)
-    fit(fresh, read_state_dict(path), path=path, architecture="small")
+    fit(fresh, read_checkpoint(path), architecture="small")
     assert same(fresh.state_dict(), module)
 
 
 def test_a_state_dict_is_found_three_keys_deep(module, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"model": {"module": {"state_dict": module.state_dict()}}}, path)
-    assert same(read_state_dict(path), module)
-
-
-def test_of_prefixes_that_fit_alike_the_shortest_is_taken_off():
-    wanted = {"conv.weight": torch.zeros(1)}
-    state = {"net.head.conv.weight": torch.tensor(2.0), "net.conv.weight": torch.tensor(1.0)}
-    assert fitting(state, wanted)["conv.weight"] == torch.tensor(1.0)
-
-
-def test_of_two_networks_in_a_file_the_one_named_first_is_taken():
-    wanted = {"conv.weight": torch.zeros(1)}
-    state = {"encoder_q.conv.weight": torch.tensor(1.0), "encoder_k.conv.weight": torch.tensor(2.0)}
-    assert fitting(state, wanted) == {"conv.weight": torch.tensor(1.0)}
+    assert same(loaded(path), module)
 
 
 @pytest.mark.parametrize(
@@ -88,28 +85,30 @@ def test_of_two_networks_in_a_file_the_one_named_first_is_taken():
 def test_plain_values_beside_the_weights_do_no_harm(module, beside, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"state_dict": module.state_dict(), "args": beside}, path)
-    assert same(read_state_dict(path), module)
+    assert same(loaded(path), module)
 
 
 def test_safetensors_are_read_whole_and_in_pieces(module, tmp_path):
     state = module.state_dict()
     safetensors.torch.save_file(state, tmp_path / "model.safetensors")
-    assert same(read_state_dict(tmp_path / "model.safetensors"), module)
+    assert same(loaded(tmp_path / "model.safetensors"), module)
     names = list(state)
     parts = {"a-1.safetensors": names[:3], "a-2.safetensors": names[3:]}
     for file, some in parts.items():
         safetensors.torch.save_file({name: state[name] for name in some}, tmp_path / file)
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {name: file for file, some in parts.items() for name in some}}))
-    assert same(read_state_dict(index), module)
+    assert same(loaded(index), module)
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "expected an index of safetensors files"),
-        ("[]", "expected an index of safetensors files"),
-        ('{"weight_map": {"w": "../../secret.safetensors"}}', "expected files beside it"),
+        ("{", "expected an index of weights files as JSON"),
+        ("[]", "expected an index of weights files: an object with a weight_map"),
+        ('{"weight_map": {"w": "../../secret.safetensors"}}', "expected weights files beside it"),
+        ('{"weight_map": {"w": "model.safetensors.index.json"}}', "expected weights files beside it, got 'model.saf"),
+        ('{"weight_map": {"w": ' + "[" * 200 + "]" * 200 + "}}", "nested deeper than 100 times"),
         ('{"weight_map": {"w": "gone.safetensors"}}', "there is no weights file .*gone"),
     ],
 )
@@ -117,7 +116,7 @@ def test_an_index_that_makes_no_sense_is_refused(text, sentence, tmp_path):
     path = tmp_path / "model.safetensors.index.json"
     path.write_text(text)
     with pytest.raises((ModelFileError, ModelNotFoundError), match=sentence):
-        read_state_dict(path)
+        read_checkpoint(path)
 
 
 class Trap:
@@ -135,7 +134,7 @@ def test_nothing_of_a_file_is_run(module, legacy, tmp_path):
     path, trace = tmp_path / "model.pth", tmp_path / "trace"
     torch.save({"state_dict": module.state_dict(), "x": Trap(trace)}, path, _use_new_zipfile_serialization=not legacy)
     with pytest.raises(ModelFileError, match="would run code from the file"):
-        read_state_dict(path)
+        read_checkpoint(path)
     assert not trace.exists()
 
 
@@ -145,7 +144,7 @@ def test_a_pickled_model_is_refused_and_it_is_said_what_to_do(module, tmp_path):
     with pytest.raises(
         ModelFileError, match=r"holds more than weights \(torch.nn.modules.*save the weights alone with"
     ):
-        read_state_dict(path)
+        read_checkpoint(path)
 
 
 def test_a_damaged_file_is_told_whatever_is_wrong_with_it(module, tmp_path):
@@ -156,41 +155,48 @@ def test_a_damaged_file_is_told_whatever_is_wrong_with_it(module, tmp_path):
     for spoilt in (b"", b"PK", data[:100], data[: len(data) // 2], b"{}" + data, bytes(len(data)), b"\x80\x02."):
         path.write_bytes(spoilt)
         with pytest.raises(ModelFileError, match=r"damaged\.pth"):
-            read_state_dict(path)
+            read_checkpoint(path)
     (tmp_path / "damaged.safetensors").write_bytes(data)
     with pytest.raises(ModelFileError, match="expected a safetensors file"):
-        read_state_dict(tmp_path / "damaged.safetensors")
+        read_checkpoint(tmp_path / "damaged.safetensors")
 
 
 def test_a_file_without_tensors_is_told(tmp_path):
     path = tmp_path / "log.pth"
     torch.save({"epoch": 3, "history": [1, 2]}, path)
-    with pytest.raises(ModelFileError, match="expected a state dict of named tensors"):
-        read_state_dict(path)
+    with pytest.raises(
+        ModelFileError, match=r"expected a state dict of named tensors, .* the keys met are epoch, history"
+    ):
+        read_checkpoint(path)
+
+
+def checkpoint(state):
+    return Checkpoint(Path("f.pth"), dict(state), keys=tuple(state), folders=("",))
 
 
 def test_weights_of_another_architecture_are_told_with_the_first_name_that_is_missing(module):
     state = module.state_dict()
     del state["conv2.weight"]
     with pytest.raises(ModelFileError, match=r"f\.pth does not hold the weights of small: 'conv2.weight' is missing"):
-        fit(nets.small(), state, path="f.pth", architecture="small")
+        fit(nets.small(), checkpoint(state), architecture="small")
     state = module.state_dict() | {"conv2.extra": torch.zeros(1)}
     with pytest.raises(ModelFileError, match=r"'conv2.extra' is not known to it"):
-        fit(nets.small(), state, path="f.pth", architecture="small")
+        fit(nets.small(), checkpoint(state), architecture="small")
     state = module.state_dict() | {"conv2.weight": torch.zeros(8, 5, 1, 1)}
     with pytest.raises(ModelFileError, match=r"conv2.weight has shape \(8, 5, 1, 1\), small expects \(8, 5, 3, 3\)"):
-        fit(nets.small(), state, path="f.pth", architecture="small")
+        fit(nets.small(), checkpoint(state), architecture="small")
 
 
 def test_the_number_of_classes_is_read_off_the_last_bias(module):
     state = module.state_dict()
-    assert classes_in(state, nets.small()) is None
+    assert classes_in(checkpoint(state), nets.small()) is None
     state |= {"fc.weight": torch.zeros(11, 8), "fc.bias": torch.zeros(11)}
-    assert classes_in({f"module.{name}": tensor for name, tensor in state.items()}, nets.small()) == 11
+    prefixed = {f"module.{name}": tensor for name, tensor in state.items()}
+    assert classes_in(checkpoint(prefixed), nets.small()) == 11
 
 
 def test_half_precision_weights_fill_a_full_precision_network(module):
     fresh = nets.small(seed=3)
-    fit(fresh, {name: tensor.half() for name, tensor in module.state_dict().items()}, path="f", architecture="small")
+    fit(fresh, checkpoint({name: tensor.half() for name, tensor in module.state_dict().items()}), architecture="small")
     assert fresh.conv1.weight.dtype == torch.float32
     torch.testing.assert_close(fresh.conv1.weight, module.conv1.weight, rtol=1e-3, atol=1e-4)

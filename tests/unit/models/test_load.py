@@ -29,15 +29,18 @@ def script(tmp_path, monkeypatch):
         "from tests import nets\n"
         "def small():\n    return nets.small()\n"
         "def fails():\n    raise KeyError('what')\n"
+        "def leaves():\n    import sys; sys.exit('no data')\n"
+        "def interrupts():\n    raise KeyboardInterrupt\n"
         "def text():\n    return 'no network'\n"
         "ready = nets.small(seed=4)\n"
         "class Zoo:\n    @staticmethod\n    def net():\n        return nets.small(seed=5)\n"
     )
     (tmp_path / "broken_nets.py").write_text("import no_such_library_at_all\n")
+    (tmp_path / "leaving_nets.py").write_text("import sys\nsys.exit(3)\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield tmp_path
-    for name in ("my_nets", "broken_nets"):
+    for name in ("my_nets", "broken_nets", "leaving_nets"):
         sys.modules.pop(name, None)
 
 
@@ -101,6 +104,8 @@ def test_a_function_of_yours_makes_a_network(script):
         ("my_net:small", ModelNotFoundError, "there is no module 'my_net'"),
         ("my_nets:smal", ModelNotFoundError, "did you mean small"),
         ("my_nets:fails", ModelError, r"fails\(\) failed \(KeyError: 'what'\)"),
+        ("my_nets:leaves", ModelError, r"leaves\(\) failed \(it called sys\.exit\('no data'\)\)"),
+        ("leaving_nets:small", ModelError, r"importing leaving_nets failed \(it called sys\.exit\(3\)\)"),
         ("my_nets:text", ModelError, r"returned str: expected a torch\.nn\.Module"),
         ("broken_nets:small", ModelError, "there is no module 'no_such_library_at_all'"),
     ],
@@ -108,6 +113,11 @@ def test_a_function_of_yours_makes_a_network(script):
 def test_a_function_that_is_none_is_told(script, spec, error, sentence):
     with pytest.raises(error, match=sentence):
         load(f"python:{spec}")
+
+
+def test_an_interrupt_while_a_function_of_yours_runs_interrupts(script):
+    with pytest.raises(KeyboardInterrupt):
+        load("python:my_nets:interrupts")
 
 
 def test_weights_from_a_file_fill_the_architecture_they_are_for(script):

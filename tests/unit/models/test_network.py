@@ -119,7 +119,7 @@ def test_hooks_are_given_back_when_the_network_fails(pictures):
     module = Breaking().train()
     source = probe(module, "fc")
     module.broken = True
-    with pytest.raises(RuntimeError, match="broken on purpose"), source:
+    with pytest.raises(ActivationError, match="broken on purpose"), source:
         source.activations(pictures)
     with pytest.raises(ModelError, match="broken on purpose"):
         probe(module, "fc")
@@ -303,3 +303,54 @@ def test_batch_norms_are_folded_only_where_nobody_else_looks():
     assert [type(p).__name__ for n, p in prepared(module, ["a"], picture).named_modules() if n == "bn_a"] == [
         "BatchNorm2d"
     ]
+
+
+class Raising(nn.Module):
+    """Raises something: at once, or on real images only."""
+
+    def __init__(self, error, *, at_once):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.error, self.at_once = error, at_once
+
+    def forward(self, x):
+        if self.at_once or (x.abs().sum() > self.conv.weight.numel() and len(x) != 2):
+            raise self.error
+        return self.conv(x)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SystemExit(3), r"it called sys\.exit\(3\)"),
+        (SystemExit(), r"it called sys\.exit\(\)"),
+        (KeyError("what"), "KeyError: 'what'"),
+        (ZeroDivisionError("nought"), "ZeroDivisionError: nought"),
+    ],
+)
+def test_a_forward_pass_that_ends_the_program_or_raises_what_it_may_is_one_sentence(error, said):
+    network = wrap(Raising(error, at_once=True))
+    with pytest.raises(
+        ModelError, match=f"Raising does not run on a 8 x 8 picture .*the network's own code fails: {said}"
+    ):
+        network.probe(["conv"], (8, 8), geometry="grid", device=torch.device("cpu"))
+    late = wrap(Raising(error, at_once=False))
+    pictures = np.full((3, 8, 8, 3), 200, np.uint8)
+    with (
+        late.probe(["conv"], (8, 8), geometry="grid", device=torch.device("cpu")) as source,
+        pytest.raises(ModelError, match=said),
+    ):
+        source.activations(pictures)
+
+
+def test_a_forward_pass_that_fails_on_images_only_is_one_sentence_and_an_interrupt_is_none():
+    pictures = np.full((3, 8, 8, 3), 200, np.uint8)
+    for error, kind, said in (
+        (RuntimeError("odd"), ActivationError, r"Raising fails on these images \(odd\)"), (KeyboardInterrupt(), KeyboardInterrupt, None)
+    ):  # fmt: skip
+        network = wrap(Raising(error, at_once=False))
+        with (
+            network.probe(["conv"], (8, 8), geometry="grid", device=torch.device("cpu")) as source,
+            pytest.raises(kind, match=said),
+        ):
+            source.activations(pictures)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pathlib
+
 import numpy as np
 import pytest
 import torch
@@ -175,9 +179,51 @@ def test_a_checkpoint_brings_its_number_of_classes_and_may_lack_a_classifier(tmp
     bare = timm.create_model("test_resnet", num_classes=0)
     torch.save(bare.state_dict(), tmp_path / "b.pth")
     network = load("timm:test_resnet", LoadOptions(weights=str(tmp_path / "b.pth")))
-    assert network.fingerprint() == wrap(bare, network.preprocess).fingerprint()
+    assert all(torch.equal(network.module.state_dict()[name], tensor) for name, tensor in bare.state_dict().items())
+    assert network.remarks() == [f"{tmp_path / 'b.pth'} holds no weights for fc: layers before are probed"]
+    assert "fc" not in listed(network)
     with pytest.raises(ModelFileError, match="does not hold the weights of timm's test_vit"):
         load("timm:test_vit", LoadOptions(weights=str(tmp_path / "a.pth")))
+
+
+class Trap:
+    """Leaves a trace when it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.trace,)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pth", "anything.pth"])
+def test_weights_in_a_folder_are_read_by_our_own_reader_whatever_timm_would_allow(name, monkeypatch, tmp_path):
+    module = timm.create_model("test_resnet", num_classes=3)
+    folder, trace = tmp_path / "folder", tmp_path / "it ran"
+    folder.mkdir()
+    (folder / "config.json").write_text(
+        json.dumps({"architecture": "test_resnet", "num_classes": 3, "pretrained_cfg": {"num_classes": 3}})
+    )
+    torch.save(module.state_dict(), folder / name)
+    assert torch.equal(load(f"timm:local-dir:{folder}").module.fc.weight, module.fc.weight)
+
+    def careless(path, *_, **__):  # as timm's did before 1.0.26
+        return torch.load(path, map_location="cpu", weights_only=False)
+
+    monkeypatch.setattr(timm.models._hub, "load_state_dict", careless)
+    assert torch.equal(load(f"timm:local-dir:{folder}").module.fc.weight, module.fc.weight)
+    torch.save({"state_dict": module.state_dict(), "x": Trap(trace)}, folder / name)
+    with pytest.raises(ModelFileError, match=rf"{name} holds more than weights .*would run code from the file"):
+        load(f"timm:local-dir:{folder}")
+    assert not trace.exists()
+    with pytest.raises(ModelNotFoundError, match="there is no folder .*nowhere: expected one with config.json"):
+        load(f"timm:local-dir:{tmp_path / 'nowhere'}")
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(
+        ModelFileError, match=r"cannot be read as weights file: expected a regular file, and it is a named"
+    ):
+        load(f"timm:local-dir:{folder}")
 
 
 def test_grey_networks_are_made_for_one_channel():

@@ -193,10 +193,51 @@ def test_what_is_wrong_with_a_folder_is_told(vit, tmp_path):
         load(f"hf:{tmp_path}")
     (tmp_path / "config.json").write_text((Path(vit.removeprefix("hf:")) / "config.json").read_text())
     (tmp_path / "model.safetensors").write_bytes(b"damaged")
-    with pytest.raises(ModelFileError, match="its weights cannot be read"):
+    with pytest.raises(ModelFileError, match="model.safetensors: expected a safetensors file"):
         load(f"hf:{tmp_path}")
+    (tmp_path / "model.safetensors").unlink()
     (tmp_path / "preprocessor_config.json").write_text("{")
-    with pytest.raises(ModelFileError, match="expected JSON"):
+    with pytest.raises(ModelFileError, match="preprocessor_config.json: expected settings as JSON"):
+        load(f"hf:{tmp_path}")
+
+
+class Trap:
+    """Leaves a trace when it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def test_pickled_weights_in_a_folder_are_read_by_our_own_reader(vit, tmp_path, monkeypatch):
+    folder, trace = tmp_path / "old", tmp_path / "it ran"
+    model = transformers.ViTForImageClassification.from_pretrained(vit.removeprefix("hf:"))
+    folder.mkdir()
+    (folder / "config.json").write_text((Path(vit.removeprefix("hf:")) / "config.json").read_text())
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    found = load(f"hf:{folder}").module
+    assert torch.equal(found.classifier.weight, model.classifier.weight)
+    torch.save(model.state_dict() | {"x": Trap(trace)}, folder / "pytorch_model.bin")
+    with pytest.raises(ModelFileError, match=r"pytorch_model\.bin holds more than weights .*would run code"):
+        load(f"hf:{folder}")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("model.safetensors.index.json", '{"weight_map": {"w": "model.safetensors.index.json"}}', "expected weights files beside it"),
+        ("model.safetensors.index.json", '{"weight_map": {"w": "../secret.safetensors"}}', "expected weights files beside it"),
+        ("config.json", '{"model_type": ' + "[" * 5000 + "]" * 5000 + "}", "nested deeper than 100 times"),
+        ("preprocessor_config.json", '{"image_mean": [NaN]}', "NaN is not a number that can be used"),
+    ],
+)  # fmt: skip
+def test_settings_in_a_folder_are_read_before_the_library_reads_them(vit, tmp_path, name, text, sentence):
+    (tmp_path / "config.json").write_text((Path(vit.removeprefix("hf:")) / "config.json").read_text())
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ModelFileError, match=rf"{name}.*{sentence}"):
         load(f"hf:{tmp_path}")
 
 

@@ -12,7 +12,7 @@ import torch
 
 from netdissect.errors import ModelError, ModelFileError
 from netdissect.models.fingerprints import hash_preprocess
-from netdissect.models.network import TorchNetwork
+from netdissect.models.network import Contained, TorchNetwork
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
 from netdissect.models.scripted.file import graphs, nodes, opened, told
@@ -145,7 +145,7 @@ class ScriptedNetwork(TorchNetwork):
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """Open the file again."""
         self.__dict__.update(state)
-        self._call = self._run
+        self._call = Contained(self._run)
         self.module = self._opened(torch.device("cpu"))
 
 

@@ -1,0 +1,116 @@
+"""What a model's file may take, known before anything of it is unpacked: a file is no larger in memory than it says.
+
+Archives that torch writes (checkpoints, TorchScript, programs of torch.export) are zip files, and a few bytes of one can
+claim to be terabytes. Headers of safetensors are JSON of any length. Both are measured here first.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+from typing import IO, TYPE_CHECKING
+
+from netdissect.errors import ModelFileError, ModelNotFoundError
+from netdissect.io.reading import open_regular, read_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Records of an archive may be so many times as large as the archive itself; weights are hardly ever compressed at all.
+_TIMES = 16
+#: And this much besides: the program of a small TorchScript file is text, which packs well.
+_BESIDES = 2**25
+#: Bytes of a safetensors header; one of 100,000 tensors has 12 MB.
+_LARGEST_HEADER = 2**25
+_ZIP = b"PK\x03\x04"
+
+
+def opened(path: Path, what: str) -> IO[bytes]:
+    """Open a model's file.
+
+    Args:
+        path: the file.
+        what: what it is, for messages: ``"weights file"``.
+
+    Raises:
+        ModelNotFoundError: if it is not there.
+        ModelFileError: if it cannot be read, or is no regular file.
+    """
+    try:
+        return open_regular(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelNotFoundError(f"there is no {what} {path}") from error
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{path} cannot be read as {what}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def whole(path: Path, what: str, *, most: int = 2**36) -> bytes:
+    """Return the bytes of a model's file.
+
+    Raises:
+        ModelNotFoundError: if it is not there.
+        ModelFileError: if it cannot be read, is no regular file, or is larger than `most` bytes.
+    """
+    opened(path, what).close()
+    try:
+        return read_bytes(path, most=most)
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read as {what}: {error.strerror or error}") from error
+
+
+def see_archive(where: Path | str, file: IO[bytes]) -> None:
+    """See that a zip archive, if it is one, unpacks to a size in proportion to its own.
+
+    Args:
+        where: its path, for messages.
+        file: its bytes; left at the beginning.
+
+    Raises:
+        ModelFileError: if it would unpack to more, or its directory is damaged.
+    """
+    file.seek(0, os.SEEK_END)
+    size = file.tell()
+    file.seek(0)
+    if file.read(4) == _ZIP:
+        most = _TIMES * size + _BESIDES
+        unpacked = _unpacked(where, file, size)
+        if unpacked > most:
+            raise ModelFileError(
+                f"{where}: its {size:,} bytes would unpack to {unpacked:,}, and at most {most:,} are believed of a file "
+                f"of its size: save the weights anew with torch.save, which does not compress"
+            )
+    file.seek(0)
+
+
+def _unpacked(where: Path | str, file: IO[bytes], size: int) -> int:
+    """Return the sum of an archive's sizes; the directory must be where every reader finds the same one."""
+    try:
+        file.seek(max(0, size - 22))
+        end = file.read(22)
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+            inside = all(0 <= entry.header_offset < archive.start_dir for entry in entries)
+            begins = struct.unpack("<L", end[16:20])[0] if end.startswith(b"PK\x05\x06") else None
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, RuntimeError) as error:
+        raise ModelFileError(f"{where}: it begins like an archive, and its directory is damaged: truncated?") from error
+    if not inside or begins not in (archive.start_dir, 0xFFFFFFFF):
+        raise ModelFileError(f"{where}: it begins like an archive, and its directory is damaged: truncated?")
+    return sum(entry.file_size for entry in entries)
+
+
+def see_safetensors(where: Path | str, file: IO[bytes]) -> None:
+    """See that the header of a safetensors file is no longer than headers are.
+
+    Raises:
+        ModelFileError: if it is, or is longer than the file.
+    """
+    file.seek(0, os.SEEK_END)
+    size = file.tell()
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    file.seek(0)
+    if length > min(size - 8, _LARGEST_HEADER):
+        raise ModelFileError(
+            f"{where}: expected a safetensors file, got one of {size:,} bytes whose header claims {length:,}: truncated?"
+        )

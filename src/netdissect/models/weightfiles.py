@@ -1,0 +1,261 @@
+"""Weights read from files, never by unpickling: safetensors, or checkpoints of tensors, arrays and plain values alone.
+
+Whatever library names a file, it is read here: `own_reader` puts this reader in the place of torch's for as long as a
+library loads weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pathlib
+import pickle
+import re
+import threading
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+from netdissect.errors import ModelFileError, ModelNotFoundError, reason
+from netdissect.io.json_files import read_json
+from netdissect.io.text import one_line
+from netdissect.models import budgets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: How names of files end that hold weights.
+ENDINGS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".pickle", ".safetensors", ".index.json")
+#: Dictionaries may lie in one another so deep.
+_DEEPEST = 8
+#: What torch says of a file that asks for more than tensors and plain values; of a damaged one it says other things.
+_UNSAFE = ("GLOBAL", "reduce", "allowlisted", "allowed", "blocked")
+_LARGEST_INDEX = 2**26
+
+_torch_load = torch.load
+_lent = threading.RLock()
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file of weights holds, however deep: names are the keys on the way, with dots between them.
+
+    Attributes:
+        path: the file.
+        tensors: its tensors and arrays.
+        words: its plain values.
+        folders: where tensors lie side by side, each with its dot at the end; the file itself is the empty one.
+        keys: the keys of the file itself.
+    """
+
+    path: Path
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    words: dict[str, object] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    def told(self) -> str:
+        """Return the keys that were met, for messages."""
+        shown = ", ".join(one_line(key)[:60] for key in self.keys[:8])
+        return shown + (f" and {len(self.keys) - 8} more" if len(self.keys) > 8 else "")
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a file of weights.
+
+    Args:
+        path: a safetensors file, an index of several (``….index.json``), or a PyTorch checkpoint.
+
+    Raises:
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is damaged, holds no tensors, or would have to be unpickled.
+    """
+    loaded = read_tree(path)
+    if not isinstance(loaded, dict):
+        raise ModelFileError(f"{path}: expected a state dict of named tensors, got {type(loaded).__name__}")
+    found = _flattened(path, loaded)
+    if not found.tensors:
+        met = f"the keys met are {found.told()}" if found.keys else "it is empty"
+        raise ModelFileError(f"{path}: expected a state dict of named tensors, got a file without any: {met}")
+    return found
+
+
+def read_tree(path: Path, **options: Any) -> Any:
+    """Return what a file of weights holds, as it was put there.
+
+    Args:
+        path: the file.
+        options: torch's ``map_location`` and ``mmap``.
+
+    Raises:
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is damaged, or would have to be unpickled.
+    """
+    if path.name.endswith(".index.json"):
+        return _sharded(path)
+    see_file(path)
+    if path.suffix == ".safetensors":
+        try:
+            return safetensors.torch.load_file(path)
+        except (safetensors.SafetensorError, OSError, ValueError) as error:
+            raise ModelFileError(f"{path}: expected a safetensors file, got {reason(error)}") from error
+    try:
+        with torch.serialization.safe_globals(_harmless()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch thinks of a file is of no use where it can be read
+            return _torch_load(path, **{"map_location": "cpu", **options, "weights_only": True})
+    except Exception as error:  # a damaged file may raise anything
+        if isinstance(error, pickle.UnpicklingError) and any(word in str(error) for word in _UNSAFE):
+            found = re.search(r"GLOBAL ([\w.]+)", str(error))
+            raise ModelFileError(
+                f"{path} holds more than weights ({found[1] if found else 'a pickled model, or objects of a script'}), "
+                f"and opening it would run code from the file: where you trust it, save the weights alone with "
+                f"torch.save(model.state_dict(), …) or as safetensors, and name the architecture with --arch"
+            ) from error
+        newer = "Unsupported operand" in str(error)
+        why = "it was pickled in a protocol that torch does not read safely: save it with torch.save as it is"
+        raise ModelFileError(
+            f"{path}: expected a PyTorch state dict, got a file that cannot be read ({why if newer else reason(error)})"
+        ) from error
+
+
+def see_file(path: Path) -> None:
+    """See that a file of weights is a regular one, and takes no more memory than its size tells.
+
+    Raises:
+        ModelNotFoundError: if it is not there.
+        ModelFileError: if it is something else, or would unpack to more.
+    """
+    with budgets.opened(path, "weights file") as file:
+        if path.suffix == ".safetensors":
+            budgets.see_safetensors(path, file)
+        else:
+            budgets.see_archive(path, file)
+
+
+def see_folder(folder: Path) -> None:
+    """See that the weights and settings in a folder may be handed to the library whose folder it is.
+
+    Raises:
+        ModelNotFoundError: if there is no such folder.
+        ModelFileError: if one of its files is no regular one, would unpack to more than its size tells, is no such JSON,
+            or names files outside.
+    """
+    if not folder.is_dir():
+        raise ModelNotFoundError(f"there is no folder {folder}: expected one with config.json and weights")
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            continue
+        if path.name.endswith(".index.json"):
+            for shard in _shards(path):
+                see_file(shard)
+        elif path.suffix == ".json":
+            read_json(path, "settings", missing=ModelFileError, wrong=ModelFileError, most=_LARGEST_INDEX)
+        elif path.name.lower().endswith(ENDINGS):
+            see_file(path)
+
+
+@contextlib.contextmanager
+def own_reader() -> Iterator[None]:
+    """Let `read_tree` open whatever a library would open with ``torch.load``, whatever the library would allow."""
+
+    def load(file: Any, map_location: Any = None, *_: Any, **options: Any) -> Any:
+        given = {"map_location": map_location or "cpu", "mmap": options.get("mmap")}
+        if isinstance(file, (str, os.PathLike)):
+            return read_tree(Path(file), **given)
+        budgets.see_archive("the weights", file)
+        with torch.serialization.safe_globals(_harmless()):
+            return _torch_load(file, map_location=given["map_location"], weights_only=True)
+
+    with _lent:
+        torch.load = load  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            torch.load = _torch_load
+
+
+def _shards(path: Path) -> list[Path]:
+    """Return the files that an index names; they lie beside it and are no index themselves."""
+    told = read_json(
+        path, "an index of weights files", missing=ModelFileError, wrong=ModelFileError, most=_LARGEST_INDEX
+    )
+    names = told.get("weight_map") if isinstance(told, dict) else None
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise ModelFileError(f"{path}: expected an index of weights files: an object with a weight_map of file names")
+    files = sorted(set(names.values()))
+    for name in files:
+        if Path(name).name != name or name.endswith(".json"):
+            raise ModelFileError(f"{path}: expected weights files beside it, got {one_line(name)!r}")
+    return [path.with_name(name) for name in files]
+
+
+def _sharded(path: Path) -> dict[str, Any]:
+    """Read a state dict that lies in several files beside its index."""
+    budgets.opened(path, "weights file").close()
+    state: dict[str, Any] = {}
+    for shard in _shards(path):
+        loaded = read_tree(shard)
+        state |= loaded if isinstance(loaded, dict) else {}
+    return state
+
+
+def _harmless() -> list[Any]:
+    """Return plain values that training scripts keep beside the weights: paths, options, numpy's numbers and arrays.
+
+    Torch refuses them by itself. None of them runs anything when it is made.
+    """
+    makers = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(0).__reduce__()[0]}
+    codes = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "U1", "S1")
+    return [
+        argparse.Namespace,
+        pathlib.PosixPath, pathlib.PurePosixPath, pathlib.PureWindowsPath, (pathlib.PureWindowsPath, "pathlib.WindowsPath"),
+        np.ndarray, np.dtype, *(type(np.dtype(code)) for code in codes),
+        *((maker, f"numpy.{core}.multiarray.{name}") for name, maker in makers.items() for core in ("core", "_core")),
+    ]  # fmt: skip
+
+
+def _flattened(path: Path, loaded: dict[Any, Any]) -> Checkpoint:
+    """Return a tree of dictionaries as names; a dictionary that lies at several places is taken at the first."""
+    found = Checkpoint(path, keys=tuple(map(str, loaded)))
+    folders: list[str] = []
+    seen = {id(loaded)}
+    level: list[tuple[str, dict[Any, Any]]] = [("", loaded)]
+    for _ in range(_DEEPEST):
+        deeper: list[tuple[str, dict[Any, Any]]] = []
+        for folder, values in level:
+            before = len(found.tensors)
+            for key, value in values.items():
+                name = f"{folder}{key}"
+                tensor = _tensor(value)
+                if tensor is not None:
+                    found.tensors[name] = tensor
+                elif isinstance(value, (str, int, float, np.generic)):
+                    found.words[name] = value.item() if isinstance(value, np.generic) else value
+                elif isinstance(value, dict) and id(value) not in seen:
+                    seen.add(id(value))
+                    deeper.append((f"{name}.", value))
+            folders += [folder] if len(found.tensors) > before else []
+        level = deeper
+    return Checkpoint(path, found.tensors, found.words, tuple(folders), found.keys)
+
+
+def _tensor(value: Any) -> torch.Tensor | None:
+    """Return a value as a plain tensor whose numbers are all there; None if it is none."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        with contextlib.suppress(TypeError):  # a type of number that torch lacks
+            return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
+    plain = (
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not (value.is_quantized or value.is_complex())
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+    )
+    return value.detach() if plain else None
