@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 # Machines are shared: no test is a timed one. In CI a red run comes back: the examples are the same every time.
-settings.register_profile("random", deadline=None, print_blob=True)
+settings.register_profile("random", parent=settings.get_profile("default"), deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("random"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "random")
 

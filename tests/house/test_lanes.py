@@ -17,7 +17,7 @@ NOTHING = (dev.NOTHING_CHOSEN, "== 98 deselected in 1.00s ==")
     [
         ([PASSED, PASSED], 0, "==== 180 passed, 2 skipped in 121.00s ===="),
         ([FAILED, PASSED], 1, "==== 1 failed, 97 passed, 1 skipped in 64.75s ===="),
-        ([PASSED, FAILED], 1, "==== 90 passed, 1 skipped, 1 failed in 64.75s ===="),
+        ([PASSED, FAILED], 1, "==== 1 failed, 97 passed, 1 skipped in 64.75s ===="),
         ([FAILED, FAILED], 1, "==== 2 failed, 14 passed in 8.50s ===="),
         ([PASSED, NOTHING], 0, "==== 90 passed, 1 skipped in 61.50s ===="),
         ([NOTHING, FAILED], 1, "==== 1 failed, 7 passed in 5.25s ===="),
