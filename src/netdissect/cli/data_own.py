@@ -123,7 +123,7 @@ def from_masks(
 
 def from_coco(
     annotations: Path,
-    photos: Path,
+    photos: Path | None = None,
     /,
     *,
     out: Path,
@@ -134,8 +134,8 @@ def from_coco(
     """Make a probe set of COCO's JSON: instances, or panoptic.
 
     Args:
-        annotations: the JSON.
-        photos: folder of pictures.
+        annotations: the JSON; or a folder as Roboflow exports it, _annotations.coco.json beside every split's images.
+        photos: folder of images; the JSON's own if not given.
         out: the set's folder.
         masks: folder of panoptic label maps; the one named as the JSON if not given.
         boxes: take the box of an annotation without an outline as its mask.

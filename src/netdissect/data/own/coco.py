@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from netdissect.data.build.make import Made
 
+#: What Roboflow calls the JSON that lies beside the images of every split.
+ROBOFLOW = "_annotations.coco.json"
 #: The JSON may say sides so many times as long as those of the image at hand, which is a smaller copy then.
 _LARGER = 4
 
@@ -84,7 +86,7 @@ class CocoPictures:
 
 def from_coco(
     annotations: str | Path,
-    photos: str | Path,
+    photos: str | Path | None,
     out: str | Path,
     *,
     masks: str | Path | None = None,
@@ -97,8 +99,9 @@ def from_coco(
     A class's category is `category`, unless a renaming says another.
 
     Args:
-        annotations: the JSON of instances, or of a panoptic segmentation.
-        photos: folder of the images.
+        annotations: the JSON of instances, or of a panoptic segmentation; or a folder as Roboflow exports it, with
+            ``_annotations.coco.json`` beside the images of every split.
+        photos: folder of the images; None takes the JSON's own.
         out: the set's folder.
         masks: folder of the panoptic label maps; None takes the one named as the JSON.
         boxes: whether the box of an annotation without an outline is its mask.
@@ -109,17 +112,73 @@ def from_coco(
         SettingsError: for an option out of its range.
     """
     making = Making.of(options)
-    path, folder = Path(annotations), Path(photos)
-    told, decided = coco_json.read(path)
-    named = coco_json.categories(path, told)
-    if not named:
-        raise DataFileError(f"{path}: it lists no category")
-    classes = making.classes(read_classes(dict(enumerate(named.values(), start=1)), making.category))
-    labels = {own: classes.codes[number] for number, own in enumerate(named, start=1)}
+    root = Path(annotations)
+    parts = [_Part(path, folder, *coco_json.read(path)) for path, folder in _parts(root, photos)]
+    named = {part.path: coco_json.categories(part.path, part.told) for part in parts}
+    numbers = {
+        name: number for number, name in enumerate(dict.fromkeys(n for own in named.values() for n in own.values()), 1)
+    }
+    if not numbers:
+        raise DataFileError(f"{root}: it lists no category")
+    classes = making.classes(read_classes({number: name for name, number in numbers.items()}, making.category))
+    found = []
+    for part in parts:
+        labels = {own: classes.codes[numbers[name]] for own, name in named[part.path].items()}
+        found += _read(part, labels, masks, making, boxes=boxes)
+    base = parts[0].folder if len(parts) == 1 else root
+    if not found:
+        raise DataNotFoundError(f"{root}: no annotated image of it lies in {base}")
+    places = [photo.relative_to(base).parts for photo, _, _ in found]
+    at = splits.split_folder(places, besides=0)
+    panoptic = isinstance(found[0][2], tuple)
+    source = CocoPictures(
+        making.source_name(base),
+        f"{root.name}, COCO's {'panoptic' if panoptic else 'instances'}",
+        classes,
+        tuple(
+            ("-".join(place), photo, size, splits.split_at(place, at), made)
+            for (photo, size, made), place in zip(found, places, strict=True)
+        ),
+        hashed([part.decided for part in parts], boxes),
+    )
+    return making.finish(
+        source, out, about="Made with: netdissect data from-coco. Of overlapping objects the smaller is on top."
+    )
+
+
+class _Part(NamedTuple):
+    """A JSON: where it is, the folder of its images, what it says, and a hash of that."""
+
+    path: Path
+    folder: Path
+    told: dict[str, Any]
+    decided: str
+
+
+def _parts(root: Path, photos: str | Path | None) -> list[tuple[Path, Path]]:
+    """Return every JSON with the folder of its images.
+
+    Raises:
+        DataFileError: if a folder holds none of the name that Roboflow gives them.
+    """
+    if not root.is_dir():
+        return [(root, Path(photos) if photos is not None else root.parent)]
+    files = [path for path in (root / ROBOFLOW, *sorted(root.glob(f"*/{ROBOFLOW}"))) if path.is_file()]
+    if not files:
+        raise DataFileError(f"{root}: expected COCO's JSON, or a folder that holds {ROBOFLOW}: name the JSON in it")
+    if len(files) > 1 and photos is not None and Path(photos).resolve() != root.resolve():
+        raise DataFileError(f"{root} holds {len(files)} files {ROBOFLOW}, each beside its images: leave {photos} away")
+    return [(path, path.parent) for path in files]
+
+
+def _read(
+    part: _Part, labels: Mapping[Any, int], masks: str | Path | None, making: Making, *, boxes: bool
+) -> list[tuple[Path, tuple[int, int], Any]]:
+    """Return image, size and what is annotated in it, of every image of a JSON that has annotations."""
+    path, folder, told, _ = part
     listed = coco_json.images_of(path, told)
-    panoptic = any("segments_info" in entry for entry in told["annotations"] if isinstance(entry, dict))
     drawn: Mapping[Any, Any]
-    if panoptic:
+    if any("segments_info" in entry for entry in told["annotations"] if isinstance(entry, dict)):
         folder_of_masks = Path(masks) if masks else path.with_suffix("")
         if not folder_of_masks.is_dir():
             raise DataNotFoundError(
@@ -129,26 +188,8 @@ def from_coco(
         drawn = {own: (folder_of_masks / file, segments) for own, (file, segments) in found.items()}
     else:
         drawn = coco_json.shapes(path, told, listed, labels, boxes=boxes, skip=making.skip_missing)
-    wanted = [(image, drawn[own]) for own, image in listed.items() if own in drawn]
-    if making.skip_missing:
-        wanted = [(image, made) for image, made in wanted if (folder / image.file).is_file()]
-    if not wanted:
-        raise DataNotFoundError(f"{path}: no annotated image of it lies in {folder}")
-    places = [image.file.split("/") for image, _ in wanted]
-    at = splits.split_folder(places, besides=0)
-    source = CocoPictures(
-        making.source_name(folder),
-        f"{path.name}, COCO's {'panoptic' if panoptic else 'instances'}",
-        classes,
-        tuple(
-            (image.file.replace("/", "-"), folder / image.file, image.size, splits.split_at(place, at), made)
-            for (image, made), place in zip(wanted, places, strict=True)
-        ),
-        hashed(decided, boxes),
-    )
-    return making.finish(
-        source, out, about="Made with: netdissect data from-coco. Of overlapping objects the smaller is on top."
-    )
+    wanted = [(folder / image.file, image.size, drawn[own]) for own, image in listed.items() if own in drawn]
+    return [image for image in wanted if not making.skip_missing or image[0].is_file()]
 
 
 def _refuse_other_sizes(photo: Path, size: tuple[int, int]) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from netdissect.data.own.coco import ROBOFLOW
 from netdissect.errors import DataFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+#: What stands for the new set in commands.
+_OUT = "--out dataset/mine"
 _AS_COCO = "export it as COCO with segmentations, and use netdissect data from-coco"
 _BOXES = "and boxes outline nothing: export segmentations"
 
@@ -25,20 +29,16 @@ def refuse_folder(folder: Path) -> None:
         _refuse(
             folder,
             "laid out as PASCAL VOC (CVAT's segmentation mask too)",
-            f"netdissect data from-voc {folder} --out dataset/mine",
+            f"netdissect data from-voc {quote(str(folder))} {_OUT}",
         )
-    coco = _first(folder, "_annotations.coco.json")
-    if coco is not None:
-        _refuse(
-            folder,
-            "COCO's JSON as Roboflow exports it",
-            f"netdissect data from-coco {folder} {folder} --out dataset/mine",
-        )
+    if _first(folder, ROBOFLOW) is not None:
+        _refuse(folder, "COCO's JSON as Roboflow exports it", f"netdissect data from-coco {quote(str(folder))} {_OUT}")
     masks = _first(folder, "_classes.csv")
     if masks is not None:
+        where = quote(str(folder))
         _refuse(
             folder, "masks as Roboflow exports them",
-            f"netdissect data from-masks {folder} {folder} --mask-suffix _mask --classes {masks} --out dataset/mine",
+            f"netdissect data from-masks {where} {where} --mask-suffix _mask --classes {quote(str(masks))} {_OUT}",
         )  # fmt: skip
     if _first(folder, "_annotations.csv") is not None or any(folder.glob("*/*.tfrecord")):
         _refuse_boxes(folder, "boxes as Roboflow exports them for TensorFlow")
@@ -89,7 +89,7 @@ def refuse_json(path: Path, told: Any) -> None:
     """Refuse a JSON of another tool."""
     for name, wrote, nearest in _JSONS:
         if wrote(told):
-            _refuse(path, name, nearest.replace("FILE", str(path)))
+            _refuse(path, name, nearest.replace("FILE", quote(str(path))))
 
 
 def _keys(*names: str) -> Callable[[Any], bool]:
@@ -107,7 +107,7 @@ _JSONS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     (
         "COCO's JSON",
         _keys("images", "annotations", "categories"),
-        "netdissect data from-coco FILE PHOTOS --out dataset/mine",
+        f"netdissect data from-coco FILE PHOTOS {_OUT}",
     ),
     ("VIA 3's project", _keys("project", "config", "metadata", "view"), "annotate with VIA 2, or export COCO"),
     ("Labelbox's export", _keys("data_row", "projects"), _AS_COCO),

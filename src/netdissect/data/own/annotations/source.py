@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Tag of a camera's note how to turn its photograph (EXIF), and the notes that exchange height and width.
 _ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
+#: Annotations may be of sides so many times as long as those of the image at hand, which is a smaller copy then.
+_LARGER = 4
 
 
 @dataclass(frozen=True)
@@ -208,19 +210,26 @@ def _called(photo: Path | Embedded) -> str:
 
 
 def _frame(image: Annotated) -> tuple[bool, tuple[int, int]]:
-    """Return whether annotations lie over the upright image, and its height and width so.
+    """Return whether annotations lie over the upright image, and the height and width that they are of.
 
-    Tools show images upright; the size that a file says tells where one did not.
+    Tools show images upright; the size that a file says tells where one did not. The image may be a smaller copy.
+
+    Raises:
+        DataFileError: if it is of another shape than the annotations.
     """
     where = _called(image.photo)
     with images.opened(_embedded(image.photo) if isinstance(image.photo, Embedded) else image.photo, where) as opened:
         raw = opened.height, opened.width
         upright = raw[::-1] if opened.getexif().get(_ORIENTATION) in _LYING else raw
-    if image.size is None or image.size == upright:
-        return True, upright
-    if image.size == raw:
-        return False, raw
+    size = image.size or upright
+    if max(size) <= _LARGER * max(raw):
+        for frame, turned in ((upright, True), (raw, False)):
+            if size == frame:
+                return turned, size
+        for frame, turned in ((upright, True), (raw, False)):
+            if images.same_shape(frame, size):
+                return turned, size
     raise DataFileError(
-        f"{where}: expected {image.size[1]} x {image.size[0]} pixels as {image.files[0].name} says, got {upright[1]} x "
-        f"{upright[0]}: give the images that were annotated"
+        f"{where}: {image.files[0].name} says {size[1]} x {size[0]} pixels, and the image has {upright[1]} x {upright[0]}: "
+        f"bring the image that was annotated"
     )

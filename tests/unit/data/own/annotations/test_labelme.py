@@ -110,8 +110,21 @@ def test_a_photo_that_its_camera_turned_is_annotated_upright(tmp_path):
 
 
 def test_sizes_that_fit_neither_way_are_told(tmp_path):
-    with pytest.raises(DataFileError, match=r"a\.jpg: expected 31 x 24 pixels as a\.json says, got 32 x 24"):
-        one(tmp_path, shape("cat", SQUARE), imageWidth=31)
+    with pytest.raises(DataFileError, match=r"a\.jpg: a\.json says 20 x 24 pixels, and the image has 32 x 24: bring"):
+        one(tmp_path, shape("cat", SQUARE), imageWidth=20)
+    with pytest.raises(DataFileError, match=r"a\.json says 32000 x 24000 pixels, and the image has 32 x 24"):
+        one(tmp_path, shape("cat", SQUARE), imageWidth=32000, imageHeight=24000)
+
+
+def test_a_smaller_copy_of_the_image_that_was_annotated_is_taken(tmp_path):
+    photo(tmp_path / "a.jpg", (12, 16))
+    write(tmp_path / "a.json", told(shape("cat", SQUARE)))
+    source = source_of(tmp_path)
+    (item,) = source.items()
+    (plane,) = source.labels(item).values()
+    assert (plane.shape, source.photo(item).shape) == ((24, 32), (12, 16, 3))
+    assert plane[2:12, 4:20].all()
+    assert (plane != 0).sum() == 160
 
 
 def test_an_image_that_lies_only_in_the_json_is_taken(tmp_path):
