@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
 from netdissect.errors import SettingsError
+from netdissect.limits import (
+    LARGEST_SEED,
+    LARGEST_SIDE,
+    MOST_IMAGES,
+    MOST_THREADS,
+    MOST_WORKERS,
+    between,
+    one_of,
+    shown,
+    whole,
+)
 
 Geometry = Literal["receptive-field", "grid"]
 Precision = Literal["fp32", "bf16"]
@@ -29,6 +41,30 @@ _HOW = frozenset(
         "shard_size",
     }
 )
+
+
+#: Whole numbers and where they lie, both ends included.
+_RANGES = {
+    "resolution": (8, LARGEST_SIDE),
+    "batch_size": (1, 65_536),
+    "limit": (1, MOST_IMAGES),
+    "images_per_unit": (0, 10_000),
+    "seed": (0, LARGEST_SEED),
+    "workers": (1, MOST_WORKERS),
+    "threads": (1, MOST_THREADS),
+    "shard_size": (1, MOST_IMAGES),
+    "memory": (0, 2**60),
+}
+#: Those that may be left open, with None.
+_LEFT_OPEN = frozenset({"resolution", "batch_size", "limit", "threads", "shard_size", "memory"})
+_CHOICES = {
+    "geometry": ("receptive-field", "grid"),
+    "precision": ("fp32", "bf16"),
+    "on_error": ("stop", "skip"),
+    "runtime": ("local", "ray"),
+}
+_SWITCHES = ("compile", "pictures", "image_maxima", "keep")
+_WORDS = ("split", "address", "artefacts")
 
 
 #: Images of a forward pass by kind of device. A CPU's eight leave activations in its caches and in memory that is at
@@ -97,24 +133,29 @@ class Settings:
         Raises:
             SettingsError: naming the option, its value and its range.
         """
-        if not 0 < self.quantile < 1:
-            raise SettingsError(f"--quantile must lie between 0 and 1 (the paper's is 0.005), not {self.quantile}")
-        if not 0 <= self.threshold <= 1:
-            raise SettingsError(f"--threshold must lie between 0 and 1 (the paper's is 0.04), not {self.threshold}")
-        for name, least in (
-            ("resolution", 8), ("batch_size", 1), ("limit", 1), ("images_per_unit", 0), ("workers", 1), ("threads", 1), ("memory", 0), ("shard_size", 1),
-        ):  # fmt: skip
+        self._take("quantile", _share("quantile", self.quantile, "0.005", ends=False))
+        self._take("threshold", _share("threshold", self.threshold, "0.04", ends=True))
+        for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
-            if value is not None and value < least:
-                raise SettingsError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")
-        if self.geometry not in ("receptive-field", "grid"):
-            raise SettingsError(f"--geometry must be receptive-field or grid, not {self.geometry!r}")
-        if self.precision not in ("fp32", "bf16"):
-            raise SettingsError(f"--precision must be fp32 or bf16, not {self.precision!r}")
-        if self.on_error not in ("stop", "skip"):
-            raise SettingsError(f"--on-error must be stop or skip, not {self.on_error!r}")
-        if self.runtime not in ("local", "ray"):
-            raise SettingsError(f"--runtime must be local or ray, not {self.runtime!r}")
+            if value is not None or name not in _LEFT_OPEN:
+                self._take(name, whole(_typed(name), value, least, most))
+        for name, choices in _CHOICES.items():
+            one_of(_typed(name), getattr(self, name), choices)
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name} must be True or False, not {shown(getattr(self, name))}")
+        for name in _WORDS:
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and value and value.isprintable()):
+                raise SettingsError(f"--{_typed(name)} must be a word, not {shown(value)}")
+        self._take("device", str(self.device))  # a torch.device too
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", self.device):
+            raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {shown(self.device)}")
+        if self.address is not None and self.runtime != "ray":
+            raise SettingsError("--address names a Ray cluster: it goes with --runtime ray")
+
+    def _take(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
 
     def on(self, device: str) -> Settings:
         """Return the settings with what was left open decided for a kind of device, ``"cpu"`` or ``"cuda"``."""
@@ -134,3 +175,11 @@ class Settings:
     def deciding(self) -> dict[str, Any]:
         """Return only the settings that decide what is found; what a stored artefact is keyed by."""
         return {name: value for name, value in self.as_dict().items() if name not in _HOW}
+
+
+def _typed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _share(name: str, value: object, papers: str, *, ends: bool) -> float:
+    return between(name, value, f"lie between 0 and 1 (the paper's is {papers})", 0, 1, ends=ends)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from netdissect.errors import SettingsError
+from netdissect.limits import LARGEST_SEED, real, shown, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from netdissect.models.preprocess import Preprocess
 
+_OR_A_FILE = "or one .npy or .binaryproto file"
 #: Options that say how pictures become a network's input.
 PREPROCESSING = frozenset({"mean", "std", "scale", "channels", "colordepth"})
 
@@ -44,6 +46,24 @@ class LoadOptions:
     channels: Literal["rgb", "bgr"] | None = None
     colordepth: int = 3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing, before anything is loaded.
+
+        Raises:
+            SettingsError: naming the option, what it may be and what was given.
+        """
+        if self.colordepth not in (1, 3):
+            raise SettingsError(f"--colordepth must be 3 (colour) or 1 (grey), not {shown(self.colordepth)}")
+        if self.channels not in (None, "rgb", "bgr"):
+            raise SettingsError(f"--channels must be rgb or bgr, not {shown(self.channels)}")
+        whole("seed", self.seed, 0, LARGEST_SEED)
+        if self.scale is not None and not real("scale", self.scale, "be a number other than 0"):
+            raise SettingsError("--scale must not be 0: it is multiplied with every value of the input")
+        if self.std is not None and (numbers("--std", self.std) <= 0).any():
+            raise SettingsError(f"--std must be greater than 0, not {' '.join(self.std)}")
+        if self.mean is not None and not _file_of(self.mean):
+            numbers("--mean", self.mean, otherwise=_OR_A_FILE)
 
     @property
     def grey(self) -> bool:
@@ -73,14 +93,9 @@ def overridden(own: Preprocess, options: LoadOptions) -> Preprocess:
             raise SettingsError(
                 "--scale goes with --mean: together they replace the network's own mean and standard deviation"
             )
-        if options.scale == 0:
-            raise SettingsError("--scale must not be 0")
         changes |= {"unit": 1.0, "std": np.full(3, 1 / options.scale, np.float32)}
     if options.std is not None:
-        std = numbers("--std", options.std)
-        if (std <= 0).any():
-            raise SettingsError(f"--std must be greater than 0, not {' '.join(options.std)}")
-        changes["std"] = std
+        changes["std"] = numbers("--std", options.std)
     if options.mean is not None:
         mean = mean_of(options.mean)
         highest = 255 * float(changes.get("unit", own.unit))  # type: ignore[arg-type]
@@ -107,11 +122,19 @@ def mean_of(given: Sequence[str] | None) -> NDArray[np.float32] | None:
     """Read --mean: one or three numbers, or a file; a mean image has shape (3, H, W)."""
     if given is None:
         return None
-    if len(given) == 1 and not _is_number(given[0]):
+    file = _file_of(given)
+    if file is not None:
         from netdissect.models.caffe.mean import read_mean
 
-        return read_mean(Path(given[0]))
-    return numbers("--mean", given, otherwise="or one .npy or .binaryproto file")
+        return read_mean(Path(file))
+    return numbers("--mean", given, otherwise=_OR_A_FILE)
+
+
+def _file_of(mean: Sequence[str]) -> str | None:
+    """Return the file that --mean names; None if it gives numbers, be they quoted together."""
+    if len(mean) != 1 or any(_looks_like_a_number(word) for word in mean[0].replace(",", " ").split()):
+        return None
+    return mean[0]
 
 
 def numbers(option: str, given: Sequence[str], *, otherwise: str = "or one for all channels") -> NDArray[np.float32]:
@@ -124,6 +147,15 @@ def numbers(option: str, given: Sequence[str], *, otherwise: str = "or one for a
     if len(words) not in (1, 3) or not all(_is_number(word) for word in words):
         raise SettingsError(f"{option} takes three numbers, {otherwise}, not {' '.join(given)}")
     return np.resize(np.array([float(word) for word in words], np.float32), 3)
+
+
+def _looks_like_a_number(word: str) -> bool:
+    """Say whether a word is meant as a number, NaN and infinity included."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_number(word: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from netdissect.errors import SettingsError, UnknownLayerError, nearest
+from netdissect.limits import LARGEST_SEED, whole
 from netdissect.models.projection import JOIN, ProjectedNetwork, Projection
 from netdissect.stats.rotation import Powers, along_axes, random_rotation
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from netdissect.layers import Layer
     from netdissect.models.network import Network
+
+#: Powers beyond lose digits, and mean nothing that those within do not.
+_FURTHEST = 10
 
 
 class Rotation(nn.Module):
@@ -85,8 +88,12 @@ def rotated(
         UnknownLayerError: if the network has no such layer.
         SettingsError: if an alpha is no number, or stands twice.
     """
-    if not alphas or not all(map(math.isfinite, alphas)):
-        raise SettingsError(f"--alphas takes numbers, such as 0 0.2 0.4 0.6 0.8 1, not {list(alphas)}")
+    whole("rotation-seed", seed, 0, LARGEST_SEED)
+    if not alphas or not all(abs(alpha) <= _FURTHEST for alpha in alphas):
+        raise SettingsError(
+            f"--alphas takes numbers from -{_FURTHEST} to {_FURTHEST}, such as 0 0.2 0.4 0.6 0.8 1, not "
+            f"{' '.join(map(str, alphas)) or 'none'}"
+        )
     names = [name_of(layer, alpha) for layer in layers for alpha in alphas]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -182,6 +182,7 @@ OWN = Preprocess(note="own")
         ({"std": ["0.5", "0.25", "1"]}, ("rgb", 255, IMAGENET_MEAN, (0.5, 0.25, 1))),
         ({"mean": ["0", "0", "0"], "std": ["1"]}, ("rgb", 255, (0,) * 3, (1,) * 3)),
         ({"mean": ["104", "117", "123"], "scale": 0.5, "channels": "bgr"}, ("bgr", 1, (104, 117, 123), (2,) * 3)),
+        ({"mean": ["104 117, 123"], "scale": 0.5, "channels": "bgr"}, ("bgr", 1, (104, 117, 123), (2,) * 3)),
     ],
 )
 def test_what_is_said_of_preprocessing_takes_the_place_of_its_part(options, expected):
@@ -206,7 +207,14 @@ def test_preprocessing_says_what_of_it_was_given():
         ({"std": ["0"]}, "--std must be greater than 0"),
         ({"std": ["a", "b", "c"]}, "--std takes three numbers, or one for all channels, not a b c"),
         ({"mean": ["0.1", "0.2"]}, "--mean takes three numbers, or one .npy or .binaryproto file, not 0.1 0.2"),
-        ({"mean": ["nan"]}, "nan: no such mean file"),
+        ({"mean": ["nan"]}, "--mean takes three numbers, or one .npy or .binaryproto file, not nan"),
+        ({"mean": ["109 nan 124"]}, "--mean takes three numbers, or one .npy or .binaryproto file, not 109 nan 124"),
+        ({"mean": ["mean.npy"]}, "mean.npy: no such mean file"),
+        ({"scale": float("nan")}, "--scale must be a number other than 0, not nan"),
+        ({"scale": float("inf")}, "--scale must be a number other than 0, not inf"),
+        ({"colordepth": 2}, r"--colordepth must be 3 \(colour\) or 1 \(grey\), not 2"),
+        ({"channels": "rgba"}, "--channels must be rgb or bgr, not 'rgba'"),
+        ({"seed": -1}, "--seed must be at least 0, not -1"),
     ],
 )
 def test_preprocessing_that_means_nothing_is_refused(options, sentence):

@@ -26,6 +26,7 @@ from netdissect.data.build.words import Words, write_assignments
 from netdissect.data.build.work import Work
 from netdissect.data.build.workers import Workers
 from netdissect.errors import DataError, NetdissectError, SettingsError
+from netdissect.limits import MOST_WORKERS, whole
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
@@ -90,8 +91,7 @@ def make_set(
     progress = progress or Silent()
     if len({source.name for source in sources}) < len(sources) or not sources:
         raise SettingsError("a probe set is made of at least one source, and no two of the same name")
-    if workers < 1:
-        raise SettingsError(f"--workers must be at least 1, not {workers}")
+    whole("workers", workers, 1, MOST_WORKERS)
     state = recipe.state(sources)
     listed = [_listed(source, recipe.limit) for source in sources]
     jobs = batches(sources, listed, key_of(state))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netdissect.data.build.colornames import ColorNames, built_in, read_color_table
 from netdissect.data.build.source import hashed
 from netdissect.data.build.synonyms import Synonyms, load_synonyms
-from netdissect.errors import SettingsError
+from netdissect.limits import LARGEST_SIDE, MOST_IMAGES, between, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,14 +53,12 @@ class Recipe:
         Raises:
             SettingsError: naming the option, its value and its range.
         """
-        if not 2 <= self.size <= 8192:
-            raise SettingsError(f"--size must lie between 2 and 8192 pixels, not {self.size}")
-        if not 0 <= self.train <= 1:
-            raise SettingsError(f"--train is a share between 0 and 1, not {self.train}")
-        if self.limit is not None and self.limit < 1:
-            raise SettingsError(f"--limit must be at least 1, not {self.limit}")
-        if self.min_frequency < 0 or self.min_coverage < 0:
-            raise SettingsError("--min-frequency and --min-coverage cannot be negative")
+        whole("size", self.size, 2, LARGEST_SIDE)
+        between("train", self.train, "lie between 0 and 1, a share of the images", 0, 1)
+        if self.limit is not None:
+            whole("limit", self.limit, 1, MOST_IMAGES)
+        whole("min-frequency", self.min_frequency, 0, MOST_IMAGES)
+        between("min-coverage", self.min_coverage, "be a number from 0 on", 0, MOST_IMAGES)
 
     @property
     def image_size(self) -> tuple[int, int]:

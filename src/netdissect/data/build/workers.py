@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from netdissect.errors import DataError
+from netdissect.limits import MOST_WORKERS, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +39,11 @@ class Workers(Generic[Context]):
         Args:
             workers: how many processes.
             context: what every task is given first; it travels to each process once.
+
+        Raises:
+            SettingsError: if there cannot be so many.
         """
+        whole("workers", workers, 1, MOST_WORKERS)
         self._context = context
         self._pool: ProcessPoolExecutor | None = None
         if workers > 1:

@@ -16,6 +16,7 @@ from netdissect.data.own.classes import ClassList, read_renaming
 from netdissect.data.preview import write_preview
 from netdissect.errors import DataNotFoundError, SettingsError, nearest
 from netdissect.io import images
+from netdissect.limits import MOST_WORKERS, whole
 from netdissect.protocols import Progress, Silent
 
 if TYPE_CHECKING:
@@ -66,6 +67,16 @@ class Making:
     workers: int = 1
     progress: Progress | None = None
     say: Callable[[str], None] = _quiet
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing, before any work.
+
+        Raises:
+            SettingsError: naming the option, its range and what was given.
+        """
+        whole("preview", self.preview, 0, 10_000)
+        whole("workers", self.workers, 1, MOST_WORKERS)
+        self.recipe()
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Making:

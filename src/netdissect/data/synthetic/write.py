@@ -18,7 +18,7 @@ from netdissect.data import masks
 from netdissect.data.synthetic.concepts import NUMBERS
 from netdissect.data.synthetic.render import render
 from netdissect.data.writer import IndexRow, Usage, write_tables
-from netdissect.errors import SettingsError
+from netdissect.limits import LARGEST_SEED, MOST_IMAGES, MOST_WORKERS, whole
 from netdissect.protocols import Progress, Silent
 
 if TYPE_CHECKING:
@@ -62,12 +62,11 @@ def write_probe_set(
         SettingsError: if there are no images to draw or they are too small to show anything.
         OSError: as any write does.
     """
-    if images < 1:
-        raise SettingsError(f"--images must be at least 1, not {images}")
-    if not 32 <= size <= 4096:
-        raise SettingsError(f"--size must lie between 32 and 4096 pixels, not {size}")
-    if workers is not None and workers < 1:
-        raise SettingsError(f"--workers must be at least 1, not {workers}")
+    whole("images", images, 1, MOST_IMAGES)
+    whole("size", size, 32, 4096)
+    whole("seed", seed, 0, LARGEST_SEED)
+    if workers is not None:
+        whole("workers", workers, 1, MOST_WORKERS)
     progress = progress or Silent()
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "index.csv").unlink(missing_ok=True)  # until the new tables are written, there is no whole probe set
