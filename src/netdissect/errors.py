@@ -122,6 +122,16 @@ def reason(error: BaseException) -> str:
     return line.rstrip(".: ") if len(line) <= 160 else f"{line[:159]}…"
 
 
+def ended_by_itself(leave: SystemExit) -> str:
+    """Return the beginning of a sentence about code that left the program instead of doing its work.
+
+    >>> ended_by_itself(SystemExit(3))
+    'code that was loaded or run ended the program itself (sys.exit(3))'
+    """
+    given = "" if leave.code is None else repr(leave.code)
+    return f"code that was loaded or run ended the program itself (sys.exit({given[:80]}))"
+
+
 def nearest(word: str, choices: Iterable[str], *, most: int = 5) -> str:
     """Return the end of a sentence that lists the choices nearest to a misspelt word.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError
 
 import netdissect
+from netdissect.bars import Unbroken
 from netdissect.cli.compare import compare
 from netdissect.cli.console import complain
 from netdissect.cli.data import data
@@ -25,7 +26,8 @@ from netdissect.cli.report import report
 from netdissect.cli.rotate import rotate
 from netdissect.cli.run import run
 from netdissect.cli.zoo import zoo
-from netdissect.errors import NetdissectError
+from netdissect.errors import NetdissectError, ended_by_itself
+from netdissect.io.text import never_fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +40,7 @@ app = App(
     version=netdissect.__version__,
     suppress_keyboard_interrupt=False,
     result_action="return_value",
+    console=Unbroken(),
 )
 app.command(demo)
 app.command(run)
@@ -68,6 +71,7 @@ _SYSTEM = {
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    never_fail(*(stream for stream in (sys.stdout, sys.stderr) if stream is not None))
     given = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in given
     sys.exit(_run([word for word in given if word != "--debug"], debug=debug))
@@ -81,6 +85,11 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
     except KeyboardInterrupt as interrupt:
         complain(str(interrupt) or "interrupted; run the same command again, nothing that was finished is lost")
         return 128 + received[-1]
+    except SystemExit as leave:
+        if debug:
+            raise
+        complain(f"{ended_by_itself(leave)}: see what it does with --debug")
+        return 2
     except (CycloptsError, NetdissectError, OSError, MemoryError) as error:
         if debug:
             raise

@@ -1,74 +1,53 @@
-"""What a person sees while a command works: progress, results, complaints."""
+"""What a person sees while a command works: results, complaints, tables. Nothing else writes to the terminal.
+
+Whatever others named, a layer, a class, a file, is shown as text: it cannot move the cursor, hide a line, colour it or
+end in an error because the terminal lacks a letter.
+"""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Self
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from netdissect.bars import Bars, err, out
+from netdissect.io.text import one_line, visible
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["Bars", "cell", "complain", "err", "out", "say", "say_json", "say_table"]
+
+#: A sentence is cut in the middle beyond so many letters: something in it was never meant to be read.
+_LONGEST = 4000
 
 
 def say(text: str = "", *, bold: bool = False, dim: bool = False) -> None:
-    """Print a line of result, as it is; on a terminal it may stand out or stand back."""
-    out.print(text, markup=False, style="bold" if bold else "dim" if dim else "")
+    """Print lines of result, as they are; on a terminal they may stand out or stand back."""
+    out.print(Text(visible(text)), style="bold" if bold else "dim" if dim else "")
 
 
 def complain(sentence: str) -> None:
-    """Print a sentence that says what went wrong."""
-    err.print(f"netdissect: {sentence}", markup=False, style="bold" if err.is_terminal else "")
+    """Print a sentence that says what went wrong, in one line."""
+    words = one_line(sentence)
+    if len(words) > _LONGEST:
+        words = f"{words[: _LONGEST // 2]} … {words[-_LONGEST // 2 :]}"
+    with contextlib.suppress(OSError):  # where not even this can be written, the exit code tells
+        err.print(Text(f"netdissect: {words}"), style="bold" if err.is_terminal else "")
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.0f}/s" if task.speed else "", style="progress.data.speed")
+def say_table(table: Table) -> None:
+    """Print a table whose cells were made by `cell`."""
+    out.print(table)
 
 
-class Bars:
-    """A Progress that draws one bar per task with rate and time left; quiet unless a person is watching."""
+def cell(text: str) -> Text:
+    """Return what others named as a table shows it."""
+    return Text(one_line(text))
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description:<11}"),
-            BarColumn(bar_width=32),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=err,
-            disable=quiet or not sys.stderr.isatty(),
-        )
-        self._task: TaskID | None = None
 
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def start(self, task: str, total: int) -> None:
-        """Begin a task of so many steps."""
-        self._task = self._progress.add_task(task, total=total)
-
-    def advance(self, steps: int) -> None:
-        """Say that so many steps more are done."""
-        if self._task is not None:
-            self._progress.advance(self._task, steps)
+def say_json(value: Any) -> None:
+    """Print a value for programs: ASCII only, whatever the terminal knows."""
+    out.print(Text(json.dumps(value, indent=1)))

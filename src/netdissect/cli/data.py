@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Group, Parameter
 
-from netdissect.cli.console import Bars, out, say
+from netdissect.cli.console import Bars, cell, out, say, say_table
 from netdissect.cli.data_own import register
 from netdissect.cli.transfer import Transfers
 from netdissect.errors import DataFileError
@@ -290,12 +290,12 @@ def _show_report(report: CheckReport) -> None:
     for category in report.categories:
         rare = sorted(category.uses, key=lambda use: (use.images, use.share))[:3]
         table.add_row(
-            category.name, f"{len(category.uses) + len(category.absent):,}", f"{category.images:,}",
+            cell(category.name), f"{len(category.uses) + len(category.absent):,}", f"{category.images:,}",
             f"{100 * category.unlabelled:.1f} %",
-            ", ".join(f"{use.name} {100 * use.share:.1f} %" for use in category.uses[:3]),
-            ", ".join(f"{use.name} ({use.images:,})" for use in rare),
+            cell(", ".join(f"{use.name} {100 * use.share:.1f} %" for use in category.uses[:3])),
+            cell(", ".join(f"{use.name} ({use.images:,})" for use in rare)),
         )  # fmt: skip
-    out.print(table)
+    say_table(table)
     say(f"{100 * report.unlabelled:.1f} % of all pixels carry no label but a colour")
     for category in report.categories:
         if category.absent:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import out, say
+from netdissect.cli.console import say, say_json
 from netdissect.cli.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def layers(
     marked = suggested(found)
     if as_json:
         rows = [asdict(layer) | {"field": layer.field._asdict(), "suggested": layer.name in marked} for layer in found]
-        out.print_json(json.dumps(rows), indent=1)
+        say_json(rows)
         return
     for line in _table(found, marked):
         say(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -19,7 +18,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from netdissect.cli.console import err
+from netdissect.bars import err, somebody_watches
+from netdissect.io.text import one_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -45,12 +45,12 @@ class Transfers:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._progress = Progress(
-            TextColumn("{task.description:<11}"),
+            TextColumn("{task.description:<11}", markup=False),
             BarColumn(bar_width=32),
             _Amount(),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=err,
-            disable=quiet or not sys.stderr.isatty(),
+            disable=quiet or not somebody_watches(),
         )
         self._task: TaskID | None = None
         self._name = ""
@@ -73,7 +73,7 @@ class Transfers:
             self._progress.update(self._task, completed=0, total=total or None)
             return
         self._name = task
-        self._task = self._progress.add_task(task, total=total or None)
+        self._task = self._progress.add_task(one_line(task), total=total or None)
 
     def advance(self, steps: int) -> None:
         """Say that so many steps more are done; the bar is drawn a few times a second."""

@@ -1,4 +1,7 @@
-"""A kind of MODEL: how it is typed, what it is in a line, and the way from there to a Network."""
+"""Everything that MODEL may be, as it is typed, in one table; and how a kind becomes a Network.
+
+The table knows no torch: ``--help`` and the sentences about names that are none are made from it.
+"""
 
 from __future__ import annotations
 
@@ -17,25 +20,70 @@ if TYPE_CHECKING:
     Build = Callable[[str, LoadOptions], Network]
 
 
+@dataclass(frozen=True)
+class Spelling:
+    """How a kind of MODEL is typed.
+
+    Attributes:
+        typed: by a person, such as ``timm:NAME`` or ``FILE.onnx``.
+        what: what it is, in a line.
+        prefix: what stands before it, with its colon; empty for files.
+        endings: of its file's name, in lower case; empty where the name does not tell.
+    """
+
+    typed: str
+    what: str
+    prefix: str = ""
+    endings: tuple[str, ...] = ()
+
+    def fits(self, model: str) -> bool:
+        """Say whether what was typed begins or ends so."""
+        if self.prefix:
+            return model.startswith(self.prefix)
+        return Path(model).name.lower().endswith(self.endings) if self.endings else False
+
+
+#: Everything that MODEL may be; the first that fits is taken.
+SPELLINGS = {
+    "torchvision": Spelling("torchvision:NAME", "an architecture of torchvision", "torchvision:"),
+    "timm": Spelling("timm:NAME", "an architecture of timm", "timm:"),
+    "hf": Spelling("hf:NAME", "a vision model of transformers, by its name or folder", "hf:"),
+    "python": Spelling("python:module:function", "a network that a function of yours returns", "python:"),
+    "caffe": Spelling("PATH.prototxt,PATH.caffemodel", "a Caffe network, or the stem of its two files"),
+    "onnx": Spelling("FILE.onnx", "an ONNX file", endings=(".onnx",)),
+    "exported": Spelling("FILE.pt2", "a program of torch.export", endings=(".pt2",)),
+    "scripted": Spelling("FILE.pt", "a TorchScript file, by what it holds"),
+    "weights": Spelling(
+        "FILE.pth", "a state dict, with --arch",
+        endings=(".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".pickle", ".safetensors", ".index.json"),
+    ),
+}  # fmt: skip
+
+
+def in_words() -> str:
+    """Return everything that MODEL may be, as ``--help`` and sentences say it."""
+    return "; ".join(f"{spelling.typed} ({spelling.what})" for spelling in SPELLINGS.values())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One kind of MODEL.
 
     Attributes:
-        typed: how a person types it, such as ``timm:NAME`` or ``FILE.onnx``.
-        what: what it is, in a line.
-        fits: whether what was typed is of this kind.
+        spelling: how it is typed.
         build: returns the Network of what was typed, less the prefix.
-        prefix: what stands before it, with its colon; empty for files.
         takes: the options that mean something to it.
+        holds: whether a file is of this kind, where its name does not tell.
     """
 
-    typed: str
-    what: str
-    fits: Callable[[str], bool]
+    spelling: Spelling
     build: Build
-    prefix: str = ""
     takes: frozenset[str] = frozenset()
+    holds: Callable[[str], bool] | None = None
+
+    def fits(self, model: str) -> bool:
+        """Say whether what was typed is of this kind."""
+        return self.holds(model) if self.holds is not None else self.spelling.fits(model)
 
     def __call__(self, model: str, options: LoadOptions) -> Network:
         """Load a model of this kind.
@@ -45,25 +93,5 @@ class Kind:
         """
         idle = sorted(options.given() - self.takes - {"seed"})
         if idle:
-            raise SettingsError(f"--{idle[0]} does not go with {self.typed}, {self.what}")
-        return self.build(model.removeprefix(self.prefix), options)
-
-
-def named(prefix: str, typed: str, what: str, build: Build, takes: frozenset[str]) -> Kind:
-    """Return a kind that is typed with a prefix, as in ``torchvision:resnet18``."""
-    lead = f"{prefix}:"
-    return Kind(
-        typed=f"{lead}{typed}",
-        what=what,
-        fits=lambda model: model.startswith(lead),
-        build=build,
-        prefix=lead,
-        takes=takes,
-    )
-
-
-def files(endings: tuple[str, ...], typed: str, what: str, build: Build, takes: frozenset[str]) -> Kind:
-    """Return a kind that is known by the ending of its file's name."""
-    return Kind(
-        typed=typed, what=what, fits=lambda model: Path(model).name.lower().endswith(endings), build=build, takes=takes
-    )
+            raise SettingsError(f"--{idle[0]} does not go with {self.spelling.typed}, {self.spelling.what}")
+        return self.build(model.removeprefix(self.spelling.prefix), options)

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from netdissect.errors import ModelNotFoundError, SettingsError, nearest
-from netdissect.models import caffe_network, checkpoints, kinds, python, timm, torchvision, transformers, weightfiles
+from netdissect.models import caffe_network, checkpoints, python, timm, torchvision, transformers, weightfiles
 from netdissect.models.caffe.load import is_caffe
 from netdissect.models.caffe.net import CaffeNet
 from netdissect.models.exported import network as exported
-from netdissect.models.kinds import Kind
+from netdissect.models.kinds import SPELLINGS, Kind, in_words
 from netdissect.models.network import Network, TorchNetwork
 from netdissect.models.onnx import network as onnx
 from netdissect.models.options import PREPROCESSING, LoadOptions, overridden
@@ -36,12 +36,11 @@ def load(model: str, options: LoadOptions | None = None) -> Network:
     kind = next((kind for kind in KINDS if kind.fits(model)), None)
     if kind is not None:
         return kind(model, options or LoadOptions())
-    known = "; ".join(f"{kind.typed} ({kind.what})" for kind in KINDS)
     if Path(model).exists():
-        raise ModelNotFoundError(f"{model} is no kind of model that is known: MODEL may be {known}")
-    prefixes = [kind.prefix.removesuffix(":") for kind in KINDS if kind.prefix]
+        raise ModelNotFoundError(f"{model} is no kind of model that is known: MODEL may be {in_words()}")
+    prefixes = [spelling.prefix.removesuffix(":") for spelling in SPELLINGS.values() if spelling.prefix]
     guess = f"{nearest(model.partition(':')[0], prefixes)} " if ":" in model else ""
-    raise ModelNotFoundError(f"there is no model {model!r}: {guess}MODEL may be {known}")
+    raise ModelNotFoundError(f"there is no model {model!r}: {guess}MODEL may be {in_words()}")
 
 
 def _state_dict(model: str, options: LoadOptions) -> Network:
@@ -70,34 +69,19 @@ def _python(spec: str, options: LoadOptions) -> Network:
     return network
 
 
-#: Everything that MODEL may be; the first that fits is taken.
+_NAMED = PREPROCESSING | {"weights"}
+#: What becomes of every spelling, in the order of their table.
 KINDS: tuple[Kind, ...] = (
-    kinds.named(
-        "torchvision", "NAME", "an architecture of torchvision", torchvision.network,
-        takes=PREPROCESSING | {"weights"},
-    ),
-    kinds.named("timm", "NAME", "an architecture of timm", timm.network, takes=PREPROCESSING | {"weights"}),
-    kinds.named(
-        "hf", "NAME", "a vision model of transformers, by its name or folder", transformers.network,
-        takes=PREPROCESSING | {"weights"},
-    ),
-    kinds.named(
-        "python", "module:function", "a network that a function of yours returns", _python,
-        takes=PREPROCESSING | {"weights"},
-    ),
-    Kind(
-        typed="PATH.prototxt,PATH.caffemodel", what="a Caffe network, or the stem of its two files", fits=is_caffe,
-        build=caffe_network.network, takes=PREPROCESSING - {"std"} | {"weights"},
-    ),
-    kinds.files((".onnx",), "FILE.onnx", "an ONNX file", onnx.network, takes=PREPROCESSING),
-    kinds.files((".pt2",), "FILE.pt2", "a program of torch.export", exported.network, takes=PREPROCESSING),
-    Kind(
-        typed="FILE.pt", what="a TorchScript file", fits=is_torchscript, build=scripted.network, takes=PREPROCESSING,
-    ),
-    kinds.files(
-        weightfiles.ENDINGS, "FILE.pth", "a state dict, with --arch", _state_dict, takes=PREPROCESSING | {"arch"},
-    ),
-)  # fmt: skip
+    Kind(spelling=SPELLINGS["torchvision"], build=torchvision.network, takes=_NAMED),
+    Kind(spelling=SPELLINGS["timm"], build=timm.network, takes=_NAMED),
+    Kind(spelling=SPELLINGS["hf"], build=transformers.network, takes=_NAMED),
+    Kind(spelling=SPELLINGS["python"], build=_python, takes=_NAMED),
+    Kind(spelling=SPELLINGS["caffe"], build=caffe_network.network, takes=_NAMED - {"std"}, holds=is_caffe),
+    Kind(spelling=SPELLINGS["onnx"], build=onnx.network, takes=PREPROCESSING),
+    Kind(spelling=SPELLINGS["exported"], build=exported.network, takes=PREPROCESSING),
+    Kind(spelling=SPELLINGS["scripted"], build=scripted.network, takes=PREPROCESSING, holds=is_torchscript),
+    Kind(spelling=SPELLINGS["weights"], build=_state_dict, takes=PREPROCESSING | {"arch"}),
+)
 
 
 def wrap(module: nn.Module, preprocess: Preprocess | None = None, *, name: str | None = None) -> Network:

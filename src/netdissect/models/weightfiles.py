@@ -27,12 +27,13 @@ from netdissect.errors import ModelFileError, ModelNotFoundError, reason
 from netdissect.io.json_files import read_json
 from netdissect.io.text import one_line
 from netdissect.models import budgets
+from netdissect.models.kinds import SPELLINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: How names of files end that hold weights.
-ENDINGS = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".pickle", ".safetensors", ".index.json")
+ENDINGS = SPELLINGS["weights"].endings
 #: Dictionaries may lie in one another so deep.
 _DEEPEST = 8
 #: What torch says of a file that asks for more than tensors and plain values; of a damaged one it says other things.

@@ -17,6 +17,7 @@ from netdissect.errors import (
     ModelNotFoundError,
     SettingsError,
 )
+from netdissect.models.kinds import SPELLINGS
 from netdissect.models.load import KINDS, LoadOptions, load, wrap
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
@@ -46,23 +47,27 @@ def script(tmp_path, monkeypatch):
 
 def test_every_kind_says_in_a_line_what_it_is():
     for kind in KINDS:
-        assert kind.typed.startswith(kind.prefix)
-        assert 5 < len(kind.what) < 80
-        assert "\n" not in kind.what
+        assert kind.spelling.typed.startswith(kind.spelling.prefix)
+        assert 5 < len(kind.spelling.what) < 80
+        assert "\n" not in kind.spelling.what
+
+
+def test_every_spelling_becomes_a_network_in_the_tables_order():
+    assert [kind.spelling for kind in KINDS] == list(SPELLINGS.values())
 
 
 def test_the_page_for_people_shows_every_kind():
     page = (Path(__file__).resolve().parents[3] / "docs/models.md").read_text()
-    for kind in KINDS:
-        for part in [kind.prefix] if kind.prefix else kind.typed.split(","):
-            assert part in page, kind.typed
+    for spelling in SPELLINGS.values():
+        for part in [spelling.prefix] if spelling.prefix else spelling.typed.split(","):
+            assert part in page, spelling.typed
 
 
 def test_what_is_no_model_gets_the_list_of_what_may_be_one():
     with pytest.raises(ModelNotFoundError) as told:
         load("nothing")
     assert "there is no model 'nothing'" in str(told.value)
-    assert all(kind.typed in str(told.value) and kind.what in str(told.value) for kind in KINDS)
+    assert all(f"{one.typed} ({one.what})" in str(told.value) for one in SPELLINGS.values())
 
 
 def test_a_misspelt_prefix_gets_the_nearest():
