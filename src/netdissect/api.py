@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import netdissect
-from netdissect import report
-from netdissect.config import Settings
+from netdissect import arguments, report
+from netdissect.bars import watching
 from netdissect.data.broden import Broden
-from netdissect.data.download.places import resolve, resolve_network
-from netdissect.errors import SettingsError
+from netdissect.data.download.places import resolve_network
+from netdissect.errors import ModelError, ended_by_itself
 from netdissect.layers import check_stems
 from netdissect.protocols import Silent
 from netdissect.report.notebook import ShownLayer, run_html, shown
@@ -26,11 +26,12 @@ from netdissect.results import files
 from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torch import nn
 
     from netdissect.concepts import Labels
+    from netdissect.config import Settings
     from netdissect.layers import Layer
     from netdissect.models.load import LoadOptions
     from netdissect.models.network import Network
@@ -55,15 +56,16 @@ class Result(RunResult):
     pictures: ConceptSource | None = None
     kept: PictureSource | None = None
 
-    def __getitem__(self, layer: str) -> ShownLayer:
-        """Return a layer by name; a notebook shows it, and its ``unit(107)`` too.
+    def __getitem__(self, layer: str | int) -> ShownLayer:
+        """Return a layer by name or position; a notebook shows it, and its ``unit(107)`` too.
 
         Raises:
             UnknownLayerError: naming the nearest layers of the run.
         """
-        if layer not in self._shown:
-            self._shown[layer] = shown(super().__getitem__(layer), self, self._by_row)
-        return self._shown[layer]
+        name = self.name_of(layer)
+        if name not in self._shown:
+            self._shown[name] = shown(self.layers[name], self, self._by_row)
+        return self._shown[name]
 
     def _repr_html_(self) -> str:
         return run_html(self)
@@ -137,16 +139,26 @@ class _ByRow:
         return found
 
 
+@contextlib.contextmanager
+def _staying() -> Iterator[None]:
+    """Let code that would leave the program, in a network's forward pass or in a worker, end the call instead."""
+    try:
+        yield
+    except SystemExit as leave:
+        raise ModelError(f"{ended_by_itself(leave)}: take that out of the network's code") from leave
+
+
+@_staying()
 def dissect(
     model: nn.Module | str | Network,
-    layers: str | Sequence[str],
+    layers: str | nn.Module | Sequence[str | nn.Module],
     data: str | Path | ConceptSource,
     *,
     preprocess: Preprocess | None = None,
     projection: Projections | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     settings: Settings | None = None,
     **options: Any,
 ) -> Result:
@@ -154,8 +166,9 @@ def dissect(
 
     Args:
         model: any ``torch.nn.Module``, what the shell takes for MODEL, or a loaded Network.
-        layers: qualified names of the layers to probe.
-        data: a Broden folder, the name of one that was downloaded, an fsspec URL of one, or any ConceptSource.
+        layers: the layers to probe, by qualified name, or as modules of the network.
+        data: a Broden folder, the name of one that was downloaded, an fsspec URL of one, a Broden, which a split and a
+            limit among the settings narrow, or any ConceptSource, which has the images it has.
         preprocess: how pictures become the network's input; None takes what the model carries, else RGB with ImageNet
             mean and standard deviation.
         projection: latents to dissect in place of the units they are made of: a sparse autoencoder's file, or a module
@@ -163,7 +176,7 @@ def dissect(
             The result's layers are called ``LAYER+NAME``.
         out: a folder to write the run into; None writes nothing. A run that was interrupted there goes on.
         fresh: forget what an interrupted run left in the folder.
-        progress: shown how far it is.
+        progress: shown how far it is; True draws bars on a terminal or in a notebook.
         settings: every setting; None takes the paper's.
         options: single settings by name, such as ``quantile=0.01`` or ``batch_size=64``.
 
@@ -180,12 +193,11 @@ def dissect(
         >>> result["layer4"].units[0].label                                           # doctest: +SKIP
         'dog'
     """
-    settings = _settings(settings, options)
-    network = network_of(model, preprocess)
-    concepts = _probe_set(data, settings)
-    names = [layers] if isinstance(layers, str) else list(dict.fromkeys(layers))
-    if not names:
-        raise SettingsError("no layer was named: give at least one, netdissect layers MODEL shows them")
+    settings = arguments.settings_of(settings, options)
+    given = arguments.require_preprocess(preprocess)
+    concepts, settings, folder = ready(data, settings, out)
+    network = network_of(model, given)
+    names = arguments.layers_wanted(layers, network)
     if projection is not None:
         from netdissect.models.projection import projected
 
@@ -193,14 +205,38 @@ def dissect(
     check_stems(names)  # now, not when hours of work are to be written
     from netdissect import runs
 
-    folder = None if out is None else Path(out)
-    with runs.holding(folder, fresh=fresh, keep=settings.keep) as held:
-        result = _run(network, names, concepts, settings, held, progress or Silent())
+    with watching(progress) as shown, runs.holding(folder, fresh=fresh, keep=settings.keep) as held:
+        result = _run(network, names, concepts, settings, held, shown)
         if folder is not None:
             result.save(folder)
             if settings.pictures:
-                result.write_report(folder, progress=progress)
+                result.write_report(folder, progress=shown)
     return result
+
+
+def ready(
+    data: str | Path | ConceptSource, settings: Settings, out: str | Path | None
+) -> tuple[ConceptSource, Settings, Path | None]:
+    """Check all that can be checked before a network is loaded.
+
+    Args:
+        data: as for `dissect`.
+        settings: every setting.
+        out: as for `dissect`.
+
+    Returns:
+        the probe set, the settings with the split and limit that it has, and the folder of the run.
+
+    Raises:
+        NetdissectError: one of its leaves, for anything wrong with them.
+        OSError: if the folder cannot be written.
+    """
+    from netdissect import runs
+
+    folder = arguments.folder_of(out)
+    if settings.runtime == "local":
+        runs.device_of(settings.device)
+    return *arguments.probe_set_of(data, settings), folder
 
 
 def load(folder: str | Path) -> Result:
@@ -248,15 +284,6 @@ def layers_of(model: nn.Module | str | Network, resolution: int | None = None) -
     return network.layers((resolution, resolution) if resolution else size)
 
 
-def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
-    try:
-        return replace(settings or Settings(), **options)
-    except TypeError as error:
-        known = ", ".join(sorted(Settings().as_dict()))
-        unknown = next(iter(set(options) - set(Settings().as_dict())), "")
-        raise SettingsError(f"there is no setting {unknown!r}: choose from {known}") from error
-
-
 def network_of(model: nn.Module | str | Network, preprocess: Preprocess | None = None) -> Network:
     """Return a network ready to be probed, from whatever `dissect` takes as one."""
     from torch import nn
@@ -277,14 +304,6 @@ def network_of(model: nn.Module | str | Network, preprocess: Preprocess | None =
         network = copy.copy(network)  # the one that was given keeps its own
         network.preprocess = preprocess  # type: ignore[misc]
     return network
-
-
-def _probe_set(data: str | Path | ConceptSource, settings: Settings) -> ConceptSource:
-    if isinstance(data, str) and "://" in data:
-        return Broden(data, split=settings.split, limit=settings.limit)
-    if isinstance(data, (str, Path)):
-        return Broden(resolve(data), split=settings.split, limit=settings.limit)
-    return data
 
 
 def _run(

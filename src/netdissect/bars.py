@@ -7,11 +7,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, Self
 
+from rich import progress as shown
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     Task,
     TaskID,
@@ -20,10 +20,17 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from netdissect import protocols
+from netdissect.errors import SettingsError
 from netdissect.io.text import one_line
+from netdissect.limits import kind_of
+from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
+
+    from netdissect.protocols import Progress
 
 
 class Unbroken(Console):
@@ -53,7 +60,7 @@ class Bars:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._progress = Progress(
+        self._progress = shown.Progress(
             TextColumn("{task.description:<11}", markup=False),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
@@ -81,6 +88,30 @@ class Bars:
         """Say that so many steps more are done."""
         if self._task is not None:
             self._progress.advance(self._task, steps)
+
+
+@contextlib.contextmanager
+def watching(progress: object) -> Iterator[Progress]:
+    """Show how far something is for the length of a block.
+
+    Args:
+        progress: True draws bars, None and False show nothing; or what shows it in its own way.
+
+    Raises:
+        SettingsError: if it is none of them.
+    """
+    if progress is None or progress is False:
+        yield Silent()
+    elif progress is True:
+        with Bars() as bars:
+            yield bars
+    elif isinstance(progress, protocols.Progress) and not isinstance(progress, type):
+        yield progress
+    else:
+        raise SettingsError(
+            f"progress= takes True, or an object with the methods start(task, total) and advance(steps), not "
+            f"{kind_of(progress)}"
+        )
 
 
 def somebody_watches() -> bool:

@@ -88,3 +88,15 @@ def shown(value: object) -> str:
     """Return what was given as it stands in a sentence: short, in one line."""
     words = one_line(repr(value))
     return words if len(words) <= 80 else f"{words[:79]}…"
+
+
+def kind_of(value: object) -> str:
+    """Return what was given in place of something else, for a sentence.
+
+    >>> kind_of(5), kind_of(int), kind_of([1, 2])
+    ('5', 'the class int', 'list')
+    """
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    plain = value is None or isinstance(value, (str, bytes, int, float))
+    return shown(value) if plain else type(value).__name__

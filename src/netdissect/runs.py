@@ -222,7 +222,7 @@ def carry_out(
     """
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(Cluster(settings.address)) if settings.runtime == "ray" else None
-        device = _device(settings.device, cluster)
+        device = device_of(settings.device, cluster)
         settings = settings.on(device.type)
         size, notes = _input_size(network, concepts.image_size, settings.resolution)
         if settings.precision != "fp32":
@@ -276,12 +276,13 @@ def _workers(setup: BenchSetup, count: int, settings: Settings, cluster: Cluster
     return Ray(cluster, setup, count, cpus=settings.threads, gpus=1 if setup.device.type == "cuda" else 0)
 
 
-def _device(name: str, cluster: Cluster | None) -> torch.device:
-    """Return the device that `--device` means here, or on the nodes of a cluster."""
-    try:
-        device = None if name == "auto" else torch.device(name)
-    except RuntimeError as error:
-        raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {name!r}") from error
+def device_of(name: str, cluster: Cluster | None = None) -> torch.device:
+    """Return the device that `--device` means here, or on the nodes of a cluster.
+
+    Raises:
+        SettingsError: if there is none such.
+    """
+    device = None if name == "auto" else torch.device(name)
     there = torch.cuda.is_available() if cluster is None else cluster.gpus > 0
     if device is None:
         return torch.device("cuda" if there else "cpu")
@@ -290,6 +291,9 @@ def _device(name: str, cluster: Cluster | None) -> torch.device:
     if device.type == "cuda" and not there:
         where = "torch sees no CUDA device here" if cluster is None else "the cluster has no GPU"
         raise SettingsError(f"--device {name} was asked for, and {where}: use --device cpu")
+    if cluster is None and device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise SettingsError(f"--device {name} was asked for, and torch sees {count} of them, numbered from 0")
     return device
 
 

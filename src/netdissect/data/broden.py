@@ -98,6 +98,7 @@ class Broden:
                     f"no image of {self.folder} is of split {split!r}: {nearest(split, sorted(splits))}"
                 )
             rows = [row for row in rows if row.split == split]
+        self.split, self.limit = split, limit
         self._rows: Sequence[Row] = rows[:limit]
         if not self._rows:
             raise DataFileError(f"{self.folder / 'index.csv'}: no image carries a label")
@@ -107,6 +108,22 @@ class Broden:
         self.fingerprint = hashed.hexdigest()
         codes = self.vocabulary.codes
         self._numbers_are_codes = bool((codes == np.arange(codes.size)).all())
+
+    def narrowed(self, *, split: str | None = None, limit: int | None = None) -> Broden:
+        """Return the set with only one split, and only the first so many images; itself if that changes nothing.
+
+        Raises:
+            SettingsError: if it was opened with another split.
+        """
+        if split is not None and self.split not in (None, split):
+            raise SettingsError(
+                f"split={split!r} was asked for, and the probe set was opened with split={self.split!r}: give one of them"
+            )
+        limits = [given for given in (self.limit, limit) if given is not None]
+        wanted = split or self.split, min(limits, default=None)
+        if wanted == (self.split, self.limit):
+            return self
+        return Broden(str(self.folder), split=wanted[0], limit=wanted[1])
 
     @property
     def name(self) -> str:

@@ -83,15 +83,27 @@ class RunResult:
         found = self.detectors(self.settings.threshold)
         return "\n".join([title, *(f"  {name}: {detectors.headline()}" for name, detectors in found.items())])
 
-    def __getitem__(self, layer: str) -> LayerResult:
-        """Return a layer by name.
+    def __getitem__(self, layer: str | int) -> LayerResult:
+        """Return a layer by name, or by its position: 0 is the first, -1 the last.
 
         Raises:
             UnknownLayerError: naming the nearest layers of the run.
         """
-        if layer not in self.layers:
-            raise UnknownLayerError(f"this run has no layer {layer!r}: {nearest(layer, self.layers)}")
-        return self.layers[layer]
+        return self.layers[self.name_of(layer)]
+
+    def name_of(self, layer: str | int) -> str:
+        """Return the name of a layer that is given by name or position.
+
+        Raises:
+            UnknownLayerError: naming the nearest layers of the run.
+        """
+        if isinstance(layer, int) and not isinstance(layer, bool):
+            if not -len(self.layers) <= layer < len(self.layers):
+                raise UnknownLayerError(f"this run has {len(self.layers)} layer(s), so none at position {layer}")
+            return list(self.layers)[layer]
+        if not isinstance(layer, str) or layer not in self.layers:
+            raise UnknownLayerError(f"this run has no layer {layer!r}: {nearest(str(layer), self.layers)}")
+        return layer
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.layers)

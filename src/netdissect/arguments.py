@@ -1,0 +1,164 @@
+"""What callers give, checked: everything that can be, before a network is loaded or a byte is computed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netdissect.config import Settings
+from netdissect.data.broden import Broden
+from netdissect.data.download.places import resolve
+from netdissect.data.plain import no_probe_set
+from netdissect.errors import DataNotFoundError, SettingsError, nearest
+from netdissect.io.text import one_line
+from netdissect.limits import kind_of, shown
+from netdissect.protocols import ConceptSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netdissect.models.network import Network
+    from netdissect.models.preprocess import Preprocess
+
+
+def settings_of(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
+    """Return the settings with single ones in their place.
+
+    Raises:
+        SettingsError: if there is no such setting, or a value means nothing.
+    """
+    if settings is not None and not isinstance(settings, Settings):
+        raise SettingsError(f"settings= takes netdissect.Settings(…), not {kind_of(settings)}")
+    known = sorted(Settings().as_dict())
+    unknown = next((name for name in options if name not in known), None)
+    if unknown is not None:
+        raise SettingsError(f"there is no setting {unknown!r}: {nearest(unknown, known)}")
+    return replace(settings or Settings(), **options)
+
+
+def probe_set_of(data: object, settings: Settings) -> tuple[ConceptSource, Settings]:
+    """Return the probe set that was given, and the settings with the split and the limit that it really has.
+
+    Args:
+        data: a Broden folder, the name of a downloaded one, a URL, or a ConceptSource.
+        settings: their split and limit hold for what is opened here; a Broden is narrowed to them.
+
+    Raises:
+        DataNotFoundError: if there is no such probe set; the sentence says how to get or make one.
+        SettingsError: if it is nothing of the kind, or another ConceptSource and a split or limit is asked for.
+    """
+    if isinstance(data, Path) or (isinstance(data, str) and "://" not in data):
+        require_text("data", os.fspath(data))
+        folder = resolve(data)
+        why = no_probe_set(folder)
+        if why is not None:
+            raise DataNotFoundError(why)
+        return Broden(folder, split=settings.split, limit=settings.limit), settings
+    if isinstance(data, str):
+        return Broden(data, split=settings.split, limit=settings.limit), settings
+    if type(data) is Broden:
+        narrowed = data.narrowed(split=settings.split, limit=settings.limit)
+        return narrowed, replace(settings, split=narrowed.split, limit=narrowed.limit)
+    if isinstance(data, type) or not isinstance(data, ConceptSource):
+        raise SettingsError(
+            f"data= takes a folder in Broden's format, the name of a downloaded one, a URL, or an object with the methods "
+            f"of netdissect.protocols.ConceptSource, not {kind_of(data)}: netdissect data from-masks, from-labels and others "
+            f"make a probe set of your own images"
+        )
+    for name, value in (("split", settings.split), ("limit", settings.limit)):
+        if value is not None:
+            raise SettingsError(
+                f"{name}={value!r} does not go with a probe set of your own ({type(data).__name__}): give one that has "
+                f"only the images you want"
+            )
+    return data, settings
+
+
+def layers_wanted(layers: object, network: Network) -> list[str]:
+    """Return layers by name, each once; a module that is part of the network stands for its name.
+
+    Raises:
+        SettingsError: if none is named, or something is neither a name nor a part of the network.
+    """
+    several = [layers] if isinstance(layers, str) or not hasattr(layers, "__iter__") or _is_module(layers) else layers
+    names = [_layer_name(layer, network) for layer in several if layer is not None]
+    if not names:
+        raise SettingsError("no layer was named: give at least one, netdissect layers MODEL shows them")
+    return list(dict.fromkeys(names))
+
+
+def require_preprocess(preprocess: object) -> Preprocess | None:
+    """Return a preprocessing, or refuse what is none.
+
+    Raises:
+        SettingsError: saying what takes its place.
+    """
+    from netdissect.models.preprocess import Preprocess
+
+    if preprocess is None or isinstance(preprocess, Preprocess):
+        return preprocess
+    raise SettingsError(
+        f"preprocess= takes netdissect.models.preprocess.Preprocess(mean=…, std=…), not {kind_of(preprocess)}: whole images "
+        f"are scaled to the input, so that labels stay where they are, and only their numbers are prepared"
+    )
+
+
+def folder_of(out: object) -> Path | None:
+    """Return the folder of a run, where a folder can be made and written.
+
+    Raises:
+        SettingsError: if it is no path, or one whose name cannot be recorded.
+        OSError: if nothing can be written there.
+    """
+    if out is None:
+        return None
+    if not isinstance(out, (str, os.PathLike)) or not isinstance(os.fspath(out), str):
+        raise SettingsError(f"out= takes the folder of the run, not {kind_of(out)}")
+    require_text("out", os.fspath(out))
+    folder = Path(out)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
+        code = errno.EROFS if read_only else errno.EACCES
+        raise OSError(code, os.strerror(code), str(there))
+    return folder
+
+
+def require_text(option: str, given: str) -> None:
+    """Refuse a path that run.json cannot hold.
+
+    Raises:
+        SettingsError: showing its bytes.
+    """
+    try:
+        given.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(
+            f"--{option} {one_line(given)}: the name has bytes that are no UTF-8, and a run's files could not hold it; "
+            f"rename it, or make a link of another name"
+        ) from error
+
+
+def _layer_name(layer: object, network: Network) -> str:
+    if isinstance(layer, str):
+        return layer
+    if _is_module(layer):
+        named = getattr(getattr(network, "module", None), "named_modules", dict)
+        found: str | None = next((name for name, part in named() if part is layer and name), None)
+        if found is not None:
+            return found
+        raise SettingsError(
+            f"the layer {kind_of(layer)} is no part of {network.name}: give a module of the network itself, or its name"
+        )
+    raise SettingsError(f"layers are given by name, such as 'layer4', or as modules of the network, not {shown(layer)}")
+
+
+def _is_module(value: object) -> bool:
+    from torch import nn
+
+    return isinstance(value, nn.Module)
