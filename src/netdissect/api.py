@@ -17,7 +17,7 @@ import netdissect
 from netdissect import arguments, report
 from netdissect.bars import watching
 from netdissect.data.broden import Broden
-from netdissect.data.download.places import resolve_network
+from netdissect.data.download.places import require_downloaded, resolve_network
 from netdissect.errors import ModelError, ended_by_itself
 from netdissect.layers import check_stems
 from netdissect.protocols import Silent
@@ -272,8 +272,10 @@ def load_network(model: str, options: LoadOptions | None = None) -> Network:
     from netdissect.models import load as models
 
     bare = Path(model).name == model and not set(":,") & set(model)
-    if bare and not Path(model).exists() and not Path(f"{model}.prototxt").exists():
+    if bare and not Path(model).is_file() and not Path(f"{model}.prototxt").exists():
         model = str(resolve_network(model) or model)
+    elif ":" not in model:
+        require_downloaded(model)
     return models.load(model, options)
 
 

@@ -131,7 +131,8 @@ def download(
     """Download probe sets, or the sources of Broden. A call that was interrupted goes on when it is made again.
 
     Args:
-        names: as netdissect data list shows them; all-sources stands for the four sources of Broden.
+        names: as netdissect data list shows them; broden stands for its three editions, all-sources for the four
+            sources of Broden.
         into: where it goes; NETDISSECT_DATA or dataset/ if not given.
         registry: a registry file of yours, on top of the built-in one.
         keep: keep archives after they are unpacked.
@@ -139,14 +140,12 @@ def download(
     """
     from netdissect.data.download.places import data_folder
 
-    wanted = [name for word in names for name in (_SOURCES if word == "all-sources" else (word,))]
-    fetch_all(wanted, data_folder(into), registry, networks=False, keep=keep, quiet=quiet)
+    fetch_all(names, data_folder(into), registry, networks=False, keep=keep, quiet=quiet)
 
 
 _HEADINGS = {
     "probe set": "Probe sets", "source": "Sources of Broden", "table": "Tables", "network": "Networks",
 }  # fmt: skip
-_SOURCES = ("ade20k", "dtd", "opensurfaces", "pascal")
 
 
 @data.command
@@ -218,9 +217,11 @@ def fetch_all(
 ) -> None:
     """Download entries of the registry, one after the other."""
     from netdissect.data.download.get import download as get
+    from netdissect.data.download.groups import meant
     from netdissect.data.download.registry import find, load_registry
 
     entries = load_registry(registry)
+    names = meant(names, entries, networks=networks)
     for name in names:
         find(entries, name, networks=networks)
     for name in names:

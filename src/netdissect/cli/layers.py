@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from netdissect.cli.console import say, say_json
 from netdissect.cli.options import ModelOptions
+from netdissect.models.kinds import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ _HEADINGS = ("  layer", "type", "output", "units", "grid", "receptive field", "s
 
 
 def layers(
-    model: str,
+    model: Annotated[str, Parameter(help=f"{in_words()}.")],
     /,
     *,
     resolution: int | None = None,
@@ -29,7 +30,7 @@ def layers(
     """Show what can be dissected: name, type, output, grid and receptive field of every layer; * marks suggestions.
 
     Args:
-        model: as for netdissect run.
+        model: what MODEL may be.
         resolution: side of the input in pixels; the network's own if not given.
         as_json: print the table as JSON.
         of_model: what may be said of MODEL besides its name.

@@ -29,11 +29,11 @@ class ModelOptions:
         std: standard deviation of the input, divided by after the mean is subtracted.
         scale: multiplied after the mean is subtracted, with pictures from 0 to 255 as in Caffe.
         channels: order of the input's channels.
-        colordepth: 1 gives the network grey pictures.
+        colordepth: 1 gives the network grey images.
     """
 
     arch: str | None = None
-    weights: str | None = None
+    weights: Annotated[str | None, Parameter(["--weights", "-w"])] = None
     mean: Annotated[list[str] | None, _Several] = None
     std: Annotated[list[str] | None, _Several] = None
     scale: float | None = None
@@ -61,12 +61,12 @@ class MethodOptions:
     """
 
     quantile: float = 0.005
-    threshold: float = 0.04
+    threshold: Annotated[float, Parameter(["--threshold", "-t"])] = 0.04
     resolution: int | None = None
     geometry: Literal["receptive-field", "grid"] = "receptive-field"
     split: str | None = None
     limit: int | None = None
-    images_per_unit: int = 20
+    images_per_unit: Annotated[int, Parameter(["--images-per-unit", "--imcount"])] = 20
     seed: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: Annotated[bool, Parameter(negative="")] = False
@@ -95,7 +95,7 @@ class WorkOptions:
         quiet: show no progress.
     """
 
-    batch_size: Annotated[int | None, Parameter(["--batch-size", "--probebatch"])] = None
+    batch_size: Annotated[int | None, Parameter(["--batch-size", "--batch_size", "--probebatch"])] = None
     device: str = "auto"
     workers: int = 1
     threads: int | None = None

@@ -11,12 +11,13 @@ from cyclopts import Parameter
 from netdissect.cli.console import Bars, say
 from netdissect.cli.options import MODEL, MethodOptions, ModelOptions, WorkOptions
 from netdissect.cli.run import loaded, needed, tell_where
+from netdissect.models.kinds import in_words
 
 _Several = Parameter(consume_multiple=True, negative_iterable="")
 
 
 def rotate(
-    model: Annotated[str, Parameter(group=MODEL)],
+    model: Annotated[str, Parameter(group=MODEL, help=f"{in_words()}.")],
     /,
     *,
     layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"], group=MODEL), _Several] = None,
@@ -34,7 +35,7 @@ def rotate(
     All steps are dissected in one forward pass; rotation.svg, .png and .csv in the run's folder show the counts.
 
     Args:
-        model: as for netdissect run.
+        model: what MODEL may be.
         layers: layers whose units are turned.
         data: probe set: a folder in Broden's format, or the name of a downloaded one.
         out: folder of the run; dissection/MODEL-rotation if not given.
@@ -43,17 +44,17 @@ def rotate(
         near_axes: order the rotation's rows as they lie nearest to the axes, so that units turn as little as can be.
     """
     wanted, probe_set = needed(model, layers, data)
+    options = asdict(of_method) | of_work.settings()
+    network, concepts, settings = loaded(model, of_model, of_method.seed, probe_set, options, out)
+    folder = out or Path("dissection") / f"{network.name}-rotation"
 
     from netdissect.experiments.rotate import ALPHAS
     from netdissect.experiments.rotate import rotate as turn
 
-    network = loaded(model, of_model, of_method)
-    folder = out or Path("dissection") / f"{network.name}-rotation"
-    options = asdict(of_method) | of_work.settings()
     with Bars(quiet=of_work.quiet) as bars:
         turned = turn(
-            network, wanted, probe_set, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
-            out=folder, fresh=of_work.fresh, progress=bars, **options,
+            network, wanted, concepts, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
+            resolution=settings.resolution, out=folder, fresh=of_work.fresh, progress=bars, settings=settings,
         )  # fmt: skip
     turned.write(folder / "rotation.svg")
     for layer, found in turned.detectors().items():

@@ -4,85 +4,81 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from netdissect.cli.console import Bars, say
 from netdissect.cli.options import MODEL, MethodOptions, ModelOptions, WorkOptions
+from netdissect.cli.released import ReleasedOptions
 from netdissect.errors import SettingsError
+from netdissect.models.kinds import in_words
 
 if TYPE_CHECKING:
     from netdissect.api import Result
+    from netdissect.config import Settings
     from netdissect.models.network import Network
+    from netdissect.protocols import ConceptSource
 
-_OLD = Parameter(group=Group("Spellings of the released code", sort_key=9, show=False), show=False)
-_NO_LONGER = {
-    "tallydepth": "--tallydepth: nothing is cut off any more, every pixel is counted",
-    "tallybatch": "--tallybatch: there is no separate tally phase any more, --batch-size sets the images per forward pass",
-    "force": "--force: results are never reused across settings any more, --fresh starts a run over",
-    "endafter": "--endafter: a run has one phase now, --no-pictures leaves out the report",
-}
 _Several = Parameter(consume_multiple=True, negative_iterable="", group=MODEL)
 
 
 def run(
-    model: Annotated[str | None, Parameter(group=MODEL)] = None,
+    model: Annotated[str | None, Parameter(group=MODEL, help=f"{in_words()}.")] = None,
     /,
     *,
-    layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"]), _Several] = None,
-    data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL)] = None,
-    out: Annotated[Path | None, Parameter(["--out", "--workdir"], group=MODEL)] = None,
+    layers: Annotated[list[str] | None, Parameter(["--layers", "--layer", "-l", "--blobs"]), _Several] = None,
+    data: Annotated[str | None, Parameter(["--data", "--dataset", "-s"], group=MODEL)] = None,
+    out: Annotated[Path | None, Parameter(["--out", "--directory"], group=MODEL)] = None,
     projection: Annotated[list[str] | None, _Several] = None,
     of_model: ModelOptions = ModelOptions(),
     of_method: MethodOptions = MethodOptions(),
     of_work: WorkOptions = WorkOptions(),
-    model_option: Annotated[str | None, Parameter("--model"), _OLD] = None,
-    proto: Annotated[str | None, _OLD] = None,
-    gpu: Annotated[str | None, _OLD] = None,
-    rotation_seed: Annotated[int | None, _OLD] = None,
-    rotation_power: Annotated[float, _OLD] = 1.0,
-    tallydepth: Annotated[str | None, _OLD] = None,
-    tallybatch: Annotated[str | None, _OLD] = None,
-    force: Annotated[str | None, _OLD] = None,
-    endafter: Annotated[str | None, _OLD] = None,
+    old: ReleasedOptions = ReleasedOptions(),
 ) -> None:
     """Dissect layers of a network: one forward pass over a probe set, labelled units and a report.
 
     Args:
-        model: PATH.prototxt,PATH.caffemodel or their stem; torchvision:NAME; timm:NAME; hf:NAME or hf:FOLDER;
-            python:module:function; FILE.pth, .safetensors or .ckpt with --arch.
+        model: what MODEL may be.
         layers: layers to probe, as netdissect layers names them.
-        data: probe set: a folder in Broden's format.
+        data: probe set: a folder in Broden's format, or the name of a downloaded one.
         out: folder of the run; dissection/MODEL if not given.
         projection: file of a sparse autoencoder, whose latents are dissected in place of the layer's units; LAYER=FILE
             for one of several layers.
     """
-    old = {"tallydepth": tallydepth, "tallybatch": tallybatch, "force": force, "endafter": endafter}
-    for name, given in old.items():
-        if given is not None:
-            say(_NO_LONGER[name])
-    named, weights = _model(model or model_option, proto, of_model.weights)
+    named, weights = old.network(model, of_model.weights)
     wanted, probe_set = needed(named, layers, data)
+    if old.rotation_seed is not None and projection:
+        raise SettingsError("--rotation_seed turns a layer's units, --projection replaces them: give one of the two")
+    attached = _projections(projection)
+    device = old.device(of_work.device)
+    options = asdict(of_method) | of_work.settings() | {"device": device} | old.changed()
+    of_model = old.preparing(replace(of_model, weights=weights))
+    for remark in old.remarks():
+        say(remark)
+
+    network, concepts, settings = loaded(
+        named, of_model, of_method.seed, probe_set, options, old.known_folder(out, named)
+    )
+    folder = old.folder(out, network.name)
+    drawn_again = old.draws_again and settings.pictures and (folder / "run.json").is_file()
+    if old.rotation_seed is not None:
+        from netdissect.experiments.rotate import turned
+
+        network, wanted = turned(
+            network, wanted, [old.rotation_power], old.rotation_seed, near_axes=bool(old.rotation_unpermute),
+            resolution=settings.resolution,
+        )  # fmt: skip
 
     from netdissect.api import dissect
 
-    network: Network = loaded(named, replace(of_model, weights=weights), of_method)
-    folder = out or Path("dissection") / network.name
-    options = asdict(of_method) | of_work.settings() | {"device": _device(of_work.device, gpu)}
-    if rotation_seed is not None:
-        if projection:
-            raise SettingsError(
-                "--rotation_seed turns a layer's units, --projection replaces them: give one of the two"
-            )
-        from netdissect.experiments.rotate import turned
-
-        network, wanted = turned(network, wanted, [rotation_power], rotation_seed, resolution=of_method.resolution)
     with Bars(quiet=of_work.quiet) as bars:
         result = dissect(
-            network, wanted, probe_set, projection=_projections(projection), out=folder, fresh=of_work.fresh,
-            progress=bars, **options,
+            network, wanted, concepts, projection=attached, out=folder, fresh=of_work.fresh or old.computes_again,
+            progress=bars, settings=settings,
         )  # fmt: skip
+        if drawn_again:
+            result.write_report(folder, progress=bars)
     tell(result, folder)
 
 
@@ -99,14 +95,29 @@ def needed(model: str, layers: list[str] | None, data: str | None) -> tuple[list
     return [name for word in layers for name in word.replace(",", " ").split()], data
 
 
-def loaded(model: str, of_model: ModelOptions, of_method: MethodOptions) -> Network:
-    """Load MODEL and say what it is given."""
-    from netdissect.api import load_network
-    from netdissect.models.load import LoadOptions
+def loaded(
+    model: str, of_model: ModelOptions, seed: int, data: str, options: dict[str, Any], out: Path | None
+) -> tuple[Network, ConceptSource, Settings]:
+    """Load MODEL and say what it is given; everything that is cheaper is looked at first.
 
-    network = load_network(model, LoadOptions(**asdict(of_model), seed=of_method.seed))
+    Args:
+        model: MODEL.
+        of_model: what was said of it besides.
+        seed: of random weights.
+        data: the probe set.
+        options: settings by name.
+        out: the run's folder, where that is known already.
+    """
+    from netdissect.api import load_network, ready
+    from netdissect.config import Settings
+    from netdissect.models.options import LoadOptions
+
+    settings = Settings(**options)
+    said = LoadOptions(**asdict(of_model), seed=seed)
+    concepts, settings, _ = ready(data, settings, out)
+    network = load_network(model, said)
     say(f"{network.source}: {network.preprocess.describe()}")
-    return network
+    return network, concepts, settings
 
 
 def tell(result: Result, folder: Path) -> None:
@@ -129,15 +140,6 @@ def tell_where(folder: Path) -> None:
     say(f"report: {index}" if index.exists() else f"results: {folder}")
 
 
-def _model(model: str | None, proto: str | None, weights: str | None) -> tuple[str, str | None]:
-    """Return MODEL and --weights from the new or the released code's spelling."""
-    if proto is not None:
-        return (f"{proto},{weights}", None) if weights is not None else (proto, None)
-    if model is None:
-        raise SettingsError("which network? name it first: netdissect run MODEL --layers … --data …")
-    return model, weights
-
-
 def _projections(given: list[str] | None) -> str | dict[str, str] | None:
     """Return what --projection says: one file for every layer, or a file for each of some layers."""
     if not given:
@@ -149,9 +151,3 @@ def _projections(given: list[str] | None) -> str | dict[str, str] | None:
     if unclear is not None:
         raise SettingsError(f"--projection takes FILE, or LAYER=FILE for each of several layers, not {unclear!r}")
     return {layer: file for layer, _, file in pairs}
-
-
-def _device(device: str, gpu: str | None) -> str:
-    if gpu is None or device != "auto":
-        return device
-    return "cpu" if gpu in ("", "none", "-1") else f"cuda:{gpu}"

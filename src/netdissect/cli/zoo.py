@@ -46,7 +46,7 @@ def download(
     """Download networks. A call that was interrupted goes on when it is made again.
 
     Args:
-        names: as netdissect zoo list shows them.
+        names: as netdissect zoo list shows them; all stands for every one, example for the released code's example.
         into: where they go; NETDISSECT_ZOO or zoo/ if not given.
         registry: a registry file of yours, on top of the built-in one.
         quiet: show no progress.

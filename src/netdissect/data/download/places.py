@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from netdissect.data.download.registry import load_registry
+from netdissect.data.download.registry import Entry, load_registry
 from netdissect.errors import DataNotFoundError, ModelNotFoundError, nearest
 
 
@@ -36,16 +36,17 @@ def resolve(name_or_path: str | Path) -> Path:
     if path.exists():
         return path
     name = str(name_or_path)
+    last = path.name
     if len(path.parts) == 1:
         for place in dict.fromkeys((Path("dataset"), data_folder())):
             if (place / name).is_dir():
                 return place / name
     sets = [entry.name for entry in load_registry().values() if entry.kind == "probe set"]
-    if name in sets:
-        raise DataNotFoundError(f"the probe set {name} is not here yet: netdissect data download {name} fetches it")
+    if last in sets:
+        raise DataNotFoundError(f"the probe set {name} is not here yet: netdissect data download {last} fetches it")
     raise DataNotFoundError(
         f"there is no probe set {name!r}: expected a Broden folder, or the name of one in dataset/; "
-        f"of those that can be downloaded, {nearest(name, sets)}"
+        f"of those that can be downloaded, {nearest(last, sets)}"
     )
 
 
@@ -72,3 +73,24 @@ def resolve_network(name: str) -> Path | None:
     if known:
         raise ModelNotFoundError(f"the network {name} is not here yet: netdissect zoo download {name} fetches it")
     return None
+
+
+def require_downloaded(model: str) -> None:
+    """Refuse a path to a network of the zoo that is not there.
+
+    Args:
+        model: what was typed for MODEL: a stem, one of its files, or both with a comma between them.
+
+    Raises:
+        ModelNotFoundError: if the registry has it, and nothing of it lies at that path; the sentence says how to get it.
+    """
+    first = Path(model.split(",", maxsplit=1)[0])
+    stem = first.name.removesuffix(".prototxt").removesuffix(".caffemodel")
+    entry = next((one for one in load_registry().values() if _is_network(one, stem, first.name)), None)
+    if entry is None or any(path.exists() for path in (first, *(first.with_name(file.name) for file in entry.files))):
+        return
+    raise ModelNotFoundError(f"the network {first} is not here yet: netdissect zoo download {entry.name} fetches it")
+
+
+def _is_network(entry: Entry, stem: str, file: str) -> bool:
+    return entry.kind == "network" and (entry.name == stem or file in {one.name for one in entry.files})

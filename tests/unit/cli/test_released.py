@@ -1,0 +1,266 @@
+"""Every option of the released code's scripts, typed once, and what it does here (docs/released-code.md)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests import folders
+
+from netdissect.cli import main
+
+NET = """
+name: "small" input: "data" input_shape { dim: 1 dim: CHANNELS dim: 32 dim: 32 }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+        convolution_param { num_output: 5 kernel_size: 5 stride: 2 pad: 2 } }
+layer { name: "part/two" type: "Convolution" bottom: "conv1" top: "part/two"
+        convolution_param { num_output: 4 kernel_size: 3 pad: 1 } }
+"""
+DEFAULT_MEAN = "109.5388 118.6897 124.6901"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder as the released code has it: zoo/small, zoo/grey and dataset/set."""
+    from netdissect.models.caffe.prototxt import parse_prototxt
+    from netdissect.models.caffe.randomly import random_weights
+    from netdissect.models.caffe.writer import write_caffe
+
+    folder = tmp_path_factory.mktemp("released")
+    (folder / "zoo").mkdir()
+    for name, channels in (("small", "3"), ("grey", "1")):
+        net = parse_prototxt(NET.replace("CHANNELS", channels))
+        write_caffe(folder / "zoo" / name, net, random_weights(net, seed=0))
+    folders.write(folder / "dataset" / "set", images=8)
+    return folder
+
+
+@pytest.fixture
+def typed(capsys, monkeypatch, place, tmp_path):
+    """Type a run as rundissect.sh takes it; return exit code, run.json and everything said."""
+    monkeypatch.chdir(place)
+
+    def type_it(*words, model=("--model", "small"), layers=("--layers", "conv1"), folder=None):
+        given = ["run", *model, *layers, *([] if "-s" in words else ["--dataset", "dataset/set"])]
+        where = [] if {"--workdir", "--directory"} & set(words) else ["--workdir", tmp_path]
+        with pytest.raises(SystemExit) as leave:
+            main([str(word) for word in [*given, *where, *words]])
+        captured = capsys.readouterr()
+        written = Path(folder or tmp_path / "small") / "run.json"
+        record = json.loads(written.read_text()) if written.is_file() else None
+        return leave.value.code, record, captured.out + captured.err
+
+    return type_it
+
+
+def test_model_names_the_pair_in_zoo_and_the_folder_below_workdir(typed, tmp_path):
+    code, record, said = typed("--endafter", "result")
+    assert code == 0, said
+    assert record["network"]["name"] == "small"
+    assert f"results: {tmp_path / 'small'}" in said
+    assert (tmp_path / "small" / "conv1-result.csv").is_file()
+
+
+def test_model_names_only_the_folder_where_proto_and_weights_name_the_network(typed, tmp_path):
+    words = ("--proto", "zoo/small.prototxt", "--weights", "zoo/small.caffemodel", "--endafter", "result")
+    code, record, said = typed(*words, model=("--model", "mine"), folder=tmp_path / "mine")
+    assert (code, record["network"]["name"]) == (0, "small"), said
+    words = ("-p", "zoo/small.prototxt", "-w", "zoo/small.caffemodel", "--endafter", "result")
+    code, record, said = typed(*words, model=("-d", "shorter"), folder=tmp_path / "shorter")
+    assert (code, record["network"]["name"]) == (0, "small"), said
+
+
+def test_without_workdir_a_run_lies_in_dissection(typed, place, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zoo").symlink_to(place / "zoo")
+    with pytest.raises(SystemExit):
+        main([
+            "run", "--model", "small", "--layers", "conv1", "--dataset", str(place / "dataset/set"), "--endafter", "result",
+        ])  # fmt: skip
+    assert (tmp_path / "dissection" / "small" / "conv1-result.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ("--layers", "conv1 part/two"),
+        ("-l", "conv1 part/two"),
+        ("--layers=conv1 part/two",),
+        ("--blobs", "conv1", "part/two"),
+    ],
+    ids=" ".join,
+)
+def test_layers_may_stand_in_one_word(typed, tmp_path, layers):
+    code, record, said = typed("--endafter", "result", layers=layers)
+    assert code == 0, said
+    assert [layer["name"] for layer in record["layers"]] == ["conv1", "part/two"]
+    assert (tmp_path / "small" / "part-two-result.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "setting", "value"),
+    [
+        (("--quantile", "0.25"), "quantile", 0.25),
+        (("--quantile=0.25",), "quantile", 0.25),
+        (("--threshold", "0.5"), "threshold", 0.5),
+        (("-t", "0.5"), "threshold", 0.5),
+        (("--probebatch", "4"), "batch_size", 4),
+        (("--batch_size", "4"), "batch_size", 4),
+        (("--resolution", "64"), "resolution", 64),
+        (("--imcount", "3"), "images_per_unit", 3),
+        (("--split", "train"), "split", "train"),
+        (("--limit", "5"), "limit", 5),
+        (("--gpu", "none"), "device", "cpu"),
+        (("--gpu", "-1"), "device", "cpu"),
+    ],
+    ids=str,
+)
+def test_an_option_of_the_scripts_is_the_setting_it_was(typed, words, setting, value):
+    code, record, said = typed(*words, "--endafter", "result")
+    assert code == 0, said
+    assert record["settings"][setting] == value
+
+
+def test_gpu_names_a_device_of_cuda(typed, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for words, device in ((("--gpu", "2"), "cuda:2"), (("--gpu", "1,0"), "cuda:1")):
+        code, _, said = typed(*words)
+        assert (code, f"--device {device} was asked for" in said) == (2, True), said
+    code, _, said = typed("--gpu", "first")
+    assert (code, "--gpu takes the number of a GPU, or none, not 'first'" in said) == (2, True)
+
+
+def test_dataset_has_a_short_spelling(typed):
+    code, record, said = typed("-s", "dataset/set", "--endafter", "result")
+    assert (code, record["probe_set"]["name"]) == (0, "set"), said
+
+
+@pytest.mark.parametrize(
+    ("words", "mean"),
+    [
+        ((), DEFAULT_MEAN),
+        (("--mean", "109 118 124"), "109 118 124"),
+        (("--mean=109 118 124",), "109 118 124"),
+        (("--mean", "109", "118", "124"), "109 118 124"),
+        (("--colordepth", "3"), DEFAULT_MEAN),
+        (("--colordepth", "-3"), "0 0 0"),
+        (("--colordepth", "-3", "--mean", "1 2 3"), "1 2 3"),
+    ],
+    ids=str,
+)
+def test_the_mean_is_the_one_that_was_given_or_the_released_codes(typed, words, mean):
+    code, record, said = typed(*words, "--endafter", "result")
+    assert code == 0, said
+    assert f"mean {mean}" in record["network"]["preprocessing"]
+
+
+def test_colordepth_1_is_grey(typed, tmp_path):
+    code, record, said = typed(
+        "--colordepth", "1", "--endafter", "result", model=("-d", "grey"), folder=tmp_path / "grey"
+    )
+    assert code == 0, said
+    assert "grey" in record["network"]["preprocessing"]
+
+
+@pytest.mark.parametrize("phase", ["probe", "quant", "tally", "imgmax", "result"])
+def test_endafter_a_phase_before_the_report_draws_none(typed, tmp_path, phase):
+    code, record, said = typed("--endafter", phase)
+    assert code == 0, said
+    assert "--endafter: " in said and "the report is not drawn" in said
+    assert not (tmp_path / "small" / "html").exists()
+    assert (tmp_path / "small" / "conv1-result.csv").is_file()
+    assert record["settings"]["image_maxima"] == (phase == "imgmax")
+
+
+@pytest.mark.parametrize("phase", ["view", "graph", "none"])
+def test_endafter_the_report_draws_it(typed, tmp_path, phase):
+    code, _, said = typed("--endafter", phase, "--imcount", "2")
+    assert code == 0, said
+    assert (tmp_path / "small" / "html" / "image" / "layer-graph.svg").is_file()
+
+
+def test_endafter_what_is_no_phase_is_told_before_any_work(typed, tmp_path):
+    code, record, said = typed("--endafter", "lunch")
+    assert (code, record) == (2, None)
+    assert (
+        "--endafter takes one of probe, quant, tally, imgmax, result, view, report, graph or none, not 'lunch'" in said
+    )
+
+
+def test_force_computes_or_draws_again_what_it_names(typed, tmp_path):
+    assert typed("--imcount", "2")[0] == 0
+    folder = tmp_path / "small"
+    first = json.loads((folder / "run.json").read_text())["finished"]
+    page = folder / "html" / "index.html"
+    page.unlink()
+    code, record, said = typed("--imcount", "2", "-f", "report")
+    assert (code, page.is_file()) == (0, True), said
+    assert "--force: the report is drawn again" in said
+    (folder / "run.json").write_text((folder / "run.json").read_text().replace(first, "1999-01-01"))
+    code, record, said = typed("--imcount", "2", "--force", "probe,tally")
+    assert (code, record["finished"] != "1999-01-01") == (0, True), said
+    assert "--force: everything is computed again, as with --fresh" in said
+    code, _, said = typed("--imcount", "2", "--force", "none")
+    assert (code, "--force: it names no phase" in said) == (0, True)
+
+
+def test_the_released_rotation_is_understood(typed):
+    words = ("--rotation_seed", "3", "--rotation_power", "0.5", "--rotation_unpermute", "1", "--endafter", "result")
+    code, record, said = typed(*words)
+    assert code == 0, said
+    assert [layer["name"] for layer in record["layers"]] == ["conv1+rotation-0.5"]
+    assert "--rotation_unpermute: rows are put where they lie nearest to the axes" in said
+
+
+def test_directory_is_the_runs_own_folder(typed, tmp_path):
+    words = ("--directory", tmp_path / "exactly", "--endafter", "result")
+    code, record, said = typed(*words, "--definition", "zoo/small.prototxt", "--weights", "zoo/small.caffemodel",
+                               model=(), folder=tmp_path / "exactly")  # fmt: skip
+    assert (code, record["network"]["name"]) == (0, "small"), said
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--tallydepth", "2048"), "--tallydepth: nothing is cut off any more"),
+        (("--tally_depth", "2048"), "--tallydepth: nothing is cut off any more"),
+        (("--tallybatch", "16"), "--tallybatch: there is no separate tally phase any more"),
+        (("--ahead", "4"), "--ahead: images are read ahead by themselves"),
+        (("--parallel", "4"), "--parallel: all processors count by themselves"),
+        (("--quantiles", "1000"), "--quantiles: thresholds are exact"),
+        (("--num_classes", "365"), "--num_classes: the number of classes is the weights' own"),
+        (("--imsize", "72"), "--imsize: "),
+        (("--imscale", "72"), "--imscale: "),
+        (("--gridwidth", "4"), "--gridwidth: "),
+        (("--csvorder", "unit,label"), "--csvorder: "),
+        (("--format", "csv,html,quantmat"), "--format: "),
+    ],
+    ids=str,
+)
+def test_an_option_that_lost_its_meaning_says_what_took_its_place(typed, words, told):
+    code, _, said = typed(*words, "--limit", "2", "--endafter", "result")
+    assert (code, told in said) == (0, True), said
+
+
+def test_two_names_for_one_thing_are_refused(typed, tmp_path):
+    code, _, said = typed("--out", tmp_path / "x")
+    assert (code, "--out names a run's folder, --workdir one that holds many: give one of the two" in said) == (2, True)
+    code, _, said = typed("--gpu", "0", "--device", "cpu")
+    assert (code, "--gpu 0 and --device cpu both name a device: give one of them" in said) == (2, True)
+
+
+def test_the_page_for_people_names_every_option_that_is_understood():
+    from dataclasses import fields
+    from typing import get_type_hints
+
+    from netdissect.cli.released import ReleasedOptions
+
+    page = (Path(__file__).resolve().parents[3] / "docs" / "released-code.md").read_text()
+    hints = get_type_hints(ReleasedOptions, include_extras=True)
+    for field in fields(ReleasedOptions):
+        for name in hints[field.name].__metadata__[0].name:
+            if name not in ("--rotation-seed", "--rotation-power"):
+                assert f"`{name}" in page, name
