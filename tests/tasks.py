@@ -112,3 +112,27 @@ class DieOnce:
                 (self.folder / f"death {deaths}").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
         return item * item
+
+
+def leave(context, item):
+    if item == 2:
+        sys.exit(3)
+    return item
+
+
+def take_a_second(context, item):
+    time.sleep(1)
+    return item
+
+
+class StopOnce:
+    """Stops its worker, as Ctrl-Z would, the first time a certain item comes."""
+
+    def __init__(self, mark, item):
+        self.mark, self.item = Path(mark), item
+
+    def __call__(self, context, item):
+        if item == self.item and not self.mark.exists():
+            self.mark.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return item * item

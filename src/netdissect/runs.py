@@ -61,12 +61,12 @@ class BenchSetup:
         artefacts: folder or URL that all workers share.
     """
 
-    network: Network
+    network: Network = field(metadata={"called": "the network"})
     layers: Sequence[str]
     input_size: tuple[int, int]
     geometry: Geometry
     device: torch.device
-    concepts: ConceptSource
+    concepts: ConceptSource = field(metadata={"called": "the probe set"})
     artefacts: str
 
     @contextlib.contextmanager

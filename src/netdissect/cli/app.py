@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import signal
 import sys
 import threading
@@ -18,7 +19,7 @@ from cyclopts import App, CycloptsError
 import netdissect
 from netdissect.bars import Unbroken
 from netdissect.cli.compare import compare
-from netdissect.cli.console import complain
+from netdissect.cli.console import Told, complain
 from netdissect.cli.data import data
 from netdissect.cli.demo import demo
 from netdissect.cli.layers import layers
@@ -80,7 +81,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def _run(words: Sequence[str], *, debug: bool) -> int:
     received = [signal.SIGINT]
     try:
-        with _ending_as_if_interrupted(received):
+        with _ending_as_if_interrupted(received), _telling():
             app(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interrupt:
         complain(str(interrupt) or "interrupted; run the same command again, nothing that was finished is lost")
@@ -116,6 +117,17 @@ def _ending_as_if_interrupted(received: list[signal.Signals]) -> Iterator[None]:
     finally:
         for number in changed:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[None]:
+    """Show what the library logs, for the length of a block."""
+    logger, told = logging.getLogger("netdissect"), Told()
+    logger.addHandler(told)
+    try:
+        yield
+    finally:
+        logger.removeHandler(told)
 
 
 def _sentence(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -18,7 +19,7 @@ from netdissect.io.text import one_line, visible
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Bars", "cell", "complain", "err", "out", "say", "say_json", "say_table"]
+__all__ = ["Bars", "Told", "cell", "complain", "err", "out", "say", "say_json", "say_table"]
 
 #: A sentence is cut in the middle beyond so many letters: something in it was never meant to be read.
 _LONGEST = 4000
@@ -36,6 +37,15 @@ def complain(sentence: str) -> None:
         words = f"{words[: _LONGEST // 2]} … {words[-_LONGEST // 2 :]}"
     with contextlib.suppress(OSError):  # where not even this can be written, the exit code tells
         err.print(Text(f"netdissect: {words}"), style="bold" if err.is_terminal else "")
+
+
+class Told(logging.Handler):
+    """Shows what the library logs while a command works, above its bars: a worker that is stopped, for example."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record as a line."""
+        with contextlib.suppress(OSError):
+            err.print(Text(f"netdissect: {one_line(record.getMessage())}"))
 
 
 def say_table(table: Table) -> None:

@@ -6,11 +6,12 @@ loaded network, an opened probe set); a *task* is a function of the context and 
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import traceback
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from netdissect.errors import RunError
+from netdissect.errors import RunError, ended_by_itself
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,12 +40,24 @@ class Runtime(Protocol):
         ...
 
 
-def portable(error: Exception) -> Exception:
+def unsendable(setup: Any) -> str:
+    """Return what of a setup cannot be sent to another process, in words; its fields say what they are called."""
+    for part in dataclasses.fields(setup) if dataclasses.is_dataclass(setup) else ():
+        try:
+            pickle.dumps(getattr(setup, part.name))
+        except Exception:  # noqa: BLE001 - whatever it is that does not pickle
+            return str(part.metadata.get("called", part.name))
+    return "what they need"
+
+
+def portable(error: BaseException) -> Exception:
     """Return an error that can travel to another process, with its traceback as a note.
 
     One that does not survive pickling, because it holds an open file or wants other arguments, becomes a RunError of
-    its words.
+    its words; and so does code that would leave the program.
     """
+    if not isinstance(error, Exception):
+        error = RunError(f"{ended_by_itself(error)} in a worker" if isinstance(error, SystemExit) else repr(error))
     error.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - its own bytes, made in this line

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import pickle
 import signal
 import sys
-import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, Self
 
-from netdissect.errors import RunError, SettingsError
-from netdissect.runtime.base import AHEAD, portable
+from netdissect.errors import RunError, SettingsError, reason
+from netdissect.runtime.base import AHEAD, unsendable
+from netdissect.runtime.worker import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 
 #: How often an item may lose its worker, and a worker be lost before it is ready, until they are given up.
 ATTEMPTS = 3
+#: Seconds of silence after which a worker is told of, and after which it is ended and its item done by another. Workers
+#: give a sign of life twelve times as often, however long their work takes: one that is silent is stopped, or its machine
+#: has no time for it.
+SILENCE, GIVEN_UP = 60.0, 600.0
+_LOG = logging.getLogger("netdissect")
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class _Worker:
     number: int
     process: BaseProcess
     pipe: Connection
+    pulse: Connection  # its signs of life
+    silent: float = 0.0  # seconds for which it was waited for in vain
     called: bool = False  # it has said that it is there, and was sent its setup
     ready: bool = False  # its context is made
     busy: tuple[int, Any] | None = None
@@ -120,13 +129,15 @@ class Processes:
         free = sorted(set(range(self._count)) - {worker.number for worker in self._workers})
         for number in free:
             here, there = self._processes.Pipe()
+            pulse, beating = self._processes.Pipe(duplex=False)
             process = self._processes.Process(  # type: ignore[attr-defined]  # both kinds of context have it
-                target=_serve, args=(there, self._threads, number), daemon=True
+                target=serve, args=(there, beating, SILENCE / 12, self._threads, number), daemon=True
             )
             with _undisturbed():
                 process.start()
             there.close()
-            self._workers.append(_Worker(number, process, here))
+            beating.close()
+            self._workers.append(_Worker(number, process, here, pulse))
 
     def _hand_out(self, task: Callable[[Any, Any], Any], work: _Work, *, before: int) -> None:
         for worker in self._workers:
@@ -137,9 +148,12 @@ class Processes:
 
     def _collect(self, work: _Work) -> None:
         """Wait until some worker says something, or dies, and take note."""
-        ends = [end for worker in self._workers for end in (worker.pipe, worker.process.sentinel)]
-        heard = set(connection.wait(ends))
+        ends = [end for worker in self._workers for end in (worker.pipe, worker.process.sentinel, worker.pulse)]
+        asked = time.monotonic()
+        heard = set(connection.wait(ends, timeout=SILENCE / 12))
+        waited = min(time.monotonic() - asked, SILENCE / 6)  # this process may have been stopped too
         for worker in list(self._workers):
+            self._feel(worker, waited, there=worker.pipe in heard or worker.pulse in heard)
             if worker.pipe in heard or worker.process.sentinel in heard:
                 try:
                     said = worker.pipe.recv() if worker.pipe.poll() else None
@@ -152,6 +166,27 @@ class Processes:
                 else:
                     self._finished(worker, work, *said)
 
+    def _feel(self, worker: _Worker, waited: float, *, there: bool) -> None:
+        """Note whether a worker gave a sign of life; tell of one that is silent, end one that stays so."""
+        before = worker.silent
+        worker.silent = 0.0 if there else before + waited
+        if there:
+            with contextlib.suppress(EOFError, OSError):  # it has died, which its sentinel says
+                while worker.pulse.poll():
+                    worker.pulse.recv_bytes()
+        who = f"worker {worker.number} (process {worker.process.pid})"
+        if there and before >= SILENCE:
+            _LOG.warning("%s answers again", who)
+        elif before < SILENCE <= worker.silent:
+            _LOG.warning(
+                "%s has given no sign of life for %.0f s, it may have been stopped: kill -CONT %d lets it go on, kill -KILL "
+                "%d has its work done by another; after %.0f s that is done",
+                who, SILENCE, worker.process.pid, worker.process.pid, GIVEN_UP,
+            )  # fmt: skip
+        elif before < GIVEN_UP <= worker.silent:
+            _LOG.warning("%s has given no sign of life for %.0f s: it is ended, and replaced", who, GIVEN_UP)
+            worker.process.kill()
+
     def _prepare(self, worker: _Worker, good: bool, value: Any) -> None:
         """Send a worker that is there its setup; hear how making the context went."""
         if not good:
@@ -161,10 +196,10 @@ class Processes:
             return
         try:
             data = pickle.dumps(self._setup)
-        except (pickle.PicklingError, TypeError, AttributeError) as error:
+        except Exception as error:  # whatever its parts raise when they are to be sent
             raise SettingsError(
-                f"the network cannot be sent to worker processes ({error}): define its class at the top of an "
-                f"importable module, or use one worker"
+                f"{unsendable(self._setup)} cannot be sent to worker processes ({reason(error)}): define its class at the "
+                f"top of an importable module, or use one worker"
             ) from error
         worker.called = True
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -205,7 +240,10 @@ class Processes:
     def _end(self, workers: list[_Worker]) -> None:
         for worker in workers:
             self._workers.remove(worker)
-            worker.process.terminate()
+            if worker.silent < SILENCE:
+                worker.process.terminate()
+            else:  # one that is stopped hears nothing else
+                worker.process.kill()
         for worker in workers:
             _gone(worker)
 
@@ -219,6 +257,7 @@ def _gone(worker: _Worker) -> int | None:
     code = worker.process.exitcode
     worker.process.close()
     worker.pipe.close()
+    worker.pulse.close()
     return code
 
 
@@ -233,38 +272,3 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _serve(pipe: Connection, threads: int, number: int) -> None:
-    """Say that this worker is there, make its context, and do what comes down the pipe until it closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt from the keyboard is the coordinator's business
-    threading.Thread(target=_follow_coordinator, daemon=True).start()
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError), contextlib.ExitStack() as stack:
-        pipe.send((True, None))
-        data = pipe.recv_bytes()
-        try:
-            setup = pickle.loads(data)  # noqa: S301 - from the coordinator, through a pipe of its own
-            del data
-            context = stack.enter_context(setup(threads, number))
-        except Exception as error:  # noqa: BLE001 - the context could not be made: say why instead of dying silently
-            pipe.send((False, portable(error)))
-            return
-        pipe.send((True, None))
-        while True:
-            _do(pipe, context, *pipe.recv())
-
-
-def _do(pipe: Connection, context: Any, task: Callable[[Any, Any], Any], item: Any) -> None:
-    try:
-        said = pickle.dumps((True, task(context, item)))
-    except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
-        said = pickle.dumps((False, portable(error)))
-    pipe.send_bytes(said)
-
-
-def _follow_coordinator() -> None:
-    """End this process when the coordinator's has ended, however that was: nobody will ask for the result."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.processes import below, wait_until
 from tests.runtimes import EveryRuntime, EveryRuntimeOfWorkers
 
 from netdissect.errors import RunError, SettingsError
+from netdissect.runtime import local
 from netdissect.runtime.local import InProcess, Processes
 
 pytestmark = pytest.mark.processes
@@ -75,8 +77,59 @@ def test_something_that_cannot_be_sent_to_a_worker_is_told_so():
 
 
 def test_something_that_a_worker_cannot_open_is_told_as_it_was_met():
-    with processes(tasks.Unwelcome()) as workers, pytest.raises(ImportError, match="no software here"):
+    told = r"cannot be opened there \(ImportError: no software here\): .* not in a notebook; or use one worker"
+    with processes(tasks.Unwelcome()) as workers, pytest.raises(SettingsError, match=told):
         list(workers.map(tasks.square, range(4)))
+
+
+def test_code_that_leaves_the_program_in_a_worker_is_told_once():
+    with processes(tasks.Setup()) as workers:
+        with pytest.raises(RunError, match=r"ended the program itself \(sys\.exit\(3\)\) in a worker"):
+            list(workers.map(tasks.leave, range(6)))
+        assert list(workers.map(tasks.square, range(3))) == [0, 1, 4]
+
+
+stopping = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="nothing can be stopped here")
+
+
+@stopping
+def test_a_worker_that_is_stopped_is_told_of_and_goes_on_when_it_is_let(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(local, "SILENCE", 1.0)
+    with processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
+        stopped = tasks.StopOnce(tmp_path / "stopped", 1)
+        results = workers.map(stopped, range(6))
+        watch = threading.Thread(target=_continue_when_told, args=(caplog, tmp_path / "stopped"))
+        watch.start()
+        assert list(results) == [n * n for n in range(6)]
+        watch.join()
+    pid = int((tmp_path / "stopped").read_text())
+    assert (
+        f"(process {pid}) has given no sign of life for 1 s, it may have been stopped: kill -CONT {pid}" in caplog.text
+    )
+    assert f"(process {pid}) answers again" in caplog.text
+    assert caplog.text.count("no sign of life") == 1  # nobody else is suspected, however long an item takes
+
+
+def _continue_when_told(caplog, mark):
+    wait_until(lambda: "no sign of life" in caplog.text, "the stopped worker to be told of")
+    os.kill(int(mark.read_text()), signal.SIGCONT)
+
+
+@stopping
+def test_a_worker_that_stays_stopped_is_replaced_and_its_item_done_again(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(local, "SILENCE", 1.0)
+    monkeypatch.setattr(local, "GIVEN_UP", 1.5)
+    with processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
+        assert list(workers.map(tasks.StopOnce(tmp_path / "stopped", 1), range(6))) == [n * n for n in range(6)]
+    assert "it is ended, and replaced" in caplog.text
+    assert not Path(f"/proc/{(tmp_path / 'stopped').read_text()}/stat").exists()
+
+
+def test_work_that_takes_long_is_not_taken_for_a_stopped_worker(monkeypatch, caplog):
+    monkeypatch.setattr(local, "SILENCE", 0.8)
+    with processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
+        list(workers.map(tasks.take_a_second, range(2)))
+    assert caplog.text == ""
 
 
 def test_a_worker_that_is_replaced_gets_the_number_of_the_one_that_died(tmp_path):
