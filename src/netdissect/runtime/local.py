@@ -218,6 +218,12 @@ class Processes:
         self._workers.remove(worker)
         code = _gone(worker)
         if not worker.called and code == 1:
+            program = getattr(sys.modules["__main__"], "__file__", None)
+            if program is not None and not os.path.isfile(program):  # noqa: PTH113 - "<stdin>" is no path
+                raise SettingsError(
+                    "worker processes cannot be started from a program that is read from standard input: write it into a "
+                    "file, or use one worker"
+                )
             raise SettingsError(
                 "worker processes cannot be started from this program: a script that asks for several must do its work "
                 'below an `if __name__ == "__main__":`; write that, or use one worker'
