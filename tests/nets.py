@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -44,6 +45,22 @@ class Slow(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         time.sleep(self.seconds)
+        for part in self.children():
+            x = part(x)
+        return x
+
+
+class Leaving(nn.Module):
+    """The same network, which leaves the program when it sees a batch of 4 images that are not empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, part in small().named_children():
+            setattr(self, name, part)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) == 4:
+            sys.exit(3)
         for part in self.children():
             x = part(x)
         return x

@@ -11,6 +11,7 @@ from tests.errors.desk import cut, mistake
 from tests.folders import jpeg
 
 from netdissect.data import masks
+from netdissect.data.broden import Broden
 
 PICTURE, PLANE = "images/a/picture 2.jpg", "images/a/picture 2_object.png"
 
@@ -22,8 +23,60 @@ def _(desk):
 
 @mistake("a folder that is no probe set")
 def _(desk):
-    (desk.folder / "photos").mkdir()
+    (desk.folder / "empty").mkdir()
+    return desk.run(data=desk.folder / "empty")
+
+
+def image(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4)).save(path)
+
+
+@mistake("a folder of images without labels")
+def _(desk):
+    image(desk.folder / "photos" / "a.jpg")
     return desk.run(data=desk.folder / "photos")
+
+
+@mistake("class folders")
+def _(desk):
+    for name in ("cat", "dog"):
+        image(desk.folder / "classes" / name / "a.png")
+    return desk.run(data=desk.folder / "classes")
+
+
+@mistake("a file in place of a probe set")
+def _(desk):
+    (desk.folder / "instances.json").write_text("{}")
+    return desk.run(data=desk.folder / "instances.json")
+
+
+@mistake("a probe set that can be downloaded, before it was")
+def _(desk):
+    desk.patch.chdir(desk.folder)
+    return desk.run(data="dataset/broden1_227")
+
+
+@mistake("`limit` or `split` with a ConceptSource of one's own")
+def _(desk):
+    from tests import nets
+
+    import netdissect as nd
+
+    class Own(Broden):
+        """A probe set of somebody's own."""
+
+    return lambda: nd.dissect(nets.small(), "conv1", Own(desk.data), limit=3)
+
+
+@mistake("something else in place of a probe set, in Python")
+def _(desk):
+    from tests import nets
+    from torch.utils.data import DataLoader
+
+    import netdissect as nd
+
+    return lambda: nd.dissect(nets.small(), "conv1", DataLoader([1, 2, 3]))
 
 
 @mistake("`index.csv` is missing")

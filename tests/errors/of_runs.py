@@ -19,6 +19,131 @@ def _(desk):
     return desk.run("--quantile", "5")
 
 
+@mistake("a number beyond what a machine can do")
+def _(desk):
+    return desk.run("--threads", "1000000")
+
+
+@mistake("a number below what means something")
+def _(desk):
+    return desk.run("--seed", "-1")
+
+
+@mistake("a number that is none")
+def _(desk):
+    return desk.run("--mean", "1 2 3", "--scale", "nan")
+
+
+@mistake("a choice that there is not")
+def _(desk):
+    import netdissect as nd
+
+    return lambda: nd.dissect(desk.net, "conv1", desk.data, geometry="round")
+
+
+@mistake("a kind of device that there is not")
+def _(desk):
+    return desk.run("--device", "mps")
+
+
+@mistake("a GPU beyond those that are there")
+def _(desk):
+    import torch
+
+    desk.patch.setattr(torch.cuda, "is_available", lambda: True)
+    desk.patch.setattr(torch.cuda, "device_count", lambda: 2)
+    return desk.run("--device", "cuda:99")
+
+
+@mistake("`--out` and `--workdir`")
+def _(desk):
+    return desk.run("--workdir", desk.folder)
+
+
+@mistake("`--endafter` and no phase")
+def _(desk):
+    return desk.run("--endafter", "lunch")
+
+
+@mistake("a path with bytes that are no UTF-8")
+def _(desk):
+    return desk.run(data=os.fsdecode(os.fsencode(desk.folder / "caf") + b"\xe9"))
+
+
+@mistake("something else in place of progress, in Python")
+def _(desk):
+    import netdissect as nd
+
+    return lambda: nd.dissect(str(desk.net), "conv1", desk.data, progress="bar")
+
+
+@mistake("a module that is no part of the network, as a layer")
+def _(desk):
+    from tests import nets
+    from torch import nn
+
+    import netdissect as nd
+
+    return lambda: nd.dissect(nets.small(), nn.ReLU(), desk.data)
+
+
+@mistake("something else in place of a layer, in Python")
+def _(desk):
+    from tests import nets
+
+    import netdissect as nd
+
+    return lambda: nd.dissect(nets.small(), [3], desk.data)
+
+
+@mistake("a function in place of a Preprocess")
+def _(desk):
+    from tests import nets
+
+    import netdissect as nd
+
+    def transform(image):
+        return image
+
+    return lambda: nd.dissect(nets.small(), "conv1", desk.data, preprocess=transform)
+
+
+@mistake("a setting that there is not, in Python")
+def _(desk):
+    import netdissect as nd
+
+    return lambda: nd.dissect(str(desk.net), "conv1", desk.data, quantil=0.1)
+
+
+@mistake("a network that leaves the program")
+def _(desk):
+    from tests import nets
+
+    import netdissect as nd
+
+    return lambda: nd.dissect(nets.Leaving(), "conv1", desk.data, batch_size=4)
+
+
+@mistake("a network that leaves the program in a worker")
+def _(desk):
+    from tests import nets
+
+    import netdissect as nd
+
+    return lambda: nd.dissect(nets.Leaving(), "conv1", desk.data, batch_size=4, workers=2)
+
+
+@mistake("a probe set that cannot be sent to workers")
+def _(desk):
+    from tests import nets
+
+    import netdissect as nd
+
+    own = nd.Broden(desk.data)
+    own.note = lambda: None
+    return lambda: nd.dissect(nets.small(), "conv1", own, workers=2)
+
+
 @mistake("an option that does not exist")
 def _(desk):
     return desk.run("--colour", "3")
