@@ -86,18 +86,6 @@ def test_run_writes_everything_the_contract_names(capsys, caffe, data, tmp_path)
         assert (tmp_path / "r" / name).is_file(), name
 
 
-def test_the_released_codes_spellings_are_understood(capsys, caffe, data, tmp_path):
-    code, out, _ = run(
-        capsys, "run", "--proto", f"{caffe}.prototxt", "--weights", f"{caffe}.caffemodel", "--dataset", data,
-        "--workdir", tmp_path / "r", "--layers", "conv1 part/two", "--probebatch", "4", "--quantile", "0.05",
-        "--tallydepth", "2048", "--force", "all", "--gpu", "none",
-    )  # fmt: skip
-    assert code == 0
-    assert (tmp_path / "r" / "part-two-result.csv").is_file()
-    assert "--tallydepth: nothing is cut off any more" in out
-    assert "--force: " in out
-
-
 def test_mean_takes_numbers_one_after_the_other(capsys, caffe, data, tmp_path):
     for words in (["104", "117", "123"], ["-104.5", "117", "-123"]):
         code, _, err = run(
@@ -149,7 +137,7 @@ def test_layers_shows_what_can_be_dissected(capsys, caffe):
         (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--geometry", "round"], "geometry"),
         (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--colour", "3"], "--colour"),
         (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--mean", "1", "2"], "--mean takes"),
-        (["run", "weights.pth", "--layers", "conv1", "--data", "DATA"], "say which with --arch"),
+        (["run", "weights.pth", "--layers", "conv1", "--data", "DATA"], "there is no weights file weights.pth"),
         (["report", "nowhere"], "nowhere does not exist"),
         (["layers", "torchvision:resnet19"], "did you mean resnet18"),
         (["disect"], "disect"),

@@ -92,8 +92,8 @@ def test_what_is_wrong_is_one_sentence_and_code_2(capsys, tmp_path):
     assert (code, "none of Broden's sources" in said(err)) == (2, True)
     code, _, err = run(capsys, "data", "check", "broden1_999")
     assert (code, "did you mean broden1_" in said(err)) == (2, True)
-    code, _, err = run(capsys, "data", "download", "broden")
-    assert (code, "nothing called 'broden' can be downloaded: did you mean" in said(err)) == (2, True)
+    code, _, err = run(capsys, "data", "download", "brodem")
+    assert (code, "nothing called 'brodem' can be downloaded: did you mean" in said(err)) == (2, True)
     code, _, err = run(capsys, "zoo", "download", "dtd")
     assert (code, "netdissect data download dtd" in said(err)) == (2, True)
     assert "Traceback" not in err
