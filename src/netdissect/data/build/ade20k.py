@@ -14,6 +14,7 @@ from netdissect.data.build import matlab, pixels
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
+from netdissect.io.names import is_below
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,9 +129,9 @@ def open_ade20k(folder: Path, *, skip_missing: bool = False) -> Ade20k:
             f"got {len(folders)} and {len(scenes)}"
         )
     for file, inside in zip(files, folders, strict=True):
-        if not file or ".." in PurePosixPath(inside).parts or PurePosixPath(inside).is_absolute() or "/" in file:
+        if "/" in file or not is_below(f"{inside or '.'}/{file}") or file in ("", "."):
             raise DataFileError(
-                f"{index_file}: expected a file name and a relative folder, got {inside!r} and {file!r}"
+                f"{index_file}: expected a file name and a relative folder, got {inside[:200]!r} and {file[:200]!r}"
             )
     scenes = [normal_scene(scene) for scene in scenes]
     known = sorted({scene for scene in scenes if scene and not scene.startswith("~")})

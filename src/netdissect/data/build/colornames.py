@@ -7,6 +7,7 @@ fitted to it: two hidden layers of integers, evaluated in integers, so that it n
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ import numpy as np
 from netdissect.data.build import matlab
 from netdissect.data.build.source import hashed
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io.reading import read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +31,9 @@ COLOR_NAMES = ("black", "blue", "brown", "grey", "green", "orange", "pink", "pur
 
 #: The share of the published table's 32,768 cells that the built-in model names as it does (see the tests).
 AGREEMENT = 0.9954
+
+#: Bytes of a table as .npy: numbers of 64 bits, and what is said of them.
+_LARGEST_TABLE = 32**3 * 8 + (1 << 14)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +132,32 @@ def read_color_table(path: Path) -> ColorNames:
         # Its first index runs over red fastest.
         names = chances.argmax(axis=1).reshape(32, 32, 32).swapaxes(0, 2)
     else:
-        try:
-            names = np.load(path, allow_pickle=False)
-        except FileNotFoundError as error:
-            raise DataNotFoundError(f"there is no colour table {path}") from error
-        except (ValueError, OSError, EOFError) as error:
-            raise DataFileError(f"{path}: expected a .npy table of 32 x 32 x 32 colour names ({error})") from error
+        names = _read_npy(path)
     if names.shape != (32, 32, 32) or names.dtype.kind not in "ui" or not 0 <= names.min() <= names.max() <= 10:
         raise DataFileError(
             f"{path}: expected a table of 32 x 32 x 32 whole numbers from 0 to 10, got {names.dtype} {names.shape}"
         )
     return ColorNames((names + 1).astype(np.uint8), f"eleven colour names by the table {path.name}")
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    """Read an array of 32 x 32 x 32 whole numbers; nothing else is made an array of."""
+    try:
+        data = read_bytes(path, most=_LARGEST_TABLE)
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"there is no colour table {path}") from error
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read as a colour table: {error.strerror}") from error
+    file = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = header(file)
+    except Exception as error:  # numpy evaluates the header, which may fail in any way
+        raise DataFileError(f"{path}: expected a .npy table of 32 x 32 x 32 colour names ({error})") from error
+    if shape != (32, 32, 32) or dtype.kind not in "ui" or len(data) - file.tell() != 32**3 * dtype.itemsize:
+        raise DataFileError(
+            f"{path}: expected a table of 32 x 32 x 32 whole numbers from 0 to 10, got {dtype} {shape} in "
+            f"{len(data):,} bytes"
+        )
+    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from netdissect.data.build.source import Item, Labelling, hashed, read_text
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
+from netdissect.io.names import is_below
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -99,8 +100,9 @@ def open_dtd(folder: Path, *, skip_missing: bool = False) -> Dtd:
         words = text.split()
         if not words:
             continue
-        path = PurePosixPath(words[0])
-        if len(words) < 2 or path.is_absolute() or ".." in path.parts:
-            raise DataFileError(f"{found[0]}, line {line}: expected a picture and its textures, got {text.strip()!r}")
+        if len(words) < 2 or not is_below(words[0]):
+            raise DataFileError(
+                f"{found[0]}, line {line}: expected an image and its textures, got {text.strip()[:200]!r}"
+            )
         files.append((words[0], tuple(words[1:])))
     return Dtd(found[0].parent.parent, tuple(files), skip_missing)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io.reading import open_regular
 
 if TYPE_CHECKING:
     from typing import IO
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _SAYS = {
     "new": "expected a MATLAB file up to version 7, got version 7.3 (HDF5)",
     "damaged": "the MATLAB file is cut off or damaged",
+    "large": "what it holds is larger than any file of Broden's sources",
 }
 
 
@@ -34,8 +36,15 @@ def read(path: Path, name: str) -> Any:
 
     Raises:
         DataNotFoundError: if the file is not there.
-        DataFileError: if it is damaged, of the HDF5 kind (version 7.3), or has no such variable.
+        DataFileError: if it is no regular file, damaged, of the HDF5 kind (version 7.3), holds more than any of Broden's
+            files, or has no such variable.
     """
+    try:
+        open_regular(path).close()  # its reader would wait for a pipe
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"{path} does not exist") from error
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read as a MATLAB file: {error.strerror}") from error
     (kind, value), data = _reader.ask(path, name)
     if kind == "missing":
         raise DataNotFoundError(f"{path} does not exist")

@@ -18,6 +18,8 @@ import numpy as np
 
 #: Bytes of memory it may take, and seconds for one file; the system ends it then.
 MEMORY, SECONDS = 4 << 30, 60
+#: Bytes of an answer: the index of ADE20K has 600 MB.
+LARGEST = 1 << 30
 
 # What scipy's reader is known to raise on files that are cut off, overwritten, or something else altogether.
 _DAMAGE = (
@@ -37,7 +39,7 @@ def main() -> None:
     for line in sys.stdin:
         if hasattr(signal, "alarm"):
             signal.alarm(SECONDS)
-        blobs: list[bytes] = []
+        blobs = _Blobs()
         path, name = json.loads(line)
         said = json.dumps(_answer(path, name, blobs)).encode()
         data = b"".join(blobs)
@@ -47,7 +49,30 @@ def main() -> None:
             signal.alarm(0)
 
 
-def _answer(path: str, name: str, blobs: list[bytes]) -> list[Any]:
+class _TooMuchError(Exception):
+    """An answer would be larger than `LARGEST`."""
+
+
+class _Blobs(list[bytes]):
+    """The bytes of arrays, one after the other.
+
+    Attributes:
+        size: how many they are.
+    """
+
+    size = 0
+
+    def keep(self, data: bytes) -> int:
+        """Put an array behind the others; return its place."""
+        place = self.size
+        self.size += len(data)
+        if self.size > LARGEST:
+            raise _TooMuchError
+        self.append(data)
+        return place
+
+
+def _answer(path: str, name: str, blobs: _Blobs) -> list[Any]:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
@@ -55,18 +80,20 @@ def _answer(path: str, name: str, blobs: list[bytes]) -> list[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             variables = loadmat(path, simplify_cells=True, variable_names=[name])
+        return ["value", _plain(variables[name], blobs)] if name in variables else ["without", ""]
     except FileNotFoundError:
         return ["missing", ""]
     except NotImplementedError:
         return ["new", ""]
+    except _TooMuchError:
+        blobs.clear()
+        return ["large", ""]
     except (*_DAMAGE, MatReadError) as error:
+        blobs.clear()
         return ["damaged", str(error).splitlines()[0] if str(error) else type(error).__name__]
-    if name not in variables:
-        return ["without", ""]
-    return ["value", _plain(variables[name], blobs)]
 
 
-def _plain(value: Any, blobs: list[bytes]) -> list[Any]:
+def _plain(value: Any, blobs: _Blobs) -> list[Any]:
     """Return a value as JSON, its numbers apart."""
     if isinstance(value, dict):
         return ["structure", {str(key): _plain(part, blobs) for key, part in value.items()}]
@@ -77,8 +104,9 @@ def _plain(value: Any, blobs: list[bytes]) -> list[Any]:
         return ["cells", array.shape, [_plain(part, blobs) for part in array.ravel()]]
     if array.dtype.kind == "U":
         return ["texts", array.shape, [str(part) for part in array.ravel()]]
-    place = sum(map(len, blobs))
-    blobs.append(np.ascontiguousarray(array).tobytes())
+    if array.nbytes > LARGEST:
+        raise _TooMuchError
+    place = blobs.keep(np.ascontiguousarray(array).tobytes())
     return ["numbers", array.dtype.str, array.shape, place]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -118,20 +119,26 @@ def normal_name(name: str) -> str:
 
 def _records(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(io.StringIO(read_text(path, "OpenSurfaces' table"), newline=""))
-    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    try:
+        missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    except csv.Error as error:
+        raise DataFileError(f"{path}, line 1: it is no line of a CSV table ({error})") from error
     if missing:
         raise DataFileError(f"{path}: expected the columns {', '.join(columns)}; {missing[0]!r} is missing")
     records = []
-    for record in reader:
-        if any(record[column] is None for column in columns):
-            raise DataFileError(f"{path}, line {reader.line_num}: the line is cut off")
-        records.append((reader.line_num, record))
+    try:
+        for record in reader:
+            if any(record[column] is None for column in columns):
+                raise DataFileError(f"{path}, line {reader.line_num}: the line is cut off")
+            records.append((reader.line_num, record))
+    except csv.Error as error:
+        raise DataFileError(f"{path}, line {reader.line_num + 1}: it is no line of a CSV table ({error})") from error
     if not records:
         raise DataFileError(f"{path}: expected at least one line below the columns")
     return records
 
 
 def _integer(path: Path, line: int, text: str) -> int:
-    if not (text.strip().isascii() and text.strip().isdigit()):
-        raise DataFileError(f"{path}, line {line}: expected a whole number, got {text!r}")
+    if not re.fullmatch(r"\s*\d{1,12}\s*", text, re.ASCII):
+        raise DataFileError(f"{path}, line {line}: expected a whole number, got {text[:80]!r}")
     return int(text)

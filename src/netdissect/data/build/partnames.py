@@ -8,6 +8,7 @@ another class's map. Broden does not tell left from right or front from back (BR
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 #: Words that are dropped from a part's name; of what is left, equal names are one part.
 ADJECTIVES = frozenset({"left", "right", "front", "back", "upper", "lower", "side"})
 
+#: Parts that a table names at most, copies counted.
+_MOST = 100_000
+
 # Short names without a comment, or run together, as the words they are made of.
 _SPELLED = {
     "frontside": "front side", "backside": "back side", "leftside": "left side", "rightside": "right side",
@@ -31,15 +35,15 @@ _SPELLED = {
 }  # fmt: skip
 
 _CLASS = re.compile(r"%\s*\[(?P<name>[^\]]+)\]\s*$")
-_ONE = re.compile(r"pimap\{(?P<number>\d+)\}\('(?P<part>[^']+)'\)\s*=\s*\d+\s*;\s*(?:%\s*(?P<comment>.*\S))?")
-_LOOP = re.compile(r"for\s+ii\s*=\s*1\s*:\s*(?P<last>\d+)")
+_ONE = re.compile(r"pimap\{(?P<number>\d{1,5})\}\('(?P<part>[^']+)'\)\s*=\s*\d+\s*;\s*(?:%\s*(?P<comment>.*\S))?")
+_LOOP = re.compile(r"for\s+ii\s*=\s*1\s*:\s*(?P<last>\d{1,4})(?!\d)")
 _RANGE = re.compile(
-    r"pimap\{(?P<number>\d+)\}\(sprintf\('(?P<part>[^']+?)_%d'\s*,\s*ii\)\)\s*=\s*\d+\s*\+\s*ii\s*;\s*"
+    r"pimap\{(?P<number>\d{1,5})\}\(sprintf\('(?P<part>[^']+?)_%d'\s*,\s*ii\)\)\s*=\s*\d+\s*\+\s*ii\s*;\s*"
     r"(?:%\s*(?P<comment>.*\S))?"
 )
-_KEYS = re.compile(r"keySet\s*=\s*keys\(pimap\{(?P<number>\d+)\}\)")
-_COPY = re.compile(r"pimap\{(?P<number>\d+)\}\s*=\s*containers\.Map\(keySet")
-_REMOVE = re.compile(r"remove\(pimap\{(?P<number>\d+)\}\s*,\s*\{(?P<parts>[^}]*)\}\)")
+_KEYS = re.compile(r"keySet\s*=\s*keys\(pimap\{(?P<number>\d{1,5})\}\)")
+_COPY = re.compile(r"pimap\{(?P<number>\d{1,5})\}\s*=\s*containers\.Map\(keySet")
+_REMOVE = re.compile(r"remove\(pimap\{(?P<number>\d{1,5})\}\s*,\s*\{(?P<parts>[^}]*)\}\)")
 _IDLE = re.compile(
     r"$|%|function\b|end\b|valueSet\s*=|pimap\s*=\s*cell|pimap\{ii\}\s*="  # nothing that names a part
 )
@@ -97,37 +101,42 @@ def parse_part_table(path: Path) -> tuple[dict[tuple[int, str], str], dict[int, 
     Raises:
         DataFileError: if a line is none of the kinds that are known.
     """
-    table: dict[tuple[int, str], str] = {}
+    table: dict[int, dict[str, str]] = defaultdict(dict)
     classes: dict[int, str] = {}
-    heading, last, copied = "", 0, 0
+    heading, last, copied, named = "", 0, 0, 0
     for line, text in _lines(path):
         if match := _CLASS.match(text):
             # The classes stand in their numbers' order; some have a silhouette only, and no line that says a number.
             heading = match["name"]
             classes[len(classes) + 1] = heading
         elif match := _ONE.match(text):
-            table[_number(path, line, match["number"], classes), match["part"]] = _words(
-                match["comment"], match["part"]
-            )
+            number = _number(path, line, match["number"], classes)
+            table[number][match["part"]] = _words(match["comment"], match["part"])
+            named += 1
         elif match := _LOOP.match(text):
             last = int(match["last"])
         elif match := _RANGE.match(text):
             number = _number(path, line, match["number"], classes)
             name = _words(match["comment"], match["part"])
-            table |= {(number, f"{match['part']}_{index}"): name for index in range(1, last + 1)}
+            table[number] |= {f"{match['part']}_{index}": name for index in range(1, last + 1)}
+            named += last
         elif match := _KEYS.match(text):
             copied = int(match["number"])
         elif match := _COPY.match(text):
             number = _number(path, line, match["number"], classes)
-            table |= {(number, part): name for (owner, part), name in list(table.items()) if owner == copied}
+            table[number] |= table[copied]
+            named += len(table[copied])
         elif match := _REMOVE.match(text):
             for part in re.findall(r"'([^']+)'", match["parts"]):
-                table.pop((int(match["number"]), part), None)
+                table[int(match["number"])].pop(part, None)
         elif not _IDLE.match(text):
-            raise DataFileError(f"{path}, line {line}: expected a line of PASCAL-Part's table, got {text!r}")
-    if not table:
+            raise DataFileError(f"{path}, line {line}: expected a line of PASCAL-Part's table, got {text[:200]!r}")
+        if named > _MOST:
+            raise DataFileError(f"{path}, line {line}: the table names more than {_MOST:,} parts, and PASCAL has 400")
+    found = {(number, part): name for number, parts in table.items() for part, name in parts.items()}
+    if not found:
         raise DataFileError(f"{path}: expected PASCAL-Part's table of parts, and it names none")
-    return table, classes
+    return found, classes
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

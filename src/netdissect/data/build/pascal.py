@@ -139,10 +139,12 @@ def read_context_names(path: Path) -> dict[int, str]:
     for line, text in enumerate(read_text(path, "PASCAL-Context's labels.txt").splitlines(), start=1):
         if not text.strip():
             continue
-        match = re.fullmatch(r"\s*(\d+)\s*:\s*(\S.*?)\s*", text)
-        if match is None or int(match[1]) in names:
-            raise DataFileError(f"{path}, line {line}: expected 'index: name', each index once, got {text.strip()!r}")
-        names[int(match[1])] = match[2]
+        number, _, name = (part.strip() for part in text.partition(":"))
+        if not re.fullmatch(r"\d{1,5}", number, re.ASCII) or not name or int(number) in names:
+            raise DataFileError(
+                f"{path}, line {line}: expected 'index: name', each index once, got {text.strip()[:80]!r}"
+            )
+        names[int(number)] = name
     if not names:
         raise DataFileError(f"{path}: expected lines 'index: name', got none")
     return names

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 HEIGHT = 1024
 
 _PHOTOS, _SHAPES = "photos.photo.json", "shapes.materialshape.json"
+
+#: Of what kind the fields are that things are sorted and found by.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "pk": (int,), "num_vertices": (int, type(None)), "scene_category_correct_score": (int, float, type(None)),
+    "photo": (int, type(None)), "substance": (int, type(None)), "name": (int, str, type(None)),
+    "scene_category": (int, type(None)),
+}  # fmt: skip
+#: A photo is at most so many times as wide as high; its label map is drawn at that shape.
+_WIDEST = 20
 _BATCH = 32
 
 
@@ -121,8 +130,12 @@ def draw(job: PhotoShapes) -> Image.Image:
     brush = ImageDraw.Draw(canvas)
     for (red, green), corners, triangles in job.shapes:
         numbers = [float(number) for number in corners.split(",")]
+        if not all(-1 <= number <= 2 for number in numbers):
+            raise ValueError("a corner lies far outside")
         points = [(int(x * width), int(y * height)) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
         order = [int(number) for number in triangles.split(",")]
+        if not all(0 <= number < len(points) for number in order):
+            raise ValueError("a triangle has a corner that there is none of")
         for first, second, third in zip(order[::3], order[1::3], order[2::3], strict=True):
             brush.polygon([points[first], points[second], points[third]], fill=(red, green, job.blue))
     return canvas
@@ -158,7 +171,7 @@ def _jobs(
     jobs = []
     for photo in photos:
         aspect = photo.get("aspect_ratio")
-        if not isinstance(aspect, (int, float)) or not 0.01 < aspect < 100:
+        if not isinstance(aspect, (int, float)) or not 1 / _WIDEST < aspect < _WIDEST:
             raise DataFileError(f"{folder / _PHOTOS}: photo {photo['pk']} has the aspect ratio {aspect!r}")
         number = blue.get(photo.get("scene_category"), (0, ""))[0]
         jobs.append(PhotoShapes(int(photo["pk"]), float(aspect), number, tuple(drawn[photo["pk"]])))
@@ -187,9 +200,14 @@ def _table(folder: Path, name: str) -> list[dict[str, Any]]:
         path, "a JSON list of records with pk and fields", missing=DataNotFoundError, wrong=DataFileError, lenient=True
     )
     try:
-        return [{**record["fields"], "pk": record["pk"]} for record in records]
+        found = [{**record["fields"], "pk": record["pk"]} for record in records]
     except (TypeError, KeyError) as error:
         raise DataFileError(f"{path}: expected a JSON list of records with pk and fields ({error})") from error
+    for record in found:
+        for key, kinds in _KINDS.items():
+            if not isinstance(record.get(key), kinds):
+                raise DataFileError(f"{path}: the record {record['pk']!r:.80} has {record[key]!r:.80} as its {key}")
+    return found
 
 
 def _find(folder: Path, name: str) -> Path | None:

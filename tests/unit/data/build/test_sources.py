@@ -205,7 +205,7 @@ def test_dtd_textures_are_numbered_by_name_the_main_one_first(tmp_path):
 def test_a_line_of_dtd_without_a_texture_is_named(tmp_path):
     list_ = originals.dtd(tmp_path) / "dtd-r1.0.1" / "labels" / "labels_joint_anno.txt"
     list_.write_text("banded/banded_1.jpg\n")
-    with pytest.raises(DataFileError, match="line 1: expected a picture and its textures"):
+    with pytest.raises(DataFileError, match="line 1: expected an image and its textures"):
         open_dtd(tmp_path / "dtd")
 
 
