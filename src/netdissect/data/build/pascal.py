@@ -157,9 +157,16 @@ def read_context(path: Path) -> NDArray[np.integer[Any]]:
         DataFileError: if it holds no plane of numbers.
     """
     plane = np.asarray(matlab.read(path, "LabelMap"))
-    if plane.ndim != 2 or plane.dtype.kind not in "uif" or not plane.size or plane.min() < 0:
+    if plane.ndim != 2 or plane.dtype.kind not in "uif" or not plane.size:
         raise DataFileError(f"{path}: expected a plane of label numbers as LabelMap, got {plane.dtype} {plane.shape}")
-    return plane.astype(np.uint16)
+    with np.errstate(invalid="ignore"):
+        labels: NDArray[np.uint16] = plane.astype(np.uint16)
+    if (labels != plane).any():
+        raise DataFileError(
+            f"{path}: expected a plane of label numbers as LabelMap, whole and from 0 to 65535, got numbers from "
+            f"{plane.min()} to {plane.max()}"
+        )
+    return labels
 
 
 def read_parts(path: Path, part_names: PartNames) -> tuple[NDArray[np.uint16], NDArray[np.uint16]] | tuple[None, None]:
@@ -172,7 +179,7 @@ def read_parts(path: Path, part_names: PartNames) -> tuple[NDArray[np.uint16], N
     objects = matlab.as_list(matlab.field(annotation, "objects", path))
     planes: tuple[NDArray[np.uint16], NDArray[np.uint16]] | None = None
     for thing in objects:
-        number = int(np.asarray(matlab.field(thing, "class_ind", path)))
+        number = _class_number(path, matlab.field(thing, "class_ind", path))
         if number not in part_names.classes:
             raise DataFileError(f"{path}: object class {number} is not in part2ind.m")
         mask = _mask(path, thing)
@@ -188,6 +195,13 @@ def read_parts(path: Path, part_names: PartNames) -> tuple[NDArray[np.uint16], N
                 )
             _paint(path, planes[1], _mask(path, part), part_names.codes[number, short])
     return planes or (None, None)
+
+
+def _class_number(path: Path, value: Any) -> int:
+    number = np.asarray(value)
+    if number.size != 1 or number.dtype.kind not in "uif" or not np.isfinite(number).all() or number.item() % 1:
+        raise DataFileError(f"{path}: expected a class number as class_ind, got {str(value)[:80]!r}")
+    return int(number.item())
 
 
 def _mask(path: Path, structure: Any) -> NDArray[np.bool_]:

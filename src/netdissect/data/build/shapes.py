@@ -203,6 +203,8 @@ def _table(folder: Path, name: str) -> list[dict[str, Any]]:
         found = [{**record["fields"], "pk": record["pk"]} for record in records]
     except (TypeError, KeyError) as error:
         raise DataFileError(f"{path}: expected a JSON list of records with pk and fields ({error})") from error
+    if len({str(record["pk"]) for record in found}) < len(found):
+        raise DataFileError(f"{path}: two of its records have one pk")
     for record in found:
         for key, kinds in _KINDS.items():
             if not isinstance(record.get(key), kinds):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -78,3 +80,38 @@ def test_names_are_counted_as_the_plane_has_them():
     counted = built_in().counts(picture)
     assert counted.tolist() == np.bincount(built_in().labels(picture).ravel(), minlength=12).tolist()
     assert counted[0] == 0
+
+
+def test_a_table_that_claims_to_be_huge_is_refused_by_its_header(tmp_path):
+    path = tmp_path / "w2c.npy"
+    for shape in ((10**12,), (1 << 31, 1 << 31), (32, 32, 32), (-1, 32, 32)):
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": shape})
+            file.write(bytes(100))
+        with pytest.raises(DataFileError, match=r"32 x 32 x 32"):
+            read_color_table(path)
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataFileError, match="it has 1,099,511,627,776 bytes, and at most 278,528 are read"):
+        read_color_table(path)
+
+
+def test_a_table_that_is_no_regular_file_or_no_array_is_told(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npy")
+    with pytest.raises(
+        DataFileError, match="cannot be read as a colour table: expected a regular file, and it is a named"
+    ):
+        read_color_table(tmp_path / "pipe.npy")
+    np.savez(tmp_path / "several.npz", a=np.zeros(3))
+    (tmp_path / "several.npz").rename(tmp_path / "several.npy")
+    with pytest.raises(DataFileError, match=r"expected a \.npy table of 32 x 32 x 32 colour names"):
+        read_color_table(tmp_path / "several.npy")
+    np.save(tmp_path / "objects.npy", np.full((32, 32, 32), None), allow_pickle=True)
+    with pytest.raises(DataFileError, match="expected a table of 32 x 32 x 32 whole numbers from 0 to 10, got object"):
+        read_color_table(tmp_path / "objects.npy")
+
+
+def test_a_table_in_fortran_order_names_the_same(tmp_path):
+    table = np.random.default_rng(0).integers(0, 11, (32, 32, 32), np.int64)
+    np.save(tmp_path / "f.npy", np.asfortranarray(table))
+    assert (read_color_table(tmp_path / "f.npy").table == table + 1).all()

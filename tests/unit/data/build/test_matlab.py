@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 
-from netdissect.data.build import matlab
+from netdissect.data.build import matlab, matreader
 from netdissect.errors import DataFileError, DataNotFoundError
 
 VALUES = {
@@ -72,3 +73,24 @@ def test_a_matrix_that_claims_more_than_there_is_does_not_end_this_process(path,
     (tmp_path / "plain.mat").write_bytes(data)
     with pytest.raises(DataFileError, match=r"plain\.mat"):
         matlab.read(tmp_path / "plain.mat", "anno")
+
+
+def test_a_pipe_or_a_device_is_no_matlab_file_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mat")
+    for path in (tmp_path / "pipe.mat", Path("/dev/zero"), tmp_path):
+        with pytest.raises(
+            DataFileError, match="cannot be read as a MATLAB file: expected a regular file, and it is a"
+        ):
+            matlab.read(path, "x")
+
+
+def test_an_answer_larger_than_any_of_brodens_files_is_not_handed_over(tmp_path):
+    """Zeros compress a thousandfold: 1 MB of a file is 1 GB of numbers."""
+    savemat(tmp_path / "big.mat", {"x": [np.zeros(3 << 20, np.uint8)] * 2}, do_compression=True)
+    blobs = matreader._Blobs()
+    assert matreader._answer(str(tmp_path / "big.mat"), "x", blobs)[0] == "value"
+    before, matreader.LARGEST = matreader.LARGEST, 5 << 20
+    try:
+        assert matreader._answer(str(tmp_path / "big.mat"), "x", matreader._Blobs()) == ["large", ""]
+    finally:
+        matreader.LARGEST = before

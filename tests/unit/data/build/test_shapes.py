@@ -85,3 +85,33 @@ def test_a_damaged_release_is_one_sentence(tmp_path):
     shapes.unlink()
     with pytest.raises(DataNotFoundError, match=r"shapes.materialshape.json is missing"):
         rendered(root)
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "value", "told"),
+    [
+        ("photos.photo.json", "num_vertices", "many", "has 'many' as its num_vertices"),
+        ("photos.photo.json", "scene_category_correct_score", "good", "has 'good' as its scene_category_correct_score"),
+        ("photos.photo.json", "scene_category", [1], r"has \[1\] as its scene_category"),
+        ("photos.photo.json", "pk", [1], r"has \[1\] as its pk"),
+        ("photos.photo.json", "pk", 2, "two of its records have one pk"),
+        ("photos.photo.json", "aspect_ratio", 99.0, r"photo 1 has the aspect ratio 99\.0"),
+        ("shapes.materialshape.json", "substance", {}, r"has \{\} as its substance"),
+        ("shapes.materialshape.json", "photo", [1], r"has \[1\] as its photo"),
+        (
+            "shapes.materialshape.json",
+            "triangles",
+            "0,1,-1",
+            r"damaged \(a triangle has a corner that there is none of\)",
+        ),
+        ("shapes.materialshape.json", "vertices", "1e300,0,0,1,1,1,1,0", r"damaged \(a corner lies far outside\)"),
+        ("shapes.materialshape.json", "vertices", "nan,0,0,1,1,1,1,0", r"damaged \(a corner lies far outside\)"),
+    ],
+)
+def test_a_field_of_another_kind_names_its_record(tmp_path, table, field, value, told):
+    root = originals.opensurfaces(tmp_path, processed=False)
+    records = json.loads((root / table).read_text())
+    (records[0] if field == "pk" else records[0]["fields"])[field] = value
+    (root / table).write_text(json.dumps(records))
+    with pytest.raises(DataFileError, match=told):
+        rendered(root)

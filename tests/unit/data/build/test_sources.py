@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -11,7 +14,7 @@ from netdissect.data.build.ade20k import classes, normal_scene, open_ade20k
 from netdissect.data.build.dtd import open_dtd
 from netdissect.data.build.opensurfaces import open_opensurfaces
 from netdissect.data.build.partnames import parse_part_table, plain_name, read_part_names
-from netdissect.data.build.pascal import open_pascal, read_context_names
+from netdissect.data.build.pascal import open_pascal, read_context, read_context_names
 from netdissect.data.build.sources import find_sources, open_sources
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
 from netdissect.protocols import Silent
@@ -158,6 +161,25 @@ def test_a_strange_line_of_the_part_table_is_named(tmp_path):
         parse_part_table(tmp_path / "part2ind.m")
 
 
+@pytest.mark.parametrize("number", ["abc", np.array([1, 2]), np.nan, np.inf, 1.5, np.array([]), {"a": 1}])
+def test_a_class_number_that_is_none_is_told(tmp_path, number):
+    root = originals.pascal(tmp_path, images=1)
+    path = next((root / "part" / "Annotations_Part").glob("*.mat"))
+    thing = {"class_ind": number, "mask": np.ones((24, 32), np.uint8), "parts": []}
+    savemat(path, {"anno": {"objects": thing}})
+    with pytest.raises(DataFileError, match=r"2008_000000\.mat: expected a class number as class_ind, got"):
+        only(open_pascal(root))
+
+
+@pytest.mark.parametrize("value", [70_000, -1, 1.5, np.nan, np.inf])
+def test_a_context_map_of_numbers_that_a_label_cannot_have_is_told(tmp_path, value):
+    savemat(tmp_path / "map.mat", {"LabelMap": np.array([[1, value], [2, 3]])})
+    with pytest.raises(DataFileError, match="expected a plane of label numbers as LabelMap"):
+        read_context(tmp_path / "map.mat")
+    savemat(tmp_path / "map.mat", {"LabelMap": np.array([[1.0, 459], [2, 65_535]])})
+    assert read_context(tmp_path / "map.mat").tolist() == [[1, 459], [2, 65_535]]
+
+
 def test_a_part_that_the_table_does_not_name_is_told(tmp_path):
     root = originals.pascal(tmp_path)
     mask = np.ones((24, 32))
@@ -250,3 +272,75 @@ def test_a_source_that_is_not_there_is_told_with_the_way_to_it(tmp_path):
         find_sources(tmp_path, ["ade20k"])
     with pytest.raises(SettingsError, match="did you mean pascal"):
         find_sources(tmp_path, ["pascl"])
+
+
+# ── Tables that would take time, memory, or never end ─────────────────────────────────────────────────────────────────
+
+
+def test_a_part_table_of_millions_of_names_is_refused_at_its_line(tmp_path):
+    path = tmp_path / "part2ind.m"
+    ranges = "% [x]\nfor ii = 1:9999\npimap{1}(sprintf('aNUMBER_%d', ii)) = 1+ii;\nend\n"
+    path.write_text("".join(ranges.replace("NUMBER", str(number)) for number in range(50)))
+    with pytest.raises(DataFileError, match=r"line \d+: the table names more than 100,000 parts, and PASCAL has 400"):
+        parse_part_table(path)
+    copies = "% [x]\n" + "".join(f"pimap{{1}}('p{number}') = 1;\n" for number in range(1000))
+    path.write_text(
+        copies + "% [y]\nkeySet = keys(pimap{1});\n" + "pimap{2} = containers.Map(keySet, valueSet);\n" * 5000
+    )
+    with pytest.raises(DataFileError, match="more than 100,000 parts"):
+        parse_part_table(path)
+    path.write_text("% [x]\nfor ii = 1:1000000000\n")
+    with pytest.raises(DataFileError, match="line 2: expected a line of PASCAL-Part's table"):
+        parse_part_table(path)
+    path.write_text(f"% [x]\npimap{{{'9' * 5000}}}('a') = 1;\n")
+    with pytest.raises(DataFileError, match="line 2: expected a line of PASCAL-Part's table") as told:
+        parse_part_table(path)
+    assert len(str(told.value)) < 500
+
+
+def test_a_long_line_of_a_list_is_read_in_linear_time(tmp_path):
+    (tmp_path / "labels.txt").write_text("1: a" + " " * 2_000_000 + "b\n")
+    began = time.process_time()
+    assert list(read_context_names(tmp_path / "labels.txt")) == [1]
+    assert time.process_time() - began < 1
+
+
+def test_a_field_larger_than_a_csv_reader_takes_is_one_sentence(tmp_path):
+    root = originals.opensurfaces(tmp_path)
+    for name, header in (("photos.csv", "photo_id,x\n"), ("label-substance-colors.csv", "substance_name,red_color\n")):
+        before = (root / name).read_text()
+        for text in (header + "1," + "a" * 200_000 + "\n", "a" * 200_000 + "\n1\n"):
+            (root / name).write_text(text)
+            with pytest.raises(
+                DataFileError, match=rf"{name}, line [12]: it is no line of a CSV table \(field larger than"
+            ):
+                open_opensurfaces(root)
+        (root / name).write_text(before)
+    (root / "photos.csv").write_text("photo_id\n" + "9" * 5000 + "\n")
+    with pytest.raises(DataFileError, match="line 2: expected a whole number, got '9999"):
+        open_opensurfaces(root)
+
+
+@pytest.mark.parametrize("folder", ["../x", "/etc", "a\\b", "c:/x", "a/../../x"])
+def test_an_index_that_leads_outside_is_refused(tmp_path, folder):
+    root = originals.ade20k(tmp_path)
+    index = next(root.rglob("index*.mat"))
+    names = np.array(["a.jpg", "b.jpg"], object)
+    savemat(index, {"index": {
+        "filename": names, "folder": np.array([folder, "b"], object), "scene": names, "objectnames": names,
+    }})  # fmt: skip
+    with pytest.raises(DataFileError, match="expected a file name and a relative folder"):
+        open_ade20k(root)
+
+
+def test_pipes_in_the_place_of_a_sources_tables_are_not_waited_for(tmp_path):
+    ade, pascal, surfaces = originals.ade20k(tmp_path), originals.pascal(tmp_path), originals.opensurfaces(tmp_path)
+    for root, name, call in (
+        (ade, next(ade.rglob("index*.mat")), open_ade20k),
+        (pascal, pascal / "part" / "part2ind.m", open_pascal),
+        (surfaces, surfaces / "photos.csv", open_opensurfaces),
+    ):
+        name.unlink()
+        os.mkfifo(name)
+        with pytest.raises((DataFileError, DataNotFoundError), match=r"a named pipe|is missing|expected"):
+            call(root)
