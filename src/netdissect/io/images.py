@@ -80,34 +80,53 @@ def load(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
         DataNotFoundError: if it is not there.
         DataFileError: if it does not decode.
     """
+    return decode(read(path), path, upright=upright)
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        DataNotFoundError: if it is not there.
+        DataFileError: if it cannot be read.
+    """
     try:
-        data = read_bytes(path)
+        return read_bytes(path)
     except FileNotFoundError as error:
         raise DataNotFoundError(f"image {path} does not exist") from error
     except OSError as error:
         raise unreadable("image", path, error) from error
-    return decode(data, path, upright=upright)
 
 
 def load_framed(path: LocalPath, frame: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read an image as what is labelled in it lies: turned as its camera says (EXIF), or as it is in the file.
-
-    The labels' frame decides: its height and width belong to one of the two. Where they cannot tell (a square, or a turn
-    by half), or fit neither, the image is taken upright, as the tools show it that labels are drawn with.
-
-    Args:
-        path: the file.
-        frame: height and width of the label map.
+    """Read an image file as what is labelled in it lies; see `decode_framed`.
 
     Raises:
         DataNotFoundError: if it is not there.
         DataFileError: if it does not decode.
     """
-    with opened(path, path) as image:
+    return decode_framed(read(path), path, frame)
+
+
+def decode_framed(data: bytes, where: object, frame: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decode an image as what is labelled in it lies: turned as its camera says (EXIF), or as it is in the file.
+
+    The labels' frame decides: its height and width belong to one of the two. Where they cannot tell (a square, or a turn
+    by half), or fit neither, the image is taken upright, as the tools show it that labels are drawn with.
+
+    Args:
+        data: the file's bytes.
+        where: its name, for messages.
+        frame: height and width of the label map.
+
+    Raises:
+        DataFileError: if it does not decode.
+    """
+    with opened(data, where) as image:
         stored = image.height, image.width
         turned = image.getexif().get(_ORIENTATION, 1)
     swaps = turned in _SWAPPING and stored[0] != stored[1]
-    return load(path, upright=turned != 1 and not (swaps and same_shape(stored, frame)))
+    return decode(data, where, upright=turned != 1 and not (swaps and same_shape(stored, frame)))
 
 
 def same_shape(image: tuple[int, int], frame: tuple[int, int]) -> bool:

@@ -34,6 +34,7 @@ class Ade20k:
         object_names: names of class 1, 2, … as the index spells them.
         scenes: the scenes' names, sorted; a scene's label is its position here plus 1.
         skip_missing: leave out images whose files are not there.
+        splits: the split of every image, by its folder; empty leaves that to the rule of BRODEN, § 2.
     """
 
     root: Path
@@ -41,6 +42,7 @@ class Ade20k:
     object_names: tuple[str, ...]
     scenes: tuple[str, ...] = field(default=())
     skip_missing: bool = False
+    splits: Mapping[str, str] = field(default_factory=dict)
 
     name = "ade20k"
     aligned = True
@@ -52,7 +54,8 @@ class Ade20k:
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
-        return hashed("ade20k", self.files, self.object_names, self.scenes, self.skip_missing)
+        tables = self.files, self.object_names, self.scenes, self.skip_missing
+        return hashed("ade20k", *tables, *([sorted(self.splits.items())] if self.splits else []))
 
     def items(self) -> Sequence[Item]:
         """Return its images, in the order of its index.
@@ -62,13 +65,14 @@ class Ade20k:
         """
         found = []
         for file, folder, scene in self.files:
-            photo = self.root / folder / file
+            photo = _image(self.root / folder / file)
             stem = photo.with_suffix("")
             plane = Path(f"{stem}_seg.png")
             if self.skip_missing and not (photo.is_file() and plane.is_file()):
                 continue
             parts = _existing(stem)
-            found.append(Item(file, (photo, plane, parts, scene), (photo, plane, *parts)))
+            split = self.splits.get(folder, "")
+            found.append(Item(file, (photo, plane, parts, scene), (photo, plane, *parts), split))
         if not found:
             raise DataNotFoundError(f"ADE20K: none of the {len(self.files)} images of its index lie below {self.root}")
         return found
@@ -87,8 +91,9 @@ class Ade20k:
         return tuple(re.split(r",\s*", self.object_names[label - 1]))
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
-        """Return an image's picture."""
-        return images.load(item.record[0])
+        """Return an image, turned as its label map is."""
+        photo, plane, *_ = item.record
+        return images.load_framed(photo, images.size_of(plane, "label map"))
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return scene, object plane and part planes of an image."""
@@ -163,9 +168,21 @@ def normal_scene(scene: str) -> str:
 
 def classes(path: Path) -> NDArray[np.uint16]:
     """Read a class map: class = (R // 10)·256 + G (BRODEN, § 2)."""
-    rgb = pixels.read_rgb(path)
+    return classes_of(pixels.read_rgb(path))
+
+
+def classes_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Return the classes of a class map's colours, (h, w, 3)."""
     high = (rgb[..., 0] // 10).astype(np.uint16)
     return high * np.uint16(256) + rgb[..., 1]
+
+
+def _image(path: Path) -> Path:
+    """Return an image as its index spells it, or with another ending if it is there with that only."""
+    if path.is_file():
+        return path
+    others = (path.with_suffix(ending) for ending in sorted(images.ENDINGS))
+    return next((other for other in others if other.is_file()), path)
 
 
 def _existing(stem: Path) -> tuple[Path, ...]:

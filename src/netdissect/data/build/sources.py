@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdissect.data.build.ade20k import open_ade20k
 from netdissect.data.build.dtd import open_dtd
 from netdissect.data.build.opensurfaces import open_opensurfaces
 from netdissect.data.build.pascal import open_pascal
@@ -34,6 +33,8 @@ def open_sources(folders: Mapping[str, Path], *, skip_missing: bool, workers: in
     Raises:
         DataError: one of its leaves, for anything wrong with one of them.
     """
+    from netdissect.data.own.ade import open_release  # now: it is made of this package's pieces
+
     found: list[Source] = []
     for name in NAMES:
         if name not in folders:
@@ -42,7 +43,7 @@ def open_sources(folders: Mapping[str, Path], *, skip_missing: bool, workers: in
         if not folder.is_dir():
             raise DataNotFoundError(f"{name}: there is no folder {folder}")
         if name == "ade20k":
-            found.append(open_ade20k(folder, skip_missing=skip_missing))
+            found.append(open_release(folder, name=name, skip_missing=skip_missing, splits=False))
         elif name == "dtd":
             found.append(open_dtd(folder, skip_missing=skip_missing))
         elif name == "pascal":

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from netdissect.data.build.ade20k import Ade20k, normal_scene, open_ade20k
 from netdissect.data.build.source import Item, Labelling, hashed, read_text
+from netdissect.data.own.ade_names import as_list, class_of, names_in_order, scene_of
+from netdissect.data.own.ade_rows import AdeRows, open_rows
 from netdissect.data.own.classes import read_classes
-from netdissect.data.own.making import Making, first_of
+from netdissect.data.own.making import Making, first_of, images_in
 from netdissect.data.own.masks import MaskedPictures
+from netdissect.data.own.splits import split_in, split_of
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
+from netdissect.io.json_files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netdissect.data.build.make import Made
+
+#: A name on the Hugging Face hub.
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,10 @@ def from_ade(folder: str | Path, out: str | Path, **options: Any) -> Made:
     """Make a probe set of ADE20K.
 
     Args:
-        folder: the full release, with ``index_ade20k.mat`` or with a .json beside every picture; or the challenge
-            (``ADEChallengeData2016``), with ``images/``, ``annotations/`` and ``objectInfo150.txt``.
+        folder: the full release, with ``index_ade20k.mat`` or with a .json beside every image; the challenge
+            (``ADEChallengeData2016``), with ``images/``, ``annotations/`` and ``objectInfo150.txt``; or a copy of the
+            release of 2021 as a Hugging Face data set (``1aurent/ADE20K``): its name, a folder it was saved to, or a
+            folder of its Parquet files.
         out: the set's folder.
         options: as `Making`; `rename` and `category` are for the challenge only, since the full release has names of
             its own in three categories.
@@ -68,33 +76,63 @@ def from_ade(folder: str | Path, out: str | Path, **options: Any) -> Made:
     """
     making = Making.of(options)
     root = Path(folder)
-    if not root.is_dir():
-        raise DataNotFoundError(f"there is no folder {root}")
+    if not root.is_dir() and (root.exists() or not _HUB_NAME.fullmatch(str(folder))):
+        raise DataNotFoundError(
+            f"there is no folder {root}: expected a release of ADE20K, or the name of a copy of it on the Hugging Face hub, "
+            f"such as 1aurent/ADE20K"
+        )
     info = next((path for name in ("objectInfo150.txt", "objectInfo150.csv") if (path := root / name).is_file()), None)
     if info is not None:
         source = _challenge(root, info, making)
         return making.finish(source, out, about="Made with: netdissect data from-ade.")
     if making.rename is not None or making.category != "object":
         raise SettingsError("the full ADE20K has names and categories of its own: --rename and --category do not apply")
-    full = _by_json(root) if _has_json_only(root) else open_ade20k(root, skip_missing=making.skip_missing)
+    full = open_release(folder, name=making.name or "ade20k", skip_missing=making.skip_missing, splits=True)
     return making.finish(full, out, about="Made with: netdissect data from-ade.")
 
 
+def open_release(folder: str | Path, *, name: str, skip_missing: bool, splits: bool) -> Ade20k | AdeRows:
+    """Open the full ADE20K: by its index, by the .json beside every image, or as rows of a data set.
+
+    Args:
+        folder: where it lies; of rows, also their name on the Hugging Face hub.
+        name: what rows are called as a source.
+        skip_missing: leave out images whose files are not there.
+        splits: whether images keep the splits of the release; if not, the rule of BRODEN, § 2 decides.
+
+    Raises:
+        DataError: one of its leaves, for anything wrong with the files.
+    """
+    root = Path(folder)
+    if _is_of_rows(root):
+        return open_rows(folder, name, splits=splits)
+    if _has_json_only(root):
+        full = _by_json(root, skip_missing=skip_missing)
+    else:
+        full = open_ade20k(root, skip_missing=skip_missing)
+    if not splits:
+        return full
+    return replace(full, splits={inside: split_in(PurePosixPath(inside).parts) for _, inside, _ in full.files})
+
+
 def _challenge(root: Path, info: Path, making: Making) -> AdeChallenge:
-    classes = making.classes(read_classes(_object_info(info), making.category))
+    classes = making.classes(read_classes(info, making.category))
     pairs, bare = [], []
-    for folder, split in (("training", "train"), ("validation", "val")):
-        for mask in sorted((root / "annotations" / folder).glob("*.png")):
-            photo = root / "images" / folder / f"{mask.stem}.jpg"
-            if photo.is_file():
-                pairs.append((photo.name, photo, mask, split))
-            else:
+    for folder in sorted(path for path in (root / "annotations").glob("*") if path.is_dir()):
+        if not any(folder.glob("*.png")):
+            continue
+        by_stem = {path.stem: path for path in reversed(images_in(root / "images" / folder.name, making.say))}
+        for mask in sorted(folder.glob("*.png")):
+            photo = by_stem.get(mask.stem)
+            if photo is None:
                 bare.append(mask)
+            else:
+                pairs.append((photo.name, photo, mask, split_of(folder.name) or ""))
     if (bare and not making.skip_missing) or not pairs:
         raise DataNotFoundError(
-            f"{len(bare)} masks of {root / 'annotations'} have no picture in {root / 'images'}: {first_of(bare)}"
+            f"{len(bare)} masks of {root / 'annotations'} have no image in {root / 'images'}: {first_of(bare)}"
             if bare
-            else f"{root}: expected annotations/training/*.png and images/training/*.jpg, and found none"
+            else f"{root}: expected annotations/training/*.png and images/training/, and found none"
         )
     scene_of = {}
     listed = root / "sceneCategories.txt"
@@ -106,17 +144,10 @@ def _challenge(root: Path, info: Path, making: Making) -> AdeChallenge:
     return AdeChallenge(making.source_name(root), about, classes, tuple(pairs), scenes, scene_of)
 
 
-def _object_info(path: Path) -> dict[int, str]:
-    """Return number and first name of every class of the challenge's table."""
-    names: dict[int, str] = {}
-    for line, text in enumerate(read_text(path, path.name).splitlines()[1:], start=2):
-        fields = [field.strip() for field in (text.split("\t") if "\t" in text else text.split(",", 5))]
-        if not text.strip():
-            continue
-        if len(fields) < 2 or not fields[0].isdigit() or int(fields[0]) in names:
-            raise DataFileError(f"{path}, line {line}: expected a number, …, a name, got {text.strip()!r}")
-        names[int(fields[0])] = re.split(r"[,;]", fields[-1].strip('"'))[0]
-    return names
+def _is_of_rows(root: Path) -> bool:
+    """Say whether a folder is a data set of rows: saved by ``datasets``, or of Parquet files; or is none but a name."""
+    saved = any((root / name).is_file() for name in ("state.json", "dataset_dict.json"))
+    return not root.is_dir() or saved or next(root.rglob("*.parquet"), None) is not None
 
 
 def _has_json_only(root: Path) -> bool:
@@ -124,18 +155,21 @@ def _has_json_only(root: Path) -> bool:
     return not indexed and next(root.rglob("ADE_*.json"), None) is not None
 
 
-def _by_json(root: Path) -> Ade20k:
-    """Open a part of the release of 2021 by the .json beside every picture."""
+def _by_json(root: Path, *, skip_missing: bool) -> Ade20k:
+    """Open a part of the release of 2021 by the .json beside every image."""
     names: dict[int, str] = {}
     rows = []
     for path in sorted(root.rglob("ADE_*.json")):
+        told = read_json(
+            path, "ADE20K's annotation", missing=DataNotFoundError, wrong=DataFileError, encoding="latin-1"
+        )
         try:
-            told = json.loads(path.read_text(encoding="latin-1"))["annotation"]
-            scene = normal_scene(str(told["scene"][-1])) if told.get("scene") else ""
-            names |= {int(thing["name_ndx"]): str(thing["name"]) for thing in told["object"]}
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            raise DataFileError(f"{path}: expected ADE20K's annotation of a picture ({error})") from error
+            annotation = told["annotation"]
+            scene = scene_of(annotation.get("scene"))
+            for thing in as_list(annotation["object"]):
+                names[class_of(thing["name_ndx"])] = str(thing["name"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataFileError(f"{path}: expected ADE20K's annotation of an image ({error})") from error
         rows.append((f"{path.stem}.jpg", path.parent.relative_to(root).as_posix(), scene))
-    listed = tuple(names.get(number, "-") for number in range(1, max(names, default=0) + 1))
     scenes = tuple(sorted({scene for *_, scene in rows if scene}))
-    return Ade20k(root, tuple(rows), listed, scenes)
+    return Ade20k(root, tuple(rows), names_in_order(names), scenes, skip_missing)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own.classes import ClassList, read_classes
@@ -70,39 +69,68 @@ class HfPictures:
         return (f"{name.removesuffix('-s')}-s" if self.whole and category == "scene" else name,)
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
-        """Return a row's picture."""
-        picture = self._cell(item, 0)
-        if not isinstance(picture, Image.Image):
-            raise DataFileError(f"row {item.record[1]}: column {self.columns[0]!r} holds no picture")
-        return images.rgb(picture, self._place(item, 0))
+        """Return a row's image, upright, or turned as its mask is."""
+        where = self._place(item, 0)
+        data = image_bytes(self._cell(item, 0), where)
+        if self.whole:
+            return images.decode(data, where, upright=True)
+        return images.decode_framed(data, where, self._mask(item).shape[:2])
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return a row's label planes, or its label."""
+        if not self.whole:
+            return dict(self.classes.split(self.classes.labels(self._mask(item), self._place(item, 1))))
         found = self._cell(item, 1)
-        where = self._place(item, 1)
-        if self.whole:
-            label = self.classes.codes.get(int(found), 0)
-            return {self.classes.categories[label - 1]: (label,)} if label else {}
-        if isinstance(found, Image.Image):
-            found = images.numbers(found, where, "mask")
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise DataFileError(f"{self._place(item, 1)}: expected the number of a class, got {found!a}")
+        label = self.classes.codes.get(found, 0)
+        return {self.classes.categories[label - 1]: (label,)} if label else {}
+
+    def _mask(self, item: Item) -> NDArray[np.integer[Any]]:
+        found, where = self._cell(item, 1), self._place(item, 1)
+        if isinstance(found, dict):
+            with images.opened(image_bytes(found, where), where, what="mask") as image:
+                return images.numbers(image, where, "mask")
         mask = np.asarray(found)
         if mask.dtype == bool:
             mask = mask.astype(np.uint8)
         if mask.dtype.kind not in "ui" or mask.ndim not in (2, 3):
             raise DataFileError(f"{where}: expected a mask of whole numbers, got {mask.dtype} {mask.shape}")
-        return dict(self.classes.split(self.classes.labels(mask, where)))
+        return mask
 
     def _place(self, item: Item, column: int) -> str:
         return f"{self.name}, row {item.record[1]}, column {self.columns[column]!r}"
 
     def _cell(self, item: Item, column: int) -> Any:
         position, row = item.record
-        try:
-            return self.parts[position][0][row][self.columns[column]]
-        except (OSError, ValueError, KeyError, SyntaxError) as error:
-            raise DataFileError(
-                f"{self.name}, row {row}: column {self.columns[column]!r} does not read ({error})"
-            ) from error
+        return cell(self.parts[position][0], row, self.columns[column], self._place(item, column))
+
+
+def cell(rows: Any, row: int, column: str, where: str) -> Any:
+    """Return a cell as it is stored; an image is not decoded, but ``{"bytes": …, "path": …}``.
+
+    Raises:
+        DataFileError: if it does not read.
+    """
+    try:
+        return rows.with_format("arrow", columns=[column])[row].column(column)[0].as_py()
+    except (OSError, ValueError, KeyError) as error:
+        raise DataFileError(f"{where} does not read ({error})") from error
+
+
+def image_bytes(found: Any, where: str) -> bytes:
+    """Return the file of an image that a cell holds or names.
+
+    Raises:
+        DataFileError: if it does neither.
+        DataNotFoundError: if it names one that is not there.
+    """
+    data = found.get("bytes") if isinstance(found, dict) else None
+    if isinstance(data, bytes):
+        return data
+    if isinstance(found, dict) and isinstance(found.get("path"), str):
+        return images.read(Path(found["path"]))
+    raise DataFileError(f"{where} holds no image")
 
 
 def from_hf(
@@ -136,7 +164,7 @@ def from_hf(
         SettingsError: for an option out of its range, or a column that is not there.
     """
     making = Making.of({"category": "scene" if label else "object", **options})
-    parts = _parts(_opened(dataset), part)
+    parts = parts_of(opened(dataset), part)
     columns = _columns(parts[0][0], image, label or mask)
     if classes is None:
         classes = _carried(parts[0][0], columns[1])
@@ -152,7 +180,7 @@ def from_hf(
     return making.finish(source, out, about="Made with: netdissect data from-hf.")
 
 
-def _opened(dataset: Any) -> Any:
+def opened(dataset: Any) -> Any:
     """Return a data set by what is given for it."""
     if not isinstance(dataset, (str, Path)):
         return dataset
@@ -170,7 +198,7 @@ def _opened(dataset: Any) -> Any:
         ) from error
 
 
-def _parts(dataset: Any, part: str | None) -> tuple[tuple[Any, str], ...]:
+def parts_of(dataset: Any, part: str | None) -> tuple[tuple[Any, str], ...]:
     """Return the parts of a data set and the split each goes to."""
     if not hasattr(dataset, "keys"):
         if part is not None:
@@ -194,6 +222,11 @@ def _columns(rows: Any, image: str | None, label: str | None) -> tuple[str, str]
     looks = [name for name in of_pictures if any(word in name.lower() for word in _MASK_WORDS)]
     found_label = label or next((name for name in looks if name != image), None)
     found_image = image or next((name for name in of_pictures if name != found_label), None)
+    if {"segmentations", "objects"} <= set(names):
+        raise SettingsError(
+            f"the data set is ADE20K's release of 2021 (columns {', '.join(names)}): netdissect data from-ade takes it by the "
+            f"same name or folder"
+        )
     if found_image is None or found_label is None:
         raise SettingsError(
             f"which columns hold pictures and masks? choose --image and --mask from {', '.join(names)}; or --label, a column "

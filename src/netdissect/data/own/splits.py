@@ -49,3 +49,12 @@ def split_folder(paths: Collection[Sequence[str]], *, besides: int) -> int | Non
 def split_at(parts: Sequence[str], at: int | None) -> str:
     """Return the split that a path lies in, given what `split_folder` found; empty if that is None."""
     return "" if at is None else split_of(parts[at]) or ""
+
+
+def split_in(folders: Sequence[str]) -> str:
+    """Return the first split that a folder of a path is named after; empty if none is.
+
+    >>> split_in(("ADE20K_2021_17_01", "images", "ADE", "training", "urban", "street"))
+    'train'
+    """
+    return next((split for split in map(split_of, folders) if split), "")
