@@ -145,12 +145,19 @@ def polygon(points: NDArray[np.float64], size: tuple[int, int]) -> Patch:
         points: its corners (x, y), shape (n, 2); the last is joined to the first.
         size: height and width of the image.
 
+    Raises:
+        ValueError: if its outline is longer than any that people draw: it would take the machine's memory.
+
     Example:
         >>> polygon(np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 2.0], [1.0, 2.0]]), (3, 4)).mask.astype(int).tolist()
         [[1, 1], [1, 1], [0, 0]]
     """
     height, width = size
-    x, y = _boundary((_FINE * points + 0.5).astype(np.int64))
+    fine = (_FINE * points + 0.5).astype(np.int64)
+    length = int(np.abs(fine - np.roll(fine, -1, axis=0)).max(axis=1).sum()) // _FINE
+    if length > _LONGEST:
+        raise ValueError(f"a polygon whose outline is {length:,} pixels long, and at most {_LONGEST:,} are drawn")
+    x, y = _boundary(fine)
     left = np.minimum(x[1:], x[:-1]) - _FINE // 2  # a step across a column's middle
     column, between = np.divmod(left, _FINE)
     crosses = (x[1:] != x[:-1]) & (between == 0) & (column >= 0) & (column < width)
@@ -166,6 +173,8 @@ def polygon(points: NDArray[np.float64], size: tuple[int, int]) -> Patch:
 
 
 _FINE = 5
+#: Pixels of the longest outline.
+_LONGEST = 2**21
 
 
 def _boundary(points: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

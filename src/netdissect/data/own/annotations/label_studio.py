@@ -177,6 +177,7 @@ def _image(data: dict[str, Any], called: str) -> str:
     """Return what a task's image is called: the one of its data that ends as images do."""
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     names = {key: value for key, value in texts.items() if any(_ending(name) in ENDINGS for name in _names(value))}
+    names = names or texts
     if len(names) != 1:
         listed = ", ".join(sorted(names)) or "none"
         raise DataFileError(f"{called}: expected one image among its data, got {listed}")
@@ -192,7 +193,7 @@ def _names(address: str) -> list[str]:
     parts = urlsplit(address)
     inner = parse_qs(parts.query).get("d", [])
     name = inner[0] if inner else unquote(parts.path) if parts.scheme or address.startswith("/data/") else address
-    stored = name.replace("\\", "/").lstrip("/")
+    stored = re.sub(r"^([A-Za-z]:)?/*", "", name.replace("\\", "/"))
     if address.startswith("/data/upload/") or parts.scheme:
         stored = stored.rpartition("/")[2]
     last = stored.rpartition("/")[2]

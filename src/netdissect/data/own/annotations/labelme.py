@@ -43,9 +43,7 @@ def read(where: Path, found: Reading) -> None:
     """
     files = [where]
     if where.is_dir():
-        files = sorted(
-            path for path in where.rglob("*.json") if not any(p.startswith(".") for p in path.relative_to(where).parts)
-        )
+        files = found.files(where, "*.json")
     for path in files:
         told = told_in(path, "labelme's annotations")
         if not is_labelme(told):

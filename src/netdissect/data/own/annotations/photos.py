@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import posixpath
 from pathlib import Path
@@ -11,19 +12,38 @@ from netdissect.io import images
 from netdissect.io.text import one_line
 
 
+def files_in(root: Path, pattern: str, out: Path | None) -> list[Path]:
+    """Return the files below a folder whose names fit a pattern, sorted.
+
+    Args:
+        root: the folder.
+        pattern: as a shell's, for names.
+        out: the set's folder, in which nothing is looked for; hidden files and folders are left aside too.
+    """
+    apart = None if out is None else out.absolute()
+    found = []
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).absolute() != apart]
+        found += [here / name for name in files if fnmatch.fnmatchcase(name, pattern) and not name.startswith(".")]
+    return sorted(found)
+
+
 class Photos:
     """The images below a folder.
 
     Args:
         root: the folder; nothing outside of it is opened.
+        out: the set's folder, in which nothing is looked for.
         apart: whether it holds images only and the annotations lie elsewhere: folders in names that it has not are then
             left away.
     """
 
-    def __init__(self, root: Path, *, apart: bool) -> None:
+    def __init__(self, root: Path, out: Path | None, *, apart: bool) -> None:
         if not root.is_dir():
             raise DataNotFoundError(f"there is no folder of images {root}")
         self.root = root
+        self._out = out
         self._apart = apart
         self._by_name: dict[str, list[Path]] | None = None
 
@@ -42,6 +62,10 @@ class Photos:
             DataFileError: if it leads outside the folder, or several images are called so.
         """
         name = spelled.replace("\\", "/")
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError as error:
+            raise DataFileError(f"{where}: the image's name {spelled!a} cannot be written") from error
         if not name.strip("/. ") or "\0" in name:
             raise DataFileError(f"{where}: expected the name of an image, got {one_line(spelled)!r}")
         absolute = name.startswith("/") or name[1:2] == ":"
@@ -98,11 +122,9 @@ class Photos:
     def _listed(self) -> dict[str, list[Path]]:
         if self._by_name is None:
             self._by_name = {}
-            for folder, folders, files in os.walk(self.root):
-                folders[:] = sorted(name for name in folders if not name.startswith("."))
-                for file in sorted(files):
-                    if Path(file).suffix.lower() in images.ENDINGS and not file.startswith("."):
-                        self._by_name.setdefault(file, []).append(Path(folder) / file)
+            for path in files_in(self.root, "*", self._out):
+                if path.suffix.lower() in images.ENDINGS:
+                    self._by_name.setdefault(path.name, []).append(path)
         return self._by_name
 
     def stems(self, stem: str) -> list[Path]:

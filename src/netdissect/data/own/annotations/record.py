@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdissect.data.own.annotations.photos import Photos
+from netdissect.data.own.annotations.photos import Photos, files_in
 from netdissect.data.own.painting import short
 from netdissect.errors import DataFileError, NetdissectError, SettingsError, nearest
 from netdissect.io.json_files import read_json
@@ -93,6 +93,7 @@ class Reading:
 
     Attributes:
         root: the folder that was given, or the folder of the file.
+        out: the set's folder, in which nothing is looked for.
         wanted: what is asked for.
         images: the images.
         classes: the classes in the order of the tool's list, or as they were met.
@@ -102,6 +103,7 @@ class Reading:
     """
 
     root: Path
+    out: Path | None
     wanted: Wanted
     images: list[Annotated] = field(default_factory=list)
     classes: dict[str, None] = field(default_factory=dict)
@@ -111,7 +113,11 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Know where images are looked for."""
-        self.photos = Photos(self.wanted.photos or self.root, apart=self.wanted.photos is not None)
+        self.photos = Photos(self.wanted.photos or self.root, self.out, apart=self.wanted.photos is not None)
+
+    def files(self, where: Path, pattern: str) -> list[Path]:
+        """Return the files below a folder that fit a pattern, sorted; hidden ones and those of the set are left aside."""
+        return files_in(where, pattern, self.out)
 
     def add(
         self,
@@ -198,7 +204,7 @@ def told_in(path: Path, what: str) -> Any:
     Raises:
         DataFileError: if it does not read.
     """
-    return read_json(path, what, missing=DataFileError, wrong=DataFileError)
+    return read_json(path, what, missing=DataFileError, wrong=DataFileError, lenient=True)
 
 
 def record(value: object, what: str) -> dict[str, Any]:

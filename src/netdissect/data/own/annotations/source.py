@@ -149,23 +149,23 @@ def from_annotations(
     wanted = Wanted.of(boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos)
     if tool is not None and tool not in whose.TOOLS:
         raise SettingsError(f"--tool {tool}: {nearest(tool, whose.TOOLS)}")
-    source = annotated(Path(where), tool, wanted, making)
+    source = annotated(Path(where), Path(out), tool, wanted, making)
     on_top = "the smaller is on top" if source.smaller_on_top else "the one that the tool shows on top counts"
     about = f"Made with: netdissect data from-annotations. Of overlapping shapes {on_top}."
     return making.finish(source, out, about=about)
 
 
-def annotated(where: Path, tool: str | None, wanted: Wanted, making: Making) -> AnnotatedImages:
+def annotated(where: Path, out: Path | None, tool: str | None, wanted: Wanted, making: Making) -> AnnotatedImages:
     """Return what a tool wrote as a source; whose it is, and what is left out, is told.
 
     Raises:
         DataError: one of its leaves, for anything wrong with the files, or a format that is not taken.
     """
-    chosen, path = (whose.TOOLS[tool], where) if tool is not None else whose.recognised(where)
+    chosen, path = (whose.TOOLS[tool], where) if tool is not None else whose.recognised(where, out)
     if not path.exists():
         raise DataNotFoundError(f"there is no file or folder {path}")
     making.say(f"{path} is {chosen.title}'s")
-    found = Reading(path if path.is_dir() else path.parent, wanted)
+    found = Reading(path if path.is_dir() else path.parent, out, wanted)
     chosen.read(path, found)
     for what, count in found.left_out.items():
         making.say(f"left out: {count} {what}")

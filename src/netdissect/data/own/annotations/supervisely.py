@@ -40,7 +40,7 @@ def read(where: Path, found: Reading) -> None:
     Raises:
         DataFileError: for anything wrong with the files.
     """
-    files = [where] if where.is_file() else sorted(where.rglob("ann/*.json"))
+    files = [where] if where.is_file() else [path for path in found.files(where, "*.json") if path.parent.name == "ann"]
     if where.is_file():
         found.root = where.parent.parent if where.parent.name == "ann" else where.parent
         found.__post_init__()

@@ -15,6 +15,7 @@ from netdissect.data.own.annotations import (
     via,
     yolo,
 )
+from netdissect.data.own.annotations.photos import files_in
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io.json_files import read_json
 from netdissect.io.reading import is_regular, read_bytes
@@ -58,7 +59,7 @@ TOOLS = {
 _TAKEN = ", ".join(tool.title for tool in TOOLS.values())
 
 
-def recognised(where: Path) -> tuple[Tool, Path]:
+def recognised(where: Path, out: Path | None) -> tuple[Tool, Path]:
     """Return whose a file or folder is, and the path that its reader takes.
 
     Raises:
@@ -67,7 +68,7 @@ def recognised(where: Path) -> tuple[Tool, Path]:
             is known.
     """
     if where.is_dir():
-        return _folder(where)
+        return _folder(where, out)
     if not where.exists():
         raise DataNotFoundError(f"there is no file or folder {where}")
     if not is_regular(where):
@@ -75,7 +76,7 @@ def recognised(where: Path) -> tuple[Tool, Path]:
     return _file(where)
 
 
-def _folder(folder: Path) -> tuple[Tool, Path]:
+def _folder(folder: Path, out: Path | None) -> tuple[Tool, Path]:
     others.refuse_folder(folder)
     if (folder / "annotations.xml").is_file():
         return _file(folder / "annotations.xml")
@@ -83,12 +84,13 @@ def _folder(folder: Path) -> tuple[Tool, Path]:
         return TOOLS["supervisely"], folder
     if any((folder / name).is_file() for name in ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")):
         return TOOLS["yolo"], folder
-    files = _visible(folder, "*.json") or _visible(folder, "*/*.json") or _visible(folder, "**/*.json")
+    files = files_in(folder, "*.json", out)
     if files:
-        return _jsons(folder, files)
+        least = min(len(path.parts) for path in files)
+        return _jsons(folder, [path for path in files if len(path.parts) == least])
     for pattern in ("*.csv", "*.xml", "*.yaml", "*.yml", "*.ndjson", "*.jsonl", "*.manifest"):
-        for path in _visible(folder, pattern):
-            return _file(path) if not pattern.startswith("*.y") else (TOOLS["yolo"], folder)
+        for path in files_in(folder, pattern, out):
+            return (TOOLS["yolo"], folder) if pattern.startswith("*.y") else _file(path)
     if any(folder.glob("**/labels/**/*.txt")):
         raise DataNotFoundError(f"{folder}: expected YOLO's data.yaml with names, or classes.txt, and there is neither")
     raise _unknown(folder)
@@ -138,16 +140,8 @@ def _file(path: Path) -> tuple[Tool, Path]:
     raise _unknown(path)
 
 
-def _visible(folder: Path, pattern: str) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.glob(pattern)
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
-    )
-
-
 def _told(path: Path) -> Any:
-    return read_json(path, "annotations", missing=DataNotFoundError, wrong=DataFileError)
+    return read_json(path, "annotations", missing=DataNotFoundError, wrong=DataFileError, lenient=True)
 
 
 def _head(path: Path) -> str:

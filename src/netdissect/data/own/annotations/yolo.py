@@ -39,11 +39,11 @@ def read(where: Path, found: Reading) -> None:
     for label in names.values():
         found.classes.setdefault(label)
     found.smaller_on_top = True
-    files = sorted(
+    files = [
         path
-        for path in root.rglob("*.txt")
+        for path in found.files(root, "*.txt")
         if "labels" in path.relative_to(root).parts[:-1] and path.name not in _LISTS
-    )
+    ]
     if not files:
         raise DataNotFoundError(f"{root}: expected YOLO's labels in labels/IMAGE.txt beside images/, got none")
     for path in files:

@@ -58,7 +58,7 @@ def source_of(where, *, tool=None, said=None, boxes=False, leave_out=(), attribu
     """Return what is read from an export."""
     making = Making.of({"say": (said if said is not None else []).append, **options})
     wanted = Wanted.of(boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos)
-    return annotated(Path(where), tool, wanted, making)
+    return annotated(Path(where), None, tool, wanted, making)
 
 
 def label_maps(where, **asked):

@@ -237,3 +237,38 @@ def test_classes_are_renamed_and_dropped_as_everywhere(tmp_path):
         csv.writer(file).writerows([["name", "as", "category"], ["cat", "fur", "material"], ["dog", "", ""]])
     (found,) = label_maps(tmp_path / "export.json", rename=tmp_path / "rename.csv").values()
     assert (found == "fur").sum() == 6 * 16  # what the dropped one covers stays covered
+
+
+@pytest.mark.parametrize("title", list(TOOLS))
+def test_the_set_may_lie_in_the_folder_that_is_read(tmp_path, title):
+    TOOLS[title](tmp_path)
+    options = {"size": 32, "colors": False, "preview": 0}
+    assert own.from_annotations(tmp_path, tmp_path / "dataset" / "mine", **options).images == 1
+    assert not own.from_annotations(tmp_path, tmp_path / "dataset" / "mine", **options).anew
+
+
+def test_numbers_that_are_none_matter_only_where_they_are_used(tmp_path):
+    labelme(tmp_path)
+    shape = test_labelme.shape("cat", test_labelme.SQUARE, score=float("nan"))
+    write(tmp_path / "a.json", test_labelme.told(shape))
+    assert "cat" in label_maps(tmp_path)["a.jpg"]
+    write(tmp_path / "a.json", test_labelme.told(test_labelme.shape("cat", [[0, float("inf")], [1, 1], [2, 0]])))
+    with pytest.raises(DataFileError, match=r"shape 1 \(cat\): inf is not a coordinate"):
+        source_of(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["c\ud800at", "c\x1b[2Jat"])
+def test_class_names_that_cannot_be_written_are_told_before_any_work(tmp_path, name):
+    labelme(tmp_path / "export")
+    write(tmp_path / "export" / "a.json", test_labelme.told(test_labelme.shape(name, test_labelme.SQUARE)))
+    with pytest.raises(DataFileError, match=r"cannot be written"):
+        own.from_annotations(tmp_path / "export", tmp_path / "set", size=32)
+    assert not (tmp_path / "set").exists()
+
+
+def test_an_outline_that_would_take_the_memory_is_refused(tmp_path):
+    labelme(tmp_path)
+    zigzag = [[32 * (place % 2), 24 * (place % 3)] for place in range(100_000)]
+    write(tmp_path / "a.json", test_labelme.told(test_labelme.shape("cat", zigzag)))
+    with pytest.raises(DataFileError, match=r"shape 1 \(cat\): a polygon whose outline is 3,\d+,\d+ pixels long"):
+        label_maps(tmp_path)
