@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests import folders
-from tests.errors import of_clusters, of_imports, of_networks, of_probe_sets, of_runs  # noqa: F401 - they fill the list
+from tests.errors import of_annotations, of_clusters, of_imports, of_networks, of_probe_sets, of_runs  # noqa: F401 - they fill the list
 from tests.errors.desk import MISTAKES, Desk
 
 from netdissect.cli import main

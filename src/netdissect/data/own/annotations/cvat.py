@@ -88,7 +88,7 @@ def _shape(tag: str, said: Mapping[str, str], where: str, found: Reading) -> Sha
         lengths = whole_numbers([int(length) for length in said["rle"].split(",")])
         left, top, width, height = (int(_number(said, key)) for key in ("left", "top", "width", "height"))
         return Runs(lengths, left, top, width, height)
-    raise ValueError(f"a shape <{one_line(tag)}>, which is not known")
+    raise ValueError(f"a shape <{one_line(tag)}>, which is not known: polygon, box, ellipse and mask are")
 
 
 def _number(said: Mapping[str, str], key: str) -> float:

@@ -157,7 +157,7 @@ def _shape(kind: str, value: dict[str, Any], size: tuple[int, int], where: str, 
         found.leave_out(_WITHOUT_PIXELS[kind], kind, where)
         return None
     if kind not in _SHAPES:
-        raise ValueError(f"a region of the kind {short(kind)}, which is not known")
+        raise ValueError(f"a region of the kind {short(kind)}, which is not known: {', '.join(_SHAPES)} are")
     if kind == "brush":
         if value.get("format", "rle") != "rle":
             raise ValueError(f"a brush mask of the format {short(value['format'])}, which is not known")

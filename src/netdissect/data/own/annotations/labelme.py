@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 #: What labelme draws lines and points with, in pixels.
 _LINE, _POINT = 10, 5
+_KNOWN = "polygon, rectangle, oriented_rectangle, circle, line, linestrip, point and mask"
 
 
 def is_labelme(told: Any) -> bool:
@@ -106,7 +107,7 @@ def _shape(shape: dict[str, Any], where: str, found: Reading) -> Shape | None:
     if kind == "points":
         found.leave_out("points", "group of points", where)
         return None
-    raise ValueError(f"a shape of the kind {short(kind)}, which is not known")
+    raise ValueError(f"a shape of the kind {short(kind)}, which is not known: {_KNOWN} are")
 
 
 def _left_out(kind: str, found: Reading) -> bool:

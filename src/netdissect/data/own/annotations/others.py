@@ -143,7 +143,7 @@ def _first(folder: Path, name: str) -> Path | None:
 
 
 def _refuse(path: Path, what: str, nearest: str) -> NoReturn:
-    raise DataFileError(f"{path} is {what}, which from-annotations does not take: {nearest}")
+    raise DataFileError(f"{path}: {what}, which from-annotations does not take: {nearest}")
 
 
 def _refuse_boxes(path: Path, what: str) -> NoReturn:

@@ -104,7 +104,9 @@ def _shape(thing: dict[str, Any], where: str, found: Reading) -> Shape | None:
             raise ValueError(f"expected a bitmap as base64, got {short(bitmap['data'])}")
         return Png(bitmap["data"], column, row)
     if kind not in ("polygon", "rectangle"):
-        raise ValueError(f"an object of the geometry {short(kind)}, which is not known")
+        raise ValueError(
+            f"an object of the geometry {short(kind)}, which is not known: polygon, bitmap and rectangle are"
+        )
     points = record(thing["points"], "points")
     outer = points_of(points["exterior"])
     if kind == "polygon":

@@ -154,4 +154,4 @@ def _shape(shape: dict[str, Any], where: str, found: Reading) -> Shape | None:
         theta = number(shape.get("theta") or 0)  # in radians
         across, down = number(shape["rx"]), number(shape["ry"])
         return Ellipse(number(shape["cx"]), number(shape["cy"]), across, down, theta * 180 / 3.141592653589793)
-    raise ValueError(f"a region of the shape {short(kind)}, which is not known")
+    raise ValueError(f"a region of the shape {short(kind)}, which is not known: polygon, rect, circle and ellipse are")
