@@ -26,6 +26,7 @@ from netdissect.data.build.words import Words, write_assignments
 from netdissect.data.build.work import Work
 from netdissect.data.build.workers import Workers
 from netdissect.errors import DataError, NetdissectError, SettingsError
+from netdissect.io.text import visible
 from netdissect.limits import MOST_WORKERS, whole
 from netdissect.protocols import Silent
 
@@ -234,7 +235,7 @@ def _readme(
     lines.append(f"Split: by the hash of the file name, {100 * recipe.train:g} % train, unless the source says one.")
     if recipe.limit is not None:
         lines.append(f"A trial: only the first {recipe.limit} images of every source.")
-    return "\n".join([*lines, *(["", about] if about else [])])
+    return visible("\n".join([*lines, *(["", about] if about else [])]))
 
 
 def _made_before(out: Path) -> Made:

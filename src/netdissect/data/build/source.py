@@ -39,6 +39,10 @@ class Item:
     split: str = ""
 
 
+#: Bytes of an image's name in a set; label maps' names are longer by their category and level.
+_LONGEST = 140
+
+
 class Source(Protocol):
     """Pictures and their labels. It travels to other processes, so it holds tables and no open files."""
 
@@ -115,8 +119,16 @@ def picture_name(file: str) -> str:
     >>> picture_name("street/ADE_train_00016869.jpg"), picture_name("a;b.png")
     ('ADE_train_00016869.jpg', 'a_b.jpg')
     """
-    stem = re.sub(r'[;:*?"<>|\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]', "_", PurePath(file).stem)
+    stem = _plain(PurePath(file).stem)
     return f"{stem or '_'}.jpg"
+
+
+def _plain(stem: str) -> str:
+    """Return a file's name that every system takes: a long one is cut, and told apart by a hash of it."""
+    plain = re.sub(r'[;:*?"<>|\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]', "_", stem)
+    if len(plain.encode()) <= _LONGEST:
+        return plain
+    return f"{plain.encode()[: _LONGEST - 20].decode(errors='ignore')}-{hashed(stem)[:16]}"
 
 
 def unique_names(items: Iterable[Item]) -> list[str]:

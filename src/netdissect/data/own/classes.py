@@ -13,6 +13,7 @@ import numpy as np
 
 from netdissect.data.build.pixels import relabelled
 from netdissect.data.build.source import hashed, read_text
+from netdissect.data.masks import LARGEST_LABEL
 from netdissect.data.own.lists.formats import read_rows
 from netdissect.data.own.lists.rows import NOTHING, Asked, Row, plain
 from netdissect.errors import DataFileError, LabelError, SettingsError
@@ -101,7 +102,7 @@ class ClassList:
             new, its = rules.get(name, (name, ""))
             kept.append(len(names) + 1 if new else 0)
             if new:
-                names.append(new)
+                names.append(_plain_name(new, "the renaming"))
                 categories.append(its or category)
         return replace(
             self,
@@ -161,11 +162,14 @@ def read_renaming(path: Path) -> dict[str, tuple[str, str]]:
     if not {"name", "as"} <= set(reader.fieldnames or ()):
         raise DataFileError(f"{path}: expected the columns name and as, and perhaps category")
     rules: dict[str, tuple[str, str]] = {}
-    for record in reader:
-        name = (record["name"] or "").strip()
-        if not name or name in rules:
-            raise DataFileError(f"{path}, line {reader.line_num}: expected every name once, got {name!r}")
-        rules[name] = (record["as"] or "").strip(), (record.get("category") or "").strip()
+    try:
+        for record in reader:
+            name = (record["name"] or "").strip()
+            if not name or name in rules:
+                raise DataFileError(f"{path}, line {reader.line_num}: expected every name once, got {name!r}")
+            rules[name] = (record["as"] or "").strip(), (record.get("category") or "").strip()
+    except csv.Error as error:
+        raise DataFileError(f"{path}, line {reader.line_num}: not a CSV table ({error})") from error
     return rules
 
 
@@ -214,6 +218,8 @@ def _numbered(rows: Sequence[Row], category: str, where: str) -> ClassList:
             colors[row.color] = label
     if not names:
         raise DataFileError(f"{where}: expected at least one class name, got none")
+    if len(names) > LARGEST_LABEL:
+        raise DataFileError(f"{where}: {len(names):,} classes are more than a label map can hold, {LARGEST_LABEL:,}")
     return ClassList(tuple(names), tuple(categories), codes, colors)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netdissect.data.build.source import Item, Labelling, hashed
 from netdissect.data.own import splits
 from netdissect.data.own.classes import ClassList, read_classes
+from netdissect.data.own.lists.rows import NOTHING
 from netdissect.data.own.making import Making, first_of, flat, images_in
 from netdissect.errors import DataFileError
 from netdissect.io import images
@@ -97,6 +98,10 @@ def from_labels(folder: str | Path, out: str | Path, **options: Any) -> Made:
     classes = making.classes(raw)
     # Names are those of the folders; what a renaming drops has label 0.
     label = {name: classes.codes[number] for number, name in enumerate(sorted({name for *_, name in found}), start=1)}
+    empty = sorted(name for name in label if name.casefold() in NOTHING)
+    if empty:
+        count = sum(name in empty for *_, name in found)
+        making.say(f"{root}: {count} images in {', '.join(empty)} carry no label: that name means nothing")
     files = tuple((flat(photo, root), photo, label[name], split) for photo, split, name in found)
     source = ClassFolders(making.source_name(root), f"the class folders of {root}", classes, files)
     return making.finish(source, out, about="Made with: netdissect data from-labels.")

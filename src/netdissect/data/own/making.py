@@ -16,6 +16,7 @@ from netdissect.data.own.classes import ClassList, read_renaming
 from netdissect.data.preview import write_preview
 from netdissect.errors import DataNotFoundError, SettingsError, nearest
 from netdissect.io import images
+from netdissect.io.text import visible
 from netdissect.limits import MOST_WORKERS, whole
 from netdissect.protocols import Progress, Silent
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netdissect.data.build.source import Source
+
+
+#: Letters of a category's name; it becomes part of files' names.
+_LONGEST_CATEGORY = 60
 
 
 def _quiet(_: str) -> None:
@@ -117,6 +122,10 @@ class Making:
         for category in set(classes.categories):
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", category):
                 raise SettingsError(f"a category's name is letters, digits, - and _, not {category!r}")
+            if len(category) > _LONGEST_CATEGORY:
+                raise SettingsError(
+                    f"a category's name has at most {_LONGEST_CATEGORY} letters, not {category[:20]!r}…"
+                )
             if category == "color" and self.colors:
                 raise SettingsError("the category color is the colour plane's: choose another, or --no-colors")
         return classes
@@ -125,7 +134,7 @@ class Making:
         """Make the set of a source, and its preview."""
         folder = Path(out)
         made = make_set(
-            [source], folder, self.recipe(), title=f"{folder.resolve().name}: an own probe set", about=about,
+            [source], folder, self.recipe(), title=visible(f"{folder.resolve().name}: an own probe set"), about=about,
             workers=self.workers, progress=self.progress, say=self.say, prepare=prepare,
         )  # fmt: skip
         page = folder / "preview.html"

@@ -47,6 +47,12 @@ CITYSCAPES = (
         ("labels.txt", "__ignore__\n_background_\nherring\ngull\n", {0: "", 1: "herring", 2: "gull"}),
         ("class_names.txt", "_background_\nherring\ngull\n", {0: "", 1: "herring", 2: "gull"}),
         ("c.json", '[{"id": 0, "name": "background"}, {"id": 7, "name": "gull"}]', {0: "", 7: "gull"}),
+        (
+            "c.json",
+            '[{"id": 0, "name": "background"}, {"id": 7, "name": "gull", "color": [9, 8, 7]}]',
+            {0: "", 7: "gull"},
+        ),
+        ("c.json", '[{"id": 7, "class_name": "gull", "color": "#80123445"}]', {7: "gull"}),
         ("c.json", '{"categories": [{"supercategory": "a", "isthing": 1, "id": 7, "name": "gull"}]}', {7: "gull"}),
         ("notes.json", '{"categories": [{"id": 0, "name": "gull"}], "info": {"year": 2026}}', {0: "gull"}),
         ("c.json", '{"7": {"name": "gull", "color": "#010203"}}', {7: "gull"}),

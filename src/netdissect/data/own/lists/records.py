@@ -7,7 +7,7 @@ import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from netdissect.data.own.lists.rows import Row, color_of, packed_color, plain, whole_number
+from netdissect.data.own.lists.rows import NOTHING, Row, color_of, packed_color, plain, whole_number
 from netdissect.errors import DataFileError
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ class _Columns(NamedTuple):
     channels: tuple[str, ...]
     cityscapes: bool
 
+    @property
+    def has_colors(self) -> bool:
+        """Whether any column gives colours."""
+        return self.color is not None or bool(self.channels)
+
 
 def from_records(
     where: object, records: Sequence[Mapping[str, object]], asked: Asked, *, by_position: bool
@@ -66,7 +71,7 @@ def from_records(
         except (ValueError, TypeError, KeyError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             raise DataFileError(f"{where}, {record.get(PLACE)}: a number or colour does not read ({reason})") from error
-    if columns.number is not None or columns.color is not None or columns.channels or asked.first is not None:
+    if columns.number is not None or columns.has_colors or asked.first is not None:
         return rows
     if not by_position:
         raise DataFileError(
@@ -144,12 +149,8 @@ def _row(record: Mapping[str, object], columns: _Columns, position: int, asked: 
         number = whole_number(record[columns.number])
     elif asked.first is not None:
         number = asked.first + position
-    color = None
-    if columns.channels:
-        color = packed_color([whole_number(record[channel]) for channel in columns.channels])
-    elif columns.color is not None:
-        color = color_of(record[columns.color])
-    if (columns.channels or columns.color is not None) and color is None:
+    color = _color(record, columns)
+    if color is None and number is None and columns.has_colors and name.strip().casefold() not in NOTHING:
         raise ValueError("a colour is r, g, b from 0 to 255, or #rrggbb")
     category = str(record.get(columns.category or " ") or "")
     if not columns.cityscapes:
@@ -157,6 +158,16 @@ def _row(record: Mapping[str, object], columns: _Columns, position: int, asked: 
     # There a category is a group of classes; what is in the group void, or is not trained on, means nothing.
     ignored = category == "void" or (normal(columns.number) in _TRAIN and number in (255, -1))
     return Row(number, "" if ignored else name, "", color)
+
+
+def _color(record: Mapping[str, object], columns: _Columns) -> int | None:
+    """Return a record's colour; None if it has none that reads, which is a mistake only where numbers are missing too."""
+    if columns.channels:
+        values = [record.get(channel) for channel in columns.channels]
+        if all(value is None or not str(value).strip() for value in values):
+            return None
+        return packed_color([whole_number(value) for value in values])
+    return None if columns.color is None else color_of(record.get(columns.color))
 
 
 def read_table(path: Path, text: str, asked: Asked) -> list[Row]:
