@@ -227,6 +227,8 @@ def fetch_all(
     for name in names:
         entry = entries[name]
         say(f"{entry.name}: {entry.about}. Licence: {entry.licence}. Cite: {entry.citation}.")
+        if entry.note:
+            say(f"{entry.name}: {entry.note}.")
         with Transfers(quiet=quiet) as bars:
             for path in get(name, entries, folder, keep=keep, progress=bars, say=say):
                 say(f"{name}: {path}")
@@ -250,7 +252,7 @@ def show_entries(entries: list[Entry], here: set[str]) -> None:
             columns = [f"  {entry.name:<{longest}}"]
             columns += [f"{sizes[entry.name]:>{widest}}"] if widest else []
             columns += [f"{'here' if entry.name in here else '':<{marks}}"] if marks else []
-            about, licence = entry.about, f"licence: {entry.licence}"
+            about, licence = entry.about, f"licence: {entry.licence}{f'; note: {entry.note}' if entry.note else ''}"
             if not out.is_terminal:
                 say("  ".join([*columns, f"{about}; {licence}"]))
                 continue

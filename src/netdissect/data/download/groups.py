@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from netdissect.data.download.registry import Entry
 
+#: The editions of Broden that the released code fetches.
+EDITIONS = ("broden1_224", "broden1_227", "broden1_384")
 #: What Broden is built from.
 SOURCES = ("ade20k", "dtd", "opensurfaces", "pascal")
 #: The network that the released code's first example dissects.
@@ -30,11 +32,12 @@ def meant(names: Sequence[str], entries: Mapping[str, Entry], *, networks: bool)
         >>> meant(["Broden1-227"], load_registry(), networks=False)
         ['broden1_227']
     """
-    kind = "network" if networks else "probe set"
-    every = [name for name, entry in entries.items() if entry.kind == kind]
-    groups = {"all": every} | (
-        {"example": [EXAMPLE]} if networks else {"broden": every, "broden1": every, "allsources": list(SOURCES)}
-    )
+    if networks:
+        groups = {
+            "all": [name for name, entry in entries.items() if entry.kind == "network"], "example": [EXAMPLE],
+        }  # fmt: skip
+    else:
+        groups = {name: list(EDITIONS) for name in ("all", "broden", "broden1")} | {"allsources": list(SOURCES)}
     plain = {_plain(name): name for name in entries}
     plain |= {_plain(name).replace("broden1", "broden"): name for name in entries}
     wanted: list[str] = []
