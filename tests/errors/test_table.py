@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 from tests import folders
-from tests.errors import of_annotations, of_clusters, of_imports, of_networks, of_probe_sets, of_runs  # noqa: F401 - they fill the list
+from tests.errors import (  # noqa: F401 - they fill the list
+    of_annotations,
+    of_clusters,
+    of_downloads,
+    of_imports,
+    of_networks,
+    of_probe_sets,
+    of_runs,
+)
 from tests.errors.desk import MISTAKES, Desk
 
 from netdissect.cli import main

@@ -219,7 +219,7 @@ def _mirror(where: str, told: Any) -> Mirror:
     if mirror.evidence not in EVIDENCE or not isinstance(mirror.why, str):
         raise DataFileError(f"{where}: evidence must be one of {', '.join(EVIDENCE)}, not {mirror.evidence!r}")
     if mirror.evidence != "published" and not mirror.why:
-        raise DataFileError(f"{where}: {mirror.url} is {mirror.evidence}, and why is not said")
+        raise DataFileError(f"{where}: {mirror.url} has the evidence {mirror.evidence!r}, and why is not said")
     return mirror
 
 

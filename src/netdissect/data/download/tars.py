@@ -43,7 +43,7 @@ def members(archive: Path, file: IO[bytes], budget: Budget) -> Iterator[Member]:
         opened.members.clear()  # type: ignore[attr-defined]  # it keeps them all otherwise
         if sum(len(key) + len(value) for key, value in opened.pax_headers.items()) > _LARGEST_COMMON:
             raise DownloadError(
-                f"{archive} says more of all its files at once than an archive has to: it is not unpacked"
+                f"{archive} has a header of more than {_LARGEST_COMMON:,} bytes for all its files: it is not unpacked"
             )
         path = inside(archive, info.name)
         if info.isdir():
@@ -80,8 +80,8 @@ class _Forward:
             self.header += count
             if self.header > _LARGEST_HEADER:
                 raise DownloadError(
-                    f"{self._archive} says {self.header:,} bytes of a single file before it, its name or the like, and at most "
-                    f"{_LARGEST_HEADER:,} are read: it is not unpacked"
+                    f"{self._archive} has a header of {self.header:,} bytes before a single file (its name or the like), and "
+                    f"at most {_LARGEST_HEADER:,} are read: it is not unpacked"
                 )
         data = self._stream.read(count)
         self._place += len(data)

@@ -332,7 +332,10 @@ def test_your_own_registry_goes_on_top(server, tmp_path):
             ('["https://x/a"]', '[{ url = "https://x/a", evidence = "hearsay" }]'),
             "evidence must be one of published, named",
         ),
-        (('["https://x/a"]', '[{ url = "https://x/a", evidence = "guess" }]'), "is guess, and why is not said"),
+        (
+            ('["https://x/a"]', '[{ url = "https://x/a", evidence = "guess" }]'),
+            "has the evidence 'guess', and why is not said",
+        ),
         (('["https://x/a"]', '[{ url = "https://x/a", sha1 = "1" }]'), "is no sha1 checksum of 40 hex digits"),
         (('name = "a"', 'name = "a", size = "big"'), "'big' is no size in bytes of a"),
         (('name = "a"', 'name = "a", size = -1'), "-1 is no size in bytes of a"),
