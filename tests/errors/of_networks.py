@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -86,6 +88,13 @@ def _(desk):
     return desk.run()
 
 
+@mistake("a prototxt in which two layers write one blob")
+def _(desk):
+    path = prototxt(desk)
+    path.write_text(path.read_text() + 'layer { name: "x" type: "ReLU" bottom: "data" top: "conv1" }')
+    return desk.run()
+
+
 @mistake("a caffemodel of another network")
 def _(desk):
     path = prototxt(desk)
@@ -127,6 +136,12 @@ def _(desk):
     return desk.run("--mean", desk.folder / "mean.npy")
 
 
+@mistake("a mean file whose channels come last")
+def _(desk):
+    np.save(desk.folder / "mean.npy", np.zeros((8, 9, 3), np.float32))
+    return desk.run("--mean", desk.folder / "mean.npy")
+
+
 def resnet(desk, weights, *more):
     pytest.importorskip("torchvision")
     return desk.run("--arch", "torchvision:resnet18", *more, model=weights, layers="layer1")
@@ -154,6 +169,97 @@ def _(desk):
     torch.save(nets.small().state_dict(), desk.folder / "w.pth")
     cut(desk.folder / "w.pth")
     return resnet(desk, desk.folder / "w.pth")
+
+
+@mistake("a weights file that is a named pipe")
+def _(desk):
+    os.mkfifo(desk.folder / "w.pth")
+    return resnet(desk, desk.folder / "w.pth")
+
+
+@mistake("a weights file that would unpack to more memory than it may")
+def _(desk):
+    from tests.fuzz.test_networks import bomb
+
+    bomb(desk.folder / "w.pth", 2**26)
+    return resnet(desk, desk.folder / "w.pth")
+
+
+@mistake("an index of weights that names itself")
+def _(desk):
+    index = desk.folder / "w.safetensors.index.json"
+    index.write_text('{"weight_map": {"conv1.weight": "w.safetensors.index.json"}}')
+    return resnet(desk, index)
+
+
+@mistake("two sets of weights of which nothing tells which is meant")
+def _(desk):
+    torchvision = pytest.importorskip("torchvision")
+    torch.manual_seed(0)
+    nets_ = {key: torchvision.models.resnet18(num_classes=2).state_dict() for key in "ab"}
+    torch.save(nets_, desk.folder / "w.pth")
+    return resnet(desk, desk.folder / "w.pth")
+
+
+@mistake("a classifier that the weights file lacks is dissected")
+def _(desk):
+    torchvision = pytest.importorskip("torchvision")
+    state = torchvision.models.resnet18().state_dict()
+    torch.save({name: tensor for name, tensor in state.items() if not name.startswith("fc")}, desk.folder / "w.pth")
+    return desk.run("--arch", "torchvision:resnet18", model=desk.folder / "w.pth", layers="fc")
+
+
+class Leaving(torch.nn.Module):
+    """Ends the program when it runs."""
+
+    def forward(self, x):
+        sys.exit(3)
+
+
+@mistake("a network of yours that calls `sys.exit`")
+def _(desk):
+    import netdissect as nd
+
+    return lambda: nd.dissect(torch.nn.Sequential(Leaving()), "0", desk.data)
+
+
+@mistake("a network of yours that fails on some images")
+def _(desk):
+    import netdissect as nd
+
+    module = Hungry()
+    desk.patch.setattr(torch, "empty", raising(torch.empty))
+    return lambda: nd.dissect(module, "conv", desk.data)
+
+
+def raising(empty):
+    """Return torch.empty, failing where Hungry asks for memory."""
+
+    def asked(*size, **options):
+        if size == (10**15,):
+            raise RuntimeError("an odd one")
+        return empty(*size, **options)
+
+    return asked
+
+
+def encoder(desk, state, config=None):
+    from safetensors.torch import save_file
+
+    save_file({"W_enc": torch.zeros(5, 8), "b_enc": torch.zeros(8), **state}, desk.folder / "sae.safetensors")
+    if config is not None:
+        (desk.folder / "config.json").write_text(config)
+    return desk.run("--projection", desk.folder / "sae.safetensors")
+
+
+@mistake("a sparse autoencoder with a tensor that is not understood")
+def _(desk):
+    return encoder(desk, {"gate.weight": torch.zeros(8, 5)})
+
+
+@mistake("a sparse autoencoder whose tensors and `config.json` do not fit")
+def _(desk):
+    return encoder(desk, {}, '{"trainer": {"dict_class": "GatedAutoEncoder"}}')
 
 
 @mistake("a weights file that would run code when opened")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
+import zipfile
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from tests.confined import confined
 from tests.fuzz.damage import damages, one_sentence, spoilt
 
 from netdissect.errors import ModelFileError, NetdissectError
+from netdissect.models.caffe.caffemodel import read_blob
 from netdissect.models.caffe.load import load_caffe
 from netdissect.models.caffe.prototxt import parse_prototxt
 from netdissect.models.caffe.randomly import random_weights
@@ -99,19 +103,21 @@ def test_a_caffemodel_that_claims_a_trillion_numbers_is_refused_without_room_for
     assert "the weights of layer 'conv1' should be 1000000 x 1000000 numbers and are 10" in said
 
 
-def random_network(path):
-    from netdissect.models.load import LoadOptions
-    from netdissect.models.load import load as load_model
-
-    load_model(path, LoadOptions(weights="random"))
+def random_network(text):
+    random_weights(parse_prototxt(text))
 
 
-@pytest.mark.parametrize("setting", ["num_output: 2000000000", "num_output: 100000 kernel_size: 1000"])
-def test_a_prototxt_that_asks_for_a_trillion_weights_is_told_so(tmp_path, setting):
-    (tmp_path / "huge.prototxt").write_text(TEXT.replace("num_output: 5 kernel_size: 5", f"kernel_size: 5 {setting}"))
-    kind, said = confined(random_network, str(tmp_path / "huge.prototxt"))
-    assert not kind.startswith("not ours"), (kind, said)
-    assert kind
+@pytest.mark.parametrize(
+    ("settings", "weights"),
+    [
+        ("num_output: 2000000000 kernel_size: 5", "152,000,000,000"),
+        ("num_output: 500000 kernel_size: 32", "1,536,500,000"),
+    ],
+)
+def test_a_prototxt_that_asks_for_a_trillion_weights_is_told_so_before_one_is_made(settings, weights):
+    kind, said = confined(random_network, TEXT.replace("num_output: 5 kernel_size: 5", settings))
+    assert kind == ModelFileError.__name__, said
+    assert f'layer "conv1" (Convolution) asks for {weights} weights, and at most 536,870,912 are made' in said
 
 
 def read(path):
@@ -123,6 +129,90 @@ def test_a_safetensors_file_that_claims_a_trillion_numbers_is_refused_without_ro
     (tmp_path / "huge.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
     kind, said = confined(read, tmp_path / "huge.safetensors")
     assert kind == ModelFileError.__name__, said
+    assert "huge.safetensors: expected a safetensors file, got" in said
     (tmp_path / "huge.safetensors").write_bytes((10**15).to_bytes(8, "little") + header)
     kind, said = confined(read, tmp_path / "huge.safetensors")
     assert kind == ModelFileError.__name__, said
+    assert "whose header claims 1,000,000,000,000,000: truncated?" in said
+    (tmp_path / "huge.safetensors").write_bytes((10**9).to_bytes(8, "little") + b" " * 2**10)
+    with (tmp_path / "huge.safetensors").open("r+b") as file:
+        file.truncate(2 * 10**9)  # a gigabyte of header that is there, in a file that takes no room
+    kind, said = confined(read, tmp_path / "huge.safetensors")
+    assert kind == ModelFileError.__name__, said
+    assert "whose header claims 1,000,000,000: truncated?" in said
+
+
+def bomb(path, size, entries=1):
+    """A checkpoint whose tensors' records are zeros, packed a thousand times smaller than they are."""
+    state = {f"w{number}": torch.zeros(size) for number in range(entries)}
+    torch.save(state, path)
+    with zipfile.ZipFile(path) as plain:
+        records = {entry.filename: plain.read(entry) for entry in plain.infolist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, data in records.items():
+            packed.writestr(name, data)
+
+
+def test_a_checkpoint_whose_records_unpack_to_a_thousand_times_its_size_is_refused_before(tmp_path):
+    bomb(tmp_path / "bomb.pth", 2**26)
+    size = (tmp_path / "bomb.pth").stat().st_size
+    assert size < 2**19
+    kind, said = confined(read, tmp_path / "bomb.pth")
+    assert kind == ModelFileError.__name__, said
+    assert f"bomb.pth: its {size:,} bytes would unpack to 268,43" in said
+    assert f"at most {16 * size + 2**25:,} are believed" in said
+    bomb(tmp_path / "small.pth", 2**10)  # someone packed it again: no harm
+    assert read_checkpoint(tmp_path / "small.pth").tensors["w0"].shape == (2**10,)
+
+
+def test_records_that_lie_over_one_another_count_each_for_itself(tmp_path):
+    torch.save({"w": torch.zeros(2**21)}, tmp_path / "w.pth")
+    data = (tmp_path / "w.pth").read_bytes()
+    with zipfile.ZipFile(tmp_path / "w.pth") as plain:
+        entry = next(one for one in plain.infolist() if one.filename.endswith("data/0"))
+        start = plain.start_dir
+    with zipfile.ZipFile(tmp_path / "w.pth", "a") as archive:
+        for number in range(400):
+            twin = zipfile.ZipInfo(f"w/data/{number + 1}")
+            twin.header_offset, twin.CRC = entry.header_offset, entry.CRC
+            twin.compress_size = twin.file_size = entry.file_size
+            archive.filelist.append(twin)
+            archive.NameToInfo[twin.filename] = twin
+        archive._didModify = True
+    assert (tmp_path / "w.pth").stat().st_size < len(data) + 2**16
+    assert start
+    kind, said = confined(read, tmp_path / "w.pth")
+    assert kind == ModelFileError.__name__, said
+    assert "would unpack to 3,3" in said
+
+
+def test_a_directory_that_readers_may_find_at_two_places_is_damaged(tmp_path):
+    torch.save({"w": torch.zeros(4)}, tmp_path / "w.pth")
+    data = (tmp_path / "w.pth").read_bytes()
+    for changed in (data + b"PK\x05\x06" + bytes(18), data[:4] + b"front" + data[4:], data + b"behind"):
+        (tmp_path / "w.pth").write_bytes(changed)
+        with pytest.raises(ModelFileError, match="whose directory is damaged: truncated"):
+            read_checkpoint(tmp_path / "w.pth")
+
+
+def test_a_caffemodel_whose_shape_has_a_million_sizes_is_told_at_once(pair, tmp_path):
+    stem = tmp_path / "long"
+    shutil.copy(pair.with_suffix(".prototxt"), stem.with_suffix(".prototxt"))
+    shape = message(7, message(1, *[varint(2**40)] * 200_000))
+    layer = message(1, b"conv1") + message(7, shape, message(5, bytes(40)))
+    stem.with_suffix(".caffemodel").write_bytes(varint(100 << 3 | 2) + varint(len(layer)) + layer)
+    kind, said = confined(load, str(stem))
+    assert kind == ModelFileError.__name__
+    assert "should be 1099511627776 x" in said
+
+
+def test_numbers_that_an_old_caffemodel_writes_one_by_one_take_no_more_room_than_they_have():
+    numbers = np.arange(2**18, dtype="<f4")
+    fields = np.empty(len(numbers), dtype=[("key", "u1"), ("number", "<f4")])
+    fields["key"], fields["number"] = 5 << 3 | 5, numbers
+    tracemalloc.start()
+    found = read_blob(fields.tobytes())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(found, numbers)
+    assert peak < 6 * numbers.nbytes

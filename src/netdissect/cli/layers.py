@@ -36,11 +36,12 @@ def layers(
         of_model: what may be said of MODEL besides its name.
     """
     from netdissect.api import layers_of, load_network
-    from netdissect.models.load import LoadOptions
+    from netdissect.models.load import LoadOptions, described
+    from netdissect.models.network import remarks_of
     from netdissect.models.suggest import suggested
 
     options = LoadOptions(**asdict(of_model))
-    network = load_network(model, options)
+    network = described(model, options) or load_network(model, options)
     found = layers_of(network, resolution)
     marked = suggested(found)
     if as_json:
@@ -48,6 +49,8 @@ def layers(
         say_json(rows)
         return
     for line in _table(found, marked):
+        say(line)
+    for line in [*getattr(network, "left_out", list)(), *remarks_of(network)]:
         say(line)
     said = "".join(
         f" --{name} {_typed(getattr(options, name))}" for name in asdict(of_model) if name in options.given()

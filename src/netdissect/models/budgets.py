@@ -23,6 +23,7 @@ _TIMES = 16
 _BESIDES = 2**25
 #: Bytes of a safetensors header; one of 100,000 tensors has 12 MB.
 _LARGEST_HEADER = 2**25
+_DAMAGED = "{}: expected a file that torch wrote, got an archive whose directory is damaged: truncated?"
 _ZIP = b"PK\x03\x04"
 
 
@@ -93,9 +94,9 @@ def _unpacked(where: Path | str, file: IO[bytes], size: int) -> int:
             inside = all(0 <= entry.header_offset < archive.start_dir for entry in entries)
             begins = struct.unpack("<L", end[16:20])[0] if end.startswith(b"PK\x05\x06") else None
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, RuntimeError) as error:
-        raise ModelFileError(f"{where}: it begins like an archive, and its directory is damaged: truncated?") from error
+        raise ModelFileError(_DAMAGED.format(where)) from error
     if not inside or begins not in (archive.start_dir, 0xFFFFFFFF):
-        raise ModelFileError(f"{where}: it begins like an archive, and its directory is damaged: truncated?")
+        raise ModelFileError(_DAMAGED.format(where))
     return sum(entry.file_size for entry in entries)
 
 

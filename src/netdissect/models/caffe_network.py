@@ -6,14 +6,16 @@ import contextlib
 import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from netdissect.errors import ActivationError, ModelError, SettingsError, UnknownLayerError, nearest
+from netdissect.errors import ActivationError, ModelError, ModelNotFoundError, SettingsError, UnknownLayerError, nearest
 from netdissect.geometry import fieldmap
 from netdissect.layers import Layer
+from netdissect.models.caffe.hollow import hollow_net
 from netdissect.models.caffe.load import load_caffe
+from netdissect.models.caffe.prototxt import read_prototxt
 from netdissect.models.fingerprints import module_fingerprint
 from netdissect.models.hooks import evaluating
 from netdissect.models.options import mean_of
@@ -62,6 +64,26 @@ def network(model: str, options: LoadOptions) -> CaffeNetwork:
     return CaffeNetwork(net, preprocess, name=name, source=model, input_size=size)
 
 
+def described(model: str, options: LoadOptions) -> HollowNetwork | None:
+    """Return the network of a prototxt that has no caffemodel, to be looked at; None where there is no such thing.
+
+    Raises:
+        ModelFileError: if the prototxt is damaged, or of another kind.
+    """
+    stem = model.removesuffix(".prototxt")
+    text = Path(f"{stem}.prototxt")
+    if options.weights is not None or not text.exists() or Path(f"{stem}.caffemodel").exists():
+        return None
+    spec = read_prototxt(text)
+    shape = spec.inputs[0].shape if spec.inputs else None
+    whole = shape is not None and len(shape) == 4
+    size = (shape[2], shape[3]) if shape is not None and whole else (224, 224)
+    depth = shape[1] if shape is not None and whole else 1 if options.grey else 3
+    preprocess = caffe_preprocess(grey=depth == 1, input_size=size)
+    net = hollow_net(spec, (1, depth, *size))
+    return HollowNetwork(net, preprocess, name=text.stem, source=str(text), input_size=size if whole else None)
+
+
 class CaffeNetwork:
     """A network read from Caffe's files.
 
@@ -102,6 +124,14 @@ class CaffeNetwork:
                 found.append(self._layer(name, tuple(shape), input_size, "receptive-field"))
         return found
 
+    def left_out(self) -> list[str]:
+        """Return which types of layers keep which blobs from being probed, a line for each."""
+        return [
+            f"{len(blobs)} blob{'s hang' if len(blobs) > 1 else ' hangs'} on a layer of type {kind or '(none)'}, which "
+            f"cannot be computed: {', '.join(blobs[:6])}{f' and {len(blobs) - 6} more' if len(blobs) > 6 else ''}"
+            for kind, blobs in self.module.hung().items()
+        ]
+
     def probe(
         self, layers: Sequence[str], input_size: tuple[int, int], *, geometry: Geometry, device: torch.device
     ) -> CaffeSource:
@@ -135,6 +165,22 @@ class CaffeNetwork:
         if geometry == "receptive-field" and grid != (1, 1):
             return replace(layer, note="its receptive fields cannot be traced")
         return layer
+
+
+class HollowNetwork(CaffeNetwork):
+    """A network without weights: its layers and where they look can be shown, and no more."""
+
+    def remarks(self) -> list[str]:
+        """Return that it has no weights."""
+        return [f"{self.source} has no caffemodel beside it: it can be looked at, not dissected"]
+
+    def probe(self, *_: Any, **__: Any) -> CaffeSource:
+        """Refuse.
+
+        Raises:
+            ModelNotFoundError: always.
+        """
+        raise ModelNotFoundError(f"{self.source}: no caffemodel beside it: {self.name} can be looked at, not dissected")
 
 
 class CaffeSource:

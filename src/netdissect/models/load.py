@@ -21,7 +21,7 @@ from netdissect.models.preprocess import Preprocess, caffe_preprocess
 from netdissect.models.scripted import network as scripted
 from netdissect.models.scripted.file import is_torchscript
 
-__all__ = ["KINDS", "LoadOptions", "load", "wrap"]
+__all__ = ["KINDS", "LoadOptions", "described", "load", "wrap"]
 
 
 def load(model: str, options: LoadOptions | None = None) -> Network:
@@ -41,6 +41,15 @@ def load(model: str, options: LoadOptions | None = None) -> Network:
     prefixes = [spelling.prefix.removesuffix(":") for spelling in SPELLINGS.values() if spelling.prefix]
     guess = f"{nearest(model.partition(':')[0], prefixes)} " if ":" in model else ""
     raise ModelNotFoundError(f"there is no model {model!r}: {guess}MODEL may be {in_words()}")
+
+
+def described(model: str, options: LoadOptions | None = None) -> Network | None:
+    """Return what can be looked at although it cannot be run: a bare prototxt. None for anything else.
+
+    Raises:
+        ModelFileError: if it is damaged.
+    """
+    return caffe_network.described(model, options or LoadOptions())
 
 
 def _state_dict(model: str, options: LoadOptions) -> Network:

@@ -104,7 +104,8 @@ def overridden(own: Preprocess, options: LoadOptions) -> Preprocess:
                 f"--mean {' '.join(options.mean)} lies beyond this network's range, 0 to {highest:g}: "
                 f"for numbers from 0 to 255 give --scale too"
             )
-        changes["mean"] = mean
+        # A grey mean stands for all three channels.
+        changes["mean"] = np.repeat(mean, 3, axis=0) if mean is not None and mean.shape[0] == 1 else mean
     if options.channels is not None:
         changes["channels"] = options.channels
     if options.grey:

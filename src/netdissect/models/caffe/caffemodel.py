@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdissect.errors import ModelFileError, ModelNotFoundError
+from netdissect.io import reading
+from netdissect.io.reading import LARGEST_FILE
 from netdissect.models.caffe import suspects
 from netdissect.models.caffe.wire import BYTES, FIXED32, FIXED64, VARINT, Field, WireError, fields, signed, varint
 
@@ -81,7 +83,7 @@ def read_blob(data: bytes, start: int = 0, end: int | None = None, *, name: str 
     """
     shape: list[int] | None = None
     legacy = [0, 0, 0, 0]
-    parts: dict[str, list[bytes | memoryview]] = {"<f4": [], "<f8": [], "raw": []}
+    parts: dict[str, list[bytes | bytearray | memoryview]] = {"<f4": [], "<f8": [], "raw": []}
     raw_type = "<f4"
     for field in fields(data, start, end):
         contents = memoryview(data)[field.start : field.end]
@@ -90,9 +92,9 @@ def read_blob(data: bytes, start: int = 0, end: int | None = None, *, name: str 
         elif field.number == 7 and field.kind == BYTES:
             shape = _shape(data, field)
         elif field.number == 5 and field.kind in (BYTES, FIXED32):
-            parts["<f4"].append(contents)
+            _add(parts["<f4"], contents, single=field.kind == FIXED32)
         elif field.number == 8 and field.kind in (BYTES, FIXED64):
-            parts["<f8"].append(contents)
+            _add(parts["<f8"], contents, single=field.kind == FIXED64)
         elif field.number == 10 and field.kind == VARINT:
             raw_type = _RAW_TYPES.get(field.value, "")
         elif field.number == 12 and field.kind == BYTES:
@@ -103,19 +105,20 @@ def read_blob(data: bytes, start: int = 0, end: int | None = None, *, name: str 
     return _shaped(numbers, shape if shape is not None else legacy if any(legacy) else [numbers.size], name)
 
 
-def read_bytes(path: Path, kind: str) -> bytes:
+def read_bytes(path: Path, kind: str, *, most: int = LARGEST_FILE) -> bytes:
     """Return a whole file.
 
     Raises:
         ModelNotFoundError: if it is not there.
-        ModelFileError: if it cannot be read.
+        ModelFileError: if it cannot be read, is no regular file, or is larger than `most` bytes.
     """
     try:
-        return path.read_bytes()
+        return reading.read_bytes(path, most=most)
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"{path}: no such {kind}") from error
-    except OSError as error:
-        raise ModelFileError(f"{path}: expected a {kind}, but it cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ModelFileError(f"{path}: expected a {kind}, but it cannot be read ({why})") from error
 
 
 def _layer(data: bytes, layer: Field, name_number: int, blobs_number: int) -> tuple[str, list[Blob]]:
@@ -133,6 +136,16 @@ def _layer(data: bytes, layer: Field, name_number: int, blobs_number: int) -> tu
     return name, [read_blob(data, *span, name=f"layer {name!r}") for span in spans]
 
 
+def _add(parts: list[bytes | bytearray | memoryview], contents: memoryview, *, single: bool) -> None:
+    """Add numbers to a blob's; single ones, as old files have them by the million, are gathered at once."""
+    if not single:
+        parts.append(contents)
+    elif parts and isinstance(parts[-1], bytearray):
+        parts[-1] += contents
+    else:
+        parts.append(bytearray(contents))
+
+
 def _shape(data: bytes, shape: Field) -> list[int]:
     dims: list[int] = []
     for field in fields(data, shape.start, shape.end):
@@ -146,11 +159,11 @@ def _shape(data: bytes, shape: Field) -> list[int]:
     return dims
 
 
-def _type(parts: dict[str, list[bytes | memoryview]], raw_type: str) -> str:
+def _type(parts: dict[str, list[bytes | bytearray | memoryview]], raw_type: str) -> str:
     return "<f4" if parts["<f4"] else raw_type if parts["raw"] else "<f8" if parts["<f8"] else "<f4"
 
 
-def _numbers(parts: list[bytes | memoryview], kind: str, name: str) -> Blob:
+def _numbers(parts: list[bytes | bytearray | memoryview], kind: str, name: str) -> Blob:
     joined = parts[0] if len(parts) == 1 else b"".join(parts)
     if len(joined) % np.dtype(kind).itemsize:
         raise WireError(f"the weights of {name} fill {len(joined)} bytes, which is no whole number of floats")
@@ -160,7 +173,7 @@ def _numbers(parts: list[bytes | memoryview], kind: str, name: str) -> Blob:
 
 
 def _shaped(numbers: Blob, shape: list[int], name: str) -> Blob:
-    if any(dim < 0 for dim in shape) or math.prod(shape) != numbers.size or len(shape) > 32:
+    if len(shape) > 32 or any(dim < 0 for dim in shape) or math.prod(shape) != numbers.size:
         said = " x ".join(map(str, shape[:8])) + (" …" if len(shape) > 8 else "")
         raise WireError(f"the weights of {name} should be {said} numbers and are {numbers.size:,}")
     return numbers.reshape(shape)

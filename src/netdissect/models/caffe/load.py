@@ -70,7 +70,7 @@ def is_caffe(model: str) -> bool:
 
 def _there(path: Path) -> Path:
     """Return a path if a file is there."""
-    if path.is_file():
+    if path.is_file() or (path.exists() and not path.is_dir()):  # reading tells what it is
         return path
     kind = "caffemodel" if path.suffix == _BINARY else "prototxt" if path.suffix == _TEXT else "Caffe file"
     if path.is_dir():

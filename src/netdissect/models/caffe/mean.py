@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 import tokenize
 import warnings
 from typing import TYPE_CHECKING
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+#: Bytes of a mean picture; one of 4000 x 4000 in double precision has 0.4 GB.
+_LARGEST = 1 << 29
+_NPY = b"\x93NUMPY"
+
 
 def read_mean(path: Path) -> NDArray[np.float32]:
     """Read a mean.
@@ -30,38 +36,41 @@ def read_mean(path: Path) -> NDArray[np.float32]:
         ModelNotFoundError: if it is not there.
         ModelFileError: if it is neither kind, damaged, or has another shape.
     """
-    data = read_bytes(path, "mean file")
-    if data.startswith(b"\x93NUMPY"):
-        mean = _from_npy(path)
-    else:
-        suspicion = suspects.not_a_caffemodel(data)
-        if suspicion:
-            raise ModelFileError(f"{path}: expected a mean picture (.npy or .binaryproto), got {suspicion}")
-        try:
-            mean = np.array(read_blob(data, name="the mean"), dtype=np.float32)
-        except WireError as error:
-            raise ModelFileError(
-                f"{path}: expected a mean picture (.npy or .binaryproto), got a truncated or damaged file: {error}"
-            ) from error
-    return _as_channels(mean, path)
+    data = read_bytes(path, "mean file", most=_LARGEST)
+    if data.startswith(_NPY):
+        return _as_channels(_from_npy(path, data), path)
+    suspicion = suspects.not_a_caffemodel(data)
+    if suspicion:
+        raise ModelFileError(f"{path}: expected a mean picture (.npy or .binaryproto), got {suspicion}")
+    try:
+        return _as_channels(np.array(read_blob(data, name="the mean"), dtype=np.float32), path)
+    except WireError as error:
+        raise ModelFileError(
+            f"{path}: expected a mean picture (.npy or .binaryproto), got a truncated or damaged file: {error}"
+        ) from error
 
 
-def _from_npy(path: Path) -> NDArray[np.float32]:
+def _from_npy(path: Path, data: bytes) -> NDArray[np.float32]:
+    """Return the array in a .npy file, which must have as many numbers as its header says."""
+    file = io.BytesIO(data)
     try:
         with warnings.catch_warnings():
             # Files that Python 2 wrote are read too, and need no warning.
             warnings.simplefilter("ignore", UserWarning)
-            # A map, so that a shape the file only claims is not allocated.
-            stored = np.load(path, mmap_mode="r", allow_pickle=False)
-        if stored.dtype.kind not in "fiu":
-            raise ModelFileError(f"{path}: expected a mean picture of numbers, got an array of {stored.dtype}")
-        with np.errstate(over="ignore"):
-            return np.array(stored, dtype=np.float32)
-    except ModelFileError:
-        raise
-    except (ValueError, TypeError, SyntaxError, KeyError, OSError, EOFError, OverflowError, MemoryError, RecursionError,
+            version = np.lib.format.read_magic(file)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, by_columns, dtype = header(file)
+    except (ValueError, TypeError, SyntaxError, KeyError, EOFError, OverflowError, MemoryError, RecursionError,
             tokenize.TokenError) as error:  # fmt: skip
         raise ModelFileError(f"{path}: expected a mean picture (.npy), got a truncated or damaged file") from error
+    if dtype.kind not in "fiu":
+        raise ModelFileError(f"{path}: expected a mean picture of numbers, got an array of {dtype}")
+    numbers = data[file.tell() :]
+    if len(shape) > 32 or any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(numbers):
+        raise ModelFileError(f"{path}: expected a mean picture (.npy), got a truncated or damaged file")
+    with np.errstate(over="ignore"):
+        found = np.frombuffer(numbers, dtype).astype(np.float32)
+    return found.reshape(shape, order="F" if by_columns else "C")
 
 
 def _as_channels(mean: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
@@ -72,10 +81,16 @@ def _as_channels(mean: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
         mean = mean[:, 0, 0]
     if mean.ndim == 2:
         mean = mean[np.newaxis]
-    if mean.ndim not in (1, 3) or mean.size == 0:
+    last = mean.ndim == 3 and mean.shape[2] in (1, 3) and mean.shape[0] not in (1, 3)
+    if mean.ndim not in (1, 3) or mean.size == 0 or mean.shape[0] not in (1, 3) or last:
+        advice = (
+            "its channels come last: transpose it to (channels, height, width)"
+            if last
+            else "average it over its images"
+        )
         raise ModelFileError(
-            f"{path}: expected a mean of shape (channels,) or (channels, height, width), got {shape}; "
-            f"average it over its pictures first"
+            f"{path}: expected a mean of shape (channels,) or (channels, height, width) with 1 or 3 channels, got "
+            f"{shape}; {advice}"
         )
     if not np.isfinite(mean).all():
         raise ModelFileError(f"{path}: expected a mean picture, got one with NaN or infinity in it")

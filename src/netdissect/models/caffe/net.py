@@ -17,6 +17,7 @@ from netdissect.models.caffe.layers import Unavailable, build, missing_top, tops
 from netdissect.models.caffe.layers.arrange import Reshape
 from netdissect.models.caffe.layers.base import explained, shape_of
 from netdissect.models.caffe.layers.convolution import Convolution
+from netdissect.models.caffe.rules import see_names, see_writers
 from netdissect.models.caffe.weights import Store
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class CaffeNet(nn.Module):
         input_channels: how many channels its pictures have, or None if neither file says it.
     """
 
-    def __init__(self, spec: NetSpec, weights: Mapping[str, Sequence[Blob]]) -> None:
+    def __init__(self, spec: NetSpec, weights: Mapping[str, Sequence[Blob]] | Store) -> None:
         """Make the network from its description and the weights of its layers.
 
         Raises:
-            ModelFileError: if it has no input.
+            ModelFileError: if it has no input, or a blob has two writers (`rules`).
         """
         super().__init__()
         self.title = spec.name
@@ -59,9 +60,12 @@ class CaffeNet(nn.Module):
         self.writes: dict[str, list[str]] = {}
         if not spec.inputs:
             raise ModelFileError(f"{spec.where or 'prototxt'}: expected a network with an input, got none")
+        where = spec.where or "prototxt"
+        see_writers([blob.name for blob in spec.inputs], spec.layers, where)
+        store = weights if isinstance(weights, Store) else Store(weights)
+        see_names(spec, store.blobs, where)
         for blob in spec.inputs:
             self.graph.add_input(blob.name)
-        store = Store(weights)
         for layer in spec.layers:
             self._add(layer, store)
         self.blob_names = tuple(self.graph.last)
@@ -185,6 +189,17 @@ class CaffeNet(nn.Module):
                 for version in done:
                     values.pop(version, None)
         return {blob: shapes[version] for blob, version in self.graph.last.items() if version in shapes}
+
+    def hung(self) -> dict[str, list[str]]:
+        """Return the types of layers that cannot be made, each with the blobs that cannot be had for one of them."""
+        found: dict[str, list[str]] = {}
+        for blob, version in self.graph.last.items():
+            step = next(
+                (s for s in self.graph.needed([version]) if isinstance(self.layers[s.module], Unavailable)), None
+            )
+            if step is not None:
+                found.setdefault(step.kind, []).append(blob)
+        return found
 
     def _add(self, layer: Any, store: Store) -> None:
         missing = [blob for blob in layer.bottom if blob not in self.graph.last]

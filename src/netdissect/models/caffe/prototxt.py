@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import text_format
 
-from netdissect.errors import ModelFileError, ModelNotFoundError
+from netdissect.errors import ModelFileError
+from netdissect.io.reading import is_regular
 from netdissect.models.caffe import legacy, suspects
+from netdissect.models.caffe.caffemodel import read_bytes
+from netdissect.models.caffe.rules import see_writers
 from netdissect.models.caffe.schema import message
 from netdissect.models.caffe.spec import Input, NetSpec, Shape
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: A description larger than this is something else.
-_LARGEST = 64 << 20
+_LARGEST = 16 << 20
 
 #: Strings and comments, left as they are; or a type that is not in quotes.
 _BARE_TYPE = re.compile(
@@ -37,18 +40,12 @@ def read_prototxt(path: Path) -> NetSpec:
         ModelNotFoundError: if it is not there.
         ModelFileError: if it is of another kind or does not parse; the message names line and column.
     """
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise ModelFileError(
-                f"{path}: expected a Caffe network description (.prototxt, text of some kilobytes), "
-                f"got {size >> 20} MiB; are prototxt and caffemodel the wrong way round?"
-            )
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelNotFoundError(f"{path}: no such prototxt") from error
-    except OSError as error:
-        raise ModelFileError(f"{path}: expected a prototxt, but it cannot be read ({error.strerror})") from error
+    if is_regular(path) and path.stat().st_size > _LARGEST:
+        raise ModelFileError(
+            f"{path}: expected a Caffe network description (.prototxt, text of some kilobytes), "
+            f"got {path.stat().st_size >> 20} MiB; are prototxt and caffemodel the wrong way round?"
+        )
+    data = read_bytes(path, "prototxt", most=_LARGEST)
     return parse_prototxt(data, where=str(path))
 
 
@@ -86,9 +83,8 @@ def parse_prototxt(text: bytes | str, *, where: str = "prototxt") -> NetSpec:
             inputs.extend(_brought(layer))
         else:
             kept.append(layer)
-    first = {blob.name: blob for blob in reversed(inputs)}
-    ordered = tuple(first[name] for name in dict.fromkeys(blob.name for blob in inputs))
-    return NetSpec(net.name, ordered, tuple(kept), where)
+    see_writers([blob.name for blob in inputs], kept, where)
+    return NetSpec(net.name, tuple(inputs), tuple(kept), where)
 
 
 def _decode(text: bytes | str, where: str) -> str:

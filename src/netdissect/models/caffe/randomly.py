@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Spread of the noise that stands for pictures: about that of pictures with 0 … 255 less their mean.
 _PICTURE = 64.0
 
+#: Weights that one layer may have; VGG's largest has a fifth of them.
+_MOST = 2**29
+
 #: Layers whose outputs are sums of products: their weights are scaled by what comes out.
 _SUMS = frozenset({"Convolution", "Deconvolution", "InnerProduct"})
 
@@ -63,6 +66,12 @@ def _add(layer: Any, values: dict[str, Tensor], generator: np.random.Generator) 
     bottoms = [values[name] for name in layer.bottom]
     with explained(f'layer "{layer.name}" ({layer.type})', bottoms):
         shapes = KINDS[layer.type][0].weight_shapes(layer, [tuple(bottom.shape) for bottom in bottoms])
+    wanted = sum(math.prod(shape) for shape in shapes)
+    if wanted > _MOST:
+        raise ModelFileError(
+            f'layer "{layer.name}" ({layer.type}) asks for {wanted:,} weights, and at most {_MOST:,} are made: is the '
+            f"prototxt right?"
+        )
     blobs = _drawn(layer, shapes, bottoms[0], generator)
     tops = _run(layer, blobs, bottoms)
     if layer.type in _SUMS:

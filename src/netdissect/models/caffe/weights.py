@@ -20,10 +20,11 @@ Expected = tuple[int | None, ...]
 
 
 class Store:
-    """The weights of a whole network, and which of them layers share."""
+    """The weights of a whole network, and which of them layers share; of a hollow one only their shapes."""
 
-    def __init__(self, blobs: Mapping[str, Sequence[Blob]]) -> None:
+    def __init__(self, blobs: Mapping[str, Sequence[Blob]], *, hollow: bool = False) -> None:
         self.blobs = blobs
+        self.hollow = hollow
         self.shared: dict[str, nn.Parameter] = {}
 
     def of(self, layer: Any) -> LayerWeights:
@@ -63,7 +64,7 @@ class LayerWeights:
         shared = self._shared(place)
         if shared is not None and (expected is None or _fitted(tuple(shared.shape), expected) == tuple(shared.shape)):
             return shared
-        blob = self.blobs[place] if place < len(self.blobs) else shared.numpy() if shared is not None else None
+        blob = self.blobs[place] if place < len(self.blobs) else _numbers(shared)
         assert blob is not None
         shape = blob.shape if expected is None else _fitted(blob.shape, expected)
         if shape is None:
@@ -71,8 +72,10 @@ class LayerWeights:
                 f"{self.label}: expected {name} of shape {_told(expected or ())} as the prototxt says, "
                 f"got {_told(blob.shape)} in the caffemodel; do the two belong together?"
             )
-        # The file's bytes are read-only and unaligned: this is the one copy.
-        numbers = torch.from_numpy(np.array(blob, dtype=np.float32)).reshape(shape)
+        if self.store.hollow:
+            numbers = torch.empty(shape, device="meta")
+        else:  # the file's bytes are read-only and unaligned: this is the one copy
+            numbers = torch.from_numpy(np.array(blob, dtype=np.float32)).reshape(shape)
         parameter = nn.Parameter(numbers, requires_grad=False)
         if place < len(self.names) and self.names[place]:
             self.store.shared.setdefault(self.names[place], parameter)
@@ -94,6 +97,12 @@ class LayerWeights:
             f"{self.label}: expected {wanted}, but the caffemodel has no weights for a layer of that name; "
             f"{nearest(self.layer.name, self.store.blobs)}"
         )
+
+
+def _numbers(shared: nn.Parameter | None) -> Blob | None:
+    if shared is None:
+        return None
+    return np.broadcast_to(np.float32(0), shared.shape) if shared.is_meta else shared.numpy()
 
 
 def _fitted(found: tuple[int, ...], expected: Expected) -> tuple[int, ...] | None:

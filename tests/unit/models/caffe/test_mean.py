@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,8 @@ from netdissect.models.caffe.schema import message
 
 
 def test_a_binaryproto_is_a_picture(tmp_path):
-    mean = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    blob = message("BlobProto", num=1, channels=2, height=3, width=4, data=mean.ravel())
+    mean = np.arange(36, dtype=np.float32).reshape(3, 3, 4)
+    blob = message("BlobProto", num=1, channels=3, height=3, width=4, data=mean.ravel())
     (tmp_path / "mean.binaryproto").write_bytes(blob.SerializeToString())
     found = read_mean(tmp_path / "mean.binaryproto")
     assert found.dtype == np.float32
@@ -37,7 +39,7 @@ def test_what_is_no_mean_is_refused(tmp_path):
     np.save(tmp_path / "words.npy", np.array(["a"]))
     refused("words.npy", "of numbers")
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
-    refused("objects.npy", "truncated or damaged")
+    refused("objects.npy", "of numbers")
     np.save(tmp_path / "batch.npy", np.zeros((2, 3, 4, 4)))
     refused("batch.npy", r"expected a mean of shape .* got \(2, 3, 4, 4\)")
     np.save(tmp_path / "nan.npy", np.array([np.nan, 1, 2]))
@@ -54,6 +56,45 @@ def test_what_is_no_mean_is_refused(tmp_path):
     refused("empty", "an empty file")
     (tmp_path / "cut").write_bytes(message("BlobProto", num=1, channels=3, data=[1, 2, 3]).SerializeToString()[:-2])
     refused("cut", "truncated or damaged")
+
+
+@pytest.mark.parametrize("kind", ["<f2", ">f4", "<f8", "<u2", ">i2", "u1"])
+def test_numbers_of_every_width_and_byte_order_are_the_same_mean(tmp_path, kind):
+    mean = np.arange(36).reshape(3, 3, 4)
+    np.save(tmp_path / "mean.npy", np.asfortranarray(mean.astype(kind)))
+    assert np.array_equal(read_mean(tmp_path / "mean.npy"), mean)
+
+
+def test_halves_in_a_binaryproto_are_the_same_mean(tmp_path):
+    mean = np.arange(36).reshape(3, 3, 4)
+    blob = message("BlobProto", num=1, channels=3, height=3, width=4)
+    raw = mean.astype("<f2").tobytes()
+    halves = bytes([10 << 3, 2, 12 << 3 | 2, len(raw)]) + raw  # NVIDIA's branch: field 10 is the type, 12 the numbers
+    (tmp_path / "mean.binaryproto").write_bytes(blob.SerializeToString() + halves)
+    assert np.array_equal(read_mean(tmp_path / "mean.binaryproto"), mean)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ((6, 5, 3), r"got \(6, 5, 3\); its channels come last: transpose it"),
+        ((5,), r"with 1 or 3 channels, got \(5,\)"),
+        ((2, 4, 4), r"with 1 or 3 channels, got \(2, 4, 4\)"),
+        ((0, 4, 4), r"got \(0, 4, 4\)"),
+    ],
+)
+def test_a_mean_of_another_shape_is_told_with_its_shape(tmp_path, shape, said):
+    np.save(tmp_path / "mean.npy", np.zeros(shape, np.float32))
+    with pytest.raises(ModelFileError, match=said):
+        read_mean(tmp_path / "mean.npy")
+
+
+def test_a_mean_that_is_no_regular_file_is_told(tmp_path):
+    os.mkfifo(tmp_path / "mean.npy")
+    with pytest.raises(
+        ModelFileError, match=r"mean\.npy: expected a mean file, .* regular file, and it is a named pipe"
+    ):
+        read_mean(tmp_path / "mean.npy")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -75,7 +75,8 @@ class BatchNorm(CaffeLayer):
         if len(weights.blobs) == 2:
             del expected["factor"]
         taken = weights.take(**expected)
-        factor = float(taken["factor"]) if "factor" in taken else 1.0
+        # Of a hollow network, which has no numbers, any will do.
+        factor = float(taken["factor"]) if "factor" in taken and not taken["factor"].is_meta else 1.0
         divisor = 1 / factor if factor else 0.0
         return cls(layer, taken["mean"].data * divisor, taken["variance"].data * divisor)
 
