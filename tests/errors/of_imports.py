@@ -59,9 +59,9 @@ def _(desk):
     return masks_with(desk, "classes.csv", "name,grey\ncat,40\ndog,80\n")
 
 
-@mistake("a YAML file in place of a class list")
+@mistake("an XML file in place of a class list")
 def _(desk):
-    return masks_with(desk, "data.yaml", "names:\n  0: cat\n")
+    return masks_with(desk, "a.xml", "<annotation><name>cat</name></annotation>")
 
 
 @mistake("a class list of which some lines have a number")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from netdissect.data.own.annotations.record import Reading, label_of, reading
 from netdissect.data.own.annotations.shapes import Polygon, box
 from netdissect.data.own.painting import short
@@ -13,7 +11,7 @@ from netdissect.data.own.splits import split_of
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
 from netdissect.io.reading import read_text
-from netdissect.io.text import one_line
+from netdissect.io.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
 #: Lists of names where there is no data.yaml: Label Studio's, Darknet's.
 _LISTS = ("classes.txt", "obj.names")
-#: Bytes of the largest data.yaml.
-_MOST = 2**19
 #: Corners may lie so far outside of 0 to 1; more is in pixels, not in shares.
 _OUTSIDE = 1.0
 
@@ -124,8 +120,8 @@ def _names(where: Path, root: Path) -> dict[int, str]:
     """Return the classes by number: of data.yaml, else of a list beside it."""
     described = [where] if where.is_file() else sorted((*root.glob("*.yaml"), *root.glob("*.yml")))
     for path in described:
-        told = _yaml(path)
-        if "names" in told:
+        told = read_yaml(path, "data.yaml", missing=DataFileError, wrong=DataFileError)
+        if isinstance(told, dict) and "names" in told:
             if "kpt_shape" in told:
                 raise DataFileError(
                     f"{path}: YOLO's poses (kpt_shape) are boxes and points, and outline nothing: export segmentations"
@@ -147,16 +143,3 @@ def _numbered(names: Any, count: Any) -> dict[int, str]:
     if isinstance(count, str) and count.strip().isdigit() and int(count) != len(found):
         raise ValueError(f"it says {count} classes (nc) and names {len(found)}")
     return found
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    text = read_text(path, "data.yaml", missing=DataFileError, wrong=DataFileError, most=_MOST)
-    try:
-        told = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes nothing but texts, lists and tables
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        raise DataFileError(
-            f"{path}{line}: expected YAML: {one_line(getattr(error, 'problem', None) or 'it is none')}"
-        ) from error
-    return told if isinstance(told, dict) else {}

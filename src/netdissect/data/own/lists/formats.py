@@ -11,14 +11,15 @@
 | Cityscapes' table of labels | a column ``trainId`` | ``id``, or ``trainId`` if it is asked for |
 | ADE20K's ``objectInfo150`` | ``Idx``, ``Ratio`` … | ``Idx`` |
 | JSON | see `json_kinds` | |
-| YAML, XML, Python and the rest | its ending or first characters | refused by name |
+| YAML | its ending, or lines ``key:`` | as in JSON; ``names`` of YOLO's ``data.yaml`` from 0 |
+| XML, Python and the rest | its ending or first characters | refused by name |
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdissect.data.own.lists import json_kinds, lines, records
+from netdissect.data.own.lists import json_kinds, lines, records, yaml_kinds
 from netdissect.data.own.lists.refused import other_kind, refuse, refuse_by_ending
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io.reading import read_text
@@ -71,6 +72,7 @@ _FORMATS: tuple[tuple[Callable[[Path, str], bool], Callable[[Path, str, Asked], 
     (_is_cvat, lines.read_cvat),
     (records.is_object_info, records.read_object_info),
     (records.has_a_header, records.read_table),
+    (yaml_kinds.is_yaml, yaml_kinds.read_yaml_rows),
     (_is_another, _read_another),
     (_always, lines.read_lines),
 )

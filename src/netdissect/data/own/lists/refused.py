@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _WAY_OUT = "write a name a line, lines 'number: name', a .csv with a column 'name' or a .json, and give that"
 _OTHERS = {
-    ".yaml": "a YAML file", ".yml": "a YAML file", ".xml": "an XML file", ".toml": "a TOML file", ".py": "a Python file",
+    ".xml": "an XML file", ".toml": "a TOML file", ".py": "a Python file",
     ".ini": "an INI file", ".pkl": "a pickle", ".npy": "an array", ".npz": "an array", ".mat": "a MATLAB file",
     ".pbtxt": "a protocol-buffer text", ".xlsx": "a spreadsheet", ".xls": "a spreadsheet", ".parquet": "a Parquet file",
     ".html": "a web page",
@@ -32,8 +32,7 @@ def refuse(path: Path, kind: str) -> NoReturn:
     Raises:
         DataFileError: always.
     """
-    names = " (the names below 'names:', which start at 0: 0: NAME, 1: NAME, …)" if kind == "a YAML file" else ""
-    raise DataFileError(f"{path}: expected a class list, got {kind}: {_WAY_OUT}{names}")
+    raise DataFileError(f"{path}: expected a class list, got {kind}: {_WAY_OUT}")
 
 
 def other_kind(text: str) -> str | None:
@@ -45,9 +44,9 @@ def other_kind(text: str) -> str | None:
     if "\0" in text[:4096]:
         return "a file that is no text in UTF-8"
     if start.startswith(("---", "%YAML")) or any(re.fullmatch(r"[\w.-]+:(\s*\[.*|\s*\{.*)?", line) for line in lines):
-        return "a YAML file"
+        return "YAML"
     if lines and all(line.startswith("- ") for line in lines):
-        return "a YAML file"
+        return "YAML"
     if any(re.match(r"(import|from)\s+\w+|(def|class)\s+\w+.*:$|\w+\s*=\s*[\[({]", line) for line in lines):
         return "a Python file"
     if any(re.fullmatch(r"\w+\s*\{", line) for line in lines):

@@ -1,0 +1,38 @@
+"""YAML that others wrote, read in one way: it makes nothing but texts, lists and tables, and has a size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from netdissect.io.reading import read_text
+from netdissect.io.text import one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdissect.errors import NetdissectError
+
+#: Bytes of the largest YAML; a list of classes has a hundredth.
+LARGEST_YAML = 2**19
+
+
+def read_yaml(path: Path, what: str, *, missing: type[NetdissectError], wrong: type[NetdissectError]) -> Any:
+    """Return what a YAML file says, every number and word as text.
+
+    Args:
+        path: the file.
+        what: what it is, for messages: ``"data.yaml"``.
+        missing: raised if it is not there.
+        wrong: raised if it cannot be read or is no YAML.
+    """
+    text = read_text(path, what, missing=missing, wrong=wrong, most=LARGEST_YAML)
+    try:
+        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes nothing but texts, lists and tables
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise wrong(
+            f"{path}{line}: expected YAML: {one_line(getattr(error, 'problem', None) or 'it is none')}"
+        ) from error
