@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import netdissect
 from netdissect import arguments, report
-from netdissect.bars import watching
+from netdissect.bars import require_progress, watching
 from netdissect.data.broden import Broden
 from netdissect.data.download.places import require_downloaded, resolve_network
 from netdissect.errors import ModelError, ended_by_itself
@@ -195,6 +195,7 @@ def dissect(
     """
     settings = arguments.settings_of(settings, options)
     given = arguments.require_preprocess(preprocess)
+    require_progress(progress)
     concepts, settings, folder = ready(data, settings, out)
     network = network_of(model, given)
     names = arguments.layers_wanted(layers, network)

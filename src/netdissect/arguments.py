@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from dataclasses import replace
@@ -138,10 +139,13 @@ def require_text(option: str, given: str) -> None:
     try:
         given.encode()
     except UnicodeEncodeError as error:
-        raise SettingsError(
-            f"--{option} {one_line(given)}: the name has bytes that are no UTF-8, and a run's files could not hold it; "
-            f"rename it, or make a link of another name"
-        ) from error
+        way = "the name has bytes that are no UTF-8, and a run's files could not hold it; rename it, or make a link of another name"
+        with contextlib.suppress(UnicodeDecodeError):
+            os.fsencode(given).decode()
+            way = (
+                "the locale here knows only ASCII, and the name has other letters: set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
+            )
+        raise SettingsError(f"--{option} {one_line(given)}: {way}") from error
 
 
 def _layer_name(layer: object, network: Network) -> str:

@@ -100,18 +100,30 @@ def watching(progress: object) -> Iterator[Progress]:
     Raises:
         SettingsError: if it is none of them.
     """
-    if progress is None or progress is False:
-        yield Silent()
-    elif progress is True:
+    shown = require_progress(progress)
+    if isinstance(shown, protocols.Progress):
+        yield shown
+    elif shown:
         with Bars() as bars:
             yield bars
-    elif isinstance(progress, protocols.Progress) and not isinstance(progress, type):
-        yield progress
     else:
-        raise SettingsError(
-            f"progress= takes True, or an object with the methods start(task, total) and advance(steps), not "
-            f"{kind_of(progress)}"
-        )
+        yield Silent()
+
+
+def require_progress(progress: object) -> Progress | bool:
+    """Return what shows how far something is, or whether bars do.
+
+    Raises:
+        SettingsError: if it is neither.
+    """
+    if progress is None or isinstance(progress, bool):
+        return bool(progress)
+    if isinstance(progress, protocols.Progress) and not isinstance(progress, type):
+        return progress
+    raise SettingsError(
+        f"progress= takes True, or an object with the methods start(task, total) and advance(steps), not "
+        f"{kind_of(progress)}"
+    )
 
 
 def somebody_watches() -> bool:

@@ -30,3 +30,107 @@ def test_a_preprocessing_that_is_only_assumed_is_said_so(data, caplog):
 def test_preprocessing_is_told_with_every_digit():
     assert caffe_preprocess().describe() == "BGR, mean 109.5388 118.6897 124.6901"
     assert Preprocess().describe() == "RGB, 0 to 1, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"
+
+
+QUICK = {"quantile": 0.1, "pictures": False, "preprocess": Preprocess()}
+
+
+def test_a_broden_is_narrowed_to_the_split_and_the_limit_that_are_asked_for(data, tmp_path):
+    opened = nd.Broden(data)
+    by_path = nd.dissect(nets.small(), "conv1", data, limit=2, split="val", **QUICK)
+    by_object = nd.dissect(nets.small(), "conv1", opened, limit=2, split="val", out=tmp_path / "run", **QUICK)
+    assert by_object.probe_set.images == by_path.probe_set.images == 2
+    assert (by_object["conv1"].counts.I == by_path["conv1"].counts.I).all()
+    assert by_object.probe_set.fingerprint == by_path.probe_set.fingerprint
+    assert len(opened) == 6  # the one that was given is as it was
+    recorded = nd.load(tmp_path / "run")
+    assert (recorded.settings.limit, recorded.settings.split, recorded.probe_set.images) == (2, "val", 2)
+
+
+def test_what_a_broden_was_opened_with_is_recorded(data):
+    narrow = nd.Broden(data, split="val", limit=2)
+    result = nd.dissect(nets.small(), "conv1", narrow, limit=5, **QUICK)
+    assert (result.settings.limit, result.settings.split, result.probe_set.images) == (2, "val", 2)
+    with pytest.raises(
+        nd.NetdissectError, match="split='train' was asked for, and the probe set was opened with split='val'"
+    ):
+        nd.dissect(nets.small(), "conv1", narrow, split="train", **QUICK)
+
+
+def test_a_probe_set_of_ones_own_refuses_what_it_cannot_be_narrowed_to(data):
+    class Own(nd.Broden):
+        """Somebody's own."""
+
+    assert nd.dissect(nets.small(), "conv1", Own(data), **QUICK).probe_set.images == 6
+    for setting in ({"limit": 2}, {"split": "val"}):
+        with pytest.raises(nd.NetdissectError, match=r"does not go with a probe set of your own \(Own\)"):
+            nd.dissect(nets.small(), "conv1", Own(data), **setting, **QUICK)
+
+
+@pytest.mark.parametrize(
+    "given", [[1, 2], {"a": 1}, 5, None, nd.Broden, lambda: None], ids=lambda given: type(given).__name__
+)
+def test_what_is_no_probe_set_is_told_by_what_it_is(given):
+    with pytest.raises(nd.NetdissectError, match="data= takes a folder in Broden's format"):
+        nd.dissect(nets.small(), "conv1", given, **QUICK)
+
+
+def test_a_module_of_the_network_is_a_layer(data):
+    network = nets.small()
+    result = nd.dissect(network, [network.conv2, "conv1", network.conv2], data, **QUICK)
+    assert list(result) == ["conv2", "conv1"]
+    assert (result[0].name, result[-1].name, result["conv1"].name) == ("conv2", "conv1", "conv1")
+    assert list(nd.dissect(network, network.conv1, data, **QUICK)) == ["conv1"]
+    for wrong, told in ((2, "so none at position 2"), (-3, "so none at position -3"), ("conv", "did you mean conv")):
+        with pytest.raises(nd.NetdissectError, match=told):
+            result[wrong]
+
+
+@pytest.mark.parametrize("layers", [None, [], (), [None]], ids=str)
+def test_no_layer_is_told(data, layers):
+    with pytest.raises(nd.NetdissectError, match="no layer was named"):
+        nd.dissect(nets.small(), layers, data, **QUICK)
+
+
+def test_progress_true_draws_bars_and_false_draws_none(data, monkeypatch):
+    from netdissect import bars
+
+    started = []
+    monkeypatch.setattr(bars.Bars, "start", lambda self, task, total: started.append((task, total)))
+    nd.dissect(nets.small(), "conv1", data, progress=True, **QUICK)
+    assert ("scan", 6) in started
+    started.clear()
+    for silent in (False, None):
+        nd.dissect(nets.small(), "conv1", data, progress=silent, **QUICK)
+    assert not started
+
+
+def test_everything_cheap_is_checked_before_a_network_is_loaded(data, tmp_path, monkeypatch):
+    from netdissect import api
+
+    monkeypatch.setattr(api, "load_network", lambda *_: pytest.fail("the network was loaded"))
+    (tmp_path / "file").touch()
+    for wrong in (
+        {"quantile": 5}, {"device": "cuda:77"}, {"progress": 3}, {"preprocess": 3}, {"split": "trian"}, {"data": "nowhere"},
+        {"out": tmp_path / "file"}, {"out": tmp_path / "file" / "below"}, {"out": 5}, {"settings": {}}, {"limt": 3},
+    ):  # fmt: skip
+        given = {"data": data} | wrong
+        with pytest.raises((nd.NetdissectError, FileExistsError)):
+            nd.dissect("torchvision:resnet18", "layer4", **given)
+
+
+def test_the_shell_checks_everything_cheap_before_a_network_is_loaded(data, tmp_path, monkeypatch, capsys):
+    from netdissect import api
+    from netdissect.cli import main
+
+    monkeypatch.setattr(api, "load_network", lambda *_: pytest.fail("the network was loaded"))
+    (tmp_path / "file").touch()
+    for command in ("run", "rotate"):
+        for words in (
+            ["--quantile", "7"], ["--device", "mps"], ["--data", tmp_path], ["--split", "trian"], ["--out", tmp_path / "file"],
+            ["--mean", "1", "2"], ["--colordepth", "2"], ["--scale", "0"], ["--memory", "much"],
+        ):  # fmt: skip
+            given = [] if "--data" in words else ["--data", data]
+            with pytest.raises(SystemExit) as leave:
+                main([command, "torchvision:resnet18", "--layers", "layer4", *map(str, [*given, *words])])
+            assert leave.value.code == 2, capsys.readouterr()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from netdissect.bars import Bars, err, out
-from netdissect.io.text import one_line, visible
+from netdissect.io.text import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,8 +26,8 @@ _LONGEST = 4000
 
 
 def say(text: str = "", *, bold: bool = False, dim: bool = False) -> None:
-    """Print lines of result, as they are; on a terminal they may stand out or stand back."""
-    out.print(Text(visible(text)), style="bold" if bold else "dim" if dim else "")
+    """Print a line of result; on a terminal it may stand out or stand back."""
+    out.print(Text(one_line(text)), style="bold" if bold else "dim" if dim else "")
 
 
 def complain(sentence: str) -> None:

@@ -113,8 +113,9 @@ def list_(*, into: Path | None = None, registry: Path | None = None) -> None:
     folder = data_folder(into)
     chosen = [entry for entry in entries.values() if entry.kind != "network"]
     show_entries(chosen, {entry.name for entry in chosen if is_here(entry, entries, folder)})
+    say()
     say(
-        f"\nnetdissect data download NAME fetches one to {folder}/, all-sources the four sources; netdissect zoo list has networks."
+        f"netdissect data download NAME fetches one to {folder}/, all-sources the four sources; netdissect zoo list has networks."
     )
 
 
@@ -158,7 +159,8 @@ def synonyms(table: Literal["broden1", "broden-plus"] = "broden1", /) -> None:
     from netdissect.data.build.synonyms import BUILT_IN, built_in_text
 
     for file in BUILT_IN[table]:
-        say(built_in_text(file).rstrip())
+        for line in built_in_text(file).rstrip().splitlines():
+            say(line)
 
 
 @data.command

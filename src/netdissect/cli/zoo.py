@@ -31,7 +31,8 @@ def list_(*, into: Path | None = None, registry: Path | None = None) -> None:
     folder = zoo_folder(into)
     chosen = [entry for entry in entries.values() if entry.kind == "network"]
     show_entries(chosen, {entry.name for entry in chosen if is_here(entry, entries, folder)})
-    say(f"\nnetdissect zoo download NAME fetches one to {folder}/; netdissect run {folder}/NAME … dissects it.")
+    say()
+    say(f"netdissect zoo download NAME fetches one to {folder}/; netdissect run {folder}/NAME … dissects it.")
 
 
 @zoo.command
