@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 
 import pytest
 from tests import tasks
@@ -79,3 +81,27 @@ def test_an_item_that_kills_every_worker_is_given_up(cluster, tmp_path, monkeypa
         pytest.raises(RunError, match="lost 2 times over the same piece of work"),
     ):
         list(workers.map(tasks.DieOnce(tmp_path, 1, times=99), range(3)))
+
+
+def test_code_that_leaves_the_program_is_told_once(cluster):
+    from netdissect.runtime.ray import Ray
+
+    told = r"ended the program itself \(sys\.exit\(3\)\) in a worker"
+    with Ray(cluster, tasks.Setup(), 1) as workers, pytest.raises(RunError, match=told):
+        list(workers.map(tasks.leave, range(4)))
+
+
+def test_an_actor_that_is_stopped_is_told_of_and_its_work_done_by_another(cluster, tmp_path, monkeypatch, caplog):
+    from netdissect.runtime import ray
+
+    monkeypatch.setattr(ray, "SILENCE", 1.0)
+    monkeypatch.setattr(ray, "GIVEN_UP", 2.0)
+    mark = tmp_path / "stopped"
+    try:
+        with ray.Ray(cluster, tasks.Setup(), 2, cpus=1) as workers, caplog.at_level("WARNING", logger="netdissect"):
+            assert list(workers.map(tasks.StopOnce(mark, 1), range(6))) == [n * n for n in range(6)]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(mark.read_text()), signal.SIGKILL)
+    assert "of the cluster has given no sign of life for 1 s" in caplog.text
+    assert "has been silent for 2 s: its work is done by another" in caplog.text

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
-from netdissect.errors import RunError
-from netdissect.runtime.base import AHEAD, portable
+from netdissect.errors import RunError, SettingsError, reason
+from netdissect.runtime.base import AHEAD, portable, unsendable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from netdissect.runtime.base import Item, Outcome, Setup
     from netdissect.runtime.cluster import Cluster
 
 #: How often an item may lose its worker, and a worker be lost before it is ready, until they are given up.
 ATTEMPTS = 5
+#: Where actors answer that they are there, beside their work.
+PULSE = "pulse"
 #: Seconds to wait for a first worker while none is at work.
 PATIENCE = 300
+#: Seconds for which a worker's sign of life is waited for until it is told of, and until its item is given to another.
+SILENCE, GIVEN_UP = 60.0, 600.0
+_LOG = logging.getLogger("netdissect")
 
 
 class Ray:
@@ -41,8 +48,17 @@ class Ray:
         self._count = count
         self._cpus = cpus or cluster.cpus_of_each(count, gpus)
         self._gpus = gpus
-        self._setup = self._ray.put(setup)
-        self._actor = self._ray.remote(num_cpus=self._cpus, num_gpus=gpus, max_restarts=0, max_concurrency=1)(_Actor)
+        try:
+            self._setup = self._ray.put(setup)
+        except Exception as error:  # whatever its parts raise when they are to be sent
+            raise SettingsError(
+                f"{unsendable(setup)} cannot be sent to the workers of the cluster ({reason(error)}): define its class at "
+                f"the top of an importable module, or use one worker of this machine"
+            ) from error
+        self._actor = self._ray.remote(
+            num_cpus=self._cpus, num_gpus=gpus, max_restarts=0, max_concurrency=1, concurrency_groups={PULSE: 1}
+        )(_Actor)
+        self._pulses = _Pulses(self._ray)
         self._numbers: dict[Any, int] = {}
         self._starting: dict[Any, Any] = {}
         self._idle: list[Any] = []
@@ -67,7 +83,19 @@ class Ray:
                     number, item = waiting.popleft()
                     actor = self._idle.pop()
                     under_way[actor.do.remote(shared, item)] = (actor, number, item)
+                silent = self._pulses.silent({actor: self._numbers[actor] for actor, _, _ in under_way.values()})
+                for reference in [one for one, (actor, _, _) in under_way.items() if actor in silent]:
+                    actor, number, item = under_way.pop(reference)
+                    self._forget(actor)
+                    lost[number] = lost.get(number, 0) + 1
+                    if lost[number] >= ATTEMPTS:
+                        raise RunError(_again_and_again("it gave no sign of life"))
+                    waiting.appendleft((number, item))
+                if silent:
+                    continue
                 ready = self._next([*under_way, *self._starting], patiently=bool(under_way))
+                if ready is None:
+                    continue
                 if ready in self._starting:
                     self._started(ready)
                     continue
@@ -82,10 +110,7 @@ class Ray:
                     self._forget(actor)
                     lost[number] = lost.get(number, 0) + 1
                     if lost[number] >= ATTEMPTS:
-                        raise RunError(
-                            f"a worker of the cluster was lost {ATTEMPTS} times over the same piece of work "
-                            f"({_first_line(error)}): run the same command again, it goes on from what is finished"
-                        ) from error
+                        raise RunError(_again_and_again(_first_line(error))) from error
                     waiting.appendleft((number, item))
                     continue
                 self._idle.append(actor)
@@ -113,8 +138,12 @@ class Ray:
         self.close()
 
     def _next(self, waited_for: list[Any], *, patiently: bool) -> Any:
-        """Return the next reference that is ready; without any worker at work, wait only so long for one to start."""
-        ready, _ = self._ray.wait(waited_for, num_returns=1, timeout=None if patiently else PATIENCE)
+        """Return the next reference that is ready, None if none is for a while; without any worker at work, wait only so
+        long for one to start.
+        """
+        ready, _ = self._ray.wait(waited_for, num_returns=1, timeout=SILENCE / 12 if patiently else PATIENCE)
+        if not ready and patiently:
+            return None
         if not ready:
             raise RunError(
                 f"no worker of the cluster could be started within {PATIENCE} s: each asks for {self._cpus} CPUs and "
@@ -156,8 +185,51 @@ class Ray:
 
     def _forget(self, actor: Any) -> None:
         self._numbers.pop(actor, None)
+        self._pulses.forget(actor)
         with contextlib.suppress(Exception):
             self._ray.kill(actor)
+
+
+class _Pulses:
+    """Asks actors at work for a sign of life, tells of those that give none, and names those to be given up."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._asked: dict[Any, tuple[Any, float]] = {}
+        self._told: set[Any] = set()
+
+    def silent(self, working: Mapping[Any, int]) -> set[Any]:
+        """Return the actors, of those at work by number, that have been silent for too long."""
+        given_up = set()
+        for actor, number in working.items():
+            reference, since = self._asked.get(actor) or self._ask(actor)
+            if self._ray.wait([reference], timeout=0)[0]:
+                if actor in self._told:
+                    _LOG.warning("worker %d of the cluster answers again", number)
+                self.forget(actor)
+            elif time.monotonic() - since >= GIVEN_UP:
+                _LOG.warning(
+                    "worker %d of the cluster has been silent for %.0f s: its work is done by another", number, GIVEN_UP
+                )
+                given_up.add(actor)
+            elif time.monotonic() - since >= SILENCE and actor not in self._told:
+                self._told.add(actor)
+                _LOG.warning(
+                    "worker %d of the cluster has given no sign of life for %.0f s: its process or its node may have been "
+                    "stopped (ray list actors shows where it is); after %.0f s its work is done by another",
+                    number, SILENCE, GIVEN_UP,
+                )  # fmt: skip
+        return given_up
+
+    def forget(self, actor: Any) -> None:
+        """Expect nothing more from an actor."""
+        self._asked.pop(actor, None)
+        self._told.discard(actor)
+
+    def _ask(self, actor: Any) -> tuple[Any, float]:
+        asked = actor.alive.options(concurrency_group=PULSE).remote(), time.monotonic()
+        self._asked[actor] = asked
+        return asked
 
 
 class _Actor:
@@ -171,16 +243,26 @@ class _Actor:
         """Make the context; return what went wrong, if anything did."""
         try:
             self._context = self._open.enter_context(setup(threads, number))
-        except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - handed to the coordinator, which raises it
             return portable(error)
         return None
+
+    def alive(self) -> None:
+        """Answer, beside whatever is being done; a process that is stopped does not."""
 
     def do(self, task: Callable[[Any, Any], Any], item: Any) -> tuple[bool, Any]:
         """Do one item; an error of the task is a result, an error of Ray is not."""
         try:
             return True, task(self._context, item)
-        except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - handed to the coordinator, which raises it
             return False, portable(error)
+
+
+def _again_and_again(why: str) -> str:
+    return (
+        f"a worker of the cluster was lost {ATTEMPTS} times over the same piece of work ({why}): run the same command again, "
+        f"it goes on from what is finished"
+    )
 
 
 def _first_line(error: BaseException) -> str:
