@@ -18,7 +18,7 @@ from netdissect import arguments, report
 from netdissect.bars import require_progress, watching
 from netdissect.data.broden import Broden
 from netdissect.data.download.places import require_downloaded, resolve_network
-from netdissect.errors import ModelError, ended_by_itself
+from netdissect.errors import ModelError, SettingsError, ended_by_itself
 from netdissect.layers import check_stems
 from netdissect.protocols import Silent
 from netdissect.report.notebook import ShownLayer, run_html, shown
@@ -235,6 +235,8 @@ def ready(
     from netdissect import runs
 
     folder = arguments.folder_of(out)
+    if settings.keep and folder is None and settings.artefacts is None:
+        raise SettingsError("keep=True keeps intermediate results in the run's folder: give out= too")
     if settings.runtime == "local":
         runs.device_of(settings.device)
     return *arguments.probe_set_of(data, settings), folder

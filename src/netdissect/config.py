@@ -153,6 +153,8 @@ class Settings:
             raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {shown(self.device)}")
         if self.address is not None and self.runtime != "ray":
             raise SettingsError("--address names a Ray cluster: it goes with --runtime ray")
+        if self.memory is not None and (self.workers > 1 or self.runtime == "ray"):
+            raise SettingsError("--memory goes with one process: workers keep what they find on disk; leave it out")
 
     def _take(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

@@ -112,7 +112,7 @@ def test_everything_cheap_is_checked_before_a_network_is_loaded(data, tmp_path, 
     (tmp_path / "file").touch()
     for wrong in (
         {"quantile": 5}, {"device": "cuda:77"}, {"progress": 3}, {"preprocess": 3}, {"split": "trian"}, {"data": "nowhere"},
-        {"out": tmp_path / "file"}, {"out": tmp_path / "file" / "below"}, {"out": 5}, {"settings": {}}, {"limt": 3},
+        {"out": tmp_path / "file"}, {"out": tmp_path / "file" / "below"}, {"out": 5}, {"settings": {}}, {"limt": 3}, {"keep": True},
     ):  # fmt: skip
         given = {"data": data} | wrong
         with pytest.raises((nd.NetdissectError, FileExistsError)):

@@ -47,6 +47,10 @@ NAN, INFINITE = float("nan"), float("inf")
         ({"runtime": "slurm"}, "--runtime must be local or ray, not 'slurm'"),
         ({"pictures": "no"}, "pictures must be True or False, not 'no'"),
         ({"split": ""}, "--split must be a word, not ''"),
+        (
+            {"memory": 1, "workers": 2},
+            "--memory goes with one process: workers keep what they find on disk; leave it out",
+        ),
         ({"address": "10.0.0.1:6379"}, "--address names a Ray cluster: it goes with --runtime ray"),
     ],
     ids=str,
