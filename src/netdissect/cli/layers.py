@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from netdissect.cli.console import say, say_json
 from netdissect.cli.options import ModelOptions
+from netdissect.io.text import one_line
 from netdissect.models.kinds import in_words
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def _table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
         note = "; ".join(part for part in layer.note.split("; ") if part != EVERYWHERE)
         shape, grid = _by(layer.shape), _by(layer.grid)
         rows.append((mark + layer.name, layer.kind, shape, str(layer.units), grid, *_field(layer), note))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    rows = [tuple(map(one_line, row)) for row in rows]
+    filled = [any(row[column] for row in rows[1:]) for column in range(len(_HEADINGS))]
+    widths = [max(len(row[column]) for row in rows) if filled[column] else 0 for column in range(len(_HEADINGS))]
     return [
         "  ".join(
             cell.rjust(width) if heading == "units" else cell.ljust(width)
