@@ -69,7 +69,7 @@ def _table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
     """Return the table's lines, as wide as they need to be: a name that is cut off could not be typed."""
     from netdissect.models.shapes import EVERYWHERE  # the column "receptive field" says it
 
-    rows = [_HEADINGS]
+    rows: list[tuple[str, ...]] = [_HEADINGS]
     for layer in layers:
         mark = "* " if layer.name in marked else "  "
         note = "; ".join(part for part in layer.note.split("; ") if part != EVERYWHERE)
