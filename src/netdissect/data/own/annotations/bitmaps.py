@@ -6,7 +6,7 @@ import base64
 import binascii
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from PIL import Image
 
 #: Bytes that a mask's PNG may have besides those of its pixels.
 _ASIDE = 2**16
@@ -45,21 +46,26 @@ class Png:
         try:
             with images.opened(data, "of the mask", what="PNG", formats=("PNG",)) as image:
                 got = image.height, image.width
-                if self.expected is not None and got != self.expected:
-                    raise ValueError(
-                        f"its mask has {got[1]} x {got[0]} pixels, and its corners say {self.expected[1]} x "
-                        f"{self.expected[0]}"
-                    )
-                if got[0] > size[0] or got[1] > size[1]:
-                    raise ValueError(f"its mask of {got[1]} x {got[0]} pixels is larger than the image")
-                pixels = np.asarray(
-                    image.convert("RGBA") if image.mode == "P" and "transparency" in image.info else image
-                )
+                fits = got[0] <= size[0] and got[1] <= size[1] and self.expected in (None, got)
+                pixels = _alpha_or_grey(image) if fits else None
         except DataError as error:
             raise ValueError(str(error)) from error
-        if pixels.ndim == 3:
-            pixels = pixels[..., -1] if pixels.shape[2] in (2, 4) else pixels.max(axis=2)
+        if self.expected not in (None, got):
+            across, down = self.expected[::-1] if self.expected else got
+            raise ValueError(f"its mask has {got[1]} x {got[0]} pixels, and its corners say {across} x {down}")
+        if pixels is None:
+            raise ValueError(f"its mask of {got[1]} x {got[0]} pixels is larger than the image")
         return placed(pixels != 0, self.top, self.left, size)
+
+
+def _alpha_or_grey(image: Image.Image) -> NDArray[np.integer[Any]]:
+    """Return the pixels of a mask: how opaque they are, if that is said, else how bright."""
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    pixels = np.asarray(image)
+    if pixels.ndim == 3:
+        return pixels[..., -1] if pixels.shape[2] in (2, 4) else pixels.max(axis=2)
+    return pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +127,14 @@ def placed(mask: NDArray[np.bool_], top: int, left: int, size: tuple[int, int]) 
     return Patch(max(0, top) if inside.size else 0, max(0, left) if inside.size else 0, inside)
 
 
-def whole_numbers(values: object) -> tuple[int, ...]:
-    """Return a list of whole numbers.
+def whole_numbers(values: object, count: int | None = None) -> tuple[int, ...]:
+    """Return a list of whole numbers, so many if that is said.
 
     Raises:
         ValueError: if it is none.
     """
-    if not isinstance(values, (list, tuple)):
-        raise ValueError(f"expected a list of whole numbers, got {short(values)}")  # noqa: TRY004 - one kind
+    if not isinstance(values, (list, tuple)) or count not in (None, len(values)):
+        raise ValueError(f"expected a list of {count or 'whole'} numbers, got {short(values)}")
     return tuple(whole_number(value) for value in values)
 
 

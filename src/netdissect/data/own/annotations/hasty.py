@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netdissect.data.own.annotations.bitmaps import Runs, whole_number, whole_numbers
+from netdissect.data.own.annotations.bitmaps import Runs, whole_numbers
 from netdissect.data.own.annotations.record import (
     Reading,
     label_of,
@@ -77,7 +77,7 @@ def _shape(entry: dict[str, Any], where: str, found: Reading) -> Shape | None:
     """Return a label's shape: its mask, else its polygon, else its box if boxes are taken."""
     bounds = entry.get("bbox")
     if entry.get("mask"):
-        x, y, end, below = (whole_number(value) for value in bounds or ())
+        x, y, end, below = whole_numbers(bounds, 4)
         return Runs(whole_numbers(entry["mask"]), x, y, end - x, below - y, pairs=True)
     if entry.get("polygon"):
         return Polygon(points_of(entry["polygon"]))
@@ -85,5 +85,5 @@ def _shape(entry: dict[str, Any], where: str, found: Reading) -> Shape | None:
         raise ValueError("it has no mask, no polygon and no box")
     if not found.takes_box("a label with a box and neither mask nor polygon", where):
         return None
-    left, top, right, bottom = (number(value) for value in bounds)
+    left, top, right, bottom = whole_numbers(bounds, 4)
     return box(left, top, right, bottom)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netdissect.data.own.annotations.bitmaps import Png, whole_number
+from netdissect.data.own.annotations.bitmaps import Png, whole_numbers
 from netdissect.data.own.annotations.record import (
     Reading,
     label_of,
@@ -99,7 +99,7 @@ def _shape(thing: dict[str, Any], where: str, found: Reading) -> Shape | None:
         return None
     if kind == "bitmap":
         bitmap = record(thing["bitmap"], "a bitmap")
-        column, row = (whole_number(value) for value in bitmap["origin"])
+        column, row = whole_numbers(bitmap["origin"], 2)
         if not isinstance(bitmap["data"], str):
             raise ValueError(f"expected a bitmap as base64, got {short(bitmap['data'])}")
         return Png(bitmap["data"], column, row)

@@ -98,7 +98,7 @@ def test_images_of_one_name_lie_in_their_data_sets(tmp_path):
             label("cat", bbox=[0, 0, 99999, 99999], mask=[1, 1]),
             r"its mask of 99999 x 99999 pixels does not fit the image",
         ),
-        (label("cat", bbox=None, mask=[1, 1]), r"label 1 \(cat\): not enough values"),
+        (label("cat", bbox=None, mask=[1, 1]), r"label 1 \(cat\): expected a list of 4 numbers, got None"),
         (label("cat", "high", polygon=SQUARE), r"label 1 \(cat\): expected a number, got 'high'"),
     ],
 )

@@ -1,0 +1,141 @@
+"""Whatever an annotation tool's file holds, only the project's own errors come out, in one sentence."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.fuzz.damage import damages, one_sentence, spoilt
+from tests.unit.data.own.annotations import (
+    test_hasty,
+    test_label_studio,
+    test_labelme,
+    test_supervisely,
+    test_via,
+    test_whose,
+)
+from tests.unit.data.own.annotations.desk import SIZE, label_maps, photo, png, write
+
+from netdissect.errors import NetdissectError
+
+MASK = np.eye(7, 9, dtype=bool)
+ODD = (
+    None, True, -1, 0, 1e30, float("nan"), "", "x", [], {}, [1], {"a": 1}, "../../x", 10**30, -5.5, "\ud800", "\x1b[2J",
+    [[1, 2], [3, 4]],
+)  # fmt: skip
+
+
+def labelme(folder):
+    photo(folder / "a.jpg")
+    make = test_labelme.shape
+    shapes = (
+        make("cat", test_labelme.SQUARE), make("fur", [[6, 3], [14, 9]], "mask", mask=png(MASK)),
+        make("ball", [[9, 9], [9, 12]], "circle"), make("box", [[1, 1], [5, 5]], "rectangle"),
+        make("rope", [[1, 1], [5, 5]], "line"),
+    )  # fmt: skip
+    return write(folder / "a.json", test_labelme.told(*shapes))
+
+
+def label_studio(folder):
+    photo(folder / "a.jpg")
+    make = test_label_studio
+    fur = np.zeros(SIZE, bool)
+    fur[3:9, 3:9] = True
+    egg = make.region(
+        "ellipselabels", {"x": 50, "y": 50, "radiusX": 5, "radiusY": 9, "rotation": 3, "ellipselabels": ["e"]}
+    )
+    cat, dog = make.polygon("cat", (1, 1), (9, 1), (9, 9)), make.rectangle("dog", 1, 1, 5, 5, 30)
+    return write(folder / "p.json", [make.task(cat, dog, make.brushed("fur", fur), egg)])
+
+
+def supervisely(folder):
+    make = test_supervisely
+    cat = make.thing("cat", "polygon", make.SQUARE, [[[8, 4], [14, 4], [14, 8]]])
+    make.project(folder, cat, make.bitmap("fur", MASK, [3, 3]), make.thing("box", "rectangle", [[1, 1], [5, 5]]))
+    return folder / "ds0" / "ann" / "a.jpg.json"
+
+
+def hasty(folder):
+    photo(folder / "a.jpg")
+    make = test_hasty
+    labels = make.label("cat", 1, polygon=make.SQUARE), make.label("dog", 2, [3, 3, 12, 10], mask=make.runs(MASK))
+    make.project(folder, make.image(*labels, make.label("cat", 3, [3, 3, 12, 10])))
+    return folder / "export.json"
+
+
+def via(folder):
+    photo(folder / "a.jpg")
+    make = test_via
+    egg = {"name": "ellipse", "cx": 9, "cy": 9, "rx": 3, "ry": 2, "theta": 0.4}
+    return write(
+        folder / "v.json", make.via(make.region(make.POLYGON, kind="cat"), make.region(egg, kind={"dog": True}))
+    )
+
+
+TOLD = {"labelme": labelme, "label-studio": label_studio, "supervisely": supervisely, "hasty": hasty, "via": via}
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """An export of every tool, whole."""
+    folder = tmp_path_factory.mktemp("exports")
+    files = {tool: make(folder / tool) for tool, make in TOLD.items()}
+    for tool in ("YOLO", "CVAT"):
+        test_whose.TOOLS[tool](folder / tool)
+    files["yolo"] = folder / "YOLO" / "train" / "labels" / "a.txt"
+    files["data.yaml"] = folder / "YOLO" / "data.yaml"
+    files["cvat"] = folder / "CVAT" / "annotations.xml"
+    return folder, files
+
+
+def places(value, path=()):
+    """Return the path to every value of a JSON."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:30]) if isinstance(value, list) else ()
+    return [path, *(place for key, each in inner for place in places(each, (*path, key)))]
+
+
+def changed(told, path, new):
+    """Return a JSON with another value at a place."""
+    if not path:
+        return new
+    told = copy.deepcopy(told)
+    at = told
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = new
+    return told
+
+
+def read(folder):
+    try:
+        label_maps(folder, boxes=True)
+    except NetdissectError as error:
+        one_sentence(error)
+
+
+@pytest.mark.parametrize("tool", list(TOLD))
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_any_value_may_stand_anywhere(exports, tool, data):
+    folder, files = exports
+    whole = files[tool].read_text()
+    told = json.loads(whole)
+    path = data.draw(st.sampled_from(places(told)))
+    try:
+        files[tool].write_text(json.dumps(changed(told, path, data.draw(st.sampled_from(ODD)))))
+        read(folder / tool)
+    finally:
+        files[tool].write_text(whole)
+
+
+@pytest.mark.parametrize("tool", ["labelme", "label-studio", "yolo", "data.yaml", "cvat"])
+@settings(max_examples=10, deadline=None)
+@given(changes=damages)
+def test_any_bytes_may_stand_in_the_file(exports, tool, changes):
+    folder, files = exports
+    with spoilt(files[tool], changes):
+        read(folder / {"yolo": "YOLO", "data.yaml": "YOLO", "cvat": "CVAT"}.get(tool, tool))
