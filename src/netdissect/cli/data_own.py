@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -336,3 +337,6 @@ def register(data: App, group: Group) -> None:
         from_masks, from_coco, from_annotations, from_voc, from_ade, from_hf, from_labels, from_segmenter, from_words,
     ):  # fmt: skip
         data.command(command, group=group)
+    # What a person types who thinks of the tool; the nearest other name would be from-labels, which is something else.
+    for tool in ("labelme", "cvat", "label-studio", "supervisely", "hasty", "via", "yolo"):
+        data.command(functools.partial(from_annotations, tool=tool), name=f"from-{tool}", show=False)

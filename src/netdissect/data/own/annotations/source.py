@@ -147,9 +147,10 @@ def from_annotations(
     """
     making = Making.of(options)
     wanted = Wanted.of(boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos)
-    if tool is not None and tool not in whose.TOOLS:
-        raise SettingsError(f"--tool {tool}: {nearest(tool, whose.TOOLS)}")
-    source = annotated(Path(where), Path(out), tool, wanted, making)
+    named = None if tool is None else tool.casefold().replace(" ", "-").replace("_", "-")
+    if named is not None and named not in whose.TOOLS:
+        raise SettingsError(f"--tool {tool}: {nearest(named, whose.TOOLS)}")
+    source = annotated(Path(where), Path(out), named, wanted, making)
     on_top = "the smaller is on top" if source.smaller_on_top else "the one that the tool shows on top counts"
     about = f"Made with: netdissect data from-annotations. Of overlapping shapes {on_top}."
     return making.finish(source, out, about=about)
@@ -161,9 +162,7 @@ def annotated(where: Path, out: Path | None, tool: str | None, wanted: Wanted, m
     Raises:
         DataError: one of its leaves, for anything wrong with the files, or a format that is not taken.
     """
-    chosen, path = (whose.TOOLS[tool], where) if tool is not None else whose.recognised(where, out)
-    if not path.exists():
-        raise DataNotFoundError(f"there is no file or folder {path}")
+    chosen, path = whose.recognised(where, out) if tool is None else whose.named(tool, where, out)
     making.say(f"{path} is {chosen.title}'s")
     found = Reading(path if path.is_dir() else path.parent, out, wanted)
     chosen.read(path, found)

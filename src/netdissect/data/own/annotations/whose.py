@@ -76,6 +76,27 @@ def recognised(where: Path, out: Path | None) -> tuple[Tool, Path]:
     return _file(where)
 
 
+def named(name: str, where: Path, out: Path | None) -> tuple[Tool, Path]:
+    """Return a tool that was named, and the path that its reader takes: of a folder, the one file that the tool wrote.
+
+    Raises:
+        DataNotFoundError: if there is no such file or folder.
+        DataFileError: if a folder holds no file of the tool's, or several.
+    """
+    tool = TOOLS[name]
+    if not where.exists():
+        raise DataNotFoundError(f"there is no file or folder {where}")
+    if where.is_dir() and tool.wrote is not None and not tool.one_each:
+        files = [path for path in files_in(where, "*.json", out) if tool.wrote(_told(path))]
+        files = files or (files_in(where, "*.csv", out) if name == "via" else [])
+        if len(files) != 1:
+            raise DataFileError(
+                f"{where}: expected one file that {tool.title} wrote, got {len(files) or 'none'}: name it"
+            )
+        return tool, files[0]
+    return tool, where
+
+
 def _folder(folder: Path, out: Path | None) -> tuple[Tool, Path]:
     others.refuse_folder(folder)
     if (folder / "annotations.xml").is_file():

@@ -16,6 +16,7 @@ from tests.unit.data.own.annotations import (
 )
 from tests.unit.data.own.annotations.desk import label_maps, photo, source_of, write
 
+from netdissect.cli import main
 from netdissect.data import own
 from netdissect.data.broden import Broden
 from netdissect.data.check import check
@@ -85,6 +86,10 @@ def test_a_file_is_recognised_as_its_folder_is_and_the_tool_may_be_named(tmp_pat
     assert list(label_maps(tmp_path / "y" / "data.yaml")) == ["train-images-a.jpg"]
     assert list(label_maps(tmp_path / "h" / "export.json", tool="hasty")) == ["a.jpg"]
     assert list(label_maps(tmp_path / "c" / "annotations.xml")) == ["images-a.jpg"]
+    with pytest.raises(DataFileError, match=r"h: expected one file that VGG VIA wrote, got none: name it"):
+        source_of(tmp_path / "h", tool="via")
+    with pytest.raises(DataNotFoundError, match="there is no file or folder"):
+        source_of(tmp_path / "gone", tool="via")
     with pytest.raises(DataFileError, match=r"export\.json: expected VIA's annotations"):
         source_of(tmp_path / "h" / "export.json", tool="via")
     with pytest.raises(SettingsError, match=r"--tool label-me: did you mean labelme"):
@@ -93,6 +98,17 @@ def test_a_file_is_recognised_as_its_folder_is_and_the_tool_may_be_named(tmp_pat
         own.from_annotations(tmp_path / "h", tmp_path / "set", leave_out=["point"])
     with pytest.raises(SettingsError, match=r"--boxes takes boxes as masks, and --leave-out boxes leaves them out"):
         own.from_annotations(tmp_path / "h", tmp_path / "set", boxes=True, leave_out=["boxes"])
+
+
+@pytest.mark.parametrize("title", list(TOOLS))
+def test_a_command_named_after_the_tool_is_the_same(tmp_path, title):
+    TOOLS[title](tmp_path / "export")
+    name = title.removeprefix("VGG ").lower().replace(" ", "-")
+    words = ["data", f"from-{name}", tmp_path / "export", "--out", tmp_path / "set", "--size", "32", "--no-colors"]
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in (*words, "--preview", "0", "--quiet", "--workers", "1")])
+    assert left.value.code == 0
+    assert list(Broden(tmp_path / "set").vocabulary.names) == ["cat"]
 
 
 COCO = {"images": [], "annotations": [], "categories": []}
