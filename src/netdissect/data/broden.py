@@ -18,6 +18,7 @@ from netdissect.data import masks
 from netdissect.data.index import carries_label, is_number
 from netdissect.errors import DataFileError, DataNotFoundError, LabelError, MissingExtraError, SettingsError, nearest
 from netdissect.io import images
+from netdissect.io.arrays import parse_npy
 from netdissect.io.names import file_name_problem, is_below
 from netdissect.io.reading import read_text
 from netdissect.optional import require
@@ -199,8 +200,8 @@ class Broden:
                 f"dissected on them"
             )
         try:
-            found: NDArray[np.generic] = np.load(io.BytesIO(images.read_file(path)), allow_pickle=False)
-        except (ValueError, EOFError) as error:
+            found: NDArray[np.generic] = parse_npy(images.read_file(path))
+        except ValueError as error:
             raise DataFileError(f"{path}: expected a table of latents, got {error}") from error
         return found
 

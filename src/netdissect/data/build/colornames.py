@@ -7,7 +7,6 @@ fitted to it: two hidden layers of integers, evaluated in integers, so that it n
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ import numpy as np
 from netdissect.data.build import matlab
 from netdissect.data.build.source import hashed
 from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io.arrays import parse_npy
 from netdissect.io.reading import read_bytes
 
 if TYPE_CHECKING:
@@ -148,16 +148,13 @@ def _read_npy(path: Path) -> NDArray[Any]:
         raise DataNotFoundError(f"there is no colour table {path}") from error
     except OSError as error:
         raise DataFileError(f"{path} cannot be read as a colour table: {error.strerror}") from error
-    file = io.BytesIO(data)
     try:
-        version = np.lib.format.read_magic(file)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = header(file)
-    except Exception as error:  # numpy evaluates the header, which may fail in any way
+        found = parse_npy(data)
+    except ValueError as error:
         raise DataFileError(f"{path}: expected a .npy table of 32 x 32 x 32 colour names ({error})") from error
-    if shape != (32, 32, 32) or dtype.kind not in "ui" or len(data) - file.tell() != 32**3 * dtype.itemsize:
+    if found.shape != (32, 32, 32) or found.dtype.kind not in "ui":
         raise DataFileError(
-            f"{path}: expected a table of 32 x 32 x 32 whole numbers from 0 to 10, got {dtype} {shape} in "
+            f"{path}: expected a table of 32 x 32 x 32 whole numbers from 0 to 10, got {found.dtype} {found.shape} in "
             f"{len(data):,} bytes"
         )
-    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
+    return found

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import math
-import tokenize
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netdissect.errors import ModelFileError
+from netdissect.io.arrays import parse_npy
 from netdissect.models.caffe import suspects
 from netdissect.models.caffe.caffemodel import read_blob, read_bytes
 from netdissect.models.caffe.wire import WireError
@@ -52,25 +49,14 @@ def read_mean(path: Path) -> NDArray[np.float32]:
 
 def _from_npy(path: Path, data: bytes) -> NDArray[np.float32]:
     """Return the array in a .npy file, which must have as many numbers as its header says."""
-    file = io.BytesIO(data)
     try:
-        with warnings.catch_warnings():
-            # Files that Python 2 wrote are read too, and need no warning.
-            warnings.simplefilter("ignore", UserWarning)
-            version = np.lib.format.read_magic(file)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, by_columns, dtype = header(file)
-    except (ValueError, TypeError, SyntaxError, KeyError, EOFError, OverflowError, MemoryError, RecursionError,
-            tokenize.TokenError) as error:  # fmt: skip
-        raise ModelFileError(f"{path}: expected a mean picture (.npy), got a truncated or damaged file") from error
-    if dtype.kind not in "fiu":
-        raise ModelFileError(f"{path}: expected a mean picture of numbers, got an array of {dtype}")
-    numbers = data[file.tell() :]
-    if len(shape) > 32 or any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(numbers):
-        raise ModelFileError(f"{path}: expected a mean picture (.npy), got a truncated or damaged file")
+        found = parse_npy(data)
+    except ValueError as error:
+        raise ModelFileError(
+            f"{path}: expected a mean picture (.npy), got a truncated or damaged file: {error}"
+        ) from error
     with np.errstate(over="ignore"):
-        found = np.frombuffer(numbers, dtype).astype(np.float32)
-    return found.reshape(shape, order="F" if by_columns else "C")
+        return found.astype(np.float32)
 
 
 def _as_channels(mean: NDArray[np.float32], path: Path) -> NDArray[np.float32]:

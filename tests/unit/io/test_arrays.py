@@ -1,0 +1,58 @@
+"""Arrays in .npy files: as many numbers as the header says, and nothing else."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from netdissect.io.arrays import parse_npy
+
+
+def saved(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.arange(6.0).reshape(2, 3), np.asfortranarray(np.arange(6).reshape(2, 3)), np.array(3.5), np.zeros((0, 4))],
+)
+def test_an_array_is_read_as_numpy_reads_it(array):
+    found = parse_npy(saved(array))
+    assert found.dtype == array.dtype
+    assert found.shape == array.shape
+    assert (found == array).all()
+
+
+def with_shape(text):
+    """Return an array of six numbers whose header claims another shape."""
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': %s, }" % text  # noqa: UP031 - braces of its own
+    header += " " * (117 - len(header)) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(48)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "no .npy file"),
+        (b"\x93NUMPY\x01\x00\xff\xff", "its header is damaged"),
+        (with_shape("(1000000, 1000000)"), "1000000 x 1000000 numbers of 8 bytes, and 48 bytes follow"),
+        (with_shape("(10" + "0" * 40 + ",)"), "and 48 bytes follow"),
+        (with_shape("(-2, -3)"), "a shape that no array has"),
+        (saved(np.arange(6))[:-1], "6 numbers of 8 bytes, and 47 bytes follow"),
+        (saved(np.array(["a"])), "an array of <U1, and not of numbers"),
+    ],
+)
+def test_what_is_no_such_array_is_told_before_anything_is_allocated(data, told):
+    with pytest.raises(ValueError, match=told):
+        parse_npy(data)
+
+
+def test_nothing_is_unpickled():
+    file = io.BytesIO()
+    np.save(file, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="an array of object, and not of numbers"):
+        parse_npy(file.getvalue())
