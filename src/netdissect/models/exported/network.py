@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netdissect.errors import MissingExtraError, ModelFileError, ModelNotFoundError, reason
+from netdissect.models import budgets
 from netdissect.models.exported.screen import screened
 from netdissect.models.fingerprints import hash_preprocess
 from netdissect.models.fixed import Fixed
@@ -128,11 +129,11 @@ def network(model: str, options: LoadOptions) -> ExportedNetwork:
         ModelFileError: if it is damaged, unsafe to open, or takes anything else than pictures.
     """
     path = Path(model)
-    if not path.is_file():
+    if path.is_dir() or not path.exists():
         raise ModelNotFoundError(
             f"{path}: expected a file of torch.export.save, got {'a folder' if path.is_dir() else 'none'}"
         )
-    found = ExportedNetwork(path.stem, str(path), path.read_bytes())
+    found = ExportedNetwork(path.stem, str(path), budgets.whole(path, "a file of torch.export.save"))
     found.preprocess = overridden(found.preprocess, options)
     return found
 

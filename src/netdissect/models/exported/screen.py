@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import ast
 import io
-import json
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from netdissect.errors import ModelFileError
+from netdissect.io.json_files import JSONProblem, parse_json
+from netdissect.models import budgets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +97,10 @@ _CALLS = frozenset(
         "IsNonOverlappingAndDenseIndicator",
     ]
 )
+_POWERS = frozenset({"Pow", "PowByNatural", "FloatPow", "LShift", "RShift"})
+_LARGEST_POWER = 4096
+#: Letters of an expression; those that torch writes have hundreds.
+_LONGEST = 20_000
 _NODES = (
     ast.Expression, ast.Call, ast.Name, ast.Constant, ast.keyword, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Load,
     ast.operator, ast.unaryop, ast.cmpop, ast.Tuple,
@@ -111,6 +117,7 @@ def screened(path: str, data: bytes) -> None:
     Raises:
         ModelFileError: if it is damaged, of another kind, or holds anything that would run when it is opened.
     """
+    budgets.see_archive(path, io.BytesIO(data))
     records = _records(path, data)
     models = [name for name in records if name.startswith("models/")]
     if models != ["models/model.json"]:
@@ -155,8 +162,8 @@ def _records(path: str, data: bytes) -> dict[str, Callable[[], bytes]]:
 
 def _json(path: str, data: bytes) -> Any:
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
+        return parse_json(data)
+    except JSONProblem as error:
         raise ModelFileError(f"{path}: its program is damaged ({error})") from error
 
 
@@ -237,9 +244,13 @@ def is_arithmetic(text: str) -> bool:
 
     >>> is_arithmetic("Mul(Integer(2), Symbol('s77', positive=True, integer=True))"), is_arithmetic("2*s0 + 1")
     (True, True)
+    >>> is_arithmetic("9**9**9"), is_arithmetic("Pow(Integer(9), Integer(999999999))"), is_arithmetic("s0**2/4")
+    (False, False, True)
     >>> is_arithmetic("__import__('os').system('id')"), is_arithmetic("s0.__class__"), is_arithmetic("exec('1')")
     (False, False, False)
     """
+    if len(text) > _LONGEST:
+        return False
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -254,7 +265,32 @@ def is_arithmetic(text: str) -> bool:
             return False
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and not re.fullmatch(r"\w+", node.value):
             return False
-    return True
+    return _growth(tree) <= _LARGEST_POWER
+
+
+def _growth(node: ast.AST) -> int:
+    """Return the largest power to which anything in an expression is raised, powers of powers multiplied.
+
+    Arithmetic with numbers is done when torch reads it, and ``9**9**9`` has more digits than there is memory for.
+    """
+    inner = max((_growth(child) for child in ast.iter_child_nodes(node)), default=1)
+    exponent = _exponent(node)
+    if exponent is None:
+        return inner
+    parts = list(ast.walk(exponent))
+    if any(_exponent(part) is not None for part in parts):
+        return _LARGEST_POWER + 1
+    numbers = [part.value for part in parts if isinstance(part, ast.Constant)]
+    own = [math.ceil(abs(number)) for number in numbers if isinstance(number, (int, float)) and math.isfinite(number)]
+    return inner * math.prod(max(1, number) for number in own)
+
+
+def _exponent(node: ast.AST) -> ast.AST | None:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Pow, ast.LShift)):
+        return node.right
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _POWERS:
+        return ast.Tuple(node.args[1:], ast.Load())
+    return None
 
 
 def _is_known(name: str, *, called: bool) -> bool:
@@ -264,12 +300,12 @@ def _is_known(name: str, *, called: bool) -> bool:
 def is_plain_tree(text: str) -> bool:
     """Tell whether a description of nested arguments would import nothing while torch reads it."""
     try:
-        _, tree = json.loads(text)
+        _, tree = parse_json(text)
         pending = [tree]
         while pending:
             node = pending.pop()
             if node.get("context") not in (None, ""):
-                context = json.loads(node["context"])
+                context = parse_json(node["context"])
                 if _imports(context):
                     return False
             pending += node["children_spec"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import ModelFileError, ModelNotFoundError, reason
+from netdissect.models import budgets
+from netdissect.models.onnx.beside import Beside
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -21,6 +24,10 @@ _PURPOSE = "to read ONNX files"
 _SMALL = 4096
 #: Types of the weights, in ONNX's count: 32-, 16- and 64-bit floats.
 _PLAIN = (1, 10, 11)
+#: Bytes of a file; protobuf's own limit.
+_LARGEST = 2**31
+#: Numbers of a sparse tensor once it is written out, and nodes of a graph once its functions are.
+_MOST_NUMBERS, _MOST_NODES = 2**28, 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,19 +63,21 @@ def read_onnx(path: Path) -> OnnxFile:
     onnx = require("onnx", extra="onnx", purpose=_PURPOSE)
     if path.is_dir() or not path.exists():
         raise ModelNotFoundError(f"{path}: expected an ONNX file, " + ("got a folder" if path.is_dir() else "got none"))
-    data = path.read_bytes()
+    data = budgets.whole(path, "ONNX file", most=_LARGEST)
     hashed = hashlib.blake2b(data, digest_size=16)
     model = _parsed(onnx, path, data)
     arrays: dict[str, NDArray[np.generic]] = {}
+    beside = Beside(path)
     for tensor, named in _tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            content = _external(tensor, path)
+            content = beside.read(tensor)
             hashed.update(content)
             tensor.raw_data = content
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
         if named and tensor.data_type in _PLAIN and tensor.ByteSize() > _SMALL:
             arrays[tensor.name] = _taken_out(onnx, tensor, path)
+    _see_sizes(path, model)
     if len(model.functions):
         model = _inlined(path, model)
     _see_that_names_are_text(path, model)
@@ -100,6 +109,36 @@ def _see_that_names_are_text(path: Path, message: Any) -> None:
                     _see_that_names_are_text(path, part)
     except UnicodeDecodeError as error:
         raise ModelFileError(f"{path}: expected an ONNX file, got one with damaged names") from error
+
+
+def _see_sizes(path: Path, model: Any) -> None:
+    """Refuse a small file that says it is large: sparse tensors of any size, functions that call others without end."""
+    for sparse in model.graph.sparse_initializer:
+        numbers = math.prod(size for size in sparse.dims if size > 0)
+        if numbers > _MOST_NUMBERS:
+            raise ModelFileError(
+                f"{path}: its sparse weights {sparse.values.name!r} would have {numbers:,} numbers, and at most "
+                f"{_MOST_NUMBERS:,} are written out"
+            )
+    functions = {(function.domain, function.name): function for function in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def nodes_of(key: tuple[str, str], depth: int) -> int:
+        if depth > len(functions):
+            raise ModelFileError(f"{path}: its function {key[1]!r} calls itself")
+        if key not in sizes:
+            calls = [(node.domain, node.op_type) for node in functions[key].node]
+            sizes[key] = sum(nodes_of(call, depth + 1) if call in functions else 1 for call in calls)
+        return sizes[key]
+
+    try:
+        total = sum(nodes_of(key, 1) for node in model.graph.node if (key := (node.domain, node.op_type)) in functions)
+    except RecursionError as error:
+        raise ModelFileError(f"{path}: its functions call one another too deeply") from error
+    if total > _MOST_NODES:
+        raise ModelFileError(
+            f"{path}: its functions would become {total:,} nodes, and at most {_MOST_NODES:,} are written out"
+        )
 
 
 def _inlined(path: Path, model: Any) -> Any:
@@ -140,31 +179,6 @@ def _of_nodes(nodes: Any) -> Iterator[Any]:
                 yield from _of_graph(attribute.g)
             for graph in attribute.graphs:
                 yield from _of_graph(graph)
-
-
-def _external(tensor: Any, path: Path) -> bytes:
-    """Read a tensor's bytes from the file beside the ONNX file that it names."""
-    told: dict[str, str] = {entry.key: entry.value for entry in tensor.external_data}
-    location = told.get("location", "")
-    wanted = f"the weights {tensor.name!r} in a file beside it"
-    try:
-        start, length = int(told.get("offset", 0)), int(told.get("length", -1))
-    except ValueError as error:
-        raise ModelFileError(f"{path}: expected {wanted}, got no place in it") from error
-    folder = path.parent.resolve()
-    file = (folder / location).resolve()
-    if not location or not file.is_relative_to(folder):
-        raise ModelFileError(f"{path}: expected {wanted}, got {location!r}, which lies outside its folder: refused")
-    if not file.is_file():
-        raise ModelFileError(f"{path}: expected {wanted}, and there is no file {location!r} in {path.parent}")
-    size = file.stat().st_size
-    length = size - start if length < 0 else length
-    if start < 0 or length < 0 or start + length > size:
-        raise ModelFileError(f"{path}: expected {wanted}, and {location!r} is too short for them: truncated?")
-    with file.open("rb") as opened:
-        opened.seek(start)
-        content: bytes = opened.read(length)
-    return content
 
 
 def _taken_out(onnx: Any, tensor: Any, path: Path) -> NDArray[np.generic]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netdissect.errors import ModelFileError
+from netdissect.models import budgets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ ENDINGS = (".pt", ".pth", ".ts", ".jit", ".torchscript", ".ptc")
 #: Libraries of operators that compute and do nothing else.
 _COMPUTING = ("aten", "prim", "prims", "quantized", "_quantized", "torchvision")
 _FILES = ("save", "from_file", "rpc_async", "rpc_sync", "rpc_remote")
+_DEEPEST = 200
 _CALL = re.compile(r"\.[\s\\]*(" + "|".join(_FILES) + r")\b")
 _LIBRARY = re.compile(r"(?<![\w.])ops[\s\\]*\.[\s\\]*(\w+)")
 _CLASS = re.compile(r"\btorch[\s\\]*\.[\s\\]*classes[\s\\]*\.[\s\\]*(\w+)")
@@ -78,6 +80,7 @@ def opened(path: str, data: bytes, device: torch.device, *, trusted: bool = Fals
 
 
 def _screened(path: str, data: bytes) -> None:
+    budgets.see_archive(path, io.BytesIO(data))
     try:
         reader = torch._C.PyTorchFileReader(io.BytesIO(data))  # noqa: SLF001 - what torch.jit.load reads with
         names = [name for name in reader.get_all_records() if name.startswith("code/") and name.endswith(".py")]
@@ -85,6 +88,10 @@ def _screened(path: str, data: bytes) -> None:
     except (RuntimeError, ValueError) as error:
         raise ModelFileError(f"{path}: expected a TorchScript file, got one that is damaged") from error
     for text in texts:
+        if _depth(text) > _DEEPEST:
+            raise ModelFileError(
+                f"{path}: its program has brackets within brackets, more than {_DEEPEST} deep: refused"
+            )
         call = _CALL.search(text)
         if call is not None:
             raise _refused(path, call[1])
@@ -92,6 +99,15 @@ def _screened(path: str, data: bytes) -> None:
         foreign = foreign or next((name for name in _CLASS.findall(text) if name != "quantized"), None)
         if foreign is not None:
             raise _refused(path, foreign)
+
+
+def _depth(text: str) -> int:
+    """Return how deep brackets lie within brackets: torch reads each with a call of its own, and the stack has an end."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[()\[\]{}]", text):
+        depth += 1 if bracket in "([{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _refused(path: str, call: str) -> ModelFileError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netdissect.errors import ModelError, ModelFileError
+from netdissect.models import budgets
 from netdissect.models.fingerprints import hash_preprocess
 from netdissect.models.network import Contained, TorchNetwork
 from netdissect.models.options import overridden
@@ -156,7 +157,7 @@ def network(model: str, options: LoadOptions) -> ScriptedNetwork:
         ModelFileError: if it is damaged, or does more than compute.
     """
     path = Path(model)
-    found = ScriptedNetwork(path.stem, str(path), path.read_bytes())
+    found = ScriptedNetwork(path.stem, str(path), budgets.whole(path, "TorchScript file"))
     found.preprocess = overridden(found.preprocess, options)
     return found
 

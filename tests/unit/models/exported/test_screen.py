@@ -204,7 +204,7 @@ def test_other_archives_are_told(tmp_path):
     path = tmp_path / "net.pt2"
     for content, sentence in (
         (b"", "damaged or of another kind"),
-        (b"PK\x03\x04 no zip", "damaged or of another kind"),
+        (b"PK\x03\x04 no zip", "got an archive whose directory is damaged"),
     ):
         path.write_bytes(content)
         with pytest.raises(ModelFileError, match=sentence):
@@ -248,3 +248,36 @@ def test_nested_arguments_may_not_import_anything():
     assert not is_plain_tree(spec({"default_factory_module": "os", "default_factory_name": "system"}))
     assert not is_plain_tree(spec([{"a": [{"__enum__": True}]}]))
     assert not is_plain_tree("[1, 2, 3]")
+
+
+def test_a_program_that_unpacks_to_a_thousand_times_its_size_is_refused_before(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.pt2", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/archive_format", "pt2")
+        archive.writestr("bomb/models/model.json", bytes(2**26))
+    with pytest.raises(ModelFileError, match=r"bomb\.pt2: its [\d,]+ bytes would unpack to 67,108,867, and at most"):
+        load(str(tmp_path / "bomb.pt2"))
+
+
+def test_a_program_nested_without_end_is_one_sentence(exported):
+    found = records(exported)
+    found[MODEL] = b"[" * 100_000 + b"]" * 100_000
+    with pytest.raises(
+        ModelFileError, match="its program is damaged .its lists and objects are nested deeper than 100"
+    ):
+        screened("net.pt2", packed(found))
+
+
+def test_a_program_that_is_no_regular_file_is_told(tmp_path):
+    os.mkfifo(tmp_path / "net.pt2")
+    with pytest.raises(
+        ModelFileError, match=r"net\.pt2 cannot be read .* expected a regular file, and it is a named pipe"
+    ):
+        load(str(tmp_path / "net.pt2"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["9**9**9", "Pow(Integer(9), Integer(99999999))", "LShift(1, 99999999)", "(s0**64)**65", "1+" * 20_000 + "1"],
+)
+def test_arithmetic_that_would_never_end_is_refused(text):
+    assert not is_arithmetic(text)

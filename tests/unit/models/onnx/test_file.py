@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 
@@ -154,3 +155,67 @@ def test_a_missing_library_is_one_sentence(tmp_path, monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingExtraError, match=rf"{library} is needed .* pip install 'netdissect\[onnx\]'"):
         load(str(path)).layers((8, 8))
+
+
+def test_one_file_beside_it_is_not_the_weights_of_a_thousand_tensors(tmp_path):
+    path = outside(graphs.convolution(tmp_path), "weights.bin")
+    (tmp_path / "weights.bin").write_bytes(bytes(4 * 4 * 3 * 3 * 3))
+    model = onnx.load(path, load_external_data=False)
+    for number in range(1000):
+        twin = model.graph.initializer.add()
+        twin.CopyFrom(model.graph.initializer[0])
+        twin.name = f"twin {number}"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(
+        ModelFileError, match=r"its weights want more than 4 times what the files beside it hold, 432 bytes"
+    ):
+        read_onnx(path)
+
+
+def test_sparse_weights_are_not_written_out_at_any_size(tmp_path):
+    path = graphs.convolution(tmp_path)
+    model = onnx.load(path)
+    sparse = model.graph.sparse_initializer.add(dims=[10**6, 10**6])
+    sparse.values.CopyFrom(onnx.numpy_helper.from_array(np.ones(1, np.float32), "few"))
+    sparse.indices.CopyFrom(onnx.numpy_helper.from_array(np.zeros(1, np.int64), "few places"))
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFileError, match=r"its sparse weights 'few' would have 1,000,000,000,000 numbers"):
+        read_onnx(path)
+
+
+def function(name, calls):
+    nodes = [onnx.helper.make_node(call, ["a"], ["b"], domain="mine" if call.startswith("f") else "") for call in calls]
+    return onnx.helper.make_function("mine", name, ["a"], ["b"], nodes, [onnx.helper.make_opsetid("", 20)])
+
+
+@pytest.mark.parametrize(
+    ("functions", "said"),
+    [
+        (
+            [("f0", ["Relu"] * 10), *((f"f{n}", [f"f{n - 1}"] * 10) for n in range(1, 9))],
+            "would become 1,000,000,000 nodes",
+        ),
+        ([("f0", ["f8"]), ("f8", ["f0"])], "its function 'f.' calls itself"),
+    ],
+)
+def test_functions_that_call_one_another_without_end_are_not_written_out(tmp_path, functions, said):
+    path = graphs.convolution(tmp_path)
+    model = onnx.load(path)
+    model.functions.extend(function(name, calls) for name, calls in functions)
+    model.graph.node.append(onnx.helper.make_node("f8", ["z"], ["end"], domain="mine"))
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFileError, match=said):
+        read_onnx(path)
+
+
+def test_a_file_or_weights_that_are_no_regular_files_are_told(tmp_path):
+    os.mkfifo(tmp_path / "net.onnx")
+    with pytest.raises(
+        ModelFileError, match=r"net\.onnx cannot be read .* expected a regular file, and it is a named pipe"
+    ):
+        load(str(tmp_path / "net.onnx"))
+    (tmp_path / "model").mkdir()
+    path = outside(graphs.convolution(tmp_path / "model"), "weights.bin")
+    os.mkfifo(tmp_path / "model" / "weights.bin")
+    with pytest.raises(ModelFileError, match="there is no file 'weights.bin'"):
+        read_onnx(path)

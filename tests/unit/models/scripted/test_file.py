@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -134,3 +136,42 @@ def test_a_module_traced_in_training_mode_is_refused(tmp_path, part):
     path.write_bytes(out.getvalue())
     with pytest.raises(ModelFileError, match=r"was traced in training mode, .*: call .eval\(\) and trace it again"):
         load(str(path))
+
+
+def repacked(path, change, *, method=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path) as archive:
+        records = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    change(records)
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in records.items():
+            archive.writestr(name, data)
+
+
+def test_a_file_that_unpacks_to_a_thousand_times_its_size_is_refused_before(tmp_path):
+    path = exports.write_torchscript(tmp_path / "bomb.pt", nets.small())
+    repacked(path, lambda records: records.update({"bomb/data/99": bytes(2**27)}), method=zipfile.ZIP_DEFLATED)
+    with pytest.raises(ModelFileError, match=r"bomb\.pt: its [\d,]+ bytes would unpack to 134,[\d,]+, and at most"):
+        load(str(path))
+
+
+def test_a_program_with_brackets_without_end_is_refused_before_torch_reads_it(tmp_path):
+    path = exports.write_torchscript(tmp_path / "deep.pt", nets.small())
+
+    def deepen(records):
+        name = next(name for name in records if name.endswith(".py"))
+        records[name] += b"\n# " + b"(" * 5000 + b")" * 5000
+
+    repacked(path, deepen)
+    with pytest.raises(ModelFileError, match=r"deep\.pt: its program has brackets within brackets, more than 200 deep"):
+        load(str(path))
+
+
+def test_a_module_at_a_place_that_is_no_regular_file_is_told(tmp_path):
+    os.mkfifo(tmp_path / "net.ts")
+    with pytest.raises(ModelNotFoundError, match=r"net\.ts is no kind of model that is known"):
+        load(str(tmp_path / "net.ts"))
+    os.mkfifo(tmp_path / "net.pt")
+    with pytest.raises(
+        ModelFileError, match=r"net\.pt cannot be read .* expected a regular file, and it is a named pipe"
+    ):
+        load(str(tmp_path / "net.pt"))
