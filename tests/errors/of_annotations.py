@@ -77,6 +77,23 @@ def _(desk):
     return labelme(desk, test_labelme.shape("cat", SQUARE[:2]))
 
 
+@mistake("an outline that would take the memory")
+def _(desk):
+    zigzag = [[32 * (place % 2), 24 * (place % 3)] for place in range(100_000)]
+    return labelme(desk, test_labelme.shape("cat", zigzag))
+
+
+@mistake("another tool's JSON given to from-coco")
+def _(desk):
+    labelme(desk, CAT)
+    return ["data", "from-coco", desk.folder / "export" / "a.json", "--out", desk.folder / "set", "--quiet"]
+
+
+@mistake("a kind of shape to leave out that there is none of")
+def _(desk):
+    return [*labelme(desk, CAT), "--leave-out", "point"]
+
+
 @mistake("a point, which covers no pixels")
 def _(desk):
     point = test_label_studio.region("keypointlabels", {"x": 5, "y": 5, "keypointlabels": ["eye"]})

@@ -60,7 +60,10 @@ def read(path: Path) -> tuple[dict[str, Any], str]:
         raise DataFileError(f"{path} cannot be read: {error.strerror or error}") from error
     for key in ("images", "annotations", "categories"):
         if not isinstance(told, dict) or key not in told:
-            raise DataFileError(f"{path}: expected COCO's instances or panoptic JSON; {key!r} is missing")
+            raise DataFileError(
+                f"{path}: expected COCO's instances or panoptic JSON; {key!r} is missing (netdissect data from-annotations "
+                f"takes what other tools write)"
+            )
         if not isinstance(told[key], list):
             raise DataFileError(f"{path}: expected a list of {key}, got {painting.short(told[key])}")
     return told, hashlib.sha256(data).hexdigest()
