@@ -50,14 +50,16 @@ class Watch:
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        with contextlib.suppress(RuntimeError):  # where no thread may be started, a time-out must do
+            self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._done.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         for each in self._sockets:
             each.close()
 

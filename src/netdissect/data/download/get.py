@@ -162,7 +162,9 @@ def _photos(entry: Entry, folder: Path, progress: Progress, say: Callable[[str],
 
     progress.start("photos", len(photos))
     progress.advance(len(photos) - len(missing))
-    with ThreadPoolExecutor(_PHOTOS_AT_ONCE) as pool:
+    own = own_folder(target)
+    # The lock keeps the folder of unfinished files there, which each photo would remove when it is the last.
+    with locks.held(own / "photos.lock", DownloadError), ThreadPoolExecutor(_PHOTOS_AT_ONCE) as pool:
         try:
             for _ in _as_done(pool, one, missing):
                 progress.advance(1)
@@ -171,6 +173,7 @@ def _photos(entry: Entry, folder: Path, progress: Progress, say: Callable[[str],
             raise KeyboardInterrupt(
                 "interrupted; the same command goes on with the photos that are missing"
             ) from interrupt
+    leave(own)
     if failures:
         raise DownloadError(
             f"{len(failures)} of {len(photos)} photos could not be fetched, the first: {failures[0]}. Run again, or build "

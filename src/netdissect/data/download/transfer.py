@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netdissect.data.download import answers
 from netdissect.data.download.connection import SLOWEST, Cut, Refused, Watch, opened
 from netdissect.errors import DownloadError
+from netdissect.io.text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +43,8 @@ def transfer(url: str, partial: Partial, *, size: int | None, trusted: bool, pro
 
     Raises:
         Cut: if the connection ended early or the server is busy.
-        Refused: if the address gives something else, or next to nothing for a minute.
-        DownloadError: if the disk has no room for it.
+        Refused: if the address gives something else, more than the disk has room for, or next to nothing for a minute.
+        DownloadError: if the disk fills up.
     """
     have, again = _resumable(url, partial, trusted=trusted)
     if size is not None and have == size:
@@ -226,13 +227,13 @@ def _answer_error(error: urllib.error.HTTPError, partial: Partial, have: int, si
         raise Cut(f"the server is busy or broken (HTTP {error.code})") from error
     if error.code // 100 == 3:
         raise Refused(f"it redirects to {error.url}, which is not followed") from error
-    raise Refused(f"it answers HTTP {error.code}, {error.reason}") from error
+    raise Refused(f"it answers HTTP {error.code}, {one_line(str(error.reason))}") from error
 
 
 def _room(path: Path, needed: int | None) -> None:
     free = shutil.disk_usage(path.parent).free
     if needed is not None and needed + _MARGIN > free:
-        raise DownloadError(
+        raise Refused(
             f"{path.parent.parent} has {amount(free)} free and {amount(needed)} are still to come: make room, or choose "
             f"another disk with --into"
         )

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import random
+import urllib.request
 import zipfile
 from types import SimpleNamespace
 
@@ -244,6 +245,29 @@ def test_room_on_the_disk_is_asked_first(server, tmp_path, monkeypatch):
     ):
         get(tmp_path, server.serve("f", BODY))
     assert "file.bin" not in leftovers(tmp_path)
+
+
+def test_a_server_that_announces_more_than_any_disk_has_sends_it_to_the_next_mirror(server, tmp_path):
+    said = []
+    found = get(tmp_path, server.serve("lies", BODY, length=10**17), server.serve("good", BODY), said=said)
+    assert found.url.endswith("/good")
+    assert "100000000 GB are still to come: make room" in said[0]
+
+
+def test_no_redirect_leaves_https_however_it_is_spelled():
+    handler = connection._NoDowngrade()
+    for old, new in (
+        ("https://a/x", "http://a/x"),
+        ("HTTPS://a/x", "HTTP://b/x"),
+        ("http://a/x", "ftp://a/x"),
+        ("http://a", "//x"),
+    ):
+        with pytest.raises(connection.Refused, match="which is not followed"):
+            handler.redirect_request(urllib.request.Request(old), None, 302, "", {}, new)
+    assert (
+        handler.redirect_request(urllib.request.Request("http://a/x"), None, 302, "", {}, "https://a/x").full_url
+        == "https://a/x"
+    )
 
 
 def test_a_host_that_cannot_be_reached_is_one_sentence(tmp_path):
