@@ -42,6 +42,8 @@ def require_file(answer: Any, name: str, read: Callable[[], bytes]) -> None:
         raise Refused(_web_page(read()))
     if answer.status not in (200, 206):
         raise Refused(f"it answers HTTP {answer.status} and not with the file")
+    if "Transfer-Encoding" in answer.headers and (not answer.chunked or "Content-Length" in answer.headers):
+        raise Refused("it does not say in one way how its answer is to be read (Transfer-Encoding)")
     for encoding in answer.headers.get("Content-Encoding", "").lower().split(","):
         kind = encoding.strip()
         if kind not in ("", "identity") and not name.endswith(_OWN_ENCODING.get(kind, "\0")):

@@ -152,4 +152,5 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
         old, new = urlsplit(req.full_url).scheme.lower(), urlsplit(newurl).scheme.lower()
         if new not in ("http", "https") or (old == "https" and new == "http"):
             raise Refused(f"it redirects to {newurl}, which is not followed")
+        fp.close()  # urllib would read the whole page that comes with a redirect, however large it is
         return super().redirect_request(req, fp, code, msg, headers, newurl)

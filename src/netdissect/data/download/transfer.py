@@ -79,7 +79,7 @@ def _transfer(
         if isinstance(error.reason, (ConnectionResetError, TimeoutError)):
             raise Cut(f"the connection broke ({_reason(error.reason)})") from error
         raise Refused(f"it cannot be reached ({_reason(error.reason)})") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise Refused(f"it cannot be reached ({_reason(error)})") from error
     with answer:
         try:
@@ -193,6 +193,8 @@ def _receive(answer: Any, partial: Partial, have: int, total: int | None, progre
             file.write(first)
             have += len(first)
             progress.advance(len(first))
+    if not have:
+        raise Refused("it sends an empty file")
     if total is not None and have < total:
         raise Cut(f"the connection ended after {have} of {total} bytes")
 

@@ -101,6 +101,7 @@ class Server:
             request.send_response(302)
             request.send_header("Location", found.redirect)
             request.end_headers()
+            self._drip(request, found.body, found.drip)
             return
         start = self._start(request, found, asked)
         if start is None:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import random
+import time
 import urllib.request
 import zipfile
 from types import SimpleNamespace
@@ -263,9 +264,11 @@ def test_no_redirect_leaves_https_however_it_is_spelled():
         ("http://a", "//x"),
     ):
         with pytest.raises(connection.Refused, match="which is not followed"):
-            handler.redirect_request(urllib.request.Request(old), None, 302, "", {}, new)
+            handler.redirect_request(urllib.request.Request(old), io.BytesIO(), 302, "", {}, new)
     assert (
-        handler.redirect_request(urllib.request.Request("http://a/x"), None, 302, "", {}, "https://a/x").full_url
+        handler.redirect_request(
+            urllib.request.Request("http://a/x"), io.BytesIO(), 302, "", {}, "https://a/x"
+        ).full_url
         == "https://a/x"
     )
 
@@ -378,6 +381,22 @@ def test_any_other_success_is_not_the_file(server, tmp_path, code):
 def test_a_proxys_page_of_any_type_is_no_file(server, tmp_path, page):
     with pytest.raises(DownloadError, match="answers with a web page"):
         get(tmp_path, server.serve("f", page + bytes(50), kind="application/octet-stream"), name="a.prototxt")
+
+
+def test_an_empty_file_and_an_answer_of_two_lengths_are_not_kept(server, tmp_path):
+    with pytest.raises(DownloadError, match="it sends an empty file"):
+        get(tmp_path, server.serve("f", b""))
+    for headers in ({"Transfer-Encoding": "chunked", "Content-Length": "0"}, {"Transfer-Encoding": "chunked, gzip"}):
+        with pytest.raises(DownloadError, match="does not say in one way how its answer is to be read"):
+            get(tmp_path, server.serve("g", BODY, headers=headers, length=-1))
+    assert not (tmp_path / "file.bin").exists()
+
+
+def test_the_page_that_comes_with_a_redirect_is_not_read(server, tmp_path):
+    url = server.serve("old", b"x" * 1000, redirect=server.serve("new", BODY), drip=0.05)
+    began = time.monotonic()
+    assert get(tmp_path, url).path.read_bytes() == BODY
+    assert time.monotonic() - began < 5
 
 
 def test_more_bytes_than_announced_are_left_out_by_count(server, tmp_path):
