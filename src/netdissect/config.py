@@ -11,7 +11,6 @@ from typing import Any, Literal
 from netdissect.errors import SettingsError
 from netdissect.limits import (
     LARGEST_SEED,
-    LARGEST_SIDE,
     MOST_IMAGES,
     MOST_THREADS,
     MOST_WORKERS,
@@ -45,7 +44,7 @@ _HOW = frozenset(
 
 #: Whole numbers and where they lie, both ends included.
 _RANGES = {
-    "resolution": (8, LARGEST_SIDE),
+    "resolution": (8, 4096),
     "batch_size": (1, 65_536),
     "limit": (1, MOST_IMAGES),
     "images_per_unit": (0, 10_000),

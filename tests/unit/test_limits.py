@@ -19,7 +19,7 @@ NAN, INFINITE = float("nan"), float("inf")
         ({"threads": 0}, "--threads must be at least 1, not 0"),
         ({"threads": 1_000_000}, "--threads must be at most 1,024, not 1,000,000"),
         ({"resolution": 0}, "--resolution must be at least 8, not 0"),
-        ({"resolution": 1_000_000}, "--resolution must be at most 8,192, not 1,000,000"),
+        ({"resolution": 1_000_000}, "--resolution must be at most 4,096, not 1,000,000"),
         ({"device": "mps"}, "--device must be auto, cpu, cuda or cuda:N, not 'mps'"),
         ({"device": "cuda:-1"}, "--device must be auto, cpu, cuda or cuda:N, not 'cuda:-1'"),
         ({"device": None}, "--device must be auto, cpu, cuda or cuda:N, not 'None'"),

@@ -12,9 +12,9 @@ import logging
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter, Token, convert
 
 import netdissect
 from netdissect.bars import Unbroken
@@ -34,6 +34,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
+
+def _converted(kind: type, tokens: Sequence[Token]) -> Any:
+    """Return what was typed as a value; 2.5 is no whole number, and is not rounded to one."""
+    for token in tokens if kind is int else ():
+        number = token.value.strip()
+        if "." in number and number.rstrip("0")[-1:] != ".":
+            raise ValueError(f"{number} is no whole number")
+    return convert(kind, tokens)
+
+
 app = App(
     name="netdissect",
     help="Network Dissection for any vision network: which human concept does every unit see?",
@@ -42,6 +52,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
     console=Unbroken(),
+    default_parameter=Parameter(converter=_converted),
 )
 app.command(demo)
 app.command(run)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from netdissect.models.preprocess import Preprocess
 
+#: Beyond it arithmetic in float32 ends in infinity.
+_LARGEST = 1e30
 _OR_A_FILE = "or one .npy or .binaryproto file"
 #: Options that say how pictures become a network's input.
 PREPROCESSING = frozenset({"mean", "std", "scale", "channels", "colordepth"})
@@ -58,8 +60,10 @@ class LoadOptions:
         if self.channels not in (None, "rgb", "bgr"):
             raise SettingsError(f"--channels must be rgb or bgr, not {shown(self.channels)}")
         whole("seed", self.seed, 0, LARGEST_SEED)
-        if self.scale is not None and not real("scale", self.scale, "be a number other than 0"):
+        if self.scale is not None and real("scale", self.scale, "be a number other than 0") == 0:
             raise SettingsError("--scale must not be 0: it is multiplied with every value of the input")
+        if self.scale is not None and not 1 / _LARGEST <= abs(self.scale) <= _LARGEST:
+            raise SettingsError(f"--scale must lie between {1 / _LARGEST:g} and {_LARGEST:g}, not {self.scale:g}")
         if self.std is not None and (numbers("--std", self.std) <= 0).any():
             raise SettingsError(f"--std must be greater than 0, not {' '.join(self.std)}")
         if self.mean is not None and not _file_of(self.mean):
@@ -161,6 +165,6 @@ def _looks_like_a_number(word: str) -> bool:
 
 def _is_number(word: str) -> bool:
     try:
-        return bool(np.isfinite(float(word)))
+        return abs(float(word)) <= _LARGEST
     except ValueError:
         return False

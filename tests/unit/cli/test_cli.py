@@ -243,3 +243,11 @@ def test_a_network_of_the_zoo_goes_by_its_name(capsys, caffe, monkeypatch, tmp_p
     assert (code, "conv1" in said) == (0, True)
     code, _, told = run(capsys, "layers", "vgg16_places365")
     assert (code, "netdissect zoo download vgg16_places365 fetches it" in told) == (2, True)
+
+
+def test_a_fraction_is_no_whole_number(capsys, caffe, data):
+    for words in (("--seed", "1.5"), ("--limit", "2.7"), ("--workers=1.2",)):
+        code, _, told = run(capsys, "run", caffe, "--layers", "conv1", "--data", data, *words)
+        assert (code, "is no whole number" in told) == (2, True)
+    code, _, told = run(capsys, "data", "synthetic", "--images", "3.7")
+    assert (code, "3.7 is no whole number" in told) == (2, True)

@@ -216,6 +216,8 @@ def test_preprocessing_says_what_of_it_was_given():
         ({"mean": ["109 nan 124"]}, "--mean takes three numbers, or one .npy or .binaryproto file, not 109 nan 124"),
         ({"mean": ["mean.npy"]}, "mean.npy: no such mean file"),
         ({"scale": float("nan")}, "--scale must be a number other than 0, not nan"),
+        ({"scale": 1e-320, "mean": ["1"]}, "--scale must lie between 1e-30 and 1e\\+30, not "),
+        ({"mean": ["1e300", "1", "1"]}, "--mean takes three numbers, or one .npy or .binaryproto file, not 1e300 1 1"),
         ({"scale": float("inf")}, "--scale must be a number other than 0, not inf"),
         ({"colordepth": 2}, r"--colordepth must be 3 \(colour\) or 1 \(grey\), not 2"),
         ({"channels": "rgba"}, "--channels must be rgb or bgr, not 'rgba'"),
