@@ -12,7 +12,7 @@ import logging
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from cyclopts import App, CycloptsError, Parameter, Token, convert
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-def _converted(kind: type, tokens: Sequence[Token]) -> Any:
+def _converted(kind: Any, tokens: Sequence[Token]) -> Any:
     """Return what was typed as a value; 2.5 is no whole number, and is not rounded to one."""
-    for token in tokens if kind is int else ():
+    for token in tokens if int in (kind, *get_args(kind)) else ():
         number = token.value.strip()
         if "." in number and number.rstrip("0")[-1:] != ".":
             raise ValueError(f"{number} is no whole number")
