@@ -9,11 +9,14 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # Machines are shared: no test is a timed one. In CI a red run comes back: the examples are the same every time.
 settings.register_profile("random", parent=settings.get_profile("default"), deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("random"), derandomize=True, database=None)
+settings.register_profile(  # for mutants: what fails need not be made small
+    "quick", parent=settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "random")
 
 # A shell has signals ignored by what runs in its background; programs that tests start and end would inherit that.
