@@ -98,9 +98,7 @@ def test_an_index_that_agrees_with_a_bomb_is_refused_too(pristine, tmp_path):
     folder = shutil.copytree(pristine, tmp_path / "set")
     index = folder / "index.csv"
     index.write_text(index.read_text().replace("32,32,16,16", "60000,60000,60000,60000"))
-    with pytest.raises(
-        DataFileError, match="line 2: expected pictures of at most 134,217,728 pixels, got 3,600,000,000"
-    ):
+    with pytest.raises(DataFileError, match="line 2: .* 134,217,728 pixels, got 3,600,000,000"):
         Broden(folder)
 
 

@@ -151,5 +151,5 @@ def test_state_dict_round_trips():
 
 def test_an_accumulator_that_forgets_a_batch_is_caught():
     law = LAWS["mask counts"]
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="Arrays are not equal"):
         same(law, fed(law, 6, range(7)), fed(law, 6, range(8)))

@@ -57,13 +57,13 @@ def test_a_checkpoint_that_would_run_code_is_refused_with_advice(tmp_path, trace
 
 def test_a_bare_pickle_is_refused(tmp_path, trace):
     (tmp_path / "net.pth").write_bytes(pickle.dumps(Trap(trace)))
-    with pytest.raises(ModelFileError):
+    with pytest.raises(ModelFileError, match=r"net\.pth: .* cannot be read \(it was pickled in a protocol"):
         load(str(tmp_path / "net.pth"), LoadOptions(arch="torchvision:resnet18"))
 
 
 def test_a_mean_picture_that_would_run_code_is_refused(tmp_path, trace):
     np.save(tmp_path / "mean.npy", np.array([Trap(trace)], dtype=object), allow_pickle=True)
-    with pytest.raises(ModelFileError):
+    with pytest.raises(ModelFileError, match=r"mean\.npy: expected a mean"):
         read_mean(tmp_path / "mean.npy")
 
 

@@ -157,7 +157,7 @@ def test_a_mistake_is_told_in_one_sentence_with_exit_code_2(capsys, caffe, data,
 def test_debug_shows_the_traceback(capsys):
     from netdissect.errors import RunNotFoundError
 
-    with pytest.raises(RunNotFoundError):
+    with pytest.raises(RunNotFoundError, match="nowhere does not exist"):
         main(["report", "nowhere", "--debug"])
 
 

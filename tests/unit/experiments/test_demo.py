@@ -139,7 +139,7 @@ def test_what_is_not_the_demos_is_left_alone(capsys, little, tmp_path):
     assert f"{own.parent} holds something else already" in complained
     assert len(complained.splitlines()) == 1
     assert own.read_text() == "mine"
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="holds something else already"):
         demo.demonstrate(tmp_path)
 
 

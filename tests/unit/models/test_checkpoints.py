@@ -141,9 +141,7 @@ def test_nothing_of_a_file_is_run(module, legacy, tmp_path):
 def test_a_pickled_model_is_refused_and_it_is_said_what_to_do(module, tmp_path):
     path = tmp_path / "model.pt"
     torch.save(module, path)
-    with pytest.raises(
-        ModelFileError, match=r"holds more than weights \(torch.nn.modules.*save the weights alone with"
-    ):
+    with pytest.raises(ModelFileError, match=r"more than weights \(torch.nn.modules.*save the weights alone"):
         read_checkpoint(path)
 
 
@@ -183,7 +181,7 @@ def test_weights_of_another_architecture_are_told_with_the_first_name_that_is_mi
     with pytest.raises(ModelFileError, match=r"'conv2.extra' is not known to it"):
         fit(nets.small(), checkpoint(state), architecture="small")
     state = module.state_dict() | {"conv2.weight": torch.zeros(8, 5, 1, 1)}
-    with pytest.raises(ModelFileError, match=r"conv2.weight has shape \(8, 5, 1, 1\), small expects \(8, 5, 3, 3\)"):
+    with pytest.raises(ModelFileError, match=r"conv2.weight .* \(8, 5, 1, 1\), small .* \(8, 5, 3, 3\)"):
         fit(nets.small(), checkpoint(state), architecture="small")
 
 

@@ -31,7 +31,7 @@ def script(tmp_path, monkeypatch):
         "def small():\n    return nets.small()\n"
         "def fails():\n    raise KeyError('what')\n"
         "def leaves():\n    import sys; sys.exit('no data')\n"
-        "def interrupts():\n    raise KeyboardInterrupt\n"
+        "def interrupts():\n    raise KeyboardInterrupt('in mine')\n"
         "def text():\n    return 'no network'\n"
         "ready = nets.small(seed=4)\n"
         "class Zoo:\n    @staticmethod\n    def net():\n        return nets.small(seed=5)\n"
@@ -121,7 +121,7 @@ def test_a_function_that_is_none_is_told(script, spec, error, sentence):
 
 
 def test_an_interrupt_while_a_function_of_yours_runs_interrupts(script):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="in mine"):
         load("python:my_nets:interrupts")
 
 

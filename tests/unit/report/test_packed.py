@@ -38,8 +38,14 @@ def test_nothing_in_packed_facts_can_end_a_script(nasty):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "netdissect.put(", "alert(1);\n", 'netdissect.put("k",null,[["a","u1",[3]]],"AAAA");\n']
+    ("text", "told"),
+    [
+        ("", "expected a data file of a report"),
+        ("netdissect.put(", "expected a data file of a report"),
+        ("alert(1);\n", "expected a data file of a report"),
+        ('netdissect.put("k",null,[["a","u1",[3]]],"AAAA");\n', "while decompressing data"),
+    ],
 )
-def test_a_file_that_is_no_data_file_is_refused(text):
-    with pytest.raises(ValueError):
+def test_a_file_that_is_no_data_file_is_refused(text, told):
+    with pytest.raises(ValueError, match=told):
         packed.unpack(text)

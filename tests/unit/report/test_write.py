@@ -157,7 +157,7 @@ def test_pictures_of_another_probe_set_are_not_taken_for_this_ones(tmp_path):
     result, probe_set = pretend.run((6,), 8, pictures=12)
     report.write(result, tmp_path, probe_set, Silent())
     other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
-    with pytest.raises(DataNotFoundError):
+    with pytest.raises(DataNotFoundError, match=r"made/up_00000\.jpg is needed .* made-up"):
         report.write(other, tmp_path, pretend.Gone(), Silent())
 
 

@@ -92,7 +92,8 @@ def test_a_killed_run_goes_on_from_its_finished_shards(data, expected, tmp_path)
 
 
 def test_an_interrupt_says_how_far_it_came(data, tmp_path):
-    assert interrupted(data, tmp_path, 3) == "interrupted after 3 of 5 shards; the same command goes on from there"
+    said = interrupted(data, tmp_path, 3)
+    assert "after 3 of 5 shards" in said and "same command" in said
 
 
 def test_other_settings_never_reuse_anything(data, tmp_path):

@@ -120,7 +120,7 @@ def test_a_lock_file_that_its_last_holder_removes_is_not_taken_for_the_folders(t
     with lock.held(tmp_path):
         monkeypatch.undo()
         assert removed
-        with pytest.raises(RunBusyError), lock.held(tmp_path):
+        with pytest.raises(RunBusyError, match=f"process {os.getpid()} on"), lock.held(tmp_path):
             pass
 
 

@@ -94,9 +94,7 @@ def test_a_cluster_that_answers_is_used(recorded, started, silent, monkeypatch):
 
 def test_a_named_cluster_that_does_not_answer_is_told_in_a_sentence(started, silent, closed, monkeypatch, recorded):
     monkeypatch.setattr(cluster, "ANSWER", 3)
-    with pytest.raises(
-        RunError, match=rf"cluster at {silent} cannot be used from here \(it does not answer within 3 s"
-    ):
+    with pytest.raises(RunError, match=rf"cluster at {silent} .* not answer within 3 s"):
         Cluster(silent)
     with pytest.raises(RunError, match=rf"cluster at {closed} .*nothing listens there.*or leave out --address"):
         Cluster(closed)

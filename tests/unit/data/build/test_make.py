@@ -110,7 +110,7 @@ def test_a_call_that_was_interrupted_goes_on_to_the_same_bytes(sources, tmp_path
 
 
 def test_finished_batches_are_not_made_again(sources, tmp_path, small, monkeypatch):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
         build(sources, tmp_path / "out", progress=Watch(("images", 6)))
     again = []
     made = images.make_batch
@@ -125,10 +125,10 @@ def test_an_interruption_while_the_set_is_put_into_place_can_be_gone_on_from(sou
     wrote = make.writer.write_index
 
     def pressed(*_):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("while the index was written")
 
     monkeypatch.setattr(make.writer, "write_index", pressed)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="while the index was written"):
         build(sources, tmp_path / "out", colors=False)
     assert not (tmp_path / "out" / "index.csv").exists()
     monkeypatch.setattr(make.writer, "write_index", wrote)
@@ -145,7 +145,7 @@ def test_a_second_call_finds_the_very_set_there(sources, tmp_path):
 
 
 def test_another_setting_starts_over_and_says_which(sources, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
         build(sources, tmp_path / "out", progress=Watch(("images", 12)))
     said = []
     build(sources, tmp_path / "out", size=48, say=said.append)
@@ -159,7 +159,7 @@ def test_a_finished_set_stays_whole_until_the_new_one_is(sources, tmp_path):
     build(sources, tmp_path / "out")
     before = bytes_of(tmp_path / "out")
     said = []
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
         build(sources, tmp_path / "out", size=48, progress=Watch(("images", 12)), say=said.append)
     assert "it stays until the new is complete" in said[0]
     assert {name: now for name, now in bytes_of(tmp_path / "out").items() if not name.startswith(".build")} == before
@@ -265,15 +265,23 @@ def test_order_and_split_go_by_the_hash_of_the_name():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": 1}, {"train": 1.5}, {"limit": 0}, {"min_frequency": -1}, {"workers": 0}, {"colour": True}]
+    ("wrong", "told"),
+    [
+        ({"size": 1}, "--size .* 2, not 1"),
+        ({"train": 1.5}, "--train .* 0 and 1, .* not 1.5"),
+        ({"limit": 0}, "--limit .* 1, not 0"),
+        ({"min_frequency": -1}, "--min-frequency .* 0, not -1"),
+        ({"workers": 0}, "--workers .* 1, not 0"),
+        ({"colour": True}, "no such setting: .*'colour'"),
+    ],
 )
-def test_an_option_out_of_its_range_is_told(sources, tmp_path, wrong):
-    with pytest.raises(SettingsError):
+def test_an_option_out_of_its_range_is_told(sources, tmp_path, wrong, told):
+    with pytest.raises(SettingsError, match=told):
         build(sources, tmp_path / "out", **wrong)
 
 
 def test_a_damaged_piece_is_made_again(sources, tmp_path, small):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
         build(sources, tmp_path / "out", progress=Watch(("images", 12)))
     for piece in (tmp_path / "out" / ".build" / "pieces").iterdir():
         piece.write_bytes(piece.read_bytes()[:5])
@@ -284,7 +292,7 @@ def test_a_damaged_piece_is_made_again(sources, tmp_path, small):
 
 
 def test_labels_that_were_damaged_between_the_phases_are_read_again(sources, tmp_path, small):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
         build(sources, tmp_path / "out", progress=Watch(("names", 17)), colors=False)
     for piece in (tmp_path / "out" / ".build" / "pieces").glob("*.zip"):
         piece.write_bytes(piece.read_bytes()[:-5])

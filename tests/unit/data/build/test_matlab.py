@@ -44,7 +44,7 @@ def test_values_come_back_as_they_were_written(path):
 def test_what_is_not_there_is_told(path, tmp_path):
     with pytest.raises(DataFileError, match="expected a variable 'other', and it holds none"):
         matlab.read(path, "other")
-    with pytest.raises(DataNotFoundError):
+    with pytest.raises(DataNotFoundError, match=r"nowhere\.mat does not exist"):
         matlab.read(tmp_path / "nowhere.mat", "anno")
 
 

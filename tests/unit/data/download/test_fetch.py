@@ -95,7 +95,7 @@ def test_a_server_that_ignores_range_is_read_from_the_start(server, tmp_path):
 
 def test_a_file_that_changed_on_the_server_is_read_from_the_start(server, tmp_path):
     url = server.serve("f", b"old" + BODY)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"kB of file\.bin; the same command goes on"):
         get(tmp_path, url, progress=Pressing(100_000))
     server.serve("f", BODY, etag='"two"')
     assert get(tmp_path, url).path.read_bytes() == BODY
@@ -109,7 +109,7 @@ def test_without_a_validator_the_last_bytes_are_fetched_again_to_compare(server,
 
 def test_without_a_validator_a_file_that_changed_is_noticed_by_its_bytes(server, tmp_path):
     url = server.serve("f", BODY[::-1], etag="")
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"kB of file\.bin; the same command goes on"):
         get(tmp_path, url, progress=Pressing(100_000))
     server.serve("f", BODY, etag="")
     assert get(tmp_path, url).path.read_bytes() == BODY
@@ -118,7 +118,7 @@ def test_without_a_validator_a_file_that_changed_is_noticed_by_its_bytes(server,
 
 def test_without_a_validator_a_file_of_another_length_is_read_from_the_start(server, tmp_path):
     url = server.serve("f", BODY + b"more", etag="")
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"kB of file\.bin; the same command goes on"):
         get(tmp_path, url, progress=Pressing(100_000))
     server.serve("f", BODY, etag="")
     assert get(tmp_path, url).path.read_bytes() == BODY
@@ -197,7 +197,7 @@ def test_a_wrong_checksum_goes_to_the_next_mirror_and_is_never_kept(server, tmp_
 
 def test_spoilt_bytes_of_an_earlier_call_are_fetched_anew(server, tmp_path):
     url = server.serve("f", BODY)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"kB of file\.bin; the same command goes on"):
         get(tmp_path, url, digest=MD5, progress=Pressing(140_000))
     part = tmp_path / OWN / "file.bin.part"
     part.write_bytes(b"?" * part.stat().st_size)
@@ -233,7 +233,7 @@ def test_a_server_that_sends_another_part_is_not_believed(server, tmp_path):
 
 def test_a_file_that_was_all_there_but_for_its_name_is_finished(server, tmp_path):
     url = server.serve("f", BODY, cut=[100_000])
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"kB of file\.bin; the same command goes on"):
         get(tmp_path, url, digest=MD5, progress=Pressing(90_000))
     (tmp_path / OWN / "file.bin.part").write_bytes(BODY)
     assert get(tmp_path, url, digest=MD5).path.read_bytes() == BODY
@@ -241,9 +241,7 @@ def test_a_file_that_was_all_there_but_for_its_name_is_finished(server, tmp_path
 
 def test_room_on_the_disk_is_asked_first(server, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: SimpleNamespace(free=100_000))
-    with pytest.raises(
-        DownloadError, match=r"has 100\.0 kB free and 300\.0 kB are still to come: make room, or choose another disk"
-    ):
+    with pytest.raises(DownloadError, match=r"100\.0 kB free .* 300\.0 kB .* to come"):
         get(tmp_path, server.serve("f", BODY))
     assert "file.bin" not in leftovers(tmp_path)
 
@@ -304,7 +302,7 @@ def test_a_disk_that_fills_up_is_told_and_nothing_is_lost(server, tmp_path, monk
 
 
 def test_a_web_page_leaves_nothing_behind(server, tmp_path):
-    with pytest.raises(DownloadError):
+    with pytest.raises(DownloadError, match=r"file\.bin .* a web page titled 'Moved'"):
         get(tmp_path, server.serve("f", b"<html><title>Moved</title>"))
     assert leftovers(tmp_path) == []
 

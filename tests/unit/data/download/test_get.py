@@ -144,9 +144,7 @@ def test_the_hash_of_an_archive_that_turned_out_damaged_is_not_held_against_the_
         """,
         "here",
     )
-    with pytest.raises(
-        DownloadError, match=r"mini\.tar\.gz is damaged and cannot be unpacked .* delete it and run again"
-    ):
+    with pytest.raises(DownloadError, match=r"mini\.tar\.gz is damaged .* delete it"):
         download("mini", entries, tmp_path)
     (tmp_path / "mini.tar.gz").unlink()
     server.serve("mini.tar.gz", whole)
@@ -401,9 +399,9 @@ def test_no_name_is_ever_fetched_by_looking_it_up(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(getting, "fetch", lambda *_, **__: pytest.fail("it was fetched"))
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("it was fetched"))
-    with pytest.raises(DataNotFoundError):
+    with pytest.raises(DataNotFoundError, match="netdissect data download broden1_227"):
         resolve("broden1_227")
-    with pytest.raises(ModelNotFoundError):
+    with pytest.raises(ModelNotFoundError, match="netdissect zoo download vgg16_places365"):
         resolve_network("vgg16_places365")
     assert resolve_network("unknown") is None
     assert list(tmp_path.iterdir()) == []

@@ -91,10 +91,10 @@ def test_an_interrupted_folder_is_no_probe_set(folder, tmp_path, monkeypatch):
     write_probe_set(tmp_path, images=2, size=48, workers=1)
 
     def stop(*_):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("over a mask")
 
     monkeypatch.setattr(masks, "encode", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="over a mask"):
         write_probe_set(tmp_path, images=2, size=48, workers=1)
     assert not (tmp_path / "index.csv").exists()
 

@@ -117,7 +117,7 @@ def test_an_unknown_layer_is_an_error_only_when_a_probed_blob_depends_on_it(make
     for blob in ("odd", "after"):
         with pytest.raises(UnsupportedLayerError, match="layer \"odd\" is of type 'Warp'"):
             net(X, [blob])
-        with pytest.raises(UnsupportedLayerError):
+        with pytest.raises(UnsupportedLayerError, match="layer \"odd\" is of type 'Warp'"):
             net.check([blob])
 
 
@@ -201,7 +201,7 @@ def test_an_unknown_blob_lists_the_nearest(make_net):
         net(X, ["conv2"])
     with pytest.raises(UnknownLayerError, match="the layer of that name writes conv1"):
         net.field_map("relu1")
-    with pytest.raises(UnknownLayerError):
+    with pytest.raises(UnknownLayerError, match="no blob 'nothing'; choose from data, conv1"):
         net.blob_kind("nothing")
     with pytest.raises(UnknownLayerError, match="is an input"):
         net.last_layer("data")

@@ -67,5 +67,5 @@ def test_its_messages_are_not_in_the_process_wide_pool():
     from google.protobuf import descriptor_pool
 
     schema.message("NetParameter")
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="NetParameter"):
         descriptor_pool.Default().FindMessageTypeByName("caffe.NetParameter")

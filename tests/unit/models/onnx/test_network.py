@@ -191,9 +191,7 @@ def test_8_bit_pictures_go_in_as_they_are(tmp_path, pictures):
 def test_grey_pictures_go_into_a_file_of_one_channel(tmp_path, pictures):
     network = load(str(graphs.convolution(tmp_path, shape=("n", 1, 32, 32), channels=1)))
     assert activations(network, ["y"], pictures)["y"].shape == (5, 4, 32, 32)
-    with pytest.raises(
-        ModelError, match="takes pictures of 1 channels, its preprocessing gives 3: give --colordepth 1"
-    ):
+    with pytest.raises(ModelError, match="of 1 channels, .* gives 3: give --colordepth 1"):
         OnnxNetwork(read_onnx(tmp_path / "graph.onnx"), Preprocess()).layers((32, 32))
 
 

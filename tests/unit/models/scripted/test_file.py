@@ -27,9 +27,9 @@ def test_a_file_is_known_by_what_it_holds(tmp_path):
     with pytest.raises(SettingsError, match="holds weights and no architecture"):
         load(str(tmp_path / "weights.pt"))
     assert type(load(str(tmp_path / "traced.pt"))).__name__ == "ScriptedNetwork"
-    with pytest.raises(ModelFileError):
+    with pytest.raises(ModelFileError, match=r"damaged\.pt: "):
         load(str(tmp_path / "damaged.pt"))
-    with pytest.raises(ModelNotFoundError):
+    with pytest.raises(ModelNotFoundError, match=r"no model 'none\.ts': .*FILE\.pt2"):
         load(str(tmp_path / "none.ts"))
 
 
