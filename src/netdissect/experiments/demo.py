@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import netdissect
-from netdissect import api, atomic
+from netdissect import api
 from netdissect.data.synthetic import DEMO_IMAGES, write_probe_set
 from netdissect.data.synthetic.place import cleared
 from netdissect.experiments import compare
+from netdissect.io import atomic
 from netdissect.models import bundled
 from netdissect.protocols import Progress, Silent
 from netdissect.runtime import lock
