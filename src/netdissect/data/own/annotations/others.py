@@ -89,7 +89,7 @@ def refuse_json(path: Path, told: Any) -> None:
     """Refuse a JSON of another tool."""
     for name, wrote, nearest in _JSONS:
         if wrote(told):
-            _refuse(path, name, nearest.replace("FILE", quote(str(path))))
+            _refuse(path, name, nearest.replace("FILE", quote(str(path))).replace("FOLDER", quote(str(path.parent))))
 
 
 def _keys(*names: str) -> Callable[[Any], bool]:
@@ -108,6 +108,15 @@ _JSONS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "COCO's JSON",
         _keys("images", "annotations", "categories"),
         f"netdissect data from-coco FILE PHOTOS {_OUT}",
+    ),
+    ("a backup of a CVAT task", _keys("shapes", "tracks", "tags"), "export it as CVAT for images 1.1"),
+    ("Datumaro's JSON", _keys("categories", "items"), _AS_COCO),
+    ("VoTT's JSON", _keys("asset", "regions"), _AS_COCO),
+    ("VoTT's JSON", _keys("assets", "tags"), _AS_COCO),
+    (
+        "the class list of Hasty's masks",
+        _keys("png_index", "class_name"),
+        f"netdissect data from-masks PHOTOS FOLDER --classes FILE {_OUT}",
     ),
     ("VIA 3's project", _keys("project", "config", "metadata", "view"), "annotate with VIA 2, or export COCO"),
     ("Labelbox's export", _keys("data_row", "projects"), _AS_COCO),

@@ -113,6 +113,11 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Know where images are looked for."""
+        self.look_in(self.root)
+
+    def look_in(self, root: Path) -> None:
+        """Take another folder as the one that the annotations and, unless one is asked for, the images lie below."""
+        self.root = root
         self.photos = Photos(self.wanted.photos or self.root, self.out, apart=self.wanted.photos is not None)
 
     def files(self, where: Path, pattern: str) -> list[Path]:

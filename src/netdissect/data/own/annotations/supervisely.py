@@ -42,8 +42,7 @@ def read(where: Path, found: Reading) -> None:
     """
     files = [where] if where.is_file() else [path for path in found.files(where, "*.json") if path.parent.name == "ann"]
     if where.is_file():
-        found.root = where.parent.parent if where.parent.name == "ann" else where.parent
-        found.__post_init__()
+        found.look_in(where.parent.parent if where.parent.name == "ann" else where.parent)
     if not files:
         raise DataNotFoundError(f"{where}: expected Supervisely's annotations in ann/, got none")
     meta = where / "meta.json"

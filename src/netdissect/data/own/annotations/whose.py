@@ -109,7 +109,18 @@ def _folder(folder: Path, out: Path | None) -> tuple[Tool, Path]:
     if files:
         least = min(len(path.parts) for path in files)
         return _jsons(folder, [path for path in files if len(path.parts) == least])
-    for pattern in ("*.csv", "*.xml", "*.yaml", "*.yml", "*.ndjson", "*.jsonl", "*.manifest"):
+    for pattern in (
+        "*.csv",
+        "*.xml",
+        "*.yaml",
+        "*.yml",
+        "*.ndjson",
+        "*.jsonl",
+        "*.manifest",
+        "*.zip",
+        "*.pkl",
+        "*.tfrecord",
+    ):
         for path in files_in(folder, pattern, out):
             return (TOOLS["yolo"], folder) if pattern.startswith("*.y") else _file(path)
     if any(folder.glob("**/labels/**/*.txt")):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 #: Columns of tables, and keys of JSON's objects, in lower case with ``_`` for spaces; the first that is there counts.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "number": (
-        "number", "pixel_value", "pixel", "value", "label_id", "labelid", "class_id", "classid", "category_id", "id", "ids",
-        "index", "idx", "class_index", "class_number", "trainid", "train_id",
+        "number", "pixel_value", "pixel", "value", "png_index", "label_id", "labelid", "class_id", "classid", "category_id",
+        "id", "ids", "index", "idx", "class_index", "class_number", "trainid", "train_id",
     ),
     "name": ("name", "label", "class", "class_name", "label_name", "title", "category_name", "classname", "names"),
     "category": ("category",),

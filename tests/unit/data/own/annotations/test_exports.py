@@ -138,3 +138,18 @@ def test_label_studios_coco_export_is_taken_by_from_coco(tmp_path):
     own.from_coco(folder / "result.json", None, tmp_path / "set", size=64, colors=False, preview=0)
     ((_, plane),) = maps_of(tmp_path / "set").values()
     assert np.array_equal(plane, expected())
+
+
+def test_hastys_masks_are_taken_by_from_masks(tmp_path):
+    photo(tmp_path / "photos" / "a.jpg", SIZE)
+    plane = np.zeros(SIZE, np.uint8)
+    plane[2:12, 4:20] = 1
+    plane[6:10, 8:12] = 2
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(plane).save(tmp_path / "masks" / "a.png")
+    classes = [{"png_index": 2, "class_name": "gull", "color": "#4c4ffc", "class_type": "object"},
+               {"png_index": 1, "class_name": "herring", "color": "#4df3ce", "class_type": "object"}]  # fmt: skip
+    listed = write(tmp_path / "label_classes.json", classes)
+    own.from_masks(tmp_path / "photos", tmp_path / "masks", listed, tmp_path / "set", size=64, colors=False, preview=0)
+    ((_, found),) = maps_of(tmp_path / "set").values()
+    assert np.array_equal(found, expected())
