@@ -127,8 +127,10 @@ def read_color_table(path: Path) -> ColorNames:
         chances = np.asarray(matlab.read(path, "w2c"))
         if chances.shape == (32768, 14):  # some releases put R, G and B in front
             chances = chances[:, 3:]
-        if chances.shape != (32768, 11):
-            raise DataFileError(f"{path}: expected 32768 x 11 probabilities as w2c, got {chances.shape}")
+        if chances.shape != (32768, 11) or chances.dtype.kind not in "uif" or not np.isfinite(chances).all():
+            raise DataFileError(
+                f"{path}: expected 32768 x 11 probabilities as w2c, got {chances.dtype} {chances.shape}, or not finite"
+            )
         # Its first index runs over red fastest.
         names = chances.argmax(axis=1).reshape(32, 32, 32).swapaxes(0, 2)
     else:

@@ -107,7 +107,7 @@ def parse_synonyms(text: str, where: str) -> Synonyms:
         if match is None or not all(words):
             raise DataFileError(
                 f"{where}, line {line}: expected a rule such as 'airplane <- aeroplane', 'arm <= left arm', "
-                f"'dog + domestic dog' or 'car - machine', got {rule!r}"
+                f"'dog + domestic dog' or 'car - machine', got {rule[:200]!r}"
             )
         name, kind = match["word"], match["kind"]
         if kind in ("<-", "<="):

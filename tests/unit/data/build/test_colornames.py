@@ -70,9 +70,10 @@ def test_a_file_that_is_no_colour_table_is_one_sentence(tmp_path):
     np.save(tmp_path / "small.npy", np.zeros((3, 3, 3), np.uint8))
     with pytest.raises(DataFileError, match="32 x 32 x 32 whole numbers from 0 to 10"):
         read_color_table(tmp_path / "small.npy")
-    savemat(tmp_path / "other.mat", {"w2c": np.zeros((5, 11))})
-    with pytest.raises(DataFileError, match="32768 x 11"):
-        read_color_table(tmp_path / "other.mat")
+    for wrong in (np.zeros((5, 11)), np.full((32768, 11), np.nan), np.full((32768, 11), "a", object)):
+        savemat(tmp_path / "other.mat", {"w2c": wrong}, do_compression=True)
+        with pytest.raises(DataFileError, match="32768 x 11"):
+            read_color_table(tmp_path / "other.mat")
 
 
 def test_names_are_counted_as_the_plane_has_them():

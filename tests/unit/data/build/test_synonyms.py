@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
 from netdissect.data.build.synonyms import load_synonyms, parse_synonyms
@@ -54,3 +57,22 @@ def test_a_line_that_is_no_rule_is_named(line):
 def test_a_table_that_is_not_there_is_one_sentence_with_the_choices():
     with pytest.raises(DataNotFoundError, match="did you mean broden1"):
         load_synonyms("broden")
+
+
+@pytest.mark.parametrize(
+    "line", ["a" * 2_000_000, "a b " * 500_000, "a" + " " * 2_000_000 + "b", "a + " + "b, " * 500_000]
+)
+def test_a_long_line_that_is_no_rule_is_told_in_linear_time(line):
+    began = time.process_time()
+    with pytest.raises(DataFileError, match="here, line 1: expected a rule") as told:
+        parse_synonyms(line, "here")
+    assert time.process_time() - began < 2
+    assert len(str(told.value)) < 1000
+
+
+def test_a_pipe_in_the_place_of_a_synonym_table_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "mine.txt")
+    with pytest.raises(
+        DataFileError, match="cannot be read as the synonym table: expected a regular file, and it is a named"
+    ):
+        load_synonyms(tmp_path / "mine.txt")
