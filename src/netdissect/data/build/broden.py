@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netdissect.bars import watching
 from netdissect.data.build.make import Made, make_set
 from netdissect.data.build.recipe import Recipe
 from netdissect.data.build.sources import find_sources, open_sources
 from netdissect.errors import SettingsError
-from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ def build_broden(
     only: Sequence[str] = (),
     skip_missing: bool = False,
     workers: int = 1,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     say: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> Made:
@@ -40,7 +40,7 @@ def build_broden(
         only: the sources wanted; none given takes all that are there.
         skip_missing: leave out images whose files are not there.
         workers: processes that work.
-        progress: shown how far each phase is.
+        progress: shown how far each phase is; True draws bars.
         say: told what is done with what lies in `out` already.
         options: single settings of the recipe by name, such as ``size=227`` or ``limit=100``.
 
@@ -55,13 +55,13 @@ def build_broden(
     """
     recipe = broden_recipe(**options)
     target = Path(f"dataset/broden1_{recipe.size}") if out is None else Path(out)
-    shown = progress or Silent()
     folders = find_sources(Path(sources), only)
-    opened = open_sources(folders, skip_missing=skip_missing, workers=workers, progress=shown)
-    return make_set(
-        opened, target, recipe, title=f"Broden, version 1, {recipe.size} pixels", about=_ABOUT, workers=workers,
-        progress=shown, say=say,
-    )  # fmt: skip
+    with watching(progress) as shown:
+        opened = open_sources(folders, skip_missing=skip_missing, workers=workers, progress=shown)
+        return make_set(
+            opened, target, recipe, title=f"Broden, version 1, {recipe.size} pixels", about=_ABOUT, workers=workers,
+            progress=shown, say=say,
+        )  # fmt: skip
 
 
 def broden_recipe(**options: Any) -> Recipe:

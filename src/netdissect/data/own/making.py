@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netdissect.bars import require_progress, watching
 from netdissect.data.build.make import Made, make_set
 from netdissect.data.build.recipe import Recipe
 from netdissect.data.own.classes import ClassList, read_renaming
@@ -18,12 +20,12 @@ from netdissect.errors import DataNotFoundError, SettingsError, nearest
 from netdissect.io import images
 from netdissect.io.text import visible
 from netdissect.limits import MOST_WORKERS, whole
-from netdissect.protocols import Progress, Silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netdissect.data.build.source import Source
+    from netdissect.protocols import Progress
 
 
 #: Letters of a category's name; it becomes part of files' names.
@@ -53,7 +55,7 @@ class Making:
         skip_missing: leave out images whose picture or mask is missing.
         preview: labelled images shown in ``preview.html``; 0 writes none.
         workers: processes that work.
-        progress: shown how far it is.
+        progress: shown how far it is; True draws bars.
         say: told what is done.
     """
 
@@ -70,7 +72,7 @@ class Making:
     skip_missing: bool = False
     preview: int = 12
     workers: int = 1
-    progress: Progress | None = None
+    progress: Progress | bool | None = None
     say: Callable[[str], None] = _quiet
 
     def __post_init__(self) -> None:
@@ -81,6 +83,7 @@ class Making:
         """
         whole("preview", self.preview, 0, 10_000)
         whole("workers", self.workers, 1, MOST_WORKERS)
+        require_progress(self.progress)
         self.recipe()
 
     @classmethod
@@ -130,16 +133,20 @@ class Making:
                 raise SettingsError("the category color is the colour plane's: choose another, or --no-colors")
         return classes
 
-    def finish(self, source: Source, out: str | Path, *, about: str, prepare: Callable[[], None] | None = None) -> Made:
-        """Make the set of a source, and its preview."""
+    def finish(
+        self, source: Source, out: str | Path, *, about: str, prepare: Callable[[Progress], None] | None = None
+    ) -> Made:
+        """Make the set of a source, and its preview; `prepare` is called first, where there is something to make."""
         folder = Path(out)
-        made = make_set(
-            [source], folder, self.recipe(), title=visible(f"{folder.resolve().name}: an own probe set"), about=about,
-            workers=self.workers, progress=self.progress, say=self.say, prepare=prepare,
-        )  # fmt: skip
-        page = folder / "preview.html"
-        if self.preview and (made.anew or not page.is_file()):
-            write_preview(folder, page, images=self.preview, progress=self.progress or Silent())
+        with watching(self.progress) as shown:
+            made = make_set(
+                [source], folder, self.recipe(), title=visible(f"{folder.resolve().name}: an own probe set"),
+                about=about, workers=self.workers, progress=shown, say=self.say,
+                prepare=None if prepare is None else functools.partial(prepare, shown),
+            )  # fmt: skip
+            page = folder / "preview.html"
+            if self.preview and (made.anew or not page.is_file()):
+                write_preview(folder, page, images=self.preview, progress=shown)
         return made
 
 

@@ -15,7 +15,6 @@ from netdissect.data.own.classes import ClassList, read_classes
 from netdissect.data.own.making import Making, flat, images_in
 from netdissect.errors import DataFileError, SettingsError
 from netdissect.io import atomic, images
-from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.data.build.make import Made
+    from netdissect.protocols import Progress
 
 
 class Segmenter(Protocol):
@@ -146,12 +146,11 @@ def _from(segmenter: Segmenter, photos: str | Path, out: str | Path, command: st
     )
     source = SegmentedPictures(making.source_name(folder), f"pictures of {folder}", classes, decided, files)
     about = f"Labelled by {segmenter.about}.\nMade with: netdissect data {command}."
-    return making.finish(source, out, about=about, prepare=lambda: _segment(segmenter, files, making))
+    return making.finish(source, out, about=about, prepare=lambda progress: _segment(segmenter, files, progress))
 
 
-def _segment(segmenter: Segmenter, files: Sequence[tuple[str, Path, Path]], making: Making) -> None:
+def _segment(segmenter: Segmenter, files: Sequence[tuple[str, Path, Path]], progress: Progress) -> None:
     """Label every picture that has no label map yet."""
-    progress = making.progress or Silent()
     progress.start("segment", len(files))
     most = len(segmenter.classes)
     for name, photo, made in files:

@@ -182,6 +182,7 @@ def test_masks_of_other_names_are_told_with_an_example(masked):
         ({"train": float("nan")}, "--train must lie between 0 and 1, a share of the images, not nan"),
         ({"min_coverage": float("nan")}, "--min-coverage must be a number from 0 on, not nan"),
         ({"limit": -1}, "--limit must be at least 1, not -1"),
+        ({"progress": "bar"}, "progress= takes True, or an object with the methods start"),
         ({"preview": -1}, "--preview must be at least 0, not -1"),
         ({"workers": 100_000}, "--workers must be at most 4,096, not 100,000"),
         ({"rename": {"cow": ("x", "")}}, "no class is called so"),
@@ -190,6 +191,15 @@ def test_masks_of_other_names_are_told_with_an_example(masked):
 def test_options_that_mean_nothing_are_told(masked, options, told):
     with pytest.raises(SettingsError, match=told):
         from_masks(masked, **options)
+
+
+def test_progress_true_draws_bars_of_a_set_that_is_made(masked, monkeypatch):
+    from netdissect import bars
+
+    started = []
+    monkeypatch.setattr(bars.Bars, "start", lambda self, task, total: started.append(task))
+    from_masks(masked, progress=True)
+    assert "images" in started and "preview" in started
 
 
 def test_masks_without_a_single_label_are_told(masked):
