@@ -104,6 +104,8 @@ class Ellipse:
         """Return its mask."""
         if self.across < 0 or self.down < 0:
             raise ValueError(f"an ellipse with the radii {self.across:g} and {self.down:g}, and none can be negative")
+        if not self.across or not self.down:
+            return Patch(0, 0, np.zeros((0, 0), bool))
         reach = max(self.across, self.down)
         painting.corners([self.x, self.y, self.x + reach, self.y, self.x, self.y + reach], size)
         top, bottom = (min(max(0, round(self.y + way * (reach + 1))), size[0]) for way in (-1, 1))
