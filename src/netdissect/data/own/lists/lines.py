@@ -24,11 +24,14 @@ _LINES = tuple(
         r"(?P<number>-?\d+)" + _GAP + _NAME + _GAP + _RGB,
         _RGB + _GAP + _NAME,
         _NAME + _GAP + _RGB,
-        r"(?P<number>-?\d+)\s*[:,;=\t ]\s*(?P<name>(?!\d+\s*[,;:\t ]\s*\d)\S.*)",
+        r"(?P<number>-?\d+)(?:\s*[:,;=\t ]\s*|[.)]\s+)(?P<name>(?!\d+\s*[,;:\t ]\s*\d)\S.*)",
         r"(?P<name>[^:=\t,;]*[^:=\t,;\d\s][^:=\t,;]*)\s*[:=\t,;]\s*(?P<number>-?\d+)",
     )
 )
-_NUMBERED = re.compile(r"-?\d+\s*[:,;=\t ]\s*\S.*")
+_NUMBERED = re.compile(r"(-?\d+\s*[:,;=\t ]\s*\S.*)|([^:=]+[:=]\s*-?\d+)")
+_ENDS_IN_A_NUMBER = re.compile(r"(?P<name>.*\S) (?P<number>\d+)")
+#: Characters of the longest line.
+_LONGEST = 300
 
 
 def read_lines(path: Path, text: str, asked: Asked) -> list[Row]:
@@ -38,16 +41,51 @@ def read_lines(path: Path, text: str, asked: Asked) -> list[Row]:
         DataFileError: if its lines look like more than names, and not all of them alike.
     """
     lines = lines_of(text)
+    long = next((line for line in lines if len(line) > _LONGEST), None)
+    if long is not None:
+        refuse(path, f"a text with a line of {len(long):,} characters")
     for pattern in _LINES:
-        matches = [pattern.fullmatch(line) for line in lines]
-        if lines and all(matches):
-            return [
-                _of_line(path, match.groupdict(), line) for match, line in zip(matches, lines, strict=True) if match
-            ]
+        if lines and all(pattern.fullmatch(line) for line in lines):
+            rows = [_of_line(path, _fields(pattern, line), line) for line in lines]
+            _refuse_further_columns(path, rows, lines)
+            return rows
     strange = [line for line in lines if "\t" in line or _NUMBERED.fullmatch(line) or line.startswith(("- ", "{", "["))]
-    if 2 * len(strange) > len(lines) or any(line[0] in "{[" for line in lines) or _looks_like_a_table(lines):
+    most = bool(strange) and (2 * len(strange) >= len(lines) or strange == lines[1:])
+    if most or any(line[0] in "{[" for line in lines) or _looks_like_a_table(lines):
         refuse(path, f"a list that cannot be understood (a line of it is {(strange or lines)[0]!r})")
-    return plain(lines, asked.first, path)
+    return _ending_in_numbers(path, lines) or plain(lines, asked.first, path)
+
+
+def _fields(pattern: re.Pattern[str], line: str) -> Mapping[str, str | None]:
+    match = pattern.fullmatch(line)
+    return match.groupdict() if match else {}
+
+
+def _refuse_further_columns(path: Path, rows: Sequence[Row], lines: Sequence[str]) -> None:
+    """Refuse numbers and names in whose names more columns stand, which no first line explains."""
+    for sign in "\t;,":
+        widths = {len(row.name.split(sign)) for row in rows}
+        joined = all(re.match(rf"-?\d+\s*{sign}", line) for line in lines)
+        if joined and len(widths) == 1 and widths.pop() > 1:
+            refuse(path, f"a table without a first line that names its columns (a line of it is {lines[0]!r})")
+    if all(re.match(r"\d+[\s,;:]", row.name) for row in rows):
+        refuse(path, f"lines of several numbers (one is {lines[0]!r})")
+
+
+def _ending_in_numbers(path: Path, lines: Sequence[str]) -> list[Row]:
+    """Return the classes of a list whose names stand before a space and their position; none if it is no such list.
+
+    Raises:
+        DataFileError: if all lines end in numbers that may be the classes' or a part of their names.
+    """
+    matches = [_ENDS_IN_A_NUMBER.fullmatch(line) for line in lines]
+    found = [(match["name"], int(match["number"])) for match in matches if match]
+    if len(found) < len(lines) or not lines or len({name for name, _ in found}) < len(found):
+        return []  # of "class 1", "class 2" the numbers are parts of the names
+    numbers = [number for _, number in found]
+    if numbers not in (list(range(len(found))), list(range(1, len(found) + 1))):
+        refuse(path, f"lines that end in numbers, of the classes or of their names (one is {lines[0]!r})")
+    return [Row(number, name) for name, number in found]
 
 
 def _of_line(path: Path, fields: Mapping[str, str | None], line: str) -> Row:
@@ -57,17 +95,20 @@ def _of_line(path: Path, fields: Mapping[str, str | None], line: str) -> Row:
         if color is None:
             raise DataFileError(f"{path}: expected colours from 0 to 255, got {line!r}")
     number = fields.get("number")
-    return Row(None if number is None else int(number), fields["name"] or "", "", color)
+    quoted = re.fullmatch(r"""(['"])(?P<name>.*)\1,?""", fields["name"] or "")
+    name = quoted["name"] if quoted else fields["name"] or ""
+    return Row(None if number is None else int(number), name, "", color)
 
 
 def lines_of(text: str) -> list[str]:
     """Return the lines that say something."""
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    lines = ("\t".join(" ".join(field.split()) for field in line.strip().split("\t")) for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _looks_like_a_table(lines: Sequence[str]) -> bool:
     """Say whether every line has the same number of fields, and one of them is always a number."""
-    for sign in "\t;,":
+    for sign in "\t;,|":
         rows = [[field.strip() for field in line.split(sign)] for line in lines[1:] or lines]
         widths = {len(row) for row in rows}
         if len(widths) == 1 and widths.pop() > 1:
