@@ -47,7 +47,8 @@ def fit(module: nn.Module, checkpoint: Checkpoint, *, architecture: str, transla
     missing, told = _missing(best, wanted), f"{checkpoint.path} does not hold the weights of {architecture}"
     missing = [name for name in missing if name not in given]
     parts = lacking.tail_without([name for name in wanted.tensors if not name.endswith(_OWN)], missing)
-    surplus = [name for name in best.surplus if not name.endswith(_OWN)]
+    # Another head in the place of the classifier is no classifier of this architecture.
+    surplus = [name for name in best.surplus if not name.endswith(_OWN) and not name.startswith(_inside(parts))]
     if surplus or (missing and not parts):
         detail = f"{missing[0]!r} is missing" if missing else f"{surplus[0]!r} is not known to it"
         raise ModelFileError(
@@ -84,6 +85,10 @@ def classes_in(checkpoint: Checkpoint, module: nn.Module) -> int | None:
     if bias is None or bias.ndim != 1 or bias.shape == wanted.tensors[last[-1]].shape:
         return None
     return int(bias.shape[0])
+
+
+def _inside(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{part}." for part in parts)
 
 
 def _missing(reading: Reading, wanted: Wanted) -> list[str]:

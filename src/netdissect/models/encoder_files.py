@@ -223,7 +223,7 @@ def _told(checkpoint: Checkpoint) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name in _CONFIGS:
         beside = checkpoint.path.with_name(name)
-        if beside.is_file():
+        if beside.exists():
             found = read_json(beside, "an encoder's settings", missing=ModelFileError, wrong=ModelFileError)
             told = found if isinstance(found, dict) else {}
             break

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime as dt
 import os
 import pathlib
 import pickle
@@ -30,7 +31,7 @@ from netdissect.models import budgets
 from netdissect.models.kinds import SPELLINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: How names of files end that hold weights.
 ENDINGS = SPELLINGS["weights"].endings
@@ -79,7 +80,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ModelFileError: if it is damaged, holds no tensors, or would have to be unpickled.
     """
     loaded = read_tree(path)
-    if not isinstance(loaded, dict):
+    if not isinstance(loaded, (dict, list, tuple)):
         raise ModelFileError(f"{path}: expected a state dict of named tensors, got {type(loaded).__name__}")
     found = _flattened(path, loaded)
     if not found.tensors:
@@ -208,43 +209,47 @@ def _sharded(path: Path) -> dict[str, Any]:
 
 
 def _harmless() -> list[Any]:
-    """Return plain values that training scripts keep beside the weights: paths, options, numpy's numbers and arrays.
+    """Return plain values that training scripts keep beside the weights: paths, options, times, numpy's arrays.
 
     Torch refuses them by itself. None of them runs anything when it is made.
     """
     makers = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(0).__reduce__()[0]}
     codes = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "U1", "S1")
     return [
-        argparse.Namespace,
+        argparse.Namespace, dt.datetime, dt.date, dt.timedelta,
         pathlib.PosixPath, pathlib.PurePosixPath, pathlib.PureWindowsPath, (pathlib.PureWindowsPath, "pathlib.WindowsPath"),
         np.ndarray, np.dtype, *(type(np.dtype(code)) for code in codes),
         *((maker, f"numpy.{core}.multiarray.{name}") for name, maker in makers.items() for core in ("core", "_core")),
     ]  # fmt: skip
 
 
-def _flattened(path: Path, loaded: dict[Any, Any]) -> Checkpoint:
-    """Return a tree of dictionaries as names; a dictionary that lies at several places is taken at the first."""
-    found = Checkpoint(path, keys=tuple(map(str, loaded)))
+def _flattened(path: Path, loaded: Any) -> Checkpoint:
+    """Return a tree of dictionaries and lists as names; one that lies at several places is taken at the first."""
+    found = Checkpoint(path, keys=tuple(str(key) for key, _ in _entries(loaded)))
     folders: list[str] = []
     seen = {id(loaded)}
-    level: list[tuple[str, dict[Any, Any]]] = [("", loaded)]
+    level: list[tuple[str, Any]] = [("", loaded)]
     for _ in range(_DEEPEST):
-        deeper: list[tuple[str, dict[Any, Any]]] = []
+        deeper: list[tuple[str, Any]] = []
         for folder, values in level:
             before = len(found.tensors)
-            for key, value in values.items():
+            for key, value in _entries(values):
                 name = f"{folder}{key}"
                 tensor = _tensor(value)
                 if tensor is not None:
                     found.tensors[name] = tensor
                 elif isinstance(value, (str, int, float, np.generic)):
                     found.words[name] = value.item() if isinstance(value, np.generic) else value
-                elif isinstance(value, dict) and id(value) not in seen:
+                elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
                     seen.add(id(value))
                     deeper.append((f"{name}.", value))
             folders += [folder] if len(found.tensors) > before else []
         level = deeper
     return Checkpoint(path, found.tensors, found.words, tuple(folders), found.keys)
+
+
+def _entries(values: Any) -> Iterable[tuple[Any, Any]]:
+    return values.items() if isinstance(values, dict) else enumerate(values)
 
 
 def _tensor(value: Any) -> torch.Tensor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import numpy as np
@@ -121,6 +122,9 @@ HIDDEN = {
     "parts under keys of their own": {"layer1": PLAIN.layer1.state_dict(), "layer2": PLAIN.layer2.state_dict(), "fc": PLAIN.fc.state_dict()},
     "an optimiser that knows names": {"optim": {"exp_avg": {n: t + 5 for n, t in STATE.items()}}, "net": STATE},
     "the same weights twice": {"model": STATE, "best": {n: t.clone() for n, t in STATE.items()}},
+    "a pair of weights and options": (STATE, {"lr": 0.1}),
+    "a list of networks, the second of another kind": {"models": [STATE, nets.small().state_dict()]},
+    "a time": {"state_dict": STATE, "when": dt.date(2020, 1, 1), "took": dt.timedelta(1)},
     "counters of operations": STATE | {"total_ops": torch.zeros(1), "layer1.total_ops": torch.zeros(1)},
     "numpy arrays": {n: t.numpy() for n, t in STATE.items()},
     "numpy arrays of the other byte order": {n: t.numpy().astype(t.numpy().dtype.newbyteorder(">")) for n, t in STATE.items()},
@@ -213,6 +217,16 @@ def test_a_backbone_without_its_classifier_loads_and_says_so_and_the_classifier_
             torch.testing.assert_close(bare.activations(pictures)[name], full.activations(pictures)[name])
     with pytest.raises(ModelFileError, match=r"holds no weights for fc: probe layers before it"):
         network.probe(["layer1", "fc"], (16, 16), geometry="receptive-field", device=CPU)
+
+
+def test_another_head_in_the_place_of_the_classifier_is_left_aside(tmp_path):
+    """MoCo v2 has two linear layers where the architecture has one."""
+    state = {f"module.encoder_q.{name}": tensor for name, tensor in STATE.items() if not name.startswith("fc")}
+    heads = {f"module.encoder_q.fc.{place}.weight": torch.ones(8, 8) for place in (0, 2)}
+    torch.save({"state_dict": state | heads}, tmp_path / "moco.pth.tar")
+    network = wrap(loaded(tmp_path / "moco.pth.tar"))
+    assert torch.equal(network.module.layer2[0].weight, PLAIN.layer2[0].weight)
+    assert network.remarks() == [f"{tmp_path / 'moco.pth.tar'} holds no weights for fc: layers before are probed"]
 
 
 def test_a_network_with_a_hole_in_it_is_no_backbone(tmp_path):
