@@ -132,3 +132,29 @@ def test_masks_of_formats_that_change_numbers_are_refused_by_their_ending(tmp_pa
     Image.fromarray(originals.halves(SIZE, 1, 2).astype(np.uint8)).save(tmp_path / "masks" / f"a.{ending}")
     with pytest.raises(DataFileError, match=rf"keeps numbers .*\.png.* files there end in \.{ending}"):
         own.from_masks(tmp_path / "photos", tmp_path / "masks", ["cat", "dog"], tmp_path / "out", **PLAIN)
+
+
+@pytest.mark.parametrize(("spelled", "split"), SPELLINGS)
+def test_parts_of_a_hugging_face_set_are_splits_by_the_same_names(tmp_path, spelled, split):
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat"])})
+    for name in "12":
+        originals.picture(tmp_path / f"{name}.jpg", SIZE, seed=int(name))
+    parts = {
+        part: datasets.Dataset.from_dict({"image": [str(tmp_path / f"{name}.jpg")], "label": [0]}, features=features)
+        for part, name in (("other", "1"), (spelled, "2"))
+    }
+    made = own.from_hf(datasets.DatasetDict(parts), tmp_path / "out", label="label", train=0.0, **PLAIN)
+    assert split_of_each(made.folder) == {"0_0000000.jpg": "val", "1_0000000.jpg": split}
+
+
+@pytest.mark.parametrize(("spelled", "split"), SPELLINGS)
+def test_folders_of_ade20k_are_splits_by_the_same_names(tmp_path, spelled, split):
+    root = tmp_path / "ade"
+    originals.picture(root / "images" / spelled / "a.jfif.jpg", SIZE)
+    (root / "images" / spelled / "a.jfif.jpg").rename(root / "images" / spelled / "a.jfif")
+    originals.plane(root / "annotations" / spelled / "a.png", originals.halves(SIZE, 1, 0).astype(np.uint8))
+    (root / "objectInfo150.txt").write_text("Idx\tRatio\tTrain\tVal\tName\n1\t.1\t9\t9\twall\n")
+    made = own.from_ade(root, tmp_path / "out", **PLAIN)
+    assert split_of_each(made.folder) == {"a.jpg": split}
