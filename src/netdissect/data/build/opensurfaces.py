@@ -75,8 +75,9 @@ class OpenSurfaces:
         return tuple(normal_name(name) for name in self.substances[label].split("/"))
 
     def photo(self, item: Item) -> NDArray[np.uint8]:
-        """Return an image's picture."""
-        return images.load(item.record[0])
+        """Return an image, turned as its label map is."""
+        photo, plane, *_ = item.record
+        return images.load_framed(photo, images.size_of(plane, "label map"))
 
     def labels(self, item: Item) -> Mapping[str, Labelling]:
         """Return the material plane of an image: the red channel of its label picture."""

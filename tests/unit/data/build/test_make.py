@@ -303,7 +303,7 @@ def test_labels_that_were_damaged_between_the_phases_are_read_again(sources, tmp
 
 def test_every_file_of_a_source_is_opened_once(sources, tmp_path, monkeypatch):
     opened = []
-    for owner, name in ((image_files, "load"), (image_files, "read_numbers")):
+    for owner, name in ((image_files, "load"), (image_files, "load_framed"), (image_files, "read_numbers")):
         real = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda path, real=real, **how: opened.append(path) or real(path, **how))
     build(sources, tmp_path / "out")
