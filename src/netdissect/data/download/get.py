@@ -62,6 +62,9 @@ def download(
     def refuse(who: str) -> DownloadError:
         return DownloadError(f"{name} is being downloaded to {into} by another process ({who}): wait for it")
 
+    fresh = not into.exists()
+    if not fresh and not into.is_dir():
+        raise DownloadError(f"{into} is no folder: choose one with --into")
     records.load(into)  # before the work: somebody else's file of that name is left alone
     own = own_folder(into)
     try:
@@ -75,6 +78,8 @@ def download(
                 _photos(entry, into / entry.folder, shown, say)
     finally:
         leave(own)
+        if fresh:
+            leave(into)  # nothing came
     return found
 
 

@@ -238,6 +238,17 @@ def test_a_file_of_yours_that_is_called_like_the_record_is_left_alone(server, tm
     assert server.requests == []
 
 
+def test_a_download_into_a_file_is_told_and_one_that_brings_nothing_leaves_no_folder(server, tmp_path):
+    entries = registry(server)
+    (tmp_path / "file").touch()
+    with pytest.raises(DownloadError, match="file is no folder: choose one with --into"):
+        download("mini", entries, tmp_path / "file")
+    server.answers.clear()
+    with pytest.raises(DownloadError, match="HTTP 404"):
+        download("mini", entries, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_pipe_in_the_place_of_the_record_is_not_waited_for(server, tmp_path):
     os.mkfifo(tmp_path / RECORD)
     with pytest.raises(DownloadError, match=r"downloads\.json cannot be read .*it is a named pipe"):
