@@ -20,6 +20,8 @@ import numpy as np
 MEMORY, SECONDS = 4 << 30, 60
 #: Bytes of an answer: the index of ADE20K has 600 MB.
 LARGEST = 1 << 30
+#: Structures and cells may lie in one another so deep; those of Broden's sources lie five deep.
+DEEPEST = 50
 
 # What scipy's reader is known to raise on files that are cut off, overwritten, or something else altogether.
 _DAMAGE = (
@@ -93,15 +95,17 @@ def _answer(path: str, name: str, blobs: _Blobs) -> list[Any]:
         return ["damaged", str(error).splitlines()[0] if str(error) else type(error).__name__]
 
 
-def _plain(value: Any, blobs: _Blobs) -> list[Any]:
+def _plain(value: Any, blobs: _Blobs, depth: int = 0) -> list[Any]:
     """Return a value as JSON, its numbers apart."""
+    if depth > DEEPEST:
+        raise RecursionError(f"structures lie in one another more than {DEEPEST} times")
     if isinstance(value, dict):
-        return ["structure", {str(key): _plain(part, blobs) for key, part in value.items()}]
+        return ["structure", {str(key): _plain(part, blobs, depth + 1) for key, part in value.items()}]
     if isinstance(value, str):
         return ["text", value]
     array = np.asarray(value)
     if array.dtype.kind == "O":
-        return ["cells", array.shape, [_plain(part, blobs) for part in array.ravel()]]
+        return ["cells", array.shape, [_plain(part, blobs, depth + 1) for part in array.ravel()]]
     if array.dtype.kind == "U":
         return ["texts", array.shape, [str(part) for part in array.ravel()]]
     if array.nbytes > LARGEST:

@@ -84,6 +84,16 @@ def test_a_pipe_or_a_device_is_no_matlab_file_and_nobody_waits_for_it(tmp_path):
             matlab.read(path, "x")
 
 
+def test_cells_that_lie_too_deep_in_one_another_are_a_sentence(tmp_path):
+    value = np.array([1.0])
+    for _ in range(60):
+        value = np.array([value, None], object)
+        value[1] = 1.0
+    savemat(tmp_path / "deep.mat", {"x": value})
+    with pytest.raises(DataFileError, match="damaged .structures lie in one another more than 50 times"):
+        matlab.read(tmp_path / "deep.mat", "x")
+
+
 def test_an_answer_larger_than_any_of_brodens_files_is_not_handed_over(tmp_path):
     """Zeros compress a thousandfold: 1 MB of a file is 1 GB of numbers."""
     savemat(tmp_path / "big.mat", {"x": [np.zeros(3 << 20, np.uint8)] * 2}, do_compression=True)
