@@ -254,4 +254,5 @@ def amount(size: int) -> str:
 
 
 def _reason(error: object) -> str:
-    return str(error) or type(error).__name__
+    """Return what an error says, which may be what a server sent."""
+    return one_line(str(error).strip()[:200]) or type(error).__name__
