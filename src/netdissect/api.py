@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
+import os
 import platform
 import time
 from dataclasses import dataclass, replace
@@ -19,10 +20,12 @@ from netdissect.bars import require_progress, watching
 from netdissect.data.broden import Broden
 from netdissect.data.download.places import require_downloaded, resolve_network
 from netdissect.errors import ModelError, SettingsError, ended_by_itself
+from netdissect.io.text import writable
 from netdissect.layers import check_stems
 from netdissect.protocols import Silent
 from netdissect.report.notebook import ShownLayer, run_html, shown
-from netdissect.results import files
+from netdissect.results import files, taken
+from netdissect.results import folder as place
 from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from netdissect.models.preprocess import Preprocess
     from netdissect.models.projection import Projections
     from netdissect.protocols import ConceptSource, PictureSource, Progress
-    from netdissect.runs import Held
+    from netdissect.runs import Held, Prepared
 
 
 _LOG = logging.getLogger("netdissect")
@@ -49,12 +52,14 @@ class Result(RunResult):
     """A finished dissection, with what can be done with it.
 
     Attributes:
-        pictures: the probe set; None after loading a run whose probe set is not at hand.
-        kept: what the report in the run's folder keeps of it, for pictures when the probe set is gone.
+        given: the probe set it was made over; None after loading.
+        kept: what the report in the run's folder keeps of it, for images when the probe set is gone.
+        loaded: whether it was loaded: its probe set then is what ``run.json`` names, opened only when it is asked for.
     """
 
-    pictures: ConceptSource | None = None
+    given: ConceptSource | None = None
     kept: PictureSource | None = None
+    loaded: bool = False
 
     def __getitem__(self, layer: str | int) -> ShownLayer:
         """Return a layer by name or position; a notebook shows it, and its ``unit(107)`` too.
@@ -72,11 +77,14 @@ class Result(RunResult):
 
     def write_model_card(self, folder: str | Path) -> Path:
         """Write ``model-card.md`` and its figure into a folder: a section for a model card; return the former."""
-        return report.write_card(self, Path(folder))
+        with place.held(Path(folder)):
+            return report.write_card(self, Path(folder))
 
     def save(self, folder: str | Path) -> None:
         """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it."""
-        files.save(self, Path(folder))
+        with place.held(Path(folder)) as written:
+            taken.make_place(Path(folder), written, self)
+            files.save(self, Path(folder))
 
     def write_report(
         self,
@@ -101,15 +109,25 @@ class Result(RunResult):
             DataNotFoundError: if neither the probe set nor an earlier report has the pictures.
         """
         changed = self if threshold is None else replace(self, settings=replace(self.settings, threshold=threshold))
-        return report.write(changed, Path(folder), self._by_row, progress or Silent(), single_file=single_file)
+        with place.held(Path(folder)):
+            return changed.draw(Path(folder), progress, single_file=single_file)
+
+    def draw(self, folder: Path, progress: Progress | None = None, *, single_file: bool = False) -> Path:
+        """Write the report into a run's folder that is held already; `write_report` tells the rest."""
+        return report.write(self, folder, self._by_row, progress or Silent(), single_file=single_file)
 
     def picture_file(self, row: int) -> bytes | None:
         """Return an exemplar's picture, by its row in ``index.csv``, as a file; None where it is nowhere at hand."""
         return self._by_row.picture_file(row)
 
     @cached_property
+    def pictures(self) -> ConceptSource | None:
+        """The probe set; None where it is not at hand. Of a loaded run it is opened when this is asked for first."""
+        return _recorded(self) if self.given is None and self.loaded else self.given
+
+    @cached_property
     def _by_row(self) -> _ByRow:
-        return _ByRow(self.pictures, self.kept)
+        return _ByRow(self)
 
     @cached_property
     def _shown(self) -> dict[str, ShownLayer]:
@@ -117,26 +135,43 @@ class Result(RunResult):
 
 
 class _ByRow:
-    """Pictures and labels by row in ``index.csv``: those an earlier report keeps, else the probe set's."""
+    """Images and labels by row in ``index.csv``: those an earlier report keeps, else the probe set's."""
 
-    def __init__(self, source: ConceptSource | None, kept: PictureSource | None) -> None:
-        self._source = source
-        self._kept = kept
-        self._positions = {source.row(index): index for index in range(len(source))} if source is not None else {}
+    def __init__(self, result: Result) -> None:
+        self._result = result
 
     def picture_file(self, row: int) -> bytes | None:
-        """Return a picture's file; None where it is nowhere at hand."""
-        found = self._kept.picture_file(row) if self._kept is not None else None
-        if found is None and self._source is not None:
-            return self._source.picture_file(self._positions[row])
+        """Return an image's file; None where it is nowhere at hand."""
+        kept = self._result.kept
+        found = kept.picture_file(row) if kept is not None else None
+        if found is None and (source := self._result.pictures) is not None:
+            return source.picture_file(self._positions[row])
         return found
 
     def labels(self, row: int) -> Labels | None:
-        """Return a picture's labels; None where they are nowhere at hand."""
-        found = self._kept.labels(row) if self._kept is not None else None
-        if found is None and self._source is not None:
-            return self._source.labels(self._positions[row])
+        """Return an image's labels; None where they are nowhere at hand."""
+        kept = self._result.kept
+        found = kept.labels(row) if kept is not None else None
+        if found is None and (source := self._result.pictures) is not None:
+            return source.labels(self._positions[row])
         return found
+
+    @cached_property
+    def _positions(self) -> dict[int, int]:
+        source = self._result.pictures
+        return {source.row(index): index for index in range(len(source))} if source is not None else {}
+
+
+def _recorded(run: RunResult) -> ConceptSource | None:
+    """Return the probe set that a run's record names, if it lies there and is the one."""
+    card, settings = run.probe_set, run.settings
+    if not card.path or "://" in card.path:  # what a file says is never fetched over a network
+        return None
+    with contextlib.suppress(Exception):  # it may long be gone, or be another
+        if os.path.isdir(card.path):  # noqa: PTH112 - what a file says may be no path at all
+            found = Broden(card.path, split=settings.split, limit=settings.limit)
+            return found if found.fingerprint == card.fingerprint else None
+    return None
 
 
 @contextlib.contextmanager
@@ -174,8 +209,9 @@ def dissect(
         projection: latents to dissect in place of the units they are made of: a sparse autoencoder's file, or a module
             that maps (…, U) to (…, L) or has such an ``encode``; for every layer, or a mapping from layers to theirs.
             The result's layers are called ``LAYER+NAME``.
-        out: a folder to write the run into; None writes nothing. A run that was interrupted there goes on.
-        fresh: forget what an interrupted run left in the folder.
+        out: a folder to write the run into; None writes nothing. A run that was interrupted there goes on, one that is
+            finished is returned as it is, and another's is refused.
+        fresh: replace the run that lies in the folder, finished or not.
         progress: shown how far it is; True draws bars on a terminal or in a notebook.
         settings: every setting; None takes the paper's.
         options: single settings by name, such as ``quantile=0.01`` or ``batch_size=64``.
@@ -206,12 +242,35 @@ def dissect(
     check_stems(names)  # now, not when hours of work are to be written
     from netdissect import runs
 
-    with watching(progress) as shown, runs.holding(folder, fresh=fresh, keep=settings.keep) as held:
-        result = _run(network, names, concepts, settings, held, shown)
+    with (
+        watching(progress) as shown,
+        runs.prepared(network, names, concepts, settings) as run,
+        runs.holding(folder, run, fresh=fresh) as held,
+    ):
+        if folder is not None and held.finished is not None:
+            return _finished(folder, held.finished, concepts, settings, shown)
+        result = _run(run, held, shown)
         if folder is not None:
-            result.save(folder)
+            files.save(result, folder)
             if settings.pictures:
-                result.write_report(folder, progress=shown)
+                result.draw(folder, shown)
+    return result
+
+
+def _finished(folder: Path, run: RunResult, concepts: ConceptSource, settings: Settings, progress: Progress) -> Result:
+    """Return a run that lies in its folder, finished; its report is drawn if it is wanted and not there."""
+    when = str(run.journal.get("finished", ""))[:10]
+    note = f"{folder} holds this very run, finished{f' on {when}' if when else ''}: nothing was computed again"
+    _LOG.info("%s", note)
+    notes = run.journal.get("notes", [])
+    journal = {**run.journal, "notes": [*(notes if isinstance(notes, list) else []), note]}
+    result = Result(
+        run.layers, run.settings, run.network, run.probe_set, run.image_names, journal, given=concepts,
+        kept=report.Kept(run, folder),
+    )  # fmt: skip
+    files.restore(run, folder)
+    if settings.pictures and not report.is_drawn(folder):
+        replace(result, journal=run.journal).draw(folder, progress)
     return result
 
 
@@ -250,16 +309,10 @@ def load(folder: str | Path) -> Result:
         RunFileError: if one of its files is damaged.
     """
     run = files.load(Path(folder))
-    pictures: Broden | None = None
-    with contextlib.suppress(Exception):  # the probe set may long be gone: its pictures lie in the report too
-        if run.probe_set.path and "://" not in run.probe_set.path:  # what a file says is never fetched over a network
-            pictures = Broden(run.probe_set.path, split=run.settings.split, limit=run.settings.limit)
-    if pictures is not None and pictures.fingerprint != run.probe_set.fingerprint:
-        pictures = None
     kept = report.Kept(run, Path(folder))
     return Result(
-        run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, pictures=pictures, kept=kept
-    )
+        run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, kept=kept, loaded=True
+    )  # fmt: skip
 
 
 def load_network(model: str, options: LoadOptions | None = None) -> Network:
@@ -311,21 +364,14 @@ def network_of(model: nn.Module | str | Network, preprocess: Preprocess | None =
     return network
 
 
-def _run(
-    network: Network,
-    names: Sequence[str],
-    concepts: ConceptSource,
-    settings: Settings,
-    held: Held,
-    progress: Progress,
-) -> Result:
+def _run(run: Prepared, held: Held, progress: Progress) -> Result:
     import torch
 
     from netdissect import runs
 
     started = time.perf_counter()
-    run = runs.carry_out(network, names, concepts, settings, held, progress)
-    outcome = run.outcome
+    carried = runs.carry_out(run, held, progress)
+    outcome, network, concepts = carried.outcome, run.network, run.concepts
     journal = {
         "versions": {
             "netdissect": netdissect.__version__,
@@ -337,20 +383,20 @@ def _run(
         "rescanned_units": outcome.rescanned,
         "skipped_images": {concepts.image_name(image): why for image, why in outcome.skipped.items()},
         "resumed_shards": outcome.resumed,
-        "spilled_bytes": run.spilled,
-        "notes": list(run.notes),
+        "spilled_bytes": carried.spilled,
+        "notes": list(carried.notes),
     }
     positions = {concepts.row(index): index for index in range(len(concepts))}
     rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})
     return Result(
         outcome.layers,
         run.settings,
-        NetworkCard(network.name, network.source, run.fingerprint, run.input_size, network.preprocess.describe()),
+        NetworkCard(writable(network.name), writable(network.source), run.fingerprint, run.input_size, network.preprocess.describe()),
         ProbeSetCard(
-            concepts.name, concepts.path, concepts.fingerprint, outcome.images, concepts.image_size,
+            writable(concepts.name), writable(concepts.path), concepts.fingerprint, outcome.images, concepts.image_size,
             concepts.label_size(0), concepts.vocabulary,
         ),
-        {row: concepts.image_name(positions[row]) for row in rows},
+        {row: writable(concepts.image_name(positions[row])) for row in rows},
         journal,
-        pictures=concepts,
+        given=concepts,
     )  # fmt: skip

@@ -14,9 +14,11 @@ from netdissect.data.broden import Broden
 from netdissect.data.download.places import resolve
 from netdissect.data.plain import no_probe_set
 from netdissect.errors import DataNotFoundError, SettingsError, nearest
+from netdissect.io import folders
 from netdissect.io.text import one_line
 from netdissect.limits import kind_of, shown
 from netdissect.protocols import ConceptSource
+from netdissect.results.folder import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +114,7 @@ def folder_of(out: object) -> Path | None:
 
     Raises:
         SettingsError: if it is no path, or one whose name cannot be recorded.
+        FolderTakenError: if it holds something that is no run.
         OSError: if nothing can be written there.
     """
     if out is None:
@@ -127,6 +130,7 @@ def folder_of(out: object) -> Path | None:
         read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
         code = errno.EROFS if read_only else errno.EACCES
         raise OSError(code, os.strerror(code), str(there))
+    folders.require_free(folder, RUN)
     return folder
 
 

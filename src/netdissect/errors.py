@@ -19,7 +19,8 @@
     └── RunError                    the run's folder
         ├── RunNotFoundError        no finished run there
         ├── RunFileError            a result file is damaged or of another version
-        └── RunBusyError            another process is writing there
+        ├── RunBusyError            another process is writing there
+        └── FolderTakenError        the folder holds another run, or something that is no run
 
 A message is one sentence for a person: what was expected, what was got, where, and what to do.
 """
@@ -107,6 +108,10 @@ class RunFileError(RunError, ValueError):
 
 class RunBusyError(RunError):
     """Another process is writing into that folder."""
+
+
+class FolderTakenError(RunError):
+    """The folder holds another run, or something that is no run."""
 
 
 def reason(error: BaseException) -> str:

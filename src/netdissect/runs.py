@@ -7,10 +7,7 @@ is found; the same command goes on from them, any other never sees them.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
-import shutil
 import socket
 import tempfile
 from dataclasses import dataclass, field
@@ -23,10 +20,11 @@ from netdissect.engine.bench import Bench
 from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.threads import Threads
 from netdissect.errors import DataNotFoundError, RunError, SettingsError
-from netdissect.io import atomic
 from netdissect.models.network import remarks_of
 from netdissect.models.pace import paced
-from netdissect.runtime import lock
+from netdissect.results import folder as place
+from netdissect.results import taken
+from netdissect.results.folder import WORK
 from netdissect.runtime.artefacts import Artefacts
 from netdissect.runtime.cluster import Cluster
 from netdissect.runtime.local import InProcess, Processes
@@ -40,9 +38,9 @@ if TYPE_CHECKING:
     from netdissect.engine.dissect import Outcome
     from netdissect.layers import Layer
     from netdissect.models.network import Network
-    from netdissect.protocols import ConceptSource, Progress
+    from netdissect.protocols import ActivationSource, ConceptSource, Progress
+    from netdissect.results.run import RunResult
 
-WORK = ".work"
 #: An artefact by which workers know that they see the coordinator's folder.
 MEETING_PLACE = "meeting-place"
 
@@ -107,21 +105,50 @@ class Carried:
 
     Attributes:
         outcome: what the engine found.
-        layers: the probed layers.
-        input_size: height and width of the network's input.
         spilled: bytes of intermediate results that were written to disk.
         notes: what a reader should know.
-        settings: as they were decided for the device.
-        fingerprint: of the network.
     """
 
     outcome: Outcome
-    layers: tuple[Layer, ...]
-    input_size: tuple[int, int]
     spilled: int
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A run that can begin: the network is at hand, and everything that decides the result is known.
+
+    Attributes:
+        network: the network, at the pace that was asked for.
+        source: its probed layers.
+        concepts: the probe set.
+        settings: as they were decided for the device.
+        input_size: height and width of the network's input.
+        device: where it runs.
+        cluster: of Ray, if the run is carried out there.
+        fingerprint: of the network.
+        notes: what a reader should know.
+    """
+
+    network: Network
+    source: ActivationSource
+    concepts: ConceptSource
     settings: Settings
+    input_size: tuple[int, int]
+    device: torch.device
+    cluster: Cluster | None
     fingerprint: str
+    notes: tuple[str, ...]
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the probed layers."""
+        return [layer.name for layer in self.source.layers]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything that makes the run this one: two runs of the same facts have the same result."""
+        return taken.facts(self.fingerprint, self.layers, self.concepts.fingerprint, self.settings, self.input_size)
 
 
 @dataclass(frozen=True)
@@ -131,11 +158,13 @@ class Held:
     Attributes:
         folder: the run's folder, if it has one.
         fresh: whether what an earlier run left is forgotten.
+        finished: the run as it lies there, finished, and nothing is to be computed.
         at_the_end: what to do when the run has succeeded.
     """
 
     folder: Path | None
     fresh: bool
+    finished: RunResult | None = None
     at_the_end: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -175,50 +204,43 @@ def _pixels(size: tuple[int, int]) -> str:
 
 
 @contextlib.contextmanager
-def holding(folder: Path | None, *, fresh: bool, keep: bool) -> Iterator[Held]:
-    """Hold a run's folder; when the block succeeds, the intermediate results go.
+def holding(folder: Path | None, prepared: Prepared, *, fresh: bool) -> Iterator[Held]:
+    """Hold a run's folder; when the block succeeds, the intermediate results go, unless they are to be kept.
 
     Args:
         folder: the folder, if the run has one.
-        fresh: whether what an earlier run left there is forgotten first.
-        keep: whether intermediate results stay.
+        prepared: the run.
+        fresh: whether what an earlier run left there is removed first.
 
     Raises:
-        RunBusyError: if another process holds the folder.
+        FolderTakenError: if it holds another run, or something that is no run.
+        RunBusyError: if another process holds it.
     """
-    held = Held(folder, fresh)
     with contextlib.ExitStack() as stack:
+        finished = None
         if folder is not None:
-            stack.enter_context(lock.held(folder))
-            atomic.sweep(folder)
-            stack.callback(atomic.sweep, folder)  # of what workers that were ended had begun
-            if fresh:
-                shutil.rmtree(folder / WORK, ignore_errors=True)
+            written = stack.enter_context(place.held(folder))
+            finished = taken.there(folder, written, prepared.facts, prepared.settings.threshold, fresh=fresh)
+        held = Held(folder, fresh, finished)
         yield held
-        if not keep:
+        if not prepared.settings.keep:
             if folder is not None:
-                shutil.rmtree(folder / WORK, ignore_errors=True)
+                place.forget_work(folder)
             for clear in held.at_the_end:
                 clear()
 
 
-def carry_out(
-    network: Network,
-    layers: Sequence[str],
-    concepts: ConceptSource,
-    settings: Settings,
-    held: Held,
-    progress: Progress,
-) -> Carried:
-    """Dissect layers of a network over a probe set, wherever the settings say.
+@contextlib.contextmanager
+def prepared(
+    network: Network, layers: Sequence[str], concepts: ConceptSource, settings: Settings
+) -> Iterator[Prepared]:
+    """Make everything ready for a run that costs little, for the length of a block.
 
     Args:
         network: the network.
         layers: names of the layers to probe.
         concepts: the probe set.
         settings: everything else.
-        held: the run's folder, where finished shards are kept; without one they are kept in memory.
-        progress: shown how far it is.
     """
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(Cluster(settings.address)) if settings.runtime == "ray" else None
@@ -229,13 +251,25 @@ def carry_out(
             notes.append(f"the network ran in {settings.precision}, which changes some labels")
         network = paced(network, settings.precision, compile=settings.compile)
         source = network.probe(layers, size, geometry=settings.geometry, device=device)
-        fingerprint = network.fingerprint()
+        yield Prepared(network, source, concepts, settings, size, device, cluster, network.fingerprint(), tuple(notes))
+
+
+def carry_out(run: Prepared, held: Held, progress: Progress) -> Carried:
+    """Dissect layers of a network over a probe set, wherever the settings say.
+
+    Args:
+        run: the run.
+        held: its folder, where finished shards are kept; without one they are kept in memory.
+        progress: shown how far it is.
+    """
+    settings, source, concepts, cluster = run.settings, run.source, run.concepts, run.cluster
+    with contextlib.ExitStack() as stack:
         plan = plan_for(source.layers, len(concepts), settings)
-        place = _place(fingerprint, layers, concepts, settings, device, size, held.folder)
+        where = _place(run, held.folder)
         alone = settings.runtime == "local" and settings.workers == 1
-        if place is None and not alone:
-            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="netdissect-"))
-        store = stack.enter_context(Artefacts(place, budget=_budget(settings) if alone else 0))
+        if where is None and not alone:
+            where = stack.enter_context(tempfile.TemporaryDirectory(prefix="netdissect-"))
+        store = stack.enter_context(Artefacts(where, budget=_budget(settings) if alone else 0))
         if settings.artefacts is not None:
             if held.fresh:
                 store.clear()
@@ -250,7 +284,9 @@ def carry_out(
             runtime = InProcess(Bench(source, concepts, threads, store, progress.advance))
         else:
             store.put(MEETING_PLACE, {})
-            setup = BenchSetup(network, layers, size, settings.geometry, device, concepts, str(place))
+            setup = BenchSetup(
+                run.network, run.layers, run.input_size, settings.geometry, run.device, concepts, str(where)
+            )
             count = min(settings.workers, len(plan.shards))
             workers = _workers(setup, count, settings, cluster)
             stack.callback(workers.close)
@@ -266,8 +302,15 @@ def carry_out(
             progress,
             tally_parts=1 if alone else 4 * settings.workers,
         )
-        notes = [*notes, *_remarks(source.layers), *_again(outcome)]
-        return Carried(outcome, source.layers, size, store.written_bytes, tuple(notes), settings, fingerprint)
+        notes = [*run.notes, *_resumed(outcome, len(plan.shards)), *_remarks(source.layers), *_again(outcome)]
+        return Carried(outcome, store.written_bytes, tuple(notes))
+
+
+def _resumed(outcome: Outcome, shards: int) -> list[str]:
+    """Say what was there of an earlier call; the calibration sample is a shard too."""
+    if not outcome.resumed:
+        return []
+    return [f"{outcome.resumed + 1} of {shards} shards were finished by an earlier call and were used again"]
 
 
 def _workers(setup: BenchSetup, count: int, settings: Settings, cluster: Cluster | None) -> Processes | Ray:
@@ -313,28 +356,17 @@ class _Counted:
             yield value
 
 
-def _place(
-    fingerprint: str,
-    layers: Sequence[str],
-    concepts: ConceptSource,
-    settings: Settings,
-    device: torch.device,
-    size: tuple[int, int],
-    folder: Path | None,
-) -> Path | str | None:
+def _place(run: Prepared, folder: Path | None) -> Path | str | None:
     """Return where this run's intermediate results lie: below a hash of everything that decides them."""
+    settings = run.settings
     if folder is None and settings.artefacts is None:
         return None
-    made_by = {
-        "network": fingerprint,
-        "layers": list(layers),
-        "probe set": concepts.fingerprint,
-        "settings": settings.deciding() | {"shard_size": settings.shard_size},
-        "input": size,
-        "device": device.type,
+    key = place.identity({
+        **run.facts,
+        "shard size": settings.shard_size,
+        "device": run.device.type,
         "versions": [netdissect.__version__, torch.__version__],
-    }
-    key = hashlib.blake2b(json.dumps(made_by, sort_keys=True).encode(), digest_size=8).hexdigest()
+    })  # fmt: skip
     if settings.artefacts is not None:
         return f"{settings.artefacts.rstrip('/')}/{key}"
     assert folder is not None

@@ -134,11 +134,14 @@ def _ending_as_if_interrupted(received: list[signal.Signals]) -> Iterator[None]:
 def _telling() -> Iterator[None]:
     """Show what the library logs, for the length of a block."""
     logger, told = logging.getLogger("netdissect"), Told()
+    level = logger.level
     logger.addHandler(told)
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(told)
+        logger.setLevel(level)
 
 
 def _sentence(error: BaseException) -> str:

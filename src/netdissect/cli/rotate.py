@@ -61,4 +61,4 @@ def rotate(
         for alpha, one in found:
             say(f"{layer} α = {alpha:g}: {one.unique} unique concepts, {one.units} of {one.total} units")
     say(f"figure: {folder / 'rotation.svg'} (and .png, .csv)")
-    tell_where(folder)
+    tell_where(folder, drawn=settings.pictures)

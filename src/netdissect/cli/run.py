@@ -79,7 +79,7 @@ def run(
         )  # fmt: skip
         if drawn_again:
             result.write_report(folder, progress=bars)
-    tell(result, folder)
+    tell(result, folder, drawn=settings.pictures)
 
 
 def needed(model: str, layers: list[str] | None, data: str | None) -> tuple[list[str], str]:
@@ -120,8 +120,8 @@ def loaded(
     return network, concepts, settings
 
 
-def tell(result: Result, folder: Path) -> None:
-    """Say what was found and where it lies."""
+def tell(result: Result, folder: Path, *, drawn: bool = True) -> None:
+    """Say what was found and where it lies; `drawn` says whether the report there is meant."""
     threshold = result.settings.threshold
     by_category = result.detectors(threshold, "category")
     for name, found in result.detectors(threshold).items():
@@ -131,13 +131,13 @@ def tell(result: Result, folder: Path) -> None:
         )
     for note in result.journal.get("notes", []):
         say(f"note: {note}")
-    tell_where(folder)
+    tell_where(folder, drawn=drawn)
 
 
-def tell_where(folder: Path) -> None:
-    """Say where a run's report lies, or its results where none was drawn."""
+def tell_where(folder: Path, *, drawn: bool = True) -> None:
+    """Say where a run's report lies, or its results where none was drawn or is meant."""
     index = folder / "html" / "index.html"
-    say(f"report: {index}" if index.exists() else f"results: {folder}")
+    say(f"report: {index}" if drawn and index.exists() else f"results: {folder}")
 
 
 def _projections(given: list[str] | None) -> str | dict[str, str] | None:

@@ -7,6 +7,7 @@ stored already, by this run or by one that was interrupted, is not done again.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from netdissect.protocols import Progress
     from netdissect.results.layer import Activity
 
+_LOG = logging.getLogger("netdissect")
 #: Images of a shard; images, and bytes of activations, kept for calibration at most.
 SHARD_SIZE = 256
 CALIBRATION_IMAGES = 256
@@ -120,6 +122,9 @@ def dissect(
     if receipts[0] is None or CALIBRATION not in store:
         (receipts[0],) = runtime.map(Calibrate(settings.exact_quantile, wanted), [first])
         receipts |= dict.fromkeys(range(1, len(plan.shards)))
+    finished = sum(receipts[shard.number] is not None for shard in others)
+    if finished:
+        _LOG.info("going on: %d of %d shards are there, finished by an earlier call", finished + 1, len(plan.shards))
     bounds, activity = calibration(store, names)
     resumed = _carry_out(runtime, Scan(bounds, wanted), others, receipts, progress)
     images = sum(receipt.images for receipt in receipts.values() if receipt is not None)

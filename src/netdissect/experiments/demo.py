@@ -6,19 +6,19 @@ learned from one that has not is how many *different* concepts its units have.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import netdissect
 from netdissect import api
 from netdissect.data.synthetic import DEMO_IMAGES, write_probe_set
-from netdissect.data.synthetic.place import cleared
+from netdissect.data.synthetic.place import cleared, forget
 from netdissect.experiments import compare
-from netdissect.io import atomic
+from netdissect.io import atomic, folders
 from netdissect.models import bundled
 from netdissect.protocols import Progress, Silent
-from netdissect.runtime import lock
+from netdissect.results import folder as place
+from netdissect.results.folder import RUN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ LAST = bundled.LAYERS[-1]
 IMAGES, SIZE, SEED = DEMO_IMAGES, 112, 0
 #: Folders within the run's.
 PROBE_SET, CONTROL = "synthetic", "control"
-#: A file that says what a probe set is, in the folder from before the first picture.
+#: A file that says what a probe set is.
 _STAMP = ".demo"
 
 
@@ -68,29 +68,34 @@ def demonstrate(out: Path, *, progress: Progress | None = None) -> Demo:
         progress: shown how far it is.
 
     Raises:
+        FolderTakenError: if the folder holds something that is no run.
         DataError: if the folder of the probe set holds something else.
         RunBusyError: if another process works in the folder.
         OSError: as any write does.
     """
     progress = progress or Silent()
-    with lock.held(out):
-        pictures = _drawn(out / PROBE_SET, progress)
-    trained = api.dissect(bundled.trained(), bundled.LAYERS, pictures, out=out, progress=progress)
-    control = api.dissect(bundled.control(), LAST, pictures, out=out / CONTROL, progress=progress)
+    with place.held(out) as written:
+        written.begin(written.run)  # from now on the folder is a run's
+    with folders.held(out, RUN):
+        anew = _draw(out / PROBE_SET, progress)
+    data = out / PROBE_SET
+    trained = api.dissect(bundled.trained(), bundled.LAYERS, data, out=out, fresh=anew, progress=progress)
+    control = api.dissect(bundled.control(), LAST, data, out=out / CONTROL, fresh=anew, progress=progress)
     runs = (f"trained={out}", f"random weights={out / CONTROL}")
     compare.write(compare.gather(runs, layers=(LAST,)), out / "comparison.svg", only=("networks",))
     return Demo(trained, control, out / "html" / "index.html")
 
 
-def _drawn(folder: Path, progress: Progress) -> Path:
-    """Return the folder of the demo's probe set, drawn unless the same one lies there whole."""
+def _draw(folder: Path, progress: Progress) -> bool:
+    """Draw the demo's probe set unless the same one lies there whole; say whether anything was drawn."""
     wanted = f"netdissect {netdissect.__version__}: {IMAGES} images of {SIZE} pixels from seed {SEED}\n"
     stamp = folder / _STAMP
-    if stamp.is_file():
-        if stamp.read_text(encoding="utf-8") == wanted and (folder / "index.csv").is_file():
-            return folder
-        shutil.rmtree(folder)  # the demo's own: of another version, or begun and not finished
+    if atomic.is_regular_below(folder, _STAMP):
+        if stamp.read_bytes() == wanted.encode() and (folder / "index.csv").is_file():
+            return False
+        forget(folder)  # the demo's own: of another version, or begun and not finished
+        stamp.unlink()
     with cleared(folder):
-        atomic.write_text(stamp, wanted)
         write_probe_set(folder, images=IMAGES, size=SIZE, seed=SEED, progress=progress)
-    return folder
+        atomic.write_text(stamp, wanted)
+    return True

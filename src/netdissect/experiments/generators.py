@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image
 
 from netdissect.data.broden import LATENTS
+from netdissect.data.build.work import SET
 from netdissect.data.own import from_segmenter
 from netdissect.errors import ModelError, SettingsError
-from netdissect.io import atomic
+from netdissect.io import atomic, folders
 from netdissect.protocols import Silent
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def generate(
         raise SettingsError(f"expected latents of shape ({shape}), got {given.shape}")
     _see_that_it_repeats(generator, given[:batch_size])
     folder = Path(out)
-    (folder / LATENTS).unlink(missing_ok=True)
+    if folders.whose(folder, SET) == "ours":
+        (folder / LATENTS).unlink(missing_ok=True)  # of the set that is replaced
     with tempfile.TemporaryDirectory(prefix="netdissect-") as temporary:
         size = _draw(generator, given, Path(temporary), batch_size, progress or Silent())
         from_segmenter(

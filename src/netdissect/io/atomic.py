@@ -1,35 +1,78 @@
-"""Files that are either whole or not there: written beside their place, synced, then renamed into it."""
+"""Files that are either whole or not there: written beside their place, or in one folder of ours, and renamed into it."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import stat
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from netdissect.io.text import VISIBLE
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 #: What a disk says no with; such an error does not name the file by itself.
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_ENDING = ".part"
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How files below a folder are written: by way of `parts`, following no link, and `told` of each before."""
+
+    root: Path
+    parts: Path
+    told: Callable[[str], None]
+
+
+#: The folders that `by_way_of` holds for now, the threads of this process sharing them.
+_WAYS: dict[Path, _Way] = {}
+
+
+@contextlib.contextmanager
+def by_way_of(root: Path, parts: Path, told: Callable[[str], None]) -> Iterator[None]:
+    """For the length of a block, write every file below a folder by way of one folder within, and follow no link there.
+
+    The folder itself may be a link: somebody typed it.
+
+    Args:
+        root: the folder.
+        parts: below it; half-written files lie there and nowhere else.
+        told: called with every file's path below `root`, with ``/``, before the file takes its place.
+    """
+    root = _plain(root)
+    _WAYS[root] = _Way(root, _plain(parts), told)
+    try:
+        yield
+    finally:
+        del _WAYS[root]
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` when the block ends without an error.
 
-    The bytes are written to a hidden neighbour and synced to disk before the rename, so that a reader, or the same
-    machine after a power cut, sees the old file or the new one, never a part. After an error nothing is left.
+    The bytes are written to a hidden file beside it, or where `by_way_of` says, and synced to disk before the rename:
+    a reader, or the same machine after a power cut, sees the old file or the new one, never a part. After an error
+    nothing is left. A link in the file's place is replaced, never followed.
 
     Raises:
         OSError: as any write does; it names the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    way = _way_of(path)
+    make_folder(path.parent)
+    if way is not None:
+        make_folder(way.parts)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{_head_of(path.name)}.", suffix=_ENDING, dir=path.parent if way is None else way.parts
+        )
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     beside = Path(name)
@@ -39,6 +82,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         beside.chmod(0o666 & ~_umask())
+        if way is not None:
+            way.told(_plain(path).relative_to(way.root).as_posix())
         beside.replace(path)
     except BaseException as error:
         beside.unlink(missing_ok=True)
@@ -55,14 +100,81 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file in UTF-8, or nothing."""
-    write_bytes(path, text.encode())
+    """Write a whole text file in UTF-8, or nothing; what UTF-8 lacks is written in a visible form."""
+    write_bytes(path, text.encode(errors=VISIBLE))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; below a folder that `by_way_of` holds no link is followed.
+
+    Raises:
+        OSError: if it cannot be made, or a link stands in its way.
+    """
+    way = _way_of(folder)
+    if way is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    way.root.mkdir(parents=True, exist_ok=True)
+    at = way.root
+    for name in _plain(folder).relative_to(way.root).parts:
+        at = at / name
+        with contextlib.suppress(FileExistsError):
+            at.mkdir()
+        if not stat.S_ISDIR(at.lstat().st_mode):
+            linked = at.is_symlink()
+            raise OSError(
+                errno.ELOOP if linked else errno.ENOTDIR,
+                "it is a link, and inside this folder none is followed: delete it" if linked else "it is no folder",
+                str(at),
+            )
+
+
+def remove_below(root: Path, names: list[str]) -> None:
+    """Remove files below a folder, by their paths with ``/``, and the folders that are empty then.
+
+    No link is followed and no folder removed that holds anything else.
+    """
+    folders: set[Path] = set()
+    for name in names:
+        parts = name.split("/")
+        above = [root.joinpath(*parts[:depth]) for depth in range(1, len(parts))]
+        if all(is_real_folder(folder) for folder in above):
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+                root.joinpath(*parts).unlink()
+            folders.update(above)
+    for folder in sorted(folders, key=lambda path: -len(path.parts)):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left half-written below a folder that nobody else is writing into."""
-    for path in folder.rglob(".*.part"):
-        path.unlink(missing_ok=True)
+    """Remove what killed processes left half-written in a folder of ours that nobody else is writing into."""
+    if is_real_folder(folder):
+        for path in folder.rglob(f".*{_ENDING}"):
+            path.unlink(missing_ok=True)
+
+
+def is_real_folder(path: Path) -> bool:
+    """Say whether a path is a folder, and no link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_regular_below(root: Path, name: str) -> bool:
+    """Say whether a path below a folder, with ``/``, is a regular file that is reached through no link."""
+    *above, _ = parts = name.split("/")
+    try:
+        regular = stat.S_ISREG(root.joinpath(*parts).lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+    return regular and all(is_real_folder(root.joinpath(*parts[:depth])) for depth in range(1, len(above) + 1))
+
+
+def is_left_over(name: str) -> bool:
+    """Say whether a file of that name is one that a killed process left half-written."""
+    return name.startswith(".") and name.endswith(_ENDING)
 
 
 def sync_folder(folder: Path) -> None:
@@ -73,6 +185,23 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _way_of(path: Path) -> _Way | None:
+    """Return how files below the nearest held folder above a path are written; None where none is held."""
+    if not _WAYS:
+        return None
+    plain = _plain(path)
+    return next((_WAYS[above] for above in (plain, *plain.parents) if above in _WAYS), None)
+
+
+def _plain(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - links above the folder are the user's own
+
+
+def _head_of(name: str) -> str:
+    """Return the beginning of a file's name, of which no letter is cut in the middle."""
+    return os.fsencode(name)[:60].decode(errors="ignore")
 
 
 def _umask() -> int:

@@ -7,7 +7,10 @@ import errno
 import json
 import os
 import socket
+import stat
 from typing import IO, TYPE_CHECKING
+
+from netdissect.io.reading import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +23,8 @@ try:
 except ImportError:  # pragma: no cover - Windows has no such locks; there nothing is guarded
     fcntl = None  # type: ignore[assignment]
 
+#: Bytes of a lock file at most.
+_LONGEST = 4096
 #: Where no file can be made, nobody else can write either.
 _NOT_TO_BE_WRITTEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -29,7 +34,7 @@ def held(
     path: Path,
     refuse: Callable[[str], NetdissectError],
     *,
-    unlocked: Callable[[OSError], NetdissectError] | None = None,
+    unlocked: Callable[[OSError], Exception] | None = None,
 ) -> Iterator[None]:
     """Hold a lock file for the length of a block; it is removed in the end.
 
@@ -54,7 +59,7 @@ def held(
         return
     with file:
         file.truncate(0)
-        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
+        file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         file.flush()
         try:
             yield
@@ -62,10 +67,20 @@ def held(
             path.unlink(missing_ok=True)
 
 
-def _locked(path: Path, *, needed: bool) -> IO[str]:
+def is_lock(path: Path) -> bool:
+    """Say whether a file is a lock file of ours, held or left by a process that was killed; no link is one."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        return _is_record(read_bytes(path, most=_LONGEST))
+    except OSError:
+        return False
+
+
+def _locked(path: Path, *, needed: bool) -> IO[bytes]:
     """Return the lock file, open and locked, and still the one that lies there: its last holder may have removed it."""
     while True:
-        file = path.open("a+", encoding="utf-8")
+        file = _opened(path)
         try:
             if fcntl is None or not _taken(file, needed=needed) or _same(file, path):
                 return file
@@ -75,7 +90,38 @@ def _locked(path: Path, *, needed: bool) -> IO[str]:
         file.close()
 
 
-def _taken(file: IO[str], *, needed: bool) -> bool:
+def _opened(path: Path) -> IO[bytes]:
+    """Open a lock file, which is made if it is not there; what else lies in its place is left alone.
+
+    Raises:
+        OSError: if that is a link, no regular file, or a file of somebody else's.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        file = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a link, and none is followed here: delete it", str(path)) from error
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not _is_record(file.read(_LONGEST + 1)):
+            raise OSError(errno.EINVAL, "it is in the way and not this project's: move it", str(path))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _is_record(data: bytes) -> bool:
+    """Say whether bytes are what `held` writes, or nothing: a process may be killed before it writes."""
+    try:
+        record = json.loads(data) if data else {"pid": 0, "host": ""}
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and set(record) == {"pid", "host"}
+
+
+def _taken(file: IO[bytes], *, needed: bool) -> bool:
     """Take the lock; say whether there is such a thing on this file system.
 
     Raises:
@@ -93,16 +139,16 @@ def _taken(file: IO[str], *, needed: bool) -> bool:
     return True
 
 
-def _same(file: IO[str], path: Path) -> bool:
+def _same(file: IO[bytes], path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
     except FileNotFoundError:
         return False
 
 
 def _holder(path: Path) -> str:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(read_bytes(path, most=_LONGEST))
         return f"process {record['pid']} on {record['host']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "which one, it does not say"

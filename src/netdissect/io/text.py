@@ -42,6 +42,15 @@ def one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def writable(text: str) -> str:
+    r"""Return text that UTF-8 can write: bytes of a path that are no UTF-8 are put in a visible form, all else stays.
+
+    >>> writable("caf\udce9")
+    'caf\\xe9'
+    """
+    return text if text.isascii() else text.encode(errors=VISIBLE).decode()
+
+
 def never_fail(*streams: TextIO) -> None:
     """Let streams write what their encoding lacks in a visible form, in place of an error in the middle of a sentence."""
     for stream in streams:

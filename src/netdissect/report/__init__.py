@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from netdissect.report.card import write as write_card
 from netdissect.report.kept import Kept
-from netdissect.report.write import write
+from netdissect.report.write import is_drawn, write
 
-__all__ = ["Kept", "write", "write_card"]
+__all__ = ["Kept", "is_drawn", "write", "write_card"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect.concepts import display_name, in_figure_order
@@ -9,8 +11,6 @@ from netdissect.io import atomic
 from netdissect.report import figures
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from netdissect.results.run import RunResult
 
 #: The section and its figure, in the run's folder; copy both.
@@ -22,9 +22,9 @@ _CONCEPTS = 8
 def write(result: RunResult, folder: Path) -> Path:
     """Write ``model-card.md`` and its figure into a run's folder; return the former."""
     threshold = result.settings.threshold
-    figures.layer_graph(result.detectors(threshold), folder / FIGURE)
-    for suffix in (".svg", ".csv"):
-        (folder / FIGURE).with_suffix(suffix).unlink()
+    with tempfile.TemporaryDirectory(prefix="netdissect-") as apart:  # the figure's other files are not asked for
+        figures.layer_graph(result.detectors(threshold), Path(apart) / FIGURE)
+        atomic.write_bytes(folder / FIGURE, (Path(apart) / FIGURE).read_bytes())
     path = folder / CARD
     atomic.write_text(path, text(result))
     return path

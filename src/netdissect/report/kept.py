@@ -24,18 +24,19 @@ class Kept:
     def __init__(self, result: RunResult, folder: Path) -> None:
         pictures, maps = owner.pictures_in(folder / "html"), owner.labels_in(folder / "html")
         self._pictures = owner.by_row(pictures) if owner.owns(result, pictures) else {}
+        self._concepts = len(result.probe_set.vocabulary)
         self._labels = owner.by_row(maps) if owner.owns(result, maps) else {}
 
     def picture_file(self, row: int) -> bytes | None:
         """Return a picture's file; None where none is kept."""
         try:
-            return self._pictures[row].read_bytes()
+            return owner.read(self._pictures[row])
         except (KeyError, OSError):
             return None
 
     def labels(self, row: int) -> Labels | None:
         """Return a picture's labels; None where none are kept, or they are damaged."""
         try:
-            return labels.decode(self._labels[row].read_text(encoding="ascii"))
+            return labels.read(self._labels[row], self._concepts)
         except (KeyError, OSError, ValueError):
             return None

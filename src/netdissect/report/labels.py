@@ -19,6 +19,7 @@ from netdissect.report import owner
 from netdissect.report.html import packed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -54,27 +55,28 @@ def gather(result: RunResult, folder: Path, source: PictureSource) -> Gallery:
 
     A row whose labels are neither there nor given is left out: the page then shows that picture without labels.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     owner.claim(result, folder)
+    there = owner.by_row(folder)
     concepts = len(result.probe_set.vocabulary)
     rows = sorted(result.image_names)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as threads:
-        counted = list(threads.map(lambda row: _keep(row, folder, source, concepts), rows))
+        counted = list(threads.map(lambda row: _keep(row, folder, there, source, concepts), rows))
     kept = [row for row, count in zip(rows, counted, strict=True) if count is not None]
     table = np.array([count for count in counted if count is not None], np.int64).reshape(len(kept), concepts)
     return Gallery(np.array(kept, np.int64), _choose(np.array(kept, np.int64), table), (table > 0).sum(axis=0))
 
 
-def _keep(row: int, folder: Path, source: PictureSource, concepts: int) -> NDArray[np.int64] | None:
-    """Return how many pixels of a picture every concept covers, shape (C,); its labels are in the folder then."""
-    path = folder / f"{row:06d}.js"
+def _keep(
+    row: int, folder: Path, there: Mapping[int, Path], source: PictureSource, concepts: int
+) -> NDArray[np.int64] | None:
+    """Return how many pixels of an image every concept covers, shape (C,); its labels are in the folder then."""
     try:
-        labels = decode(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        labels = read(there[row], concepts)
+    except (KeyError, OSError, ValueError):
         given = source.labels(row)
         if given is None:
             return None
-        atomic.write_text(path, encode_script(row, given))
+        atomic.write_text(folder / f"{row:06d}.js", encode_script(row, given))
         labels = given
     counts = np.bincount(labels.planes.ravel(), minlength=concepts + 1)[: concepts + 1].astype(np.int64)
     counts[labels.whole] += labels.shape[0] * labels.shape[1]
@@ -114,6 +116,24 @@ def encode_script(row: int, labels: Labels) -> str:
     return packed.script(packed.pack(f"labels/{row:06d}", {"size": list(labels.shape)}, arrays))
 
 
+def read(path: Path, concepts: int) -> Labels:
+    """Read a file that a report keeps.
+
+    Args:
+        path: the file.
+        concepts: number of concepts C of the probe set.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it holds no labels of so many concepts.
+    """
+    labels = decode(owner.read(path).decode("ascii"))
+    codes = np.concatenate([labels.planes.ravel(), labels.whole])
+    if codes.size and not 0 <= codes.min() <= codes.max() <= concepts:
+        raise ValueError(f"expected labels from 0 to {concepts}")
+    return labels
+
+
 def decode(text: str) -> Labels:
     """Read what `encode_script` wrote.
 
@@ -124,6 +144,8 @@ def decode(text: str) -> Labels:
     try:
         places = np.bitwise_xor.accumulate(arrays["planes"], axis=1)
         planes = arrays["codes"][places].astype(np.uint16).reshape(places.shape[0], *facts["size"])
+        if planes.ndim != 3 or arrays["whole"].ndim != 1:
+            raise ValueError("expected the labels of an image")
         return Labels(planes, arrays["whole"].astype(np.int64))
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError(f"expected the labels of a picture ({error})") from error

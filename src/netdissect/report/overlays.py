@@ -17,6 +17,7 @@ from numba import njit
 
 from netdissect.geometry.upsample import Axis, picture_axes
 from netdissect.io import atomic, images
+from netdissect.report import owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +46,7 @@ def write_strips(
     # Units share pictures: a picture is decoded once for many strips.
     @lru_cache(maxsize=max(1, _KEPT_BYTES // (3 * size[0] * size[1])))
     def tile(row: int) -> NDArray[np.uint8]:
-        return read_tile(probe[row].read_bytes(), size)
+        return read_tile(owner.read(probe[row]), size)
 
     def write(channel: int) -> None:
         path = folder / f"{layer.layer.file_stem}-{channel:04d}.jpg"

@@ -41,7 +41,6 @@ def gather(result: RunResult, folder: Path, source: PictureSource) -> Mapping[in
     Raises:
         DataNotFoundError: if a picture is neither there nor given.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     owner.claim(result, folder)
     there = owner.by_row(folder)
     found = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netdissect.io import atomic
 from netdissect.report import figures, labels, overlays, owner, pictures
 from netdissect.report.html import page
 
@@ -13,8 +14,15 @@ if TYPE_CHECKING:
     from netdissect.protocols import PictureSource, Progress
     from netdissect.results.run import RunResult
 
+#: The report's first page, written last, in the run's folder.
+INDEX = "html/index.html"
 #: The report as one file, in the run's folder.
 SINGLE_FILE = "report.html"
+
+
+def is_drawn(folder: Path) -> bool:
+    """Say whether the report lies in a run's folder."""
+    return atomic.is_regular_below(folder, INDEX)
 
 
 def write(
@@ -38,7 +46,6 @@ def write(
     """
     html = folder / "html"
     image = html / "image"
-    image.mkdir(parents=True, exist_ok=True)
     probe = pictures.gather(result, owner.pictures_in(html), source)
     gallery = labels.gather(result, owner.labels_in(html), source)
     threshold = result.settings.threshold

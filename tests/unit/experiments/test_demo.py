@@ -10,7 +10,7 @@ import pytest
 import netdissect as nd
 from netdissect.cli import main
 from netdissect.data import synthetic
-from netdissect.errors import DataError
+from netdissect.errors import FolderTakenError
 from netdissect.experiments import demo
 from netdissect.models import bundled
 
@@ -104,7 +104,9 @@ def test_a_second_demo_draws_nothing_and_says_the_same(capsys, little, tmp_path,
     first = run(capsys, "--out", tmp_path)
     table = (tmp_path / "conv5-result.csv").read_bytes()
     monkeypatch.setattr(demo, "write_probe_set", None)  # whoever calls it fails
-    assert run(capsys, "--out", tmp_path) == first
+    code, said, told = run(capsys, "--out", tmp_path)
+    assert (code, said, "") == first
+    assert told.count("holds this very run, finished on ") == 2
     assert (tmp_path / "conv5-result.csv").read_bytes() == table
 
 
@@ -136,10 +138,10 @@ def test_what_is_not_the_demos_is_left_alone(capsys, little, tmp_path):
     own.write_text("mine")
     code, _, complained = run(capsys, "--out", tmp_path)
     assert code == 2
-    assert f"{own.parent} holds something else already" in complained
+    assert f"{tmp_path} holds {demo.PROBE_SET} and is no folder of a run" in complained
     assert len(complained.splitlines()) == 1
     assert own.read_text() == "mine"
-    with pytest.raises(DataError, match="holds something else already"):
+    with pytest.raises(FolderTakenError, match=f"holds {demo.PROBE_SET} and is no folder of a run"):
         demo.demonstrate(tmp_path)
 
 

@@ -29,7 +29,8 @@ def saved(result, tmp_path):
 def test_nothing_but_the_run_is_left_in_its_folder(saved):
     names = sorted(path.name for path in saved.iterdir())
     assert names == [
-        "conv1-result.csv", "conv1.npz", "conv1.parquet", "conv2-result.csv", "conv2.npz", "conv2.parquet", "run.json",
+        "conv1-result.csv", "conv1.npz", "conv1.parquet", "conv2-result.csv", "conv2.npz", "conv2.parquet", "files.txt",
+        "run.json",
     ]  # fmt: skip
 
 

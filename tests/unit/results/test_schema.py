@@ -4,7 +4,7 @@ import json
 import pytest
 from tests import pretend
 
-from netdissect.results import files
+from netdissect.results import record as run_record
 from netdissect.results.schema import run_schema
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -12,7 +12,7 @@ jsonschema = pytest.importorskip("jsonschema")
 
 @pytest.fixture(scope="module")
 def record():
-    return json.loads(json.dumps(files.as_json(pretend.run((4, 6), 9, pictures=12)[0])))
+    return json.loads(json.dumps(run_record.as_json(pretend.run((4, 6), 9, pictures=12)[0])))
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_a_run_meets_the_schema(record, validator):
 
 
 def test_the_schema_is_of_the_version_that_is_written():
-    assert run_schema()["properties"]["schema_version"]["const"] == files.SCHEMA_VERSION
+    assert run_schema()["properties"]["schema_version"]["const"] == run_record.SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("key", ["settings", "network", "probe_set", "layers", "detectors", "image_names"])

@@ -11,8 +11,9 @@ from tests import folders, nets
 from tests.small_runs import interrupted, run, tables
 from tests.tasks import start_server_of_processes
 
+from netdissect.errors import FolderTakenError
 from netdissect.io import atomic
-from netdissect.runs import WORK
+from netdissect.results.folder import WORK
 
 
 class Crash(BaseException):
@@ -102,7 +103,9 @@ def test_other_settings_never_reuse_anything(data, tmp_path):
     ):
         folder = tmp_path / str(n)
         interrupted(data, folder, 3)
-        result = run(data, folder, **other)
+        with pytest.raises(FolderTakenError, match="--fresh removes it, or choose another --out"):
+            run(data, folder, **other)
+        result = run(data, folder, fresh=True, **other)
         assert result.journal["resumed_shards"] == 0
         run(data, tmp_path / f"alone {n}", **other)
         assert tables(folder) == tables(tmp_path / f"alone {n}")
@@ -110,13 +113,17 @@ def test_other_settings_never_reuse_anything(data, tmp_path):
 
 def test_other_weights_never_reuse_anything(data, tmp_path):
     interrupted(data, tmp_path, 3)
-    result = run(data, tmp_path, network=nets.small(seed=1))
+    with pytest.raises(FolderTakenError):
+        run(data, tmp_path, network=nets.small(seed=1))
+    result = run(data, tmp_path, network=nets.small(seed=1), fresh=True)
     assert result.journal["resumed_shards"] == 0
 
 
 def test_another_layer_gives_another_result(data, tmp_path):
     interrupted(data, tmp_path, 3)
-    result = run(data, tmp_path, layers=["relu1"])
+    with pytest.raises(FolderTakenError):
+        run(data, tmp_path, layers=["relu1"])
+    result = run(data, tmp_path, layers=["relu1"], fresh=True)
     assert result.journal["resumed_shards"] == 0
 
 
@@ -125,7 +132,9 @@ def test_a_changed_table_of_the_probe_set_never_reuses_anything(tmp_path):
     interrupted(data, tmp_path / "r", 3)
     index = (data / "index.csv").read_text().splitlines()
     (data / "index.csv").write_text("\n".join(index[:-1]) + "\n")
-    assert run(data, tmp_path / "r").journal["resumed_shards"] == 0
+    with pytest.raises(FolderTakenError):
+        run(data, tmp_path / "r")
+    assert run(data, tmp_path / "r", fresh=True).journal["resumed_shards"] == 0
 
 
 def test_fresh_starts_over(data, expected, tmp_path):
@@ -156,6 +165,7 @@ def test_finished_shards_are_not_run_through_the_network_again(data, tmp_path):
 def test_intermediate_results_can_be_kept(data, tmp_path):
     run(data, tmp_path, keep=True)
     assert list((tmp_path / WORK).rglob("*.arrays"))
+    (tmp_path / "run.json").unlink()
     assert run(data, tmp_path).journal["resumed_shards"] == 4
     assert not (tmp_path / WORK).exists()
 

@@ -14,7 +14,7 @@ import pytest
 
 from netdissect.errors import RunBusyError, RunError, RunFileError
 from netdissect.io import locks
-from netdissect.runtime import lock
+from netdissect.results import folder
 from netdissect.runtime.artefacts import Artefacts
 
 ARRAYS = {"a": np.arange(1000, dtype=np.float32), "names": np.array(["x", "yy"]), "none": np.zeros((0, 3))}
@@ -94,15 +94,15 @@ def test_a_pickle_in_the_place_of_an_artefact_is_not_opened(tmp_path):
 
 
 def test_a_second_run_into_a_folder_is_refused_with_pid_and_host(tmp_path):
-    with lock.held(tmp_path):
+    with folder.held(tmp_path):
         script = (
-            "import sys; from pathlib import Path; from netdissect.runtime import lock\n"
-            f"with lock.held(Path({str(tmp_path)!r})): pass"
+            "import sys; from pathlib import Path; from netdissect.results import folder\n"
+            f"with folder.held(Path({str(tmp_path)!r})): pass"
         )
         second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         assert f"is being written by another run (process {os.getpid()} on " in second.stderr
         assert RunBusyError.__name__ in second.stderr
-        assert json.loads((tmp_path / lock.NAME).read_text())["pid"] == os.getpid()
+        assert json.loads((tmp_path / ".lock").read_text())["pid"] == os.getpid()
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
@@ -114,13 +114,13 @@ def test_a_lock_file_that_its_last_holder_removes_is_not_taken_for_the_folders(t
     def flock(file, operation):
         real(file, operation)
         if not removed:
-            removed.append((tmp_path / lock.NAME).unlink())
+            removed.append((tmp_path / ".lock").unlink())
 
     monkeypatch.setattr(locks.fcntl, "flock", flock)
-    with lock.held(tmp_path):
+    with folder.held(tmp_path):
         monkeypatch.undo()
         assert removed
-        with pytest.raises(RunBusyError, match=f"process {os.getpid()} on"), lock.held(tmp_path):
+        with pytest.raises(RunBusyError, match=f"process {os.getpid()} on"), folder.held(tmp_path):
             pass
 
 
@@ -129,7 +129,10 @@ def test_a_file_system_without_locks_is_told_so(tmp_path, monkeypatch):
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
     monkeypatch.setattr(locks.fcntl, "flock", flock)
-    with pytest.raises(RunError, match="does not let it be locked .*: choose an --out on another"), lock.held(tmp_path):
+    with (
+        pytest.raises(RunError, match="does not let it be locked .*: choose an --out on another"),
+        folder.held(tmp_path),
+    ):
         pass
 
 
@@ -143,12 +146,12 @@ def test_an_artefact_of_other_settings_is_not_taken_for_ones_own(tmp_path):
 
 def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path):
     script = (
-        "import os, signal; from pathlib import Path; from netdissect.runtime import lock\n"
-        f"with lock.held(Path({str(tmp_path)!r})): os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal; from pathlib import Path; from netdissect.results import folder\n"
+        f"with folder.held(Path({str(tmp_path)!r})): os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
-    assert (tmp_path / lock.NAME).exists()
-    with lock.held(tmp_path):
+    assert (tmp_path / ".lock").exists()
+    with folder.held(tmp_path):
         pass
 
 

@@ -8,6 +8,7 @@ its place, ``index.csv`` last.
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import shutil
@@ -19,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.errors import DataError
-from netdissect.io import atomic, locks
+from netdissect.io import atomic, folders
 from netdissect.io.json_files import parse_json
+from netdissect.io.names import file_name_problem
 from netdissect.io.reading import LARGEST_TEXT, read_bytes
 
 if TYPE_CHECKING:
@@ -31,7 +33,22 @@ if TYPE_CHECKING:
 
 #: What a finished set says of its making.
 RECORD = "build.json"
-_LOCK = ".lock"
+_WORK, _STATE = ".build", "state.json"
+
+
+def _is_state(data: bytes) -> bool:
+    try:
+        found = parse_json(data)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and isinstance(found.get("state"), dict)
+
+
+#: A probe set that was made here, whole or not.
+SET = folders.Kind(
+    "probe set that was made here", {RECORD: _is_state, f"{_WORK}/{_STATE}": _is_state}, _WORK, DataError, DataError,
+    "made by another process",
+)  # fmt: skip
 
 
 class Lost(Exception):  # noqa: N818 - it is what happened, not a mistake
@@ -52,7 +69,7 @@ class Work:
     @property
     def folder(self) -> Path:
         """The work folder."""
-        return self.out / ".build"
+        return self.out / _WORK
 
     @property
     def set_folder(self) -> Path:
@@ -122,17 +139,10 @@ class Work:
         """
         if self.out.exists() and not self.out.is_dir():
             raise DataError(f"{self.out} is a file: choose a folder with --out")
-        ours = (self.out / RECORD).is_file() or self.folder.is_dir()
-        if not ours and self.out.is_dir() and any(path.name != _LOCK for path in self.out.iterdir()):
-            raise DataError(f"{self.out} holds something else already: choose an empty or a new folder with --out")
-        self.out.mkdir(parents=True, exist_ok=True)
-
-        def refuse(who: str) -> DataError:
-            return DataError(
-                f"{self.out} is being made by another process ({who}): wait for it, or choose another --out"
-            )
-
-        with locks.held(self.out / _LOCK, refuse):
+        with (
+            folders.held(self.out, SET),
+            atomic.by_way_of(self.out, self.folder / "parts", lambda _: None),
+        ):
             yield
 
     def begin(self, state: dict[str, str], inputs: str, say: Callable[[str], None]) -> None:
@@ -143,7 +153,7 @@ class Work:
             inputs: hash of the files it is made of.
             say: told what is being done with what lies there.
         """
-        before = _read(self.folder / "state.json").get("state")
+        before = _read(self.folder / _STATE).get("state")
         made = _read(self.out / RECORD).get("state")
         if before is not None and before != state:
             say(
@@ -162,14 +172,14 @@ class Work:
             say(
                 f"{self.out}: the set there was made otherwise ({changed}): starting over; it stays until the new is complete"
             )
+        atomic.write_text(self.folder / _STATE, json.dumps({"state": state}, indent=1))
         self.set_folder.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(self.folder / "state.json", json.dumps({"state": state}, indent=1))
 
     def _clear(self) -> None:
         """Forget all pieces; label maps that a network made stay, each under a key of its own."""
         for name in ("pieces", "set"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        for path in (self._placing, self.folder / "state.json"):
+        for path in (self._placing, self.folder / _STATE):
             path.unlink(missing_ok=True)
 
     def place(self, state: dict[str, str], inputs: str, write_index: Callable[[Path], None]) -> None:
@@ -177,17 +187,28 @@ class Work:
         # From here on set/ is no longer whole: what is made after an interruption must be this very set.
         atomic.write_text(self._placing, json.dumps({"inputs": inputs}))
         (self.out / "index.csv").unlink(missing_ok=True)
-        for stale in self.out.glob("c_*.csv"):
-            stale.unlink()
+        atomic.remove_below(self.out, [f"c_{name}.csv" for name in _categories(self.out)])
         grown = sorted(self.set_folder.iterdir())
         for path in grown:
             target = self.out / path.name
-            if target.is_dir():
+            if target.is_symlink():
+                target.unlink()
+            elif target.is_dir():
                 shutil.rmtree(target)
             path.replace(target)
         atomic.write_text(self.out / RECORD, json.dumps({"state": state, "inputs": inputs}, indent=1))
         write_index(self.out)
         shutil.rmtree(self.folder)
+
+
+def _categories(folder: Path) -> list[str]:
+    """Return the categories of the set that lies in a folder, whose tables are ours."""
+    try:
+        lines = read_bytes(folder / "category.csv", most=2**20).decode().splitlines()[1:]
+    except (OSError, UnicodeDecodeError):
+        return []
+    names = [row[0] for row in csv.reader(lines) if row]
+    return [name for name in names if file_name_problem(name) is None]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,28 +1,33 @@
-"""Where the set is drawn: an empty folder, or one in which a drawing was interrupted."""
+"""Where the set is drawn: an empty folder, or one in which a drawing of ours was interrupted."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 from netdissect.errors import DataError
-from netdissect.io import locks
+from netdissect.io import atomic, folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LOCK = ".lock"
-_PICTURE = re.compile(r"\d{6,}(_[a-z]+)?\.(jpg|png)")
+#: Lies in the folder from before the first image until the set is whole.
+_MARK = ".drawing"
+_SAYS = b"netdissect is drawing a probe set here\n"
+_IMAGE = re.compile(r"\d{6,}(_[a-z]+)?\.(jpg|png)")
+_TABLE = re.compile(r"(index|label|category|c_[a-z]+)\.csv|README\.txt")
+_DRAWING = folders.Kind(
+    "probe set that is being drawn", {_MARK: _SAYS.__eq__}, ".work", DataError, DataError, "drawn by another process"
+)
 
 
 @contextlib.contextmanager
 def cleared(folder: Path) -> Iterator[None]:
     """Hold a folder for the length of a block, without what an interrupted drawing left in it.
 
-    A drawing that is interrupted has written pictures and no table; those of another count or size would stay among the
+    A drawing that is interrupted has written images and no table; those of another count or size would stay among the
     new ones.
 
     Raises:
@@ -30,22 +35,34 @@ def cleared(folder: Path) -> Iterator[None]:
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file: choose a folder with --out")
-    if (folder / "index.csv").is_file():
+    if (folder / "index.csv").is_file() and folders.whose(folder, _DRAWING) != "ours":
         raise DataError(f"{folder} holds a probe set already: choose another folder with --out, or delete it")
-    found = [path for path in folder.iterdir() if path.name != _LOCK] if folder.is_dir() else []
-    if any(path.name != "images" for path in found) or any(
-        not _PICTURE.fullmatch(picture.name) for path in found for picture in path.iterdir()
-    ):
-        raise DataError(f"{folder} holds something else already: choose an empty or a new folder with --out")
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def refuse(who: str) -> DataError:
-        return DataError(f"{folder} is being drawn by another process ({who}): wait for it, or choose another --out")
-
     try:
-        with locks.held(folder / _LOCK, refuse):
-            shutil.rmtree(folder / "images", ignore_errors=True)
-            yield
+        with folders.held(folder, _DRAWING):
+            forget(folder)
+            atomic.write_bytes(folder / _MARK, _SAYS)
+            try:
+                yield
+            except BaseException:
+                if not (folder / "images").exists():
+                    (folder / _MARK).unlink()  # nothing was begun
+                raise
+            (folder / _MARK).unlink()
     finally:
         with contextlib.suppress(OSError):  # an empty one is not left behind
             folder.rmdir()
+
+
+def forget(folder: Path) -> None:
+    """Remove a set that was drawn here, whole or not: files of our own names, through no link, and nothing else.
+
+    Raises:
+        DataError: if a link lies in the place of the images.
+    """
+    images = folder / "images"
+    if images.is_symlink():
+        raise DataError(f"{images} is a link, and none is followed there: delete it, or choose another --out")
+    names = [path.name for path in folder.iterdir() if _TABLE.fullmatch(path.name) or path.name == _MARK]
+    if images.is_dir():
+        names += [f"images/{path.name}" for path in images.iterdir() if _IMAGE.fullmatch(path.name)]
+    atomic.remove_below(folder, names)

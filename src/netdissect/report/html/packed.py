@@ -10,9 +10,12 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from netdissect.io.json_files import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Types a page has arrays for, as numpy calls them.
 _TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
+#: Bytes of a file's arrays at most; the label maps of an image have a hundredth of it.
+MOST_BYTES = 2**26
 _HEAD = "netdissect.put("
 _TAIL = ");\n"
 _LEVEL = 6
@@ -71,22 +76,55 @@ def arguments(text: str) -> str:
     return text[len(_HEAD) : -len(_TAIL)]
 
 
-def unpack(text: str) -> tuple[str, Any, dict[str, NDArray[Any]]]:
+def unpack(text: str, *, most: int = MOST_BYTES) -> tuple[str, Any, dict[str, NDArray[Any]]]:
     """Read a file that `script` wrote: key, facts, arrays.
+
+    Args:
+        text: the file.
+        most: bytes that its arrays may have.
 
     Raises:
         ValueError: if it is no such file.
     """
-    key, facts, layout, data = json.loads(f"[{arguments(text)}]")
     try:
-        flat = np.frombuffer(zlib.decompress(base64.b64decode(data)) if data else b"", np.uint8)
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
+        key, facts, layout, data = parse_json(f"[{arguments(text)}]")
+        kinds = [(name, np.dtype(f"<{_known(kind)}"), tuple(map(_whole, shape))) for name, kind, shape in layout]
+        flat = np.frombuffer(
+            _inflated(data, sum(kind.itemsize * prod(shape) for _, kind, shape in kinds), most), np.uint8
+        )
+    except (TypeError, zlib.error) as error:
+        raise ValueError(f"expected a data file of a report ({error})") from error
     arrays, at = {}, 0
-    for name, kind, shape in layout:
-        dtype = np.dtype(f"<{kind}")
-        size = int(np.prod(shape, dtype=np.int64))
+    for name, dtype, shape in kinds:
+        size = prod(shape)
         part = flat[at : at + size * dtype.itemsize].reshape(dtype.itemsize, size)
         arrays[name] = np.ascontiguousarray(part.T).view(dtype).reshape(shape)
         at += size * dtype.itemsize
     return key, facts, arrays
+
+
+def _inflated(data: str, expected: int, most: int) -> bytes:
+    """Unpack a stream to exactly as many bytes as are expected, and never to more."""
+    if expected > most:
+        raise ValueError(f"expected at most {most:,} bytes of arrays, got {expected:,}")
+    if not data and not expected:
+        return b""
+    stream = zlib.decompressobj()
+    flat = stream.decompress(base64.b64decode(data, validate=True), expected + 1)
+    if len(flat) != expected or not stream.eof:
+        raise ValueError(
+            f"expected {expected:,} bytes of arrays, got {'others' if len(flat) == expected else len(flat)}"
+        )
+    return flat
+
+
+def _known(kind: object) -> str:
+    if kind not in _TYPES:
+        raise ValueError(f"expected arrays of {', '.join(_TYPES)}, got {kind!r}")
+    return str(kind)
+
+
+def _whole(number: object) -> int:
+    if not isinstance(number, int) or number < 0:
+        raise ValueError(f"expected sizes of arrays, got {number!r}")
+    return number

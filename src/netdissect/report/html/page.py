@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import jinja2
 
 from netdissect.concepts import display_name
 from netdissect.io import atomic
+from netdissect.report import owner
 from netdissect.report.html import data, masthead, packed
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
 _FOLDER_POLICY = (
     f"{_CLOSED}; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; font-src 'self' file:"
 )
+#: Names of our own files in ``data/``.
+_DATA = re.compile(r"(run|names|layer-\d+(-counts|-masks-\d+)?)\.js")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (
@@ -62,10 +66,13 @@ def write(result: RunResult, folder: Path, probe: Mapping[int, Path], gallery: G
     for name in (*_EARLY, *_LATE, "style.css", "classic.css", *(f"fonts/{font}.woff2" for font in _FONTS)):
         atomic.write_bytes(folder / "app" / name, _static(name))
     atomic.write_bytes(folder / "app" / "fonts" / "OFL.txt", _static("fonts/OFL.txt"))
-    for old in (folder / "data").glob("*.js"):
-        old.unlink()
+    written = set()
     for key, text in data.files(result, probe, gallery):
         atomic.write_text(folder / "data" / f"{key}.js", packed.script(text))
+        written.add(f"{key}.js")
+    there = (path.name for path in (folder / "data").iterdir())
+    old = [f"data/{name}" for name in there if _DATA.fullmatch(name) and name not in written]
+    atomic.remove_below(folder, old)
     environment = _environment()
     threshold = result.settings.threshold
     for layer in result.layers.values():
@@ -135,10 +142,10 @@ def _blocks(
     for key, text in data.files(result, probe, gallery):
         yield f"data/{key}", "application/json", text
     for row in gallery.rows:
-        text = (labels / f"{row:06d}.js").read_text(encoding="ascii")
+        text = owner.read(labels / f"{row:06d}.js").decode("ascii")
         yield f"data/labels/{row:06d}", "application/json", packed.arguments(text)
     for row, path in probe.items():
-        yield f"picture/{row}", "text/plain", base64.b64encode(path.read_bytes()).decode()
+        yield f"picture/{row}", "text/plain", base64.b64encode(owner.read(path)).decode()
 
 
 def _hash(text: str) -> str:

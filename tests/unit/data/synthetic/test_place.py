@@ -9,15 +9,33 @@ from netdissect.errors import DataError
 from netdissect.io import locks
 
 
+def interrupted(folder):
+    """Leave what a drawing leaves that is killed after some images."""
+    with cleared(folder):
+        images = folder / "images"
+        images.mkdir()
+        for name in ("000012.jpg", "000012_color.png", "1000000_part.png"):
+            (images / name).write_bytes(b"half")
+        there = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+    for path, data in there.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+
+
 def test_what_an_interrupted_drawing_left_is_removed(tmp_path):
-    images = tmp_path / "set" / "images"
-    images.mkdir(parents=True)
-    for name in ("000012.jpg", "000012_color.png", "1000000_part.png"):
-        (images / name).write_bytes(b"half")
-    with cleared(tmp_path / "set"):
-        assert not images.exists()
-        (tmp_path / "set" / "README.txt").touch()
-    assert [path.name for path in (tmp_path / "set").iterdir()] == ["README.txt"]
+    folder = tmp_path / "set"
+    interrupted(folder)
+    with cleared(folder):
+        assert not (folder / "images").exists()
+        (folder / "README.txt").touch()
+    assert [path.name for path in folder.iterdir()] == ["README.txt"]
+
+
+def test_a_file_that_was_put_beside_an_interrupted_drawing_stays(tmp_path):
+    interrupted(tmp_path)
+    (tmp_path / "images" / "holiday.jpg").write_bytes(b"mine")
+    with cleared(tmp_path):
+        assert [path.name for path in (tmp_path / "images").iterdir()] == ["holiday.jpg"]
 
 
 def test_a_drawing_that_never_began_leaves_no_folder(tmp_path):
@@ -26,14 +44,27 @@ def test_a_drawing_that_never_began_leaves_no_folder(tmp_path):
     assert not (tmp_path / "set").exists()
 
 
-@pytest.mark.parametrize("name", ["photo.jpg", "images/holiday.jpg", "images/12.jpg", "notes/000001.jpg"])
+@pytest.mark.parametrize("name", ["photo.jpg", "images/holiday.jpg", "images/000012.jpg", "notes/000001.jpg", ".lock"])
 def test_files_of_somebody_are_left_alone(tmp_path, name):
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"mine")
-    with pytest.raises(DataError, match="holds something else already"), cleared(tmp_path):
+    with pytest.raises(DataError, match=f"holds {name.split('/')[0]} and is no folder of"), cleared(tmp_path):
         pytest.fail("it was not refused")
     assert path.read_bytes() == b"mine"
+
+
+def test_no_image_is_drawn_behind_a_link(tmp_path):
+    interrupted(tmp_path / "set")
+    for path in (tmp_path / "set/images").iterdir():
+        path.unlink()
+    (tmp_path / "set/images").rmdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/000012.jpg").write_bytes(b"mine")
+    (tmp_path / "set/images").symlink_to(tmp_path / "mine")
+    with pytest.raises(DataError, match="images is a link, and none is followed"), cleared(tmp_path / "set"):
+        pytest.fail("it was not refused")
+    assert (tmp_path / "mine/000012.jpg").read_bytes() == b"mine"
 
 
 def test_a_finished_set_and_a_file_are_refused(tmp_path):

@@ -1,0 +1,189 @@
+"""``run.json``: everything a run says of itself, as plain values; read back only if it is possible (run.schema.json)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from netdissect.concepts import Concept, Vocabulary
+from netdissect.config import Settings
+from netdissect.errors import RunFileError
+from netdissect.io.text import writable
+from netdissect.layers import FieldMap, Layer, check_stems, file_stem
+from netdissect.results.layer import LayerResult
+from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
+from netdissect.results.tables import ARRAYS, COUNTS, MAXIMA, read_arrays, read_counts, read_maxima
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netdissect.results.tables import Tables
+
+#: Raised whenever a newer reader is needed.
+SCHEMA_VERSION = 1
+#: What a run says that was written before tables had checksums.
+UNCHECKED = "this run has no checksums: that its tables are as they were written cannot be told"
+#: Numbers that no run reaches: they would only take memory.
+_MOST = 2**40
+
+
+def as_json(result: RunResult) -> dict[str, Any]:
+    """Return everything ``run.json`` holds, as plain values."""
+    probe_set = dataclasses.asdict(dataclasses.replace(result.probe_set, vocabulary=Vocabulary((), ())))
+    vocabulary = result.probe_set.vocabulary
+    probe_set["vocabulary"] = {
+        "categories": list(vocabulary.categories),
+        "concepts": [[concept.number, concept.name, concept.category] for concept in vocabulary.concepts],
+    }
+    record: dict[str, Any] = _writable(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "settings": result.settings.as_dict(),
+            "network": dataclasses.asdict(result.network),
+            "probe_set": probe_set,
+            "layers": [
+                {
+                    **{field.name: getattr(entry.layer, field.name) for field in dataclasses.fields(entry.layer)},
+                    "field": entry.layer.field._asdict(),
+                    "files": entry.layer.file_stem,
+                    "cells": entry.cells,
+                }
+                for entry in result.layers.values()
+            ],
+            "detectors": {
+                definition: {
+                    name: {"units": found.units, "unique": found.unique}
+                    for name, found in result.detectors(result.settings.threshold, definition).items()
+                }
+                for definition in ("label", "category")
+            },
+            "image_names": {str(row): name for row, name in result.image_names.items()},
+            **result.journal,
+        }
+    )
+    return record
+
+
+def _writable(value: Any) -> Any:
+    """Return plain values whose text is what UTF-8 can write: a name may be bytes that are no text."""
+    if isinstance(value, str):
+        return writable(value)
+    if isinstance(value, dict):
+        return {_writable(key): _writable(entry) for key, entry in value.items()}
+    return [_writable(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+
+
+def checksums(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 of every table by its file's name; empty for runs that were written without them."""
+    found = record.get("checksums", {})
+    return {_text(name): _text(digest) for name, digest in found.items()}
+
+
+def from_json(record: Mapping[str, Any], tables: Tables) -> RunResult:
+    """Return the run that a record tells of, with its tables.
+
+    Raises:
+        RunFileError: if a table is damaged.
+        KeyError, TypeError, ValueError, AttributeError: if the record says something impossible.
+    """
+    probe_set = _known(ProbeSetCard, record["probe_set"])
+    words = probe_set["vocabulary"]
+    vocabulary = Vocabulary(
+        tuple(map(_text, words["categories"])),
+        tuple(Concept(_whole(number), _text(name), _text(kind)) for number, name, kind in words["concepts"]),
+    )
+    if len(set(vocabulary.categories)) < len(vocabulary.categories):
+        raise ValueError("a category stands twice")
+    settings = Settings(**_known(Settings, record["settings"]))
+    _whole(settings.images_per_unit, 0)
+    images, skipped = _whole(probe_set["images"]), record.get("skipped_images", {})
+    names = {int(row): _text(name) for row, name in record["image_names"].items()}
+    layers: dict[str, LayerResult] = {}
+    for entry in record["layers"]:
+        layer = _layer(entry)
+        if layer.name in layers:
+            raise ValueError(f"two layers are called {layer.name}")
+        layers[layer.name] = _result(layer, entry, vocabulary, tables, settings, images + len(skipped))
+        _require_names(layers[layer.name], names)
+    if not layers:
+        raise ValueError("it has no layer")
+    check_stems(list(layers))
+    own = {"schema_version", "settings", "network", "probe_set", "layers", "detectors", "image_names", "checksums"}
+    journal = {name: value for name, value in record.items() if name not in own}
+    if not tables.checksums:
+        notes = journal.get("notes", [])
+        journal["notes"] = [*(note for note in notes if note != UNCHECKED), UNCHECKED]
+    network = _known(NetworkCard, record["network"])
+    for card in (network, probe_set):
+        for name in ("name", "source", "path", "fingerprint", "preprocessing"):
+            _text(card.get(name, ""))
+    return RunResult(
+        layers,
+        settings,
+        NetworkCard(**network | {"input_size": _size(network["input_size"])}),
+        ProbeSetCard(
+            **probe_set
+            | {"vocabulary": vocabulary}
+            | {name: _size(probe_set[name]) for name in ("image_size", "label_size")}
+        ),
+        names,
+        journal,
+    )
+
+
+def _layer(entry: Mapping[str, Any]) -> Layer:
+    offset, size, step = (_pair(entry["field"][name]) for name in FieldMap._fields)
+    return Layer(
+        _text(entry["name"]), _whole(entry["units"]), _size(entry["grid"]), FieldMap(offset, size, step),
+        _text(entry["geometry"]), _text(entry["kind"]), _text(entry["note"]), tuple(map(_whole, entry.get("shape", ()))),
+    )  # fmt: skip
+
+
+def _result(
+    layer: Layer, entry: Mapping[str, Any], vocabulary: Vocabulary, tables: Tables, settings: Settings, rows: int
+) -> LayerResult:
+    stem = file_stem(_text(entry["files"]))
+    counts = read_counts(tables, f"{stem}{COUNTS}", layer.units, vocabulary)
+    thresholds, exemplars, activity = read_arrays(tables, f"{stem}{ARRAYS}", layer, settings.images_per_unit)
+    maxima = read_maxima(tables, f"{stem}{MAXIMA}", rows, layer.units)
+    return LayerResult(layer, vocabulary, counts, thresholds, _whole(entry["cells"]), exemplars, activity, maxima)
+
+
+def _require_names(layer: LayerResult, names: Mapping[int, str]) -> None:
+    nameless = {int(row) for row in layer.exemplars.images.ravel() if row >= 0} - set(names)
+    if nameless:
+        raise RunFileError(
+            f"run.json is damaged: layer {layer.name} shows the image of row {min(nameless)}, which has no name in "
+            f"image_names; run it again"
+        )
+
+
+def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a record that this version knows."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _whole(value: Any, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+        raise ValueError(f"expected a whole number of at least {least}, got {value!r}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, got {value!r}")
+    return value
+
+
+def _size(value: Any) -> tuple[int, int]:
+    height, width = value
+    return _whole(height), _whole(width)
+
+
+def _pair(value: Any) -> tuple[float, float]:
+    y, x = value
+    for number in (y, x):
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise TypeError(f"expected two numbers, got {value!r}")
+    return y, x
