@@ -26,7 +26,7 @@ def compare(
     Two runs of the same network also give a page that sets them side by side, unit by unit.
 
     Args:
-        sources: run folders, the released code's *-result.csv, the paper's .mat, in any mix; NAME=PATH gives a name.
+        sources: run folders, folders of runs, the released code's *-result.csv, the paper's .mat, in any mix; NAME=PATH gives a name.
         out: the main figure; the others add a word to its name.
         definition: of unique detectors: by label (the paper's text), or by category (its figure; all a .mat has).
         threshold: IoU from which a unit counts as a detector.
@@ -42,7 +42,7 @@ def compare(
     )
     for path in comparing.write(comparison, out, only=figures or ()):
         say(f"figure: {path} (and .png, .csv)")
-    page = sidebyside.write(sources, out.with_suffix(".html"), threshold=threshold, layers=layers or ())
+    page = sidebyside.write(sources, comparing.named_after(out, ".html"), threshold=threshold, layers=layers or ())
     if page is not None:
         say(f"side by side: {page}")
     width, matched = comparing.width_matched(comparison)

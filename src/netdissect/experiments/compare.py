@@ -15,10 +15,12 @@ from netdissect import api
 from netdissect.concepts import in_figure_order
 from netdissect.errors import SettingsError
 from netdissect.experiments import published
-from netdissect.experiments.sidebyside import named
+from netdissect.experiments.sources import expanded
+from netdissect.io.names import file_name_problem
+from netdissect.io.text import one_line
 from netdissect.report import figures
 from netdissect.report.figures.style import numbers
-from netdissect.results import classic
+from netdissect.results import classic, files
 from netdissect.results.compared import Compared, basis, compared, sight
 from netdissect.stats.width import unique_at_width
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Points of a curve over widths.
 _POINTS = 40
+#: What a figure is written as.
+_ENDINGS = (".svg", ".png", ".csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +45,14 @@ class Comparison:
         definition: of unique detectors, the same for all.
         threshold: IoU that was asked for.
         remarks: what a reader must know, as sentences.
+        sources: the files and folders it was read from.
     """
 
     entries: Sequence[Compared]
     definition: Definition
     threshold: float
     remarks: tuple[str, ...] = ()
+    sources: tuple[Path, ...] = ()
 
     @property
     def with_units(self) -> list[Compared]:
@@ -65,7 +71,8 @@ def gather(
     """Read everything that is to be compared.
 
     Args:
-        sources: run folders, ``*-result.csv`` tables, the paper's .mat; each may be written ``NAME=PATH``.
+        sources: run folders, folders of runs, ``*-result.csv`` tables, the paper's .mat; each may be written
+            ``NAME=PATH``.
         definition: of unique detectors; None takes the only one a .mat has where one is given, else ``"label"``.
         threshold: IoU from which a unit counts as a detector.
         layers: only these layers of runs; none takes all.
@@ -75,7 +82,7 @@ def gather(
         SettingsError: if nothing is left to compare, or a .mat cannot be counted as asked.
         RunError: one of its leaves, if a source cannot be read.
     """
-    pairs = [named(source) for source in sources]
+    pairs, left_out = expanded(sources)
     if not pairs:
         raise SettingsError("nothing to compare: name run folders, result tables (*-result.csv) or the paper's .mat")
     tables = any(path.suffix == ".mat" for _, path in pairs)
@@ -96,13 +103,13 @@ def gather(
         entries += [replace(entry, step=step) for entry in found]
     if not entries:
         raise SettingsError(f"none of the runs has a layer named {' or '.join(layers)}")
-    remarks = ["Counts by category need IoU > the cut, counts by label IoU ≥ the cut."]
+    remarks = [*left_out, "Counts by category need IoU > the cut, counts by label IoU ≥ the cut."]
     bases = list(dict.fromkeys(entry.basis for entry in entries if entry.basis))
     if len(bases) > 1:
         remarks.append(f"These runs are not alike: {'; '.join(bases)}. Part of any difference comes from that.")
     if any(entry.table is None for entry in entries):
         remarks.append("Of the .mat only counts are known: its networks are left out where single units are needed.")
-    return Comparison(_distinct(entries), chosen, threshold, tuple(remarks))
+    return Comparison(_distinct(entries), chosen, threshold, tuple(remarks), tuple(path for _, path in pairs))
 
 
 def width_matched(comparison: Comparison) -> tuple[int, dict[str, tuple[float, float]]]:
@@ -131,14 +138,35 @@ def write(comparison: Comparison, out: Path, *, only: Sequence[str] = ()) -> lis
     unknown = next((kind for kind in only if kind not in kinds), None)
     if unknown is not None:
         raise SettingsError(f"--figures must be of {', '.join(kinds)}, not {unknown!r}")
+    paths = {kind: named_after(out, ".svg", "" if kind == "networks" else f"-{kind}") for kind in only or kinds}
+    _require_apart(comparison.sources, [path.with_suffix(end) for path in paths.values() for end in _ENDINGS])
     written = []
-    for kind in only or kinds:
-        path = out.with_suffix(".svg")
-        path = path if kind == "networks" else path.with_name(f"{path.stem}-{kind}.svg")
-        path.parent.mkdir(parents=True, exist_ok=True)
+    for kind, path in paths.items():
         if kinds[kind](comparison, path):
             written.append(path)
     return written
+
+
+def named_after(out: Path, ending: str, word: str = "") -> Path:
+    """Return the path of a file that is named after the main figure.
+
+    Raises:
+        SettingsError: if that has no name that a file can have.
+    """
+    name = out.name.removesuffix(next((end for end in (*_ENDINGS, ".html") if out.name.endswith(end)), ""))
+    problem = file_name_problem(name)
+    if problem is not None or out.is_dir():
+        why = f"{problem or 'a folder lies there'}"
+        raise SettingsError(f"--out names the main figure, such as comparison.svg, not {one_line(str(out))!r}: {why}")
+    return out.with_name(f"{name}{word}{ending}")
+
+
+def _require_apart(sources: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Refuse to write over what is compared."""
+    there = [path for path in outputs if path.exists()]
+    taken = next((path for path in there for source in sources if source.exists() and path.samefile(source)), None)
+    if taken is not None:
+        raise SettingsError(f"--out would replace {taken}, which is compared: choose another name")
 
 
 def _read(name: str, path: Path, threshold: float, definition: Definition, layers: Sequence[str]) -> list[Compared]:
@@ -146,7 +174,9 @@ def _read(name: str, path: Path, threshold: float, definition: Definition, layer
         return published.read(path)
     if path.suffix == ".csv":
         stem = path.name.removesuffix("-result.csv").removesuffix(".csv")
-        return [compared(name or stem, name or stem, "", classic.read(path), threshold, definition)]
+        table = classic.read(path)
+        files.require_as_written(path)
+        return [compared(name or stem, name or stem, "", table, threshold, definition)]
     run = api.load(path)
     title = name or run.network.name
     return [

@@ -61,6 +61,11 @@ def read(path: Path) -> list[Compared]:
             table: dict[str, Any] = matlab.read(path, "stat")
             concepts = [str(name) for name in table["concepts"]]
             kinds = concepts[1:]
+            for name in ("num_detectors", "num_uniquedetectors", "ratio_detectors"):
+                if not np.isfinite(table[name]).all() or (np.asarray(table[name]) < 0).any():
+                    raise ValueError(f"{name} holds what is no count")
+            if (table["num_uniquedetectors"] > table["num_detectors"]).any() or (table["ratio_detectors"] > 1).any():
+                raise ValueError("a network has more unique detectors than detectors, or more than it has units")
             return [
                 Compared(
                     _NAMES.get(str(name), str(name)), str(name), str(layer), round(found[0] / share[0]) if share[0] else 0,

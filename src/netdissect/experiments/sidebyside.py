@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect import api
+from netdissect.experiments.sources import expanded
 from netdissect.report import versus
 from netdissect.results import classic
 from netdissect.results.compared import basis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 def write(
@@ -29,9 +30,10 @@ def write(
     Returns:
         the page; None where there is nothing to set side by side.
     """
-    if len(sources) != 2 or any(str(source).endswith(".mat") for source in sources):
+    pairs_of, _ = expanded(sources)
+    if len(pairs_of) != 2 or any(source.suffix == ".mat" for _, source in pairs_of):
         return None
-    before, after = (_sides(source) for source in sources)
+    before, after = (_sides(name, source) for name, source in pairs_of)
     if len(before) == len(after) == 1 and "" in (
         *before,
         *after,
@@ -41,13 +43,14 @@ def write(
     if not pairs:
         return None
     if pairs[0][1].name == pairs[0][2].name:
-        pairs = [(name, _renamed(first, sources[0]), _renamed(second, sources[1])) for name, first, second in pairs]
+        pairs = [
+            (name, _renamed(first, pairs_of[0][1]), _renamed(second, pairs_of[1][1])) for name, first, second in pairs
+        ]
     path.parent.mkdir(parents=True, exist_ok=True)
     return versus.write(pairs, path, threshold=threshold)
 
 
-def _sides(source: str | Path) -> Mapping[str, versus.Side]:
-    name, path = named(source)
+def _sides(name: str, path: Path) -> Mapping[str, versus.Side]:
     if path.suffix == ".csv":
         return {"": versus.Side(name or path.name.removesuffix("-result.csv").removesuffix(".csv"), classic.read(path))}
     run = api.load(path)
@@ -59,14 +62,5 @@ def _sides(source: str | Path) -> Mapping[str, versus.Side]:
     }
 
 
-def _renamed(side: versus.Side, source: str | Path) -> versus.Side:
-    return replace(side, name=Path(source).name)
-
-
-def named(source: str | Path) -> tuple[str, Path]:
-    """Split ``NAME=PATH``; the name is empty where none is given."""
-    text = str(source)
-    if "=" in text and not Path(text).exists():
-        name, _, path = text.partition("=")
-        return name, Path(path)
-    return "", Path(source)
+def _renamed(side: versus.Side, source: Path) -> versus.Side:
+    return replace(side, name=source.name)

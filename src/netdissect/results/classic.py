@@ -8,13 +8,18 @@ import math
 from typing import TYPE_CHECKING
 
 from netdissect.errors import RunFileError, RunNotFoundError
-from netdissect.io import atomic
+from netdissect.io import atomic, reading
+from netdissect.io.text import one_line
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+#: Bytes of a table at most.
+_LONGEST = 2**28
+#: Numbers that a table writes twice, or that follow from others, agree to this.
+_NEAR = 1e-6
 _HEAD = ("unit", "category", "label", "score")
 _PER_CATEGORY = ("label", "truth", "activation", "intersect", "iou")
 
@@ -41,41 +46,96 @@ def read(path: Path) -> UnitTable:
         RunNotFoundError: if there is no such file.
         RunFileError: if it is no such table, naming the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8", errors="strict")
-    except FileNotFoundError as error:
-        raise RunNotFoundError(f"there is no result table {path}") from error
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise RunFileError(f"{path} is not a result table of Network Dissection (not a text file)") from error
+    if not path.exists():
+        raise RunNotFoundError(f"there is no result table {path}")
+    text = reading.read_text(
+        path, "a result table of Network Dissection", missing=RunNotFoundError, wrong=RunFileError, most=_LONGEST
+    )
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    header = reader.fieldnames or []
+    header = _header(reader, path)
+    categories = [name.removesuffix("-iou") for name in header if name.endswith("-iou")]
+    rows: dict[int, UnitRow] = {}
+    try:
+        for record in reader:
+            if None in record or None in record.values():
+                raise RunFileError(
+                    f"{path}, line {reader.line_num}: expected {len(header)} fields; is the table whole?"
+                )
+            row = _parse(record, categories)
+            if rows.setdefault(row.unit, row) is not row:
+                raise ValueError(f"unit {row.unit} twice")
+    except csv.Error as error:
+        raise RunFileError(
+            f"{path}, line {reader.line_num}: expected the columns of a result table, got {error}"
+        ) from error
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        if isinstance(error, RunFileError):
+            raise
+        raise RunFileError(
+            f"{path}, line {reader.line_num}: expected the columns of a result table, got {one_line(str(error))}"
+        ) from error
+    return UnitTable(list(rows.values()))
+
+
+def _header(reader: csv.DictReader[str], path: Path) -> Sequence[str]:
+    try:
+        header = reader.fieldnames or []
+    except csv.Error as error:
+        raise RunFileError(f"{path} is not a result table of Network Dissection: {error}") from error
     missing = [name for name in _HEAD if name not in header]
     if missing:
         raise RunFileError(f"{path} is not a result table of Network Dissection: it has no column {missing[0]!r}")
-    categories = [name.removesuffix("-iou") for name in header if name.endswith("-iou")]
-    rows = []
-    for record in reader:
-        if None in record or None in record.values():
-            raise RunFileError(f"{path}, line {reader.line_num}: expected {len(header)} fields; is the table whole?")
-        try:
-            rows.append(_parse(record, categories))
-        except (TypeError, ValueError, KeyError) as error:
-            raise RunFileError(
-                f"{path}, line {reader.line_num}: expected the columns of a result table, got {error}"
-            ) from error
-    return UnitTable(rows)
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise RunFileError(
+            f"{path} is not a result table of Network Dissection: its column {one_line(twice)} stands twice"
+        )
+    return header
 
 
 def _parse(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
-    profile = tuple(
-        CategoryBest(
+    """Return a line's unit; counts and IoU must be possible, and agree.
+
+    Raises:
+        ValueError: saying what was got, as the end of a sentence.
+    """
+    profile = []
+    for category in categories:
+        best = CategoryBest(
             category,
             record[f"{category}-label"],
-            int(float(record[f"{category}-truth"])),
-            int(float(record[f"{category}-activation"])),
-            int(float(record[f"{category}-intersect"])),
-            float(record[f"{category}-iou"]),
+            _count(record, f"{category}-truth"),
+            _count(record, f"{category}-activation"),
+            _count(record, f"{category}-intersect"),
+            _number(record, f"{category}-iou"),
         )
-        for category in categories
-    )
-    return UnitRow(int(record["unit"]), record["category"], record["label"], float(record["score"]), math.nan, profile)
+        union = best.activation + best.truth - best.intersect
+        # The released code writes an activation of 0, and then an IoU of 0 too, where a category has no image of its own.
+        agrees = best.iou == 0 or (union > 0 and abs(best.intersect / union - best.iou) <= _NEAR)
+        if best.intersect > best.truth or best.iou > 1 or not agrees:
+            raise ValueError(
+                f"counts of {category} that are impossible (truth {best.truth}, activation {best.activation}, intersect "
+                f"{best.intersect}, iou {best.iou:g})"
+            )
+        profile.append(best)
+    unit, score = int(record["unit"]), _number(record, "score")
+    of_label = next((best.iou for best in profile if best.category == record["category"]), None)
+    if unit < 1 or (of_label is None and score > 1):
+        raise ValueError(f"unit {unit} with score {score:g}")
+    if of_label is not None and abs(of_label - score) > _NEAR:
+        raise ValueError(f"unit {unit} with score {score:g}, where its {record['category']}-iou is {of_label:g}")
+    return UnitRow(unit, record["category"], record["label"], score, math.nan, tuple(profile))
+
+
+def _number(record: Mapping[str, str], column: str) -> float:
+    value = float(record[column])
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{record[column]} as {column}")
+    return value
+
+
+def _count(record: Mapping[str, str], column: str) -> int:
+    value = _number(record, column)
+    if value != int(value) or value > 2**62:
+        raise ValueError(f"{record[column]} as {column}")
+    return int(value)

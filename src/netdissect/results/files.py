@@ -94,6 +94,23 @@ def load(folder: Path) -> RunResult:
         raise RunFileError(f"{path} is damaged: {type(error).__name__} {first_line(error)}; run it again") from error
 
 
+def require_as_written(table: Path) -> None:
+    """Refuse a result table that a run wrote and somebody changed since; one with no run beside it is taken as it is.
+
+    Raises:
+        RunFileError: if the run's record beside it has another checksum for it.
+    """
+    try:
+        known = record_of.checksums(_record(table.parent)).get(table.name)
+        found = checksum(table)
+    except (NetdissectError, AttributeError, TypeError, OSError):
+        return
+    if known is not None and known != found:
+        raise RunFileError(
+            f"{table} is not as the run beside it wrote it (its checksum is another): compare the run's folder, {table.parent}"
+        )
+
+
 def names_in(folder: Path) -> dict[str, None]:
     """Return the names of a run's tables, as its ``run.json`` tells them; none where it tells nothing."""
     try:

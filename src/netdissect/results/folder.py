@@ -60,6 +60,11 @@ class Written:
         self._lock = threading.Lock()
         self.run, self._names = self._read()
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the file is a record at all."""
+        return bool(self.run or self._names)
+
     def begin(self, run: str) -> None:
         """Say whose the folder is from now on; the files that are recorded stay so."""
         lines = [_HEAD, f"{_RUN}{run}", *self._names]
@@ -149,6 +154,11 @@ def has_finished_work(folder: Path) -> bool:
     return atomic.is_real_folder(folder / WORK) and any(
         path.name.startswith("scan-") for path in (folder / WORK).glob("*/*.arrays")
     )
+
+
+def is_begun(folder: Path) -> bool:
+    """Say whether a run was begun in a folder; it may be finished."""
+    return atomic.is_regular_below(folder, RECORD) and Written(folder).is_ours
 
 
 def identity(facts: Mapping[str, Any]) -> str:

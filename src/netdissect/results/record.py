@@ -47,6 +47,7 @@ def as_json(result: RunResult) -> dict[str, Any]:
                     "field": entry.layer.field._asdict(),
                     "files": entry.layer.file_stem,
                     "cells": entry.cells,
+                    "overlapping_labels": bool((entry.counts.I > entry.counts.A).any()),
                 }
                 for entry in result.layers.values()
             ],
@@ -143,7 +144,8 @@ def _result(
     layer: Layer, entry: Mapping[str, Any], vocabulary: Vocabulary, tables: Tables, settings: Settings, rows: int
 ) -> LayerResult:
     stem = file_stem(_text(entry["files"]))
-    counts = read_counts(tables, f"{stem}{COUNTS}", layer.units, vocabulary)
+    overlapping = bool(entry.get("overlapping_labels", True))  # runs of before do not tell
+    counts = read_counts(tables, f"{stem}{COUNTS}", layer.units, vocabulary, overlapping=overlapping)
     thresholds, exemplars, activity = read_arrays(tables, f"{stem}{ARRAYS}", layer, settings.images_per_unit)
     maxima = read_maxima(tables, f"{stem}{MAXIMA}", rows, layer.units)
     return LayerResult(layer, vocabulary, counts, thresholds, _whole(entry["cells"]), exemplars, activity, maxima)

@@ -134,8 +134,15 @@ def read_maxima(tables: Tables, name: str, rows: int, units: int) -> NDArray[np.
     return maxima
 
 
-def read_counts(tables: Tables, name: str, units: int, vocabulary: Vocabulary) -> Counts:
+def read_counts(tables: Tables, name: str, units: int, vocabulary: Vocabulary, *, overlapping: bool) -> Counts:
     """Read I, A and G of every unit and concept.
+
+    Args:
+        tables: the run's tables.
+        name: of the file.
+        units: number of units U.
+        vocabulary: the C concepts.
+        overlapping: whether a pixel may be labelled more than once with a concept, so that I may exceed A.
 
     Raises:
         RunFileError: as `Tables.read`, and if they are no counts of these units and concepts.
@@ -151,7 +158,8 @@ def read_counts(tables: Tables, name: str, units: int, vocabulary: Vocabulary) -
     I, A, G = columns["I"], columns["A"], columns["G"]
     _require(path, bool((G[:1] == G).all()), "G of a concept differs from unit to unit")
     _require(path, not (I < 0).any(), "a count is negative")
-    _require(path, not (I > A).any(), "an intersection I is larger than its A")
+    _require(path, not (I[A <= 0] > 0).any(), "an intersection I is larger than its A")
+    _require(path, overlapping or not (I > A).any(), "an intersection I is larger than its A")
     _require(path, not (I > G).any(), "an intersection I is larger than its G")
     _require(path, not (A > _MOST_PIXELS).any() and not (G > _MOST_PIXELS).any(), "a count is larger than any can be")
     return Counts(np.ascontiguousarray(I), np.ascontiguousarray(A), G[0].copy() if units else np.zeros(width, np.int64))

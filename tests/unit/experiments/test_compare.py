@@ -211,3 +211,75 @@ def test_a_unit_is_said_to_have_gained_lost_changed_or_kept_its_concept(tmp_path
     ).read_text()
     fates = [part.split('"')[0] for part in text.split('<tr data-fate="')[1:]]
     assert sorted(fates) == ["changed", "gained", "kept", "lost"]
+
+
+def test_a_folder_of_runs_is_compared_run_by_run_each_called_as_its_folder(runs, tmp_path):
+    (tmp_path / "notes").mkdir()
+    comparison = compare.gather([tmp_path], layers=["block1/conv"])
+    assert [entry.name for entry in comparison.entries] == ["epoch_1", "epoch_5", "epoch_20"]
+    assert [entry.step for entry in comparison.entries] == [1, 5, 20]
+    named = compare.gather([f"mine={tmp_path}"], layers=["block1/conv"])
+    assert [entry.name for entry in named.entries] == ["mine epoch_1", "mine epoch_5", "mine epoch_20"]
+
+
+def test_a_broken_member_of_a_folder_of_runs_is_named_and_an_unfinished_one_left_out(runs, tmp_path):
+    (runs[1] / "block1-conv.npz").write_bytes(b"broken")
+    with pytest.raises(RunFileError, match=r"epoch_5/block1-conv\.npz is damaged"):
+        compare.gather([tmp_path])
+    (runs[1] / "run.json").unlink()
+    (runs[1] / "files.txt").write_text(
+        "# Files that netdissect wrote here, one a line; --fresh removes these and no others.\n# Run: 12\n"
+    )
+    comparison = compare.gather([tmp_path])
+    assert any("epoch_5 holds a run that is not finished and is left out" in remark for remark in comparison.remarks)
+
+
+def test_a_folder_that_holds_neither_a_run_nor_runs_is_told(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(RunNotFoundError, match="holds no finished run .*or one that holds such folders"):
+        compare.gather([tmp_path])
+
+
+def test_two_runs_in_one_folder_are_set_side_by_side(runs, tmp_path):
+    (tmp_path / "two").mkdir()
+    for run in runs[:2]:
+        run.rename(tmp_path / "two" / run.name)
+    page = sidebyside.write([tmp_path / "two"], tmp_path / "page.html")
+    assert "epoch_1" in page.read_text()
+
+
+@pytest.mark.parametrize("out", ["block1-conv-result.csv", "block1-conv-result.svg", "block1-conv-result"])
+def test_what_is_compared_is_not_written_over(runs, out):
+    source = runs[0] / "block1-conv-result.csv"
+    before = source.read_bytes()
+    with pytest.raises(SettingsError, match=r"--out would replace .*block1-conv-result\.csv, which is compared"):
+        compare.write(compare.gather([source]), runs[0] / out)
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize("out", ["", ".", "..", "con.svg", "a:b.svg", ".svg"])
+def test_a_figure_needs_a_name_that_a_file_can_have(runs, tmp_path, out):
+    with pytest.raises(SettingsError, match="--out names the main figure, such as comparison.svg"):
+        compare.write(compare.gather(runs[:1]), tmp_path / out)
+
+
+def test_a_dot_in_a_figures_name_is_no_ending(runs, tmp_path):
+    (figure,) = compare.write(compare.gather(runs[:1]), tmp_path / "epoch.v2", only=["networks"])
+    assert figure.name == "epoch.v2.svg"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("num_detectors", np.nan), ("num_uniquedetectors", -3), ("ratio_detectors", 1.5)]
+)
+def test_numbers_of_the_mat_that_are_no_counts_are_told(tmp_path, name, value):
+    table = {
+        "concepts": np.array(["total", "object"], object), "networks_name": np.array(["a", "b"], object),
+        "layers_name": np.array(["c", "c"], object), "num_detectors": np.array([[8.0, 8], [4, 4]]),
+        "num_uniquedetectors": np.array([[2.0, 2], [1, 1]]), "ratio_detectors": np.array([[0.5, 0.5], [0.25, 0.25]]),
+    }  # fmt: skip
+    savemat(tmp_path / "good.mat", {"stat": table})
+    assert [entry.units for entry in published.read(tmp_path / "good.mat")] == [16, 16]
+    table[name][0, 0] = value
+    savemat(tmp_path / "bad.mat", {"stat": table})
+    with pytest.raises(RunFileError, match=r"expected the paper's semantics_cvpr_release\.mat"):
+        published.read(tmp_path / "bad.mat")

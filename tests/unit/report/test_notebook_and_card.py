@@ -32,7 +32,7 @@ class ByIndex:
 def result():
     run, probe_set = pretend.run((24, 40), name="net <b>_1_")
     return Result(
-        run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, pictures=ByIndex(probe_set)
+        run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, given=ByIndex(probe_set)
     )
 
 

@@ -1,0 +1,267 @@
+"""Tables that were re-ordered, edited or are impossible are told, never drawn: checksums first, then what can be."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests import pretend
+
+import netdissect as nd
+from netdissect.errors import NetdissectError, RunFileError
+from netdissect.experiments import compare
+from netdissect.results import classic, files, parquet
+from netdissect.results.record import UNCHECKED
+
+STEM = "block1-conv"
+
+
+@pytest.fixture
+def saved(tmp_path):
+    files.save(pretend.run((6, 4), 5, pictures=12, exemplars=3)[0], tmp_path / "run")
+    return tmp_path / "run"
+
+
+def record_of(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+def sign(folder, **changes):
+    """Write run.json anew, with the checksums of the tables as they are now."""
+    record = record_of(folder) | changes
+    record["checksums"] = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in record["checksums"]
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def counts(folder, change):
+    path = folder / f"{STEM}.parquet"
+    table = pq.read_table(path)
+    columns = {name: table[name].to_numpy().copy() for name in ("unit", "number", "I", "A", "G")}
+    change(columns)
+    pq.write_table(pa.table(columns), path)
+
+
+def arrays(folder, change):
+    path = folder / f"{STEM}.npz"
+    with np.load(path) as file:
+        found = {name: array.copy() for name, array in file.items()}
+    change(found)
+    np.savez(path, **found)
+
+
+@pytest.mark.parametrize("name", [f"{STEM}.parquet", f"{STEM}.npz"])
+def test_an_edited_table_has_another_checksum(saved, name):
+    (counts if name.endswith("parquet") else arrays)(saved, lambda _: None)
+    with pytest.raises(RunFileError, match=f"{name} is damaged: its checksum is not the one in run.json"):
+        nd.load(saved)
+
+
+def put(name, place, value):
+    def change(columns):
+        columns[name][place] = value
+
+    return change
+
+
+def swapped(columns):
+    for column in columns.values():
+        column[[0, 5]] = column[[5, 0]]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda columns: columns["I"].__setitem__(3, columns["A"][3] + 1), "an intersection I is larger than its A"),
+        (
+            lambda columns: (columns["A"].fill(10**9), columns["I"].__setitem__(0, columns["G"][0] + 1)),
+            "larger than its G",
+        ),
+        (put("I", 0, -1), "a count is negative"),
+        (put("A", 0, 2**62), "a count is larger than any can be"),
+        (put("G", 1, 10**8), "G of a concept differs from unit to unit"),
+        (put("unit", 0, 2), "its rows are not every unit and concept in their order"),
+        (swapped, "its rows are not every unit and concept in their order"),
+    ],
+)
+@pytest.mark.parametrize("signed", [True, False])
+def test_counts_that_cannot_be_are_told(saved, change, said, signed):
+    counts(saved, change)
+    sign(saved)
+    if not signed:
+        record = record_of(saved)
+        del record["checksums"]
+        (saved / "run.json").write_text(json.dumps(record))
+    with pytest.raises(RunFileError, match=rf"{STEM}\.parquet is damaged: .*{said}"):
+        nd.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("thresholds", np.nan, "its thresholds are not all finite numbers"),
+        ("exemplars.maxima", np.inf, "its maxima are not all finite numbers"),
+        ("exemplars.grids", np.nan, "its grids are not all finite numbers"),
+        ("activity.mean", np.nan, "its mean are not all finite numbers"),
+        ("activity.histogram", -1, "a histogram counts less than nothing"),
+        ("exemplars.images", -2, "an image is of a row that no table has"),
+        ("exemplars.images", 10**9, "shows the image of row 1000000000, which has no name"),
+    ],
+)
+def test_arrays_that_cannot_be_are_told(saved, name, value, said):
+    arrays(saved, lambda found: found[name].reshape(-1).__setitem__(0, value))
+    sign(saved)
+    with pytest.raises(RunFileError, match=said):
+        nd.load(saved)
+
+
+def test_a_unit_cannot_show_an_image_twice(saved):
+    arrays(saved, lambda found: found["exemplars.images"][0].__setitem__(1, found["exemplars.images"][0, 0]))
+    sign(saved)
+    with pytest.raises(RunFileError, match="a unit shows an image twice"):
+        nd.load(saved)
+
+
+def twin(record):
+    record["layers"][1]["name"] = record["layers"][0]["name"]
+
+
+def edit(*keys, value):
+    def change(record):
+        for key in keys[:-1]:
+            record = record[key]
+        record[keys[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (twin, "two layers are called block1/conv"),
+        (edit("layers", value=[]), "it has no layer"),
+        (edit("layers", 0, "units", value=-6), "expected a whole number of at least 1, got -6"),
+        (edit("layers", 0, "units", value=6.0), "expected a whole number of at least 1, got 6.0"),
+        (edit("layers", 0, "units", value=10**30), "expected a whole number of at least 1"),
+        (edit("layers", 0, "name", value=7), "expected a text, got 7"),
+        (edit("layers", 0, "field", "step", value=[None, 1]), "expected two numbers"),
+        (edit("settings", "quantile", value=7), "--quantile"),
+        (edit("settings", "images_per_unit", value=1e300), "images.per.unit"),
+        (edit("probe_set", "images", value=True), "expected a whole number"),
+        (edit("probe_set", "vocabulary", "categories", value=["object", "object"]), "categor"),
+        (edit("network", "input_size", value=[1]), "not enough values"),
+        (edit("image_names", value={}), "which has no name in image_names"),
+        (edit("schema_version", value="1"), "schema_version is '1'"),
+        (edit("schema_version", value=0), "schema_version is 0"),
+    ],
+)
+def test_a_record_that_cannot_be_is_told(saved, change, said):
+    record = record_of(saved)
+    change(record)
+    (saved / "run.json").write_text(json.dumps(record))
+    with pytest.raises(RunFileError, match=said):
+        nd.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100_000, "nested deeper than 100 times"),
+        ('{"schema_version": 1, "schema_version": 1}', "an object names 'schema_version' twice"),
+        ('{"schema_version": NaN}', "NaN is not a number that can be used"),
+        ('{"schema_version": 1, "network": "\\ud800"}', "half of a surrogate pair"),
+        ("[]", "expected an object, got list"),
+    ],
+)
+def test_a_record_that_is_no_json_that_can_be_used_is_told(saved, text, said):
+    (saved / "run.json").write_text(text)
+    with pytest.raises(RunFileError, match=said):
+        nd.load(saved)
+
+
+def test_a_run_without_checksums_is_read_with_a_note(saved):
+    record = record_of(saved)
+    del record["checksums"]
+    (saved / "run.json").write_text(json.dumps(record))
+    assert nd.load(saved).journal["notes"][-1] == UNCHECKED
+    nd.load(saved).save(saved)
+    assert nd.load(saved).journal.get("notes", []) == [UNCHECKED]
+
+
+def test_what_a_newer_version_adds_to_a_record_is_passed_over(saved):
+    record = record_of(saved)
+    for part in ("settings", "network", "probe_set"):
+        record[part]["new"] = 1
+    (saved / "run.json").write_text(json.dumps(record))
+    assert list(nd.load(saved)) == ["block1/conv", "block2/conv"]
+
+
+@pytest.mark.parametrize("codec", ["zstd", "snappy", "gzip"])
+def test_what_the_pages_of_a_table_would_unpack_to_is_known_before(codec):
+    zeros = np.zeros(3_000_000, np.int64)
+    out = io.BytesIO()
+    pq.write_table(pa.table({"I": zeros, "x": zeros}), out, compression=codec, use_dictionary=False)
+    data = out.getvalue()
+    assert len(data) < 3_000_000
+    said = parquet.unpacked(data, pq.ParquetFile(io.BytesIO(data)).metadata, {"I"})
+    assert 24_000_000 <= said < 24_100_000
+    damaged = bytearray(data)
+    damaged[4:40] = bytes(36)
+    with pytest.raises(ValueError, match="a page"):
+        parquet.unpacked(bytes(damaged), pq.ParquetFile(io.BytesIO(data)).metadata, {"I"})
+
+
+# The released code's tables, as they are given to compare.
+
+
+def edited(folder, column, value, line=0):
+    path = folder / f"{STEM}-result.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[line][column] = value
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("value", ["nan", "1e400", "-inf", "-0.5", "7", "0x1", ""])
+def test_a_score_that_is_none_is_told_with_its_line(saved, value):
+    path = edited(saved, "score", value, line=2)
+    with pytest.raises(RunFileError, match=f"{STEM}-result.csv, line 4: expected the columns of a result table"):
+        classic.read(path)
+    with pytest.raises(RunFileError, match="line 4"):
+        compare.gather([path])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("object-iou", "nan"), ("object-iou", "1e400"), ("object-intersect", "1e9"), ("object-truth", "-5"),
+        ("object-activation", "nan"), ("object-truth", "1.5"), ("unit", "0"), ("unit", "-3"), ("unit", "2.5"),
+    ],
+)  # fmt: skip
+def test_counts_that_cannot_be_are_told_with_their_line(saved, column, value):
+    with pytest.raises(RunFileError, match="line 2: expected the columns of a result table, got"):
+        classic.read(edited(saved, column, value))
+
+
+def test_a_unit_that_stands_twice_is_told(saved):
+    path = edited(saved, "unit", classic.read(saved / f"{STEM}-result.csv")[3].unit.__str__())
+    with pytest.raises(RunFileError, match=r"got unit \d twice"):
+        classic.read(path)
+
+
+def test_a_table_that_a_run_wrote_and_somebody_edited_is_not_compared(saved):
+    path = saved / f"{STEM}-result.csv"
+    path.write_bytes(path.read_bytes() + b"\r\n")
+    with pytest.raises(NetdissectError, match="is not as the run beside it wrote it .*: compare the run's folder"):
+        compare.gather([path])
