@@ -177,6 +177,43 @@ def _(desk):
     return desk.run()
 
 
+@mistake("the folder holds something that is no run")
+def _(desk):
+    desk.out.mkdir()
+    (desk.out / "thesis.txt").write_text("mine")
+    return desk.run()
+
+
+@mistake("the folder holds another run")
+def _(desk):
+    return ["run", desk.net, "--layers", "conv1", "--data", desk.data, "--out", desk.finished]
+
+
+@mistake("the folder holds this run with another `--threshold`")
+def _(desk):
+    words = ["run", desk.net, "--layers", "conv1", "conv2", "--data", desk.data, "--out", desk.finished]
+    return [*words, "--images-per-unit", "2", "--threshold", "0.1"]
+
+
+@mistake("another run was interrupted in the folder")
+def _(desk):
+    from netdissect.results import folder
+
+    with folder.held(desk.out) as written:
+        written.begin("0123456789abcdef")
+        shard = desk.out / folder.WORK / "0123456789abcdef" / "scan-00001-conv1.arrays"
+        shard.parent.mkdir(parents=True)
+        shard.write_bytes(b"")
+    return desk.run()
+
+
+@mistake("a link lies inside a run's folder")
+def _(desk):
+    shutil.move(desk.finished / "html/data", desk.folder / "elsewhere")
+    (desk.finished / "html/data").symlink_to(desk.folder / "elsewhere")
+    return ["report", desk.finished]
+
+
 @mistake("another run is writing into the folder")
 def _(desk):
     script = (
@@ -345,6 +382,58 @@ def _(desk):
 def _(desk):
     shutil.copy(desk.finished / "conv2.npz", desk.finished / "conv1.npz")
     return ["report", desk.finished]
+
+
+@mistake("a run's counts are impossible")
+def _(desk):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    record = json.loads((desk.finished / "run.json").read_text())
+    del record["checksums"]
+    (desk.finished / "run.json").write_text(json.dumps(record))
+    table = pq.read_table(desk.finished / "conv1.parquet")
+    table = table.set_column(table.schema.get_field_index("I"), "I", pa.array(table["G"].to_numpy()))
+    pq.write_table(table, desk.finished / "conv1.parquet")
+    return ["report", desk.finished]
+
+
+@mistake("`run.json` is a named pipe")
+def _(desk):
+    (desk.finished / "run.json").unlink()
+    os.mkfifo(desk.finished / "run.json")
+    return ["report", desk.finished]
+
+
+@mistake("a result table with a score that is no number is compared")
+def _(desk):
+    (desk.folder / "a.csv").write_text("unit,category,label,score\n1,object,sky,nan\n")
+    return ["compare", desk.folder / "a.csv", "--out", desk.folder / "f.svg"]
+
+
+@mistake("a result table that was edited since its run is compared")
+def _(desk):
+    path = desk.finished / "conv1-result.csv"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], *reversed(lines[1:])]))
+    return ["compare", path, "--out", desk.folder / "f.svg"]
+
+
+@mistake("a figure would replace what is compared")
+def _(desk):
+    path = desk.finished / "conv1-result.csv"
+    return ["compare", path, "--out", path.with_suffix(".svg")]
+
+
+@mistake("a figure's name is none")
+def _(desk):
+    return ["compare", desk.finished, "--out", desk.folder]
+
+
+@mistake("a folder that holds neither a run nor runs is compared")
+def _(desk):
+    (desk.folder / "photos").mkdir()
+    return ["compare", desk.folder, "--out", desk.folder / "f.svg"]
 
 
 @mistake("a table that is no result table is compared")
