@@ -21,7 +21,8 @@ def row(unit, score, *profile):
 
 
 def entry(category, label, score):
-    return CategoryBest(category, label, 10, 10, 5, score)
+    inside = round(10_000 * score)  # of a concept of 10,000 pixels
+    return CategoryBest(category, label, 10_000, inside, inside, score)
 
 
 TABLE = UnitTable(
@@ -124,7 +125,7 @@ def test_a_result_table_is_written_as_the_released_code_wrote_it(tmp_path):
     text = path.read_bytes()
     assert text.startswith(
         b"unit,category,label,score,object-label,object-truth,object-activation,object-intersect,object-iou,"
-        b"part-label,part-truth,part-activation,part-intersect,part-iou\r\n1,object,dog,0.1,dog,10,10.0,5,0.1,leg,"
+        b"part-label,part-truth,part-activation,part-intersect,part-iou\r\n1,object,dog,0.1,dog,10000,1000.0,1000,0.1,leg,"
     )
     with path.open(newline="") as file:
         assert [record["unit"] for record in csv.DictReader(file)] == ["1", "3", "2", "4"]
