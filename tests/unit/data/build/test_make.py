@@ -305,7 +305,9 @@ def test_every_file_of_a_source_is_opened_once(sources, tmp_path, monkeypatch):
     opened = []
     for owner, name in ((image_files, "load"), (image_files, "load_framed"), (image_files, "read_numbers")):
         real = getattr(owner, name)
-        monkeypatch.setattr(owner, name, lambda path, real=real, **how: opened.append(path) or real(path, **how))
+        monkeypatch.setattr(
+            owner, name, lambda path, *more, real=real, **how: opened.append(path) or real(path, *more, **how)
+        )
     build(sources, tmp_path / "out")
     assert len(opened) == len(set(opened)) == 12 + 3 + 2 + 3  # pictures, object maps, part maps, materials
 
