@@ -46,7 +46,18 @@ def spoilt(path, changes):
         path.write_bytes(data)
 
 
-def one_sentence(error) -> None:
-    """Hold an error to what every one of ours must be."""
+def one_sentence(error, *facts) -> None:
+    """Hold an error to what every one of ours must be; one of the facts, such as the file's name, stands in it."""
     assert str(error).strip()
     assert "\n" not in str(error).strip()
+    assert not facts or any(fact in str(error) for fact in facts), f"{error!r} names none of {facts}"
+
+
+def keeps_length(changes) -> bool:
+    """Tell whether nothing is moved by these changes: what they do not touch lies where it lay."""
+    return all(kind in ("flip", "replace") for kind, *_ in changes)
+
+
+def touched(changes) -> int:
+    """Return how many bytes are touched at most by changes that keep the length."""
+    return sum(len(piece) for _, _, piece, _ in changes)

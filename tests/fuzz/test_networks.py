@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from safetensors.torch import save_file
 from tests import nets
 from tests.confined import confined
-from tests.fuzz.damage import damages, one_sentence, spoilt
+from tests.fuzz.damage import damages, keeps_length, one_sentence, spoilt, touched
 
 from netdissect.errors import ModelFileError, NetdissectError
 from netdissect.models.caffe.caffemodel import read_blob
@@ -57,20 +57,36 @@ def test_a_damaged_caffe_network_is_read_or_says_why_not(pair, ending, changes):
     with spoilt(pair.with_suffix(ending), changes):
         try:
             net = load_caffe(str(pair))
-            net(torch.zeros(1, net.input_channels or 3, 32, 32), ["conv1"])
+            found = net(torch.zeros(1, net.input_channels or 3, 32, 32), ["conv1"])["conv1"]
         except NetdissectError as error:
-            one_sentence(error)
+            one_sentence(error, "small", "conv1", "pool1", "fc", "relu1", "layer")
+            return
+    assert (found.shape[0], found.ndim) == (1, 4)
+    if ending == ".caffemodel":  # what is computed stands in the other file
+        assert found.shape == (1, 5, 28, 28)
+        if keeps_length(changes):
+            true = load_caffe(str(pair)).layers["conv1"].weight
+            assert (net.layers["conv1"].weight != true).sum() <= touched(changes)
 
 
 @pytest.mark.parametrize("name", ["new.pth", "old.pth", "small.safetensors"])
 @settings(max_examples=80)
 @given(changes=damages)
 def test_a_damaged_checkpoint_is_read_or_says_why_not(checkpoints, name, changes):
+    true = read_checkpoint(checkpoints / name).tensors
     with spoilt(checkpoints / name, changes):
         try:
-            read_checkpoint(checkpoints / name)
+            found = read_checkpoint(checkpoints / name).tensors
         except NetdissectError as error:
-            one_sentence(error)
+            one_sentence(error, name)
+            return
+    if keeps_length(changes):  # a change touches one tensor, or two beside each other; a name may be another
+        same = [
+            one
+            for one in true.values()
+            if any(torch.equal(one, other) for other in found.values() if one.dtype == other.dtype)
+        ]
+        assert len(same) >= len(true) - 2 * len(changes)
 
 
 def load(stem):
