@@ -23,7 +23,7 @@ _TIMES = 16
 _BESIDES = 2**25
 #: Bytes of a safetensors header; one of 100,000 tensors has 12 MB.
 _LARGEST_HEADER = 2**25
-_DAMAGED = "{}: expected a file that torch wrote, got an archive whose directory is damaged: truncated?"
+_DAMAGED = "{}: expected a whole file, got an archive whose directory is damaged: truncated?"
 _ZIP = b"PK\x03\x04"
 
 

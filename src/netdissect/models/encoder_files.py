@@ -69,7 +69,7 @@ def read_encoder(path: Path) -> Encoder:
     """Read the encoder of a sparse autoencoder, or any linear map of units.
 
     Args:
-        path: ``FILE.safetensors``, or a checkpoint that holds nothing but tensors; its ``cfg.json`` or ``config.json``
+        path: ``FILE.safetensors``, ``FILE.npz``, or a checkpoint that holds nothing but tensors; its ``cfg.json`` or ``config.json``
             may lie beside it.
 
     Raises:

@@ -15,6 +15,8 @@ import pickle
 import re
 import threading
 import warnings
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ import safetensors.torch
 import torch
 
 from netdissect.errors import ModelFileError, ModelNotFoundError, reason
+from netdissect.io.arrays import parse_npy
 from netdissect.io.json_files import read_json
 from netdissect.io.text import one_line
 from netdissect.models import budgets
@@ -73,7 +76,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a file of weights.
 
     Args:
-        path: a safetensors file, an index of several (``….index.json``), or a PyTorch checkpoint.
+        path: a safetensors file, an index of several (``….index.json``), numpy's ``.npz``, or a PyTorch checkpoint.
 
     Raises:
         ModelNotFoundError: if there is no such file.
@@ -103,6 +106,8 @@ def read_tree(path: Path, **options: Any) -> Any:
     if path.name.endswith(".index.json"):
         return _sharded(path)
     see_file(path)
+    if path.suffix == ".npz":
+        return _arrays(path)
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load_file(path)
@@ -181,6 +186,15 @@ def own_reader() -> Iterator[None]:
             yield
         finally:
             torch.load = _torch_load
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    """Return numpy's arrays in an archive, as Gemma Scope's files are."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy"): parse_npy(archive.read(name)) for name in archive.namelist()}
+    except (ValueError, zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelFileError(f"{path}: expected arrays of numpy (.npz), got {reason(error)}") from error
 
 
 def _shards(path: Path) -> list[Path]:

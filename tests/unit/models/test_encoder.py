@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import numpy as np
@@ -300,3 +301,28 @@ def test_of_several_encoders_none_is_guessed(tmp_path, parts):
     torch.save({"a": {"W_enc": parts["W"].T}, "b": {"W_enc": parts["W"].T}}, tmp_path / "saes.pt")
     with pytest.raises(ModelFileError, match=r"holds several encoders, behind 'a\.', 'b\.', and nothing tells which"):
         read_encoder(tmp_path / "saes.pt")
+
+
+def test_gemma_scopes_arrays_are_read_as_they_are_published(tmp_path, parts):
+    W, b, before, threshold, x = (parts[key] for key in ("W", "b", "before", "threshold", "x"))
+    state = {"W_enc": W.T, "b_enc": b, "W_dec": W, "b_dec": before, "threshold": threshold}
+    path = tmp_path / "params.npz"
+    np.savez(path, **{name: tensor.numpy() for name, tensor in state.items()})
+    plain = x @ W.T + b
+    torch.testing.assert_close(read_encoder(path)(x), plain * (plain > threshold))
+    np.savez(path, W_enc=np.array([{}], dtype=object))
+    with pytest.raises(ModelFileError, match=r"params\.npz: expected arrays of numpy .*, and not of numbers"):
+        read_encoder(path)
+    np.savez_compressed(path, W_enc=np.zeros(2**25))
+    with pytest.raises(ModelFileError, match=r"params\.npz: its [\d,]+ bytes would unpack to 268,[\d,]+"):
+        read_encoder(path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ModelFileError, match="whose directory is damaged"):
+        read_encoder(path)
+
+
+def test_a_configuration_that_is_no_regular_file_is_told(tmp_path, parts):
+    path = written(tmp_path, {"encoder.weight": parts["W"]})
+    os.mkfifo(tmp_path / "cfg.json")
+    with pytest.raises(ModelFileError, match=r"cfg\.json cannot be read .* it is a named pipe"):
+        read_encoder(path)
