@@ -116,7 +116,7 @@ def read_tree(path: Path, **options: Any) -> Any:
     try:
         with torch.serialization.safe_globals(_harmless()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch thinks of a file is of no use where it can be read
-            return _torch_load(path, **{"map_location": "cpu", **options, "weights_only": True})
+            return _torch_load(path, **{"map_location": "cpu", **options}, weights_only=True)
     except Exception as error:  # a damaged file may raise anything
         if isinstance(error, pickle.UnpicklingError) and any(word in str(error) for word in _UNSAFE):
             found = re.search(r"GLOBAL ([\w.]+)", str(error))

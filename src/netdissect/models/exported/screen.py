@@ -187,6 +187,7 @@ def _see_tensors(path: str, name: str, data: bytes) -> None:
     """See that something pickled is made of tensors and plain values alone."""
     if not data:
         return
+    budgets.see_archive(f"{path}: its part {name!r}", io.BytesIO(data))  # it is an archive inside the archive
     try:
         torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:

@@ -281,3 +281,16 @@ def test_a_program_that_is_no_regular_file_is_told(tmp_path):
 )
 def test_arithmetic_that_would_never_end_is_refused(text):
     assert not is_arithmetic(text)
+
+
+def test_a_part_that_unpacks_to_a_thousand_times_its_size_is_refused_before(exported):
+    found = records(exported)
+    plain, out = zipfile.ZipFile(io.BytesIO(saved({"x": torch.zeros(2**25)}))), io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as inner:
+        for entry in plain.infolist():
+            inner.writestr(entry.filename, plain.read(entry))
+    found[INPUTS] = out.getvalue()
+    with pytest.raises(
+        ModelFileError, match=r"its part 'data/sample_inputs/model\.pt': its [\d,]+ bytes would unpack to 134,"
+    ):
+        screened("net.pt2", packed(found))
