@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import io
 import json
 import shutil
 import zipfile
@@ -19,17 +18,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netdissect.data.broden import LARGEST_ROW
 from netdissect.errors import DataError
 from netdissect.io import atomic, folders
+from netdissect.io.arrays import parse_npy
 from netdissect.io.json_files import parse_json
 from netdissect.io.names import file_name_problem
-from netdissect.io.reading import LARGEST_TEXT, read_bytes
+from netdissect.io.reading import LARGEST_TEXT, open_regular, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+#: Bytes of the planes of one image and category: two for each pixel that a set is read with (`broden.LARGEST_ROW`).
+_LARGEST_ARRAY = 2 * LARGEST_ROW
 
 #: What a finished set says of its making.
 RECORD = "build.json"
@@ -102,6 +106,11 @@ class Work:
             zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         ):
             for name, array in arrays:
+                if array.nbytes > _LARGEST_ARRAY:
+                    raise DataError(
+                        f"the label maps of one image ({name}) are {array.shape} pixels, and a set with more than {LARGEST_ROW:,} "
+                        f"in one image is not read: choose a smaller --size"
+                    )
                 with archive.open(name, "w") as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
@@ -116,9 +125,11 @@ class Work:
             Lost: if they are not known, or their file was damaged; some may have been yielded by then.
         """
         try:
-            with zipfile.ZipFile(self._arrays(key)) as archive:
-                for name in archive.namelist():
-                    yield name, np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+            with open_regular(self._arrays(key)) as file, zipfile.ZipFile(file) as archive:
+                for info in archive.infolist():
+                    if info.file_size > _LARGEST_ARRAY + 4096 or info.compress_type != zipfile.ZIP_DEFLATED:
+                        raise Lost
+                    yield info.filename, parse_npy(archive.read(info))
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise Lost from error
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
+import zipfile
 
 import numpy as np
 import pytest
 from tests.unit.data import originals
 
 from netdissect.data.broden import Broden
-from netdissect.data.build import images, make
+from netdissect.data.build import images, make, work
 from netdissect.data.build.broden import broden_recipe, build_broden
 from netdissect.data.build.images import index_rows, place
 from netdissect.data.build.recipe import Recipe
 from netdissect.data.build.source import Item, picture_name, unique_names
-from netdissect.data.build.work import Work
+from netdissect.data.build.work import Lost, Work
 from netdissect.data.check import check
 from netdissect.errors import DataError, DataFileError, DataNotFoundError, SettingsError
 from netdissect.io import images as image_files
@@ -289,6 +291,27 @@ def test_a_damaged_piece_is_made_again(sources, tmp_path, small):
     build(sources, tmp_path / "fresh")
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "fresh")
     assert json.loads((tmp_path / "out" / "build.json").read_text())["state"]["size"] == "32"
+
+
+def test_a_piece_that_unpacks_to_more_than_any_image_has_is_made_again(sources, tmp_path, small, monkeypatch):
+    """Or one that is a pipe."""
+    monkeypatch.setattr(work, "_LARGEST_ARRAY", 1 << 20)
+    finder = Work(tmp_path)
+    (tmp_path / ".build" / "pieces").mkdir(parents=True)
+    finder.keep_arrays("key", [("0/object", np.ones((3, 4), np.uint16))])
+    ((name, array),) = finder.recall_arrays("key")
+    assert (name, array.tolist()) == ("0/object", [[1] * 4] * 3)
+    with pytest.raises(
+        DataError, match=r"the label maps of one image \(0/part\) are \(2, 1024, 1024\) pixels.*smaller --size"
+    ):
+        finder.keep_arrays("large", [("0/part", np.zeros((2, 1024, 1024), np.uint16))])
+    assert not finder.has_arrays("large")
+    with zipfile.ZipFile(tmp_path / ".build" / "pieces" / "labels-bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0/object", bytes(2 << 20))
+    os.mkfifo(tmp_path / ".build" / "pieces" / "labels-pipe.zip")
+    for key in ("bomb", "pipe"):
+        with pytest.raises(Lost):
+            list(finder.recall_arrays(key))
 
 
 def test_labels_that_were_damaged_between_the_phases_are_read_again(sources, tmp_path, small):
