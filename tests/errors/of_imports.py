@@ -9,11 +9,13 @@ from PIL import Image
 from tests.errors.desk import mistake
 
 
-def masks_with(desk, name, text):
-    """Return what is typed to bring in one image with its mask and a class list."""
+def masks_with(desk, name, text, pixels=None):
+    """Return what is typed to bring in one image with its mask and a class list; `pixels` make a mask of 16 bits."""
     for folder, mode in (("photos", "RGB"), ("masks", "L")):
         (desk.folder / folder).mkdir()
         Image.new(mode, (32, 24)).save(desk.folder / folder / "a.png")
+    if pixels is not None:
+        Image.fromarray(np.array(pixels, np.uint16)).save(desk.folder / "masks" / "a.png")
     (desk.folder / name).write_text(text)
     return [
         "data", "from-masks", desk.folder / "photos", desk.folder / "masks", "--classes", desk.folder / name, "--out",
@@ -130,3 +132,29 @@ def _(desk):
     lines = (desk.data / "index.csv").read_text().splitlines()
     lines[1] = "a/picture 0.jpg,val,32,32,4000,4000," + ";".join(["a/picture 1_object.png"] * 300) + ",,,,"
     return desk.write("index.csv", "\n".join(lines).encode())
+
+
+@mistake("masks of numbers with a class list of colours")
+def _(desk):
+    return masks_with(desk, "classes.csv", "name,r,g,b\ncat,9,9,9\n", pixels=[[0, 300]])
+
+
+@mistake("an image of floating-point numbers")
+def _(desk):
+    words = masks_with(desk, "classes.txt", "cat\n")
+    (desk.folder / "photos" / "a.png").unlink()
+    Image.fromarray(np.zeros((24, 32), np.float32)).save(desk.folder / "photos" / "a.tif")
+    return words
+
+
+@mistake("a folder that is no release of ADE20K")
+def _(desk):
+    return ["data", "from-ade", desk.folder / "gone", "--out", desk.folder / "set"]
+
+
+@mistake("ADE20K: a class that no class map can hold")
+def _(desk):
+    told = {"annotation": {"scene": ["street"], "object": [{"name": "car", "name_ndx": 10**9}]}}
+    (desk.folder / "ade").mkdir()
+    (desk.folder / "ade" / "ADE_train_00000001.json").write_text(json.dumps(told))
+    return ["data", "from-ade", desk.folder / "ade", "--out", desk.folder / "set"]

@@ -15,7 +15,8 @@ from netdissect.data.build.pixels import relabelled
 from netdissect.data.build.source import hashed, read_text
 from netdissect.data.masks import LARGEST_LABEL
 from netdissect.data.own.lists.formats import read_rows
-from netdissect.data.own.lists.rows import NOTHING, Asked, Row, plain
+from netdissect.data.own.lists.json_kinds import rows_of
+from netdissect.data.own.lists.rows import NOTHING, Asked, Row
 from netdissect.errors import DataFileError, LabelError, SettingsError
 from netdissect.io.text import one_line
 
@@ -145,11 +146,11 @@ def read_names(given: str | Path) -> list[str]:
 
 
 def _rows(given: Given, asked: Asked) -> list[Row]:
+    if isinstance(given, (str, Path)):
+        return read_rows(Path(given), asked)
     if isinstance(given, Mapping):
-        return [Row(int(number), name) for number, name in given.items()]
-    if not isinstance(given, (str, Path)):
-        return plain(list(given), asked.first, "the class list")
-    return read_rows(Path(given), asked)
+        return rows_of("the class list", {str(key): value for key, value in given.items()}, asked)
+    return rows_of("the class list", list(given), asked)
 
 
 def read_renaming(path: Path) -> dict[str, tuple[str, str]]:

@@ -197,6 +197,26 @@ def test_what_is_not_understood_is_refused_and_never_numbered_by_guess(tmp_path,
         read(tmp_path, name, text)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({7: "gull"}, {7: "gull"}),
+        ({np.int64(7): "gull"}, {7: "gull"}),
+        ({"gull": 7}, {7: "gull"}),
+        ([{"id": 7, "name": "gull"}], {7: "gull"}),
+        (("background", "gull"), {0: "", 1: "gull"}),
+    ],
+)
+def test_python_takes_what_a_file_may_hold(given, expected):
+    assert meaning(read_classes(given, "object")) == expected
+
+
+@pytest.mark.parametrize("given", [[1, 2], {"gull": None}, {7: None}, {"a": "b"}, [None], [["gull"]], {1.5: "gull"}])
+def test_python_is_told_what_is_no_class_list(given):
+    with pytest.raises(DataFileError, match="the class list: expected a JSON list of names, an object number → name"):
+        read_classes(given, "object")
+
+
 # ── Seen from the importers ───────────────────────────────────────────────────────────────────────────────────────────
 
 
