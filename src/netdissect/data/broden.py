@@ -288,7 +288,7 @@ def _records(folder: Path, name: str, text: str, columns: Sequence[str]) -> list
                 raise DataFileError(f"{folder / name}, line {reader.line_num}: expected {len(header)} fields")
             records.append((reader.line_num, record))
     except csv.Error as error:
-        raise DataFileError(f"{folder / name}, line {reader.line_num}: not a CSV table ({error})") from error
+        raise DataFileError(f"{folder / name}, line {reader.reader.line_num}: not a CSV table ({error})") from error
     return records
 
 

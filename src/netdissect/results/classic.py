@@ -66,7 +66,7 @@ def read(path: Path) -> UnitTable:
                 raise ValueError(f"unit {row.unit} twice")
     except csv.Error as error:
         raise RunFileError(
-            f"{path}, line {reader.line_num}: expected the columns of a result table, got {error}"
+            f"{path}, line {reader.reader.line_num}: expected the columns of a result table, got {error}"
         ) from error
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         if isinstance(error, RunFileError):

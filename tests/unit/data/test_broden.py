@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 
 import numpy as np
 import pytest
@@ -275,6 +276,12 @@ def test_tables_that_a_spreadsheet_saved_are_read(folder):
 def test_a_table_that_is_no_text_is_told_so(folder):
     (folder / "label.csv").write_bytes(b"\xff\xfe\x00binary")
     with pytest.raises(DataFileError, match=r"label.csv: expected a table as text in UTF-8"):
+        Broden(folder)
+
+
+def test_a_table_that_is_no_csv_is_told_by_its_line(folder):
+    edit(folder, "index.csv", lambda text: text + "a" * 200_000 + "\n")
+    with pytest.raises(DataFileError, match=rf"{re.escape(str(folder / 'index.csv'))}, line 8: not a CSV table"):
         Broden(folder)
 
 

@@ -35,6 +35,7 @@ def test_activity_is_the_samples_distribution():
         low, high = cells[:, unit].min(), cells[:, unit].max()
         truth, _ = np.histogram(cells[:, unit], bins=48, range=(low, high))
         assert np.abs(found.histogram[unit] - truth).sum() <= 2  # one on the edge of two bins may lie in either
+        assert found.histogram[unit, [0, -1]].tolist() == truth[[0, -1]].tolist()  # the lowest and the highest
         assert (found.low[unit], found.minimum[unit], found.high[unit], found.maximum[unit]) == (low, low, high, high)
     assert found.histogram[1].tolist() == [54, *[0] * 47]  # a constant lies in the first bin
     np.testing.assert_allclose(found.mean, cells.mean(axis=0, dtype=np.float64), rtol=1e-12)

@@ -31,8 +31,9 @@ def short_of_one_unit():
 
 
 @pytest.mark.parametrize("largest", [0, 13, 39])
-def test_the_maximum_of_a_unit_is_that_of_all_images_wherever_it_lies(largest):
-    plan = Plan(40, 4, 12, 8, 0)
+@pytest.mark.parametrize("sample", [8, 40])  # of several shards, and of one
+def test_the_maximum_of_a_unit_is_that_of_all_images_wherever_it_lies(largest, sample):
+    plan = Plan(40, 4, 12, sample, 0)
     activations = np.random.default_rng(2).normal(size=(40, 3, 4, 4)).astype(np.float32)
     activations[np.concatenate([shard.images for shard in plan.shards])[largest], 1, 3, 2] = 50
     found = fakes.run(*case(activations), plan=plan, quantile=0.05, image_maxima=True).layers["l"]

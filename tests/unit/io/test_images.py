@@ -57,6 +57,13 @@ def test_the_middle_of_a_ramp_is_grey_at_every_depth(kind):
     assert found[4, -1].min() >= 254
 
 
+def test_of_16_bits_the_upper_8_are_taken():
+    values = np.array([[0, 1, 255, 256, 257, 32767, 32768, 65279, 65280, 65535]], np.uint16)
+    found = images.decode(coded(Image.fromarray(values), "PNG"), "a")
+    assert found[0, :, 0].tolist() == [0, 0, 0, 1, 1, 127, 128, 254, 255, 255]
+    assert (found == found[..., :1]).all()
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [(RAMP.astype(np.float32), "floating-point numbers"), ((RAMP * 2**30).astype(np.int32), "32-bit integers")],

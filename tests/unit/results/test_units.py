@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from tests import fakes
 
+from netdissect.layers import FieldMap
+from netdissect.results.counts import Counts
+from netdissect.results.layer import LayerResult
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
 PROFILE = (CategoryBest("object", "dog", 11, 12, 13, 0.14), CategoryBest("part", "leg", 21, 22, 23, 0.24))
@@ -56,3 +61,25 @@ def test_a_table_introduces_itself_by_its_first_ten():
     assert lines[10].split() == ["10", "0.1000", "object", "c10"]
     assert lines[11:] == ["  … 2 more"]
     assert len(repr(rows((1, 0.0))).splitlines()) == 2
+
+
+def test_a_unit_of_a_layer_has_the_counts_of_its_best_concept_in_every_category():
+    words = fakes.vocabulary(5, categories=3)  # 1 and 4 object, 2 and 5 part, 3 color
+    I = np.array([[2, 4, 0, 5, 3], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0]], np.int64)
+    A = np.array([[6, 7, 8, 6, 7], [9, 9, 9, 9, 9], [1, 2, 3, 1, 2]], np.int64)
+    G = np.array([11, 12, 13, 14, 15], np.int64)
+    layer = LayerResult(
+        fakes.layer("l", np.zeros((1, 3, 2, 2)), FieldMap((0, 0), (1, 1), (1, 1))), words, Counts(I, A, G),
+        np.array([1, 2, 3], np.float32), 4, None, None,
+    )  # fmt: skip
+    first, second, third = layer.units
+    assert (first.unit, first.label, first.category, first.score) == (1, "c4", "object", 5 / 15)
+    assert first.profile == (
+        CategoryBest("object", "c4", 14, 6, 5, 5 / 15),
+        CategoryBest("part", "c2", 12, 7, 4, 4 / 15),
+        CategoryBest("color", "", 0, 0, 0, 0.0),
+    )
+    assert (second.unit, second.label, second.threshold) == (3, "c4", 3.0)
+    assert second.profile[0] == CategoryBest("object", "c4", 14, 1, 1, 1 / 14)
+    nothing = tuple(CategoryBest(name, "", 0, 0, 0, 0.0) for name in words.categories)
+    assert (third.unit, third.label, third.category, third.score, third.profile) == (2, "", "", 0.0, nothing)
