@@ -83,11 +83,14 @@ def _transfer(
         raise Refused(f"it cannot be reached ({_reason(error)})") from error
     with answer:
         try:
-            have, total = _agree(url, answer, partial, (have, again), size, watch, trusted=trusted)
+            have, total, told = _agree(url, answer, partial, (have, again), size, watch, trusted=trusted)
             _room(partial.path, total - have if total is not None else None)
+            first = b"" if have else _first(answer, partial.name, total, watch)
+            if not have:
+                partial.drop()  # not before it is known that something better comes
+            partial.tell(**told)
             progress.start("download", total or 0)
-            progress.advance(have)
-            _receive(answer, partial, have, total, progress, watch)
+            _receive(answer, partial, have, first, total, progress, watch)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -118,8 +121,11 @@ def _resumable(url: str, partial: Partial, *, trusted: bool) -> tuple[int, int]:
 
 def _agree(
     url: str, answer: Any, partial: Partial, place: tuple[int, int], size: int | None, watch: Watch, *, trusted: bool
-) -> tuple[int, int | None]:
-    """Return from which byte on the answer goes, and how many the file has in all; None if its end will tell."""
+) -> tuple[int, int | None, dict[str, Any]]:
+    """Return from which byte on the answer goes, how many the file has in all, and what is noted of it.
+
+    The number is None if the answer's end will tell.
+    """
     have, again = place
     answers.require_file(answer, partial.name, lambda: _read(answer, watch, _BLOCK))
     if answer.status == 206:
@@ -137,17 +143,16 @@ def _agree(
             _compare(answer, partial, have, again, watch)
     else:
         have, total = 0, answers.length(answer)
-        partial.drop()
     if size is not None and total is not None and total != size:
-        partial.drop()
         raise Refused(f"it offers a file of {total} bytes, and the right one has {size}")
     if total is None and size is None and not trusted and not answers.says_its_end(answer):
         raise Refused("it does not say how long the file is, so that a cut connection could not be told")
     total = size if total is None else total
     validator = answers.validator(answer)
     told = partial.told if answer.status == 206 else {}
-    partial.tell(url=told.get("url", url), validator=validator or told.get("validator", ""), total=total)
-    return have, total
+    return have, total, {
+        "url": told.get("url", url), "validator": validator or told.get("validator", ""), "total": total,
+    }  # fmt: skip
 
 
 def _compare(answer: Any, partial: Partial, have: int, again: int, watch: Watch) -> None:
@@ -165,36 +170,45 @@ def _compare(answer: Any, partial: Partial, have: int, again: int, watch: Watch)
         raise Cut(_CHANGED)
 
 
-def _receive(answer: Any, partial: Partial, have: int, total: int | None, progress: Progress, watch: Watch) -> None:
-    first, look_again = b"", have + _LOOK_AGAIN
+def _first(answer: Any, name: str, total: int | None, watch: Watch) -> bytes:
+    """Return the first bytes of a file, enough to tell what it is, or all there are.
+
+    Raises:
+        Refused: if a file of its name cannot begin so, or there are none.
+    """
+    first = b""
+    wanted = _FIRST if total is None else min(_FIRST, total)
+    while len(first) < wanted and (
+        block := _read(answer, watch, _BLOCK if total is None else min(_BLOCK, total - len(first)))
+    ):
+        first += block
+    if not first and total:
+        raise Cut("the connection ended at once")
+    if wrong := answers.wrong_start(name, first) if first else "it sends an empty file":
+        raise Refused(wrong)
+    return first
+
+
+def _receive(
+    answer: Any, partial: Partial, have: int, first: bytes, total: int | None, progress: Progress, watch: Watch
+) -> None:
+    look_again = have + _LOOK_AGAIN
     with partial.open() as file:
         file.seek(have)
         file.truncate()
-        known = have > 0
-        while total is None or have + len(first) < total:
-            block = _read(answer, watch, _BLOCK if total is None else min(_BLOCK, total - have - len(first)))
-            first += block
-            if block and not known and len(first) < _FIRST:
-                continue  # too little to tell what it is
-            if not known and first:
-                _recognise(partial, first)
-                known = True
-            file.write(first)
-            have += len(first)
-            progress.advance(len(first))
-            first = b""
+        file.write(first)
+        have += len(first)
+        progress.advance(have)
+        while total is None or have < total:
+            block = _read(answer, watch, _BLOCK if total is None else min(_BLOCK, total - have))
             if not block:
                 break
+            file.write(block)
+            have += len(block)
+            progress.advance(len(block))
             if total is None and have >= look_again:
                 _room(partial.path, 0)
                 look_again = have + _LOOK_AGAIN
-        if first:  # the whole file is that small
-            _recognise(partial, first)
-            file.write(first)
-            have += len(first)
-            progress.advance(len(first))
-    if not have:
-        raise Refused("it sends an empty file")
     if total is not None and have < total:
         raise Cut(f"the connection ended after {have} of {total} bytes")
 
@@ -207,13 +221,6 @@ def _read(answer: Any, watch: Watch, most: int) -> bytes:
         raise Cut(f"the connection broke ({_reason(error)})") from error
     watch.saw(len(block))
     return block
-
-
-def _recognise(partial: Partial, first: bytes) -> None:
-    """Refuse a file that begins as it cannot."""
-    if wrong := answers.wrong_start(partial.name, first):
-        partial.drop()
-        raise Refused(wrong)
 
 
 def _answer_error(error: urllib.error.HTTPError, partial: Partial, have: int, size: int | None) -> None:

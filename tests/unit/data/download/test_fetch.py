@@ -130,6 +130,19 @@ def test_what_is_cut_again_at_once_loses_nothing(server, tmp_path):
     assert [asked for _, asked in server.requests][1:] == ["bytes=34464-"] * 3 + ["bytes=38928-"]
 
 
+def test_a_mirror_that_gives_something_else_costs_none_of_the_bytes_that_are_there(server, tmp_path):
+    url = server.serve("f", BODY)
+    with pytest.raises(KeyboardInterrupt):
+        get(tmp_path, url, digest=MD5, progress=Pressing(140_000))
+    have = (tmp_path / OWN / "file.bin.part").stat().st_size
+    page = server.serve("page", b"<html>Sign in</html>" * 100, ranges=False, length=-1)
+    short = server.serve("short", BODY[:1000], ranges=False)
+    said = []
+    assert get(tmp_path, page, short, url, digest=MD5, size=len(BODY), said=said).url == url
+    assert ["a web page" in said[0], "a file of 1000 bytes" in said[1]] == [True, True]
+    assert server.requests[-1] == ("/f", f"bytes={have}-")
+
+
 def test_with_a_checksum_another_mirror_goes_on_where_the_first_stopped(server, tmp_path):
     first = server.serve("a", BODY, cut=[100_000, 0, 0, 0, 0, 0], etag="")
     second = server.serve("b", BODY, etag="")
@@ -295,7 +308,7 @@ def test_a_disk_that_fills_up_is_told_and_nothing_is_lost(server, tmp_path, monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(transfer, "_recognise", full)
+        patch.setattr(transfer, "_receive", full)
         with pytest.raises(DownloadError, match=r"the disk is full; 0\.0 kB of file\.bin are kept: make room and run"):
             get(tmp_path, url)
     assert get(tmp_path, url).path.read_bytes() == BODY
