@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from netdissect.errors import SettingsError
+from netdissect.io.names import LONGEST, file_name_problem
+from netdissect.io.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+#: What a run writes besides its layers' files, and a layer's files by its stem: all of them, so that none take one name.
+_OWN = (
+    "run.json", "files.txt", "report.html", "model-card.md", "model-card.png", "rotation.svg", "rotation.png", "rotation.csv",
+    "html/index.html", "html/app", "html/data", "html/image", "html/image/probe", "html/image/layer-graph.svg",
+    "html/image/layer-graph.png", "html/image/layer-graph.csv",
+)  # fmt: skip
+_FORMS = (
+    "{}-result.csv", "{}.parquet", "{}.npz", "{}-image-maxima.parquet", "html/{}.html", "html/image/{}-bargraph.svg",
+    "html/image/{}-bargraph.png", "html/image/{}-bargraph.csv",
+)  # fmt: skip
 
 
 class FieldMap(NamedTuple):
@@ -58,23 +74,60 @@ class Layer:
 
 
 def file_stem(layer: str) -> str:
-    """Return a layer's name as it stands in file names: nothing that a file system could take for a path."""
-    stem = "".join("-" if char in '/\\:*?"<>|' or ord(char) < 32 else char for char in layer)
-    return stem if stem.strip(".") else stem.replace(".", "-")
+    """Return a layer's name as it stands in file names, on every system.
+
+    What no file's name can hold becomes ``-``, and so does a dot at the beginning; a name that some system keeps for a
+    device gets a ``-`` more, and one that is too long is cut and told apart by a hash.
+
+    >>> file_stem("fire9/concat"), file_stem("aux"), len(file_stem("a" * 300))
+    ('fire9-concat', 'aux-', 200)
+    """
+    stem = "".join(
+        "-" if char in '/\\:*?"<>|' or unicodedata.category(char) in ("Cc", "Cs") else char for char in layer
+    )
+    stem = f"-{stem[1:]}" if stem.startswith(".") else stem
+    if not stem.strip("-. "):
+        stem = stem.replace(".", "-").replace(" ", "-")
+    head, dot, rest = stem.partition(".")
+    if len(head) <= LONGEST and head and file_name_problem(head.strip()) is not None:
+        stem = f"{head}-{dot}{rest}"
+    if stem.endswith((".", " ")):
+        stem = f"{stem}-"
+    if len(stem.encode()) > LONGEST:
+        told_apart = hashlib.blake2b(stem.encode(), digest_size=4).hexdigest()
+        stem = f"{stem.encode()[: LONGEST - 9].decode(errors='ignore')}-{told_apart}"
+    return stem
 
 
 def check_stems(layers: Sequence[str]) -> None:
-    """Make sure that no two layers of a run would be written to the same files, on any file system.
+    """Make sure that no two files of a run have one name, on any system, and that every name is one a file can have.
 
     Raises:
-        SettingsError: naming two that would, such as ``a/b`` and ``a-b``.
+        SettingsError: naming two layers that would be written to one file, such as ``a/b`` and ``a-b``, or a layer that
+            would take the place of a file of the run's own.
     """
-    first: dict[str, str] = {}
-    for layer in layers:
+    first = {_folded(name): "" for name in _OWN}
+    for layer in dict.fromkeys(layers):
         stem = file_stem(layer)
-        other = first.setdefault(stem.casefold(), layer)
-        if other != layer:
+        problem = file_name_problem(stem)
+        if problem is not None:
             raise SettingsError(
-                f"the layers {other} and {layer} would both be written as {stem}-result.csv: dissect them one by one, "
-                f"each into a folder of its own"
+                f"the layer {one_line(layer)!r} cannot be written into files: {problem}; give it another name"
             )
+        for name in (form.format(stem) for form in _FORMS):
+            other = first.setdefault(_folded(name), layer)
+            if not other and other != layer:
+                raise SettingsError(
+                    f"the layer {layer} would be written as {name}, which is a file of the report's own: give the layer "
+                    f"another name"
+                )
+            if other != layer:
+                raise SettingsError(
+                    f"the layers {other} and {layer} would both be written as {name}: dissect them one by one, each into a "
+                    f"folder of its own"
+                )
+
+
+def _folded(name: str) -> str:
+    """Return a file's name as a system sees it that tells neither cases apart nor how accents are put together."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

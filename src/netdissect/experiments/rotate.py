@@ -6,11 +6,14 @@ fewer concepts are detected the further it turns, the network's own axes are ali
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netdissect import api
+from netdissect.io import folders
 from netdissect.report.figures import rotation_graph
+from netdissect.results import folder as place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +59,10 @@ class Turned:
 
     def write(self, path: Path) -> None:
         """Draw unique detectors over α as SVG and PNG, with the numbers beside it as CSV."""
-        rotation_graph(self.detectors(), path)
+        with contextlib.ExitStack() as stack:
+            if folders.whose(path.parent, place.RUN) == "ours":
+                stack.enter_context(place.held(path.parent))
+            rotation_graph(self.detectors(), path)
 
 
 def rotate(

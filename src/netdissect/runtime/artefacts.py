@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from netdissect.errors import MissingExtraError, RunFileError, SettingsError
-from netdissect.io import atomic
+from netdissect.io import atomic, reading
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -175,8 +175,10 @@ class _Folder:
         atomic.write_bytes(self._path / name, data)
 
     def read(self, name: str) -> bytes | None:
+        if not atomic.is_regular_below(self._path, name):  # what lies behind a link was not put there by `write`
+            return None
         try:
-            return (self._path / name).read_bytes()
+            return reading.read_bytes(self._path / name)
         except OSError:
             return None
 

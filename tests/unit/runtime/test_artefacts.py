@@ -178,3 +178,13 @@ def test_what_was_cleared_gives_its_share_of_the_memory_back():
         assert store.written_bytes == 0
         store.put("f", ARRAYS)
         assert store.written_bytes == size
+
+
+@pytest.mark.parametrize("what", ["link", "pipe"])
+def test_what_no_run_wrote_in_the_place_of_an_artefact_is_as_good_as_none(tmp_path, what):
+    with Artefacts(tmp_path / "one") as store:
+        store.put("k", ARRAYS)
+        path = tmp_path / "one" / "k.arrays"
+        path.rename(tmp_path / "k.arrays")
+        path.symlink_to(tmp_path / "k.arrays") if what == "link" else os.mkfifo(path)
+        assert "k" not in store
