@@ -81,8 +81,16 @@ def load(folder):
     files.load(folder)
 
 
+def unsigned(folder):
+    """Take a run's checksums away, as whoever changes its tables would."""
+    record = json.loads((folder / "run.json").read_text())
+    del record["checksums"]
+    (folder / "run.json").write_text(json.dumps(record))
+
+
 def test_tables_that_would_unpack_to_far_more_than_they_should_are_refused(saved, tmp_path):
     folder = shutil.copytree(saved[0], tmp_path / "r")
+    unsigned(folder)
     zeros = pa.array(np.zeros(20_000_000, np.int64))
     pq.write_table(pa.table({"I": zeros, "A": zeros, "G": zeros}), folder / "conv2.parquet", compression="zstd")
     assert (folder / "conv2.parquet").stat().st_size < 1 << 20
@@ -115,5 +123,5 @@ def test_a_record_cannot_lead_out_of_its_folder(saved, tmp_path):
     record = json.loads((folder / "run.json").read_text())
     record["layers"][0]["files"] = "../conv2"
     (folder / "run.json").write_text(json.dumps(record))
-    with pytest.raises(RunFileError, match=r"\.\.-conv2\.parquet is missing"):
+    with pytest.raises(RunFileError, match=r"-\.-conv2\.parquet is missing"):
         files.load(folder)

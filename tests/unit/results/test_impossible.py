@@ -218,6 +218,17 @@ def test_what_the_pages_of_a_table_would_unpack_to_is_known_before(codec):
         parquet.unpacked(bytes(damaged), pq.ParquetFile(io.BytesIO(data)).metadata, {"I"})
 
 
+def test_a_page_that_says_it_holds_two_gigabytes_is_refused_by_what_it_says(saved, monkeypatch):
+    """Its head is believed by the reader, which reserves as much."""
+    size = 2 * (2**31 - 1)  # zigzag
+    number = bytes(128 | size >> 7 * n & 127 for n in range(4)) + bytes([size >> 28])
+    head = b"\x15\x00\x15" + number + b"\x15\x08\x2c\x15\x02\x00\x00"  # type, unpacked, packed (4), a structure
+    assert parquet._pages(head + bytes(4), 0, len(head) + 4) == 2**31 - 1
+    monkeypatch.setattr(parquet, "_pages", lambda *_: 2**31 - 1)
+    with pytest.raises(RunFileError, match=r"block1-conv\.parquet is damaged: it would unpack to 10,737,418,235 bytes"):
+        nd.load(saved)
+
+
 # The released code's tables, as they are given to compare.
 
 

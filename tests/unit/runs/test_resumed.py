@@ -52,7 +52,7 @@ def test_a_crash_at_any_write_loses_nothing_but_the_shard_at_hand(data, expected
         result = run(data, folder)
         assert tables(folder) == expected
         assert not list(folder.rglob("*.part"))
-        if number > 14:  # the first two shards are stored by then
+        if number > 16:  # the first two shards are stored by then
             assert result.journal["resumed_shards"] > 0
         for path in folder.iterdir():
             path.unlink()

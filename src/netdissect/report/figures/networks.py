@@ -32,10 +32,11 @@ def network_graph(entries: Sequence[Compared], path: Path, *, threshold: float) 
             left.text(entry.total + most * 0.012, row, f"{entry.total}", va="center", fontsize=7.5)
         left.set_yticks(rows, [style.short(entry.name) for entry in ranked])
         left.set_title(f"unique detectors, by {definition} (IoU {'≥' if definition == 'label' else '>'} {threshold:g})")
-        left.legend(
-            loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=0.4, fontsize=7.5, ncols=6, columnspacing=1.2,
-            handletextpad=0.5, borderpad=0,
-        )  # fmt: skip
+        if categories:
+            left.legend(
+                loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=0.4, fontsize=7.5, ncols=6, columnspacing=1.2,
+                handletextpad=0.5, borderpad=0,
+            )  # fmt: skip
         right.barh(rows, [entry.units for entry in ranked], height=0.74, color=style.RULE, lw=0)
         right.barh(rows, [entry.detectors for entry in ranked], height=0.74, color=style.SOFT, lw=0)
         widest = max(entry.units for entry in ranked)
