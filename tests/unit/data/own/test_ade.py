@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.unit.data import originals
 from netdissect.data import own
 from netdissect.data.broden import Broden
 from netdissect.data.build.broden import build_broden
+from netdissect.data.own.ade_rows import open_rows
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
 
 SIZE = (24, 32)
@@ -132,9 +134,17 @@ def test_its_copy_as_a_hugging_face_set_gives_the_same_label_maps(release, rows,
     assert meaning(own.from_ade(rows, tmp_path / "b", **PLAIN).folder) == expected
     datasets = pytest.importorskip("datasets")
     datasets.load_dataset(str(rows)).save_to_disk(str(tmp_path / "saved"))
-    assert meaning(own.from_ade(tmp_path / "saved", tmp_path / "c", **PLAIN, workers=2).folder) == expected
+    assert meaning(own.from_ade(tmp_path / "saved", tmp_path / "c", **PLAIN).folder) == expected
     with pytest.raises(SettingsError, match="the data set is ADE20K's release of 2021 .* from-ade takes it"):
         own.from_hf(rows, tmp_path / "d", classes=["a"], **PLAIN)
+
+
+def test_its_rows_travel_to_other_processes(rows):
+    there = pickle.loads(pickle.dumps(open_rows(rows, "ade20k", splits=True)))
+    first, second = there.items()
+    assert (first.file, first.split) == ("ADE_train_00000001.jpg", "train")
+    assert there.photo(second).shape == (*SIZE, 3)
+    assert set(there.labels(first)) == {"object", "part", "scene"}
 
 
 def test_broden_is_built_of_any_of_its_forms(release, rows, tmp_path):
