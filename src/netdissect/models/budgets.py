@@ -6,16 +6,25 @@ claim to be terabytes. Headers of safetensors are JSON of any length. Both are m
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import struct
+import warnings
 import zipfile
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+
+import torch
 
 from netdissect.errors import ModelFileError, ModelNotFoundError
 from netdissect.io.reading import open_regular, read_bytes
+from netdissect.io.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from torch import nn
 
 #: Records of an archive may be so many times as large as the archive itself; weights are hardly ever compressed at all.
 _TIMES = 16
@@ -23,6 +32,11 @@ _TIMES = 16
 _BESIDES = 2**25
 #: Bytes of a safetensors header; one of 100,000 tensors has 12 MB.
 _LARGEST_HEADER = 2**25
+#: Layers of a network, by the words that settings have for them; the deepest published ones have some hundreds.
+_DEPTH = re.compile(r"layers|depth|blocks")
+_MOST_LAYERS = 4096
+#: Bytes of weights that are made for a folder's settings whatever its files have.
+_LEAST_NETWORK = 2**33
 _DAMAGED = "{}: expected a whole file, got an archive whose directory is damaged: truncated?"
 _ZIP = b"PK\x03\x04"
 
@@ -98,6 +112,50 @@ def _unpacked(where: Path | str, file: IO[bytes], size: int) -> int:
     if not inside or begins not in (archive.start_dir, 0xFFFFFFFF):
         raise ModelFileError(_DAMAGED.format(where))
     return sum(entry.file_size for entry in entries)
+
+
+def see_depths(where: Path, settings: Any) -> None:
+    """See that a network's settings ask for no more layers than networks have: making each takes memory and time.
+
+    Args:
+        where: the file.
+        settings: what its JSON says.
+
+    Raises:
+        ModelFileError: if they do.
+    """
+    level: list[tuple[str, Any]] = [("", settings)]
+    while level:
+        key, value = level.pop()
+        if isinstance(value, dict):
+            level += value.items()
+        elif isinstance(value, list):
+            level += [(key, part) for part in value]
+        elif _DEPTH.search(key) and isinstance(value, (int, float)) and value > _MOST_LAYERS:
+            raise ModelFileError(
+                f"{where}: {one_line(key)} is {value:,}, and networks have at most {_MOST_LAYERS:,} layers"
+            )
+
+
+def see_weights(where: Path, make: Callable[[], nn.Module]) -> None:
+    """See that a folder's network is no larger than its files tell.
+
+    Args:
+        where: the folder.
+        make: makes the network; it is called where tensors take no room.
+
+    Raises:
+        ModelFileError: if it would be larger.
+    """
+    wanted = 0
+    with contextlib.suppress(Exception), warnings.catch_warnings(), torch.device("meta"):
+        warnings.simplefilter("ignore")
+        wanted = sum(4 * parameter.numel() for parameter in make().parameters())
+    most = max(_LEAST_NETWORK, _TIMES * sum(file.stat().st_size for file in where.iterdir() if file.is_file()))
+    if wanted > most:
+        raise ModelFileError(
+            f"{where}: its settings ask for {wanted:,} bytes of weights, and at most {most:,} are made"
+        )
 
 
 def see_safetensors(where: Path | str, file: IO[bytes]) -> None:

@@ -50,7 +50,10 @@ def fit(module: nn.Module, checkpoint: Checkpoint, *, architecture: str, transla
     # Another head in the place of the classifier is no classifier of this architecture.
     surplus = [name for name in best.surplus if not name.endswith(_OWN) and not name.startswith(_inside(parts))]
     if surplus or (missing and not parts):
-        detail = f"{missing[0]!r} is missing" if missing else f"{surplus[0]!r} is not known to it"
+        odd = next(
+            (f" (it is {why})" for name, why in checkpoint.odd.items() if missing and name.endswith(missing[0])), ""
+        )
+        detail = f"{missing[0]!r} is missing{odd}" if missing else f"{surplus[0]!r} is not known to it"
         raise ModelFileError(
             f"{told}: {detail} ({len(missing)} missing, {len(surplus)} unknown of {len(wanted.tensors)}; the keys met "
             f"are {checkpoint.told()}); is --arch right?"

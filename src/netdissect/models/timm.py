@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.errors import ModelError, ModelNotFoundError, nearest, reason
-from netdissect.models import checkpoints, weightfiles
+from netdissect.models import budgets, checkpoints, weightfiles
 from netdissect.models.network import TorchNetwork
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
@@ -57,7 +57,9 @@ def build(
         known = library.list_models(pretrained=False) if "." not in name else library.list_models(pretrained=True)
         raise ModelNotFoundError(f"timm has no model {name!r}: {nearest(name, known)}")
     if name.startswith("local-dir:"):
-        weightfiles.see_folder(Path(name.removeprefix("local-dir:")))
+        folder = Path(name.removeprefix("local-dir:"))
+        weightfiles.see_folder(folder)
+        budgets.see_weights(folder, lambda: library.create_model(name, pretrained=False, **options))
     if weights is None:
         try:
             with weightfiles.own_reader():

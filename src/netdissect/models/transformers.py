@@ -17,7 +17,7 @@ import numpy as np
 
 from netdissect.errors import MissingExtraError, ModelError, ModelFileError, ModelNotFoundError, reason
 from netdissect.io.json_files import read_json
-from netdissect.models import checkpoints, weightfiles
+from netdissect.models import budgets, checkpoints, weightfiles
 from netdissect.models.network import TorchNetwork
 from netdissect.models.options import overridden
 from netdissect.models.preprocess import Preprocess
@@ -112,6 +112,8 @@ def build(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preproc
     with _quietly(library):
         config, is_type = _config(library, name, weights)
         maker, config = _maker(library, config, name)
+        if Path(name).is_dir():
+            budgets.see_weights(Path(name), lambda: maker.from_config(config))
         own = None if is_type else _preprocess(library, config, name)
         preprocess = own or Preprocess(note="assumed: ImageNet statistics; the model states none")
         size = _pair(getattr(config, "image_size", None))

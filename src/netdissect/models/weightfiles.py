@@ -17,7 +17,7 @@ import threading
 import warnings
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ class Checkpoint:
     Attributes:
         path: the file.
         tensors: its tensors and arrays.
+        odd: tensors that cannot be weights as they are, and why.
         words: its plain values.
         folders: where tensors lie side by side, each with its dot at the end; the file itself is the empty one.
         keys: the keys of the file itself.
@@ -62,6 +63,7 @@ class Checkpoint:
 
     path: Path
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    odd: dict[str, str] = field(default_factory=dict)
     words: dict[str, object] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
@@ -163,7 +165,9 @@ def see_folder(folder: Path) -> None:
             for shard in _shards(path):
                 see_file(shard)
         elif path.suffix == ".json":
-            read_json(path, "settings", missing=ModelFileError, wrong=ModelFileError, most=_LARGEST_INDEX)
+            told = read_json(path, "settings", missing=ModelFileError, wrong=ModelFileError, most=_LARGEST_INDEX)
+            if path.name == "config.json":
+                budgets.see_depths(path, told)
         elif path.name.lower().endswith(ENDINGS):
             see_file(path)
 
@@ -252,6 +256,8 @@ def _flattened(path: Path, loaded: Any) -> Checkpoint:
                 tensor = _tensor(value)
                 if tensor is not None:
                     found.tensors[name] = tensor
+                elif isinstance(value, torch.Tensor):
+                    found.odd[name] = _oddity(value)
                 elif isinstance(value, (str, int, float, np.generic)):
                     found.words[name] = value.item() if isinstance(value, np.generic) else value
                 elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
@@ -259,7 +265,7 @@ def _flattened(path: Path, loaded: Any) -> Checkpoint:
                     deeper.append((f"{name}.", value))
             folders += [folder] if len(found.tensors) > before else []
         level = deeper
-    return Checkpoint(path, found.tensors, found.words, tuple(folders), found.keys)
+    return replace(found, folders=tuple(folders))
 
 
 def _entries(values: Any) -> Iterable[tuple[Any, Any]]:
@@ -271,11 +277,16 @@ def _tensor(value: Any) -> torch.Tensor | None:
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
         with contextlib.suppress(TypeError):  # a type of number that torch lacks
             return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
-    plain = (
-        isinstance(value, torch.Tensor)
-        and value.layout == torch.strided
-        and value.device.type == "cpu"
-        and not (value.is_quantized or value.is_complex())
-        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
-    )
-    return value.detach() if plain else None
+    return value.detach() if isinstance(value, torch.Tensor) and not _oddity(value) else None
+
+
+def _oddity(tensor: torch.Tensor) -> str:
+    """Return why a tensor cannot be weights as it is; empty if it can."""
+    if tensor.layout != torch.strided:
+        return "sparse"
+    if tensor.device.type != "cpu":
+        return "without numbers"
+    if tensor.is_quantized or tensor.is_complex():
+        return "quantised" if tensor.is_quantized else "of complex numbers"
+    few = tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
+    return "expanded from fewer numbers than it has" if few else ""

@@ -169,7 +169,12 @@ def test_a_dictionary_that_holds_itself_or_another_a_thousand_times_is_looked_at
 
 def test_a_tensor_that_claims_more_numbers_than_it_has_is_left_aside(tmp_path):
     torch.save(STATE | {"fc.bias": torch.zeros(1).expand(5)}, tmp_path / "w.pth")
-    with pytest.raises(ModelFileError, match="'fc.bias' is missing"):
+    with pytest.raises(
+        ModelFileError, match=r"'fc\.bias' is missing \(it is expanded from fewer numbers than it has\)"
+    ):
+        loaded(tmp_path / "w.pth")
+    torch.save(STATE | {"fc.bias": torch.zeros(5).to_sparse()}, tmp_path / "w.pth")
+    with pytest.raises(ModelFileError, match=r"'fc\.bias' is missing \(it is sparse\)"):
         loaded(tmp_path / "w.pth")
 
 

@@ -216,6 +216,13 @@ def test_weights_in_a_folder_are_read_by_our_own_reader_whatever_timm_would_allo
     with pytest.raises(ModelFileError, match=rf"{name} holds more than weights .*would run code from the file"):
         load(f"timm:local-dir:{folder}")
     assert not trace.exists()
+    (folder / "config.json").write_text(
+        json.dumps(
+            {"architecture": "test_vit", "pretrained_cfg": {"num_classes": 3}, "model_args": {"embed_dim": 300_000}}
+        )
+    )
+    with pytest.raises(ModelFileError, match=r"its settings ask for [\d,]{15,} bytes of weights"):
+        load(f"timm:local-dir:{folder}")
     with pytest.raises(ModelNotFoundError, match="there is no folder .*nowhere: expected one with config.json"):
         load(f"timm:local-dir:{tmp_path / 'nowhere'}")
     (folder / name).unlink()

@@ -126,7 +126,9 @@ def test_the_feature_maps_of_a_backbone_are_layers(tmp_path, registers):
     found = activations(network, "output.feature_maps[1]")["output.feature_maps[1]"]
     torch.testing.assert_close(found, called(network).feature_maps[1], rtol=1e-4, atol=1e-5)
     data = folders.write(tmp_path / "set", images=4, size=(32, 32), labels=(16, 16))
-    result = nd.dissect(network, ["output.feature_maps[0]", "output.feature_maps[1]"], data, quantile=0.1, out=tmp_path)
+    result = nd.dissect(
+        network, ["output.feature_maps[0]", "output.feature_maps[1]"], data, quantile=0.1, out=tmp_path / "r"
+    )
     assert 0 < result["output.feature_maps[1]"].iou.max() <= 1
     notes = {layer.note for layer in listed(network).values()}
     assert any(f"{1 + registers} tokens" in note if registers else "class token" in note for note in notes)
@@ -231,6 +233,7 @@ def test_pickled_weights_in_a_folder_are_read_by_our_own_reader(vit, tmp_path, m
         ("model.safetensors.index.json", '{"weight_map": {"w": "model.safetensors.index.json"}}', "expected weights files beside it"),
         ("model.safetensors.index.json", '{"weight_map": {"w": "../secret.safetensors"}}', "expected weights files beside it"),
         ("config.json", '{"model_type": ' + "[" * 5000 + "]" * 5000 + "}", "nested deeper than 100 times"),
+        ("config.json", '{"model_type": "vit", "num_hidden_layers": 1000000}', "num_hidden_layers is 1,000,000, and networks have"),
         ("preprocessor_config.json", '{"image_mean": [NaN]}', "NaN is not a number that can be used"),
     ],
 )  # fmt: skip
@@ -274,3 +277,13 @@ def test_a_model_of_transformers_is_dissected_at_its_own_size_and_at_another(vit
     assert result.network.source == vit
     resized = nd.dissect(network, block, data, quantile=0.1, resolution=48)
     assert resized[block].layer.grid == (6, 6)
+
+
+def test_settings_that_ask_for_more_weights_than_there_is_memory_are_refused_before_one_is_made(tmp_path):
+    config = {"model_type": "vit", "hidden_size": 120_000, "num_attention_heads": 12, "intermediate_size": 120_000}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for options in (LoadOptions(), LoadOptions(weights="random")):
+        with pytest.raises(
+            ModelFileError, match=r"its settings ask for [\d,]{15,} bytes of weights, and at most 8,589,934,592"
+        ):
+            load(f"hf:{tmp_path}", options)
