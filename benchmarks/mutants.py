@@ -41,6 +41,14 @@ ROOMS = {
              "tests/unit/data/test_writer.py"],
     "io": ["tests/unit/io", "tests/unit/data/test_broden.py"],
 }  # fmt: skip
+#: Tests of modules whose own lie elsewhere.
+OWN = {
+    "results/taken.py": ["tests/unit/runs/test_folders.py"],
+    "results/folder.py": ["tests/unit/runs/test_folders.py"],
+    "results/parquet.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
+    "results/tables.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
+    "results/record.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
+}
 #: Processor seconds after which a test that does not end counts as one that noticed, and seconds on the wall.
 PROCESSOR_SECONDS, WALL_SECONDS = 150, 600
 #: Changes that no test is asked to notice: the identity of small objects, and what decorates a function.
@@ -190,7 +198,7 @@ def tried(copy: Path, site: Site, change: tuple[str, int]) -> dict[str, Any]:
 def tests_of(module: str, folder: Path) -> list[str]:
     """Return the tests that have a say about a module, those of its own name first."""
     room, name = module.split("/")
-    own = [f"tests/unit/{room}/test_{name}"]
+    own = [f"tests/unit/{room}/test_{name}", *OWN.get(module, [])]
     return [*(test for test in own if (folder / test).exists()), *ROOMS[room]]
 
 

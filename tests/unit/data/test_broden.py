@@ -241,6 +241,7 @@ def test_a_folder_without_one_of_its_tables_is_told_so(folder, table):
         ("index.csv", ",32,32,16,16,", ",32,32,16,", "line 2: expected 11 fields"),
         ("index.csv", ",32,32,16,16,", ",32,0,16,16,", "line 2: expected a whole number of at least 1 as 'iw', got '0'"),
         ("index.csv", ",32,32,16,16,", ",32,-3,16,16,", "got '-3'"),
+        ("index.csv", ",32,32,16,16,", ",32,1234567890,16,16,", "'iw', got '1234567890'"),
         ("index.csv", "6;0", "7;0", "label 7 is not listed in label.csv"),
         ("index.csv", "6;0", "999999999999;0", "label 999999999999 is not listed"),
         ("index.csv", "a/picture 0.jpg", "../../etc/passwd", "expected a file below images/"),
@@ -283,6 +284,20 @@ def test_a_table_that_is_no_csv_is_told_by_its_line(folder):
     edit(folder, "index.csv", lambda text: text + "a" * 200_000 + "\n")
     with pytest.raises(DataFileError, match=rf"{re.escape(str(folder / 'index.csv'))}, line 8: not a CSV table"):
         Broden(folder)
+
+
+def test_every_image_has_the_latent_of_its_row(folder):
+    lines = (folder / "index.csv").read_text().splitlines()
+    (folder / "index.csv").write_text("\n".join([lines[0], "a/empty.jpg,train,32,32,16,16,,,,,", *lines[1:]]) + "\n")
+    np.save(folder / "latents.npy", np.arange(14, dtype=np.float32).reshape(7, 2))
+    assert [Broden(folder).latent(index).tolist() for index in (0, 5)] == [[2, 3], [12, 13]]
+    np.save(folder / "latents.npy", np.zeros((6, 2), np.float32))
+    assert Broden(folder).latent(4).tolist() == [0, 0]
+    with pytest.raises(DataFileError, match=r"latents\.npy: expected a latent for every image, got 6"):
+        Broden(folder).latent(5)
+    (folder / "latents.npy").unlink()
+    with pytest.raises(DataNotFoundError, match=r"holds no latents\.npy"):
+        Broden(folder).latent(0)
 
 
 def test_grey_and_png_pictures_are_read_as_rgb(folder):

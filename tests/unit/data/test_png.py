@@ -84,6 +84,8 @@ def without_the_end_of_its_stream(height, width):
         ("a flipped checksum of text", with_a_flipped_checksum(GOOD, b"tEXt")),
         ("a flipped checksum of the end", with_a_flipped_checksum(GOOD, b"IEND")),
         ("a stream without its end", without_the_end_of_its_stream(4, 3)),
+        ("another signature", b"\x90" + GOOD[1:]),
+        ("a smaller signature", b"\x88" + GOOD[1:]),
         ("no rows", GOOD[:33] + chunk(b"IEND", b"")),
         ("empty", b""),
         ("a JPEG", b"\xff\xd8\xff\xe0" + bytes(64)),

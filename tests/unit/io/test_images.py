@@ -180,3 +180,20 @@ def test_a_label_map_of_a_lossy_format_is_refused_by_name(kind, tmp_path):
         DataFileError, match=f"m.png: a label map cannot be a {kind} file, which changes the numbers: use PNG"
     ):
         images.read_numbers(tmp_path / "m.png")
+
+
+def test_a_size_is_read_off_the_first_bytes_and_no_sooner():
+    png = coded(Image.new("RGB", (300, 7)), "PNG")
+    assert images.size_in_header(png[:24]) == images.size_in_header(png) == (7, 300)
+    assert images.size_in_header(png[:23]) is None
+    assert images.size_in_header(png[:12] + b"IDAT" + png[16:]) is None
+    assert images.size_in_header(b"\x88" + png[1:]) is None
+
+
+def test_an_image_is_scaled_to_a_height_and_a_width():
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[:, 3:] = 200
+    found = images.resize(image, (2, 12))
+    assert (found.shape, found.dtype) == ((2, 12, 3), np.uint8)
+    assert (found[:, :4] == 0).all() and (found[:, 8:] == 200).all()
+    assert images.resize(image, (4, 6)) is image

@@ -90,6 +90,11 @@ def test_between_concepts_the_first_of_equals_wins_between_categories_the_later(
     assert best.column[1].tolist() == [-1, -1, -1]
 
 
+def test_where_there_is_no_category_no_unit_has_a_label():
+    best = best_concepts(np.zeros((2, 0)), fakes.vocabulary(0, categories=0))
+    assert (best.column.shape, best.category.tolist()) == ((2, 0), [-1, -1])
+
+
 PAPER = {
     "caffe_reference_places365": (256, 72, 91),
     "caffe_reference_places205": (256, 60, 79),
