@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from netdissect.data.build import shapes
 from netdissect.data.download import records
 from netdissect.data.download.fetch import fetch, verify
-from netdissect.data.download.partial import leave, own_folder
+from netdissect.data.download.partial import held, leave
 from netdissect.data.download.registry import Entry, Mirror, RemoteFile
 from netdissect.data.download.transfer import amount
 from netdissect.data.download.unpack import is_archive, unpack
 from netdissect.errors import DownloadError
-from netdissect.io import locks
 from netdissect.io.reading import is_regular
 from netdissect.protocols import Silent
 
@@ -66,9 +65,8 @@ def download(
     if not fresh and not into.is_dir():
         raise DownloadError(f"{into} is no folder: choose one with --into")
     records.load(into)  # before the work: somebody else's file of that name is left alone
-    own = own_folder(into)
     try:
-        with locks.held(own / f"{name}.lock", refuse):
+        with held(into, name, refuse):
             if entry.folder:
                 _require_inside(into, into / entry.folder)
                 found.append(_unpacked(entry, into, keep=keep, progress=shown, say=say))
@@ -77,7 +75,6 @@ def download(
             if entry.photos:
                 _photos(entry, into / entry.folder, shown, say)
     finally:
-        leave(own)
         if fresh:
             leave(into)  # nothing came
     return found
@@ -167,9 +164,8 @@ def _photos(entry: Entry, folder: Path, progress: Progress, say: Callable[[str],
 
     progress.start("photos", len(photos))
     progress.advance(len(photos) - len(missing))
-    own = own_folder(target)
     # The lock keeps the folder of unfinished files there, which each photo would remove when it is the last.
-    with locks.held(own / "photos.lock", DownloadError), ThreadPoolExecutor(_PHOTOS_AT_ONCE) as pool:
+    with held(target, "photos", DownloadError), ThreadPoolExecutor(_PHOTOS_AT_ONCE) as pool:
         try:
             for _ in _as_done(pool, one, missing):
                 progress.advance(1)
@@ -178,7 +174,6 @@ def _photos(entry: Entry, folder: Path, progress: Progress, say: Callable[[str],
             raise KeyboardInterrupt(
                 "interrupted; the same command goes on with the photos that are missing"
             ) from interrupt
-    leave(own)
     if failures:
         raise DownloadError(
             f"{len(failures)} of {len(photos)} photos could not be fetched, the first: {failures[0]}. Run again, or build "

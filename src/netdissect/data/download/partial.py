@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from netdissect.errors import DownloadError
-from netdissect.io import atomic
+from netdissect.io import atomic, locks
 from netdissect.io.json_files import JSONProblem, parse_json
 from netdissect.io.reading import read_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from netdissect.errors import NetdissectError
 
 #: The folder, beside what is downloaded, that holds everything unfinished; nothing else there is ever removed.
 OWN = ".downloads"
 _LARGEST_NOTE = 1 << 16
+_ATTEMPTS = 20
 
 
 @dataclass
@@ -106,6 +110,30 @@ def own_folder(beside: Path) -> Path:
         )
     own.mkdir(exist_ok=True)
     return own
+
+
+@contextlib.contextmanager
+def held(beside: Path, name: str, refuse: Callable[[str], NetdissectError]) -> Iterator[None]:
+    """Hold a lock in the folder of our own for the length of a block; the folder is there as long.
+
+    Raises:
+        NetdissectError: the one that `refuse` makes, if another process holds it.
+        DownloadError: if something else has the folder's name.
+    """
+    with contextlib.ExitStack() as stack:
+        for attempt in range(_ATTEMPTS):
+            own = own_folder(beside)
+            try:
+                stack.enter_context(locks.held(own / f"{name}.lock", refuse))
+                break
+            except FileNotFoundError:  # another process has just removed the empty folder
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        try:
+            yield
+        finally:
+            stack.close()
+            leave(own)
 
 
 def leave(own: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from netdissect.data.download.partial import held
 from netdissect.errors import DownloadError
 from netdissect.io import atomic
 from netdissect.io.json_files import read_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from netdissect.data.download.fetch import Fetched
@@ -18,9 +22,15 @@ if TYPE_CHECKING:
 #: The file's name.
 RECORD = "downloads.json"
 _LARGEST = 16 << 20
+#: Times of 0.05 seconds that another process is waited for.
+_WAITS = 400
 
 
 class _NoneYetError(DownloadError):
+    pass
+
+
+class _BusyError(DownloadError):
     pass
 
 
@@ -57,15 +67,34 @@ def add(into: Path, name: str, fetched: Fetched, *, proven: bool) -> None:
         "sha256": fetched.sha256,
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    _write(into, {**load(into), name: entry if proven else {**entry, "proven": False}})
+    with _alone(into):
+        _write(into, {**load(into), name: entry if proven else {**entry, "proven": False}})
 
 
 def confirm(into: Path, name: str) -> bool:
     """Let the recorded checksum of an archive count from now on; say whether it was fetched here at all."""
-    found = load(into)
-    if found.get(name, {}).pop("proven", True) is False:
-        _write(into, found)
+    with _alone(into):
+        found = load(into)
+        if found.get(name, {}).pop("proven", True) is False:
+            _write(into, found)
     return name in found
+
+
+@contextlib.contextmanager
+def _alone(into: Path) -> Iterator[None]:
+    """Wait until no other process changes the record, for twenty seconds at most."""
+    with contextlib.ExitStack() as stack:
+        for left in reversed(range(_WAITS)):
+            try:
+                stack.enter_context(held(into, ".record", _BusyError))
+                break
+            except _BusyError as error:
+                if not left:
+                    raise DownloadError(
+                        f"{into / RECORD} is being changed by another process ({error}): run again"
+                    ) from error
+                time.sleep(0.05)
+        yield
 
 
 def _is_record(told: Any) -> bool:

@@ -9,6 +9,7 @@ import os
 import re
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.unit.data import originals
@@ -16,7 +17,7 @@ from tests.unit.data.download.server import Server
 
 from netdissect.data.download import get as getting
 from netdissect.data.download.get import download, is_here
-from netdissect.data.download.partial import own_folder
+from netdissect.data.download.partial import OWN, own_folder
 from netdissect.data.download.places import data_folder, resolve, resolve_network, zoo_folder
 from netdissect.data.download.records import RECORD
 from netdissect.data.download.registry import find, load_registry, parse_registry
@@ -162,6 +163,28 @@ def test_one_entry_is_downloaded_by_one_process_at_a_time(server, tmp_path):
         download("net", entries, tmp_path)
     download("mini", entries, tmp_path)
     assert not list(tmp_path.glob(".*"))
+
+
+def test_many_that_download_into_one_folder_at_once_lose_no_record(server, tmp_path):
+    names = [f"f{number}" for number in range(6)]
+    entries = parse_registry(
+        "".join(
+            f"""
+            [{name}]
+            kind = "table"
+            about = "x"
+            licence = "x"
+            citation = "x"
+            files = [{{ name = "{name}.bin", mirrors = ["{server.serve(name, name.encode() * 200)}"] }}]
+            """
+            for name in names
+        ),
+        "here",
+    )
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda name: download(name, entries, tmp_path), names))
+    assert sorted(json.loads((tmp_path / RECORD).read_text())) == sorted(f"{name}.bin" for name in names)
+    assert not (tmp_path / OWN).exists()
 
 
 def test_a_file_that_is_there_already_is_verified_too(server, tmp_path):
