@@ -10,7 +10,8 @@ import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from netdissect.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def _packed(data: bytes, size: tuple[int, int]) -> bytes | None:
     return None
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _labels(rows, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Undo the rows' filters (PNG, § 9); False if a row has a filter that there is none of."""
     height, width = labels.shape

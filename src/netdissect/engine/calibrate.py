@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numba import njit
 
+from netdissect.compiled import compiled
 from netdissect.results.layer import Activity
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def count_with_kernel(sample: torch.Tensor, level: torch.Tensor, threads: Thread
     return torch.from_numpy(count)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _count_above_kernel(first, last, sample, level, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for n in range(first, last):
         for cell in range(sample.shape[1]):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numba import njit
 
+from netdissect.compiled import compiled
 from netdissect.engine.candidates import Candidates, joined
 from netdissect.engine.overlap import fetched
 
@@ -148,7 +148,7 @@ def _extremes(activations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return largest, ~(torch.isfinite(largest) & torch.isfinite(smallest))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _peaks(first, last, activations, most, flaw):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     _, cells, units = activations.shape
     for b in range(first, last):
@@ -162,7 +162,7 @@ def _peaks(first, last, activations, most, flaw):  # type: ignore[no-untyped-def
                 wrong[u] += value * np.float32(0)  # stays 0 unless the value is NaN or infinite
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _copy(first, last, activations, images, units, order, grids, places):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     at = first
     while at < last:
@@ -176,7 +176,7 @@ def _copy(first, last, activations, images, units, order, grids, places):  # typ
         at = end
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _look(first, last, activations, bounds, tied, most, flaw, kind):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     _, h, w, units = activations.shape
     flat = activations.reshape(-1, h * w, units)
@@ -232,7 +232,7 @@ def _look(first, last, activations, bounds, tied, most, flaw, kind):  # type: ig
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _mark(image, bounds, above, beside, near, in_row, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Mark an image's cells above the bounds and their neighbours, and the rows that hold any; count them by unit."""
     h, w, units = image.shape
@@ -258,7 +258,7 @@ def _mark(image, bounds, above, beside, near, in_row, count):  # type: ignore[no
                 count[u] += marks[u]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _grown(array, used, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     larger = np.empty(size, array.dtype)
     larger[:used] = array[:used]

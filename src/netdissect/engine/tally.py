@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numba import njit
 
+from netdissect.compiled import compiled
 from netdissect.geometry.upsample import label_axes
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def label_pixels(labels: Labels, concepts: int) -> NDArray[np.int64]:
     return pixels[1:]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _count_labels(labels, pixels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for label in labels:
         pixels[label] += 1
@@ -123,7 +123,7 @@ def _packed(
     return planes, first_plane, whole, first_whole
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _tally(  # type: ignore[no-untyped-def]  # noqa: ANN202
     first, last, h, w, order, unit_start, pair_image, pair_start, cells, values, thresholds,  # noqa: ANN001
     row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
@@ -164,7 +164,7 @@ def _tally(  # type: ignore[no-untyped-def]  # noqa: ANN202
                         per_category[u, category] += pixels
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _count_quad(  # type: ignore[no-untyped-def]  # noqa: ANN202
     grid, i, j, threshold, row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
     planes, plane_from, plane_to, counts,  # noqa: ANN001

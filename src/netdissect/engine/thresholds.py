@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from netdissect.compiled import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -128,7 +129,7 @@ class _Search:
         return value
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _key(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return, for a float's bits, a number that is ordered as floats are, between 0 and 2^32; both zeros have one."""
     whole = np.int64(bits)
@@ -137,7 +138,7 @@ def _key(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return 2**32 - 1 - whole
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _keys_behind(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     keys = np.empty(bits.size, np.int64)
     for u in range(bits.size):
@@ -145,12 +146,12 @@ def _keys_behind(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return keys
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _float(key):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return np.uint32(key - 2**31 if key >= 2**31 else 2**32 - 1 - key)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _count(pair_unit, pair_start, bits, low, top, width, histogram):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     last = histogram.shape[1] - 1
     for pair in range(pair_unit.size):
@@ -161,7 +162,7 @@ def _count(pair_unit, pair_start, bits, low, top, width, histogram):  # type: ig
                 histogram[u, min((key - low[u]) >> width[u], last)] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _narrow(histogram, allowed, low, top, width, above, inside):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for u in range(low.size):
         place = histogram.shape[1]
@@ -185,7 +186,7 @@ def _narrow(histogram, allowed, low, top, width, above, inside):  # type: ignore
             inside[u] = 0
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _take(pair_unit, pair_start, bits, values, low, top, place, taken):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for pair in range(pair_unit.size):
         u = pair_unit[pair]

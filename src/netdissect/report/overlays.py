@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import simplejpeg
-from numba import njit
 
+from netdissect.compiled import compiled
 from netdissect.geometry.upsample import Axis, picture_axes
 from netdissect.io import atomic, images
 from netdissect.report import owner
@@ -121,7 +121,7 @@ def darken(tile: NDArray[np.uint8], grid: NDArray[np.float16], rows: Axis, colum
     return result
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _darken(tile, grid, y0, y1, fy, x0, x1, fx):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for y in range(tile.shape[0]):
         for x in range(tile.shape[1]):

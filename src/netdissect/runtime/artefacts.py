@@ -71,7 +71,7 @@ class Artefacts:
             self._held += size
         if self._given or not fits:
             out = io.BytesIO()
-            np.savez(out, allow_pickle=False, **arrays)
+            np.savez(out, **arrays)
             data = out.getvalue()
             place = self._somewhere()
             place.write(f"{key}{_SUFFIX}", data + _checksum(place, data))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numba import njit
+
+from netdissect.compiled import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -112,7 +113,7 @@ class TopImages:
         return cls(state["images"], state["maxima"], grids)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _update(images, maxima, numbers, peaks, floor, entered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Let images enter in the place of worse ones; `entered` tells which of the batch ended in which place."""
     for u in range(images.shape[0]):
@@ -128,7 +129,7 @@ def _update(images, maxima, numbers, peaks, floor, entered):  # type: ignore[no-
                 worst = _worst(images[u], maxima[u])
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _worst(images, maxima):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     worst = 0
     for i in range(1, images.size):

@@ -7,13 +7,14 @@ Corners are given in sixteenths of a pixel. A pixel belongs to a polygon whose o
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from netdissect.compiled import compiled
 
 #: Parts of a pixel that corners are rounded to.
 FINE = 16
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def fill_all(ids, corners, ends):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Write the number of each polygon, from 0, into the pixels it covers; later ones lie on top.
 
@@ -28,7 +29,7 @@ def fill_all(ids, corners, ends):  # type: ignore[no-untyped-def]  # noqa: ANN00
         start = ends[number]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _fill(ids, corners, number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     height, width = ids.shape
     count = corners.shape[0]
@@ -62,7 +63,7 @@ def _fill(ids, corners, number):  # type: ignore[no-untyped-def]  # noqa: ANN001
                     ids[row, column] = number
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _first_at_or_after(over, under):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the first pixel whose centre lies at or after the fraction over / under, in sixteenths."""
     return -((FINE // 2 * under - over) // (FINE * under))
