@@ -1,0 +1,105 @@
+"""Small files of every kind, as people and their tools make them, and as nobody should."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.hostile.attempts import Place
+
+#: Sides of the photos that importers are given.
+WIDTH, HEIGHT = 96, 64
+
+
+def photo(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), color: tuple[int, int, int] = (90, 120, 160)) -> Path:
+    """Write a plain photo."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, color).save(path)
+    return path
+
+
+def mask(path: Path, boxes: dict[int, tuple[int, int, int, int]], size: tuple[int, int] = (WIDTH, HEIGHT)) -> Path:
+    """Write a mask: every number fills a box (left, top, right, bottom)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    numbers = np.zeros(size[::-1], np.uint8)
+    for number, (left, top, right, bottom) in boxes.items():
+        numbers[top:bottom, left:right] = number
+    Image.fromarray(numbers).save(path)
+    return path
+
+
+def masked(place: Place, classes: str, text: str | bytes, *more: object) -> list[object]:
+    """Return the words of from-masks: number 1 covers an eighth, number 2 a quarter."""
+    photo(place.folder / "photos/a.png")
+    mask(place.folder / "masks/a.png", {1: (0, 0, 24, 32), 2: (48, 32, 96, 64)})
+    place.write(classes, text)
+    return ["data", "from-masks", place.folder / "photos", place.folder / "masks", "--classes",
+            place.folder / classes, "--out", place.out, *SMALL, *more]  # fmt: skip
+
+
+#: Options of every importer here: small, in one process.
+SMALL = ("--size", "64", "--workers", "1", "--preview", "0", "--quiet", "--no-colors")
+
+
+def polygon(left: float, top: float, right: float, bottom: float) -> list[list[float]]:
+    """Return a box as COCO's polygon."""
+    return [[left, top, right, top, right, bottom, left, bottom]]
+
+
+def annotation(number: int, category: object, box: tuple[float, float, float, float], **more: Any) -> dict[str, Any]:
+    """Return an annotation of COCO's; `more` replaces what it says."""
+    left, top, right, bottom = box
+    said: dict[str, Any] = {
+        "id": number, "image_id": 1, "category_id": category, "iscrowd": 0, "segmentation": polygon(*box),
+        "bbox": [left, top, right - left, bottom - top], "area": (right - left) * (bottom - top),
+    }  # fmt: skip
+    said.update(more)
+    return {name: value for name, value in said.items() if value is not ...}
+
+
+def coco(place: Place, annotations: list[Any], *more: object, text: str | bytes | None = None, **document: Any) -> Any:
+    """Return the words of from-coco: one image, the categories table (1) and plate (2)."""
+    photo(place.folder / "photos/a.png")
+    said = {
+        "images": [{"id": 1, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}],
+        "categories": [{"id": 1, "name": "table"}, {"id": 2, "name": "plate"}],
+        "annotations": annotations, **document,
+    }  # fmt: skip
+    place.write("instances.json", json.dumps(said) if text is None else text)
+    return ["data", "from-coco", place.folder / "instances.json", place.folder / "photos", "--out", place.out,
+            *SMALL, *more]  # fmt: skip
+
+
+def png(width: int, height: int, pixels: bytes = b"", depth: int = 8, color: int = 2) -> bytes:
+    """Return a PNG whose header says a size, whatever its pixels are."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels or zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
+
+
+def bomb(width: int = 11000, height: int = 11000) -> bytes:
+    """Return a true PNG of a few kilobytes that unpacks to hundreds of megabytes."""
+    squeezed = zlib.compressobj(9)
+    row = b"\0" * (1 + width * 3)
+    return png(width, height, b"".join(squeezed.compress(row) for _ in range(height)) + squeezed.flush())
+
+
+def encoded(image: Image.Image, kind: str, **more: Any) -> bytes:
+    """Return an image file."""
+    out = io.BytesIO()
+    image.save(out, kind, **more)
+    return out.getvalue()

@@ -1,0 +1,294 @@
+"""Network files that are damaged, lie, run code, or say what no network can be."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from typing import TYPE_CHECKING
+
+from benchmarks.hostile.attempts import attempt, either, gives, refused, says
+
+if TYPE_CHECKING:
+    from benchmarks.hostile.attempts import Place
+
+CAFFE = "Caffe files"
+CODE = "files that would run code"
+OTHERS = "other networks' files"
+_LAYER = 'layer { name: "%s" type: "%s" bottom: "%s" top: "%s" %s }\n'
+
+
+class Trap:
+    """Leaves a trace where it is unpickled."""
+
+    def __init__(self, trace: str) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open, (self.trace, "w")
+
+
+for _name, _old, _new, _sentence in (
+    ("no type", 'type: "Convolution"', "", "type|conv1"),
+    ("an unknown type in the way", 'type: "Convolution" bottom: "data"', 'type: "Wonder" bottom: "data"', "Wonder"),
+    ("a brace that is missing", "stride: 2 } }", "stride: 2 }", "line|end|\\}"),
+    ("a stride of 0", "stride: 2", "stride: 0", "stride|conv1"),
+    ("a stride below zero", "stride: 2", "stride: -2", "stride|conv1|-2"),
+    ("a kernel of 0", "kernel_size: 5", "kernel_size: 0", "kernel|conv1"),
+    ("a kernel larger than the image", "kernel_size: 5", "kernel_size: 500", "kernel|conv1|smaller|larger"),
+    ("a trillion weights", "num_output: 5", "num_output: 100000000000", "conv1"),
+    ("a number that is a word", "num_output: 5", "num_output: five", "five|num_output"),
+    ("a bottom nobody makes", 'bottom: "conv1" top: "conv2"', 'bottom: "conv9" top: "conv2"', "conv9"),
+    ("itself as bottom", 'bottom: "data" top: "conv1"', 'bottom: "conv1" top: "conv1"', "conv1"),
+    ("two layers that write one blob", 'bottom: "conv1" top: "conv2"', 'bottom: "data" top: "conv1"', "conv1"),
+    ("an input beyond measure", "dim: 32 dim: 32", "dim: 3200000 dim: 3200000", "3200000|3,200,000|pixels|memory|size"),
+    ("an input below zero", "dim: 32 dim: 32", "dim: -32 dim: 32", "-32|input"),
+    ("half a megabyte of opening braces", 'name: "small"', "x " + "{" * 500_000, "deep|nested|line"),
+):  # fmt: skip
+
+    @attempt(CAFFE, _name, refused(_sentence))
+    def _(place: Place, old: str = _old, new: str = _new) -> object:
+        path = place.net.with_suffix(".prototxt")
+        text = path.read_text(encoding="utf-8")
+        text = " ".join(text.split())
+        if old not in text:
+            raise ValueError((old, text))
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        return place.run()
+
+
+for _name, _share in (("nothing", 0.0), ("a tenth", 0.1), ("nearly all", 0.99)):
+
+    @attempt(CAFFE, f"weights of which {_name} is left", refused("caffemodel"))
+    def _(place: Place, share: float = _share) -> object:
+        path = place.net.with_suffix(".caffemodel")
+        data = path.read_bytes()
+        path.write_bytes(data[: int(share * len(data))])
+        return place.run()
+
+
+for _suffix in (".prototxt", ".caffemodel"):
+
+    @attempt(CAFFE, f"a {_suffix} that is a named pipe", refused("pipe|regular"))
+    def _(place: Place, suffix: str = _suffix) -> object:
+        path = place.net.with_suffix(suffix)
+        path.unlink()
+        os.mkfifo(path)
+        return place.run()
+
+    @attempt(CAFFE, f"a {_suffix} that never ends", refused("device|regular"))
+    def _(place: Place, suffix: str = _suffix) -> object:
+        path = place.net.with_suffix(suffix)
+        path.unlink()
+        path.symlink_to("/dev/zero")
+        return place.run()
+
+    @attempt(CAFFE, f"a {_suffix} of random bytes", refused("small"))
+    def _(place: Place, suffix: str = _suffix) -> object:
+        place.net.with_suffix(suffix).write_bytes(bytes(range(255, 0, -1)) * 40)
+        return place.run()
+
+
+@attempt(CAFFE, "a bare prototxt is listed, fields and all", gives(says("conv2.*9 *x *9|conv2")))
+def _(place: Place) -> object:
+    place.net.with_suffix(".caffemodel").unlink()
+    return ["layers", place.net.with_suffix(".prototxt")]
+
+
+@attempt(CAFFE, "what hangs on an unsupported type is told", gives(says("Wonder")))
+def _(place: Place) -> object:
+    path = place.net.with_suffix(".prototxt")
+    path.write_text(path.read_text(encoding="utf-8") + _LAYER % ("w", "Wonder", "conv2", "w", ""), encoding="utf-8")
+    return ["layers", path]
+
+
+def _trap(place: Place, name: str) -> object:
+    """A file that is a pickle; the trace would lie in the attempt's folder, where it is noticed."""
+    return place.write(name, pickle.dumps(Trap(str(place.folder / "it ran"))))
+
+
+for _name, _arch in (
+    ("net.pth", "torchvision:resnet18"), ("net.ckpt", "torchvision:resnet18"), ("net.bin", "torchvision:resnet18"),
+    ("net.pt", None), ("net.pt2", None), ("net.onnx", None), ("net.caffemodel", None), ("net.safetensors", None),
+):  # fmt: skip
+
+    @attempt(CODE, f"a pickle named {_name}", refused("net"))
+    def _(place: Place, name: str = _name, arch: str | None = _arch) -> object:
+        path = _trap(place, name)
+        if name.endswith("caffemodel"):
+            place.net.with_suffix(".caffemodel").unlink()
+            place.net.with_suffix(".caffemodel").write_bytes((place.folder / name).read_bytes())
+            return place.run()
+        return place.run(*(("--arch", arch) if arch else ()), model=path, layers="layer1")
+
+
+@attempt(CODE, "a pickle inside torch's own archive", refused("run code|weights"))
+def _(place: Place) -> object:
+    import torch
+
+    path = place.folder / "net.pth"
+    torch.save({"state_dict": {"w": torch.zeros(2)}, "args": Trap(str(place.folder / "it ran"))}, path)
+    return place.run("--arch", "torchvision:resnet18", model=path, layers="layer1")
+
+
+for _library in ("timm:local-dir", "hf"):
+
+    @attempt(CODE, f"a folder of {_library}'s whose weights are a pickle", refused("net|weights|model|code"))
+    def _(place: Place, library: str = _library) -> object:
+        import json
+
+        folder = place.folder / "received"
+        config = {"architecture": "test_vit", "num_classes": 10, "pretrained_cfg": {}, "model_type": "vit"}
+        place.write("received/config.json", json.dumps(config))
+        _trap(place, "received/pytorch_model.bin")
+        return place.run(model=f"{library}:{folder}", layers="blocks.0")
+
+
+@attempt(CODE, "hf with remote code in the folder", refused("code|model|transformers"))
+def _(place: Place) -> object:
+    import json
+
+    place.write("received/mine.py", f"open({str(place.folder / 'it ran')!r}, 'w')")
+    config = {"model_type": "mine", "auto_map": {"AutoConfig": "mine.C", "AutoModel": "mine.M"}, "architectures": ["M"]}
+    place.write("received/config.json", json.dumps(config))
+    return place.run(model=f"hf:{place.folder / 'received'}", layers="x")
+
+
+@attempt(CODE, "--mean from an array of objects", refused("mean"))
+def _(place: Place) -> object:
+    import numpy as np
+
+    np.save(place.folder / "mean.npy", np.array([Trap(str(place.folder / "it ran"))], dtype=object), allow_pickle=True)
+    return place.run("--mean", place.folder / "mean.npy")
+
+
+@attempt(CODE, "numba's settings in the folder one stands in", gives(says("conv1")))
+def _(place: Place) -> object:
+    from benchmarks.hostile.attempts import Cold
+
+    place.write("received/.numba_config.yaml", f"cache_dir: {place.folder / 'received/cache'}\n")
+    return Cold(place.run(), folder=place.folder / "received")
+
+
+for _name, _suffix in (("text", "hello"), ("an HTML page", "<!doctype html>"), ("nothing", "")):
+    for _ending in (".pth", ".safetensors", ".onnx", ".pt", ".pt2"):
+
+        @attempt(OTHERS, f"{_name} named {_ending}", refused("net"))
+        def _(place: Place, text: str = _suffix, ending: str = _ending) -> object:
+            arch = ("--arch", "torchvision:resnet18") if ending in (".pth", ".safetensors") else ()
+            return place.run(*arch, model=place.write(f"net{ending}", text), layers="layer1")
+
+
+@attempt(OTHERS, "a safetensors header of 2**60 bytes", refused("net"))
+def _(place: Place) -> object:
+    path = place.write("net.safetensors", (2**60).to_bytes(8, "little") + b"{}")
+    return place.run("--arch", "torchvision:resnet18", model=path, layers="layer1")
+
+
+@attempt(OTHERS, "a .pth whose small record unpacks to gigabytes", refused("net|unpack|bytes|memory"))
+def _(place: Place) -> object:
+    path = place.folder / "net.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr("net/data.pkl", b"\0" * (1 << 29))
+        archive.writestr("net/version", "3\n")
+    return place.run("--arch", "torchvision:resnet18", model=path, layers="layer1")
+
+
+for _model, _sentence in (
+    ("nowhere", "nowhere"), ("nowhere.prototxt", "nowhere"), ("torchvision:resnet1", "resnet1"), ("timm:nothing", "nothing"),
+    ("python:no_module:f", "no_module"), ("python:os:nothing", "nothing"), ("python:os", "function|python:"),
+    ("python:json:dumps", "dumps|torch"), ("torchvision:", "torchvision"), ("python:sys:exit", "exit|torch"),
+    ("/dev/zero", "zero|device|model|kind"), ("/etc", "etc"), ("https://example.org/net.pth", "net|example|address|file"),
+):  # fmt: skip
+
+    @attempt(OTHERS, f"MODEL {_model}", refused(_sentence))
+    def _(place: Place, model: str = _model) -> object:
+        return (
+            place.run("--weights", "random", model=model, layers="layer1")
+            if model.startswith(("tor", "tim"))
+            else (place.run(model=model, layers="layer1"))
+        )
+
+
+for _name, _body, _sentence in (
+    ("sys.exit in forward", "import sys; sys.exit(0)", "exit|forward|network"),
+    ("an error in forward", "raise RuntimeError('oh')", "oh"),
+    ("an endless recursion", "return self.forward(x)", "recursion|deep|network"),
+    ("NaN", "return x * float('nan')", "NaN|finite|not a number"),
+    ("infinity", "return x / 0", "infinit|finite"),
+    ("None", "return None", "conv1|None|units|tensor"),
+    ("a number", "return x.sum()", "units|shape|dimension|cells"),
+    ("no units", "return x[:, :0]", "units|shape"),
+    ("memory without end", "return x.repeat(10**9, 1, 1, 1)", "memory"),
+    ("a warning turned into output", "print('hello'); return x", None),
+):
+
+    @attempt(
+        "a user's own code", f"a network that gives {_name}", refused(_sentence) if _sentence else gives(says("own"))
+    )
+    def _(place: Place, body: str = _body) -> object:
+        source = f"""
+import torch
+class Own(torch.nn.Module):
+    def forward(self, x):
+        {body}
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.own = Own()
+    def forward(self, x):
+        return self.own(x)
+def make():
+    return Net()
+"""
+        place.write("code/own_network.py", source)
+        words = place.run(model="python:own_network:make", layers="own")
+
+        def call() -> None:
+            import sys
+
+            from netdissect.cli.app import _run
+
+            sys.path.insert(0, str(place.folder / "code"))
+            sys.dont_write_bytecode = True
+            code = _run([str(word) for word in words], debug=False)
+            sys.stdout.flush()
+            os._exit(code)
+
+        return call
+
+
+@attempt("a user's own code", "a module that exits while it is imported", refused("exit|import"))
+def _(place: Place) -> object:
+    place.write("code/leaves.py", "import sys; sys.exit(3)")
+
+    def call() -> None:
+        import sys
+
+        from netdissect.cli import main
+
+        sys.path.insert(0, str(place.folder / "code"))
+        sys.dont_write_bytecode = True
+        try:
+            main([str(word) for word in place.run(model="python:leaves:make", layers="own")])
+        except SystemExit as left:
+            sys.stdout.flush()
+            os._exit(left.code if isinstance(left.code, int) else 1)
+
+    return call
+
+
+@attempt(OTHERS, "an ONNX file that names data outside", either("net|onnx|outside|data", says("x")))
+def _(place: Place) -> object:
+    import onnx
+    from onnx import TensorProto, helper
+
+    weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2, 3, 1, 1], data_location=TensorProto.EXTERNAL)
+    weight.external_data.add(key="location", value="../../../../etc/passwd")
+    node = helper.make_node("Conv", ["x", "w"], ["y"], name="c")
+    graph = helper.make_graph(
+        [node], "g", [helper.make_tensor_value_info("x", 1, [1, 3, 32, 32])],
+        [helper.make_tensor_value_info("y", 1, [1, 2, 32, 32])], [weight],
+    )  # fmt: skip
+    path = place.write("net.onnx", onnx.helper.make_model(graph).SerializeToString())
+    return place.run(model=path, layers="y")

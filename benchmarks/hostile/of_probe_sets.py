@@ -1,0 +1,156 @@
+"""Probe sets in Broden's format that lie, end too early, or lead elsewhere."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from benchmarks.hostile.attempts import attempt, gives, refused, says
+from benchmarks.hostile.make import bomb, encoded, png
+
+if TYPE_CHECKING:
+    from benchmarks.hostile.attempts import Place
+
+TABLES = "a probe set's tables"
+IMAGES = "a probe set's images"
+PICTURE, PLANE = "images/a/picture 2.jpg", "images/a/picture 2_object.png"
+
+for _name, _table, _old, _new, _sentence in (
+    ("a file outside", "index.csv", "a/picture 2.jpg", "../../secret.jpg", "secret"),
+    ("an absolute file", "index.csv", "a/picture 2.jpg", "/etc/passwd", "passwd"),
+    ("a plane outside", "index.csv", "a/picture 2_object.png", "../../../etc/passwd", "passwd"),
+    ("a height that is a word", "index.csv", ",32,32,", ",tall,32,", "tall"),
+    ("a height of 0", "index.csv", ",32,32,", ",0,32,", "0"),
+    ("a height below zero", "index.csv", ",32,32,", ",-32,32,", "-32"),
+    ("a height that is NaN", "index.csv", ",32,32,", ",nan,32,", "nan"),
+    ("a height of 1e400", "index.csv", ",32,32,", ",1e400,32,", "1e400"),
+    ("a size beyond measure", "index.csv", ",32,32,", ",60000,60000,", "pixels"),
+    ("another size than the image's", "index.csv", ",32,32,", ",30,32,", "size|32"),
+    ("a label beyond the list", "index.csv", ",5,\n", ",99,\n", "99"),
+    ("a label below zero", "index.csv", ",5,\n", ",-5,\n", "-5"),
+    ("a label that is a word", "index.csv", ",5,\n", ",street,\n", "street"),
+    ("a label of many digits", "index.csv", ",5,\n", f",{'9' * 5000},\n", "9"),
+    ("a column of another name", "index.csv", "split", "splitt", "split"),
+    ("a column twice", "index.csv", "image,split", "image,image", "split|image|twice"),
+    ("a name with a NUL", "index.csv", "a/picture 2.jpg", "a/pic\0ture 2.jpg", "picture 2|NUL|pic"),
+    ("a number in label.csv twice", "label.csv", "\n2,", "\n1,", "1"),
+    ("a number in label.csv that is a word", "label.csv", "\n2,", "\ntwo,", "two"),
+    ("a number in label.csv beyond measure", "label.csv", "\n2,", "\n99999999999,", "99999999999"),
+    ("a category that is a path", "label.csv", "object(1)", "../x(1)", "\\.\\./x|categor"),
+    ("a category that nobody lists", "category.csv", "object,", "objekt,", "objec|objek"),
+):  # fmt: skip
+
+    @attempt(TABLES, _name, refused(_sentence))
+    def _(place: Place, table: str = _table, old: str = _old, new: str = _new) -> object:
+        return place.table(table, old, new)
+
+
+for _table in ("index.csv", "label.csv", "category.csv", "c_object.csv"):
+
+    @attempt(TABLES, f"{_table} is missing", refused(_table))
+    def _(place: Place, table: str = _table) -> object:
+        (place.set / table).unlink()
+        return place.run()
+
+    @attempt(TABLES, f"{_table} is a named pipe", refused("pipe|regular"))
+    def _(place: Place, table: str = _table) -> object:
+        (place.set / table).unlink()
+        os.mkfifo(place.set / table)
+        return place.run()
+
+    @attempt(TABLES, f"{_table} never ends", refused("device|regular"))
+    def _(place: Place, table: str = _table) -> object:
+        (place.set / table).unlink()
+        (place.set / table).symlink_to("/dev/zero")
+        return place.run()
+
+    @attempt(TABLES, f"{_table} is no text", refused(_table))
+    def _(place: Place, table: str = _table) -> object:
+        (place.set / table).write_bytes(b"\xff\xfe\0\x01" * 99)
+        return place.run()
+
+
+for _name, _file, _data, _sentence in (
+    ("an image cut short", PICTURE, b"\xff\xd8\xff\xe0\0\x10JFIF", "picture 2"),
+    ("an image that is text", PICTURE, b"GIF, not", "picture 2"),
+    ("an image that is empty", PICTURE, b"", "picture 2"),
+    ("an EPS", PICTURE, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "picture 2"),
+    ("an image whose header lies", PICTURE, png(60000, 60000), "picture 2"),
+    ("an image that is a bomb", PICTURE, "bomb", "picture 2"),
+    ("a plane that is a bomb", PLANE, "bomb", "picture 2_object"),
+    ("a plane of 8 bits", PLANE, encoded(Image.new("L", (16, 16), 1), "PNG"), "24-bit"),
+    ("a plane with a palette", PLANE, encoded(Image.new("P", (16, 16), 1), "PNG"), "24-bit|palette"),
+    ("a plane that is a JPEG", PLANE, encoded(Image.new("RGB", (16, 16), (1, 0, 0)), "JPEG"), "picture 2_object"),
+    ("a plane of another size", PLANE, encoded(Image.new("RGB", (8, 16), (1, 0, 0)), "PNG"), "picture 2_object"),
+    ("a label in a plane beyond the list", PLANE, encoded(Image.new("RGB", (16, 16), (99, 1, 0)), "PNG"), "355"),
+):
+
+    @attempt(IMAGES, _name, refused(_sentence))
+    def _(place: Place, file: str = _file, data: bytes | str = _data) -> object:
+        (place.set / file).write_bytes(bomb() if isinstance(data, str) else data)
+        return place.run()
+
+
+for _file in (PICTURE, PLANE):
+
+    @attempt(IMAGES, f"{_file.rpartition('/')[2]} is missing", refused("picture 2"))
+    def _(place: Place, file: str = _file) -> object:
+        (place.set / file).unlink()
+        return place.run()
+
+    @attempt(IMAGES, f"{_file.rpartition('/')[2]} is a named pipe", refused("pipe|regular"))
+    def _(place: Place, file: str = _file) -> object:
+        (place.set / file).unlink()
+        os.mkfifo(place.set / file)
+        return place.run()
+
+    @attempt(IMAGES, f"{_file.rpartition('/')[2]} never ends", refused("device|regular"))
+    def _(place: Place, file: str = _file) -> object:
+        (place.set / file).unlink()
+        (place.set / file).symlink_to("/dev/zero")
+        return place.run()
+
+    @attempt(IMAGES, f"{_file.rpartition('/')[2]} is a folder", refused("folder"))
+    def _(place: Place, file: str = _file) -> object:
+        (place.set / file).unlink()
+        (place.set / file).mkdir()
+        return place.run()
+
+
+@attempt(IMAGES, "one large plane named 300 times in a row", refused("plane|memory|pixels|picture 5"))
+def _(place: Place) -> object:
+    path = place.set / "images/a/b.png"
+    path.write_bytes(encoded(Image.new("RGB", (4000, 4000)), "PNG"))
+    text = (place.set / "index.csv").read_text(encoding="utf-8").splitlines()
+    row = text[6].split(",")
+    row[4:6], row[6] = ["4000", "4000"], ";".join(["a/b.png"] * 300)
+    row[7:9] = ["", ""]
+    (place.set / "index.csv").write_text("\n".join([*text[:6], ",".join(row)]) + "\n", encoding="utf-8")
+    return place.run()
+
+
+@attempt(IMAGES, "an image that cannot be read is left out on request", gives(says("conv1")))
+def _(place: Place) -> object:
+    (place.set / PICTURE).write_bytes(b"x")
+    return place.run("--on-error", "skip")
+
+
+@attempt(IMAGES, "every image is unreadable, and left out on request", refused("image"))
+def _(place: Place) -> object:
+    for path in (place.set / "images/a").glob("*.jpg"):
+        path.write_bytes(b"x")
+    return place.run("--on-error", "skip")
+
+
+@attempt("checks", "a sound set", gives(says("sound|no problem|all right|6 images|6 pictures")))
+def _(place: Place) -> object:
+    return ["data", "check", place.set, "--workers", "1"]
+
+
+@attempt("checks", "a set with a plane that never ends", refused("device|regular|problem|fault"))
+def _(place: Place) -> object:
+    (place.set / PLANE).unlink()
+    (place.set / PLANE).symlink_to("/dev/zero")
+    return ["data", "check", place.set, "--workers", "1"]

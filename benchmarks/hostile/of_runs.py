@@ -1,0 +1,216 @@
+"""Runs that were received, edited, damaged; tables that are compared; two runs and one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.hostile.attempts import Expected, attempt, either, gives, refused, says
+
+if TYPE_CHECKING:
+    from benchmarks.hostile.attempts import Place
+
+RECEIVED = "runs that were received"
+TABLES = "tables that are compared"
+LOAD = "netdissect report"
+
+
+def _record(place: Place, change: Any) -> None:
+    path = place.ran / "run.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    change(found)
+    path.write_text(json.dumps(found), encoding="utf-8")
+
+
+def _loads(place: Place) -> object:
+    """Load and look at everything a run has, in Python."""
+
+    def call() -> None:
+        import netdissect as nd
+
+        found = nd.load(str(place.ran))
+        for layer in found.layers:
+            _ = found[layer].units
+
+    return call
+
+
+for _name, _text, _sentence in (
+    ("empty", b"", "run.json"),
+    ("cut short", b'{"schema": 1, "lay', "run.json"),
+    ("deep", b"[" * 90000 + b"]" * 90000, "run.json"),
+    ("a list", b"[]", "run.json"),
+    ("no text", b"\xff\xfe\x00", "run.json"),
+    ("from the future", b'{"schema": 99}', "newer|run.json"),
+):
+
+    @attempt(RECEIVED, f"run.json is {_name}", refused(_sentence))
+    def _(place: Place, text: bytes = _text) -> object:
+        (place.ran / "run.json").write_bytes(text)
+        return _loads(place)
+
+
+for _name, _change in (
+    ("a folder above it as a layer's file", lambda r: r["layers"][0].update(stem="../../theirs/x")),
+    ("an absolute file", lambda r: r["layers"][0].update(stem="/etc/passwd")),
+    ("two layers of one name", lambda r: r["layers"].append(r["layers"][0])),
+    ("a layer's number of units below zero", lambda r: r["layers"][0].update(units=-1)),
+    ("a layer's number of units beyond measure", lambda r: r["layers"][0].update(units=10**15)),
+    ("settings of another kind", lambda r: r.update(settings=[])),
+    ("a quantile that is a word", lambda r: r["settings"].update(quantile="half")),
+    ("no layers", lambda r: r.pop("layers")),
+):
+
+    @attempt(RECEIVED, f"run.json says {_name}", refused("run.json|damaged|layer"))
+    def _(place: Place, change: Any = _change) -> object:
+        _record(place, change)
+        return _loads(place)
+
+
+for _suffix in (".parquet", ".npz"):
+    for _name, _change in (
+        ("is missing", lambda path: path.unlink()),
+        ("is cut short", lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])),
+        ("is empty", lambda path: path.write_bytes(b"")),
+        ("has a bit flipped", lambda path: path.write_bytes(_flipped(path.read_bytes()))),
+        ("is a named pipe", lambda path: (path.unlink(), os.mkfifo(path))),
+        ("never ends", lambda path: (path.unlink(), path.symlink_to("/dev/zero"))),
+        ("is of another layer", lambda path: path.write_bytes(path.with_name(f"conv2{path.suffix}").read_bytes())),
+    ):
+
+        @attempt(RECEIVED, f"a layer's {_suffix} {_name}", refused("conv1"))
+        def _(place: Place, suffix: str = _suffix, change: Any = _change) -> object:
+            change(place.ran / f"conv1{suffix}")
+            return _loads(place)
+
+
+def _flipped(data: bytes) -> bytes:
+    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 0x20]) + data[len(data) // 2 + 1 :]
+
+
+def _parquet(place: Place, change: Any) -> None:
+    import pyarrow.parquet as pq
+
+    path = place.ran / "conv1.parquet"
+    table = pq.read_table(path)
+    pq.write_table(change(table), path)
+
+
+for _name, _change in (
+    ("re-ordered", lambda table: table.take(list(reversed(range(table.num_rows))))),
+    ("of half the rows", lambda table: table.slice(0, table.num_rows // 2)),
+    ("of twice the rows", lambda table: table.take([*range(table.num_rows), *range(table.num_rows)])),
+):
+
+    @attempt(RECEIVED, f"a table that is {_name}", refused("conv1|damaged|checksum"))
+    def _(place: Place, change: Any = _change) -> object:
+        _parquet(place, change)
+        return _loads(place)
+
+
+for _name, _data in (
+    ("an address", "https://example.org/x"),
+    ("a device", "/dev/zero"),
+    ("somebody's folder", "/root"),
+):
+
+    @attempt(
+        RECEIVED, f"a run whose probe set is {_name} is drawn without it", either("probe set|run.json", says("report"))
+    )
+    def _(place: Place, data: str = _data) -> object:
+        def change(record: dict[str, Any]) -> None:
+            def replace(value: Any) -> Any:
+                if isinstance(value, dict):
+                    return {key: replace(entry) for key, entry in value.items()}
+                if isinstance(value, list):
+                    return [replace(entry) for entry in value]
+                return data if isinstance(value, str) and value.endswith("/set") else value
+
+            record.update(replace(record))
+
+        _record(place, change)
+        place.ran.rename(place.out)
+        return ["report", place.out]
+
+
+_HEAD = (
+    "unit,category,label,score,object-label,object-truth,object-activation,object-intersect,object-iou,"
+    "part-label,part-truth,part-activation,part-intersect,part-iou"
+)
+
+
+def _csv(iou: str, unit: str = "1", label: str = "sky") -> str:
+    return f"{_HEAD}\n{unit},object,{label},{iou},{label},100,50,40,{iou},leaf,100,50,4,0.03\n"
+
+
+for _name, _text, _sentence in (
+    ("scores that are nan", _csv("nan"), "nan"),
+    ("scores of 1e400", _csv("1e400"), "1e400|inf"),
+    ("scores above 1", _csv("7.5"), "7.5"),
+    ("scores below 0", _csv("-0.5"), "-0.5"),
+    ("scores that are words", _csv("good"), "good"),
+    ("units that are words", _csv("0.1", unit="one"), "one"),
+    ("units twice", _csv("0.1") + _csv("0.1").splitlines()[1] + "\n", "1"),
+    ("no rows", f"{_HEAD}\n", "unit|row|empty|no"),
+    ("nothing", "", "x.csv|empty|table"),
+    ("another table's columns", "a,b\n1,2\n", "unit|column"),
+    ("a line of too few fields", f"{_HEAD}\n1,object\n", "line 2|fields"),
+    ("a quote that never ends", f'{_HEAD}\n1,"object' + "x" * 200_000, "line|field|x.csv"),
+    ("bytes that are no text", None, "UTF-8|text|x.csv"),
+):
+
+    @attempt(TABLES, _name, refused(_sentence))
+    def _(place: Place, text: str | None = _text) -> object:
+        path = place.write("x.csv", b"unit,\xff\xfe\n" if text is None else text)
+        return ["compare", path, "--out", place.out / "c.svg"]
+
+
+for _name, _make, _sentence in (
+    ("a named pipe", os.mkfifo, "pipe|regular"),
+    ("a device", lambda path: path.symlink_to("/dev/zero"), "device|regular"),
+    ("a folder of nothing", lambda path: path.mkdir(), "run|x.csv"),
+):
+
+    @attempt(TABLES, _name, refused(_sentence))
+    def _(place: Place, make: Any = _make) -> object:
+        make(place.folder / "x.csv")
+        return ["compare", place.folder / "x.csv", "--out", place.out / "c.svg"]
+
+
+@attempt(TABLES, "a .mat that is text", refused("x.mat"))
+def _(place: Place) -> object:
+    return ["compare", place.write("x.mat", "MATLAB, they say"), "--out", place.out / "c.svg"]
+
+
+@attempt(LOAD, "a folder that is no run's", refused("run"))
+def _(place: Place) -> object:
+    return ["report", place.theirs()]
+
+
+@attempt(LOAD, "a finished run is drawn again", gives(says("report")))
+def _(place: Place) -> object:
+    place.ran.rename(place.out)
+    return ["report", place.out]
+
+
+@attempt(LOAD, "html/data leads to somebody's folder", Expected("link|folder|html", says("report")))
+def _(place: Place) -> object:
+    import shutil
+
+    place.theirs()
+    place.ran.rename(place.out)
+    shutil.rmtree(place.out / "html/data")
+    (place.out / "html/data").symlink_to(place.folder / "theirs")
+    return ["report", place.out]
+
+
+@attempt(LOAD, "html leads to somebody's folder", Expected("link|folder|html", says("report")))
+def _(place: Place) -> object:
+    import shutil
+
+    place.theirs()
+    place.ran.rename(place.out)
+    shutil.rmtree(place.out / "html")
+    (place.out / "html").symlink_to(place.folder / "theirs/html")
+    return ["report", place.out]
