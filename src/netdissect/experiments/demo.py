@@ -14,11 +14,7 @@ from netdissect import api
 from netdissect.data.synthetic import DEMO_IMAGES, write_probe_set
 from netdissect.data.synthetic.place import cleared, forget
 from netdissect.experiments import compare
-<<<<<<< HEAD
 from netdissect.io import atomic, folders
-=======
-from netdissect.io import atomic
->>>>>>> 395e7f5 (Compiled: one decorator, one decision where machine code is kept; savez as every numpy takes it)
 from netdissect.models import bundled
 from netdissect.protocols import Progress, Silent
 from netdissect.results import folder as place

@@ -195,7 +195,7 @@ def write_arrays(path: Path, layer: LayerResult) -> None:
         **{f"activity.{field.name}": getattr(layer.activity, field.name) for field in dataclasses.fields(Activity)},
     }
     with atomic.replacing(path) as file:
-        np.savez_compressed(file, allow_pickle=False, thresholds=layer.thresholds, **arrays)
+        np.savez_compressed(file, thresholds=layer.thresholds, **arrays)
 
 
 def read_arrays(
