@@ -71,7 +71,8 @@ class Artefacts:
             self._held += size
         if self._given or not fits:
             out = io.BytesIO()
-            np.savez(out, **arrays)
+            named: dict[str, Any] = dict(arrays)
+            np.savez(out, **named)
             data = out.getvalue()
             place = self._somewhere()
             place.write(f"{key}{_SUFFIX}", data + _checksum(place, data))
