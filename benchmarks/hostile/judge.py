@@ -72,8 +72,8 @@ def main(words: list[str]) -> None:
         ["kind", "tried", "survived", "cannot be tried here"],
         [[kind, n - left[kind], n - left[kind] - lost[kind], left[kind]] for kind, n in tried.items()],
     )
-    for one, why in (*skipped.items(), *failed.items()):
-        print(f"- {'cannot be tried' if one in skipped else 'NOT SURVIVED'}: {one.kind}: {one.name}: {why}")
+    for one, why in skipped.items():
+        print(f"- cannot be tried here: {one.kind}: {one.name}: {why}")
     counted = len(chosen) - len(skipped)
     print(
         f"{counted} attempts, {counted - len(failed)} survived, {len(failed)} did not; {len(skipped)} cannot be tried "
@@ -109,6 +109,7 @@ def survive(
                     why = judge(run, ended)
                     if why:
                         failed[run.attempt] = why
+                        print(f"- NOT SURVIVED: {run.attempt.kind}: {run.attempt.name}: {why}", flush=True)
                     _remove(run.place.folder)
             time.sleep(0.005)
     finally:

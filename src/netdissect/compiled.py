@@ -97,6 +97,8 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
         try:
             return super().load_overload(*arguments)
         except Exception:  # noqa: BLE001 - a damaged pickle fails in any way
+            with contextlib.suppress(OSError):
+                self.flush()  # or the index would stand in the way of what is made now
             return None
 
     def save_overload(self, *arguments: Any) -> None:

@@ -274,6 +274,17 @@ def _(desk):
     return desk.run()
 
 
+@mistake("no folder for temporary files")
+def _(desk):
+    words = desk.run()
+
+    def nowhere(*_, **__):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']")
+
+    desk.patch.setattr(os, "mkdir", nowhere)
+    return words
+
+
 @mistake("no permission to write")
 def _(desk):
     real = os.mkdir

@@ -149,6 +149,8 @@ def _sentence(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError):
         what = _SYSTEM.get(error.errno or 0, error.strerror or str(error))
+        if what.startswith("No usable temporary directory"):
+            return f"no folder for temporary files can be written, of {what.partition('in ')[2]}: name one with TMPDIR"
         return f"{error.filename}: {what}" if error.filename else what
     if isinstance(error, MemoryError):
         return "memory ran out: try a smaller --batch-size, fewer layers at once, or --memory"
