@@ -22,6 +22,7 @@ from netdissect.data.download.places import require_downloaded, resolve_network
 from netdissect.errors import ModelError, SettingsError, ended_by_itself
 from netdissect.io.text import writable
 from netdissect.layers import check_stems
+from netdissect.limits import RESOLUTION, whole
 from netdissect.protocols import Silent
 from netdissect.report.notebook import ShownLayer, run_html, shown
 from netdissect.results import files, taken
@@ -336,7 +337,14 @@ def load_network(model: str, options: LoadOptions | None = None) -> Network:
 
 
 def layers_of(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
-    """Return everything of a network that can be dissected, for square pictures of a resolution."""
+    """Return everything of a network that can be dissected, for square images of a resolution.
+
+    Raises:
+        SettingsError: if there is no such resolution.
+        ModelError: one of its leaves, if the network cannot be loaded or looked at.
+    """
+    if resolution is not None:
+        resolution = whole("resolution", resolution, *RESOLUTION)
     network = network_of(model)
     size = network.input_size or (224, 224)
     return network.layers((resolution, resolution) if resolution else size)

@@ -14,6 +14,7 @@ from netdissect.limits import (
     MOST_IMAGES,
     MOST_THREADS,
     MOST_WORKERS,
+    RESOLUTION,
     between,
     one_of,
     shown,
@@ -44,7 +45,7 @@ _HOW = frozenset(
 
 #: Whole numbers and where they lie, both ends included.
 _RANGES = {
-    "resolution": (8, 4096),
+    "resolution": RESOLUTION,
     "batch_size": (1, 65_536),
     "limit": (1, MOST_IMAGES),
     "images_per_unit": (0, 10_000),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Processes and threads that one machine, or one cluster, is asked for at most.
 MOST_WORKERS, MOST_THREADS = 4096, 1024
+#: Sides of a network's input, in pixels.
+RESOLUTION = (8, 4096)
 #: The largest seed that every library takes.
 LARGEST_SEED = 2**32 - 1
 #: Sides of an image that is computed with, in pixels, and how many images may be asked for.

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from netdissect.cli.console import say, say_json
 from netdissect.cli.options import ModelOptions
 from netdissect.io.text import one_line
+from netdissect.limits import RESOLUTION, whole
 from netdissect.models.kinds import in_words
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def layers(
     from netdissect.models.network import remarks_of
     from netdissect.models.suggest import suggested
 
+    if resolution is not None:
+        whole("resolution", resolution, *RESOLUTION)
     options = LoadOptions(**asdict(of_model))
     network = described(model, options) or load_network(model, options)
     found = layers_of(network, resolution)

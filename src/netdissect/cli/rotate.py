@@ -44,17 +44,19 @@ def rotate(
         near_axes: order the rotation's rows as they lie nearest to the axes, so that units turn as little as can be.
     """
     wanted, probe_set = needed(model, layers, data)
-    options = asdict(of_method) | of_work.settings()
-    network, concepts, settings = loaded(model, of_model, of_method.seed, probe_set, options, out)
-    folder = out or Path("dissection") / f"{network.name}-rotation"
 
     from netdissect.experiments.rotate import ALPHAS
     from netdissect.experiments.rotate import rotate as turn
+    from netdissect.models.rotation import require_powers
 
+    require_powers(alphas or ALPHAS, rotation_seed)
+    options = asdict(of_method) | of_work.settings()
+    network, concepts, settings = loaded(model, of_model, of_method.seed, probe_set, options, out)
+    folder = out or Path("dissection") / f"{network.name}-rotation"
     with Bars(quiet=of_work.quiet) as bars:
         turned = turn(
             network, wanted, concepts, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
-            resolution=settings.resolution, out=folder, fresh=of_work.fresh, progress=bars, settings=settings,
+            out=folder, fresh=of_work.fresh, progress=bars, settings=settings,
         )  # fmt: skip
     turned.write(folder / "rotation.svg")
     for layer, found in turned.detectors().items():

@@ -56,6 +56,10 @@ def run(
     of_model = old.preparing(replace(of_model, weights=weights))
     for remark in old.remarks():
         say(remark)
+    if old.rotation_seed is not None:
+        from netdissect.models.rotation import require_powers
+
+        require_powers([old.rotation_power], old.rotation_seed)
 
     network, concepts, settings = loaded(
         named, of_model, of_method.seed, probe_set, options, old.known_folder(out, named)

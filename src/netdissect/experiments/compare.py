@@ -18,6 +18,7 @@ from netdissect.experiments import published
 from netdissect.experiments.sources import expanded
 from netdissect.io.names import file_name_problem
 from netdissect.io.text import one_line
+from netdissect.limits import between, real
 from netdissect.report import figures
 from netdissect.report.figures.style import numbers
 from netdissect.results import classic, files
@@ -82,6 +83,8 @@ def gather(
         SettingsError: if nothing is left to compare, or a .mat cannot be counted as asked.
         RunError: one of its leaves, if a source cannot be read.
     """
+    between("threshold", threshold, "lie between 0 and 1, an IoU", 0, 1)
+    steps = [real("steps", step, "be numbers, a training step for each source") for step in steps]
     pairs, left_out = expanded(sources)
     if not pairs:
         raise SettingsError("nothing to compare: name run folders, result tables (*-result.csv) or the paper's .mat")

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netdissect import api
+from netdissect import api, arguments
 from netdissect.io import folders
 from netdissect.report.figures import rotation_graph
 from netdissect.results import folder as place
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from netdissect.protocols import ConceptSource
     from netdissect.results.detectors import Detectors
 
+#: Arguments of `netdissect.dissect` that are no settings.
+_OTHERS = frozenset({"preprocess", "projection", "out", "fresh", "progress", "settings"})
 #: The paper's steps from the network's own axes to a random basis.
 ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -67,7 +69,7 @@ class Turned:
 
 def rotate(
     model: nn.Module | str | Network,
-    layers: str | Sequence[str],
+    layers: str | nn.Module | Sequence[str | nn.Module],
     data: str | Path | ConceptSource,
     *,
     alphas: Sequence[float] = ALPHAS,
@@ -95,13 +97,19 @@ def rotate(
         >>> turned = rotate("torchvision:alexnet", "features.11", "dataset/broden1_227")       # doctest: +SKIP
         >>> [(alpha, found.unique) for alpha, found in turned.detectors()["features.11"]]      # doctest: +SKIP
     """
-    from netdissect.models.rotation import name_of
+    from netdissect.models.rotation import name_of, require_powers
 
-    names = [layers] if isinstance(layers, str) else list(layers)
-    network, probed = turned(
-        api.network_of(model), names, alphas, rotation_seed, near_axes=near_axes, resolution=resolution
+    require_powers(alphas, rotation_seed)
+    single = {name: options.pop(name) for name in list(options) if name not in _OTHERS}
+    single |= {} if resolution is None else {"resolution": resolution}
+    settings = arguments.settings_of(options.pop("settings", None), single)
+    concepts, settings, _ = api.ready(data, settings, options.get("out"))
+    network = api.network_of(model, arguments.require_preprocess(options.pop("preprocess", None)))
+    names = arguments.layers_wanted(layers, network)
+    turned_network, probed = turned(
+        network, names, alphas, rotation_seed, near_axes=near_axes, resolution=settings.resolution
     )
-    result = api.dissect(network, probed, data, resolution=resolution, **options)
+    result = api.dissect(turned_network, probed, concepts, settings=settings, **options)
     return Turned(result, {layer: {alpha: name_of(layer, alpha) for alpha in alphas} for layer in names})
 
 

@@ -88,12 +88,7 @@ def rotated(
         UnknownLayerError: if the network has no such layer.
         SettingsError: if an alpha is no number, or stands twice.
     """
-    whole("rotation-seed", seed, 0, LARGEST_SEED)
-    if not alphas or not all(abs(alpha) <= _FURTHEST for alpha in alphas):
-        raise SettingsError(
-            f"--alphas takes numbers from -{_FURTHEST} to {_FURTHEST}, such as 0 0.2 0.4 0.6 0.8 1, not "
-            f"{' '.join(map(str, alphas)) or 'none'}"
-        )
+    require_powers(alphas, seed)
     names = [name_of(layer, alpha) for layer in layers for alpha in alphas]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -108,6 +103,20 @@ def rotated(
             for alpha, power in _powers(units[layer], seed, alphas, near_axes=near_axes)
         ]
     return ProjectedNetwork(network, pairs), names
+
+
+def require_powers(alphas: Sequence[float], seed: int) -> None:
+    """Refuse powers and seeds that there are none of; no network is needed to know.
+
+    Raises:
+        SettingsError: if an alpha is no number, or lies beyond what means something.
+    """
+    whole("rotation-seed", seed, 0, LARGEST_SEED)
+    if not alphas or not all(abs(alpha) <= _FURTHEST for alpha in alphas):
+        raise SettingsError(
+            f"--alphas takes numbers from -{_FURTHEST} to {_FURTHEST}, such as 0 0.2 0.4 0.6 0.8 1, not "
+            f"{' '.join(map(str, alphas)) or 'none'}"
+        )
 
 
 def _powers(

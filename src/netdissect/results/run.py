@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import UnknownLayerError, nearest
+from netdissect.limits import between, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,5 +116,11 @@ class RunResult:
         return layer in self.layers
 
     def detectors(self, threshold: float = 0.04, definition: Definition = "label") -> dict[str, Detectors]:
-        """Count detectors and unique detectors of every layer (METHOD, § 5)."""
+        """Count detectors and unique detectors of every layer (METHOD, § 5).
+
+        Raises:
+            SettingsError: if there is no such threshold or definition.
+        """
+        between("threshold", threshold, "lie between 0 and 1, an IoU", 0, 1)
+        one_of("definition", definition, ("label", "category"))
         return {name: result.detectors(threshold, definition) for name, result in self.layers.items()}

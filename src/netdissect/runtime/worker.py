@@ -41,7 +41,7 @@ def serve(pipe: Connection, pulse: Connection, every: float, threads: int, numbe
             setup = _opened(data)
             del data
             context = stack.enter_context(setup(threads, number))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - say why instead of dying silently
+        except BaseException as error:  # noqa: BLE001 - say why instead of dying silently
             pipe.send((False, portable(error)))
             return
         pipe.send((True, None))
@@ -52,7 +52,7 @@ def serve(pipe: Connection, pulse: Connection, every: float, threads: int, numbe
 def _do(pipe: Connection, context: Any, task: Callable[[Any, Any], Any], item: Any) -> None:
     try:
         said = pickle.dumps((True, task(context, item)))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+    except BaseException as error:  # noqa: BLE001 - handed to the coordinator, which raises it
         said = pickle.dumps((False, portable(error)))
     pipe.send_bytes(said)
 

@@ -251,3 +251,28 @@ def test_a_fraction_is_no_whole_number(capsys, caffe, data):
         assert (code, "is no whole number" in told) == (2, True)
     code, _, told = run(capsys, "data", "synthetic", "--images", "3.7")
     assert (code, "3.7 is no whole number" in told) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["layers", "CAFFE", "--resolution", "-3"], "--resolution must be at least 8, not -3"),
+        (["layers", "CAFFE", "--resolution", "0"], "--resolution must be at least 8, not 0"),
+        (["layers", "CAFFE", "--resolution", "99999999"], "--resolution must be at most 4,096, not 99,999,999"),
+        (["compare", "nowhere", "--threshold", "nan"], "--threshold must lie between 0 and 1, an IoU, not nan"),
+        (["compare", "nowhere", "--threshold", "-1"], "--threshold must lie between 0 and 1, an IoU, not -1.0"),
+        (["compare", "nowhere", "--steps", "nan"], "--steps must be numbers, a training step for each source, not nan"),
+        (
+            ["rotate", "nowhere", "--layers", "a", "--data", "b", "--alphas", "nan"],
+            "--alphas takes numbers from -10 to 10",
+        ),
+        (
+            ["run", "nowhere", "--layers", "a", "--data", "b", "--rotation_seed", "-1"],
+            "--rotation-seed must be at least 0",
+        ),
+    ],
+    ids=str,
+)
+def test_an_impossible_number_is_told_by_every_command_before_any_work(capsys, caffe, words, sentence):
+    code, _, err = run(capsys, *[{"CAFFE": caffe}.get(word, word) for word in words])
+    assert (code, err.startswith(f"netdissect: {sentence}")) == (2, True), err
