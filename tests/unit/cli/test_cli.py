@@ -90,7 +90,7 @@ def test_mean_takes_numbers_one_after_the_other(capsys, caffe, data, tmp_path):
     for words in (["104", "117", "123"], ["-104.5", "117", "-123"]):
         code, _, err = run(
             capsys, "run", caffe, "--layers", "conv1", "--data", data, "--mean", *words, "--out", tmp_path / "r",
-            "--no-pictures",
+            "--no-pictures", "--fresh",
         )  # fmt: skip
         assert (code, err) == (0, "")
 
