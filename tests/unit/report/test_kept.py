@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from tests import pretend
 
 import netdissect as nd
 from netdissect import report
+from netdissect.concepts import Labels
 from netdissect.protocols import Silent
-from netdissect.report import pictures
+from netdissect.report import labels, pictures
 from netdissect.results import files
 
 
@@ -82,3 +84,26 @@ def test_a_picture_is_not_turned_by_its_cameras_note():
     with Image.open(io.BytesIO(pictures.as_shown(out.getvalue()))) as shown:
         assert shown.getexif().get(274, 1) == 1
         assert np.abs(np.asarray(shown).astype(int) - pixels).mean() < 6
+
+
+def test_kept_labels_of_concepts_that_the_run_has_not_are_made_anew(moved, tmp_path):
+    result, probe_set, folder = moved
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    row = next(iter(result.image_names))
+    wrong = Labels(np.full((1, 4, 4), 9, np.uint16), np.array([700], np.int64))
+    (copy / f"html/data/labels/{row:06d}.js").write_text(labels.encode_script(row, wrong))
+    assert report.Kept(result, copy).labels(row) is None
+    report.write(result, copy, probe_set, Silent())
+    assert (report.Kept(result, copy).labels(row).planes == probe_set.labels(row).planes).all()
+
+
+@pytest.mark.parametrize("name", ["2024.jpg", "holiday.jpg", "notes.js"])
+def test_files_of_ones_own_beside_kept_ones_stay_when_another_probe_set_takes_their_place(moved, tmp_path, name):
+    result, probe_set, folder = moved
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    mine = [copy / "html/image/probe" / name, copy / "html/data" / name, copy / "html/data/labels" / name]
+    for path in mine:
+        path.write_bytes(b"mine")
+    other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
+    report.write(other, copy, probe_set, Silent())
+    assert [path.read_bytes() for path in mine] == [b"mine"] * 3

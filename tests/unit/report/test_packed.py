@@ -1,4 +1,6 @@
+import base64
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -48,4 +50,22 @@ def test_nothing_in_packed_facts_can_end_a_script(nasty):
 )
 def test_a_file_that_is_no_data_file_is_refused(text, told):
     with pytest.raises(ValueError, match=told):
+        packed.unpack(text)
+
+
+@pytest.mark.parametrize(
+    ("layout", "data", "said"),
+    [
+        ([["a", "u1", [1 << 40]]], b"", "expected at most 67,108,864 bytes of arrays"),
+        ([["a", "u1", [100]]], bytes(1 << 26), "expected 100 bytes of arrays, got 101"),
+        ([["a", "u1", [-1]]], b"", "expected sizes of arrays, got -1"),
+        ([["a", "O", [1]]], bytes(8), "expected arrays of u1"),
+        ([["a", "u1", [200]]], bytes(100), "expected 200 bytes of arrays, got 100"),
+    ],
+)
+def test_a_stream_is_unpacked_to_what_it_says_and_never_beyond_a_budget(layout, data, said):
+    """A label map of a few kilobytes in a report that was received unpacked to gigabytes."""
+    coded = base64.b64encode(zlib.compress(data, 9)).decode()
+    text = f'netdissect.put("k",null,{json.dumps(layout)},"{coded}");\n'
+    with pytest.raises(ValueError, match=said):
         packed.unpack(text)

@@ -1,0 +1,107 @@
+"""Whose a folder is, in one place; files are whole or not there; no link is followed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from netdissect.errors import DataError
+from netdissect.io import atomic, folders, locks
+
+KIND = folders.Kind("thing", {"mark.txt": b"ours".__eq__}, ".work", DataError, DataError, "written by another")
+
+
+def test_a_folder_is_ours_by_its_mark_and_nobodys_when_it_is_empty(tmp_path):
+    assert folders.whose(tmp_path / "none", KIND) == "nobody's"
+    assert folders.whose(tmp_path, KIND) == "nobody's"
+    (tmp_path / "mark.txt").write_bytes(b"theirs")
+    assert folders.whose(tmp_path, KIND) == "another's"
+    (tmp_path / "mark.txt").write_bytes(b"ours")
+    assert folders.whose(tmp_path, KIND) == "ours"
+
+
+def test_what_a_killed_process_of_ours_left_makes_no_folder_anybodys(tmp_path):
+    (tmp_path / ".work" / "parts").mkdir(parents=True)
+    (tmp_path / ".work" / "parts" / ".mark.txt.abc.part").write_bytes(b"half")
+    (tmp_path / ".lock").write_bytes(b'{"pid": 1, "host": "h"}')
+    assert folders.whose(tmp_path, KIND) == "nobody's"
+    (tmp_path / ".work" / "mine.txt").write_bytes(b"")
+    assert folders.whose(tmp_path, KIND) == "another's"
+
+
+@pytest.mark.parametrize("what", ["pipe", "link", "folder"])
+def test_a_mark_is_a_regular_file_that_is_reached_through_no_link(tmp_path, what):
+    (tmp_path / "aside").write_bytes(b"ours")
+    mark = tmp_path / "it" / "mark.txt"
+    mark.parent.mkdir()
+    {"pipe": os.mkfifo, "folder": os.mkdir, "link": lambda path: path.symlink_to(tmp_path / "aside")}[what](mark)
+    with pytest.raises(DataError, match=r"it holds mark\.txt and is no folder of a thing"):
+        folders.require_free(tmp_path / "it", KIND)
+
+
+def test_files_are_written_by_way_of_one_folder_and_told_of_before(tmp_path):
+    told = []
+    with atomic.by_way_of(tmp_path, tmp_path / ".work/parts", told.append):
+        with atomic.replacing(tmp_path / "a/b.txt") as file:
+            file.write(b"b")
+            assert [path.parent.name for path in tmp_path.rglob(".*.part")] == ["parts"]
+            assert told == []
+        assert told == ["a/b.txt"]
+    with atomic.replacing(tmp_path / "c.txt"):
+        assert [path.parent for path in tmp_path.rglob(".*.part")] == [tmp_path]
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_held_folder_within_another_has_a_way_of_its_own(tmp_path):
+    outer, inner = [], []
+    with (
+        atomic.by_way_of(tmp_path, tmp_path / ".work", outer.append),
+        atomic.by_way_of(tmp_path / "in", tmp_path / "in/.work", inner.append),
+    ):
+        atomic.write_text(tmp_path / "in/x.txt", "x")
+        atomic.write_text(tmp_path / "y.txt", "y")
+    assert (outer, inner) == (["y.txt"], ["x.txt"])
+
+
+def test_what_is_removed_is_below_the_folder_and_behind_no_link(tmp_path):
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    for folder in (root / "a/b", elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "x.txt").touch()
+    (root / "a/mine.txt").touch()
+    (root / "link").symlink_to(elsewhere)
+    atomic.remove_below(root, ["a/b/x.txt", "link/x.txt", "a", "none/x.txt"])
+    assert not (root / "a/b").exists()
+    assert (root / "a/mine.txt").exists()
+    assert (elsewhere / "x.txt").exists()
+
+
+def test_a_text_with_bytes_that_are_no_text_is_written_in_a_visible_form(tmp_path):
+    atomic.write_text(tmp_path / "a.txt", "caf\udce9 ü")
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "caf\\xe9 ü"
+
+
+def test_a_long_name_is_not_cut_within_a_letter(tmp_path):
+    atomic.write_text(tmp_path / ("ü" * 100 + "a.txt"), "x")
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [1]
+
+
+@pytest.mark.parametrize("what", ["text", "link", "pipe"])
+def test_a_lock_of_somebody_elses_is_neither_taken_nor_changed(tmp_path, what):
+    mine, lock = tmp_path / "mine.txt", tmp_path / ".lock"
+    mine.write_text("my own lock file")
+    make = {
+        "text": lambda: lock.write_text("mine"),
+        "link": lambda: lock.symlink_to(mine),
+        "pipe": lambda: os.mkfifo(lock),
+    }
+    make[what]()
+    assert not locks.is_lock(lock)
+    with (
+        pytest.raises(OSError, match="it is in the way and not this project's|it is a link, and none is followed here"),
+        locks.held(lock, ValueError, unlocked=lambda error: error),
+    ):
+        pytest.fail("it was taken")
+    assert mine.read_text() == "my own lock file"
+    assert what != "text" or lock.read_text() == "mine"
