@@ -181,7 +181,7 @@ def _(desk):
 def _(desk):
     from tests.fuzz.test_networks import bomb
 
-    bomb(desk.folder / "w.pth", 2**26)
+    bomb(desk.folder / "w.pth", 2**24)
     return resnet(desk, desk.folder / "w.pth")
 
 

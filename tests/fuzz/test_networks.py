@@ -170,12 +170,12 @@ def bomb(path, size, entries=1):
 
 
 def test_a_checkpoint_whose_records_unpack_to_a_thousand_times_its_size_is_refused_before(tmp_path):
-    bomb(tmp_path / "bomb.pth", 2**26)
+    bomb(tmp_path / "bomb.pth", 2**24)
     size = (tmp_path / "bomb.pth").stat().st_size
     assert size < 2**19
     kind, said = confined(read, tmp_path / "bomb.pth")
     assert kind == ModelFileError.__name__, said
-    assert f"bomb.pth: its {size:,} bytes would unpack to 268,43" in said
+    assert f"bomb.pth: its {size:,} bytes would unpack to 67,1" in said
     assert f"at most {16 * size + 2**25:,} are believed" in said
     bomb(tmp_path / "small.pth", 2**10)  # someone packed it again: no harm
     assert read_checkpoint(tmp_path / "small.pth").tensors["w0"].shape == (2**10,)
@@ -223,7 +223,7 @@ def test_a_caffemodel_whose_shape_has_a_million_sizes_is_told_at_once(pair, tmp_
 
 
 def test_numbers_that_an_old_caffemodel_writes_one_by_one_take_no_more_room_than_they_have():
-    numbers = np.arange(2**18, dtype="<f4")
+    numbers = np.arange(2**15, dtype="<f4")
     fields = np.empty(len(numbers), dtype=[("key", "u1"), ("number", "<f4")])
     fields["key"], fields["number"] = 5 << 3 | 5, numbers
     tracemalloc.start()
