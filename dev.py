@@ -6,6 +6,7 @@
     python3 dev.py check    ruff, mypy --strict, import-linter
     python3 dev.py ci       check, then test, with the same random examples every time
     python3 dev.py setup    only install
+    python3 dev.py lowest   the tests of what others' files may do, with the lowest versions allowed, in .venv-lowest
 
 What follows the word is handed on: `python3 dev.py test -k tally`, `python3 dev.py demo --out /tmp/demo`.
 
@@ -29,32 +30,41 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+BIN = "Scripts" if os.name == "nt" else "bin"
 LEAST = (3, 11)
+#: What is tested with the lowest versions: everything that opens others' files, and where compiled code is kept.
+LOWEST = (
+    "tests/security", "tests/fuzz", "tests/unit/io", "tests/unit/models", "tests/unit/data", "tests/unit/results",
+    "tests/unit/test_compiled.py",
+)  # fmt: skip
 #: What pytest ends with where no test was chosen.
 NOTHING_CHOSEN = 5
 
 
 def setup(extra: str) -> None:
     """Install the package, editable, with the pinned versions of constraints.txt; a second call is quick."""
-    constraints = ROOT / "constraints.txt"
+    install(VENV, ROOT / "constraints.txt", extra)
+
+
+def install(venv_: Path, constraints: Path, extra: str, *tools: str) -> None:
+    """Install the package and some tools, editable, in a virtual environment of its own; a second call is quick."""
     wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + constraints.read_bytes()).hexdigest()
-    done = VENV / f"netdissect-{extra or 'core'}"
+    done = venv_ / f"netdissect-{extra or 'core'}"
     if done.exists() and done.read_text() == wanted:
         return
-    print(f"setting up {VENV} (a few minutes the first time)", flush=True)
-    if not (BIN / "python").exists() and not (BIN / "python.exe").exists():
-        venv.create(VENV, with_pip=True)
+    print(f"setting up {venv_} (a few minutes the first time)", flush=True)
+    if not (venv_ / BIN / "python").exists() and not (venv_ / BIN / "python.exe").exists():
+        venv.create(venv_, with_pip=True)
     target = f"{ROOT}[{extra}]" if extra else str(ROOT)
     # torch goes first and alone, so that its pin decides which build is taken.
-    run("python", "-m", "pip", "install", "--quiet", "-c", str(constraints), "torch")
-    run("python", "-m", "pip", "install", "--quiet", "-c", str(constraints), "-e", target)
+    run("python", "-m", "pip", "install", "--quiet", "-c", str(constraints), "torch", of=venv_)
+    run("python", "-m", "pip", "install", "--quiet", "-c", str(constraints), "-e", target, *tools, of=venv_)
     done.write_text(wanted)
 
 
-def run(program: str, *arguments: str) -> None:
-    """Run a program of the virtual environment; leave with its exit code if it fails."""
-    code = subprocess.run([str(BIN / program), *arguments], cwd=ROOT, check=False).returncode
+def run(program: str, *arguments: str, of: Path = VENV) -> None:
+    """Run a program of a virtual environment; leave with its exit code if it fails."""
+    code = subprocess.run([str(of / BIN / program), *arguments], cwd=ROOT, check=False).returncode
     if code:
         raise SystemExit(code)
 
@@ -114,6 +124,28 @@ def check(_: list[str]) -> None:
     run("lint-imports")
 
 
+def lowest(arguments: list[str]) -> None:
+    """Run the tests of LOWEST with the versions of constraints-lowest.txt; warnings of libraries of that age are none."""
+    extras, tools = (
+        "torchvision,timm,hf,onnx,ray,pandas",
+        ("pytest", "pytest-xdist", "hypothesis", "onnxscript", "jsonschema"),
+    )
+    install(ROOT / ".venv-lowest", ROOT / "constraints-lowest.txt", extras, *tools)
+    words = [
+        "-m",
+        "pytest",
+        "-n",
+        "auto",
+        "--dist",
+        "worksteal",
+        "-o",
+        "filterwarnings=default",
+        "-p",
+        "no:cacheprovider",
+    ]
+    run("python", *words, *(arguments or LOWEST), of=ROOT / ".venv-lowest")
+
+
 def ci(arguments: list[str]) -> None:
     """Run every check and the whole suite, with the same random examples every time."""
     os.environ["CI"] = "true"
@@ -125,7 +157,7 @@ def main() -> None:
     """Do what the first word says."""
     if sys.version_info < LEAST:
         raise SystemExit(f"netdissect needs Python {LEAST[0]}.{LEAST[1]} or newer; this is {sys.version.split()[0]}")
-    tasks = {"demo": demo, "test": test, "check": check, "ci": ci, "setup": lambda _: setup("dev")}
+    tasks = {"demo": demo, "test": test, "check": check, "ci": ci, "lowest": lowest, "setup": lambda _: setup("dev")}
     if len(sys.argv) < 2 or sys.argv[1] not in tasks:
         raise SystemExit(__doc__)
     tasks[sys.argv[1]](sys.argv[2:])

@@ -9,6 +9,7 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -132,14 +133,33 @@ def _prepare(base: Path) -> None:
     (base / "net").mkdir()
     write_caffe(base / "net/small", net, random_weights(net, seed=0))
     words = ["run", base / "net/small", "--layers", "conv1", "conv2", "--data", base / "set", "--out", base / "run"]
+    orphan = ["run", base / "net/small", "--layers", "conv1", "--data", base / "gone", "--out", base / "orphan"]
+    folders.write(base / "gone", images=6)
     _import()
-    pid = os.fork()
-    if not pid:
-        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-            os.dup2(nowhere.fileno(), 1)
-            _leave([*words, "--images-per-unit", "2", "--quiet"])
-    if os.waitpid(pid, 0)[1]:
-        raise SystemExit("the run that attempts are made from did not succeed")
+    for given in (words, orphan):
+        pid = os.fork()
+        if not pid:
+            with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+                os.dup2(nowhere.fileno(), 1)
+                _leave([*given, "--images-per-unit", "2", "--quiet"])
+        if os.waitpid(pid, 0)[1]:
+            raise SystemExit("the run that attempts are made from did not succeed")
+    shutil.rmtree(base / "gone")
+    warm = [
+        sys.executable,
+        "-m",
+        "netdissect",
+        *map(str, words[:-1]),
+        base / "warm",
+        "--images-per-unit",
+        "2",
+        "--quiet",
+    ]
+    (base / "cache").mkdir()
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(base / "cache")}
+    subprocess.run(warm, check=True, stdout=subprocess.DEVNULL, env=environment)
+    for path in (base / "cache", *(base / "cache").rglob("*")):
+        path.chmod(0o777)  # whoever is tried may use it
 
 
 #: Two convolutions, the second of which sees what the first gives.

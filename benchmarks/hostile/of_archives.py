@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import lzma
+import shutil
 import tarfile
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -67,14 +68,13 @@ for _name, _file in (
     ("above", "../evil"),
     ("absolute", "/nowhere/evil"),
     ("of a drive", "C:/evil"),
-    ("empty", ""),
 ):
 
     @attempt(KIND, f"a .zip with a name that is {_name}", refused("a.zip|evil|name"))
     def _(place: Place, file: str = _file) -> object:
         with zipfile.ZipFile(place.folder / "a.zip", "w") as archive:
             archive.writestr("top/index.csv", "")
-            archive.writestr(zipfile.ZipInfo(file or " "), "x") if file else archive.writestr("top/\0", "x")
+            archive.writestr(zipfile.ZipInfo(file), "x")
         return _unpacks(place, place.folder / "a.zip")
 
 
@@ -176,9 +176,9 @@ def _(place: Place) -> object:
     import re
     import zlib
 
-    place.ran.rename(place.out)
-    squeezed = zlib.compressobj(9)
-    bomb = b"".join(squeezed.compress(bytes(1 << 26)) for _ in range(80)) + squeezed.flush()
+    shutil.copytree(place.base / "orphan", place.out)
+    squeezed = zlib.compressobj(1)
+    bomb = b"".join(squeezed.compress(bytes(1 << 26)) for _ in range(24)) + squeezed.flush()
     changed = 0
     for path in sorted((place.out / "html").rglob("*.js")):
         text = path.read_text(encoding="utf-8")
@@ -191,18 +191,7 @@ def _(place: Place) -> object:
         from benchmarks.hostile.attempts import Skipped
 
         raise Skipped("no kept labels of that form in the report")
-    words = ["report", place.out]
-
-    def call() -> None:
-        import os
-        import shutil
-
-        from netdissect.cli.app import _run
-
-        shutil.rmtree(place.base.parent / "gone", ignore_errors=True)
-        os._exit(_run([str(word) for word in words], debug=False))
-
-    return call
+    return ["report", place.out]
 
 
 @attempt(BOMBS, "a Parquet table that says it has a trillion rows", refused("conv1"))
@@ -231,7 +220,7 @@ def _(place: Place) -> object:
             with archive.open(name, "w", force_zip64=True) as file:
                 file.write(data)
                 if name == "thresholds.npy":
-                    for _ in range(64):
+                    for _ in range(12):
                         file.write(bytes(1 << 24))
     return lambda: nd.load(str(place.ran)) and None
 

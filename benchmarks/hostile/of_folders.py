@@ -88,7 +88,7 @@ def _(place: Place) -> object:
     return _into(place, f"{place.out}\0x")
 
 
-@attempt(KIND, "--out is empty text", either("out|folder|name", says("conv1")))
+@attempt(KIND, "--out is empty text", refused("out|folder|name"))
 def _(place: Place) -> object:
     return _into(place, "")
 
@@ -141,11 +141,12 @@ def _(place: Place) -> object:
 def _(place: Place) -> object:
     shutil.copytree(place.base / "run", place.out)
     (place.out / ".conv9.csv.abc.part").write_bytes(b"under way")
+    words = _into(place, place.out / "inner")
 
     def call() -> str | None:
         from netdissect.cli.app import _run
 
-        code = _run([str(word) for word in _into(place, place.out / "inner")], debug=False)
+        code = _run([str(word) for word in words], debug=False)
         if code:
             import os
 

@@ -37,7 +37,7 @@ for _name, _old, _new, _sentence in (
     ("a kernel of 0", "kernel_size: 5", "kernel_size: 0", "kernel|conv1"),
     ("a kernel larger than the image", "kernel_size: 5", "kernel_size: 500", "kernel|conv1|smaller|larger"),
     ("a trillion weights", "num_output: 5", "num_output: 100000000000", "conv1"),
-    ("a number that is a word", "num_output: 5", "num_output: five", "five|num_output"),
+    ("a number that is a word", "num_output: 5", "num_output: five", "five|num_output|parse"),
     ("a bottom nobody makes", 'bottom: "conv1" top: "conv2"', 'bottom: "conv9" top: "conv2"', "conv9"),
     ("itself as bottom", 'bottom: "data" top: "conv1"', 'bottom: "conv1" top: "conv1"', "conv1"),
     ("two layers that write one blob", 'bottom: "conv1" top: "conv2"', 'bottom: "data" top: "conv1"', "conv1"),
@@ -46,7 +46,7 @@ for _name, _old, _new, _sentence in (
     ("half a megabyte of opening braces", 'name: "small"', "x " + "{" * 500_000, "deep|nested|line"),
 ):  # fmt: skip
 
-    @attempt(CAFFE, _name, refused(_sentence))
+    @attempt(CAFFE, _name, either(_sentence, says("conv1")) if "an input" in _name else refused(_sentence))
     def _(place: Place, old: str = _old, new: str = _new) -> object:
         path = place.net.with_suffix(".prototxt")
         text = path.read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ for _name, _old, _new, _sentence in (
         if old not in text:
             raise ValueError((old, text))
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
-        return place.run()
+        return place.run(layers="conv2" if "conv9" in new else "conv1")
 
 
 for _name, _share in (("nothing", 0.0), ("a tenth", 0.1), ("nearly all", 0.99)):
@@ -188,8 +188,8 @@ def _(place: Place) -> object:
 @attempt(OTHERS, "a .pth whose small record unpacks to gigabytes", refused("net|unpack|bytes|memory"))
 def _(place: Place) -> object:
     path = place.folder / "net.pth"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        archive.writestr("net/data.pkl", b"\0" * (1 << 29))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("net/data.pkl", b"\0" * (1 << 28))
         archive.writestr("net/version", "3\n")
     return place.run("--arch", "torchvision:resnet18", model=path, layers="layer1")
 
@@ -261,6 +261,7 @@ def make():
 @attempt("a user's own code", "a module that exits while it is imported", refused("exit|import"))
 def _(place: Place) -> object:
     place.write("code/leaves.py", "import sys; sys.exit(3)")
+    words = place.run(model="python:leaves:make", layers="own")
 
     def call() -> None:
         import sys
@@ -270,7 +271,7 @@ def _(place: Place) -> object:
         sys.path.insert(0, str(place.folder / "code"))
         sys.dont_write_bytecode = True
         try:
-            main([str(word) for word in place.run(model="python:leaves:make", layers="own")])
+            main([str(word) for word in words])
         except SystemExit as left:
             sys.stdout.flush()
             os._exit(left.code if isinstance(left.code, int) else 1)

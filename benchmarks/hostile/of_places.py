@@ -27,7 +27,9 @@ NOBODY = (
     "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=-all,+dac_read_search",
     "--ambient-caps=-all,+dac_read_search",
 )  # fmt: skip
-_LOST = {"HOME": None, "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}
+_LOST = {"HOME": None, "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}  # fmt: skip
+#: The same, with compiled code at hand, so that an attempt takes seconds.
+_WARM = {**_LOST, "NUMBA_CACHE_DIR": "../../base/cache"}
 _DONE = says("conv1: \\d of 5 units")
 
 
@@ -58,7 +60,7 @@ def _given(place: Place, *more: object) -> list[object]:
     return words
 
 
-@attempt(KIND, "another user, without a home", gives(_DONE))
+@attempt(KIND, "another user, without a home: everything is compiled anew", gives(_DONE))
 def _(place: Place) -> object:
     needs(NOBODY)
     return Cold(_given(place), NOBODY, env=_LOST)
@@ -67,14 +69,14 @@ def _(place: Place) -> object:
 @attempt(KIND, "another user, whose home is somebody else's", gives(_DONE))
 def _(place: Place) -> object:
     needs(NOBODY)
-    return Cold(_given(place), NOBODY, env={**_LOST, "HOME": "/root"})
+    return Cold(_given(place), NOBODY, env={**_WARM, "HOME": "/root"})
 
 
 @attempt(KIND, "another user, with a report", gives(_DONE))
 def _(place: Place) -> object:
     needs(NOBODY)
     words = [word for word in _given(place) if word != "--no-pictures"]
-    return Cold(words, NOBODY, env=_LOST)
+    return Cold(words, NOBODY, env=_WARM)
 
 
 @attempt(KIND, "another user, who may not write --out", refused("permission"))
@@ -82,7 +84,7 @@ def _(place: Place) -> object:
     needs(NOBODY)
     words = _given(place)
     place.out.chmod(0o755)
-    return Cold(words, NOBODY, env=_LOST)
+    return Cold(words, NOBODY, env=_WARM)
 
 
 @attempt(KIND, "another user, who may not read the probe set", refused("permission|denied|cannot be read"))
@@ -91,23 +93,23 @@ def _(place: Place) -> object:
     around = tuple(word.replace("+dac_read_search", "-all") for word in NOBODY[:4])
     needs(around)
     (place.set / "index.csv").chmod(0)
-    return Cold(words, around, env=_LOST)
+    return Cold(words, around, env=_WARM)
 
 
 @attempt(KIND, "everything is read-only but --out and a temporary folder", gives(_DONE))
 def _(place: Place) -> object:
     words = _given(place)
-    around = read_only(place.out, place.folder / "tmp")
+    around = read_only(place.out, place.folder / "tmp", place.base / "cache")
     needs(around)
-    return Cold(words, around, env=_LOST)
+    return Cold(words, around, env=_WARM)
 
 
-@attempt(KIND, "everything is read-only but --out", gives(_DONE))
+@attempt(KIND, "everything is read-only but --out", refused("temporary"))
 def _(place: Place) -> object:
     words = _given(place)
     around = read_only(place.out)
     needs(around)
-    return Cold(words, around, env=_LOST)
+    return Cold(words, around, env=_WARM)
 
 
 @attempt(KIND, "everything is read-only", refused("read-only"))
@@ -115,7 +117,7 @@ def _(place: Place) -> object:
     words = place.run()
     around = read_only(place.folder / "tmp")
     needs(around)
-    return Cold(words, around, env=_LOST)
+    return Cold(words, around, env=_WARM)
 
 
 @attempt(KIND, "no /dev/shm", gives(_DONE))
@@ -196,7 +198,7 @@ def _(place: Place) -> object:
 @attempt(KIND, "umask 777: nothing that is made can be opened", either("permission", says(".")))
 def _(place: Place) -> object:
     needs(NOBODY)
-    return Cold(_given(place), ("sh", "-c", 'umask 777; exec "$@"', "sh", *NOBODY), env=_LOST)
+    return Cold(_given(place), ("sh", "-c", 'umask 777; exec "$@"', "sh", *NOBODY), env=_WARM)
 
 
 def _alone(place: Place) -> str | None:
@@ -251,7 +253,7 @@ _ulimit("a stack of 256 KB", "-s 256", _DONE, "stack|deep|memory")
 def _(place: Place) -> object:
     needs(NOBODY)
     around = ("bash", "-c", 'ulimit -u 12; exec "$@"', "bash", *NOBODY)
-    return Cold(_given(place, "--workers", "2"), around, env=_LOST)
+    return Cold(_given(place, "--workers", "2"), around, env=_WARM)
 
 
 @attempt(LIMITS, "a disk that is full", refused("disk is full"))

@@ -140,6 +140,8 @@ def require_text(option: str, given: str) -> None:
     Raises:
         SettingsError: showing its bytes.
     """
+    if "\0" in given:
+        raise SettingsError(f"--{option} {one_line(given)}: no file's name holds a NUL character")
     try:
         given.encode()
     except UnicodeEncodeError as error:

@@ -19,7 +19,7 @@ import netdissect
 from netdissect.engine.bench import Bench
 from netdissect.engine.dissect import dissect, plan_for
 from netdissect.engine.threads import Threads
-from netdissect.errors import DataNotFoundError, RunError, SettingsError
+from netdissect.errors import ActivationError, DataNotFoundError, RunError, SettingsError
 from netdissect.models.network import remarks_of
 from netdissect.models.pace import paced
 from netdissect.results import folder as place
@@ -251,6 +251,12 @@ def prepared(
             notes.append(f"the network ran in {settings.precision}, which changes some labels")
         network = paced(network, settings.precision, compile=settings.compile)
         source = network.probe(layers, size, geometry=settings.geometry, device=device)
+        empty = next((layer for layer in source.layers if 0 in (layer.units, *layer.grid)), None)
+        if empty is not None:
+            raise ActivationError(
+                f"layer {empty.name} of {network.name} gives {empty.units} units on a grid of {empty.grid[0]} x "
+                f"{empty.grid[1]} cells: there is nothing to dissect, choose another"
+            )
         yield Prepared(network, source, concepts, settings, size, device, cluster, network.fingerprint(), tuple(notes))
 
 
