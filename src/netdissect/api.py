@@ -20,6 +20,7 @@ from netdissect.bars import require_progress, watching
 from netdissect.data.broden import Broden
 from netdissect.data.download.places import require_downloaded, resolve_network
 from netdissect.errors import ModelError, SettingsError, ended_by_itself
+from netdissect.io import folders
 from netdissect.io.text import writable
 from netdissect.layers import check_stems
 from netdissect.limits import RESOLUTION, whole
@@ -27,6 +28,7 @@ from netdissect.protocols import Silent
 from netdissect.report.notebook import ShownLayer, run_html, shown
 from netdissect.results import files, taken
 from netdissect.results import folder as place
+from netdissect.results.folder import RUN
 from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
 
 if TYPE_CHECKING:
@@ -77,9 +79,14 @@ class Result(RunResult):
         return run_html(self)
 
     def write_model_card(self, folder: str | Path) -> Path:
-        """Write ``model-card.md`` and its figure into a folder: a section for a model card; return the former."""
-        with place.held(Path(folder)):
-            return report.write_card(self, Path(folder))
+        """Write ``model-card.md`` and its figure into a folder: a section for a model card; return the former.
+
+        Raises:
+            FolderTakenError: if a file of somebody else's has that name there.
+        """
+        where = Path(folder)
+        with place.held(where) if folders.whose(where, RUN) == "ours" else contextlib.nullcontext():
+            return report.write_card(self, where)
 
     def save(self, folder: str | Path) -> None:
         """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it."""

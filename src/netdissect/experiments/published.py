@@ -8,6 +8,7 @@ import numpy as np
 
 from netdissect.data.build import matlab
 from netdissect.errors import RunFileError, RunNotFoundError
+from netdissect.io.reading import is_regular
 from netdissect.results.compared import Compared
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ def read(path: Path) -> list[Compared]:
     """
     if not path.exists():
         raise RunNotFoundError(f"there is no table {path}")
+    if not is_regular(path):
+        raise RunFileError(
+            f"{path}: expected the paper's semantics_cvpr_release.mat, got something that is no regular file"
+        )
     try:
         with np.errstate(over="raise", divide="raise", invalid="raise"):  # a damaged number is no count
             table: dict[str, Any] = matlab.read(path, "stat")

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect.concepts import display_name, in_figure_order
+from netdissect.errors import FolderTakenError
 from netdissect.io import atomic
+from netdissect.io.reading import is_regular
 from netdissect.report import figures
 
 if TYPE_CHECKING:
@@ -16,16 +18,24 @@ if TYPE_CHECKING:
 #: The section and its figure, in the run's folder; copy both.
 CARD = "model-card.md"
 FIGURE = "model-card.png"
+_HEAD = "## What its units see (Network Dissection)"
 _CONCEPTS = 8
 
 
 def write(result: RunResult, folder: Path) -> Path:
-    """Write ``model-card.md`` and its figure into a run's folder; return the former."""
-    threshold = result.settings.threshold
+    """Write ``model-card.md`` and its figure into a folder; return the former.
+
+    Raises:
+        FolderTakenError: if a file of somebody else's has that name there.
+    """
+    threshold, path = result.settings.threshold, folder / CARD
+    if path.exists() and not (is_regular(path) and path.read_bytes().startswith(_HEAD.encode())):
+        raise FolderTakenError(
+            f"{path} is there already and was not written by netdissect: move it, or choose another folder"
+        )
     with tempfile.TemporaryDirectory(prefix="netdissect-") as apart:  # the figure's other files are not asked for
         figures.layer_graph(result.detectors(threshold), Path(apart) / FIGURE)
         atomic.write_bytes(folder / FIGURE, (Path(apart) / FIGURE).read_bytes())
-    path = folder / CARD
     atomic.write_text(path, text(result))
     return path
 
@@ -37,7 +47,7 @@ def text(result: RunResult) -> str:
     by_category = result.detectors(threshold, "category")
     kinds = in_figure_order(list({kind for found in by_label.values() for kind in found.units_by_category}))
     lines = [
-        "## What its units see (Network Dissection)",
+        _HEAD,
         "",
         (
             f"Every unit of {_plural(len(result.layers), 'layer')} of {_plain(result.network.name)} was compared with "

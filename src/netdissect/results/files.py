@@ -126,7 +126,8 @@ def _record(folder: Path) -> dict[str, Any]:
     try:
         record = parse_json(reading.read_bytes(path, most=_LONGEST))
     except (FileNotFoundError, NotADirectoryError) as error:
-        what = "holds no finished run (run.json is missing)" if folder.is_dir() else "does not exist"
+        what = "is no folder" if folder.exists() else "does not exist"
+        what = "holds no finished run (run.json is missing)" if folder.is_dir() else what
         raise RunNotFoundError(f"{folder} {what}: expected a folder that netdissect run wrote") from error
     except OSError as error:
         raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -190,7 +190,7 @@ def test_no_link_inside_a_runs_folder_is_followed_on_writing(data, finished, tmp
     assert everything(elsewhere) == {"000000.jpg": b"mine"}
 
 
-@pytest.mark.parametrize("name", ["html/index.html", "run.json", "html/data/run.js", "report.html", "model-card.md"])
+@pytest.mark.parametrize("name", ["html/index.html", "run.json", "html/data/run.js", "report.html", "model-card.png"])
 def test_a_link_in_the_place_of_a_file_is_replaced_and_never_written_through(data, finished, tmp_path, name):
     mine = tmp_path / "mine.txt"
     mine.write_text("mine")
@@ -265,3 +265,26 @@ def test_names_that_are_bytes_and_no_text_are_recorded_in_a_visible_form(made, t
     assert (again.probe_set.name, again.probe_set.path) == ("caf\\xe9", "/sets/caf\\xe9")
     assert next(iter(again.image_names.values())).endswith(" \\xff")
     assert again.detectors() == loaded.detectors()
+
+
+def test_a_report_is_not_drawn_into_somebodys_folder_and_a_card_replaces_no_file_of_theirs(finished, tmp_path):
+    loaded, mine = nd.load(finished), tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("mine")
+    for write in (loaded.write_report, loaded.save):
+        with pytest.raises(FolderTakenError, match=r"mine holds notes\.txt and is no folder of a run"):
+            write(mine)
+    loaded.write_model_card(mine)
+    loaded.write_model_card(mine)
+    assert sorted(everything(mine)) == ["model-card.md", "model-card.png", "notes.txt"]
+    (mine / "model-card.md").write_text("mine")
+    with pytest.raises(FolderTakenError, match=r"model-card\.md is there already and was not written by netdissect"):
+        loaded.write_model_card(mine)
+
+
+def test_another_run_is_not_saved_over_one(finished, tmp_path):
+    loaded = nd.load(finished)
+    other = dataclasses.replace(loaded, settings=dataclasses.replace(loaded.settings, seed=5))
+    with pytest.raises(FolderTakenError, match="holds another run, with --seed 0"):
+        other.save(finished)
+    loaded.save(finished)
