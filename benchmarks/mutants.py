@@ -169,7 +169,7 @@ def sample(found: list[Site], count: int, seed: int) -> list[tuple[Site, tuple[s
 def copy_checkout(copy: Path) -> None:
     """Copy what tests need; the reference data is left where it is, and tests that read it are skipped."""
     for name in ("src", "tests", "benchmarks", "docs"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.nbi", "*.nbc"))
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc"))
     for name in ("pyproject.toml", "dev.py"):
         shutil.copy(ROOT / name, copy)
 
@@ -186,13 +186,27 @@ def tried(copy: Path, site: Site, change: tuple[str, int]) -> dict[str, Any]:
     assert after != before
     lines = difflib.unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=0)
     diff = "\n".join([f"--- {site.module}", *list(lines)[2:]])
-    path.write_text(after, encoding="utf-8")
     began = time.monotonic()
-    try:
+    with as_before(path):
+        path.write_text(after, encoding="utf-8")
         outcome = in_process(lambda: _test(copy, site.module))
-    finally:
-        path.write_text(before, encoding="utf-8")
     return {"outcome": outcome, "seconds": round(time.monotonic() - began, 1), "diff": diff}
+
+
+@contextlib.contextmanager
+def as_before(path: Path) -> Iterator[None]:
+    """Leave a module as it was, its age and its compiled kernels too: they need not be compiled again."""
+    kernels = f"{path.stem}.*.nb[ic]"
+    kept = {file: file.read_bytes() for file in (path, *(path.parent / "__pycache__").glob(kernels))}
+    age = path.stat()
+    try:
+        yield
+    finally:
+        for file in (path.parent / "__pycache__").glob(kernels):
+            file.unlink()
+        for file, data in kept.items():
+            file.write_bytes(data)
+        os.utime(path, ns=(age.st_atime_ns, age.st_mtime_ns))
 
 
 def tests_of(module: str, folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +14,14 @@ from tests import folders
 
 from netdissect.data.broden import Broden
 from netdissect.data.check import check
-from netdissect.errors import DataError, DataFileError, DataNotFoundError, LabelError, SettingsError
+from netdissect.errors import (
+    DataError,
+    DataFileError,
+    DataNotFoundError,
+    LabelError,
+    MissingExtraError,
+    SettingsError,
+)
 
 
 @pytest.fixture
@@ -298,6 +306,15 @@ def test_every_image_has_the_latent_of_its_row(folder):
     (folder / "latents.npy").unlink()
     with pytest.raises(DataNotFoundError, match=r"holds no latents\.npy"):
         Broden(folder).latent(0)
+
+
+def test_an_address_that_cannot_be_read_is_told_by_what_it_lacks(monkeypatch):
+    pytest.importorskip("upath")
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # not installed
+    with pytest.raises(MissingExtraError, match=r"s3://bucket/set needs a library that is not installed"):
+        Broden("s3://bucket/set")
+    with pytest.raises(SettingsError, match=r"nowhere://set is no address"):
+        Broden("nowhere://set")
 
 
 def test_grey_and_png_pictures_are_read_as_rgb(folder):
