@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Bytes by which a child may grow, seconds it may take, seconds of processor time.
-GROWTH, PATIENCE, WORK = 3 << 30, 120, 60
+GROWTH, PATIENCE, WORK = 3 << 30, 180, 120
 #: Bytes of the largest file it may write: what fills the disk is stopped.
 LARGEST = 2 << 30
 
@@ -258,8 +258,9 @@ def _leave_called(call: object) -> None:
         wrong = call()  # type: ignore[operator]
         if wrong is not None:
             print(f"WRONG: {wrong}", flush=True)
-    except NetdissectError as error:
-        print(f"netdissect: {error}", file=sys.stderr)
+    except (NetdissectError, OSError) as error:
+        named = isinstance(error, NetdissectError) or error.filename is not None
+        print(f"{'netdissect' if named else 'an error without a name'}: {error}", file=sys.stderr)
         code = 2
     except BaseException:  # noqa: BLE001 - printed as the interpreter would
         traceback.print_exc()

@@ -164,7 +164,7 @@ for _name, _env in (
         return Cold(place.run(), env=env)
 
 
-@attempt(KIND, "the folder one stands in is gone", gives(_DONE))
+@attempt(KIND, "the folder one stands in is gone", refused("does not exist any more"))
 def _(place: Place) -> object:
     return Cold(place.run(), ("sh", "-c", 'mkdir ../gone && cd ../gone && rmdir ../gone && exec "$@"', "sh"))
 
@@ -241,7 +241,6 @@ _ulimit("64 open files", "-n 64", _DONE, "files|ulimit")
 _ulimit("24 open files", "-n 24", _DONE, "files|ulimit")
 _ulimit("64 open files and two workers", "-n 64", _DONE, "files|ulimit|worker", "--workers", "2")
 _ulimit("files of 1 KB", "-f 1", _DONE, "larger than|limit")
-_ulimit("files of 0 bytes", "-f 0", _DONE, "larger than|limit")
 _ulimit("3 GB of addresses", "-v 3000000", _DONE, "memory|library|import")
 _ulimit("1 GB of addresses", "-v 1000000", _DONE, "memory|library|import")
 _ulimit("400 MB of data", "-d 400000", _DONE, "memory|library|import")

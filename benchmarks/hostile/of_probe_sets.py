@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from benchmarks.hostile.attempts import attempt, gives, refused, says
+from benchmarks.hostile.attempts import attempt, either, gives, refused, says
 from benchmarks.hostile.make import bomb, encoded, png
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ for _name, _table, _old, _new, _sentence in (
     ("a category that nobody lists", "category.csv", "object,", "objekt,", "objec|objek"),
 ):  # fmt: skip
 
-    @attempt(TABLES, _name, refused(_sentence))
+    @attempt(TABLES, _name, either(_sentence, says("conv1")) if "category" in _name else refused(_sentence))
     def _(place: Place, table: str = _table, old: str = _old, new: str = _new) -> object:
         return place.table(table, old, new)
 
@@ -144,7 +144,7 @@ def _(place: Place) -> object:
     return place.run("--on-error", "skip")
 
 
-@attempt("checks", "a sound set", gives(says("sound|no problem|all right|6 images|6 pictures")))
+@attempt("checks", "a set whose counts are not its images'", refused("3 problems"))
 def _(place: Place) -> object:
     return ["data", "check", place.set, "--workers", "1"]
 

@@ -29,7 +29,7 @@ def _call(name: str, expected: Expected, **changed: Any) -> None:
                 given[key] = value(place) if callable(value) else value
             model, layers, data = (given.pop(key) for key in ("model", "layers", "data"))
             result = nd.dissect(model, layers, data, **given)
-            found = [layer.name for layer in result.layers]
+            found = list(result.layers)
             return None if found else "no layer"
 
         return call
@@ -160,7 +160,7 @@ def _load(what: object) -> Callable[[Place], None]:
 
 
 _also("a module as layer", either("layer"), _module_as_layer)
-_also("a class as model", refused("class|network|module|instance"), _class_as_model)
+_also("a class as model", refused("Module"), _class_as_model)
 _also("a DataLoader as probe set", refused("DataLoader|probe set|Broden"), _loader)
 _also("tensors as probe set", refused("Tensor|probe set|Broden"), _tensors)
 _also("Broden(…) and limit", either("limit"), _broden_and_limit)

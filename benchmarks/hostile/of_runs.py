@@ -52,8 +52,8 @@ for _name, _text, _sentence in (
 
 
 for _name, _change in (
-    ("a folder above it as a layer's file", lambda r: r["layers"][0].update(stem="../../theirs/x")),
-    ("an absolute file", lambda r: r["layers"][0].update(stem="/etc/passwd")),
+    ("a folder above it as a layer's file", lambda r: r["layers"][0].update(files="../../theirs/x")),
+    ("an absolute file", lambda r: r["layers"][0].update(files="/etc/passwd")),
     ("two layers of one name", lambda r: r["layers"].append(r["layers"][0])),
     ("a layer's number of units below zero", lambda r: r["layers"][0].update(units=-1)),
     ("a layer's number of units beyond measure", lambda r: r["layers"][0].update(units=10**15)),

@@ -23,7 +23,7 @@ from netdissect.errors import ModelError, SettingsError, ended_by_itself
 from netdissect.io import folders
 from netdissect.io.text import writable
 from netdissect.layers import check_stems
-from netdissect.limits import RESOLUTION, whole
+from netdissect.limits import RESOLUTION, kind_of, whole
 from netdissect.protocols import Silent
 from netdissect.report.notebook import ShownLayer, run_html, shown
 from netdissect.results import files, taken
@@ -315,7 +315,10 @@ def load(folder: str | Path) -> Result:
     Raises:
         RunNotFoundError: if the folder holds no finished run.
         RunFileError: if one of its files is damaged.
+        SettingsError: if it is no path at all.
     """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise SettingsError(f"netdissect.load takes the folder of a run, not {kind_of(folder)}")
     run = files.load(Path(folder))
     kept = report.Kept(run, Path(folder))
     return Result(

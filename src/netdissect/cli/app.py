@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter, Token, convert
 
 import netdissect
 from netdissect.bars import Unbroken
+from netdissect.cli import room
 from netdissect.cli.compare import compare
 from netdissect.cli.console import Told, complain
 from netdissect.cli.data import data
@@ -90,6 +91,10 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _run(words: Sequence[str], *, debug: bool) -> int:
+    lacking = room.missing()
+    if lacking is not None:
+        complain(lacking)
+        return 2
     received = [signal.SIGINT]
     try:
         with _ending_as_if_interrupted(received), _telling():

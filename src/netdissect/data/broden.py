@@ -21,6 +21,7 @@ from netdissect.io import images
 from netdissect.io.arrays import parse_npy
 from netdissect.io.names import file_name_problem, is_below
 from netdissect.io.reading import read_text
+from netdissect.limits import kind_of
 from netdissect.optional import require
 
 if TYPE_CHECKING:
@@ -81,8 +82,10 @@ class Broden:
         Raises:
             DataNotFoundError: if the folder or one of its tables is missing.
             DataFileError: if a table says something impossible.
-            SettingsError: if no row is of that split.
+            SettingsError: if no row is of that split, or the folder is no path.
         """
+        if folder is None or isinstance(folder, (bool, int, float, bytes, list, tuple, dict)):
+            raise SettingsError(f"Broden takes the folder of a probe set, not {kind_of(folder)}")
         self.folder = _place(folder)
         if not self.folder.is_dir():
             raise DataNotFoundError(

@@ -7,11 +7,13 @@ import dataclasses
 import html
 import tempfile
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect.concepts import display_name
 from netdissect.errors import SettingsError
+from netdissect.limits import shown as shown_in_a_sentence
 from netdissect.report import figures, overlays
 from netdissect.report.colors import FILLS, palette
 from netdissect.results.layer import LayerResult
@@ -49,9 +51,10 @@ class ShownLayer(LayerResult):
         Raises:
             SettingsError: if the layer has no such unit.
         """
-        if not 1 <= number <= self.layer.units:
+        if not isinstance(number, Integral) or not 1 <= number <= self.layer.units:
             raise SettingsError(
-                f"{self.name} has the units 1 to {self.layer.units} (channels 0 to {self.layer.units - 1}), not {number}"
+                f"{self.name} has the units 1 to {self.layer.units} (channels 0 to {self.layer.units - 1}), not "
+                f"{shown_in_a_sentence(number)}"
             )
         return ShownUnit(self, number)
 

@@ -51,7 +51,9 @@ def figure(width: float, height: float, panels: Sequence[float] = (1.0,)) -> Ite
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**_STYLE, "font.family": _fonts()}):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a matplotlibrc, which may lie in the folder one stands in, changes no figure
+        mpl.rcParams.update({**_STYLE, "font.family": _fonts()})
         drawn = Figure(figsize=(width, height))
         FigureCanvasAgg(drawn)
         axes = drawn.subplots(1, len(panels), width_ratios=list(panels), squeeze=False)[0]
