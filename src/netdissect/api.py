@@ -317,8 +317,9 @@ def load(folder: str | Path) -> Result:
         RunFileError: if one of its files is damaged.
         SettingsError: if it is no path at all.
     """
-    if not isinstance(folder, (str, os.PathLike)):
-        raise SettingsError(f"netdissect.load takes the folder of a run, not {kind_of(folder)}")
+    given: object = folder
+    if not isinstance(given, (str, os.PathLike)):
+        raise SettingsError(f"netdissect.load takes the folder of a run, not {kind_of(given)}")
     run = files.load(Path(folder))
     kept = report.Kept(run, Path(folder))
     return Result(

@@ -84,8 +84,9 @@ class Broden:
             DataFileError: if a table says something impossible.
             SettingsError: if no row is of that split, or the folder is no path.
         """
-        if folder is None or isinstance(folder, (bool, int, float, bytes, list, tuple, dict)):
-            raise SettingsError(f"Broden takes the folder of a probe set, not {kind_of(folder)}")
+        given: object = folder
+        if given is None or isinstance(given, (bool, int, float, bytes, list, tuple, dict)):
+            raise SettingsError(f"Broden takes the folder of a probe set, not {kind_of(given)}")
         self.folder = _place(folder)
         if not self.folder.is_dir():
             raise DataNotFoundError(

@@ -7,7 +7,6 @@ import dataclasses
 import html
 import tempfile
 from functools import cached_property
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,8 @@ class ShownLayer(LayerResult):
         Raises:
             SettingsError: if the layer has no such unit.
         """
-        if not isinstance(number, Integral) or not 1 <= number <= self.layer.units:
+        given: object = number
+        if not hasattr(given, "__index__") or not 1 <= number <= self.layer.units:
             raise SettingsError(
                 f"{self.name} has the units 1 to {self.layer.units} (channels 0 to {self.layer.units - 1}), not "
                 f"{shown_in_a_sentence(number)}"
