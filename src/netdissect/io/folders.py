@@ -28,6 +28,9 @@ LOCK = ".lock"
 #: Bytes of a mark that are read at most.
 _LONGEST = 2**28
 
+#: What systems leave in folders of their own accord; it makes no folder anybody's.
+_LITTER = (".DS_Store", "Thumbs.db", "desktop.ini", "lost+found")
+
 Whose = Literal["nobody's", "ours", "another's"]
 
 
@@ -121,6 +124,8 @@ def _is_mark(folder: Path, name: str, says_so: Callable[[bytes], bool]) -> bool:
 def _strange(folder: Path, kind: Kind) -> str | None:
     """Return the name of something that this project did not leave in a folder without a mark; None if there is none."""
     for path in sorted(folder.iterdir()):
+        if path.name in _LITTER:
+            continue
         if path.name == LOCK and locks.is_lock(path):
             continue
         if path.name == kind.work and _is_begun(path):

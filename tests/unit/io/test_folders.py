@@ -14,6 +14,7 @@ KIND = folders.Kind("thing", {"mark.txt": b"ours".__eq__}, ".work", DataError, D
 
 def test_a_folder_is_ours_by_its_mark_and_nobodys_when_it_is_empty(tmp_path):
     assert folders.whose(tmp_path / "none", KIND) == "nobody's"
+    (tmp_path / ".DS_Store").touch()  # the system's
     assert folders.whose(tmp_path, KIND) == "nobody's"
     (tmp_path / "mark.txt").write_bytes(b"theirs")
     assert folders.whose(tmp_path, KIND) == "another's"

@@ -193,8 +193,31 @@ class Work:
         for path in (self._placing, self.folder / _STATE):
             path.unlink(missing_ok=True)
 
+    def _take_along(self) -> None:
+        """Let what somebody put among the old set's images lie among the new one's.
+
+        Raises:
+            DataError: if the new set has a file of that name.
+        """
+        images = self.out / "images"
+        if not (atomic.is_real_folder(images) and (self.out / "index.csv").is_file()):
+            return
+        own = _own_images(self.out)
+        for path in sorted(images.rglob("*")):
+            name = path.relative_to(images).as_posix()
+            if atomic.is_real_folder(path) or name in own:
+                continue
+            target = self.set_folder / "images" / name
+            if target.exists():
+                raise DataError(
+                    f"{path} is not of the set that lies there, and the new one has a file of that name: move it"
+                )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+
     def place(self, state: dict[str, str], inputs: str, write_index: Callable[[Path], None]) -> None:
         """Put the finished set into its place; a call that is interrupted here can be made again."""
+        self._take_along()
         # From here on set/ is no longer whole: what is made after an interruption must be this very set.
         atomic.write_text(self._placing, json.dumps({"inputs": inputs}))
         (self.out / "index.csv").unlink(missing_ok=True)
@@ -210,6 +233,13 @@ class Work:
         atomic.write_text(self.out / RECORD, json.dumps({"state": state, "inputs": inputs}, indent=1))
         write_index(self.out)
         shutil.rmtree(self.folder)
+
+
+def _own_images(folder: Path) -> set[str]:
+    """Return the files below ``images/`` that the set's own table names."""
+    lines = read_bytes(folder / "index.csv", most=LARGEST_TEXT).decode(errors="replace").splitlines()
+    cells = {cell for row in csv.reader(lines) for cell in row}
+    return {name for cell in cells for name in cell.split(";")} | cells
 
 
 def _categories(folder: Path) -> list[str]:

@@ -29,6 +29,30 @@ def test_a_new_set_removes_the_tables_of_the_one_before_and_no_others(tmp_path):
     assert names(tmp_path) == ["build.json", "c_mine.csv", "c_part.csv", "category.csv", "index.csv"]
 
 
+def test_images_of_ones_own_among_a_sets_stay_when_it_is_made_anew(tmp_path):
+    def with_image(category, image):
+        work = Work(tmp_path)
+        with work.held():
+            work.begin({"of": category}, "inputs", lambda _: None)
+            (work.set_folder / "images/a").mkdir(parents=True)
+            (work.set_folder / "images/a" / image).write_text("ours")
+            (work.set_folder / "images/a/map_1.png").write_text("ours")
+            table = f"image,split,object\na/{image},train,a/map_1.png;3\n"
+            work.place({"of": category}, "inputs", lambda folder: (folder / "index.csv").write_text(table))
+
+    with_image("object", "1.jpg")
+    (tmp_path / "images/a/holiday.jpg").write_text("mine")
+    with_image("part", "2.jpg")
+    assert names(tmp_path / "images/a") == ["2.jpg", "holiday.jpg", "map_1.png"]
+    (tmp_path / "images/a/3.jpg").write_text("mine")
+    with pytest.raises(
+        DataError, match=r"3\.jpg is not of the set that lies there, and the new one has a file of that name"
+    ):
+        with_image("scene", "3.jpg")
+    assert (tmp_path / "images/a/3.jpg").read_text() == "mine"
+    assert (tmp_path / "index.csv").is_file()
+
+
 @pytest.mark.parametrize("name", [".build/checkouts/a.swift", ".build/state.json", "build.json", "notes.txt"])
 def test_what_other_tools_call_alike_is_no_build_of_ours(tmp_path, name):
     mine = tmp_path / name
