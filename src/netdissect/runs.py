@@ -257,6 +257,9 @@ def prepared(
                 f"layer {empty.name} of {network.name} gives {empty.units} units on a grid of {empty.grid[0]} x "
                 f"{empty.grid[1]} cells: there is nothing to dissect, choose another"
             )
+        at_once = getattr(network, "batch", None)
+        if at_once is not None and at_once != settings.batch_size:
+            notes.append(f"{network.name} takes {at_once} image(s) at a time, whatever the batch size")
         yield Prepared(network, source, concepts, settings, size, device, cluster, network.fingerprint(), tuple(notes))
 
 

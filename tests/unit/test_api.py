@@ -134,3 +134,12 @@ def test_the_shell_checks_everything_cheap_before_a_network_is_loaded(data, tmp_
             with pytest.raises(SystemExit) as leave:
                 main([command, "torchvision:resnet18", "--layers", "layer4", *map(str, [*given, *words])])
             assert leave.value.code == 2, capsys.readouterr()
+
+
+def test_a_network_of_a_fixed_batch_says_that_no_batch_size_changes_it(data):
+    from netdissect.models.load import wrap
+
+    network = wrap(nets.small())
+    network.batch = 2
+    result = nd.dissect(network, "conv1", data, batch_size=4, quantile=0.1, preprocess=Preprocess())
+    assert "Sequential takes 2 image(s) at a time, whatever the batch size" in result.journal["notes"]
