@@ -256,7 +256,7 @@ def test_a_score_that_is_none_is_told_with_its_line(saved, value):
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("object-iou", "nan"), ("object-iou", "1e400"), ("object-intersect", "1e9"), ("object-truth", "-5"),
+        ("object-iou", "nan"), ("object-iou", "1e400"), ("object-intersect", "1e9"), ("object-truth", "-5"), ("object-truth", "1e400"),
         ("object-activation", "nan"), ("object-truth", "1.5"), ("unit", "0"), ("unit", "-3"), ("unit", "2.5"),
     ],
 )  # fmt: skip
