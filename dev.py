@@ -90,7 +90,7 @@ def test(arguments: list[str]) -> None:
 
 def lane(arguments: list[str]) -> tuple[int, str]:
     """Run pytest, showing what it says; return its exit code and its last line."""
-    words = [str(BIN / "python"), "-m", "pytest", "--dist", "worksteal", *arguments]
+    words = [str(VENV / BIN / "python"), "-m", "pytest", "--dist", "worksteal", *arguments]
     last = ""
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as running:
         for line in running.stdout or ():
