@@ -351,9 +351,9 @@ def _read_vocabulary(folder: Path) -> tuple[Vocabulary, hashlib._Hash]:
                 coverage = float(record["coverage"])
             except ValueError:
                 coverage = math.nan
-            if not math.isfinite(coverage):
+            if not 0 <= coverage < math.inf:
                 raise DataFileError(
-                    f"{folder / table}, line {line}: expected a number as 'coverage', got {record['coverage']!r}"
+                    f"{folder / table}, line {line}: expected a number of at least 0 as 'coverage', got {record['coverage']!r}"
                 )
             # The largest coverage decides; of equals the later category (METHOD, § 3).
             primary[number] = max(primary.get(number, (0.0, -1)), (coverage, position))
