@@ -268,17 +268,15 @@ def dissect(
 def _finished(folder: Path, run: RunResult, concepts: ConceptSource, settings: Settings, progress: Progress) -> Result:
     """Return a run that lies in its folder, finished; its report is drawn if it is wanted and not there."""
     when = str(run.journal.get("finished", ""))[:10]
-    note = f"{folder} holds this very run, finished{f' on {when}' if when else ''}: nothing was computed again"
-    _LOG.info("%s", note)
-    notes = run.journal.get("notes", [])
-    journal = {**run.journal, "notes": [*(notes if isinstance(notes, list) else []), note]}
+    on = f" on {when}" if when else ""
+    _LOG.warning("%s holds this very run, finished%s: nothing is computed again", folder, on)  # the shell shows it too
     result = Result(
-        run.layers, run.settings, run.network, run.probe_set, run.image_names, journal, given=concepts,
+        run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, given=concepts,
         kept=report.Kept(run, folder),
     )  # fmt: skip
     files.restore(run, folder)
     if settings.pictures and not report.is_drawn(folder):
-        replace(result, journal=run.journal).draw(folder, progress)
+        result.draw(folder, progress)
     return result
 
 
