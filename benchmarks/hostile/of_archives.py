@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.hostile.attempts import attempt, gives, refused
+from benchmarks.hostile.attempts import attempt, either, gives, refused, says
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,7 +170,9 @@ def _(place: Place) -> object:
     return _unpacks(place, path)
 
 
-@attempt(BOMBS, "a report whose kept labels unpack to gigabytes", refused("damaged|kept|labels|report|unpack"))
+@attempt(
+    BOMBS, "a report whose kept labels unpack to gigabytes", either("damaged|kept|labels|report|unpack", says("report"))
+)
 def _(place: Place) -> object:
     import base64
     import re
