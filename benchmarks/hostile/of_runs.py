@@ -62,7 +62,7 @@ for _name, _change in (
     ("no layers", lambda r: r.pop("layers")),
 ):
 
-    @attempt(RECEIVED, f"run.json says {_name}", refused("run.json|damaged|layer"))
+    @attempt(RECEIVED, f"run.json says {_name}", refused("run.json|damaged|layer|missing"))
     def _(place: Place, change: Any = _change) -> object:
         _record(place, change)
         return _loads(place)

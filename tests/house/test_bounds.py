@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Tools of the tests that only the lowest versions of others need.
-TOOLS = {"onnxscript"}
+TOOLS = {"onnx-ir", "onnxscript"}
 
 
 def padded(version):

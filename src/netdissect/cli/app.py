@@ -102,6 +102,11 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
     except KeyboardInterrupt as interrupt:
         complain(str(interrupt) or "interrupted; run the same command again, nothing that was finished is lost")
         return 128 + received[-1]
+    except RuntimeError as error:
+        if debug or "start new thread" not in str(error):
+            raise
+        complain(room.NO_THREADS)
+        return 2
     except SystemExit as leave:
         if debug:
             raise

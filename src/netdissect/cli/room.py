@@ -13,6 +13,7 @@ except ImportError:  # pragma: no cover - Windows has no such limits
 
 #: Bytes that Python, torch and numba take before any work is done.
 _LEAST = 10**9
+NO_THREADS = "no more threads can be started here: raise the limit of processes (ulimit -u)"
 
 
 def missing() -> str | None:
@@ -29,7 +30,7 @@ def missing() -> str | None:
                 f"limit (ulimit -{letter})"
             )
     if not _threads(os.cpu_count() or 1):
-        return "no more threads can be started here: raise the limit of processes (ulimit -u)"
+        return NO_THREADS
     return None
 
 
