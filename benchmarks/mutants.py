@@ -50,7 +50,7 @@ OWN = {
     "results/record.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
 }
 #: Processor seconds after which a test that does not end counts as one that noticed, and seconds on the wall.
-PROCESSOR_SECONDS, WALL_SECONDS = 150, 600
+PROCESSOR_SECONDS, WALL_SECONDS = 90, 600
 #: Changes that no test is asked to notice: the identity of small objects, and what decorates a function.
 LEFT_OUT = ("_Is", "_IsNot", "RemoveDecorator")
 NOTICED, UNNOTICED = "noticed", "not noticed"

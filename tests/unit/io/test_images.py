@@ -197,3 +197,26 @@ def test_an_image_is_scaled_to_a_height_and_a_width():
     assert (found.shape, found.dtype) == ((2, 12, 3), np.uint8)
     assert (found[:, :4] == 0).all() and (found[:, 8:] == 200).all()
     assert images.resize(image, (4, 6)) is image
+
+
+@pytest.mark.parametrize(
+    ("size", "turn", "frame", "turned"),
+    [
+        ((6, 4), 6, (2, 3), False),  # labelled as it lies in the file
+        ((6, 4), 6, (3, 2), True),  # labelled upright
+        ((6, 4), 6, (9, 9), True),  # it fits neither
+        ((6, 4), 3, (2, 3), True),  # a turn by half keeps the frame
+        ((6, 4), 1, (2, 3), False),
+        ((4, 4), 6, (2, 2), True),  # a square cannot tell
+    ],
+)
+def test_an_image_is_turned_as_its_labels_frame_tells(size, turn, frame, turned):
+    image = Image.new("RGB", size)
+    image.putpixel((0, 0), (255, 255, 255))
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    out = io.BytesIO()
+    image.save(out, "PNG", exif=exif)
+    found = images.decode_framed(out.getvalue(), "a", frame)
+    assert (found[0, 0, 0] == 255) is np.bool_(not turned)
+    assert found.shape[:2] == (size if turned and turn == 6 else size[::-1])
