@@ -187,7 +187,8 @@ class Place:
             for name in (*folders, *files):
                 path = Path(top, name)
                 found[os.fsdecode(os.path.relpath(path, self.folder))] = _hash(path)
-        found["tmp"] = " ".join(sorted(os.listdir(self.folder / "tmp")))  # noqa: PTH208 - names are enough
+        left = (path.name for path in (self.folder / "tmp").iterdir())
+        found["tmp"] = " ".join(sorted(name for name in left if not name.startswith("torchinductor_")))  # torch's cache
         return found
 
 

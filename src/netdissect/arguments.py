@@ -121,6 +121,8 @@ def folder_of(out: object) -> Path | None:
         return None
     if not isinstance(out, (str, os.PathLike)) or not isinstance(os.fspath(out), str):
         raise SettingsError(f"out= takes the folder of the run, not {kind_of(out)}")
+    if out == "":
+        raise SettingsError("out= was given no name: say which folder, or a dot for the one you are in")
     require_text("out", os.fspath(out))
     folder = Path(out)
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())

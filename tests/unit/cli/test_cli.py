@@ -10,6 +10,7 @@ from tests import folders, nets
 
 import netdissect
 from netdissect.cli import main
+from netdissect.errors import SettingsError
 
 
 def run(capsys, *words):
@@ -276,3 +277,16 @@ def test_a_fraction_is_no_whole_number(capsys, caffe, data):
 def test_an_impossible_number_is_told_by_every_command_before_any_work(capsys, caffe, words, sentence):
     code, _, err = run(capsys, *[{"CAFFE": caffe}.get(word, word) for word in words])
     assert (code, err.startswith(f"netdissect: {sentence}")) == (2, True), err
+
+
+@pytest.mark.parametrize("words", [("--out", ""), ("--out=",), ("--workdir", "")])
+def test_an_empty_name_is_not_the_folder_one_stands_in(capsys, caffe, data, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    code, _, told = run(capsys, "run", caffe, "--layers", "conv1", "--data", data, *words)
+    name = words[0].rstrip("=")
+    assert (code, told.strip()) == (
+        2, f"netdissect: {name} was given no name: say which file or folder, or a dot for the one you are in",
+    )  # fmt: skip
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(SettingsError, match="out= was given no name"):
+        netdissect.dissect(nets.small(), "conv1", data, out="")
