@@ -41,7 +41,9 @@ class Selector:
         """Return the tensor this means of what the module takes or gives; None if there is none."""
         for step in self.path:
             value = _step(value, step)
-        return next((tensor for _, tensor in tensors(value)), None)
+        for _, tensor in tensors(value):  # a loop, since torch 2.8 compiles no next() with a default
+            return tensor
+        return None
 
 
 def select(name: str, modules: Collection[str]) -> Selector | None:

@@ -210,6 +210,8 @@ def _pretrained(maker: Any, config: Any, name: str) -> nn.Module:
     except ImportError as error:
         raise _lacking(name, error) from error
     except Exception as error:
+        if (ours := _ours_behind(error)) is not None:
+            raise ours from error
         if Path(name).is_dir():
             raise ModelFileError(f"{name}: its weights cannot be read ({reason(error)})") from error
         raise ModelNotFoundError(
@@ -217,6 +219,14 @@ def _pretrained(maker: Any, config: Any, name: str) -> nn.Module:
             f"--weights random"
         ) from error
     return module
+
+
+def _ours_behind(error: BaseException) -> ModelError | None:
+    """Return the error of this project's that a library put its own in the place of."""
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, ModelError):
+        behind = behind.__cause__ or behind.__context__
+    return behind
 
 
 def _lacking(name: str, error: BaseException) -> MissingExtraError:

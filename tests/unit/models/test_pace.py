@@ -75,6 +75,7 @@ def test_a_compiled_network_gives_the_same_for_whole_and_for_smaller_batches(mon
 
 def test_where_no_compiler_is_at_hand_it_is_said(monkeypatch):
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
+    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
     torch._dynamo.reset()
     with pytest.raises(SettingsError, match=r"--compile: torch cannot compile this network here .* C\+\+ compiler"):
         activations(wrap(network().append(nn.Sigmoid())), batches(2), layers=("5",), compile=True)
