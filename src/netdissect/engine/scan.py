@@ -40,7 +40,7 @@ class Wanted:
         skip: whether an image that cannot be read is left out instead of ending the run.
     """
 
-    images_per_unit: int = 20
+    images_per_unit: int
     maxima: bool = False
     skip: bool = False
 

@@ -52,6 +52,12 @@ def test_what_pillow_writes_is_plain():
 GOOD = png(bytes(4 * 10), 4, 3)
 
 
+def test_a_file_of_another_size_with_as_many_bytes_is_not_that_plane():
+    assert plain(png(bytes(28), 7, 1), (7, 1)) is not None
+    assert plain(png(bytes(28), 7, 1), (4, 2)) is None
+    assert plain(png(bytes(28), 4, 2), (7, 1)) is None
+
+
 def with_a_flipped_checksum(data, kind):
     """Flip a bit of a chunk's CRC; what the chunk holds is whole."""
     start = data.index(kind)

@@ -136,6 +136,13 @@ def test_a_size_beyond_measure_is_known_before_anything_is_unpacked(data):
         images.decode(data, "a.png")
 
 
+def test_headers_of_png_and_webp_tell_height_and_width():
+    assert images.size_in_header(png(3, 70000, 8, 2, b"")) == (70000, 3)
+    webp = b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (2).to_bytes(3, "little") + (69999).to_bytes(3, "little")
+    assert images.size_in_header(webp) == (70000, 3)
+    assert images.size_in_header(webp[:29]) is None
+
+
 def test_pipes_devices_and_folders_are_no_images(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(

@@ -229,6 +229,17 @@ def test_a_page_that_says_it_holds_two_gigabytes_is_refused_by_what_it_says(save
         nd.load(saved)
 
 
+def test_a_pages_head_has_a_depth_and_an_end():
+    def nested(depth):
+        return b"\x1c" * depth + bytes(depth + 1)  # a structure in the first field of another
+
+    parquet._Head(nested(parquet._DEEPEST), 0).integers()
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parquet._Head(nested(parquet._DEEPEST + 1), 0).integers()
+    with pytest.raises(ValueError, match="the file ends in a page's head"):
+        parquet._Head(nested(2)[:-1], 0).integers()
+
+
 # The released code's tables, as they are given to compare.
 
 
@@ -263,6 +274,13 @@ def test_a_score_that_is_none_is_told_with_its_line(saved, value):
 def test_counts_that_cannot_be_are_told_with_their_line(saved, column, value):
     with pytest.raises(RunFileError, match="line 2: expected the columns of a result table, got"):
         classic.read(edited(saved, column, value))
+
+
+def test_an_iou_of_nothing_is_told(saved):
+    for column in ("object-truth", "object-activation", "object-intersect"):
+        edited(saved, column, "0")
+    with pytest.raises(RunFileError, match=r"counts of object that are impossible \(truth 0, .*, iou 0\.5\)"):
+        classic.read(edited(saved, "object-iou", "0.5"))
 
 
 def test_a_unit_that_stands_twice_is_told(saved):
