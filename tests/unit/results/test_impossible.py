@@ -238,6 +238,11 @@ def test_a_pages_head_has_a_depth_and_an_end():
         parquet._Head(nested(parquet._DEEPEST + 1), 0).integers()
     with pytest.raises(ValueError, match="the file ends in a page's head"):
         parquet._Head(nested(2)[:-1], 0).integers()
+    endless = b"\x15" + b"\x80" * 12 + b"\x00\x00"
+    with pytest.raises(ValueError, match="a page's head is damaged"):
+        parquet._Head(endless, 0).integers()
+    longest = b"\x16" + b"\x80" * 9 + b"\x00\x00"
+    assert parquet._Head(longest, 0).integers() == {}
 
 
 # The released code's tables, as they are given to compare.
