@@ -136,6 +136,11 @@ def test_a_size_beyond_measure_is_known_before_anything_is_unpacked(data):
         images.decode(data, "a.png")
 
 
+def test_a_size_beyond_measure_is_told_as_width_and_height():
+    with pytest.raises(DataFileError, match="at most 134,217,728 pixels, got 2 x 70000000: scale it down first"):
+        images.decode(png(2, 70_000_000, 8, 2, b""), "a.png")
+
+
 def test_headers_of_png_and_webp_tell_height_and_width():
     assert images.size_in_header(png(3, 70000, 8, 2, b"")) == (70000, 3)
     webp = b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (2).to_bytes(3, "little") + (69999).to_bytes(3, "little")
@@ -181,6 +186,16 @@ def test_label_maps_stay_the_numbers_that_are_in_the_file(mode, tmp_path):
     found = images.read_numbers(tmp_path / "m.png")
     assert found.dtype.kind in "ui"
     assert found.tolist() == values.tolist()
+
+
+@pytest.mark.parametrize(("mode", "shape"), [("RGB", (3, 4, 3)), ("RGBA", (3, 4, 3)), ("LA", (3, 4))])
+def test_alpha_is_no_part_of_a_label(mode, shape, tmp_path):
+    Image.new(mode, (4, 3), (7,) * (shape[-1] if len(shape) == 3 else 1) + (99,) * (mode[-1] == "A")).save(
+        tmp_path / "m.png"
+    )
+    found = images.read_numbers(tmp_path / "m.png")
+    assert found.shape == shape
+    assert np.unique(found).tolist() == [7]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
@@ -230,3 +245,14 @@ def test_an_image_is_turned_as_its_labels_frame_tells(size, turn, frame, turned)
     found = images.decode_framed(out.getvalue(), "a", frame)
     assert (found[0, 0, 0] == 255) is np.bool_(not turned)
     assert found.shape[:2] == (size if turned and turn == 6 else size[::-1])
+
+
+@pytest.mark.parametrize(
+    ("turn", "swaps"), [(1, False), (2, False), (3, False), (4, False), (5, True), (6, True), (7, True), (8, True)]
+)
+def test_every_turn_that_a_camera_notes_keeps_or_swaps_height_and_width(turn, swaps):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    data = coded(Image.new("RGB", (6, 4)), "PNG", exif=exif)
+    assert images.decode_framed(data, "a", (2, 3)).shape[:2] == (4, 6)
+    assert images.decode_framed(data, "a", (3, 2)).shape[:2] == ((6, 4) if swaps else (4, 6))

@@ -122,6 +122,14 @@ def test_arrays_that_cannot_be_are_told(saved, name, value, said):
         nd.load(saved)
 
 
+@pytest.mark.parametrize("name", ["thresholds", "exemplars.grids", "activity.low"])
+def test_an_array_that_is_not_there_is_told(saved, name):
+    arrays(saved, lambda found: found.pop(name))
+    sign(saved)
+    with pytest.raises(RunFileError, match=rf"{STEM}\.npz is damaged: .*{name}"):
+        nd.load(saved)
+
+
 def test_a_unit_cannot_show_an_image_twice(saved):
     arrays(saved, lambda found: found["exemplars.images"][0].__setitem__(1, found["exemplars.images"][0, 0]))
     sign(saved)
@@ -243,6 +251,15 @@ def test_a_pages_head_has_a_depth_and_an_end():
         parquet._Head(endless, 0).integers()
     longest = b"\x16" + b"\x80" * 9 + b"\x00\x00"
     assert parquet._Head(longest, 0).integers() == {}
+
+
+def test_lists_in_a_pages_head_are_passed_over():
+    numbers, truths = bytes([2] * 16), bytes([1] * 3)
+    for of_list in (b"\x19\x35" + numbers[:3], b"\x19\xf5\x10" + numbers, b"\x19\x31" + truths):
+        head = of_list + b"\x15\x0e\x00"  # then the next field: 7, zigzag
+        assert parquet._Head(head, 0).integers() == {2: 7}
+    with pytest.raises(ValueError, match="a page's head is longer than the file"):
+        parquet._Head(b"\x19\xf5\xff\x7f\x00", 0).integers()
 
 
 # The released code's tables, as they are given to compare.
