@@ -308,6 +308,9 @@ def test_every_image_has_the_latent_of_its_row(folder):
     assert Broden(folder).latent(4).tolist() == [0, 0]
     with pytest.raises(DataFileError, match=r"latents\.npy: expected a latent for every image, got 6"):
         Broden(folder).latent(5)
+    (folder / "latents.npy").write_bytes(b"nothing")
+    with pytest.raises(DataFileError, match=r"latents\.npy: expected a table of latents, got"):
+        Broden(folder).latent(0)
     (folder / "latents.npy").unlink()
     with pytest.raises(DataNotFoundError, match=r"holds no latents\.npy"):
         Broden(folder).latent(0)
@@ -357,3 +360,12 @@ def test_a_probe_set_behind_a_url_is_read_alike(folder):
         there.picture(0)
     with pytest.raises(DataNotFoundError, match="there is no probe set at memory://"):
         Broden("memory://bucket/other")
+
+
+def test_a_probe_set_behind_an_address_that_does_not_answer_is_told(monkeypatch):
+    upath = pytest.importorskip("upath")
+    monkeypatch.setattr(
+        type(upath.UPath("memory://bucket")), "exists", lambda _: (_ for _ in ()).throw(ConnectionError("no route"))
+    )
+    with pytest.raises(DataNotFoundError, match="the probe set at memory://bucket/set cannot be reached: no route"):
+        Broden("memory://bucket/set")

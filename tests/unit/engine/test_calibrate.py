@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from netdissect.engine.calibrate import calibrate, count_with_kernel, count_with_torch
+from netdissect.engine.calibrate import _some_values, calibrate, count_with_kernel, count_with_torch
 from netdissect.engine.threads import Threads
 
 
@@ -39,3 +39,16 @@ def test_activity_is_the_samples_distribution():
         assert (found.low[unit], found.minimum[unit], found.high[unit], found.maximum[unit]) == (low, low, high, high)
     assert found.histogram[1].tolist() == [54, *[0] * 47]  # a constant lies in the first bin
     np.testing.assert_allclose(found.mean, cells.mean(axis=0, dtype=np.float64), rtol=1e-12)
+
+
+def test_of_a_large_sample_as_many_cells_are_looked_at_as_are_quick(monkeypatch):
+    monkeypatch.setattr("netdissect.engine.calibrate._VALUES_EACH", 10)
+    monkeypatch.setattr("netdissect.engine.calibrate._VALUES", 30)
+    sample = torch.arange(2 * 40 * 3, dtype=torch.float32).reshape(2, 40, 3)
+    values = _some_values(sample)
+    assert values.shape == (3, 10)
+    assert all(
+        set(row) <= set(column) for row, column in zip(values.tolist(), sample.reshape(-1, 3).T.tolist(), strict=True)
+    )
+    assert (values.diff(dim=1) < 0).all()
+    assert _some_values(sample[:, :5]).tolist() == sample[:, :5].reshape(-1, 3).T.flip(1).tolist()

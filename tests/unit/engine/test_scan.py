@@ -7,9 +7,11 @@ import pytest
 from tests import fakes
 
 from netdissect.concepts import Labels
+from netdissect.engine.dissect import _exemplars
 from netdissect.engine.plan import Plan
 from netdissect.errors import DataError
 from netdissect.layers import FieldMap
+from netdissect.stats.top import TopImages
 
 FIELD = FieldMap((0, 0), (4, 4), (4, 4))
 
@@ -91,3 +93,11 @@ def test_a_shard_of_which_no_image_can_be_read_counts_nothing():
     assert outcome.layers["l"].counts.G.tolist() == labelled
     with pytest.raises(DataError, match="none of the first 8 images could be read: images/image"):
         fakes.run(*case(activations, set(plan.shards[0].images.tolist())), plan=plan, on_error="skip")
+
+
+def test_where_there_are_fewer_images_than_exemplars_the_rest_are_none():
+    empty = TopImages.empty(2, 3, (1, 1))
+    found = _exemplars(empty, np.array([1, 2], np.float32), lambda number: number)
+    assert found.images.tolist() == [[-1] * 3] * 2
+    assert found.maxima.tolist() == [[0] * 3] * 2
+    assert not found.grids.any()

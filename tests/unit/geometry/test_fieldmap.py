@@ -103,3 +103,7 @@ def test_cells_that_divide_the_input_evenly_do_so_along_each_axis():
     assert even_grid((5, 227), (7, 57)) == FieldMap((0, 0), (1, 3), (1, 3))
     assert even_parts((224, 227), (7, 57)) == FieldMap((0, 0), (32, 227 / 57), (32, 227 / 57))
     assert compose(IDENTITY, window((3, 5))) == compose(window((3, 5)), IDENTITY) == window((3, 5))
+
+
+def test_more_cells_than_pixels_step_by_one_pixel():
+    assert even_grid((3, 2), (5, 4)).step == (1, 1)

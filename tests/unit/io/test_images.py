@@ -256,3 +256,9 @@ def test_every_turn_that_a_camera_notes_keeps_or_swaps_height_and_width(turn, sw
     data = coded(Image.new("RGB", (6, 4)), "PNG", exif=exif)
     assert images.decode_framed(data, "a", (2, 3)).shape[:2] == (4, 6)
     assert images.decode_framed(data, "a", (3, 2)).shape[:2] == ((6, 4) if swaps else (4, 6))
+
+
+@pytest.mark.parametrize("rest", [b"", b"nothing", b"\xe0\x00\x10JFIF"])
+def test_what_only_begins_as_a_jpeg_is_told(rest):
+    with pytest.raises(DataFileError, match=r"image a\.jpg does not decode: \w"):
+        images.decode(b"\xff\xd8\xff" + rest, "a.jpg")

@@ -130,6 +130,18 @@ def test_an_array_that_is_not_there_is_told(saved, name):
         nd.load(saved)
 
 
+def test_maxima_are_looked_at_where_the_first_image_is_shown(saved):
+    def spoil(found):
+        images = found["exemplars.images"]
+        images.reshape(-1)[0] = 0
+        found["exemplars.maxima"].reshape(-1)[0] = np.nan
+
+    arrays(saved, spoil)
+    sign(saved)
+    with pytest.raises(RunFileError, match="its maxima are not all finite numbers"):
+        nd.load(saved)
+
+
 def test_a_unit_cannot_show_an_image_twice(saved):
     arrays(saved, lambda found: found["exemplars.images"][0].__setitem__(1, found["exemplars.images"][0, 0]))
     sign(saved)

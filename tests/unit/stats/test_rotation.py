@@ -100,3 +100,13 @@ def test_a_rotation_by_a_small_angle_is_not_taken_for_none(angle):
     turn = lambda angle: np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     np.testing.assert_allclose(Powers.of(turn(angle))(1), turn(angle), rtol=0, atol=1e-12)
     np.testing.assert_allclose(Powers.of(turn(angle))(0.5), turn(angle / 2), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("turned", [2, 4])
+def test_directions_that_do_not_turn_stay_where_they_are(turned):
+    q = np.eye(6)
+    q[:turned, :turned] = random_rotation(turned, 3)
+    half = Powers.of(q)(0.5)
+    np.testing.assert_allclose(half[turned:, turned:], np.eye(6 - turned), atol=1e-12)
+    np.testing.assert_allclose(half @ half, q, atol=1e-10)
+    np.testing.assert_allclose(Powers.of(np.eye(4))(0.7), np.eye(4), atol=1e-12)
