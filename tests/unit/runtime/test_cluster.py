@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
 
 import pytest
 
@@ -39,23 +37,9 @@ def started(monkeypatch):
 
 @pytest.fixture
 def silent():
-    """A port that is open and never says anything."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        held = []
-
-        def accept():
-            with contextlib.suppress(OSError):
-                while True:
-                    held.append(listener.accept()[0])
-
-        threading.Thread(target=accept, daemon=True).start()
+    """A port that is open and never says anything: the system itself takes what connects, and nobody reads it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        for connection in held:
-            connection.close()
 
 
 @pytest.fixture
