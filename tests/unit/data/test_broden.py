@@ -129,6 +129,26 @@ def test_split_and_limit_choose_rows(folder):
         Broden(folder, split="vall")
 
 
+def test_a_set_is_narrowed_to_a_split_and_to_its_first_images_and_else_stays_itself(folder):
+    whole = Broden(folder)
+    assert whole.narrowed() is whole
+    val = whole.narrowed(split="val")
+    assert (val.split, val.limit, len(val)) == ("val", None, len(Broden(folder, split="val")))
+    assert val.narrowed(split="val") is val
+    assert len(val.narrowed(limit=1)) == 1
+    assert len(whole.narrowed(limit=3).narrowed(limit=5)) == 3
+
+
+@pytest.mark.parametrize(
+    ("sizes", "got"),
+    [("65535,65537,4,4", 65535 * 65537), ("4,4,65537,65535", 65535 * 65537), ("20000,3,20001,20003", 20001 * 20003)],
+)
+def test_an_image_or_label_map_beyond_measure_is_told_with_its_pixels(folder, sizes, got):
+    edit(folder, "index.csv", lambda text: text.replace("32,32,16,16", sizes, 1))
+    with pytest.raises(DataFileError, match=f"line 2: expected pictures of at most 134,217,728 pixels, got {got:,}$"):
+        Broden(folder)
+
+
 def test_the_primary_category_is_the_one_with_the_largest_coverage_and_of_equals_the_later(folder):
     probe_set = Broden(folder)
     assert {c.name: c.category for c in probe_set.vocabulary.concepts} == folders.CONCEPTS

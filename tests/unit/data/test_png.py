@@ -92,6 +92,7 @@ def without_the_end_of_its_stream(height, width):
         ("a stream without its end", without_the_end_of_its_stream(4, 3)),
         ("another signature", b"\x90" + GOOD[1:]),
         ("a smaller signature", b"\x88" + GOOD[1:]),
+        ("rows that are no deflate stream", GOOD[:33] + chunk(b"IDAT", b"\xff" * 30) + chunk(b"IEND", b"")),
         ("no rows", GOOD[:33] + chunk(b"IEND", b"")),
         ("empty", b""),
         ("a JPEG", b"\xff\xd8\xff\xe0" + bytes(64)),

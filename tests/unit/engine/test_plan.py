@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netdissect.engine.dissect import _carry_out
 from netdissect.engine.plan import Plan
+from netdissect.protocols import Silent
 
 
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 80), st.integers(1, 80), st.integers(0, 9))
@@ -58,3 +60,27 @@ def test_the_sample_and_every_shard_are_rounded_up_to_whole_batches(shard_size, 
     plan = Plan(100, 8, shard_size, calibration_size, 0)
     assert [shard.images.size for shard in plan.shards] == sizes
     assert {batch.size for shard in plan.shards for batch in shard.batches} <= {8, 4}
+
+
+class Interrupted:
+    """A runtime that is stopped after so many shards."""
+
+    def __init__(self, after):
+        self.after = after
+
+    def map(self, task, shards):
+        for count, shard in enumerate(shards):
+            if count == self.after:
+                raise KeyboardInterrupt
+            yield task(None, shard)
+
+
+@pytest.mark.parametrize(("had", "after"), [(0, 0), (2, 1), (1, 3)])
+def test_a_stopped_run_counts_the_calibration_and_every_scanned_shard(had, after):
+    shards = Plan(50, 4, 8, 8, 0).shards
+    receipts = {part.number: "receipt" if part.number < had else None for part in shards}
+    with pytest.raises(
+        KeyboardInterrupt, match=rf"^interrupted after {had + after + 1} of {len(shards) + 1} shards; the same"
+    ):
+        _carry_out(Interrupted(after), lambda _, shard: shard, shards, receipts, Silent())
+    assert sum(receipt is not None for receipt in receipts.values()) == had + after

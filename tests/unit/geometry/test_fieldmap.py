@@ -63,6 +63,7 @@ def test_composed_windows_are_what_stacked_convolutions_look_at(shape):
 
 def test_a_transposed_window_has_offset_size_and_step_of_a_deconvolution():
     assert transposed_window((4, 4), stride=(2, 2), padding=(1, 1)) == FieldMap((-1, -1), (2.5, 2.5), (0.5, 0.5))
+    assert transposed_window((3, 5)) == FieldMap((-2, -4), (3, 5), (1, 1))
     found = transposed_window((4, 9), stride=(2, 3), padding=(1, 2), dilation=(1, 2))
     assert found == FieldMap((-1, -14 / 3), (2.5, 19 / 3), (1 / 2, 1 / 3))
 

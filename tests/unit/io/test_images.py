@@ -212,7 +212,24 @@ def test_a_size_is_read_off_the_first_bytes_and_no_sooner():
     assert images.size_in_header(png[:24]) == images.size_in_header(png) == (7, 300)
     assert images.size_in_header(png[:23]) is None
     assert images.size_in_header(png[:12] + b"IDAT" + png[16:]) is None
+    assert images.size_in_header(png[:12] + b"iCCP" + png[16:]) is None
     assert images.size_in_header(b"\x88" + png[1:]) is None
+
+
+def test_the_width_in_a_webps_header_has_three_bytes():
+    webp = b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (69999).to_bytes(3, "little") + (2).to_bytes(3, "little")
+    assert images.size_in_header(webp) == (3, 70000)
+
+
+def test_a_frame_may_be_three_hundredths_off_and_no_more():
+    assert images.same_shape((1030, 1000), (1000, 1000))
+    assert images.same_shape((1000, 1030), (1030, 1061))
+    assert not images.same_shape((1033, 1000), (1000, 1000))
+
+
+def test_what_was_expected_is_told_with_every_format():
+    assert images._any_of(["PNG"]) == "PNG"
+    assert images._any_of(["PNG", "BMP", "TIFF"]) == "PNG, BMP or TIFF"
 
 
 def test_an_image_is_scaled_to_a_height_and_a_width():

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -149,6 +150,42 @@ def test_a_unit_cannot_show_an_image_twice(saved):
         nd.load(saved)
 
 
+def test_nor_the_first_image_twice(saved):
+    arrays(saved, lambda found: found["exemplars.images"][0].__setitem__(slice(0, 2), 0))
+    sign(saved)
+    with pytest.raises(RunFileError, match="a unit shows an image twice"):
+        nd.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("exemplars.maxima", lambda array: array[:, :-1], "its maxima are of another layer"),
+        ("exemplars.grids", lambda array: array[..., :-1], "its grids are of another layer"),
+        ("thresholds", lambda array: array[:-1], "its thresholds are of another layer"),
+        ("activity.low", lambda array: array[:-1], "its low are of another layer"),
+        ("activity.histogram", lambda array: array[:-1], "its histogram are of another layer"),
+        ("exemplars.images", lambda array: array.astype(np.int32), "its images are int32 and no int64"),
+        ("exemplars.grids", lambda array: array.astype(np.float32), "its grids are float32 and no"),
+        ("activity.mean", lambda array: array.astype(np.float32), "its mean are float32 and no"),
+        ("activity.minimum", lambda array: array.astype(np.float64), "its minimum are float64 and no"),
+    ],
+)
+def test_arrays_of_another_shape_or_type_are_told(saved, name, change, said):
+    arrays(saved, lambda found: found.__setitem__(name, change(found[name])))
+    sign(saved)
+    with pytest.raises(RunFileError, match=rf"{STEM}\.npz is damaged: {re.escape(said)}"):
+        nd.load(saved)
+
+
+def test_a_table_that_cannot_be_read_is_told_with_the_systems_words(saved):
+    table = saved / f"{STEM}.parquet"
+    table.unlink()
+    table.mkdir()
+    with pytest.raises(RunFileError, match=rf"{STEM}\.parquet(?!.*\[Errno)"):
+        nd.load(saved)
+
+
 def twin(record):
     record["layers"][1]["name"] = record["layers"][0]["name"]
 
@@ -265,6 +302,17 @@ def test_a_pages_head_has_a_depth_and_an_end():
     assert parquet._Head(longest, 0).integers() == {}
 
 
+def test_numbers_of_eight_bytes_in_a_pages_head_are_passed_over():
+    head = b"\x17" + bytes([0x15] * 8) + b"\x15\x0e\x00"  # a double of bytes that would each begin a field
+    assert parquet._Head(head, 0).integers() == {2: 7}
+
+
+def test_a_list_of_fourteen_tells_its_length_in_its_first_byte():
+    for count in (8, 14):
+        head = bytes([0x19, count << 4 | 5]) + bytes([2] * count) + b"\x15\x0e\x00"
+        assert parquet._Head(head, 0).integers() == {2: 7}
+
+
 def test_lists_in_a_pages_head_are_passed_over():
     numbers, truths = bytes([2] * 16), bytes([1] * 3)
     for of_list in (b"\x19\x35" + numbers[:3], b"\x19\xf5\x10" + numbers, b"\x19\x31" + truths):
@@ -328,3 +376,35 @@ def test_a_table_that_a_run_wrote_and_somebody_edited_is_not_compared(saved):
     path.write_bytes(path.read_bytes() + b"\r\n")
     with pytest.raises(NetdissectError, match="is not as the run beside it wrote it .*: compare the run's folder"):
         compare.gather([path])
+
+
+def test_an_iou_of_one_is_possible_and_more_is_not(saved):
+    for column in ("object-truth", "object-activation", "object-intersect"):
+        edited(saved, column, "40")
+    path = edited(edited(saved, "object-iou", "1").parent, "category", "object")
+    assert classic.read(edited(saved, "score", "1"))[0].profile[0].iou == 1
+    with pytest.raises(RunFileError, match=r"counts of object that are impossible .*, iou 1\.1\)"):
+        classic.read(edited(path.parent, "object-iou", "1.1"))
+
+
+def test_a_score_without_columns_of_its_category_is_an_iou(saved):
+    path = edited(saved, "category", "elsewhere")
+    assert classic.read(edited(saved, "score", "0.5"))[0].score == 0.5
+    with pytest.raises(RunFileError, match=r"line 2: .* got unit \d+ with score 1\.5"):
+        classic.read(edited(path.parent, "score", "1.5"))
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1])
+def test_a_threshold_that_no_iou_has_is_told(saved, threshold):
+    run = nd.load(saved)
+    with pytest.raises(NetdissectError, match=f"threshold must lie between 0 and 1, an IoU, not {threshold}"):
+        run.detectors(threshold)
+
+
+@pytest.mark.parametrize(
+    "record", ["[]", "7", '{"checksums": 7}', '{"checksums": [1, 2]}', '{"checksums": {"a": 1}}', "{"]
+)
+def test_a_table_beside_a_record_of_somebody_elses_is_taken_as_it_is(saved, record):
+    (saved / "run.json").write_text(record)
+    assert len(classic.read(saved / f"{STEM}-result.csv")) == 6
+    files.require_as_written(saved / f"{STEM}-result.csv")

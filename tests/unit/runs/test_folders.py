@@ -13,6 +13,7 @@ from tests.small_runs import interrupted, run, tables
 
 import netdissect as nd
 from netdissect.errors import FolderTakenError, RunFileError
+from netdissect.results import taken
 from netdissect.results.folder import RECORD, WORK
 
 
@@ -287,3 +288,13 @@ def test_another_run_is_not_saved_over_one(finished, tmp_path):
     with pytest.raises(FolderTakenError, match="holds another run, with --seed 0"):
         other.save(finished)
     loaded.save(finished)
+
+
+@pytest.mark.parametrize("side", [16, 999])
+def test_a_run_with_another_input_is_told_with_the_input_it_has(finished, side):
+    found = nd.load(finished)
+    own = found.network.input_size
+    asked = taken.facts(found.network.fingerprint, list(found.layers), found.probe_set.fingerprint, found.settings, own)
+    taken._refuse_another(finished, found, asked, found.settings.threshold)
+    with pytest.raises(FolderTakenError, match=f"holds another run, with an input of {own[1]} x {own[0]}: --fresh"):
+        taken._refuse_another(finished, found, asked | {"input": [side, side]}, found.settings.threshold)

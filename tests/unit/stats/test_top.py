@@ -63,3 +63,10 @@ def test_absorbing_keeps_the_grids_with_their_images():
     np.testing.assert_array_equal(merged.grids, whole.grids)
     few = top.TopImages.from_state_dict(seen(np.arange(3)).state_dict())
     np.testing.assert_array_equal(few.grids, seen(np.arange(3)).grids)
+
+
+def test_after_one_that_does_not_enter_others_do():
+    peaks = np.array([[1], [5], [9], [7]], np.float32)
+    state = top.TopImages.empty(1, 3, (1, 1))
+    state.update(np.array([3, top.NONE, 4, 5]), peaks, lambda *_: None, np.array([2], np.float32))
+    assert state.compute().images.tolist() == [[4, 5, top.NONE]]
