@@ -2,7 +2,8 @@
 
 Cosmic Ray makes the changes (``pip install -c constraints.txt cosmic-ray``); a seeded sample of the places it finds is
 tried, one change each, in a copy of the checkout, against the tests of the module's room, then the oracle and the laws
-where they have a say. What survives is printed as a diff and kept in a file; docs/testing.md says what became of them.
+where they have a say, then the tests of whole runs. What survives is printed as a diff and kept in a file; docs/testing.md
+says what became of them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Modules that are changed, as patterns below src/netdissect.
@@ -49,11 +50,21 @@ OWN = {
     "results/tables.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
     "results/record.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
 }
+#: Tests of whole runs, asked about what no test of the room noticed.
+WHOLE_RUNS = (
+    "tests/unit/test_api.py",
+    "tests/unit/runs",
+    "tests/unit/report",
+    "tests/unit/experiments",
+    "tests/unit/cli",
+)
 #: Processor seconds after which a test that does not end counts as one that noticed, and seconds on the wall.
 PROCESSOR_SECONDS, WALL_SECONDS = 90, 600
+#: As much for the tests of whole runs, which take longer.
+WHOLE_RUNS_SECONDS = 600
 #: Changes that no test is asked to notice: the identity of small objects, and what decorates a function.
 LEFT_OUT = ("_Is", "_IsNot", "RemoveDecorator")
-NOTICED, UNNOTICED = "noticed", "not noticed"
+NOTICED, BY_RUNS, TIMED_OUT, UNNOTICED = "noticed", "by whole runs", "timed out", "not noticed"
 
 
 class Site(NamedTuple):
@@ -84,10 +95,12 @@ def measure(words: list[str]) -> None:
         copy = Path(folder) / "checkout"
         copy_checkout(copy)
         for module in sorted({site.module.partition("/")[0]: site.module for site, _ in chosen}.values()):
-            if in_process(lambda module=module: _test(copy, module)) != UNNOTICED:  # type: ignore[misc]
+            if in_process(lambda module=module: _test(copy, tests_of(module, copy))) != UNNOTICED:  # type: ignore[misc]
                 raise SystemExit(
                     f"the tests of {module} fail before anything is changed: {' '.join(tests_of(module, copy))}"
                 )
+        if in_process(lambda: _test(copy, WHOLE_RUNS), WHOLE_RUNS_SECONDS) != UNNOTICED:
+            raise SystemExit(f"the tests of whole runs fail before anything is changed: {' '.join(WHOLE_RUNS)}")
         began = time.monotonic()
         for number, (site, change) in enumerate(chosen, start=1):
             key = f"{site.module}:{site.start[0]}:{site.start[1]} {change[0]}#{change[1]}"
@@ -97,7 +110,7 @@ def measure(words: list[str]) -> None:
             done[key] = {"module": site.module, **found}
             with options.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"key": key, **done[key]}) + "\n")
-            print(f"{number}/{len(chosen)} {found['seconds']:5.0f} s {found['outcome']:>11}  {key}", flush=True)
+            print(f"{number}/{len(chosen)} {found['seconds']:5.0f} s {found['outcome']:>13}  {key}", flush=True)
             if found["outcome"] == UNNOTICED:
                 print(found["diff"], flush=True)
     report(done)
@@ -189,7 +202,9 @@ def tried(copy: Path, site: Site, change: tuple[str, int]) -> dict[str, Any]:
     began = time.monotonic()
     with as_before(path):
         path.write_text(after, encoding="utf-8")
-        outcome = in_process(lambda: _test(copy, site.module))
+        outcome = in_process(lambda: _test(copy, tests_of(site.module, copy)))
+        if outcome == UNNOTICED and in_process(lambda: _test(copy, WHOLE_RUNS), WHOLE_RUNS_SECONDS) != UNNOTICED:
+            outcome = BY_RUNS
     return {"outcome": outcome, "seconds": round(time.monotonic() - began, 1), "diff": diff}
 
 
@@ -216,7 +231,7 @@ def tests_of(module: str, folder: Path) -> list[str]:
     return [*(test for test in own if (folder / test).exists()), *ROOMS[room]]
 
 
-def _test(copy: Path, module: str) -> int:
+def _test(copy: Path, tests: Sequence[str]) -> int:
     import pytest
 
     os.chdir(copy)
@@ -237,17 +252,22 @@ def _test(copy: Path, module: str) -> int:
         "-m",
         "not processes and not slow",
     ]
-    return int(pytest.main([*options, "-c", "pyproject.toml", *tests_of(module, copy)]))
+    return int(pytest.main([*options, "-c", "pyproject.toml", *tests]))
 
 
-def in_process(function: Callable[[], int]) -> str:
-    """Call a function in a process forked from this one; return what its exit code, or its lack of an end, means."""
+def in_process(function: Callable[[], int], seconds: int = PROCESSOR_SECONDS) -> str:
+    """Call a function in a process forked from this one; return what its exit code, or its lack of an end, means.
+
+    Args:
+        function: returns an exit code of pytest's.
+        seconds: of a processor that it may take.
+    """
     pid = os.fork()
     if pid == 0:
         code = 3
         try:
             os.setsid()
-            resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             quiet = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(quiet, stream)
@@ -260,13 +280,13 @@ def in_process(function: Callable[[], int]) -> str:
         if ended:
             code = os.waitstatus_to_exitcode(status)
             if code in (-signal.SIGXCPU, -signal.SIGKILL):
-                return "timed out"
+                return TIMED_OUT
             return UNNOTICED if code == 0 else NOTICED
         time.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    return "timed out"
+    return TIMED_OUT
 
 
 def preload() -> None:
@@ -295,14 +315,14 @@ def _kept(path: Path) -> dict[str, dict[str, Any]]:
 
 def report(done: dict[str, dict[str, Any]]) -> None:
     """Print how many changes were noticed, by room."""
-    print(f"\n{'room':<10} changes noticed timed out not noticed")
+    print(f"\n{'room':<10} changes noticed by whole runs timed out not noticed")
     rooms = Counter((entry["module"].partition("/")[0], entry["outcome"]) for entry in done.values())
     for room in [*sorted({room for room, _ in rooms}), "all"]:
         counts = [
             sum(n for (r, o), n in rooms.items() if room in (r, "all") and o == outcome)
-            for outcome in (NOTICED, "timed out", UNNOTICED)
+            for outcome in (NOTICED, BY_RUNS, TIMED_OUT, UNNOTICED)
         ]
-        print(f"{room:<10} {sum(counts):>7} {counts[0]:>7} {counts[1]:>9} {counts[2]:>11}")
+        print(f"{room:<10} {sum(counts):>7} {counts[0]:>7} {counts[1]:>13} {counts[2]:>9} {counts[3]:>11}")
     noticed = sum(entry["outcome"] != UNNOTICED for entry in done.values())
     print(f"{noticed} of {len(done)} changes were noticed ({100 * noticed / max(1, len(done)):.1f} %)")
 

@@ -129,6 +129,17 @@ def test_split_and_limit_choose_rows(folder):
         Broden(folder, split="vall")
 
 
+def test_an_images_file_is_given_as_it_is(folder):
+    assert Broden(folder).picture_file(1) == (folder / "images/a/picture 1.jpg").read_bytes()
+
+
+def test_a_label_of_a_whole_image_in_a_gap_of_the_list_is_refused(folder):
+    edit(folder, "label.csv", lambda text: text.replace("\n6,", "\n9,"))
+    edit(folder, "c_texture.csv", lambda text: text.replace("1,6,dotted", "1,9,dotted"))
+    with pytest.raises(LabelError, match=r"index\.csv, line \d: label 6 is not listed in label\.csv"):
+        Broden(folder)
+
+
 def test_a_set_is_narrowed_to_a_split_and_to_its_first_images_and_else_stays_itself(folder):
     whole = Broden(folder)
     assert whole.narrowed() is whole

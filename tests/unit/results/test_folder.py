@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netdissect.results.folder import RECORD, WORK, Written
+from netdissect.results.folder import RECORD, WORK, Written, has_finished_work
 
 
 def lines_of(folder):
@@ -65,3 +65,13 @@ def test_only_what_is_recorded_is_removed(tmp_path):
     written.remove()
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [RECORD, "mine.csv"]
     assert "a.csv" not in written
+
+
+def test_the_work_of_shards_is_told_from_an_empty_folder_and_from_a_calibration(tmp_path):
+    assert not has_finished_work(tmp_path)
+    work = tmp_path / WORK / "a run"
+    work.mkdir(parents=True)
+    (work / "calibration.arrays").touch()
+    assert not has_finished_work(tmp_path)
+    (work / "scan-0001.arrays").touch()
+    assert has_finished_work(tmp_path)

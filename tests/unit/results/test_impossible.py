@@ -178,12 +178,42 @@ def test_arrays_of_another_shape_or_type_are_told(saved, name, change, said):
         nd.load(saved)
 
 
-def test_a_table_that_cannot_be_read_is_told_with_the_systems_words(saved):
-    table = saved / f"{STEM}.parquet"
-    table.unlink()
-    table.mkdir()
-    with pytest.raises(RunFileError, match=rf"{STEM}\.parquet(?!.*\[Errno)"):
+def test_a_table_that_cannot_be_read_is_told_with_the_systems_words(saved, monkeypatch):
+    def failing(path, **_):
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr("netdissect.results.tables.reading.read_bytes", failing)
+    with pytest.raises(RunFileError, match=r"/run/\S+ cannot be read: Input/output error$"):
         nd.load(saved)
+
+
+def test_fewer_images_than_exemplars_and_empty_bins_are_possible(saved):
+    def thin(found):
+        found["exemplars.images"][0, -1] = -1
+        found["activity.histogram"][0, 0] = 0
+
+    arrays(saved, thin)
+    sign(saved)
+    layer = nd.load(saved)["block1/conv"]
+    assert (layer.exemplars.images[0, -1], layer.activity.histogram[0, 0]) == (-1, 0)
+
+
+def test_tables_that_were_deleted_are_written_again_as_they_were(saved):
+    tables = sorted(saved.glob("*-result.csv"))
+    before = [table.read_bytes() for table in tables]
+    assert len(tables) == 2
+    tables[1].unlink()
+    files.restore(nd.load(saved), saved)
+    assert [table.read_bytes() for table in tables] == before
+
+
+def test_a_layer_is_named_by_its_position_from_either_end(saved):
+    run = nd.load(saved)
+    names = list(run.layers)
+    assert [run.name_of(position) for position in (0, 1, -1, -2)] == [names[0], names[1], names[1], names[0]]
+    for none in (2, -3):
+        with pytest.raises(NetdissectError, match=rf"this run has 2 layer\(s\), so none at position {none}"):
+            run.name_of(none)
 
 
 def twin(record):
@@ -408,3 +438,13 @@ def test_a_table_beside_a_record_of_somebody_elses_is_taken_as_it_is(saved, reco
     (saved / "run.json").write_text(record)
     assert len(classic.read(saved / f"{STEM}-result.csv")) == 6
     files.require_as_written(saved / f"{STEM}-result.csv")
+
+
+@pytest.mark.parametrize("change", [lambda line: line + b",7", lambda line: line.rpartition(b",")[0]])
+def test_a_line_with_a_field_too_many_or_too_few_is_told(saved, change):
+    path = saved / f"{STEM}-result.csv"
+    lines = path.read_bytes().split(b"\r\n")
+    lines[2] = change(lines[2])
+    path.write_bytes(b"\r\n".join(lines))
+    with pytest.raises(RunFileError, match=r"line 3: expected \d+ fields; is the table whole\?"):
+        classic.read(path)
