@@ -14,7 +14,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, get_args
 
-from cyclopts import App, CycloptsError, Parameter, Token, convert
+from cyclopts import UNSET, App, CycloptsError, Parameter, Token, convert
 
 import netdissect
 from netdissect.bars import Unbroken
@@ -28,7 +28,7 @@ from netdissect.cli.report import report
 from netdissect.cli.rotate import rotate
 from netdissect.cli.run import run
 from netdissect.cli.zoo import zoo
-from netdissect.errors import NetdissectError, SettingsError, ended_by_itself
+from netdissect.errors import NetdissectError, ended_by_itself
 from netdissect.io.text import never_fail
 
 if TYPE_CHECKING:
@@ -37,7 +37,13 @@ if TYPE_CHECKING:
 
 
 def _converted(kind: Any, tokens: Sequence[Token]) -> Any:
-    """Return what was typed as a value; 2.5 is no whole number, and is not rounded to one."""
+    """Return what was typed as a value.
+
+    2.5 is no whole number, and is not rounded to one. An empty word, as an unset shell variable leaves one, is no value: as a
+    path, it would be the current folder.
+    """
+    if any(token.value == "" and token.implicit_value is UNSET for token in tokens):
+        raise ValueError("an empty word was given; say what it is, or a dot for the folder you are in")
     for token in tokens if int in (kind, *get_args(kind)) else ():
         number = token.value.strip()
         if "." in number and number.rstrip("0")[-1:] != ".":
@@ -65,11 +71,6 @@ app.command(data)
 app.command(zoo)
 app.register_install_completion_command()
 
-#: Options that take a file or folder.
-_PLACES = frozenset({
-    "--out", "--workdir", "--directory", "--data", "--dataset", "-s", "--into", "--registry", "--sources", "--weights",
-    "-w", "--proto", "-p", "--definition", "--photos",
-})  # fmt: skip
 _GO_ON = "and run the same command again: nothing that was finished is lost"
 _SYSTEM = {
     errno.ENOSPC: f"the disk is full: make room {_GO_ON}",
@@ -103,7 +104,6 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
     received = [signal.SIGINT]
     try:
         with _ending_as_if_interrupted(received), _telling():
-            _require_names(words)
             app(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interrupt:
         complain(str(interrupt) or "interrupted; run the same command again, nothing that was finished is lost")
@@ -124,18 +124,6 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
         complain(_sentence(error))
         return 2
     return 0
-
-
-def _require_names(words: Sequence[str]) -> None:
-    """Refuse an empty text in the place of a file or folder, which Python takes for the folder one stands in.
-
-    Raises:
-        SettingsError: naming the option.
-    """
-    for place, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if name in _PLACES and not (value if equals else " ".join(words[place + 1 : place + 2])):
-            raise SettingsError(f"{name} was given no name: say which file or folder, or a dot for the one you are in")
 
 
 @contextlib.contextmanager

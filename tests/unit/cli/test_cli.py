@@ -279,14 +279,31 @@ def test_an_impossible_number_is_told_by_every_command_before_any_work(capsys, c
     assert (code, err.startswith(f"netdissect: {sentence}")) == (2, True), err
 
 
-@pytest.mark.parametrize("words", [("--out", ""), ("--out=",), ("--workdir", "")])
-def test_an_empty_name_is_not_the_folder_one_stands_in(capsys, caffe, data, tmp_path, monkeypatch, words):
-    monkeypatch.chdir(tmp_path)
-    code, _, told = run(capsys, "run", caffe, "--layers", "conv1", "--data", data, *words)
-    name = words[0].rstrip("=")
-    assert (code, told.strip()) == (
-        2, f"netdissect: {name} was given no name: say which file or folder, or a dot for the one you are in",
-    )  # fmt: skip
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (("run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--out", ""), "Invalid value for --out: "),
+        (("run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--out="), "Invalid value for --out: "),
+        (("run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--workdir", ""), "Invalid value for --workdir: "),
+        (("run", "", "--layers", "conv1", "--data", "DATA"), ""),
+        (("report", ""), ""),
+        (("compare", "DATA", ""), ""),
+        (("data", "check", ""), ""),
+        (("data", "from-coco", "a.json", "--masks", "", "--out", "x"), "Invalid value for --masks: "),
+        (("data", "from-voc", "DATA", "--classes=", "--out", "x"), "Invalid value for --classes: "),
+    ],
+)
+def test_an_empty_word_is_not_the_folder_one_stands_in(capsys, caffe, data, tmp_path, monkeypatch, words, where):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    code, _, told = run(capsys, *({"CAFFE": caffe, "DATA": data}.get(word, word) for word in words))
+    assert code == 2
+    assert told.startswith(
+        f"netdissect: {where}an empty word was given; say what it is, or a dot for the folder you are in"
+    )
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_an_empty_folder_is_not_the_one_python_stands_in(data):
     with pytest.raises(SettingsError, match="out= was given no name"):
         netdissect.dissect(nets.small(), "conv1", data, out="")
