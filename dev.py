@@ -34,7 +34,7 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 LEAST = (3, 11)
 #: What is tested with the lowest versions: everything that opens others' files, and where compiled code is kept.
 LOWEST = (
-    "tests/security", "tests/fuzz", "tests/unit/io", "tests/unit/models", "tests/unit/data", "tests/unit/results",
+    "tests/security", "tests/fuzz", "tests/unit/io", "tests/unit/networks", "tests/unit/probe_sets", "tests/unit/results",
     "tests/unit/test_compiled.py",
 )  # fmt: skip
 #: What pytest ends with where no test was chosen.
@@ -43,13 +43,13 @@ NOTHING_CHOSEN = 5
 
 #: And of these, what is about files that only later versions write.
 LATER = (
-    "tests/unit/models/exported/test_screen.py::test_code_in_a_file_is_refused_and_does_not_run[weights]",
-    "tests/unit/models/exported/test_screen.py::test_code_in_a_file_is_refused_and_does_not_run[an opaque object]",
-    "tests/unit/models/exported/test_screen.py::test_code_in_a_file_is_refused_and_does_not_run[a custom object]",
-    "tests/unit/models/exported/test_screen.py::test_the_attacks_would_run_if_nothing_stopped_them",
-    "tests/unit/models/onnx/test_graph.py::test_files_of_torchs_exporter_know_the_modules",
-    "tests/unit/models/onnx/test_network.py::test_a_file_for_a_single_picture_is_given_one_at_a_time",
-    "tests/unit/models/test_transformers.py::test_the_feature_maps_of_a_backbone_are_layers[3]",
+    "tests/unit/networks/sources/exported/test_screen.py::test_code_in_a_file_is_refused_and_does_not_run[weights]",
+    "tests/unit/networks/sources/exported/test_screen.py::test_code_in_a_file_is_refused_and_does_not_run[an opaque object]",
+    "tests/unit/networks/sources/exported/test_screen.py::test_code_in_a_file_is_refused_and_does_not_run[a custom object]",
+    "tests/unit/networks/sources/exported/test_screen.py::test_the_attacks_would_run_if_nothing_stopped_them",
+    "tests/unit/networks/sources/onnx/test_graph.py::test_files_of_torchs_exporter_know_the_modules",
+    "tests/unit/networks/sources/onnx/test_network.py::test_a_file_for_a_single_picture_is_given_one_at_a_time",
+    "tests/unit/networks/test_transformers.py::test_the_feature_maps_of_a_backbone_are_layers[3]",
 )
 
 

@@ -17,9 +17,9 @@ from scipy.io import savemat
 
 from benchmarks import machine
 from benchmarks.probe_sets import CACHE
-from netdissect.data.build.broden import build_broden
-from netdissect.data.build.colornames import built_in
-from netdissect.data.build.scale import nearest
+from netdissect.probe_sets.compile.build_broden import build_broden
+from netdissect.probe_sets.compile.color_names import load_built_in_colors
+from netdissect.probe_sets.compile.rescale import find_nearest_positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ _STREET = "ADE20K_2016_07_26/images/training/s/street"
 
 
 def main(words: list[str]) -> None:
-    """Print images a second, and seconds of all processors an image; pictures are of 1,280 x 960 pixels."""
+    """Print images a second, and seconds of all processors an image; images are of 1,280 x 960 pixels."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks build --")
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--size", type=int, default=227)
@@ -57,7 +57,7 @@ def measured(run: Callable[[], object], images: int) -> tuple[float, float]:
 
 
 def release(images: int) -> Path:
-    """Return a folder with an ADE20K release: one picture and its maps under many names."""
+    """Return a folder with an ADE20K release: one image and its maps under many names."""
     root = CACHE / f"ade20k-{images}"
     folder = root / "ade20k" / _STREET
     index = root / "ade20k" / "ADE20K_2016_07_26" / "index_ade20k.mat"
@@ -87,8 +87,8 @@ def release(images: int) -> Path:
 
 
 def plain_loop(sources: Path, size: int) -> int:
-    """Decode, count, scale and encode every picture and map once, in memory; return the bytes that came out."""
-    colors, side, total = built_in(), size // 2, 0
+    """Decode, count, scale and encode every image and map once, in memory; return the bytes that came out."""
+    colors, side, total = load_built_in_colors(), size // 2, 0
     for path in sorted((sources / "ade20k" / _STREET).glob("*.jpg")):
         with Image.open(path) as opened:
             photo = opened.convert("RGB")
@@ -100,7 +100,9 @@ def plain_loop(sources: Path, size: int) -> int:
             maps.append((rgb[..., 0] // 10).astype(np.uint16) * np.uint16(256) + rgb[..., 1])
         for labels in maps:
             np.bincount(labels.ravel())
-            small = labels[np.ix_(nearest(labels.shape[0], side), nearest(labels.shape[1], side))]
+            small = labels[
+                np.ix_(find_nearest_positions(labels.shape[0], side), find_nearest_positions(labels.shape[1], side))
+            ]
             total += _encoded(
                 Image.fromarray(np.stack([small & 255, small >> 8, 0 * small], -1).astype(np.uint8)), "PNG"
             )

@@ -1,9 +1,9 @@
-"""Draw the pictures of the demo that the README shows, from a finished demo.
+"""Draw the images of the demo that the README shows, from a finished demo.
 
     python -m benchmarks demo_pictures -- RUN [OUT]        OUT is docs/images if not given
 
 demo-scenes.png: scenes of the bundled probe set, and below them one with its label maps. demo-units.png: what some units
-of the last layer see: of those whose strongest pictures show their concept, the best of each concept, half of them objects.
+of the last layer see: of those whose strongest images show their concept, the best of each concept, half of them objects.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from PIL import Image, ImageDraw, ImageFont
 import netdissect as nd
 from benchmarks.screenshots import OUT, small
 from netdissect.concepts import CATEGORY_ORDER, display_name
-from netdissect.data.synthetic import SUBJECTS, render
-from netdissect.data.synthetic.concepts import NUMBERS
-from netdissect.data.synthetic.scenes import SCENES
-from netdissect.report import overlays
-from netdissect.report.colors import TEXTS
+from netdissect.demo.world import SUBJECTS, render
+from netdissect.demo.world.scenes import SCENES
+from netdissect.demo.world.world_concepts import NUMBERS
+from netdissect.report import strips
+from netdissect.report.category_colors import TEXT_COLORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from netdissect.results.layer import LayerResult
+    from netdissect.results.layer_result import LayerResult
     from netdissect.results.units import UnitRow
 
 TILE, GAP = 112, 4
 COLUMNS = 8
 #: The scene whose label maps are shown.
-LABELLED = "farm"
+LABELED = "farm"
 UNITS, EXEMPLARS = 16, 6
 #: Side of an exemplar, and what stands above a strip.
 _SMALL, _LINE = 76, 36
@@ -49,7 +49,7 @@ _COLORS = {"black": "222222", "blue": "4b86f7", "brown": "8a5a35", "grey": "9a9a
 
 
 def main(rest: Sequence[str] | None = None) -> None:
-    """Draw both pictures of one run."""
+    """Draw both images of one run."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("run", type=Path)
     words.add_argument("out", type=Path, nargs="?", default=OUT)
@@ -73,7 +73,7 @@ def scenes() -> Image.Image:
     for place, index in enumerate(shown):
         corner = (place % COLUMNS * (TILE + GAP), place // COLUMNS * (TILE + GAP))
         sheet.paste(Image.fromarray(render(index, size=TILE, seed=0).picture), corner)
-    picture, labels = render(names.index(LABELLED), size=2 * wide, seed=0)
+    picture, labels = render(names.index(LABELED), size=2 * wide, seed=0)
     top = rows * (TILE + GAP) + 8
     pen = ImageDraw.Draw(sheet)
     for place, kind in enumerate(("scene", "object", "part", "material", "color")):
@@ -81,13 +81,13 @@ def scenes() -> Image.Image:
         plane = labels[kind]
         drawn = picture[::2, ::2] if isinstance(plane, int) else painted(plane, kind)
         sheet.paste(Image.fromarray(drawn), (left, top))
-        word = f"scene: {LABELLED}" if kind == "scene" else f"{kind} labels"
-        pen.text((left + 2, top + wide + 6), word, fill=TEXTS[kind], font=_font(13))
+        word = f"scene: {LABELED}" if kind == "scene" else f"{kind} labels"
+        pen.text((left + 2, top + wide + 6), word, fill=TEXT_COLORS[kind], font=_font(13))
     return sheet
 
 
 def painted(plane: NDArray[np.uint16], kind: str) -> NDArray[np.uint8]:
-    """Return a label map as a picture: colour names in their colour, other labels each in one of its own."""
+    """Return a label map as an image: color names in their color, other labels each in one of its own."""
     table = np.full((int(plane.max()) + 1, 3), 236, np.uint8)
     for number in np.unique(plane[plane > 0]):
         if kind == "color":
@@ -107,7 +107,7 @@ def units(run: nd.Result) -> Image.Image:
     ]
     chosen = choose(shown)
     half = -(-len(chosen) // 2)
-    strip = EXEMPLARS * (_SMALL + overlays.GAP)
+    strip = EXEMPLARS * (_SMALL + strips.GAP)
     column = strip + 24
     sheet = Image.new("RGB", (2 * column - 24, half * (_SMALL + _LINE)), _PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -115,12 +115,12 @@ def units(run: nd.Result) -> Image.Image:
         left, top = place // half * column, place % half * (_SMALL + _LINE)
         pen.text((left, top + 3), display_name(row.label), fill=_INK, font=_font(14, bold=True))
         after = left + pen.textlength(display_name(row.label), font=_font(14, bold=True)) + 8
-        pen.text((after, top + 4), row.category, fill=TEXTS[row.category], font=_font(13))
+        pen.text((after, top + 4), row.category, fill=TEXT_COLORS[row.category], font=_font(13))
         said = f"{layer.layer.name} unit {row.unit}, IoU {row.score:.2f}"
-        at = left + strip - overlays.GAP - pen.textlength(said, font=_font(12))
+        at = left + strip - strips.GAP - pen.textlength(said, font=_font(12))
         pen.text((at, top + 5), said, fill=_QUIET, font=_font(12))
-        seen = overlays.strip(
-            layer, row.channel, run.network.input_size, lambda image: run.picture_file(image) or b"", height=_SMALL,
+        seen = strips.encode_strip(
+            layer, row.channel, run.network.input_size, lambda image: run.read_image_file(image) or b"", height=_SMALL,
             most=EXEMPLARS,
         )  # fmt: skip
         sheet.paste(Image.open(io.BytesIO(seen)), (left, top + 24))
@@ -128,7 +128,7 @@ def units(run: nd.Result) -> Image.Image:
 
 
 def telling(run: nd.Result, layer: LayerResult, row: UnitRow) -> bool:
-    """Whether the concept is to be seen in all but one of a unit's pictures; a label rests on more than the strongest."""
+    """Whether the concept is to be seen in all but one of a unit's images; a label rests on more than the strongest."""
     assert run.pictures is not None, "the probe set has gone"
     code = run.probe_set.vocabulary.names.index(row.label) + 1
     found = [run.pictures.labels(int(image)) for image in layer.exemplars.images[row.channel][:EXEMPLARS]]

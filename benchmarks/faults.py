@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import machine, probe_sets
-from netdissect.models.caffe.prototxt import parse_prototxt
-from netdissect.models.caffe.randomly import random_weights
-from netdissect.models.caffe.writer import write_caffe
+from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+from netdissect.networks.sources.caffe.prototxt import parse_prototxt
+from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
-#: So much comes out of every picture that the calibration sample is small, and shards are many.
+#: So much comes out of every image that the calibration sample is small, and shards are many.
 NETWORK = """
 name: "wide" input: "data" input_shape { dim: 1 dim: 3 dim: 64 dim: 64 }
 layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
@@ -75,7 +75,7 @@ def survive(kills: int, images: int, workers: list[int], seed: int = 0) -> Tally
     with tempfile.TemporaryDirectory(prefix="faults-") as place:
         folder = Path(place)
         net = parse_prototxt(NETWORK)
-        write_caffe(folder / "wide", net, random_weights(net, seed=0))
+        write_caffe(folder / "wide", net, make_random_weights(net, seed=0))
         data = probe_sets.noise(images, concepts=60, size=64, distinct=60).path
         command = [sys.executable, "-m", "netdissect", "run", str(folder / "wide"), "--layers", "conv1"]
         command += ["--data", data, "--batch-size", "4", "--shard-size", "8", "--images-per-unit", "2", "--quiet"]

@@ -1,6 +1,6 @@
-"""Fit the built-in model of colour names to the published table, and print how often the two agree.
+"""Fit the built-in model of color names to the published table, and print how often the two agree.
 
-    python -m benchmarks fit_colornames -- w2color.npy src/netdissect/data/build/colornames.json
+    python -m benchmarks fit_colornames -- w2color.npy src/netdissect/probe_sets/compile/color_names.json
 
 The model is a network of two hidden layers on (2R - 31, 2G - 31, 2B - 31), with R, G, B in 0..31. It is trained in
 floating point, rounded to integers (8 bits after the point), and judged as it will be used: in integers. A few minutes
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from netdissect.data.build.colornames import evaluate, read_color_table
+from netdissect.probe_sets.compile.color_names import evaluate_color_model, read_color_table
 
 POINT = 8  # bits after the point
 INPUT = 5  # the inputs, -31..31, are taken as shares of 32
@@ -73,7 +73,7 @@ def rounded(net: nn.Sequential) -> dict:
 
 def agreement(model: dict, names: np.ndarray) -> float:
     """Return the share of cells on which model and table agree."""
-    return float((evaluate(model).argmax(axis=1) == names).mean())
+    return float((evaluate_color_model(model).argmax(axis=1) == names).mean())
 
 
 def size(model: dict) -> int:

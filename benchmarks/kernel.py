@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from benchmarks import machine, probe_sets
+from netdissect.engine.batch_scan import scan_batch_with_kernels
 from netdissect.engine.calibrate import Bounds
-from netdissect.engine.look import look_with_kernels
-from netdissect.engine.tally import MaskCounts, has_categories, label_pixels
-from netdissect.engine.threads import Threads
-from netdissect.geometry.fieldmap import even_grid
+from netdissect.engine.row_threads import RowThreads
+from netdissect.engine.tally import MaskCounts, count_label_pixels, has_categories
+from netdissect.geometry.fieldmap import divide_into_whole_steps
 from netdissect.layers import Layer
 
 
@@ -21,16 +21,18 @@ def main(words: list[str]) -> None:
     torch.set_num_threads(1)
     probe_set = probe_sets.noise(64, distinct=64)
     labels = [probe_set.labels(index) for index in range(16)]
-    pixels = [label_pixels(entry, len(probe_set.vocabulary)) for entry in labels]
+    pixels = [count_label_pixels(entry, len(probe_set.vocabulary)) for entry in labels]
     has = np.array([has_categories(entry, probe_set.vocabulary) for entry in pixels])
     rows = []
     for units, grid in ((256, 13), (512, 14), (2048, 7)):
-        layer = Layer("x", units, (grid, grid), even_grid((224, 224), (grid, grid)), "grid")
+        layer = Layer("x", units, (grid, grid), divide_into_whole_steps((224, 224), (grid, grid)), "grid")
         activations = torch.relu(torch.randn(16, grid, grid, units, generator=torch.Generator().manual_seed(0)))
         flat = activations.reshape(-1, units)
         threshold = flat.kthvalue(int(flat.shape[0] * 0.995), dim=0).values.numpy()
-        with Threads(1) as threads:
-            candidates = look_with_kernels(activations, Bounds(threshold, np.zeros(0, np.int64)), threads).candidates
+        with RowThreads(1) as threads:
+            candidates = scan_batch_with_kernels(
+                activations, Bounds(threshold, np.zeros(0, np.int64)), threads
+            ).candidates
 
             def kernel(candidates=candidates, layer=layer, threshold=threshold, threads=threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
                 counts = MaskCounts.empty(layer.units, probe_set.vocabulary)

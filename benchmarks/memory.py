@@ -54,10 +54,10 @@ def _one(images: int, budget: str, layer: str) -> None:
     import torchvision.models as zoo
 
     import netdissect as nd
-    from netdissect.models.load import wrap
+    from netdissect.networks.load import wrap_module
 
     torch.manual_seed(0)
-    network = wrap(zoo.alexnet(weights=None).eval())
+    network = wrap_module(zoo.alexnet(weights=None).eval())
     settings = {} if budget == "default" else {"memory": int(budget)}
     nd.dissect(network, layer, nd.Broden(probe_sets.noise(64, distinct=64).path), pictures=False)  # compile and load
     before = peak()

@@ -38,14 +38,14 @@ ROOMS = {
     "geometry": ["tests/unit/geometry", "tests/unit/engine", "tests/oracle"],
     "results": ["tests/unit/results", "tests/unit/engine"],
     "stats": ["tests/unit/stats", "tests/laws", "tests/unit/engine"],
-    "data": ["tests/unit/data/test_masks.py", "tests/unit/data/test_png.py", "tests/unit/data/test_broden.py",
-             "tests/unit/data/test_writer.py"],
-    "io": ["tests/unit/io", "tests/unit/data/test_broden.py"],
+    "data": ["tests/unit/probe_sets/test_masks.py", "tests/unit/probe_sets/test_png.py", "tests/unit/probe_sets/test_broden.py",
+             "tests/unit/probe_sets/test_writer.py"],
+    "io": ["tests/unit/io", "tests/unit/probe_sets/test_broden.py"],
 }  # fmt: skip
 #: Tests of modules whose own lie elsewhere.
 OWN = {
-    "results/taken.py": ["tests/unit/runs/test_folders.py"],
-    "results/folder.py": ["tests/unit/runs/test_folders.py"],
+    "results/taken.py": ["tests/unit/run/test_folders.py"],
+    "results/folder.py": ["tests/unit/run/test_folders.py"],
     "results/parquet.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
     "results/tables.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
     "results/record.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
@@ -53,7 +53,7 @@ OWN = {
 #: Tests of whole runs, asked about what no test of the room noticed.
 WHOLE_RUNS = (
     "tests/unit/test_api.py",
-    "tests/unit/runs",
+    "tests/unit/run",
     "tests/unit/report",
     "tests/unit/experiments",
     "tests/unit/cli",

@@ -1,8 +1,8 @@
 """What a dissection costs beside the network: whole dissection ÷ bare forward pass of the same full network.
 
-The bare forward pass is eager, float32, batches of 32, over the same pictures already decoded in memory, in torch's
+The bare forward pass is eager, float32, batches of 32, over the same images already decoded in memory, in torch's
 default layout as networks are called everywhere, and once more channels last. The dissection is as it comes: it decodes
-pictures and labels, and does everything but draw. All in turn, medians.
+images and labels, and does everything but draw. All in turn, medians.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import torch
 
 import netdissect as nd
 from benchmarks import machine, probe_sets
-from netdissect.models.load import load, wrap
-from netdissect.models.network import TorchNetwork
+from netdissect.networks.load import open_network, wrap_module
+from netdissect.networks.network import TorchNetwork
 
 BATCH = 32
 CASES: dict[str, tuple[str, list[str]]] = {
@@ -120,11 +120,11 @@ def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> 
 def network_of(architecture: str) -> Any:
     """Return torchvision's network of a name with random weights, or a network from its file."""
     if "/" in architecture:
-        return load(architecture)
+        return open_network(architecture)
     import torchvision.models as zoo
 
     torch.manual_seed(0)
-    network = wrap(zoo.get_model(architecture, weights=None).eval())
+    network = wrap_module(zoo.get_model(architecture, weights=None).eval())
     assert isinstance(network, TorchNetwork)
     network.input_size = (224, 224)
     return network

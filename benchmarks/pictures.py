@@ -1,4 +1,4 @@
-"""Drawing unit pictures and the report, beside scanning."""
+"""Drawing unit images and the report, beside scanning."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 
 import netdissect as nd
 from benchmarks import machine, probe_sets
-from netdissect.models.load import wrap
+from netdissect.networks.load import wrap_module
 
 
 def main(words: list[str]) -> None:
-    """Print one row: 20 pictures of 256 units."""
+    """Print one row: 20 images of 256 units."""
     del words
     machine.shim_torchvision()
     import torchvision.models as zoo
@@ -21,7 +21,7 @@ def main(words: list[str]) -> None:
     machine.title("Pictures: AlexNet conv5, 256 units x 20 images")
     probe_set = probe_sets.noise(2000)
     torch.manual_seed(0)
-    network = wrap(zoo.alexnet(weights=None).eval())
+    network = wrap_module(zoo.alexnet(weights=None).eval())
     start = time.perf_counter()
     result = nd.dissect(network, "features.11", probe_set, pictures=False)
     scan = time.perf_counter() - start

@@ -9,9 +9,9 @@ import numpy as np
 import simplejpeg
 
 from benchmarks.machine import CACHE
-from netdissect.data import masks
-from netdissect.data.broden import Broden
-from netdissect.data.writer import IndexRow, Usage, write_tables
+from netdissect.probe_sets.broden import label_pngs
+from netdissect.probe_sets.broden.reader import Broden
+from netdissect.probe_sets.broden.writer import IndexRow, LabelUsage, write_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +20,9 @@ CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
 
 
 def noise(images: int, *, concepts: int = 1200, size: int = 224, distinct: int = 500) -> Broden:
-    """Return a set of smooth noise pictures with blobs as labels: four planes and a scene label an image, as Broden.
+    """Return a set of smooth noise images with blobs as labels: four planes and a scene label an image, as Broden.
 
-    Only so many pictures are distinct; the others are the same files under other names, so that decoding costs what it
+    Only so many images are distinct; the others are the same files under other names, so that decoding costs what it
     costs and the disk does not fill.
     """
     folder = CACHE / f"noise-{images}-{concepts}-{size}"
@@ -37,7 +37,7 @@ def _write(folder: Path, images: int, concepts: int, size: int, distinct: int) -
     of_category = {
         kind: [n + 1 for n in range(concepts) if n % len(CATEGORIES) == k] for k, kind in enumerate(CATEGORIES)
     }
-    usage = Usage()
+    usage = LabelUsage()
     for name in names:
         usage.add(name, category[name], 1.0)
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def _write(folder: Path, images: int, concepts: int, size: int, distinct: int) -
             for kind, name in files.items():
                 if kind:
                     plane = _blobs(rng, size // 2, of_category[kind])
-                    (folder / "images" / name).write_bytes(masks.encode(plane))
+                    (folder / "images" / name).write_bytes(label_pngs.encode_label_map(plane))
         else:
             for name in files.values():
                 source = folder / "images" / (f"{number % distinct:06d}" + name[6:])

@@ -13,15 +13,15 @@ from benchmarks import machine, overhead
 from benchmarks.overhead import network_of
 from netdissect.engine import dissect, forward, scan, tasks
 from netdissect.engine.tally import MaskCounts
-from netdissect.models.network import SeenNetwork
-from netdissect.stats.top import TopImages
+from netdissect.networks.network import ListedNetwork
+from netdissect.stats.top_images import TopImages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: What is timed: phase, where it stands, its name. Time within another phase counts for the inner one alone.
 PHASES: list[tuple[str, Any, str]] = [
-    ("look at the network, fold it", SeenNetwork, "probe"),
+    ("look at the network, fold it", ListedNetwork, "probe"),
     ("the network", forward, "_run"),
     ("waiting for pictures", forward, "_those_read"),
     ("calibration", scan, "calibrate"),
@@ -30,7 +30,7 @@ PHASES: list[tuple[str, Any, str]] = [
     ("exemplars", TopImages, "update"),
     ("artefacts", tasks, "keep"),
     ("thresholds", dissect, "exact_thresholds"),
-    ("labels", tasks.Tally, "__call__"),
+    ("labels", tasks.TallyTask, "__call__"),
     ("tally", MaskCounts, "update"),
     ("merging, result", dissect, "_result"),
 ]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect import report
-from netdissect.protocols import Silent
+from netdissect.protocols import NullProgress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync")  # fmt: skip
 WINDOW = {"width": 1400, "height": 1000}
 
-#: Resolves when the pictures of the visible cards are there and their masks are painted.
+#: Resolves when the images of the visible cards are there and their masks are painted.
 _PAINTED = """() => new Promise((done) => {
   const look = () => {
     const strips = [...document.querySelectorAll("#cards .strip")].filter((strip) => {
@@ -159,7 +159,7 @@ def made_up(folder: Path) -> Path:
     result, probe_set = pretend.run(
         (2048,), 1200, pictures=2000, exemplars=20, input_size=224, name="pretend 2,048 x 1,200"
     )
-    report.write(result, folder, probe_set, Silent())
+    report.write_report(result, folder, probe_set, NullProgress())
     return folder
 
 

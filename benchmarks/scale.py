@@ -16,8 +16,8 @@ from benchmarks import machine, probe_sets
 from benchmarks.scaling import Given
 from netdissect.config import BATCH_SIZE
 from netdissect.engine.dissect import CALIBRATION_BYTES, CALIBRATION_IMAGES
-from netdissect.models.load import wrap
-from netdissect.runtime import artefacts
+from netdissect.networks.load import wrap_module
+from netdissect.runtime import array_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,10 +174,10 @@ class Clock:
 
 def run(case: Case, workers: int) -> Cost:
     """Dissect with so many workers and look at what it took."""
-    network = wrap(Given(case.units, case.grid, 1).eval())
+    network = wrap_module(Given(case.units, case.grid, 1).eval())
     probe_set = probe_sets.noise(case.images)
     read = 0
-    real = artefacts._Folder.read  # noqa: SLF001 - what is measured here
+    real = array_store._LocalStorage.read  # noqa: SLF001 - what is measured here
 
     def counted(self: Any, name: str) -> bytes | None:
         nonlocal read
@@ -186,7 +186,7 @@ def run(case: Case, workers: int) -> Cost:
         return data
 
     with tempfile.TemporaryDirectory() as folder, watched() as peak:
-        artefacts._Folder.read = counted  # type: ignore[method-assign]  # noqa: SLF001
+        array_store._LocalStorage.read = counted  # type: ignore[method-assign]  # noqa: SLF001
         try:
             began, clock = time.perf_counter(), Clock()
             nd.dissect(
@@ -195,10 +195,10 @@ def run(case: Case, workers: int) -> Cost:
             )  # fmt: skip
             ended = time.perf_counter()
         finally:
-            artefacts._Folder.read = real  # type: ignore[method-assign]  # noqa: SLF001
+            array_store._LocalStorage.read = real  # type: ignore[method-assign]  # noqa: SLF001
         work = next((Path(folder) / ".work").iterdir())
         size = sum(path.stat().st_size for path in work.glob("scan-*"))
-        with artefacts.Artefacts(work) as store:
+        with array_store.Store(work) as store:
             first = store.must("scan-00000-mix.0")
         images = first["images"].size
     return Cost(

@@ -11,7 +11,7 @@ from torch import nn
 
 import netdissect as nd
 from benchmarks import machine, probe_sets
-from netdissect.models.load import wrap
+from netdissect.networks.load import wrap_module
 
 
 def main(words: list[str]) -> None:
@@ -40,7 +40,7 @@ def along(what: str, cases: dict[str, tuple[int, int, Any, int]]) -> None:
 
 
 class Given(nn.Module):
-    """Layers of smooth random maps that depend on the picture and cost nearly nothing to compute."""
+    """Layers of smooth random maps that depend on the image and cost nearly nothing to compute."""
 
     def __init__(self, units: int, grid: int, layers: int) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Given(nn.Module):
 
 def cost(units: int, grid: int, probe_set: Any, layers: int) -> float:
     """Return milliseconds per image of a dissection."""
-    network = wrap(Given(units, grid, layers).eval())
+    network = wrap_module(Given(units, grid, layers).eval())
     names = [f"mix.{n}" for n in range(layers)]
     nd.dissect(network, names, nd.Broden(probe_set.path, limit=64), pictures=False)
     start = time.perf_counter()

@@ -1,8 +1,8 @@
-"""Take the pictures of a run's report that the README and the docs show.
+"""Take the images of a run's report that the README and the docs show.
 
     python -m benchmarks screenshots -- RUN [OUT] [--units N M]        OUT is docs/images if not given
 
-Only take them of a run whose pictures may be published, such as one over the bundled synthetic probe set. The last layer
+Only take them of a run whose images may be published, such as one over the bundled synthetic probe set. The last layer
 is shown, its two strongest units, or two others by their numbers in the report, and the concept of the first.
 """
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OUT = Path("docs/images")
-#: Bytes from which a picture is written with a palette of 256 colours.
+#: Bytes from which an image is written with a palette of 256 colors.
 _LARGE = 400_000
 _CARDS = "document.getElementById('units').offsetTop - 56"
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: the size of the window, its theme, what is looked at, where the page is scrolled to."""
+    """One image: the size of the window, its theme, what is looked at, where the page is scrolled to."""
 
     name: str
     size: tuple[int, int]
@@ -54,7 +54,7 @@ _GO = """({ view, rank, units }) => {
   const unit = units.length ? units[rank] - 1 : netdissect.run.layers[layer].ranked[rank];
   netdissect.go({ view, layer, unit, concept: netdissect.run.layers[layer].label[unit] });
 }"""
-#: The pictures in sight are there and their masks are painted.
+#: The images in sight are there and their masks are painted.
 _DRAWN = """() => [...document.images].every((image) => image.complete)
   && [...document.querySelectorAll(".strip")].every((strip) => {
     const box = strip.getBoundingClientRect();
@@ -63,7 +63,7 @@ _DRAWN = """() => [...document.images].every((image) => image.complete)
 
 
 def take(index: Path, out: Path, shots: Sequence[Shot] = SHOTS, *, units: Sequence[int] = ()) -> list[Path]:
-    """Take pictures of a report, of these units if any are named; return the files, ``report-NAME.png``."""
+    """Take images of a report, of these units if any are named; return the files, ``report-NAME.png``."""
     from playwright.sync_api import sync_playwright
 
     out.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def take(index: Path, out: Path, shots: Sequence[Shot] = SHOTS, *, units: Sequen
 
 
 def small(picture: Image.Image) -> bytes:
-    """Return a picture as an optimised PNG file, with a palette where it would be large."""
+    """Return an image as an optimized PNG file, with a palette where it would be large."""
     for palette in (False, True):
         out = io.BytesIO()
         shown = (
@@ -106,7 +106,7 @@ def small(picture: Image.Image) -> bytes:
 
 
 def main(rest: Sequence[str] | None = None) -> None:
-    """Take all pictures of one run."""
+    """Take all images of one run."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("run", type=Path)
     words.add_argument("out", type=Path, nargs="?", default=OUT)

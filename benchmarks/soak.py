@@ -13,7 +13,7 @@ from pathlib import Path
 import netdissect as nd
 from benchmarks import machine, probe_sets
 from benchmarks.scaling import Given
-from netdissect.models.load import wrap
+from netdissect.networks.load import wrap_module
 
 MB = 1e6
 
@@ -47,7 +47,7 @@ def main(words: list[str]) -> None:
     options = parser.parse_args(words)
     machine.title(f"Soak: {options.images:,} images, {options.workers} workers of one thread")
     probe_set = probe_sets.noise(options.images, concepts=300, size=112, distinct=500)
-    network = wrap(Given(128, 13, 1).eval())
+    network = wrap_module(Given(128, 13, 1).eval())
     short = {"layers": "mix.0", "pictures": False, "workers": options.workers, "threads": 1, "memory": 0}
     nd.dissect(network, data=probe_sets.noise(600, concepts=300, size=112), **short)  # what is loaded once stays loaded
     before = look("before")

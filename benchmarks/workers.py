@@ -12,7 +12,7 @@ from torch import nn
 import netdissect as nd
 from benchmarks import machine, probe_sets
 from netdissect.engine.dissect import CALIBRATION_IMAGES
-from netdissect.models.load import wrap
+from netdissect.networks.load import wrap_module
 
 SHARD = 64
 machine.shim_torchvision()  # here, because worker processes import this module for its network
@@ -40,7 +40,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--times", type=int, default=3)
     options = parser.parse_args(words)
     machine.title("Workers: ResNet-18 layer4, one thread each")
-    network = wrap(ResNet18().eval())
+    network = wrap_module(ResNet18().eval())
     few = CALIBRATION_IMAGES + 2 * SHARD  # the calibration sample, and a shard for each of two workers
     runs = {
         (workers, images): partial(run, network, images, workers)

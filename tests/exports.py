@@ -47,8 +47,8 @@ class Attention(nn.Module):
         return self.proj((q @ k.transpose(-1, -2) / 2).softmax(-1) @ v)
 
 
-class Standardised(nn.Module):
-    """A convolution with standardised weights, as big transfer networks have them."""
+class Standardized(nn.Module):
+    """A convolution with standardized weights, as big transfer networks have them."""
 
     class Conv(nn.Conv2d):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -57,7 +57,7 @@ class Standardised(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = Standardised.Conv(3, 4, 3, bias=False)
+        self.conv = Standardized.Conv(3, 4, 3, bias=False)
         nn.init.trunc_normal_(self.conv.weight, generator=torch.Generator().manual_seed(0))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -65,7 +65,7 @@ class Standardised(nn.Module):
 
 
 class Varied(nn.Module):
-    """Convolutions, a pyramid, gates and tokens: the ways of real networks in a small one, for 32 x 32 pictures."""
+    """Convolutions, a pyramid, gates and tokens: the ways of real networks in a small one, for 32 x 32 images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ def example(pictures: int = 2, size: tuple[int, int] = (32, 32), dtype: torch.dt
 
 
 def write_onnx(path: Path, module: nn.Module, *, legacy: bool = False, fixed: bool = False, x=None) -> Path:
-    """Export a network with torch's exporter, or with the one before it; the number of pictures is free or fixed."""
+    """Export a network with torch's exporter, or with the one before it; the number of images is free or fixed."""
     x = example() if x is None else x
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -127,7 +127,7 @@ def write_onnx(path: Path, module: nn.Module, *, legacy: bool = False, fixed: bo
 
 
 def write_pt2(path: Path, module: nn.Module, *, fixed: bool = False, shapes=None, x=None) -> Path:
-    """Export a network with torch.export; the number of pictures is free or fixed."""
+    """Export a network with torch.export; the number of images is free or fixed."""
     x = example() if x is None else x
     shapes = shapes or (None if fixed else ({0: torch.export.Dim.DYNAMIC},))
     with warnings.catch_warnings():

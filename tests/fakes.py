@@ -13,19 +13,19 @@ from PIL import Image
 
 from netdissect.concepts import Concept, Labels, Vocabulary
 from netdissect.config import Settings
-from netdissect.engine.bench import Bench
-from netdissect.engine.dissect import dissect, plan_for
+from netdissect.engine.dissect import dissect, make_plan
 from netdissect.engine.plan import Plan
-from netdissect.engine.threads import Threads
+from netdissect.engine.row_threads import RowThreads
+from netdissect.engine.worker_context import WorkerContext
 from netdissect.errors import DataError
 from netdissect.layers import FieldMap, Layer
-from netdissect.runtime.artefacts import Artefacts
-from netdissect.runtime.local import InProcess
+from netdissect.runtime.array_store import Store
+from netdissect.runtime.worker_processes import InProcessRuntime
 
 
 @dataclass
 class ArraySource:
-    """Activations that are given; a picture's first two pixels tell which image it is."""
+    """Activations that are given; an image's first two pixels tell which image it is."""
 
     layers: tuple[Layer, ...]
     arrays: dict[str, np.ndarray]
@@ -80,7 +80,7 @@ class ArrayConcepts:
         picture[0, 0, :2] = index % 256, index // 256
         return picture
 
-    def picture_file(self, index):
+    def read_image_file(self, index):
         out = io.BytesIO()
         Image.fromarray(self.picture(index)).save(out, format="PNG")
         return out.getvalue()
@@ -119,7 +119,7 @@ def run(
     A run into a `folder` goes on from what lies there; `advance` is told how many images more are done.
     """
     settings = Settings(**options).on("cpu")
-    plan = plan or plan_for(source.layers, len(concepts), settings)
-    with Threads(threads) as pool, Artefacts(folder, budget=budget) as store:
-        bench = Bench(source, concepts, pool, store, advance)
-        return dissect(InProcess(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings)
+    plan = plan or make_plan(source.layers, len(concepts), settings)
+    with RowThreads(threads) as pool, Store(folder, budget=budget) as store:
+        bench = WorkerContext(source, concepts, pool, store, advance)
+        return dissect(InProcessRuntime(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings)

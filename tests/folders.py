@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from netdissect.data import masks
-from netdissect.data.writer import IndexRow, Usage, write_tables
+from netdissect.probe_sets.broden import label_pngs
+from netdissect.probe_sets.broden.writer import IndexRow, LabelUsage, write_tables
 
 #: Concepts of the small probe set: name -> category.
 CONCEPTS = {
@@ -38,7 +38,7 @@ def write(
 ) -> Path:
     """Write a probe set with every kind of field: one plane, two planes, whole-image labels, several of them, none."""
     rng = np.random.default_rng(seed)
-    usage = Usage()
+    usage = LabelUsage()
     for name, category in CONCEPTS.items():
         usage.add(name, category, 0.1)
     numbers = {name: number for number, name in enumerate(CONCEPTS, start=1)}
@@ -50,7 +50,7 @@ def write(
 
         def plane(kind, choices, n=n):
             name = f"a/picture {n}_{kind}.png"
-            (folder / "images" / name).write_bytes(masks.encode(rng.choice([0, *choices], size=labels)))
+            (folder / "images" / name).write_bytes(label_pngs.encode_label_map(rng.choice([0, *choices], size=labels)))
             return name
 
         fields = {

@@ -76,7 +76,7 @@ class Fatal(nn.Module):
             setattr(self, name, part)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if multiprocessing.parent_process() is not None and len(x) == 4:  # not the empty pictures of a trace
+        if multiprocessing.parent_process() is not None and len(x) == 4:  # not the empty images of a trace
             number = len(list(self.deaths.iterdir()))
             if number < self.times:
                 (self.deaths / str(number)).touch()

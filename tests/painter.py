@@ -29,5 +29,5 @@ class Painter(nn.Module):
 
 
 def label(picture: np.ndarray) -> np.ndarray:
-    """One plane per colour, for squares may lie over each other."""
-    return np.stack([np.where(picture[..., colour] > 128, colour + 1, 0) for colour in range(3)]).astype(np.uint8)
+    """One plane per color, for squares may lie over each other."""
+    return np.stack([np.where(picture[..., color] > 128, color + 1, 0) for color in range(3)]).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Finished runs made up from random numbers, of any size, with pictures and labels: for tests of the report alone.
+"""Finished runs made up from random numbers, of any size, with images and labels: for tests of the report alone.
 
 Nothing was dissected. Units are given a few concepts each, masks lie on blobs that the label maps also show, so that
 names, masks and labels look as if they belonged together.
@@ -16,22 +16,22 @@ from netdissect.concepts import CATEGORY_ORDER, Concept, Labels, Vocabulary
 from netdissect.config import Settings
 from netdissect.layers import FieldMap, Layer
 from netdissect.results.counts import Counts
-from netdissect.results.layer import Activity, Exemplars, LayerResult
-from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
+from netdissect.results.layer_result import Activity, Exemplars, LayerResult
+from netdissect.results.run_result import NetworkCard, ProbeSetCard, RunResult
 
 _WORDS = "cow car sheep flower sign airplane bird chair boat book tree hair head shoe bag skin dress foot".split()  # noqa: SIM905
 
 
 @dataclass
 class PretendProbeSet:
-    """Pictures and labels by row, made when they are asked for."""
+    """Images and labels by row, made when they are asked for."""
 
     vocabulary: Vocabulary
     size: tuple[int, int]
     label_size: tuple[int, int]
     asked: int = 0
 
-    def picture_file(self, row: int) -> bytes | None:
+    def read_image_file(self, row: int) -> bytes | None:
         self.asked += 1
         random = np.random.default_rng(row)
         height, width = self.size
@@ -63,7 +63,7 @@ class PretendProbeSet:
 class Gone:
     """A probe set that is no longer there."""
 
-    def picture_file(self, _: int) -> bytes | None:
+    def read_image_file(self, _: int) -> bytes | None:
         return None
 
     def labels(self, _: int) -> Labels | None:
@@ -100,10 +100,10 @@ def layer(
     I = np.minimum((share.clip(0, 0.95) * np.minimum(A, G)).astype(np.int64), np.minimum(A, G))
     step = input_size / grid
     y, x = np.mgrid[:grid, :grid] / max(grid - 1, 1)
-    centre = random.random((units, exemplars, 2, 1, 1))
+    center = random.random((units, exemplars, 2, 1, 1))
     size = 0.05 + 0.08 * random.random((units, exemplars, 1, 1))
     blob = (
-        np.exp(-((y - centre[:, :, 0]) ** 2 + (x - centre[:, :, 1]) ** 2) / size)
+        np.exp(-((y - center[:, :, 0]) ** 2 + (x - center[:, :, 1]) ** 2) / size)
         - 0.45
         + random.normal(0, 0.03, (units, exemplars, grid, grid))
     )

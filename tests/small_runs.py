@@ -30,7 +30,7 @@ def interrupted(data: Path, folder: Path | None, after: int, **options) -> str:
     """Run until some shards are finished, then stop as Ctrl-C does; return what was said."""
     from netdissect.engine import tasks
 
-    keep = tasks.keep
+    keep = tasks.store_scan
 
     def stop(store, shard, found, kind="scan"):
         if shard.number == after:
@@ -38,7 +38,7 @@ def interrupted(data: Path, folder: Path | None, after: int, **options) -> str:
         return keep(store, shard, found, kind)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tasks, "keep", stop)
+        patch.setattr(tasks, "store_scan", stop)
         with pytest.raises(KeyboardInterrupt) as stopped:
             run(data, folder, **options)
     return str(stopped.value)

@@ -17,7 +17,7 @@ def start_server_of_processes() -> None:
     if sys.platform == "linux":
         from multiprocessing import forkserver
 
-        multiprocessing.get_context("forkserver").set_forkserver_preload(["netdissect.runs"])
+        multiprocessing.get_context("forkserver").set_forkserver_preload(["netdissect.run"])
         forkserver.ensure_running()
 
 

@@ -3,7 +3,7 @@
     python training/train_demo_network.py [--out FOLDER] [--rounds 60] [--epochs 8] [--seed 1]
 
 A small network of AlexNet's kind learns to tell the bundled probe set's scenes and textures apart from one word for each
-picture: what `SUBJECTS` says of it. It never sees a label map. Its pictures are drawn from seeds of their own, none of
+image: what `SUBJECTS` says of it. It never sees a label map. Its images are drawn from seeds of their own, none of
 them the demo's. Minutes on two cores; FOLDER is the package's own if not given.
 """
 
@@ -23,31 +23,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netdissect.data.synthetic import SUBJECTS, render
-from netdissect.models.bundled import STEM
-from netdissect.models.caffe.spec import NetSpec, layer, network
-from netdissect.models.caffe.writer import write_caffe
-from netdissect.models.preprocess import CAFFE_MEAN
+from netdissect.demo.network import STEM
+from netdissect.demo.world import SUBJECTS, render
+from netdissect.networks.preprocess import CAFFE_MEAN
+from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+from netdissect.networks.sources.caffe.net_spec import NetSpec, make_caffe_layer, make_net_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-#: The demo's probe set is drawn from seed 0; these pictures are drawn from others.
+#: The demo's probe set is drawn from seed 0; these images are drawn from others.
 TRAINING_SEED, HELD_OUT_SEED = 1, 2
-#: What a picture may be called: every scene, every texture.
+#: What an image may be called: every scene, every texture.
 CLASSES = tuple(dict.fromkeys(SUBJECTS))
-#: Side of the drawn pictures and of what the network sees of them, in pixels.
+#: Side of the drawn images and of what the network sees of them, in pixels.
 DRAWN, SEEN = 120, 112
-#: Spread that pictures are brought to while the network learns; the first layer's weights take it in at the end.
+#: Spread that images are brought to while the network learns; the first layer's weights take it in at the end.
 SPREAD = 64.0
 _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A convolution, with batch normalisation while it learns and a ReLU, and the pooling after it, if any."""
+    """A convolution, with batch normalization while it learns and a ReLU, and the pooling after it, if any."""
 
     units: int
     kernel: int
@@ -59,7 +59,7 @@ STAGES = (Stage(32, 7, 2, pooled=True), Stage(64, 3, pooled=True), Stage(96, 3),
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Draw, train, write, and say how often it is right about pictures it has not seen."""
+    """Draw, train, write, and say how often it is right about images it has not seen."""
     given = _options().parse_args(words)
     started = time.perf_counter()
     pictures, labels = draw(given.rounds, TRAINING_SEED)
@@ -74,11 +74,11 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def draw(rounds: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return pictures, RGB, shape (N, DRAWN, DRAWN, 3), and the number of each one's class.
+    """Return images, RGB, shape (N, DRAWN, DRAWN, 3), and the number of each one's class.
 
     Args:
-        rounds: how often all of `SUBJECTS` is gone through: two pictures of a scene and one of a texture each time.
-        seed: of the pictures.
+        rounds: how often all of `SUBJECTS` is gone through: two images of a scene and one of a texture each time.
+        seed: of the images.
     """
     tasks = [(index, seed) for index in range(rounds * len(SUBJECTS))]
     with ProcessPoolExecutor(_PROCESSORS, mp_context=get_context("spawn")) as pool:
@@ -116,13 +116,13 @@ class Learner(nn.Module):
 
 
 def train(pictures: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int, seed: int) -> Learner:
-    """Return a network that has learned what the pictures show."""
+    """Return a network that has learned what the images show."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     learner = Learner().to(memory_format=torch.channels_last)
     size, steps = 64, len(labels) // 64
-    optimiser = torch.optim.AdamW(learner.parameters(), weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, epochs * steps, pct_start=0.2)
+    optimizer = torch.optim.AdamW(learner.parameters(), weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, epochs * steps, pct_start=0.2)
     for epoch in range(epochs):
         started, right, lost = time.perf_counter(), 0, 0.0
         order = rng.permutation(len(labels))
@@ -131,9 +131,9 @@ def train(pictures: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int
             scores = learner(given(cropped(pictures[chosen], rng)))
             truth = torch.from_numpy(labels[chosen])
             loss = functional.cross_entropy(scores, truth, label_smoothing=0.05)
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimizer.step()
             schedule.step()
             right += int((scores.argmax(1) == truth).sum())
             lost += loss.item()
@@ -147,7 +147,7 @@ def train(pictures: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int
 
 
 def cropped(pictures: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a random window of each picture, half of them mirrored, shape (B, SEEN, SEEN, 3)."""
+    """Return a random window of each image, half of them mirrored, shape (B, SEEN, SEEN, 3)."""
     seen = np.empty((len(pictures), SEEN, SEEN, 3), np.uint8)
     for place, picture in enumerate(pictures):
         top, left = rng.integers(0, DRAWN - SEEN + 1, 2)
@@ -165,7 +165,7 @@ def given(pictures: NDArray[np.uint8]) -> Tensor:
 
 @torch.inference_mode()
 def accuracy(learner: Learner, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
-    """Return the share of pictures whose class is right, from the middle of each."""
+    """Return the share of images whose class is right, from the middle of each."""
     edge = (DRAWN - SEEN) // 2
     middle = pictures[:, edge : edge + SEEN, edge : edge + SEEN]
     right = 0
@@ -176,21 +176,25 @@ def accuracy(learner: Learner, pictures: NDArray[np.uint8], labels: NDArray[np.i
 
 
 def spec() -> NetSpec:
-    """Return the network as Caffe knows it, batch normalisation taken into the convolutions."""
+    """Return the network as Caffe knows it, batch normalization taken into the convolutions."""
     layers, bottom = [], "data"
     for number, stage in enumerate(STAGES, start=1):
         conv = f"conv{number}"
         shape = {"num_output": stage.units, "kernel_size": stage.kernel, "pad": stage.kernel // 2}
-        layers.append(layer(conv, "Convolution", bottom, convolution_param={**shape, "stride": stage.stride}))
-        layers.append(layer(f"relu{number}", "ReLU", conv, conv))
+        layers.append(
+            make_caffe_layer(conv, "Convolution", bottom, convolution_param={**shape, "stride": stage.stride})
+        )
+        layers.append(make_caffe_layer(f"relu{number}", "ReLU", conv, conv))
         bottom = conv
         if stage.pooled:
             bottom = f"pool{number}"
-            layers.append(layer(bottom, "Pooling", conv, pooling_param={"pool": "MAX", "kernel_size": 3, "stride": 2}))
-    layers.append(layer("pool5", "Pooling", bottom, pooling_param={"pool": "MAX", "global_pooling": True}))
-    layers.append(layer("fc6", "InnerProduct", "pool5", inner_product_param={"num_output": len(CLASSES)}))
-    layers.append(layer("prob", "Softmax", "fc6"))
-    return network(STEM.name, {"data": (1, 3, SEEN, SEEN)}, layers)
+            layers.append(
+                make_caffe_layer(bottom, "Pooling", conv, pooling_param={"pool": "MAX", "kernel_size": 3, "stride": 2})
+            )
+    layers.append(make_caffe_layer("pool5", "Pooling", bottom, pooling_param={"pool": "MAX", "global_pooling": True}))
+    layers.append(make_caffe_layer("fc6", "InnerProduct", "pool5", inner_product_param={"num_output": len(CLASSES)}))
+    layers.append(make_caffe_layer("prob", "Softmax", "fc6"))
+    return make_net_spec(STEM.name, {"data": (1, 3, SEEN, SEEN)}, layers)
 
 
 @torch.no_grad()

@@ -215,7 +215,7 @@ def table_of(folder: Path, name: str = "label.csv") -> list[dict[str, Any]]:
 
 
 def concepts(**wanted: float) -> Check:
-    """Expect these concepts (and no others but colours) with these coverages, spaces written as _."""
+    """Expect these concepts (and no others but colors) with these coverages, spaces written as _."""
 
     def check(place: Place, _: str) -> str | None:
         rows = [row for row in table_of(place.out) if not row["category"].startswith("color")]

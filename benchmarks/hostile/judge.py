@@ -123,15 +123,15 @@ def _prepare(base: Path) -> None:
     import torch
     from tests import folders
 
-    from netdissect.models.caffe.prototxt import parse_prototxt
-    from netdissect.models.caffe.randomly import random_weights
-    from netdissect.models.caffe.writer import write_caffe
+    from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+    from netdissect.networks.sources.caffe.prototxt import parse_prototxt
+    from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
     torch.set_num_threads(1)  # threads of this process would be missing from its children, and waited for
     folders.write(base / "set", images=6)
     net = parse_prototxt(NETWORK)
     (base / "net").mkdir()
-    write_caffe(base / "net/small", net, random_weights(net, seed=0))
+    write_caffe(base / "net/small", net, make_random_weights(net, seed=0))
     words = ["run", base / "net/small", "--layers", "conv1", "conv2", "--data", base / "set", "--out", base / "run"]
     orphan = ["run", base / "net/small", "--layers", "conv1", "--data", base / "gone", "--out", base / "orphan"]
     folders.write(base / "gone", images=6)

@@ -23,10 +23,10 @@ BOMBS = "small files, much memory"
 
 def _unpacks(place: Place, archive: Path) -> object:
     def call() -> None:
-        from netdissect.data.download.unpack import unpack
-        from netdissect.protocols import Silent
+        from netdissect.probe_sets.download.unpack import unpack_archive
+        from netdissect.protocols import NullProgress
 
-        unpack(archive, place.out / "set", marker="index.csv", progress=Silent())
+        unpack_archive(archive, place.out / "set", marker="index.csv", progress=NullProgress())
 
     return call
 

@@ -66,9 +66,9 @@ for _name, _make in (
         torch.save(make(dict(plain)), path)
 
         def call() -> str | None:
-            from netdissect.models.load import LoadOptions, load
+            from netdissect.networks.load import LoadOptions, open_network
 
-            network: Any = load(str(path), LoadOptions(arch=_ARCH))
+            network: Any = open_network(str(path), LoadOptions(arch=_ARCH))
             found = network.module.state_dict()
             wrong = [name for name, value in plain.items() if not torch.equal(found[name], value)]
             return f"{len(wrong)} tensors differ, {wrong[0]} first" if wrong else None

@@ -244,7 +244,7 @@ for _name, _array, _kind in (
         def call() -> str | None:
             from netdissect.io import images
 
-            middle = float(images.load(path)[:, 124:132].mean())
+            middle = float(images.load_image(path)[:, 124:132].mean())
             return None if abs(middle - 128) <= 8 else f"the middle of a ramp is {middle}"
 
         return call

@@ -52,7 +52,7 @@ for _words, _sentence in (
     (("--scale", "0"), "scale"),
     (("--precision", "bf17"), "precision"),
     (("--runtime", "slurm"), "runtime"),
-    (("--colour", "red"), "colour"),
+    (("--color", "red"), "color"),
     (("--layers", "nowhere"), "nowhere"),
     (("--layers", "conv1\x1b[2J"), "conv1"),
     (("--projection", "nowhere.pt"), "nowhere"),

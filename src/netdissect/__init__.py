@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netdissect.api import Result, dissect, load
     from netdissect.config import Settings
-    from netdissect.data.broden import Broden
     from netdissect.errors import NetdissectError
+    from netdissect.probe_sets.broden.reader import Broden
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Broden": "netdissect.data.broden",
+    "Broden": "netdissect.probe_sets.broden.reader",
     "NetdissectError": "netdissect.errors",
     "Result": "netdissect.api",
     "Settings": "netdissect.config",

@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 import netdissect
 from netdissect import arguments, report
-from netdissect.bars import require_progress, watching
-from netdissect.data.broden import Broden
-from netdissect.data.download.places import require_downloaded, resolve_network
-from netdissect.errors import ModelError, SettingsError, ended_by_itself
+from netdissect.bounds import RESOLUTION_RANGE, describe_type, require_integer
+from netdissect.errors import ModelError, SettingsError, describe_exit
 from netdissect.io import folders
-from netdissect.io.text import writable
-from netdissect.layers import check_stems
-from netdissect.limits import RESOLUTION, kind_of, whole
-from netdissect.protocols import Silent
-from netdissect.report.notebook import ShownLayer, run_html, shown
-from netdissect.results import files, taken
-from netdissect.results import folder as place
-from netdissect.results.folder import RUN
-from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
+from netdissect.io.text import make_writable
+from netdissect.layers import check_file_stems
+from netdissect.probe_sets.broden.reader import Broden
+from netdissect.probe_sets.download.paths import require_downloaded, resolve_network
+from netdissect.progress import require_progress, show_progress
+from netdissect.protocols import NullProgress
+from netdissect.report.notebook import ShownLayer, render_run, shown
+from netdissect.results import files, run_match
+from netdissect.results import run_folder as place
+from netdissect.results.run_folder import RUN_FOLDER
+from netdissect.results.run_result import NetworkCard, ProbeSetCard, RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from netdissect.concepts import Labels
     from netdissect.config import Settings
     from netdissect.layers import Layer
-    from netdissect.models.load import LoadOptions
-    from netdissect.models.network import Network
-    from netdissect.models.preprocess import Preprocess
-    from netdissect.models.projection import Projections
-    from netdissect.protocols import ConceptSource, PictureSource, Progress
-    from netdissect.runs import Held, Prepared
+    from netdissect.networks.load import LoadOptions
+    from netdissect.networks.network import Network
+    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.units.projection import Projections
+    from netdissect.protocols import ConceptSource, ImageSource, Progress
+    from netdissect.run import PreparedRun, RunLock
 
 
 _LOG = logging.getLogger("netdissect")
@@ -61,7 +61,7 @@ class Result(RunResult):
     """
 
     given: ConceptSource | None = None
-    kept: PictureSource | None = None
+    kept: ImageSource | None = None
     loaded: bool = False
 
     def __getitem__(self, layer: str | int) -> ShownLayer:
@@ -76,7 +76,7 @@ class Result(RunResult):
         return self._shown[name]
 
     def _repr_html_(self) -> str:
-        return run_html(self)
+        return render_run(self)
 
     def write_model_card(self, folder: str | Path) -> Path:
         """Write ``model-card.md`` and its figure into a folder: a section for a model card; return the former.
@@ -85,14 +85,18 @@ class Result(RunResult):
             FolderTakenError: if a file of somebody else's has that name there.
         """
         where = Path(folder)
-        with place.held(where) if folders.whose(where, RUN) == "ours" else contextlib.nullcontext():
-            return report.write_card(self, where)
+        with (
+            place.lock_run_folder(where)
+            if folders.find_owner(where, RUN_FOLDER) == "ours"
+            else contextlib.nullcontext()
+        ):
+            return report.write_model_card(self, where)
 
     def save(self, folder: str | Path) -> None:
         """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it."""
-        with place.held(Path(folder)) as written:
-            taken.make_place(Path(folder), written, self)
-            files.save(self, Path(folder))
+        with place.lock_run_folder(Path(folder)) as written:
+            run_match.claim_folder(Path(folder), written, self)
+            files.save_run(self, Path(folder))
 
     def write_report(
         self,
@@ -102,7 +106,7 @@ class Result(RunResult):
         single_file: bool = False,
         progress: Progress | None = None,
     ) -> Path:
-        """Write the pictures and the HTML report into a run's folder.
+        """Write the images and the HTML report into a run's folder.
 
         Args:
             folder: the run's folder; the report lies in its ``html/``.
@@ -114,24 +118,24 @@ class Result(RunResult):
             the report's first page; the single file where it was asked for.
 
         Raises:
-            DataNotFoundError: if neither the probe set nor an earlier report has the pictures.
+            DataNotFoundError: if neither the probe set nor an earlier report has the images.
         """
         changed = self if threshold is None else replace(self, settings=replace(self.settings, threshold=threshold))
-        with place.held(Path(folder)):
+        with place.lock_run_folder(Path(folder)):
             return changed.draw(Path(folder), progress, single_file=single_file)
 
     def draw(self, folder: Path, progress: Progress | None = None, *, single_file: bool = False) -> Path:
         """Write the report into a run's folder that is held already; `write_report` tells the rest."""
-        return report.write(self, folder, self._by_row, progress or Silent(), single_file=single_file)
+        return report.write_report(self, folder, self._by_row, progress or NullProgress(), single_file=single_file)
 
-    def picture_file(self, row: int) -> bytes | None:
-        """Return an exemplar's picture, by its row in ``index.csv``, as a file; None where it is nowhere at hand."""
-        return self._by_row.picture_file(row)
+    def read_image_file(self, row: int) -> bytes | None:
+        """Return an exemplar's image, by its row in ``index.csv``, as a file; None where it is nowhere at hand."""
+        return self._by_row.read_image_file(row)
 
     @cached_property
     def pictures(self) -> ConceptSource | None:
         """The probe set; None where it is not at hand. Of a loaded run it is opened when this is asked for first."""
-        return _recorded(self) if self.given is None and self.loaded else self.given
+        return _open_recorded_probe_set(self) if self.given is None and self.loaded else self.given
 
     @cached_property
     def _by_row(self) -> _ByRow:
@@ -148,12 +152,12 @@ class _ByRow:
     def __init__(self, result: Result) -> None:
         self._result = result
 
-    def picture_file(self, row: int) -> bytes | None:
+    def read_image_file(self, row: int) -> bytes | None:
         """Return an image's file; None where it is nowhere at hand."""
         kept = self._result.kept
-        found = kept.picture_file(row) if kept is not None else None
+        found = kept.read_image_file(row) if kept is not None else None
         if found is None and (source := self._result.pictures) is not None:
-            return source.picture_file(self._positions[row])
+            return source.read_image_file(self._positions[row])
         return found
 
     def labels(self, row: int) -> Labels | None:
@@ -170,7 +174,7 @@ class _ByRow:
         return {source.row(index): index for index in range(len(source))} if source is not None else {}
 
 
-def _recorded(run: RunResult) -> ConceptSource | None:
+def _open_recorded_probe_set(run: RunResult) -> ConceptSource | None:
     """Return the probe set that a run's record names, if it lies there and is the one."""
     card, settings = run.probe_set, run.settings
     if not card.path or "://" in card.path:  # what a file says is never fetched over a network
@@ -183,15 +187,15 @@ def _recorded(run: RunResult) -> ConceptSource | None:
 
 
 @contextlib.contextmanager
-def _staying() -> Iterator[None]:
+def _forbid_exit() -> Iterator[None]:
     """Let code that would leave the program, in a network's forward pass or in a worker, end the call instead."""
     try:
         yield
     except SystemExit as leave:
-        raise ModelError(f"{ended_by_itself(leave)}: take that out of the network's code") from leave
+        raise ModelError(f"{describe_exit(leave)}: take that out of the network's code") from leave
 
 
-@_staying()
+@_forbid_exit()
 def dissect(
     model: nn.Module | str | Network,
     layers: str | nn.Module | Sequence[str | nn.Module],
@@ -212,7 +216,7 @@ def dissect(
         layers: the layers to probe, by qualified name, or as modules of the network.
         data: a Broden folder, the name of one that was downloaded, an fsspec URL of one, a Broden, which a split and a
             limit among the settings narrow, or any ConceptSource, which has the images it has.
-        preprocess: how pictures become the network's input; None takes what the model carries, else RGB with ImageNet
+        preprocess: how images become the network's input; None takes what the model carries, else RGB with ImageNet
             mean and standard deviation.
         projection: latents to dissect in place of the units they are made of: a sparse autoencoder's file, or a module
             that maps (…, U) to (…, L) or has such an ``encode``; for every layer, or a mapping from layers to theirs.
@@ -237,50 +241,52 @@ def dissect(
         >>> result["layer4"].units[0].label                                           # doctest: +SKIP
         'dog'
     """
-    settings = arguments.settings_of(settings, options)
+    settings = arguments.merge_settings(settings, options)
     given = arguments.require_preprocess(preprocess)
     require_progress(progress)
-    concepts, settings, folder = ready(data, settings, out)
-    network = network_of(model, given)
-    names = arguments.layers_wanted(layers, network)
+    concepts, settings, folder = check_inputs(data, settings, out)
+    network = as_network(model, given)
+    names = arguments.resolve_layer_names(layers, network)
     if projection is not None:
-        from netdissect.models.projection import projected
+        from netdissect.networks.units.projection import attach_projections
 
-        network, names = projected(network, names, projection)
-    check_stems(names)  # now, not when hours of work are to be written
-    from netdissect import runs
+        network, names = attach_projections(network, names, projection)
+    check_file_stems(names)  # now, not when hours of work are to be written
+    from netdissect import run
 
     with (
-        watching(progress) as shown,
-        runs.prepared(network, names, concepts, settings) as run,
-        runs.holding(folder, run, fresh=fresh) as held,
+        show_progress(progress) as shown,
+        run.prepare_run(network, names, concepts, settings) as prepared,
+        run.lock_run(folder, prepared, fresh=fresh) as held,
     ):
         if folder is not None and held.finished is not None:
-            return _finished(folder, held.finished, concepts, settings, shown)
-        result = _run(run, held, shown)
+            return _return_finished(folder, held.finished, concepts, settings, shown)
+        result = _run_dissection(prepared, held, shown)
         if folder is not None:
-            files.save(result, folder)
+            files.save_run(result, folder)
             if settings.pictures:
                 result.draw(folder, shown)
     return result
 
 
-def _finished(folder: Path, run: RunResult, concepts: ConceptSource, settings: Settings, progress: Progress) -> Result:
+def _return_finished(
+    folder: Path, run: RunResult, concepts: ConceptSource, settings: Settings, progress: Progress
+) -> Result:
     """Return a run that lies in its folder, finished; its report is drawn if it is wanted and not there."""
     when = str(run.journal.get("finished", ""))[:10]
     on = f" on {when}" if when else ""
     _LOG.warning("%s holds this very run, finished%s: nothing is computed again", folder, on)  # the shell shows it too
     result = Result(
         run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, given=concepts,
-        kept=report.Kept(run, folder),
+        kept=report.ReportCache(run, folder),
     )  # fmt: skip
-    files.restore(run, folder)
-    if settings.pictures and not report.is_drawn(folder):
+    files.restore_tables(run, folder)
+    if settings.pictures and not report.has_report(folder):
         result.draw(folder, progress)
     return result
 
 
-def ready(
+def check_inputs(
     data: str | Path | ConceptSource, settings: Settings, out: str | Path | None
 ) -> tuple[ConceptSource, Settings, Path | None]:
     """Check all that can be checked before a network is loaded.
@@ -297,14 +303,14 @@ def ready(
         NetdissectError: one of its leaves, for anything wrong with them.
         OSError: if the folder cannot be written.
     """
-    from netdissect import runs
+    from netdissect import run
 
-    folder = arguments.folder_of(out)
+    folder = arguments.require_run_folder(out)
     if settings.keep and folder is None and settings.artefacts is None:
         raise SettingsError("keep=True keeps intermediate results in the run's folder: give out= too")
     if settings.runtime == "local":
-        runs.device_of(settings.device)
-    return *arguments.probe_set_of(data, settings), folder
+        run.resolve_device(settings.device)
+    return *arguments.open_probe_set(data, settings), folder
 
 
 def load(folder: str | Path) -> Result:
@@ -317,9 +323,9 @@ def load(folder: str | Path) -> Result:
     """
     given: object = folder
     if not isinstance(given, (str, os.PathLike)):
-        raise SettingsError(f"netdissect.load takes the folder of a run, not {kind_of(given)}")
-    run = files.load(Path(folder))
-    kept = report.Kept(run, Path(folder))
+        raise SettingsError(f"netdissect.load takes the folder of a run, not {describe_type(given)}")
+    run = files.load_run(Path(folder))
+    kept = report.ReportCache(run, Path(folder))
     return Result(
         run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, kept=kept, loaded=True
     )  # fmt: skip
@@ -335,17 +341,17 @@ def load_network(model: str, options: LoadOptions | None = None) -> Network:
     Raises:
         ModelError: one of its leaves, if it cannot be loaded.
     """
-    from netdissect.models import load as models
+    from netdissect.networks import load as models
 
     bare = Path(model).name == model and not set(":,") & set(model)
     if bare and not Path(model).is_file() and not Path(f"{model}.prototxt").exists():
         model = str(resolve_network(model) or model)
     elif ":" not in model:
         require_downloaded(model)
-    return models.load(model, options)
+    return models.open_network(model, options)
 
 
-def layers_of(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
+def list_layers(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
     """Return everything of a network that can be dissected, for square images of a resolution.
 
     Raises:
@@ -353,20 +359,20 @@ def layers_of(model: nn.Module | str | Network, resolution: int | None = None) -
         ModelError: one of its leaves, if the network cannot be loaded or looked at.
     """
     if resolution is not None:
-        resolution = whole("resolution", resolution, *RESOLUTION)
-    network = network_of(model)
+        resolution = require_integer("resolution", resolution, *RESOLUTION_RANGE)
+    network = as_network(model)
     size = network.input_size or (224, 224)
     return network.layers((resolution, resolution) if resolution else size)
 
 
-def network_of(model: nn.Module | str | Network, preprocess: Preprocess | None = None) -> Network:
+def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None = None) -> Network:
     """Return a network ready to be probed, from whatever `dissect` takes as one."""
     from torch import nn
 
-    from netdissect.models import load as models
+    from netdissect.networks import load as models
 
     if isinstance(model, nn.Module) or not (isinstance(model, str) or hasattr(model, "probe")):
-        wrapped = models.wrap(model, preprocess)  # type: ignore[arg-type]  # wrap refuses what is no module
+        wrapped = models.wrap_module(model, preprocess)  # type: ignore[arg-type]  # wrap refuses what is no module
         if wrapped.preprocess.note.startswith("assumed"):
             _LOG.warning(
                 "%s: %s; give preprocess= if it was trained on something else",
@@ -381,14 +387,14 @@ def network_of(model: nn.Module | str | Network, preprocess: Preprocess | None =
     return network
 
 
-def _run(run: Prepared, held: Held, progress: Progress) -> Result:
+def _run_dissection(prepared: PreparedRun, held: RunLock, progress: Progress) -> Result:
     import torch
 
-    from netdissect import runs
+    from netdissect import run
 
     started = time.perf_counter()
-    carried = runs.carry_out(run, held, progress)
-    outcome, network, concepts = carried.outcome, run.network, run.concepts
+    carried = run.execute_run(prepared, held, progress)
+    outcome, network, concepts = carried.outcome, prepared.network, prepared.concepts
     journal = {
         "versions": {
             "netdissect": netdissect.__version__,
@@ -407,13 +413,13 @@ def _run(run: Prepared, held: Held, progress: Progress) -> Result:
     rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})
     return Result(
         outcome.layers,
-        run.settings,
-        NetworkCard(writable(network.name), writable(network.source), run.fingerprint, run.input_size, network.preprocess.describe()),
+        prepared.settings,
+        NetworkCard(make_writable(network.name), make_writable(network.source), prepared.fingerprint, prepared.input_size, network.preprocess.describe()),
         ProbeSetCard(
-            writable(concepts.name), writable(concepts.path), concepts.fingerprint, outcome.images, concepts.image_size,
+            make_writable(concepts.name), make_writable(concepts.path), concepts.fingerprint, outcome.images, concepts.image_size,
             concepts.label_size(0), concepts.vocabulary,
         ),
-        {row: writable(concepts.image_name(positions[row])) for row in rows},
+        {row: make_writable(concepts.image_name(positions[row])) for row in rows},
         journal,
         given=concepts,
     )  # fmt: skip

@@ -9,40 +9,40 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netdissect.bounds import describe_type, format_value
 from netdissect.config import Settings
-from netdissect.data.broden import Broden
-from netdissect.data.download.places import resolve
-from netdissect.data.plain import no_probe_set
-from netdissect.errors import DataNotFoundError, SettingsError, nearest
+from netdissect.errors import DataNotFoundError, SettingsError, suggest_nearest
 from netdissect.io import folders
-from netdissect.io.text import one_line
-from netdissect.limits import kind_of, shown
+from netdissect.io.text import escape_line
+from netdissect.probe_sets.broden.not_broden import explain_not_broden
+from netdissect.probe_sets.broden.reader import Broden
+from netdissect.probe_sets.download.paths import resolve_probe_set
 from netdissect.protocols import ConceptSource
-from netdissect.results.folder import RUN
+from netdissect.results.run_folder import RUN_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netdissect.models.network import Network
-    from netdissect.models.preprocess import Preprocess
+    from netdissect.networks.network import Network
+    from netdissect.networks.preprocess import Preprocess
 
 
-def settings_of(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
+def merge_settings(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
     """Return the settings with single ones in their place.
 
     Raises:
         SettingsError: if there is no such setting, or a value means nothing.
     """
     if settings is not None and not isinstance(settings, Settings):
-        raise SettingsError(f"settings= takes netdissect.Settings(…), not {kind_of(settings)}")
+        raise SettingsError(f"settings= takes netdissect.Settings(…), not {describe_type(settings)}")
     known = sorted(Settings().as_dict())
     unknown = next((name for name in options if name not in known), None)
     if unknown is not None:
-        raise SettingsError(f"there is no setting {unknown!r}: {nearest(unknown, known)}")
+        raise SettingsError(f"there is no setting {unknown!r}: {suggest_nearest(unknown, known)}")
     return replace(settings or Settings(), **options)
 
 
-def probe_set_of(data: object, settings: Settings) -> tuple[ConceptSource, Settings]:
+def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Settings]:
     """Return the probe set that was given, and the settings with the split and the limit that it really has.
 
     Args:
@@ -54,21 +54,21 @@ def probe_set_of(data: object, settings: Settings) -> tuple[ConceptSource, Setti
         SettingsError: if it is nothing of the kind, or another ConceptSource and a split or limit is asked for.
     """
     if isinstance(data, Path) or (isinstance(data, str) and "://" not in data):
-        require_text("data", os.fspath(data))
-        folder = resolve(data)
-        why = no_probe_set(folder)
+        require_utf8_path("data", os.fspath(data))
+        folder = resolve_probe_set(data)
+        why = explain_not_broden(folder)
         if why is not None:
             raise DataNotFoundError(why)
         return Broden(folder, split=settings.split, limit=settings.limit), settings
     if isinstance(data, str):
         return Broden(data, split=settings.split, limit=settings.limit), settings
     if type(data) is Broden:
-        narrowed = data.narrowed(split=settings.split, limit=settings.limit)
+        narrowed = data.select(split=settings.split, limit=settings.limit)
         return narrowed, replace(settings, split=narrowed.split, limit=narrowed.limit)
     if isinstance(data, type) or not isinstance(data, ConceptSource):
         raise SettingsError(
             f"data= takes a folder in Broden's format, the name of a downloaded one, a URL, or an object with the methods "
-            f"of netdissect.protocols.ConceptSource, not {kind_of(data)}: netdissect data from-masks, from-labels and others "
+            f"of netdissect.protocols.ConceptSource, not {describe_type(data)}: netdissect data from-masks, from-labels and others "
             f"make a probe set of your own images"
         )
     for name, value in (("split", settings.split), ("limit", settings.limit)):
@@ -80,7 +80,7 @@ def probe_set_of(data: object, settings: Settings) -> tuple[ConceptSource, Setti
     return data, settings
 
 
-def layers_wanted(layers: object, network: Network) -> list[str]:
+def resolve_layer_names(layers: object, network: Network) -> list[str]:
     """Return layers by name, each once; a module that is part of the network stands for its name.
 
     Raises:
@@ -99,17 +99,17 @@ def require_preprocess(preprocess: object) -> Preprocess | None:
     Raises:
         SettingsError: saying what takes its place.
     """
-    from netdissect.models.preprocess import Preprocess
+    from netdissect.networks.preprocess import Preprocess
 
     if preprocess is None or isinstance(preprocess, Preprocess):
         return preprocess
     raise SettingsError(
-        f"preprocess= takes netdissect.models.preprocess.Preprocess(mean=…, std=…), not {kind_of(preprocess)}: whole images "
+        f"preprocess= takes netdissect.networks.preprocess.Preprocess(mean=…, std=…), not {describe_type(preprocess)}: whole images "
         f"are scaled to the input, so that labels stay where they are, and only their numbers are prepared"
     )
 
 
-def folder_of(out: object) -> Path | None:
+def require_run_folder(out: object) -> Path | None:
     """Return the folder of a run, where a folder can be made and written.
 
     Raises:
@@ -120,10 +120,10 @@ def folder_of(out: object) -> Path | None:
     if out is None:
         return None
     if not isinstance(out, (str, os.PathLike)) or not isinstance(os.fspath(out), str):
-        raise SettingsError(f"out= takes the folder of the run, not {kind_of(out)}")
+        raise SettingsError(f"out= takes the folder of the run, not {describe_type(out)}")
     if out == "":
         raise SettingsError("out= was given no name: say which folder, or a dot for the one you are in")
-    require_text("out", os.fspath(out))
+    require_utf8_path("out", os.fspath(out))
     folder = Path(out)
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir():
@@ -132,18 +132,18 @@ def folder_of(out: object) -> Path | None:
         read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
         code = errno.EROFS if read_only else errno.EACCES
         raise OSError(code, os.strerror(code), str(there))
-    folders.require_free(folder, RUN)
+    folders.require_free(folder, RUN_FOLDER)
     return folder
 
 
-def require_text(option: str, given: str) -> None:
+def require_utf8_path(option: str, given: str) -> None:
     """Refuse a path that run.json cannot hold.
 
     Raises:
         SettingsError: showing its bytes.
     """
     if "\0" in given:
-        raise SettingsError(f"--{option} {one_line(given)}: no file's name holds a NUL character")
+        raise SettingsError(f"--{option} {escape_line(given)}: no file's name holds a NUL character")
     try:
         given.encode()
     except UnicodeEncodeError as error:
@@ -153,7 +153,7 @@ def require_text(option: str, given: str) -> None:
             way = (
                 "the locale here knows only ASCII, and the name has other letters: set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
             )
-        raise SettingsError(f"--{option} {one_line(given)}: {way}") from error
+        raise SettingsError(f"--{option} {escape_line(given)}: {way}") from error
 
 
 def _layer_name(layer: object, network: Network) -> str:
@@ -165,9 +165,11 @@ def _layer_name(layer: object, network: Network) -> str:
         if found is not None:
             return found
         raise SettingsError(
-            f"the layer {kind_of(layer)} is no part of {network.name}: give a module of the network itself, or its name"
+            f"the layer {describe_type(layer)} is no part of {network.name}: give a module of the network itself, or its name"
         )
-    raise SettingsError(f"layers are given by name, such as 'layer4', or as modules of the network, not {shown(layer)}")
+    raise SettingsError(
+        f"layers are given by name, such as 'layer4', or as modules of the network, not {format_value(layer)}"
+    )
 
 
 def _is_module(value: object) -> bool:

@@ -30,7 +30,7 @@ _LOG = logging.getLogger("netdissect")
 _VARIABLE = "NUMBA_CACHE_DIR"
 
 
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that has numba compile a function when it is first called, and keeps the machine code.
 
     Args:
@@ -47,13 +47,13 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         made = njit(nogil=True, **options)(function)
         with contextlib.suppress(RuntimeError, OSError):  # where there is no place for it, nothing is kept
-            made._cache = _Cache(function)  # noqa: SLF001 - as its enable_caching() does, with a cache of our own
+            made._cache = _FunctionCache(function)  # noqa: SLF001 - as its enable_caching() does, with a cache of our own
         return made
 
     return decorate
 
 
-class _Place(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  # type: ignore[misc]  # noqa: SLF001
+class _CacheLocator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  # type: ignore[misc]  # noqa: SLF001
     """Where one function's machine code is kept."""
 
     def __init__(self, function: Any, file: str, folder: Path) -> None:
@@ -65,33 +65,33 @@ class _Place(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  # t
         return str(self._folder)
 
     @classmethod
-    def from_function(cls, function: Any, file: str) -> _Place | None:
+    def from_function(cls, function: Any, file: str) -> _CacheLocator | None:
         if not Path(file).exists():  # typed into an interpreter
             return None
-        for folder, trusted in _folders(file):
+        for folder, trusted in _list_cache_folders(file):
             place = cls(function, file, folder)
             with contextlib.suppress(OSError):
                 place.ensure_cache_path()
-                if trusted or caches.is_ours(folder):
+                if trusted or caches.is_owned_by_user(folder):
                     return place
-        private = caches.temporary()
-        _say_once()
+        private = caches.make_temporary_cache()
+        _warn_once()
         if private is None:
             return None
         os.environ[_VARIABLE] = str(private)  # of the functions that follow, and of workers
-        place = cls(function, file, _named(private, file))
+        place = cls(function, file, _join_cache_folder(private, file))
         place.ensure_cache_path()
         return place
 
 
-class _Kept(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_Place]  # noqa: RUF012 - numba's
+class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_CacheLocator]  # noqa: RUF012 - numba's
 
 
-class _Cache(caching.FunctionCache):  # type: ignore[misc]
+class _FunctionCache(caching.FunctionCache):  # type: ignore[misc]
     """Machine code on disk; whatever is wrong with a file of it, the function is compiled anew."""
 
-    _impl_class = _Kept
+    _impl_class = _CacheImpl
 
     def load_overload(self, *arguments: Any) -> Any:
         try:
@@ -108,23 +108,23 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
             self.disable()
 
 
-def _folders(file: str) -> Iterator[tuple[Path, bool]]:
+def _list_cache_folders(file: str) -> Iterator[tuple[Path, bool]]:
     """Yield the folders in which a function of a file could be kept, best first, and whether to trust them as named."""
     chosen = os.environ.get(_VARIABLE, "")
     if chosen:
-        yield _named(Path(chosen).absolute(), file), True
+        yield _join_cache_folder(Path(chosen).absolute(), file), True
     yield Path(file).absolute().parent / "__pycache__", True  # whoever writes there writes the package
-    home = caches.user_folder()
+    home = caches.find_user_cache()
     if home is not None:
-        yield _named(home / "compiled", file), False
+        yield _join_cache_folder(home / "compiled", file), False
 
 
-def _named(folder: Path, file: str) -> Path:
-    return folder / str(_Place.get_suitable_cache_subpath(file))
+def _join_cache_folder(folder: Path, file: str) -> Path:
+    return folder / str(_CacheLocator.get_suitable_cache_subpath(file))
 
 
 @functools.cache
-def _say_once() -> None:
+def _warn_once() -> None:
     if multiprocessing.parent_process() is None:  # a worker's parent has said it
         _LOG.warning(
             "compiled code cannot be kept here, neither beside the package nor in a home: it is made anew on every "

@@ -32,7 +32,7 @@ def display_name(name: str) -> str:
     return re.sub(r"-[sc]$", "", name).replace("_", " ")
 
 
-def in_figure_order(categories: Sequence[str]) -> tuple[str, ...]:
+def sort_categories(categories: Sequence[str]) -> tuple[str, ...]:
     """Sort categories as the paper's figures do; unknown ones come last, in their own order."""
     known = [category for category in CATEGORY_ORDER if category in categories]
     return (*known, *(category for category in categories if category not in CATEGORY_ORDER))
@@ -103,7 +103,7 @@ class Vocabulary:
             table[concept.number] = code
         return table
 
-    def columns_of(self, category: str) -> NDArray[np.int64]:
+    def find_columns(self, category: str) -> NDArray[np.int64]:
         """Columns of the concepts whose primary category is this one."""
         return np.flatnonzero(self.primary == self.categories.index(category))
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from netdissect.errors import SettingsError
-from netdissect.limits import (
-    LARGEST_SEED,
-    MOST_IMAGES,
-    MOST_THREADS,
-    MOST_WORKERS,
-    RESOLUTION,
-    between,
-    one_of,
-    shown,
-    whole,
+from netdissect.bounds import (
+    MAX_IMAGES,
+    MAX_SEED,
+    MAX_THREADS,
+    MAX_WORKERS,
+    RESOLUTION_RANGE,
+    format_value,
+    require_between,
+    require_choice,
+    require_integer,
 )
+from netdissect.errors import SettingsError
 
 Geometry = Literal["receptive-field", "grid"]
 Precision = Literal["fp32", "bf16"]
@@ -45,14 +45,14 @@ _HOW = frozenset(
 
 #: Whole numbers and where they lie, both ends included.
 _RANGES = {
-    "resolution": RESOLUTION,
+    "resolution": RESOLUTION_RANGE,
     "batch_size": (1, 65_536),
-    "limit": (1, MOST_IMAGES),
+    "limit": (1, MAX_IMAGES),
     "images_per_unit": (0, 10_000),
-    "seed": (0, LARGEST_SEED),
-    "workers": (1, MOST_WORKERS),
-    "threads": (1, MOST_THREADS),
-    "shard_size": (1, MOST_IMAGES),
+    "seed": (0, MAX_SEED),
+    "workers": (1, MAX_WORKERS),
+    "threads": (1, MAX_THREADS),
+    "shard_size": (1, MAX_IMAGES),
     "memory": (0, 2**60),
 }
 #: Those that may be left open, with None.
@@ -98,7 +98,7 @@ class Settings:
         shard_size: images of a shard; None takes 256. What is found does not depend on it.
         on_error: ``"stop"`` ends the run at an image that cannot be read, ``"skip"`` leaves it out and lists it.
         memory: bytes of candidates kept in memory before they spill to disk; None takes an eighth of the machine's.
-        pictures: whether unit pictures and the report are drawn.
+        pictures: whether unit images and the report are drawn.
         image_maxima: whether the maximum of every (image, unit) is kept, as an N x U table.
         keep: whether the scan's own files stay in the run's folder when it succeeds.
     """
@@ -133,24 +133,24 @@ class Settings:
         Raises:
             SettingsError: naming the option, its value and its range.
         """
-        self._take("quantile", _share("quantile", self.quantile, "0.005", ends=False))
-        self._take("threshold", _share("threshold", self.threshold, "0.04", ends=True))
+        self._take("quantile", _require_share("quantile", self.quantile, "0.005", ends=False))
+        self._take("threshold", _require_share("threshold", self.threshold, "0.04", ends=True))
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             if value is not None or name not in _LEFT_OPEN:
-                self._take(name, whole(_typed(name), value, least, most))
+                self._take(name, require_integer(_spell_option(name), value, least, most))
         for name, choices in _CHOICES.items():
-            one_of(_typed(name), getattr(self, name), choices)
+            require_choice(_spell_option(name), getattr(self, name), choices)
         for name in _SWITCHES:
             if not isinstance(getattr(self, name), bool):
-                raise SettingsError(f"{name} must be True or False, not {shown(getattr(self, name))}")
+                raise SettingsError(f"{name} must be True or False, not {format_value(getattr(self, name))}")
         for name in _WORDS:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, str) and value and value.isprintable()):
-                raise SettingsError(f"--{_typed(name)} must be a word, not {shown(value)}")
+                raise SettingsError(f"--{_spell_option(name)} must be a word, not {format_value(value)}")
         self._take("device", str(self.device))  # a torch.device too
         if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", self.device):
-            raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {shown(self.device)}")
+            raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {format_value(self.device)}")
         if self.address is not None and self.runtime != "ray":
             raise SettingsError("--address names a Ray cluster: it goes with --runtime ray")
         if self.memory is not None and (self.workers > 1 or self.runtime == "ray"):
@@ -174,14 +174,14 @@ class Settings:
         """Return the settings as plain values for ``run.json``."""
         return dataclasses.asdict(self)
 
-    def deciding(self) -> dict[str, Any]:
+    def method_dict(self) -> dict[str, Any]:
         """Return only the settings that decide what is found; what a stored artefact is keyed by."""
         return {name: value for name, value in self.as_dict().items() if name not in _HOW}
 
 
-def _typed(name: str) -> str:
+def _spell_option(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _share(name: str, value: object, papers: str, *, ends: bool) -> float:
-    return between(name, value, f"lie between 0 and 1 (the paper's is {papers})", 0, 1, ends=ends)
+def _require_share(name: str, value: object, papers: str, *, ends: bool) -> float:
+    return require_between(name, value, f"lie between 0 and 1 (the paper's is {papers})", 0, 1, ends=ends)

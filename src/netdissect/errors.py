@@ -14,7 +14,7 @@
     ├── DataError                   the probe set
     │   ├── DataNotFoundError       no such folder or file
     │   ├── DataFileError           a file that is damaged or says something impossible
-    │   └── LabelError              a label number beyond the list, or an 8-bit label picture
+    │   └── LabelError              a label number beyond the list, or an 8-bit label map
     ├── DownloadError               no mirror gave the file, or it is not the file that was meant
     └── RunError                    the run's folder
         ├── RunNotFoundError        no finished run there
@@ -87,7 +87,7 @@ class DataFileError(DataError, ValueError):
 
 
 class LabelError(DataError, ValueError):
-    """A label number lies beyond label.csv, or a label picture is not 24-bit RGB."""
+    """A label number lies beyond label.csv, or a label map is not 24-bit RGB."""
 
 
 class DownloadError(NetdissectError, OSError):
@@ -114,7 +114,7 @@ class FolderTakenError(RunError):
     """The folder holds another run, or something that is no run."""
 
 
-def reason(error: BaseException) -> str:
+def root_message(error: BaseException) -> str:
     """Return the first line of what another library said; of errors raised from others, the one at the bottom.
 
     >>> reason(RuntimeError("no such operator."))
@@ -127,7 +127,7 @@ def reason(error: BaseException) -> str:
     return line.rstrip(".: ") if len(line) <= 160 else f"{line[:159]}…"
 
 
-def ended_by_itself(leave: SystemExit) -> str:
+def describe_exit(leave: SystemExit) -> str:
     """Return the beginning of a sentence about code that left the program instead of doing its work.
 
     >>> ended_by_itself(SystemExit(3))
@@ -137,7 +137,7 @@ def ended_by_itself(leave: SystemExit) -> str:
     return f"code that was loaded or run ended the program itself (sys.exit({given[:80]}))"
 
 
-def nearest(word: str, choices: Iterable[str], *, most: int = 5) -> str:
+def suggest_nearest(word: str, choices: Iterable[str], *, most: int = 5) -> str:
     """Return the end of a sentence that lists the choices nearest to a misspelt word.
 
     >>> nearest("con5", ["conv4", "conv5", "fc6"])

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from netdissect.errors import SettingsError
-from netdissect.io.names import LONGEST, file_name_problem
-from netdissect.io.text import one_line
+from netdissect.io.names import MAX_NAME_BYTES, find_name_problem
+from netdissect.io.text import escape_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 #: What a run writes besides its layers' files, and a layer's files by its stem: all of them, so that none take one name.
-_OWN = (
+_RUN_FILES = (
     "run.json", "files.txt", "report.html", "model-card.md", "model-card.png", "rotation.svg", "rotation.png", "rotation.csv",
     "html/index.html", "html/app", "html/data", "html/image", "html/image/probe", "html/image/layer-graph.svg",
     "html/image/layer-graph.png", "html/image/layer-graph.csv",
 )  # fmt: skip
-_FORMS = (
+_LAYER_FILES = (
     "{}-result.csv", "{}.parquet", "{}.npz", "{}-image-maxima.parquet", "html/{}.html", "html/image/{}-bargraph.svg",
     "html/image/{}-bargraph.png", "html/image/{}-bargraph.csv",
 )  # fmt: skip
@@ -51,7 +51,7 @@ class Layer:
             the cells lie, as behind attention, or divides the input evenly (METHOD, § 2).
         kind: type of the layer, such as ``"Conv2d"``.
         note: what a reader should know, such as "class token left out"; may be empty.
-        shape: of the output for one picture, as the network gives it, such as (197, 768) for tokens.
+        shape: of the output for one image, as the network gives it, such as (197, 768) for tokens.
     """
 
     name: str
@@ -70,10 +70,10 @@ class Layer:
         >>> Layer("fire9/concat", 1, (1, 1), FieldMap((0, 0), (1, 1), (1, 1)), "grid").file_stem
         'fire9-concat'
         """
-        return file_stem(self.name)
+        return make_file_stem(self.name)
 
 
-def file_stem(layer: str) -> str:
+def make_file_stem(layer: str) -> str:
     """Return a layer's name as it stands in file names, on every system.
 
     What no file's name can hold becomes ``-``, and so does a dot at the beginning; a name that some system keeps for a
@@ -89,33 +89,33 @@ def file_stem(layer: str) -> str:
     if not stem.strip("-. "):
         stem = stem.replace(".", "-").replace(" ", "-")
     head, dot, rest = stem.partition(".")
-    if len(head) <= LONGEST and head and file_name_problem(head.strip()) is not None:
+    if len(head) <= MAX_NAME_BYTES and head and find_name_problem(head.strip()) is not None:
         stem = f"{head}-{dot}{rest}"
     if stem.endswith((".", " ")):
         stem = f"{stem}-"
-    if len(stem.encode()) > LONGEST:
+    if len(stem.encode()) > MAX_NAME_BYTES:
         told_apart = hashlib.blake2b(stem.encode(), digest_size=4).hexdigest()
-        stem = f"{stem.encode()[: LONGEST - 9].decode(errors='ignore')}-{told_apart}"
+        stem = f"{stem.encode()[: MAX_NAME_BYTES - 9].decode(errors='ignore')}-{told_apart}"
     return stem
 
 
-def check_stems(layers: Sequence[str]) -> None:
+def check_file_stems(layers: Sequence[str]) -> None:
     """Make sure that no two files of a run have one name, on any system, and that every name is one a file can have.
 
     Raises:
         SettingsError: naming two layers that would be written to one file, such as ``a/b`` and ``a-b``, or a layer that
             would take the place of a file of the run's own.
     """
-    first = {_folded(name): "" for name in _OWN}
+    first = {_fold_name(name): "" for name in _RUN_FILES}
     for layer in dict.fromkeys(layers):
-        stem = file_stem(layer)
-        problem = file_name_problem(stem)
+        stem = make_file_stem(layer)
+        problem = find_name_problem(stem)
         if problem is not None:
             raise SettingsError(
-                f"the layer {one_line(layer)!r} cannot be written into files: {problem}; give it another name"
+                f"the layer {escape_line(layer)!r} cannot be written into files: {problem}; give it another name"
             )
-        for name in (form.format(stem) for form in _FORMS):
-            other = first.setdefault(_folded(name), layer)
+        for name in (form.format(stem) for form in _LAYER_FILES):
+            other = first.setdefault(_fold_name(name), layer)
             if not other and other != layer:
                 raise SettingsError(
                     f"the layer {layer} would be written as {name}, which is a file of the report's own: give the layer "
@@ -128,6 +128,6 @@ def check_stems(layers: Sequence[str]) -> None:
                 )
 
 
-def _folded(name: str) -> str:
+def _fold_name(name: str) -> str:
     """Return a file's name as a system sees it that tells neither cases apart nor how accents are put together."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

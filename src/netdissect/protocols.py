@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ActivationSource(Protocol):
-    """A network that stands ready to be probed: pictures in, activations of its probed layers out.
+    """A network that stands ready to be probed: images in, activations of its probed layers out.
 
     A context manager: inside the block hooks are in place and the network is in evaluation mode; afterwards it is
     as it was before, whatever happened.
@@ -25,7 +25,7 @@ class ActivationSource(Protocol):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The probed layers, as they are for pictures of the size this source was made for."""
+        """The probed layers, as they are for images of the size this source was made for."""
         ...
 
     @property
@@ -34,9 +34,9 @@ class ActivationSource(Protocol):
         ...
 
     def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
-        """Return what the network is given for an image of a probe set: its picture, at the input's size.
+        """Return what the network is given for an image of a probe set: its image, at the input's size.
 
-        A generator is given the latent that the picture was made from.
+        A generator is given the latent that the image was made from.
         """
         ...
 
@@ -58,7 +58,7 @@ class ActivationSource(Protocol):
 
 @runtime_checkable
 class ConceptSource(Protocol):
-    """A probe set: pictures and the concepts labelled in them."""
+    """A probe set: images and the concepts labeled in them."""
 
     @property
     def name(self) -> str:
@@ -77,12 +77,12 @@ class ConceptSource(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that decides its labels and pictures, short of the pixels themselves."""
+        """Hash of everything that decides its labels and images, short of the pixels themselves."""
         ...
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width of its pictures."""
+        """Height and width of its images."""
         ...
 
     def __len__(self) -> int:
@@ -105,7 +105,7 @@ class ConceptSource(Protocol):
         """Return an image, RGB, shape (H, W, 3), scaled (not cropped) to `size` if one is given."""
         ...
 
-    def picture_file(self, index: int) -> bytes:
+    def read_image_file(self, index: int) -> bytes:
         """Return an image as the bytes of a JPEG or PNG file."""
         ...
 
@@ -116,7 +116,7 @@ class ConceptSource(Protocol):
 
 @runtime_checkable
 class LatentSource(Protocol):
-    """A probe set of pictures that a generator made."""
+    """A probe set of images that a generator made."""
 
     def latent(self, index: int) -> NDArray[np.generic]:
         """Return the latent that an image was made from."""
@@ -124,15 +124,15 @@ class LatentSource(Protocol):
 
 
 @runtime_checkable
-class PictureSource(Protocol):
-    """What a report needs of a probe set: pictures and labels by row in ``index.csv``, while they are at hand."""
+class ImageSource(Protocol):
+    """What a report needs of a probe set: images and labels by row in ``index.csv``, while they are at hand."""
 
-    def picture_file(self, row: int) -> bytes | None:
-        """Return a picture as the bytes of a JPEG or PNG file; None where the probe set is gone."""
+    def read_image_file(self, row: int) -> bytes | None:
+        """Return an image as the bytes of a JPEG or PNG file; None where the probe set is gone."""
         ...
 
     def labels(self, row: int) -> Labels | None:
-        """Return a picture's labels; None where the probe set is gone."""
+        """Return an image's labels; None where the probe set is gone."""
         ...
 
 
@@ -149,7 +149,7 @@ class Progress(Protocol):
         ...
 
 
-class Silent:
+class NullProgress:
     """A Progress that shows nothing."""
 
     def start(self, task: str, total: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests import pretend
 
 from netdissect import report
-from netdissect.protocols import Silent
+from netdissect.protocols import NullProgress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def drawn(tmp_path_factory):
     """A drawn report: its result and its folder."""
     folder = tmp_path_factory.mktemp("drawn")
     result, probe_set = pretend.run((24, 90, 40), 40, pictures=50)
-    report.write(result, folder, probe_set, Silent(), single_file=True)
+    report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
     return result, folder
 
 
@@ -41,7 +41,7 @@ class Visit:
             "request",
             lambda request: request.url.startswith(("file:", "data:", "blob:")) or self.wrong.append(request.url),
         )
-        # A picture still on its way when the page is left is no failure.
+        # An image still on its way when the page is left is no failure.
         self.page.on(
             "requestfailed",
             lambda request: "ABORTED" in (request.failure or "") or self.wrong.append(f"failed: {request.url}"),

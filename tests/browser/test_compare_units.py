@@ -1,4 +1,4 @@
-"""Units beside units: those that fire on the same pictures, and one that is pinned."""
+"""Units beside units: those that fire on the same images, and one that is pinned."""
 
 import urllib.parse
 

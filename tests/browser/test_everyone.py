@@ -4,7 +4,7 @@ import pytest
 from tests import pretend
 from tests.browser.conftest import DESKTOP, PHONE
 
-from netdissect.experiments import sidebyside
+from netdissect.experiments import side_by_side
 from netdissect.results import files
 
 pytestmark = pytest.mark.browser
@@ -60,13 +60,13 @@ def test_axe_finds_nothing_on_the_classic_page(visiting, drawn, axe):
 
 def test_two_runs_side_by_side_open_filter_and_satisfy_axe(visiting, axe, tmp_path):
     from netdissect import report
-    from netdissect.protocols import Silent
+    from netdissect.protocols import NullProgress
 
     for seed in (0, 1):
         result, probe_set = pretend.run((12,), 9, pictures=20, seed=seed, name=f"net{seed}")
-        files.save(result, tmp_path / f"run{seed}")
-        report.write(result, tmp_path / f"run{seed}", probe_set, Silent())
-    path = sidebyside.write([tmp_path / "run0", tmp_path / "run1"], tmp_path / "two.html")
+        files.save_run(result, tmp_path / f"run{seed}")
+        report.write_report(result, tmp_path / f"run{seed}", probe_set, NullProgress())
+    path = side_by_side.write_side_by_side([tmp_path / "run0", tmp_path / "run1"], tmp_path / "two.html")
     for theme in ("light", "dark"):
         visit = visiting(color_scheme=theme)
         visit.page.goto(path.as_uri())
@@ -126,12 +126,12 @@ def test_a_swipe_turns_to_the_next_unit(visiting, drawn):
 
 def test_a_step_of_the_slider_stays_within_a_frame_at_2048_units(visiting, tmp_path):
     """Generous: the bar of 16 ms is held by the benchmark on a quiet machine; here half a test run may be beside it."""
-    from netdissect.report import labels, pictures
+    from netdissect.report import image_cache, label_cache
     from netdissect.report.html import page
 
     result, probe_set = pretend.run((2048,), 1200, pictures=40, exemplars=5)
-    probe = pictures.gather(result, tmp_path / "image" / "probe", probe_set)
-    page.write(result, tmp_path, probe, labels.gather(result, tmp_path / "data" / "labels", probe_set))
+    probe = image_cache.cache_images(result, tmp_path / "image" / "probe", probe_set)
+    page.write_pages(result, tmp_path, probe, label_cache.cache_labels(result, tmp_path / "data" / "labels", probe_set))
     visit = visiting()
     visit.open(tmp_path / "index.html")
     times = visit.page.evaluate("""() => {

@@ -1,4 +1,4 @@
-"""Runs of an unusual shape: nothing found, one unit, one cell, no pictures, long names, pictures that are not square."""
+"""Runs of an unusual shape: nothing found, one unit, one cell, no images, long names, images that are not square."""
 
 import dataclasses
 import itertools
@@ -10,7 +10,7 @@ from tests.browser.conftest import PHONE
 from netdissect import report
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.layers import FieldMap
-from netdissect.protocols import Silent
+from netdissect.protocols import NullProgress
 from netdissect.results.counts import Counts
 
 pytestmark = pytest.mark.browser
@@ -32,7 +32,7 @@ def weakened(result, factor):
 
 
 def opened(visiting, tmp_path, result, probe_set, address="", **options):
-    report.write(result, tmp_path, probe_set, Silent())
+    report.write_report(result, tmp_path, probe_set, NullProgress())
     visit = visiting(**options)
     visit.open(tmp_path / "html/index.html", address)
     visit.page.wait_for_timeout(200)
@@ -40,7 +40,7 @@ def opened(visiting, tmp_path, result, probe_set, address="", **options):
 
 
 @pytest.mark.parametrize(
-    ("factor", "says"), [(0.01, "The closest is unit "), (0, "No unit’s mask touches a labelled pixel.")]
+    ("factor", "says"), [(0.01, "The closest is unit "), (0, "No unit’s mask touches a labeled pixel.")]
 )
 def test_where_nothing_passes_the_cut_the_page_says_how_near_the_best_comes(visiting, tmp_path, factor, says):
     result, probe_set = pretend.run((8,), 12, pictures=20)
@@ -148,16 +148,16 @@ def test_five_thousand_units_open_and_slide(visiting, tmp_path):
         exemplars=dataclasses.replace(layer.exemplars, **{name: getattr(layer.exemplars, name)[which] for name in ("images", "maxima", "grids", "scale")}),
         activity=dataclasses.replace(layer.activity, **{field.name: getattr(layer.activity, field.name)[which] for field in dataclasses.fields(layer.activity)}),
     )  # fmt: skip
-    from netdissect.report import labels, owner, pictures
+    from netdissect.report import cache_owner, image_cache, label_cache
     from netdissect.report.html import page
 
     result = dataclasses.replace(result, layers={layer.name: big})
     html = tmp_path / "html"  # the strips of 5,000 units are another matter
-    page.write(
+    page.write_pages(
         result,
         html,
-        pictures.gather(result, owner.pictures_in(html), probe_set),
-        labels.gather(result, owner.labels_in(html), probe_set),
+        image_cache.cache_images(result, cache_owner.pictures_in(html), probe_set),
+        label_cache.cache_labels(result, cache_owner.labels_in(html), probe_set),
     )
     visit = visiting()
     visit.open(html / "index.html")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netdissect.concepts import display_name
-from netdissect.geometry.upsample import label_axes, picture_axes, upsample
+from netdissect.geometry.upsample import make_image_axes, make_label_axes, upsample
 
 pytestmark = pytest.mark.browser
 
@@ -70,7 +70,7 @@ def test_the_page_of_a_unit_tells_what_the_result_tells(visit, drawn):
 
 
 def test_masks_painted_in_the_page_are_the_results_masks(visit, drawn):
-    """The mask canvas of the first picture, read back: opaque outside, clear inside."""
+    """The mask canvas of the first image, read back: opaque outside, clear inside."""
     result, folder = drawn
     layer = result.layers[LAYER]
     for row in layer.units[:4]:
@@ -85,7 +85,7 @@ def test_masks_painted_in_the_page_are_the_results_masks(visit, drawn):
         }""")
         )
         alpha = np.array(alpha).reshape(size)
-        axes = picture_axes(layer.layer.field, layer.layer.grid, result.network.input_size, tuple(size))
+        axes = make_image_axes(layer.layer.field, layer.layer.grid, result.network.input_size, tuple(size))
         exact = upsample(layer.exemplars.grids[row.channel, 0].astype(np.float32), *axes) > 0
         clear = alpha < 20
         opaque = np.abs(alpha - 178) < 3
@@ -103,7 +103,7 @@ def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
     layer = result.layers[LAYER]
     row = layer.units[0]
     code = layer.vocabulary.names.index(row.label) + 1
-    axes = label_axes(layer.layer.field, layer.layer.grid, result.network.input_size, (56, 56))
+    axes = make_label_axes(layer.layer.field, layer.layer.grid, result.network.input_size, (56, 56))
     visit.open(folder / "html/index.html", unit_address(LAYER, row.unit))
     visit.page.wait_for_function("() => [...document.querySelectorAll('.share-on')].every((span) => span.textContent)")
     shown = visit.page.locator(".share-on").all_inner_texts()
@@ -132,7 +132,7 @@ def test_pointing_at_a_picture_tells_what_is_labelled_there(visit, drawn):
         for y in range(1, 10):
             visit.page.mouse.move(box["x"] + box["width"] * x / 10, box["y"] + box["height"] * y / 10)
             said.add(visit.text(".pointed"))
-    assert any(text.startswith(("Labelled here: ", "Nothing is labelled")) for text in said)
+    assert any(text.startswith(("Labeled here: ", "Nothing is labeled")) for text in said)
     visit.page.mouse.move(2, 2)
     assert visit.text(".pointed").startswith("Point at a picture")
 
@@ -305,7 +305,7 @@ def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
 
     from netdissect import report
     from netdissect.concepts import Concept, Vocabulary
-    from netdissect.protocols import Silent
+    from netdissect.protocols import NullProgress
 
     nasty = "<script>alert(1)</script><img src=x onerror=alert(2)>\u2028'\"&"
     words = Vocabulary(("object", "<b>kind"), (Concept(1, nasty, "object"), Concept(2, "plain", "<b>kind")))
@@ -317,7 +317,7 @@ def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
         network=dataclasses.replace(result.network, source=nasty, preprocessing=nasty),
         journal={**result.journal, "skipped_images": {nasty: nasty}, "versions": {nasty: nasty}},
     )
-    report.write(result, tmp_path, probe_set, Silent(), single_file=True)
+    report.write_report(result, tmp_path, probe_set, NullProgress(), single_file=True)
     for file in ("html/index.html", "report.html"):
         visit = visiting()
         visit.page.on("dialog", lambda dialog, visit=visit: visit.wrong.append(dialog.message))
@@ -374,7 +374,7 @@ def test_the_histogram_says_what_it_is_of_and_reaches_the_maximum(visiting, tmp_
     from tests import pretend
 
     from netdissect import report
-    from netdissect.protocols import Silent
+    from netdissect.protocols import NullProgress
 
     result, probe_set = pretend.run((2, 2), 6, pictures=10)
     layers = list(result.layers.values())
@@ -384,7 +384,7 @@ def test_the_histogram_says_what_it_is_of_and_reaches_the_maximum(visiting, tmp_
     sampled = int(few.activity.histogram[0].sum())
     every = dataclasses.replace(layers[1], cells=int(layers[1].activity.histogram[0].sum()))
     result = dataclasses.replace(result, layers={few.name: few, every.name: every})
-    report.write(result, tmp_path, probe_set, Silent())
+    report.write_report(result, tmp_path, probe_set, NullProgress())
     visit = visiting()
     for layer, says in (
         (few, f"A random sample of {sampled:,} of 1,000,000 cells"),

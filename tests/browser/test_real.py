@@ -9,8 +9,8 @@ import pytest
 
 import netdissect as nd
 from netdissect.concepts import display_name
-from netdissect.report import labels
-from netdissect.results.schema import run_schema
+from netdissect.report import label_cache
+from netdissect.results.run_schema import load_run_schema
 
 pytestmark = [pytest.mark.browser, pytest.mark.shared, pytest.mark.slow]
 
@@ -28,7 +28,7 @@ def run(shared, tmp_path_factory):
 
 def test_run_json_of_a_real_run_meets_the_schema(run):
     jsonschema = pytest.importorskip("jsonschema")
-    jsonschema.Draft202012Validator(run_schema()).validate(json.loads((run[1] / "run.json").read_text()))
+    jsonschema.Draft202012Validator(load_run_schema()).validate(json.loads((run[1] / "run.json").read_text()))
 
 
 def test_a_loaded_run_finds_its_probe_set_again_and_shows_the_same_pictures(run, shared):
@@ -40,7 +40,7 @@ def test_a_loaded_run_finds_its_probe_set_again_and_shows_the_same_pictures(run,
     kept = folder / "html" / "image" / "probe" / f"{row:06d}.jpg"
     assert kept.read_bytes() == (shared / "data/real_a_227/images" / name).read_bytes()
     given = loaded._by_row.labels(row)
-    told = labels.decode((folder / "html" / "data" / "labels" / f"{row:06d}.js").read_text())
+    told = label_cache.decode_label_script((folder / "html" / "data" / "labels" / f"{row:06d}.js").read_text())
     assert (told.planes == given.planes).all()
     assert loaded["fire9/concat"].unit(5).strip() == result["fire9/concat"].unit(5).strip()
 

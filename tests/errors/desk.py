@@ -41,7 +41,7 @@ class Desk:
 
     @property
     def data(self) -> Path:
-        """A probe set of 6 pictures."""
+        """A probe set of 6 images."""
         return self._copy("set")
 
     @property

@@ -7,7 +7,7 @@ import json
 import zlib
 
 from tests.errors.desk import mistake
-from tests.unit.data.own.annotations import (
+from tests.unit.probe_sets.importers.annotations import (
     test_cvat,
     test_hasty,
     test_label_studio,
@@ -16,7 +16,7 @@ from tests.unit.data.own.annotations import (
     test_via,
     test_yolo,
 )
-from tests.unit.data.own.annotations.desk import photo
+from tests.unit.probe_sets.importers.annotations.desk import photo
 
 SQUARE = test_labelme.SQUARE
 

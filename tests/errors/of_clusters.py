@@ -50,10 +50,10 @@ def archive(desk, **members):
 
 
 def unpacking(desk, path):
-    from netdissect.data.download.unpack import unpack
-    from netdissect.protocols import Silent
+    from netdissect.probe_sets.download.unpack import unpack_archive
+    from netdissect.protocols import NullProgress
 
-    return lambda: unpack(path, desk.folder / "there", marker="index.csv", progress=Silent())
+    return lambda: unpack_archive(path, desk.folder / "there", marker="index.csv", progress=NullProgress())
 
 
 @mistake("an archive that is cut short")

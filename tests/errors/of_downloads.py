@@ -10,34 +10,34 @@ import tarfile
 import zipfile
 
 from tests.errors.desk import mistake
-from tests.unit.data import originals
-from tests.unit.data.download.server import Server
+from tests.unit.probe_sets import originals
+from tests.unit.probe_sets.download.server import Server
 
 BODY = bytes(range(256)) * 1000
 
 
 def fetching(desk, name="weights.bin", **how):
     """Fetch a file from a server that answers in some way."""
-    from netdissect.data.download.fetch import fetch
-    from netdissect.data.download.registry import Mirror, RemoteFile
-    from netdissect.protocols import Silent
+    from netdissect.probe_sets.download.fetch import fetch_file
+    from netdissect.probe_sets.download.registry import Mirror, RemoteFile
+    from netdissect.protocols import NullProgress
 
     how = {"body": BODY, **how}
 
     def call():
         with Server() as server:
             file = RemoteFile(name, (Mirror(server.serve("f", **how)),))
-            fetch(file, desk.folder / "zoo", progress=Silent(), say=lambda _: None, wait=lambda _: None)
+            fetch_file(file, desk.folder / "zoo", progress=NullProgress(), say=lambda _: None, wait=lambda _: None)
 
     desk.afterwards = lambda: shutil.rmtree(desk.folder / "zoo", ignore_errors=True)
     return call
 
 
 def unpacking(desk, path):
-    from netdissect.data.download.unpack import unpack
-    from netdissect.protocols import Silent
+    from netdissect.probe_sets.download.unpack import unpack_archive
+    from netdissect.protocols import NullProgress
 
-    return lambda: unpack(path, desk.folder / "there", marker="index.csv", progress=Silent())
+    return lambda: unpack_archive(path, desk.folder / "there", marker="index.csv", progress=NullProgress())
 
 
 def tar(desk, *names):
@@ -65,7 +65,7 @@ def _(desk):
 
 @mistake("a download that drips")
 def _(desk):
-    from netdissect.data.download import connection
+    from netdissect.probe_sets.download import connection
 
     desk.patch.setattr(connection, "MINUTE", 0.3)
     return fetching(desk, drip=0.05)

@@ -12,9 +12,9 @@ import torch
 from tests import exports, nets
 from tests.errors.desk import cut, mistake
 
-from netdissect.models.caffe.prototxt import read_prototxt
-from netdissect.models.caffe.randomly import random_weights
-from netdissect.models.caffe.writer import write_caffe
+from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+from netdissect.networks.sources.caffe.prototxt import read_prototxt
+from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
 
 def prototxt(desk):
@@ -104,7 +104,7 @@ def _(desk):
 
 def reweighted(desk, change):
     net = read_prototxt(prototxt(desk))
-    weights = {name: [np.array(blob) for blob in blobs] for name, blobs in random_weights(net, seed=0).items()}
+    weights = {name: [np.array(blob) for blob in blobs] for name, blobs in make_random_weights(net, seed=0).items()}
     change(weights)
     write_caffe(desk.net, net, weights)
     return desk.run()
@@ -292,14 +292,14 @@ def _(desk):
 
 
 class Hungry(torch.nn.Module):
-    """Asks for more memory than there is when it runs on real pictures."""
+    """Asks for more memory than there is when it runs on real images."""
 
     def __init__(self):
         super().__init__()
         self.conv = torch.nn.Conv2d(3, 4, 3)
 
     def forward(self, x):
-        if len(x) != 2:  # not the empty pictures of a trace
+        if len(x) != 2:  # not the empty images of a trace
             torch.empty(10**15)
         return self.conv(x)
 
@@ -325,5 +325,5 @@ def _(desk):
 
         return compiled
 
-    desk.patch.setattr(torch, "compile", refuse)  # tests/unit/models/test_pace.py takes the compiler away itself
+    desk.patch.setattr(torch, "compile", refuse)  # tests/unit/networks/test_pace.py takes the compiler away itself
     return desk.run("--compile")

@@ -10,8 +10,8 @@ from PIL import Image
 from tests.errors.desk import cut, mistake
 from tests.folders import jpeg
 
-from netdissect.data import masks
-from netdissect.data.broden import Broden
+from netdissect.probe_sets.broden import label_pngs
+from netdissect.probe_sets.broden.reader import Broden
 
 PICTURE, PLANE = "images/a/picture 2.jpg", "images/a/picture 2_object.png"
 
@@ -289,7 +289,7 @@ def _(desk):
 
 @mistake("a label map has another size than `index.csv` says")
 def _(desk):
-    return desk.write(PLANE, masks.encode(np.zeros((9, 9), int)))
+    return desk.write(PLANE, label_pngs.encode_label_map(np.zeros((9, 9), int)))
 
 
 @mistake("a label map is an 8-bit grey PNG")
@@ -306,7 +306,7 @@ def _(desk):
 
 @mistake("a label map has a label beyond the list")
 def _(desk):
-    return desk.write(PLANE, masks.encode(np.full((16, 16), 300)))
+    return desk.write(PLANE, label_pngs.encode_label_map(np.full((16, 16), 300)))
 
 
 @mistake("a label map has a number that `label.csv` leaves out")
@@ -314,7 +314,7 @@ def _(desk):
     desk.table("label.csv", "\n6,", "\n9,")
     desk.table("c_texture.csv", ",6,dotted", ",9,dotted")
     desk.table("index.csv", ",6;0", ",9;0")
-    return desk.write(PLANE, masks.encode(np.full((16, 16), 7)))
+    return desk.write(PLANE, label_pngs.encode_label_map(np.full((16, 16), 7)))
 
 
 @mistake("an address whose library is not installed")

@@ -197,11 +197,11 @@ def _(desk):
 
 @mistake("another run was interrupted in the folder")
 def _(desk):
-    from netdissect.results import folder
+    from netdissect.results import run_folder
 
-    with folder.held(desk.out) as written:
+    with run_folder.lock_run_folder(desk.out) as written:
         written.begin("0123456789abcdef")
-        shard = desk.out / folder.WORK / "0123456789abcdef" / "scan-00001-conv1.arrays"
+        shard = desk.out / run_folder.WORK / "0123456789abcdef" / "scan-00001-conv1.arrays"
         shard.parent.mkdir(parents=True)
         shard.write_bytes(b"")
     return desk.run()

@@ -21,9 +21,9 @@ from tests.errors.desk import MISTAKES, Desk
 
 from netdissect.cli import main
 from netdissect.errors import NetdissectError
-from netdissect.models.caffe.prototxt import parse_prototxt
-from netdissect.models.caffe.randomly import random_weights
-from netdissect.models.caffe.writer import write_caffe
+from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+from netdissect.networks.sources.caffe.prototxt import parse_prototxt
+from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
 ROWS = {
@@ -47,7 +47,7 @@ def pristine(tmp_path_factory):
     folders.write(folder / "set", images=6)
     net = parse_prototxt(TEXT)
     (folder / "net").mkdir()
-    write_caffe(folder / "net/small", net, random_weights(net, seed=0))
+    write_caffe(folder / "net/small", net, make_random_weights(net, seed=0))
     gone = folders.write(folder / "gone", images=6)
     words = ["run", folder / "net/small", "--layers", "conv1", "conv2", "--data", gone, "--out", folder / "run"]
     with pytest.raises(SystemExit) as left:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fuzz.damage import damages, one_sentence, spoilt
-from tests.unit.data.own.annotations import (
+from tests.unit.probe_sets.importers.annotations import (
     test_hasty,
     test_label_studio,
     test_labelme,
@@ -18,7 +18,7 @@ from tests.unit.data.own.annotations import (
     test_via,
     test_whose,
 )
-from tests.unit.data.own.annotations.desk import SIZE, label_maps, photo, png, write
+from tests.unit.probe_sets.importers.annotations.desk import SIZE, label_maps, photo, png, write
 
 from netdissect.errors import NetdissectError
 

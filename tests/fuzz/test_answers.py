@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fuzz.damage import one_sentence
 
-from netdissect.data.download.fetch import fetch
-from netdissect.data.download.registry import Mirror, RemoteFile
 from netdissect.errors import NetdissectError
-from netdissect.protocols import Silent
+from netdissect.probe_sets.download.fetch import fetch_file
+from netdissect.probe_sets.download.registry import Mirror, RemoteFile
+from netdissect.protocols import NullProgress
 
 BODY = random.Random(0).randbytes(3000)
 N = len(BODY)
@@ -86,7 +86,9 @@ def test_what_is_kept_is_the_file_and_as_long_as_announced(server, tmp_path_fact
     server.script, server.announced = list(script), set()
     file = RemoteFile("f.bin", (Mirror(server.url),))
     try:
-        kept = fetch(file, folder, progress=Silent(), say=lambda _: None, wait=lambda _: None).path.read_bytes()
+        kept = fetch_file(
+            file, folder, progress=NullProgress(), say=lambda _: None, wait=lambda _: None
+        ).path.read_bytes()
     except NetdissectError as error:
         one_sentence(error)
         assert not (folder / "f.bin").exists()

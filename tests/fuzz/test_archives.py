@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.confined import confined
 from tests.fuzz.damage import damages, one_sentence, spoilt
 
-from netdissect.data.download.unpack import unpack
 from netdissect.errors import DownloadError, NetdissectError
-from netdissect.protocols import Silent
+from netdissect.probe_sets.download.unpack import unpack_archive
+from netdissect.protocols import NullProgress
 
 FILES = {"set/index.csv": b"image,split\n" * 50, "set/images/a.png": bytes(range(256)) * 4, "set/images/b/c.png": b"x"}
 
@@ -48,7 +48,7 @@ def test_a_damaged_archive_is_unpacked_or_says_why_not(archive, tmp_path_factory
     folder = tmp_path_factory.mktemp("there")
     with spoilt(archive, changes):
         try:
-            unpack(archive, folder / "set", marker="index.csv", progress=Silent())
+            unpack_archive(archive, folder / "set", marker="index.csv", progress=NullProgress())
         except NetdissectError as error:
             one_sentence(error)
             assert everything(folder) == []
@@ -67,7 +67,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path_factory, parts, ending):
     archive = packed(folder / f"a{ending}", {"index.csv": b"", "/".join(parts): b"evil"})
     (folder / "deep").mkdir()
     try:
-        unpack(archive, folder / "deep" / "set", marker="index.csv", progress=Silent())
+        unpack_archive(archive, folder / "deep" / "set", marker="index.csv", progress=NullProgress())
     except NetdissectError as error:
         one_sentence(error)
     outside = [path for path in everything(folder) if not path.startswith("deep/set")]
@@ -75,7 +75,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path_factory, parts, ending):
 
 
 def try_to_unpack(archive, target):
-    unpack(archive, target, marker="index.csv", progress=Silent())
+    unpack_archive(archive, target, marker="index.csv", progress=NullProgress())
 
 
 def test_bombs_are_refused_before_they_go_off(tmp_path):

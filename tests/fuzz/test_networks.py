@@ -16,12 +16,12 @@ from tests.confined import confined
 from tests.fuzz.damage import damages, keeps_length, one_sentence, spoilt, touched
 
 from netdissect.errors import ModelFileError, NetdissectError
-from netdissect.models.caffe.caffemodel import read_blob
-from netdissect.models.caffe.load import load_caffe
-from netdissect.models.caffe.prototxt import parse_prototxt
-from netdissect.models.caffe.randomly import random_weights
-from netdissect.models.caffe.writer import write_caffe
-from netdissect.models.weightfiles import read_checkpoint
+from netdissect.networks.sources.caffe.caffe_loader import load_caffe
+from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+from netdissect.networks.sources.caffe.caffemodel import read_blob
+from netdissect.networks.sources.caffe.prototxt import parse_prototxt
+from netdissect.networks.sources.caffe.random_weights import make_random_weights
+from netdissect.networks.weight_files import read_checkpoint
 
 TEXT = """
 name: "small" input: "data" input_shape { dim: 1 dim: 3 dim: 32 dim: 32 }
@@ -36,7 +36,7 @@ layer { name: "fc" type: "InnerProduct" bottom: "pool1" top: "fc" inner_product_
 def pair(tmp_path_factory):
     stem = tmp_path_factory.mktemp("caffe") / "small"
     net = parse_prototxt(TEXT)
-    write_caffe(stem, net, random_weights(net, seed=0))
+    write_caffe(stem, net, make_random_weights(net, seed=0))
     return stem
 
 
@@ -120,7 +120,7 @@ def test_a_caffemodel_that_claims_a_trillion_numbers_is_refused_without_room_for
 
 
 def random_network(text):
-    random_weights(parse_prototxt(text))
+    make_random_weights(parse_prototxt(text))
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from tests import folders
 from tests.confined import confined
 from tests.fuzz.damage import damages, one_sentence, spoilt
 
-from netdissect.data.broden import Broden
 from netdissect.errors import DataFileError, NetdissectError
 from netdissect.io import images
+from netdissect.probe_sets.broden.reader import Broden
 
 TABLES = ["index.csv", "label.csv", "category.csv", "c_object.csv", "c_part.csv"]
 PICTURES = ["images/a/picture 1.jpg", "images/a/picture 1_object.png", "images/a/picture 1_part_1.png"]
@@ -115,6 +115,6 @@ def test_an_index_that_agrees_with_a_bomb_is_refused_too(pristine, tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
 def test_a_picture_that_an_importer_reads_may_not_be_a_bomb_either(tmp_path, name):
     (tmp_path / name).write_bytes(bomb(60_000, 60_000) if name == "a.png" else huge_jpeg())
-    kind, said = confined(images.load, tmp_path / name)
+    kind, said = confined(images.load_image, tmp_path / name)
     assert kind == DataFileError.__name__, said
     assert str(tmp_path / name) in said

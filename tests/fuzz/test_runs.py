@@ -19,7 +19,7 @@ from tests.fuzz.damage import damages, one_sentence, spoilt
 import netdissect as nd
 from netdissect.errors import NetdissectError, RunFileError
 from netdissect.results import files
-from netdissect.runtime.artefacts import Artefacts
+from netdissect.runtime.array_store import Store
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_a_damaged_table_gives_a_sentence_or_the_same_numbers(saved, name, chang
     folder, result = saved
     with spoilt(folder / name, changes):
         try:
-            again = files.load(folder)["conv2"]
+            again = files.load_run(folder)["conv2"]
         except NetdissectError as error:
             one_sentence(error, name)
             return
@@ -57,7 +57,7 @@ def test_a_damaged_record_gives_a_sentence_or_a_run(saved, changes):
     folder, result = saved
     with spoilt(folder / "run.json", changes):
         try:
-            again = files.load(folder)["conv2"]
+            again = files.load_run(folder)["conv2"]
         except NetdissectError as error:
             one_sentence(error, "run.json", "conv2")
             return
@@ -69,7 +69,7 @@ def test_a_damaged_record_gives_a_sentence_or_a_run(saved, changes):
 @given(changes=damages)
 def test_a_damaged_artefact_is_as_good_as_none(tmp_path_factory, changes):
     folder = tmp_path_factory.mktemp("artefacts")
-    with Artefacts(folder) as store:
+    with Store(folder) as store:
         store.put("k", {"a": np.arange(300, dtype=np.float32)})
         before = (folder / "k.arrays").read_bytes()
         with spoilt(folder / "k.arrays", changes):
@@ -78,7 +78,7 @@ def test_a_damaged_artefact_is_as_good_as_none(tmp_path_factory, changes):
 
 
 def load(folder):
-    files.load(folder)
+    files.load_run(folder)
 
 
 def unsigned(folder):
@@ -114,7 +114,7 @@ def test_arrays_of_another_layer_are_noticed(saved, tmp_path):
     record["layers"][0]["grid"] = [4, 4]
     (folder / "run.json").write_text(json.dumps(record))
     with pytest.raises(RunFileError, match="its grids are of another layer"):
-        files.load(folder)
+        files.load_run(folder)
 
 
 def test_a_record_cannot_lead_out_of_its_folder(saved, tmp_path):
@@ -124,4 +124,4 @@ def test_a_record_cannot_lead_out_of_its_folder(saved, tmp_path):
     record["layers"][0]["files"] = "../conv2"
     (folder / "run.json").write_text(json.dumps(record))
     with pytest.raises(RunFileError, match=r"-\.-conv2\.parquet is missing"):
-        files.load(folder)
+        files.load_run(folder)

@@ -1,4 +1,4 @@
-"""Whatever bytes a table to compare, or a mean picture, holds, only the project's own errors come out."""
+"""Whatever bytes a table to compare, or a mean image, holds, only the project's own errors come out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fuzz.damage import damages, keeps_length, one_sentence, spoilt, touch
 
 from netdissect.errors import NetdissectError
 from netdissect.experiments import published
-from netdissect.models.caffe.mean import read_mean
+from netdissect.networks.sources.caffe.mean_files import read_mean
 from netdissect.results import classic
 
 
@@ -21,7 +21,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     result, _ = pretend.run((6,), 8)
     layer = next(iter(result.layers.values()))
-    classic.write(folder / "a-result.csv", layer.units, layer.vocabulary.categories)
+    classic.write_result_csv(folder / "a-result.csv", layer.units, layer.vocabulary.categories)
     np.save(folder / "mean.npy", np.ones((3, 4, 4), np.float32))
     shape = b"\x3a\x05\x0a\x03\x03\x02\x02"
     (folder / "mean.binaryproto").write_bytes(shape + b"\x2a\x30" + np.ones(12, np.float32).tobytes())
@@ -35,13 +35,13 @@ def files(tmp_path_factory):
     }
     for name, compressed in (("plain.mat", False), ("compressed.mat", True)):
         scipy.io.savemat(folder / name, {"stat": statistics}, do_compression=compressed)
-    assert [entry.detectors for entry in published.read(folder / "plain.mat")] == [9, 7]
+    assert [entry.detectors for entry in published.read_published_table(folder / "plain.mat")] == [9, 7]
     return {
-        "a-result.csv": (folder, classic.read),
+        "a-result.csv": (folder, classic.read_result_csv),
         "mean.npy": (folder, read_mean),
         "mean.binaryproto": (folder, read_mean),
-        "plain.mat": (folder, published.read),
-        "compressed.mat": (folder, published.read),
+        "plain.mat": (folder, published.read_published_table),
+        "compressed.mat": (folder, published.read_published_table),
     }
 
 

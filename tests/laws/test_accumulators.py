@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import fakes
 
-from netdissect.data.writer import Usage
 from netdissect.engine.tally import MaskCounts
 from netdissect.engine.tasks import ShardTally
-from netdissect.stats.top import TopImages
+from netdissect.probe_sets.broden.writer import LabelUsage
+from netdissect.stats.top_images import TopImages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,7 @@ LAWS = {
         lambda s: [s.labels, s.masks["l"].intersection],
     ),
     "usage": Law(
-        Usage, _update_usage,
+        LabelUsage, _update_usage,
         lambda s: [np.array([s.frequency.get((f"n{i}", "object"), 0) for i in range(3)]),
                    np.array([s.coverage.get((f"n{i}", "object"), 0.0) for i in range(3)])],
     ),
@@ -86,7 +86,7 @@ LAWS = {
 
 
 def merge(one, other):
-    return _merge_usage(one, other) if isinstance(one, Usage) else one.merge(other)
+    return _merge_usage(one, other) if isinstance(one, LabelUsage) else one.merge(other)
 
 
 def fed(law, seed, numbers):

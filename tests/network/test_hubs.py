@@ -6,7 +6,7 @@ import pytest
 from tests import folders
 
 import netdissect as nd
-from netdissect.models.load import load
+from netdissect.networks.load import open_network
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.network, pytest.mark.slow]
 )
 def test_a_network_is_fetched_by_name_with_its_preprocessing_and_dissected(model, layer, mean, tmp_path):
     pytest.importorskip({"hf": "transformers"}.get(model.partition(":")[0], model.partition(":")[0]))
-    network = load(model)
+    network = open_network(model)
     assert network.preprocess.mean[0] == pytest.approx(mean)
     data = folders.write(tmp_path / "set", images=4, size=(224, 224), labels=(112, 112))
     result = nd.dissect(network, layer, data, quantile=0.05)
     assert result[layer].iou.max() > 0
-    assert load(model).fingerprint() == network.fingerprint()
+    assert open_network(model).fingerprint() == network.fingerprint()

@@ -39,15 +39,15 @@ def reduce(image: int, labels: int) -> float:
 
 
 def interpolate(grid: np.ndarray, field, input_size, label_size) -> np.ndarray:
-    """Bilinear, anchored at receptive-field centres, clamped outside; float64, rounded to float32 at the end."""
+    """Bilinear, anchored at receptive-field centers, clamped outside; float64, rounded to float32 at the end."""
     (oy, ox), (sy, sx), (ty, tx) = field
     h, w = grid.shape
     out = np.zeros(label_size, dtype=np.float32)
 
     def place(pixel, offset, size, step, cells, reduction):
-        centre = offset + size // 2
+        center = offset + size // 2
         whole = reduction == round(reduction)
-        first = math.floor(centre // reduction) if whole else (centre + 0.5) / reduction - 0.5
+        first = math.floor(center // reduction) if whole else (center + 0.5) / reduction - 0.5
         gap = step / reduction
         if pixel < first:
             return 0, 0, 0.0

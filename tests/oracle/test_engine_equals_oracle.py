@@ -11,7 +11,7 @@ from tests.oracle import dissection as oracle
 
 from netdissect.concepts import Labels
 from netdissect.engine.plan import Plan
-from netdissect.geometry.upsample import reduction_of
+from netdissect.geometry.upsample import compute_reduction
 from netdissect.layers import FieldMap
 
 KINDS = ("normal", "relu", "ties", "constant", "dead", "one image", "sorted", "loud sample")
@@ -140,7 +140,7 @@ def test_a_grid_of_more_than_65_536_cells_is_the_oracles():
 
 
 def test_the_cases_hold_whole_and_fractional_reductions():
-    sizes = {reduction: reduction_of(31, int(31 / reduction)) for reduction in REDUCTIONS}
+    sizes = {reduction: compute_reduction(31, int(31 / reduction)) for reduction in REDUCTIONS}
     assert {reduction for reduction, found in sizes.items() if found == int(found)} == {1, 2, 3}
     assert sizes[0.7] < 1 < sizes[1.6] < 2 < sizes[2.5]
 
@@ -162,7 +162,7 @@ def test_the_oracle_itself_counts_a_case_done_by_hand():
 
 def test_the_oracle_itself_interpolates_a_fractional_reduction_done_by_hand():
     grid = np.array([[0.0, 10.0]], dtype=np.float32)
-    field = FieldMap((0, 0), (1, 1), (1, 10))  # centres at pixels 0 and 10 of 20
+    field = FieldMap((0, 0), (1, 1), (1, 10))  # centers at pixels 0 and 10 of 20
     # Eight label pixels are 2.5 pixels each: anchors at 0.5 / 2.5 - 0.5 = -0.3, and 4 further at 3.7.
     found = oracle.interpolate(grid, field, (1, 20), (1, 8))
     assert found[0].tolist() == pytest.approx([0.75, 3.25, 5.75, 8.25, 10, 10, 10, 10])

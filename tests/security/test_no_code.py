@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from netdissect.errors import ModelFileError, NetdissectError
-from netdissect.models.caffe.mean import read_mean
-from netdissect.models.load import LoadOptions, load
-from netdissect.models.weightfiles import read_checkpoint
+from netdissect.networks.load import LoadOptions, open_network
+from netdissect.networks.sources.caffe.mean_files import read_mean
+from netdissect.networks.weight_files import read_checkpoint
 from netdissect.results import files
-from netdissect.runtime.artefacts import Artefacts
+from netdissect.runtime.array_store import Store
 
 SOURCES = sorted(Path(__file__).resolve().parents[2].joinpath("src/netdissect").rglob("*.py"))
 
@@ -58,7 +58,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_with_advice(tmp_path, trace
 def test_a_bare_pickle_is_refused(tmp_path, trace):
     (tmp_path / "net.pth").write_bytes(pickle.dumps(Trap(trace)))
     with pytest.raises(ModelFileError, match=r"net\.pth: .* cannot be read \(it was pickled in a protocol"):
-        load(str(tmp_path / "net.pth"), LoadOptions(arch="torchvision:resnet18"))
+        open_network(str(tmp_path / "net.pth"), LoadOptions(arch="torchvision:resnet18"))
 
 
 def test_a_mean_picture_that_would_run_code_is_refused(tmp_path, trace):
@@ -77,7 +77,7 @@ def test_a_runs_arrays_that_would_run_code_are_refused(tmp_path, trace):
     from tests import pretend
 
     result, _ = pretend.run((3,), 4)
-    files.save(result, tmp_path / "r")
+    files.save_run(result, tmp_path / "r")
     (path,) = (tmp_path / "r").glob("*.npz")
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -86,19 +86,19 @@ def test_a_runs_arrays_that_would_run_code_are_refused(tmp_path, trace):
             for other, data in members.items():
                 archive.writestr(other, objects(Trap(trace)) if other == name else data)
         with pytest.raises(NetdissectError, match="is damaged"):
-            files.load(tmp_path / "r")
+            files.load_run(tmp_path / "r")
 
 
 def test_an_artefact_that_would_run_code_is_as_good_as_none(tmp_path, trace):
-    with Artefacts(tmp_path / "work") as store:
+    with Store(tmp_path / "work") as store:
         store.put("k", {"a": np.zeros(3)})
         path = tmp_path / "work" / "k.arrays"
         out = io.BytesIO()
         np.savez(out, a=np.array([Trap(trace)], dtype=object))
-        from netdissect.runtime import artefacts
+        from netdissect.runtime import array_store
 
         path.write_bytes(
-            out.getvalue() + artefacts._checksum(store._place, out.getvalue())
+            out.getvalue() + array_store._compute_checksum(store._place, out.getvalue())
         )  # even with a right checksum
         assert "k" not in store
 

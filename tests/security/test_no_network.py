@@ -12,9 +12,9 @@ import pytest
 from tests import folders, small_runs
 
 import netdissect as nd
-from netdissect.models.caffe.prototxt import parse_prototxt
-from netdissect.models.caffe.randomly import random_weights
-from netdissect.models.caffe.writer import write_caffe
+from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+from netdissect.networks.sources.caffe.prototxt import parse_prototxt
+from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
 #: Tells of every attempt of this interpreter to reach anything but another process of this machine.
 WATCHED = """
@@ -59,7 +59,7 @@ def watched(folder, *commands):
 
 def test_a_run_and_its_report_ask_nothing_of_a_network(tmp_path):
     net = parse_prototxt(TEXT)
-    write_caffe(tmp_path / "small", net, random_weights(net, seed=0))
+    write_caffe(tmp_path / "small", net, make_random_weights(net, seed=0))
     data = folders.write(tmp_path / "set", images=6)
     run = ["run", tmp_path / "small", "--layers", "conv1", "--data", data, "--images-per-unit", "3", "--quiet"]
     answers = watched(

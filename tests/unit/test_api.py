@@ -8,7 +8,7 @@ import pytest
 from tests import folders, nets
 
 import netdissect as nd
-from netdissect.models.preprocess import Preprocess, caffe_preprocess
+from netdissect.networks.preprocess import Preprocess, make_caffe_preprocess
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_a_preprocessing_that_is_only_assumed_is_said_so(data, caplog):
 
 
 def test_preprocessing_is_told_with_every_digit():
-    assert caffe_preprocess().describe() == "BGR, mean 109.5388 118.6897 124.6901"
+    assert make_caffe_preprocess().describe() == "BGR, mean 109.5388 118.6897 124.6901"
     assert Preprocess().describe() == "RGB, 0 to 1, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"
 
 
@@ -93,10 +93,10 @@ def test_no_layer_is_told(data, layers):
 
 
 def test_progress_true_draws_bars_and_false_draws_none(data, monkeypatch):
-    from netdissect import bars
+    from netdissect import progress
 
     started = []
-    monkeypatch.setattr(bars.Bars, "start", lambda self, task, total: started.append((task, total)))
+    monkeypatch.setattr(progress.ProgressBars, "start", lambda self, task, total: started.append((task, total)))
     nd.dissect(nets.small(), "conv1", data, progress=True, **QUICK)
     assert ("scan", 6) in started
     started.clear()
@@ -137,9 +137,9 @@ def test_the_shell_checks_everything_cheap_before_a_network_is_loaded(data, tmp_
 
 
 def test_a_network_of_a_fixed_batch_says_that_no_batch_size_changes_it(data):
-    from netdissect.models.load import wrap
+    from netdissect.networks.load import wrap_module
 
-    network = wrap(nets.small())
+    network = wrap_module(nets.small())
     network.batch = 2
     result = nd.dissect(network, "conv1", data, batch_size=4, quantile=0.1, preprocess=Preprocess())
     assert "Sequential takes 2 image(s) at a time, whatever the batch size" in result.journal["notes"]

@@ -32,7 +32,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    compiling._say_once.cache_clear()
+    compiling._warn_once.cache_clear()
     (tmp_path / "package").mkdir()
     (tmp_path / "package/doubling.py").write_text(SOURCE)
     return tmp_path
@@ -86,7 +86,7 @@ def test_where_nothing_can_be_written_it_is_kept_for_this_process_and_told_once(
 def test_where_not_even_a_temporary_folder_can_be_made_it_is_kept_nowhere(place, monkeypatch, caplog):
     shut(place / "package/__pycache__")
     shut(place / "home")
-    monkeypatch.setattr(caches, "temporary", lambda: None)
+    monkeypatch.setattr(caches, "make_temporary_cache", lambda: None)
     with caplog.at_level(logging.WARNING, "netdissect"):
         assert doubled(place) is None
     assert len(caplog.messages) == 1
@@ -97,19 +97,19 @@ def test_a_folder_named_relative_to_where_one_stands_is_no_home(monkeypatch, nam
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", "/home/somebody")
     monkeypatch.setenv(name, "." if name == "HOME" else "cache")
-    assert caches.user_folder() == (None if name == "HOME" else Path("/home/somebody/.cache/netdissect"))
+    assert caches.find_user_cache() == (None if name == "HOME" else Path("/home/somebody/.cache/netdissect"))
 
 
 def test_somebody_elses_folder_for_caches_is_not_used(place, monkeypatch):
     shut(place / "package/__pycache__")
-    monkeypatch.setattr(caches, "is_ours", lambda _: False)
+    monkeypatch.setattr(caches, "is_owned_by_user", lambda _: False)
     assert doubled(place).parent.parent == place
 
 
 def test_a_folder_that_everybody_can_write_into_is_not_ours(tmp_path):
-    assert caches.is_ours(tmp_path)
+    assert caches.is_owned_by_user(tmp_path)
     tmp_path.chmod(0o777)
-    assert not caches.is_ours(tmp_path)
+    assert not caches.is_owned_by_user(tmp_path)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x80\x05garbage", b"\x80\x04K\x01."])
@@ -146,7 +146,7 @@ def test_everything_can_be_imported_and_compiled_in(around, tmp_path):
         pytest.skip(f"{around[0]} does not work here")
     environment = {key: value for key, value in os.environ.items() if key not in ("HOME", "NUMBA_CACHE_DIR")}
     environment["TMPDIR"] = "/tmp"
-    code = "from netdissect.data.synthetic import raster; from netdissect.engine import look; print('in order')"
+    code = "from netdissect.demo.world import raster; from netdissect.engine import look; print('in order')"
     done = subprocess.run(
         [*around, sys.executable, "-c", code], env=environment, cwd="/", capture_output=True, text=True, check=False
     )

@@ -5,7 +5,7 @@ from tests import folders, nets
 
 import netdissect as nd
 from netdissect.errors import SettingsError
-from netdissect.layers import check_stems, file_stem
+from netdissect.layers import check_file_stems, make_file_stem
 
 
 @pytest.mark.parametrize(
@@ -24,15 +24,15 @@ from netdissect.layers import check_stems, file_stem
     ],
 )
 def test_a_name_becomes_a_file_name_that_every_system_takes(name, stem):
-    assert file_stem(name) == stem
+    assert make_file_stem(name) == stem
 
 
 def test_a_name_beyond_what_a_file_system_takes_is_cut_and_told_apart():
-    one, other = file_stem("é" * 150 + "1"), file_stem("é" * 150 + "2")
+    one, other = make_file_stem("é" * 150 + "1"), make_file_stem("é" * 150 + "2")
     assert one != other
     assert len(one.encode()) <= len(other.encode()) <= 200
-    assert file_stem(one) == one
-    check_stems(["é" * 150 + "1", "é" * 150 + "2"])
+    assert make_file_stem(one) == one
+    check_file_stems(["é" * 150 + "1", "é" * 150 + "2"])
 
 
 @pytest.mark.parametrize("name", ["index", "INDEX"])
@@ -40,12 +40,12 @@ def test_a_layer_does_not_take_the_place_of_the_report(name):
     with pytest.raises(
         SettingsError, match=rf"the layer {name} would be written as html/{name}\.html, which is a file of"
     ):
-        check_stems(["conv1", name])
+        check_file_stems(["conv1", name])
 
 
 @pytest.mark.parametrize("name", ["", " ", "a "])
 def test_a_name_that_no_file_can_have_is_written_otherwise_or_told(name):
-    assert file_stem(name) in ("", "-", "a -", " -")
+    assert make_file_stem(name) in ("", "-", "a -", " -")
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_a_name_that_no_file_can_have_is_written_otherwise_or_told(name):
     ],
 )
 def test_layers_that_would_share_files_are_told_apart_from_others(names):
-    check_stems(["a", "b", names[0]])
+    check_file_stems(["a", "b", names[0]])
     with pytest.raises(SettingsError, match=f"the layers {names[0]} and {names[1]} would both be written as"):
-        check_stems(["a", *names])
+        check_file_stems(["a", *names])
 
 
 def test_layers_that_would_share_files_are_told_before_any_work(tmp_path):

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from cyclopts import UNSET, App, CycloptsError, Parameter, Token, convert
 
 import netdissect
-from netdissect.bars import Unbroken
-from netdissect.cli import room
+from netdissect.cli import environment
 from netdissect.cli.compare import compare
-from netdissect.cli.console import Told, complain
+from netdissect.cli.console import JSONReply, print_error
 from netdissect.cli.data import data
 from netdissect.cli.demo import demo
 from netdissect.cli.layers import layers
@@ -28,15 +27,16 @@ from netdissect.cli.report import report
 from netdissect.cli.rotate import rotate
 from netdissect.cli.run import run
 from netdissect.cli.zoo import zoo
-from netdissect.errors import NetdissectError, ended_by_itself
-from netdissect.io.text import never_fail
+from netdissect.errors import NetdissectError, describe_exit
+from netdissect.io.text import make_streams_lenient
+from netdissect.progress import SafeStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
 
-def _converted(kind: Any, tokens: Sequence[Token]) -> Any:
+def _convert_words(kind: Any, tokens: Sequence[Token]) -> Any:
     """Return what was typed as a value.
 
     2.5 is no whole number, and is not rounded to one. An empty word, as an unset shell variable leaves one, is no value: as a
@@ -58,8 +58,8 @@ app = App(
     version=netdissect.__version__,
     suppress_keyboard_interrupt=False,
     result_action="return_value",
-    console=Unbroken(),
-    default_parameter=Parameter(converter=_converted),
+    console=SafeStream(),
+    default_parameter=Parameter(converter=_convert_words),
 )
 app.command(demo)
 app.command(run)
@@ -71,16 +71,16 @@ app.command(data)
 app.command(zoo)
 app.register_install_completion_command()
 
-_GO_ON = "and run the same command again: nothing that was finished is lost"
-_SYSTEM = {
-    errno.ENOSPC: f"the disk is full: make room {_GO_ON}",
-    errno.EDQUOT: f"the disk quota is used up: make room {_GO_ON}",
-    errno.EFBIG: f"the file would be larger than it may be here: raise the limit {_GO_ON}",
-    errno.EIO: f"the disk cannot be read or written (an input/output error): check it {_GO_ON}",
+_RESUME_HINT = "and run the same command again: nothing that was finished is lost"
+_SYSTEM_ERRORS = {
+    errno.ENOSPC: f"the disk is full: make room {_RESUME_HINT}",
+    errno.EDQUOT: f"the disk quota is used up: make room {_RESUME_HINT}",
+    errno.EFBIG: f"the file would be larger than it may be here: raise the limit {_RESUME_HINT}",
+    errno.EIO: f"the disk cannot be read or written (an input/output error): check it {_RESUME_HINT}",
     errno.EROFS: "the file system is read-only: choose another place",
     errno.EACCES: "permission is denied: choose another place, or ask for permission",
     errno.EPERM: "permission is denied: choose another place, or ask for permission",
-    errno.EMFILE: f"too many files are open: raise the limit (ulimit -n) {_GO_ON}",
+    errno.EMFILE: f"too many files are open: raise the limit (ulimit -n) {_RESUME_HINT}",
     errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.ENOTDIR: "something on the way to it is a file and no folder",
     errno.EEXIST: "something of that name is there already, and it is no folder: choose another place",
@@ -90,44 +90,44 @@ _SYSTEM = {
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
-    never_fail(*(stream for stream in (sys.stdout, sys.stderr) if stream is not None))
+    make_streams_lenient(*(stream for stream in (sys.stdout, sys.stderr) if stream is not None))
     given = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in given
     sys.exit(_run([word for word in given if word != "--debug"], debug=debug))
 
 
 def _run(words: Sequence[str], *, debug: bool) -> int:
-    lacking = room.missing()
+    lacking = environment.find_missing_resource()
     if lacking is not None:
-        complain(lacking)
+        print_error(lacking)
         return 2
     received = [signal.SIGINT]
     try:
-        with _ending_as_if_interrupted(received), _telling():
+        with _signals_as_interrupts(received), _print_log():
             app(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interrupt:
-        complain(str(interrupt) or "interrupted; run the same command again, nothing that was finished is lost")
+        print_error(str(interrupt) or "interrupted; run the same command again, nothing that was finished is lost")
         return 128 + received[-1]
     except RuntimeError as error:
         if debug or "start new thread" not in str(error):
             raise
-        complain(room.NO_THREADS)
+        print_error(environment.NO_THREADS)
         return 2
     except SystemExit as leave:
         if debug:
             raise
-        complain(f"{ended_by_itself(leave)}: see what it does with --debug")
+        print_error(f"{describe_exit(leave)}: see what it does with --debug")
         return 2
     except (CycloptsError, NetdissectError, OSError, MemoryError) as error:
         if debug:
             raise
-        complain(_sentence(error))
+        print_error(_describe_error(error))
         return 2
     return 0
 
 
 @contextlib.contextmanager
-def _ending_as_if_interrupted(received: list[signal.Signals]) -> Iterator[None]:
+def _signals_as_interrupts(received: list[signal.Signals]) -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that everything is put away; note which it was."""
 
     def end(number: int, _: FrameType | None) -> None:
@@ -147,9 +147,9 @@ def _ending_as_if_interrupted(received: list[signal.Signals]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _telling() -> Iterator[None]:
+def _print_log() -> Iterator[None]:
     """Show what the library logs, for the length of a block."""
-    logger, told = logging.getLogger("netdissect"), Told()
+    logger, told = logging.getLogger("netdissect"), JSONReply()
     level = logger.level
     logger.addHandler(told)
     logger.setLevel(logging.INFO)
@@ -160,11 +160,11 @@ def _telling() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _sentence(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     if isinstance(error, NetdissectError):
         return str(error)
     if isinstance(error, OSError):
-        what = _SYSTEM.get(error.errno or 0, error.strerror or str(error))
+        what = _SYSTEM_ERRORS.get(error.errno or 0, error.strerror or str(error))
         if what.startswith("No usable temporary directory"):
             return f"no folder for temporary files can be written, of {what.partition('in ')[2]}: name one with TMPDIR"
         return f"{error.filename}: {what}" if error.filename else what

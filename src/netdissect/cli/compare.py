@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import say
+from netdissect.cli.console import print_line
 
 _Many = Parameter(consume_multiple=True, negative_iterable="")
 
@@ -34,24 +34,26 @@ def compare(
         steps: training step of every source, for the training curve; looked for in the names if not given.
         figures: only these; all that apply if not given.
     """
-    from netdissect.experiments import compare as comparing
-    from netdissect.experiments import sidebyside
+    from netdissect.experiments import compare_runs as comparing
+    from netdissect.experiments import side_by_side
 
-    comparison = comparing.gather(
+    comparison = comparing.compare(
         sources, definition=definition, threshold=threshold, layers=layers or (), steps=steps or ()
     )
-    for path in comparing.write(comparison, out, only=figures or ()):
-        say(f"figure: {path} (and .png, .csv)")
-    page = sidebyside.write(sources, comparing.named_after(out, ".html"), threshold=threshold, layers=layers or ())
+    for path in comparing.write_comparison(comparison, out, only=figures or ()):
+        print_line(f"figure: {path} (and .png, .csv)")
+    page = side_by_side.write_side_by_side(
+        sources, comparing.name_output_file(out, ".html"), threshold=threshold, layers=layers or ()
+    )
     if page is not None:
-        say(f"side by side: {page}")
-    width, matched = comparing.width_matched(comparison)
+        print_line(f"side by side: {page}")
+    width, matched = comparing.match_widths(comparison)
     longest = max(len(entry.name) for entry in comparison.entries)
     for entry in sorted(comparison.entries, key=lambda entry: -entry.total):
         line = f"{entry.name:<{longest}}  {entry.total:4d} unique by {entry.definition}, {entry.detectors:5d} of {entry.units} units"
         if entry.name in matched and len(matched) > 1:
             mean, spread = matched[entry.name]
             line += f", {mean:.1f} ± {spread:.1f} unique among {width} random units"
-        say(line)
+        print_line(line)
     for remark in comparison.remarks:
-        say(remark)
+        print_line(remark)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import Bars, say
+from netdissect.cli.console import ProgressBars, print_line
 
 
 def demo(*, out: Path = Path("dissection/demo"), quiet: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -17,10 +17,10 @@ def demo(*, out: Path = Path("dissection/demo"), quiet: Annotated[bool, Paramete
         out: folder of the run; the probe set, the control's run and the comparison lie in it too.
         quiet: show no progress.
     """
-    from netdissect.experiments.demo import demonstrate
+    from netdissect.demo.demonstrate import demonstrate
 
-    with Bars(quiet=quiet) as bars:
+    with ProgressBars(quiet=quiet) as bars:
         found = demonstrate(out, progress=bars)
     for line in found.headlines():
-        say(line)
-    say(f"report: {found.report}")
+        print_line(line)
+    print_line(f"report: {found.report}")

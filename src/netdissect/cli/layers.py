@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import say, say_json
-from netdissect.cli.options import ModelOptions
-from netdissect.io.text import one_line
-from netdissect.limits import RESOLUTION, whole
-from netdissect.models.kinds import in_words
+from netdissect.bounds import RESOLUTION_RANGE, require_integer
+from netdissect.cli.console import print_json, print_line
+from netdissect.cli.option_groups import ModelOptions
+from netdissect.io.text import escape_line
+from netdissect.networks.kinds import describe_spellings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ _HEADINGS = ("  layer", "type", "output", "units", "grid", "receptive field", "s
 
 
 def layers(
-    model: Annotated[str, Parameter(help=f"{in_words()}.")],
+    model: Annotated[str, Parameter(help=f"{describe_spellings()}.")],
     /,
     *,
     resolution: int | None = None,
@@ -37,48 +37,48 @@ def layers(
         as_json: print the table as JSON.
         of_model: what may be said of MODEL besides its name.
     """
-    from netdissect.api import layers_of, load_network
-    from netdissect.models.load import LoadOptions, described
-    from netdissect.models.network import remarks_of
-    from netdissect.models.suggest import suggested
+    from netdissect.api import list_layers, load_network
+    from netdissect.networks.load import LoadOptions, load_without_weights
+    from netdissect.networks.network import remarks_of
+    from netdissect.networks.suggest import suggest_layers
 
     if resolution is not None:
-        whole("resolution", resolution, *RESOLUTION)
+        require_integer("resolution", resolution, *RESOLUTION_RANGE)
     options = LoadOptions(**asdict(of_model))
-    network = described(model, options) or load_network(model, options)
-    found = layers_of(network, resolution)
-    marked = suggested(found)
+    network = load_without_weights(model, options) or load_network(model, options)
+    found = list_layers(network, resolution)
+    marked = suggest_layers(found)
     if as_json:
         rows = [asdict(layer) | {"field": layer.field._asdict(), "suggested": layer.name in marked} for layer in found]
-        say_json(rows)
+        print_json(rows)
         return
-    for line in _table(found, marked):
-        say(line)
+    for line in _format_table(found, marked):
+        print_line(line)
     for line in [*getattr(network, "left_out", list)(), *remarks_of(network)]:
-        say(line)
+        print_line(line)
     said = "".join(
-        f" --{name} {_typed(getattr(options, name))}" for name in asdict(of_model) if name in options.given()
+        f" --{name} {_format_value(getattr(options, name))}" for name in asdict(of_model) if name in options.given()
     )
     height, width = (resolution, resolution) if resolution else network.input_size or (224, 224)
-    say(f"{network.source}, {width} x {height} pictures: {network.preprocess.describe()}")
-    say(f"* to begin with: netdissect run {model}{said} --layers {' '.join(marked) or 'NAME …'} --data DATA")
+    print_line(f"{network.source}, {width} x {height} pictures: {network.preprocess.describe()}")
+    print_line(f"* to begin with: netdissect run {model}{said} --layers {' '.join(marked) or 'NAME …'} --data DATA")
 
 
-def _typed(value: object) -> str:
+def _format_value(value: object) -> str:
     return " ".join(value) if isinstance(value, list) else str(value)
 
 
-def _table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
+def _format_table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
     """Return the table's lines, as wide as they need to be: a name that is cut off could not be typed."""
-    from netdissect.models.shapes import EVERYWHERE  # the column "receptive field" says it
+    from netdissect.networks.unit_axes import GLOBAL_VIEW  # the column "receptive field" says it
 
     rows: list[tuple[str, ...]] = [_HEADINGS]
     for layer in layers:
         mark = "* " if layer.name in marked else "  "
-        note = "; ".join(part for part in layer.note.split("; ") if part != EVERYWHERE)
-        shape, grid = _by(layer.shape), _by(layer.grid)
-        rows.append((mark + layer.name, layer.kind, shape, str(layer.units), grid, *_field(layer), note))
-    rows = [tuple(map(one_line, row)) for row in rows]
+        note = "; ".join(part for part in layer.note.split("; ") if part != GLOBAL_VIEW)
+        shape, grid = _format_size(layer.shape), _format_size(layer.grid)
+        rows.append((mark + layer.name, layer.kind, shape, str(layer.units), grid, *_describe_field(layer), note))
+    rows = [tuple(map(escape_line, row)) for row in rows]
     filled = [any(row[column] for row in rows[1:]) for column in range(len(_HEADINGS))]
     widths = [max(len(row[column]) for row in rows) if filled[column] else 0 for column in range(len(_HEADINGS))]
     return [
@@ -91,18 +91,18 @@ def _table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
     ]
 
 
-def _field(layer: Layer) -> tuple[str, str, str]:
+def _describe_field(layer: Layer) -> tuple[str, str, str]:
     """Return the receptive field's size, step and offset in pixels; a layer that sees everything has none to show."""
     if layer.geometry != "receptive-field":
         return "everything", "", ""
     size, step, offset = layer.field.size, layer.field.step, layer.field.offset
-    return _by(size), _once(step), _once(offset)
+    return _format_size(size), _format_pair(step), _format_pair(offset)
 
 
-def _by(numbers: Sequence[float]) -> str:
+def _format_size(numbers: Sequence[float]) -> str:
     return " x ".join(f"{number:g}" for number in numbers)
 
 
-def _once(pair: tuple[float, float]) -> str:
+def _format_pair(pair: tuple[float, float]) -> str:
     """Return a pair, once where both are the same."""
     return f"{pair[0]:g}" if pair[0] == pair[1] else f"{pair[0]:g}, {pair[1]:g}"

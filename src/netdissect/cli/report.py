@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import Bars, say
-from netdissect.cli.run import tell
+from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.run import print_run_result
 
 _Flag = Parameter(negative="")
 
@@ -38,10 +38,10 @@ def report(
     result = load(run)
     if threshold is not None:
         result = replace(result, settings=replace(result.settings, threshold=threshold))
-    with Bars(quiet=quiet) as bars:
+    with ProgressBars(quiet=quiet) as bars:
         index = result.write_report(run, progress=bars, single_file=single_file)
-    tell(result, run)
+    print_run_result(result, run)
     if single_file:
-        say(f"single file: {index} ({index.stat().st_size / 1e6:.1f} MB)")
+        print_line(f"single file: {index} ({index.stat().st_size / 1e6:.1f} MB)")
     if card:
-        say(f"model card: {result.write_model_card(run)}")
+        print_line(f"model card: {result.write_model_card(run)}")

@@ -8,16 +8,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import Bars, say
-from netdissect.cli.options import MODEL, MethodOptions, ModelOptions, WorkOptions
-from netdissect.cli.run import loaded, needed, tell_where
-from netdissect.models.kinds import in_words
+from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.option_groups import MODEL, MethodOptions, ModelOptions, WorkOptions
+from netdissect.cli.run import load_model_and_data, print_run_location, require_layers_and_data
+from netdissect.networks.kinds import describe_spellings
 
 _Several = Parameter(consume_multiple=True, negative_iterable="")
 
 
 def rotate(
-    model: Annotated[str, Parameter(group=MODEL, help=f"{in_words()}.")],
+    model: Annotated[str, Parameter(group=MODEL, help=f"{describe_spellings()}.")],
     /,
     *,
     layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"], group=MODEL), _Several] = None,
@@ -43,17 +43,17 @@ def rotate(
         rotation_seed: of the random rotation.
         near_axes: order the rotation's rows as they lie nearest to the axes, so that units turn as little as can be.
     """
-    wanted, probe_set = needed(model, layers, data)
+    wanted, probe_set = require_layers_and_data(model, layers, data)
 
-    from netdissect.experiments.rotate import ALPHAS
-    from netdissect.experiments.rotate import rotate as turn
-    from netdissect.models.rotation import require_powers
+    from netdissect.experiments.rotation_curve import ALPHAS
+    from netdissect.experiments.rotation_curve import rotate as turn
+    from netdissect.networks.units.rotation import check_powers
 
-    require_powers(alphas or ALPHAS, rotation_seed)
+    check_powers(alphas or ALPHAS, rotation_seed)
     options = asdict(of_method) | of_work.settings()
-    network, concepts, settings = loaded(model, of_model, of_method.seed, probe_set, options, out)
+    network, concepts, settings = load_model_and_data(model, of_model, of_method.seed, probe_set, options, out)
     folder = out or Path("dissection") / f"{network.name}-rotation"
-    with Bars(quiet=of_work.quiet) as bars:
+    with ProgressBars(quiet=of_work.quiet) as bars:
         turned = turn(
             network, wanted, concepts, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
             out=folder, fresh=of_work.fresh, progress=bars, settings=settings,
@@ -61,6 +61,6 @@ def rotate(
     turned.write(folder / "rotation.svg")
     for layer, found in turned.detectors().items():
         for alpha, one in found:
-            say(f"{layer} α = {alpha:g}: {one.unique} unique concepts, {one.units} of {one.total} units")
-    say(f"figure: {folder / 'rotation.svg'} (and .png, .csv)")
-    tell_where(folder, drawn=settings.pictures)
+            print_line(f"{layer} α = {alpha:g}: {one.unique} unique concepts, {one.units} of {one.total} units")
+    print_line(f"figure: {folder / 'rotation.svg'} (and .png, .csv)")
+    print_run_location(folder, drawn=settings.pictures)

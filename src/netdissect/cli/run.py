@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import Bars, say
-from netdissect.cli.options import MODEL, MethodOptions, ModelOptions, WorkOptions
-from netdissect.cli.released import ReleasedOptions
+from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.option_groups import MODEL, MethodOptions, ModelOptions, WorkOptions
+from netdissect.cli.released_options import ReleasedOptions
 from netdissect.errors import SettingsError
-from netdissect.models.kinds import in_words
+from netdissect.networks.kinds import describe_spellings
 
 if TYPE_CHECKING:
     from netdissect.api import Result
     from netdissect.config import Settings
-    from netdissect.models.network import Network
+    from netdissect.networks.network import Network
     from netdissect.protocols import ConceptSource
 
 _Several = Parameter(consume_multiple=True, negative_iterable="", group=MODEL)
 
 
 def run(
-    model: Annotated[str | None, Parameter(group=MODEL, help=f"{in_words()}.")] = None,
+    model: Annotated[str | None, Parameter(group=MODEL, help=f"{describe_spellings()}.")] = None,
     /,
     *,
     layers: Annotated[list[str] | None, Parameter(["--layers", "--layer", "-l", "--blobs"]), _Several] = None,
@@ -36,7 +36,7 @@ def run(
     of_work: WorkOptions = WorkOptions(),
     old: ReleasedOptions = ReleasedOptions(),
 ) -> None:
-    """Dissect layers of a network: one forward pass over a probe set, labelled units and a report.
+    """Dissect layers of a network: one forward pass over a probe set, labeled units and a report.
 
     Args:
         model: what MODEL may be.
@@ -47,46 +47,46 @@ def run(
             for one of several layers.
     """
     named, weights = old.network(model, of_model.weights)
-    wanted, probe_set = needed(named, layers, data)
+    wanted, probe_set = require_layers_and_data(named, layers, data)
     if old.rotation_seed is not None and projection:
         raise SettingsError("--rotation_seed turns a layer's units, --projection replaces them: give one of the two")
-    attached = _projections(projection)
+    attached = _parse_projections(projection)
     device = old.device(of_work.device)
     options = asdict(of_method) | of_work.settings() | {"device": device} | old.changed()
     of_model = old.preparing(replace(of_model, weights=weights))
     for remark in old.remarks():
-        say(remark)
+        print_line(remark)
     if old.rotation_seed is not None:
-        from netdissect.models.rotation import require_powers
+        from netdissect.networks.units.rotation import check_powers
 
-        require_powers([old.rotation_power], old.rotation_seed)
+        check_powers([old.rotation_power], old.rotation_seed)
 
-    network, concepts, settings = loaded(
+    network, concepts, settings = load_model_and_data(
         named, of_model, of_method.seed, probe_set, options, old.known_folder(out, named)
     )
     folder = old.folder(out, network.name)
-    drawn_again = old.draws_again and settings.pictures and (folder / "run.json").is_file()
+    drawn_again = old.redraws_report and settings.pictures and (folder / "run.json").is_file()
     if old.rotation_seed is not None:
-        from netdissect.experiments.rotate import turned
+        from netdissect.experiments.rotation_curve import rotate_layers
 
-        network, wanted = turned(
+        network, wanted = rotate_layers(
             network, wanted, [old.rotation_power], old.rotation_seed, near_axes=bool(old.rotation_unpermute),
             resolution=settings.resolution,
         )  # fmt: skip
 
     from netdissect.api import dissect
 
-    with Bars(quiet=of_work.quiet) as bars:
+    with ProgressBars(quiet=of_work.quiet) as bars:
         result = dissect(
-            network, wanted, concepts, projection=attached, out=folder, fresh=of_work.fresh or old.computes_again,
+            network, wanted, concepts, projection=attached, out=folder, fresh=of_work.fresh or old.recomputes,
             progress=bars, settings=settings,
         )  # fmt: skip
         if drawn_again:
             result.write_report(folder, progress=bars)
-    tell(result, folder, drawn=settings.pictures)
+    print_run_result(result, folder, drawn=settings.pictures)
 
 
-def needed(model: str, layers: list[str] | None, data: str | None) -> tuple[list[str], str]:
+def require_layers_and_data(model: str, layers: list[str] | None, data: str | None) -> tuple[list[str], str]:
     """Return the layers one by one, though several stand in one word as the released code wants them, and the probe set.
 
     Raises:
@@ -99,7 +99,7 @@ def needed(model: str, layers: list[str] | None, data: str | None) -> tuple[list
     return [name for word in layers for name in word.replace(",", " ").split()], data
 
 
-def loaded(
+def load_model_and_data(
     model: str, of_model: ModelOptions, seed: int, data: str, options: dict[str, Any], out: Path | None
 ) -> tuple[Network, ConceptSource, Settings]:
     """Load MODEL and say what it is given; everything that is cheaper is looked at first.
@@ -112,39 +112,39 @@ def loaded(
         options: settings by name.
         out: the run's folder, where that is known already.
     """
-    from netdissect.api import load_network, ready
+    from netdissect.api import check_inputs, load_network
     from netdissect.config import Settings
-    from netdissect.models.options import LoadOptions
+    from netdissect.networks.load_options import LoadOptions
 
     settings = Settings(**options)
     said = LoadOptions(**asdict(of_model), seed=seed)
-    concepts, settings, _ = ready(data, settings, out)
+    concepts, settings, _ = check_inputs(data, settings, out)
     network = load_network(model, said)
-    say(f"{network.source}: {network.preprocess.describe()}")
+    print_line(f"{network.source}: {network.preprocess.describe()}")
     return network, concepts, settings
 
 
-def tell(result: Result, folder: Path, *, drawn: bool = True) -> None:
+def print_run_result(result: Result, folder: Path, *, drawn: bool = True) -> None:
     """Say what was found and where it lies; `drawn` says whether the report there is meant."""
     threshold = result.settings.threshold
     by_category = result.detectors(threshold, "category")
     for name, found in result.detectors(threshold).items():
-        say(
+        print_line(
             f"{name}: {found.units} of {found.total} units detect {found.unique} unique concepts with IoU ≥ "
             f"{threshold:g} (by label; {by_category[name].unique} by category)"
         )
     for note in result.journal.get("notes", []):
-        say(f"note: {note}")
-    tell_where(folder, drawn=drawn)
+        print_line(f"note: {note}")
+    print_run_location(folder, drawn=drawn)
 
 
-def tell_where(folder: Path, *, drawn: bool = True) -> None:
+def print_run_location(folder: Path, *, drawn: bool = True) -> None:
     """Say where a run's report lies, or its results where none was drawn or is meant."""
     index = folder / "html" / "index.html"
-    say(f"report: {index}" if drawn and index.exists() else f"results: {folder}")
+    print_line(f"report: {index}" if drawn and index.exists() else f"results: {folder}")
 
 
-def _projections(given: list[str] | None) -> str | dict[str, str] | None:
+def _parse_projections(given: list[str] | None) -> str | dict[str, str] | None:
     """Return what --projection says: one file for every layer, or a file for each of some layers."""
     if not given:
         return None

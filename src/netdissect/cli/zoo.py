@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from netdissect.cli.console import say
-from netdissect.cli.data import fetch_all, show_entries
+from netdissect.cli.console import print_line
+from netdissect.cli.data import download_entries, print_registry_entries
 
 zoo = App(name="zoo", help="The paper's networks: list, download.")
 
@@ -23,16 +23,16 @@ def list_(*, into: Path | None = None, registry: Path | None = None) -> None:
         into: where they lie; NETDISSECT_ZOO or zoo/ if not given.
         registry: a registry file of yours, on top of the built-in one.
     """
-    from netdissect.data.download.get import is_here
-    from netdissect.data.download.places import zoo_folder
-    from netdissect.data.download.registry import load_registry
+    from netdissect.probe_sets.download.entries import is_downloaded
+    from netdissect.probe_sets.download.paths import get_zoo_folder
+    from netdissect.probe_sets.download.registry import load_registry
 
     entries = load_registry(registry)
-    folder = zoo_folder(into)
+    folder = get_zoo_folder(into)
     chosen = [entry for entry in entries.values() if entry.kind == "network"]
-    show_entries(chosen, {entry.name for entry in chosen if is_here(entry, entries, folder)})
-    say()
-    say(f"netdissect zoo download NAME fetches one to {folder}/; netdissect run {folder}/NAME … dissects it.")
+    print_registry_entries(chosen, {entry.name for entry in chosen if is_downloaded(entry, entries, folder)})
+    print_line()
+    print_line(f"netdissect zoo download NAME fetches one to {folder}/; netdissect run {folder}/NAME … dissects it.")
 
 
 @zoo.command
@@ -52,6 +52,6 @@ def download(
         registry: a registry file of yours, on top of the built-in one.
         quiet: show no progress.
     """
-    from netdissect.data.download.places import zoo_folder
+    from netdissect.probe_sets.download.paths import get_zoo_folder
 
-    fetch_all(names, zoo_folder(into), registry, networks=True, keep=True, quiet=quiet)
+    download_entries(names, get_zoo_folder(into), registry, networks=True, keep=True, quiet=quiet)

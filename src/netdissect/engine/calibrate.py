@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from netdissect.compiled import compiled
-from netdissect.results.layer import Activity
+from netdissect.compiled import cached_njit
+from netdissect.results.layer_result import Activity
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from numpy.typing import NDArray
 
-    from netdissect.engine.threads import Threads
+    from netdissect.engine.row_threads import RowThreads
 
 #: Standard errors between what the sample shows and what is relied upon.
 MARGIN = 5.0
@@ -54,7 +54,7 @@ class Bounds:
     floor: NDArray[np.float32] | None = None
 
 
-def calibrate(sample: torch.Tensor, quantile: Fraction, images: int, threads: Threads) -> tuple[Bounds, Activity]:
+def calibrate(sample: torch.Tensor, quantile: Fraction, images: int, threads: RowThreads) -> tuple[Bounds, Activity]:
     """Choose bounds from a sample, and describe how its activations are distributed.
 
     Args:
@@ -64,13 +64,13 @@ def calibrate(sample: torch.Tensor, quantile: Fraction, images: int, threads: Th
         threads: the threads to use on a CPU.
     """
     n, cells, units = sample.shape
-    values = _some_values(sample)
+    values = _sample_values(sample)
     lowest = values[:, -1]
-    activity = _activity(values)
+    activity = _describe_activity(values)
     if n == images:
         allowed = min(math.floor(quantile * n * cells), n * cells - 1)
         exact = sample.reshape(-1, units).T.contiguous().topk(allowed + 1, dim=1).values[:, -1]
-        return _bounds(exact, torch.ones_like(exact, dtype=torch.bool)), activity
+        return _make_bounds(exact, torch.ones_like(exact, dtype=torch.bool)), activity
     needed = float(quantile) * n * cells
     margin = MARGIN * math.sqrt(1 - n / images)
     bound = lowest.clone()
@@ -85,17 +85,21 @@ def calibrate(sample: torch.Tensor, quantile: Fraction, images: int, threads: Th
         enough = count.sum(dim=0) - margin * error > needed
         bound[open_[enough]] = level[enough]
         open_ = open_[~enough]
-    return _bounds(bound, bound <= lowest), activity
+    return _make_bounds(bound, bound <= lowest), activity
 
 
-def _count_above(sample: torch.Tensor, level: torch.Tensor, units: torch.Tensor, threads: Threads) -> torch.Tensor:
+def _count_above(sample: torch.Tensor, level: torch.Tensor, units: torch.Tensor, threads: RowThreads) -> torch.Tensor:
     """Return how many cells of every image lie above some units' levels, int64, shape (n, units)."""
     if len(units) < sample.shape[2]:
         sample = sample[:, :, units]
-    return count_with_torch(sample, level) if sample.device.type != "cpu" else count_with_kernel(sample, level, threads)
+    return (
+        count_above_with_torch(sample, level)
+        if sample.device.type != "cpu"
+        else count_above_with_kernel(sample, level, threads)
+    )
 
 
-def count_with_torch(sample: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+def count_above_with_torch(sample: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     """Return how many cells of every image lie above the units' levels, with torch's own operations, on any device.
 
     Args:
@@ -108,14 +112,14 @@ def count_with_torch(sample: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     return (sample > level).sum(dim=1)
 
 
-def count_with_kernel(sample: torch.Tensor, level: torch.Tensor, threads: Threads) -> torch.Tensor:
-    """Do what `count_with_torch` does with a compiled kernel, on a CPU."""
+def count_above_with_kernel(sample: torch.Tensor, level: torch.Tensor, threads: RowThreads) -> torch.Tensor:
+    """Do what `count_above_with_torch` does with a compiled kernel, on a CPU."""
     count = np.zeros((sample.shape[0], sample.shape[2]), np.int64)
     threads.split(sample.shape[0], _count_above_kernel, sample.numpy(), level.numpy(), count)
     return torch.from_numpy(count)
 
 
-@compiled()
+@cached_njit()
 def _count_above_kernel(first, last, sample, level, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for n in range(first, last):
         for cell in range(sample.shape[1]):
@@ -123,11 +127,11 @@ def _count_above_kernel(first, last, sample, level, count):  # type: ignore[no-u
                 count[n, u] += sample[n, cell, u] > level[u]
 
 
-def _bounds(bound: torch.Tensor, tied: torch.Tensor) -> Bounds:
+def _make_bounds(bound: torch.Tensor, tied: torch.Tensor) -> Bounds:
     return Bounds(bound.cpu().numpy(), tied.nonzero().ravel().cpu().numpy())
 
 
-def _some_values(sample: torch.Tensor) -> torch.Tensor:
+def _sample_values(sample: torch.Tensor) -> torch.Tensor:
     """Return values of every unit in falling order, shape (U, m): all of the sample's, or as many as are quick."""
     rows = sample.reshape(-1, sample.shape[2])
     most = max(_VALUES_EACH, _VALUES // rows.shape[1])
@@ -137,7 +141,7 @@ def _some_values(sample: torch.Tensor) -> torch.Tensor:
     return rows.T.contiguous().sort(dim=1, descending=True).values
 
 
-def _activity(values: torch.Tensor) -> Activity:
+def _describe_activity(values: torch.Tensor) -> Activity:
     """Histogram and mean of a random sample of cells, given in falling order, shape (U, m)."""
     high, low = values[:, 0], values[:, -1]
     width = torch.where(high > low, high - low, torch.ones_like(high))

@@ -1,7 +1,7 @@
 """Candidates: the few cells that can decide anything, kept sparse until the thresholds are known (docs/engine.md).
 
 A label pixel can exceed T_k only if one of the four cells around it does. So for a lower bound B_k ≤ T_k it is enough
-to keep, for every image and unit, the cells above B_k and their neighbours.
+to keep, for every image and unit, the cells above B_k and their neighbors.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Candidates:
         return order, np.searchsorted(self.pair_unit[order], np.arange(self.units + 1)).astype(np.int64)
 
 
-def joined(blocks: Sequence[Candidates], images: Sequence[int], units: int) -> Candidates:
+def join_candidates(blocks: Sequence[Candidates], images: Sequence[int], units: int) -> Candidates:
     """Join the candidates of consecutive batches.
 
     Args:

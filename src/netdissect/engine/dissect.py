@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from netdissect.engine.plan import Plan
-from netdissect.engine.scan import Wanted
+from netdissect.engine.scan import LayerRequest
 from netdissect.engine.tasks import (
-    CALIBRATION,
-    Calibrate,
-    Rescan,
-    Scan,
+    CALIBRATION_KEY,
+    CalibrationTask,
+    RescanTask,
+    ScanTask,
     ShardTally,
-    Tally,
-    calibration,
-    load,
-    receipt_of,
+    TallyTask,
+    find_receipt,
+    load_calibration,
+    load_layer_scan,
 )
-from netdissect.engine.thresholds import Thresholds, allowed_above, exact_thresholds
+from netdissect.engine.thresholds import Thresholds, count_allowed_above, find_thresholds
 from netdissect.errors import DataError
-from netdissect.protocols import Silent
+from netdissect.protocols import NullProgress
 from netdissect.results.counts import Counts
-from netdissect.results.layer import Exemplars, LayerResult
-from netdissect.stats.top import NONE, TopImages
+from netdissect.results.layer_result import Exemplars, LayerResult
+from netdissect.stats.top_images import NO_IMAGE, TopImages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Vocabulary
     from netdissect.config import Settings
-    from netdissect.engine.bench import Store
     from netdissect.engine.plan import Shard
     from netdissect.engine.scan import LayerScan
-    from netdissect.engine.tasks import Receipt
+    from netdissect.engine.tasks import ShardReceipt
+    from netdissect.engine.worker_context import ArtifactStore
     from netdissect.layers import Layer
     from netdissect.protocols import Progress
-    from netdissect.results.layer import Activity
+    from netdissect.results.layer_result import Activity
 
 _LOG = logging.getLogger("netdissect")
 #: Images of a shard; images, and bytes of activations, kept for calibration at most.
@@ -56,7 +56,7 @@ CALIBRATION_IMAGES = 256
 CALIBRATION_BYTES = 256 * 2**20
 
 
-class Runtime(Protocol):
+class ShardRuntime(Protocol):
     """Maps a task over items; its context is a Bench."""
 
     def map(self, task: Callable[[Any, Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -65,7 +65,7 @@ class Runtime(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class DissectionOutcome:
     """What a dissection found, and what it had to do.
 
     Attributes:
@@ -84,8 +84,8 @@ class Outcome:
 
 
 def dissect(
-    runtime: Runtime,
-    store: Store,
+    runtime: ShardRuntime,
+    store: ArtifactStore,
     layers: Sequence[Layer],
     vocabulary: Vocabulary,
     row: Callable[[int], int],
@@ -94,7 +94,7 @@ def dissect(
     progress: Progress | None = None,
     *,
     tally_parts: int = 1,
-) -> Outcome:
+) -> DissectionOutcome:
     """Dissect layers of a network.
 
     Args:
@@ -112,21 +112,21 @@ def dissect(
         ActivationError: if an activation is NaN or infinite.
         DataError: if an image cannot be read, and is not to be skipped.
     """
-    progress = progress or Silent()
+    progress = progress or NullProgress()
     names = [layer.name for layer in layers]
-    wanted = Wanted(settings.images_per_unit, settings.image_maxima, skip=settings.on_error == "skip")
+    wanted = LayerRequest(settings.images_per_unit, settings.image_maxima, skip=settings.on_error == "skip")
 
     progress.start("scan", plan.images)
     first, *others = plan.shards
-    receipts = {shard.number: receipt_of(store, shard, names) for shard in plan.shards}
-    if receipts[0] is None or CALIBRATION not in store:
-        (receipts[0],) = runtime.map(Calibrate(settings.exact_quantile, wanted), [first])
+    receipts = {shard.number: find_receipt(store, shard, names) for shard in plan.shards}
+    if receipts[0] is None or CALIBRATION_KEY not in store:
+        (receipts[0],) = runtime.map(CalibrationTask(settings.exact_quantile, wanted), [first])
         receipts |= dict.fromkeys(range(1, len(plan.shards)))
     finished = sum(receipts[shard.number] is not None for shard in others)
     if finished:
         _LOG.info("going on: %d of %d shards are there, finished by an earlier call", finished + 1, len(plan.shards))
-    bounds, activity = calibration(store, names)
-    resumed = _carry_out(runtime, Scan(bounds, wanted), others, receipts, progress)
+    bounds, activity = load_calibration(store, names)
+    resumed = _scan_missing(runtime, ScanTask(bounds, wanted), others, receipts, progress)
     images = sum(receipt.images for receipt in receipts.values() if receipt is not None)
     skipped = {n: why for receipt in receipts.values() if receipt is not None for n, why in receipt.skipped.items()}
     if not images:
@@ -134,25 +134,25 @@ def dissect(
 
     thresholds: dict[str, Thresholds] = {}
     for layer in layers:
-        allowed = allowed_above(settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
-        thresholds[layer.name] = exact_thresholds(_scans(store, plan, layer.name), layer.units, allowed)
-    again = _rescan_short(runtime, store, layers, plan, thresholds, images, settings, wanted, progress)
+        allowed = count_allowed_above(settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
+        thresholds[layer.name] = find_thresholds(_make_scan_loader(store, plan, layer.name), layer.units, allowed)
+    again = _rescan_units(runtime, store, layers, plan, thresholds, images, settings, wanted, progress)
 
     progress.start("tally", plan.images)
     values = {name: found.value for name, found in thresholds.items()}
     pieces = [plan.shards[part::tally_parts] for part in range(min(tally_parts, len(plan.shards)))]
-    tally = reduce(ShardTally.merge, runtime.map(Tally(values, again), pieces))
+    tally = reduce(ShardTally.merge, runtime.map(TallyTask(values, again), pieces))
     k = settings.images_per_unit
     results = {
-        layer.name: _result(
+        layer.name: _make_result(
             layer, vocabulary, tally, values[layer.name], activity[layer.name], row, store, plan, images, k
         )
         for layer in layers
     }
-    return Outcome(results, images, {name: units.tolist() for name, units in again.items()}, skipped, resumed)
+    return DissectionOutcome(results, images, {name: units.tolist() for name, units in again.items()}, skipped, resumed)
 
 
-def plan_for(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
+def make_plan(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
     """Return the order of a run; the calibration sample is as large as its activations may be in memory."""
     per_image = 4 * sum(layer.units * layer.grid[0] * layer.grid[1] for layer in layers)
     sample = min(CALIBRATION_IMAGES, max(1, CALIBRATION_BYTES // max(per_image, 1)))
@@ -160,11 +160,11 @@ def plan_for(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
     return Plan(images, settings.batch_size, settings.shard_size or SHARD_SIZE, sample, settings.seed)
 
 
-def _carry_out(
-    runtime: Runtime,
-    task: Callable[[Any, Shard], Receipt],
+def _scan_missing(
+    runtime: ShardRuntime,
+    task: Callable[[Any, Shard], ShardReceipt],
     shards: Sequence[Shard],
-    receipts: dict[int, Receipt | None],
+    receipts: dict[int, ShardReceipt | None],
     progress: Progress,
 ) -> int:
     """Scan the shards that have no receipt yet; return how many had one."""
@@ -183,15 +183,15 @@ def _carry_out(
     return len(finished)
 
 
-def _rescan_short(
-    runtime: Runtime,
-    store: Store,
+def _rescan_units(
+    runtime: ShardRuntime,
+    store: ArtifactStore,
     layers: Sequence[Layer],
     plan: Plan,
     thresholds: Mapping[str, Thresholds],
     images: int,
     settings: Settings,
-    wanted: Wanted,
+    wanted: LayerRequest,
     progress: Progress,
 ) -> dict[str, NDArray[np.int64]]:
     """Scan again, without a bound, the units whose tail could not prove their threshold."""
@@ -199,30 +199,32 @@ def _rescan_short(
     if not units:
         return {}
     progress.start("scan again", plan.images)
-    receipts = {shard.number: receipt_of(store, shard, list(units), "again") for shard in plan.shards}
-    _carry_out(runtime, Rescan(units, wanted), plan.shards, receipts, progress)
+    receipts = {shard.number: find_receipt(store, shard, list(units), "again") for shard in plan.shards}
+    _scan_missing(runtime, RescanTask(units, wanted), plan.shards, receipts, progress)
     for layer in layers:
         if layer.name in units:
             short = units[layer.name]
-            allowed = allowed_above(settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
-            again = exact_thresholds(_scans(store, plan, layer.name, "again"), short.size, allowed)
+            allowed = count_allowed_above(settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
+            again = find_thresholds(_make_scan_loader(store, plan, layer.name, "again"), short.size, allowed)
             thresholds[layer.name].value[short] = again.value
     return units
 
 
-def _scans(store: Store, plan: Plan, layer: str, kind: str = "scan") -> Callable[[], Iterator[LayerScan]]:
+def _make_scan_loader(
+    store: ArtifactStore, plan: Plan, layer: str, kind: str = "scan"
+) -> Callable[[], Iterator[LayerScan]]:
     """Return a function that gives one layer's scans, shard by shard, anew at every call."""
-    return lambda: (load(store, shard.number, layer, kind) for shard in plan.shards)
+    return lambda: (load_layer_scan(store, shard.number, layer, kind) for shard in plan.shards)
 
 
-def _result(
+def _make_result(
     layer: Layer,
     vocabulary: Vocabulary,
     tally: ShardTally,
     thresholds: NDArray[np.float32],
     activity: Activity,
     row: Callable[[int], int],
-    store: Store,
+    store: ArtifactStore,
     plan: Plan,
     images: int,
     images_per_unit: int,
@@ -230,7 +232,7 @@ def _result(
     top = TopImages.empty(layer.units, images_per_unit, layer.grid)
     highest = np.full(layer.units, -np.inf, np.float32)
     maxima: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-    for found in _scans(store, plan, layer.name)():
+    for found in _make_scan_loader(store, plan, layer.name)():
         top.absorb(TopImages.from_state_dict(found.exemplars))
         np.maximum(highest, found.highest, out=highest)
         if found.maxima.size:
@@ -243,13 +245,13 @@ def _result(
         counts=Counts(intersection, masks.per_category[:, vocabulary.primary], tally.labels),
         thresholds=thresholds,
         cells=images * layer.grid[0] * layer.grid[1],
-        exemplars=_exemplars(top.compute(), thresholds, row),
+        exemplars=_make_exemplars(top.compute(), thresholds, row),
         activity=replace(activity, maximum=highest),
-        image_maxima=_image_maxima(maxima, plan.images),
+        image_maxima=_order_maxima(maxima, plan.images),
     )
 
 
-def _image_maxima(
+def _order_maxima(
     kept: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]], images: int
 ) -> NDArray[np.float32] | None:
     """Put the maxima in the probe set's order, shape (N, U), NaN for an image left out; None if none were kept."""
@@ -261,13 +263,13 @@ def _image_maxima(
     return table
 
 
-def _exemplars(top: TopImages, thresholds: NDArray[np.float32], row: Callable[[int], int]) -> Exemplars:
+def _make_exemplars(top: TopImages, thresholds: NDArray[np.float32], row: Callable[[int], int]) -> Exemplars:
     """Store grids as 16-bit shares of their distance from the threshold: fine where the mask's edge runs."""
     excess = top.grids.astype(np.float64) - thresholds[:, None, None, None].astype(np.float64)
-    excess[top.images == NONE] = 0
+    excess[top.images == NO_IMAGE] = 0
     scale = np.abs(excess).max(axis=(1, 2, 3), initial=0)
     scale[scale == 0] = 1
     grids = (excess / scale[:, None, None, None]).astype(np.float16)
-    images = np.array([[-1 if n == NONE else row(int(n)) for n in unit] for unit in top.images], dtype=np.int64)
+    images = np.array([[-1 if n == NO_IMAGE else row(int(n)) for n in unit] for unit in top.images], dtype=np.int64)
     maxima = np.where(images < 0, np.float32(0), top.maxima)
     return Exemplars(images.reshape(top.images.shape), maxima.astype(np.float32), grids, scale.astype(np.float32))

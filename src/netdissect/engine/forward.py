@@ -1,4 +1,4 @@
-"""The forward pass: pictures in, activations out, with reading ahead of the network."""
+"""The forward pass: images in, activations out, with reading ahead of the network."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from netdissect.engine.bench import Bench
+    from netdissect.engine.worker_context import WorkerContext
 
 _T = TypeVar("_T")
 
 #: Batches read ahead of the network.
-_AHEAD = 2
+_PREFETCHED_BATCHES = 2
 
 
-def forward(
-    bench: Bench, batches: Sequence[NDArray[np.int64]], skipped: dict[int, str] | None = None
+def run_batches(
+    bench: WorkerContext, batches: Sequence[NDArray[np.int64]], skipped: dict[int, str] | None = None
 ) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
     """Run the network once over batches of images.
 
@@ -46,20 +46,20 @@ def forward(
     with ThreadPoolExecutor(bench.threads.count, thread_name_prefix="pictures") as readers:
 
         def ask(image: int) -> Future[NDArray[np.generic]]:
-            return readers.submit(_read, bench, image, check_labels=skipped is not None)
+            return readers.submit(_read_input, bench, image, check_labels=skipped is not None)
 
         asked = ((batch, [ask(int(image)) for image in batch]) for batch in batches)
         try:
-            for batch, reading in _ahead(asked, _AHEAD):
-                images, pictures = _those_read(batch, reading, skipped)
+            for batch, reading in _prefetch(asked, _PREFETCHED_BATCHES):
+                images, pictures = _collect_inputs(batch, reading, skipped)
                 if pictures:
-                    outputs = _run(bench, np.stack(pictures))
+                    outputs = _run_network(bench, np.stack(pictures))
                     yield images, {name: out.permute(0, 2, 3, 1).contiguous() for name, out in outputs.items()}
         finally:
             readers.shutdown(wait=True, cancel_futures=True)
 
 
-def _run(bench: Bench, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+def _run_network(bench: WorkerContext, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
     try:
         return bench.source.activations(pictures)
     except RuntimeError as error:  # torch has no one error for this: OutOfMemoryError of a GPU is one of these too
@@ -74,13 +74,13 @@ def _run(bench: Bench, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor
         ) from error
 
 
-def _read(bench: Bench, image: int, *, check_labels: bool) -> NDArray[np.generic]:
+def _read_input(bench: WorkerContext, image: int, *, check_labels: bool) -> NDArray[np.generic]:
     if check_labels:  # they are needed later, when leaving the image out would no longer be possible
         bench.concepts.labels(image)
     return bench.source.given(bench.concepts, image)
 
 
-def _those_read(
+def _collect_inputs(
     batch: NDArray[np.int64], reading: Sequence[Future[NDArray[np.generic]]], skipped: dict[int, str] | None
 ) -> tuple[NDArray[np.int64], list[NDArray[np.generic]]]:
     images, pictures = [], []
@@ -95,7 +95,7 @@ def _those_read(
     return np.array(images, dtype=np.int64), pictures
 
 
-def _ahead(items: Iterable[_T], count: int) -> Iterator[_T]:
+def _prefetch(items: Iterable[_T], count: int) -> Iterator[_T]:
     """Yield items, asking for each `count` items before it is needed."""
     source = iter(items)
     waiting = list(islice(source, count))

@@ -1,6 +1,6 @@
 """Which image is scanned when: a seeded permutation, cut into batches, cut into shards.
 
-Batches are cut first and shards are whole batches, so that the pictures a network sees together never depend on how
+Batches are cut first and shards are whole batches, so that the images a network sees together never depend on how
 the work is divided: the same settings give the same activations, bit by bit, for any number of workers.
 """
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from netdissect.engine.batch_scan import copy_grids, find_maxima, scan_batch
 from netdissect.engine.calibrate import Bounds, calibrate
-from netdissect.engine.candidates import Candidates, joined
-from netdissect.engine.forward import forward
-from netdissect.engine.look import copy_grids, look, peaks
-from netdissect.engine.overlap import behind
+from netdissect.engine.candidates import Candidates, join_candidates
+from netdissect.engine.cuda_overlap import overlap_batches
+from netdissect.engine.forward import run_batches
 from netdissect.errors import ActivationError, DataError
-from netdissect.stats.top import TopImages
+from netdissect.stats.top_images import TopImages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from netdissect.engine.bench import Bench
     from netdissect.engine.plan import Shard
-    from netdissect.engine.threads import Threads
+    from netdissect.engine.row_threads import RowThreads
+    from netdissect.engine.worker_context import WorkerContext
     from netdissect.layers import Layer
-    from netdissect.results.layer import Activity
+    from netdissect.results.layer_result import Activity
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LayerRequest:
     """What a scan keeps besides candidates.
 
     Attributes:
@@ -106,8 +106,8 @@ class LayerScanner:
         layer: Layer,
         units: int,
         bounds: Bounds,
-        wanted: Wanted,
-        threads: Threads,
+        wanted: LayerRequest,
+        threads: RowThreads,
     ) -> None:
         self._layer = layer
         self._bounds = bounds
@@ -131,9 +131,9 @@ class LayerScanner:
         Raises:
             ActivationError: if an activation is NaN or infinite, naming layer, unit and image.
         """
-        found = look(activations, self._bounds, self._threads)
+        found = scan_batch(activations, self._bounds, self._threads)
         if found.broken.any():
-            refuse(self._layer, found.broken, images, name)
+            raise_non_finite(self._layer, found.broken, images, name)
         self._blocks.append(found.candidates)
         self._equal += found.equal
         self._images.append(images)
@@ -154,7 +154,7 @@ class LayerScanner:
             np.concatenate([np.zeros(0, np.int64), *self._images]),
             self._bounds,
             self._equal,
-            joined(self._blocks, [images.size for images in self._images], units),
+            join_candidates(self._blocks, [images.size for images in self._images], units),
             self._top.state_dict(),
             self._highest,
             np.concatenate([np.zeros((0, units), np.float32), *self._maxima]),
@@ -174,7 +174,7 @@ class ShardScan:
     skipped: Mapping[int, str]
 
 
-def scan(bench: Bench, shard: Shard, bounds: Mapping[str, Bounds], wanted: Wanted) -> ShardScan:
+def scan_shard(bench: WorkerContext, shard: Shard, bounds: Mapping[str, Bounds], wanted: LayerRequest) -> ShardScan:
     """Scan a shard; a pure function of the shard and the settings, whose results merge over shards.
 
     Raises:
@@ -186,15 +186,15 @@ def scan(bench: Bench, shard: Shard, bounds: Mapping[str, Bounds], wanted: Wante
         layer.name: LayerScanner(layer, layer.units, bounds[layer.name], wanted, bench.threads)
         for layer in bench.source.layers
     }
-    for images, outputs in behind(forward(bench, shard.batches, skipped)):
+    for images, outputs in overlap_batches(run_batches(bench, shard.batches, skipped)):
         for name, scanner in scanners.items():
             scanner.see(images, outputs[name], bench.concepts.image_name)
         bench.advance(images.size)
     return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
 
 
-def scan_and_calibrate(
-    bench: Bench, shard: Shard, quantile: Fraction, wanted: Wanted
+def calibrate_shard(
+    bench: WorkerContext, shard: Shard, quantile: Fraction, wanted: LayerRequest
 ) -> tuple[dict[str, Bounds], dict[str, Activity], ShardScan]:
     """Scan the calibration sample, keeping its activations until they have given the bounds: no image runs twice.
 
@@ -204,11 +204,11 @@ def scan_and_calibrate(
     """
     skipped: dict[int, str] | None = {} if wanted.skip else None
     seen: list[tuple[NDArray[np.int64], dict[str, torch.Tensor]]] = []
-    for images, outputs in forward(bench, shard.batches, skipped):
+    for images, outputs in run_batches(bench, shard.batches, skipped):
         for layer in bench.source.layers:
-            broken = peaks(outputs[layer.name], bench.threads)[1]
+            broken = find_maxima(outputs[layer.name], bench.threads)[1]
             if broken.any():
-                refuse(layer, broken, images, bench.concepts.image_name)
+                raise_non_finite(layer, broken, images, bench.concepts.image_name)
         seen.append((images, outputs))
         bench.advance(images.size)
     if not seen:
@@ -223,26 +223,28 @@ def scan_and_calibrate(
         for images, outputs in seen:
             scanner.see(images, outputs.pop(layer.name), bench.concepts.image_name)
         scans[layer.name] = scanner.finish()
-        bounds[layer.name] = replace(bounds[layer.name], floor=_floor(scans[layer.name]))
+        bounds[layer.name] = replace(bounds[layer.name], floor=_find_floor(scans[layer.name]))
     return bounds, activity, ShardScan(scans, skipped or {})
 
 
-def _floor(sample: LayerScan) -> NDArray[np.float32]:
+def _find_floor(sample: LayerScan) -> NDArray[np.float32]:
     """Return below which maximum no image can be an exemplar any more, for the sample has as many above, shape (U,)."""
     floor: NDArray[np.float32] = sample.exemplars["maxima"].min(axis=1, initial=np.inf)
     return floor
 
 
-def rescan(bench: Bench, shard: Shard, units: Mapping[str, NDArray[np.int64]], wanted: Wanted) -> ShardScan:
+def rescan_shard(
+    bench: WorkerContext, shard: Shard, units: Mapping[str, NDArray[np.int64]], wanted: LayerRequest
+) -> ShardScan:
     """Scan a shard again for the few units whose tail was too short, without a bound; nothing else is looked at."""
     skipped: dict[int, str] | None = {} if wanted.skip else None
     scanners = {}
     for layer in bench.source.layers:
         if layer.name in units:
             none = Bounds(np.full(units[layer.name].size, -np.inf, np.float32), np.zeros(0, np.int64))
-            only = Wanted(images_per_unit=0, skip=wanted.skip)
+            only = LayerRequest(images_per_unit=0, skip=wanted.skip)
             scanners[layer.name] = LayerScanner(layer, units[layer.name].size, none, only, bench.threads)
-    for images, outputs in behind(forward(bench, shard.batches, skipped)):
+    for images, outputs in overlap_batches(run_batches(bench, shard.batches, skipped)):
         for name, scanner in scanners.items():
             chosen = outputs[name][..., torch.from_numpy(units[name])].contiguous()
             scanner.see(images, chosen, bench.concepts.image_name)
@@ -250,7 +252,9 @@ def rescan(bench: Bench, shard: Shard, units: Mapping[str, NDArray[np.int64]], w
     return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
 
 
-def refuse(layer: Layer, broken: NDArray[np.bool_], images: NDArray[np.int64], name: Callable[[int], str]) -> None:
+def raise_non_finite(
+    layer: Layer, broken: NDArray[np.bool_], images: NDArray[np.int64], name: Callable[[int], str]
+) -> None:
     """Refuse a batch in which an activation is NaN or infinite.
 
     Args:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from netdissect.compiled import compiled
-from netdissect.geometry.upsample import label_axes
+from netdissect.compiled import cached_njit
+from netdissect.geometry.upsample import make_label_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Labels, Vocabulary
     from netdissect.engine.candidates import Candidates
-    from netdissect.engine.threads import Threads
+    from netdissect.engine.row_threads import RowThreads
     from netdissect.layers import Layer
 
 
-def label_pixels(labels: Labels, concepts: int) -> NDArray[np.int64]:
-    """Return the labelled pixels |L_c| of every concept in one image, int64, shape (C,)."""
+def count_label_pixels(labels: Labels, concepts: int) -> NDArray[np.int64]:
+    """Return the labeled pixels |L_c| of every concept in one image, int64, shape (C,)."""
     pixels = np.zeros(concepts + 1, np.int64)
-    _count_labels(labels.planes.ravel(), pixels)
+    _count_labels_kernel(labels.planes.ravel(), pixels)
     pixels[labels.whole] += labels.shape[0] * labels.shape[1]
     return pixels[1:]
 
 
-@compiled()
-def _count_labels(labels, pixels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@cached_njit()
+def _count_labels_kernel(labels, pixels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for label in labels:
         pixels[label] += 1
 
@@ -70,7 +70,7 @@ class MaskCounts:
         labels: Sequence[Labels],
         has_category: NDArray[np.bool_],
         input_size: tuple[int, int],
-        threads: Threads,
+        threads: RowThreads,
     ) -> None:
         """Count a shard.
 
@@ -83,12 +83,12 @@ class MaskCounts:
             input_size: height and width of the network's input.
             threads: the threads to use.
         """
-        for size, members in _by_label_size(labels).items():
-            planes, first_plane, whole, first_whole = _packed(labels, members, size)
-            rows, columns = label_axes(layer.field, layer.grid, input_size, size)
+        for size, members in _group_by_label_size(labels).items():
+            planes, first_plane, whole, first_whole = _pack_labels(labels, members, size)
+            rows, columns = make_label_axes(layer.field, layer.grid, input_size, size)
             order, unit_start = candidates.by_unit
             threads.split(
-                self.intersection.shape[0], _tally, *layer.grid, order, unit_start, candidates.pair_image,
+                self.intersection.shape[0], _count_masks_kernel, *layer.grid, order, unit_start, candidates.pair_image,
                 candidates.pair_start, candidates.cells, candidates.values, thresholds, rows.start, rows.fraction,
                 columns.start, columns.fraction, members, planes, first_plane, whole, first_whole, has_category,
                 self.intersection, self.per_category,
@@ -96,13 +96,13 @@ class MaskCounts:
 
 
 def has_categories(pixels: NDArray[np.int64], vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Tell which primary categories are labelled anywhere in an image, shape (K,), from its label pixels (C,)."""
+    """Tell which primary categories are labeled anywhere in an image, shape (K,), from its label pixels (C,)."""
     found = np.zeros(len(vocabulary.categories), np.bool_)
     found[vocabulary.primary[pixels > 0]] = True
     return found
 
 
-def _by_label_size(labels: Sequence[Labels]) -> Mapping[tuple[int, int], NDArray[np.int64]]:
+def _group_by_label_size(labels: Sequence[Labels]) -> Mapping[tuple[int, int], NDArray[np.int64]]:
     """Group a shard's images by the size of their label maps: per size, each image's place in the group or -1."""
     groups: dict[tuple[int, int], NDArray[np.int64]] = {}
     for position, entry in enumerate(labels):
@@ -111,7 +111,7 @@ def _by_label_size(labels: Sequence[Labels]) -> Mapping[tuple[int, int], NDArray
     return groups
 
 
-def _packed(
+def _pack_labels(
     labels: Sequence[Labels], members: NDArray[np.int64], size: tuple[int, int]
 ) -> tuple[NDArray[np.uint16], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Lay the labels of a group end to end: planes (ΣP, sh, sw) with first plane per image, whole-image codes likewise."""
@@ -123,8 +123,8 @@ def _packed(
     return planes, first_plane, whole, first_whole
 
 
-@compiled()
-def _tally(  # type: ignore[no-untyped-def]  # noqa: ANN202
+@cached_njit()
+def _count_masks_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202
     first, last, h, w, order, unit_start, pair_image, pair_start, cells, values, thresholds,  # noqa: ANN001
     row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
     members, planes, first_plane, whole, first_whole, has_category, intersection, per_category,  # noqa: ANN001
@@ -164,7 +164,7 @@ def _tally(  # type: ignore[no-untyped-def]  # noqa: ANN202
                         per_category[u, category] += pixels
 
 
-@compiled()
+@cached_njit()
 def _count_quad(  # type: ignore[no-untyped-def]  # noqa: ANN202
     grid, i, j, threshold, row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
     planes, plane_from, plane_to, counts,  # noqa: ANN001

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.engine.calibrate import Bounds
-from netdissect.engine.scan import LayerScan, rescan, scan, scan_and_calibrate
-from netdissect.engine.tally import MaskCounts, has_categories, label_pixels
-from netdissect.layers import file_stem
-from netdissect.results.layer import Activity
+from netdissect.engine.scan import LayerScan, calibrate_shard, rescan_shard, scan_shard
+from netdissect.engine.tally import MaskCounts, count_label_pixels, has_categories
+from netdissect.layers import make_file_stem
+from netdissect.results.layer_result import Activity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.concepts import Labels
-    from netdissect.engine.bench import Bench, Store
     from netdissect.engine.plan import Shard
-    from netdissect.engine.scan import ShardScan, Wanted
+    from netdissect.engine.scan import LayerRequest, ShardScan
+    from netdissect.engine.worker_context import ArtifactStore, WorkerContext
     from netdissect.layers import Layer
     from netdissect.protocols import ConceptSource
 
-CALIBRATION = "calibration"
+CALIBRATION_KEY = "calibration"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Receipt:
+class ShardReceipt:
     """Says that a shard's scan is finished and stored.
 
     Attributes:
@@ -44,46 +44,46 @@ class Receipt:
 
 
 @dataclass(frozen=True, eq=False)
-class Calibrate:
+class CalibrationTask:
     """Scan the calibration sample; store its scan, the bounds it gave and how its activations are distributed."""
 
     quantile: Fraction
-    wanted: Wanted
+    wanted: LayerRequest
 
-    def __call__(self, bench: Bench, shard: Shard) -> Receipt:
+    def __call__(self, bench: WorkerContext, shard: Shard) -> ShardReceipt:
         """Scan the shard."""
-        bounds, activity, found = scan_and_calibrate(bench, shard, self.quantile, self.wanted)
-        receipt = keep(bench.store, shard, found)
+        bounds, activity, found = calibrate_shard(bench, shard, self.quantile, self.wanted)
+        receipt = store_scan(bench.store, shard, found)
         arrays: dict[str, NDArray[Any]] = {}
         for name in bounds:
             arrays |= {f"{name}.bounds.{f.name}": getattr(bounds[name], f.name) for f in fields(Bounds)}
             arrays |= {f"{name}.activity.{f.name}": getattr(activity[name], f.name) for f in fields(Activity)}
-        bench.store.put(CALIBRATION, arrays)
+        bench.store.put(CALIBRATION_KEY, arrays)
         return receipt
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class ScanTask:
     """Scan a shard and keep what was found."""
 
     bounds: Mapping[str, Bounds]
-    wanted: Wanted
+    wanted: LayerRequest
 
-    def __call__(self, bench: Bench, shard: Shard) -> Receipt:
+    def __call__(self, bench: WorkerContext, shard: Shard) -> ShardReceipt:
         """Scan the shard."""
-        return keep(bench.store, shard, scan(bench, shard, self.bounds, self.wanted))
+        return store_scan(bench.store, shard, scan_shard(bench, shard, self.bounds, self.wanted))
 
 
 @dataclass(frozen=True, eq=False)
-class Rescan:
+class RescanTask:
     """Scan a shard again for units whose tail was too short, and keep what was found beside the first scan."""
 
     units: Mapping[str, NDArray[np.int64]]
-    wanted: Wanted
+    wanted: LayerRequest
 
-    def __call__(self, bench: Bench, shard: Shard) -> Receipt:
+    def __call__(self, bench: WorkerContext, shard: Shard) -> ShardReceipt:
         """Scan the shard."""
-        return keep(bench.store, shard, rescan(bench, shard, self.units, self.wanted), "again")
+        return store_scan(bench.store, shard, rescan_shard(bench, shard, self.units, self.wanted), "again")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +105,13 @@ class ShardTally:
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class TallyTask:
     """Count the masks of some shards against their labels."""
 
     thresholds: Mapping[str, NDArray[np.float32]]
     again: Mapping[str, NDArray[np.int64]]
 
-    def __call__(self, bench: Bench, shards: Sequence[Shard]) -> ShardTally:
+    def __call__(self, bench: WorkerContext, shards: Sequence[Shard]) -> ShardTally:
         """Count the shards; labels are decoded once for all layers."""
         layers, vocabulary = bench.source.layers, bench.concepts.vocabulary
         total = ShardTally(
@@ -119,9 +119,9 @@ class Tally:
             {layer.name: MaskCounts.empty(layer.units, vocabulary) for layer in layers},
         )
         for shard in shards:
-            scans = {layer.name: load(bench.store, shard.number, layer.name) for layer in layers}
+            scans = {layer.name: load_layer_scan(bench.store, shard.number, layer.name) for layer in layers}
             images = scans[layers[0].name].images
-            read = bench.threads.map(partial(_read, bench.concepts), images.tolist())
+            read = bench.threads.map(partial(_read_labels, bench.concepts), images.tolist())
             labels, pixels = [entry for entry, _ in read], [counts for _, counts in read]
             total.labels[...] += np.sum(pixels, axis=0, dtype=np.int64)
             has_category = np.array([has_categories(entry, vocabulary) for entry in pixels], np.bool_)
@@ -133,7 +133,7 @@ class Tally:
 
     def _count(
         self,
-        bench: Bench,
+        bench: WorkerContext,
         shard: Shard,
         layer: Layer,
         found: LayerScan,
@@ -146,7 +146,7 @@ class Tally:
         if layer.name in self.again:
             units = self.again[layer.name]
             part = MaskCounts.empty(units.size, bench.concepts.vocabulary)
-            again = load(bench.store, shard.number, layer.name, "again")
+            again = load_layer_scan(bench.store, shard.number, layer.name, "again")
             part.update(
                 layer, again.candidates, thresholds[units], labels, has_category, bench.source.input_size, bench.threads
             )
@@ -156,36 +156,36 @@ class Tally:
         total.update(layer, found.candidates, thresholds, labels, has_category, bench.source.input_size, bench.threads)
 
 
-def _read(concepts: ConceptSource, image: int) -> tuple[Labels, NDArray[np.int64]]:
+def _read_labels(concepts: ConceptSource, image: int) -> tuple[Labels, NDArray[np.int64]]:
     """Return an image's labels and the pixels of every concept."""
     labels = concepts.labels(image)
-    return labels, label_pixels(labels, len(concepts.vocabulary))
+    return labels, count_label_pixels(labels, len(concepts.vocabulary))
 
 
-def keep(store: Store, shard: Shard, found: ShardScan, kind: str = "scan") -> Receipt:
+def store_scan(store: ArtifactStore, shard: Shard, found: ShardScan, kind: str = "scan") -> ShardReceipt:
     """Store what the scan of a shard found, the receipt last."""
     for name, part in found.layers.items():
-        store.put(_key(shard.number, name, kind), part.to_arrays())
+        store.put(_make_scan_key(shard.number, name, kind), part.to_arrays())
     images = shard.images.size - len(found.skipped)
     reasons = np.array(list(found.skipped.values()), dtype=np.str_)
     positions = np.array(list(found.skipped), dtype=np.int64)
-    store.put(_receipt_key(shard, kind), {"images": np.array(images), "skipped": positions, "reasons": reasons})
-    return Receipt(images, found.skipped)
+    store.put(_make_receipt_key(shard, kind), {"images": np.array(images), "skipped": positions, "reasons": reasons})
+    return ShardReceipt(images, found.skipped)
 
 
-def receipt_of(store: Store, shard: Shard, layers: Sequence[str], kind: str = "scan") -> Receipt | None:
+def find_receipt(store: ArtifactStore, shard: Shard, layers: Sequence[str], kind: str = "scan") -> ShardReceipt | None:
     """Return the receipt of a shard whose scan is stored whole, else None."""
-    key = _receipt_key(shard, kind)
-    if key not in store or any(_key(shard.number, layer, kind) not in store for layer in layers):
+    key = _make_receipt_key(shard, kind)
+    if key not in store or any(_make_scan_key(shard.number, layer, kind) not in store for layer in layers):
         return None
     arrays = store.must(key)
     reasons = [str(reason) for reason in arrays["reasons"]]
-    return Receipt(int(arrays["images"]), dict(zip(arrays["skipped"].tolist(), reasons, strict=True)))
+    return ShardReceipt(int(arrays["images"]), dict(zip(arrays["skipped"].tolist(), reasons, strict=True)))
 
 
-def calibration(store: Store, layers: Sequence[str]) -> tuple[dict[str, Bounds], dict[str, Activity]]:
+def load_calibration(store: ArtifactStore, layers: Sequence[str]) -> tuple[dict[str, Bounds], dict[str, Activity]]:
     """Return the bounds of every layer and how its activations are distributed, as they were stored."""
-    arrays = store.must(CALIBRATION)
+    arrays = store.must(CALIBRATION_KEY)
 
     def read(name: str, part: str, kind: Any) -> Any:
         return kind(**{f.name: arrays[f"{name}.{part}.{f.name}"] for f in fields(kind)})
@@ -196,14 +196,14 @@ def calibration(store: Store, layers: Sequence[str]) -> tuple[dict[str, Bounds],
     )
 
 
-def load(store: Store, number: int, layer: str, kind: str = "scan") -> LayerScan:
+def load_layer_scan(store: ArtifactStore, number: int, layer: str, kind: str = "scan") -> LayerScan:
     """Return what the scan of a shard found of one layer."""
-    return LayerScan.from_arrays(store.must(_key(number, layer, kind)))
+    return LayerScan.from_arrays(store.must(_make_scan_key(number, layer, kind)))
 
 
-def _receipt_key(shard: Shard, kind: str) -> str:
+def _make_receipt_key(shard: Shard, kind: str) -> str:
     return f"{kind}-{shard.number:05d}"
 
 
-def _key(number: int, what: str, kind: str) -> str:
-    return f"{kind}-{number:05d}-{file_stem(what)}"
+def _make_scan_key(number: int, what: str, kind: str) -> str:
+    return f"{kind}-{number:05d}-{make_file_stem(what)}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netdissect.compiled import compiled
+from netdissect.compiled import cached_njit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,12 +46,12 @@ class Thresholds:
     short: NDArray[np.int64]
 
 
-def allowed_above(quantile: Fraction, cells: int) -> int:
+def count_allowed_above(quantile: Fraction, cells: int) -> int:
     """Return ⌊q·M⌋, how many cells may lie above a threshold."""
     return math.floor(quantile * cells)
 
 
-def exact_thresholds(
+def find_thresholds(
     scans: Callable[[], Iterable[LayerScan]], units: int, allowed: int, *, most: int = 2**22
 ) -> Thresholds:
     """Find T_k of every unit.
@@ -63,23 +63,23 @@ def exact_thresholds(
         most: values to hold at once, over all units.
     """
     bound, equal = np.full(units, np.nan, np.float32), np.zeros(units, np.int64)
-    found = _Search(units, allowed)
+    found = _ThresholdSearch(units, allowed)
     for scan in scans():
         bound, equal = scan.bounds.bound, equal + scan.equal
-        found.count(scan, _keys_behind(bound.view(np.uint32)))
+        found.count(scan, _find_keys_above(bound.view(np.uint32)))
     held = found.narrow()
     while found.inside.sum() > most:
         for scan in scans():
             found.count(scan)
         found.narrow()
-    value = found.sorted_out(scan.candidates for scan in scans())
+    value = found.sort_remaining(scan.candidates for scan in scans())
     value[held <= allowed] = np.nan
     tied = (held <= allowed) & (held + equal > allowed)
     value[tied] = bound[tied]
     return Thresholds(value, np.flatnonzero((held <= allowed) & ~tied))
 
 
-class _Search:
+class _ThresholdSearch:
     """Where every unit's threshold may lie among the keys of floats.
 
     Attributes:
@@ -104,24 +104,24 @@ class _Search:
             self.low = low
         found = scan.candidates
         bits = found.values.view(np.uint32)
-        _count(found.pair_unit, found.pair_start, bits, self.low, self.top, self._width, self._histogram)
+        _count_keys(found.pair_unit, found.pair_start, bits, self.low, self.top, self._width, self._histogram)
 
     def narrow(self) -> NDArray[np.int64]:
         """Go on with the bin that holds the threshold; return how many values were counted, shape (U,)."""
         counted: NDArray[np.int64] = self._histogram.sum(axis=1)
-        _narrow(self._histogram, self._allowed, self.low, self.top, self._width, self.above, self.inside)
+        _narrow_bins(self._histogram, self._allowed, self.low, self.top, self._width, self.above, self.inside)
         self._histogram[:] = 0
         return counted
 
-    def sorted_out(self, blocks: Iterable[Candidates]) -> NDArray[np.float32]:
+    def sort_remaining(self, blocks: Iterable[Candidates]) -> NDArray[np.float32]:
         """Return every unit's threshold: what is left to tell apart is sorted."""
         ends = np.cumsum(self.inside)
         values = np.empty(self.inside.sum(), np.float32)
         place = ends - self.inside
         for found in blocks if values.size else ():
             bits = found.values.view(np.uint32)
-            _take(found.pair_unit, found.pair_start, bits, found.values, self.low, self.top, place, values)
-        value = np.array([_float(key) for key in self.low], np.uint32).view(np.float32)
+            _collect_values(found.pair_unit, found.pair_start, bits, found.values, self.low, self.top, place, values)
+        value = np.array([_find_bits(key) for key in self.low], np.uint32).view(np.float32)
         for unit in np.flatnonzero(self.inside):
             rank = ends[unit] - 1 - (self._allowed - self.above[unit])
             first = ends[unit] - self.inside[unit]
@@ -129,8 +129,8 @@ class _Search:
         return value
 
 
-@compiled()
-def _key(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@cached_njit()
+def _make_key(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return, for a float's bits, a number that is ordered as floats are, between 0 and 2^32; both zeros have one."""
     whole = np.int64(bits)
     if whole <= 2**31:
@@ -138,32 +138,32 @@ def _key(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return 2**32 - 1 - whole
 
 
-@compiled()
-def _keys_behind(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@cached_njit()
+def _find_keys_above(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     keys = np.empty(bits.size, np.int64)
     for u in range(bits.size):
-        keys[u] = _key(bits[u]) + 1
+        keys[u] = _make_key(bits[u]) + 1
     return keys
 
 
-@compiled()
-def _float(key):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@cached_njit()
+def _find_bits(key):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return np.uint32(key - 2**31 if key >= 2**31 else 2**32 - 1 - key)
 
 
-@compiled()
-def _count(pair_unit, pair_start, bits, low, top, width, histogram):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@cached_njit()
+def _count_keys(pair_unit, pair_start, bits, low, top, width, histogram):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     last = histogram.shape[1] - 1
     for pair in range(pair_unit.size):
         u = pair_unit[pair]
         for at in range(pair_start[pair], pair_start[pair + 1]):
-            key = _key(bits[at])
+            key = _make_key(bits[at])
             if low[u] <= key < top[u]:
                 histogram[u, min((key - low[u]) >> width[u], last)] += 1
 
 
-@compiled()
-def _narrow(histogram, allowed, low, top, width, above, inside):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@cached_njit()
+def _narrow_bins(histogram, allowed, low, top, width, above, inside):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for u in range(low.size):
         place = histogram.shape[1]
         while place and above[u] <= allowed:
@@ -186,11 +186,11 @@ def _narrow(histogram, allowed, low, top, width, above, inside):  # type: ignore
             inside[u] = 0
 
 
-@compiled()
-def _take(pair_unit, pair_start, bits, values, low, top, place, taken):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@cached_njit()
+def _collect_values(pair_unit, pair_start, bits, values, low, top, place, taken):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for pair in range(pair_unit.size):
         u = pair_unit[pair]
         for at in range(pair_start[pair], pair_start[pair + 1]):
-            if low[u] <= _key(bits[at]) < top[u]:
+            if low[u] <= _make_key(bits[at]) < top[u]:
                 taken[place[u]] = values[at]
                 place[u] += 1

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.data.build import matlab
 from netdissect.errors import RunFileError, RunNotFoundError
 from netdissect.io.reading import is_regular
-from netdissect.results.compared import Compared
+from netdissect.probe_sets.compile import matlab
+from netdissect.results.compared import DetectorCounts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ _NAMES = {
 }
 
 
-def read(path: Path) -> list[Compared]:
+def read_published_table(path: Path) -> list[DetectorCounts]:
     """Read the table: by-category counts, as that file has no others.
 
     The number of units is recovered from the share of detectors; it is 0 where a network has none.
@@ -63,7 +63,7 @@ def read(path: Path) -> list[Compared]:
         )
     try:
         with np.errstate(over="raise", divide="raise", invalid="raise"):  # a damaged number is no count
-            table: dict[str, Any] = matlab.read(path, "stat")
+            table: dict[str, Any] = matlab.read_mat_variable(path, "stat")
             concepts = [str(name) for name in table["concepts"]]
             kinds = concepts[1:]
             for name in ("num_detectors", "num_uniquedetectors", "ratio_detectors"):
@@ -72,9 +72,9 @@ def read(path: Path) -> list[Compared]:
             if (table["num_uniquedetectors"] > table["num_detectors"]).any() or (table["ratio_detectors"] > 1).any():
                 raise ValueError("a network has more unique detectors than detectors, or more than it has units")
             return [
-                Compared(
+                DetectorCounts(
                     _NAMES.get(str(name), str(name)), str(name), str(layer), round(found[0] / share[0]) if share[0] else 0,
-                    int(found[0]), _counts(kinds, unique), _counts(kinds, found), "category",
+                    int(found[0]), _collect_counts(kinds, unique), _collect_counts(kinds, found), "category",
                 )
                 for name, layer, found, unique, share in zip(
                     table["networks_name"], table["layers_name"], table["num_detectors"].astype(int),
@@ -97,5 +97,5 @@ def read(path: Path) -> list[Compared]:
         ) from error
 
 
-def _counts(kinds: list[str], row: Any) -> dict[str, int]:
+def _collect_counts(kinds: list[str], row: Any) -> dict[str, int]:
     return {kind: int(count) for kind, count in zip(kinds, row[1:], strict=True) if count}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 IDENTITY = FieldMap((0, 0), (1, 1), (1, 1))
 
 
-def window(
+def make_window_field(
     kernel: tuple[int, int],
     *,
     stride: tuple[int, int] = (1, 1),
@@ -29,7 +29,7 @@ def window(
     return FieldMap((-padding[0], -padding[1]), size, stride)
 
 
-def transposed_window(
+def make_transposed_window_field(
     kernel: tuple[int, int],
     *,
     stride: tuple[int, int] = (1, 1),
@@ -50,7 +50,7 @@ def transposed_window(
     return FieldMap((offset[0], offset[1]), (size[0], size[1]), (step[0], step[1]))
 
 
-def compose(lower: FieldMap, upper: FieldMap) -> FieldMap:
+def compose_fields(lower: FieldMap, upper: FieldMap) -> FieldMap:
     """Return the field map of `upper` stacked on `lower`.
 
     ``o = o₂·t₁ + o₁``, ``s = (s₂ - 1)·t₁ + s₁``, ``t = t₂·t₁``.
@@ -66,15 +66,15 @@ def compose(lower: FieldMap, upper: FieldMap) -> FieldMap:
     )
 
 
-def widest(fields: Iterable[FieldMap]) -> FieldMap:
+def choose_widest_field(fields: Iterable[FieldMap]) -> FieldMap:
     """Return the field map where paths join (concat, eltwise): the one with the largest size; the first of equals."""
     return max(fields, key=lambda field: field.size[0])
 
 
-def union(fields: Sequence[FieldMap]) -> FieldMap:
+def unite_fields(fields: Sequence[FieldMap]) -> FieldMap:
     """Return the field map where paths join: the widest if it holds the others, else everything that they see.
 
-    Paths of one grid that lie symmetrically hold each other, and then this is `widest`. Cut-and-concatenated pixels
+    Paths of one grid that lie symmetrically hold each other, and then this is `choose_widest_field`. Cut-and-concatenated pixels
     (space to depth) do not: each of them sees another corner.
 
     >>> union([window((3, 3), padding=(1, 1)), window((1, 1))])
@@ -82,14 +82,14 @@ def union(fields: Sequence[FieldMap]) -> FieldMap:
     >>> union([window((1, 1), stride=(2, 2)), window((1, 1), stride=(2, 2), padding=(-1, 0))])
     FieldMap(offset=(0, 0), size=(2, 1), step=(2, 2))
     """
-    first = widest(fields)
+    first = choose_widest_field(fields)
     same = [field for field in fields if field.step == first.step]
     start = [min(field.offset[axis] for field in same) for axis in (0, 1)]
     stop = [max(field.offset[axis] + field.size[axis] for field in same) for axis in (0, 1)]
     return FieldMap((start[0], start[1]), (stop[0] - start[0], stop[1] - start[1]), first.step)
 
 
-def even_parts(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
+def divide_evenly(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
     """Return the field map that divides the input evenly among the cells, with nothing left over at its end.
 
     >>> even_parts((227, 227), (57, 57)).step[0] * 57
@@ -99,7 +99,7 @@ def even_parts(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
     return FieldMap((0, 0), step, step)
 
 
-def even_grid(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
+def divide_into_whole_steps(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
     """Return the field map that divides the input evenly among the cells, as the released torch wrapper did.
 
     >>> even_grid((224, 224), (7, 7))

@@ -1,4 +1,4 @@
-"""Bilinear upsampling from a layer's grid to the label grid, anchored at receptive-field centres (METHOD, § 2).
+"""Bilinear upsampling from a layer's grid to the label grid, anchored at receptive-field centers (METHOD, § 2).
 
 Along one axis every pixel lies in a *segment*: before the first anchor, between two anchors, or after the last.
 Within a segment the interpolated value depends on the same two cells, and beyond the outermost anchors on one.
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from netdissect.layers import FieldMap
 
 
-def anchors(offset: float, size: float, step: float, cells: int, reduction: float) -> NDArray[np.float64]:
-    """Return where the centres of an axis' cells lie on the label grid, shape (cells,).
+def compute_anchors(offset: float, size: float, step: float, cells: int, reduction: float) -> NDArray[np.float64]:
+    """Return where the centers of an axis' cells lie on the label grid, shape (cells,).
 
     ``anchor_i = (o + s//2)//r + i·t/r``: the first is floored as in the released code, the step is not. Where r is no
-    whole number, pixels of the input and of the label grid are compared at their centres.
+    whole number, pixels of the input and of the label grid are compared at their centers.
     """
-    centre = offset + size // 2
-    first = math.floor(centre // reduction) if reduction == int(reduction) else (centre + 0.5) / reduction - 0.5
+    center = offset + size // 2
+    first = math.floor(center // reduction) if reduction == int(reduction) else (center + 0.5) / reduction - 0.5
     return first + np.arange(cells, dtype=np.float64) * (step / reduction)
 
 
-def reduction_of(image: int, labels: int) -> float:
+def compute_reduction(image: int, labels: int) -> float:
     """Return r, by how much the label grid is coarser than the network's input.
 
-    It is a whole number, as in the released code, unless that would put the picture's last pixel more than one label
-    pixel off: a network may see pictures at another resolution than the probe set's.
+    It is a whole number, as in the released code, unless that would put the image's last pixel more than one label
+    pixel off: a network may see images at another resolution than the probe set's.
 
     >>> reduction_of(227, 113), reduction_of(224, 224), reduction_of(280, 112), reduction_of(28, 112)
     (2, 1, 2.5, 0.25)
@@ -44,7 +44,7 @@ def reduction_of(image: int, labels: int) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Axis:
+class UpsampleAxis:
     """One axis of the label grid, cut into segments.
 
     Attributes:
@@ -71,7 +71,7 @@ class Axis:
         return np.repeat(np.arange(self.start.size - 1), np.diff(self.start))
 
 
-def axis(positions: NDArray[np.float64], pixels: NDArray[np.float64]) -> Axis:
+def make_upsample_axis(positions: NDArray[np.float64], pixels: NDArray[np.float64]) -> UpsampleAxis:
     """Cut an axis into segments.
 
     Args:
@@ -85,34 +85,34 @@ def axis(positions: NDArray[np.float64], pixels: NDArray[np.float64]) -> Axis:
     gap = upper - lower
     fraction = np.zeros(pixels.size, dtype=np.float64)
     np.divide(pixels - lower, gap, out=fraction, where=gap > 0)
-    return Axis(start, fraction)
+    return UpsampleAxis(start, fraction)
 
 
-def label_axes(
+def make_label_axes(
     field: FieldMap, cells: tuple[int, int], input_size: tuple[int, int], label_size: tuple[int, int]
-) -> tuple[Axis, Axis]:
+) -> tuple[UpsampleAxis, UpsampleAxis]:
     """Return the (y, x) axes that carry a layer's grid to the label grid."""
     result = []
     for i in (0, 1):
-        reduction = reduction_of(input_size[i], label_size[i])
-        positions = anchors(field.offset[i], field.size[i], field.step[i], cells[i], reduction)
-        result.append(axis(positions, np.arange(label_size[i], dtype=np.float64)))
+        reduction = compute_reduction(input_size[i], label_size[i])
+        positions = compute_anchors(field.offset[i], field.size[i], field.step[i], cells[i], reduction)
+        result.append(make_upsample_axis(positions, np.arange(label_size[i], dtype=np.float64)))
     return result[0], result[1]
 
 
-def picture_axes(
+def make_image_axes(
     field: FieldMap, cells: tuple[int, int], input_size: tuple[int, int], picture_size: tuple[int, int]
-) -> tuple[Axis, Axis]:
-    """Return the (y, x) axes that carry a layer's grid to a picture of any size that shows the whole input."""
+) -> tuple[UpsampleAxis, UpsampleAxis]:
+    """Return the (y, x) axes that carry a layer's grid to an image of any size that shows the whole input."""
     result = []
     for i in (0, 1):
-        positions = anchors(field.offset[i], field.size[i], field.step[i], cells[i], 1)
+        positions = compute_anchors(field.offset[i], field.size[i], field.step[i], cells[i], 1)
         pixels = np.arange(picture_size[i], dtype=np.float64) * (input_size[i] / picture_size[i])
-        result.append(axis(positions, pixels))
+        result.append(make_upsample_axis(positions, pixels))
     return result[0], result[1]
 
 
-def upsample(grid: NDArray[np.floating], rows: Axis, columns: Axis) -> NDArray[np.float32]:
+def upsample(grid: NDArray[np.floating], rows: UpsampleAxis, columns: UpsampleAxis) -> NDArray[np.float32]:
     """Interpolate grids, shape (…, h, w), to pixels, float32, shape (…, sh, sw).
 
     First along y on the grid's columns, then along x: the order of operations that every kernel follows.

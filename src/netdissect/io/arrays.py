@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: More dimensions than this no version of numpy makes.
-_MOST_DIMENSIONS = 32
+_MAX_DIMENSIONS = 32
 
 
 def parse_npy(data: bytes) -> NDArray[Any]:
@@ -41,7 +41,7 @@ def parse_npy(data: bytes) -> NDArray[Any]:
     if dtype.kind not in "fiub":
         raise ValueError(f"it is an array of {dtype}, and not of numbers")
     left = len(data) - file.tell()
-    if len(shape) > _MOST_DIMENSIONS or any(size < 0 for size in shape):
+    if len(shape) > _MAX_DIMENSIONS or any(size < 0 for size in shape):
         raise ValueError("its header says a shape that no array has")
     if math.prod(shape) * dtype.itemsize != left:
         sides = " x ".join(map(str, shape[:4]))

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from netdissect.io.text import VISIBLE
+from netdissect.io.text import ESCAPE_UNENCODABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 #: What a disk says no with; such an error does not name the file by itself.
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-_ENDING = ".part"
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_PARTIAL_SUFFIX = ".part"
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Staging:
     """How files below a folder are written: by way of `parts`, following no link, and `told` of each before."""
 
     root: Path
@@ -31,12 +31,12 @@ class _Way:
     told: Callable[[str], None]
 
 
-#: The folders that `by_way_of` holds for now, the threads of this process sharing them.
-_WAYS: dict[Path, _Way] = {}
+#: The folders that `stage_writes` holds for now, the threads of this process sharing them.
+_STAGINGS: dict[Path, _Staging] = {}
 
 
 @contextlib.contextmanager
-def by_way_of(root: Path, parts: Path, told: Callable[[str], None]) -> Iterator[None]:
+def stage_writes(root: Path, parts: Path, told: Callable[[str], None]) -> Iterator[None]:
     """For the length of a block, write every file below a folder by way of one folder within, and follow no link there.
 
     The folder itself may be a link: somebody typed it.
@@ -46,32 +46,34 @@ def by_way_of(root: Path, parts: Path, told: Callable[[str], None]) -> Iterator[
         parts: below it; half-written files lie there and nowhere else.
         told: called with every file's path below `root`, with ``/``, before the file takes its place.
     """
-    root = _plain(root)
-    _WAYS[root] = _Way(root, _plain(parts), told)
+    root = _make_absolute(root)
+    _STAGINGS[root] = _Staging(root, _make_absolute(parts), told)
     try:
         yield
     finally:
-        del _WAYS[root]
+        del _STAGINGS[root]
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def open_replacement(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` when the block ends without an error.
 
-    The bytes are written to a hidden file beside it, or where `by_way_of` says, and synced to disk before the rename:
+    The bytes are written to a hidden file beside it, or where `stage_writes` says, and synced to disk before the rename:
     a reader, or the same machine after a power cut, sees the old file or the new one, never a part. After an error
     nothing is left. A link in the file's place is replaced, never followed.
 
     Raises:
         OSError: as any write does; it names the file.
     """
-    way = _way_of(path)
+    way = _find_staging(path)
     make_folder(path.parent)
     if way is not None:
         make_folder(way.parts)
     try:
         handle, name = tempfile.mkstemp(
-            prefix=f".{_head_of(path.name)}.", suffix=_ENDING, dir=path.parent if way is None else way.parts
+            prefix=f".{_truncate_name(path.name)}.",
+            suffix=_PARTIAL_SUFFIX,
+            dir=path.parent if way is None else way.parts,
         )
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
@@ -81,13 +83,13 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        beside.chmod(0o666 & ~_umask())
+        beside.chmod(0o666 & ~_read_umask())
         if way is not None:
-            way.told(_plain(path).relative_to(way.root).as_posix())
+            way.told(_make_absolute(path).relative_to(way.root).as_posix())
         beside.replace(path)
     except BaseException as error:
         beside.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _OF_THE_DISK and error.filename in (None, name):
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS and error.filename in (None, name):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     sync_folder(path.parent)
@@ -95,28 +97,28 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file, or nothing."""
-    with replacing(path) as file:
+    with open_replacement(path) as file:
         file.write(data)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file in UTF-8, or nothing; what UTF-8 lacks is written in a visible form."""
-    write_bytes(path, text.encode(errors=VISIBLE))
+    write_bytes(path, text.encode(errors=ESCAPE_UNENCODABLE))
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; below a folder that `by_way_of` holds no link is followed.
+    """Make a folder and those above it; below a folder that `stage_writes` holds no link is followed.
 
     Raises:
         OSError: if it cannot be made, or a link stands in its way.
     """
-    way = _way_of(folder)
+    way = _find_staging(folder)
     if way is None:
         folder.mkdir(parents=True, exist_ok=True)
         return
     way.root.mkdir(parents=True, exist_ok=True)
     at = way.root
-    for name in _plain(folder).relative_to(way.root).parts:
+    for name in _make_absolute(folder).relative_to(way.root).parts:
         at = at / name
         with contextlib.suppress(FileExistsError):
             at.mkdir()
@@ -129,7 +131,7 @@ def make_folder(folder: Path) -> None:
             )
 
 
-def remove_below(root: Path, names: list[str]) -> None:
+def remove_files_below(root: Path, names: list[str]) -> None:
     """Remove files below a folder, by their paths with ``/``, and the folders that are empty then.
 
     No link is followed and no folder removed that holds anything else.
@@ -147,10 +149,10 @@ def remove_below(root: Path, names: list[str]) -> None:
             folder.rmdir()
 
 
-def sweep(folder: Path) -> None:
+def remove_partial_files(folder: Path) -> None:
     """Remove what killed processes left half-written in a folder of ours that nobody else is writing into."""
     if is_real_folder(folder):
-        for path in folder.rglob(f".*{_ENDING}"):
+        for path in folder.rglob(f".*{_PARTIAL_SUFFIX}"):
             path.unlink(missing_ok=True)
 
 
@@ -172,9 +174,9 @@ def is_regular_below(root: Path, name: str) -> bool:
     return regular and all(is_real_folder(root.joinpath(*parts[:depth])) for depth in range(1, len(above) + 1))
 
 
-def is_left_over(name: str) -> bool:
+def is_partial_file(name: str) -> bool:
     """Say whether a file of that name is one that a killed process left half-written."""
-    return name.startswith(".") and name.endswith(_ENDING)
+    return name.startswith(".") and name.endswith(_PARTIAL_SUFFIX)
 
 
 def sync_folder(folder: Path) -> None:
@@ -187,24 +189,24 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _way_of(path: Path) -> _Way | None:
+def _find_staging(path: Path) -> _Staging | None:
     """Return how files below the nearest held folder above a path are written; None where none is held."""
-    if not _WAYS:
+    if not _STAGINGS:
         return None
-    plain = _plain(path)
-    return next((_WAYS[above] for above in (plain, *plain.parents) if above in _WAYS), None)
+    plain = _make_absolute(path)
+    return next((_STAGINGS[above] for above in (plain, *plain.parents) if above in _STAGINGS), None)
 
 
-def _plain(path: Path) -> Path:
+def _make_absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - links above the folder are the user's own
 
 
-def _head_of(name: str) -> str:
+def _truncate_name(name: str) -> str:
     """Return the beginning of a file's name, of which no letter is cut in the middle."""
     return os.fsencode(name)[:60].decode(errors="ignore")
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

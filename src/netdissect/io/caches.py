@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 
-def user_folder() -> Path | None:
+def find_user_cache() -> Path | None:
     """Return this user's folder for this project's caches; None where there is no home.
 
     ``XDG_CACHE_HOME`` and ``HOME`` count only if they are absolute: what is named relative to the folder one stands in
@@ -22,22 +22,22 @@ def user_folder() -> Path | None:
     return Path(home) / ".cache" / "netdissect" if os.path.isabs(home) else None  # noqa: PTH117
 
 
-def is_ours(folder: Path) -> bool:
+def is_owned_by_user(folder: Path) -> bool:
     """Say whether a folder belongs to who runs this process, and not everybody can write into it."""
     found = folder.stat()
     return not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o002)
 
 
-def temporary() -> Path | None:
+def make_temporary_cache() -> Path | None:
     """Return a new folder that only this user can enter, removed when this process ends; None where none can be made."""
     try:
         folder = tempfile.mkdtemp(prefix="netdissect-")
     except OSError:
         return None
-    atexit.register(_remove, folder, os.getpid())
+    atexit.register(_remove_in_owner, folder, os.getpid())
     return Path(folder)
 
 
-def _remove(folder: str, owner: int) -> None:
+def _remove_in_owner(folder: str, owner: int) -> None:
     if os.getpid() == owner:  # a forked child has inherited the call
         shutil.rmtree(folder, ignore_errors=True)

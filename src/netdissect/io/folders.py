@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from netdissect.io import atomic, locks
 from netdissect.io.reading import read_bytes
-from netdissect.io.text import one_line
+from netdissect.io.text import escape_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 #: The lock file of a folder that is being written.
 LOCK = ".lock"
 #: Bytes of a mark that are read at most.
-_LONGEST = 2**28
+_MAX_MARK_BYTES = 2**28
 
 #: What systems leave in folders of their own accord; it makes no folder anybody's.
-_LITTER = (".DS_Store", "Thumbs.db", "desktop.ini", "lost+found")
+_SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini", "lost+found")
 
-Whose = Literal["nobody's", "ours", "another's"]
+FolderOwner = Literal["nobody's", "ours", "another's"]
 
 
 @dataclass(frozen=True)
-class Kind:
+class FolderKind:
     """A kind of folder that this project makes.
 
     Attributes:
@@ -57,7 +57,7 @@ class Kind:
     instead: str = "--out"
 
 
-def whose(folder: Path, kind: Kind) -> Whose:
+def find_owner(folder: Path, kind: FolderKind) -> FolderOwner:
     """Say whose a folder is.
 
     Raises:
@@ -73,25 +73,27 @@ def whose(folder: Path, kind: Kind) -> Whose:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
     if any(_is_mark(folder, name, says_so) for name, says_so in kind.marks.items()):
         return "ours"
-    return "nobody's" if _strange(folder, kind) is None else "another's"
+    return "nobody's" if _find_foreign_file(folder, kind) is None else "another's"
 
 
-def require_free(folder: Path, kind: Kind) -> None:
+def require_free(folder: Path, kind: FolderKind) -> None:
     """Refuse a folder that is somebody else's.
 
     Raises:
         NetdissectError: the kind's `taken`, naming a file that lies there.
-        OSError: as `whose` does.
+        OSError: as `find_owner` does.
     """
-    if whose(folder, kind) == "another's":
+    if find_owner(folder, kind) == "another's":
         raise kind.taken(
-            f"{folder} holds {one_line(_strange(folder, kind) or 'something else')} and is no folder of a {kind.what}: "
+            f"{folder} holds {escape_line(_find_foreign_file(folder, kind) or 'something else')} and is no folder of a {kind.what}: "
             f"choose an empty or a new folder with {kind.instead}"
         )
 
 
 @contextlib.contextmanager
-def held(folder: Path, kind: Kind, *, unlocked: Callable[[OSError], Exception] | None = None) -> Iterator[None]:
+def lock_folder(
+    folder: Path, kind: FolderKind, *, unlocked: Callable[[OSError], Exception] | None = None
+) -> Iterator[None]:
     """Hold a folder that is nobody's or ours for the length of a block; it is made if it is not there.
 
     Args:
@@ -109,34 +111,34 @@ def held(folder: Path, kind: Kind, *, unlocked: Callable[[OSError], Exception] |
     def refuse(who: str) -> NetdissectError:
         return kind.busy(f"{folder} is being {kind.being} ({who}): wait for it, or choose another {kind.instead}")
 
-    with locks.held(folder / LOCK, refuse, unlocked=unlocked):
+    with locks.lock_file(folder / LOCK, refuse, unlocked=unlocked):
         require_free(folder, kind)  # another process may have written there meanwhile
         yield
 
 
 def _is_mark(folder: Path, name: str, says_so: Callable[[bytes], bool]) -> bool:
     try:
-        return atomic.is_regular_below(folder, name) and says_so(read_bytes(folder / name, most=_LONGEST))
+        return atomic.is_regular_below(folder, name) and says_so(read_bytes(folder / name, most=_MAX_MARK_BYTES))
     except OSError:
         return False
 
 
-def _strange(folder: Path, kind: Kind) -> str | None:
+def _find_foreign_file(folder: Path, kind: FolderKind) -> str | None:
     """Return the name of something that this project did not leave in a folder without a mark; None if there is none."""
     for path in sorted(folder.iterdir()):
-        if path.name in _LITTER:
+        if path.name in _SYSTEM_FILES:
             continue
-        if path.name == LOCK and locks.is_lock(path):
+        if path.name == LOCK and locks.is_lock_file(path):
             continue
-        if path.name == kind.work and _is_begun(path):
+        if path.name == kind.work and _holds_only_partial_files(path):
             continue
         return path.name
     return None
 
 
-def _is_begun(work: Path) -> bool:
+def _holds_only_partial_files(work: Path) -> bool:
     """Say whether a folder for unfinished work holds nothing but files that were never finished."""
     return atomic.is_real_folder(work) and all(
-        atomic.is_real_folder(path) or (atomic.is_left_over(path.name) and not path.is_symlink())
+        atomic.is_real_folder(path) or (atomic.is_partial_file(path.name) and not path.is_symlink())
         for path in work.rglob("*")
     )

@@ -33,20 +33,20 @@ ENDINGS = frozenset({
     ".avif", ".avifs", ".ppm", ".pgm", ".pbm", ".pnm",
 })  # fmt: skip
 #: No image is unpacked that has more pixels than this.
-LARGEST_IMAGE = 2**27
+MAX_IMAGE_PIXELS = 2**27
 
 #: EXIF's tag of how a camera was held, and its values that swap height and width.
 _ORIENTATION = 0x0112
-_SWAPPING = (5, 6, 7, 8)
+_SIDE_SWAPPING_ORIENTATIONS = (5, 6, 7, 8)
 #: Formats that change numbers a little, so that no label survives them.
 _LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
-#: Formats whose pictures of mode "I" hold 16 bits.
+#: Formats whose images of mode "I" hold 16 bits.
 _SIXTEEN_BITS = ("PNG", "PPM")
 _LABEL_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "LA", "PA", "RGB", "RGBA")
-_FOLDED = {"F": "floating-point numbers", "I": "32-bit integers"}
+_UNSUPPORTED_MODES = {"F": "floating-point numbers", "I": "32-bit integers"}
 
 
-def read_file(path: Path) -> bytes:
+def read_indexed_image(path: Path) -> bytes:
     """Return the bytes of an image that ``index.csv`` names.
 
     Raises:
@@ -58,10 +58,10 @@ def read_file(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise DataNotFoundError(f"image {path}, named in index.csv, does not exist") from error
     except Exception as error:
-        raise unreadable("image", path, error) from error
+        raise make_read_error("image", path, error) from error
 
 
-def unreadable(what: str, path: Path, error: Exception) -> Exception:
+def make_read_error(what: str, path: Path, error: Exception) -> Exception:
     """Return the error for a file that cannot be read; what lies behind a URL may fail in any way."""
     if isinstance(error, OSError) or not isinstance(path, LocalPath):
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
@@ -69,7 +69,7 @@ def unreadable(what: str, path: Path, error: Exception) -> Exception:
     return error
 
 
-def load(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
+def load_image(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
     """Read any image file, RGB, shape (H, W, 3).
 
     Args:
@@ -80,10 +80,10 @@ def load(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
         DataNotFoundError: if it is not there.
         DataFileError: if it does not decode.
     """
-    return decode(read(path), path, upright=upright)
+    return decode_image(read_image_bytes(path), path, upright=upright)
 
 
-def read(path: Path) -> bytes:
+def read_image_bytes(path: Path) -> bytes:
     """Return the bytes of an image file.
 
     Raises:
@@ -95,21 +95,21 @@ def read(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise DataNotFoundError(f"image {path} does not exist") from error
     except OSError as error:
-        raise unreadable("image", path, error) from error
+        raise make_read_error("image", path, error) from error
 
 
-def load_framed(path: LocalPath, frame: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read an image file as what is labelled in it lies; see `decode_framed`.
+def load_image_in_frame(path: LocalPath, frame: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read an image file as what is labeled in it lies; see `decode_image_in_frame`.
 
     Raises:
         DataNotFoundError: if it is not there.
         DataFileError: if it does not decode.
     """
-    return decode_framed(read(path), path, frame)
+    return decode_image_in_frame(read_image_bytes(path), path, frame)
 
 
-def decode_framed(data: bytes, where: object, frame: tuple[int, int]) -> NDArray[np.uint8]:
-    """Decode an image as what is labelled in it lies: turned as its camera says (EXIF), or as it is in the file.
+def decode_image_in_frame(data: bytes, where: object, frame: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decode an image as what is labeled in it lies: turned as its camera says (EXIF), or as it is in the file.
 
     The labels' frame decides: its height and width belong to one of the two. Where they cannot tell (a square, or a turn
     by half), or fit neither, the image is taken upright, as the tools show it that labels are drawn with.
@@ -122,14 +122,14 @@ def decode_framed(data: bytes, where: object, frame: tuple[int, int]) -> NDArray
     Raises:
         DataFileError: if it does not decode.
     """
-    with opened(data, where) as image:
+    with open_image(data, where) as image:
         stored = image.height, image.width
         turned = image.getexif().get(_ORIENTATION, 1)
-    swaps = turned in _SWAPPING and stored[0] != stored[1]
-    return decode(data, where, upright=turned != 1 and not (swaps and same_shape(stored, frame)))
+    swaps = turned in _SIDE_SWAPPING_ORIENTATIONS and stored[0] != stored[1]
+    return decode_image(data, where, upright=turned != 1 and not (swaps and is_same_shape(stored, frame)))
 
 
-def same_shape(image: tuple[int, int], frame: tuple[int, int]) -> bool:
+def is_same_shape(image: tuple[int, int], frame: tuple[int, int]) -> bool:
     """Say whether two heights and widths are those of one frame, one perhaps a smaller copy of the other.
 
     >>> same_shape((80, 120), (40, 60)), same_shape((80, 120), (120, 80))
@@ -139,7 +139,7 @@ def same_shape(image: tuple[int, int], frame: tuple[int, int]) -> bool:
     return abs(across - down) <= max(0.03 * down, *frame, *image)
 
 
-def decode(
+def decode_image(
     data: bytes, where: object, expected: tuple[int, int] | None = None, *, upright: bool = False
 ) -> NDArray[np.uint8]:
     """Decode an image to RGB, shape (H, W, 3).
@@ -164,12 +164,12 @@ def decode(
             raise
         except ValueError as error:
             raise DataFileError(f"image {where} does not decode: {error}") from error
-    with opened(data, where, expected=expected) as image:
-        return rgb(ImageOps.exif_transpose(image) if upright else image, where)
+    with open_image(data, where, expected=expected) as image:
+        return convert_to_rgb(ImageOps.exif_transpose(image) if upright else image, where)
 
 
 @contextlib.contextmanager
-def opened(
+def open_image(
     data: bytes | LocalPath,
     where: object,
     *,
@@ -196,10 +196,10 @@ def opened(
             if not head:
                 raise DataFileError(f"{what} {where} is empty: copy or download it again")
             file.seek(0)
-            said = size_in_header(head)
+            said = parse_header_size(head)
             if said is not None:
                 _check_size(where, said, expected, what)
-            with Image.open(file, formats=_at_hand(tuple(formats))) as image:
+            with Image.open(file, formats=_list_supported(tuple(formats))) as image:
                 _check_size(where, (image.height, image.width), expected, what)
                 yield image
     except (NetdissectError, MemoryError):
@@ -208,11 +208,11 @@ def opened(
         raise DataNotFoundError(f"{what} {where} does not exist") from error
     except Image.DecompressionBombError as error:
         raise DataFileError(
-            f"{what} {where}: expected at most {LARGEST_IMAGE:,} pixels: scale it down first"
+            f"{what} {where}: expected at most {MAX_IMAGE_PIXELS:,} pixels: scale it down first"
         ) from error
     except UnidentifiedImageError as error:
         raise DataFileError(
-            f"{what} {where} does not decode: expected {_any_of(_at_hand(tuple(formats)))}, and it is none"
+            f"{what} {where} does not decode: expected {_join_names(_list_supported(tuple(formats)))}, and it is none"
         ) from error
     except Exception as error:  # decoders meet damaged files with any kind of error
         if isinstance(error, OSError) and error.strerror:
@@ -220,7 +220,7 @@ def opened(
         raise DataFileError(f"{what} {where} does not decode: {str(error) or type(error).__name__}") from error
 
 
-def rgb(image: Image.Image, where: object) -> NDArray[np.uint8]:
+def convert_to_rgb(image: Image.Image, where: object) -> NDArray[np.uint8]:
     """Return an opened image's pixels as RGB, 8 bits a channel, shape (H, W, 3); of 16 bits the upper 8.
 
     Raises:
@@ -230,27 +230,27 @@ def rgb(image: Image.Image, where: object) -> NDArray[np.uint8]:
         wide = np.asarray(image)
         grey = (wide >> 8).clip(0, 255).astype(np.uint8)
         return np.repeat(grey[..., np.newaxis], 3, axis=2)
-    if image.mode in _FOLDED:
+    if image.mode in _UNSUPPORTED_MODES:
         raise DataFileError(
-            f"image {where}: its pixels are {_FOLDED[image.mode]} (mode {image.mode}), and nothing says which of them "
+            f"image {where}: its pixels are {_UNSUPPORTED_MODES[image.mode]} (mode {image.mode}), and nothing says which of them "
             f"is white: save it with 8 or 16 bits a channel"
         )
     return np.asarray(image.convert("RGB"))
 
 
-def read_numbers(path: LocalPath, what: str = "label map") -> NDArray[np.integer[Any]]:
+def read_label_numbers(path: LocalPath, what: str = "label map") -> NDArray[np.integer[Any]]:
     """Read a label map as it is: (h, w) for grey and palette images (the index), (h, w, 3) for RGB.
 
     Raises:
         DataNotFoundError: if it is not there.
         DataFileError: if it does not decode, or is of a lossy format, which no label survives.
     """
-    with opened(path, path, what=what) as image:
-        return numbers(image, path, what)
+    with open_image(path, path, what=what) as image:
+        return extract_label_numbers(image, path, what)
 
 
-def numbers(image: Image.Image, where: object, what: str = "label map") -> NDArray[np.integer[Any]]:
-    """Return an opened label map's numbers, as `read_numbers`.
+def extract_label_numbers(image: Image.Image, where: object, what: str = "label map") -> NDArray[np.integer[Any]]:
+    """Return an opened label map's numbers, as `read_label_numbers`.
 
     Raises:
         DataFileError: if it is of a lossy format, or its mode holds no numbers of classes.
@@ -267,18 +267,18 @@ def numbers(image: Image.Image, where: object, what: str = "label map") -> NDArr
     return pixels.astype(np.uint8) if pixels.dtype == bool else pixels
 
 
-def size_of(path: LocalPath, what: str = "image") -> tuple[int, int]:
-    """Return height and width of an image as `load` gives it where it is not asked to turn it; nothing is unpacked.
+def read_image_size(path: LocalPath, what: str = "image") -> tuple[int, int]:
+    """Return height and width of an image as `load_image` gives it where it is not asked to turn it; nothing is unpacked.
 
     Raises:
         DataNotFoundError: if it is not there.
         DataFileError: if it is no image.
     """
-    with opened(path, path, what=what) as image:
+    with open_image(path, path, what=what) as image:
         return image.height, image.width
 
 
-def size_in_header(head: bytes) -> tuple[int, int] | None:
+def parse_header_size(head: bytes) -> tuple[int, int] | None:
     """Return the height and width that a PNG or WebP claims in its first 32 bytes; None for anything else.
 
     >>> size_in_header(b"no image") is None
@@ -291,19 +291,19 @@ def size_in_header(head: bytes) -> tuple[int, int] | None:
     return None
 
 
-def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Scale (not crop) an image to a height and width, bilinear with smoothing, as Broden itself was made."""
     if image.shape[:2] == size:
         return image
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def _any_of(formats: Sequence[str]) -> str:
+def _join_names(formats: Sequence[str]) -> str:
     return formats[0] if len(formats) == 1 else f"{', '.join(formats[:-1])} or {formats[-1]}"
 
 
 @functools.cache
-def _at_hand(formats: tuple[str, ...]) -> tuple[str, ...]:
+def _list_supported(formats: tuple[str, ...]) -> tuple[str, ...]:
     """Return the formats that this Pillow has."""
     Image.init()
     return tuple(name for name in formats if name in Image.OPEN)
@@ -314,7 +314,7 @@ def _check_size(where: object, got: tuple[int, int], expected: tuple[int, int] |
         raise DataFileError(
             f"{what} {where}: expected {expected[1]} x {expected[0]} pixels as index.csv says, got {got[1]} x {got[0]}"
         )
-    if got[0] * got[1] > LARGEST_IMAGE:
+    if got[0] * got[1] > MAX_IMAGE_PIXELS:
         raise DataFileError(
-            f"{what} {where}: expected at most {LARGEST_IMAGE:,} pixels, got {got[1]} x {got[0]}: scale it down first"
+            f"{what} {where}: expected at most {MAX_IMAGE_PIXELS:,} pixels, got {got[1]} x {got[0]}: scale it down first"
         )

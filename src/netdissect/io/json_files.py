@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from netdissect.io.reading import LARGEST_TEXT, read_bytes
+from netdissect.io.reading import MAX_TEXT_BYTES, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from netdissect.errors import NetdissectError
 
 #: Lists and objects may lie in one another so deep; what people's tools write is a tenth as deep.
-DEEPEST = 100
+MAX_DEPTH = 100
 
 
-class JSONProblem(ValueError):  # noqa: N818 - it becomes an error of the project's in every reader
+class InvalidJSONError(ValueError):
     """What is wrong with a JSON text, as the end of a sentence."""
 
 
@@ -27,7 +27,7 @@ def read_json(
     *,
     missing: type[NetdissectError],
     wrong: type[NetdissectError],
-    most: int = LARGEST_TEXT,
+    most: int = MAX_TEXT_BYTES,
     encoding: str | None = None,
     lenient: bool = False,
 ) -> Any:
@@ -63,7 +63,7 @@ def parse_json(data: bytes | str, *, lenient: bool = False) -> Any:
             are.
 
     Raises:
-        JSONProblem: if it is no JSON, is nested deeper than `DEEPEST`, names a key twice, or holds a number that is not
+        JSONProblem: if it is no JSON, is nested deeper than `MAX_DEPTH`, names a key twice, or holds a number that is not
             finite or text that cannot be written (half of a surrogate pair).
 
     Example:
@@ -71,34 +71,34 @@ def parse_json(data: bytes | str, *, lenient: bool = False) -> Any:
         {'a': [1, 2.5]}
         >>> parse_json("[NaN]")
         Traceback (most recent call last):
-        netdissect.io.json_files.JSONProblem: NaN is not a number that can be used
+        netdissect.io.json_files.InvalidJSONError: NaN is not a number that can be used
     """
     if isinstance(data, bytes):
         try:
             data = data.decode("utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else json.detect_encoding(data))
         except UnicodeDecodeError as error:
-            raise JSONProblem(f"it is no text in UTF-8 (byte {error.start:,})") from error
+            raise InvalidJSONError(f"it is no text in UTF-8 (byte {error.start:,})") from error
     try:
-        found = (_LENIENT if lenient else _DECODER).decode(data)
-        _look_at(found, surrogates=not lenient and ("\\ud" in data or "\\uD" in data))
+        found = (_LENIENT_DECODER if lenient else _STRICT_DECODER).decode(data)
+        _check_depth_and_text(found, surrogates=not lenient and ("\\ud" in data or "\\uD" in data))
     except RecursionError as error:
-        raise JSONProblem(_TOO_DEEP) from error
+        raise InvalidJSONError(_TOO_DEEP) from error
     except json.JSONDecodeError as error:
-        raise JSONProblem(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
-    except JSONProblem:
+        raise InvalidJSONError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except InvalidJSONError:
         raise
     except ValueError as error:  # a number of more digits than Python reads
-        raise JSONProblem(str(error)) from error
+        raise InvalidJSONError(str(error)) from error
     return found
 
 
-_TOO_DEEP = f"its lists and objects are nested deeper than {DEEPEST} times"
+_TOO_DEEP = f"its lists and objects are nested deeper than {MAX_DEPTH} times"
 
 
-def _look_at(found: Any, *, surrogates: bool) -> None:
+def _check_depth_and_text(found: Any, *, surrogates: bool) -> None:
     """Refuse what is nested too deeply and, where the text had any, names and words with half of a surrogate pair."""
     level = [found]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         inner: list[Any] = []
         for value in level:
             if isinstance(value, dict):
@@ -112,35 +112,37 @@ def _look_at(found: Any, *, surrogates: bool) -> None:
         if not inner:
             return
         level = inner
-    raise JSONProblem(_TOO_DEEP)
+    raise InvalidJSONError(_TOO_DEEP)
 
 
 def _require_writable(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise JSONProblem(f"the text {text!a} has half of a surrogate pair and cannot be written") from error
+        raise InvalidJSONError(f"the text {text!a} has half of a surrogate pair and cannot be written") from error
 
 
-def _number(text: str) -> float:
+def _parse_finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise JSONProblem(f"{text} is not a number that can be used")
+        raise InvalidJSONError(f"{text} is not a number that can be used")
     return value
 
 
-def _constant(text: str) -> NoReturn:
-    raise JSONProblem(f"{text} is not a number that can be used")
+def _refuse_constant(text: str) -> NoReturn:
+    raise InvalidJSONError(f"{text} is not a number that can be used")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise JSONProblem(f"an object names {twice[:80]!a} twice")
+        raise InvalidJSONError(f"an object names {twice[:80]!a} twice")
     return found
 
 
-_LENIENT = json.JSONDecoder(object_pairs_hook=_object)
-_DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_constant, object_pairs_hook=_object)
+_LENIENT_DECODER = json.JSONDecoder(object_pairs_hook=_make_object)
+_STRICT_DECODER = json.JSONDecoder(
+    parse_float=_parse_finite, parse_constant=_refuse_constant, object_pairs_hook=_make_object
+)

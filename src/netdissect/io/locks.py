@@ -24,13 +24,13 @@ except ImportError:  # pragma: no cover - Windows has no such locks; there nothi
     fcntl = None  # type: ignore[assignment]
 
 #: Bytes of a lock file at most.
-_LONGEST = 4096
+_MAX_BYTES = 4096
 #: Where no file can be made, nobody else can write either.
-_NOT_TO_BE_WRITTEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+_READ_ONLY_ERRORS = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextlib.contextmanager
-def held(
+def lock_file(
     path: Path,
     refuse: Callable[[str], NetdissectError],
     *,
@@ -47,13 +47,13 @@ def held(
         NetdissectError: the one that `refuse` makes, if another process holds it, or the one that `unlocked` makes.
     """
     try:
-        file = _locked(path, needed=unlocked is not None)
+        file = _open_locked(path, needed=unlocked is not None)
     except BlockingIOError as error:
-        raise refuse(_holder(path)) from error
+        raise refuse(_describe_holder(path)) from error
     except OSError as error:
         if unlocked is not None:
             raise unlocked(error) from error
-        if error.errno not in _NOT_TO_BE_WRITTEN:
+        if error.errno not in _READ_ONLY_ERRORS:
             raise
         yield
         return
@@ -67,22 +67,22 @@ def held(
             path.unlink(missing_ok=True)
 
 
-def is_lock(path: Path) -> bool:
+def is_lock_file(path: Path) -> bool:
     """Say whether a file is a lock file of ours, held or left by a process that was killed; no link is one."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return False
-        return _is_record(read_bytes(path, most=_LONGEST))
+        return _is_lock_record(read_bytes(path, most=_MAX_BYTES))
     except OSError:
         return False
 
 
-def _locked(path: Path, *, needed: bool) -> IO[bytes]:
+def _open_locked(path: Path, *, needed: bool) -> IO[bytes]:
     """Return the lock file, open and locked, and still the one that lies there: its last holder may have removed it."""
     while True:
-        file = _opened(path)
+        file = _open_lock_file(path)
         try:
-            if fcntl is None or not _taken(file, needed=needed) or _same(file, path):
+            if fcntl is None or not _take_lock(file, needed=needed) or _is_same_file(file, path):
                 return file
         except BaseException:
             file.close()
@@ -90,7 +90,7 @@ def _locked(path: Path, *, needed: bool) -> IO[bytes]:
         file.close()
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_lock_file(path: Path) -> IO[bytes]:
     """Open a lock file, which is made if it is not there; what else lies in its place is left alone.
 
     Raises:
@@ -104,7 +104,7 @@ def _opened(path: Path) -> IO[bytes]:
             raise OSError(errno.ELOOP, "it is a link, and none is followed here: delete it", str(path)) from error
         raise
     try:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not _is_record(file.read(_LONGEST + 1)):
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not _is_lock_record(file.read(_MAX_BYTES + 1)):
             raise OSError(errno.EINVAL, "it is in the way and not this project's: move it", str(path))
     except BaseException:
         file.close()
@@ -112,8 +112,8 @@ def _opened(path: Path) -> IO[bytes]:
     return file
 
 
-def _is_record(data: bytes) -> bool:
-    """Say whether bytes are what `held` writes, or nothing: a process may be killed before it writes."""
+def _is_lock_record(data: bytes) -> bool:
+    """Say whether bytes are what `lock_file` writes, or nothing: a process may be killed before it writes."""
     try:
         record = json.loads(data) if data else {"pid": 0, "host": ""}
     except (ValueError, RecursionError):
@@ -121,7 +121,7 @@ def _is_record(data: bytes) -> bool:
     return isinstance(record, dict) and set(record) == {"pid", "host"}
 
 
-def _taken(file: IO[bytes], *, needed: bool) -> bool:
+def _take_lock(file: IO[bytes], *, needed: bool) -> bool:
     """Take the lock; say whether there is such a thing on this file system.
 
     Raises:
@@ -139,16 +139,16 @@ def _taken(file: IO[bytes], *, needed: bool) -> bool:
     return True
 
 
-def _same(file: IO[bytes], path: Path) -> bool:
+def _is_same_file(file: IO[bytes], path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.lstat())
     except FileNotFoundError:
         return False
 
 
-def _holder(path: Path) -> str:
+def _describe_holder(path: Path) -> str:
     try:
-        record = json.loads(read_bytes(path, most=_LONGEST))
+        record = json.loads(read_bytes(path, most=_MAX_BYTES))
         return f"process {record['pid']} on {record['host']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "which one, it does not say"

@@ -6,11 +6,11 @@ import os
 import unicodedata
 
 #: Bytes of a file's name that every file system here takes, endings of our own aside.
-LONGEST = 200
+MAX_NAME_BYTES = 200
 _RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))})
 
 
-def file_name_problem(name: str) -> str | None:
+def find_name_problem(name: str) -> str | None:
     """Return why a name cannot be that of a file, as the end of a sentence; None if it can.
 
     >>> file_name_problem("conv5"), file_name_problem("../x")
@@ -25,8 +25,8 @@ def file_name_problem(name: str) -> str | None:
         return "it begins with a dot" if name.startswith(".") else "it ends in a dot or a space"
     if name.partition(".")[0].upper() in _RESERVED:
         return "some systems keep that name for a device"
-    if len(os.fsencode(name)) > LONGEST:
-        return f"it is longer than {LONGEST} bytes"
+    if len(os.fsencode(name)) > MAX_NAME_BYTES:
+        return f"it is longer than {MAX_NAME_BYTES} bytes"
     return None
 
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from netdissect.errors import NetdissectError
 
 #: Bytes of the largest file that is read into memory whole, where its kind has no smaller limit.
-LARGEST_FILE = 2**33
+MAX_FILE_BYTES = 2**33
 #: Bytes of the largest table or document in text.
-LARGEST_TEXT = 2**31
+MAX_TEXT_BYTES = 2**31
 
 #: Bytes asked for beyond what a file says it has.
-_BEYOND = 2**16
+_EXTRA_BYTES = 2**16
 
-_KINDS = (
+_FILE_TYPES = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISCHR, "a device"),
@@ -32,7 +32,7 @@ _KINDS = (
 )
 
 
-class Readable(Protocol):
+class ReadableFile(Protocol):
     """A path on this machine (`pathlib.Path`) or behind a URL (universal-pathlib)."""
 
     def read_bytes(self) -> bytes:
@@ -64,7 +64,7 @@ def is_regular(path: Path) -> bool:
         return False
 
 
-def read_bytes(path: Readable, *, most: int = LARGEST_FILE) -> bytes:
+def read_bytes(path: ReadableFile, *, most: int = MAX_FILE_BYTES) -> bytes:
     """Return a file's bytes.
 
     Args:
@@ -80,7 +80,7 @@ def read_bytes(path: Readable, *, most: int = LARGEST_FILE) -> bytes:
         size = os.fstat(file.fileno()).st_size
         parts: list[bytes] = []
         got = 0
-        while size <= most and (part := file.read(max(size - got, 0) + _BEYOND)):
+        while size <= most and (part := file.read(max(size - got, 0) + _EXTRA_BYTES)):
             parts.append(part)  # a file may hold more than it said, in /proc or while it grows
             got += len(part)
             size = max(size, got)
@@ -96,7 +96,7 @@ def read_text(
     missing: type[NetdissectError],
     wrong: type[NetdissectError],
     encodings: tuple[str, ...] = ("utf-8-sig",),
-    most: int = LARGEST_TEXT,
+    most: int = MAX_TEXT_BYTES,
 ) -> str:
     """Return the text of a table or list, its line ends as they are.
 
@@ -129,6 +129,6 @@ def read_text(
 
 def _require_regular(mode: int, path: str | os.PathLike[str]) -> None:
     if not stat.S_ISREG(mode):
-        kind = next((words for test, words in _KINDS if test(mode)), "something else")
+        kind = next((words for test, words in _FILE_TYPES if test(mode)), "something else")
         code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
         raise OSError(code, f"expected a regular file, and it is {kind}", os.fspath(path))

@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 #: Signs of our own sentences, as a terminal that knows only ASCII shows them.
-_PLAIN = {
+_ASCII_SIGNS = {
     "≥": ">=", "≤": "<=", "…": "...", "×": "x", "−": "-", "–": "-", "—": "-", "±": "+/-", "→": "->", "·": "*",
     "α": "alpha", "κ": "kappa", "²": "^2", "½": "1/2", "Δ": "Delta", "∑": "sum",
     "’": "'", "‘": "'", "“": '"', "”": '"', "━": "-", "╸": "-", "╺": "-", "•": "*", "│": "|", "─": "-",
 }  # fmt: skip
 
 #: Name of the error handler for streams and files: what an encoding lacks is written in a visible form.
-VISIBLE = "netdissect.visible"
+ESCAPE_UNENCODABLE = "netdissect.visible"
 
 
-def visible(text: str) -> str:
+def escape_controls(text: str) -> str:
     r"""Return text that cannot act on a terminal: control and format characters become escapes that can be read.
 
     Line ends and tabs stay. Bytes of a path that are no UTF-8 are shown as ``\xff``.
@@ -30,55 +30,55 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(character if _harmless(character) else _escaped(character) for character in text)
+    return "".join(character if _is_harmless(character) else _escape(character) for character in text)
 
 
-def one_line(text: str) -> str:
-    r"""Return text as it stands within a line: as `visible`, line ends and tabs shown too.
+def escape_line(text: str) -> str:
+    r"""Return text as it stands within a line: as `escape_controls`, line ends and tabs shown too.
 
     >>> one_line("cat\nfish")
     'cat\\nfish'
     """
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    return escape_controls(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def writable(text: str) -> str:
+def make_writable(text: str) -> str:
     r"""Return text that UTF-8 can write: bytes of a path that are no UTF-8 are put in a visible form, all else stays.
 
     >>> writable("caf\udce9")
     'caf\\xe9'
     """
-    return text if text.isascii() else text.encode(errors=VISIBLE).decode()
+    return text if text.isascii() else text.encode(errors=ESCAPE_UNENCODABLE).decode()
 
 
-def never_fail(*streams: TextIO) -> None:
+def make_streams_lenient(*streams: TextIO) -> None:
     """Let streams write what their encoding lacks in a visible form, in place of an error in the middle of a sentence."""
     for stream in streams:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors=VISIBLE)
+            reconfigure(errors=ESCAPE_UNENCODABLE)
 
 
 #: Line ends, and the joiners that Persian, Indic scripts and emoji are written with.
-_KEPT = "\n\t\u200c\u200d"
+_ALLOWED_CONTROLS = "\n\t\u200c\u200d"
 
 
-def _harmless(character: str) -> bool:
-    return character in _KEPT or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+def _is_harmless(character: str) -> bool:
+    return character in _ALLOWED_CONTROLS or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as Python keeps it (PEP 383)
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
 
 
-def _replace(error: UnicodeError) -> tuple[str, int]:
+def _escape_unencodable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     part = error.object[error.start : error.end]
-    return "".join(_PLAIN.get(character) or _escaped(character) for character in part), error.end
+    return "".join(_ASCII_SIGNS.get(character) or _escape(character) for character in part), error.end
 
 
-codecs.register_error(VISIBLE, _replace)
+codecs.register_error(ESCAPE_UNENCODABLE, _escape_unencodable)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from netdissect.io.json_files import DEEPEST
+from netdissect.io.json_files import MAX_DEPTH
 from netdissect.io.reading import read_bytes
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netdissect.errors import NetdissectError
 
 #: Bytes of the largest XML file; its tree takes several times as many.
-LARGEST_XML = 2**30
+MAX_XML_BYTES = 2**30
 
 
 def read_xml(path: Path, what: str, *, missing: type[NetdissectError], wrong: type[NetdissectError]) -> Element:
@@ -29,18 +29,18 @@ def read_xml(path: Path, what: str, *, missing: type[NetdissectError], wrong: ty
             file's own unpack to any size, and name other files.
     """
     try:
-        data = read_bytes(path, most=LARGEST_XML)
+        data = read_bytes(path, most=MAX_XML_BYTES)
     except FileNotFoundError as error:
         raise missing(f"{what} is missing: expected {path}") from error
     except OSError as error:
         raise wrong(f"{path} cannot be read as {what}: {error.strerror or error}") from error
     try:
-        return _parsed(data)
+        return _parse(data)
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise wrong(f"{path}: expected {what} as XML: {error}") from error
 
 
-def _parsed(data: bytes) -> Element:
+def _parse(data: bytes) -> Element:
     builder = TreeBuilder()
     parser = expat.ParserCreate()
     depth = 0
@@ -48,8 +48,8 @@ def _parsed(data: bytes) -> Element:
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
-        if depth > DEEPEST:
-            raise ValueError(f"its elements are nested deeper than {DEEPEST} times")
+        if depth > MAX_DEPTH:
+            raise ValueError(f"its elements are nested deeper than {MAX_DEPTH} times")
         builder.start(tag, attributes)
 
     def end(tag: str) -> None:
@@ -61,11 +61,11 @@ def _parsed(data: bytes) -> Element:
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = _refuse
-    parser.EntityDeclHandler = _refuse
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.EntityDeclHandler = _refuse_doctype
     parser.Parse(data, True)
     return builder.close()
 
 
-def _refuse(*_: object) -> NoReturn:
+def _refuse_doctype(*_: object) -> NoReturn:
     raise ValueError("it declares a document type or entities, which no annotation file needs")

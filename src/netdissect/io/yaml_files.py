@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from netdissect.io.reading import read_text
-from netdissect.io.text import one_line
+from netdissect.io.text import escape_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netdissect.errors import NetdissectError
 
 #: Bytes of the largest YAML; a list of classes has a hundredth.
-LARGEST_YAML = 2**19
+MAX_YAML_BYTES = 2**19
 
 
 def read_yaml(path: Path, what: str, *, missing: type[NetdissectError], wrong: type[NetdissectError]) -> Any:
@@ -27,12 +27,12 @@ def read_yaml(path: Path, what: str, *, missing: type[NetdissectError], wrong: t
         missing: raised if it is not there.
         wrong: raised if it cannot be read or is no YAML.
     """
-    text = read_text(path, what, missing=missing, wrong=wrong, most=LARGEST_YAML)
+    text = read_text(path, what, missing=missing, wrong=wrong, most=MAX_YAML_BYTES)
     try:
         return yaml.BaseLoader(text).get_single_data()  # this loader makes nothing but texts, lists and tables
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise wrong(
-            f"{path}{line}: expected YAML: {one_line(getattr(error, 'problem', None) or 'it is none')}"
+            f"{path}{line}: expected YAML: {escape_line(getattr(error, 'problem', None) or 'it is none')}"
         ) from error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netdissect.report.card import write as write_card
-from netdissect.report.kept import Kept
-from netdissect.report.write import is_drawn, write
+from netdissect.report.cached_probe_set import ReportCache
+from netdissect.report.card import write_model_card
+from netdissect.report.report_writer import has_report, write_report
 
-__all__ = ["Kept", "is_drawn", "write", "write_card"]
+__all__ = ["ReportCache", "has_report", "write_model_card", "write_report"]

@@ -6,52 +6,52 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netdissect.concepts import display_name, in_figure_order
+from netdissect.concepts import display_name, sort_categories
 from netdissect.errors import FolderTakenError
 from netdissect.io import atomic
 from netdissect.io.reading import is_regular
 from netdissect.report import figures
 
 if TYPE_CHECKING:
-    from netdissect.results.run import RunResult
+    from netdissect.results.run_result import RunResult
 
 #: The section and its figure, in the run's folder; copy both.
-CARD = "model-card.md"
-FIGURE = "model-card.png"
+CARD_FILE = "model-card.md"
+CARD_FIGURE = "model-card.png"
 _HEAD = "## What its units see (Network Dissection)"
 _CONCEPTS = 8
 
 
-def write(result: RunResult, folder: Path) -> Path:
+def write_model_card(result: RunResult, folder: Path) -> Path:
     """Write ``model-card.md`` and its figure into a folder; return the former.
 
     Raises:
         FolderTakenError: if a file of somebody else's has that name there.
     """
-    threshold, path = result.settings.threshold, folder / CARD
+    threshold, path = result.settings.threshold, folder / CARD_FILE
     if path.exists() and not (is_regular(path) and path.read_bytes().startswith(_HEAD.encode())):
         raise FolderTakenError(
             f"{path} is there already and was not written by netdissect: move it, or choose another folder"
         )
     with tempfile.TemporaryDirectory(prefix="netdissect-") as apart:  # the figure's other files are not asked for
-        figures.layer_graph(result.detectors(threshold), Path(apart) / FIGURE)
-        atomic.write_bytes(folder / FIGURE, (Path(apart) / FIGURE).read_bytes())
-    atomic.write_text(path, text(result))
+        figures.draw_layer_graph(result.detectors(threshold), Path(apart) / CARD_FIGURE)
+        atomic.write_bytes(folder / CARD_FIGURE, (Path(apart) / CARD_FIGURE).read_bytes())
+    atomic.write_text(path, format_model_card(result))
     return path
 
 
-def text(result: RunResult) -> str:
+def format_model_card(result: RunResult) -> str:
     """Return the section: one table row per layer, both definitions of unique detectors, the most detected concepts."""
     threshold, probe = result.settings.threshold, result.probe_set
     by_label = result.detectors(threshold, "label")
     by_category = result.detectors(threshold, "category")
-    kinds = in_figure_order(list({kind for found in by_label.values() for kind in found.units_by_category}))
+    kinds = sort_categories(list({kind for found in by_label.values() for kind in found.units_by_category}))
     lines = [
         _HEAD,
         "",
         (
-            f"Every unit of {_plural(len(result.layers), 'layer')} of {_plain(result.network.name)} was compared with "
-            f"{len(probe.vocabulary):,} labelled concepts over {probe.images:,} images of {_plain(probe.name)}: a unit "
+            f"Every unit of {_pluralize(len(result.layers), 'layer')} of {_escape_markdown(result.network.name)} was compared with "
+            f"{len(probe.vocabulary):,} labeled concepts over {probe.images:,} images of {_escape_markdown(probe.name)}: a unit "
             f"*detects* the concept its strongest {100 * result.settings.quantile:g} % of activations overlap best, if their "
             f"IoU is at least {threshold:g}."
         ),
@@ -62,18 +62,18 @@ def text(result: RunResult) -> str:
     for name, found in by_label.items():
         cells = [found.total, found.units, found.unique, by_category[name].unique]
         cells += [found.units_by_category.get(kind, 0) for kind in kinds]
-        lines.append(f"| {_plain(name)} | " + " | ".join(f"{cell:,}" for cell in cells) + " |")
-    lines += ["", f"![Share of each layer's units that detect concepts of each category]({FIGURE})", ""]
+        lines.append(f"| {_escape_markdown(name)} | " + " | ".join(f"{cell:,}" for cell in cells) + " |")
+    lines += ["", f"![Share of each layer's units that detect concepts of each category]({CARD_FIGURE})", ""]
     for name, found in by_label.items():
         often = sorted(found.concepts.items(), key=lambda item: (-item[1], item[0][1]))[:_CONCEPTS]
         if often:
-            words = ", ".join(f"{_plain(display_name(label))} ({units})" for (_, label), units in often)
-            lines.append(f"- **{_plain(name)}** most often detects {words}.")
+            words = ", ".join(f"{_escape_markdown(display_name(label))} ({units})" for (_, label), units in often)
+            lines.append(f"- **{_escape_markdown(name)}** most often detects {words}.")
     skipped = len(result.journal.get("skipped_images", {}))
     if skipped:
         lines += [
             "",
-            f"{_plural(skipped, 'image')} could not be read and {'was' if skipped == 1 else 'were'} left out.",
+            f"{_pluralize(skipped, 'image')} could not be read and {'was' if skipped == 1 else 'were'} left out.",
         ]
     journal = result.journal.get("versions", {})
     version = journal.get("netdissect", "") if isinstance(journal, dict) else ""
@@ -94,10 +94,10 @@ def text(result: RunResult) -> str:
     return "\n".join(lines)
 
 
-def _plural(number: int, noun: str) -> str:
+def _pluralize(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _plain(words: str) -> str:
+def _escape_markdown(words: str) -> str:
     """Return a name that Markdown takes for nothing but text."""
     return "".join(f"\\{char}" if char in "\\`*_[]<>|#&~" else char for char in " ".join(words.split()))

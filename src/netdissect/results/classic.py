@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netdissect.errors import RunFileError, RunNotFoundError
 from netdissect.io import atomic, reading
-from netdissect.io.text import one_line
+from netdissect.io.text import escape_line
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
 if TYPE_CHECKING:
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Bytes of a table at most.
-_LONGEST = 2**28
+_MAX_BYTES = 2**28
 #: Numbers that a table writes twice, or that follow from others, agree to this.
-_NEAR = 1e-6
-_HEAD = ("unit", "category", "label", "score")
-_PER_CATEGORY = ("label", "truth", "activation", "intersect", "iou")
+_TOLERANCE = 1e-6
+_UNIT_COLUMNS = ("unit", "category", "label", "score")
+_CATEGORY_COLUMNS = ("label", "truth", "activation", "intersect", "iou")
 
 
-def write(path: Path, units: UnitTable, categories: Sequence[str]) -> None:
+def write_result_csv(path: Path, units: UnitTable, categories: Sequence[str]) -> None:
     """Write the table, best score first, as the released code did: CRLF lines, activations with a decimal point."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([*_HEAD, *(f"{category}-{field}" for category in categories for field in _PER_CATEGORY)])
+    writer.writerow(
+        [*_UNIT_COLUMNS, *(f"{category}-{field}" for category in categories for field in _CATEGORY_COLUMNS)]
+    )
     for row in units:
         best = {entry.category: entry for entry in row.profile}
         cells: list[object] = [row.unit, row.category, row.label, repr(row.score)]
@@ -39,7 +41,7 @@ def write(path: Path, units: UnitTable, categories: Sequence[str]) -> None:
     atomic.write_text(path, out.getvalue())
 
 
-def read(path: Path) -> UnitTable:
+def read_result_csv(path: Path) -> UnitTable:
     """Read a table written by this project or by the released code; columns may stand in any order.
 
     Raises:
@@ -49,10 +51,10 @@ def read(path: Path) -> UnitTable:
     if not path.exists():
         raise RunNotFoundError(f"there is no result table {path}")
     text = reading.read_text(
-        path, "a result table of Network Dissection", missing=RunNotFoundError, wrong=RunFileError, most=_LONGEST
+        path, "a result table of Network Dissection", missing=RunNotFoundError, wrong=RunFileError, most=_MAX_BYTES
     )
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    header = _header(reader, path)
+    header = _read_header(reader, path)
     categories = [name.removesuffix("-iou") for name in header if name.endswith("-iou")]
     rows: dict[int, UnitRow] = {}
     try:
@@ -61,7 +63,7 @@ def read(path: Path) -> UnitTable:
                 raise RunFileError(
                     f"{path}, line {reader.line_num}: expected {len(header)} fields; is the table whole?"
                 )
-            row = _parse(record, categories)
+            row = _parse_row(record, categories)
             if rows.setdefault(row.unit, row) is not row:
                 raise ValueError(f"unit {row.unit} twice")
     except csv.Error as error:
@@ -72,28 +74,28 @@ def read(path: Path) -> UnitTable:
         if isinstance(error, RunFileError):
             raise
         raise RunFileError(
-            f"{path}, line {reader.line_num}: expected the columns of a result table, got {one_line(str(error))}"
+            f"{path}, line {reader.line_num}: expected the columns of a result table, got {escape_line(str(error))}"
         ) from error
     return UnitTable(list(rows.values()))
 
 
-def _header(reader: csv.DictReader[str], path: Path) -> Sequence[str]:
+def _read_header(reader: csv.DictReader[str], path: Path) -> Sequence[str]:
     try:
         header = reader.fieldnames or []
     except csv.Error as error:
         raise RunFileError(f"{path} is not a result table of Network Dissection: {error}") from error
-    missing = [name for name in _HEAD if name not in header]
+    missing = [name for name in _UNIT_COLUMNS if name not in header]
     if missing:
         raise RunFileError(f"{path} is not a result table of Network Dissection: it has no column {missing[0]!r}")
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise RunFileError(
-            f"{path} is not a result table of Network Dissection: its column {one_line(twice)} stands twice"
+            f"{path} is not a result table of Network Dissection: its column {escape_line(twice)} stands twice"
         )
     return header
 
 
-def _parse(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
+def _parse_row(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
     """Return a line's unit; counts and IoU must be possible, and agree.
 
     Raises:
@@ -104,38 +106,38 @@ def _parse(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
         best = CategoryBest(
             category,
             record[f"{category}-label"],
-            _count(record, f"{category}-truth"),
-            _count(record, f"{category}-activation"),
-            _count(record, f"{category}-intersect"),
-            _number(record, f"{category}-iou"),
+            _parse_count(record, f"{category}-truth"),
+            _parse_count(record, f"{category}-activation"),
+            _parse_count(record, f"{category}-intersect"),
+            _parse_number(record, f"{category}-iou"),
         )
         union = best.activation + best.truth - best.intersect
         # The released code writes an activation of 0, and then an IoU of 0 too, where a category has no image of its own.
-        agrees = best.iou == 0 or (union > 0 and abs(best.intersect / union - best.iou) <= _NEAR)
+        agrees = best.iou == 0 or (union > 0 and abs(best.intersect / union - best.iou) <= _TOLERANCE)
         if best.intersect > best.truth or best.iou > 1 or not agrees:
             raise ValueError(
                 f"counts of {category} that are impossible (truth {best.truth}, activation {best.activation}, intersect "
                 f"{best.intersect}, iou {best.iou:g})"
             )
         profile.append(best)
-    unit, score = int(record["unit"]), _number(record, "score")
+    unit, score = int(record["unit"]), _parse_number(record, "score")
     of_label = next((best.iou for best in profile if best.category == record["category"]), None)
     if unit < 1 or (of_label is None and score > 1):
         raise ValueError(f"unit {unit} with score {score:g}")
-    if of_label is not None and abs(of_label - score) > _NEAR:
+    if of_label is not None and abs(of_label - score) > _TOLERANCE:
         raise ValueError(f"unit {unit} with score {score:g}, where its {record['category']}-iou is {of_label:g}")
     return UnitRow(unit, record["category"], record["label"], score, math.nan, tuple(profile))
 
 
-def _number(record: Mapping[str, str], column: str) -> float:
+def _parse_number(record: Mapping[str, str], column: str) -> float:
     value = float(record[column])
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{record[column]} as {column}")
     return value
 
 
-def _count(record: Mapping[str, str], column: str) -> int:
-    value = _number(record, column)
+def _parse_count(record: Mapping[str, str], column: str) -> int:
+    value = _parse_number(record, column)
     if value != int(value) or value > 2**62:
         raise ValueError(f"{record[column]} as {column}")
     return int(value)

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.config import Definition
-    from netdissect.results.run import RunResult
+    from netdissect.results.run_result import RunResult
     from netdissect.results.units import UnitTable
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class DetectorCounts:
     """A layer of a network as figures across networks show it.
 
     Attributes:
@@ -55,25 +55,27 @@ class Compared:
         return sum(self.unique.values())
 
 
-def compared(
+def count_for_comparison(
     name: str, network: str, layer: str, table: UnitTable, threshold: float, definition: Definition
-) -> Compared:
+) -> DetectorCounts:
     """Count a table of units for a comparison."""
     found = count_detectors(table, threshold=threshold, definition=definition)
-    return Compared(
+    return DetectorCounts(
         name, network, layer, found.total, found.units, found.unique_by_category, found.units_by_category, definition,
         table,
     )  # fmt: skip
 
 
-def basis(run: RunResult) -> str:
+def describe_run(run: RunResult) -> str:
     """Say what a run was made over and how: runs that differ in it are not alike, and a reader must know."""
     probe, settings = run.probe_set, run.settings
     split = f", split {settings.split}" if settings.split else ""
     return f"{probe.images:,} images of {probe.name} {probe.fingerprint[:8]}{split}, quantile {settings.quantile:g}"
 
 
-def sight(table: UnitTable, threshold: float, definition: Definition) -> tuple[NDArray[np.bool_], Sequence[str]]:
+def find_detections(
+    table: UnitTable, threshold: float, definition: Definition
+) -> tuple[NDArray[np.bool_], Sequence[str]]:
     """Return which unit detects which concept, shape (U, C'), of the C' concepts detected, and their names."""
     columns: dict[tuple[str, str], int] = {}
     seen: list[tuple[int, int]] = []

@@ -20,7 +20,7 @@ class Counts:
     Attributes:
         I: |M_k ∧ L_c|, intersections of every unit's mask with every concept, int64, shape (U, C).
         A: |M_k| over the images that have the concept's primary category, int64, shape (U, C).
-        G: |L_c|, labelled pixels of every concept, int64, shape (C,).
+        G: |L_c|, labeled pixels of every concept, int64, shape (C,).
     """
 
     I: NDArray[np.int64]
@@ -35,7 +35,7 @@ class Counts:
                 raise ValueError(f"{name} must be int64, not {getattr(self, name).dtype}")
 
 
-def iou(counts: Counts) -> NDArray[np.float64]:
+def compute_iou(counts: Counts) -> NDArray[np.float64]:
     """Return IoU(k, c) = I / (A + G − I), shape (U, C) (paper, § 3.3); 0 where neither mask nor label has a pixel."""
     union = counts.A + counts.G - counts.I
     result = np.zeros(counts.I.shape, dtype=np.float64)
@@ -44,7 +44,7 @@ def iou(counts: Counts) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Best:
+class BestConcept:
     """The best concepts of every unit.
 
     Attributes:
@@ -58,7 +58,7 @@ class Best:
     category: NDArray[np.int64]
 
 
-def best_concepts(scores: NDArray[np.float64], vocabulary: Vocabulary) -> Best:
+def find_best_concepts(scores: NDArray[np.float64], vocabulary: Vocabulary) -> BestConcept:
     """Choose the best concept per category and the label of every unit.
 
     Within a category the first of equals wins, between categories the later one, as in the released code.
@@ -71,12 +71,12 @@ def best_concepts(scores: NDArray[np.float64], vocabulary: Vocabulary) -> Best:
     column = np.full((units, width), -1, dtype=np.int64)
     best = np.zeros((units, width), dtype=np.float64)
     for position, category in enumerate(vocabulary.categories):
-        members = vocabulary.columns_of(category)
+        members = vocabulary.find_columns(category)
         if members.size:
             winner = members[scores[:, members].argmax(axis=1)]
             best[:, position] = scores[np.arange(units), winner]
             column[:, position] = np.where(best[:, position] > 0, winner, -1)
     if width == 0:
-        return Best(column, best, np.full(units, -1, dtype=np.int64))
+        return BestConcept(column, best, np.full(units, -1, dtype=np.int64))
     last_of_equals = width - 1 - best[:, ::-1].argmax(axis=1)
-    return Best(column, best, np.where(best.max(axis=1) > 0, last_of_equals, -1))
+    return BestConcept(column, best, np.where(best.max(axis=1) > 0, last_of_equals, -1))

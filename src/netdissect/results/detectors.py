@@ -38,7 +38,7 @@ class Detectors:
         """Number of distinct concepts detected."""
         return len(self.concepts)
 
-    def headline(self) -> str:
+    def describe(self) -> str:
         """Return the counts as a sentence that says how they were counted."""
         sign = "≥" if self.definition == "label" else ">"
         return (

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from netdissect.errors import NetdissectError, RunFileError, RunNotFoundError
 from netdissect.io import atomic, reading
 from netdissect.io.json_files import parse_json
-from netdissect.layers import check_stems, file_stem
+from netdissect.layers import check_file_stems, make_file_stem
 from netdissect.results import classic
 from netdissect.results import record as record_of
-from netdissect.results.tables import (
-    ARRAYS,
-    CLASSIC,
-    COUNTS,
-    MAXIMA,
-    Tables,
-    checksum,
+from netdissect.results.table_files import (
+    ARRAYS_SUFFIX,
+    COUNTS_SUFFIX,
+    CSV_SUFFIX,
+    MAXIMA_SUFFIX,
+    TableFiles,
+    compute_checksum,
     first_line,
     write_arrays,
     write_counts,
@@ -30,52 +30,52 @@ from netdissect.results.tables import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netdissect.results.run import RunResult
+    from netdissect.results.run_result import RunResult
 
 #: Bytes of ``run.json`` at most; it names every exemplar image.
-_LONGEST = 2**28
+_MAX_BYTES = 2**28
 
 
-def save(result: RunResult, folder: Path) -> None:
-    """Write a dissection into a folder, pictures and report aside.
+def save_run(result: RunResult, folder: Path) -> None:
+    """Write a dissection into a folder, images and report aside.
 
     Raises:
         SettingsError: if two layers would have the same file name.
         OSError: if the folder cannot be written.
     """
-    check_stems(list(result.layers))
+    check_file_stems(list(result.layers))
     atomic.make_folder(folder)
     (folder / "run.json").unlink(missing_ok=True)
     written = []
     for layer in result.layers.values():
         stem = layer.layer.file_stem
-        classic.write(folder / f"{stem}{CLASSIC}", layer.units, layer.vocabulary.categories)
-        write_counts(folder / f"{stem}{COUNTS}", layer)
-        write_arrays(folder / f"{stem}{ARRAYS}", layer)
-        written += [f"{stem}{CLASSIC}", f"{stem}{COUNTS}", f"{stem}{ARRAYS}"]
+        classic.write_result_csv(folder / f"{stem}{CSV_SUFFIX}", layer.units, layer.vocabulary.categories)
+        write_counts(folder / f"{stem}{COUNTS_SUFFIX}", layer)
+        write_arrays(folder / f"{stem}{ARRAYS_SUFFIX}", layer)
+        written += [f"{stem}{CSV_SUFFIX}", f"{stem}{COUNTS_SUFFIX}", f"{stem}{ARRAYS_SUFFIX}"]
         if layer.image_maxima is not None:
-            write_maxima(folder / f"{stem}{MAXIMA}", layer.image_maxima)
-            written.append(f"{stem}{MAXIMA}")
-    record = record_of.as_json(result) | {"checksums": {name: checksum(folder / name) for name in written}}
+            write_maxima(folder / f"{stem}{MAXIMA_SUFFIX}", layer.image_maxima)
+            written.append(f"{stem}{MAXIMA_SUFFIX}")
+    record = record_of.run_to_json(result) | {"checksums": {name: compute_checksum(folder / name) for name in written}}
     atomic.write_text(folder / "run.json", json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def restore(result: RunResult, folder: Path) -> None:
+def restore_tables(result: RunResult, folder: Path) -> None:
     """Write the result tables that were deleted from a finished run's folder; no run is read from them."""
     for layer in result.layers.values():
-        path = folder / f"{layer.layer.file_stem}{CLASSIC}"
+        path = folder / f"{layer.layer.file_stem}{CSV_SUFFIX}"
         if not path.exists():
-            classic.write(path, layer.units, layer.vocabulary.categories)
+            classic.write_result_csv(path, layer.units, layer.vocabulary.categories)
 
 
-def load(folder: Path) -> RunResult:
+def load_run(folder: Path) -> RunResult:
     """Read a finished dissection.
 
     Raises:
         RunNotFoundError: if the folder holds no finished run.
         RunFileError: if one of its files is damaged, missing, of a newer version, or not as the run wrote it.
     """
-    path, record = folder / "run.json", _record(folder)
+    path, record = folder / "run.json", _read_record(folder)
     try:
         version = record["schema_version"]
         if not isinstance(version, int) or version < 1:
@@ -85,7 +85,7 @@ def load(folder: Path) -> RunResult:
                 f"{path} was written by a newer netdissect (schema {version}, this one reads up to {record_of.SCHEMA_VERSION}): "
                 f"upgrade with pip install -U netdissect"
             )
-        return record_of.from_json(record, Tables(folder, record_of.checksums(record)))
+        return record_of.run_from_json(record, TableFiles(folder, record_of.read_checksums(record)))
     except RunFileError:
         raise
     except NetdissectError as error:  # settings, layers or concepts that no run has
@@ -94,15 +94,15 @@ def load(folder: Path) -> RunResult:
         raise RunFileError(f"{path} is damaged: {type(error).__name__} {first_line(error)}; run it again") from error
 
 
-def require_as_written(table: Path) -> None:
+def require_unchanged(table: Path) -> None:
     """Refuse a result table that a run wrote and somebody changed since; one with no run beside it is taken as it is.
 
     Raises:
         RunFileError: if the run's record beside it has another checksum for it.
     """
     try:
-        known = record_of.checksums(_record(table.parent)).get(table.name)
-        found = checksum(table)
+        known = record_of.read_checksums(_read_record(table.parent)).get(table.name)
+        found = compute_checksum(table)
     except (NetdissectError, AttributeError, TypeError, OSError):
         return
     if known is not None and known != found:
@@ -111,20 +111,22 @@ def require_as_written(table: Path) -> None:
         )
 
 
-def names_in(folder: Path) -> dict[str, None]:
+def list_table_files(folder: Path) -> dict[str, None]:
     """Return the names of a run's tables, as its ``run.json`` tells them; none where it tells nothing."""
     try:
-        record = _record(folder)
-        stems = [file_stem(str(entry["files"])) for entry in record["layers"]]
+        record = _read_record(folder)
+        stems = [make_file_stem(str(entry["files"])) for entry in record["layers"]]
     except (NetdissectError, KeyError, TypeError):
         return {}
-    return dict.fromkeys(f"{stem}{ending}" for stem in stems for ending in (CLASSIC, COUNTS, ARRAYS, MAXIMA))
+    return dict.fromkeys(
+        f"{stem}{ending}" for stem in stems for ending in (CSV_SUFFIX, COUNTS_SUFFIX, ARRAYS_SUFFIX, MAXIMA_SUFFIX)
+    )
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def _read_record(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
-        record = parse_json(reading.read_bytes(path, most=_LONGEST))
+        record = parse_json(reading.read_bytes(path, most=_MAX_BYTES))
     except (FileNotFoundError, NotADirectoryError) as error:
         what = "is no folder" if folder.exists() else "does not exist"
         what = "holds no finished run (run.json is missing)" if folder.is_dir() else what

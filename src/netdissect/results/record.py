@@ -8,26 +8,33 @@ from typing import TYPE_CHECKING, Any
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.config import Settings
 from netdissect.errors import RunFileError
-from netdissect.io.text import writable
-from netdissect.layers import FieldMap, Layer, check_stems, file_stem
-from netdissect.results.layer import LayerResult
-from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
-from netdissect.results.tables import ARRAYS, COUNTS, MAXIMA, read_arrays, read_counts, read_maxima
+from netdissect.io.text import make_writable
+from netdissect.layers import FieldMap, Layer, check_file_stems, make_file_stem
+from netdissect.results.layer_result import LayerResult
+from netdissect.results.run_result import NetworkCard, ProbeSetCard, RunResult
+from netdissect.results.table_files import (
+    ARRAYS_SUFFIX,
+    COUNTS_SUFFIX,
+    MAXIMA_SUFFIX,
+    read_arrays,
+    read_counts,
+    read_maxima,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netdissect.results.tables import Tables
+    from netdissect.results.table_files import TableFiles
 
 #: Raised whenever a newer reader is needed.
 SCHEMA_VERSION = 1
 #: What a run says that was written before tables had checksums.
-UNCHECKED = "this run has no checksums: that its tables are as they were written cannot be told"
+NO_CHECKSUMS_NOTE = "this run has no checksums: that its tables are as they were written cannot be told"
 #: Numbers that no run reaches: they would only take memory.
-_MOST = 2**40
+_MAX_NUMBER = 2**40
 
 
-def as_json(result: RunResult) -> dict[str, Any]:
+def run_to_json(result: RunResult) -> dict[str, Any]:
     """Return everything ``run.json`` holds, as plain values."""
     probe_set = dataclasses.asdict(dataclasses.replace(result.probe_set, vocabulary=Vocabulary((), ())))
     vocabulary = result.probe_set.vocabulary
@@ -35,7 +42,7 @@ def as_json(result: RunResult) -> dict[str, Any]:
         "categories": list(vocabulary.categories),
         "concepts": [[concept.number, concept.name, concept.category] for concept in vocabulary.concepts],
     }
-    record: dict[str, Any] = _writable(
+    record: dict[str, Any] = _make_writable(
         {
             "schema_version": SCHEMA_VERSION,
             "settings": result.settings.as_dict(),
@@ -65,90 +72,95 @@ def as_json(result: RunResult) -> dict[str, Any]:
     return record
 
 
-def _writable(value: Any) -> Any:
+def _make_writable(value: Any) -> Any:
     """Return plain values whose text is what UTF-8 can write: a name may be bytes that are no text."""
     if isinstance(value, str):
-        return writable(value)
+        return make_writable(value)
     if isinstance(value, dict):
-        return {_writable(key): _writable(entry) for key, entry in value.items()}
-    return [_writable(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+        return {_make_writable(key): _make_writable(entry) for key, entry in value.items()}
+    return [_make_writable(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
-def checksums(record: Mapping[str, Any]) -> dict[str, str]:
+def read_checksums(record: Mapping[str, Any]) -> dict[str, str]:
     """Return the SHA-256 of every table by its file's name; empty for runs that were written without them."""
     found = record.get("checksums", {})
-    return {_text(name): _text(digest) for name, digest in found.items()}
+    return {_require_text(name): _require_text(digest) for name, digest in found.items()}
 
 
-def from_json(record: Mapping[str, Any], tables: Tables) -> RunResult:
+def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> RunResult:
     """Return the run that a record tells of, with its tables.
 
     Raises:
         RunFileError: if a table is damaged.
         KeyError, TypeError, ValueError, AttributeError: if the record says something impossible.
     """
-    probe_set = _known(ProbeSetCard, record["probe_set"])
+    probe_set = _select_known_fields(ProbeSetCard, record["probe_set"])
     words = probe_set["vocabulary"]
     vocabulary = Vocabulary(
-        tuple(map(_text, words["categories"])),
-        tuple(Concept(_whole(number), _text(name), _text(kind)) for number, name, kind in words["concepts"]),
+        tuple(map(_require_text, words["categories"])),
+        tuple(
+            Concept(_require_whole(number), _require_text(name), _require_text(kind))
+            for number, name, kind in words["concepts"]
+        ),
     )
     if len(set(vocabulary.categories)) < len(vocabulary.categories):
         raise ValueError("a category stands twice")
-    settings = Settings(**_known(Settings, record["settings"]))
-    _whole(settings.images_per_unit, 0)
-    images, skipped = _whole(probe_set["images"]), record.get("skipped_images", {})
-    names = {int(row): _text(name) for row, name in record["image_names"].items()}
+    settings = Settings(**_select_known_fields(Settings, record["settings"]))
+    _require_whole(settings.images_per_unit, 0)
+    images, skipped = _require_whole(probe_set["images"]), record.get("skipped_images", {})
+    names = {int(row): _require_text(name) for row, name in record["image_names"].items()}
     layers: dict[str, LayerResult] = {}
     for entry in record["layers"]:
-        layer = _layer(entry)
+        layer = _parse_layer(entry)
         if layer.name in layers:
             raise ValueError(f"two layers are called {layer.name}")
-        layers[layer.name] = _result(layer, entry, vocabulary, tables, settings, images + len(skipped))
+        layers[layer.name] = _read_layer_result(layer, entry, vocabulary, tables, settings, images + len(skipped))
         _require_names(layers[layer.name], names)
     if not layers:
         raise ValueError("it has no layer")
-    check_stems(list(layers))
+    check_file_stems(list(layers))
     own = {"schema_version", "settings", "network", "probe_set", "layers", "detectors", "image_names", "checksums"}
     journal = {name: value for name, value in record.items() if name not in own}
     if not tables.checksums:
         notes = journal.get("notes", [])
-        journal["notes"] = [*(note for note in notes if note != UNCHECKED), UNCHECKED]
-    network = _known(NetworkCard, record["network"])
+        journal["notes"] = [*(note for note in notes if note != NO_CHECKSUMS_NOTE), NO_CHECKSUMS_NOTE]
+    network = _select_known_fields(NetworkCard, record["network"])
     for card in (network, probe_set):
         for name in ("name", "source", "path", "fingerprint", "preprocessing"):
-            _text(card.get(name, ""))
+            _require_text(card.get(name, ""))
     return RunResult(
         layers,
         settings,
-        NetworkCard(**network | {"input_size": _size(network["input_size"])}),
+        NetworkCard(**network | {"input_size": _parse_size(network["input_size"])}),
         ProbeSetCard(
             **probe_set
             | {"vocabulary": vocabulary}
-            | {name: _size(probe_set[name]) for name in ("image_size", "label_size")}
+            | {name: _parse_size(probe_set[name]) for name in ("image_size", "label_size")}
         ),
         names,
         journal,
     )
 
 
-def _layer(entry: Mapping[str, Any]) -> Layer:
-    offset, size, step = (_pair(entry["field"][name]) for name in FieldMap._fields)
+def _parse_layer(entry: Mapping[str, Any]) -> Layer:
+    offset, size, step = (_parse_pair(entry["field"][name]) for name in FieldMap._fields)
     return Layer(
-        _text(entry["name"]), _whole(entry["units"]), _size(entry["grid"]), FieldMap(offset, size, step),
-        _text(entry["geometry"]), _text(entry["kind"]), _text(entry["note"]), tuple(map(_whole, entry.get("shape", ()))),
+        _require_text(entry["name"]), _require_whole(entry["units"]), _parse_size(entry["grid"]), FieldMap(offset, size, step),
+        _require_text(entry["geometry"]), _require_text(entry["kind"]), _require_text(entry["note"]), tuple(map(_require_whole, entry.get("shape", ()))),
     )  # fmt: skip
 
 
-def _result(
-    layer: Layer, entry: Mapping[str, Any], vocabulary: Vocabulary, tables: Tables, settings: Settings, rows: int
+def _read_layer_result(
+    layer: Layer, entry: Mapping[str, Any], vocabulary: Vocabulary, tables: TableFiles, settings: Settings, rows: int
 ) -> LayerResult:
-    stem = file_stem(_text(entry["files"]))
+    stem = make_file_stem(_require_text(entry["files"]))
     overlapping = bool(entry.get("overlapping_labels", True))  # runs of before do not tell
-    counts = read_counts(tables, f"{stem}{COUNTS}", layer.units, vocabulary, overlapping=overlapping)
-    thresholds, exemplars, activity = read_arrays(tables, f"{stem}{ARRAYS}", layer, settings.images_per_unit)
-    maxima = read_maxima(tables, f"{stem}{MAXIMA}", rows, layer.units)
-    return LayerResult(layer, vocabulary, counts, thresholds, _whole(entry["cells"]), exemplars, activity, maxima)
+    counts = read_counts(tables, f"{stem}{COUNTS_SUFFIX}", layer.units, vocabulary, overlapping=overlapping)
+    thresholds, exemplars, activity = read_arrays(tables, f"{stem}{ARRAYS_SUFFIX}", layer, settings.images_per_unit)
+    maxima = read_maxima(tables, f"{stem}{MAXIMA_SUFFIX}", rows, layer.units)
+    return LayerResult(
+        layer, vocabulary, counts, thresholds, _require_whole(entry["cells"]), exemplars, activity, maxima
+    )
 
 
 def _require_names(layer: LayerResult, names: Mapping[int, str]) -> None:
@@ -160,30 +172,30 @@ def _require_names(layer: LayerResult, names: Mapping[int, str]) -> None:
         )
 
 
-def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def _select_known_fields(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a record that this version knows."""
     names = {field.name for field in dataclasses.fields(kind)}
     return {name: value for name, value in values.items() if name in names}
 
 
-def _whole(value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+def _require_whole(value: Any, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MAX_NUMBER:
         raise ValueError(f"expected a whole number of at least {least}, got {value!r}")
     return value
 
 
-def _text(value: Any) -> str:
+def _require_text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"expected a text, got {value!r}")
     return value
 
 
-def _size(value: Any) -> tuple[int, int]:
+def _parse_size(value: Any) -> tuple[int, int]:
     height, width = value
-    return _whole(height), _whole(width)
+    return _require_whole(height), _require_whole(width)
 
 
-def _pair(value: Any) -> tuple[float, float]:
+def _parse_pair(value: Any) -> tuple[float, float]:
     y, x = value
     for number in (y, x):
         if isinstance(number, bool) or not isinstance(number, (int, float)):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from netdissect.optional import require
+from netdissect.optional_libraries import import_optional
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,6 +111,6 @@ class UnitTable(Sequence[UnitRow]):
         Raises:
             MissingExtraError: if pandas is not installed.
         """
-        pandas = require("pandas", extra="pandas", purpose="for data frames")
+        pandas = import_optional("pandas", extra="pandas", purpose="for data frames")
         frame: pd.DataFrame = pandas.DataFrame.from_records([row.as_dict() for row in self._rows])
         return frame

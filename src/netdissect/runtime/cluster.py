@@ -1,7 +1,7 @@
 """A Ray cluster: one that runs and answers, or one of our own; never one that keeps us waiting for ever.
 
 Ray itself tries for many minutes to reach a cluster that has gone. So an address is asked in another process first,
-which is given up after `ANSWER` seconds.
+which is given up after `ANSWER_SECONDS` seconds.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from netdissect.errors import RunError, SettingsError
-from netdissect.optional import require
+from netdissect.optional_libraries import import_optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 #: Seconds in which a port must open, and in which a cluster must answer.
-OPEN, ANSWER = 5, 60
+CONNECT_SECONDS, ANSWER_SECONDS = 5, 60
 
 
-class Cluster:
+class RayCluster:
     """A connection to a Ray cluster, as a context manager; a cluster that was started here ends with its block."""
 
     def __init__(self, address: str | None = None) -> None:
@@ -42,7 +42,7 @@ class Cluster:
             SettingsError: if the address is none.
             RunError: if a cluster that was named does not answer in time, or none can be started.
         """
-        self.ray = require("ray", extra="ray", purpose="for --runtime ray")
+        self.ray = import_optional("ray", extra="ray", purpose="for --runtime ray")
         self._connected = not self.ray.is_initialized()
         if not self._connected:
             return
@@ -50,8 +50,8 @@ class Cluster:
         if named and named != "local":
             self._reach(named)
             return
-        recorded = None if named else _recorded()
-        if recorded is not None and _opens(recorded) and answers(recorded) is None:
+        recorded = None if named else _read_recorded_address()
+        if recorded is not None and _is_port_open(recorded) and ask_cluster(recorded) is None:
             self._reach(recorded, asked=True)
         else:
             self._init("local", "a Ray cluster cannot be started on this machine")
@@ -70,7 +70,7 @@ class Cluster:
 
     def cpus_of_each(self, count: int, gpus: int = 0) -> int:
         """Return how many processors each of `count` workers with so many GPUs may have, and all find a place."""
-        return even_share(self._nodes(), count, gpus)
+        return share_cpus_evenly(self._nodes(), count, gpus)
 
     def _nodes(self) -> list[tuple[float, float]]:
         nodes = (node["Resources"] for node in self.ray.nodes() if node["Alive"])
@@ -84,37 +84,37 @@ class Cluster:
             )
         failed = f"the Ray cluster at {address} cannot be used from here"
         if not asked:
-            why = "nothing listens there" if not _opens(address) else answers(address)
+            why = "nothing listens there" if not _is_port_open(address) else ask_cluster(address)
             if why is not None:
                 raise RunError(
                     f"{failed} ({why}): see what ray status --address {address} says, or leave out --address to start one "
                     f"on this machine"
                 )
-        with _impatient():
+        with _limit_connection_attempts():
             self._init(address, failed)
 
     def _init(self, address: str, failed: str) -> None:
         try:
-            with _own_signals():
+            with _keep_sigterm_handler():
                 self.ray.init(address=address, log_to_driver=False, logging_level="error", include_dashboard=False)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise RunError(f"{failed}: {' '.join(str(error).split())}") from error
 
 
-def answers(address: str) -> str | None:
+def ask_cluster(address: str) -> str | None:
     """Ask a cluster in another process whether it is there; return why it is not, or None."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
-        asked = subprocess.run(command, capture_output=True, timeout=ANSWER, check=False, text=True)  # noqa: S603
+        asked = subprocess.run(command, capture_output=True, timeout=ANSWER_SECONDS, check=False, text=True)  # noqa: S603
     except subprocess.TimeoutExpired:
-        return f"it does not answer within {ANSWER} s"
+        return f"it does not answer within {ANSWER_SECONDS} s"
     if asked.returncode == 0:
         return None
     said = asked.stderr.strip().splitlines()
     return said[-1].strip() if said else "it does not answer"
 
 
-def even_share(nodes: Sequence[tuple[float, float]], count: int, gpus: int = 0) -> int:
+def share_cpus_evenly(nodes: Sequence[tuple[float, float]], count: int, gpus: int = 0) -> int:
     """Return the most processors that each of `count` workers can have, at least 1.
 
     Args:
@@ -136,7 +136,7 @@ def even_share(nodes: Sequence[tuple[float, float]], count: int, gpus: int = 0) 
     return next((cpus for cpus in range(most, 1, -1) if places(cpus) >= count), 1)
 
 
-def _recorded() -> str | None:
+def _read_recorded_address() -> str | None:
     """Return the address that ``ray start`` wrote down on this machine."""
     folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - where Ray itself looks
     with contextlib.suppress(OSError):
@@ -144,17 +144,17 @@ def _recorded() -> str | None:
     return None
 
 
-def _opens(address: str) -> bool:
+def _is_port_open(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=OPEN):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
             return True
     except (OSError, ValueError, OverflowError):
         return False
 
 
 @contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
+def _keep_sigterm_handler() -> Iterator[None]:
     """Keep this program's way with SIGTERM, which Ray would replace by its own."""
     before = signal.getsignal(signal.SIGTERM)
     try:
@@ -165,7 +165,7 @@ def _own_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _impatient() -> Iterator[None]:
+def _limit_connection_attempts() -> Iterator[None]:
     """Let Ray try no longer than for a minute, should the cluster go between its answer and our connection."""
     name = "RAY_gcs_server_port_wait_time_s"
     if name in os.environ:

@@ -8,33 +8,35 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
-from netdissect.errors import RunError, SettingsError, reason
-from netdissect.runtime.base import AHEAD, portable, unsendable
+from netdissect.errors import RunError, SettingsError, root_message
+from netdissect.runtime.port import MOST_FINISHED_AHEAD, describe_unpicklable, make_picklable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from netdissect.runtime.base import Item, Outcome, Setup
-    from netdissect.runtime.cluster import Cluster
+    from netdissect.runtime.cluster import RayCluster
+    from netdissect.runtime.port import Item, Outcome, WorkerSetup
 
 #: How often an item may lose its worker, and a worker be lost before it is ready, until they are given up.
 ATTEMPTS = 5
 #: Where actors answer that they are there, beside their work.
-PULSE = "pulse"
+HEARTBEAT = "pulse"
 #: Seconds to wait for a first worker while none is at work.
-PATIENCE = 300
+START_SECONDS = 300
 #: Seconds for which a worker's sign of life is waited for until it is told of, and until its item is given to another.
-SILENCE, GIVEN_UP = 60.0, 600.0
+SILENCE_SECONDS, GIVE_UP_SECONDS = 60.0, 600.0
 _LOG = logging.getLogger("netdissect")
 
 
-class Ray:
+class RayRuntime:
     """Actors of a Ray cluster, each with a context of its own; an actor or node that is lost is replaced.
 
     Use it as a context manager: when the block ends its actors are gone.
     """
 
-    def __init__(self, cluster: Cluster, setup: Setup, count: int, *, cpus: int | None = None, gpus: int = 0) -> None:
+    def __init__(
+        self, cluster: RayCluster, setup: WorkerSetup, count: int, *, cpus: int | None = None, gpus: int = 0
+    ) -> None:
         """Get ready; actors start when there is work.
 
         Args:
@@ -52,13 +54,13 @@ class Ray:
             self._setup = self._ray.put(setup)
         except Exception as error:  # whatever its parts raise when they are to be sent
             raise SettingsError(
-                f"{unsendable(setup)} cannot be sent to the workers of the cluster ({reason(error)}): define its class at "
+                f"{describe_unpicklable(setup)} cannot be sent to the workers of the cluster ({root_message(error)}): define its class at "
                 f"the top of an importable module, or use one worker of this machine"
             ) from error
         self._actor = self._ray.remote(
-            num_cpus=self._cpus, num_gpus=gpus, max_restarts=0, max_concurrency=1, concurrency_groups={PULSE: 1}
+            num_cpus=self._cpus, num_gpus=gpus, max_restarts=0, max_concurrency=1, concurrency_groups={HEARTBEAT: 1}
         )(_Actor)
-        self._pulses = _Pulses(self._ray)
+        self._pulses = _Heartbeats(self._ray)
         self._numbers: dict[Any, int] = {}
         self._starting: dict[Any, Any] = {}
         self._idle: list[Any] = []
@@ -79,7 +81,7 @@ class Ray:
         try:
             while given < total:
                 self._start_missing()
-                while self._idle and waiting and waiting[0][0] < given + AHEAD * self._count:
+                while self._idle and waiting and waiting[0][0] < given + MOST_FINISHED_AHEAD * self._count:
                     number, item = waiting.popleft()
                     actor = self._idle.pop()
                     under_way[actor.do.remote(shared, item)] = (actor, number, item)
@@ -89,7 +91,7 @@ class Ray:
                     self._forget(actor)
                     lost[number] = lost.get(number, 0) + 1
                     if lost[number] >= ATTEMPTS:
-                        raise RunError(_again_and_again("it gave no sign of life"))
+                        raise RunError(_describe_repeated_loss("it gave no sign of life"))
                     waiting.appendleft((number, item))
                 if silent:
                     continue
@@ -104,13 +106,13 @@ class Ray:
                     good, value = self._ray.get(ready)
                 except self._ray.exceptions.RayTaskError as error:  # the outcome cannot travel
                     raise RunError(
-                        f"a worker of the cluster failed with {_first_line(error.cause or error)}"
+                        f"a worker of the cluster failed with {_read_first_line(error.cause or error)}"
                     ) from error
                 except self._ray.exceptions.RayError as error:  # of its actor, its node, or the outcome on its way
                     self._forget(actor)
                     lost[number] = lost.get(number, 0) + 1
                     if lost[number] >= ATTEMPTS:
-                        raise RunError(_again_and_again(_first_line(error))) from error
+                        raise RunError(_describe_repeated_loss(_read_first_line(error))) from error
                     waiting.appendleft((number, item))
                     continue
                 self._idle.append(actor)
@@ -141,12 +143,14 @@ class Ray:
         """Return the next reference that is ready, None if none is for a while; without any worker at work, wait only so
         long for one to start.
         """
-        ready, _ = self._ray.wait(waited_for, num_returns=1, timeout=SILENCE / 12 if patiently else PATIENCE)
+        ready, _ = self._ray.wait(
+            waited_for, num_returns=1, timeout=SILENCE_SECONDS / 12 if patiently else START_SECONDS
+        )
         if not ready and patiently:
             return None
         if not ready:
             raise RunError(
-                f"no worker of the cluster could be started within {PATIENCE} s: each asks for {self._cpus} CPUs and "
+                f"no worker of the cluster could be started within {START_SECONDS} s: each asks for {self._cpus} CPUs and "
                 f"{self._gpus} GPUs; ask for fewer --workers, or add nodes and run the same command again, it goes on from "
                 f"what is finished"
             )
@@ -167,7 +171,7 @@ class Ray:
         except self._ray.exceptions.RayTaskError as failure:  # its setup did not even arrive whole
             cause = failure.cause if isinstance(failure.cause, Exception) else failure
             raise RunError(
-                f"a worker of the cluster cannot make its context ({type(cause).__name__}: {_first_line(cause)}): is the "
+                f"a worker of the cluster cannot make its context ({type(cause).__name__}: {_read_first_line(cause)}): is the "
                 f"same software installed on every node?"
             ) from failure
         except self._ray.exceptions.RayError as failure:
@@ -175,7 +179,7 @@ class Ray:
             self._failed += 1
             if self._failed >= ATTEMPTS:
                 raise RunError(
-                    f"workers of the cluster were lost {ATTEMPTS} times before they could start ({_first_line(failure)}): "
+                    f"workers of the cluster were lost {ATTEMPTS} times before they could start ({_read_first_line(failure)}): "
                     f"run the same command again, it goes on from what is finished"
                 ) from failure
             return
@@ -190,7 +194,7 @@ class Ray:
             self._ray.kill(actor)
 
 
-class _Pulses:
+class _Heartbeats:
     """Asks actors at work for a sign of life, tells of those that give none, and names those to be given up."""
 
     def __init__(self, ray: Any) -> None:
@@ -207,17 +211,19 @@ class _Pulses:
                 if actor in self._told:
                     _LOG.warning("worker %d of the cluster answers again", number)
                 self.forget(actor)
-            elif time.monotonic() - since >= GIVEN_UP:
+            elif time.monotonic() - since >= GIVE_UP_SECONDS:
                 _LOG.warning(
-                    "worker %d of the cluster has been silent for %.0f s: its work is done by another", number, GIVEN_UP
+                    "worker %d of the cluster has been silent for %.0f s: its work is done by another",
+                    number,
+                    GIVE_UP_SECONDS,
                 )
                 given_up.add(actor)
-            elif time.monotonic() - since >= SILENCE and actor not in self._told:
+            elif time.monotonic() - since >= SILENCE_SECONDS and actor not in self._told:
                 self._told.add(actor)
                 _LOG.warning(
                     "worker %d of the cluster has given no sign of life for %.0f s: its process or its node may have been "
                     "stopped (ray list actors shows where it is); after %.0f s its work is done by another",
-                    number, SILENCE, GIVEN_UP,
+                    number, SILENCE_SECONDS, GIVE_UP_SECONDS,
                 )  # fmt: skip
         return given_up
 
@@ -227,7 +233,7 @@ class _Pulses:
         self._told.discard(actor)
 
     def _ask(self, actor: Any) -> tuple[Any, float]:
-        asked = actor.alive.options(concurrency_group=PULSE).remote(), time.monotonic()
+        asked = actor.alive.options(concurrency_group=HEARTBEAT).remote(), time.monotonic()
         self._asked[actor] = asked
         return asked
 
@@ -239,12 +245,12 @@ class _Actor:
         self._open = contextlib.ExitStack()
         self._context: Any = None
 
-    def start(self, setup: Setup, threads: int, number: int) -> Exception | None:
+    def start(self, setup: WorkerSetup, threads: int, number: int) -> Exception | None:
         """Make the context; return what went wrong, if anything did."""
         try:
             self._context = self._open.enter_context(setup(threads, number))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - handed to the coordinator, which raises it
-            return portable(error)
+            return make_picklable(error)
         return None
 
     def alive(self) -> None:
@@ -255,15 +261,15 @@ class _Actor:
         try:
             return True, task(self._context, item)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - handed to the coordinator, which raises it
-            return False, portable(error)
+            return False, make_picklable(error)
 
 
-def _again_and_again(why: str) -> str:
+def _describe_repeated_loss(why: str) -> str:
     return (
         f"a worker of the cluster was lost {ATTEMPTS} times over the same piece of work ({why}): run the same command again, "
         f"it goes on from what is finished"
     )
 
 
-def _first_line(error: BaseException) -> str:
+def _read_first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -23,9 +23,9 @@ def run(capsys, *words):
 @pytest.fixture(scope="module")
 def caffe(tmp_path_factory):
     """A small Caffe pair, written by this project."""
-    from netdissect.models.caffe.prototxt import read_prototxt
-    from netdissect.models.caffe.randomly import random_weights
-    from netdissect.models.caffe.writer import write_caffe
+    from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+    from netdissect.networks.sources.caffe.prototxt import read_prototxt
+    from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
     folder = tmp_path_factory.mktemp("caffe nets")
     (folder / "source.prototxt").write_text(
@@ -39,7 +39,7 @@ def caffe(tmp_path_factory):
         """
     )
     net = read_prototxt(folder / "source.prototxt")
-    write_caffe(folder / "small", net, random_weights(net, seed=0))
+    write_caffe(folder / "small", net, make_random_weights(net, seed=0))
     return folder / "small"
 
 
@@ -182,7 +182,7 @@ def test_a_full_disk_is_told_in_one_sentence(capsys, monkeypatch, caffe, data, t
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "r"))
 
-    monkeypatch.setattr(files, "save", full)
+    monkeypatch.setattr(files, "save_run", full)
     code, _, err = run(capsys, "run", caffe, "--layers", "conv1", "--data", data, "--out", tmp_path / "r")
     assert code == 2
     assert "the disk is full" in err

@@ -11,7 +11,7 @@ from tests import folders
 
 from netdissect.cli import console, main
 
-#: A name that would clear the screen, colour it, ring, lead elsewhere, draw a dog, and turn the line round.
+#: A name that would clear the screen, color it, ring, lead elsewhere, draw a dog, and turn the line round.
 EVIL = "cat\x1b[2J\x1b]8;;http://x\x07[bold red]:dog:\u202e\r\nnetdissect: done"
 SHOWN = r"cat\x1b[2J\x1b]8;;http://x\x07[bold red]:dog:\u202e\x0d\nnetdissect: done"
 
@@ -24,15 +24,15 @@ def run(capsys, *words):
 
 
 def test_a_name_of_others_is_shown_in_one_line_as_it_is_written(capsys):
-    console.say(EVIL)
-    console.complain(EVIL)
+    console.print_line(EVIL)
+    console.print_error(EVIL)
     captured = capsys.readouterr()
     assert captured.out == SHOWN + "\n"
     assert captured.err == f"netdissect: {SHOWN}\n"
 
 
 def test_a_sentence_of_any_length_stays_readable(capsys):
-    console.complain("a" * 100_000 + " end")
+    console.print_error("a" * 100_000 + " end")
     told = capsys.readouterr().err
     assert len(told) < 5000
     assert told.endswith(" end\n")
@@ -41,21 +41,21 @@ def test_a_sentence_of_any_length_stays_readable(capsys):
 def test_a_table_and_a_bar_show_names_as_text(capsys, monkeypatch):
     from rich.table import Table
 
-    from netdissect import bars
+    from netdissect import progress
 
     table = Table(box=None)
     table.add_column("name", overflow="fold")
-    table.add_row(console.cell("[red]x[/red]\x1b[2J"))
-    console.say_table(table)
+    table.add_row(console.format_cell("[red]x[/red]\x1b[2J"))
+    console.print_table(table)
     assert r"[red]x[/red]\x1b[2J" in capsys.readouterr().out
-    monkeypatch.setattr(bars, "somebody_watches", lambda: True)
-    with bars.Bars() as shown:
+    monkeypatch.setattr(progress, "is_watched", lambda: True)
+    with progress.ProgressBars() as shown:
         shown.start("[red]x\x1b[2J", 2)
         assert shown._progress.tasks[0].description == r"[red]x\x1b[2J"
 
 
 def test_numbers_for_programs_are_ascii_whatever_a_name_holds(capsys):
-    console.say_json({"name": "é\x9b\x1b"})
+    console.print_json({"name": "é\x9b\x1b"})
     assert capsys.readouterr().out == '{\n "name": "\\u00e9\\u009b\\u001b"\n}\n'
 
 

@@ -23,15 +23,15 @@ DEFAULT_MEAN = "109.5388 118.6897 124.6901"
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder as the released code has it: zoo/small, zoo/grey and dataset/set."""
-    from netdissect.models.caffe.prototxt import parse_prototxt
-    from netdissect.models.caffe.randomly import random_weights
-    from netdissect.models.caffe.writer import write_caffe
+    from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+    from netdissect.networks.sources.caffe.prototxt import parse_prototxt
+    from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
     folder = tmp_path_factory.mktemp("released")
     (folder / "zoo").mkdir()
     for name, channels in (("small", "3"), ("grey", "1")):
         net = parse_prototxt(NET.replace("CHANNELS", channels))
-        write_caffe(folder / "zoo" / name, net, random_weights(net, seed=0))
+        write_caffe(folder / "zoo" / name, net, make_random_weights(net, seed=0))
     folders.write(folder / "dataset" / "set", images=8)
     return folder
 
@@ -256,7 +256,7 @@ def test_the_page_for_people_names_every_option_that_is_understood():
     from dataclasses import fields
     from typing import get_type_hints
 
-    from netdissect.cli.released import ReleasedOptions
+    from netdissect.cli.released_options import ReleasedOptions
 
     page = (Path(__file__).resolve().parents[3] / "docs" / "released-code.md").read_text()
     hints = get_type_hints(ReleasedOptions, include_extras=True)

@@ -5,15 +5,15 @@ from tests import pretend
 
 from netdissect import report
 from netdissect.cli.app import main
-from netdissect.protocols import Silent
+from netdissect.protocols import NullProgress
 from netdissect.results import files
 
 
 @pytest.fixture
 def run(tmp_path):
     result, probe_set = pretend.run((12, 16), 9, pictures=20)
-    files.save(result, tmp_path / "run")
-    report.write(result, tmp_path / "run", probe_set, Silent())
+    files.save_run(result, tmp_path / "run")
+    report.write_report(result, tmp_path / "run", probe_set, NullProgress())
     return tmp_path / "run"
 
 
@@ -38,7 +38,7 @@ def test_report_draws_again_with_another_cut_a_single_file_and_a_card(run, capsy
 
 def test_compare_writes_figures_and_says_what_they_show(run, tmp_path, capsys):
     other, _ = pretend.run((12, 16), 9, pictures=20, seed=5, name="other")
-    files.save(other, tmp_path / "other")
+    files.save_run(other, tmp_path / "other")
     assert (
         call("compare", run, tmp_path / "other", "--out", tmp_path / "f" / "two.svg", "--definition", "category") == 0
     )

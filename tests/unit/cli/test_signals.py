@@ -13,16 +13,16 @@ import pytest
 from tests import folders
 from tests.processes import below, wait_until
 
-from netdissect.models.caffe.prototxt import parse_prototxt
-from netdissect.models.caffe.randomly import random_weights
-from netdissect.models.caffe.writer import write_caffe
+from netdissect.networks.sources.caffe.caffe_writer import write_caffe
+from netdissect.networks.sources.caffe.prototxt import parse_prototxt
+from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc"),
 ]
 
-#: So much comes out of every picture that the calibration sample is small, and the whole takes some seconds.
+#: So much comes out of every image that the calibration sample is small, and the whole takes some seconds.
 WIDE = """
 name: "wide" input: "data" input_shape { dim: 1 dim: 3 dim: 64 dim: 64 }
 layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
@@ -35,7 +35,7 @@ def words(tmp_path_factory):
     """What is typed, short of the folder."""
     folder = tmp_path_factory.mktemp("signals")
     net = parse_prototxt(WIDE)
-    write_caffe(folder / "wide", net, random_weights(net, seed=0))
+    write_caffe(folder / "wide", net, make_random_weights(net, seed=0))
     data = folders.write(folder / "set", images=90, size=(64, 64), labels=(32, 32))
     command = [sys.executable, "-m", "netdissect", "run", folder / "wide", "--layers", "conv1", "--data", data]
     return [*command, "--batch-size", "2", "--shard-size", "2", "--images-per-unit", "0", "--no-pictures", "--out"]

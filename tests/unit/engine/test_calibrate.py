@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from netdissect.engine.calibrate import _some_values, calibrate, count_with_kernel, count_with_torch
-from netdissect.engine.threads import Threads
+from netdissect.engine.calibrate import _sample_values, calibrate, count_above_with_kernel, count_above_with_torch
+from netdissect.engine.row_threads import RowThreads
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -17,17 +17,17 @@ def test_torch_counts_the_cells_above_a_level_as_the_kernel_does(threads):
     sample = np.round(np.random.default_rng(0).normal(size=(7, 12, 5)), 1).astype(np.float32)
     level = np.array([-1, 0, 0.3, 1, 9], np.float32)
     truth = (sample > level).sum(axis=1)
-    with Threads(threads) as pool:
-        counts = count_with_kernel(torch.from_numpy(sample), torch.from_numpy(level), pool)
+    with RowThreads(threads) as pool:
+        counts = count_above_with_kernel(torch.from_numpy(sample), torch.from_numpy(level), pool)
     assert counts.tolist() == truth.tolist()
     assert counts.dtype == torch.int64
-    assert count_with_torch(torch.from_numpy(sample), torch.from_numpy(level)).tolist() == truth.tolist()
+    assert count_above_with_torch(torch.from_numpy(sample), torch.from_numpy(level)).tolist() == truth.tolist()
 
 
 def test_activity_is_the_samples_distribution():
     sample = np.random.default_rng(1).gamma(2, size=(6, 9, 3)).astype(np.float32)
     sample[..., 1] = 2.5
-    with Threads(1) as pool:
+    with RowThreads(1) as pool:
         _, found = calibrate(torch.from_numpy(sample), Fraction(1, 20), 100, pool)
     cells = sample.reshape(-1, 3)
     assert found.histogram.shape == (3, 48)
@@ -45,10 +45,10 @@ def test_of_a_large_sample_as_many_cells_are_looked_at_as_are_quick(monkeypatch)
     monkeypatch.setattr("netdissect.engine.calibrate._VALUES_EACH", 10)
     monkeypatch.setattr("netdissect.engine.calibrate._VALUES", 30)
     sample = torch.arange(2 * 40 * 3, dtype=torch.float32).reshape(2, 40, 3)
-    values = _some_values(sample)
+    values = _sample_values(sample)
     assert values.shape == (3, 10)
     assert all(
         set(row) <= set(column) for row, column in zip(values.tolist(), sample.reshape(-1, 3).T.tolist(), strict=True)
     )
     assert (values.diff(dim=1) < 0).all()
-    assert _some_values(sample[:, :5]).tolist() == sample[:, :5].reshape(-1, 3).T.flip(1).tolist()
+    assert _sample_values(sample[:, :5]).tolist() == sample[:, :5].reshape(-1, 3).T.flip(1).tolist()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from netdissect.engine.forward import _run
+from netdissect.engine.forward import _run_network
 from netdissect.errors import RunError
 
 PICTURES = np.zeros((3, 20, 30, 3), np.uint8)
@@ -30,9 +30,9 @@ def failing(said):
 )  # fmt: skip
 def test_memory_that_runs_out_is_told_with_the_batch(said, more):
     with pytest.raises(RunError, match=rf"^memory ran out over a batch of 3 pictures of 30 x 20{more}"):
-        _run(failing(said), PICTURES)
+        _run_network(failing(said), PICTURES)
 
 
 def test_any_other_error_stays_what_it_is():
     with pytest.raises(RuntimeError, match="^mat1 and mat2"):
-        _run(failing("mat1 and mat2 shapes cannot be multiplied"), PICTURES)
+        _run_network(failing("mat1 and mat2 shapes cannot be multiplied"), PICTURES)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdissect.engine.dissect import _carry_out
+from netdissect.engine.dissect import _scan_missing
 from netdissect.engine.plan import Plan
-from netdissect.protocols import Silent
+from netdissect.protocols import NullProgress
 
 
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 80), st.integers(1, 80), st.integers(0, 9))
@@ -82,5 +82,5 @@ def test_a_stopped_run_counts_the_calibration_and_every_scanned_shard(had, after
     with pytest.raises(
         KeyboardInterrupt, match=rf"^interrupted after {had + after + 1} of {len(shards) + 1} shards; the same"
     ):
-        _carry_out(Interrupted(after), lambda _, shard: shard, shards, receipts, Silent())
+        _scan_missing(Interrupted(after), lambda _, shard: shard, shards, receipts, NullProgress())
     assert sum(receipt is not None for receipt in receipts.values()) == had + after

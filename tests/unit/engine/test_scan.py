@@ -7,11 +7,11 @@ import pytest
 from tests import fakes
 
 from netdissect.concepts import Labels
-from netdissect.engine.dissect import _exemplars
+from netdissect.engine.dissect import _make_exemplars
 from netdissect.engine.plan import Plan
 from netdissect.errors import DataError
 from netdissect.layers import FieldMap
-from netdissect.stats.top import TopImages
+from netdissect.stats.top_images import TopImages
 
 FIELD = FieldMap((0, 0), (4, 4), (4, 4))
 
@@ -89,15 +89,15 @@ def test_a_shard_of_which_no_image_can_be_read_counts_nothing():
     missing = frozenset(plan.shards[1].images.tolist())
     outcome = fakes.run(*case(activations, missing), plan=plan, quantile=0.1, on_error="skip")
     assert (outcome.images, set(outcome.skipped)) == (16, missing)
-    labelled = [sum(256 for n in range(24) if n % 3 == concept and n not in missing) for concept in range(3)]
-    assert outcome.layers["l"].counts.G.tolist() == labelled
+    labeled = [sum(256 for n in range(24) if n % 3 == concept and n not in missing) for concept in range(3)]
+    assert outcome.layers["l"].counts.G.tolist() == labeled
     with pytest.raises(DataError, match="none of the first 8 images could be read: images/image"):
         fakes.run(*case(activations, set(plan.shards[0].images.tolist())), plan=plan, on_error="skip")
 
 
 def test_where_there_are_fewer_images_than_exemplars_the_rest_are_none():
     empty = TopImages.empty(2, 3, (1, 1))
-    found = _exemplars(empty, np.array([1, 2], np.float32), lambda number: number)
+    found = _make_exemplars(empty, np.array([1, 2], np.float32), lambda number: number)
     assert found.images.tolist() == [[-1] * 3] * 2
     assert found.maxima.tolist() == [[0] * 3] * 2
     assert not found.grids.any()

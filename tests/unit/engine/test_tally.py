@@ -7,7 +7,7 @@ import pytest
 from tests import fakes
 
 from netdissect.concepts import Labels
-from netdissect.engine.tally import has_categories, label_pixels
+from netdissect.engine.tally import count_label_pixels, has_categories
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_an_image_has_a_category_from_one_labelled_pixel_on(pixels, has):
 
 def test_labelled_pixels_are_added_up_over_planes_and_whole_image_labels():
     planes = np.array([[[1, 2, 0], [2, 2, 0]], [[3, 0, 0], [0, 0, 2]]], np.uint16)
-    assert label_pixels(Labels(planes, np.array([1, 4])), 4).tolist() == [1 + 6, 4, 1, 6]
+    assert count_label_pixels(Labels(planes, np.array([1, 4])), 4).tolist() == [1 + 6, 4, 1, 6]

@@ -19,8 +19,8 @@ from netdissect.config import Settings
 from netdissect.engine.calibrate import Bounds, calibrate
 from netdissect.engine.candidates import Candidates
 from netdissect.engine.plan import Plan
-from netdissect.engine.threads import Threads
-from netdissect.engine.thresholds import allowed_above, exact_thresholds
+from netdissect.engine.row_threads import RowThreads
+from netdissect.engine.thresholds import count_allowed_above, find_thresholds
 from netdissect.errors import ActivationError
 from netdissect.layers import FieldMap
 
@@ -51,8 +51,8 @@ def check(activations, *, plan=None, quantile=0.01):
 
 def test_a_quantile_is_the_decimal_that_was_typed():
     assert Settings(quantile=0.005).exact_quantile == Fraction(1, 200)
-    assert allowed_above(Settings(quantile=0.3).exact_quantile, 10) == 3
-    assert allowed_above(Fraction(1, 200), 151931) == 759
+    assert count_allowed_above(Settings(quantile=0.3).exact_quantile, 10) == 3
+    assert count_allowed_above(Fraction(1, 200), 151931) == 759
 
 
 def scan_of(values, bound):
@@ -84,8 +84,8 @@ FLOATS = st.one_of(
 @settings(max_examples=300, deadline=None)
 def test_thresholds_are_those_of_sorting_in_any_number_of_rounds(values, cut, quantile, bound, most):
     scans = [scan_of(part, bound) for part in (values[:, :cut], values[:, cut:])]
-    allowed = allowed_above(quantile, values.shape[1])
-    found = exact_thresholds(lambda: iter(scans), 3, allowed, most=most)
+    allowed = count_allowed_above(quantile, values.shape[1])
+    found = find_thresholds(lambda: iter(scans), 3, allowed, most=most)
     truth = -np.sort(-values, axis=1)[:, allowed]
     short = truth < bound
     np.testing.assert_array_equal(np.flatnonzero(short), found.short)
@@ -96,10 +96,10 @@ def test_thresholds_are_those_of_sorting_in_any_number_of_rounds(values, cut, qu
 def test_units_whose_threshold_is_known_early_take_no_place_from_the_others():
     values = np.full((2, 100), 0.75, np.float32)  # the first unit's is known after three rounds
     values[1, :18] = 1.001 + np.arange(18) * 0.001
-    values[1, 18:23] = 1.0002 + np.arange(5) * 2.0**-23  # the second's lies among neighbouring floats
+    values[1, 18:23] = 1.0002 + np.arange(5) * 2.0**-23  # the second's lies among neighboring floats
     values[1, 23:] = 0.9
     scans = [scan_of(values[:, ::2], bound := np.array([0.7, 0], np.float32)), scan_of(values[:, 1::2], bound)]
-    found = exact_thresholds(lambda: iter(scans), 2, 20, most=10)
+    found = find_thresholds(lambda: iter(scans), 2, 20, most=10)
     np.testing.assert_array_equal(found.value, -np.sort(-values, axis=1)[:, 20])
 
 
@@ -173,7 +173,7 @@ def cells_last(sample):
 
 def test_the_bound_of_a_sample_of_everything_is_the_threshold():
     sample = np.random.default_rng(10).normal(size=(50, 2, 4, 4)).astype(np.float32)
-    bounds, _ = calibrate(cells_last(sample), Fraction(1, 100), 50, Threads(1))
+    bounds, _ = calibrate(cells_last(sample), Fraction(1, 100), 50, RowThreads(1))
     truth = [oracle.threshold(sample[:, unit].ravel(), "0.01") for unit in range(2)]
     np.testing.assert_array_equal(bounds.bound, truth)
 
@@ -183,7 +183,7 @@ def test_the_bound_of_a_clustered_unit_keeps_a_wider_margin():
     spread = rng.normal(size=(100, 1, 4, 4)).astype(np.float32)
     clustered = np.sort(spread.ravel()).reshape(spread.shape).astype(np.float32)  # same values, all high ones together
     even, uneven = (
-        calibrate(cells_last(s), Fraction(5, 100), 10_000, Threads(1))[0].bound for s in (spread, clustered)
+        calibrate(cells_last(s), Fraction(5, 100), 10_000, RowThreads(1))[0].bound for s in (spread, clustered)
     )
     assert uneven < even
 
@@ -192,7 +192,7 @@ def test_bounds_hold_on_nearly_every_unit_of_a_random_sample():
     rng = np.random.default_rng(14)
     loud = rng.gamma(0.3, size=(2000, 200, 1)) * rng.normal(size=(2000, 200, 16))  # few images hold the high cells
     activations = loud.reshape(2000, 200, 4, 4).astype(np.float32)
-    bound = calibrate(cells_last(activations[:256]), Fraction(1, 100), 2000, Threads(1))[0].bound
+    bound = calibrate(cells_last(activations[:256]), Fraction(1, 100), 2000, RowThreads(1))[0].bound
     above = (activations > bound[:, None, None]).sum(axis=(0, 2, 3))
     assert (above > 0.01 * 2000 * 16).mean() >= 0.99
 

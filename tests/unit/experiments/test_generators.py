@@ -1,4 +1,4 @@
-"""A generator's units are labelled with what they draw."""
+"""A generator's units are labeled with what they draw."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.oracle import dissection as oracle
 from torch import nn
 
 import netdissect as nd
-from netdissect.data.broden import LATENTS, Broden
 from netdissect.errors import DataFileError, ModelError, SettingsError
-from netdissect.experiments.generators import Labeller, generate
-from netdissect.models.generator import Generator
+from netdissect.experiments.generate import ImageLabeler, generate_probe_set
+from netdissect.networks.units.generator import Generator
+from netdissect.probe_sets.broden.reader import LATENTS_FILE, Broden
 
 OPTIONS = {"quantile": 0.06, "batch_size": 4, "images_per_unit": 3}
-LABELLER = Labeller(painter.label, painter.CLASSES, "a rule of colours")
+LABELLER = ImageLabeler(painter.label, painter.CLASSES, "a rule of colors")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def generator():
 @pytest.fixture(scope="module")
 def made(generator, tmp_path_factory):
     out = tmp_path_factory.mktemp("generated") / "painted"
-    return generate(generator, LABELLER, out, images=24, seed=3, batch_size=7, preview=0, colors=False)
+    return generate_probe_set(generator, LABELLER, out, images=24, seed=3, batch_size=7, preview=0, colors=False)
 
 
 def test_every_picture_keeps_the_latent_it_was_made_from(generator, made):
@@ -75,7 +75,7 @@ def test_two_workers_find_the_same_bytes(generator, made, tmp_path):
 
 
 def test_a_function_that_returns_a_generator_is_a_model(made, tmp_path, monkeypatch):
-    text = "from tests import painter\nfrom netdissect.models.generator import Generator\n"
+    text = "from tests import painter\nfrom netdissect.networks.units.generator import Generator\n"
     (tmp_path / "my_gan.py").write_text(text + "def generator():\n    return Generator(painter.Painter(), (5,))\n")
     monkeypatch.chdir(tmp_path)
     result = nd.dissect("python:my_gan:generator", ["canvas"], made, pictures=False, **OPTIONS)
@@ -86,11 +86,11 @@ def test_a_function_that_returns_a_generator_is_a_model(made, tmp_path, monkeypa
 def test_a_set_of_given_latents_and_a_set_made_anew(generator, tmp_path):
     latents = generator.latents(6, 0)
     out = tmp_path / "set"
-    generate(generator, LABELLER, out, latents=latents, preview=0, colors=False)
-    first = np.load(out / LATENTS)
+    generate_probe_set(generator, LABELLER, out, latents=latents, preview=0, colors=False)
+    first = np.load(out / LATENTS_FILE)
     np.testing.assert_array_equal(np.sort(first, axis=0), np.sort(latents, axis=0))
-    generate(generator, LABELLER, out, images=6, seed=9, preview=0, colors=False)
-    assert (np.load(out / LATENTS) != first).any()
+    generate_probe_set(generator, LABELLER, out, images=6, seed=9, preview=0, colors=False)
+    assert (np.load(out / LATENTS_FILE) != first).any()
 
 
 def test_a_generator_that_adds_noise_is_refused(tmp_path):
@@ -99,26 +99,28 @@ def test_a_generator_that_adds_noise_is_refused(tmp_path):
             return super().forward(z) + torch.randn(1)
 
     with pytest.raises(ModelError, match="makes another picture of the same latent every time: fix its noise"):
-        generate(Generator(Noisy(), (5,)), LABELLER, tmp_path / "set", images=4)
+        generate_probe_set(Generator(Noisy(), (5,)), LABELLER, tmp_path / "set", images=4)
     assert not (tmp_path / "set").exists()
 
 
 def test_a_labeller_beyond_its_classes_is_told(generator, tmp_path):
     with pytest.raises(DataFileError, match="values beyond its 1 classes"):
-        generate(generator, Labeller(painter.label, ["red"]), tmp_path / "set", images=4, preview=0, colors=False)
+        generate_probe_set(
+            generator, ImageLabeler(painter.label, ["red"]), tmp_path / "set", images=4, preview=0, colors=False
+        )
 
 
 def test_options_out_of_their_range_are_told(generator, tmp_path):
     with pytest.raises(SettingsError, match="must be at least 1, not 0 and 32"):
-        generate(generator, LABELLER, tmp_path / "set", images=0)
+        generate_probe_set(generator, LABELLER, tmp_path / "set", images=0)
     with pytest.raises(SettingsError, match=r"expected latents of shape \(N, 5\), got \(2, 4\)"):
-        generate(generator, LABELLER, tmp_path / "set", latents=np.zeros((2, 4), np.float32))
+        generate_probe_set(generator, LABELLER, tmp_path / "set", latents=np.zeros((2, 4), np.float32))
     with pytest.raises(SettingsError, match="there is no option 'image'"):
-        generate(generator, LABELLER, tmp_path / "set", images=2, image=3)
+        generate_probe_set(generator, LABELLER, tmp_path / "set", images=2, image=3)
 
     class Wide(nn.Module):
         def forward(self, z):
             return z.reshape(-1, 1, 1, 5).expand(-1, 3, 4, 5)
 
     with pytest.raises(ModelError, match="makes pictures of 5 x 4: probe sets are square"):
-        generate(Generator(Wide(), (5,)), LABELLER, tmp_path / "set", images=2)
+        generate_probe_set(Generator(Wide(), (5,)), LABELLER, tmp_path / "set", images=2)

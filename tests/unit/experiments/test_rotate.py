@@ -12,10 +12,10 @@ from torch import nn
 
 import netdissect as nd
 from netdissect.errors import SettingsError, UnknownLayerError
-from netdissect.experiments.rotate import rotate
-from netdissect.models.load import wrap
-from netdissect.models.rotation import Rotation
-from netdissect.stats.rotation import Powers, along_axes, random_rotation
+from netdissect.experiments.rotation_curve import rotate
+from netdissect.networks.load import wrap_module
+from netdissect.networks.units.rotation import Rotation
+from netdissect.stats.random_rotation import RotationPowers, align_to_axes, draw_rotation
 
 OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": False}
 
@@ -41,19 +41,19 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize("near", [False, True])
 def test_every_step_is_what_a_network_with_these_units_would_give(data, near):
     turned = rotate(nets.small(), "conv2", data, alphas=(0, 0.3, 1), rotation_seed=5, near_axes=near, **OPTIONS)
-    drawn = random_rotation(8, 5)
-    powers = Powers.of(along_axes(drawn) if near else drawn)
+    drawn = draw_rotation(8, 5)
+    powers = RotationPowers.of(align_to_axes(drawn) if near else drawn)
     assert list(turned.result.layers) == ["conv2", "conv2+rotation-0.3", "conv2+rotation-1"]
     for alpha, name in turned.names["conv2"].items():
         whole = nd.dissect(Turned(powers(alpha)), ["turn"], data, **OPTIONS)
         np.testing.assert_allclose(turned.result[name].thresholds, whole["turn"].thresholds, rtol=1e-4, atol=1e-5)
         assert [unit.label for unit in turned.result[name].units] == [unit.label for unit in whole["turn"].units]
-    assert np.abs(powers(1) - (along_axes(drawn) if near else drawn)).max() < 1e-9
+    assert np.abs(powers(1) - (align_to_axes(drawn) if near else drawn)).max() < 1e-9
 
 
 def test_the_network_is_run_once_for_all_steps(data, monkeypatch):
     seen = []
-    network = wrap(nets.small(), None)
+    network = wrap_module(nets.small(), None)
     probe = type(network).probe
 
     def counted(self, *args, **kwargs):
@@ -89,7 +89,7 @@ def test_the_graph_has_its_numbers_beside_it(data, tmp_path):
 
 
 def test_a_rotation_turns_units_cell_by_cell():
-    q = random_rotation(6, 0)
+    q = draw_rotation(6, 0)
     units = torch.randn(2, 3, 4, 6)
     turned = Rotation(q, 0)(units)
     np.testing.assert_allclose(turned[1, 2, 3].numpy(), q @ units[1, 2, 3].numpy().astype(float), rtol=1e-4, atol=1e-6)

@@ -8,13 +8,13 @@ from torch import nn
 
 from netdissect.geometry.fieldmap import (
     IDENTITY,
-    compose,
-    even_grid,
-    even_parts,
-    transposed_window,
-    union,
-    widest,
-    window,
+    choose_widest_field,
+    compose_fields,
+    divide_evenly,
+    divide_into_whole_steps,
+    make_transposed_window_field,
+    make_window_field,
+    unite_fields,
 )
 from netdissect.layers import FieldMap
 
@@ -38,7 +38,7 @@ SHAPES = [
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_window_is_what_a_convolution_looks_at_along_each_axis(shape):
-    field = window(**shape)
+    field = make_window_field(**shape)
     module = nn.Conv2d(1, 1, shape["kernel"], shape["stride"], shape["padding"], shape["dilation"])
     for cell in ((4, 5), (6, 8)):
         first, last = extent(module, cell, (50, 60))
@@ -50,7 +50,7 @@ def test_a_window_is_what_a_convolution_looks_at_along_each_axis(shape):
 @pytest.mark.parametrize("shape", SHAPES[::2])
 def test_composed_windows_are_what_stacked_convolutions_look_at(shape):
     lower = {"kernel": (4, 3), "stride": (2, 1), "padding": (2, 1)}
-    field = compose(window(**lower), window(**shape))
+    field = compose_fields(make_window_field(**lower), make_window_field(**shape))
     module = nn.Sequential(
         nn.Conv2d(1, 1, lower["kernel"], lower["stride"], lower["padding"]),
         nn.Conv2d(1, 1, shape["kernel"], shape["stride"], shape["padding"], shape["dilation"]),
@@ -62,15 +62,17 @@ def test_composed_windows_are_what_stacked_convolutions_look_at(shape):
 
 
 def test_a_transposed_window_has_offset_size_and_step_of_a_deconvolution():
-    assert transposed_window((4, 4), stride=(2, 2), padding=(1, 1)) == FieldMap((-1, -1), (2.5, 2.5), (0.5, 0.5))
-    assert transposed_window((3, 5)) == FieldMap((-2, -4), (3, 5), (1, 1))
-    found = transposed_window((4, 9), stride=(2, 3), padding=(1, 2), dilation=(1, 2))
+    assert make_transposed_window_field((4, 4), stride=(2, 2), padding=(1, 1)) == FieldMap(
+        (-1, -1), (2.5, 2.5), (0.5, 0.5)
+    )
+    assert make_transposed_window_field((3, 5)) == FieldMap((-2, -4), (3, 5), (1, 1))
+    found = make_transposed_window_field((4, 9), stride=(2, 3), padding=(1, 2), dilation=(1, 2))
     assert found == FieldMap((-1, -14 / 3), (2.5, 19 / 3), (1 / 2, 1 / 3))
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [((4, 9), (2, 3), (1, 2)), ((3, 2), (1, 2), (0, 0)), ((5, 6), (3, 2), (2, 1))])  # fmt: skip
 def test_a_transposed_window_covers_what_a_deconvolution_looks_at(kernel, stride, padding):
-    field = transposed_window(kernel, stride=stride, padding=padding)
+    field = make_transposed_window_field(kernel, stride=stride, padding=padding)
     module = nn.ConvTranspose2d(1, 1, kernel, stride, padding)
     for cell in ((12, 18), (13, 19), (14, 20)):
         first, last = extent(module, cell, (20, 20))
@@ -87,24 +89,28 @@ def test_the_widest_path_is_the_one_that_sees_most_rows_and_the_first_of_equals(
         FieldMap((0, 0), (3, 7), (1, 1)),
         FieldMap((9, 9), (5, 3), (1, 1)),
     )
-    assert widest([broad, tall]) == widest([tall, broad]) == tall
-    assert widest([tall, other]) == tall
-    assert widest([other, tall]) == other
+    assert choose_widest_field([broad, tall]) == choose_widest_field([tall, broad]) == tall
+    assert choose_widest_field([tall, other]) == tall
+    assert choose_widest_field([other, tall]) == other
 
 
 def test_joined_paths_see_all_that_each_of_them_sees():
-    tall, broad = window((5, 1), padding=(2, 0)), window((3, 7), padding=(1, 3))
-    assert union([tall, broad]) == union([broad, tall]) == FieldMap((-2, -3), (5, 7), (1, 1))
+    tall, broad = make_window_field((5, 1), padding=(2, 0)), make_window_field((3, 7), padding=(1, 3))
+    assert unite_fields([tall, broad]) == unite_fields([broad, tall]) == FieldMap((-2, -3), (5, 7), (1, 1))
     coarser = FieldMap((-50, -50), (1, 1), (2, 2))  # another step: it is not of the widest's grid
-    assert union([tall, coarser]) == tall
+    assert unite_fields([tall, coarser]) == tall
 
 
 def test_cells_that_divide_the_input_evenly_do_so_along_each_axis():
-    assert even_grid((224, 227), (7, 14)) == FieldMap((0, 0), (32, 16), (32, 16))
-    assert even_grid((5, 227), (7, 57)) == FieldMap((0, 0), (1, 3), (1, 3))
-    assert even_parts((224, 227), (7, 57)) == FieldMap((0, 0), (32, 227 / 57), (32, 227 / 57))
-    assert compose(IDENTITY, window((3, 5))) == compose(window((3, 5)), IDENTITY) == window((3, 5))
+    assert divide_into_whole_steps((224, 227), (7, 14)) == FieldMap((0, 0), (32, 16), (32, 16))
+    assert divide_into_whole_steps((5, 227), (7, 57)) == FieldMap((0, 0), (1, 3), (1, 3))
+    assert divide_evenly((224, 227), (7, 57)) == FieldMap((0, 0), (32, 227 / 57), (32, 227 / 57))
+    assert (
+        compose_fields(IDENTITY, make_window_field((3, 5)))
+        == compose_fields(make_window_field((3, 5)), IDENTITY)
+        == make_window_field((3, 5))
+    )
 
 
 def test_more_cells_than_pixels_step_by_one_pixel():
-    assert even_grid((3, 2), (5, 4)).step == (1, 1)
+    assert divide_into_whole_steps((3, 2), (5, 4)).step == (1, 1)

@@ -9,26 +9,26 @@ import pytest
 from netdissect.errors import DataError
 from netdissect.io import atomic, folders, locks
 
-KIND = folders.Kind("thing", {"mark.txt": b"ours".__eq__}, ".work", DataError, DataError, "written by another")
+KIND = folders.FolderKind("thing", {"mark.txt": b"ours".__eq__}, ".work", DataError, DataError, "written by another")
 
 
 def test_a_folder_is_ours_by_its_mark_and_nobodys_when_it_is_empty(tmp_path):
-    assert folders.whose(tmp_path / "none", KIND) == "nobody's"
+    assert folders.find_owner(tmp_path / "none", KIND) == "nobody's"
     (tmp_path / ".DS_Store").touch()  # the system's
-    assert folders.whose(tmp_path, KIND) == "nobody's"
+    assert folders.find_owner(tmp_path, KIND) == "nobody's"
     (tmp_path / "mark.txt").write_bytes(b"theirs")
-    assert folders.whose(tmp_path, KIND) == "another's"
+    assert folders.find_owner(tmp_path, KIND) == "another's"
     (tmp_path / "mark.txt").write_bytes(b"ours")
-    assert folders.whose(tmp_path, KIND) == "ours"
+    assert folders.find_owner(tmp_path, KIND) == "ours"
 
 
 def test_what_a_killed_process_of_ours_left_makes_no_folder_anybodys(tmp_path):
     (tmp_path / ".work" / "parts").mkdir(parents=True)
     (tmp_path / ".work" / "parts" / ".mark.txt.abc.part").write_bytes(b"half")
     (tmp_path / ".lock").write_bytes(b'{"pid": 1, "host": "h"}')
-    assert folders.whose(tmp_path, KIND) == "nobody's"
+    assert folders.find_owner(tmp_path, KIND) == "nobody's"
     (tmp_path / ".work" / "mine.txt").write_bytes(b"")
-    assert folders.whose(tmp_path, KIND) == "another's"
+    assert folders.find_owner(tmp_path, KIND) == "another's"
 
 
 @pytest.mark.parametrize("what", ["pipe", "link", "folder"])
@@ -43,13 +43,13 @@ def test_a_mark_is_a_regular_file_that_is_reached_through_no_link(tmp_path, what
 
 def test_files_are_written_by_way_of_one_folder_and_told_of_before(tmp_path):
     told = []
-    with atomic.by_way_of(tmp_path, tmp_path / ".work/parts", told.append):
-        with atomic.replacing(tmp_path / "a/b.txt") as file:
+    with atomic.stage_writes(tmp_path, tmp_path / ".work/parts", told.append):
+        with atomic.open_replacement(tmp_path / "a/b.txt") as file:
             file.write(b"b")
             assert [path.parent.name for path in tmp_path.rglob(".*.part")] == ["parts"]
             assert told == []
         assert told == ["a/b.txt"]
-    with atomic.replacing(tmp_path / "c.txt"):
+    with atomic.open_replacement(tmp_path / "c.txt"):
         assert [path.parent for path in tmp_path.rglob(".*.part")] == [tmp_path]
     assert not list(tmp_path.rglob("*.part"))
 
@@ -57,8 +57,8 @@ def test_files_are_written_by_way_of_one_folder_and_told_of_before(tmp_path):
 def test_a_held_folder_within_another_has_a_way_of_its_own(tmp_path):
     outer, inner = [], []
     with (
-        atomic.by_way_of(tmp_path, tmp_path / ".work", outer.append),
-        atomic.by_way_of(tmp_path / "in", tmp_path / "in/.work", inner.append),
+        atomic.stage_writes(tmp_path, tmp_path / ".work", outer.append),
+        atomic.stage_writes(tmp_path / "in", tmp_path / "in/.work", inner.append),
     ):
         atomic.write_text(tmp_path / "in/x.txt", "x")
         atomic.write_text(tmp_path / "y.txt", "y")
@@ -72,7 +72,7 @@ def test_what_is_removed_is_below_the_folder_and_behind_no_link(tmp_path):
         (folder / "x.txt").touch()
     (root / "a/mine.txt").touch()
     (root / "link").symlink_to(elsewhere)
-    atomic.remove_below(root, ["a/b/x.txt", "link/x.txt", "a", "none/x.txt"])
+    atomic.remove_files_below(root, ["a/b/x.txt", "link/x.txt", "a", "none/x.txt"])
     assert not (root / "a/b").exists()
     assert (root / "a/mine.txt").exists()
     assert (elsewhere / "x.txt").exists()
@@ -98,10 +98,10 @@ def test_a_lock_of_somebody_elses_is_neither_taken_nor_changed(tmp_path, what):
         "pipe": lambda: os.mkfifo(lock),
     }
     make[what]()
-    assert not locks.is_lock(lock)
+    assert not locks.is_lock_file(lock)
     with (
         pytest.raises(OSError, match="it is in the way and not this project's|it is a link, and none is followed here"),
-        locks.held(lock, ValueError, unlocked=lambda error: error),
+        locks.lock_file(lock, ValueError, unlocked=lambda error: error),
     ):
         pytest.fail("it was taken")
     assert mine.read_text() == "my own lock file"

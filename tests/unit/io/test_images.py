@@ -43,13 +43,13 @@ DEEP = {
     "PGM, 16 bits": b"P5 257 9 65535\n" + WIDE.astype(">u2").tobytes(),
     "PGM, 10 bits": b"P5 257 9 1023\n" + (RAMP * 1023).astype(">u2").tobytes(),
     "PNG, 8 bits": coded(Image.fromarray((RAMP * 255).astype(np.uint8)), "PNG"),
-    "PNG, 1 bit's neighbour: a palette": coded(Image.fromarray((RAMP * 255).astype(np.uint8)).convert("P"), "PNG"),
+    "PNG, 1 bit's neighbor: a palette": coded(Image.fromarray((RAMP * 255).astype(np.uint8)).convert("P"), "PNG"),
 }
 
 
 @pytest.mark.parametrize("kind", DEEP)
 def test_the_middle_of_a_ramp_is_grey_at_every_depth(kind):
-    found = images.decode(DEEP[kind], kind)
+    found = images.decode_image(DEEP[kind], kind)
     assert found.shape == (9, 257, 3)
     assert found.dtype == np.uint8
     assert abs(int(found[4, 128, 1]) - 128) <= 8
@@ -59,7 +59,7 @@ def test_the_middle_of_a_ramp_is_grey_at_every_depth(kind):
 
 def test_of_16_bits_the_upper_8_are_taken():
     values = np.array([[0, 1, 255, 256, 257, 32767, 32768, 65279, 65280, 65535]], np.uint16)
-    found = images.decode(coded(Image.fromarray(values), "PNG"), "a")
+    found = images.decode_image(coded(Image.fromarray(values), "PNG"), "a")
     assert found[0, :, 0].tolist() == [0, 0, 0, 1, 1, 127, 128, 254, 255, 255]
     assert (found == found[..., :1]).all()
 
@@ -71,21 +71,21 @@ def test_of_16_bits_the_upper_8_are_taken():
 def test_numbers_of_no_known_range_are_refused_by_name(values, told, tmp_path):
     Image.fromarray(values).save(tmp_path / "a.tif")
     with pytest.raises(DataFileError, match=rf"a\.tif: its pixels are {told} .* save it with 8 or 16 bits"):
-        images.load(tmp_path / "a.tif")
+        images.load_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("kind", ["EPS", "ICNS", "PDF", "TGA", "PCX", "SGI"])
 def test_formats_that_are_not_listed_are_never_tried_whatever_their_ending(kind, tmp_path):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "a.jpg", kind)
     with pytest.raises(DataFileError, match=r"a\.jpg does not decode: expected JPEG, .*, and it is none"):
-        images.load(tmp_path / "a.jpg")
+        images.load_image(tmp_path / "a.jpg")
 
 
 def test_a_postscript_file_starts_no_other_program(tmp_path, monkeypatch):
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program was started"))
     (tmp_path / "a.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
     with pytest.raises(DataFileError, match="does not decode: expected JPEG"):
-        images.load(tmp_path / "a.jpg")
+        images.load_image(tmp_path / "a.jpg")
 
 
 SAVED = {"JPEG": ".jfif", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "GIF": ".gif", "PPM": ".ppm"}
@@ -96,7 +96,7 @@ def test_every_listed_format_is_opened_by_what_is_in_the_file(kind, tmp_path):
     path = tmp_path / "a.jpg"
     image = Image.new("RGB", (40, 30), (200, 30, 40))
     path.write_bytes(coded(image, kind))
-    found = images.load(path)
+    found = images.load_image(path)
     assert found.shape == (30, 40, 3)
     assert np.abs(found.astype(int) - (200, 30, 40)).max() <= 12
 
@@ -105,7 +105,7 @@ def test_every_listed_format_is_opened_by_what_is_in_the_file(kind, tmp_path):
 def test_other_modes_of_8_bits_become_rgb(mode, tmp_path):
     kind = "TIFF" if mode == "CMYK" else "PNG"
     Image.new("RGB", (32, 32), "white").convert(mode).save(tmp_path / "a", kind)
-    assert images.load(tmp_path / "a").min() >= 254
+    assert images.load_image(tmp_path / "a").min() >= 254
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -115,9 +115,9 @@ def test_an_image_is_turned_as_its_camera_says_only_where_asked(kind, tmp_path):
     exif[274] = 6
     path = tmp_path / "a"
     path.write_bytes(coded(image, kind, exif=exif))
-    assert images.load(path).shape == (30, 40, 3)
-    assert images.load(path, upright=True).shape == (40, 30, 3)
-    assert images.size_of(path) == (30, 40)
+    assert images.load_image(path).shape == (30, 40, 3)
+    assert images.load_image(path, upright=True).shape == (40, 30, 3)
+    assert images.read_image_size(path) == (30, 40)
 
 
 @pytest.mark.parametrize(
@@ -133,19 +133,19 @@ def test_an_image_is_turned_as_its_camera_says_only_where_asked(kind, tmp_path):
 )  # fmt: skip
 def test_a_size_beyond_measure_is_known_before_anything_is_unpacked(data):
     with pytest.raises(DataFileError, match=r"expected at most 134,217,728 pixels"):
-        images.decode(data, "a.png")
+        images.decode_image(data, "a.png")
 
 
 def test_a_size_beyond_measure_is_told_as_width_and_height():
     with pytest.raises(DataFileError, match="at most 134,217,728 pixels, got 2 x 70000000: scale it down first"):
-        images.decode(png(2, 70_000_000, 8, 2, b""), "a.png")
+        images.decode_image(png(2, 70_000_000, 8, 2, b""), "a.png")
 
 
 def test_headers_of_png_and_webp_tell_height_and_width():
-    assert images.size_in_header(png(3, 70000, 8, 2, b"")) == (70000, 3)
+    assert images.parse_header_size(png(3, 70000, 8, 2, b"")) == (70000, 3)
     webp = b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (2).to_bytes(3, "little") + (69999).to_bytes(3, "little")
-    assert images.size_in_header(webp) == (70000, 3)
-    assert images.size_in_header(webp[:29]) is None
+    assert images.parse_header_size(webp) == (70000, 3)
+    assert images.parse_header_size(webp[:29]) is None
 
 
 def test_pipes_devices_and_folders_are_no_images(tmp_path):
@@ -153,13 +153,13 @@ def test_pipes_devices_and_folders_are_no_images(tmp_path):
     with pytest.raises(
         DataFileError, match=r"image .*pipe\.jpg cannot be read: expected a regular file, and it is a named pipe"
     ):
-        images.load(tmp_path / "pipe.jpg")
+        images.load_image(tmp_path / "pipe.jpg")
     with pytest.raises(DataFileError, match=r"/dev/zero cannot be read: expected a regular file, and it is a device"):
-        images.size_of(Path("/dev/zero"))
+        images.read_image_size(Path("/dev/zero"))
     with pytest.raises(DataFileError, match=r"it is a folder"):
-        images.read_numbers(tmp_path)
+        images.read_label_numbers(tmp_path)
     with pytest.raises(DataNotFoundError, match=r"label map .*none\.png does not exist"):
-        images.read_numbers(tmp_path / "none.png")
+        images.read_label_numbers(tmp_path / "none.png")
 
 
 def test_an_error_that_a_caller_raises_while_an_image_is_open_stays_what_it_is(tmp_path):
@@ -167,7 +167,7 @@ def test_an_error_that_a_caller_raises_while_an_image_is_open_stays_what_it_is(t
         pass
 
     data = coded(Image.new("L", (2, 2)), "PNG")
-    with pytest.raises(StopError), images.opened(data, "a"):
+    with pytest.raises(StopError), images.open_image(data, "a"):
         raise StopError
 
 
@@ -183,7 +183,7 @@ def test_label_maps_stay_the_numbers_that_are_in_the_file(mode, tmp_path):
     if mode == "P":
         image.putpalette([9] * 768)
     image.save(tmp_path / "m.png")
-    found = images.read_numbers(tmp_path / "m.png")
+    found = images.read_label_numbers(tmp_path / "m.png")
     assert found.dtype.kind in "ui"
     assert found.tolist() == values.tolist()
 
@@ -193,7 +193,7 @@ def test_alpha_is_no_part_of_a_label(mode, shape, tmp_path):
     Image.new(mode, (4, 3), (7,) * (shape[-1] if len(shape) == 3 else 1) + (99,) * (mode[-1] == "A")).save(
         tmp_path / "m.png"
     )
-    found = images.read_numbers(tmp_path / "m.png")
+    found = images.read_label_numbers(tmp_path / "m.png")
     assert found.shape == shape
     assert np.unique(found).tolist() == [7]
 
@@ -204,48 +204,48 @@ def test_a_label_map_of_a_lossy_format_is_refused_by_name(kind, tmp_path):
     with pytest.raises(
         DataFileError, match=f"m.png: a label map cannot be a {kind} file, which changes the numbers: use PNG"
     ):
-        images.read_numbers(tmp_path / "m.png")
+        images.read_label_numbers(tmp_path / "m.png")
 
 
 def test_a_size_is_read_off_the_first_bytes_and_no_sooner():
     png = coded(Image.new("RGB", (300, 7)), "PNG")
-    assert images.size_in_header(png[:24]) == images.size_in_header(png) == (7, 300)
-    assert images.size_in_header(png[:23]) is None
-    assert images.size_in_header(png[:12] + b"IDAT" + png[16:]) is None
-    assert images.size_in_header(png[:12] + b"iCCP" + png[16:]) is None
-    assert images.size_in_header(b"\x88" + png[1:]) is None
+    assert images.parse_header_size(png[:24]) == images.parse_header_size(png) == (7, 300)
+    assert images.parse_header_size(png[:23]) is None
+    assert images.parse_header_size(png[:12] + b"IDAT" + png[16:]) is None
+    assert images.parse_header_size(png[:12] + b"iCCP" + png[16:]) is None
+    assert images.parse_header_size(b"\x88" + png[1:]) is None
 
 
 def test_the_width_in_a_webps_header_has_three_bytes():
     webp = b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (69999).to_bytes(3, "little") + (2).to_bytes(3, "little")
-    assert images.size_in_header(webp) == (3, 70000)
+    assert images.parse_header_size(webp) == (3, 70000)
 
 
 def test_a_frame_may_be_three_hundredths_off_and_no_more():
-    assert images.same_shape((1030, 1000), (1000, 1000))
-    assert images.same_shape((1000, 1030), (1030, 1061))
-    assert not images.same_shape((1033, 1000), (1000, 1000))
+    assert images.is_same_shape((1030, 1000), (1000, 1000))
+    assert images.is_same_shape((1000, 1030), (1030, 1061))
+    assert not images.is_same_shape((1033, 1000), (1000, 1000))
 
 
 def test_what_was_expected_is_told_with_every_format():
-    assert images._any_of(["PNG"]) == "PNG"
-    assert images._any_of(["PNG", "BMP", "TIFF"]) == "PNG, BMP or TIFF"
+    assert images._join_names(["PNG"]) == "PNG"
+    assert images._join_names(["PNG", "BMP", "TIFF"]) == "PNG, BMP or TIFF"
 
 
 def test_an_image_is_scaled_to_a_height_and_a_width():
     image = np.zeros((4, 6, 3), np.uint8)
     image[:, 3:] = 200
-    found = images.resize(image, (2, 12))
+    found = images.resize_image(image, (2, 12))
     assert (found.shape, found.dtype) == ((2, 12, 3), np.uint8)
     assert (found[:, :4] == 0).all() and (found[:, 8:] == 200).all()
-    assert images.resize(image, (4, 6)) is image
+    assert images.resize_image(image, (4, 6)) is image
 
 
 @pytest.mark.parametrize(
     ("size", "turn", "frame", "turned"),
     [
-        ((6, 4), 6, (2, 3), False),  # labelled as it lies in the file
-        ((6, 4), 6, (3, 2), True),  # labelled upright
+        ((6, 4), 6, (2, 3), False),  # labeled as it lies in the file
+        ((6, 4), 6, (3, 2), True),  # labeled upright
         ((6, 4), 6, (9, 9), True),  # it fits neither
         ((6, 4), 3, (2, 3), True),  # a turn by half keeps the frame
         ((6, 4), 1, (2, 3), False),
@@ -259,7 +259,7 @@ def test_an_image_is_turned_as_its_labels_frame_tells(size, turn, frame, turned)
     exif[0x0112] = turn
     out = io.BytesIO()
     image.save(out, "PNG", exif=exif)
-    found = images.decode_framed(out.getvalue(), "a", frame)
+    found = images.decode_image_in_frame(out.getvalue(), "a", frame)
     assert (found[0, 0, 0] == 255) is np.bool_(not turned)
     assert found.shape[:2] == (size if turned and turn == 6 else size[::-1])
 
@@ -271,11 +271,11 @@ def test_every_turn_that_a_camera_notes_keeps_or_swaps_height_and_width(turn, sw
     exif = Image.Exif()
     exif[0x0112] = turn
     data = coded(Image.new("RGB", (6, 4)), "PNG", exif=exif)
-    assert images.decode_framed(data, "a", (2, 3)).shape[:2] == (4, 6)
-    assert images.decode_framed(data, "a", (3, 2)).shape[:2] == ((6, 4) if swaps else (4, 6))
+    assert images.decode_image_in_frame(data, "a", (2, 3)).shape[:2] == (4, 6)
+    assert images.decode_image_in_frame(data, "a", (3, 2)).shape[:2] == ((6, 4) if swaps else (4, 6))
 
 
 @pytest.mark.parametrize("rest", [b"", b"nothing", b"\xe0\x00\x10JFIF"])
 def test_what_only_begins_as_a_jpeg_is_told(rest):
     with pytest.raises(DataFileError, match=r"image a\.jpg does not decode: \w"):
-        images.decode(b"\xff\xd8\xff" + rest, "a.jpg")
+        images.decode_image(b"\xff\xd8\xff" + rest, "a.jpg")

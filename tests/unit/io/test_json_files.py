@@ -5,7 +5,7 @@ import os
 import pytest
 
 from netdissect.errors import DataFileError, DataNotFoundError
-from netdissect.io.json_files import DEEPEST, JSONProblem, parse_json, read_json
+from netdissect.io.json_files import MAX_DEPTH, InvalidJSONError, parse_json, read_json
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from netdissect.io.json_files import DEEPEST, JSONProblem, parse_json, read_json
         ('{"1": "cat", "2": "dog", "1": "gull"}', "an object names '1' twice"),
         (r'{"name": "\ud800"}', r"the text '\\ud800' has half of a surrogate pair"),
         (r'{"\uDFFF": 1}', r"the text '\\udfff' has half of a surrogate pair"),
-        ("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), "nested deeper than 100 times"),
+        ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "nested deeper than 100 times"),
         ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested deeper than 100 times"),
         ('{"a": 1,\n "b": }', "line 2, column 7: Expecting value"),
         ("", "line 1, column 1: Expecting value"),
@@ -27,7 +27,7 @@ from netdissect.io.json_files import DEEPEST, JSONProblem, parse_json, read_json
     ],
 )
 def test_what_cannot_be_used_is_named(text, told):
-    with pytest.raises(JSONProblem, match=told):
+    with pytest.raises(InvalidJSONError, match=told):
         parse_json(text)
 
 
@@ -41,7 +41,7 @@ def test_a_whole_surrogate_pair_is_one_character():
 
 
 def test_json_as_deep_as_allowed_is_read():
-    assert parse_json("[" * DEEPEST + "]" * DEEPEST)
+    assert parse_json("[" * MAX_DEPTH + "]" * MAX_DEPTH)
 
 
 def told(path, **how):

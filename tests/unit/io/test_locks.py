@@ -31,20 +31,20 @@ def test_another_process_is_refused_and_told_who_holds_it_and_a_killed_one_holds
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", WAITING, str(path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(DataError, match=f"taken by process {holder.pid} on "), locks.held(path, refuse):
+        with pytest.raises(DataError, match=f"taken by process {holder.pid} on "), locks.lock_file(path, refuse):
             pytest.fail("it was held")
         holder.kill()
         holder.wait()
     assert path.exists()
-    with locks.held(path, refuse):
+    with locks.lock_file(path, refuse):
         assert str(os.getpid()) in path.read_text()
     assert not path.exists()
 
 
 def test_it_is_free_after_an_error(tmp_path):
-    with pytest.raises(ZeroDivisionError), locks.held(tmp_path / "lock", refuse):
+    with pytest.raises(ZeroDivisionError), locks.lock_file(tmp_path / "lock", refuse):
         raise ZeroDivisionError
-    with locks.held(tmp_path / "lock", refuse):
+    with locks.lock_file(tmp_path / "lock", refuse):
         pass
 
 
@@ -52,8 +52,8 @@ def test_where_nothing_can_be_written_nothing_is_guarded(tmp_path, monkeypatch):
     def read_only(path, *, needed):
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
-    monkeypatch.setattr(locks, "_locked", read_only)
-    with locks.held(tmp_path / "lock", refuse):
+    monkeypatch.setattr(locks, "_open_locked", read_only)
+    with locks.lock_file(tmp_path / "lock", refuse):
         assert not (tmp_path / "lock").exists()
 
 
@@ -63,7 +63,7 @@ def test_a_file_system_without_locks_guards_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(locks.fcntl, "flock", without)
-    with locks.held(tmp_path / "lock", refuse):
+    with locks.lock_file(tmp_path / "lock", refuse):
         assert (tmp_path / "lock").exists()
 
 
@@ -80,6 +80,6 @@ def test_a_lock_file_that_its_holder_removed_meanwhile_is_no_lock(tmp_path, monk
         real(file, how)
 
     monkeypatch.setattr(locks.fcntl, "flock", removed_first)
-    with locks.held(path, refuse):
+    with locks.lock_file(path, refuse):
         assert len(opened) == 2
         assert path.exists()

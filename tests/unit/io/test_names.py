@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from netdissect.io.names import file_name_problem, is_below
+from netdissect.io.names import find_name_problem, is_below
 
 
 @pytest.mark.parametrize(
     "name", ["conv5", "inception_3a-output", "layer4.1", "caffè", "a b", "猫", "console", "x" * 200]
 )
 def test_names_of_layers_and_categories_can_be_files(name):
-    assert file_name_problem(name) is None
+    assert find_name_problem(name) is None
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_names_of_layers_and_categories_can_be_files(name):
 def test_a_name_that_cannot_be_a_file_is_told_why(name, told):
     import re
 
-    assert re.search(told, file_name_problem(name) or "")
+    assert re.search(told, find_name_problem(name) or "")
 
 
 @pytest.mark.parametrize("path", ["a.jpg", "a/b.png", "a..b/c", "ü/猫.png", "a//b"])

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from netdissect.io.text import never_fail, one_line, visible
+from netdissect.io.text import escape_controls, escape_line, make_streams_lenient
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ from netdissect.io.text import never_fail, one_line, visible
     ],
 )
 def test_nothing_acts_on_a_terminal_and_everything_can_be_read(text, shown):
-    assert visible(text) == shown
+    assert escape_controls(text) == shown
     shown.encode()
 
 
 def test_within_a_line_line_ends_are_shown_too():
-    assert one_line("a\nb\tc") == "a\\nb\\tc"
+    assert escape_line("a\nb\tc") == "a\\nb\\tc"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_within_a_line_line_ends_are_shown_too():
 def test_a_stream_never_fails_on_what_its_encoding_lacks(encoding, written):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
-    never_fail(stream, None, io.StringIO())
+    make_streams_lenient(stream, None, io.StringIO())
     stream.write("IoU ≥ 0.04 … ± × café 猫 🐈")
     stream.flush()
     assert raw.getvalue() == written
@@ -53,7 +53,7 @@ def test_a_stream_never_fails_on_what_its_encoding_lacks(encoding, written):
 def test_bytes_of_a_path_that_are_no_utf_8_are_written_in_a_visible_form():
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="utf-8")
-    never_fail(stream)
+    make_streams_lenient(stream)
     stream.write("caf\udce9")
     stream.flush()
     assert raw.getvalue() == b"caf\\xe9"

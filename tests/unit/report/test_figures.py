@@ -28,12 +28,12 @@ def found():
 def test_any_name_can_stand_in_a_figure(found, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figures.bar_graph(next(iter(found.values())), tmp_path / "bars.svg")
-        figures.layer_graph(found, tmp_path / "layers.svg")
+        figures.draw_bar_graph(next(iter(found.values())), tmp_path / "bars.svg")
+        figures.draw_layer_graph(found, tmp_path / "layers.svg")
     assert (tmp_path / "bars.csv").read_text(encoding="utf-8").count("$") >= 2
     assert (tmp_path / "layers.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_name_stands_on_one_line_and_leaves_room():
-    assert style.short("tab\tand\nline") == "tab and line"
-    assert style.short("x" * 41) == "x" * 39 + "…"
+    assert style.shorten_name("tab\tand\nline") == "tab and line"
+    assert style.shorten_name("x" * 41) == "x" * 39 + "…"

@@ -3,18 +3,18 @@ from hypothesis import given
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
 
-from netdissect.geometry.upsample import label_axes, upsample
+from netdissect.geometry.upsample import make_label_axes, upsample
 from netdissect.layers import FieldMap
-from netdissect.report.html import masks
+from netdissect.report.html import mask_grids
 
 GRIDS = arrays.arrays(np.float16, (2, 3, 4, 5), elements=some.floats(-1, 1, width=16))
 
 
 @given(GRIDS)
 def test_a_cell_is_on_its_own_side_of_the_threshold(grids):
-    codes, scale = masks.encode(grids)
+    codes, scale = mask_grids.encode_grids(grids)
     np.testing.assert_array_equal(codes >= 128, grids > 0)
-    read = masks.decode(codes, scale)
+    read = mask_grids.decode_grids(codes, scale)
     # Above half a share of the unit's largest, what is read back differs from what was meant by under one percent.
     strong = grids > 0.5 * scale[:, 0, None, None, None]
     np.testing.assert_allclose(read[strong], grids[strong].astype(np.float32), rtol=0.012)
@@ -27,19 +27,19 @@ def test_masks_drawn_from_eight_bits_are_nearly_the_exact_ones():
         np.stack([np.exp(-((y - a) ** 2 + (x - b) ** 2) / 0.04) - 0.4 for a, b in random.random((10, 2))]) for _ in range(20)
     ])  # fmt: skip
     grids = (blobs + random.normal(0, 0.05, blobs.shape)).astype(np.float16)
-    codes, scale = masks.encode(grids)
-    axes = label_axes(FieldMap((-60, -60), (155, 155), (16, 16)), (13, 13), (227, 227), (113, 113))
+    codes, scale = mask_grids.encode_grids(grids)
+    axes = make_label_axes(FieldMap((-60, -60), (155, 155), (16, 16)), (13, 13), (227, 227), (113, 113))
     exact = upsample(grids.astype(np.float32), *axes) > 0
-    drawn = upsample(masks.decode(codes, scale), *axes) > 0
+    drawn = upsample(mask_grids.decode_grids(codes, scale), *axes) > 0
     iou = (exact & drawn).sum((2, 3)) / np.maximum((exact | drawn).sum((2, 3)), 1)
     assert iou.mean() > 0.995
     assert (exact ^ drawn).mean() < 0.002
 
 
 def test_a_unit_that_never_passes_its_threshold_has_no_mask():
-    codes, scale = masks.encode(np.full((1, 2, 3, 3), -0.5, np.float16))
+    codes, scale = mask_grids.encode_grids(np.full((1, 2, 3, 3), -0.5, np.float16))
     assert codes.max() < 128
-    assert (masks.decode(codes, scale) < 0).all()
-    codes, scale = masks.encode(np.zeros((1, 0, 3, 3), np.float16))
+    assert (mask_grids.decode_grids(codes, scale) < 0).all()
+    codes, scale = mask_grids.encode_grids(np.zeros((1, 0, 3, 3), np.float16))
     assert codes.shape == (1, 0, 3, 3)
     np.testing.assert_array_equal(scale, 0)

@@ -21,8 +21,8 @@ class ByIndex:
     def row(self, index):
         return index
 
-    def picture_file(self, index):
-        return self._probe_set.picture_file(index)
+    def read_image_file(self, index):
+        return self._probe_set.read_image_file(index)
 
     def labels(self, index):
         return self._probe_set.labels(index)
@@ -76,6 +76,6 @@ def test_a_model_card_tells_both_definitions_and_its_figure_lies_beside_it(resul
     for name, layer in result.layers.items():
         found, other = layer.detectors(0.04), layer.detectors(0.04, "category")
         assert f"| {name} | {found.total} | {found.units} | {found.unique} | {other.unique} |" in text
-    assert (tmp_path / card.FIGURE).read_bytes().startswith(b"\x89PNG")
-    assert card.FIGURE in text
+    assert (tmp_path / card.CARD_FIGURE).read_bytes().startswith(b"\x89PNG")
+    assert card.CARD_FIGURE in text
     assert "net \\<b\\>\\_1\\_" in text

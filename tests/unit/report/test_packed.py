@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from netdissect.report.html import packed
+from netdissect.report.html import script_data
 
 
 def test_what_is_packed_is_read_back_in_every_type():
@@ -20,7 +20,9 @@ def test_what_is_packed_is_read_back_in_every_type():
         "f8": np.array([np.nan, np.inf, -0.0, 1e300]),
         "none": np.zeros((0, 3), np.float32),
     }
-    key, facts, read = packed.unpack(packed.script(packed.pack("some/key", {"a": [1, "é"]}, arrays)))
+    key, facts, read = script_data.unpack_script(
+        script_data.format_script(script_data.pack_arrays("some/key", {"a": [1, "é"]}, arrays))
+    )
     assert (key, facts) == ("some/key", {"a": [1, "é"]})
     for name, array in arrays.items():
         assert read[name].dtype == array.dtype
@@ -29,12 +31,12 @@ def test_what_is_packed_is_read_back_in_every_type():
 
 def test_a_type_that_no_page_has_is_refused():
     with pytest.raises(ValueError, match="int64"):
-        packed.pack("key", None, {"a": np.zeros(2, np.int64)})
+        script_data.pack_arrays("key", None, {"a": np.zeros(2, np.int64)})
 
 
 @pytest.mark.parametrize("nasty", ["</script><script>alert(1)</script>", "\u2028\u2029", "<!--", "]]>", "'\"\\"])
 def test_nothing_in_packed_facts_can_end_a_script(nasty):
-    text = packed.pack(nasty, [nasty], {})
+    text = script_data.pack_arrays(nasty, [nasty], {})
     assert not set(text) & set("<>&\u2028\u2029")
     assert json.loads(f"[{text}]")[:2] == [nasty, [nasty]]
 
@@ -50,7 +52,7 @@ def test_nothing_in_packed_facts_can_end_a_script(nasty):
 )
 def test_a_file_that_is_no_data_file_is_refused(text, told):
     with pytest.raises(ValueError, match=told):
-        packed.unpack(text)
+        script_data.unpack_script(text)
 
 
 @pytest.mark.parametrize(
@@ -68,4 +70,4 @@ def test_a_stream_is_unpacked_to_what_it_says_and_never_beyond_a_budget(layout, 
     coded = base64.b64encode(zlib.compress(data, 9)).decode()
     text = f'netdissect.put("k",null,{json.dumps(layout)},"{coded}");\n'
     with pytest.raises(ValueError, match=said):
-        packed.unpack(text)
+        script_data.unpack_script(text)

@@ -11,15 +11,15 @@ from tests import pretend
 from netdissect import report
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.errors import DataNotFoundError
-from netdissect.protocols import Silent
-from netdissect.report.html import packed
+from netdissect.protocols import NullProgress
+from netdissect.report.html import script_data
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     result, probe_set = pretend.run((24, 40))
-    report.write(result, folder, probe_set, Silent(), single_file=True)
+    report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
     return result, folder
 
 
@@ -73,7 +73,7 @@ def test_outside_the_mask_a_strip_keeps_a_fifth_of_its_light(drawn):
 
 def test_the_numbers_in_the_page_are_those_of_the_result(drawn):
     result, folder = drawn
-    _, facts, arrays = packed.unpack((folder / "html/data/run.js").read_text())
+    _, facts, arrays = script_data.unpack_script((folder / "html/data/run.js").read_text())
     assert facts["categories"] == ["object", "scene", "part", "material", "texture", "color"]
     for number, layer in enumerate(result.layers.values()):
         units, kinds = layer.layer.units, len(facts["categories"])
@@ -86,7 +86,7 @@ def test_the_numbers_in_the_page_are_those_of_the_result(drawn):
                 kind = facts["categories"].index(entry.category)
                 assert score[u, kind] == entry.iou
         assert column.shape == (units, kinds)
-        _, _, counts = packed.unpack((folder / f"html/data/layer-{number}-counts.js").read_text())
+        _, _, counts = script_data.unpack_script((folder / f"html/data/layer-{number}-counts.js").read_text())
         np.testing.assert_array_equal(counts["I"], layer.counts.I)
         kind_of = arrays["category"]
         np.testing.assert_array_equal(counts["A"][:, kind_of], layer.counts.A)
@@ -97,12 +97,14 @@ def test_the_numbers_in_the_page_are_those_of_the_result(drawn):
 
 def test_every_unit_finds_its_grids(drawn):
     result, folder = drawn
-    _, facts, _ = packed.unpack((folder / "html/data/run.js").read_text())
+    _, facts, _ = script_data.unpack_script((folder / "html/data/run.js").read_text())
     for number, layer in enumerate(result.layers.values()):
-        _, _, arrays = packed.unpack((folder / f"html/data/layer-{number}.js").read_text())
+        _, _, arrays = script_data.unpack_script((folder / f"html/data/layer-{number}.js").read_text())
         each = facts["layers"][number]["unitsPerFile"]
         for place, unit in enumerate(arrays["rank"]):
-            _, _, grids = packed.unpack((folder / f"html/data/layer-{number}-masks-{place // each}.js").read_text())
+            _, _, grids = script_data.unpack_script(
+                (folder / f"html/data/layer-{number}-masks-{place // each}.js").read_text()
+            )
             np.testing.assert_array_equal(grids["codes"][place % each] >= 128, layer.exemplars.grids[unit] > 0)
 
 
@@ -130,7 +132,7 @@ def test_names_with_markup_are_only_ever_text(tmp_path):
         (5,), 2, words=words, name=f"net {nasty}", layer_names=(f"layer {nasty}",), pictures=12
     )
     result = dataclasses.replace(result, image_names=dict.fromkeys(result.image_names, f"dir/{nasty}.jpg"))
-    report.write(result, tmp_path, probe_set, Silent(), single_file=True)
+    report.write_report(result, tmp_path, probe_set, NullProgress(), single_file=True)
     for path in tmp_path.rglob("*"):
         if path.suffix in (".html", ".js") and path.parent.name != "app":
             text = path.read_text()
@@ -140,9 +142,9 @@ def test_names_with_markup_are_only_ever_text(tmp_path):
 
 def test_a_report_is_drawn_again_without_the_probe_set(tmp_path):
     result, probe_set = pretend.run((6,), 8, pictures=12)
-    report.write(result, tmp_path, probe_set, Silent())
+    report.write_report(result, tmp_path, probe_set, NullProgress())
     before = {path: path.read_bytes() for path in (tmp_path / "html").rglob("*") if path.is_file()}
-    report.write(result, tmp_path, pretend.Gone(), Silent())
+    report.write_report(result, tmp_path, pretend.Gone(), NullProgress())
     after = {path: path.read_bytes() for path in (tmp_path / "html").rglob("*") if path.is_file()}
     assert before == after
 
@@ -150,15 +152,15 @@ def test_a_report_is_drawn_again_without_the_probe_set(tmp_path):
 def test_without_pictures_one_sentence_says_what_is_missing(tmp_path):
     result, _ = pretend.run((6,), 8, pictures=12)
     with pytest.raises(DataNotFoundError, match="put the probe set back"):
-        report.write(result, tmp_path, pretend.Gone(), Silent())
+        report.write_report(result, tmp_path, pretend.Gone(), NullProgress())
 
 
 def test_pictures_of_another_probe_set_are_not_taken_for_this_ones(tmp_path):
     result, probe_set = pretend.run((6,), 8, pictures=12)
-    report.write(result, tmp_path, probe_set, Silent())
+    report.write_report(result, tmp_path, probe_set, NullProgress())
     other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
     with pytest.raises(DataNotFoundError, match=r"made/up_00000\.jpg is needed .* made-up"):
-        report.write(other, tmp_path, pretend.Gone(), Silent())
+        report.write_report(other, tmp_path, pretend.Gone(), NullProgress())
 
 
 def test_a_run_of_nothing_much_is_drawn_too(tmp_path):
@@ -167,7 +169,7 @@ def test_a_run_of_nothing_much_is_drawn_too(tmp_path):
     result, probe_set = pretend.run((1,), 1, words=words, exemplars=0, pictures=4)
     layer = next(iter(result.layers.values()))
     layer.counts.I[:] = 0
-    report.write(result, tmp_path, probe_set, Silent(), single_file=True)
+    report.write_report(result, tmp_path, probe_set, NullProgress(), single_file=True)
     assert json.loads((tmp_path / "html/image/probe/probe-set.json").read_text())["name"] == "made-up"
     assert "<figure" in (tmp_path / "html/block1-conv.html").read_text()
     assert "-0000.jpg" not in (tmp_path / "html/block1-conv.html").read_text()
@@ -179,12 +181,14 @@ def test_a_large_picture_is_kept_smaller(tmp_path):
     result, probe_set = pretend.run((2,), 4, pictures=3, exemplars=2, input_size=112)
 
     class Large(pretend.PretendProbeSet):
-        def picture_file(self, row):
+        def read_image_file(self, row):
             out = io.BytesIO()
             Image.new("RGB", (3000, 1500), (row, 9, 9)).save(out, format="PNG")
             return out.getvalue()
 
-    report.write(result, tmp_path, Large(probe_set.vocabulary, probe_set.size, probe_set.label_size), Silent())
+    report.write_report(
+        result, tmp_path, Large(probe_set.vocabulary, probe_set.size, probe_set.label_size), NullProgress()
+    )
     for path in (tmp_path / "html/image/probe").glob("*.jpg"):
         with Image.open(path) as picture:
             assert picture.size == (640, 320)
@@ -192,20 +196,20 @@ def test_a_large_picture_is_kept_smaller(tmp_path):
 
 def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
     result, probe_set = pretend.run((3,), 6, pictures=8)
-    report.write(result, tmp_path, probe_set, Silent())
+    report.write_report(result, tmp_path, probe_set, NullProgress())
     assert "left out" not in (tmp_path / "html" / "index.html").read_text()
     skipped = {f"dir/<{n}>.jpg": f"picture {n} does not decode" for n in range(3)}
     result = dataclasses.replace(result, journal={**result.journal, "skipped_images": skipped})
-    report.write(result, tmp_path, probe_set, Silent())
+    report.write_report(result, tmp_path, probe_set, NullProgress())
     page = (tmp_path / "html" / "index.html").read_text()
     assert "3 images could not be read and were left out" in page
     for name, why in skipped.items():
         assert f"<b>{html.escape(name)}</b> {why}" in page
     assert "3 images could not be read" in (tmp_path / "html" / "block1-conv.html").read_text()
     many = {f"street/{n:03d}.jpg": "picture x does not decode: <b>cut short</b>" for n in range(201)}
-    report.write(
+    report.write_report(
         dataclasses.replace(result, journal={**result.journal, "skipped_images": many}), tmp_path / "many", probe_set,
-        Silent(), single_file=True,
+        NullProgress(), single_file=True,
     )  # fmt: skip
     for file in ("html/index.html", "report.html"):
         page = (tmp_path / "many" / file).read_text()
@@ -213,7 +217,7 @@ def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
         assert "<b>street/007.jpg</b> picture x does not decode: &lt;b&gt;cut short&lt;/b&gt;" in page
         assert "street/200.jpg" not in page
         assert "The others are in run.json" in page
-    report.write_card(result, tmp_path)
+    report.write_model_card(result, tmp_path)
     assert "3 images could not be read and were left out." in (tmp_path / "model-card.md").read_text()
 
 
@@ -241,7 +245,7 @@ def test_what_a_reader_should_know_stands_on_the_page(tmp_path):
     (name, entry), *_ = result.layers.items()
     layers = {name: dataclasses.replace(entry, layer=dataclasses.replace(entry.layer, note="class token <left> out"))}
     result = dataclasses.replace(result, layers=layers, journal={**result.journal, "notes": [note]})
-    report.write(result, tmp_path, probe_set, Silent())
+    report.write_report(result, tmp_path, probe_set, NullProgress())
     assert f"<dt>Note</dt><dd>{note}</dd>" in (tmp_path / "html/index.html").read_text()
     page = (tmp_path / f"html/{entry.layer.file_stem}.html").read_text()
     assert "Note: class token &lt;left&gt; out." in page

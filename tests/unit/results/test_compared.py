@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netdissect.results.compared import compared, sight
+from netdissect.results.compared import count_for_comparison, find_detections
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
 
@@ -21,10 +21,10 @@ TABLE = UnitTable([row(1, 0.3, 0.1), row(2, 0.04, 0.0), row(3, 0.05, 0.2), row(4
 
 
 def test_a_layer_is_counted_by_the_definition_that_is_asked_for():
-    one = compared("net, l", "net", "l", TABLE, 0.04, "label")
+    one = count_for_comparison("net, l", "net", "l", TABLE, 0.04, "label")
     assert (one.units, one.detectors, one.total) == (5, 3, 2)
     assert (one.unique, one.by_category) == ({"object": 1, "part": 1}, {"object": 2, "part": 1})
-    other = compared("net, l", "net", "l", TABLE, 0.04, "category")
+    other = count_for_comparison("net, l", "net", "l", TABLE, 0.04, "category")
     assert (other.units, other.detectors, other.total) == (5, 2, 2)
     assert other.by_category == {"object": 2, "part": 2}
     assert (one.name, one.network, one.layer, one.definition, one.table) == ("net, l", "net", "l", "label", TABLE)
@@ -41,7 +41,7 @@ def test_a_layer_is_counted_by_the_definition_that_is_asked_for():
     ],
 )
 def test_which_unit_sees_which_concept_stands_in_the_tables_order(definition, threshold, sees, names):
-    matrix, found = sight(TABLE, threshold, definition)  # units 1, 3, 2, 5, 4
+    matrix, found = find_detections(TABLE, threshold, definition)  # units 1, 3, 2, 5, 4
     assert [row.unit for row in TABLE] == [1, 3, 2, 5, 4]
     order = [sorted(names).index(name) for name in found] and [list(found).index(name) for name in names]
     assert matrix[:, order].astype(int).tolist() == sees

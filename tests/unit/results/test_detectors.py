@@ -10,7 +10,7 @@ from tests import fakes
 
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
 from netdissect.results import classic
-from netdissect.results.counts import Counts, best_concepts, iou
+from netdissect.results.counts import Counts, compute_iou, find_best_concepts
 from netdissect.results.detectors import count_detectors
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
@@ -47,12 +47,12 @@ def test_by_category_a_unit_counts_in_every_category_it_passes():
     assert (found.units, found.unique, found.total) == (2, 3, 4)  # units 1 and 3, each once
     assert found.unique_by_category == {"object": 2, "part": 1}
     assert found.units_by_category == {"object": 2, "part": 2}
-    assert found.headline() == "2 of 4 units detect 3 unique concepts (IoU > 0.04, by category)"
+    assert found.describe() == "2 of 4 units detect 3 unique concepts (IoU > 0.04, by category)"
 
 
 def test_a_headline_says_by_which_definition_and_threshold_was_counted():
     assert (
-        count_detectors(TABLE, threshold=0.1).headline()
+        count_detectors(TABLE, threshold=0.1).describe()
         == "1 of 4 units detect 1 unique concepts (IoU ≥ 0.1, by label)"
     )
     assert count_detectors(TABLE, threshold=0.1, definition="category").units == 0  # has to be passed, not reached
@@ -65,14 +65,14 @@ def test_another_definition_is_refused():
 
 def test_iou_is_zero_where_neither_mask_nor_label_has_a_pixel():
     counts = Counts(*(np.zeros(shape, np.int64) for shape in ((1, 2), (1, 2), (2,))))
-    assert iou(counts).tolist() == [[0.0, 0.0]]
+    assert compute_iou(counts).tolist() == [[0.0, 0.0]]
 
 
 def test_iou_is_one_where_mask_and_label_are_the_same_single_pixel():
     one = np.ones((1, 1), np.int64)
-    assert iou(Counts(one, one, one[0])).tolist() == [[1.0]]
-    assert iou(Counts(one * 0, one, one[0] * 0)).tolist() == [[0.0]]
-    assert iou(Counts(one, one * 3, one[0] * 2)).tolist() == [[0.25]]
+    assert compute_iou(Counts(one, one, one[0])).tolist() == [[1.0]]
+    assert compute_iou(Counts(one * 0, one, one[0] * 0)).tolist() == [[0.0]]
+    assert compute_iou(Counts(one, one * 3, one[0] * 2)).tolist() == [[0.25]]
 
 
 def test_counts_must_be_integers_that_fit_together():
@@ -84,14 +84,14 @@ def test_counts_must_be_integers_that_fit_together():
 
 def test_between_concepts_the_first_of_equals_wins_between_categories_the_later():
     words = fakes.vocabulary(6, categories=3)  # 1 and 4 object, 2 and 5 part, 3 and 6 color
-    best = best_concepts(np.array([[0.2, 0.3, 0.1, 0.2, 0.3, 0.3], [0.0] * 6]), words)
+    best = find_best_concepts(np.array([[0.2, 0.3, 0.1, 0.2, 0.3, 0.3], [0.0] * 6]), words)
     assert best.column[0].tolist() == [0, 1, 5]
     assert best.category.tolist() == [2, -1]
     assert best.column[1].tolist() == [-1, -1, -1]
 
 
 def test_where_there_is_no_category_no_unit_has_a_label():
-    best = best_concepts(np.zeros((2, 0)), fakes.vocabulary(0, categories=0))
+    best = find_best_concepts(np.zeros((2, 0)), fakes.vocabulary(0, categories=0))
     assert (best.column.shape, best.category.tolist()) == ((2, 0), [-1, -1])
 
 
@@ -105,7 +105,7 @@ PAPER = {
 @pytest.mark.shared
 @pytest.mark.parametrize("name", PAPER)
 def test_the_papers_tables_give_the_papers_unique_detectors(shared, name):
-    units = classic.read(shared / "reference/cvpr17" / f"{name}.csv")
+    units = classic.read_result_csv(shared / "reference/cvpr17" / f"{name}.csv")
     by_label, by_category = (count_detectors(units, definition=kind) for kind in ("label", "category"))
     assert (len(units), by_label.unique, by_category.unique) == PAPER[name]
 
@@ -114,19 +114,19 @@ def test_the_papers_tables_give_the_papers_unique_detectors(shared, name):
 @pytest.mark.parametrize("name", PAPER)
 def test_every_iou_of_the_papers_tables_follows_from_its_own_counts(shared, name):
     cells = 0
-    for unit in classic.read(shared / "reference/cvpr17" / f"{name}.csv"):
+    for unit in classic.read_result_csv(shared / "reference/cvpr17" / f"{name}.csv"):
         for best in unit.profile:
             counts = Counts(
                 np.array([[best.intersect]]), np.array([[best.activation]]), np.array([best.truth])
             )  # fmt: skip
-            assert iou(counts)[0, 0] == pytest.approx(best.iou, abs=1e-9)
+            assert compute_iou(counts)[0, 0] == pytest.approx(best.iou, abs=1e-9)
             cells += 1
     assert cells == 256 * 6
 
 
 def test_a_result_table_is_written_as_the_released_code_wrote_it(tmp_path):
     path = tmp_path / "conv5-result.csv"
-    classic.write(path, TABLE, ["object", "part"])
+    classic.write_result_csv(path, TABLE, ["object", "part"])
     text = path.read_bytes()
     assert text.startswith(
         b"unit,category,label,score,object-label,object-truth,object-activation,object-intersect,object-iou,"
@@ -138,8 +138,8 @@ def test_a_result_table_is_written_as_the_released_code_wrote_it(tmp_path):
 
 def test_a_result_table_is_read_back(tmp_path):
     path = tmp_path / "a.csv"
-    classic.write(path, TABLE, ["object", "part"])
-    again = classic.read(path)
+    classic.write_result_csv(path, TABLE, ["object", "part"])
+    again = classic.read_result_csv(path)
     assert [(r.unit, r.label, r.score, r.profile) for r in again] == [
         (r.unit, r.label, r.score, r.profile) for r in TABLE
     ]
@@ -158,9 +158,9 @@ def test_something_that_is_no_result_table_is_told_so(tmp_path, text, message):
     path = tmp_path / "a.csv"
     path.write_text(text)
     with pytest.raises(RunFileError, match=message):
-        classic.read(path)
+        classic.read_result_csv(path)
 
 
 def test_a_result_table_that_is_not_there_is_told_so(tmp_path):
     with pytest.raises(RunNotFoundError, match="no result table"):
-        classic.read(tmp_path / "none.csv")
+        classic.read_result_csv(tmp_path / "none.csv")

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from netdissect.results.folder import RECORD, WORK, Written, has_finished_work
+from netdissect.results.run_folder import FILE_LIST, WORK, RunFiles, has_finished_shards
 
 
 def lines_of(folder):
-    return (folder / RECORD).read_text().splitlines()
+    return (folder / FILE_LIST).read_text().splitlines()
 
 
 def test_every_file_is_recorded_once_and_found_by_the_next(tmp_path):
-    written = Written(tmp_path)
+    written = RunFiles(tmp_path)
     assert not written.is_ours
     written.begin("one")
-    for name in ("a.csv", "html/b.js", "a.csv", f"{WORK}/c", RECORD):
+    for name in ("a.csv", "html/b.js", "a.csv", f"{WORK}/c", FILE_LIST):
         written.add(name)
     head, run, *names = lines_of(tmp_path)
     assert head.startswith("# Files that netdissect wrote here")
     assert (run, names) == ("# Run: one", ["a.csv", "html/b.js"])
-    again = Written(tmp_path)
+    again = RunFiles(tmp_path)
     assert again.is_ours
     assert again.run == "one"
     assert [name in again for name in ("a.csv", "html/b.js", "c", f"{WORK}/c")] == [True, True, False, False]
@@ -29,9 +29,9 @@ def test_every_file_is_recorded_once_and_found_by_the_next(tmp_path):
 
 
 def test_a_name_is_added_at_the_end_and_what_stands_before_it_is_left_as_it_is(tmp_path):
-    written = Written(tmp_path)
+    written = RunFiles(tmp_path)
     written.begin("one")
-    with (tmp_path / RECORD).open("a") as file:
+    with (tmp_path / FILE_LIST).open("a") as file:
         file.write("theirs.csv\n")
     written.add("b.csv")
     assert lines_of(tmp_path)[2:] == ["theirs.csv", "b.csv"]
@@ -42,20 +42,20 @@ def test_a_record_that_was_taken_away_is_written_anew_and_no_link_is_followed(tm
     folder, other = tmp_path / "run", tmp_path / "mine.txt"
     folder.mkdir()
     other.write_text("mine\n")
-    written = Written(folder)
+    written = RunFiles(folder)
     written.begin("one")
     written.add("a.csv")
-    (folder / RECORD).unlink()
+    (folder / FILE_LIST).unlink()
     if now == "a link":
-        (folder / RECORD).symlink_to(other)
+        (folder / FILE_LIST).symlink_to(other)
     written.add("b.csv")
-    assert not (folder / RECORD).is_symlink()
+    assert not (folder / FILE_LIST).is_symlink()
     assert lines_of(folder)[1:] == ["# Run: one", "a.csv", "b.csv"]
     assert other.read_text() == "mine\n"
 
 
 def test_only_what_is_recorded_is_removed(tmp_path):
-    written = Written(tmp_path)
+    written = RunFiles(tmp_path)
     written.begin("one")
     for name in ("a.csv", "html/b.js", "run.json"):
         written.add(name)
@@ -63,15 +63,15 @@ def test_only_what_is_recorded_is_removed(tmp_path):
         (tmp_path / name).write_text("x")
     (tmp_path / "mine.csv").write_text("mine")
     written.remove()
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [RECORD, "mine.csv"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [FILE_LIST, "mine.csv"]
     assert "a.csv" not in written
 
 
 def test_the_work_of_shards_is_told_from_an_empty_folder_and_from_a_calibration(tmp_path):
-    assert not has_finished_work(tmp_path)
+    assert not has_finished_shards(tmp_path)
     work = tmp_path / WORK / "a run"
     work.mkdir(parents=True)
     (work / "calibration.arrays").touch()
-    assert not has_finished_work(tmp_path)
+    assert not has_finished_shards(tmp_path)
     (work / "scan-0001.arrays").touch()
-    assert has_finished_work(tmp_path)
+    assert has_finished_shards(tmp_path)

@@ -16,16 +16,16 @@ from tests import pretend
 
 import netdissect as nd
 from netdissect.errors import NetdissectError, RunFileError
-from netdissect.experiments import compare
-from netdissect.results import classic, files, parquet
-from netdissect.results.record import UNCHECKED
+from netdissect.experiments import compare_runs
+from netdissect.results import classic, files, parquet_sizes
+from netdissect.results.record import NO_CHECKSUMS_NOTE
 
 STEM = "block1-conv"
 
 
 @pytest.fixture
 def saved(tmp_path):
-    files.save(pretend.run((6, 4), 5, pictures=12, exemplars=3)[0], tmp_path / "run")
+    files.save_run(pretend.run((6, 4), 5, pictures=12, exemplars=3)[0], tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -182,7 +182,7 @@ def test_a_table_that_cannot_be_read_is_told_with_the_systems_words(saved, monke
     def failing(path, **_):
         raise OSError(5, "Input/output error", str(path))
 
-    monkeypatch.setattr("netdissect.results.tables.reading.read_bytes", failing)
+    monkeypatch.setattr("netdissect.results.table_files.reading.read_bytes", failing)
     with pytest.raises(RunFileError, match=r"/run/\S+ cannot be read: Input/output error$"):
         nd.load(saved)
 
@@ -203,7 +203,7 @@ def test_tables_that_were_deleted_are_written_again_as_they_were(saved):
     before = [table.read_bytes() for table in tables]
     assert len(tables) == 2
     tables[1].unlink()
-    files.restore(nd.load(saved), saved)
+    files.restore_tables(nd.load(saved), saved)
     assert [table.read_bytes() for table in tables] == before
 
 
@@ -277,9 +277,9 @@ def test_a_run_without_checksums_is_read_with_a_note(saved):
     record = record_of(saved)
     del record["checksums"]
     (saved / "run.json").write_text(json.dumps(record))
-    assert nd.load(saved).journal["notes"][-1] == UNCHECKED
+    assert nd.load(saved).journal["notes"][-1] == NO_CHECKSUMS_NOTE
     nd.load(saved).save(saved)
-    assert nd.load(saved).journal.get("notes", []) == [UNCHECKED]
+    assert nd.load(saved).journal.get("notes", []) == [NO_CHECKSUMS_NOTE]
 
 
 def test_what_a_newer_version_adds_to_a_record_is_passed_over(saved):
@@ -297,12 +297,12 @@ def test_what_the_pages_of_a_table_would_unpack_to_is_known_before(codec):
     pq.write_table(pa.table({"I": zeros, "x": zeros}), out, compression=codec, use_dictionary=False)
     data = out.getvalue()
     assert len(data) < 3_000_000
-    said = parquet.unpacked(data, pq.ParquetFile(io.BytesIO(data)).metadata, {"I"})
+    said = parquet_sizes.count_unpacked_bytes(data, pq.ParquetFile(io.BytesIO(data)).metadata, {"I"})
     assert 24_000_000 <= said < 24_100_000
     damaged = bytearray(data)
     damaged[4:40] = bytes(36)
     with pytest.raises(ValueError, match="a page"):
-        parquet.unpacked(bytes(damaged), pq.ParquetFile(io.BytesIO(data)).metadata, {"I"})
+        parquet_sizes.count_unpacked_bytes(bytes(damaged), pq.ParquetFile(io.BytesIO(data)).metadata, {"I"})
 
 
 def test_a_page_that_says_it_holds_two_gigabytes_is_refused_by_what_it_says(saved, monkeypatch):
@@ -310,8 +310,8 @@ def test_a_page_that_says_it_holds_two_gigabytes_is_refused_by_what_it_says(save
     size = 2 * (2**31 - 1)  # zigzag
     number = bytes(128 | size >> 7 * n & 127 for n in range(4)) + bytes([size >> 28])
     head = b"\x15\x00\x15" + number + b"\x15\x08\x2c\x15\x02\x00\x00"  # type, unpacked, packed (4), a structure
-    assert parquet._pages(head + bytes(4), 0, len(head) + 4) == 2**31 - 1
-    monkeypatch.setattr(parquet, "_pages", lambda *_: 2**31 - 1)
+    assert parquet_sizes._count_page_bytes(head + bytes(4), 0, len(head) + 4) == 2**31 - 1
+    monkeypatch.setattr(parquet_sizes, "_count_page_bytes", lambda *_: 2**31 - 1)
     with pytest.raises(RunFileError, match=r"block1-conv\.parquet is damaged: it would unpack to 10,737,418,235 bytes"):
         nd.load(saved)
 
@@ -320,36 +320,36 @@ def test_a_pages_head_has_a_depth_and_an_end():
     def nested(depth):
         return b"\x1c" * depth + bytes(depth + 1)  # a structure in the first field of another
 
-    parquet._Head(nested(parquet._DEEPEST), 0).integers()
+    parquet_sizes._PageHeader(nested(parquet_sizes._MAX_DEPTH), 0).integers()
     with pytest.raises(ValueError, match="nested too deeply"):
-        parquet._Head(nested(parquet._DEEPEST + 1), 0).integers()
+        parquet_sizes._PageHeader(nested(parquet_sizes._MAX_DEPTH + 1), 0).integers()
     with pytest.raises(ValueError, match="the file ends in a page's head"):
-        parquet._Head(nested(2)[:-1], 0).integers()
+        parquet_sizes._PageHeader(nested(2)[:-1], 0).integers()
     endless = b"\x15" + b"\x80" * 12 + b"\x00\x00"
     with pytest.raises(ValueError, match="a page's head is damaged"):
-        parquet._Head(endless, 0).integers()
+        parquet_sizes._PageHeader(endless, 0).integers()
     longest = b"\x16" + b"\x80" * 9 + b"\x00\x00"
-    assert parquet._Head(longest, 0).integers() == {}
+    assert parquet_sizes._PageHeader(longest, 0).integers() == {}
 
 
 def test_numbers_of_eight_bytes_in_a_pages_head_are_passed_over():
     head = b"\x17" + bytes([0x15] * 8) + b"\x15\x0e\x00"  # a double of bytes that would each begin a field
-    assert parquet._Head(head, 0).integers() == {2: 7}
+    assert parquet_sizes._PageHeader(head, 0).integers() == {2: 7}
 
 
 def test_a_list_of_fourteen_tells_its_length_in_its_first_byte():
     for count in (8, 14):
         head = bytes([0x19, count << 4 | 5]) + bytes([2] * count) + b"\x15\x0e\x00"
-        assert parquet._Head(head, 0).integers() == {2: 7}
+        assert parquet_sizes._PageHeader(head, 0).integers() == {2: 7}
 
 
 def test_lists_in_a_pages_head_are_passed_over():
     numbers, truths = bytes([2] * 16), bytes([1] * 3)
     for of_list in (b"\x19\x35" + numbers[:3], b"\x19\xf5\x10" + numbers, b"\x19\x31" + truths):
         head = of_list + b"\x15\x0e\x00"  # then the next field: 7, zigzag
-        assert parquet._Head(head, 0).integers() == {2: 7}
+        assert parquet_sizes._PageHeader(head, 0).integers() == {2: 7}
     with pytest.raises(ValueError, match="a page's head is longer than the file"):
-        parquet._Head(b"\x19\xf5\xff\x7f\x00", 0).integers()
+        parquet_sizes._PageHeader(b"\x19\xf5\xff\x7f\x00", 0).integers()
 
 
 # The released code's tables, as they are given to compare.
@@ -371,9 +371,9 @@ def edited(folder, column, value, line=0):
 def test_a_score_that_is_none_is_told_with_its_line(saved, value):
     path = edited(saved, "score", value, line=2)
     with pytest.raises(RunFileError, match=f"{STEM}-result.csv, line 4: expected the columns of a result table"):
-        classic.read(path)
+        classic.read_result_csv(path)
     with pytest.raises(RunFileError, match="line 4"):
-        compare.gather([path])
+        compare_runs.compare([path])
 
 
 @pytest.mark.parametrize(
@@ -385,43 +385,43 @@ def test_a_score_that_is_none_is_told_with_its_line(saved, value):
 )  # fmt: skip
 def test_counts_that_cannot_be_are_told_with_their_line(saved, column, value):
     with pytest.raises(RunFileError, match="line 2: expected the columns of a result table, got"):
-        classic.read(edited(saved, column, value))
+        classic.read_result_csv(edited(saved, column, value))
 
 
 def test_an_iou_of_nothing_is_told(saved):
     for column in ("object-truth", "object-activation", "object-intersect"):
         edited(saved, column, "0")
     with pytest.raises(RunFileError, match=r"counts of object that are impossible \(truth 0, .*, iou 0\.5\)"):
-        classic.read(edited(saved, "object-iou", "0.5"))
+        classic.read_result_csv(edited(saved, "object-iou", "0.5"))
 
 
 def test_a_unit_that_stands_twice_is_told(saved):
-    path = edited(saved, "unit", classic.read(saved / f"{STEM}-result.csv")[3].unit.__str__())
+    path = edited(saved, "unit", classic.read_result_csv(saved / f"{STEM}-result.csv")[3].unit.__str__())
     with pytest.raises(RunFileError, match=r"got unit \d twice"):
-        classic.read(path)
+        classic.read_result_csv(path)
 
 
 def test_a_table_that_a_run_wrote_and_somebody_edited_is_not_compared(saved):
     path = saved / f"{STEM}-result.csv"
     path.write_bytes(path.read_bytes() + b"\r\n")
     with pytest.raises(NetdissectError, match="is not as the run beside it wrote it .*: compare the run's folder"):
-        compare.gather([path])
+        compare_runs.compare([path])
 
 
 def test_an_iou_of_one_is_possible_and_more_is_not(saved):
     for column in ("object-truth", "object-activation", "object-intersect"):
         edited(saved, column, "40")
     path = edited(edited(saved, "object-iou", "1").parent, "category", "object")
-    assert classic.read(edited(saved, "score", "1"))[0].profile[0].iou == 1
+    assert classic.read_result_csv(edited(saved, "score", "1"))[0].profile[0].iou == 1
     with pytest.raises(RunFileError, match=r"counts of object that are impossible .*, iou 1\.1\)"):
-        classic.read(edited(path.parent, "object-iou", "1.1"))
+        classic.read_result_csv(edited(path.parent, "object-iou", "1.1"))
 
 
 def test_a_score_without_columns_of_its_category_is_an_iou(saved):
     path = edited(saved, "category", "elsewhere")
-    assert classic.read(edited(saved, "score", "0.5"))[0].score == 0.5
+    assert classic.read_result_csv(edited(saved, "score", "0.5"))[0].score == 0.5
     with pytest.raises(RunFileError, match=r"line 2: .* got unit \d+ with score 1\.5"):
-        classic.read(edited(path.parent, "score", "1.5"))
+        classic.read_result_csv(edited(path.parent, "score", "1.5"))
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1])
@@ -436,8 +436,8 @@ def test_a_threshold_that_no_iou_has_is_told(saved, threshold):
 )
 def test_a_table_beside_a_record_of_somebody_elses_is_taken_as_it_is(saved, record):
     (saved / "run.json").write_text(record)
-    assert len(classic.read(saved / f"{STEM}-result.csv")) == 6
-    files.require_as_written(saved / f"{STEM}-result.csv")
+    assert len(classic.read_result_csv(saved / f"{STEM}-result.csv")) == 6
+    files.require_unchanged(saved / f"{STEM}-result.csv")
 
 
 @pytest.mark.parametrize("change", [lambda line: line + b",7", lambda line: line.rpartition(b",")[0]])
@@ -447,4 +447,4 @@ def test_a_line_with_a_field_too_many_or_too_few_is_told(saved, change):
     lines[2] = change(lines[2])
     path.write_bytes(b"\r\n".join(lines))
     with pytest.raises(RunFileError, match=r"line 3: expected \d+ fields; is the table whole\?"):
-        classic.read(path)
+        classic.read_result_csv(path)

@@ -19,8 +19,8 @@ from netdissect.config import Settings
 from netdissect.layers import FieldMap, Layer
 from netdissect.results import files
 from netdissect.results.counts import Counts
-from netdissect.results.layer import Activity, Exemplars, LayerResult
-from netdissect.results.run import NetworkCard, ProbeSetCard, RunResult
+from netdissect.results.layer_result import Activity, Exemplars, LayerResult
+from netdissect.results.run_result import NetworkCard, ProbeSetCard, RunResult
 
 SETTINGS = {
     "quantile": 0.01, "threshold": 0.05, "geometry": "grid", "resolution": 120, "batch_size": 6, "precision": "bf16",
@@ -60,9 +60,9 @@ def layer_result(layer, words, seed):
 def result():
     words = pretend.vocabulary(7)
     layers = {name: layer_result(layer, words, seed) for seed, (name, layer) in enumerate(LAYERS.items())}
-    labelled = layers["block1/conv"].counts.G  # the same in every layer: it belongs to the probe set
+    labeled = layers["block1/conv"].counts.G  # the same in every layer: it belongs to the probe set
     layers = {
-        name: dataclasses.replace(entry, counts=Counts(np.minimum(entry.counts.I, labelled), entry.counts.A, labelled))
+        name: dataclasses.replace(entry, counts=Counts(np.minimum(entry.counts.I, labeled), entry.counts.A, labeled))
         for name, entry in layers.items()
     }
     return RunResult(
@@ -80,7 +80,7 @@ def result():
 
 @pytest.fixture
 def folder(result, tmp_path):
-    files.save(result, tmp_path / "run")
+    files.save_run(result, tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -117,11 +117,11 @@ def test_no_two_fields_of_these_records_hold_the_same(result):
 
 
 def test_every_field_of_a_run_that_is_saved_is_loaded(result, folder):
-    assert_same(result, files.load(folder))
+    assert_same(result, files.load_run(folder))
 
 
 def test_a_run_says_the_same_in_its_own_tables_and_sentences_after_loading(result, folder):
-    again = files.load(folder)
+    again = files.load_run(folder)
     for name, layer in result.layers.items():
         np.testing.assert_array_equal(again[name].iou, layer.iou)
         assert again[name].units == layer.units
@@ -211,7 +211,7 @@ def test_a_run_with_settings_that_are_not_known_yet_is_read_by_the_known_ones(re
     record = json.loads(path.read_text(encoding="utf-8"))
     record["settings"]["something_later"] = 3
     path.write_text(json.dumps(record), encoding="utf-8")
-    assert files.load(folder).settings == result.settings
+    assert files.load_run(folder).settings == result.settings
 
 
 def test_a_run_of_one_unit_one_concept_and_one_cell_is_read_as_it_was(tmp_path):
@@ -231,14 +231,14 @@ def test_a_run_of_one_unit_one_concept_and_one_cell_is_read_as_it_was(tmp_path):
         {0: "a.jpg"},
         {},
     )
-    files.save(run, tmp_path)
-    assert_same(run, files.load(tmp_path))
+    files.save_run(run, tmp_path)
+    assert_same(run, files.load_run(tmp_path))
 
 
 def test_the_tables_of_a_large_layer_are_not_taken_for_bombs(tmp_path):
     run, _ = pretend.run((400,), 1200, pictures=30, exemplars=8, grid=14)
-    files.save(run, tmp_path)
-    again = files.load(tmp_path)
+    files.save_run(run, tmp_path)
+    again = files.load_run(tmp_path)
     for name, layer in run.layers.items():
         np.testing.assert_array_equal(again[name].counts.I, layer.counts.I)
         np.testing.assert_array_equal(again[name].exemplars.grids, layer.exemplars.grids)

@@ -5,20 +5,20 @@ import pytest
 from tests import pretend
 
 from netdissect.results import record as run_record
-from netdissect.results.schema import run_schema
+from netdissect.results.run_schema import load_run_schema
 
 jsonschema = pytest.importorskip("jsonschema")
 
 
 @pytest.fixture(scope="module")
 def record():
-    return json.loads(json.dumps(run_record.as_json(pretend.run((4, 6), 9, pictures=12)[0])))
+    return json.loads(json.dumps(run_record.run_to_json(pretend.run((4, 6), 9, pictures=12)[0])))
 
 
 @pytest.fixture(scope="module")
 def validator():
-    jsonschema.Draft202012Validator.check_schema(run_schema())
-    return jsonschema.Draft202012Validator(run_schema())
+    jsonschema.Draft202012Validator.check_schema(load_run_schema())
+    return jsonschema.Draft202012Validator(load_run_schema())
 
 
 def test_a_run_meets_the_schema(record, validator):
@@ -26,7 +26,7 @@ def test_a_run_meets_the_schema(record, validator):
 
 
 def test_the_schema_is_of_the_version_that_is_written():
-    assert run_schema()["properties"]["schema_version"]["const"] == run_record.SCHEMA_VERSION
+    assert load_run_schema()["properties"]["schema_version"]["const"] == run_record.SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("key", ["settings", "network", "probe_set", "layers", "detectors", "image_names"])

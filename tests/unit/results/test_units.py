@@ -8,7 +8,7 @@ from tests import fakes
 
 from netdissect.layers import FieldMap
 from netdissect.results.counts import Counts
-from netdissect.results.layer import LayerResult
+from netdissect.results.layer_result import LayerResult
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
 PROFILE = (CategoryBest("object", "dog", 11, 12, 13, 0.14), CategoryBest("part", "leg", 21, 22, 23, 0.24))

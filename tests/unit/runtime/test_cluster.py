@@ -8,7 +8,7 @@ import pytest
 
 from netdissect.errors import RunError, SettingsError
 from netdissect.runtime import cluster
-from netdissect.runtime.cluster import Cluster, even_share
+from netdissect.runtime.cluster import RayCluster, share_cpus_evenly
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.processes
@@ -31,7 +31,7 @@ def recorded(tmp_path, monkeypatch):
 def started(monkeypatch):
     """Clusters that would be connected to."""
     addresses = []
-    monkeypatch.setattr(Cluster, "_init", lambda self, address, failed: addresses.append(address))
+    monkeypatch.setattr(RayCluster, "_init", lambda self, address, failed: addresses.append(address))
     return addresses
 
 
@@ -51,49 +51,49 @@ def closed():
 
 
 def test_without_any_cluster_one_is_started_here(recorded, started):
-    Cluster()
+    RayCluster()
     assert started == ["local"]
 
 
 def test_a_cluster_that_has_gone_is_not_waited_for(recorded, started, closed):
     recorded(closed)
-    Cluster()
+    RayCluster()
     assert started == ["local"]
 
 
 def test_a_cluster_that_is_just_going_is_not_waited_for(recorded, started, silent, monkeypatch):
     """A run once waited for ever for a cluster that was written down and no longer answered."""
-    monkeypatch.setattr(cluster, "ANSWER", 3)
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 3)
     recorded(silent)
-    Cluster()
+    RayCluster()
     assert started == ["local"]
 
 
 def test_a_cluster_that_answers_is_used(recorded, started, silent, monkeypatch):
-    monkeypatch.setattr(cluster, "answers", lambda _: None)
+    monkeypatch.setattr(cluster, "ask_cluster", lambda _: None)
     recorded(silent)
-    Cluster()
+    RayCluster()
     assert started == [silent]
 
 
 def test_a_named_cluster_that_does_not_answer_is_told_in_a_sentence(started, silent, closed, monkeypatch, recorded):
-    monkeypatch.setattr(cluster, "ANSWER", 3)
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 3)
     with pytest.raises(RunError, match=rf"cluster at {silent} .* not answer within 3 s"):
-        Cluster(silent)
+        RayCluster(silent)
     with pytest.raises(RunError, match=rf"cluster at {closed} .*nothing listens there.*or leave out --address"):
-        Cluster(closed)
+        RayCluster(closed)
     monkeypatch.setenv("RAY_ADDRESS", closed)
     with pytest.raises(RunError, match="nothing listens there"):
-        Cluster()
+        RayCluster()
     monkeypatch.setenv("RAY_ADDRESS", "local")
-    Cluster()
+    RayCluster()
     assert started == ["local"]
 
 
 @pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:port", ":", "auto"])
 def test_an_address_that_is_none_is_told_what_one_looks_like(address, started):
     with pytest.raises(SettingsError, match="--address takes HOST:PORT"):
-        Cluster(address)
+        RayCluster(address)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_address_that_is_none_is_told_what_one_looks_like(address, started):
     ],
 )
 def test_processors_are_shared_so_that_all_workers_find_a_place(nodes, count, gpus, share):
-    assert even_share(nodes, count, gpus) == share
+    assert share_cpus_evenly(nodes, count, gpus) == share
 
 
 @pytest.mark.cluster
@@ -119,6 +119,6 @@ def test_a_cluster_of_our_own_goes_with_its_block(recorded, tmp_path, monkeypatc
 
     monkeypatch.setenv("RAY_TMPDIR", "/tmp")  # names of sockets must be short
     monkeypatch.setenv("RAY_ADDRESS", "local")
-    with Cluster() as own:
+    with RayCluster() as own:
         assert len(own.ray.nodes()) == 1
     assert not ray.is_initialized()

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from netdissect.stats import top
+from netdissect.stats import top_images
 
 
 def test_grids_come_in_small_pieces_and_are_the_same(monkeypatch):
@@ -19,7 +19,7 @@ def test_grids_come_in_small_pieces_and_are_the_same(monkeypatch):
         into[places] = activations[images + start, units]
 
     def seen():
-        state = top.TopImages.empty(30, 4, (5, 6))
+        state = top_images.TopImages.empty(30, 4, (5, 6))
         for start in range(0, 12, 6):
             batch = activations[start : start + 6]
             state.update(np.arange(start, start + 6), batch.max(axis=(2, 3)), partial(copy_from, start))
@@ -28,7 +28,7 @@ def test_grids_come_in_small_pieces_and_are_the_same(monkeypatch):
     whole = seen()
     assert max(asked) == 120  # all places of all units, of the first batch
     asked.clear()
-    monkeypatch.setattr(top, "_PIECE", 7 * 30)
+    monkeypatch.setattr(top_images, "_PIECE", 7 * 30)
     pieces = seen()
     assert max(asked) == 7
     np.testing.assert_array_equal(whole.images, pieces.images)
@@ -38,10 +38,10 @@ def test_grids_come_in_small_pieces_and_are_the_same(monkeypatch):
 
 def test_images_below_the_floor_do_not_enter_and_ties_with_it_do():
     peaks = np.array([[3, 1], [2, 5], [2, 4]], np.float32)
-    state = top.TopImages.empty(2, 2, (1, 1))
+    state = top_images.TopImages.empty(2, 2, (1, 1))
     state.update(np.array([7, 9, 8]), peaks, lambda *_: None, np.array([2, 6], np.float32))
     found = state.compute()
-    assert found.images.tolist() == [[7, 8], [top.NONE, top.NONE]]
+    assert found.images.tolist() == [[7, 8], [top_images.NO_IMAGE, top_images.NO_IMAGE]]
 
 
 def test_absorbing_keeps_the_grids_with_their_images():
@@ -49,7 +49,7 @@ def test_absorbing_keeps_the_grids_with_their_images():
     activations = np.round(rng.normal(size=(20, 3, 2, 2)), 1).astype(np.float32)
 
     def seen(numbers):
-        state = top.TopImages.empty(3, 4, (2, 2))
+        state = top_images.TopImages.empty(3, 4, (2, 2))
 
         def copy_grids(images, units, into, places):
             into[places] = activations[numbers][images, units]
@@ -61,12 +61,12 @@ def test_absorbing_keeps_the_grids_with_their_images():
     whole = seen(np.arange(20)).compute()
     np.testing.assert_array_equal(merged.images, whole.images)
     np.testing.assert_array_equal(merged.grids, whole.grids)
-    few = top.TopImages.from_state_dict(seen(np.arange(3)).state_dict())
+    few = top_images.TopImages.from_state_dict(seen(np.arange(3)).state_dict())
     np.testing.assert_array_equal(few.grids, seen(np.arange(3)).grids)
 
 
 def test_after_one_that_does_not_enter_others_do():
     peaks = np.array([[1], [5], [9], [7]], np.float32)
-    state = top.TopImages.empty(1, 3, (1, 1))
-    state.update(np.array([3, top.NONE, 4, 5]), peaks, lambda *_: None, np.array([2], np.float32))
-    assert state.compute().images.tolist() == [[4, 5, top.NONE]]
+    state = top_images.TopImages.empty(1, 3, (1, 1))
+    state.update(np.array([3, top_images.NO_IMAGE, 4, 5]), peaks, lambda *_: None, np.array([2], np.float32))
+    assert state.compute().images.tolist() == [[4, 5, top_images.NO_IMAGE]]

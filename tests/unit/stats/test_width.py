@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from netdissect.stats.width import unique_at_width
+from netdissect.stats.equal_width import count_unique_at_width
 
 
 @given(some.integers(1, 7), some.integers(0, 5), some.randoms())
@@ -15,14 +15,14 @@ def test_mean_and_spread_are_those_over_every_way_to_draw(units, concepts, rando
     )
     for drawn in range(units + 1):
         found = [int(sees[list(part)].any(axis=0).sum()) for part in itertools.combinations(range(units), drawn)]
-        mean, spread = unique_at_width(sees, drawn)
+        mean, spread = count_unique_at_width(sees, drawn)
         assert mean == pytest.approx(np.mean(found), abs=1e-9)
         assert spread == pytest.approx(np.std(found), abs=1e-6)
 
 
 def test_all_units_find_all_there_is_without_spread():
     sees = np.random.default_rng(0).random((2048, 300)) < 0.003
-    mean, spread = unique_at_width(sees, 2048)
+    mean, spread = count_unique_at_width(sees, 2048)
     assert mean == pytest.approx(sees.any(axis=0).sum())
     assert spread == pytest.approx(0, abs=1e-4)
 
@@ -30,4 +30,4 @@ def test_all_units_find_all_there_is_without_spread():
 @pytest.mark.parametrize("drawn", [-1, 4])
 def test_more_units_than_there_are_cannot_be_drawn(drawn):
     with pytest.raises(ValueError, match="of 3 units"):
-        unique_at_width(np.eye(3, dtype=bool), drawn)
+        count_unique_at_width(np.eye(3, dtype=bool), drawn)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from netdissect.report.figures.bargraph import bar_graph
-from netdissect.report.figures.curve import training_curve
-from netdissect.report.figures.distributions import concept_histogram, iou_distribution
-from netdissect.report.figures.layers import layer_graph
-from netdissect.report.figures.networks import network_graph
-from netdissect.report.figures.rotation import rotation_graph
-from netdissect.report.figures.width import width_graph
+from netdissect.report.figures.bargraph import draw_bar_graph
+from netdissect.report.figures.distributions import draw_concept_histogram, draw_iou_distribution
+from netdissect.report.figures.layer_graph import draw_layer_graph
+from netdissect.report.figures.network_bars import draw_network_bars
+from netdissect.report.figures.rotation_graph import draw_rotation_graph
+from netdissect.report.figures.training_curve import draw_training_curve
+from netdissect.report.figures.width_curve import draw_width_curve
 
 __all__ = [
-    "bar_graph",
-    "concept_histogram",
-    "iou_distribution",
-    "layer_graph",
-    "network_graph",
-    "rotation_graph",
-    "training_curve",
-    "width_graph",
+    "draw_bar_graph",
+    "draw_concept_histogram",
+    "draw_iou_distribution",
+    "draw_layer_graph",
+    "draw_network_bars",
+    "draw_rotation_graph",
+    "draw_training_curve",
+    "draw_width_curve",
 ]

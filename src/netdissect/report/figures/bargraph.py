@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdissect.concepts import display_name, in_figure_order
+from netdissect.concepts import display_name, sort_categories
 from netdissect.report.figures import style
 
 if TYPE_CHECKING:
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 #: Width of a letter in bars.
-_LETTER = 0.55
+_LETTER_WIDTH = 0.55
 
 
-def bar_graph(found: Detectors, path: Path) -> None:
+def draw_bar_graph(found: Detectors, path: Path) -> None:
     """Draw the number of units per concept; the concepts of a category by falling number, then by name."""
-    groups = in_figure_order(list(dict.fromkeys(category for category, _ in found.concepts)))
-    fills, texts = style.fills(groups), style.texts(groups)
+    groups = sort_categories(list(dict.fromkeys(category for category, _ in found.concepts)))
+    fills, texts = style.get_fill_colors(groups), style.get_text_colors(groups)
     bars = [
         (category, label, units)
         for category in groups
         for (kind, label), units in sorted(found.concepts.items(), key=lambda item: (-item[1], item[0][1]))
         if kind == category
     ]
-    with style.figure(max(3.2, 0.16 * len(bars) + 1.0), 2.4) as (figure, axes):
+    with style.open_figure(max(3.2, 0.16 * len(bars) + 1.0), 2.4) as (figure, axes):
         left = 0.0
         places = []
         for index, (category, _, units) in enumerate(bars):
@@ -39,15 +39,15 @@ def bar_graph(found: Detectors, path: Path) -> None:
         for category in groups:
             members = [place for place, bar in zip(places, bars, strict=True) if bar[0] == category]
             count = sum(bar[2] for bar in bars if bar[0] == category)
-            words = f"{style.short(category)} {count}"
-            # A name too wide for its bars is lifted a line above its neighbours.
+            words = f"{style.shorten_name(category)} {count}"
+            # A name too wide for its bars is lifted a line above its neighbors.
             level = next((level for level, end in enumerate(free) if members[0] >= end), len(free) - 1)
-            free[level] = members[0] + _LETTER * (len(words) + 2)
+            free[level] = members[0] + _LETTER_WIDTH * (len(words) + 2)
             axes.text(
                 members[0] - 0.4, 1.02 + 0.08 * level, words, transform=axes.get_xaxis_transform(), ha="left", va="bottom",
                 color=texts[category], fontweight="bold",
             )  # fmt: skip
-        axes.set_xticks(places, [style.short(display_name(label)) for _, label, _ in bars], rotation=90)
+        axes.set_xticks(places, [style.shorten_name(display_name(label)) for _, label, _ in bars], rotation=90)
         axes.tick_params(axis="x", length=0)
         axes.set_ylabel("units")
         axes.yaxis.get_major_locator().set_params(integer=True)
@@ -55,5 +55,5 @@ def bar_graph(found: Detectors, path: Path) -> None:
         if not bars:
             axes.text(0.5, 0.5, f"no unit reaches IoU {found.threshold:g}", transform=axes.transAxes, ha="center")
             axes.set_yticks([])
-        style.save(figure, path)
-    style.numbers(path, ("category", "concept", "units"), bars)
+        style.save_figure(figure, path)
+    style.write_numbers(path, ("category", "concept", "units"), bars)

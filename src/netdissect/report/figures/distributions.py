@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def concept_histogram(counts: Mapping[str, Sequence[int]], path: Path, *, definition: str) -> None:
+def draw_concept_histogram(counts: Mapping[str, Sequence[int]], path: Path, *, definition: str) -> None:
     """Draw how many concepts have how many detectors.
 
     Args:
@@ -22,15 +22,20 @@ def concept_histogram(counts: Mapping[str, Sequence[int]], path: Path, *, defini
         definition: of detectors.
     """
     most = max((max(values, default=0) for values in counts.values()), default=0)
-    edges = _edges(most)
-    with style.figure(max(4.6, 0.52 * len(edges)), 2.6) as (figure, axes):
+    edges = _make_bins(most)
+    with style.open_figure(max(4.6, 0.52 * len(edges)), 2.6) as (figure, axes):
         places = np.arange(len(edges))
         width = 0.8 / max(len(counts), 1)
         for index, (name, values) in enumerate(counts.items()):
             binned = [sum(low <= value <= high for value in values) for low, high in edges]
             offset = (index - (len(counts) - 1) / 2) * width
             axes.bar(
-                places + offset, binned, width=width * 0.94, color=style.LINES[index % 8], label=style.short(name), lw=0
+                places + offset,
+                binned,
+                width=width * 0.94,
+                color=style.LINE_COLORS[index % 8],
+                label=style.shorten_name(name),
+                lw=0,
             )
         axes.set_xticks(places, [f"{low}" if low == high else f"{low}–{high}" for low, high in edges], fontsize=7)
         axes.tick_params(axis="x", length=0)
@@ -39,10 +44,10 @@ def concept_histogram(counts: Mapping[str, Sequence[int]], path: Path, *, defini
         axes.yaxis.get_major_locator().set_params(integer=True)
         if counts:
             axes.legend(fontsize=7.5)
-        style.save(figure, path)
+        style.save_figure(figure, path)
 
 
-def _edges(most: int) -> list[tuple[int, int]]:
+def _make_bins(most: int) -> list[tuple[int, int]]:
     """Return bins that widen: 1, 2, 3, 4, 5 to 8, 9 to 16, and so on up to what is needed."""
     edges = [(1, 1), (2, 2), (3, 3), (4, 4)]
     low = 5
@@ -52,18 +57,24 @@ def _edges(most: int) -> list[tuple[int, int]]:
     return edges
 
 
-def iou_distribution(scores: Mapping[str, Sequence[float]], path: Path, *, threshold: float) -> None:
+def draw_iou_distribution(scores: Mapping[str, Sequence[float]], path: Path, *, threshold: float) -> None:
     """Draw, for every IoU, which share of units reaches it; the cut is marked.
 
     A curve that falls steeply at the cut says that counts there hang on its exact place.
     """
-    with style.figure(4.6, 2.6) as (figure, axes):
+    with style.open_figure(4.6, 2.6) as (figure, axes):
         for index, (name, values) in enumerate(scores.items()):
             falling = np.sort(np.asarray(values, float))[::-1]
             share = np.arange(1, falling.size + 1) / max(falling.size, 1)
-            line = "-" if index < len(style.LINES) else "--"
+            line = "-" if index < len(style.LINE_COLORS) else "--"
             axes.step(
-                falling, share, where="pre", color=style.LINES[index % 8], lw=1.2, ls=line, label=style.short(name)
+                falling,
+                share,
+                where="pre",
+                color=style.LINE_COLORS[index % 8],
+                lw=1.2,
+                ls=line,
+                label=style.shorten_name(name),
             )
         axes.axvline(threshold, color=style.SOFT, lw=0.8, ls=(0, (3, 3)))
         axes.text(
@@ -76,4 +87,4 @@ def iou_distribution(scores: Mapping[str, Sequence[float]], path: Path, *, thres
         axes.set_ylabel("units that reach it")
         if scores:
             axes.legend(loc="upper right", fontsize=7.5)
-        style.save(figure, path)
+        style.save_figure(figure, path)

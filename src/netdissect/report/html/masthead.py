@@ -6,15 +6,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netdissect.results.run import RunResult
+    from netdissect.results.run_result import RunResult
 
 #: Skipped images that are named; of more, only their number is told.
-_NAMED = 200
+_MAX_NAMED = 200
 #: Letters that fit beside a setting's name in half the column.
-_HALF = 26
+_HALF_COLUMN = 26
 
 
-def words(result: RunResult) -> dict[str, Any]:
+def describe_page(result: RunResult) -> dict[str, Any]:
     """Return what the shell of the page says of a run."""
     versions = result.journal.get("versions", {})
     versions = versions if isinstance(versions, dict) else {}
@@ -23,21 +23,21 @@ def words(result: RunResult) -> dict[str, Any]:
     return {
         "run": result,
         "units": sum(layer.layer.units for layer in result.layers.values()),
-        "settings": settings(result),
+        "settings": list_page_settings(result),
         "versions": versions,
         "footer": f"Made by {made}. {prints}" if made else prints,
-        "skipped": skipped(result),
+        "skipped": list_skipped_images(result),
     }
 
 
-def skipped(result: RunResult) -> dict[str, Any]:
+def list_skipped_images(result: RunResult) -> dict[str, Any]:
     """Return how many images the run left out because they could not be read, and why, of the first, by name."""
     images = result.journal.get("skipped_images", {})
     images = images if isinstance(images, dict) else {}
-    return {"number": len(images), "images": list(images.items())[:_NAMED]}
+    return {"number": len(images), "images": list(images.items())[:_MAX_NAMED]}
 
 
-def settings(result: RunResult) -> list[tuple[str, str, bool]]:
+def list_page_settings(result: RunResult) -> list[tuple[str, str, bool]]:
     """Return the settings as name, value, and whether the value needs the whole width."""
     probe, chosen, network = result.probe_set, result.settings, result.network
     geometries = sorted({layer.layer.geometry.replace("-", " ") for layer in result.layers.values()})
@@ -64,5 +64,5 @@ def settings(result: RunResult) -> list[tuple[str, str, bool]]:
         ("Preprocessing", network.preprocessing),
         *(("Note", str(note)) for note in notes if isinstance(notes, list)),
     ]
-    rows = [(name, value, len(name) + len(value) > _HALF + 12) for name, value in pairs if value]
+    rows = [(name, value, len(name) + len(value) > _HALF_COLUMN + 12) for name, value in pairs if value]
     return sorted(rows, key=lambda row: row[2])  # those that need a line of their own come last

@@ -12,19 +12,19 @@ import jinja2
 
 from netdissect.concepts import display_name
 from netdissect.io import atomic
-from netdissect.report import owner
-from netdissect.report.html import data, masthead, packed
+from netdissect.report import cache_owner
+from netdissect.report.html import masthead, page_data, script_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from netdissect.report.labels import Gallery
-    from netdissect.results.run import RunResult
+    from netdissect.report.label_cache import LabelCache
+    from netdissect.results.run_result import RunResult
 
 #: Scripts, in the order they are read; the first few set the theme before anything is drawn.
-_EARLY = ("store.js", "words.js", "theme.js")
-_LATE = (
+_EARLY_SCRIPTS = ("store.js", "words.js", "theme.js")
+_LATE_SCRIPTS = (
     "run.js", "interpolate.js", "paint.js", "labels.js", "address.js", "list.js", "tabs.js", "cut.js", "graph.js",
     "toolbar.js", "card.js", "grid.js", "alike.js", "tile.js", "profile.js", "activity.js", "unit.js", "plot.js", "concept.js",
     "keys.js", "main.js",
@@ -36,7 +36,7 @@ _FOLDER_POLICY = (
     f"{_CLOSED}; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; font-src 'self' file:"
 )
 #: Names of our own files in ``data/``.
-_DATA = re.compile(r"(run|names|layer-\d+(-counts|-masks-\d+)?)\.js")
+_DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-masks-\d+)?)\.js")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (
@@ -45,7 +45,7 @@ _KEYBOARD = (
     (("Enter",), "open"),
     (("Esc",), "clear the search, or go back to where you were"),
     (("m",), "style of the masks"),
-    (("o",), "outline where the concept is labelled"),
+    (("o",), "outline where the concept is labeled"),
     (("p",), "pin a unit, to see it beside others"),
     (("[", "]"), "previous and next layer"),
     ((",", "."), "lower and raise the cut by 0.005"),
@@ -54,61 +54,69 @@ _KEYBOARD = (
 )
 
 
-def write(result: RunResult, folder: Path, probe: Mapping[int, Path], gallery: Gallery) -> Path:
+def write_pages(result: RunResult, folder: Path, probe: Mapping[int, Path], gallery: LabelCache) -> Path:
     """Write ``index.html``, a classic page per layer, and what they need; return the first.
 
     Args:
         result: the run.
         folder: its ``html/``.
-        probe: the kept pictures by row in ``index.csv``.
+        probe: the kept images by row in ``index.csv``.
         gallery: what the kept label maps tell.
     """
-    for name in (*_EARLY, *_LATE, "style.css", "classic.css", *(f"fonts/{font}.woff2" for font in _FONTS)):
-        atomic.write_bytes(folder / "app" / name, _static(name))
-    atomic.write_bytes(folder / "app" / "fonts" / "OFL.txt", _static("fonts/OFL.txt"))
+    for name in (
+        *_EARLY_SCRIPTS,
+        *_LATE_SCRIPTS,
+        "style.css",
+        "classic.css",
+        *(f"fonts/{font}.woff2" for font in _FONTS),
+    ):
+        atomic.write_bytes(folder / "app" / name, _read_static_file(name))
+    atomic.write_bytes(folder / "app" / "fonts" / "OFL.txt", _read_static_file("fonts/OFL.txt"))
     written = set()
-    for key, text in data.files(result, probe, gallery):
-        atomic.write_text(folder / "data" / f"{key}.js", packed.script(text))
+    for key, text in page_data.pack_page_data(result, probe, gallery):
+        atomic.write_text(folder / "data" / f"{key}.js", script_data.format_script(text))
         written.add(f"{key}.js")
     there = (path.name for path in (folder / "data").iterdir())
-    old = [f"data/{name}" for name in there if _DATA.fullmatch(name) and name not in written]
-    atomic.remove_below(folder, old)
-    environment = _environment()
+    old = [f"data/{name}" for name in there if _DATA_FILE.fullmatch(name) and name not in written]
+    atomic.remove_files_below(folder, old)
+    environment = _make_environment()
     threshold = result.settings.threshold
     for layer in result.layers.values():
         html = environment.get_template("layer.html").render(
             run=result, layer=layer, threshold=threshold, method=_METHOD, policy=_FOLDER_POLICY,
-            skipped=masthead.skipped(result), found=layer.detectors(threshold), by_category=layer.detectors(threshold, "category"),
+            skipped=masthead.list_skipped_images(result), found=layer.detectors(threshold), by_category=layer.detectors(threshold, "category"),
         )  # fmt: skip
         atomic.write_text(folder / f"{layer.layer.file_stem}.html", html)
     index = folder / "index.html"
-    html = environment.get_template("index.html").render(_words(result), policy=_FOLDER_POLICY)
+    html = environment.get_template("index.html").render(_describe_index(result), policy=_FOLDER_POLICY)
     atomic.write_text(index, html)
     return index
 
 
-def write_single(result: RunResult, path: Path, probe: Mapping[int, Path], gallery: Gallery, labels: Path) -> Path:
+def write_single_file(
+    result: RunResult, path: Path, probe: Mapping[int, Path], gallery: LabelCache, labels: Path
+) -> Path:
     """Write the whole report as one file that needs nothing beside it; return it.
 
-    Its only scripts and styles are named by hash in its Content-Security-Policy; data and pictures stand in blocks
+    Its only scripts and styles are named by hash in its Content-Security-Policy; data and images stand in blocks
     that no browser executes.
     """
     html = (
-        _environment()
+        _make_environment()
         .get_template("single.html")
         .stream(
-            _words(result),
-            **_enclosed(("style.css",), _LATE),
-            blocks=_blocks(result, probe, gallery, labels),
+            _describe_index(result),
+            **_embed_assets(("style.css",), _LATE_SCRIPTS),
+            blocks=_embed_data(result, probe, gallery, labels),
         )
     )
-    with atomic.replacing(path) as file:
+    with atomic.open_replacement(path) as file:
         for part in html:
             file.write(part.encode())
     return path
 
 
-def standalone(template: str, styles: Sequence[str], scripts: Sequence[str], **words: Any) -> str:
+def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequence[str], **words: Any) -> str:
     """Return another page that needs nothing beside it, in the report's own style.
 
     Args:
@@ -117,46 +125,44 @@ def standalone(template: str, styles: Sequence[str], scripts: Sequence[str], **w
         scripts: its scripts.
         words: what it says.
     """
-    enclosed = _enclosed(("style.css", *styles), scripts)
+    enclosed = _embed_assets(("style.css", *styles), scripts)
     enclosed["policy"] = enclosed["policy"].replace("img-src blob:", "img-src data:")
-    return _environment().get_template(template).render(**enclosed, method=_METHOD, **words)
+    return _make_environment().get_template(template).render(**enclosed, method=_METHOD, **words)
 
 
-def _enclosed(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, str]:
+def _embed_assets(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, str]:
     """Return style, scripts and a policy that allows these by their hashes and nothing else."""
-    early, late = ("".join(_static(name).decode() for name in names) for names in (_EARLY, scripts))
-    style = "".join(_static(name).decode() for name in styles)
+    early, late = ("".join(_read_static_file(name).decode() for name in names) for names in (_EARLY_SCRIPTS, scripts))
+    style = "".join(_read_static_file(name).decode() for name in styles)
     for font in _FONTS:
-        coded = base64.b64encode(_static(f"fonts/{font}.woff2")).decode()
+        coded = base64.b64encode(_read_static_file(f"fonts/{font}.woff2")).decode()
         style = style.replace(f"fonts/{font}.woff2", f"data:font/woff2;base64,{coded}")
-    policy = (
-        f"{_CLOSED}; script-src {_hash(early)} {_hash(late)}; style-src {_hash(style)}; img-src blob:; font-src data:"
-    )
+    policy = f"{_CLOSED}; script-src {_hash_source(early)} {_hash_source(late)}; style-src {_hash_source(style)}; img-src blob:; font-src data:"
     return {"policy": policy, "style": style, "early_script": early, "late_script": late}
 
 
-def _blocks(
-    result: RunResult, probe: Mapping[int, Path], gallery: Gallery, labels: Path
+def _embed_data(
+    result: RunResult, probe: Mapping[int, Path], gallery: LabelCache, labels: Path
 ) -> Iterable[tuple[str, str, str]]:
     """Yield every block of a single file as its id, type and text (JSON without ``<``, or base64: safe as it is)."""
-    for key, text in data.files(result, probe, gallery):
+    for key, text in page_data.pack_page_data(result, probe, gallery):
         yield f"data/{key}", "application/json", text
     for row in gallery.rows:
-        text = owner.read(labels / f"{row:06d}.js").decode("ascii")
-        yield f"data/labels/{row:06d}", "application/json", packed.arguments(text)
+        text = cache_owner.read(labels / f"{row:06d}.js").decode("ascii")
+        yield f"data/labels/{row:06d}", "application/json", script_data.read_script_arguments(text)
     for row, path in probe.items():
-        yield f"picture/{row}", "text/plain", base64.b64encode(owner.read(path)).decode()
+        yield f"picture/{row}", "text/plain", base64.b64encode(cache_owner.read(path)).decode()
 
 
-def _hash(text: str) -> str:
+def _hash_source(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _static(name: str) -> bytes:
+def _read_static_file(name: str) -> bytes:
     return resources.files("netdissect.report.html").joinpath("static", name).read_bytes()
 
 
-def _environment() -> jinja2.Environment:
+def _make_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("netdissect.report.html", "templates"),
         autoescape=True,
@@ -170,6 +176,12 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _words(result: RunResult) -> dict[str, Any]:
+def _describe_index(result: RunResult) -> dict[str, Any]:
     """Return what the shell of the page says."""
-    return {**masthead.words(result), "method": _METHOD, "keyboard": _KEYBOARD, "early": _EARLY, "late": _LATE}
+    return {
+        **masthead.describe_page(result),
+        "method": _METHOD,
+        "keyboard": _KEYBOARD,
+        "early": _EARLY_SCRIPTS,
+        "late": _LATE_SCRIPTS,
+    }

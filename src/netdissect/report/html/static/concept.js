@@ -1,5 +1,5 @@
 "use strict";
-// The page of a concept: labelled examples, every unit's IoU with it on one axis per layer, the units that see it.
+// The page of a concept: labeled examples, every unit's IoU with it on one axis per layer, the units that see it.
 (() => {
   const nd = window.netdissect;
   const { make, say } = nd;
@@ -29,7 +29,7 @@
     const places = [...run.examples.subarray(concept * run.examplesEach, (concept + 1) * run.examplesEach)].filter((place) => place >= 0).slice(0, EXAMPLES);
     page.tiles = places.map((place) => nd.makeTile(place, {
       name: `Example of ${name}`,
-      pointed: (names) => say(pointed, names && names.length ? `Labelled here: ${names.join(", ")}.` : names ? "Nothing is labelled here." : ""),
+      pointed: (names) => say(pointed, names && names.length ? `Labeled here: ${names.join(", ")}.` : names ? "Nothing is labeled here." : ""),
     }));
     page.tiles.forEach((tile) => tile.ready.then(() => nd.paintLabelled(tile, concept)));
     page.plotHome = make("div.plot-home");
@@ -40,7 +40,7 @@
       make("header.unit-head", {}, make("p.kicker", {}, "Concept"), page.heading,
         make("p.lead", {}, make(`span.swatch.k-${run.slots[kind]}`), make(`span.t-${run.slots[kind]}`, {}, run.categories[kind]),
           `, ${nd.percent(pixels ? run.G[concept] / pixels : 0)} of all pixels`,
-          run.anyLabels ? `, labelled in ${nd.count(run.labelled[concept])} of the ${nd.count(run.row.length)} pictures of this report. ` : ". ", page.named)),
+          run.anyLabels ? `, labeled in ${nd.count(run.labeled[concept])} of the ${nd.count(run.row.length)} pictures of this report. ` : ". ", page.named)),
       page.tiles.length ? make("section", { "aria-label": "Examples" }, make("div.examples", {}, page.tiles.map((tile) => tile.element)), pointed) : "",
       make("section", {}, make("h2", {}, `Every unit’s IoU with ${name}`),
         make("p.note", {}, `Filled: named ${name}. Ring: passes the cut, but another concept fits better. Grey: below the cut.`), page.plotHome),

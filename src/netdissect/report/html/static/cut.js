@@ -1,6 +1,6 @@
 "use strict";
 // The three numbers and the cut. The histogram of best IoUs is the slider: left of its handle grey, right of it in the
-// categories' colours.
+// categories' colors.
 (() => {
   const nd = window.netdissect;
   const { say } = nd;

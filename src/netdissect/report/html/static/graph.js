@@ -95,7 +95,7 @@
   // Where no unit passes the cut: how near the best comes.
   function sayNearest(element, layer) {
     const unit = layer.ranked[0];
-    if (unit === undefined || layer.label[unit] < 0) return say(element, "No unit’s mask touches a labelled pixel.");
+    if (unit === undefined || layer.label[unit] < 0) return say(element, "No unit’s mask touches a labeled pixel.");
     const link = make("a", { href: nd.address({ view: "unit", unit }) }, `unit ${unit + 1}`);
     return element.replaceChildren(`No unit has a best concept at this cut. The closest is `, link,
       `, ${nd.run.concepts[layer.label[unit]]}, with IoU ${nd.iou(layer.iou[unit], nd.state.cut)}.`);

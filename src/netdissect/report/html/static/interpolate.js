@@ -1,5 +1,5 @@
 "use strict";
-// From a unit's 8-bit grid to a value per pixel: bilinear between the centres of the cells' receptive fields, the
+// From a unit's 8-bit grid to a value per pixel: bilinear between the centers of the cells' receptive fields, the
 // border value beyond the outermost, first along y and then along x (docs/method.md, section 2).
 (() => {
   const nd = window.netdissect;

@@ -1,5 +1,5 @@
 "use strict";
-// Where concepts are labelled: a picture's label maps, the outline of one concept, what lies under the pointer, and how
+// Where concepts are labeled: a picture's label maps, the outline of one concept, what lies under the pointer, and how
 // much of a mask falls on it.
 (() => {
   const nd = window.netdissect;
@@ -26,7 +26,7 @@
     return { height, width, planes, whole: [...arrays.whole], concepts, kinds };
   }
 
-  // The pixels where a concept is labelled, Uint8Array(height * width); null where it is nowhere in the picture.
+  // The pixels where a concept is labeled, Uint8Array(height * width); null where it is nowhere in the picture.
   nd.labelMask = (labels, concept) => {
     if (!labels || !labels.concepts.has(concept + 1)) return null;
     const mask = new Uint8Array(labels.height * labels.width);
@@ -50,7 +50,7 @@
     return all ? on / all : null;
   };
 
-  // The names of what is labelled at a point, given as shares of width and height.
+  // The names of what is labeled at a point, given as shares of width and height.
   nd.namesAt = (labels, right, down) => {
     const x = Math.min(labels.width - 1, Math.floor(right * labels.width));
     const y = Math.min(labels.height - 1, Math.floor(down * labels.height));
@@ -84,7 +84,7 @@
         loops.push(loop);
       }
     }
-    const specks = loops.length > 40; // colours are noisy: leave out single pixels where there are many
+    const specks = loops.length > 40; // colors are noisy: leave out single pixels where there are many
     return loops.filter((loop) => !specks || loop.length > 10).map((loop) => loop.map((from, i) => {
       const to = loop[(i + 1) % loop.length];
       const [x0, y0, x1, y1] = [from % (width + 1), Math.floor(from / (width + 1)), to % (width + 1), Math.floor(to / (width + 1))];
@@ -92,7 +92,7 @@
     }));
   };
 
-  // Draws contours dashed, in a colour that shows on any picture.
+  // Draws contours dashed, in a color that shows on any picture.
   nd.strokeContours = (context, loops, scaleX, scaleY, color) => {
     context.beginPath();
     for (const loop of loops) {

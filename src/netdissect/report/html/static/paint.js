@@ -1,8 +1,8 @@
 "use strict";
 // Masks in four styles, painted over a picture that the browser draws itself:
-// cut-out   the outside fades to the colour of the page, a thin line around the mask
+// cut-out   the outside fades to the color of the page, a thin line around the mask
 // outline   the line alone
-// heat      colour and opacity follow the activation
+// heat      color and opacity follow the activation
 // picture   nothing
 // An edge is as soft as its distance in pixels, value / |gradient|, tells.
 (() => {

@@ -61,7 +61,7 @@
       const rows = chosen();
       const most = Math.max(nd.state.cut * 1.25, 0.05, ...rows.map((entry) => entry.iou));
       body.replaceChildren(...rows.map((entry) => row(layer, unit, entry, most, extra, pin)));
-      if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: heads.length + 1 }, "No labelled pixel lies under the mask.")));
+      if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: heads.length + 1 }, "No labeled pixel lies under the mask.")));
     }
     return { element, draw, beside };
   };

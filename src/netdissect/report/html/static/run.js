@@ -14,7 +14,7 @@
       conceptNumber: arrays.number,
       G: arrays.G,
       examples: arrays.examples,
-      labelled: arrays.labelled,
+      labeled: arrays.labeled,
       row: arrays.row,
       png: arrays.png,
       hasLabels: arrays.hasLabels,

@@ -1,6 +1,6 @@
 "use strict";
-// A picture on the pages of a unit or a concept: the mask painted over it, dashed where a concept is labelled, and the
-// names of what is labelled under the pointer.
+// A picture on the pages of a unit or a concept: the mask painted over it, dashed where a concept is labeled, and the
+// names of what is labeled under the pointer.
 (() => {
   const nd = window.netdissect;
   const { make, say } = nd;
@@ -34,7 +34,7 @@
     if (style !== "picture") nd.paintMask(context, layer, grids, nd.values(layer, unit), exemplar, 0, tile.mask.width, tile.mask.height, style);
   };
 
-  // Fades a tile outside of where a concept is labelled.
+  // Fades a tile outside of where a concept is labeled.
   nd.paintLabelled = (tile, concept) => {
     const [width, height] = [tile.frame.clientWidth, tile.frame.clientHeight];
     const mask = nd.labelMask(tile.labels, concept);
@@ -59,7 +59,7 @@
     context.stroke(border);
   };
 
-  // Outlines where a concept is labelled, or clears the outline.
+  // Outlines where a concept is labeled, or clears the outline.
   nd.outlineTile = (tile, concept, on) => {
     const [width, height] = [tile.frame.clientWidth, tile.frame.clientHeight];
     if (!width) return;
@@ -67,7 +67,7 @@
     const mask = on && tile.labels && !tile.labels.whole.includes(concept + 1) ? nd.labelMask(tile.labels, concept) : null;
     if (!mask) return;
     const loops = nd.contours(mask, tile.labels.width, tile.labels.height);
-    nd.strokeContours(context, loops, width / tile.labels.width, height / tile.labels.height, nd.color("labelled"));
+    nd.strokeContours(context, loops, width / tile.labels.width, height / tile.labels.height, nd.color("labeled"));
   };
 
   // What a caption says of a mask and a concept: the share on it, or why there is none.
@@ -76,9 +76,9 @@
     const name = nd.run.concepts[concept];
     if (!tile.labels.concepts.has(concept + 1)) {
       const category = nd.run.categories[nd.run.category[concept]];
-      const labelled = tile.labels.kinds.has(nd.run.category[concept]);
-      element.title = labelled ? `no ${name} is labelled in this picture` : `no ${category} is labelled in this picture`;
-      return say(element, labelled ? `no ${name}` : "unlabelled");
+      const labeled = tile.labels.kinds.has(nd.run.category[concept]);
+      element.title = labeled ? `no ${name} is labeled in this picture` : `no ${category} is labeled in this picture`;
+      return say(element, labeled ? `no ${name}` : "unlabelled");
     }
     const share = nd.shareOn(layer, grids, nd.values(layer, unit), exemplar, tile.labels, concept);
     element.title = share === null ? "the unit stays at or below its threshold here" : `${nd.percent(share)} of the mask lies on ${name}`;

@@ -40,7 +40,7 @@
     const home = document.getElementById("page");
     const place = nd.chosen();
     const at = place.indexOf(unit);
-    const neighbour = (step, text) => {
+    const neighbor = (step, text) => {
       const other = at < 0 ? undefined : place[at + step];
       return other === undefined ? null : make("a", { href: nd.address({ unit: other }), rel: step < 0 ? "prev" : "next" }, text(other + 1));
     };
@@ -61,14 +61,14 @@
     home.replaceChildren(
       make("nav.crumbs", { "aria-label": "Page" },
         make("a.up", { href: nd.address({ view: "layer" }) }, `← ${run.network}, ${layer.name}`),
-        make("span.steps", {}, neighbour(-1, (number) => `← Unit ${number}`),
+        make("span.steps", {}, neighbor(-1, (number) => `← Unit ${number}`),
           at < 0 ? null : make("span.place", {}, `${nd.count(at + 1)} of ${nd.count(place.length)} ${order}`),
-          neighbour(1, (number) => `Unit ${number} →`), page.pin, page.copy, nd.cutControl)),
+          neighbor(1, (number) => `Unit ${number} →`), page.pin, page.copy, nd.cutControl)),
       make("header.unit-head", {}, make("p.kicker", {}, `${layer.name}, unit ${unit + 1} `, make("span.fine", {}, `(channel ${unit} counted from 0)`)), page.heading, page.lead),
       page.pinnedHome,
       make(`div.unit-body${layer.exemplars ? "" : ".bare"}`, {},
         !layer.exemplars ? null : make("section.main", { "aria-label": "Pictures" },
-          make("div.switches", {}, styles, run.anyLabels && concept >= 0 ? make("label.check", {}, page.outlines, ` Dashed: where “${run.concepts[concept]}” is labelled`) : null),
+          make("div.switches", {}, styles, run.anyLabels && concept >= 0 ? make("label.check", {}, page.outlines, ` Dashed: where “${run.concepts[concept]}” is labeled`) : null),
           page.pictures, page.more, page.pointed),
         page.side),
       page.alikeHome,
@@ -87,7 +87,7 @@
     document.title = `${concept < 0 ? "no concept" : nd.run.concepts[concept]}, unit ${unit + 1} of ${layer.name}, ${nd.run.network}`;
     if (concept < 0) {
       page.heading.replaceChildren("no concept");
-      page.lead.replaceChildren("No labelled pixel lies under its mask.");
+      page.lead.replaceChildren("No labeled pixel lies under its mask.");
       return;
     }
     const name = make("a", { href: nd.address({ view: "concept", concept }) }, nd.run.concepts[concept]);
@@ -116,7 +116,7 @@
       const tile = nd.makeTile(place, {
         name: `${name}, marked where unit ${unit + 1} is above its threshold`,
         caption: [make("span", { title: `largest activation on ${name}` }, `max ${nd.number(layer.maxima[from + exemplar])}`), share, make("span.file", {}, name)],
-        pointed: (names) => say(mine.pointed, names === null ? "Point at a picture to read the labels under the pointer." : names.length ? `Labelled here: ${names.join(", ")}.` : "Nothing is labelled here."),
+        pointed: (names) => say(mine.pointed, names === null ? "Point at a picture to read the labels under the pointer." : names.length ? `Labeled here: ${names.join(", ")}.` : "Nothing is labeled here."),
       });
       Object.assign(tile, { exemplar, share });
       mine.tiles.push(tile);

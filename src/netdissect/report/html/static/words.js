@@ -63,7 +63,7 @@
     return context;
   };
 
-  // The page's colours. Each is read once a theme: reading one makes the browser compute all styles.
+  // The page's colors. Each is read once a theme: reading one makes the browser compute all styles.
   const colors = new Map();
   nd.color = (name) => {
     if (!colors.has(name)) colors.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());

@@ -1,0 +1,47 @@
+"""What a process needs before it begins; libraries that find it missing end the process with words of their own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # pragma: no cover - Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
+#: Bytes that Python, torch and numba take before any work is done.
+_MIN_MEMORY = 10**9
+NO_THREADS = "no more threads can be started here: raise the limit of processes (ulimit -u)"
+
+
+def find_missing_resource() -> str | None:
+    """Return a sentence that says what is missing here, and what to do; None if nothing is."""
+    try:
+        Path.cwd()
+    except OSError:
+        return "the folder this was started in does not exist any more: change to one that does"
+    for name, letter in (("RLIMIT_AS", "v"), ("RLIMIT_DATA", "d")) if resource is not None else ():
+        most = resource.getrlimit(getattr(resource, name))[0]
+        if most != resource.RLIM_INFINITY and most < _MIN_MEMORY:
+            return (
+                f"this process may take {most // 10**6:,} MB of memory, and the libraries alone take 1,000 MB: raise the "
+                f"limit (ulimit -{letter})"
+            )
+    if not _can_start_threads(os.cpu_count() or 1):
+        return NO_THREADS
+    return None
+
+
+def _can_start_threads(count: int) -> bool:
+    """Say whether so many threads can run at once."""
+    over = threading.Event()
+    try:
+        for _ in range(count):
+            threading.Thread(target=over.wait, daemon=True).start()
+    except RuntimeError:
+        return False
+    finally:
+        over.set()
+    return True

@@ -1,9 +1,0 @@
-"""The bundled probe set: scenes, objects and their parts, materials, textures and colours, drawn from a seed.
-
-``render`` draws one image and its labels, ``write_probe_set`` a whole Broden folder.
-"""
-
-from netdissect.data.synthetic.render import DEMO_IMAGES, SUBJECTS, Rendering, render
-from netdissect.data.synthetic.write import write_probe_set
-
-__all__ = ["DEMO_IMAGES", "SUBJECTS", "Rendering", "render", "write_probe_set"]

@@ -1,0 +1,38 @@
+"""The network that comes with the package, and its control: the same one with random weights.
+
+``training/train_demo_network.py`` makes the two files; README.md beside them says how and how well they do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from netdissect.networks.load_options import LoadOptions
+from netdissect.networks.sources.caffe.caffe_net import CaffeNet
+from netdissect.networks.sources.caffe.caffe_network import CaffeNetwork, load_caffe_network
+from netdissect.networks.sources.caffe.prototxt import read_prototxt
+from netdissect.networks.sources.caffe.random_weights import make_random_weights
+
+#: The stem of prototxt and caffemodel.
+STEM = Path(__file__).with_name("demonet")
+#: Its convolutions after their ReLU, first to last.
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
+
+
+def trained() -> CaffeNetwork:
+    """Return the network as it was trained, to tell scenes and textures apart."""
+    return load_caffe_network(str(STEM), LoadOptions())
+
+
+def control(seed: int = 0) -> CaffeNetwork:
+    """Return the same network with random weights."""
+    spec = replace(read_prototxt(STEM.with_suffix(".prototxt")), name=f"{STEM.name}-random")
+    own = trained()
+    return CaffeNetwork(
+        CaffeNet(spec, make_random_weights(spec, seed)),
+        own.preprocess,
+        name=spec.name,
+        source=f"{STEM.name}.prototxt with random weights, seed {seed}",
+        input_size=own.input_size,
+    )

@@ -1,0 +1,95 @@
+"""From an index to an image and its labels."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from netdissect.demo.world import shading
+from netdissect.demo.world.canvas import Canvas
+from netdissect.demo.world.colors import name_colors
+from netdissect.demo.world.light import choose_light
+from netdissect.demo.world.scenes import SCENES
+from netdissect.demo.world.textures import TEXTURES, texture
+from netdissect.demo.world.world_concepts import NUMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+#: What the images show, in turn: every scene twice, every texture once, and so on from the start.
+SUBJECTS: tuple[str, ...] = (*SCENES, *SCENES, *TEXTURES)
+#: Images of the demo: every texture 22 times, every scene 44 times.
+DEMO_IMAGES = 22 * len(SUBJECTS)
+
+
+class Rendering(NamedTuple):
+    """An image and its labels.
+
+    Attributes:
+        image: RGB, uint8, shape (size, size, 3).
+        labels: by category, label numbers: a plane, uint16, shape (size // 2, size // 2), or one for the whole image.
+    """
+
+    picture: NDArray[np.uint8]
+    labels: Mapping[str, NDArray[np.uint16] | int]
+
+
+def render(index: int, *, size: int, seed: int) -> Rendering:
+    """Return the image of an index and its labels; (seed, index) alone decide what they show.
+
+    Args:
+        index: from 0; ``SUBJECTS[index % len(SUBJECTS)]`` is what the image shows.
+        size: side of the image in pixels.
+        seed: another seed gives another set.
+    """
+    subject = SUBJECTS[index % len(SUBJECTS)]
+    rng = Random(f"netdissect/{seed}/{index}")  # noqa: S311 - an image is no secret
+    return _texture(subject, rng, size) if subject in TEXTURES else _scene(subject, rng, size)
+
+
+def _scene(name: str, rng: Random, size: int) -> Rendering:
+    draw, times_of_day = SCENES[name]
+    times = 3 if size < 160 else 2
+    canvas = Canvas(size * times, choose_light(rng, times_of_day))
+    draw(canvas, rng)
+    ids = canvas.numbers()
+    drift = (int(rng.random() * canvas.side), int(rng.random() * canvas.side))
+    picture = shading.picture(canvas, ids, times=times, drift=drift)
+    rows = _seen(size)
+    middle = rows * times + times // 2
+    under = ids[np.ix_(middle, middle)]
+    labels: dict[str, NDArray[np.uint16] | int] = {}
+    regions = [shape.region for shape in canvas.shapes]
+    for category, names in (
+        ("object", [region.object for region in regions]),
+        ("part", [region.part for region in regions]),
+        ("material", [region.material for region in regions]),
+    ):
+        numbers = NUMBERS[category]
+        table = np.array([numbers[name] if name else 0 for name in names], dtype=np.uint16)
+        plane = table.take(under)
+        if plane.any():
+            labels[category] = plane
+    labels["color"] = _colors(picture, rows)
+    labels["scene"] = NUMBERS["scene"][f"{name}-s"]
+    return Rendering(picture, labels)
+
+
+def _texture(name: str, rng: Random, size: int) -> Rendering:
+    picture = texture(name, rng, size=size, times=2)
+    return Rendering(picture, {"color": _colors(picture, _seen(size)), "texture": NUMBERS["texture"][name]})
+
+
+def _seen(size: int) -> NDArray[np.int64]:
+    """Return the row (or column) of the image that each row of the label grid stands for."""
+    cells = size // 2
+    return (2 * np.arange(cells) + 1) * size // (2 * cells)
+
+
+def _colors(picture: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint16]:
+    first = min(NUMBERS["color"].values())
+    return name_colors(picture[np.ix_(rows, rows)]).astype(np.uint16) + np.uint16(first)

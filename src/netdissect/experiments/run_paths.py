@@ -1,0 +1,56 @@
+"""What is compared, as it is typed: run folders, folders of runs, result tables, the paper's .mat."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netdissect.errors import RunNotFoundError
+from netdissect.results import run_folder as place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def expand_sources(sources: Iterable[str | Path]) -> tuple[list[tuple[str, Path]], list[str]]:
+    """Return every source by name and path, runs in place of a folder that holds several, and what was left out.
+
+    A name is empty where none was given; a run in a folder of runs is called as its own folder is.
+
+    Raises:
+        RunNotFoundError: if a folder holds neither a run nor runs.
+    """
+    pairs: list[tuple[str, Path]] = []
+    remarks: list[str] = []
+    for source in sources:
+        name, path = split_source_name(source)
+        if not path.is_dir() or (path / "run.json").exists():
+            pairs.append((name, path))
+            continue
+        inner = sorted((entry for entry in path.iterdir() if entry.is_dir()), key=_make_natural_key)
+        runs = [entry for entry in inner if (entry / "run.json").exists()]
+        begun = [entry for entry in inner if entry not in runs and place.is_run_started(entry)]
+        if not runs:
+            what = "holds runs that are not finished, and none that is" if begun else "holds no finished run"
+            raise RunNotFoundError(
+                f"{path} {what} (run.json is missing): expected a folder that netdissect run wrote, or one that holds such folders"
+            )
+        pairs += [(f"{name} {run.name}".strip(), run) for run in runs]
+        remarks += [f"{run} holds a run that is not finished and is left out." for run in begun]
+    return pairs, remarks
+
+
+def split_source_name(source: str | Path) -> tuple[str, Path]:
+    """Split ``NAME=PATH``; the name is empty where none is given."""
+    text = str(source)
+    if "=" in text and not Path(text).exists():
+        name, _, path = text.partition("=")
+        return name, Path(path)
+    return "", Path(source)
+
+
+def _make_natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Return a key by which ``epoch_5`` comes before ``epoch_20``."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(0, int(part), "") if part.isdecimal() and part.isascii() else (1, 0, part) for part in parts]

@@ -1,0 +1,177 @@
+"""What a model's file may take, known before anything of it is unpacked: a file is no larger in memory than it says.
+
+Archives that torch writes (checkpoints, TorchScript, programs of torch.export) are zip files, and a few bytes of one can
+claim to be terabytes. Headers of safetensors are JSON of any length. Both are measured here first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import struct
+import warnings
+import zipfile
+from typing import IO, TYPE_CHECKING, Any
+
+import torch
+
+from netdissect.errors import ModelFileError, ModelNotFoundError
+from netdissect.io.reading import open_regular, read_bytes
+from netdissect.io.text import escape_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import nn
+
+#: Records of an archive may be so many times as large as the archive itself; weights are hardly ever compressed at all.
+_MAX_EXPANSION = 16
+#: And this much besides: the program of a small TorchScript file is text, which packs well.
+_EXTRA_BYTES = 2**25
+#: Bytes of a safetensors header; one of 100,000 tensors has 12 MB.
+_MAX_HEADER_BYTES = 2**25
+#: Layers of a network, by the words that settings have for them; the deepest published ones have some hundreds.
+_DEPTH_KEYS = re.compile(r"layers|depth|blocks")
+_MAX_LAYERS = 4096
+#: Bytes of weights that are made for a folder's settings whatever its files have.
+_MIN_NETWORK_BYTES = 2**33
+_DAMAGED = "{}: expected a whole file, got an archive whose directory is damaged: truncated?"
+_ZIP_MAGIC = b"PK\x03\x04"
+
+
+def open_model_file(path: Path, what: str) -> IO[bytes]:
+    """Open a model's file.
+
+    Args:
+        path: the file.
+        what: what it is, for messages: ``"weights file"``.
+
+    Raises:
+        ModelNotFoundError: if it is not there.
+        ModelFileError: if it cannot be read, or is no regular file.
+    """
+    try:
+        return open_regular(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelNotFoundError(f"there is no {what} {path}") from error
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{path} cannot be read as {what}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_model_file(path: Path, what: str, *, most: int = 2**36) -> bytes:
+    """Return the bytes of a model's file.
+
+    Raises:
+        ModelNotFoundError: if it is not there.
+        ModelFileError: if it cannot be read, is no regular file, or is larger than `most` bytes.
+    """
+    open_model_file(path, what).close()
+    try:
+        return read_bytes(path, most=most)
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read as {what}: {error.strerror or error}") from error
+
+
+def check_archive_size(where: Path | str, file: IO[bytes]) -> None:
+    """See that a zip archive, if it is one, unpacks to a size in proportion to its own.
+
+    Args:
+        where: its path, for messages.
+        file: its bytes; left at the beginning.
+
+    Raises:
+        ModelFileError: if it would unpack to more, or its directory is damaged.
+    """
+    file.seek(0, os.SEEK_END)
+    size = file.tell()
+    file.seek(0)
+    if file.read(4) == _ZIP_MAGIC:
+        most = _MAX_EXPANSION * size + _EXTRA_BYTES
+        unpacked = _unpacked_bytes(where, file, size)
+        if unpacked > most:
+            raise ModelFileError(
+                f"{where}: its {size:,} bytes would unpack to {unpacked:,}, and at most {most:,} are believed of a file "
+                f"of its size: save the weights anew with torch.save, which does not compress"
+            )
+    file.seek(0)
+
+
+def _unpacked_bytes(where: Path | str, file: IO[bytes], size: int) -> int:
+    """Return the sum of an archive's sizes; the directory must be where every reader finds the same one."""
+    try:
+        file.seek(max(0, size - 22))
+        end = file.read(22)
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+            inside = all(0 <= entry.header_offset < archive.start_dir for entry in entries)
+            begins = struct.unpack("<L", end[16:20])[0] if end.startswith(b"PK\x05\x06") else None
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, RuntimeError) as error:
+        raise ModelFileError(_DAMAGED.format(where)) from error
+    if not inside or begins not in (archive.start_dir, 0xFFFFFFFF):
+        raise ModelFileError(_DAMAGED.format(where))
+    return sum(entry.file_size for entry in entries)
+
+
+def check_layer_counts(where: Path, settings: Any) -> None:
+    """See that a network's settings ask for no more layers than networks have: making each takes memory and time.
+
+    Args:
+        where: the file.
+        settings: what its JSON says.
+
+    Raises:
+        ModelFileError: if they do.
+    """
+    level: list[tuple[str, Any]] = [("", settings)]
+    while level:
+        key, value = level.pop()
+        if isinstance(value, dict):
+            level += value.items()
+        elif isinstance(value, list):
+            level += [(key, part) for part in value]
+        elif _DEPTH_KEYS.search(key) and isinstance(value, (int, float)) and value > _MAX_LAYERS:
+            raise ModelFileError(
+                f"{where}: {escape_line(key)} is {value:,}, and networks have at most {_MAX_LAYERS:,} layers"
+            )
+
+
+def check_network_size(where: Path, make: Callable[[], nn.Module]) -> None:
+    """See that a folder's network is no larger than its files tell.
+
+    Args:
+        where: the folder.
+        make: makes the network; it is called where tensors take no room.
+
+    Raises:
+        ModelFileError: if it would be larger.
+    """
+    wanted = 0
+    with contextlib.suppress(Exception), warnings.catch_warnings(), torch.device("meta"):
+        warnings.simplefilter("ignore")
+        wanted = sum(4 * parameter.numel() for parameter in make().parameters())
+    most = max(
+        _MIN_NETWORK_BYTES, _MAX_EXPANSION * sum(file.stat().st_size for file in where.iterdir() if file.is_file())
+    )
+    if wanted > most:
+        raise ModelFileError(
+            f"{where}: its settings ask for {wanted:,} bytes of weights, and at most {most:,} are made"
+        )
+
+
+def check_safetensors_header(where: Path | str, file: IO[bytes]) -> None:
+    """See that the header of a safetensors file is no longer than headers are.
+
+    Raises:
+        ModelFileError: if it is, or is longer than the file.
+    """
+    file.seek(0, os.SEEK_END)
+    size = file.tell()
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    file.seek(0)
+    if length > min(size - 8, _MAX_HEADER_BYTES):
+        raise ModelFileError(
+            f"{where}: expected a safetensors file, got one of {size:,} bytes whose header claims {length:,}: truncated?"
+        )

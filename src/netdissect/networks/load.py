@@ -1,0 +1,147 @@
+"""One table of everything MODEL may be, and the way each becomes a Network (docs/models.md)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from netdissect.errors import ModelNotFoundError, SettingsError, suggest_nearest
+from netdissect.networks import checkpoints, weight_files
+from netdissect.networks.kinds import SPELLINGS, ModelKind, describe_spellings
+from netdissect.networks.load_options import PREPROCESSING, LoadOptions, override_preprocess
+from netdissect.networks.network import Network, TorchNetwork
+from netdissect.networks.preprocess import Preprocess, make_caffe_preprocess
+from netdissect.networks.sources import python, timm, torchvision, transformers
+from netdissect.networks.sources.caffe import caffe_network
+from netdissect.networks.sources.caffe.caffe_loader import is_caffe
+from netdissect.networks.sources.caffe.caffe_net import CaffeNet
+from netdissect.networks.sources.exported import exported_network as exported
+from netdissect.networks.sources.onnx import onnx_network as onnx
+from netdissect.networks.sources.scripted import network as scripted
+from netdissect.networks.sources.scripted.file import is_torchscript
+
+__all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "wrap_module"]
+
+
+def open_network(model: str, options: LoadOptions | None = None) -> Network:
+    """Load a network by what is typed for MODEL.
+
+    Raises:
+        ModelNotFoundError: if nothing of that name is there.
+        ModelFileError: if a file is damaged, unsafe or does not fit.
+        MissingExtraError: if the library it needs is not installed.
+        SettingsError: if an option does not go with this kind of model.
+    """
+    kind = next((kind for kind in KINDS if kind.fits(model)), None)
+    if kind is not None:
+        return kind(model, options or LoadOptions())
+    if Path(model).exists():
+        raise ModelNotFoundError(f"{model} is no kind of model that is known: MODEL may be {describe_spellings()}")
+    prefixes = [spelling.prefix.removesuffix(":") for spelling in SPELLINGS.values() if spelling.prefix]
+    guess = f"{suggest_nearest(model.partition(':')[0], prefixes)} " if ":" in model else ""
+    raise ModelNotFoundError(f"there is no model {model!r}: {guess}MODEL may be {describe_spellings()}")
+
+
+def load_without_weights(model: str, options: LoadOptions | None = None) -> Network | None:
+    """Return what can be looked at although it cannot be run: a bare prototxt. None for anything else.
+
+    Raises:
+        ModelFileError: if it is damaged.
+    """
+    return caffe_network.load_prototxt_network(model, options or LoadOptions())
+
+
+def _load_state_dict(model: str, options: LoadOptions) -> Network:
+    path = Path(model)
+    if options.arch is None:
+        weight_files.read_checkpoint(path)  # a file that is refused anyway needs no architecture
+        raise SettingsError(
+            f"{path} holds weights and no architecture: say which with --arch, such as --arch torchvision:resnet18"
+        )
+    weight_files.check_weights_file(path)
+    network = open_network(options.arch, replace(options, arch=None, weights=model))
+    if isinstance(network, TorchNetwork):
+        network.name, network.source = path.name.split(".")[0], f"{path} --arch {options.arch}"
+    return network
+
+
+def _load_python(spec: str, options: LoadOptions) -> Network:
+    made, source = python.call_factory(spec), f"python:{spec}"
+    if options.weights is not None:
+        if not isinstance(made, nn.Module):
+            raise SettingsError(f"--weights goes with a torch.nn.Module, and {source} returned {type(made).__name__}")
+        checkpoints.load_checkpoint(made, weight_files.read_checkpoint(Path(options.weights)), architecture=source)
+    network = wrap_module(made, name=spec.rpartition(":")[2]) if isinstance(made, nn.Module) else made
+    network.preprocess = override_preprocess(network.preprocess, options)  # type: ignore[misc]
+    network.source = source + (f" --weights {options.weights}" if options.weights else "")  # type: ignore[misc]
+    return network
+
+
+_NAMED_OPTIONS = PREPROCESSING | {"weights"}
+#: What becomes of every spelling, in the order of their table.
+KINDS: tuple[ModelKind, ...] = (
+    ModelKind(spelling=SPELLINGS["torchvision"], build=torchvision.load_torchvision, takes=_NAMED_OPTIONS),
+    ModelKind(spelling=SPELLINGS["timm"], build=timm.load_timm, takes=_NAMED_OPTIONS),
+    ModelKind(spelling=SPELLINGS["hf"], build=transformers.load_transformers, takes=_NAMED_OPTIONS),
+    ModelKind(spelling=SPELLINGS["python"], build=_load_python, takes=_NAMED_OPTIONS),
+    ModelKind(
+        spelling=SPELLINGS["caffe"],
+        build=caffe_network.load_caffe_network,
+        takes=_NAMED_OPTIONS - {"std"},
+        holds=is_caffe,
+    ),
+    ModelKind(spelling=SPELLINGS["onnx"], build=onnx.load_onnx, takes=PREPROCESSING),
+    ModelKind(spelling=SPELLINGS["exported"], build=exported.load_exported, takes=PREPROCESSING),
+    ModelKind(spelling=SPELLINGS["scripted"], build=scripted.network, takes=PREPROCESSING, holds=is_torchscript),
+    ModelKind(spelling=SPELLINGS["weights"], build=_load_state_dict, takes=PREPROCESSING | {"arch"}),
+)
+
+
+def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name: str | None = None) -> Network:
+    """Return a module of yours as a Network.
+
+    Args:
+        module: any ``torch.nn.Module``, a program of torch.export or a module of TorchScript; what torch.compile and data parallelism wrapped around it is taken off.
+        preprocess: how images become its input; None takes what the module carries as ``preprocess``, or what timm or
+            transformers wrote into it, else RGB with ImageNet mean and standard deviation.
+        name: what to call it; None takes its class's name.
+    """
+    if isinstance(module, torch.export.ExportedProgram):
+        return exported.wrap_program(module, preprocess, name=name)
+    if isinstance(module, torch.jit.ScriptModule):
+        return scripted.of_module(module, preprocess, name=name)
+    if not isinstance(module, nn.Module):
+        raise SettingsError(f"expected a torch.nn.Module or the name of a model, got {type(module).__name__}")
+    module = _unwrap(module)
+    called = name or type(module).__name__
+    if isinstance(module, CaffeNet):
+        return caffe_network.CaffeNetwork(module, preprocess or make_caffe_preprocess(), name=called, source=called)
+    carried = getattr(module, "preprocess", None)
+    own = (
+        carried
+        if isinstance(carried, Preprocess)
+        else timm.timm_preprocess(module) or transformers.transformers_preprocess(module)
+    )
+    return TorchNetwork(
+        module,
+        preprocess or own or Preprocess(note="assumed: ImageNet statistics"),
+        name=called,
+        source=called,
+        input_size=timm.timm_input_size(module) or transformers.transformers_input_size(module),
+        call=transformers.find_processor_call(module),
+        fitted=timm.set_timm_input_size,
+    )
+
+
+def _unwrap(module: nn.Module) -> nn.Module:
+    """Return the network inside torch.compile's and data parallelism's wrappers, whose layers have their own names."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inner = module.module
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner

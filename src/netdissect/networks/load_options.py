@@ -1,0 +1,172 @@
+"""What may be said of a model besides its name: weights, architecture, and how images become its input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from netdissect.bounds import MAX_SEED, format_value, require_integer, require_number
+from netdissect.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from netdissect.networks.preprocess import Preprocess
+
+#: Beyond it arithmetic in float32 ends in infinity.
+_MAX_VALUE = 1e30
+_OR_FILE = "or one .npy or .binaryproto file"
+#: Options that say how images become a network's input.
+PREPROCESSING = frozenset({"mean", "std", "scale", "channels", "colordepth"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """What may be said of a model besides its name.
+
+    Attributes:
+        arch: architecture of a state dict, such as ``torchvision:resnet18``.
+        weights: a weights file, a name the library knows, or ``random``.
+        mean: numbers in the input's channel order, or one .npy or .binaryproto file.
+        std: numbers in the input's channel order; divided by after the mean is subtracted.
+        scale: multiplied after the mean is subtracted, with images from 0 to 255.
+        channels: order of the input's channels.
+        colordepth: 1 for grey.
+        seed: of random weights.
+    """
+
+    arch: str | None = None
+    weights: str | None = None
+    mean: Sequence[str] | None = None
+    std: Sequence[str] | None = None
+    scale: float | None = None
+    channels: Literal["rgb", "bgr"] | None = None
+    colordepth: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing, before anything is loaded.
+
+        Raises:
+            SettingsError: naming the option, what it may be and what was given.
+        """
+        if self.colordepth not in (1, 3):
+            raise SettingsError(f"--colordepth must be 3 (color) or 1 (grey), not {format_value(self.colordepth)}")
+        if self.channels not in (None, "rgb", "bgr"):
+            raise SettingsError(f"--channels must be rgb or bgr, not {format_value(self.channels)}")
+        require_integer("seed", self.seed, 0, MAX_SEED)
+        if self.scale is not None and require_number("scale", self.scale, "be a number other than 0") == 0:
+            raise SettingsError("--scale must not be 0: it is multiplied with every value of the input")
+        if self.scale is not None and not 1 / _MAX_VALUE <= abs(self.scale) <= _MAX_VALUE:
+            raise SettingsError(f"--scale must lie between {1 / _MAX_VALUE:g} and {_MAX_VALUE:g}, not {self.scale:g}")
+        if self.std is not None and (parse_channels("--std", self.std) <= 0).any():
+            raise SettingsError(f"--std must be greater than 0, not {' '.join(self.std)}")
+        if self.mean is not None and not _mean_file(self.mean):
+            parse_channels("--mean", self.mean, otherwise=_OR_FILE)
+
+    @property
+    def grey(self) -> bool:
+        """Whether the network takes images of one channel."""
+        return self.colordepth == 1
+
+    def given(self) -> set[str]:
+        """Return the names of the options that were given."""
+        usual = LoadOptions()
+        return {name for name in self.__dataclass_fields__ if getattr(self, name) != getattr(usual, name)}
+
+
+def override_preprocess(own: Preprocess, options: LoadOptions) -> Preprocess:
+    """Return a network's own preprocessing with what was said of it in its place.
+
+    ``--mean`` and ``--std`` are in the range of the network's own numbers (0 to 1 for most torch networks); with
+    ``--scale`` images go from 0 to 255, as Caffe's do, whatever the network's own range is.
+
+    Raises:
+        SettingsError: if options contradict each other, or numbers do not fit the range.
+    """
+    changes: dict[str, object] = {}
+    if options.scale is not None:
+        if options.std is not None:
+            raise SettingsError("--scale and --std contradict each other: give one of them")
+        if options.mean is None:
+            raise SettingsError(
+                "--scale goes with --mean: together they replace the network's own mean and standard deviation"
+            )
+        changes |= {"unit": 1.0, "std": np.full(3, 1 / options.scale, np.float32)}
+    if options.std is not None:
+        changes["std"] = parse_channels("--std", options.std)
+    if options.mean is not None:
+        mean = read_mean_option(options.mean)
+        highest = 255 * float(changes.get("unit", own.unit))  # type: ignore[arg-type]
+        if mean is not None and float(np.abs(mean).max()) > highest * 1.001:
+            raise SettingsError(
+                f"--mean {' '.join(options.mean)} lies beyond this network's range, 0 to {highest:g}: "
+                f"for numbers from 0 to 255 give --scale too"
+            )
+        # A grey mean stands for all three channels.
+        changes["mean"] = np.repeat(mean, 3, axis=0) if mean is not None and mean.shape[0] == 1 else mean
+    if options.channels is not None:
+        changes["channels"] = options.channels
+    if options.grey:
+        changes["grey"] = True
+    if not changes:
+        return own
+    said = ", ".join(
+        f"--{name}" for name in ("mean", "std", "scale", "channels", "colordepth") if name in options.given()
+    )
+    note = f"{said} given" + (f"; else {own.note}" if own.note else "")
+    return replace(own, **changes, note=note)  # type: ignore[arg-type]
+
+
+def read_mean_option(given: Sequence[str] | None) -> NDArray[np.float32] | None:
+    """Read --mean: one or three numbers, or a file; a mean image has shape (3, H, W)."""
+    if given is None:
+        return None
+    file = _mean_file(given)
+    if file is not None:
+        from netdissect.networks.sources.caffe.mean_files import read_mean
+
+        return read_mean(Path(file))
+    return parse_channels("--mean", given, otherwise=_OR_FILE)
+
+
+def _mean_file(mean: Sequence[str]) -> str | None:
+    """Return the file that --mean names; None if it gives numbers, be they quoted together."""
+    if len(mean) != 1 or any(_looks_like_a_number(word) for word in mean[0].replace(",", " ").split()):
+        return None
+    return mean[0]
+
+
+def parse_channels(
+    option: str, given: Sequence[str], *, otherwise: str = "or one for all channels"
+) -> NDArray[np.float32]:
+    """Read one or three numbers of an option; one stands for all channels.
+
+    >>> numbers("--std", ["0.5"]).tolist()
+    [0.5, 0.5, 0.5]
+    """
+    words = [word for one in given for word in one.replace(",", " ").split()]
+    if len(words) not in (1, 3) or not all(_is_number(word) for word in words):
+        raise SettingsError(f"{option} takes three numbers, {otherwise}, not {' '.join(given)}")
+    return np.resize(np.array([float(word) for word in words], np.float32), 3)
+
+
+def _looks_like_a_number(word: str) -> bool:
+    """Say whether a word is meant as a number, NaN and infinity included."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return abs(float(word)) <= _MAX_VALUE
+    except ValueError:
+        return False

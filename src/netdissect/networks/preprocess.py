@@ -1,0 +1,126 @@
+"""How images become a network's input; carried with the model, never global (METHOD, § 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from netdissect.errors import SettingsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: The mean the released code subtracts, in BGR order and units of 0 to 255.
+CAFFE_MEAN = (109.5388, 118.6897, 124.6901)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocess:
+    """Images to network input: order of channels, then (value · unit − mean) / std, then grey if asked for.
+
+    Attributes:
+        channels: order of the input's channels.
+        unit: what an image's 0 to 255 is multiplied by first: 1 for Caffe, 1/255 for torch.
+        mean: subtracted; shape (3,), or (3, H, W) for a mean image of the input's own size.
+        std: divided by, shape (3,).
+        grey: whether the channels are averaged at the end, as the released code's ``--colordepth 1`` does.
+        note: where this came from, for the report.
+    """
+
+    channels: Literal["rgb", "bgr"] = "rgb"
+    unit: float = 1 / 255
+    mean: NDArray[np.float32] = field(default_factory=lambda: np.array(IMAGENET_MEAN, np.float32))
+    std: NDArray[np.float32] = field(default_factory=lambda: np.array(IMAGENET_STD, np.float32))
+    grey: bool = False
+    note: str = ""
+
+    @property
+    def depth(self) -> int:
+        """Number of input channels."""
+        return 1 if self.grey else 3
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return the network's input.
+
+        Args:
+            pictures: RGB, uint8, shape (B, H, W, 3), on any device.
+
+        Returns:
+            float32, shape (B, depth, H, W), channels last, on the same device.
+        """
+        count, height, width, _ = pictures.shape
+        mean = torch.from_numpy(self.mean).to(pictures.device)
+        if mean.ndim == 3 and mean.shape[1:] != (height, width):
+            raise SettingsError(
+                f"the mean image is {mean.shape[2]} x {mean.shape[1]} pixels and the network's input "
+                f"{width} x {height}: give --mean three numbers instead"
+            )
+        if self.channels == "bgr":
+            pictures = pictures.flip(3)
+        # In rows of all channels of all pixels: vectors, where three channels of a pixel are none.
+        x = pictures.to(torch.float32, memory_format=torch.contiguous_format, copy=True).view(count, height, width * 3)
+        if self.unit != 1:
+            x.mul_(self.unit)
+        x.sub_(mean.permute(1, 2, 0).reshape(height, width * 3) if mean.ndim == 3 else mean.repeat(width))
+        if (self.std != 1).any():
+            x.div_(torch.from_numpy(self.std).to(x.device).repeat(width))
+        x = x.view(count, height, width, 3).permute(0, 3, 1, 2)
+        return x.mean(dim=1, keepdim=True) if self.grey else x
+
+    def describe(self) -> str:
+        """Return the preprocessing in words."""
+        numbers = _format_numbers(self.mean.reshape(3, -1).mean(axis=1))
+        parts = [self.channels.upper(), f"mean {numbers}" + (" (per pixel)" if self.mean.ndim == 3 else "")]
+        if (self.std != 1).any():
+            parts.append(f"std {_format_numbers(self.std)}")
+        if self.unit != 1:
+            parts.insert(1, "0 to 1" if abs(self.unit * 255 - 1) < 1e-9 else f"times {self.unit:g}")
+        if self.grey:
+            parts.append("grey")
+        return ", ".join(parts) + (f" ({self.note})" if self.note else "")
+
+
+def _format_numbers(values: NDArray[np.float32]) -> str:
+    """Return numbers as they were given.
+
+    >>> _numbers(np.array([109.5388, 58, 0.229], np.float32))
+    '109.5388 58 0.229'
+    """
+    return " ".join(str(value).removesuffix(".0") for value in values)
+
+
+def make_caffe_preprocess(
+    *,
+    mean: NDArray[np.float32] | None = None,
+    scale: float = 1.0,
+    channels: Literal["rgb", "bgr"] = "bgr",
+    grey: bool = False,
+    input_size: tuple[int, int] | None = None,
+) -> Preprocess:
+    """Return the released code's preprocessing: BGR minus the mean, no scale.
+
+    Args:
+        mean: three numbers in the input's channel order, or a mean image (3, H, W); an image of another size than
+            the input's is averaged per channel, as Caffe's own Python examples do.
+        scale: multiplied after the mean is subtracted.
+        channels: order of the input's channels.
+        grey: average the channels at the end.
+        input_size: height and width of the input.
+    """
+    average = np.array(CAFFE_MEAN if channels == "bgr" else CAFFE_MEAN[::-1], np.float32)
+    given = average if mean is None else np.asarray(mean, np.float32)
+    if given.ndim == 3 and given.shape[1:] != input_size:
+        given = given.mean(axis=(1, 2))
+    if given.size == 1:
+        given = np.repeat(given.ravel(), 3)
+    if given.shape[0] != 3:
+        raise SettingsError(f"--mean takes one number, three, or a mean image of three channels, not {given.shape[0]}")
+    if scale == 0:
+        raise SettingsError("--scale must not be 0")
+    std = np.full(3, 1 / scale, np.float32)
+    return Preprocess(channels, 1.0, given.astype(np.float32), std, grey)

@@ -1,0 +1,298 @@
+"""A Caffe network as one `torch.nn.Module` whose blobs are reached by Caffe's own names."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from netdissect.errors import ModelError, ModelFileError, UnknownLayerError, suggest_nearest
+from netdissect.networks.sources.caffe.blob_graph import BlobGraph
+from netdissect.networks.sources.caffe.blob_rules import check_blob_writers, check_layer_names
+from netdissect.networks.sources.caffe.fold import apply_relu_in_place, find_folded_layers, run_folded
+from netdissect.networks.sources.caffe.layer_weights import WeightStore
+from netdissect.networks.sources.caffe.layers import (
+    UnavailableLayer,
+    build_caffe_layer,
+    count_computed_tops,
+    is_watcher,
+    missing_top_error,
+)
+from netdissect.networks.sources.caffe.layers.arrange import Reshape
+from netdissect.networks.sources.caffe.layers.caffe_layer import explain_torch_errors, format_bottom_shape
+from netdissect.networks.sources.caffe.layers.convolution import Convolution
+from netdissect.networks.sources.caffe.prototxt_fields import field_maps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netdissect.layers import FieldMap
+    from netdissect.networks.sources.caffe.blob_graph import BlobStep
+    from netdissect.networks.sources.caffe.caffemodel import Blob
+    from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer
+    from netdissect.networks.sources.caffe.net_spec import NetSpec
+
+
+class CaffeNet(nn.Module):
+    """A network from Caffe's files.
+
+    A blob holds what its last in-place layer leaves, as in Caffe. A layer that cannot be made (of a type that is not
+    implemented, or without weights) is no error until a blob that depends on it is asked for. Everything is float32
+    and nothing trains.
+
+    Attributes:
+        title: what its author calls it.
+        layers: its layers as modules, under their own names with dots as underscores.
+        blob_names: all blobs in the order in which they are first written, inputs first.
+        input_name: the blob that images go into.
+        input_shape: (N, C, H, W) as the prototxt says it, or None.
+        input_channels: how many channels its images have, or None if neither file says it.
+    """
+
+    def __init__(self, spec: NetSpec, weights: Mapping[str, Sequence[Blob]] | WeightStore) -> None:
+        """Make the network from its description and the weights of its layers.
+
+        Raises:
+            ModelFileError: if it has no input, or a blob has two writers (`rules`).
+        """
+        super().__init__()
+        self.title = spec.name
+        self.layers = nn.ModuleDict()
+        self.graph = BlobGraph()
+        self.layer_of: dict[str, str] = {}
+        self.writes: dict[str, list[str]] = {}
+        if not spec.inputs:
+            raise ModelFileError(f"{spec.where or 'prototxt'}: expected a network with an input, got none")
+        where = spec.where or "prototxt"
+        check_blob_writers([blob.name for blob in spec.inputs], spec.layers, where)
+        store = weights if isinstance(weights, WeightStore) else WeightStore(weights)
+        check_layer_names(spec, store.blobs, where)
+        for blob in spec.inputs:
+            self.graph.add_input(blob.name)
+        for layer in spec.layers:
+            self._add(layer, store)
+        self.blob_names = tuple(self.graph.last)
+        self.input_name = self._main_input()
+        self.input_shape = next(blob.shape for blob in spec.inputs if blob.name == self.input_name)
+        self.input_channels = self._input_channels()
+        if self.input_shape and self.input_channels:
+            self.input_shape = (self.input_shape[0], self.input_channels, *self.input_shape[2:])
+        self._fields = field_maps(spec)
+        self._short_cuts = find_folded_layers(self.graph, dict(self.layers.items()))
+        self._set_batch_sizes()
+        self.eval()
+
+    def forward(self, x: Tensor, blobs: Sequence[str] | None = None) -> Tensor | dict[str, Tensor]:
+        """Run the network, no further than the last blob asked for, forgetting what is no longer read.
+
+        Args:
+            x: float32, shape (N, C, H, W); of any size that the layers on the way take.
+            blobs: what to return; None returns the network's outputs.
+
+        Returns:
+            {blob: tensor} for every blob asked for; without `blobs` the only output, or {blob: tensor} if there are
+            several. Blobs may share memory with each other and with `x`.
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have.
+            UnsupportedLayerError: if one depends on a layer that is not implemented.
+            ModelFileError: if one depends on a layer whose weights are missing or misshapen.
+            ModelError: if one depends on several inputs, or a layer cannot take what it gets.
+        """
+        names = self.outputs if blobs is None else list(dict.fromkeys(blobs))
+        wanted = self._versions(names)
+        source = self.check(names)
+        if source == self._main_version():
+            self._check_input(x)
+        values: dict[int, Tensor] = {source: x}
+        hooked = any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers.values())  # noqa: SLF001
+        for step, done in self.graph.plan(wanted):
+            tops = self._run(step, [values[version] for version in step.bottoms], whole=hooked)
+            values.update(zip(step.tops, tops, strict=False))
+            for version in done:
+                del values[version]
+        found = {name: values[version] for name, version in zip(names, wanted, strict=True)}
+        return found if blobs is not None or len(found) != 1 else found[names[0]]
+
+    @property
+    def outputs(self) -> list[str]:
+        """The blobs that no layer reads, but for losses and accuracies, which are not implemented."""
+        watching = frozenset(step.module for step in self.graph.steps if is_watcher(step.kind))
+        return self.graph.ends(but=watching)
+
+    def check(self, blobs: Sequence[str]) -> int:
+        """See that blobs can be had, and return the input that they depend on.
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have.
+            UnsupportedLayerError: if one depends on a layer that is not implemented.
+            ModelFileError: if one depends on a layer whose weights are missing or misshapen.
+            ModelError: if they depend on several inputs.
+        """
+        versions = self._versions(blobs)
+        for step in self.graph.needed(versions):
+            module = self.layers[step.module]
+            if isinstance(module, UnavailableLayer):
+                raise module.error()
+        sources = self.graph.inputs_of(versions)
+        if len(sources) > 1:
+            names = ", ".join(self.graph.inputs[version] for version in sources)
+            raise ModelError(
+                f"blobs {', '.join(blobs)} depend on {len(sources)} inputs ({names}), and there is one picture; "
+                f"probe blobs that depend on one of them"
+            )
+        return sources[0] if sources else self._main_version()
+
+    def blob_kind(self, blob: str) -> str:
+        """Return the type of the layer that wrote a blob first, such as ``"Convolution"``; ``"Input"`` for an input.
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have.
+        """
+        self._versions([blob])
+        return self.graph.made_by[blob]
+
+    def last_layer(self, blob: str) -> nn.Module:
+        """Return the module that writes a blob last, where a forward hook sees, and may replace, what it holds.
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have, or that is an input.
+        """
+        version = self._versions([blob])[0]
+        if version not in self.graph.writer:
+            raise UnknownLayerError(f"blob {blob!r} is an input of the network; no layer writes it")
+        return self.layers[self.graph.steps[self.graph.writer[version]].module]
+
+    def field_map(self, blob: str) -> FieldMap | None:
+        """Return where a blob's cells look; None where no cell of the image can be told (METHOD, § 2).
+
+        Raises:
+            UnknownLayerError: for a blob that the network does not have.
+        """
+        self._versions([blob])
+        return self._fields[blob]
+
+    def shapes(self, input_shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all blobs that can be had for an input of a shape, by running the network once.
+
+        Left out are blobs that depend on another input, on a layer that cannot be made, or on one that cannot take
+        what it gets at this size.
+        """
+        weights = next(self.parameters(), torch.zeros(0))
+        x = torch.zeros(tuple(input_shape), dtype=weights.dtype, device=weights.device)
+        values = {self._main_version(): x}
+        shapes = {version: tuple(x.shape) for version in values}
+        with torch.inference_mode():
+            for step, done in self.graph.plan(None):
+                if all(version in values for version in step.bottoms):
+                    with contextlib.suppress(ModelError):
+                        bottoms = [values[version] for version in step.bottoms]
+                        values.update(zip(step.tops, self._run(step, bottoms, whole=False), strict=False))
+                shapes.update((version, tuple(values[version].shape)) for version in step.tops if version in values)
+                for version in done:
+                    values.pop(version, None)
+        return {blob: shapes[version] for blob, version in self.graph.last.items() if version in shapes}
+
+    def find_uncomputable_blobs(self) -> dict[str, list[str]]:
+        """Return the types of layers that cannot be made, each with the blobs that cannot be had for one of them."""
+        found: dict[str, list[str]] = {}
+        for blob, version in self.graph.last.items():
+            step = next(
+                (s for s in self.graph.needed([version]) if isinstance(self.layers[s.module], UnavailableLayer)), None
+            )
+            if step is not None:
+                found.setdefault(step.kind, []).append(blob)
+        return found
+
+    def _add(self, layer: Any, store: WeightStore) -> None:
+        missing = [blob for blob in layer.bottom if blob not in self.graph.last]
+        if missing:
+            module: CaffeLayer = UnavailableLayer(layer, self._unwritten_blob_error(layer, missing[0]))
+        else:
+            module = build_caffe_layer(layer, store.of(layer))
+        given = count_computed_tops(layer)
+        key = self._key(layer.name)
+        self.layers[key] = module
+        self.layer_of.setdefault(layer.name, key)
+        self.writes.setdefault(layer.name, list(layer.top))
+        self.graph.add_step(key, layer.type, layer.bottom, layer.top[:given])
+        if len(layer.top) > given:
+            key = self._key(layer.name)
+            self.layers[key] = UnavailableLayer(layer, missing_top_error(layer))
+            self.graph.add_step(key, layer.type, layer.bottom, layer.top[given:])
+
+    def _key(self, name: str) -> str:
+        """Return a name under which `nn.ModuleDict` takes a layer."""
+        key = re.sub(r"[.\0]", "_", name) or "_"
+        while key in self.layers or hasattr(self.layers, key):
+            key += "_"
+        return key
+
+    def _unwritten_blob_error(self, layer: Any, blob: str) -> ModelFileError:
+        return ModelFileError(
+            f'layer "{layer.name}" ({layer.type}) reads blob {blob!r}, which no layer before it writes; '
+            f"{suggest_nearest(blob, self.graph.last)}"
+        )
+
+    def _main_input(self) -> str:
+        """Return the first input that layers other than losses read, or the first."""
+        read = {version for step in self.graph.steps if not is_watcher(step.kind) for version in step.bottoms}
+        names = [name for version, name in self.graph.inputs.items() if version in read]
+        return (names or list(self.graph.inputs.values()))[0]
+
+    def _main_version(self) -> int:
+        return next(version for version, name in self.graph.inputs.items() if name == self.input_name)
+
+    def _input_channels(self) -> int | None:
+        """Return the channels that the first convolution's weights are for, or else what the prototxt says."""
+        source = self._main_version()
+        for step in self.graph.steps:
+            module = self.layers[step.module]
+            if isinstance(module, Convolution) and source in step.bottoms:
+                return module.channels
+        return self.input_shape[1] if self.input_shape and len(self.input_shape) > 1 else None
+
+    def _set_batch_sizes(self) -> None:
+        """Tell the layers that may fix the number of images which number the prototxt means."""
+        for module in self.layers.values():
+            if isinstance(module, Reshape) and self.input_shape:
+                module.pictures = self.input_shape[0]
+
+    def _versions(self, blobs: Sequence[str]) -> list[int]:
+        for blob in blobs:
+            if blob not in self.graph.last:
+                raise self._unknown(blob)
+        return [self.graph.last[blob] for blob in blobs]
+
+    def _unknown(self, blob: str) -> UnknownLayerError:
+        tops = self.writes.get(blob)
+        hint = f"the layer of that name writes {', '.join(tops)}" if tops else suggest_nearest(blob, self.blob_names)
+        return UnknownLayerError(f"the network has no blob {blob!r}; {hint}")
+
+    def _check_input(self, x: Tensor) -> None:
+        if self.input_channels and x.dim() > 1 and x.shape[1] != self.input_channels:
+            raise ModelError(
+                f"the network takes pictures with {self.input_channels} channels, got an input of shape {format_bottom_shape(x)}; "
+                f"for grey pictures use --colordepth 1"
+            )
+
+    def _run(self, step: BlobStep, bottoms: list[Tensor], *, whole: bool) -> tuple[Tensor, ...]:
+        """Return what a layer makes of its bottoms; every layer for itself if the network is looked at as a `whole`."""
+        module = self.layers[step.module]
+        with explain_torch_errors(getattr(module, "label", step.module), bottoms):
+            tops = module(*bottoms) if whole else self._run_folded(step.module, module, bottoms)
+        return tops if isinstance(tops, tuple) else (tops,)
+
+    def _run_folded(self, key: str, module: nn.Module, bottoms: list[Tensor]) -> Tensor | tuple[Tensor, ...]:
+        cuts = self._short_cuts
+        if key in cuts.folded:
+            return bottoms[0]
+        if key in cuts.followers:
+            return run_folded(module, [self.layers[follower] for follower in cuts.followers[key]], bottoms[0])
+        if key in cuts.overwriting:
+            return apply_relu_in_place(module, bottoms[0])
+        tops: Tensor | tuple[Tensor, ...] = module(*bottoms)
+        return tops

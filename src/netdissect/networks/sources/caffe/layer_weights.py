@@ -1,0 +1,122 @@
+"""A layer's weights on their way from the caffemodel into its module: found, checked, shared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from netdissect.errors import ModelFileError, suggest_nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netdissect.networks.sources.caffe.caffemodel import Blob
+
+#: The shape a blob should have; None where the layer does not say.
+Expected = tuple[int | None, ...]
+
+
+class WeightStore:
+    """The weights of a whole network, and which of them layers share; of a hollow one only their shapes."""
+
+    def __init__(self, blobs: Mapping[str, Sequence[Blob]], *, hollow: bool = False) -> None:
+        self.blobs = blobs
+        self.hollow = hollow
+        self.shared: dict[str, nn.Parameter] = {}
+
+    def of(self, layer: Any) -> LayerWeights:
+        """Return the weights of one layer."""
+        return LayerWeights(layer, self)
+
+
+class LayerWeights:
+    """The weights of one layer, taken out as parameters of the shapes it expects."""
+
+    def __init__(self, layer: Any, store: WeightStore) -> None:
+        self.layer = layer
+        self.label = f'layer "{layer.name}" ({layer.type})'
+        self.store = store
+        self.blobs = store.blobs.get(layer.name, ())
+        self.names = [param.name for param in layer.param]
+
+    def take(self, **expected: Expected | None) -> dict[str, nn.Parameter]:
+        """Return the layer's blobs, in Caffe's order, under names of its own.
+
+        Args:
+            expected: for every blob its shape, where a None takes any size, and None instead of a shape takes any
+                shape. Ones at the ends are added or left out as Caffe's older files have them.
+
+        Raises:
+            ModelFileError: if there are fewer blobs, or more, or one has another shape.
+        """
+        given = len(self.blobs)
+        if given > len(expected) or any(self._shared(place) is None for place in range(given, len(expected))):
+            raise self._wrong_count(list(expected))
+        taken = {}
+        for place, (name, shape) in enumerate(expected.items()):
+            taken[name] = self._parameter(place, name, shape)
+        return taken
+
+    def _parameter(self, place: int, name: str, expected: Expected | None) -> nn.Parameter:
+        shared = self._shared(place)
+        if shared is not None and (
+            expected is None or _match_shape(tuple(shared.shape), expected) == tuple(shared.shape)
+        ):
+            return shared
+        blob = self.blobs[place] if place < len(self.blobs) else _to_blob(shared)
+        assert blob is not None
+        shape = blob.shape if expected is None else _match_shape(blob.shape, expected)
+        if shape is None:
+            raise ModelFileError(
+                f"{self.label}: expected {name} of shape {_format_shape(expected or ())} as the prototxt says, "
+                f"got {_format_shape(blob.shape)} in the caffemodel; do the two belong together?"
+            )
+        if self.store.hollow:
+            numbers = torch.empty(shape, device="meta")
+        else:  # the file's bytes are read-only and unaligned: this is the one copy
+            numbers = torch.from_numpy(np.array(blob, dtype=np.float32)).reshape(shape)
+        parameter = nn.Parameter(numbers, requires_grad=False)
+        if place < len(self.names) and self.names[place]:
+            self.store.shared.setdefault(self.names[place], parameter)
+        return parameter
+
+    def _shared(self, place: int) -> nn.Parameter | None:
+        name = self.names[place] if place < len(self.names) else ""
+        return self.store.shared.get(name) if name else None
+
+    def _wrong_count(self, expected: list[str]) -> ModelFileError:
+        wanted = f"{len(expected)} blob{'s' if len(expected) > 1 else ''} of weights ({', '.join(expected)})"
+        if self.blobs:
+            shapes = ", ".join(_format_shape(blob.shape) for blob in self.blobs)
+            return ModelFileError(
+                f"{self.label}: expected {wanted} as the prototxt says, got {len(self.blobs)} in the caffemodel "
+                f"({shapes}); do the two belong together?"
+            )
+        return ModelFileError(
+            f"{self.label}: expected {wanted}, but the caffemodel has no weights for a layer of that name; "
+            f"{suggest_nearest(self.layer.name, self.store.blobs)}"
+        )
+
+
+def _to_blob(shared: nn.Parameter | None) -> Blob | None:
+    if shared is None:
+        return None
+    return np.broadcast_to(np.float32(0), shared.shape) if shared.is_meta else shared.numpy()
+
+
+def _match_shape(found: tuple[int, ...], expected: Expected) -> tuple[int, ...] | None:
+    """Return `found` with as many axes as expected, adding or leaving out ones at its ends; None if it does not fit."""
+    while len(found) > len(expected) and 1 in (found[0], found[-1]):
+        found = found[1:] if found[0] == 1 else found[:-1]
+    found = (1,) * (len(expected) - len(found)) + found
+    fits = len(found) == len(expected) and all(
+        size is None or size == got for size, got in zip(expected, found, strict=True)
+    )
+    return found if fits else None
+
+
+def _format_shape(shape: Expected) -> str:
+    return "(" + ", ".join("*" if size is None else str(size) for size in shape) + ")"

@@ -1,0 +1,92 @@
+"""What every Caffe layer is here: an `nn.Module` from bottoms to tops, which knows where its cells look."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from netdissect.errors import ModelError, ModelFileError, NetdissectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netdissect.networks.sources.caffe.layer_weights import LayerWeights
+
+Tops = Tensor | tuple[Tensor, ...]
+Shape = tuple[int, ...]
+
+
+class CaffeLayer(nn.Module):
+    """A layer: some bottoms in, a top or a tuple of tops out. No bottom is ever changed."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.label = f'layer "{layer.name}" ({layer.type})'
+
+    @classmethod
+    def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
+        """Make the layer from its ``LayerParameter`` message and its weights.
+
+        Raises:
+            ModelFileError: if its settings contradict each other, or its weights are missing or misshapen.
+            UnsupportedLayerError: if it is asked for something that is not implemented.
+        """
+        del weights
+        return cls(layer)
+
+    @classmethod
+    def weight_shapes(cls, layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
+        """Return the shapes of its blobs, in Caffe's order, for bottoms of these shapes."""
+        del layer, bottoms
+        return []
+
+    def refused(self, expected: str, got: str, advice: str = "") -> ModelError:
+        """Return the error of a bottom that this layer cannot take."""
+        return ModelError(f"{self.label}: expected {expected}, got {got}" + (f"; {advice}" if advice else ""))
+
+    def axis(self, axis: int, bottom: Tensor, *, beyond: int = 0) -> int:
+        """Return an axis of a bottom counted from the front; a negative one counts from the end.
+
+        Raises:
+            ModelError: if the bottom has no such axis (`beyond` it, that many more are allowed).
+        """
+        count = bottom.dim() + beyond
+        if not -count <= axis < count:
+            raise self.refused(f"a bottom with an axis {axis}", f"one of shape {format_bottom_shape(bottom)}")
+        return axis % count
+
+
+def setting_error(layer: Any, sentence: str) -> ModelFileError:
+    """Return the error of a layer whose settings in the prototxt make no sense."""
+    return ModelFileError(f'layer "{layer.name}" ({layer.type}): {sentence}; correct the prototxt')
+
+
+@contextlib.contextmanager
+def explain_torch_errors(label: str, bottoms: Sequence[Tensor]) -> Iterator[None]:
+    """Turn torch's own complaints about bottoms that are too small or too odd into ours.
+
+    Running out of memory is nobody's mistake and stays what it is.
+    """
+    try:
+        yield
+    except NetdissectError:
+        raise
+    except (RuntimeError, IndexError, ValueError, TypeError, OverflowError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or "memory" in str(error):
+            raise
+        shapes = " and ".join(map(format_bottom_shape, bottoms))
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{label} cannot take {shapes}: {reason}") from error
+
+
+def format_bottom_shape(bottom: Tensor) -> str:
+    """Return a shape in words.
+
+    >>> import torch
+    >>> shape_of(torch.zeros(2, 3, 8, 8))
+    '2 x 3 x 8 x 8'
+    """
+    return " x ".join(map(str, bottom.shape)) or "()"

@@ -1,0 +1,172 @@
+"""Layers that work on every number by itself."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, setting_error
+from netdissect.networks.sources.caffe.layers.caffe_layer import format_bottom_shape as told
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netdissect.networks.sources.caffe.layer_weights import LayerWeights
+    from netdissect.networks.sources.caffe.layers.caffe_layer import Shape, Tops
+
+
+class Pointwise(CaffeLayer):
+    """A function of each number of its only bottom."""
+
+    def forward(self, *bottoms: Tensor) -> Tops:
+        """Return the function of every number."""
+        return self.function(bottoms[0])
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        raise NotImplementedError
+
+
+class Identity(Pointwise):
+    """Dropout, which does nothing when a network is tested."""
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return x."""
+        return x
+
+
+class ReLU(Pointwise):
+    """max(x, 0) + slope · min(x, 0)."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(layer)
+        self.slope = float(layer.relu_param.negative_slope)
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        return functional.leaky_relu(x, self.slope) if self.slope else functional.relu(x)
+
+
+class PReLU(Pointwise):
+    """max(x, 0) + slope · min(x, 0) with a learnt slope for each channel, or one for all."""
+
+    def __init__(self, layer: Any, slope: nn.Parameter) -> None:
+        super().__init__(layer)
+        self.slope = slope
+
+    @classmethod
+    def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
+        """Make the layer."""
+        shape = () if layer.prelu_param.channel_shared else (None,)
+        return cls(layer, weights.take(slope=shape)["slope"])
+
+    @classmethod
+    def weight_shapes(cls, layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
+        """Return the shape of the slope."""
+        return [() if layer.prelu_param.channel_shared else (bottoms[0][1],)]
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        if self.slope.dim() and (x.dim() < 2 or x.shape[1] != len(self.slope)):
+            raise self.refused(f"a bottom with {len(self.slope)} channels, as its weights have", told(x))
+        return functional.prelu(x, self.slope.reshape(-1))
+
+
+class ELU(Pointwise):
+    """X where it is positive, α · (exp(x) - 1) where it is not."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(layer)
+        self.alpha = float(layer.elu_param.alpha)
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        return functional.elu(x, self.alpha)
+
+
+class Sigmoid(Pointwise):
+    """1 / (1 + exp(-x))."""
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        return torch.sigmoid(x)
+
+
+class TanH(Pointwise):
+    """The hyperbolic tangent."""
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        return torch.tanh(x)
+
+
+class AbsVal(Pointwise):
+    """|x|."""
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        return x.abs()
+
+
+class BNLL(Pointwise):
+    """log(1 + exp(x))."""
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        return functional.softplus(x)
+
+
+class Power(Pointwise):
+    """(shift + scale · x)^power."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(layer)
+        settings = layer.power_param
+        self.power, self.scale, self.shift = float(settings.power), float(settings.scale), float(settings.shift)
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        inner = x * self.scale + self.shift
+        return inner if self.power == 1 else inner.pow(self.power)
+
+
+class Exp(Pointwise):
+    """base^(shift + scale · x), where a base of -1 stands for e."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(layer)
+        settings = layer.exp_param
+        self.log_base = _log_base(layer, settings)
+        self.scale, self.shift = float(settings.scale), float(settings.shift)
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        return torch.exp(x * (self.scale * self.log_base) + self.shift * self.log_base)
+
+
+class Log(Pointwise):
+    """log_base(shift + scale · x), where a base of -1 stands for e."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(layer)
+        settings = layer.log_param
+        self.log_base = _log_base(layer, settings)
+        self.scale, self.shift = float(settings.scale), float(settings.shift)
+        if self.log_base == 0:
+            raise setting_error(layer, "its base must not be 1")
+
+    def function(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        return torch.log(x * self.scale + self.shift) / self.log_base
+
+
+def _log_base(layer: Any, settings: Any) -> float:
+    if settings.base == -1:
+        return 1.0
+    if not settings.base > 0:
+        raise setting_error(layer, f"its base must be positive, or -1 for e, not {settings.base:g}")
+    return math.log(settings.base)

@@ -1,0 +1,40 @@
+"""Caffe's messages: the classes that protobuf makes of ``caffe.desc``, in a pool of their own.
+
+The descriptor is ``caffe.proto`` compiled; both lie beside this file. A pool of its own lets another library in the
+same process bring its own idea of a package named ``caffe``.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+
+def make_message(name: str, /, **fields: Any) -> Any:
+    """Return a new message.
+
+    Args:
+        name: such as ``"LayerParameter"``.
+        fields: what is set in it.
+
+    >>> message("BlobShape", dim=[1, 3, 227, 227]).dim[1]
+    3
+    """
+    return _class(name)(**fields)
+
+
+@functools.cache
+def _class(name: str) -> Any:
+    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"caffe.{name}"))
+
+
+@functools.cache
+def _pool() -> Any:
+    pool = descriptor_pool.DescriptorPool()
+    compiled = resources.files(__package__).joinpath("caffe.desc").read_bytes()
+    for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
+        pool.Add(file)
+    return pool

@@ -1,0 +1,118 @@
+"""Seeded random weights for any prototxt, scaled so that activations neither explode nor vanish."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from netdissect.errors import ModelFileError
+from netdissect.networks.sources.caffe.layer_weights import WeightStore
+from netdissect.networks.sources.caffe.layers import LAYER_TYPES, UnavailableLayer, build_caffe_layer, is_watcher
+from netdissect.networks.sources.caffe.layers.caffe_layer import explain_torch_errors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from netdissect.networks.sources.caffe.caffemodel import Blob
+    from netdissect.networks.sources.caffe.net_spec import NetSpec
+
+#: Spread of the noise that stands for pictures: about that of images with 0 … 255 less their mean.
+_INPUT_SPREAD = 64.0
+
+#: Weights that one layer may have; VGG's largest has a fifth of them.
+_MAX_WEIGHTS = 2**29
+
+#: Layers whose outputs are sums of products: their weights are scaled by what comes out.
+_SUMS = frozenset({"Convolution", "Deconvolution", "InnerProduct"})
+
+
+def make_random_weights(spec: NetSpec, seed: int = 0) -> dict[str, list[Blob]]:
+    """Return weights for every layer that has any.
+
+    A layer's numbers depend on the seed and its name. One noise image is sent along while they are drawn, and each
+    layer of sums is scaled, by a power of two, until its outputs spread about 1; so are the stored statistics of
+    BatchNorm. Layers that are not implemented, and what depends on them, get none.
+
+    Raises:
+        ModelFileError: if the prototxt does not say the shape of its input.
+    """
+    values: dict[str, Tensor] = {}
+    for blob in spec.inputs:
+        if blob.shape is not None:
+            noise = _generator(seed, blob.name).standard_normal((1, *blob.shape[1:]), dtype=np.float32)
+            values[blob.name] = torch.from_numpy(noise * np.float32(_INPUT_SPREAD))
+    if not values:
+        raise ModelFileError(f"{spec.where or 'prototxt'}: says no shape of its input; give it with with_input()")
+    found: dict[str, list[Blob]] = {}
+    for place, layer in enumerate(spec.layers):
+        if layer.type not in LAYER_TYPES or is_watcher(layer.type) or any(name not in values for name in layer.bottom):
+            for top in layer.top:
+                values.pop(top, None)
+            continue
+        blobs = _add(layer, values, _generator(seed, layer.name))
+        if blobs:
+            found[layer.name] = blobs
+        ahead = {name for later in spec.layers[place + 1 :] for name in later.bottom}
+        values = {name: value for name, value in values.items() if name in ahead}
+    return found
+
+
+def _add(layer: Any, values: dict[str, Tensor], generator: np.random.Generator) -> list[Blob]:
+    """Draw a layer's weights, run it, and return the weights; its tops are added to `values`."""
+    bottoms = [values[name] for name in layer.bottom]
+    with explain_torch_errors(f'layer "{layer.name}" ({layer.type})', bottoms):
+        shapes = LAYER_TYPES[layer.type][0].weight_shapes(layer, [tuple(bottom.shape) for bottom in bottoms])
+    wanted = sum(math.prod(shape) for shape in shapes)
+    if wanted > _MAX_WEIGHTS:
+        raise ModelFileError(
+            f'layer "{layer.name}" ({layer.type}) asks for {wanted:,} weights, and at most {_MAX_WEIGHTS:,} are made: is the '
+            f"prototxt right?"
+        )
+    blobs = _draw_weights(layer, shapes, bottoms[0], generator)
+    tops = _run(layer, blobs, bottoms)
+    if layer.type in _SUMS:
+        scale = 1 / _power_of_two(float(tops[0].std(correction=0)))
+        blobs[0] *= np.float32(scale)
+        tops = _run(layer, blobs, bottoms)
+    values.update(zip(layer.top, tops, strict=False))
+    return blobs
+
+
+def _draw_weights(
+    layer: Any, shapes: list[tuple[int, ...]], bottom: Tensor, generator: np.random.Generator
+) -> list[Blob]:
+    normal = [generator.standard_normal(shape, dtype=np.float32) for shape in shapes]
+    even = [generator.random(shape, dtype=np.float32) for shape in shapes[: 0 if layer.type in _SUMS else None]]
+    if layer.type in _SUMS:
+        fan_in = normal[0].size / max(1, normal[0].shape[0])
+        return [normal[0] * np.float32(math.sqrt(2 / fan_in)), *(bias * np.float32(0.1) for bias in normal[1:])]
+    if layer.type == "BatchNorm":
+        spread = np.float32(_power_of_two(float(bottom.std(correction=0))))
+        return [normal[0] * (spread * np.float32(0.1)), (even[1] + np.float32(0.5)) * spread**2, np.ones(1, np.float32)]
+    if layer.type == "PReLU":
+        return [np.asarray(even[0] * np.float32(0.5))]
+    if layer.type == "Scale" and len(layer.bottom) == 1:
+        return [even[0] + np.float32(0.5), *(bias * np.float32(0.1) for bias in normal[1:])]
+    return [bias * np.float32(0.1) for bias in normal]
+
+
+def _run(layer: Any, blobs: list[Blob], bottoms: list[Tensor]) -> tuple[Tensor, ...]:
+    module = build_caffe_layer(layer, WeightStore({layer.name: blobs}).of(layer))
+    if isinstance(module, UnavailableLayer):
+        raise module.error()
+    with torch.inference_mode(), explain_torch_errors(module.label, bottoms):
+        tops = module(*bottoms)
+    return tops if isinstance(tops, tuple) else (tops,)
+
+
+def _power_of_two(spread: float) -> float:
+    """Return the power of two nearest to a spread, the same on every machine although the spread is not."""
+    return 2.0 ** round(math.log2(spread)) if 0 < spread < math.inf else 1.0
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])

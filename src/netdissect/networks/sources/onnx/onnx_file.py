@@ -1,0 +1,194 @@
+"""An ONNX file in memory, read without trusting it: bytes of the graph, and its weights as arrays beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from netdissect.errors import ModelFileError, ModelNotFoundError, root_message
+from netdissect.networks import budgets
+from netdissect.networks.sources.onnx.external_data import ExternalData
+from netdissect.optional_libraries import import_optional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PURPOSE = "to read ONNX files"
+#: Tensors of up to so many bytes stay in the graph: shapes and axes, which onnxruntime reads while it builds it.
+_MAX_INLINE_BYTES = 4096
+#: Types of the weights, in ONNX's count: 32-, 16- and 64-bit floats.
+_FLOAT_TYPES = (1, 10, 11)
+#: Bytes of a file; protobuf's own limit.
+_MAX_FILE_BYTES = 2**31
+#: Numbers of a sparse tensor once it is written out, and nodes of a graph once its functions are.
+_MAX_SPARSE_VALUES, _MAX_NODES = 2**28, 10**6
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxFile:
+    """What an ONNX file holds. It pickles, so that every worker makes its own session of it.
+
+    Attributes:
+        name: of the file, without its ending.
+        path: where it lay.
+        model: the serialized ModelProto; no function is left in it, and no file that it names is ever opened again.
+        arrays: its weights, by name, wherever they lay; shapes and other small tensors are still in the model.
+        digest: hash of all that was read.
+    """
+
+    name: str
+    path: str
+    model: bytes
+    arrays: Mapping[str, NDArray[np.generic]]
+    digest: str
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """Read an ONNX file and the weights beside it.
+
+    Args:
+        path: ``FILE.onnx``.
+
+    Raises:
+        MissingExtraError: if onnx is not installed.
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is no ONNX file, is damaged, or names weights outside its folder.
+    """
+    onnx = import_optional("onnx", extra="onnx", purpose=_PURPOSE)
+    if path.is_dir() or not path.exists():
+        raise ModelNotFoundError(f"{path}: expected an ONNX file, " + ("got a folder" if path.is_dir() else "got none"))
+    data = budgets.read_model_file(path, "ONNX file", most=_MAX_FILE_BYTES)
+    hashed = hashlib.blake2b(data, digest_size=16)
+    model = _parse(onnx, path, data)
+    arrays: dict[str, NDArray[np.generic]] = {}
+    beside = ExternalData(path)
+    for tensor, named in _iterate_tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            content = beside.read(tensor)
+            hashed.update(content)
+            tensor.raw_data = content
+            tensor.data_location = onnx.TensorProto.DEFAULT
+            del tensor.external_data[:]
+        if named and tensor.data_type in _FLOAT_TYPES and tensor.ByteSize() > _MAX_INLINE_BYTES:
+            arrays[tensor.name] = _extract_array(onnx, tensor, path)
+    _check_sizes(path, model)
+    if len(model.functions):
+        model = _inline_functions(path, model)
+    _check_names(path, model)
+    return OnnxFile(path.stem, str(path), model.SerializeToString(), arrays, hashed.hexdigest())
+
+
+def _parse(onnx: Any, path: Path, data: bytes) -> Any:
+    if data.startswith(b"version https://git-lfs"):
+        raise ModelFileError(f"{path}: expected an ONNX file, got a pointer of Git LFS: fetch it with git lfs pull")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except Exception as error:  # protobuf's own DecodeError, wherever protobuf is installed from
+        raise ModelFileError(f"{path}: expected an ONNX file, got one that is damaged or of another kind") from error
+    if not model.ir_version or not len(model.graph.node) or not len(model.graph.output):
+        raise ModelFileError(f"{path}: expected an ONNX file, got one without a graph: damaged, or of another kind")
+    return model
+
+
+def _check_names(path: Path, message: Any) -> None:
+    """Refuse a file whose names are no text, which protobuf hands over as bytes or cannot decode."""
+    try:
+        for field, value in message.ListFields():
+            parts = [value] if hasattr(value, "ListFields") or isinstance(value, (str, bytes)) else value
+            if field.type == field.TYPE_STRING and any(isinstance(part, bytes) for part in parts):
+                raise ModelFileError(f"{path}: expected an ONNX file, got one with damaged names")
+            if field.type == field.TYPE_MESSAGE:
+                for part in parts:
+                    _check_names(path, part)
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"{path}: expected an ONNX file, got one with damaged names") from error
+
+
+def _check_sizes(path: Path, model: Any) -> None:
+    """Refuse a small file that says it is large: sparse tensors of any size, functions that call others without end."""
+    for sparse in model.graph.sparse_initializer:
+        numbers = math.prod(size for size in sparse.dims if size > 0)
+        if numbers > _MAX_SPARSE_VALUES:
+            raise ModelFileError(
+                f"{path}: its sparse weights {sparse.values.name!r} would have {numbers:,} numbers, and at most "
+                f"{_MAX_SPARSE_VALUES:,} are written out"
+            )
+    functions = {(function.domain, function.name): function for function in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def nodes_of(key: tuple[str, str], depth: int) -> int:
+        if depth > len(functions):
+            raise ModelFileError(f"{path}: its function {key[1]!r} calls itself")
+        if key not in sizes:
+            calls = [(node.domain, node.op_type) for node in functions[key].node]
+            sizes[key] = sum(nodes_of(call, depth + 1) if call in functions else 1 for call in calls)
+        return sizes[key]
+
+    try:
+        total = sum(nodes_of(key, 1) for node in model.graph.node if (key := (node.domain, node.op_type)) in functions)
+    except RecursionError as error:
+        raise ModelFileError(f"{path}: its functions call one another too deeply") from error
+    if total > _MAX_NODES:
+        raise ModelFileError(
+            f"{path}: its functions would become {total:,} nodes, and at most {_MAX_NODES:,} are written out"
+        )
+
+
+def _inline_functions(path: Path, model: Any) -> Any:
+    """Put functions of the file's own in place of their calls, so that every node is an operator."""
+    inliner = import_optional("onnx.inliner", extra="onnx", purpose=_PURPOSE)
+    try:
+        return inliner.inline_local_functions(model)
+    except Exception as error:  # whatever onnx finds wrong with the file
+        raise ModelFileError(f"{path}: its functions cannot be read ({root_message(error)})") from error
+
+
+def _iterate_tensors(model: Any) -> Iterator[tuple[Any, bool]]:
+    """Yield every tensor of a model at any depth, and whether it is one of the graph's own initializers."""
+    for tensor in model.graph.initializer:
+        yield tensor, True
+    for tensor in _graph_tensors(model.graph, initializers=False):
+        yield tensor, False
+    for function in model.functions:
+        for tensor in _node_tensors(function.node):
+            yield tensor, False
+
+
+def _graph_tensors(graph: Any, *, initializers: bool = True) -> Iterator[Any]:
+    if initializers:
+        yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _node_tensors(graph.node)
+
+
+def _node_tensors(nodes: Any) -> Iterator[Any]:
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            if attribute.HasField("g"):
+                yield from _graph_tensors(attribute.g)
+            for graph in attribute.graphs:
+                yield from _graph_tensors(graph)
+
+
+def _extract_array(onnx: Any, tensor: Any, path: Path) -> NDArray[np.generic]:
+    """Return a tensor as an array, and leave in its place that it will be given."""
+    try:
+        array: NDArray[np.generic] = onnx.numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelFileError(f"{path}: the weights {tensor.name!r} cannot be read ({error}): truncated?") from error
+    for field in ("raw_data", "float_data", "double_data", "int32_data"):
+        tensor.ClearField(field)
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="given")
+    return array

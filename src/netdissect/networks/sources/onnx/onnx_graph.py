@@ -1,0 +1,270 @@
+"""The graph of an ONNX file: what it takes, what its tensors are called, and the part of it that some of them need."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from netdissect.errors import ModelFileError
+from netdissect.networks.input_spec import InputSpec
+from netdissect.networks.layer_names import INPUT_SUFFIX
+from netdissect.optional_libraries import import_optional
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from netdissect.networks.sources.onnx.onnx_file import OnnxFile
+
+#: Operators whose output tells of their input's shape alone, not of the image.
+_SHAPE_OPERATORS = ("Shape", "Size")
+#: Where torch's exporter notes in which modules a node was.
+_SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
+_DTYPES = {1: "float32", 10: "float16", 11: "float64", 2: "uint8"}
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxInput:
+    """What the network takes.
+
+    Attributes:
+        name: of the input.
+        dtype: numpy's name of its type.
+        meanings: ``ncyx`` or ``nyxc``.
+        fixed: how many images, of how many channels and which size, where that is fixed.
+    """
+
+    name: str
+    dtype: str
+    meanings: str
+    fixed: InputSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """A part of a graph that can be run by itself.
+
+    Attributes:
+        model: the serialized ModelProto.
+        weights: names of the weights in it.
+    """
+
+    model: bytes
+    weights: frozenset[str]
+
+
+class OnnxGraph:
+    """The nodes of an ONNX file and the names of what they give."""
+
+    def __init__(self, file: OnnxFile) -> None:
+        self._onnx = import_optional("onnx", extra="onnx", purpose="to read ONNX files")
+        self.path = file.path
+        self.model = self._onnx.ModelProto.FromString(file.model)
+        self.nodes: list[Any] = list(self.model.graph.node)
+        self._weights = {tensor.name: tensor for tensor in self.model.graph.initializer}
+        self._weights |= {tensor.values.name: tensor.values for tensor in self.model.graph.sparse_initializer}
+
+    @cached_property
+    def input(self) -> OnnxInput:
+        """What the network takes.
+
+        Raises:
+            ModelFileError: if that is anything else than images.
+        """
+        free = [entry for entry in self.model.graph.input if entry.name not in self._weights]
+        if len(free) != 1:
+            names = ", ".join(entry.name for entry in free) or "none"
+            raise ModelFileError(
+                f"{self.path}: expected a network with one input, the pictures; got {len(free)} ({names})"
+            )
+        kind = free[0].type.tensor_type
+        dims = [dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim]
+        if not kind.HasField("shape"):
+            dims = [None] * 4
+        told = f"{self.path}: expected an input of pictures (B, 3, H, W), got {free[0].name!r}"
+        if kind.elem_type not in _DTYPES:
+            raise ModelFileError(f"{told} of type {kind.elem_type} in ONNX's count: export it in 32- or 16-bit floats")
+        if len(dims) != 4:
+            raise ModelFileError(f"{told} with {len(dims)} dimensions")
+        batch, a, b, c = dims
+        if a not in (1, 3) and c in (1, 3):
+            return OnnxInput(free[0].name, _DTYPES[kind.elem_type], "nyxc", InputSpec(batch, c, a, b))
+        if a not in (1, 3, None):
+            raise ModelFileError(f"{told} with {a} channels")
+        return OnnxInput(free[0].name, _DTYPES[kind.elem_type], "ncyx", InputSpec(batch, a or 3, b, c))
+
+    @cached_property
+    def opset(self) -> int:
+        """Version of ONNX's own operators."""
+        return max((entry.version for entry in self.model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
+
+    @cached_property
+    def dependent(self) -> set[str]:
+        """Names of the tensors that are computed from the images."""
+        found = {self.input.name}
+        for node in self.nodes:
+            if node.op_type not in _SHAPE_OPERATORS and found & set(_consumed_names(node)):
+                found.update(filter(None, node.output))
+        return found - {self.input.name}
+
+    @cached_property
+    def _runs(self) -> Mapping[str, tuple[str, list[int]]]:
+        """The torch modules that the exporter noted: type, and positions of the nodes of their last call."""
+        runs: dict[str, tuple[str, list[int]]] = {}
+        before: set[str] = set()
+        for at, node in enumerate(self.nodes):
+            if not set(node.output) & self.dependent:
+                continue
+            entries = read_scopes(node)
+            for module, kind in entries:
+                if module not in before:
+                    runs[module] = (kind, [])
+                runs[module][1].append(at)
+            before = {module for module, _ in entries}
+        return runs
+
+    @cached_property
+    def modules(self) -> Mapping[str, list[tuple[str, str]]]:
+        """For every tensor that is some torch module's output: the modules' qualified names and types.
+
+        A module's output is the one tensor that leaves the nodes of its last call.
+        """
+        takers: dict[str, list[int]] = defaultdict(list)
+        for at, node in enumerate(self.nodes):
+            if set(node.output) & self.dependent:
+                for name in _consumed_names(node):
+                    takers[name].append(at)
+        outputs = {entry.name for entry in self.model.graph.output}
+        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for module, (kind, run) in self._runs.items():
+            inside = set(run)
+            leaving = [
+                name for at in run for name in self.nodes[at].output
+                if name in outputs or any(taker not in inside for taker in takers[name])
+            ]  # fmt: skip
+            if len(leaving) == 1:
+                found[leaving[0]].append((module, kind))
+        return found
+
+    @cached_property
+    def by_module(self) -> Mapping[str, str]:
+        """Tensors by the name of the torch module whose output they are; ``NAME:in`` is the one tensor it takes."""
+        found = {module: tensor for tensor, entries in self.modules.items() for module, _ in entries}
+        for module, (_, run) in self._runs.items():
+            given = {name for at in run for name in self.nodes[at].output}
+            taken = {name for at in run for name in _consumed_names(self.nodes[at]) if name in self.dependent} - given
+            if len(taken) == 1:
+                found[module + INPUT_SUFFIX] = taken.pop()
+        return found
+
+    @cached_property
+    def by_node(self) -> Mapping[str, str]:
+        """Tensors by the name of the node that gives them; of several, the first."""
+        return {node.name: node.output[0] for node in self.nodes if node.name and node.output[0] in self.dependent}
+
+    def tensor(self, name: str) -> str | None:
+        """Return the tensor that a layer's name means: a tensor, a node, or a torch module; None if it means nothing."""
+        if name in self.dependent:
+            return name
+        return self.by_node.get(name) or self.by_module.get(name)
+
+    def names(self) -> list[str]:
+        """Return everything that may name a layer."""
+        tensors = [name for node in self.nodes for name in node.output if name in self.dependent]
+        modules = [name for name in self.by_module if not name.endswith(INPUT_SUFFIX)]
+        return list(dict.fromkeys([*tensors, *modules, *self.by_node]))
+
+    def weight(self, name: str) -> Any | None:
+        """Return an initializer."""
+        return self._weights.get(name)
+
+    def needed(self, tensors: Collection[str]) -> list[Any]:
+        """Return the nodes that some tensors depend on, in order."""
+        wanted = set(tensors)
+        nodes = []
+        for node in reversed(self.nodes):
+            if wanted & set(node.output):
+                nodes.append(node)
+                wanted.update(_consumed_names(node))
+        return nodes[::-1]
+
+    def extract(self, tensors: Sequence[str], *, shapes: Sequence[str] = ()) -> Subgraph:
+        """Return the part that gives some tensors and the shapes of others, and has nothing that they do not need."""
+        model = self._onnx.ModelProto()
+        for field, value in self.model.ListFields():
+            if field.name != "graph":
+                self._copy(model, field.name, value)
+        if not any(entry.domain in ("", "ai.onnx") for entry in model.opset_import):
+            model.opset_import.add(domain="", version=17)
+        graph = model.graph
+        graph.name = self.model.graph.name or "netdissect"
+        nodes = self.needed([*tensors, *shapes])
+        graph.node.extend(nodes)
+        taken = {name for node in nodes for name in _consumed_names(node)}
+        for entry in self.model.graph.input:
+            if entry.name == self.input.name or entry.name in taken:
+                graph.input.add().CopyFrom(entry)
+        for field in ("initializer", "sparse_initializer"):
+            for tensor in getattr(self.model.graph, field):
+                if (tensor.name if field == "initializer" else tensor.values.name) in taken:
+                    getattr(graph, field).add().CopyFrom(tensor)
+        graph.quantization_annotation.extend(self.model.graph.quantization_annotation)
+        for name in dict.fromkeys(tensors):
+            graph.output.add(name=name)
+        for name in shapes:
+            graph.node.append(self._onnx.helper.make_node("Shape", [name], [shape_output_name(name)]))
+            graph.output.add(name=shape_output_name(name))
+        return Subgraph(model.SerializeToString(), frozenset(tensor.name for tensor in graph.initializer))
+
+    @staticmethod
+    def _copy(model: Any, field: str, value: Any) -> None:
+        if isinstance(value, (int, str, bytes)):
+            setattr(model, field, value)
+        elif hasattr(value, "extend") or hasattr(value, "__len__"):
+            getattr(model, field).extend(value)
+        else:
+            getattr(model, field).CopyFrom(value)
+
+
+def shape_output_name(tensor: str) -> str:
+    """Return the name of the output that tells a tensor's shape."""
+    return f"netdissect shape of {tensor}"
+
+
+def read_scopes(node: Any) -> list[tuple[str, str]]:
+    """Return qualified names and types of the torch modules that a node was in, where the exporter noted them."""
+    told = {entry.key: entry.value for entry in getattr(node, "metadata_props", ())}
+    names, kinds = _parse_strings(told.get(_SCOPES)), _parse_strings(told.get(_CLASSES))
+    if len(names) != len(kinds):
+        kinds = [""] * len(names)
+    # The last entry is the operation itself.
+    pairs = zip(names[:-1], kinds[:-1], strict=True)
+    return [(name, kind.rpartition(".")[2]) for name, kind in pairs if name and not name.startswith("_empty_nn")]
+
+
+def _parse_strings(text: str | None) -> list[str]:
+    """Read a list of strings as Python prints it."""
+    try:
+        found = ast.literal_eval(text or "[]")
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return []
+    return [str(entry) for entry in found] if isinstance(found, list) else []
+
+
+def _consumed_names(node: Any) -> Iterator[str]:
+    """Yield the names a node takes, also for the graphs inside it."""
+    yield from filter(None, node.input)
+    for graph in _inner_graphs(node.attribute):
+        for inside in graph.node:
+            yield from _consumed_names(inside)
+        for entry in graph.output:
+            yield entry.name
+
+
+def _inner_graphs(attributes: Iterable[Any]) -> Iterator[Any]:
+    for attribute in attributes:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs

@@ -1,0 +1,250 @@
+"""An ONNX file as a network that is probed: layers are its inner tensors, run by onnxruntime."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from netdissect.errors import ModelError
+from netdissect.geometry import fieldmap
+from netdissect.networks.fingerprint import hash_preprocess
+from netdissect.networks.load_options import override_preprocess
+from netdissect.networks.network import ListedNetwork
+from netdissect.networks.preprocess import Preprocess
+from netdissect.networks.probe import LayerInfo
+from netdissect.networks.sources.onnx.onnx_file import read_onnx
+from netdissect.networks.sources.onnx.onnx_graph import OnnxGraph, shape_output_name
+from netdissect.networks.sources.onnx.session import is_readable_type, open_session, session_message
+from netdissect.networks.trace.onnx_nodes import STEERING, KnownTensor
+from netdissect.networks.trace.onnx_ops import trace_onnx_node
+from netdissect.networks.trace.tensor_trace import make_image_trace
+from netdissect.optional_libraries import import_optional
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from netdissect.networks.load_options import LoadOptions
+    from netdissect.networks.probe import Forward, ProbedLayer
+    from netdissect.networks.sources.onnx.onnx_file import OnnxFile
+    from netdissect.networks.trace.rules import Shape
+
+
+class OnnxNetwork(ListedNetwork):
+    """A network in an ONNX file.
+
+    A layer's name is the name of a tensor or of the node that gives it, or, in files of torch's exporter, the qualified
+    name of the torch module whose output the tensor is.
+    """
+
+    def __init__(self, file: OnnxFile, preprocess: Preprocess | None = None) -> None:
+        """Take a file that was read (`read_onnx`).
+
+        Args:
+            file: the file.
+            preprocess: how images become its input; None takes what the file says, else ImageNet's numbers.
+
+        Raises:
+            ModelFileError: if its input is anything else than images.
+        """
+        graph = OnnxGraph(file)
+        self._file = file
+        self._input = graph.input
+        super().__init__(
+            preprocess or onnx_preprocess(graph),
+            name=file.name,
+            source=file.path,
+            input_size=self._input.fixed.size,
+        )
+        self.batch = self._input.fixed.batch
+
+    def fingerprint(self) -> str:
+        """Return a hash of the file, of the weights beside it, and of its preprocessing."""
+        hashed = hashlib.blake2b(self._file.digest.encode(), digest_size=16)
+        hash_preprocess(hashed, self.preprocess)
+        return hashed.hexdigest()
+
+    def names(self) -> Collection[str]:
+        """Return the names of its tensors, of torch's modules where they are known, and of its nodes."""
+        return OnnxGraph(self._file).names()
+
+    def has_layer(self, name: str) -> bool:
+        """Tell whether a name means a tensor that is computed from the images."""
+        return OnnxGraph(self._file).tensor(name) is not None
+
+    def accepts_size(self, input_size: tuple[int, int]) -> bool:
+        """Tell whether the file lets it run on images of a size."""
+        return self._input.fixed.allows(input_size)
+
+    def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
+        """Run it once on an empty image, for the shapes of its tensors; follow its nodes for what they mean."""
+        self._input.fixed.see(self.name, input_size, self.preprocess.depth)
+        graph = OnnxGraph(self._file)
+        tensors = _sort_tensors(
+            graph, None if names is None else {tensor for n in names if (tensor := graph.tensor(n))}
+        )
+        shapes, values, kinds = self._measure(graph, tensors, input_size)
+        known = KnownTensor(shapes, values, graph.opset)
+        known.tracks[self._input.name] = make_image_trace(
+            shapes[self._input.name], fieldmap.IDENTITY, self._input.meanings
+        )
+        made_by = {}
+        for node in graph.needed(tensors):
+            trace_onnx_node(known, node)
+            made_by.update(dict.fromkeys(node.output, node.op_type))
+        seen = {
+            name: LayerInfo(
+                shapes[name], track, made_by[name], note=_note_modules(graph, name), heads=track.heads if track else 0
+            )
+            for name, track in ((name, known.tracks.get(name)) for name in tensors)
+            if name in shapes and is_readable_type(kinds[name])
+        }
+        if names is None:
+            return seen
+        asked = {name: graph.tensor(name) for name in names}
+        return {name: _note_ambiguity(graph, name, seen[tensor]) for name, tensor in asked.items() if tensor in seen}
+
+    def _measure(
+        self, graph: OnnxGraph, tensors: Collection[str], input_size: tuple[int, int]
+    ) -> tuple[dict[str, Shape], dict[str, NDArray[np.generic]], dict[str, str]]:
+        """Return shapes of tensors and weights, the numbers that steer nodes, and types of tensors."""
+        nodes = graph.needed(tensors)
+        inner = _find_measurable(graph, nodes)
+        steering = _find_steering(graph, nodes)
+        computed = [name for name in steering if graph.weight(name) is None]
+        types = open_session(self._file, graph.extract(inner)).get_outputs()
+        kinds = {entry.name: entry.type for entry in types}
+        inner = [name for name in inner if kinds[name].startswith("tensor")]
+        session = open_session(self._file, graph.extract(computed, shapes=inner))
+        black = torch.zeros((self.batch or 2, *input_size, 3), dtype=torch.uint8)
+        given = self._as_input(self.preprocess(black))
+        try:
+            outputs = session.run([*computed, *map(shape_output_name, inner)], {self._input.name: given})
+        except Exception as error:
+            raise self.failed(input_size, ModelError(session_message(error))) from error
+        values = dict(zip(computed, outputs[: len(computed)], strict=True))
+        shapes = {
+            name: tuple(int(size) for size in shape)
+            for name, shape in zip(inner, outputs[len(computed) :], strict=True)
+        }
+        shapes[self._input.name] = given.shape
+        to_array = import_optional("onnx.numpy_helper", extra="onnx", purpose="to read ONNX files").to_array
+        for node in nodes:
+            for name in node.input:
+                weight = graph.weight(name)
+                if weight is not None:
+                    shapes[name] = tuple(weight.dims)
+                    if name in steering:
+                        values[name] = to_array(weight)
+        return shapes, values, kinds
+
+    @contextlib.contextmanager
+    def running(
+        self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int], device: torch.device
+    ) -> Iterator[Forward]:
+        """Run the part of the graph that the probed tensors need, optimized, on a device."""
+        self._input.fixed.see(self.name, input_size, self.preprocess.depth)
+        graph = OnnxGraph(self._file)
+        tensors = {name: tensor for name in probed if (tensor := graph.tensor(name)) is not None}
+        wanted = list(dict.fromkeys(tensors.values()))
+        session = open_session(self._file, graph.extract(wanted), device=device)
+
+        def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+            try:
+                outputs = session.run(wanted, {self._input.name: self._as_input(x)})
+            except Exception as error:
+                raise ModelError(
+                    f"{self.name} failed on pictures of the probe set ({session_message(error)})"
+                ) from error
+            found = dict(zip(wanted, outputs, strict=True))
+            return {name: torch.from_numpy(found[tensor]) for name, tensor in tensors.items()}
+
+        yield run
+
+    def _as_input(self, x: torch.Tensor) -> NDArray[np.generic]:
+        """Return an input (B, C, H, W) as the file wants it."""
+        array = x.cpu().numpy()
+        if self._input.meanings == "nyxc":
+            array = array.transpose(0, 2, 3, 1)
+        if self._input.dtype == "uint8":
+            array = array.round().clip(0, 255)
+        return np.ascontiguousarray(array.astype(self._input.dtype))
+
+
+def load_onnx(model: str, options: LoadOptions) -> OnnxNetwork:
+    """Return the network in an ONNX file, with what was said of its preprocessing.
+
+    Raises:
+        MissingExtraError: if onnx is not installed.
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is damaged, of another kind, or takes anything else than images.
+    """
+    found = OnnxNetwork(read_onnx(Path(model)))
+    found.preprocess = override_preprocess(found.preprocess, options)
+    return found
+
+
+def onnx_preprocess(graph: OnnxGraph) -> Preprocess:
+    """Return the preprocessing a file states in ONNX's own metadata, or an assumption that says it is one."""
+    told = {entry.key: entry.value for entry in graph.model.metadata_props}
+    channels: Literal["rgb", "bgr"] = "bgr" if told.get("Image.BitmapPixelFormat", "").startswith("Bgr") else "rgb"
+    grey = graph.input.fixed.channels == 1
+    low, high = {
+        "NominalRange_0_255": (0, 255), "Normalized_0_1": (0, 1), "Normalized_1_1": (-1, 1),
+    }.get(told.get("Image.NominalPixelRange", ""), (0, 255) if graph.input.dtype == "uint8" else (0, 0))  # fmt: skip
+    if low == high:
+        return Preprocess(channels, grey=grey, note="assumed: ImageNet statistics; an ONNX file states none")
+    std = np.full(3, 1 / (high - low), np.float32)
+    mean = np.full(3, -low / (high - low), np.float32)
+    note = "as the ONNX file states" if "Image.NominalPixelRange" in told else "its input is 8-bit"
+    if (low, high) == (0, 255):
+        return Preprocess(channels, 1.0, np.zeros(3, np.float32), np.ones(3, np.float32), grey, note)
+    return Preprocess(channels, 1 / 255, mean, std, grey, note)
+
+
+def _sort_tensors(graph: OnnxGraph, wanted: Collection[str] | None) -> list[str]:
+    """Return tensors in the order in which they are computed."""
+    return [
+        name for node in graph.nodes for name in node.output
+        if name in graph.dependent and (wanted is None or name in wanted)
+    ]  # fmt: skip
+
+
+def _find_measurable(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
+    """Return the tensors whose shapes are asked for: those computed from the images, and what they are joined with."""
+    given = dict.fromkeys(name for node in nodes for name in node.output if name)
+    joined = {name for node in nodes if set(node.output) & graph.dependent for name in node.input}
+    return [name for name in given if name in graph.dependent or name in joined]
+
+
+def _find_steering(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
+    """Return the names of inputs that steer nodes and do not depend on the image."""
+    found = [
+        node.input[position]
+        for node in nodes
+        for position in STEERING.get(node.op_type, ())
+        if position < len(node.input) and node.input[position]
+    ]
+    return [name for name in dict.fromkeys(found) if name not in graph.dependent]
+
+
+def _note_ambiguity(graph: OnnxGraph, name: str, seen: LayerInfo) -> LayerInfo:
+    """Say so where a name means a tensor here, and something else in the network that was exported."""
+    other = graph.by_module.get(name)
+    if other in (None, graph.tensor(name)):
+        return seen
+    more = f"the tensor of this name; the torch module of this name gives the tensor {other}"
+    return replace(seen, note="; ".join(note for note in (seen.note, more) if note))
+
+
+def _note_modules(graph: OnnxGraph, tensor: str) -> str:
+    """Return a note that says which torch modules' output a tensor is."""
+    found = [f"{name} ({kind})" if kind else name for name, kind in graph.modules.get(tensor, ())]
+    return f"output of {', '.join(found)}" if found else ""

@@ -1,0 +1,117 @@
+"""``timm:NAME``: an architecture of timm, with its own weights and preprocessing or with yours."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.errors import ModelError, ModelNotFoundError, root_message, suggest_nearest
+from netdissect.networks import budgets, checkpoints, weight_files
+from netdissect.networks.load_options import override_preprocess
+from netdissect.networks.network import TorchNetwork
+from netdissect.networks.preprocess import Preprocess
+from netdissect.networks.sources.torchvision import call_with_seed
+from netdissect.optional_libraries import import_optional
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netdissect.networks.load_options import LoadOptions
+
+
+def load_timm(name: str, options: LoadOptions) -> TorchNetwork:
+    """Return an architecture of timm as a Network (see `build_timm`)."""
+    module, preprocess, size = build_timm(name, options.weights, options.seed, grey=options.grey)
+    source = f"timm:{name}" + (f" --weights {options.weights}" if options.weights else "")
+    return TorchNetwork(
+        module, override_preprocess(preprocess, options), name=name.replace("/", "-").replace(":", "-"), source=source,
+        input_size=size, fitted=set_timm_input_size,
+    )  # fmt: skip
+
+
+def build_timm(
+    name: str, weights: str | None, seed: int, *, grey: bool = False
+) -> tuple[nn.Module, Preprocess, tuple[int, int] | None]:
+    """Return an architecture of timm.
+
+    Args:
+        name: such as ``vit_small_patch16_224`` or ``vit_small_patch16_224.dino``.
+        weights: None for the library's own, ``"random"``, or a checkpoint file.
+        seed: of random weights.
+        grey: whether it takes images of one channel.
+
+    Returns:
+        the network, its preprocessing, and the height and width it was trained at.
+
+    Raises:
+        MissingExtraError: if timm is not installed.
+        ModelNotFoundError: if it has no such architecture, or its weights cannot be fetched.
+        ModelFileError: if the checkpoint does not fit.
+    """
+    library = import_optional("timm", extra="timm", purpose="for timm: models")
+    options: dict[str, Any] = {"in_chans": 1} if grey else {}
+    if not name.startswith(("hf-hub:", "local-dir:")) and not library.is_model(name.partition(".")[0]):
+        known = library.list_models(pretrained=False) if "." not in name else library.list_models(pretrained=True)
+        raise ModelNotFoundError(f"timm has no model {name!r}: {suggest_nearest(name, known)}")
+    if name.startswith("local-dir:"):
+        folder = Path(name.removeprefix("local-dir:"))
+        weight_files.check_model_folder(folder)
+        budgets.check_network_size(folder, lambda: library.create_model(name, pretrained=False, **options))
+    if weights is None:
+        try:
+            with weight_files.safe_torch_load():
+                module = library.create_model(name, pretrained=True, **options)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelNotFoundError(
+                f"the weights of timm's {name} could not be fetched ({root_message(error)}): give a checkpoint with "
+                f"--weights FILE, or --weights random"
+            ) from error
+        return module, timm_preprocess(module) or Preprocess(), timm_input_size(module)
+    try:
+        module = call_with_seed(seed, lambda: library.create_model(name, pretrained=False, **options))
+    except Exception as error:
+        raise ModelNotFoundError(f"timm cannot build {name} ({root_message(error)})") from error
+    if weights != "random":
+        module = _load_weights(library, module, name, Path(weights), options)
+    return module, timm_preprocess(module) or Preprocess(), timm_input_size(module)
+
+
+def _load_weights(library: Any, module: nn.Module, name: str, path: Path, options: dict[str, Any]) -> nn.Module:
+    checkpoint = weight_files.read_checkpoint(path)
+    classes = checkpoints.count_classes(checkpoint, module)
+    if classes is not None:
+        module = library.create_model(name, pretrained=False, num_classes=classes, **options)
+    translate = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
+    checkpoints.load_checkpoint(module, checkpoint, architecture=f"timm's {name}", translated=translate)
+    return module
+
+
+def timm_preprocess(module: Any) -> Preprocess | None:
+    """Return the preprocessing that a timm module carries; None where it carries none."""
+    config = getattr(module, "pretrained_cfg", None)
+    if not isinstance(config, dict) or "mean" not in config or "std" not in config:
+        return None
+    mean, std = (np.resize(np.array(config[key], np.float32), 3) for key in ("mean", "std"))
+    tag = ".".join(str(config[key]) for key in ("architecture", "tag") if config.get(key))
+    grey = bool(getattr(module, "num_features", None)) and config.get("input_size", (3,))[0] == 1
+    return Preprocess(mean=mean, std=std, grey=grey, note=f"timm {tag}".strip())
+
+
+def timm_input_size(module: Any) -> tuple[int, int] | None:
+    """Return height and width that a timm module was made for: those of its patches, else those of its training."""
+    config = getattr(module, "pretrained_cfg", None)
+    if not isinstance(config, dict):
+        return None
+    size = getattr(getattr(module, "patch_embed", None), "img_size", None) or config.get("input_size", ())[-2:]
+    return (int(size[0]), int(size[1])) if isinstance(size, (tuple, list)) and len(size) == 2 else None
+
+
+def set_timm_input_size(module: Any, input_size: tuple[int, int]) -> None:
+    """Make a timm module take inputs of another size: position tables are resampled, windows fitted."""
+    if hasattr(module, "set_input_size"):
+        module.set_input_size(img_size=input_size)

@@ -1,0 +1,125 @@
+"""``torchvision:NAME``: an architecture of torchvision, with its own weights and preprocessing or with yours."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.errors import ModelError, ModelFileError, ModelNotFoundError, root_message, suggest_nearest
+from netdissect.networks import checkpoints, weight_files
+from netdissect.networks.load_options import override_preprocess
+from netdissect.networks.network import TorchNetwork
+from netdissect.networks.preprocess import Preprocess
+from netdissect.optional_libraries import import_optional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from netdissect.networks.load_options import LoadOptions
+
+
+def load_torchvision(name: str, options: LoadOptions) -> TorchNetwork:
+    """Return an architecture of torchvision as a Network (see `build_torchvision`)."""
+    module, preprocess, size = build_torchvision(name, options.weights, options.seed)
+    source = f"torchvision:{name}" + (f" --weights {options.weights}" if options.weights else "")
+    return TorchNetwork(module, override_preprocess(preprocess, options), name=name, source=source, input_size=size)
+
+
+def build_torchvision(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preprocess, tuple[int, int]]:
+    """Return an architecture of torchvision.
+
+    Args:
+        name: such as ``resnet18``.
+        weights: None for the library's own, ``"random"``, one of its names (``IMAGENET1K_V1``), or a state dict file.
+        seed: of random weights.
+
+    Returns:
+        the network, its preprocessing, and the height and width it was trained at.
+
+    Raises:
+        MissingExtraError: if torchvision is not installed.
+        ModelNotFoundError: if it has no such architecture, or its weights cannot be fetched.
+        ModelFileError: if the state dict does not fit.
+    """
+    library = import_optional("torchvision", extra="torchvision", purpose="for torchvision: models").models
+    if name not in library.list_models():
+        raise ModelNotFoundError(f"torchvision has no model {name!r}: {suggest_nearest(name, library.list_models())}")
+    named = library.get_model_weights(name)
+    default = getattr(named, "DEFAULT", None)
+    if weights is None or weights in named.__members__:
+        chosen = default if weights is None else named[weights]
+        if chosen is None:
+            raise ModelNotFoundError(
+                f"torchvision has no weights for {name}: give a state dict with --weights FILE, or --weights random"
+            )
+        try:
+            with weight_files.safe_torch_load():
+                return library.get_model(name, weights=chosen), *_read_transforms(chosen)
+        except ModelError:
+            raise
+        except (OSError, RuntimeError) as error:
+            raise ModelNotFoundError(
+                f"the weights of torchvision's {name} could not be fetched ({root_message(error)}): give a state dict with "
+                f"--weights FILE, or --weights random"
+            ) from error
+    if weights == "random":
+        return _build_random(library, name, seed), *_read_transforms(default)
+    try:
+        return _build_from_file(library, name, Path(weights)), *_read_transforms(default)
+    except ModelNotFoundError as error:
+        others = f"; its own weights are {', '.join(named.__members__)}" if named.__members__ else ""
+        raise ModelNotFoundError(f"{error}{others}") from error
+
+
+def call_with_seed(seed: int, make: Callable[[], Any]) -> Any:
+    """Return what a function makes with random numbers of a seed; others' random numbers go on as they were."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def _build_random(library: Any, name: str, seed: int, **options: Any) -> nn.Module:
+    """Build an architecture with random weights all over; some would fetch those of their backbone."""
+    if "weights_backbone" in inspect.signature(library.get_model_builder(name)).parameters:
+        options["weights_backbone"] = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # old networks warn that their random weights may change
+        module: nn.Module = call_with_seed(seed, lambda: library.get_model(name, weights=None, **options))
+    return module
+
+
+def _build_from_file(library: Any, name: str, path: Path) -> nn.Module:
+    """Build the architecture with as many classes as the weights have, with auxiliary heads or without."""
+    checkpoint = weight_files.read_checkpoint(path)
+    module = _build_random(library, name, 0)
+    classes = checkpoints.count_classes(checkpoint, module)
+    options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
+    module = module if classes is None else _build_random(library, name, 0, **options)
+    try:
+        checkpoints.load_checkpoint(module, checkpoint, architecture=f"torchvision's {name}")
+    except ModelFileError:
+        if not getattr(module, "aux_logits", False):
+            raise
+        module = _build_random(library, name, 0, aux_logits=False, **options)
+        checkpoints.load_checkpoint(module, checkpoint, architecture=f"torchvision's {name}")
+    return module
+
+
+def _read_transforms(weights: Any) -> tuple[Preprocess, tuple[int, int]]:
+    """Read the preprocessing off a weights entry; its resize and crop become a plain scaling (labels stay aligned)."""
+    if weights is None:
+        return Preprocess(note="assumed: ImageNet statistics; the model states none"), (224, 224)
+    transform = weights.transforms()
+    # Detectors, whose transforms state no mean, normalize by themselves.
+    mean = np.array(getattr(transform, "mean", (0.0, 0.0, 0.0)), np.float32)
+    std = np.array(getattr(transform, "std", (1.0, 1.0, 1.0)), np.float32)
+    size = getattr(transform, "crop_size", None) or getattr(transform, "resize_size", None) or [224]
+    return Preprocess(mean=mean, std=std, note=f"torchvision {weights}"), (size[0], size[-1])

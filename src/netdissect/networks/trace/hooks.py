@@ -1,0 +1,94 @@
+"""Hooks that give back what they took, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from netdissect.networks.layer_names import LayerSelector
+
+
+class StopForward(BaseException):
+    """Raised inside a forward pass when every probed layer has given its output."""
+
+
+@contextlib.contextmanager
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode; afterwards every part is in the mode it was in."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
+
+
+@contextlib.contextmanager
+def hook_modules(
+    modules: Mapping[str, nn.Module], selectors: Mapping[str, LayerSelector], see: Callable[[str, Any], None]
+) -> Iterator[None]:
+    """Call ``see(name, value)`` whenever a selected module has run; afterwards no hook is left.
+
+    Args:
+        modules: a network's modules by qualified name.
+        selectors: which of them are watched, by layer name, and whether what they take or what they give is meant.
+        see: given what the module took or gave.
+    """
+    handles: list[Any] = []
+    try:
+        for name, selector in selectors.items():
+            handles.append(_register_hook(modules, name, selector, see))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _register_hook(
+    modules: Mapping[str, nn.Module], name: str, selector: LayerSelector, see: Callable[[str, Any], None]
+) -> Any:
+    module = modules[selector.module]
+    if not selector.is_input:
+
+        def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            see(name, output)
+
+        return module.register_forward_hook(after)
+
+    parent = modules.get(selector.module.rpartition(".")[0])
+    if isinstance(parent, nn.MultiheadAttention) and module is parent.out_proj:
+
+        def heads(attention: nn.Module, inputs: Any, keywords: Any, _output: Any) -> None:
+            see(name, _compute_heads(attention, inputs, keywords))
+
+        return parent.register_forward_hook(heads, with_kwargs=True)
+
+    def before(_module: nn.Module, inputs: Any, keywords: Any) -> None:
+        see(name, [*inputs, *keywords.values()])
+
+    return module.register_forward_pre_hook(before, with_kwargs=True)
+
+
+def _compute_heads(attention: nn.Module, inputs: Any, keywords: Any) -> Any:
+    """Return what goes into the output projection of torch's attention, which never calls it as a module.
+
+    The attention runs once more with a projection that does nothing.
+    """
+    assert isinstance(attention, nn.MultiheadAttention)
+    bare = copy.copy(attention)
+    bare._modules = dict(attention._modules)  # noqa: SLF001 - a shallow copy shares them
+    bare._forward_hooks = type(attention._forward_hooks)()  # noqa: SLF001
+    weight = attention.out_proj.weight
+    through = nn.modules.linear.NonDynamicallyQuantizableLinear(weight.shape[1], weight.shape[1], device="meta")
+    through.weight = nn.Parameter(torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device), False)
+    through.bias = nn.Parameter(weight.new_zeros(weight.shape[1]), False)
+    bare.out_proj = through
+    return bare(*inputs, **keywords)

@@ -1,0 +1,338 @@
+"""ONNX's nodes: which move each of them is (`moves`), so that every tensor gets its track and its field map.
+
+Nothing is watched here: a node says what it does. Shapes, and the numbers that a graph computes for itself (the axes of
+a reduction, the ends of a slice), come from one run on an empty image.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.networks.trace import rules
+from netdissect.networks.trace.onnx_nodes import STEERING, OnnxCall, SliceSpec, read_attribute
+from netdissect.networks.trace.tensor_trace import TensorTrace, collect_meanings, make_unknown_trace, regroup_dims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from netdissect.networks.trace.onnx_nodes import KnownTensor
+
+
+def trace_onnx_node(known: KnownTensor, node: Any) -> None:
+    """Derive the tracks of what one node gives, from those of what it takes."""
+    if not any(name in known.tracks for name in node.input if name) or node.op_type in ("Shape", "Size"):
+        return
+    attributes = {entry.name: read_attribute(entry) for entry in node.attribute}
+    for index, name in enumerate(node.output):
+        if name in known.shapes:
+            call = OnnxCall(known, node, attributes, index)
+            known.tracks[name] = RULES.get(node.op_type, _mixed)(call)
+
+
+def _mixed(call: OnnxCall) -> TensorTrace:
+    return rules.keep_shape(call.parts, call.shape)
+
+
+def _pointwise(call: OnnxCall) -> TensorTrace:
+    return rules.join_paths(call.parts, call.shape)
+
+
+def _first_output(call: OnnxCall) -> TensorTrace:
+    """Normalizations return statistics behind their result."""
+    return _pointwise(call) if call.index == 0 else make_unknown_trace(call.shape)
+
+
+def _convolution(weight: int) -> Callable[[OnnxCall], TensorTrace]:
+    def rule(call: OnnxCall) -> TensorTrace:
+        shape = call.shape_of(weight)
+        kernel = call.attributes.get("kernel_shape") or (shape[2:] if shape is not None else ())
+        return make_unknown_trace(call.shape) if call.track(weight) is not None else _window(call, kernel)
+
+    return rule
+
+
+def _pool(call: OnnxCall) -> TensorTrace:
+    return (
+        _window(call, call.attributes.get("kernel_shape") or ()) if call.index == 0 else make_unknown_trace(call.shape)
+    )
+
+
+def _window(call: OnnxCall, kernel: Sequence[int], *, transposed: bool = False) -> TensorTrace:
+    track = call.first
+    if len(kernel) != 2 or len(call.shape) != 4 or len(track.dims) != 4:
+        return make_unknown_trace(call.shape)
+    stride = call.attributes.get("strides") or [1, 1]
+    dilation = call.attributes.get("dilations") or [1, 1]
+    before = call.attributes.get("pads") or [0, 0, 0, 0]
+    automatic = call.attributes.get("auto_pad", "NOTSET")
+    if automatic == "VALID":
+        before = [0, 0]
+    elif automatic.startswith("SAME") or (transposed and call.attributes.get("output_shape")):
+        before = [
+            _automatic(automatic, track.shape[axis + 2], call.shape[axis + 2], stride[axis],
+                       dilation[axis] * (kernel[axis] - 1) + 1, transposed=transposed)
+            for axis in (0, 1)
+        ]  # fmt: skip
+    return rules.slide_window(
+        track, call.shape, (kernel[0], kernel[1]), stride=(stride[0], stride[1]), padding=(before[0], before[1]),
+        dilation=(dilation[0], dilation[1]), transposed=transposed,
+    )  # fmt: skip
+
+
+def _automatic(rule: str, given: int, out: int, stride: int, reach: int, *, transposed: bool) -> int:
+    """Return how many cells ONNX's ``auto_pad`` puts in front of an axis."""
+    if transposed:
+        total = stride * (given - 1) + reach - out
+        return total // 2 if rule == "SAME_UPPER" else total - total // 2
+    total = max((out - 1) * stride + reach - given, 0)
+    return total - total // 2 if rule == "SAME_LOWER" else total // 2
+
+
+def _transposed(call: OnnxCall) -> TensorTrace:
+    shape = call.shape_of(1)
+    kernel = call.attributes.get("kernel_shape") or (shape[2:] if shape is not None else ())
+    return _window(call, kernel, transposed=True)
+
+
+def _global_pool(call: OnnxCall) -> TensorTrace:
+    return rules.reduce_dims(call.first, set(range(2, len(call.first.dims))), keep=True, shape=call.shape)
+
+
+def _reduce(call: OnnxCall) -> TensorTrace:
+    rank = len(call.first.dims)
+    keep = bool(call.attributes.get("keepdims", 1))
+    if call.node.op_type.startswith("Arg"):
+        axes: list[int] | None = [call.attributes.get("axis", 0)]
+    else:
+        axes = call.numbers(1, "axes")
+    if not axes:
+        if call.attributes.get("noop_with_empty_axes"):
+            return _pointwise(call)
+        if len(call.node.input) > 1 and call.node.input[1] and axes is None:
+            return make_unknown_trace(call.shape)
+        axes = list(range(rank))
+    return rules.reduce_dims(call.first, {axis % rank for axis in axes}, keep=keep, shape=call.shape)
+
+
+def _concatenate(call: OnnxCall) -> TensorTrace:
+    axis = call.attributes.get("axis", 1) % len(call.shape)
+    names = [name for name in call.node.input if math.prod(call.known.shapes.get(name, (1,)))]
+    turned = _rolled(call, names, axis)
+    if turned is not None:
+        return turned
+    parts = []
+    for name in names:
+        shape = call.known.shapes.get(name)
+        if shape is None:
+            return make_unknown_trace(call.shape)
+        parts.append((call.known.tracks.get(name), shape))
+    return rules.concatenate_traces(parts, axis, call.shape)
+
+
+def _rolled(call: OnnxCall, names: Sequence[str], axis: int) -> TensorTrace | None:
+    """Return the track of a tensor's end laid before its beginning: a roll."""
+    if len(names) != 2:
+        return None
+    end, begin = (call.known.cuts.get(name) for name in names)
+    if end is None or begin is None:
+        return None
+    whole = call.known.shapes[end.source][axis] if end.axis == axis else -1
+    if (begin.source, begin.axis) != (end.source, axis) or begin.start or begin.length != end.start:
+        return None
+    if end.start + end.length != whole:
+        return None
+    return rules.roll_grid(call.known.tracks[end.source], {axis: end.length})
+
+
+def _transpose(call: OnnxCall) -> TensorTrace:
+    rank = len(call.first.dims)
+    return rules.permute_dims(call.first, call.attributes.get("perm") or list(range(rank))[::-1])
+
+
+def _view(call: OnnxCall) -> TensorTrace:
+    return regroup_dims(call.first, call.shape)
+
+
+def _unsqueeze(call: OnnxCall) -> TensorTrace:
+    axes = call.numbers(1, "axes")
+    track = call.first
+    if axes is None:
+        return regroup_dims(track, call.shape)
+    for axis in sorted(axis % len(call.shape) for axis in axes):
+        track = rules.insert_dim(track, axis)
+    return track
+
+
+def _expand(call: OnnxCall) -> TensorTrace:
+    return rules.expand_dims(call.first, call.shape)
+
+
+def _tile(call: OnnxCall) -> TensorTrace:
+    track, times = call.first, call.numbers(1)
+    if times is None or any(many > 1 and size > 1 for many, size in zip(times, track.shape, strict=False)):
+        return make_unknown_trace(call.shape)
+    return rules.expand_dims(track, call.shape)
+
+
+def _slice(call: OnnxCall) -> TensorTrace:
+    track = call.first
+    starts, ends = call.numbers(1, "starts"), call.numbers(2, "ends")
+    if starts is None or ends is None:
+        return make_unknown_trace(call.shape)
+    axes = call.numbers(3, "axes") or list(range(len(starts)))
+    steps = call.numbers(4, "steps") or [1] * len(starts)
+    moved = []
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        position = axis % len(track.dims)
+        length = track.shape[position]
+        begin, stop, _ = slice(start, end, step).indices(length)
+        taken = len(range(begin, stop, step))
+        if step < 0 and not collect_meanings(track.dims[position]) <= {"c", "?"}:
+            return make_unknown_trace(call.shape)
+        if taken != length:
+            moved.append(SliceSpec(call.node.input[0], position, begin, taken))
+        shape = (*track.shape[:position], taken, *track.shape[position + 1 :])
+        track = rules.take_slice(track, position, begin, abs(step), shape)
+    if len(moved) == 1 and all(step == 1 for step in steps):
+        call.known.cuts[call.output] = moved[0]
+    return track
+
+
+def _split(call: OnnxCall) -> TensorTrace:
+    axis = call.attributes.get("axis", 0) % len(call.first.dims)
+    names = call.node.output[: call.index]
+    start = sum(call.known.shapes[name][axis] for name in names if name in call.known.shapes)
+    return rules.take_slice(call.first, axis, start, 1, call.shape) if all(names) else make_unknown_trace(call.shape)
+
+
+def _gather(call: OnnxCall) -> TensorTrace:
+    track, indices = call.track(0), call.known.values.get(call.node.input[1])
+    if track is None or call.track(1) is not None:
+        return make_unknown_trace(call.shape)
+    axis = call.attributes.get("axis", 0) % len(track.dims)
+    if indices is None:
+        return make_unknown_trace(call.shape)
+    if indices.ndim == 0:
+        return rules.select_index(track, axis, call.shape)
+    if np.array_equal(indices.reshape(-1), np.arange(track.shape[axis])):
+        return regroup_dims(track, call.shape)  # everything in its order
+    if indices.ndim != 1:
+        return make_unknown_trace(call.shape)
+    if collect_meanings(track.dims[axis]) <= {"c"}:
+        return rules.resize_dims(track, call.shape, track.field)
+    numbers = [int(number) % track.shape[axis] for number in indices]
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+    if step < 1 or numbers != list(range(numbers[0], numbers[0] + step * len(numbers), step)):
+        return make_unknown_trace(call.shape)
+    return rules.take_slice(track, axis, numbers[0], step, call.shape)
+
+
+def _pad(call: OnnxCall) -> TensorTrace:
+    rank = len(call.first.dims)
+    numbers = call.numbers(1, "pads" if "pads" in call.attributes else "paddings")
+    axes = call.numbers(3) if len(call.node.input) > 3 and call.node.input[3] else list(range(rank))
+    if numbers is None or axes is None:
+        return make_unknown_trace(call.shape)
+    widths = [(0, 0)] * rank
+    for position, axis in enumerate(axes):
+        widths[axis % rank] = (numbers[position], numbers[position + len(axes)])
+    return rules.pad_border(call.first, widths, call.shape)
+
+
+def _resize(call: OnnxCall) -> TensorTrace:
+    if call.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+        return rules.keep_shape(call.parts, call.shape)
+    reach = {"nearest": 1, "linear": 2, "cubic": 4}.get(call.attributes.get("mode", "nearest"), 4)
+    return rules.resample_grid(call.first, call.shape, reach)
+
+
+def _space_to_depth(call: OnnxCall) -> TensorTrace:
+    block, track = call.attributes["blocksize"], call.first
+    if len(track.dims) != 4:
+        return make_unknown_trace(call.shape)
+    n, c, h, w = track.shape
+    cut = regroup_dims(track, (n, c, h // block, block, w // block, block))
+    return regroup_dims(rules.permute_dims(cut, (0, 3, 5, 1, 2, 4)), call.shape)
+
+
+def _depth_to_space(call: OnnxCall) -> TensorTrace:
+    """Channels become the pixels of a block, each of which sees what the block's cell saw."""
+    track = call.first
+    return rules.resample_grid(track, call.shape, 1) if track.is_image else make_unknown_trace(call.shape)
+
+
+def _matrix_product(right: int) -> Callable[[OnnxCall], TensorTrace]:
+    return lambda call: rules.multiply_matrices(call.track(0), call.track(right), call.shape)
+
+
+def _linear(call: OnnxCall) -> TensorTrace:
+    """``alpha·A·B + beta·C``, where A or B may lie on its side."""
+    sides = []
+    for position, turned in ((0, "transA"), (1, "transB")):
+        track = call.track(position)
+        sides.append(rules.permute_dims(track, (1, 0)) if track is not None and call.attributes.get(turned) else track)
+    left, right = sides
+    if left is None and right is None:
+        return _mixed(call)
+    return rules.multiply_matrices(left, right, call.shape)
+
+
+def _softmax(call: OnnxCall) -> TensorTrace:
+    """A softmax looks along one dimension; before version 13 along all from that one on."""
+    axis = call.attributes.get("axis", -1 if call.known.opset >= 13 else 1) % len(call.shape)
+    if call.known.opset < 13 and math.prod(call.shape[axis + 1 :]) > 1:
+        return replace(call.first, is_global=True)
+    return rules.normalize_along(call.first, axis, call.shape)
+
+
+def _attention(call: OnnxCall) -> TensorTrace:
+    query, value = call.track(0), call.track(2)
+    if query is None or value is None or len(value.dims) != len(call.shape):
+        return _mixed(call)
+    return rules.attend(query, value, call.shape) if call.index == 0 else make_unknown_trace(call.shape)
+
+
+_NAMES: Mapping[Callable[[OnnxCall], TensorTrace], str] = {
+    _pointwise: "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor "
+    "Cast CastLike Ceil Celu Clip Cos Cosh DequantizeLinear Div Dropout Elu Equal Erf Exp Floor Gelu Greater "
+    "GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LRN LeakyRelu Less LessOrEqual Log Max Mean Min Mish "
+    "Mod Mul Neg Not Or PRelu Pow QuantizeLinear Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus "
+    "Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor "
+    "BiasGelu FastGelu QuickGelu QLinearAdd QLinearMul QLinearSigmoid QLinearLeakyRelu",
+    _first_output: "BatchNormalization InstanceNormalization LayerNormalization GroupNormalization RMSNormalization "
+    "SimplifiedLayerNormalization SkipLayerNormalization MeanVarianceNormalization LpNormalization "
+    "DynamicQuantizeLinear",
+    _convolution(1): "Conv ConvInteger FusedConv",
+    _convolution(3): "QLinearConv",
+    _transposed: "ConvTranspose",
+    _pool: "MaxPool AveragePool LpPool",
+    _global_pool: "GlobalAveragePool GlobalMaxPool GlobalLpPool QLinearGlobalAveragePool",
+    _reduce: " ".join(name for name in STEERING if name.startswith("Reduce")) + " ArgMax ArgMin",
+    _concatenate: "Concat",
+    _transpose: "Transpose",
+    _view: "Reshape Flatten Squeeze",
+    _unsqueeze: "Unsqueeze",
+    _expand: "Expand",
+    _tile: "Tile",
+    _slice: "Slice",
+    _split: "Split",
+    _gather: "Gather",
+    _pad: "Pad",
+    _resize: "Resize Upsample",
+    _space_to_depth: "SpaceToDepth",
+    _depth_to_space: "DepthToSpace",
+    _matrix_product(1): "MatMul MatMulInteger",
+    _matrix_product(3): "QLinearMatMul",
+    _linear: "Gemm",
+    _softmax: "Softmax LogSoftmax Hardmax",
+    _attention: "Attention MultiHeadAttention",
+}
+
+#: Operators by name; any other may mix places in any way.
+RULES: Mapping[str, Callable[[OnnxCall], TensorTrace]] = {
+    name: rule for rule, names in _NAMES.items() for name in names.split()
+}

@@ -1,0 +1,158 @@
+"""A generator of images as a network that is probed: its input is a latent, and its layers lie on what it makes.
+
+The probe set is made of its own images (``experiments/generators.py``), each with the latent it was made from.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from netdissect.errors import ActivationError, DataFileError, ModelError, SettingsError, root_message
+from netdissect.networks.network import TorchNetwork
+from netdissect.networks.prepare import FORWARD_ERRORS
+from netdissect.networks.preprocess import Preprocess
+from netdissect.networks.probe import ProbedLayer
+from netdissect.networks.trace.hooks import evaluation_mode
+from netdissect.protocols import LatentSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from netdissect.config import Geometry
+    from netdissect.networks.layer_names import LayerSelector
+    from netdissect.networks.probe import LayerInfo
+    from netdissect.protocols import ConceptSource
+
+_GRID_NOTE = "its cells are taken to lie evenly over the picture that is made"
+
+
+@dataclass(frozen=True, eq=False)
+class _LatentInput(Preprocess):
+    """Latents go in as they are."""
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return latents."""
+        return pictures.float()
+
+    def describe(self) -> str:
+        """Return in words what is done."""
+        return "latents as they are"
+
+
+class Generator(TorchNetwork):
+    """A module that makes images (B, 3, H, W) of latents (B, …)."""
+
+    watched = False
+    layout = torch.contiguous_format
+
+    def __init__(
+        self,
+        module: nn.Module,
+        latent: Sequence[int],
+        *,
+        span: tuple[float, float] = (-1.0, 1.0),
+        call: Callable[[nn.Module, torch.Tensor], Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Take a generator.
+
+        Args:
+            module: the generator. It must make the same image of a latent every time.
+            latent: shape of a latent, such as ``(128,)`` or ``(100, 1, 1)``.
+            span: its values for black and white; a generator that ends in tanh has -1 and 1.
+            call: how it is called on latents, where that takes more than them; gives images, alone or first.
+            name: what to call it; None takes its class's name.
+        """
+        if not isinstance(module, nn.Module):
+            raise SettingsError(f"expected a torch.nn.Module that makes pictures, got {type(module).__name__}")
+        if span[0] >= span[1]:
+            raise SettingsError(f"span is the values for black and white, such as (-1, 1), not {span}")
+        called = name or type(module).__name__
+        super().__init__(module, _LatentInput(), name=called, source=called, call=call)
+        self.latent = tuple(int(size) for size in latent)
+        self.span = span
+
+    def latents(self, images: int, seed: int) -> NDArray[np.float32]:
+        """Return latents drawn from a standard normal distribution, float32, shape (N, …)."""
+        return np.random.default_rng(seed).standard_normal((images, *self.latent), np.float32)
+
+    def pictures(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Make images, where the module lies.
+
+        Args:
+            latents: shape (B, …).
+
+        Returns:
+            RGB, uint8, shape (B, H, W, 3).
+
+        Raises:
+            ModelError: if it makes no images of them.
+        """
+        home = next((p.device for p in self.module.parameters()), torch.device("cpu"))
+        with evaluation_mode(self.module), torch.inference_mode():
+            try:
+                made = self._call(self.module, torch.from_numpy(latents).to(home, self.dtype))
+            except FORWARD_ERRORS as error:
+                raise ModelError(
+                    f"{self.name} does not run on latents of shape {latents.shape[1:]}: {root_message(error)}"
+                ) from error
+        made = made[0] if isinstance(made, (tuple, list)) and made else made
+        if not isinstance(made, torch.Tensor) or made.ndim != 4 or made.shape[1] not in (1, 3):
+            got = tuple(made.shape) if isinstance(made, torch.Tensor) else type(made).__name__
+            raise ModelError(f"{self.name} must make pictures of shape (B, 3, H, W), and gives {got}")
+        low, high = self.span
+        scaled = ((made.float() - low) / (high - low) * 255).round().clamp(0, 255).to(torch.uint8)
+        found: NDArray[np.uint8] = scaled.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return found
+
+    def make_blank_input(self, input_size: tuple[int, int]) -> torch.Tensor:  # noqa: ARG002 - it decides the size itself
+        """Return two latents: an empty one might be no image at all."""
+        home = next((p.device for p in self.module.parameters()), torch.device("cpu"))
+        return torch.from_numpy(self.latents(2, 0)).to(home, self.dtype)
+
+    def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
+        """Run it once. What a cell of a latent reaches is no field map: nothing is known but shapes."""
+        return {name: replace(seen, track=None) for name, seen in super().look(names, input_size).items()}
+
+    def given(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:  # noqa: ARG002
+        """Return the latent that an image of a probe set was made from.
+
+        Raises:
+            ActivationError: if the probe set has no latents.
+            DataFileError: if they have another shape.
+        """
+        if not isinstance(concepts, LatentSource):
+            raise ActivationError(
+                f"{self.name} makes pictures of latents, and {concepts.name} has none: make a probe set of its own "
+                f"pictures with netdissect.experiments.generate.generate_probe_set"
+            )
+        latent = concepts.latent(image)
+        if latent.shape != self.latent:
+            raise DataFileError(
+                f"{self.name} takes latents of shape {self.latent}, and those of {concepts.name} have {latent.shape}: "
+                f"it was made with another generator"
+            )
+        return latent
+
+    def ready(
+        self,
+        selectors: Mapping[str, LayerSelector],  # noqa: ARG002 - nothing is folded
+        input_size: tuple[int, int],  # noqa: ARG002 - nor fitted
+        device: torch.device,
+    ) -> nn.Module:
+        """Return a copy on a device."""
+        return copy.deepcopy(self.module).eval().to(device)
+
+    def _probed(self, name: str, seen: LayerInfo, input_size: tuple[int, int], geometry: Geometry) -> ProbedLayer | str:
+        entry = super()._probed(name, seen, input_size, geometry)
+        if not isinstance(entry, ProbedLayer) or entry.layer.grid == (1, 1):
+            return entry
+        return replace(entry, layer=replace(entry.layer, note=_GRID_NOTE))

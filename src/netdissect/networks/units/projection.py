@@ -1,0 +1,308 @@
+"""Units of a projection attached to a layer: latents of a sparse autoencoder, or any map of a layer's units, as channels.
+
+``LAYER+NAME`` is what a projection NAME makes of a layer, cell by cell. A projected network wraps any other, so that
+projections go with every kind of model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import nn
+
+from netdissect.errors import ActivationError, SettingsError, UnknownLayerError, root_message, suggest_nearest
+from netdissect.networks.fingerprint import hash_tensors
+from netdissect.networks.network import remarks_of
+from netdissect.networks.prepare import FORWARD_ERRORS
+from netdissect.networks.sources.python import call_user_code
+from netdissect.networks.trace.hooks import evaluation_mode
+from netdissect.networks.units.encoder import Encoder
+from netdissect.networks.units.encoder_files import read_encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from netdissect.config import Geometry
+    from netdissect.layers import Layer
+    from netdissect.networks.network import Network
+    from netdissect.networks.preprocess import Preprocess
+    from netdissect.protocols import ActivationSource, ConceptSource
+
+#: What may be given as projections: one for every layer, or a layer's own by its name.
+Projections = nn.Module | str | Path | Mapping[str, nn.Module | str | Path]
+#: What stands between a layer's name and a projection's.
+SEPARATOR = "+"
+#: Numbers made at once, so that what a projection needs besides its result stays small.
+_CHUNK_NUMBERS = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """A map of a layer's units to others, (…, U) → (…, L).
+
+    Attributes:
+        name: what people call it.
+        module: the map.
+        source: where it comes from.
+    """
+
+    name: str
+    module: nn.Module
+    source: str
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what it makes of units (…, U): its module's ``encode`` where it has one, else its forward pass.
+
+        Raises:
+            ActivationError: if that is no tensor (…, L).
+        """
+        encode = getattr(self.module, "encode", None)
+        try:
+            made = call_user_code(encode if callable(encode) else self.module, x)
+        except FORWARD_ERRORS as error:
+            raise ActivationError(
+                f"the projection {self.name} cannot map {x.shape[-1]} units ({root_message(error)})"
+            ) from error
+        if not isinstance(made, torch.Tensor) or made.shape[:-1] != x.shape[:-1] or not made.is_floating_point():
+            got = tuple(made.shape) if isinstance(made, torch.Tensor) else type(made).__name__
+            raise ActivationError(
+                f"the projection {self.name} must map units (…, {x.shape[-1]}) to (…, L) at every place on its own, "
+                f"and gives {got} for {tuple(x.shape)}"
+            )
+        return made
+
+    def fingerprint(self) -> str:
+        """Return a hash of what it computes."""
+        hashed = hashlib.blake2b(repr(self.module).encode(), digest_size=16)
+        hash_tensors(hashed, self.module.state_dict())
+        return hashed.hexdigest()
+
+    def layer(self, of: Layer) -> Layer:
+        """Return what it makes of a layer, in words and numbers.
+
+        Raises:
+            ActivationError: if it was made for another number of units.
+        """
+        if isinstance(self.module, Encoder) and self.module.units != of.units:
+            raise ActivationError(
+                f"{self.source} maps {self.module.units} units, and layer {of.name} has {of.units}: it belongs to "
+                f"another layer"
+            )
+        home = next(iter([*self.module.parameters(), *self.module.buffers()]), torch.zeros(0))
+        with evaluation_mode(self.module), torch.no_grad():
+            units = self(torch.zeros(1, of.units, device=home.device)).shape[-1]
+        describe = getattr(self.module, "describe", None)
+        told = describe() if callable(describe) else f"{units} units of {of.units}"
+        note = "; ".join(part for part in (told, of.note) if part)
+        return replace(
+            of, name=of.name + SEPARATOR + self.name, units=units, kind=type(self.module).__name__, note=note
+        )
+
+
+def attach_projections(
+    network: Network, layers: Sequence[str], given: Projections
+) -> tuple[ProjectedNetwork, list[str]]:
+    """Attach projections to layers of a network.
+
+    Args:
+        network: the network.
+        layers: the layers to probe. Where a layer has a projection, its latents are probed in its place; to probe both,
+            ``LAYER+NAME`` is named too.
+        given: a module or file that every layer gets, or a mapping from layers to modules or files.
+
+    Returns:
+        the network that has them, and the layers to probe.
+
+    Raises:
+        SettingsError: if a projection is neither a module nor a file, or belongs to a layer that is not probed.
+    """
+    bases = [_find_base(name, given) or name for name in layers]
+    wanted = dict(given) if isinstance(given, Mapping) else dict.fromkeys(bases, given)
+    made = {id(one): _make_projection(one) for one in wanted.values()}
+    attached = {layer: made[id(one)] for layer, one in wanted.items()}
+    idle = [layer for layer in attached if layer not in bases]
+    if idle:
+        raise SettingsError(
+            f"a projection was given for layer {idle[0]}, which is not probed: {suggest_nearest(idle[0], bases)}"
+        )
+    names = []
+    for name, base in zip(layers, bases, strict=True):
+        latents = base + SEPARATOR + attached[base].name if base in attached else name
+        names.append(name if latents in layers else latents)
+    return ProjectedNetwork(network, list(attached.items())), list(dict.fromkeys(names))
+
+
+def _find_base(name: str, given: Any) -> str | None:
+    """Return the layer in ``LAYER+NAME``, if that names what is given."""
+    layer, _, called = name.rpartition(SEPARATOR)
+    one = given.get(layer) if isinstance(given, Mapping) else given
+    return layer if layer and one is not None and _name_projection(one) == called else None
+
+
+def _name_projection(given: Any) -> str:
+    return type(given).__name__ if isinstance(given, nn.Module) else Path(str(given)).name.split(".")[0]
+
+
+def _make_projection(given: Any) -> Projection:
+    if isinstance(given, nn.Module):
+        return Projection(_name_projection(given), given, f"the module {type(given).__name__}")
+    if isinstance(given, (str, Path)):
+        return Projection(_name_projection(given), read_encoder(Path(given)), str(given))
+    raise SettingsError(f"a projection is a torch.nn.Module or a file of one, not {type(given).__name__}")
+
+
+class ProjectedNetwork:
+    """A network with projections attached to some of its layers; else it is as it was."""
+
+    def __init__(self, network: Network, projections: Sequence[tuple[str, Projection]]) -> None:
+        """Attach projections.
+
+        Args:
+            network: the network.
+            projections: each with the name of the layer it belongs to; a layer may have several.
+        """
+        self.network = network
+        self._projections = {layer + SEPARATOR + one.name: (layer, one) for layer, one in projections}
+        self.name = network.name
+        self.source = " ".join(
+            [network.source, *dict.fromkeys(_format_option(layer, one) for layer, one in projections)]
+        )
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How images become the network's input."""
+        return self.network.preprocess
+
+    @preprocess.setter
+    def preprocess(self, preprocess: Preprocess) -> None:
+        self.network.preprocess = preprocess  # type: ignore[misc]
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """Height and width the network was made for."""
+        return self.network.input_size
+
+    def size_for(self, pictures: tuple[int, int]) -> tuple[int, int]:
+        """Return height and width of the network's input for images of a size."""
+        return self.network.size_for(pictures)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the network and of its projections."""
+        hashed = hashlib.blake2b(self.network.fingerprint().encode(), digest_size=16)
+        for name, (_, projection) in sorted(self._projections.items()):
+            hashed.update(f"{name} {projection.fingerprint()}".encode())
+        return hashed.hexdigest()
+
+    def remarks(self) -> list[str]:
+        """Return what a person should know of the network."""
+        return remarks_of(self.network)
+
+    def layers(self, input_size: tuple[int, int]) -> list[Layer]:
+        """Return everything that can be probed, latents behind the layer they are made of."""
+        found = []
+        for layer in self.network.layers(input_size):
+            found.append(layer)
+            found += [one.layer(layer) for base, one in self._projections.values() if base == layer.name]
+        return found
+
+    def probe(
+        self, layers: Sequence[str], input_size: tuple[int, int], *, geometry: Geometry, device: torch.device
+    ) -> ProjectedProbe:
+        """Return it ready to be probed at some layers and latents.
+
+        Raises:
+            UnknownLayerError: if it has no such layer.
+            ActivationError: if a projection does not fit its layer.
+        """
+        bases = {name: self._projections[name][0] if name in self._projections else name for name in layers}
+        try:
+            inner = self.network.probe(
+                list(dict.fromkeys(bases.values())), input_size, geometry=geometry, device=device
+            )
+        except UnknownLayerError as error:
+            more = [name for name in bases if SEPARATOR in name and name not in self._projections]
+            if not more:
+                raise
+            raise UnknownLayerError(
+                f"there is no {more[0]!r}: {suggest_nearest(more[0], self._projections)}"
+            ) from error
+        projections = {name: self._projections[name][1] for name in layers if name in self._projections}
+        return ProjectedProbe(inner, bases, projections, device)
+
+
+class ProjectedProbe:
+    """A projected network standing ready: an ActivationSource around another."""
+
+    def __init__(
+        self,
+        inner: ActivationSource,
+        bases: Mapping[str, str],
+        projections: Mapping[str, Projection],
+        device: torch.device,
+    ) -> None:
+        self._inner = inner
+        self._bases = bases
+        self._projections = projections
+        self._device = device
+        self._open = contextlib.ExitStack()
+        self._ready: dict[str, Projection] = {}
+        plain = {layer.name: layer for layer in inner.layers}
+        self.layers = tuple(
+            projections[name].layer(plain[base]) if name in projections else plain[base] for name, base in bases.items()
+        )
+        self.input_size = inner.input_size
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._inner)
+            for name, projection in self._projections.items():
+                twin = copy.deepcopy(projection.module).eval().to(self._device)
+                self._ready[name] = replace(projection, module=twin)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ready = {}
+        self._open.close()
+
+    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return what the network is given for an image of a probe set."""
+        return self._inner.given(concepts, image)
+
+    def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
+        """Run the network on a batch, and the projections on what it gives."""
+        given = self._inner.activations(pictures)
+        found = {}
+        for layer in self.layers:
+            units = given[self._bases[layer.name]]
+            projection = self._ready.get(layer.name)
+            found[layer.name] = units if projection is None else _compute_latents(projection, units, layer.units)
+        return found
+
+
+def _format_option(layer: str, projection: Projection) -> str:
+    """Return how a projection is asked for in the shell."""
+    asked: str | None = getattr(projection.module, "asked", None)
+    return asked or f"--projection {layer}={projection.source}"
+
+
+def _compute_latents(projection: Projection, units: torch.Tensor, latents: int) -> torch.Tensor:
+    """Return what a projection makes of units (B, U, h, w): (B, L, h, w), channels last in memory."""
+    batch, _, height, width = units.shape
+    places = units.permute(0, 2, 3, 1).reshape(-1, units.shape[1])
+    found = torch.empty(len(places), latents, dtype=torch.float32, device=units.device)
+    step = max(1, _CHUNK_NUMBERS // latents)
+    with torch.inference_mode():
+        for start in range(0, len(places), step):
+            found[start : start + step] = projection(places[start : start + step])
+    return found.reshape(batch, height, width, latents).permute(0, 3, 1, 2)

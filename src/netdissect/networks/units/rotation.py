@@ -1,0 +1,127 @@
+"""A layer's units turned into other directions of the same space (paper, § 4.2; METHOD, § 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from netdissect.bounds import MAX_SEED, require_integer
+from netdissect.errors import SettingsError, UnknownLayerError, suggest_nearest
+from netdissect.networks.units.projection import SEPARATOR, ProjectedNetwork, Projection
+from netdissect.stats.random_rotation import RotationPowers, align_to_axes, draw_rotation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from netdissect.layers import Layer
+    from netdissect.networks.network import Network
+
+#: Powers beyond lose digits, and mean nothing that those within do not.
+_MAX_POWER = 10
+
+
+class Rotation(nn.Module):
+    """Replaces units a by Q·a, cell by cell: (…, U) → (…, U).
+
+    Attributes:
+        asked: how it is asked for in the shell.
+
+    Example:
+        >>> Rotation([[0, -1], [1, 0]], seed=1)(torch.tensor([3.0, 4.0]))
+        tensor([-4.,  3.])
+    """
+
+    matrix: torch.Tensor
+
+    def __init__(self, matrix: ArrayLike, seed: int) -> None:
+        """Take Q, shape (U, U), and the seed it was drawn from."""
+        super().__init__()
+        self.register_buffer("matrix", torch.as_tensor(matrix, dtype=torch.float32))
+        self.asked = f"--rotation-seed {seed}"
+
+    def describe(self) -> str:
+        """Return what it does, in words."""
+        return f"units turned by powers of a random rotation ({self.asked})"
+
+    def forward(self, units: torch.Tensor) -> torch.Tensor:
+        """Return Q·a for units a, shape (…, U)."""
+        return units @ self.matrix.T
+
+
+def name_rotated_layer(layer: str, alpha: float) -> str:
+    """Return what a layer turned by Q^α is called; a layer that is not turned keeps its name.
+
+    >>> name_of("conv5", 0.2), name_of("conv5", 0)
+    ('conv5+rotation-0.2', 'conv5')
+    """
+    return f"{layer}{SEPARATOR}rotation-{alpha:g}" if alpha else layer
+
+
+def rotate_units(
+    network: Network,
+    layers: Sequence[str],
+    known: Sequence[Layer],
+    *,
+    seed: int,
+    alphas: Sequence[float],
+    near_axes: bool = False,
+) -> tuple[ProjectedNetwork, list[str]]:
+    """Turn the units of layers by powers of a random rotation.
+
+    Args:
+        network: the network.
+        layers: names of the layers whose units are turned.
+        known: what the network has; tells every layer's number of units.
+        seed: of the rotation Q; every layer is turned by its own, of its size.
+        alphas: the powers Q^α: 0 leaves the units, 1 gives Q.
+        near_axes: whether Q's rows are put in the order in which they lie nearest to the axes.
+
+    Returns:
+        the network that has the turned layers, and what they are called: layer by layer, alpha by alpha.
+
+    Raises:
+        UnknownLayerError: if the network has no such layer.
+        SettingsError: if an alpha is no number, or stands twice.
+    """
+    check_powers(alphas, seed)
+    names = [name_rotated_layer(layer, alpha) for layer in layers for alpha in alphas]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"{twice} would be probed twice: name every layer and every alpha once")
+    units = {layer.name: layer.units for layer in known}
+    pairs = []
+    for layer in layers:
+        if layer not in units:
+            raise UnknownLayerError(f"there is no layer {layer!r}: {suggest_nearest(layer, units)}")
+        pairs += [
+            (layer, Projection(f"rotation-{alpha:g}", Rotation(power, seed), "a rotation"))
+            for alpha, power in _draw_powers(units[layer], seed, alphas, near_axes=near_axes)
+        ]
+    return ProjectedNetwork(network, pairs), names
+
+
+def check_powers(alphas: Sequence[float], seed: int) -> None:
+    """Refuse powers and seeds that there are none of; no network is needed to know.
+
+    Raises:
+        SettingsError: if an alpha is no number, or lies beyond what means something.
+    """
+    require_integer("rotation-seed", seed, 0, MAX_SEED)
+    if not alphas or not all(abs(alpha) <= _MAX_POWER for alpha in alphas):
+        raise SettingsError(
+            f"--alphas takes numbers from -{_MAX_POWER} to {_MAX_POWER}, such as 0 0.2 0.4 0.6 0.8 1, not "
+            f"{' '.join(map(str, alphas)) or 'none'}"
+        )
+
+
+def _draw_powers(
+    units: int, seed: int, alphas: Sequence[float], *, near_axes: bool
+) -> list[tuple[float, NDArray[np.float64]]]:
+    drawn = draw_rotation(units, seed)
+    powers = RotationPowers.of(align_to_axes(drawn) if near_axes else drawn)
+    return [(alpha, powers(alpha)) for alpha in alphas if alpha]

@@ -1,0 +1,292 @@
+"""Weights read from files, never by unpickling: safetensors, or checkpoints of tensors, arrays and plain values alone.
+
+Whatever library names a file, it is read here: `safe_torch_load` puts this reader in the place of torch's for as long as a
+library loads weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import os
+import pathlib
+import pickle
+import re
+import threading
+import warnings
+import zipfile
+import zlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+from netdissect.errors import ModelFileError, ModelNotFoundError, root_message
+from netdissect.io.arrays import parse_npy
+from netdissect.io.json_files import read_json
+from netdissect.io.text import escape_line
+from netdissect.networks import budgets
+from netdissect.networks.kinds import SPELLINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: How names of files end that hold weights.
+WEIGHT_SUFFIXES = SPELLINGS["weights"].endings
+#: Dictionaries may lie in one another so deep.
+_MAX_DEPTH = 8
+#: What torch says of a file that asks for more than tensors and plain values; of a damaged one it says other things.
+_UNSAFE = ("GLOBAL", "reduce", "allowlisted", "allowed", "blocked")
+_MAX_INDEX_BYTES = 2**26
+
+_torch_load = torch.load
+_torch_load_lock = threading.RLock()
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file of weights holds, however deep: names are the keys on the way, with dots between them.
+
+    Attributes:
+        path: the file.
+        tensors: its tensors and arrays.
+        odd: tensors that cannot be weights as they are, and why.
+        words: its plain values.
+        folders: where tensors lie side by side, each with its dot at the end; the file itself is the empty one.
+        keys: the keys of the file itself.
+    """
+
+    path: Path
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    odd: dict[str, str] = field(default_factory=dict)
+    words: dict[str, object] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    def told(self) -> str:
+        """Return the keys that were met, for messages."""
+        shown = ", ".join(escape_line(key)[:60] for key in self.keys[:8])
+        return shown + (f" and {len(self.keys) - 8} more" if len(self.keys) > 8 else "")
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a file of weights.
+
+    Args:
+        path: a safetensors file, an index of several (``….index.json``), numpy's ``.npz``, or a PyTorch checkpoint.
+
+    Raises:
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is damaged, holds no tensors, or would have to be unpickled.
+    """
+    loaded = read_weights_file(path)
+    if not isinstance(loaded, (dict, list, tuple)):
+        raise ModelFileError(f"{path}: expected a state dict of named tensors, got {type(loaded).__name__}")
+    found = _flatten(path, loaded)
+    if not found.tensors:
+        met = f"the keys met are {found.told()}" if found.keys else "it is empty"
+        raise ModelFileError(f"{path}: expected a state dict of named tensors, got a file without any: {met}")
+    return found
+
+
+def read_weights_file(path: Path, **options: Any) -> Any:
+    """Return what a file of weights holds, as it was put there.
+
+    Args:
+        path: the file.
+        options: torch's ``map_location`` and ``mmap``.
+
+    Raises:
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is damaged, or would have to be unpickled.
+    """
+    if path.name.endswith(".index.json"):
+        return _read_shards(path)
+    check_weights_file(path)
+    if path.suffix == ".npz":
+        return _read_npz(path)
+    if path.suffix == ".safetensors":
+        try:
+            return safetensors.torch.load_file(path)
+        except (safetensors.SafetensorError, OSError, ValueError) as error:
+            raise ModelFileError(f"{path}: expected a safetensors file, got {root_message(error)}") from error
+    try:
+        with torch.serialization.safe_globals(_safe_globals()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch thinks of a file is of no use where it can be read
+            return _torch_load(path, **{"map_location": "cpu", **options}, weights_only=True)
+    except Exception as error:  # a damaged file may raise anything
+        if isinstance(error, pickle.UnpicklingError) and any(word in str(error) for word in _UNSAFE):
+            found = re.search(r"GLOBAL ([\w.]+)", str(error))
+            raise ModelFileError(
+                f"{path} holds more than weights ({found[1] if found else 'a pickled model, or objects of a script'}), "
+                f"and opening it would run code from the file: where you trust it, save the weights alone with "
+                f"torch.save(model.state_dict(), …) or as safetensors, and name the architecture with --arch"
+            ) from error
+        newer = "Unsupported operand" in str(error)
+        why = "it was pickled in a protocol that torch does not read safely: save it with torch.save as it is"
+        raise ModelFileError(
+            f"{path}: expected a PyTorch state dict, got a file that cannot be read ({why if newer else root_message(error)})"
+        ) from error
+
+
+def check_weights_file(path: Path) -> None:
+    """See that a file of weights is a regular one, and takes no more memory than its size tells.
+
+    Raises:
+        ModelNotFoundError: if it is not there.
+        ModelFileError: if it is something else, or would unpack to more.
+    """
+    with budgets.open_model_file(path, "weights file") as file:
+        if path.suffix == ".safetensors":
+            budgets.check_safetensors_header(path, file)
+        else:
+            budgets.check_archive_size(path, file)
+
+
+def check_model_folder(folder: Path) -> None:
+    """See that the weights and settings in a folder may be handed to the library whose folder it is.
+
+    Raises:
+        ModelNotFoundError: if there is no such folder.
+        ModelFileError: if one of its files is no regular one, would unpack to more than its size tells, is no such JSON,
+            or names files outside.
+    """
+    if not folder.is_dir():
+        raise ModelNotFoundError(f"there is no folder {folder}: expected one with config.json and weights")
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            continue
+        if path.name.endswith(".index.json"):
+            for shard in _list_shards(path):
+                check_weights_file(shard)
+        elif path.suffix == ".json":
+            told = read_json(path, "settings", missing=ModelFileError, wrong=ModelFileError, most=_MAX_INDEX_BYTES)
+            if path.name == "config.json":
+                budgets.check_layer_counts(path, told)
+        elif path.name.lower().endswith(WEIGHT_SUFFIXES):
+            check_weights_file(path)
+
+
+@contextlib.contextmanager
+def safe_torch_load() -> Iterator[None]:
+    """Let `read_weights_file` open whatever a library would open with ``torch.load``, whatever the library would allow."""
+
+    def load(file: Any, map_location: Any = None, *_: Any, **options: Any) -> Any:
+        given = {"map_location": map_location or "cpu", "mmap": options.get("mmap")}
+        if isinstance(file, (str, os.PathLike)):
+            return read_weights_file(Path(file), **given)
+        budgets.check_archive_size("the weights", file)
+        with torch.serialization.safe_globals(_safe_globals()):
+            return _torch_load(file, map_location=given["map_location"], weights_only=True)
+
+    with _torch_load_lock:
+        torch.load = load  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            torch.load = _torch_load
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    """Return numpy's arrays in an archive, as Gemma Scope's files are."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy"): parse_npy(archive.read(name)) for name in archive.namelist()}
+    except (ValueError, zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelFileError(f"{path}: expected arrays of numpy (.npz), got {root_message(error)}") from error
+
+
+def _list_shards(path: Path) -> list[Path]:
+    """Return the files that an index names; they lie beside it and are no index themselves."""
+    told = read_json(
+        path, "an index of weights files", missing=ModelFileError, wrong=ModelFileError, most=_MAX_INDEX_BYTES
+    )
+    names = told.get("weight_map") if isinstance(told, dict) else None
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise ModelFileError(f"{path}: expected an index of weights files: an object with a weight_map of file names")
+    files = sorted(set(names.values()))
+    for name in files:
+        if Path(name).name != name or name.endswith(".json"):
+            raise ModelFileError(f"{path}: expected weights files beside it, got {escape_line(name)!r}")
+    return [path.with_name(name) for name in files]
+
+
+def _read_shards(path: Path) -> dict[str, Any]:
+    """Read a state dict that lies in several files beside its index."""
+    budgets.open_model_file(path, "weights file").close()
+    state: dict[str, Any] = {}
+    for shard in _list_shards(path):
+        loaded = read_weights_file(shard)
+        state |= loaded if isinstance(loaded, dict) else {}
+    return state
+
+
+def _safe_globals() -> list[Any]:
+    """Return plain values that training scripts keep beside the weights: paths, options, times, numpy's arrays.
+
+    Torch refuses them by itself. None of them runs anything when it is made.
+    """
+    makers = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(0).__reduce__()[0]}
+    codes = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "U1", "S1")
+    return [
+        argparse.Namespace, dt.datetime, dt.date, dt.timedelta,
+        pathlib.PosixPath, pathlib.PurePosixPath, pathlib.PureWindowsPath, (pathlib.PureWindowsPath, "pathlib.WindowsPath"),
+        np.ndarray, np.dtype, *(type(np.dtype(code)) for code in codes),
+        *((maker, f"numpy.{core}.multiarray.{name}") for name, maker in makers.items() for core in ("core", "_core")),
+    ]  # fmt: skip
+
+
+def _flatten(path: Path, loaded: Any) -> Checkpoint:
+    """Return a tree of dictionaries and lists as names; one that lies at several places is taken at the first."""
+    found = Checkpoint(path, keys=tuple(str(key) for key, _ in _entries(loaded)))
+    folders: list[str] = []
+    seen = {id(loaded)}
+    level: list[tuple[str, Any]] = [("", loaded)]
+    for _ in range(_MAX_DEPTH):
+        deeper: list[tuple[str, Any]] = []
+        for folder, values in level:
+            before = len(found.tensors)
+            for key, value in _entries(values):
+                name = f"{folder}{key}"
+                tensor = _as_tensor(value)
+                if tensor is not None:
+                    found.tensors[name] = tensor
+                elif isinstance(value, torch.Tensor):
+                    found.odd[name] = _find_oddity(value)
+                elif isinstance(value, (str, int, float, np.generic)):
+                    found.words[name] = value.item() if isinstance(value, np.generic) else value
+                elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+                    seen.add(id(value))
+                    deeper.append((f"{name}.", value))
+            folders += [folder] if len(found.tensors) > before else []
+        level = deeper
+    return replace(found, folders=tuple(folders))
+
+
+def _entries(values: Any) -> Iterable[tuple[Any, Any]]:
+    return values.items() if isinstance(values, dict) else enumerate(values)
+
+
+def _as_tensor(value: Any) -> torch.Tensor | None:
+    """Return a value as a plain tensor whose numbers are all there; None if it is none."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        with contextlib.suppress(TypeError):  # a type of number that torch lacks
+            return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
+    return value.detach() if isinstance(value, torch.Tensor) and not _find_oddity(value) else None
+
+
+def _find_oddity(tensor: torch.Tensor) -> str:
+    """Return why a tensor cannot be weights as it is; empty if it can."""
+    if tensor.layout != torch.strided:
+        return "sparse"
+    if tensor.device.type != "cpu":
+        return "without numbers"
+    if tensor.is_quantized or tensor.is_complex():
+        return "quantised" if tensor.is_quantized else "of complex numbers"
+    few = tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
+    return "expanded from fewer numbers than it has" if few else ""

@@ -1,0 +1,51 @@
+"""Optional libraries: imported when asked for, with one sentence when they are missing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from netdissect.errors import MissingExtraError, root_message
+
+
+def import_optional(module: str, *, extra: str, purpose: str) -> Any:
+    """Import and return an optional library.
+
+    Args:
+        module: its import name, such as ``"onnxruntime"``.
+        extra: the extra of this project that installs it, such as ``"onnx"``.
+        purpose: what it is needed for, as the start of a sentence ("to read ONNX files").
+
+    Raises:
+        MissingExtraError: if it is not installed, or is installed and cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and not module.startswith(error.name):
+            raise MissingExtraError(
+                f"{module} is needed {purpose}, and it is installed, but its own part {error.name!r} is missing: "
+                f"reinstall it with: pip install 'netdissect[{extra}]'"
+            ) from error
+        raise MissingExtraError(
+            f"{module} is needed {purpose} and is not installed: pip install 'netdissect[{extra}]'"
+        ) from error
+    except (ImportError, RuntimeError, OSError) as error:
+        raise MissingExtraError(
+            f"{module} is needed {purpose} and is installed, but cannot be imported {explain_import_error(error)}"
+        ) from error
+
+
+def explain_import_error(error: BaseException) -> str:
+    """Return the end of a sentence that says why a library could not be imported, and what to do.
+
+    >>> why(RuntimeError("operator torchvision::nms does not exist")).split(":")[3]
+    ' torchvision was built for another torch than the one here'
+    """
+    told = root_message(error)
+    if "torchvision" in told:
+        return (
+            f"({told}): torchvision was built for another torch than the one here: install the two together, from one "
+            f"place and for one kind of machine, both for the CPU or both for the same CUDA"
+        )
+    return f"({told}): check that its version fits the other libraries here"

@@ -1,0 +1,88 @@
+"""Label pictures: 24-bit PNGs whose pixels hold a label number as ``R + 256·G`` (Broden's own format)."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from netdissect.errors import DataFileError, DataNotFoundError, LabelError
+from netdissect.io import images
+from netdissect.io.reading import read_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+#: The largest label number that R + 256·G can hold.
+MAX_LABEL = 256 * 256 - 1
+
+_KINDS = {
+    "L": "an 8-bit grey",
+    "P": "a palette",
+    "1": "a 1-bit",
+    "I;16": "a 16-bit grey",
+    "I": "a 32-bit grey",
+    "LA": "a grey + alpha",
+}
+
+
+def read_label_map(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
+    """Read a label map, uint16, shape (sh, sw).
+
+    Args:
+        path: the PNG.
+        size: the height and width it must have; checked before anything is unpacked.
+
+    Raises:
+        DataNotFoundError: if it is not there.
+        LabelError: if it is not 24-bit RGB.
+        DataFileError: if it has another size, or does not decode.
+    """
+    try:
+        data = read_bytes(path)
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"label map {path}, named in index.csv, does not exist") from error
+    except Exception as error:
+        raise images.make_read_error("label map", path, error) from error
+    said = images.parse_header_size(data[:32])
+    if said is not None and said != size:
+        raise DataFileError(
+            f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, got {said[1]} x {said[0]}"
+        )
+    from netdissect.probe_sets.broden import png_decoder  # now: it loads a compiler, which tables alone do without
+
+    quick = png_decoder.decode_plain_png(data, size)
+    if quick is not None:
+        return quick
+    with images.open_image(data, path, what="label map", formats=("PNG",), expected=size) as image:
+        if image.mode not in ("RGB", "RGBA"):
+            kind = _KINDS.get(image.mode, f"a {image.mode}")
+            raise LabelError(
+                f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got {kind} PNG; "
+                f"convert it, or bring your own masks in with: netdissect data from-masks"
+            )
+        pixels = np.asarray(image)
+    labels: NDArray[np.uint16] = pixels[..., 0] | pixels[..., 1].astype(np.uint16) << 8
+    return labels
+
+
+def encode_label_map(labels: NDArray[np.integer]) -> bytes:
+    """Return label numbers, shape (sh, sw), as the bytes of a label map.
+
+    Raises:
+        LabelError: if a number is negative or beyond 65,535.
+    """
+    if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) <= MAX_LABEL:
+        raise LabelError(
+            f"a label map holds numbers from 0 to {MAX_LABEL}, not {int(labels.min())} to {int(labels.max())}"
+        )
+    pixels = np.zeros((*labels.shape, 3), dtype=np.uint8)
+    pixels[..., 0] = labels & 255
+    pixels[..., 1] = labels >> 8
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format="PNG")  # optimize takes nine times as long and saves a tenth
+    return out.getvalue()

@@ -1,0 +1,98 @@
+"""A recipe: everything besides the sources that decides what a probe set is like."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdissect.bounds import MAX_IMAGE_SIDE, MAX_IMAGES, require_between, require_integer
+from netdissect.probe_sets.compile.color_names import ColorNames, load_built_in_colors, read_color_table
+from netdissect.probe_sets.compile.source import hash_parts
+from netdissect.probe_sets.compile.synonyms import Synonyms, load_synonyms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from netdissect.probe_sets.compile.source import Source
+
+#: Raised when the same recipe would make another set.
+_EDITION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """How a probe set is made.
+
+    Attributes:
+        size: side of the images in pixels; label maps have half of it, rounded down.
+        min_frequency: labels that touch fewer images are left out.
+        min_coverage: labels that cover less, in added-up shares of images, are left out.
+        train: share of the images in the split ``train``; the others are ``val``.
+        limit: only the first so many images of every source; None takes all.
+        colors: whether every image gets a plane of color names.
+        color_table: the published table of color names as a file; None takes the built-in model.
+        synonyms: a built-in synonym table or a file; see synonyms.py.
+        lower_case: whether names are written in lower case.
+    """
+
+    size: int = 224
+    min_frequency: int = 1
+    min_coverage: float = 0.0
+    train: float = 0.7
+    limit: int | None = None
+    colors: bool = True
+    color_table: Path | None = None
+    synonyms: str | Path = "none"
+    lower_case: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing.
+
+        Raises:
+            SettingsError: naming the option, its value and its range.
+        """
+        require_integer("size", self.size, 2, MAX_IMAGE_SIDE)
+        require_between("train", self.train, "lie between 0 and 1, a share of the images", 0, 1)
+        if self.limit is not None:
+            require_integer("limit", self.limit, 1, MAX_IMAGES)
+        require_integer("min-frequency", self.min_frequency, 0, MAX_IMAGES)
+        require_between("min-coverage", self.min_coverage, "be a number from 0 on", 0, MAX_IMAGES)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        return self.size, self.size
+
+    @property
+    def label_size(self) -> tuple[int, int]:
+        """Height and width of the label maps."""
+        return self.size // 2, self.size // 2
+
+    def color_names(self) -> ColorNames | None:
+        """Return the table of color names; None if there is no color plane."""
+        if not self.colors:
+            return None
+        return load_built_in_colors() if self.color_table is None else read_color_table(self.color_table)
+
+    def synonym_table(self) -> Synonyms:
+        """Return the synonym table."""
+        return load_synonyms(self.synonyms)
+
+    def state(self, sources: Sequence[Source]) -> dict[str, str]:
+        """Return, in words, everything that decides the set: what an unfinished build is compared with."""
+        colors = self.color_names()
+        settings = {name: str(value) for name, value in dataclasses.asdict(self).items()}
+        return settings | {
+            "edition": str(_EDITION),
+            "color_table": f"{self.color_table or 'built in'} {'' if colors is None else colors.fingerprint()}".strip(),
+            "synonyms": f"{self.synonyms} {self.synonym_table().fingerprint()}",
+            "sources": " ".join(source.name for source in sources),
+            **{f"source {source.name}": source.fingerprint() for source in sources},
+        }
+
+
+def hash_state(state: dict[str, str]) -> str:
+    """Return the hash of a state."""
+    return hash_parts(sorted(state.items()))

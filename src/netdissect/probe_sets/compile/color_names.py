@@ -1,0 +1,162 @@
+"""Color naming: every RGB value is one of the eleven basic color names (van de Weijer et al. 2009).
+
+The published table gives, for RGB // 8, the most probable name. It can be given as a file. Built in is a small model
+fitted to it: two hidden layers of integers, evaluated in integers, so that it names every color the same everywhere
+(benchmarks/fit_colornames.py fits it and prints how often it agrees).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io.arrays import parse_npy
+from netdissect.io.reading import read_bytes
+from netdissect.probe_sets.compile import matlab
+from netdissect.probe_sets.compile.source import hash_parts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+#: The eleven names; a name's label is its position plus 1.
+COLOR_NAMES = ("black", "blue", "brown", "grey", "green", "orange", "pink", "purple", "red", "white", "yellow")
+
+#: The share of the published table's 32,768 cells that the built-in model names as it does (see the tests).
+AGREEMENT = 0.9954
+
+#: Bytes of a table as .npy: numbers of 64 bits, and what is said of them.
+_LARGEST_TABLE = 32**3 * 8 + (1 << 14)
+
+
+@dataclass(frozen=True, eq=False)
+class ColorNames:
+    """A table of color names.
+
+    Attributes:
+        table: label of RGB // 8, uint8, shape (32, 32, 32), 1..11.
+        about: where it comes from, for README.txt.
+    """
+
+    table: NDArray[np.uint8]
+    about: str
+
+    def labels(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the color plane of an image, (h, w), labels 1..11.
+
+        Args:
+            picture: RGB, uint8, shape (h, w, 3).
+        """
+        return self.table.reshape(-1).take(_quantize(picture))
+
+    def counts(self, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return how many pixels of an image have each name, int64, shape (12,); no pixel has label 0.
+
+        It counts cells and names them afterwards, which is much quicker than naming pixels.
+        """
+        cells = np.bincount(_quantize(picture).ravel(), minlength=self.table.size)
+        counted = np.zeros(len(COLOR_NAMES) + 1, np.int64)
+        np.add.at(counted, self.table.ravel(), cells)
+        return counted
+
+    def fingerprint(self) -> str:
+        """Return a hash of the table."""
+        return hash_parts("colors", self.table.tobytes())
+
+
+def _quantize(picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Return the cell of every pixel: RGB // 8, red first."""
+    cells = (picture[..., 0] >> 3).astype(np.uint16)
+    for channel in (1, 2):
+        cells <<= 5
+        cells |= picture[..., channel] >> 3
+    return cells
+
+
+def get_color_name(label: int) -> str:
+    """Return the name of a color label as Broden spells it.
+
+    >>> color_name(1), color_name(11)
+    ('black-c', 'yellow-c')
+    """
+    return f"{COLOR_NAMES[label - 1]}-c"
+
+
+@cache
+def load_built_in_colors() -> ColorNames:
+    """Return the table that the built-in model makes."""
+    model = json.loads(resources.files("netdissect.probe_sets.compile").joinpath("colornames.json").read_text("utf-8"))
+    about = (
+        f"eleven color names by the built-in model, which agrees with the published table (van de Weijer et al. 2009) "
+        f"in {100 * AGREEMENT:.1f} % of its cells"
+    )
+    return ColorNames((evaluate_color_model(model).argmax(axis=1) + 1).astype(np.uint8).reshape(32, 32, 32), about)
+
+
+def evaluate_color_model(model: dict[str, Any]) -> NDArray[np.int64]:
+    """Return the scores of the eleven names for all 32,768 cells, int64, shape (32768, 11).
+
+    Args:
+        model: ``layers``: each with integer ``weights`` (outputs x inputs), ``biases`` and ``shift``: after a hidden
+            layer scores are shifted right by so many bits, and negative ones become 0.
+    """
+    axis = 2 * np.arange(32, dtype=np.int64) - 31
+    values = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    for layer in model["layers"]:
+        values = values @ np.array(layer["weights"], np.int64).T + np.array(layer["biases"], np.int64)
+        if "shift" in layer:
+            values = np.maximum(values >> layer["shift"], 0)
+    return values
+
+
+def read_color_table(path: Path) -> ColorNames:
+    """Read the published table: ``w2color.npy`` (32 x 32 x 32, 0..10) or ``w2c.mat`` (32768 x 11 probabilities).
+
+    Raises:
+        DataNotFoundError: if there is no such file.
+        DataFileError: if it is neither.
+    """
+    if path.suffix == ".mat":
+        chances = np.asarray(matlab.read_mat_variable(path, "w2c"))
+        if chances.shape == (32768, 14):  # some releases put R, G and B in front
+            chances = chances[:, 3:]
+        if chances.shape != (32768, 11) or chances.dtype.kind not in "uif" or not np.isfinite(chances).all():
+            raise DataFileError(
+                f"{path}: expected 32768 x 11 probabilities as w2c, got {chances.dtype} {chances.shape}, or not finite"
+            )
+        # Its first index runs over red fastest.
+        names = chances.argmax(axis=1).reshape(32, 32, 32).swapaxes(0, 2)
+    else:
+        names = _read_npy(path)
+    if names.shape != (32, 32, 32) or names.dtype.kind not in "ui" or not 0 <= names.min() <= names.max() <= 10:
+        raise DataFileError(
+            f"{path}: expected a table of 32 x 32 x 32 whole numbers from 0 to 10, got {names.dtype} {names.shape}"
+        )
+    return ColorNames((names + 1).astype(np.uint8), f"eleven color names by the table {path.name}")
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    """Read an array of 32 x 32 x 32 whole numbers; nothing else is made an array of."""
+    try:
+        data = read_bytes(path, most=_LARGEST_TABLE)
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"there is no color table {path}") from error
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read as a color table: {error.strerror}") from error
+    try:
+        found = parse_npy(data)
+    except ValueError as error:
+        raise DataFileError(f"{path}: expected a .npy table of 32 x 32 x 32 color names ({error})") from error
+    if found.shape != (32, 32, 32) or found.dtype.kind not in "ui":
+        raise DataFileError(
+            f"{path}: expected a table of 32 x 32 x 32 whole numbers from 0 to 10, got {found.dtype} {found.shape} in "
+            f"{len(data):,} bytes"
+        )
+    return found

@@ -1,0 +1,62 @@
+"""What the sources call their labels, and the table of what became of every label."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from netdissect.io import atomic
+from netdissect.probe_sets.compile.color_names import get_color_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from netdissect.probe_sets.compile.build_options import BuildOptions
+    from netdissect.probe_sets.compile.source import Source
+    from netdissect.probe_sets.compile.statistics import Statistics
+    from netdissect.probe_sets.compile.unify import Assignment, NameTable, SourceLabel
+
+_COLUMNS = (
+    "dataset", "category", "raw_label", "raw_name", "frequency", "coverage", "broden_label", "broden_name",
+)  # fmt: skip
+
+
+class LabelNames:
+    """The words of every label of some sources."""
+
+    def __init__(self, sources: Sequence[Source], recipe: BuildOptions) -> None:
+        self._sources = {source.name: source for source in sources}
+        self._recipe = recipe
+        self._synonyms = recipe.synonym_table()
+
+    def raw(self, label: SourceLabel) -> list[str]:
+        """Return a label's words as its source spells them; ``-`` is no word."""
+        if label.category == "color" and self._recipe.colors:
+            return [get_color_name(label.number)]
+        words = self._sources[label.source].names(label.category, label.number)
+        return [word.strip() for word in words if word.strip() not in ("", "-")]
+
+    def names(self, label: SourceLabel) -> list[str]:
+        """Return a label's names, the best first: its words through the synonym table."""
+        words = self.raw(label)
+        return self._synonyms.names([word.lower() for word in words] if self._recipe.lower_case else words)
+
+
+def write_assignments(
+    path: Path, words: LabelNames, statistics: Statistics, naming: NameTable, assignment: Assignment
+) -> None:
+    """Write ``label_assignment.csv``: every label of every source, how much it is used, and its number and name."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(_COLUMNS)
+    for label in sorted(statistics.frequency):
+        number = assignment.numbers.get(naming.name[label], 0)
+        lines.writerow(
+            [
+                *label, ";".join(words.raw(label)), statistics.frequency[label], f"{statistics.coverage[label]:.6g}",
+                number, naming.name[label] if number else "-",
+            ]
+        )  # fmt: skip
+    atomic.write_text(path, out.getvalue())

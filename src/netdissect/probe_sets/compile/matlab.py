@@ -1,0 +1,150 @@
+"""MATLAB files, read as plain Python values by a process of its own; a damaged one is one sentence.
+
+scipy's reader is fast and complete, and crashes on some damaged files. So it runs beside this process (`matreader`), is
+started again when it has crashed, and what it hands over is JSON and numbers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io.reading import open_regular
+
+if TYPE_CHECKING:
+    from typing import IO
+
+_SAYS = {
+    "new": "expected a MATLAB file up to version 7, got version 7.3 (HDF5)",
+    "damaged": "the MATLAB file is cut off or damaged",
+    "large": "what it holds is larger than any file of Broden's sources",
+}
+
+
+def read_mat_variable(path: Path, name: str) -> Any:
+    """Read one variable of a .mat file: structures as dictionaries, cells as arrays.
+
+    Raises:
+        DataNotFoundError: if the file is not there.
+        DataFileError: if it is no regular file, damaged, of the HDF5 kind (version 7.3), holds more than any of Broden's
+            files, or has no such variable.
+    """
+    try:
+        open_regular(path).close()  # its reader would wait for a pipe
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"{path} does not exist") from error
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read as a MATLAB file: {error.strerror}") from error
+    (kind, value), data = _reader.ask(path, name)
+    if kind == "missing":
+        raise DataNotFoundError(f"{path} does not exist")
+    if kind == "without":
+        raise DataFileError(f"{path}: expected a variable {name!r}, and it holds none")
+    if kind != "value":
+        raise DataFileError(f"{path}: {_SAYS[kind]}{f' ({value})' if value else ''}")
+    return _value(value, data)
+
+
+class _Reader:
+    """The process, started when it is first asked."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def ask(self, path: Path, name: str) -> tuple[list[Any], bytes]:
+        """Return its answer, and the bytes of the arrays in it."""
+        with self._one_at_a_time:
+            return self._ask(path, name)
+
+    def _ask(self, path: Path, name: str) -> tuple[list[Any], bytes]:
+        if self._process is None:
+            program = [sys.executable, str(Path(__file__).with_name("matreader.py"))]
+            self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+            atexit.register(self.close)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps([str(path.resolve()), name]).encode() + b"\n")
+            self._process.stdin.flush()
+            said, data = struct.unpack("<QQ", _exactly(self._process.stdout, 16))
+            return json.loads(_exactly(self._process.stdout, said)), _exactly(self._process.stdout, data)
+        except (EOFError, BrokenPipeError):
+            self.close()
+            return ["damaged", "its reader crashed, or ran out of memory or time"], b""
+        except BaseException:  # interrupted in the middle of an answer: the next would be mistaken for it
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        atexit.unregister(self.close)
+        process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            process.communicate()
+
+
+_reader = _Reader()
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data
+
+
+def _value(plain: list[Any], data: bytes) -> Any:
+    kind, *rest = plain
+    if kind == "structure":
+        return {key: _value(part, data) for key, part in rest[0].items()}
+    if kind == "text":
+        return rest[0]
+    if kind == "numbers":
+        dtype, shape, place = rest
+        numbers = np.frombuffer(data, dtype, int(np.prod(shape)), place).reshape(shape)
+        return numbers if shape else numbers[()]
+    if kind == "texts":
+        return np.array(rest[1]).reshape(rest[0])
+    array = np.empty(rest[0], object)
+    for position, part in enumerate(rest[1]):
+        array.flat[position] = _value(part, data)
+    return array
+
+
+def to_list(value: Any) -> list[Any]:
+    """Return a cell array or an array of structures as a list: one element may stand alone, none may be empty."""
+    if isinstance(value, np.ndarray):
+        return list(value.ravel())
+    if isinstance(value, list):
+        return value
+    return [value]
+
+
+def to_text(value: Any) -> str:
+    """Return a string; MATLAB's empty string is an empty array."""
+    return value if isinstance(value, str) else ""
+
+
+def get_field(structure: Any, name: str, path: Path) -> Any:
+    """Return a field of a structure.
+
+    Raises:
+        DataFileError: if it is no structure, or has no such field.
+    """
+    if not isinstance(structure, dict) or name not in structure:
+        raise DataFileError(f"{path}: expected a structure with the field {name!r}")
+    return structure[name]

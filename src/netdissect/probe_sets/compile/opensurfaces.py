@@ -1,0 +1,145 @@
+"""OpenSurfaces, as its own post-processing leaves it (BRODEN, § 2, Sources; the post-processing: shapes.py)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import images
+from netdissect.probe_sets.compile import source_pixels
+from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts, read_source_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class OpenSurfaces:
+    """OpenSurfaces: materials. Its scenes and objects are unbalanced, so Broden does not take them.
+
+    Attributes:
+        root: the folder with ``photos/`` and ``photos-labels/``.
+        photos: the photos' numbers, in the order of ``photos.csv``.
+        substances: the materials' names by red value.
+        skip_missing: leave out photos whose image or label map is not there.
+    """
+
+    root: Path
+    photos: tuple[int, ...]
+    substances: Mapping[int, str]
+    skip_missing: bool = False
+
+    name = "opensurfaces"
+    aligned = False  # its label maps were drawn apart, by an aspect ratio that a table tells
+
+    @property
+    def about(self) -> str:
+        """What it is."""
+        return f"OpenSurfaces release 0 (Bell et al., SIGGRAPH 2013): {len(self.photos)} photos in its list, materials"
+
+    def fingerprint(self) -> str:
+        """Return a hash of its tables."""
+        return hash_parts("opensurfaces", self.photos, sorted(self.substances.items()), self.skip_missing)
+
+    def items(self) -> Sequence[SourceImage]:
+        """Return its photos, in the order of ``photos.csv``."""
+        found = []
+        for number in self.photos:
+            photo, plane = self.root / "photos" / f"{number}.jpg", self.root / "photos-labels" / f"{number}.png"
+            if self.skip_missing and not (photo.is_file() and plane.is_file()):
+                continue
+            found.append(SourceImage(photo.name, (photo, plane), (photo, plane)))
+        if not found:
+            raise DataNotFoundError(
+                f"OpenSurfaces: none of the {len(self.photos)} photos of photos.csv lie in {self.root / 'photos'}"
+            )
+        return found
+
+    def names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - it has one category
+        """Return the names of a material."""
+        if label == 0:
+            return ()
+        if label not in self.substances:
+            raise DataFileError(
+                f"OpenSurfaces: a label map in {self.root / 'photos-labels'} holds red value {label}, which "
+                f"label-substance-colors.csv does not name"
+            )
+        return tuple(normalize_material(name) for name in self.substances[label].split("/"))
+
+    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+        """Return an image, turned as its label map is."""
+        photo, plane, *_ = item.record
+        return images.load_image_in_frame(photo, images.read_image_size(plane, "label map"))
+
+    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+        """Return the material plane of an image: the red channel of its label map."""
+        return {"material": source_pixels.read_rgb_label_map(item.record[1])[..., 0]}
+
+
+def open_opensurfaces(folder: Path, *, skip_missing: bool = False) -> OpenSurfaces:
+    """Open OpenSurfaces after its post-processing.
+
+    Args:
+        folder: where ``photos.csv`` lies.
+        skip_missing: leave out photos whose image or label map is not there.
+
+    Raises:
+        DataNotFoundError: if a table is missing.
+        DataFileError: if a table says something impossible.
+    """
+    substances: dict[int, str] = {}
+    table = folder / "label-substance-colors.csv"
+    for line, record in _records(table, ("substance_name", "red_color")):
+        red = _integer(table, line, record["red_color"])
+        if not 1 <= red <= 255 or red in substances:
+            raise DataFileError(f"{table}, line {line}: expected red values from 1 to 255, each once, got {red}")
+        substances[red] = record["substance_name"]
+    table = folder / "photos.csv"
+    photos = tuple(_integer(table, line, record["photo_id"]) for line, record in _records(table, ("photo_id",)))
+    if len(set(photos)) < len(photos):
+        raise DataFileError(f"{table}: a photo_id stands there twice")
+    return OpenSurfaces(folder, photos, substances, skip_missing)
+
+
+def normalize_material(name: str) -> str:
+    """Return a material's name as Broden spells it.
+
+    >>> normal_name("Plastic - clear"), normal_name(" Fabric")
+    ('plastic-clear', 'fabric')
+    """
+    return name.replace(" - ", "-").strip().lower()
+
+
+def _records(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    reader = csv.DictReader(io.StringIO(read_source_text(path, "OpenSurfaces' table"), newline=""))
+    try:
+        missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    except csv.Error as error:
+        raise DataFileError(f"{path}, line 1: it is no line of a CSV table ({error})") from error
+    if missing:
+        raise DataFileError(f"{path}: expected the columns {', '.join(columns)}; {missing[0]!r} is missing")
+    records = []
+    try:
+        for record in reader:
+            if any(record[column] is None for column in columns):
+                raise DataFileError(f"{path}, line {reader.line_num}: the line is cut off")
+            records.append((reader.line_num, record))
+    except csv.Error as error:
+        raise DataFileError(f"{path}, line {reader.line_num + 1}: it is no line of a CSV table ({error})") from error
+    if not records:
+        raise DataFileError(f"{path}: expected at least one line below the columns")
+    return records
+
+
+def _integer(path: Path, line: int, text: str) -> int:
+    if not re.fullmatch(r"\s*\d{1,12}\s*", text, re.ASCII):
+        raise DataFileError(f"{path}, line {line}: expected a whole number, got {text[:80]!r}")
+    return int(text)

@@ -1,0 +1,224 @@
+"""OpenSurfaces' post-processing: from the release's JSON tables to label maps and their tables.
+
+The release ships polygons and no label maps. For every photo whose scene was judged right, its shapes of high
+quality are drawn as triangles, those with the most corners first, into an image 1,024 pixels high: red is the
+substance, green the object's name, blue the scene; each numbered from 1 by sorted name. (Its textures, albedos and
+cropped shapes are not needed here.)
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image, ImageDraw
+
+from netdissect.errors import DataError, DataFileError, DataNotFoundError
+from netdissect.io import atomic
+from netdissect.io.json_files import read_json
+from netdissect.probe_sets.compile.build_workers import BuildWorkers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from netdissect.protocols import Progress
+
+#: Height of the label maps.
+LABEL_MAP_HEIGHT = 1024
+
+_PHOTOS, _SHAPES = "photos.photo.json", "shapes.materialshape.json"
+
+#: Of what kind the fields are that things are sorted and found by.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "pk": (int,), "num_vertices": (int, type(None)), "scene_category_correct_score": (int, float, type(None)),
+    "photo": (int, type(None)), "substance": (int, type(None)), "name": (int, str, type(None)),
+    "scene_category": (int, type(None)),
+}  # fmt: skip
+#: A photo is at most so many times as wide as high; its label map is drawn at that shape.
+_WIDEST = 20
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class PhotoShapes:
+    """What is drawn for one photo: triangles as corners in shares of width and height, and their color."""
+
+    number: int
+    aspect: float
+    blue: int
+    shapes: tuple[tuple[tuple[int, int], str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Canvas:
+    folder: Path
+
+
+def has_release(folder: Path) -> bool:
+    """Say whether a folder holds the release's JSON tables."""
+    return _find(folder, _SHAPES) is not None and _find(folder, _PHOTOS) is not None
+
+
+def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
+    """Write ``photos-labels/``, ``photos.csv`` and the tables of colors beside a release's JSON tables.
+
+    Images that are there already are kept, so that an interrupted call goes on; ``photos.csv`` is written last.
+
+    Args:
+        folder: where the release was unpacked; the JSON tables lie there or in ``opensurfaces/``.
+        workers: processes that draw.
+        progress: shown how far it is.
+
+    Returns:
+        the number of photos.
+
+    Raises:
+        DataNotFoundError: if a table is missing.
+        DataFileError: if a table is damaged.
+        DataError: if the folder cannot be written to.
+    """
+    red = _numbered(folder, "shapes.shapesubstance.json", failing=True)
+    green = _numbered(folder, "shapes.shapename.json", failing=True)
+    blue = _numbered(folder, "photos.photoscenecategory.json", failing=False)
+    photos = load_photos(folder)
+    try:
+        target = folder / "photos-labels"
+        target.mkdir(exist_ok=True)
+        for name, kind, colors, column in (
+            ("label-substance-colors.csv", "substance", red, "red_color"),
+            ("label-name-colors.csv", "name", green, "green_color"),
+            ("label-scene-colors.csv", "scene_category", blue, "blue_color"),
+        ):
+            _write(
+                folder / name,
+                (f"{kind}_id", f"{kind}_name", column),
+                [(key, label, number) for key, (number, label) in colors.items()],
+            )
+        jobs = _jobs(folder, photos, red, green, blue)
+        jobs = [job for job in jobs if not (target / f"{job.number}.png").is_file()]
+        progress.start("shapes", len(jobs))
+        batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
+        with BuildWorkers(workers, _Canvas(target)) as pool:
+            for count in pool.map(_draw_all, batches):
+                progress.advance(count)
+        lines = [(photo["pk"], blue.get(photo.get("scene_category"), (0, ""))[1]) for photo in photos]
+        _write(folder / "photos.csv", ("photo_id", "scene_category_name"), lines)
+    except PermissionError as error:
+        raise DataError(
+            f"OpenSurfaces' label pictures are drawn beside its tables, and {folder} cannot be written to: copy it"
+        ) from error
+    return len(photos)
+
+
+def load_photos(folder: Path) -> list[dict[str, Any]]:
+    """Return the photos that count: of a scene judged right, and not synthetic; the most shapes' corners first."""
+    photos = [
+        photo for photo in _table(folder, _PHOTOS) if photo.get("scene_category_correct") and not photo.get("special")
+    ]
+    score = "scene_category_correct_score"
+    photos.sort(key=lambda photo: (photo.get("num_vertices") or 0, photo.get(score) or 0.0), reverse=True)
+    return photos
+
+
+def draw_label_map(job: PhotoShapes) -> Image.Image:
+    """Draw the label map of one photo."""
+    width, height = int(LABEL_MAP_HEIGHT * job.aspect), LABEL_MAP_HEIGHT
+    canvas = Image.new("RGB", (width, height), (0, 0, job.blue))
+    brush = ImageDraw.Draw(canvas)
+    for (red, green), corners, triangles in job.shapes:
+        numbers = [float(number) for number in corners.split(",")]
+        if not all(-1 <= number <= 2 for number in numbers):
+            raise ValueError("a corner lies far outside")
+        points = [(int(x * width), int(y * height)) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+        order = [int(number) for number in triangles.split(",")]
+        if not all(0 <= number < len(points) for number in order):
+            raise ValueError("a triangle has a corner that there is none of")
+        for first, second, third in zip(order[::3], order[1::3], order[2::3], strict=True):
+            brush.polygon([points[first], points[second], points[third]], fill=(red, green, job.blue))
+    return canvas
+
+
+def _draw_all(canvas: _Canvas, jobs: Sequence[PhotoShapes]) -> int:
+    for job in jobs:
+        out = io.BytesIO()
+        try:
+            draw_label_map(job).save(out, format="PNG")
+        except (ValueError, IndexError, OverflowError, MemoryError) as error:
+            raise DataFileError(
+                f"OpenSurfaces, photo {job.number}: a shape's corners or triangles are damaged ({error})"
+            ) from error
+        atomic.write_bytes(canvas.folder / f"{job.number}.png", out.getvalue())
+    return len(jobs)
+
+
+def _jobs(
+    folder: Path,
+    photos: Sequence[Mapping[str, Any]],
+    red: Mapping[Any, tuple[int, str]],
+    green: Mapping[Any, tuple[int, str]],
+    blue: Mapping[Any, tuple[int, str]],
+) -> list[PhotoShapes]:
+    drawn: dict[Any, list[tuple[tuple[int, int], str, str]]] = {photo["pk"]: [] for photo in photos}
+    shapes = [shape for shape in _table(folder, _SHAPES) if shape.get("high_quality") and not shape.get("special")]
+    shapes.sort(key=lambda shape: -(shape.get("num_vertices") or 0))
+    for shape in shapes:
+        if shape.get("photo") in drawn:
+            color = red.get(shape.get("substance"), (0, ""))[0], green.get(shape.get("name"), (0, ""))[0]
+            drawn[shape["photo"]].append((color, str(shape.get("vertices")), str(shape.get("triangles"))))
+    jobs = []
+    for photo in photos:
+        aspect = photo.get("aspect_ratio")
+        if not isinstance(aspect, (int, float)) or not 1 / _WIDEST < aspect < _WIDEST:
+            raise DataFileError(f"{folder / _PHOTOS}: photo {photo['pk']} has the aspect ratio {aspect!r}")
+        number = blue.get(photo.get("scene_category"), (0, ""))[0]
+        jobs.append(PhotoShapes(int(photo["pk"]), float(aspect), number, tuple(drawn[photo["pk"]])))
+    return jobs
+
+
+def _numbered(folder: Path, name: str, *, failing: bool) -> dict[Any, tuple[int, str]]:
+    """Return number and name of every key of a table of names: numbered from 1 by sorted name."""
+    entries = [
+        (entry["pk"], str(entry.get("name"))) for entry in _table(folder, name) if not (failing and entry.get("fail"))
+    ]
+    entries.sort(key=lambda entry: entry[1])
+    if len(entries) > 255:
+        raise DataFileError(f"{folder / name}: {len(entries)} names, more than the 255 a color channel can number")
+    return {key: (number, label) for number, (key, label) in enumerate(entries, start=1)}
+
+
+def _table(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Return a table of the release: records of ``pk`` and ``fields``."""
+    path = _find(folder, name)
+    if path is None:
+        raise DataNotFoundError(
+            f"OpenSurfaces: {name} is missing: expected it in {folder} or {folder / 'opensurfaces'}"
+        )
+    records = read_json(
+        path, "a JSON list of records with pk and fields", missing=DataNotFoundError, wrong=DataFileError, lenient=True
+    )
+    try:
+        found = [{**record["fields"], "pk": record["pk"]} for record in records]
+    except (TypeError, KeyError) as error:
+        raise DataFileError(f"{path}: expected a JSON list of records with pk and fields ({error})") from error
+    if len({str(record["pk"]) for record in found}) < len(found):
+        raise DataFileError(f"{path}: two of its records have one pk")
+    for record in found:
+        for key, kinds in _KINDS.items():
+            if not isinstance(record.get(key), kinds):
+                raise DataFileError(f"{path}: the record {record['pk']!r:.80} has {record[key]!r:.80} as its {key}")
+    return found
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    return next((path for path in (folder / name, folder / "opensurfaces" / name) if path.is_file()), None)
+
+
+def _write(path: Path, header: Sequence[str], lines: Sequence[Sequence[object]]) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    atomic.write_text(path, out.getvalue())

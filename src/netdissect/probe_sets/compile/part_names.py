@@ -1,0 +1,157 @@
+"""The names of PASCAL's parts: ``part2ind.m``, a MATLAB program that is read as a table.
+
+The program fills, for every object class, a map from short part names (``lfuleg``) to numbers; comments carry the
+readable names ("left front upper leg"). It knows three ways: one part a line, a range (``engine_%d``), and copying
+another class's map. Broden does not tell left from right or front from back (BRODEN, § 2, Sources).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdissect.errors import DataFileError
+from netdissect.probe_sets.compile.source import read_source_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Words that are dropped from a part's name; of what is left, equal names are one part.
+ADJECTIVES = frozenset({"left", "right", "front", "back", "upper", "lower", "side"})
+
+#: Parts that a table names at most, copies counted.
+_MOST = 100_000
+
+# Short names without a comment, or run together, as the words they are made of.
+_SPELLED = {
+    "frontside": "front side", "backside": "back side", "leftside": "left side", "rightside": "right side",
+    "roofside": "roof side", "leftmirror": "left mirror", "rightmirror": "right mirror",
+    "fwheel": "front wheel", "bwheel": "back wheel",
+    "lfho": "left front hoof", "rfho": "right front hoof", "lbho": "left back hoof", "rbho": "right back hoof",
+    "aeroplane": "airplane",
+}  # fmt: skip
+
+_CLASS = re.compile(r"%\s*\[(?P<name>[^\]]+)\]\s*$")
+_ONE = re.compile(r"pimap\{(?P<number>\d{1,5})\}\('(?P<part>[^']+)'\)\s*=\s*\d+\s*;\s*(?:%\s*(?P<comment>.*\S))?")
+_LOOP = re.compile(r"for\s+ii\s*=\s*1\s*:\s*(?P<last>\d{1,4})(?!\d)")
+_RANGE = re.compile(
+    r"pimap\{(?P<number>\d{1,5})\}\(sprintf\('(?P<part>[^']+?)_%d'\s*,\s*ii\)\)\s*=\s*\d+\s*\+\s*ii\s*;\s*"
+    r"(?:%\s*(?P<comment>.*\S))?"
+)
+_KEYS = re.compile(r"keySet\s*=\s*keys\(pimap\{(?P<number>\d{1,5})\}\)")
+_COPY = re.compile(r"pimap\{(?P<number>\d{1,5})\}\s*=\s*containers\.Map\(keySet")
+_REMOVE = re.compile(r"remove\(pimap\{(?P<number>\d{1,5})\}\s*,\s*\{(?P<parts>[^}]*)\}\)")
+_IDLE = re.compile(
+    r"$|%|function\b|end\b|valueSet\s*=|pimap\s*=\s*cell|pimap\{ii\}\s*="  # nothing that names a part
+)
+
+
+@dataclass(frozen=True)
+class PartNames:
+    """The parts of PASCAL.
+
+    Attributes:
+        codes: number of every (object class number, short part name); parts of one class that differ only in dropped
+            words share it. A part whose every word is dropped (a bus's "front side") has 0.
+        names: the parts' names; number 0 is ``-``.
+        classes: names of the object classes by number.
+    """
+
+    codes: dict[tuple[int, str], int]
+    names: tuple[str, ...]
+    classes: dict[int, str]
+
+
+def read_part_names(path: Path) -> PartNames:
+    """Read ``part2ind.m``.
+
+    Raises:
+        DataNotFoundError: if it is not there.
+        DataFileError: if a line is none of the kinds that are known, or names a part of no class.
+    """
+    codes: dict[tuple[int, str], int] = {}
+    names = ["-"]
+    numbered: dict[tuple[int, str], int] = {}
+    raw, classes = parse_part_table(path)
+    for (number, part), readable in raw.items():
+        name = remove_adjectives(readable)
+        if name and (number, name) not in numbered:
+            numbered[number, name] = len(names)
+            names.append(name)
+        codes[number, part] = numbered[number, name] if name else 0
+    return PartNames(codes, tuple(names), {number: remove_adjectives(name) for number, name in classes.items()})
+
+
+def remove_adjectives(readable: str) -> str:
+    """Return a part's name without the words that are dropped.
+
+    >>> plain_name("left front upper leg"), plain_name("frontside"), plain_name("roofside")
+    ('leg', '', 'roof')
+    """
+    spelled = _SPELLED.get(readable, readable)
+    return " ".join(word for word in spelled.split() if word not in ADJECTIVES)
+
+
+def parse_part_table(path: Path) -> tuple[dict[tuple[int, str], str], dict[int, str]]:
+    """Return the readable name of every (class number, short part name), and the classes' names.
+
+    Raises:
+        DataFileError: if a line is none of the kinds that are known.
+    """
+    table: dict[int, dict[str, str]] = defaultdict(dict)
+    classes: dict[int, str] = {}
+    heading, last, copied, named = "", 0, 0, 0
+    for line, text in _lines(path):
+        if match := _CLASS.match(text):
+            # The classes stand in their numbers' order; some have a silhouette only, and no line that says a number.
+            heading = match["name"]
+            classes[len(classes) + 1] = heading
+        elif match := _ONE.match(text):
+            number = _number(path, line, match["number"], classes)
+            table[number][match["part"]] = _words(match["comment"], match["part"])
+            named += 1
+        elif match := _LOOP.match(text):
+            last = int(match["last"])
+        elif match := _RANGE.match(text):
+            number = _number(path, line, match["number"], classes)
+            name = _words(match["comment"], match["part"])
+            table[number] |= {f"{match['part']}_{index}": name for index in range(1, last + 1)}
+            named += last
+        elif match := _KEYS.match(text):
+            copied = int(match["number"])
+        elif match := _COPY.match(text):
+            number = _number(path, line, match["number"], classes)
+            table[number] |= table[copied]
+            named += len(table[copied])
+        elif match := _REMOVE.match(text):
+            for part in re.findall(r"'([^']+)'", match["parts"]):
+                table[int(match["number"])].pop(part, None)
+        elif not _IDLE.match(text):
+            raise DataFileError(f"{path}, line {line}: expected a line of PASCAL-Part's table, got {text[:200]!r}")
+        if named > _MOST:
+            raise DataFileError(f"{path}, line {line}: the table names more than {_MOST:,} parts, and PASCAL has 400")
+    found = {(number, part): name for number, parts in table.items() for part, name in parts.items()}
+    if not found:
+        raise DataFileError(f"{path}: expected PASCAL-Part's table of parts, and it names none")
+    return found, classes
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    for line, text in enumerate(read_source_text(path, "PASCAL-Part's table part2ind.m").splitlines(), start=1):
+        yield line, text.strip()
+
+
+def _words(comment: str | None, part: str) -> str:
+    """Return the comment if it spells the name out, else the short name itself."""
+    if comment and re.fullmatch(r"\w[\w ]*", comment) and not comment.startswith("multiple"):
+        return " ".join(comment.split())
+    return part
+
+
+def _number(path: Path, line: int, text: str, classes: dict[int, str]) -> int:
+    if int(text) not in classes:
+        raise DataFileError(f"{path}, line {line}: a part of object class {text}, and no heading names that class")
+    return int(text)

@@ -1,0 +1,55 @@
+"""Scaling images and label planes to one size, as Broden was made (BRODEN, § 2)."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from netdissect.io import images
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Number = TypeVar("Number", bound=np.integer[Any])
+
+#: JPEG quality of the images written.
+JPEG_QUALITY = 75
+
+
+def find_nearest_positions(length: int, wanted: int) -> NDArray[np.int64]:
+    """Return, for each of `wanted` positions, the position it is read from: floor(i·(in - 1)/(out - 1) + 0.5).
+
+    The first and last position are read from the first and last (corner-aligned).
+
+    >>> nearest(4, 7).tolist()
+    [0, 1, 1, 2, 2, 3, 3]
+    """
+    if wanted == 1 or length == 1:
+        return np.zeros(wanted, np.int64)
+    # Whole numbers: 2·i·(in - 1) + (out - 1) over 2·(out - 1), so that a half is a half.
+    twice = 2 * np.arange(wanted, dtype=np.int64) * (length - 1) + (wanted - 1)
+    return twice // (2 * (wanted - 1))
+
+
+def scale_label_planes(labels: NDArray[Number], size: tuple[int, int]) -> NDArray[Number]:
+    """Scale label planes, shape (…, h, w), to a height and width by nearest neighbor."""
+    if labels.shape[-2:] == size:
+        return labels
+    rows, columns = find_nearest_positions(labels.shape[-2], size[0]), find_nearest_positions(labels.shape[-1], size[1])
+    return labels[..., rows[:, np.newaxis], columns]
+
+
+def sample_pixels(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the pixels of an image, shape (h, w, 3), from which `scale_label_planes` would read labels of that height and width."""
+    rows, columns = find_nearest_positions(picture.shape[0], size[0]), find_nearest_positions(picture.shape[1], size[1])
+    return picture[rows[:, np.newaxis], columns]
+
+
+def encode_scaled_jpeg(picture: NDArray[np.uint8], size: tuple[int, int]) -> bytes:
+    """Scale (not crop) an image to a height and width and return it as a JPEG file."""
+    out = io.BytesIO()
+    Image.fromarray(images.resize_image(picture, size)).save(out, format="JPEG", quality=JPEG_QUALITY)
+    return out.getvalue()

@@ -1,0 +1,188 @@
+"""``netdissect data download`` and ``netdissect zoo download``: an entry of the registry, fetched and unpacked."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from netdissect.errors import DownloadError
+from netdissect.io.reading import is_regular
+from netdissect.probe_sets.compile import opensurfaces_shapes
+from netdissect.probe_sets.download import records
+from netdissect.probe_sets.download.fetch import fetch_file, find_file_problem
+from netdissect.probe_sets.download.partial import lock_work_folder, remove_if_empty
+from netdissect.probe_sets.download.registry import Mirror, RegistryEntry, RemoteFile
+from netdissect.probe_sets.download.transfer import format_bytes
+from netdissect.probe_sets.download.unpack import is_archive, unpack_archive
+from netdissect.protocols import NullProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from netdissect.protocols import Progress
+
+_PHOTOS_AT_ONCE = 4
+
+
+def download_entry(
+    name: str,
+    registry: Mapping[str, RegistryEntry],
+    into: Path,
+    *,
+    keep: bool = False,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
+    """Download an entry and its members; what is there already is left alone.
+
+    Args:
+        name: the entry.
+        registry: the entries there are.
+        into: where it goes.
+        keep: whether archives are kept after unpacking.
+        progress: shown how far it is.
+        say: told what is being done.
+
+    Returns:
+        the folders or files that are there now.
+
+    Raises:
+        DownloadError: if a file cannot be had, is not the right one, or cannot be unpacked.
+    """
+    entry = registry[name]
+    found = [
+        path
+        for member in entry.members
+        for path in download_entry(member, registry, into, keep=keep, progress=progress, say=say)
+    ]
+    shown = progress or NullProgress()
+
+    def refuse(who: str) -> DownloadError:
+        return DownloadError(f"{name} is being downloaded to {into} by another process ({who}): wait for it")
+
+    fresh = not into.exists()
+    if not fresh and not into.is_dir():
+        raise DownloadError(f"{into} is no folder: choose one with --into")
+    records.load_record(into)  # before the work: somebody else's file of that name is left alone
+    try:
+        with lock_work_folder(into, name, refuse):
+            if entry.folder:
+                _require_inside(into, into / entry.folder)
+                found.append(_unpacked(entry, into, keep=keep, progress=shown, say=say))
+            elif entry.files:
+                found += [_file(entry, file, into, shown, say) for file in entry.files]
+            if entry.photos:
+                _photos(entry, into / entry.folder, shown, say)
+    finally:
+        if fresh:
+            remove_if_empty(into)  # nothing came
+    return found
+
+
+def is_downloaded(entry: RegistryEntry, registry: Mapping[str, RegistryEntry], into: Path) -> bool:
+    """Say whether an entry lies in a folder already."""
+    if entry.members and not all(is_downloaded(registry[member], registry, into) for member in entry.members):
+        return False
+    if entry.folder:
+        return (into / entry.folder / entry.marker).exists()
+    return all(is_regular(into / file.name) for file in entry.files)
+
+
+def _require_inside(into: Path, target: Path) -> None:
+    """Refuse a folder that links lead out of the place that was chosen.
+
+    Raises:
+        DownloadError: naming where it leads.
+    """
+    if not target.resolve().is_relative_to(into.resolve()):
+        raise DownloadError(
+            f"{target} leads to {target.resolve()}, outside {into}: nothing is written there; choose that place with --into"
+        )
+
+
+def _unpacked(entry: RegistryEntry, into: Path, *, keep: bool, progress: Progress, say: Callable[[str], None]) -> Path:
+    target = into / entry.folder
+    if (target / entry.marker).exists():
+        say(f"{entry.name}: {target} is there already")
+        return target
+    for file in entry.files:
+        if not is_archive(file.name):
+            raise DownloadError(
+                f"{entry.name}: {file.name} is no archive, and its entry names a folder to unpack it to"
+            )
+        archive = _file(entry, file, into, progress, say)
+        say(f"{entry.name}: unpacking {archive.name} to {target}")
+        unpack_archive(archive, target, marker=entry.marker, progress=progress)
+        fetched_here = records.confirm_checksum(into, file.name)
+        if fetched_here and not keep:  # what was brought by hand is not ours to remove
+            archive.unlink()
+    return target
+
+
+def _file(entry: RegistryEntry, file: RemoteFile, into: Path, progress: Progress, say: Callable[[str], None]) -> Path:
+    """Return a file of an entry, fetched if it is not there; its checksum compared or recorded."""
+    recorded = records.get_recorded_checksum(into, file.name)
+    target = into / file.name
+    if target.is_file():
+        if wrong := find_file_problem(target, file, file.digest or recorded):
+            raise DownloadError(f"{target} is there already, and {wrong}: delete it and run again")
+        say(f"{entry.name}: {target} is there already")
+        return target
+    fetched = fetch_file(file, into, progress=progress, say=say, digest=recorded)
+    # The hash of an archive counts when it has been unpacked: until then it may be that of a damaged one.
+    records.record_download(into, file.name, fetched, proven=file.digest is not None or not entry.folder)
+    if file.digest is not None:
+        say(f"{entry.name}: {file.name}, {format_bytes(fetched.size)}, {file.digest[0]} as published")
+    elif recorded is not None:
+        say(f"{entry.name}: {file.name}, {format_bytes(fetched.size)}, the same as the first time")
+    else:
+        say(
+            f"{entry.name}: {file.name}, {format_bytes(fetched.size)}; no checksum of it is published, so its SHA-256 "
+            f"{fetched.sha256} was recorded in {into / records.RECORD_FILE}, and a later download is compared with that"
+        )
+    return target
+
+
+def _photos(entry: RegistryEntry, folder: Path, progress: Progress, say: Callable[[str], None]) -> None:
+    """Fetch OpenSurfaces' photos one by one into ``photos/``; those that are there are left alone."""
+    target = folder / "photos"
+    _require_inside(folder, target)
+    photos = {
+        f"{int(photo['pk'])}.jpg": str(photo.get("image_orig", "")) for photo in opensurfaces_shapes.load_photos(folder)
+    }
+    missing = {name: inside for name, inside in photos.items() if not is_regular(target / name)}
+    if not missing:
+        return
+    say(f"{entry.name}: fetching {len(missing)} of {len(photos)} photos one by one to {target}")
+    failures: list[str] = []
+
+    def one(name: str, inside: str) -> None:
+        file = RemoteFile(name, tuple(Mirror(f"{base}{inside}") for base in entry.photos))
+        try:
+            fetch_file(file, target, progress=NullProgress(), say=lambda _: None)
+        except DownloadError as error:
+            failures.append(str(error))
+
+    progress.start("photos", len(photos))
+    progress.advance(len(photos) - len(missing))
+    # The lock keeps the folder of unfinished files there, which each photo would remove when it is the last.
+    with lock_work_folder(target, "photos", DownloadError), ThreadPoolExecutor(_PHOTOS_AT_ONCE) as pool:
+        try:
+            for _ in _as_done(pool, one, missing):
+                progress.advance(1)
+        except KeyboardInterrupt as interrupt:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise KeyboardInterrupt(
+                "interrupted; the same command goes on with the photos that are missing"
+            ) from interrupt
+    if failures:
+        raise DownloadError(
+            f"{len(failures)} of {len(photos)} photos could not be fetched, the first: {failures[0]}. Run again, or build "
+            f"without them: netdissect data build --skip-missing"
+        )
+
+
+def _as_done(pool: ThreadPoolExecutor, task: Callable[[str, str], None], jobs: Mapping[str, str]) -> Iterator[None]:
+    for future in [pool.submit(task, name, inside) for name, inside in jobs.items()]:
+        yield future.result()

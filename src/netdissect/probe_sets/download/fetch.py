@@ -1,0 +1,155 @@
+"""Fetching one file: mirrors in turn, several attempts each, and a checksum or size at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdissect.errors import DownloadError
+from netdissect.io.reading import open_regular
+from netdissect.probe_sets.download import records
+from netdissect.probe_sets.download.connection import MINUTE, SLOWEST, MirrorRejected, TransferInterrupted
+from netdissect.probe_sets.download.partial import PartialFile, describe_irregular, remove_if_empty
+from netdissect.probe_sets.download.transfer import format_bytes, transfer_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from netdissect.probe_sets.download.registry import Mirror, RemoteFile
+    from netdissect.protocols import Progress
+
+#: Attempts at one address that bring next to nothing new, before the next is tried.
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A file that was fetched.
+
+    Attributes:
+        path: where it lies.
+        url: the address that gave it.
+        size: its size in bytes.
+        sha256: its checksum.
+    """
+
+    path: Path
+    url: str
+    size: int
+    sha256: str
+
+
+def fetch_file(
+    file: RemoteFile,
+    folder: Path,
+    *,
+    progress: Progress,
+    say: Callable[[str], None],
+    digest: tuple[str, str] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> FetchedFile:
+    """Fetch a file into a folder, whole and verified, or not at all.
+
+    What an interrupted call leaves is ``.downloads/NAME.part``; the next goes on from its last byte.
+
+    Args:
+        file: what to fetch.
+        folder: where it goes.
+        progress: shown how far it is, in bytes.
+        say: told of mirrors that fail.
+        digest: a checksum recorded earlier, for a file of which none is published.
+        wait: pauses between attempts.
+
+    Raises:
+        DownloadError: if no mirror gave the right file, or the disk has no room.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / file.name
+    if (kind := describe_irregular(target)) is not None:
+        raise DownloadError(f"{target} is in the way: it is {kind}; move it, or choose another place with --into")
+    failures = []
+    for mirror in file.mirrors:
+        partial = PartialFile.of(target)
+        try:
+            _from_mirror(mirror, partial, file, file.digest or digest or mirror.digest, progress, wait)
+        except MirrorRejected as refusal:
+            failures.append(f"{mirror.url}: {refusal}")
+            if mirror != file.mirrors[-1]:
+                say(f"{file.name}: {failures[-1]}")
+            continue
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(
+                f"interrupted after {format_bytes(partial.size)} of {file.name}; the same command goes on from there"
+            ) from interrupt
+        if mirror.evidence == "guess" and file.digest is None and digest is None:
+            say(f"{file.name} comes from {mirror.url}, which is only guessed to hold this very file: {mirror.why}")
+        sha256 = _hash(partial.path, "sha256")
+        size = partial.size
+        partial.finish()
+        return FetchedFile(target, mirror.url, size, sha256)
+    remove_if_empty(PartialFile.of(target).path.parent)
+    raise DownloadError(
+        f"{file.name} could not be fetched. {'; '.join(failures)}. If you have it from elsewhere, put it at {target} and "
+        f"run the same command"
+    )
+
+
+def find_file_problem(path: Path, file: RemoteFile, digest: tuple[str, str] | None) -> str:
+    """Return what is wrong with a file; empty if nothing is."""
+    if (kind := describe_irregular(path.resolve())) is not None:
+        return f"it is {kind}"
+    if file.size is not None and path.stat().st_size != file.size:
+        return f"it has {path.stat().st_size} bytes, and the right one {file.size}"
+    if digest is not None and (found := _hash(path, digest[0])) != digest[1]:
+        if file.digest is None and digest not in [mirror.digest for mirror in file.mirrors]:
+            return (
+                f"its {digest[0]} is {found}, and at the first download it was {digest[1]} (if the file was renewed on "
+                f"purpose, delete its entry in {records.RECORD_FILE})"
+            )
+        return f"its {digest[0]} is {found}, and the right one's {digest[1]}"
+    if file.name.endswith(".zip") and not zipfile.is_zipfile(path):
+        return "it is a zip file without its end"
+    return ""
+
+
+def _from_mirror(
+    mirror: Mirror,
+    partial: PartialFile,
+    file: RemoteFile,
+    digest: tuple[str, str] | None,
+    progress: Progress,
+    wait: Callable[[float], None],
+) -> None:
+    idle, furthest = 0, partial.size
+    while True:
+        resumed = partial.size > 0
+        try:
+            transfer_file(mirror.url, partial, size=file.size, trusted=digest is not None, progress=progress)
+        except TransferInterrupted as cut:
+            if partial.size and digest is not None and not find_file_problem(partial.path, file, digest):
+                return  # it was all there: the server had announced too much
+            idle = 0 if partial.size - furthest >= SLOWEST * MINUTE else idle + 1
+            furthest = max(furthest, partial.size)
+            if idle >= _ATTEMPTS:
+                raise MirrorRejected(str(cut)) from cut
+            wait(min(8.0, 0.5 * 2**idle))
+            continue
+        wrong = find_file_problem(partial.path, file, digest)
+        if not wrong:
+            return
+        partial.drop()
+        if not resumed:
+            raise MirrorRejected(wrong)
+        # Bytes of an earlier attempt may have spoilt it: once more, from the first byte.
+
+
+def _hash(path: Path, kind: str) -> str:
+    hashed = hashlib.new(kind, usedforsecurity=False)
+    with open_regular(path) as file:
+        while block := file.read(1 << 20):
+            hashed.update(block)
+    return hashed.hexdigest()

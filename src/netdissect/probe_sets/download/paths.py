@@ -1,0 +1,96 @@
+"""Where downloads live, and how a name becomes a folder.
+
+Probe sets and sources live in ``dataset/`` of the current folder, networks in ``zoo/``, as the released code has it;
+``NETDISSECT_DATA`` and ``NETDISSECT_ZOO`` name other places, shared by many projects.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from netdissect.errors import DataNotFoundError, ModelNotFoundError, suggest_nearest
+from netdissect.probe_sets.download.registry import RegistryEntry, load_registry
+
+
+def get_data_folder(into: Path | None = None) -> Path:
+    """Return where probe sets and sources are downloaded to: `into`, else ``NETDISSECT_DATA``, else ``dataset/``."""
+    return into or Path(os.environ.get("NETDISSECT_DATA") or "dataset")
+
+
+def get_zoo_folder(into: Path | None = None) -> Path:
+    """Return where networks are downloaded to: `into`, else ``NETDISSECT_ZOO``, else ``zoo/``."""
+    return into or Path(os.environ.get("NETDISSECT_ZOO") or "zoo")
+
+
+def resolve_probe_set(name_or_path: str | Path) -> Path:
+    """Return the folder of a probe set: a path as it is, or the name of one that was downloaded or built.
+
+    A folder of that very path comes first, then ``dataset/NAME`` below the current folder, then ``NAME`` below
+    ``NETDISSECT_DATA``.
+
+    Raises:
+        DataNotFoundError: if there is none; the sentence says how to get one.
+    """
+    path = Path(name_or_path)
+    if path.exists():
+        return path
+    name = str(name_or_path)
+    last = path.name
+    if len(path.parts) == 1:
+        for place in dict.fromkeys((Path("dataset"), get_data_folder())):
+            if (place / name).is_dir():
+                return place / name
+    sets = [entry.name for entry in load_registry().values() if entry.kind == "probe set"]
+    if last in sets:
+        raise DataNotFoundError(f"the probe set {name} is not here yet: netdissect data download {last} fetches it")
+    raise DataNotFoundError(
+        f"there is no probe set {name!r}: expected a Broden folder, or the name of one in dataset/; "
+        f"of those that can be downloaded, {suggest_nearest(last, sets)}"
+    )
+
+
+def resolve_network(name: str) -> Path | None:
+    """Return what stands for a network of the zoo: the stem of its two Caffe files, or its one file.
+
+    Args:
+        name: of a network that was downloaded, or of any Caffe pair in ``zoo/``.
+
+    Returns:
+        the path; None if the zoo neither has nor knows such a network.
+
+    Raises:
+        ModelNotFoundError: if it is not there; the sentence says how to get it.
+    """
+    entry = load_registry().get(name)
+    known = entry is not None and entry.kind == "network"
+    for place in dict.fromkeys((Path("zoo"), get_zoo_folder())):
+        files = [place / file.name for file in entry.files] if entry is not None and known else []
+        if files and all(file.is_file() for file in files):
+            return place / name if len(files) == 2 else files[0]
+        if (place / f"{name}.prototxt").is_file():
+            return place / name
+    if known:
+        raise ModelNotFoundError(f"the network {name} is not here yet: netdissect zoo download {name} fetches it")
+    return None
+
+
+def require_downloaded(model: str) -> None:
+    """Refuse a path to a network of the zoo that is not there.
+
+    Args:
+        model: what was typed for MODEL: a stem, one of its files, or both with a comma between them.
+
+    Raises:
+        ModelNotFoundError: if the registry has it, and nothing of it lies at that path; the sentence says how to get it.
+    """
+    first = Path(model.split(",", maxsplit=1)[0])
+    stem = first.name.removesuffix(".prototxt").removesuffix(".caffemodel")
+    entry = next((one for one in load_registry().values() if _is_network(one, stem, first.name)), None)
+    if entry is None or any(path.exists() for path in (first, *(first.with_name(file.name) for file in entry.files))):
+        return
+    raise ModelNotFoundError(f"the network {first} is not here yet: netdissect zoo download {entry.name} fetches it")
+
+
+def _is_network(entry: RegistryEntry, stem: str, file: str) -> bool:
+    return entry.kind == "network" and (entry.name == stem or file in {one.name for one in entry.files})

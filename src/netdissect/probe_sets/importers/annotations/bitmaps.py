@@ -1,0 +1,196 @@
+"""Masks that tools store pixel by pixel: packed PNGs and run lengths. Sizes are known before anything is unpacked."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.errors import DataError
+from netdissect.io import images
+from netdissect.probe_sets.importers.painting import MaskPatch, abbreviate, parse_coordinate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+#: Bytes that a mask's PNG may have besides those of its pixels.
+_HEADER_BYTES = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class PNGMask:
+    """A mask as a PNG in base64, perhaps packed by zlib besides: labelme's, Supervisely's.
+
+    Attributes:
+        text: the base64.
+        left: column of its first pixel in the image.
+        top: row of its first pixel.
+        expected: its height and width, if the file says them.
+    """
+
+    text: str
+    left: int
+    top: int
+    expected: tuple[int, int] | None = None
+
+    def patch(self, size: tuple[int, int]) -> MaskPatch:
+        """Return its mask."""
+        data = decompress_mask(decode_base64(self.text), 5 * size[0] * size[1] + _HEADER_BYTES)
+        try:
+            with images.open_image(data, "of the mask", what="PNG", formats=("PNG",)) as image:
+                got = image.height, image.width
+                fits = got[0] <= size[0] and got[1] <= size[1] and self.expected in (None, got)
+                pixels = _read_opacity(image) if fits else None
+        except DataError as error:
+            raise ValueError(str(error)) from error
+        if self.expected not in (None, got):
+            across, down = self.expected[::-1] if self.expected else got
+            raise ValueError(f"its mask has {got[1]} x {got[0]} pixels, and its corners say {across} x {down}")
+        if pixels is None:
+            raise ValueError(f"its mask of {got[1]} x {got[0]} pixels is larger than the image")
+        return place_mask(pixels != 0, self.top, self.left, size)
+
+
+def _read_opacity(image: Image.Image) -> NDArray[np.integer[Any]]:
+    """Return the pixels of a mask: how opaque they are, if that is said, else how bright."""
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    pixels = np.asarray(image)
+    if pixels.ndim == 3:
+        return pixels[..., -1] if pixels.shape[2] in (2, 4) else pixels.max(axis=2)
+    return pixels
+
+
+@dataclass(frozen=True, slots=True)
+class RunLengthMask:
+    """A mask as run lengths within a box, row by row.
+
+    Attributes:
+        lengths: lengths of runs of 0 and 1 in turn; or with `pairs`, where each run of 1 starts, counted from 1, and its
+            length.
+        left: first column of the box.
+        top: its first row.
+        width: its width.
+        height: its height.
+        pairs: whether starts and lengths are given.
+    """
+
+    lengths: tuple[int, ...]
+    left: int
+    top: int
+    width: int
+    height: int
+    pairs: bool = False
+
+    def patch(self, size: tuple[int, int]) -> MaskPatch:
+        """Return its mask."""
+        whole = self.width * self.height
+        if self.width < 0 or self.height < 0 or whole > 4 * size[0] * size[1]:
+            raise ValueError(f"its mask of {self.width} x {self.height} pixels does not fit the image")
+        if min(self.lengths, default=0) < 0:
+            raise ValueError("a run of its mask has a negative length")
+        flat = self._from_pairs(whole) if self.pairs else self._from_turns(whole)
+        return place_mask(flat.reshape(self.height, self.width), self.top, self.left, size)
+
+    def _from_turns(self, whole: int) -> NDArray[np.bool_]:
+        if sum(self.lengths) != whole:
+            raise ValueError(
+                f"the runs of its mask cover {sum(self.lengths)} pixels, and its box has {self.width} x {self.height}"
+            )
+        return np.repeat(np.arange(len(self.lengths)) % 2 == 1, np.array(self.lengths, np.int64))
+
+    def _from_pairs(self, whole: int) -> NDArray[np.bool_]:
+        if len(self.lengths) % 2:
+            raise ValueError("its mask has a start without a length")
+        flat = np.zeros(whole, bool)
+        end = 0
+        for start, length in zip(self.lengths[::2], self.lengths[1::2], strict=True):
+            if start - 1 < end or start - 1 + length > whole:
+                raise ValueError(
+                    f"a run of its mask, from {start} on, does not fit its box of {self.width} x {self.height}"
+                )
+            end = start - 1 + length
+            flat[start - 1 : end] = True
+        return flat
+
+
+def place_mask(mask: NDArray[np.bool_], top: int, left: int, size: tuple[int, int]) -> MaskPatch:
+    """Return a mask as it lies in an image; what lies outside is cut."""
+    inside = mask[max(0, -top) : max(0, size[0] - top), max(0, -left) : max(0, size[1] - left)]
+    return MaskPatch(max(0, top) if inside.size else 0, max(0, left) if inside.size else 0, inside)
+
+
+def parse_whole_numbers(values: object, count: int | None = None) -> tuple[int, ...]:
+    """Return a list of whole numbers, so many if that is said.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not isinstance(values, (list, tuple)) or count not in (None, len(values)):
+        raise ValueError(f"expected a list of {count or 'whole'} numbers, got {abbreviate(values)}")
+    return tuple(parse_whole_number(value) for value in values)
+
+
+def parse_whole_number(value: object) -> int:
+    """Return a whole number, which may be written as 3.0.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    found = parse_coordinate(value)
+    if found != int(found):
+        raise ValueError(f"expected a whole number, got {abbreviate(value)}")
+    return int(found)
+
+
+def decode_base64(text: object) -> bytes:
+    """Return what base64 says.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"expected base64, got {abbreviate(text)}")  # noqa: TRY004 - one kind
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"its base64 is damaged ({error})") from error
+
+
+def decompress_mask(data: bytes, most: int) -> bytes:
+    """Return what zlib packed, or the bytes themselves if they are a PNG.
+
+    Raises:
+        ValueError: if it is neither, or has more than `most` bytes.
+    """
+    if data.startswith(b"\x89PNG"):
+        return data
+    unpack = zlib.decompressobj()
+    try:
+        found = unpack.decompress(data, most + 1)
+    except zlib.error as error:
+        raise ValueError(f"its mask is neither a PNG nor packed by zlib ({error})") from error
+    if len(found) > most:
+        raise ValueError(f"its mask unpacks to more than the {most:,} bytes that an image of this size can need")
+    if not unpack.eof:
+        raise ValueError("its packed mask ends too early")
+    return found
+
+
+def decode_byte_list(values: Sequence[object]) -> bytes:
+    """Return bytes that a file spells as a list of numbers.
+
+    Raises:
+        ValueError: if one is no byte.
+    """
+    try:
+        return bytes(values)  # type: ignore[arg-type]  # anything else than 0..255 raises
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"expected a list of bytes: {error}") from error

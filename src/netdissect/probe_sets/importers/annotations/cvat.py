@@ -1,0 +1,95 @@
+"""CVAT for images 1.1: an XML; a shape of a higher ``z_order`` lies over one of a lower, of equals the later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdissect.errors import DataFileError
+from netdissect.io.text import escape_line
+from netdissect.io.xml_files import read_xml
+from netdissect.probe_sets.importers.annotations.bitmaps import RunLengthMask, parse_whole_numbers
+from netdissect.probe_sets.importers.annotations.records import AnnotationSet, locate_errors, parse_label, parse_size
+from netdissect.probe_sets.importers.annotations.shapes import Ellipse, Polygon, make_box, make_rotated_box
+from netdissect.probe_sets.importers.split_names import parse_split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from xml.etree.ElementTree import Element
+
+    from netdissect.probe_sets.importers.annotations.shapes import Shape
+
+_WITHOUT_PIXELS = {"polyline": "lines", "points": "points", "skeleton": "skeletons", "cuboid": "cuboids"}
+
+
+def read_cvat_xml(where: Path, found: AnnotationSet) -> None:
+    """Read CVAT's XML.
+
+    Raises:
+        DataFileError: for anything wrong with it.
+    """
+    path = where / "annotations.xml" if where.is_dir() else where
+    root = read_xml(path, "CVAT's annotations", missing=DataFileError, wrong=DataFileError)
+    if root.tag != "annotations":
+        raise DataFileError(f"{path}: expected CVAT's annotations, got <{escape_line(root.tag)}>")
+    if root.find("track") is not None:
+        raise DataFileError(
+            f"{path}: expected CVAT for images 1.1, got tracks of a video: export it as CVAT for images"
+        )
+    for name in root.findall("meta//labels/label/name"):
+        if name.text:
+            found.classes.setdefault(parse_label(name.text))
+    for image in root.findall("image"):
+        with locate_errors(f"{path}, image {escape_line(image.get('name') or '')}"):
+            _read_image(path, image, found)
+
+
+def _read_image(path: Path, image: Element, found: AnnotationSet) -> None:
+    name = image.attrib["name"]
+    shapes = []
+    for place, element in enumerate((each for each in image if each.tag != "tag"), start=1):
+        label = parse_label(element.attrib["label"])
+        where = f"{path}, image {escape_line(name)}, shape {place} ({escape_line(label)})"
+        with locate_errors(where):
+            made = _read_shape(element.tag, element.attrib, where, found)
+            depth = int(element.get("z_order") or 0)
+        if made is not None:
+            shapes.append((depth, label, made))
+    shapes.sort(key=lambda shape: shape[0])
+    split = parse_split(image.get("subset") or "") or ""
+    photo = found.photos.find(name, where=path, beside=found.root / "images" / (image.get("subset") or ""))
+    found.add(
+        photo, [(label, made) for _, label, made in shapes], spelled=name, file=path, split=split,
+        size=parse_size(_read_number(image.attrib, "height"), _read_number(image.attrib, "width")),
+    )  # fmt: skip
+
+
+def _read_shape(tag: str, said: Mapping[str, str], where: str, found: AnnotationSet) -> Shape | None:
+    """Return a shape; None if it is left out."""
+    if tag in _WITHOUT_PIXELS:
+        found.leave_out(_WITHOUT_PIXELS[tag], tag, where)
+        return None
+    degrees = _read_number(said, "rotation") if said.get("rotation") else 0.0
+    if tag == "polygon":
+        corners = [pair.split(",") for pair in said["points"].split(";")]
+        if any(len(corner) != 2 for corner in corners):
+            raise ValueError("expected points as x,y;x,y;…")
+        return Polygon(tuple((float(x), float(y)) for x, y in corners))
+    if tag == "box":
+        left, top, right, bottom = (_read_number(said, key) for key in ("xtl", "ytl", "xbr", "ybr"))
+        if degrees:
+            middle = (left + right) / 2, (top + bottom) / 2
+            return make_rotated_box(left, top, right - left, bottom - top, degrees, middle)
+        return make_box(left, top, right, bottom)
+    if tag == "ellipse":
+        x, y, across, down = (_read_number(said, key) for key in ("cx", "cy", "rx", "ry"))
+        return Ellipse(x, y, across, down, degrees)
+    if tag == "mask":
+        lengths = parse_whole_numbers([int(length) for length in said["rle"].split(",")])
+        left, top, width, height = (int(_read_number(said, key)) for key in ("left", "top", "width", "height"))
+        return RunLengthMask(lengths, left, top, width, height)
+    raise ValueError(f"a shape <{escape_line(tag)}>, which is not known: polygon, box, ellipse and mask are")
+
+
+def _read_number(said: Mapping[str, str], key: str) -> float:
+    return float(said[key])

@@ -1,0 +1,132 @@
+"""Where the images are that annotation files name: only below the folder that was given, however names are spelled."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import posixpath
+from pathlib import Path
+
+from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import images
+from netdissect.io.text import escape_line
+
+
+def find_files(root: Path, pattern: str, out: Path | None) -> list[Path]:
+    """Return the files below a folder whose names fit a pattern, sorted.
+
+    Args:
+        root: the folder.
+        pattern: as a shell's, for names.
+        out: the set's folder, in which nothing is looked for; hidden files and folders are left aside too.
+    """
+    apart = None if out is None else out.absolute()
+    found = []
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).absolute() != apart]
+        found += [here / name for name in files if fnmatch.fnmatchcase(name, pattern) and not name.startswith(".")]
+    return sorted(found)
+
+
+class ImageFinder:
+    """The images below a folder.
+
+    Args:
+        root: the folder; nothing outside of it is opened.
+        out: the set's folder, in which nothing is looked for.
+        apart: whether it holds images only and the annotations lie elsewhere: folders in names that it has not are then
+            left away.
+    """
+
+    def __init__(self, root: Path, out: Path | None, *, apart: bool) -> None:
+        if not root.is_dir():
+            raise DataNotFoundError(f"there is no folder of images {root}")
+        self.root = root
+        self._out = out
+        self._apart = apart
+        self._by_name: dict[str, list[Path]] | None = None
+
+    def find(self, spelled: str, *, where: object, beside: Path | None = None) -> Path | None:
+        r"""Return the image that a file calls so; None if it is not there.
+
+        A name is looked for beside the annotation file, below the folder, in its ``images/``, and last by itself,
+        wherever below the folder it lies.
+
+        Args:
+            spelled: the name, with ``/`` or ``\``.
+            where: the annotation file, for messages.
+            beside: folder of the annotation file.
+
+        Raises:
+            DataFileError: if it leads outside the folder, or several images are called so.
+        """
+        name = spelled.replace("\\", "/")
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError as error:
+            raise DataFileError(f"{where}: the image's name {spelled!a} cannot be written") from error
+        if not name.strip("/. ") or "\0" in name:
+            raise DataFileError(f"{where}: expected the name of an image, got {escape_line(spelled)!r}")
+        absolute = name.startswith("/") or name[1:2] == ":"
+        if self._apart:
+            name = "/".join(part for part in name.split("/") if part not in ("", ".", "..") and not part.endswith(":"))
+        else:
+            for start in (beside, self.root) if not absolute else ():
+                found = self._inside(start, name)
+                if found is not None:
+                    return found
+            if absolute or self._leads_out(name, beside):
+                raise DataFileError(
+                    f"{where}: its image {escape_line(spelled)!r} lies outside of {self.root}: --photos names the folder of "
+                    f"the images"
+                )
+        return self._by_tail(posixpath.normpath(name).removeprefix("../"), where)
+
+    def name(self, photo: Path) -> str:
+        """Return what an image is called in the set: its path below the folder, with ``-`` for every folder."""
+        return "-".join(photo.relative_to(self.root).parts)
+
+    def _leads_out(self, name: str, beside: Path | None) -> bool:
+        for start in (self.root, beside):
+            if start is not None and Path(os.path.normpath(start / name)).is_relative_to(os.path.normpath(self.root)):
+                return False
+        return True
+
+    def _inside(self, start: Path | None, name: str) -> Path | None:
+        """Return an image at a path below the folder; links are not looked through."""
+        if start is None:
+            return None
+        path = Path(os.path.normpath(start / name))
+        root = Path(os.path.normpath(self.root))
+        if not path.is_relative_to(root) or not path.is_file():
+            return None
+        return self.root / path.relative_to(root)
+
+    def _by_tail(self, name: str, where: object) -> Path | None:
+        """Return the image whose path ends in as much of a name as any does."""
+        parts = name.split("/")
+        same = self._listed().get(parts[-1], [])
+        for count in range(len(parts), 0, -1):
+            fitting = [path for path in same if list(path.relative_to(self.root).parts[-count:]) == parts[-count:]]
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting:
+                first, second = (path.relative_to(self.root) for path in fitting[:2])
+                raise DataFileError(
+                    f"{where}: its image {escape_line(name)!r} may be {first} or {second} of {self.root}: --photos names the "
+                    f"folder of the images"
+                )
+        return None
+
+    def _listed(self) -> dict[str, list[Path]]:
+        if self._by_name is None:
+            self._by_name = {}
+            for path in find_files(self.root, "*", self._out):
+                if path.suffix.lower() in images.ENDINGS:
+                    self._by_name.setdefault(path.name, []).append(path)
+        return self._by_name
+
+    def stems(self, stem: str) -> list[Path]:
+        """Return the images of a name, whatever their ending."""
+        return [path for paths in self._listed().values() for path in paths if path.stem == stem]

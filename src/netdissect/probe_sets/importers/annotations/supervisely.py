@@ -1,0 +1,117 @@
+"""Supervisely: ``ann/IMAGE.json`` and ``img/IMAGE`` below each data set; a later object lies over an earlier one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.io import images
+from netdissect.io.text import escape_line
+from netdissect.probe_sets.importers.annotations.bitmaps import PNGMask, parse_whole_numbers
+from netdissect.probe_sets.importers.annotations.records import (
+    AnnotationSet,
+    locate_errors,
+    parse_label,
+    parse_size,
+    read_tool_json,
+    require_object,
+    require_objects,
+)
+from netdissect.probe_sets.importers.annotations.shapes import Polygon, make_box, parse_points
+from netdissect.probe_sets.importers.painting import abbreviate
+from netdissect.probe_sets.importers.split_names import parse_split
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdissect.probe_sets.importers.annotations.shapes import Shape
+
+_WITHOUT_PIXELS = {"line": "lines", "polyline": "lines", "point": "points", "graph": "skeletons", "cuboid": "cuboids"}
+
+
+def is_supervisely(told: Any) -> bool:
+    """Say whether a JSON is Supervisely's annotation of an image."""
+    return isinstance(told, dict) and "objects" in told and isinstance(told.get("size"), dict)
+
+
+def read_supervisely(where: Path, found: AnnotationSet) -> None:
+    """Read a project, a data set of it, or one annotation.
+
+    Raises:
+        DataFileError: for anything wrong with the files.
+    """
+    files = [where] if where.is_file() else [path for path in found.files(where, "*.json") if path.parent.name == "ann"]
+    if where.is_file():
+        found.look_in(where.parent.parent if where.parent.name == "ann" else where.parent)
+    if not files:
+        raise DataNotFoundError(f"{where}: expected Supervisely's annotations in ann/, got none")
+    meta = where / "meta.json"
+    if meta.is_file():
+        told = read_tool_json(meta, "Supervisely's classes")
+        with locate_errors(str(meta)):
+            for entry in require_objects(require_object(told, "Supervisely's classes")["classes"], "classes"):
+                found.classes.setdefault(parse_label(entry["title"]))
+    for path in files:
+        told = read_tool_json(path, "Supervisely's annotations")
+        if not is_supervisely(told):
+            raise DataFileError(f"{path}: expected Supervisely's size and objects")
+        with locate_errors(str(path)):
+            _read_file(path, told, found)
+
+
+def _read_file(path: Path, told: dict[str, Any], found: AnnotationSet) -> None:
+    shapes = []
+    for place, thing in enumerate(require_objects(told["objects"], "objects"), start=1):
+        with locate_errors(f"{path}, object {place}"):
+            label = parse_label(thing["classTitle"])
+        where = f"{path}, object {place} ({escape_line(label)})"
+        with locate_errors(where):
+            made = _read_shape(thing, where, found)
+        if made is not None:
+            shapes.append((label, made))
+    size = parse_size(told["size"]["height"], told["size"]["width"])
+    data_set = path.parent.parent
+    found.add(
+        _find_image(path, found), shapes, spelled=path.name.removesuffix(".json"), file=path, size=size,
+        split=parse_split(data_set.name) or "",
+    )  # fmt: skip
+
+
+def _find_image(path: Path, found: AnnotationSet) -> Path | None:
+    """Return an annotation's image: ``img/`` beside ``ann/``, of the file's name, older projects' without its ending."""
+    name = path.name.removesuffix(".json")
+    if found.wanted.photos is not None:
+        return found.photos.find(name, where=path)
+    folder = path.parent.parent / "img"
+    if (folder / name).is_file():
+        return folder / name
+    return next(
+        (at for at in sorted(folder.glob("*")) if at.stem == name and at.suffix.lower() in images.ENDINGS), None
+    )
+
+
+def _read_shape(thing: dict[str, Any], where: str, found: AnnotationSet) -> Shape | None:
+    """Return an object as Supervisely draws it; None if it is left out."""
+    kind = thing.get("geometryType") or ("bitmap" if thing.get("bitmap") else "polygon")
+    if kind in _WITHOUT_PIXELS:
+        found.leave_out(_WITHOUT_PIXELS[kind], kind, where)
+        return None
+    if kind == "bitmap":
+        bitmap = require_object(thing["bitmap"], "a bitmap")
+        column, row = parse_whole_numbers(bitmap["origin"], 2)
+        if not isinstance(bitmap["data"], str):
+            raise ValueError(f"expected a bitmap as base64, got {abbreviate(bitmap['data'])}")
+        return PNGMask(bitmap["data"], column, row)
+    if kind not in ("polygon", "rectangle"):
+        raise ValueError(
+            f"an object of the geometry {abbreviate(kind)}, which is not known: polygon, bitmap and rectangle are"
+        )
+    points = require_object(thing["points"], "points")
+    outer = parse_points(points["exterior"])
+    if kind == "polygon":
+        return Polygon(outer, tuple(parse_points(ring) for ring in points.get("interior") or []))
+    if len(outer) != 2:
+        raise ValueError(f"a rectangle of {len(outer)} corners, and Supervisely's have 2")
+    (left, top), (right, bottom) = outer
+    # Its corners are pixels, and the last ones belong to it.
+    return make_box(min(left, right), min(top, bottom), max(left, right) + 1, max(top, bottom) + 1)

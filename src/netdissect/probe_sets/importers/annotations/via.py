@@ -1,0 +1,172 @@
+"""VGG Image Annotator (VIA) 1 and 2: a JSON, or its CSV; a later region lies over an earlier one."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from netdissect.errors import DataFileError
+from netdissect.io.json_files import parse_json
+from netdissect.io.reading import read_text
+from netdissect.io.text import escape_line
+from netdissect.probe_sets.importers.annotations.records import (
+    AnnotationSet,
+    locate_errors,
+    parse_label,
+    read_tool_json,
+    require_object,
+)
+from netdissect.probe_sets.importers.annotations.shapes import Ellipse, Polygon, make_box
+from netdissect.probe_sets.importers.painting import abbreviate, parse_coordinate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from netdissect.probe_sets.importers.annotations.shapes import Shape
+
+#: Columns of the CSV, besides sizes and counts.
+VIA_COLUMNS = frozenset({"filename", "region_shape_attributes", "region_attributes"})
+_WITHOUT_PIXELS = {"polyline": "lines", "line": "lines", "point": "points"}
+
+_Region = tuple[dict[str, Any], dict[str, Any]]
+
+
+def is_via(told: Any) -> bool:
+    """Say whether a JSON is VIA's: a project, or the annotations of one."""
+    if not isinstance(told, dict) or not told:
+        return False
+    if "_via_img_metadata" in told:
+        return True
+    first = next(iter(told.values()))
+    return isinstance(first, dict) and "regions" in first and "filename" in first
+
+
+def read_via(where: Path, found: AnnotationSet) -> None:
+    """Read VIA's JSON or CSV.
+
+    Raises:
+        DataFileError: for anything wrong with it.
+    """
+    images = list(_read_csv(where) if where.suffix.lower() == ".csv" else _read_json(where))
+    attribute = _choose_attribute(where, [region for _, regions in images for region in regions], found)
+    for name, regions in images:
+        shapes = []
+        for place, (shape, attributes) in enumerate(regions, start=1):
+            called = f"{where}, image {escape_line(name)}, region {place}"
+            with locate_errors(called):
+                made = _read_shape(shape, called, found)
+                label = _read_class(attributes.get(attribute))
+            if made is None:
+                continue
+            if label:
+                shapes.append((label, made))
+            else:
+                found.left_out["regions without a label"] += 1
+        photo = found.photos.find(name, where=where, beside=where.parent)
+        found.add(photo, shapes, spelled=name, file=where)
+
+
+def _read_json(where: Path) -> Iterator[tuple[str, list[_Region]]]:
+    told = read_tool_json(where, "VIA's annotations")
+    if not is_via(told):
+        raise DataFileError(f"{where}: expected VIA's annotations: images with filename and regions")
+    with locate_errors(str(where)):
+        for image in require_object(told.get("_via_img_metadata", told), "VIA's images").values():
+            regions = require_object(image, "an image")["regions"]
+            listed = regions.values() if isinstance(regions, dict) else regions
+            yield (
+                _read_filename(image["filename"]),
+                [
+                    (
+                        require_object(require_object(region, "a region")["shape_attributes"], "shape_attributes"),
+                        require_object(region.get("region_attributes") or {}, "region_attributes"),
+                    )
+                    for region in listed
+                ],
+            )
+
+
+def _read_csv(where: Path) -> Iterator[tuple[str, list[_Region]]]:
+    text = read_text(where, "VIA's CSV", missing=DataFileError, wrong=DataFileError)
+    reader = csv.DictReader(io.StringIO(text.removeprefix("#"), newline=""))
+    if not set(reader.fieldnames or ()) >= VIA_COLUMNS:
+        raise DataFileError(f"{where}: expected VIA's columns {', '.join(sorted(VIA_COLUMNS))}")
+    images: dict[str, list[_Region]] = {}
+    try:
+        for line in reader:
+            with locate_errors(f"{where}, line {reader.line_num}"):
+                regions = images.setdefault(_read_filename(line["filename"]), [])
+                shape = require_object(parse_json(line["region_shape_attributes"]), "region_shape_attributes")
+                if shape:  # a line without one is an image without a region
+                    regions.append((shape, require_object(parse_json(line["region_attributes"]), "region_attributes")))
+    except csv.Error as error:
+        raise DataFileError(f"{where}, line {reader.line_num}: {error}") from error
+    yield from images.items()
+
+
+def _read_filename(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected filename as text, got {abbreviate(value)}")  # noqa: TRY004 - one kind
+    return value
+
+
+def _choose_attribute(where: Path, regions: list[_Region], found: AnnotationSet) -> str:
+    """Return the attribute of regions that is their class: the one they have, or the one that is asked for."""
+    named = dict.fromkeys(name for _, attributes in regions for name in attributes)
+    if found.wanted.attribute is not None:
+        if found.wanted.attribute not in named:
+            listed = ", ".join(map(escape_line, named)) or "none"
+            raise DataFileError(f"{where}: no region has the attribute {found.wanted.attribute!r}; there are {listed}")
+        return found.wanted.attribute
+    if len(named) > 1:
+        listed = ", ".join(map(escape_line, named))
+        raise DataFileError(
+            f"{where}: its regions have the attributes {listed}: --attribute names the one that is the class"
+        )
+    return next(iter(named), "")
+
+
+def _read_class(value: object) -> str:
+    """Return the class that an attribute says: its text, or the one box that is ticked."""
+    if isinstance(value, dict):
+        ticked = [name for name, state in value.items() if state is True]
+        if len(ticked) > 1:
+            raise ValueError(f"it has the classes {', '.join(map(escape_line, ticked))}, and one is expected")
+        return parse_label(ticked[0]) if ticked else ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{value:g}"
+    return parse_label(value)
+
+
+def _read_shape(shape: dict[str, Any], where: str, found: AnnotationSet) -> Shape | None:
+    """Return a region's shape; None if it is left out."""
+    kind = shape["name"]
+    if kind in _WITHOUT_PIXELS:
+        found.leave_out(_WITHOUT_PIXELS[kind], kind, where)
+        return None
+    if kind == "polygon":
+        across, down = shape["all_points_x"], shape["all_points_y"]
+        if not isinstance(across, list) or not isinstance(down, list) or len(across) != len(down):
+            raise ValueError("a polygon with as many x as y was expected")
+        return Polygon(tuple((parse_coordinate(x), parse_coordinate(y)) for x, y in zip(across, down, strict=True)))
+    if kind == "rect":
+        left, top, width, height = (parse_coordinate(shape[key]) for key in ("x", "y", "width", "height"))
+        return make_box(left, top, left + width, top + height)
+    if kind == "circle":
+        return Ellipse(
+            parse_coordinate(shape["cx"]),
+            parse_coordinate(shape["cy"]),
+            parse_coordinate(shape["r"]),
+            parse_coordinate(shape["r"]),
+        )
+    if kind == "ellipse":
+        theta = parse_coordinate(shape.get("theta") or 0)  # in radians
+        across, down = parse_coordinate(shape["rx"]), parse_coordinate(shape["ry"])
+        return Ellipse(
+            parse_coordinate(shape["cx"]), parse_coordinate(shape["cy"]), across, down, theta * 180 / 3.141592653589793
+        )
+    raise ValueError(
+        f"a region of the shape {abbreviate(kind)}, which is not known: polygon, rect, circle and ellipse are"
+    )

@@ -1,0 +1,236 @@
+"""Class lists: what the numbers or colours in somebody's masks mean."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from netdissect.errors import DataFileError, LabelError, SettingsError
+from netdissect.io.text import escape_line
+from netdissect.probe_sets.broden.label_pngs import MAX_LABEL
+from netdissect.probe_sets.compile.source import hash_parts, read_source_text
+from netdissect.probe_sets.compile.source_pixels import relabel
+from netdissect.probe_sets.importers.class_lists.formats import read_class_rows
+from netdissect.probe_sets.importers.class_lists.json_kinds import parse_json_classes
+from netdissect.probe_sets.importers.class_lists.rows import UNLABELED_NAMES, ClassRow, ListRequest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: A class list, or the file of one.
+ClassListLike: TypeAlias = str | Path | Sequence[str] | Mapping[int, str]
+
+#: The number that masks give to pixels nobody decided on, unless the class list names it.
+VOID = 255
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """The classes of an own set.
+
+    Attributes:
+        names: names of label 1, 2, …
+        categories: the category of each.
+        codes: label of every number that masks hold; 0 for those that mean nothing.
+        colors: the same of every colour, as (R·256 + G)·256 + B; empty if masks hold numbers.
+    """
+
+    names: tuple[str, ...]
+    categories: tuple[str, ...]
+    codes: Mapping[int, int] = field(default_factory=dict)
+    colors: Mapping[int, int] = field(default_factory=dict)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the list."""
+        return hash_parts(self.names, self.categories, sorted(self.codes.items()), sorted(self.colors.items()))
+
+    def labels(self, pixels: NDArray[np.integer[Any]], where: object) -> NDArray[np.uint16]:
+        """Turn the numbers or colours of a mask into labels, (h, w).
+
+        Raises:
+            LabelError: if it holds a number or colour that the list does not name.
+        """
+        if pixels.ndim == 3:
+            if not self.colors:
+                raise LabelError(
+                    f"{where}: the mask is an RGB picture, and the class list names no colours: give it columns r, g, b, "
+                    f"or bring masks whose pixels hold class numbers"
+                )
+            packed = pixels.astype(np.int32)
+            return _look_up(
+                (packed[..., 0] * 256 + packed[..., 1]) * 256 + packed[..., 2], self.colors, where, "colour"
+            )
+        if not self.codes and self.colors:
+            raise LabelError(
+                f"{where}: the mask holds numbers, and the class list names colours only: give it a column 'number', or "
+                f"bring masks of colours"
+            )
+        return _look_up(pixels, self.codes, where, "number")
+
+    def split(self, labels: NDArray[np.uint16]) -> dict[str, NDArray[np.uint16]]:
+        """Divide label planes by category: each gets the planes with the other categories' labels taken out."""
+        parts = {}
+        for category in dict.fromkeys(self.categories):
+            table = np.zeros(len(self.names) + 1, np.uint16)
+            own = [label for label, its in enumerate(self.categories, start=1) if its == category]
+            table[own] = own
+            parts[category] = table[labels]
+        return parts
+
+    def renamed(self, rules: Mapping[str, tuple[str, str]]) -> ClassList:
+        """Return the list with other names and categories.
+
+        Args:
+            rules: for a name, the new one and the new category; an empty name drops the class, an empty category
+                leaves it as it was.
+
+        Raises:
+            SettingsError: if a rule names no class of the list.
+        """
+        strange = sorted(set(rules) - set(self.names))
+        if strange:
+            raise SettingsError(f"the renaming names {strange[0]!r}, and no class is called so")
+        names: list[str] = []
+        categories: list[str] = []
+        kept = [0]
+        for name, category in zip(self.names, self.categories, strict=True):
+            new, its = rules.get(name, (name, ""))
+            kept.append(len(names) + 1 if new else 0)
+            if new:
+                names.append(_clean_name(new, "the renaming"))
+                categories.append(its or category)
+        return replace(
+            self,
+            names=tuple(names),
+            categories=tuple(categories),
+            codes={number: kept[label] for number, label in self.codes.items()},
+            colors={color: kept[label] for color, label in self.colors.items()},
+        )
+
+
+def read_class_list(
+    given: ClassListLike, category: str, *, first: int | None = None, column: str | None = None, trained: bool = False
+) -> ClassList:
+    """Read a class list.
+
+    Args:
+        given: the list itself, or a file of any format of `netdissect.probe_sets.importers.class_lists.formats`.
+        category: the category of classes that name none.
+        first: number of the first name of a list without numbers; None takes 1, 0 if the first name means "nothing", and
+            -1 behind labelme's two such names.
+        column: the column or key of the numbers; None finds it.
+        trained: whether masks hold Cityscapes' numbers for training.
+
+    Raises:
+        DataFileError: if it is of no such format, cannot be understood whole, or a number stands twice.
+    """
+    where = str(given) if isinstance(given, (str, Path)) else "the class list"
+    return _number_classes(_read_rows(given, ListRequest(first, column, trained)), category, where)
+
+
+def read_class_names(given: str | Path) -> list[str]:
+    """Return every name of a class list in the order of their numbers, those that mean "nothing" among them.
+
+    Raises:
+        DataFileError: as `read_class_list`.
+    """
+    rows = _read_rows(given, ListRequest())
+    placed = [(at if row.number is None else row.number, row.name) for at, row in enumerate(rows)]
+    return [name for number, name in sorted(placed, key=lambda pair: pair[0]) if number >= 0]
+
+
+def _read_rows(given: ClassListLike, asked: ListRequest) -> list[ClassRow]:
+    if isinstance(given, (str, Path)):
+        return read_class_rows(Path(given), asked)
+    if isinstance(given, Mapping):
+        return parse_json_classes("the class list", {str(key): value for key, value in given.items()}, asked)
+    return parse_json_classes("the class list", list(given), asked)
+
+
+def read_renaming(path: Path) -> dict[str, tuple[str, str]]:
+    """Read a renaming: a .csv with the columns ``name``, ``as`` and perhaps ``category``.
+
+    Raises:
+        DataFileError: if a column is missing, or a name stands twice.
+    """
+    reader = csv.DictReader(io.StringIO(read_source_text(path, "the renaming"), newline=""))
+    if not {"name", "as"} <= set(reader.fieldnames or ()):
+        raise DataFileError(f"{path}: expected the columns name and as, and perhaps category")
+    rules: dict[str, tuple[str, str]] = {}
+    try:
+        for record in reader:
+            name = (record["name"] or "").strip()
+            if not name or name in rules:
+                raise DataFileError(f"{path}, line {reader.line_num}: expected every name once, got {name!r}")
+            rules[name] = (record["as"] or "").strip(), (record.get("category") or "").strip()
+    except csv.Error as error:
+        raise DataFileError(f"{path}, line {reader.line_num}: not a CSV table ({error})") from error
+    return rules
+
+
+def _look_up(
+    pixels: NDArray[np.integer[Any]], table: Mapping[int, int], where: object, what: str
+) -> NDArray[np.uint16]:
+    return relabel(pixels, lambda value: _find_label(value, table, where, what))
+
+
+def _find_label(value: int, table: Mapping[int, int], where: object, what: str) -> int:
+    """Return the label of a number or colour of a mask."""
+    if value in table:
+        return table[value]
+    if what == "colour" and value:
+        raise LabelError(f"{where}: the mask holds the colour #{value:06x}, which the class list does not name")
+    if what == "number" and value not in (0, VOID):
+        known = sorted(table)
+        raise LabelError(
+            f"{where}: the mask holds number {value}, and the class list names {len(known)} numbers"
+            f"{f', {known[0]} to {known[-1]}' if known else ''}: complete the list, or give the mask that belongs to it"
+        )
+    return 0
+
+
+def _number_classes(rows: Sequence[ClassRow], category: str, where: str) -> ClassList:
+    codes: dict[int, int] = {}
+    colors: dict[int, int] = {}
+    names: list[str] = []
+    categories: list[str] = []
+    for row in rows:
+        if row.number is not None and row.number < 0:  # it stands in no mask
+            continue
+        name = _clean_name(row.name, where)
+        nothing = name.casefold() in UNLABELED_NAMES or not name
+        if not nothing:
+            names.append(name)
+            categories.append(row.category or category)
+        label = 0 if nothing else len(names)
+        # Several names for nothing may share a number or colour.
+        before = [told[key] for told, key in ((codes, row.number), (colors, row.color)) if key in told]
+        if any(before) or (before and label):
+            raise DataFileError(f"{where}: number {row.number} or its colour is listed twice")
+        if row.number is not None:
+            codes[row.number] = label
+        if row.color is not None:
+            colors[row.color] = label
+    if not names:
+        raise DataFileError(f"{where}: expected at least one class name, got none")
+    if len(names) > MAX_LABEL:
+        raise DataFileError(f"{where}: {len(names):,} classes are more than a label map can hold, {MAX_LABEL:,}")
+    return ClassList(tuple(names), tuple(categories), codes, colors)
+
+
+def _clean_name(name: object, where: str) -> str:
+    """Return a class's name on one line.
+
+    Raises:
+        DataFileError: if it cannot be written, or would act on a terminal.
+    """
+    plain_name = " ".join(str(name).split())
+    if escape_line(plain_name) != plain_name:
+        raise DataFileError(f"{where}: the class name {str(name)!a} holds a character that cannot be written")
+    return plain_name

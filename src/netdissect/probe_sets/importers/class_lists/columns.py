@@ -1,0 +1,234 @@
+"""Class lists as tables, or as objects of JSON: columns are known by their names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from netdissect.errors import DataFileError
+from netdissect.probe_sets.importers.class_lists.rows import (
+    UNLABELED_NAMES,
+    ClassRow,
+    number_class_names,
+    pack_color,
+    parse_class_number,
+    parse_color,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from netdissect.probe_sets.importers.class_lists.rows import ListRequest
+
+#: Columns of tables, and keys of JSON's objects, in lower case with ``_`` for spaces; the first that is there counts.
+COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
+    "number": (
+        "number", "pixel_value", "pixel", "value", "png_index", "label_id", "labelid", "class_id", "classid", "category_id",
+        "id", "ids", "index", "idx", "class_index", "class_number", "trainid", "train_id",
+    ),
+    "name": ("name", "label", "class", "class_name", "label_name", "title", "category_name", "classname", "names"),
+    "category": ("category",),
+    "color": ("color", "colour", "rgb", "hex", "palette"),
+}  # fmt: skip
+_TRAIN = ("trainid", "train_id")
+
+#: Under this key a record says where it stands.
+LOCATION = ""
+
+
+class _Columns(NamedTuple):
+    """Which columns of a table say what; None where it has none."""
+
+    name: str
+    number: str | None
+    category: str | None
+    color: str | None
+    channels: tuple[str, ...]
+    cityscapes: bool
+
+    @property
+    def has_colors(self) -> bool:
+        """Whether any column gives colours."""
+        return self.color is not None or bool(self.channels)
+
+
+def read_records(
+    where: object, records: Sequence[Mapping[str, object]], asked: ListRequest, *, by_position: bool
+) -> list[ClassRow]:
+    """Return the classes of a table's lines, or of JSON's objects, by the names of their columns.
+
+    Args:
+        where: the list's name, for messages.
+        records: the lines or objects; under `LOCATION` they say where they stand.
+        asked: what the user asks.
+        by_position: whether lines are numbered in their order if they hold neither numbers nor colours.
+
+    Raises:
+        DataFileError: if there is no column of names, no column of numbers that is understood though one is there, or a
+            number or colour does not read.
+    """
+    columns = _find_columns(where, records, asked)
+    rows = []
+    for position, record in enumerate(records):
+        try:
+            rows.append(_read_row(record, columns, position, asked))
+        except (ValueError, TypeError, KeyError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise DataFileError(
+                f"{where}, {record.get(LOCATION)}: a number or colour does not read ({reason})"
+            ) from error
+    if columns.number is not None or columns.has_colors or asked.first is not None:
+        return rows
+    if not by_position:
+        raise DataFileError(
+            f"{where}: it names classes such as {rows[0].name!a} and gives neither a number (id) nor a colour of them: add "
+            f"them, or say --first, the number of the first"
+        )
+    numbered = number_class_names([row.name for row in rows], None, where)
+    return [row._replace(number=other.number) for row, other in zip(rows, numbered, strict=True)]
+
+
+def normalize_column(column: object) -> str:
+    """Return a column's name as `COLUMN_NAMES` spells it."""
+    return str(column).strip().lower().replace(" ", "_")
+
+
+def _find_columns(where: object, records: Sequence[Mapping[str, object]], asked: ListRequest) -> _Columns:
+    keys = {normalize_column(key): str(key) for record in records for key in record if key != LOCATION}
+    shown = ", ".join(map(ascii, keys.values())) or "nothing"
+    found = {what: next((keys[name] for name in names if name in keys), None) for what, names in COLUMN_NAMES.items()}
+    if found["name"] is None:
+        raise DataFileError(f"{where}: expected a column 'name', got {shown}")
+    channels = tuple(keys[channel] for channel in _find_channels(keys))
+    if asked.column is not None:
+        number = keys.get(normalize_column(asked.column))
+        if number is None:
+            raise DataFileError(f"{where}: it has no column {asked.column!a}: choose from {shown}")
+    else:
+        number = _find_number_column(
+            where, records, keys, {*filter(None, (found["name"], found["color"])), *channels}, asked
+        )
+    cityscapes = any(name in keys for name in _TRAIN)
+    return _Columns(found["name"], number, found["category"], found["color"], channels, cityscapes)
+
+
+def _find_number_column(
+    where: object, records: Sequence[Mapping[str, object]], keys: Mapping[str, str], known: set[str], asked: ListRequest
+) -> str | None:
+    """Return the column of numbers; which of several, or whether one of another name, is never guessed."""
+    trained = [keys[name] for name in _TRAIN if name in keys]
+    if asked.trained and trained:
+        return trained[0]
+    named = [keys[name] for name in COLUMN_NAMES["number"] if name in keys and keys[name] not in (*known, *trained)]
+    # A column "label" or "class" beside the names holds numbers, or says nothing of them.
+    named = named or [
+        keys[n] for n in ("label", "class") if keys.get(n, "") not in ("", *known) and _is_numeric(records, keys[n])
+    ]
+    if len({tuple(str(record.get(column)) for record in records) for column in named}) > 1:
+        raise DataFileError(
+            f"{where}: its columns {' and '.join(map(repr, named))} both look like the classes' numbers, and differ: say "
+            f"--number-column, the one whose numbers the masks hold"
+        )
+    if named or trained:
+        return (named or trained)[0]
+    for column in (column for column in keys.values() if column not in known and _is_numeric(records, column)):
+        if normalize_column(column) != "category":
+            raise DataFileError(
+                f"{where}: its column {column!a} holds numbers, and nothing says whether they are the classes' numbers in the "
+                f"masks: call that column 'number', or say --number-column"
+            )
+    return None
+
+
+def _is_numeric(records: Sequence[Mapping[str, object]], column: str) -> bool:
+    return bool(records) and all(re.fullmatch(r"-?\d+", str(record.get(column, "")).strip()) for record in records)
+
+
+def _find_channels(keys: Mapping[str, str]) -> tuple[str, ...]:
+    return next((names for names in (("r", "g", "b"), ("red", "green", "blue")) if all(n in keys for n in names)), ())
+
+
+def _read_row(record: Mapping[str, object], columns: _Columns, position: int, asked: ListRequest) -> ClassRow:
+    name = str(record.get(columns.name) or "")
+    number = None
+    if columns.number is not None:
+        number = parse_class_number(record[columns.number])
+    elif asked.first is not None:
+        number = asked.first + position
+    color = _read_color(record, columns)
+    if color is None and number is None and columns.has_colors and name.strip().casefold() not in UNLABELED_NAMES:
+        raise ValueError("a colour is r, g, b from 0 to 255, or #rrggbb")
+    category = str(record.get(columns.category or " ") or "")
+    if not columns.cityscapes:
+        return ClassRow(number, name, category, color)
+    # There a category is a group of classes; what is in the group void, or is not trained on, means nothing.
+    ignored = category == "void" or (normalize_column(columns.number) in _TRAIN and number in (255, -1))
+    return ClassRow(number, "" if ignored else name, "", color)
+
+
+def _read_color(record: Mapping[str, object], columns: _Columns) -> int | None:
+    """Return a record's colour; None if it has none that reads, which is a mistake only where numbers are missing too."""
+    if columns.channels:
+        values = [record.get(channel) for channel in columns.channels]
+        if all(value is None or not str(value).strip() for value in values):
+            return None
+        return pack_color([parse_class_number(value) for value in values])
+    return None if columns.color is None else parse_color(record.get(columns.color))
+
+
+def read_class_table(path: Path, text: str, asked: ListRequest) -> list[ClassRow]:
+    """Return the classes of a table whose first line names its columns: joined by commas, semicolons or tabs."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), skipinitialspace=True
+    )
+    records: list[dict[str, object]] = []
+    try:
+        header = [(name or "").strip() for name in reader.fieldnames or ()]
+        if not any(normalize_column(name) in COLUMN_NAMES["name"] for name in header):
+            raise DataFileError(
+                f"{path}: expected a first line with a column 'name', got {', '.join(header) or 'nothing'}"
+            )
+        for record in reader:
+            place = f"line {reader.line_num}"
+            if None in record or None in record.values():
+                raise DataFileError(f"{path}, {place}: expected {len(header)} fields as in the first line")
+            records.append({name.strip(): value for name, value in record.items() if name.strip()} | {LOCATION: place})
+    except csv.Error as error:
+        raise DataFileError(f"{path}, line {reader.line_num}: not a table ({error})") from error
+    return read_records(path, records, asked, by_position=True) if records else []
+
+
+def has_header(path: Path, text: str) -> bool:
+    """Say whether the first line names columns: in a .csv or .tsv it must, elsewhere it may."""
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return True
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    fields = [field.strip().lower().replace(" ", "_") for field in re.split(r"[\t;,]", first)]
+    numbers = any(field.lstrip("-").isdigit() for field in fields)
+    return len(fields) > 1 and not numbers and any(field in COLUMN_NAMES["name"] for field in fields)
+
+
+def is_object_info(_: Path, text: str) -> bool:
+    """Say whether a text is ADE20K's ``objectInfo150``, joined by tabs or commas."""
+    fields = re.split(r"[\t,]", text.split("\n", 1)[0].strip())
+    return len(fields) > 1 and fields[0].strip().lower() == "idx" and fields[-1].strip().lower() == "name"
+
+
+def read_object_info(path: Path, text: str, _: ListRequest) -> list[ClassRow]:
+    """Return number and first name of every class of ADE20K's challenge."""
+    width = len(re.split(r"[\t,]", text.split("\n", 1)[0]))
+    rows = []
+    for line, spelled in enumerate(text.splitlines()[1:], start=2):
+        if not spelled.strip():
+            continue
+        fields = [
+            field.strip() for field in (spelled.split("\t") if "\t" in spelled else spelled.split(",", width - 1))
+        ]
+        if len(fields) < 2 or not fields[0].isdigit():
+            raise DataFileError(f"{path}, line {line}: expected a number, …, a name, got {spelled.strip()!r}")
+        rows.append(ClassRow(int(fields[0]), re.split(r"[,;]", fields[-1].strip('"'))[0]))
+    return rows

@@ -1,0 +1,105 @@
+"""Class lists in JSON, in the shapes that tools write.
+
+| shape | example | written by |
+|---|---|---|
+| names | ``["cat", "dog"]`` | many |
+| number → name, or name → number | ``{"0": "cat"}``, ``{"cat": 0}`` | Hugging Face's ``id2label``, ``label2id`` |
+| objects with a name and a number or colour | ``[{"id": 7, "name": "cat"}]`` | COCO's (panoptic) categories, Hasty, Label Studio's ``notes.json`` |
+| number or name → object | ``{"7": {"name": "cat"}}`` | |
+| name → colour, or colour → name | ``{"cat": [1, 1, 1]}`` | Supervisely's mask exports |
+| any of these below a key of `_LIST_KEYS` | ``{"categories": […]}`` | COCO, Supervisely's ``meta.json``, Mapillary, YOLO's names |
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from netdissect.errors import DataFileError
+from netdissect.io.json_files import parse_json
+from netdissect.probe_sets.importers.class_lists.columns import LOCATION, read_records
+from netdissect.probe_sets.importers.class_lists.rows import (
+    ClassRow,
+    number_class_names,
+    parse_class_number,
+    parse_color,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from netdissect.probe_sets.importers.class_lists.rows import ListRequest
+
+#: Keys below which a larger file keeps its list, the best first.
+_LIST_KEYS = ("categories", "classes", "labels", "names", "id2label", "label2id", "label_classes", "palette")
+
+
+def read_json_classes(path: Path, text: str, asked: ListRequest) -> list[ClassRow]:
+    """Return the classes that a JSON text lists.
+
+    Raises:
+        DataFileError: if it is no JSON, or a list of no known shape.
+    """
+    try:
+        return parse_json_classes(path, parse_json(text), asked)
+    except ValueError as error:
+        if isinstance(error, DataFileError):
+            raise
+        raise DataFileError(f"{path}: expected a JSON list of names, or an object number → name ({error})") from error
+
+
+def parse_json_classes(where: object, found: Any, asked: ListRequest) -> list[ClassRow]:
+    """Return the classes that JSON's lists and objects say.
+
+    Raises:
+        DataFileError: if they are of no known shape.
+    """
+    if isinstance(found, dict):
+        inner = next((key for key in _LIST_KEYS if isinstance(found.get(key), (list, dict))), None)
+        return _read_object(where, found, asked) if inner is None else parse_json_classes(where, found[inner], asked)
+    if isinstance(found, list) and all(isinstance(entry, str) for entry in found):
+        return number_class_names(found, asked.first, where)
+    if isinstance(found, list) and all(isinstance(entry, dict) for entry in found):
+        return _read_objects(where, found, asked)
+    raise _unknown_shape(where, found)
+
+
+def _read_objects(where: object, found: Sequence[Mapping[str, Any]], asked: ListRequest) -> list[ClassRow]:
+    records = [{**_drop_tool_ids(entry), LOCATION: f"entry {at}"} for at, entry in enumerate(found, start=1)]
+    return read_records(where, records, asked, by_position=False) if records else []
+
+
+def _drop_tool_ids(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out an id that numbers a class in a tool's database and not in its masks: Supervisely's and CVAT's."""
+    tools = {"title", "shape"} <= set(entry) or {"attributes", "color"} <= set(entry)
+    return {key: value for key, value in entry.items() if not (tools and key == "id")}
+
+
+def _read_object(where: object, found: Mapping[str, Any], asked: ListRequest) -> list[ClassRow]:
+    numbered = bool(found) and all(re.fullmatch(r"-?\d+", key.strip()) for key in found)
+    values = list(found.values())
+    if found and all(isinstance(value, dict) for value in values):
+        own = "number" if numbered else "name"
+        records = [{own: key, **value, LOCATION: f"entry {key!a}"} for key, value in found.items()]
+        return read_records(where, records, asked, by_position=False)
+    if numbered and all(isinstance(value, str) for value in values):
+        return [ClassRow(parse_class_number(key), value) for key, value in found.items()]
+    if found and all(isinstance(value, int) and not isinstance(value, bool) for value in values) and not numbered:
+        return [ClassRow(value, name) for name, value in found.items()]
+    colors = [parse_color(value) for value in values]
+    if found and None not in colors:
+        return [ClassRow(None, name, "", color) for name, color in zip(found, colors, strict=True)]
+    colors = [parse_color(key) for key in found]
+    if found and None not in colors and all(isinstance(value, str) for value in values):
+        return [ClassRow(None, name, "", color) for name, color in zip(values, colors, strict=True)]
+    raise _unknown_shape(where, found)
+
+
+def _unknown_shape(where: object, found: Any) -> DataFileError:
+    kind = "an object" if isinstance(found, dict) else "a list" if isinstance(found, list) else type(found).__name__
+    held = f" with the keys {', '.join(map(ascii, list(found)[:5]))}" if isinstance(found, dict) and found else ""
+    return DataFileError(
+        f"{where}: expected a JSON list of names, an object number → name, or objects with a name and an id or colour, got "
+        f"{kind}{held} that says neither"
+    )

@@ -1,0 +1,93 @@
+"""COCO's run lengths: masks as the lengths of runs of 0 and 1, column by column, spelled out or packed into letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.probe_sets.importers import painting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+#: Bits of the largest length that is read; no mask has so many pixels.
+_MOST_BITS = 40
+
+
+def decode_run_lengths(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return a mask, (h, w).
+
+    Args:
+        rle: ``size`` (h, w) and ``counts``: a list of lengths, or a string of them.
+        size: the height and width it must have; no more is ever allocated.
+
+    Raises:
+        ValueError: if it has another size, or the runs do not fill the mask.
+
+    Example:
+        >>> decode({"size": [2, 3], "counts": [1, 2, 3]}, (2, 3)).astype(int).tolist()
+        [[0, 1, 0], [1, 0, 0]]
+    """
+    check_run_lengths(rle, size)
+    height, width = size
+    counts = rle["counts"]
+    lengths = unpack_run_lengths(counts) if isinstance(counts, (str, bytes)) else list(counts)
+    if min(lengths, default=0) < 0 or sum(lengths) != height * width:
+        raise ValueError(f"runs of {sum(lengths)} pixels in a mask of {width} x {height}")
+    values = np.arange(len(lengths)) % 2 == 1
+    return np.repeat(values, lengths).reshape(width, height).T
+
+
+def check_run_lengths(rle: Mapping[str, Any], size: tuple[int, int]) -> None:
+    """Look at run lengths without unpacking them.
+
+    Raises:
+        ValueError: if they are of another size, or of no kind that is known.
+    """
+    said, counts = rle.get("size"), rle.get("counts")
+    if not isinstance(said, (list, tuple)) or list(said) != list(size):
+        raise ValueError(
+            f"its run lengths have the size {painting.abbreviate(said)}, and the image [{size[0]}, {size[1]}]"
+        )
+    if isinstance(counts, list):
+        strange = [x for x in counts if type(x) is not int or not 0 <= x < 2**_MOST_BITS]
+        if strange:
+            raise ValueError(f"expected whole numbers as run lengths, got {painting.abbreviate(strange[0])}")
+    elif not isinstance(counts, (str, bytes)):
+        raise ValueError(  # noqa: TRY004
+            f"expected a list or string of run lengths as 'counts', got {painting.abbreviate(counts)}"
+        )
+
+
+def unpack_run_lengths(counts: str | bytes) -> list[int]:
+    """Return the lengths that a string of run lengths holds.
+
+    Every letter carries five bits and whether more follow; from the third length on, it is the difference to the one
+    before the last.
+
+    Raises:
+        ValueError: if the string holds another letter, ends inside a number, or holds one of more than 40 bits.
+    """
+    letters = counts.encode("ascii") if isinstance(counts, str) else counts
+    lengths: list[int] = []
+    value = shift = 0
+    for letter in letters:
+        bits = letter - 48
+        if not 0 <= bits < 64:
+            raise ValueError(f"the letter {chr(letter)!a} is none of run lengths")
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            if shift >= _MOST_BITS:
+                raise ValueError(f"a run length has more than {_MOST_BITS} bits")
+            continue
+        if bits & 16:
+            value -= 1 << shift
+        lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+        value = shift = 0
+    if shift:
+        raise ValueError("the string of run lengths ends inside a number")
+    return lengths

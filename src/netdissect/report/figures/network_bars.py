@@ -1,0 +1,58 @@
+"""Unique detectors across networks, stacked by category and sorted, with the number of detectors beside (paper, fig. 8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdissect.concepts import sort_categories
+from netdissect.report.figures import style
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from netdissect.results.compared import DetectorCounts
+
+
+def draw_network_bars(entries: Sequence[DetectorCounts], path: Path, *, threshold: float) -> None:
+    """Draw a bar per network, most unique detectors first; of equals in the order given."""
+    ranked = sorted(entries, key=lambda entry: -entry.total)
+    categories = sort_categories(list(dict.fromkeys(kind for entry in ranked for kind in entry.unique)))
+    fills = style.get_fill_colors(categories)
+    definition = ranked[0].definition
+    with style.open_figure(6.6, 0.9 + 0.19 * len(ranked), (3.0, 1.0)) as (figure, (left, right)):
+        rows = range(len(ranked))
+        start = [0] * len(ranked)
+        for category in categories:
+            sizes = [entry.unique.get(category, 0) for entry in ranked]
+            left.barh(rows, sizes, left=start, height=0.74, color=fills[category], label=category, lw=0)
+            start = [a + b for a, b in zip(start, sizes, strict=True)]
+        most = max(1, *start)
+        for row, entry in enumerate(ranked):
+            left.text(entry.total + most * 0.012, row, f"{entry.total}", va="center", fontsize=7.5)
+        left.set_yticks(rows, [style.shorten_name(entry.name) for entry in ranked])
+        left.set_title(f"unique detectors, by {definition} (IoU {'≥' if definition == 'label' else '>'} {threshold:g})")
+        if categories:
+            left.legend(
+                loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=0.4, fontsize=7.5, ncols=6, columnspacing=1.2,
+                handletextpad=0.5, borderpad=0,
+            )  # fmt: skip
+        right.barh(rows, [entry.units for entry in ranked], height=0.74, color=style.RULE, lw=0)
+        right.barh(rows, [entry.detectors for entry in ranked], height=0.74, color=style.SOFT, lw=0)
+        widest = max(entry.units for entry in ranked)
+        for row, entry in enumerate(ranked):
+            share = entry.detectors / max(entry.units, 1)
+            right.text(
+                max(entry.units, 1) + widest * 0.03, row, f"{entry.detectors} ({share:.0%})", va="center", fontsize=7
+            )
+        right.set_title("detectors of all units")
+        right.set_yticks([])
+        for axes in (left, right):
+            axes.set_ylim(len(ranked) - 0.4, -0.6)
+            axes.spines["bottom"].set_visible(False)
+            axes.set_xticks([])
+            axes.tick_params(axis="y", length=0)
+        left.set_xlim(0, most * 1.1)
+        right.set_xlim(0, widest * 1.75)
+        figure.subplots_adjust(wspace=0.06)
+        style.save_figure(figure, path)

@@ -1,0 +1,45 @@
+"""The training curve: unique detectors per category, checkpoint by checkpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdissect.concepts import sort_categories
+from netdissect.report.figures import style
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from netdissect.results.compared import DetectorCounts
+
+
+def draw_training_curve(entries: Sequence[DetectorCounts], path: Path) -> None:
+    """Draw unique detectors over training steps, one panel per layer; every entry must have its step.
+
+    Steps that span more than two orders of magnitude are drawn on a logarithmic axis that keeps 0.
+    """
+    layers = list(dict.fromkeys(entry.layer for entry in entries))
+    categories = sort_categories(list(dict.fromkeys(kind for entry in entries for kind in entry.unique)))
+    fills = style.get_fill_colors(categories)
+    steps = sorted({entry.step or 0.0 for entry in entries})
+    positive = [step for step in steps if step > 0]
+    with style.open_figure(0.9 + 2.9 * len(layers), 2.6, (1.0,) * len(layers)) as (figure, panels):
+        for axes, layer in zip([panels] if len(layers) == 1 else panels, layers, strict=True):
+            rows = sorted((entry for entry in entries if entry.layer == layer), key=lambda entry: entry.step or 0.0)
+            x = [entry.step or 0.0 for entry in rows]
+            axes.plot(x, [entry.total for entry in rows], "o-", color=style.INK, lw=1.4, ms=3, label="all")
+            for category in categories:
+                y = [entry.unique.get(category, 0) for entry in rows]
+                axes.plot(x, y, "o-", color=fills[category], lw=1.1, ms=2.5, label=category)
+            if positive and positive[-1] / positive[0] > 100:
+                axes.set_xscale("symlog", linthresh=positive[0])
+            axes.set_ylim(bottom=0)
+            axes.set_title(style.shorten_name(layer))
+            axes.set_xlabel("training step")
+            axes.yaxis.get_major_locator().set_params(integer=True)
+        first = panels if len(layers) == 1 else panels[0]
+        last = panels if len(layers) == 1 else panels[-1]
+        first.set_ylabel(f"unique detectors, by {entries[0].definition}")
+        last.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        style.save_figure(figure, path)

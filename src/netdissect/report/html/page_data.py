@@ -1,0 +1,171 @@
+"""What the page knows: the run in one file, every layer in three kinds of files that are loaded when they are needed.
+
+- ``run``: names, settings, and of every layer each unit's best concept and IoU per category: enough to recount all
+  layers at any cut
+- ``layer-N``: exemplar images of the layer's units
+- ``layer-N-counts``: I and A of every unit and concept, histograms; for the pages of a unit and of a concept
+- ``layer-N-masks-M``: 8-bit grids of some units, best units first
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.concepts import display_name, sort_categories
+from netdissect.report.category_colors import assign_color_slots
+from netdissect.report.html import mask_grids
+from netdissect.report.html.script_data import pack_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from netdissect.report.label_cache import LabelCache
+    from netdissect.results.layer_result import LayerResult
+    from netdissect.results.run_result import RunResult
+
+#: Bytes of grids in a file, before compression.
+_BYTES_PER_FILE = 480_000
+
+
+def pack_page_data(result: RunResult, probe: Mapping[int, Path], gallery: LabelCache) -> Iterator[tuple[str, str]]:
+    """Yield every data file of the page as its key and its packed arguments."""
+    rows = np.array(sorted(probe), np.int64)
+    yield "run", _pack_run(result, rows, probe, gallery)
+    yield "names", pack_arrays("names", [result.image_names[int(row)] for row in rows], {})
+    for number, layer in enumerate(result.layers.values()):
+        yield from _pack_layer(number, layer, rows)
+
+
+def order_categories(result: RunResult) -> tuple[str, ...]:
+    """Return the categories as the page shows them."""
+    return sort_categories(result.probe_set.vocabulary.categories)
+
+
+def count_units_per_file(layer: LayerResult) -> int:
+    """Return how many units' grids share a file."""
+    each: int = layer.exemplars.images.shape[1] * layer.layer.grid[0] * layer.layer.grid[1]
+    return max(1, _BYTES_PER_FILE // max(each, 1))
+
+
+def _pack_run(result: RunResult, rows: NDArray[np.int64], probe: Mapping[int, Path], gallery: LabelCache) -> str:
+    vocabulary = result.probe_set.vocabulary
+    shown = order_categories(result)
+    facts = {
+        "network": result.network.name,
+        "probeSet": result.probe_set.name,
+        "images": result.probe_set.images,
+        "input": list(result.network.input_size),
+        "labelSize": list(result.probe_set.label_size),
+        "threshold": result.settings.threshold,
+        "quantile": result.settings.quantile,
+        "categories": list(shown),
+        "slots": list(assign_color_slots(shown).values()),
+        "concepts": [display_name(name) for name in vocabulary.names],
+        "layers": [
+            {
+                "name": layer.name,
+                "stem": layer.layer.file_stem,
+                "units": layer.layer.units,
+                "kind": layer.layer.kind,
+                "note": layer.layer.note,
+                "geometry": layer.layer.geometry,
+                "grid": list(layer.layer.grid),
+                "field": {name: list(pair) for name, pair in layer.layer.field._asdict().items()},
+                "cells": layer.cells,
+                "exemplars": int(layer.exemplars.images.shape[1]),
+                "unitsPerFile": count_units_per_file(layer),
+                "scores": sorted(_get_scores(layer)),
+            }
+            for layer in result.layers.values()
+        ],
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "number": np.array([concept.number for concept in vocabulary.concepts], np.int32),
+        "category": np.array([shown.index(concept.category) for concept in vocabulary.concepts], np.int8),
+        "G": next(iter(result.layers.values())).counts.G.astype(np.float64) if result.layers else np.zeros(0),
+        "examples": _find_positions(gallery.examples, rows),
+        "labeled": gallery.labeled.astype(np.int32),
+        "row": rows.astype(np.int32),
+        "png": np.array([probe[int(row)].suffix == ".png" for row in rows], np.uint8),
+        "hasLabels": np.isin(rows, gallery.rows).astype(np.uint8),
+    }
+    place = [vocabulary.categories.index(category) for category in shown]
+    for number, layer in enumerate(result.layers.values()):
+        arrays[f"{number}.column"] = layer.best.column[:, place].astype(np.int32)
+        arrays[f"{number}.score"] = layer.best.score[:, place]
+        winner = np.array([*(shown.index(category) for category in vocabulary.categories), -1], np.int8)
+        arrays[f"{number}.best"] = winner[layer.best.category]
+        arrays[f"{number}.next"], arrays[f"{number}.nextScore"] = _find_second_best(layer)
+    return pack_arrays("run", facts, arrays)
+
+
+def _find_second_best(layer: LayerResult) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return every unit's best concept other than its label, shape (U,), and its IoU; -1 where there is none."""
+    units = np.arange(layer.layer.units)
+    label = layer.best.column[units, layer.best.category]  # of a unit without a label -1, too
+    if len(layer.vocabulary) < 2:
+        return np.full(units.size, -1, np.int32), np.zeros(units.size)
+    others = layer.iou.copy()
+    others[units[label >= 0], label[label >= 0]] = -1
+    second = others.argmax(axis=1)
+    score = np.maximum(others[units, second], 0)
+    return np.where(score > 0, second, -1).astype(np.int32), score
+
+
+def _pack_layer(number: int, layer: LayerResult, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
+    ranked = np.array([row.channel for row in layer.units], np.int32)
+    codes, scale = mask_grids.encode_grids(layer.exemplars.grids)
+    arrays: dict[str, NDArray[Any]] = {
+        "rank": ranked,
+        "images": _find_positions(layer.exemplars.images, rows),
+        "maxima": layer.exemplars.maxima,
+        "scale": scale,
+        "threshold": layer.thresholds,
+    }
+    yield f"layer-{number}", pack_arrays(f"layer-{number}", None, arrays)
+    yield f"layer-{number}-counts", pack_arrays(f"layer-{number}-counts", None, _collect_counts(layer))
+    step = count_units_per_file(layer)
+    for place, start in enumerate(range(0, layer.layer.units, step)):
+        key = f"layer-{number}-masks-{place}"
+        yield key, pack_arrays(key, None, {"codes": codes[ranked[start : start + step]]})
+
+
+def _collect_counts(layer: LayerResult) -> dict[str, NDArray[Any]]:
+    vocabulary, counts, activity = layer.vocabulary, layer.counts, layer.activity
+    shown = sort_categories(vocabulary.categories)
+    per_category = np.zeros((layer.layer.units, len(shown)))
+    for position, category in enumerate(shown):
+        members = vocabulary.find_columns(category)
+        if members.size:  # A depends on a concept's category alone
+            per_category[:, position] = counts.A[:, members[0]]
+    small = counts.I.size == 0 or int(counts.I.max()) < 2**32
+    return {
+        "I": counts.I.astype(np.uint32 if small else np.float64),
+        "A": per_category,
+        "histogram": activity.histogram.astype(np.float64),
+        "low": activity.low,
+        "high": activity.high,
+        "mean": activity.mean.astype(np.float64),
+        "minimum": activity.minimum,
+        "maximum": activity.maximum,
+        **{f"score.{name}": values.astype(np.float32) for name, values in _get_scores(layer).items()},
+    }
+
+
+def _get_scores(layer: LayerResult) -> Mapping[str, NDArray[np.floating]]:
+    """Return further scores of every unit with every concept, shape (U, C), by name, where a result has any."""
+    scores: Mapping[str, NDArray[np.floating]] = getattr(layer, "scores", {})
+    return scores
+
+
+def _find_positions(images: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return positions among the kept images for rows of ``index.csv``; -1 stays."""
+    if not rows.size:
+        return np.full(images.shape, -1, np.int32)
+    found = np.minimum(np.searchsorted(rows, images), rows.size - 1)
+    return np.where((images >= 0) & (rows[found] == images), found, -1).astype(np.int32)

@@ -1,0 +1,132 @@
+"""Arrays and facts as JavaScript files: the only data a page opened from disk may load is a script.
+
+A file holds one call, ``netdissect.put(KEY, FACTS, LAYOUT, "BASE64")``. The bytes are the arrays one after another,
+each with bytes of equal significance side by side (they compress better so), then zlib. Both sides know nothing else:
+the page reads it in ``store.js``, and `unpack_script` reads it here when a report is drawn again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.io.json_files import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+#: Types a page has arrays for, as numpy calls them.
+_TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
+#: Bytes of a file's arrays at most; the label maps of an image have a hundredth of it.
+MAX_ARRAY_BYTES = 2**26
+_HEAD = "netdissect.put("
+_TAIL = ");\n"
+_LEVEL = 6
+
+
+def encode_script_json(value: Any) -> str:
+    """Return JSON that stands safely inside a script: no ``<``, and nothing outside ASCII (so no U+2028)."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def pack_arrays(key: str, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return the arguments of ``netdissect.put`` as JSON without the brackets.
+
+    Args:
+        key: what the page asks for.
+        facts: plain values.
+        arrays: by name; of the types a page has, little-endian.
+
+    Raises:
+        ValueError: if an array is of another type.
+    """
+    layout, parts = [], []
+    for name, array in arrays.items():
+        kind = array.dtype.str[1:]
+        if kind not in _TYPES:
+            raise ValueError(f"{name} is {array.dtype}: a page has arrays of {', '.join(_TYPES)} only")
+        layout.append([name, kind, list(array.shape)])
+        little = np.ascontiguousarray(array, dtype=f"<{kind}")
+        parts.append(little.reshape(-1).view(np.uint8).reshape(-1, little.itemsize).T.tobytes())
+    data = base64.b64encode(zlib.compress(b"".join(parts), _LEVEL)).decode() if parts else ""
+    return encode_script_json([key, facts, layout, data])[1:-1]
+
+
+def format_script(packed: str) -> str:
+    """Return packed arguments as the text of a JavaScript file."""
+    return f"{_HEAD}{packed}{_TAIL}"
+
+
+def read_script_arguments(text: str) -> str:
+    """Return the packed arguments that stand in a file.
+
+    Raises:
+        ValueError: if it is no file that `format_script` wrote.
+    """
+    if not text.startswith(_HEAD) or not text.endswith(_TAIL):
+        raise ValueError("expected a data file of a report")
+    return text[len(_HEAD) : -len(_TAIL)]
+
+
+def unpack_script(text: str, *, most: int = MAX_ARRAY_BYTES) -> tuple[str, Any, dict[str, NDArray[Any]]]:
+    """Read a file that `format_script` wrote: key, facts, arrays.
+
+    Args:
+        text: the file.
+        most: bytes that its arrays may have.
+
+    Raises:
+        ValueError: if it is no such file.
+    """
+    try:
+        key, facts, layout, data = parse_json(f"[{read_script_arguments(text)}]")
+        kinds = [
+            (name, np.dtype(f"<{_check_type(kind)}"), tuple(map(_check_size, shape))) for name, kind, shape in layout
+        ]
+        flat = np.frombuffer(
+            _inflate(data, sum(kind.itemsize * prod(shape) for _, kind, shape in kinds), most), np.uint8
+        )
+    except (TypeError, zlib.error) as error:
+        raise ValueError(f"expected a data file of a report ({error})") from error
+    arrays, at = {}, 0
+    for name, dtype, shape in kinds:
+        size = prod(shape)
+        part = flat[at : at + size * dtype.itemsize].reshape(dtype.itemsize, size)
+        arrays[name] = np.ascontiguousarray(part.T).view(dtype).reshape(shape)
+        at += size * dtype.itemsize
+    return key, facts, arrays
+
+
+def _inflate(data: str, expected: int, most: int) -> bytes:
+    """Unpack a stream to exactly as many bytes as are expected, and never to more."""
+    if expected > most:
+        raise ValueError(f"expected at most {most:,} bytes of arrays, got {expected:,}")
+    if not data and not expected:
+        return b""
+    stream = zlib.decompressobj()
+    flat = stream.decompress(base64.b64decode(data, validate=True), expected + 1)
+    if len(flat) != expected or not stream.eof:
+        raise ValueError(
+            f"expected {expected:,} bytes of arrays, got {'others' if len(flat) == expected else len(flat)}"
+        )
+    return flat
+
+
+def _check_type(kind: object) -> str:
+    if kind not in _TYPES:
+        raise ValueError(f"expected arrays of {', '.join(_TYPES)}, got {kind!r}")
+    return str(kind)
+
+
+def _check_size(number: object) -> int:
+    if not isinstance(number, int) or number < 0:
+        raise ValueError(f"expected sizes of arrays, got {number!r}")
+    return number

@@ -1,0 +1,141 @@
+"""What a dissection says about one layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
+from netdissect.results.detectors import Detectors, count_detectors
+from netdissect.results.units import CategoryBest, UnitRow, UnitTable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from netdissect.concepts import Vocabulary
+    from netdissect.config import Definition
+    from netdissect.layers import Layer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exemplars:
+    """The images that excite every unit most, and the unit's grid on each.
+
+    Attributes:
+        images: positions in the probe set's ``index.csv`` (rows from 0), int64, shape (U, k); by falling maximum,
+            ties by rising position; -1 where the probe set has fewer than k images.
+        maxima: the unit's maximum on each, float32, shape (U, k).
+        grids: activation above the threshold as a share of `scale`, float16, shape (U, k, h, w): the unit's mask is
+            where the upsampled grid is positive.
+        scale: float32, shape (U,); the activation is threshold + scale · grid.
+    """
+
+    images: NDArray[np.int64]
+    maxima: NDArray[np.float32]
+    grids: NDArray[np.float16]
+    scale: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Activity:
+    """How a unit's activations are distributed, read off a random sample of the cells.
+
+    Attributes:
+        histogram: sampled cells per bin, int64, shape (U, bins).
+        low: lower edge of the first bin, float32, shape (U,).
+        high: upper edge of the last bin, float32, shape (U,).
+        mean: of the sample, float64, shape (U,).
+        minimum: of the sample, float32, shape (U,).
+        maximum: of all cells of all images, float32, shape (U,).
+    """
+
+    histogram: NDArray[np.int64]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    mean: NDArray[np.float64]
+    minimum: NDArray[np.float32]
+    maximum: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerResult:
+    """The dissection of one layer.
+
+    Attributes:
+        layer: name, units, grid and geometry.
+        vocabulary: the C concepts, in the order of every table's columns.
+        counts: I, A and G.
+        thresholds: T of every unit, float32, shape (U,).
+        cells: M, the number of cells the thresholds are quantiles of.
+        exemplars: the images that excite every unit most.
+        activity: how the activations are distributed.
+        image_maxima: maximum of every (image, unit), float32, shape (N, U); None unless it was asked for.
+    """
+
+    layer: Layer
+    vocabulary: Vocabulary
+    counts: Counts
+    thresholds: NDArray[np.float32]
+    cells: int
+    exemplars: Exemplars
+    activity: Activity
+    image_maxima: NDArray[np.float32] | None = None
+
+    def __repr__(self) -> str:
+        h, w = self.layer.grid
+        return f"{self.name}, {h} x {w} cells: {self.detectors().describe()}"
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.layer.name
+
+    @cached_property
+    def iou(self) -> NDArray[np.float64]:
+        """IoU of every unit with every concept, shape (U, C); column c is ``vocabulary.concepts[c]``."""
+        return compute_iou(self.counts)
+
+    @cached_property
+    def best(self) -> BestConcept:
+        """The best concept per category and the label of every unit."""
+        return find_best_concepts(self.iou, self.vocabulary)
+
+    @cached_property
+    def units(self) -> UnitTable:
+        """One row per unit, best score first."""
+        return UnitTable([self._row(channel) for channel in range(self.layer.units)])
+
+    def detectors(self, threshold: float = 0.04, definition: Definition = "label") -> Detectors:
+        """Count this layer's detectors and unique detectors (METHOD, § 5)."""
+        return count_detectors(self.units, threshold=threshold, definition=definition)
+
+    def _row(self, channel: int) -> UnitRow:
+        names, best, counts = self.vocabulary.names, self.best, self.counts
+        profile = []
+        for position, category in enumerate(self.vocabulary.categories):
+            column = int(best.column[channel, position])
+            if column < 0:
+                profile.append(CategoryBest(category, "", 0, 0, 0, 0.0))
+                continue
+            profile.append(
+                CategoryBest(
+                    category,
+                    names[column],
+                    truth=int(counts.G[column]),
+                    activation=int(counts.A[channel, column]),
+                    intersect=int(counts.I[channel, column]),
+                    iou=float(best.score[channel, position]),
+                )
+            )
+        position = int(best.category[channel])
+        winner = profile[position] if position >= 0 else CategoryBest("", "", 0, 0, 0, 0.0)
+        return UnitRow(
+            unit=channel + 1,
+            category=winner.category,
+            label=winner.label,
+            score=winner.iou,
+            threshold=float(self.thresholds[channel]),
+            profile=tuple(profile),
+        )

@@ -1,0 +1,270 @@
+"""The tables of a layer as files: counts as Parquet, exemplars and activations as arrays, maxima as Parquet.
+
+What is read is checked before it is believed: checksums where the run has them, how much a file would unpack to,
+and that its numbers are possible.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from netdissect.errors import RunFileError
+from netdissect.io import atomic, reading
+from netdissect.results import parquet_sizes
+from netdissect.results.counts import Counts
+from netdissect.results.layer_result import Activity, Exemplars
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from netdissect.concepts import Vocabulary
+    from netdissect.layers import Layer
+    from netdissect.results.layer_result import LayerResult
+
+#: A table may unpack to so many times its own size, and so many bytes besides; real ones to a few hundred times.
+_MAX_UNPACKED_RATIO, _MAX_UNPACKED_EXTRA = 5_000, 2**26
+#: Pixels of a probe set at most: sums of counts stay within 64 bits.
+_MAX_PIXELS = 2**60
+#: Names of a layer's files after its stem.
+CSV_SUFFIX, COUNTS_SUFFIX, ARRAYS_SUFFIX, MAXIMA_SUFFIX = "-result.csv", ".parquet", ".npz", "-image-maxima.parquet"
+_INTEGER_COLUMNS = {"unit": pa.int32(), "number": pa.int32(), "I": pa.int64(), "A": pa.int64(), "G": pa.int64()}
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """The tables of a run's folder, opened only as the run wrote them.
+
+    Attributes:
+        folder: the run's folder.
+        checksums: SHA-256 by file name; empty for runs that were written without them.
+    """
+
+    folder: Path
+    checksums: Mapping[str, str]
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a table.
+
+        Raises:
+            RunFileError: if it is missing, no regular file, or not as the run wrote it.
+        """
+        path = self.folder / name
+        try:
+            data = reading.read_bytes(path)
+        except FileNotFoundError as error:
+            raise RunFileError(f"{path} is missing: the run is not complete; run it again") from error
+        except OSError as error:
+            raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
+        if self.checksums and self.checksums.get(name) != hashlib.sha256(data).hexdigest():
+            raise RunFileError(
+                f"{path} is damaged: its checksum is not the one in run.json, so it is not as the run wrote it; run it again"
+            )
+        return data
+
+    def has(self, name: str) -> bool:
+        """Say whether the run has a table of that name."""
+        return name in self.checksums if self.checksums else (self.folder / name).exists()
+
+
+def compute_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(reading.read_bytes(path)).hexdigest()
+
+
+def write_counts(path: Path, layer: LayerResult) -> None:
+    """Write every unit x concept with I, A, G and IoU, unit by unit."""
+    vocabulary, counts = layer.vocabulary, layer.counts
+    units, width = counts.I.shape
+    unit = np.repeat(np.arange(1, units + 1, dtype=np.int32), width)
+    names = pa.DictionaryArray.from_arrays(
+        pa.array(np.tile(np.arange(width, dtype=np.int32), units)), pa.array(vocabulary.names, pa.string())
+    )
+    categories = pa.DictionaryArray.from_arrays(
+        pa.array(np.tile(vocabulary.primary.astype(np.int32), units)), pa.array(vocabulary.categories, pa.string())
+    )
+    numbers = np.array([concept.number for concept in vocabulary.concepts], dtype=np.int32)
+    table = pa.table(
+        {
+            "unit": unit,
+            "number": np.tile(numbers, units),
+            "concept": names,
+            "category": categories,
+            "I": counts.I.ravel(),
+            "A": counts.A.ravel(),
+            "G": np.tile(counts.G, units),
+            "iou": layer.iou.ravel(),
+        }
+    )
+    with atomic.open_replacement(path) as file:
+        pq.write_table(table, file, compression="zstd", row_group_size=max(width, 1) * 256, write_page_checksum=True)
+
+
+def write_maxima(path: Path, maxima: NDArray[np.float32]) -> None:
+    """Write the maximum of every (image, unit): a row per image of the probe set, a column per unit, from 1."""
+    table = pa.table({str(channel + 1): maxima[:, channel] for channel in range(maxima.shape[1])})
+    with atomic.open_replacement(path) as file:
+        pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+
+
+def read_maxima(tables: TableFiles, name: str, rows: int, units: int) -> NDArray[np.float32] | None:
+    """Read the maximum of every (image, unit), shape (N, U); None where the run kept none.
+
+    Raises:
+        RunFileError: as `Tables.read`, and if they are no maxima of so many images and units.
+    """
+    if not tables.has(name):
+        return None
+    kinds: dict[str, pa.DataType] = {str(unit + 1): pa.float32() for unit in range(units)}
+    columns = _read_columns(tables, name, kinds, rows)
+    maxima = np.stack(list(columns.values()), axis=1) if columns else np.zeros((rows, 0), np.float32)
+    _require_valid(tables.folder / name, not np.isinf(maxima).any(), "a maximum is infinite")
+    return maxima
+
+
+def read_counts(tables: TableFiles, name: str, units: int, vocabulary: Vocabulary, *, overlapping: bool) -> Counts:
+    """Read I, A and G of every unit and concept.
+
+    Args:
+        tables: the run's tables.
+        name: of the file.
+        units: number of units U.
+        vocabulary: the C concepts.
+        overlapping: whether a pixel may be labeled more than once with a concept, so that I may exceed A.
+
+    Raises:
+        RunFileError: as `Tables.read`, and if they are no counts of these units and concepts.
+    """
+    path, width = tables.folder / name, len(vocabulary)
+    columns = {
+        column: values.reshape(units, width)
+        for column, values in _read_columns(tables, name, _INTEGER_COLUMNS, units * width).items()
+    }
+    numbers = np.array([concept.number for concept in vocabulary.concepts], np.int64)
+    ordered = (columns["unit"] == np.arange(1, units + 1)[:, None]).all() and (columns["number"] == numbers).all()
+    _require_valid(path, bool(ordered), "its rows are not every unit and concept in their order")
+    I, A, G = columns["I"], columns["A"], columns["G"]
+    _require_valid(path, bool((G[:1] == G).all()), "G of a concept differs from unit to unit")
+    _require_valid(path, not (I < 0).any(), "a count is negative")
+    _require_valid(path, not (I[A <= 0] > 0).any(), "an intersection I is larger than its A")
+    _require_valid(path, overlapping or not (I > A).any(), "an intersection I is larger than its A")
+    _require_valid(path, not (I > G).any(), "an intersection I is larger than its G")
+    _require_valid(
+        path, not (A > _MAX_PIXELS).any() and not (G > _MAX_PIXELS).any(), "a count is larger than any can be"
+    )
+    return Counts(np.ascontiguousarray(I), np.ascontiguousarray(A), G[0].copy() if units else np.zeros(width, np.int64))
+
+
+def _read_columns(
+    tables: TableFiles, name: str, kinds: Mapping[str, pa.DataType], rows: int
+) -> dict[str, NDArray[Any]]:
+    """Return columns of a Parquet table; what it says of itself is looked at before anything is unpacked."""
+    path, data = tables.folder / name, tables.read(name)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        said = file.metadata.num_rows
+        _require_valid(path, said == rows, f"expected {rows:,} rows, got {said:,}")
+        wanted = [file.schema_arrow.field(column).type == kind for column, kind in kinds.items()]
+        _require_valid(path, all(wanted), "its columns are of other types")
+        width = sum(kind.bit_width // 8 for kind in kinds.values())
+        most = _MAX_UNPACKED_RATIO * len(data) + _MAX_UNPACKED_EXTRA
+        _require_valid(path, rows * width <= most, f"it would unpack to {rows * width:,} bytes")
+        pages = parquet_sizes.count_unpacked_bytes(data, file.metadata, kinds)
+        _require_valid(path, pages <= 2 * rows * width + _MAX_UNPACKED_EXTRA, f"it would unpack to {pages:,} bytes")
+        table = file.read(columns=list(kinds))
+        _require_valid(path, not any(table[column].null_count for column in kinds), "values are missing")
+        return {column: table[column].to_numpy() for column in kinds}
+    except RunFileError:
+        raise
+    except (pa.ArrowException, ValueError, OSError, KeyError, MemoryError, OverflowError) as error:
+        raise RunFileError(f"{path} is damaged: {first_line(error)}; run it again") from error
+
+
+def write_arrays(path: Path, layer: LayerResult) -> None:
+    """Write thresholds, exemplars and activity."""
+    arrays = {
+        **{f"exemplars.{field.name}": getattr(layer.exemplars, field.name) for field in dataclasses.fields(Exemplars)},
+        **{f"activity.{field.name}": getattr(layer.activity, field.name) for field in dataclasses.fields(Activity)},
+    }
+    with atomic.open_replacement(path) as file:
+        np.savez_compressed(file, thresholds=layer.thresholds, **arrays)
+
+
+def read_arrays(
+    tables: TableFiles, name: str, layer: Layer, exemplars_each: int
+) -> tuple[NDArray[np.float32], Exemplars, Activity]:
+    """Read thresholds, exemplars and activity.
+
+    Raises:
+        RunFileError: as `Tables.read`, and if they are of another layer or impossible.
+    """
+    path, data = tables.folder / name, tables.read(name)
+    per_exemplar = 16 + 4 * layer.grid[0] * layer.grid[1]
+    most = 2**20 + layer.units * (2**12 + exemplars_each * per_exemplar)  # bytes, with room to spare
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            said = sum(info.file_size for info in arrays.zip.infolist())
+            _require_valid(path, said <= min(most, 1_100 * len(data) + 2**20), f"it would unpack to {said:,} bytes")
+            exemplars = Exemplars(**{f.name: arrays[f"exemplars.{f.name}"] for f in dataclasses.fields(Exemplars)})
+            activity = Activity(**{f.name: arrays[f"activity.{f.name}"] for f in dataclasses.fields(Activity)})
+            thresholds = arrays["thresholds"]
+    except RunFileError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error, NotImplementedError,
+            RuntimeError, MemoryError) as error:  # fmt: skip
+        raise RunFileError(f"{path} is damaged: {first_line(error)}; run it again") from error
+    _check_arrays(path, layer, thresholds, exemplars, activity)
+    return thresholds, exemplars, activity
+
+
+def _check_arrays(path: Path, layer: Layer, thresholds: NDArray[Any], exemplars: Exemplars, activity: Activity) -> None:
+    """Refuse arrays that are of another layer, of other types, or that hold what no run finds."""
+    units, k = layer.units, exemplars.images.shape[1:]
+    shapes: dict[str, tuple[NDArray[Any], tuple[int, ...], type]] = {
+        "images": (exemplars.images, (units, *k), np.int64),
+        "maxima": (exemplars.maxima, (units, *k), np.float32),
+        "grids": (exemplars.grids, (units, *k, *layer.grid), np.float16),
+        "scale": (exemplars.scale, (units,), np.float32),
+        "thresholds": (thresholds, (units,), np.float32),
+        "histogram": (activity.histogram, (units, *activity.histogram.shape[1:2]), np.int64),
+        "low": (activity.low, (units,), np.float32),
+        "high": (activity.high, (units,), np.float32),
+        "mean": (activity.mean, (units,), np.float64),
+        "minimum": (activity.minimum, (units,), np.float32),
+        "maximum": (activity.maximum, (units,), np.float32),
+    }
+    for name, (array, shape, kind) in shapes.items():
+        _require_valid(path, len(k) == 1 and array.shape == shape, f"its {name} are of another layer")
+        _require_valid(path, array.dtype == kind, f"its {name} are {array.dtype} and no {np.dtype(kind)}")
+    shown = exemplars.images >= 0
+    ordered = np.sort(exemplars.images, axis=1)
+    twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+    numbers = {"thresholds": thresholds, "scale": exemplars.scale, "mean": activity.mean, "low": activity.low,
+               "high": activity.high, "grids": exemplars.grids, "maxima": exemplars.maxima[shown]}  # fmt: skip
+    for name, array in numbers.items():
+        _require_valid(path, bool(np.isfinite(array).all()), f"its {name} are not all finite numbers")
+    _require_valid(path, not (exemplars.images < -1).any(), "an image is of a row that no table has")
+    _require_valid(path, not twice.any(), "a unit shows an image twice")
+    _require_valid(path, not (activity.histogram < 0).any(), "a histogram counts less than nothing")
+
+
+def _require_valid(path: Path, true: bool, otherwise: str) -> None:
+    if not true:
+        raise RunFileError(f"{path} is damaged: {otherwise}; run it again")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a library said."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

@@ -1,0 +1,138 @@
+"""The images that excite every unit most, found in one pass and mergeable (paper, § 3: top activated images)."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from netdissect.compiled import cached_njit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+#: Stands for "no image" and sorts behind every image.
+NO_IMAGE = np.iinfo(np.int64).max
+#: Values of grids that are copied at once; of a first batch all would enter, and be held twice.
+_PIECE = 2**20
+
+
+@dataclass(eq=False)
+class TopImages:
+    """The k images with the highest maximum of every unit; of equal maxima the lower image number wins.
+
+    Attributes:
+        images: image numbers, int64, shape (U, k); NONE where fewer were seen.
+        maxima: float32, shape (U, k); −inf where fewer were seen.
+        grids: the unit's activations on each, float32, shape (U, k, h, w).
+    """
+
+    images: NDArray[np.int64]
+    maxima: NDArray[np.float32]
+    grids: NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, units: int, k: int, grid: tuple[int, int]) -> Self:
+        """Return an accumulator that has seen nothing."""
+        return cls(
+            np.full((units, k), NO_IMAGE, np.int64),
+            np.full((units, k), -np.inf, np.float32),
+            np.zeros((units, k, *grid), np.float32),
+        )
+
+    def update(
+        self,
+        numbers: NDArray[np.int64],
+        peaks: NDArray[np.float32],
+        copy_grids: Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]], None],
+        floor: NDArray[np.float32] | None = None,
+    ) -> None:
+        """See a batch.
+
+        Args:
+            numbers: image numbers, int64, shape (B,), or for every unit its own, shape (B, U).
+            peaks: maximum of every (image, unit), float32, shape (B, U).
+            copy_grids: copies the activations of some (images, units) of the batch, shape (n,) each, into some places
+                of an array, float32, shape (places, h, w); asked only for those that enter, some at a time.
+            floor: maxima below it are known not to be among the highest, float32, shape (U,).
+        """
+        if self.images.shape[1]:
+            entered = np.full(self.images.shape, -1, np.int64)
+            if floor is None:
+                floor = np.full(self.images.shape[0], -np.inf, np.float32)
+            every = np.broadcast_to(numbers.reshape(len(numbers), -1), peaks.shape)
+            _update_kernel(self.images, self.maxima, every, peaks, floor, entered)
+            units, slots = np.nonzero(entered >= 0)
+            step = max(1, _PIECE // max(1, self.grids[0, 0].size))
+            into, places = self.grids.reshape(-1, *self.grids.shape[2:]), units * self.images.shape[1] + slots
+            for start in range(0, units.size, step):
+                piece = slice(start, start + step)
+                copy_grids(entered[units[piece], slots[piece]], units[piece], into, places[piece])
+
+    def absorb(self, other: Self) -> None:
+        """See all that another accumulator saw; the other is not changed."""
+
+        def copy_grids(
+            which: NDArray[np.int64], units: NDArray[np.int64], into: NDArray[np.float32], places: NDArray[np.int64]
+        ) -> None:
+            into[places] = other.grids[units, which]
+
+        self.update(other.images.T, other.maxima.T, copy_grids)
+
+    def merge(self, other: Self) -> Self:
+        """Return what one accumulator would hold that had seen what both saw; neither is changed."""
+        both = copy.deepcopy(self)
+        both.absorb(other)
+        return both
+
+    def compute(self) -> Self:
+        """Return the same images in order: by falling maximum, then by rising number."""
+        order = np.lexsort((self.images, -self.maxima), axis=1)
+        rows = np.arange(self.images.shape[0])[:, None]
+        return type(self)(self.images[rows, order], self.maxima[rows, order], self.grids[rows, order])
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays; of grids only those of images."""
+        known = self.images != NO_IMAGE
+        grids = self.grids.reshape(-1, *self.grids.shape[2:]) if known.all() else self.grids[known]
+        return {"images": self.images, "maxima": self.maxima, "grids": grids}
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, NDArray[Any]]) -> Self:
+        """Return an accumulator from its state; it may share memory with it."""
+        known = state["images"] != NO_IMAGE
+        shape = (*known.shape, *state["grids"].shape[1:])
+        if known.all():
+            return cls(state["images"], state["maxima"], state["grids"].reshape(shape))
+        grids = np.zeros(shape, np.float32)
+        grids[known] = state["grids"]
+        return cls(state["images"], state["maxima"], grids)
+
+
+@cached_njit()
+def _update_kernel(images, maxima, numbers, peaks, floor, entered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Let images enter in the place of worse ones; `entered` tells which of the batch ended in which place."""
+    for u in range(images.shape[0]):
+        worst = _find_worst(images[u], maxima[u])
+        for b in range(peaks.shape[0]):
+            peak, number = peaks[b, u], numbers[b, u]
+            if peak < floor[u] or number == NO_IMAGE:
+                continue
+            if peak > maxima[u, worst] or (peak == maxima[u, worst] and number < images[u, worst]):
+                images[u, worst] = number
+                maxima[u, worst] = peak
+                entered[u, worst] = b
+                worst = _find_worst(images[u], maxima[u])
+
+
+@cached_njit()
+def _find_worst(images, maxima):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    worst = 0
+    for i in range(1, images.size):
+        if maxima[i] < maxima[worst] or (maxima[i] == maxima[worst] and images[i] > images[worst]):
+            worst = i
+    return worst

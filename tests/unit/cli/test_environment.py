@@ -1,0 +1,52 @@
+"""What a process needs before it begins: a folder to stand in, memory for the libraries, threads."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from netdissect.cli import environment, main
+
+
+def said(words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    return left.value.code, capsys.readouterr().err.strip()
+
+
+def test_a_folder_that_is_gone_is_told_before_a_library_ends_the_process(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert said(["--version"], capsys) == (
+        2, "netdissect: the folder this was started in does not exist any more: change to one that does"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "letter"), [("RLIMIT_AS", "v"), ("RLIMIT_DATA", "d")])
+def test_too_little_memory_for_the_libraries_is_told(monkeypatch, capsys, name, letter):
+    limits = {"RLIMIT_AS": 1, "RLIMIT_DATA": 2}
+    small = SimpleNamespace(
+        RLIM_INFINITY=-1, **limits, getrlimit=lambda which: (400_000_000 if which == limits[name] else -1, -1)
+    )
+    monkeypatch.setattr(environment, "resource", small)
+    sentence = (
+        "netdissect: this process may take 400 MB of memory, and the libraries alone take 1,000 MB: raise the limit"
+    )
+    assert said(["--version"], capsys) == (2, f"{sentence} (ulimit -{letter})")
+
+
+def test_no_more_threads_is_told(monkeypatch, capsys):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert said(["--version"], capsys) == (
+        2, "netdissect: no more threads can be started here: raise the limit of processes (ulimit -u)"
+    )  # fmt: skip
+
+
+def test_nothing_is_missing_here():
+    assert environment.find_missing_resource() is None

@@ -1,0 +1,154 @@
+"""A program of torch.export is dissected like the module it was exported from."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from tests import exports, folders
+from torch import nn
+
+import netdissect as nd
+from netdissect.errors import ModelError, ModelFileError, UnknownLayerError
+from netdissect.networks.load import LoadOptions, open_network, wrap_module
+
+CPU = torch.device("cpu")
+LAYERS = ["stem", "block", "gate", "attention", "mlp.1", "head"]
+OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": False}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return folders.write(tmp_path_factory.mktemp("data") / "small", images=10)
+
+
+@pytest.fixture
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, size=(5, 32, 32, 3)).astype(np.uint8)
+
+
+def activations(network, layers, pictures):
+    with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
+        return source.activations(pictures)
+
+
+def test_every_layer_is_what_and_where_it_was(exported, module):
+    ours, theirs = open_network(str(exported)).layers((32, 32)), wrap_module(module).layers((32, 32))
+    assert ours == theirs
+
+
+def test_a_dissection_finds_what_one_in_torch_finds(exported, module, data):
+    ours, theirs = (nd.dissect(model, LAYERS, data, **OPTIONS) for model in (str(exported), module))
+    for name in LAYERS:
+        np.testing.assert_array_equal(ours[name].counts.G, theirs[name].counts.G)
+        np.testing.assert_allclose(ours[name].thresholds, theirs[name].thresholds, rtol=1e-4, atol=1e-5)
+        # A pixel whose value meets the threshold to its last digits may fall on either side of it.
+        np.testing.assert_allclose(ours[name].counts.I, theirs[name].counts.I, atol=3)
+        np.testing.assert_allclose(ours[name].iou, theirs[name].iou, atol=5e-3)
+    assert "an exported program states none" in ours.network.preprocessing
+
+
+def test_a_number_of_pictures_that_the_file_fixes_is_kept_to(tmp_path, module, pictures):
+    network = open_network(str(exports.write_pt2(tmp_path / "fixed.pt2", module, fixed=True)))
+    assert network.batch == 2
+    found, expected = (activations(one, ["block", "mlp"], pictures) for one in (network, wrap_module(module)))
+    for name in ("block", "mlp"):
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_largest_number_of_pictures_is_kept_to(tmp_path, pictures):
+    shapes = ({0: torch.export.Dim("n", max=4)},)
+    path = exports.write_pt2(tmp_path / "most.pt2", nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval(), shapes=shapes)
+    network = open_network(str(path))
+    assert network.batch == 4
+    assert activations(network, ["1"], pictures)["1"].shape == (5, 4, 30, 30)
+
+
+def test_height_and_width_may_be_free(tmp_path, pictures):
+    free = torch.export.Dim.DYNAMIC
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU()).eval()
+    path = exports.write_pt2(tmp_path / "free.pt2", module, shapes=({0: free, 2: free, 3: free},))
+    network = open_network(str(path))
+    assert (network.input_size, network.size_for((40, 48))) == (None, (40, 48))
+    assert activations(network, ["1"], np.zeros((3, 40, 48, 3), np.uint8))["1"].shape == (3, 4, 19, 23)
+
+
+def test_pictures_of_another_size_are_scaled_or_told(exported):
+    network = open_network(str(exported))
+    assert network.size_for((64, 64)) == (32, 32)
+    with pytest.raises(ModelError, match=r"was exported for pictures of 32 x 32 and takes no others, not 64 x 48: "
+                                         r"give --resolution 32"):  # fmt: skip
+        network.layers((48, 64))
+
+
+def test_a_misspelt_layer_gets_the_nearest_names(exported):
+    with pytest.raises(UnknownLayerError, match=r"varied has no layer 'blok': did you mean block"):
+        open_network(str(exported)).probe(["blok"], (32, 32), geometry="grid", device=CPU)
+
+
+@pytest.mark.parametrize("part", [nn.BatchNorm2d(4), nn.Dropout(0.5)])
+def test_a_network_exported_in_training_mode_is_refused(tmp_path, part):
+    path = exports.write_pt2(tmp_path / "training.pt2", nn.Sequential(nn.Conv2d(3, 4, 3), part).train())
+    with pytest.raises(ModelFileError, match=r"in training mode, .*: call .eval\(\)"):
+        open_network(str(path))
+
+
+def test_a_norm_without_statistics_is_no_sign_of_training(tmp_path, pictures):
+    path = exports.write_pt2(tmp_path / "standardized.pt2", exports.Standardized().eval())
+    ours, theirs = (
+        activations(one, ["conv"], pictures)["conv"]
+        for one in (open_network(str(path)), wrap_module(exports.Standardized()))
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_an_input_that_is_no_picture_is_told(tmp_path):
+    path = exports.write_pt2(tmp_path / "flat.pt2", nn.Linear(8, 4), x=torch.zeros(2, 8))
+    with pytest.raises(ModelFileError, match="got one of 2 dimensions"):
+        open_network(str(path))
+    path = exports.write_pt2(tmp_path / "many.pt2", nn.Conv2d(5, 4, 1), x=torch.zeros(2, 5, 8, 8))
+    with pytest.raises(ModelFileError, match="got one of 5 channels"):
+        open_network(str(path))
+
+
+def test_grey_pictures_go_into_a_program_of_one_channel(tmp_path, pictures):
+    path = exports.write_pt2(tmp_path / "grey.pt2", nn.Sequential(nn.Conv2d(1, 4, 1)), x=torch.zeros(2, 1, 32, 32))
+    assert activations(open_network(str(path)), ["0"], pictures)["0"].shape == (5, 4, 32, 32)
+
+
+def test_half_precision_is_fed_and_read(tmp_path, pictures):
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    path = exports.write_pt2(tmp_path / "half.pt2", module.half(), x=exports.example(dtype=torch.float16))
+    found = activations(open_network(str(path)), ["1"], pictures)["1"]
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(
+        found, activations(wrap_module(module.float()), ["1"], pictures)["1"], rtol=1e-2, atol=1e-2
+    )
+
+
+def test_preprocessing_that_was_said_takes_the_place_of_the_assumed(exported):
+    network = open_network(str(exported), LoadOptions(mean=["0.5"], std=["0.25"], channels="bgr"))
+    assert network.preprocess.describe().startswith("BGR, 0 to 1, mean 0.5 0.5 0.5, std 0.25 0.25 0.25")
+
+
+def test_a_program_at_hand_needs_no_file(exported, module, pictures):
+    program = torch.export.load(exported)
+    ours, theirs = (activations(wrap_module(one), ["block", "head"], pictures) for one in (program, module))
+    for name in ("block", "head"):
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+
+
+def test_it_is_sent_to_workers_as_its_bytes(exported, pictures):
+    network = open_network(str(exported))
+    sent = pickle.loads(pickle.dumps(network))
+    assert sent.fingerprint() == network.fingerprint()
+    assert torch.equal(*(activations(one, ["block"], pictures)["block"] for one in (network, sent)))
+
+
+def test_the_fingerprint_changes_with_weights_and_preprocessing(tmp_path, exported):
+    before = open_network(str(exported)).fingerprint()
+    assert open_network(str(exported), LoadOptions(mean=["0"])).fingerprint() != before
+    other = exports.write_pt2(tmp_path / "other.pt2", exports.varied(seed=1))
+    assert open_network(str(other)).fingerprint() != before

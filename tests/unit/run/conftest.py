@@ -1,0 +1,28 @@
+"""A probe set of 40 images, and what a run on it should find."""
+
+from __future__ import annotations
+
+import pytest
+from tests import folders, small_runs
+
+from netdissect.engine import dissect as engine
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_calibration():
+    """A calibration sample of 8 images, so that 40 images make five shards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "CALIBRATION_IMAGES", 8)
+        yield
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    return folders.write(tmp_path_factory.mktemp("data") / "small", images=40)
+
+
+@pytest.fixture(scope="module")
+def expected(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("expected")
+    small_runs.run(data, folder)
+    return small_runs.tables(folder)
