@@ -64,7 +64,7 @@ _CHOICES = {
     "runtime": ("local", "ray"),
 }
 _SWITCHES = ("compile", "pictures", "image_maxima", "keep")
-_WORDS = ("split", "address", "artefacts")
+_WORDS = ("score", "split", "address", "artefacts")
 
 
 #: Images of a forward pass by kind of device. A CPU's eight leave activations in its caches and in memory that is at
@@ -78,7 +78,8 @@ class Settings:
 
     Attributes:
         quantile: q, the share of a unit's cells that lie above its threshold T (paper, § 3.2).
-        threshold: IoU from which a unit counts as a detector (paper, § 3.3). Reports only.
+        threshold: score from which a unit counts as a detector (paper, § 3.3). Reports only.
+        score: how well a unit fits a concept: ``"iou"``, or the name of a registered score (docs/extending.md).
         geometry: where a cell looks: traced through the network, or an even grid (METHOD, § 2).
         resolution: side of the network's input in pixels; None keeps the probe set's own.
         batch_size: images a forward pass takes at once; None takes 8 on a CPU and 32 on a GPU (docs/performance.md).
@@ -105,6 +106,7 @@ class Settings:
 
     quantile: float = 0.005
     threshold: float = 0.04
+    score: str = "iou"
     geometry: Geometry = "receptive-field"
     resolution: int | None = None
     batch_size: int | None = None
