@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import torch
@@ -133,6 +133,36 @@ class ImageSource(Protocol):
 
     def labels(self, row: int) -> Labels | None:
         """Return an image's labels; None where the probe set is gone."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """A network, or any function, that labels the pixels of an image: what probe sets without label maps are made with."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of label 1, 2, …; 0 is no label."""
+        ...
+
+    @property
+    def about(self) -> str:
+        """A sentence for README.txt: which network, with which threshold."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides the labels."""
+        ...
+
+    def __call__(self, image: NDArray[np.uint8], /) -> NDArray[np.integer[Any]]:
+        """Label an image.
+
+        Args:
+            image: RGB, shape (H, W, 3).
+
+        Returns:
+            a label map (h, w), or several (p, h, w) with the most probable label of every pixel first.
+        """
         ...
 
 

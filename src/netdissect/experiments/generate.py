@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.networks.units.generator import Generator
-    from netdissect.probe_sets.importers import Segmenter
-    from netdissect.protocols import Progress
+    from netdissect.protocols import Progress, Segmenter
 
 
 @dataclass(frozen=True)

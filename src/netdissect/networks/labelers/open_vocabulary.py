@@ -9,7 +9,6 @@ import torch
 
 from netdissect.errors import SettingsError
 from netdissect.networks.labelers.segmenters import (
-    SegmenterLabels,
     check_probability,
     load_pretrained_part,
     parse_device,
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from netdissect.protocols import Segmenter
+
 #: The open-vocabulary network that is taken if none is named.
 CLIPSEG = "hf:CIDAS/clipseg-rd64-refined"
 
@@ -31,7 +32,7 @@ _CONCEPTS_PER_BATCH = 16
 
 def load_open_vocabulary(
     concepts: Sequence[str], *, model: str = CLIPSEG, threshold: float = 0.5, device: str = "auto"
-) -> SegmenterLabels:
+) -> Segmenter:
     """Return an open-vocabulary network, asked for some words.
 
     Args:

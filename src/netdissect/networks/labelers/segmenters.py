@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,36 +27,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from netdissect.protocols import Segmenter
+
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 #: Longest side of a label map, and of an image before a plain torch module sees it.
 MAX_LABEL_SIDE = 1024
 
 
-class SegmenterLabels(Protocol):
-    """A network that labels pixels."""
-
-    @property
-    def classes(self) -> Sequence[str]:
-        """Names of label 1, 2, …."""
-        ...
-
-    @property
-    def about(self) -> str:
-        """A sentence that says which network it is."""
-        ...
-
-    def fingerprint(self) -> str:
-        """Return a hash of everything that decides its labels."""
-        ...
-
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
-        """Return the labels of an image (h, w, 3), shape (h, w) or (p, h, w)."""
-        ...
-
-
 def load_segmenter(
     model: str, *, classes: Sequence[str] | None = None, threshold: float = 0.0, device: str = "auto"
-) -> SegmenterLabels:
+) -> Segmenter:
     """Return a segmentation network by what is typed for it.
 
     Args:

@@ -14,7 +14,7 @@ from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
 from netdissect.io.names import is_below
 from netdissect.probe_sets.compile import matlab, source_pixels
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _FIELDS = ("filename", "folder", "scene", "objectnames")
 
 
 @dataclass(frozen=True)
-class Ade20k:
+class Ade20k(Source):
     """ADE20K: scenes, objects, parts in several levels.
 
     Attributes:
@@ -45,11 +45,9 @@ class Ade20k:
     splits: Mapping[str, str] = field(default_factory=dict)
 
     name = "ade20k"
-    aligned = True
 
-    @property
-    def about(self) -> str:
-        """What it is."""
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
         return f"ADE20K (Zhou et al., CVPR 2017): {len(self.files)} images in its index, scenes, objects and parts"
 
     def fingerprint(self) -> str:
@@ -57,7 +55,7 @@ class Ade20k:
         tables = self.files, self.object_names, self.scenes, self.skip_missing
         return hash_parts("ade20k", *tables, *([sorted(self.splits.items())] if self.splits else []))
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its images, in the order of its index.
 
         Raises:
@@ -77,7 +75,7 @@ class Ade20k:
             raise DataNotFoundError(f"ADE20K: none of the {len(self.files)} images of its index lie below {self.root}")
         return found
 
-    def names(self, category: str, label: int) -> Sequence[str]:
+    def list_names(self, category: str, label: int) -> Sequence[str]:
         """Return the names of a scene, object or part."""
         if label == 0:
             return ()
@@ -90,14 +88,14 @@ class Ade20k:
             )
         return tuple(re.split(r",\s*", self.object_names[label - 1]))
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return an image, turned as its label map is."""
-        photo, plane, *_ = item.record
+        photo, plane, *_ = entry.record
         return images.load_image_in_frame(photo, images.read_image_size(plane, "label map"))
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return scene, object plane and part planes of an image."""
-        _, plane, parts, scene = item.record
+        _, plane, parts, scene = entry.record
         labels: dict[str, CategoryLabels] = {"object": read_class_map(plane)}
         if scene in self._scene_number:
             labels["scene"] = (self._scene_number[scene],)

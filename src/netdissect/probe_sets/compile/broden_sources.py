@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from netdissect.probe_sets.compile.source import Source
+    from netdissect.probe_sets.source import Source
     from netdissect.protocols import Progress
 
 #: The sources, in the order in which their images are counted.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from netdissect.errors import SettingsError
 from netdissect.probe_sets.compile.broden_sources import find_sources, open_sources
 from netdissect.probe_sets.compile.build_options import BuildOptions
-from netdissect.probe_sets.compile.make import BuildResult, make_probe_set
+from netdissect.probe_sets.compile.make import BuildResult, compile_probe_set
 from netdissect.progress import show_progress
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def build_broden(
     folders = find_sources(Path(sources), only)
     with show_progress(progress) as shown:
         opened = open_sources(folders, skip_missing=skip_missing, workers=workers, progress=shown)
-        return make_probe_set(
+        return compile_probe_set(
             opened, target, recipe, title=f"Broden, version 1, {recipe.size} pixels", about=_ABOUT, workers=workers,
             progress=shown, say=say,
         )  # fmt: skip

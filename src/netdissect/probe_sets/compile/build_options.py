@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from netdissect.bounds import MAX_IMAGE_SIDE, MAX_IMAGES, require_between, require_integer
 from netdissect.probe_sets.compile.color_names import ColorNames, load_built_in_colors, read_color_table
-from netdissect.probe_sets.compile.source import hash_parts
 from netdissect.probe_sets.compile.synonyms import Synonyms, load_synonyms
+from netdissect.probe_sets.source import hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from netdissect.probe_sets.compile.source import Source
+    from netdissect.probe_sets.source import Source
 
 #: Raised when the same recipe would make another set.
 _EDITION = 1

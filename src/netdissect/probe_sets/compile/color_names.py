@@ -19,7 +19,7 @@ from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io.arrays import parse_npy
 from netdissect.io.reading import read_bytes
 from netdissect.probe_sets.compile import matlab
-from netdissect.probe_sets.compile.source import hash_parts
+from netdissect.probe_sets.source import hash_parts
 
 if TYPE_CHECKING:
     from pathlib import Path

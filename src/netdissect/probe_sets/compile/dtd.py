@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
 from netdissect.io.names import is_below
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts, read_source_text
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts, read_source_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Dtd:
+class Dtd(Source):
     """DTD: textures of whole images, the main one first.
 
     Attributes:
@@ -34,18 +34,16 @@ class Dtd:
     skip_missing: bool = False
 
     name = "dtd"
-    aligned = True
 
-    @property
-    def about(self) -> str:
-        """What it is."""
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
         return f"DTD r1.0.1 (Cimpoi et al., CVPR 2014): {len(self.files)} images in its list, textures"
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         return hash_parts("dtd", self.files, self.skip_missing)
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its images, in the order of its list."""
         found = []
         for file, textures in self.files:
@@ -58,17 +56,17 @@ class Dtd:
             raise DataNotFoundError(f"DTD: none of the {len(self.files)} images of its list lie below {self.root}")
         return found
 
-    def names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - it has one category
+    def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - it has one category
         """Return the name of a texture."""
         return (self.textures[label - 1],) if label else ()
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return an image's image."""
-        return images.load_image(item.record[0])
+        return images.load_image(entry.record[0])
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return the textures of an image."""
-        return {"texture": item.record[1]}
+        return {"texture": entry.record[1]}
 
     @cached_property
     def textures(self) -> tuple[str, ...]:

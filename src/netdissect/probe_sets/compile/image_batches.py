@@ -19,7 +19,7 @@ from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.writer import IndexRow
 from netdissect.probe_sets.compile import rescale, statistics
 from netdissect.probe_sets.compile.build_cache import CacheMiss
-from netdissect.probe_sets.compile.source import hash_parts, stat_files, to_planes
+from netdissect.probe_sets.source import hash_parts, stat_files, to_planes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.compile.build_cache import BuildCache
     from netdissect.probe_sets.compile.build_options import BuildOptions
     from netdissect.probe_sets.compile.color_names import ColorNames
-    from netdissect.probe_sets.compile.source import CategoryLabels, Source, SourceImage
+    from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage
 
 #: Images a worker takes at once. It decides in which order shares are added up, so it never changes with the workers.
 BATCH_SIZE = 16
@@ -126,7 +126,7 @@ def count_batch_labels(bench: BuildContext, batch: ImageBatch) -> int:
 
     def read() -> Iterator[tuple[str, NDArray[np.integer[Any]]]]:
         for position, (item, name) in enumerate(zip(batch.items, batch.names, strict=True)):
-            photo, labels = source.photo(item), source.labels(item)
+            photo, labels = source.read_image(item), source.read_labels(item)
             _check_frames(source, item, labels, photo)
             try:
                 statistics.count_labels(labels, counts)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdissect.probe_sets.compile.build_options import BuildOptions
-    from netdissect.probe_sets.compile.source import Source
     from netdissect.probe_sets.compile.statistics import Statistics
     from netdissect.probe_sets.compile.unify import Assignment, NameTable, SourceLabel
+    from netdissect.probe_sets.source import Source
 
 _COLUMNS = (
     "dataset", "category", "raw_label", "raw_name", "frequency", "coverage", "broden_label", "broden_name",
@@ -35,7 +35,7 @@ class LabelNames:
         """Return a label's words as its source spells them; ``-`` is no word."""
         if label.category == "color" and self._recipe.colors:
             return [get_color_name(label.number)]
-        words = self._sources[label.source].names(label.category, label.number)
+        words = self._sources[label.source].list_names(label.category, label.number)
         return [word.strip() for word in words if word.strip() not in ("", "-")]
 
     def names(self, label: SourceLabel) -> list[str]:

@@ -25,9 +25,9 @@ from netdissect.probe_sets.compile.image_batches import (
     write_batch_label_maps,
 )
 from netdissect.probe_sets.compile.label_names import LabelNames, write_assignments
-from netdissect.probe_sets.compile.source import hash_parts, make_unique_names
 from netdissect.probe_sets.compile.statistics import Statistics
 from netdissect.probe_sets.compile.unify import Assignment, assign_numbers, name_labels, sum_usage
+from netdissect.probe_sets.source import hash_parts, make_unique_names
 from netdissect.protocols import NullProgress
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdissect.probe_sets.compile.build_options import BuildOptions
-    from netdissect.probe_sets.compile.source import Source, SourceImage
+    from netdissect.probe_sets.source import Source, SourceImage
     from netdissect.protocols import Progress
 
 
@@ -60,7 +60,7 @@ class BuildResult:
     is_new: bool
 
 
-def make_probe_set(
+def compile_probe_set(
     sources: Sequence[Source],
     out: Path,
     recipe: BuildOptions,
@@ -165,7 +165,7 @@ def _grow(
 
 
 def _listed(source: Source, limit: int | None) -> list[tuple[SourceImage, str]]:
-    items = source.items()[:limit]
+    items = source.list_images()[:limit]
     return list(zip(items, make_unique_names(items), strict=True))
 
 
@@ -230,7 +230,8 @@ def _readme(
 ) -> str:
     lines = ["Made of:"]
     lines += [
-        f"    {source.name}: {len(items)} images. {source.about}" for source, items in zip(sources, listed, strict=True)
+        f"    {source.name}: {len(items)} images. {source.describe()}"
+        for source, items in zip(sources, listed, strict=True)
     ]
     lines.append("")
     lines.append(

@@ -1,6 +1,6 @@
 """MATLAB files, read as plain Python values by a process of its own; a damaged one is one sentence.
 
-scipy's reader is fast and complete, and crashes on some damaged files. So it runs beside this process (`matreader`), is
+scipy's reader is fast and complete, and crashes on some damaged files. So it runs beside this process (`matlab_process`), is
 started again when it has crashed, and what it hands over is JSON and numbers.
 """
 
@@ -69,7 +69,7 @@ class _Reader:
 
     def _ask(self, path: Path, name: str) -> tuple[list[Any], bytes]:
         if self._process is None:
-            program = [sys.executable, str(Path(__file__).with_name("matreader.py"))]
+            program = [sys.executable, str(Path(__file__).with_name("matlab_process.py"))]
             self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
             atexit.register(self.close)
         assert self._process.stdin is not None

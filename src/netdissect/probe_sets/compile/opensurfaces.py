@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
 from netdissect.probe_sets.compile import source_pixels
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts, read_source_text
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts, read_source_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class OpenSurfaces:
+class OpenSurfaces(Source):
     """OpenSurfaces: materials. Its scenes and objects are unbalanced, so Broden does not take them.
 
     Attributes:
@@ -40,16 +40,15 @@ class OpenSurfaces:
     name = "opensurfaces"
     aligned = False  # its label maps were drawn apart, by an aspect ratio that a table tells
 
-    @property
-    def about(self) -> str:
-        """What it is."""
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
         return f"OpenSurfaces release 0 (Bell et al., SIGGRAPH 2013): {len(self.photos)} photos in its list, materials"
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         return hash_parts("opensurfaces", self.photos, sorted(self.substances.items()), self.skip_missing)
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its photos, in the order of ``photos.csv``."""
         found = []
         for number in self.photos:
@@ -63,7 +62,7 @@ class OpenSurfaces:
             )
         return found
 
-    def names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - it has one category
+    def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - it has one category
         """Return the names of a material."""
         if label == 0:
             return ()
@@ -74,14 +73,14 @@ class OpenSurfaces:
             )
         return tuple(normalize_material(name) for name in self.substances[label].split("/"))
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return an image, turned as its label map is."""
-        photo, plane, *_ = item.record
+        photo, plane, *_ = entry.record
         return images.load_image_in_frame(photo, images.read_image_size(plane, "label map"))
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return the material plane of an image: the red channel of its label map."""
-        return {"material": source_pixels.read_rgb_label_map(item.record[1])[..., 0]}
+        return {"material": source_pixels.read_rgb_label_map(entry.record[1])[..., 0]}
 
 
 def open_opensurfaces(folder: Path, *, skip_missing: bool = False) -> OpenSurfaces:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netdissect.errors import DataFileError
-from netdissect.probe_sets.compile.source import read_source_text
+from netdissect.probe_sets.source import read_source_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
 from netdissect.probe_sets.compile import matlab
 from netdissect.probe_sets.compile.part_names import PartNames, read_part_names
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts, read_source_text
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts, read_source_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pascal:
+class Pascal(Source):
     """PASCAL: objects and parts. Every annotation of PASCAL-Part is an image.
 
     Attributes:
@@ -43,11 +43,9 @@ class Pascal:
     skip_missing: bool = False
 
     name = "pascal"
-    aligned = True
 
-    @property
-    def about(self) -> str:
-        """What it is."""
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
         labels = "PASCAL-Context (Mottaghi et al., CVPR 2014)" if self.context else "PASCAL-Part's own 20 classes"
         return f"PASCAL VOC 2010 with PASCAL-Part (Chen et al., CVPR 2014): parts; objects from {labels}"
 
@@ -59,7 +57,7 @@ class Pascal:
             self.skip_missing,
         )  # fmt: skip
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its images, sorted by name.
 
         Raises:
@@ -77,7 +75,7 @@ class Pascal:
             raise DataNotFoundError(f"PASCAL: no annotation of {self.parts} has its picture in {self.photos}")
         return found
 
-    def names(self, category: str, label: int) -> Sequence[str]:
+    def list_names(self, category: str, label: int) -> Sequence[str]:
         """Return the name of an object or part."""
         if label == 0:
             return ()
@@ -88,13 +86,13 @@ class Pascal:
         name = self.objects[label]
         return () if name == "unknown" else (name,)
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return an image's image."""
-        return images.load_image(item.record[0])
+        return images.load_image(entry.record[0])
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return the object and part plane of an image; one without any object has no part plane."""
-        _, annotation, context = item.record
+        _, annotation, context = entry.record
         objects, parts = read_part_maps(annotation, self.part_names)
         labels: dict[str, CategoryLabels] = {}
         if context is not None:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.errors import DataFileError
-from netdissect.probe_sets.compile.source import to_planes
 from netdissect.probe_sets.compile.unify import SourceLabel
+from netdissect.probe_sets.source import to_planes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from netdissect.probe_sets.compile.source import CategoryLabels
+    from netdissect.probe_sets.source import CategoryLabels
 
 #: Frequency and coverage of every label number, per category: what one batch of images adds.
 Counts = dict[str, dict[str, tuple[int, float]]]

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect.errors import DataFileError, DataNotFoundError, suggest_nearest
-from netdissect.probe_sets.compile.source import hash_parts, read_source_text
+from netdissect.probe_sets.source import hash_parts, read_source_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

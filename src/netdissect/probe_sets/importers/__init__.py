@@ -1,8 +1,8 @@
 """Probe sets of your own, each kind in one call that writes Broden's format (docs/broden.md).
 
->>> from netdissect.probe_sets import own
->>> own.from_masks("photos", "masks", "classes.txt", "dataset/mine")  # doctest: +SKIP
->>> own.from_labels("folders", "dataset/scenes")                      # doctest: +SKIP
+>>> from netdissect.probe_sets import importers
+>>> importers.from_masks("photos", "masks", "classes.txt", "dataset/mine")  # doctest: +SKIP
+>>> importers.from_labels("folders", "dataset/scenes")                      # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from netdissect.probe_sets.importers.class_folders import from_labels
 from netdissect.probe_sets.importers.coco import from_coco
 from netdissect.probe_sets.importers.hugging_face import from_hf
 from netdissect.probe_sets.importers.mask_folders import from_masks
-from netdissect.probe_sets.importers.segmented_images import Segmenter, from_segmenter, from_words
+from netdissect.probe_sets.importers.segmented_images import from_segmenter, from_words
 from netdissect.probe_sets.importers.voc import from_voc
 
 __all__ = [
-    "Segmenter",
     "from_ade",
     "from_annotations",
     "from_coco",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
 from netdissect.io.json_files import read_json
 from netdissect.probe_sets.compile.ade20k import Ade20k, normalize_scene, open_ade20k
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts, read_source_text
 from netdissect.probe_sets.importers.ade_names import (
     check_class_number,
     order_class_names,
@@ -22,6 +21,7 @@ from netdissect.probe_sets.importers.class_list import read_class_list
 from netdissect.probe_sets.importers.import_options import ImportOptions, abbreviate_paths, find_images
 from netdissect.probe_sets.importers.mask_folders import MaskFolders
 from netdissect.probe_sets.importers.split_names import find_split, parse_split
+from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts, read_source_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,16 +48,16 @@ class AdeChallenge(MaskFolders):
         """Return a hash of its tables."""
         return hash_parts(super().fingerprint(), self.scenes, sorted(self.scene_of.items()))
 
-    def names(self, category: str, label: int) -> Sequence[str]:
+    def list_names(self, category: str, label: int) -> Sequence[str]:
         """Return the name of a class or scene."""
         if category == "scene" and label:
             return (f"{self.scenes[label - 1]}-s",)
-        return super().names(category, label)
+        return super().list_names(category, label)
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return object plane and scene of an image."""
-        labels = dict(super().labels(item))
-        scene = self.scene_of.get(Path(item.file).stem)
+        labels = dict(super().read_labels(entry))
+        scene = self.scene_of.get(Path(entry.file).stem)
         if scene is not None:
             labels["scene"] = (self.scenes.index(scene) + 1,)
         return labels

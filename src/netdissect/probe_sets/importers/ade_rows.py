@@ -12,10 +12,10 @@ import numpy as np
 from netdissect.errors import DataFileError
 from netdissect.io import images
 from netdissect.probe_sets.compile.ade20k import decode_classes
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts
 from netdissect.probe_sets.importers.ade_names import check_class_number, order_class_names, read_scene_name
 from netdissect.probe_sets.importers.hugging_face import list_dataset_parts, open_dataset, read_cell, read_image_bytes
 from netdissect.probe_sets.importers.split_names import find_split
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _COLUMNS = ("image", "segmentations", "filename", "scene", "objects")
 
 
 @dataclass(frozen=True)
-class AdeRows:
+class AdeRows(Source):
     """The rows of a copy of ADE20K: a Source. The first class map of a row holds objects, the others parts, by level.
 
     Attributes:
@@ -46,14 +46,16 @@ class AdeRows:
     object_names: tuple[str, ...]
     scenes: tuple[str, ...]
 
-    aligned = True
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
+        return self.about
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         data = [getattr(part, "_fingerprint", "") for part, _ in self.parts]
         return hash_parts("ade rows", data, self.rows, self.object_names, self.scenes)
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its rows."""
         return [
             SourceImage(file, (position, row, scene), (), split)
@@ -61,7 +63,7 @@ class AdeRows:
             for row, (file, scene, split) in enumerate(rows)
         ]
 
-    def names(self, category: str, label: int) -> Sequence[str]:
+    def list_names(self, category: str, label: int) -> Sequence[str]:
         """Return the names of a scene, object or part."""
         if label == 0:
             return ()
@@ -71,19 +73,19 @@ class AdeRows:
             raise DataFileError(f"{self.name}: a class map holds class {label}, and no row names it")
         return tuple(re.split(r",\s*", self.object_names[label - 1]))
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return a row's image, turned as its class map is."""
-        where = self._place(item, "image")
+        where = self._place(entry, "image")
         return images.decode_image_in_frame(
-            read_image_bytes(self._cell(item, "image"), where), where, self._maps(item)[0].shape
+            read_image_bytes(self._cell(entry, "image"), where), where, self._maps(entry)[0].shape
         )
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return scene, object plane and part planes of a row."""
-        objects, *parts = self._maps(item)
+        objects, *parts = self._maps(entry)
         labels: dict[str, CategoryLabels] = {"object": objects}
-        if item.record[2]:
-            labels["scene"] = (self._scene_number[item.record[2]],)
+        if entry.record[2]:
+            labels["scene"] = (self._scene_number[entry.record[2]],)
         if parts:
             labels["part"] = np.stack(parts)
         return labels
@@ -92,10 +94,10 @@ class AdeRows:
     def _scene_number(self) -> dict[str, int]:
         return {scene: number for number, scene in enumerate(self.scenes, start=1)}
 
-    def _maps(self, item: SourceImage) -> list[NDArray[np.uint16]]:
-        where = self._place(item, "segmentations")
+    def _maps(self, entry: SourceImage) -> list[NDArray[np.uint16]]:
+        where = self._place(entry, "segmentations")
         maps = []
-        for found in self._cell(item, "segmentations") or ():
+        for found in self._cell(entry, "segmentations") or ():
             with images.open_image(read_image_bytes(found, where), where, what="class map") as image:
                 rgb = images.extract_label_numbers(image, where, "class map")
             if rgb.ndim != 3:
@@ -105,12 +107,12 @@ class AdeRows:
             raise DataFileError(f"{where}: expected class maps of one size, of objects and of every level of parts")
         return maps
 
-    def _cell(self, item: SourceImage, column: str) -> Any:
-        position, row, _ = item.record
-        return read_cell(self.parts[position][0], row, column, self._place(item, column))
+    def _cell(self, entry: SourceImage, column: str) -> Any:
+        position, row, _ = entry.record
+        return read_cell(self.parts[position][0], row, column, self._place(entry, column))
 
-    def _place(self, item: SourceImage, column: str) -> str:
-        return f"{self.name}, row {item.record[1]} ({item.file}), column {column!r}"
+    def _place(self, entry: SourceImage, column: str) -> str:
+        return f"{self.name}, row {entry.record[1]} ({entry.file}), column {column!r}"
 
 
 def open_ade_rows(dataset: str | Path, name: str, *, splits: bool) -> AdeRows:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import DataFileError
 from netdissect.io import images
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts
 from netdissect.probe_sets.importers import split_names
 from netdissect.probe_sets.importers.class_list import ClassList, read_class_list
 from netdissect.probe_sets.importers.class_lists.rows import UNLABELED_NAMES
 from netdissect.probe_sets.importers.import_options import ImportOptions, abbreviate_paths, find_images, flatten_path
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ClassFolders:
+class ClassFolders(Source):
     """Images with one label each: a Source.
 
     Attributes:
@@ -39,30 +39,32 @@ class ClassFolders:
     classes: ClassList
     files: tuple[tuple[str, Path, int, str], ...]
 
-    aligned = True
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
+        return self.about
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         return hash_parts("labels", self.classes.fingerprint(), [(name, *rest) for name, _, *rest in self.files])
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its images."""
         return [SourceImage(name, (photo, label), (photo,), split) for name, photo, label, split in self.files]
 
-    def names(self, category: str, label: int) -> Sequence[str]:
+    def list_names(self, category: str, label: int) -> Sequence[str]:
         """Return the name of a class; a scene's ends in ``-s``, so that the object of that name is another concept."""
         if not label:
             return ()
         name = self.classes.names[label - 1]
         return (f"{name.removesuffix('-s')}-s" if category == "scene" else name,)
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return an image's image, upright."""
-        return images.load_image(item.record[0], upright=True)
+        return images.load_image(entry.record[0], upright=True)
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return the label of an image."""
-        label = item.record[1]
+        label = entry.record[1]
         return {self.classes.categories[label - 1]: (label,)} if label else {}
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
 from netdissect.probe_sets.compile import source_pixels
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts
 from netdissect.probe_sets.importers import coco_json, painting, split_names
 from netdissect.probe_sets.importers.class_list import ClassList, read_class_list
 from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _LARGEST_SCALE = 4
 
 
 @dataclass(frozen=True)
-class CocoImages:
+class CocoImages(Source):
     """Images annotated in COCO's format: a Source.
 
     Attributes:
@@ -48,7 +48,9 @@ class CocoImages:
     images: tuple[tuple[str, Path, tuple[int, int], str, Any], ...]
     decided: str
 
-    aligned = True
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
+        return self.about
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
@@ -60,25 +62,25 @@ class CocoImages:
         """Leave the shapes of all images behind when it travels: a worker finds them in its items."""
         return {**self.__dict__, "images": ()}
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its images."""
         return [
             SourceImage(name, (photo, size, made), (photo, made[0]) if isinstance(made, tuple) else (photo,), split)
             for name, photo, size, split, made in self.images
         ]
 
-    def names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
+    def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
         """Return the name of a class."""
         return (self.classes.names[label - 1],) if label else ()
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return an image, turned as what is annotated in it."""
-        photo, size, _ = item.record
+        photo, size, _ = entry.record
         return images.load_image_in_frame(photo, size)
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return the label planes of an image, one per category."""
-        photo, size, made = item.record
+        photo, size, made = entry.record
         _check_size(photo, size)
         plane = _read_panoptic(made, size) if isinstance(made, tuple) else _draw_shapes(photo, size, made)
         return dict(self.classes.split(plane))

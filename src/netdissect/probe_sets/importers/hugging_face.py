@@ -11,10 +11,10 @@ import numpy as np
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
 from netdissect.io import images
 from netdissect.optional_libraries import import_optional
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts
 from netdissect.probe_sets.importers.class_list import ClassList, read_class_list
 from netdissect.probe_sets.importers.import_options import ImportOptions
 from netdissect.probe_sets.importers.split_names import parse_split
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _MASK_WORDS = ("mask", "annotation", "label", "seg", "gt")
 
 
 @dataclass(frozen=True)
-class HuggingFaceImages:
+class HuggingFaceImages(Source):
     """The rows of a data set: a Source.
 
     Attributes:
@@ -46,14 +46,16 @@ class HuggingFaceImages:
     columns: tuple[str, str]
     whole: bool
 
-    aligned = True
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
+        return self.about
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         data = [getattr(part, "_fingerprint", "") for part, _ in self.parts]
         return hash_parts("hf", self.classes.fingerprint(), data, self.columns, self.whole)
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its rows."""
         return [
             SourceImage(f"{position}_{row:07d}" if len(self.parts) > 1 else f"{row:07d}", (position, row), (), split)
@@ -61,33 +63,33 @@ class HuggingFaceImages:
             for row in range(len(part))
         ]
 
-    def names(self, category: str, label: int) -> Sequence[str]:
+    def list_names(self, category: str, label: int) -> Sequence[str]:
         """Return the name of a class; a scene's ends in ``-s``."""
         if not label:
             return ()
         name = self.classes.names[label - 1]
         return (f"{name.removesuffix('-s')}-s" if self.whole and category == "scene" else name,)
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return a row's image, upright, or turned as its mask is."""
-        where = self._place(item, 0)
-        data = read_image_bytes(self._cell(item, 0), where)
+        where = self._place(entry, 0)
+        data = read_image_bytes(self._cell(entry, 0), where)
         if self.whole:
             return images.decode_image(data, where, upright=True)
-        return images.decode_image_in_frame(data, where, self._mask(item).shape[:2])
+        return images.decode_image_in_frame(data, where, self._mask(entry).shape[:2])
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return a row's label planes, or its label."""
         if not self.whole:
-            return dict(self.classes.split(self.classes.labels(self._mask(item), self._place(item, 1))))
-        found = self._cell(item, 1)
+            return dict(self.classes.split(self.classes.labels(self._mask(entry), self._place(entry, 1))))
+        found = self._cell(entry, 1)
         if isinstance(found, bool) or not isinstance(found, int):
-            raise DataFileError(f"{self._place(item, 1)}: expected the number of a class, got {found!a}")
+            raise DataFileError(f"{self._place(entry, 1)}: expected the number of a class, got {found!a}")
         label = self.classes.codes.get(found, 0)
         return {self.classes.categories[label - 1]: (label,)} if label else {}
 
-    def _mask(self, item: SourceImage) -> NDArray[np.integer[Any]]:
-        found, where = self._cell(item, 1), self._place(item, 1)
+    def _mask(self, entry: SourceImage) -> NDArray[np.integer[Any]]:
+        found, where = self._cell(entry, 1), self._place(entry, 1)
         if isinstance(found, dict):
             with images.open_image(read_image_bytes(found, where), where, what="mask") as image:
                 return images.extract_label_numbers(image, where, "mask")
@@ -98,12 +100,12 @@ class HuggingFaceImages:
             raise DataFileError(f"{where}: expected a mask of whole numbers, got {mask.dtype} {mask.shape}")
         return mask
 
-    def _place(self, item: SourceImage, column: int) -> str:
-        return f"{self.name}, row {item.record[1]}, column {self.columns[column]!r}"
+    def _place(self, entry: SourceImage, column: int) -> str:
+        return f"{self.name}, row {entry.record[1]}, column {self.columns[column]!r}"
 
-    def _cell(self, item: SourceImage, column: int) -> Any:
-        position, row = item.record
-        return read_cell(self.parts[position][0], row, self.columns[column], self._place(item, column))
+    def _cell(self, entry: SourceImage, column: int) -> Any:
+        position, row = entry.record
+        return read_cell(self.parts[position][0], row, self.columns[column], self._place(entry, column))
 
 
 def read_cell(rows: Any, row: int, column: str, where: str) -> Any:

@@ -17,14 +17,14 @@ from netdissect.io import images
 from netdissect.io.text import escape_controls
 from netdissect.probe_sets.broden.preview import write_preview
 from netdissect.probe_sets.compile.build_options import BuildOptions
-from netdissect.probe_sets.compile.make import BuildResult, make_probe_set
+from netdissect.probe_sets.compile.make import BuildResult, compile_probe_set
 from netdissect.probe_sets.importers.class_list import ClassList, read_renaming
 from netdissect.progress import require_progress, show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netdissect.probe_sets.compile.source import Source
+    from netdissect.probe_sets.source import Source
     from netdissect.protocols import Progress
 
 
@@ -139,7 +139,7 @@ class ImportOptions:
         """Make the set of a source, and its preview; `prepare` is called first, where there is something to make."""
         folder = Path(out)
         with show_progress(self.progress) as shown:
-            made = make_probe_set(
+            made = compile_probe_set(
                 [source], folder, self.recipe(), title=escape_controls(f"{folder.resolve().name}: an own probe set"),
                 about=about, workers=self.workers, progress=shown, say=self.say,
                 prepare=None if prepare is None else functools.partial(prepare, shown),

@@ -10,10 +10,10 @@ import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts
 from netdissect.probe_sets.importers import split_names
 from netdissect.probe_sets.importers.class_list import ClassList, read_class_list
 from netdissect.probe_sets.importers.import_options import ImportOptions, abbreviate_paths, find_images, flatten_path
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _MASK_ENDINGS = frozenset({".png", ".tif", ".tiff", ".bmp", ".pgm", ".pnm", ".pp
 
 
 @dataclass(frozen=True)
-class MaskFolders:
+class MaskFolders(Source):
     """Images with one mask each: a Source.
 
     Attributes:
@@ -43,28 +43,30 @@ class MaskFolders:
     classes: ClassList
     pairs: tuple[tuple[str, Path, Path, str], ...]
 
-    aligned = True
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
+        return self.about
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         return hash_parts("masks", self.classes.fingerprint(), [(name, split) for name, _, _, split in self.pairs])
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its images."""
         return [SourceImage(name, (photo, mask), (photo, mask), split) for name, photo, mask, split in self.pairs]
 
-    def names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
+    def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
         """Return the name of a class."""
         return (self.classes.names[label - 1],) if label else ()
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return an image's image, turned as its mask is."""
-        photo, mask = item.record
+        photo, mask = entry.record
         return images.load_image_in_frame(photo, images.read_image_size(mask, "mask"))
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return the label planes of an image, one per category."""
-        mask = item.record[1]
+        mask = entry.record[1]
         return dict(self.classes.split(self.classes.labels(_read_mask(mask, self.classes), mask)))
 
 

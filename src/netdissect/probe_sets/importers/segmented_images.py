@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netdissect.errors import DataFileError, SettingsError
 from netdissect.io import atomic, images
 from netdissect.probe_sets.compile.build_cache import BuildCache
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts, stat_files
 from netdissect.probe_sets.importers.class_list import ClassList, read_class_list
 from netdissect.probe_sets.importers.import_options import ImportOptions, find_images, flatten_path
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts, stat_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,33 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.probe_sets.compile.make import BuildResult
-    from netdissect.protocols import Progress
-
-
-class Segmenter(Protocol):
-    """A network that labels pixels; any function with these attributes will do."""
-
-    @property
-    def classes(self) -> Sequence[str]:
-        """Names of label 1, 2, …; 0 is nothing."""
-        ...
-
-    @property
-    def about(self) -> str:
-        """A sentence for README.txt: which network, with which threshold."""
-        ...
-
-    def fingerprint(self) -> str:
-        """Return a hash of everything that decides its labels."""
-        ...
-
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
-        """Return the labels of an image (h, w, 3): a plane (h', w'), or planes (p, h', w'), the dominant first."""
-        ...
+    from netdissect.protocols import Progress, Segmenter
 
 
 @dataclass(frozen=True)
-class SegmentedImages:
+class SegmentedImages(Source):
     """Images and the label maps that a network made of them: a Source.
 
     Attributes:
@@ -65,31 +43,33 @@ class SegmentedImages:
     decided: str
     files: tuple[tuple[str, Path, Path], ...]
 
-    aligned = True
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
+        return self.about
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
         return hash_parts("segmented", self.classes.fingerprint(), self.decided, [name for name, *_ in self.files])
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its images."""
         return [SourceImage(name, (photo, made), (photo,)) for name, photo, made in self.files]
 
-    def names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
+    def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
         """Return the name of a class."""
         return (self.classes.names[label - 1],) if label else ()
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return an image's image, upright, as the network saw it."""
-        return images.load_image(item.record[0], upright=True)
+        return images.load_image(entry.record[0], upright=True)
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return the label planes of an image, one stack per category."""
         try:
-            planes = np.load(item.record[1], allow_pickle=False)["planes"]
+            planes = np.load(entry.record[1], allow_pickle=False)["planes"]
         except (OSError, ValueError, KeyError) as error:
             raise DataFileError(
-                f"{item.record[1]}: a label map of this build was damaged ({error}); delete it"
+                f"{entry.record[1]}: a label map of this build was damaged ({error}); delete it"
             ) from error
         codes = np.array([self.classes.codes.get(code, 0) for code in range(int(planes.max(initial=0)) + 1)], np.uint16)
         split = self.classes.split(codes[planes])

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import DataNotFoundError
-from netdissect.probe_sets.compile.source import read_source_text
 from netdissect.probe_sets.importers import split_names
 from netdissect.probe_sets.importers.class_list import ClassList, ClassListLike, read_class_list
 from netdissect.probe_sets.importers.import_options import ImportOptions, abbreviate_paths, find_images
 from netdissect.probe_sets.importers.mask_folders import MaskFolders
+from netdissect.probe_sets.source import read_source_text
 
 if TYPE_CHECKING:
     from netdissect.probe_sets.compile.make import BuildResult

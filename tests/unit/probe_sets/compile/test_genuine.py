@@ -22,10 +22,10 @@ from netdissect.probe_sets.compile.image_batches import hash_to_unit_interval
 from netdissect.probe_sets.compile.opensurfaces import normalize_material
 from netdissect.probe_sets.compile.part_names import read_part_names
 from netdissect.probe_sets.compile.pascal import read_context_names
-from netdissect.probe_sets.compile.source import SourceImage, make_unique_names
 from netdissect.probe_sets.compile.statistics import Statistics
 from netdissect.probe_sets.compile.synonyms import load_synonyms
 from netdissect.probe_sets.compile.unify import SourceLabel, name_labels, sum_usage
+from netdissect.probe_sets.source import SourceImage, make_unique_names
 
 pytestmark = pytest.mark.shared
 
@@ -75,7 +75,7 @@ def labels(broden, ade, index):
     for category, counted in (("object", ((presence - parts) > 0).sum(1)), ("part", (parts > 0).sum(1))):
         for number, frequency in enumerate(counted.tolist(), start=1):
             if frequency:
-                found[SourceLabel("ade20k", category, number)] = frequency, list(ade.names(category, number))
+                found[SourceLabel("ade20k", category, number)] = frequency, list(ade.list_names(category, number))
     for number, name in read_context_names(broden / "pascal_context_labels.txt").items():
         if name != "unknown":
             found[SourceLabel("pascal", "object", number)] = VOC_FREQUENCY if name in VOC_CLASSES else 0, [name]

@@ -21,7 +21,7 @@ from netdissect.probe_sets.compile.build_broden import broden_recipe, build_brod
 from netdissect.probe_sets.compile.build_cache import BuildCache, CacheMiss
 from netdissect.probe_sets.compile.build_options import BuildOptions
 from netdissect.probe_sets.compile.image_batches import hash_to_unit_interval, make_index_rows
-from netdissect.probe_sets.compile.source import SourceImage, make_image_name, make_unique_names
+from netdissect.probe_sets.source import SourceImage, make_image_name, make_unique_names
 
 
 class Watch:

@@ -45,7 +45,7 @@ def test_what_was_drawn_is_read_as_a_source(tmp_path):
     root = originals.opensurfaces(tmp_path, processed=False)
     rendered(root)
     source = open_opensurfaces(root)
-    labels = source.labels(source.items()[2])["material"]
+    labels = source.read_labels(source.list_images()[2])["material"]
     assert {source.names("material", int(n)) for n in np.unique(labels)} == {("fabric", "cloth"), ("plastic-clear",)}
 
 

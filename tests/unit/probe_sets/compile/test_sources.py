@@ -21,8 +21,8 @@ from netdissect.protocols import NullProgress
 
 
 def only(source, number=0):
-    item = source.items()[number]
-    return item, source.labels(item)
+    item = source.list_images()[number]
+    return item, source.read_labels(item)
 
 
 # ── ADE20K ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -32,12 +32,12 @@ def test_ade20k_scene_objects_and_levels_of_parts_decode_to_their_names(tmp_path
     source = open_ade20k(originals.ade20k(tmp_path))
     item, labels = only(source)
     assert item.file == "ADE_train_00000000.jpg"
-    assert source.photo(item).shape == (24, 32, 3)
+    assert source.read_image(item).shape == (24, 32, 3)
     assert np.unique(labels["object"]).tolist() == [1, 300]
     assert labels["part"].shape == (2, 24, 32)
     assert [np.unique(level).tolist() for level in labels["part"]] == [[0, 300], [0, 10]]
-    assert [source.names("scene", number) for number in labels["scene"]] == [("bow_window-indoor-s",)]
-    assert source.names("object", 2) == ("tree", "shrub")
+    assert [source.list_names("scene", number) for number in labels["scene"]] == [("bow_window-indoor-s",)]
+    assert source.list_names("object", 2) == ("tree", "shrub")
 
 
 def test_a_scene_that_starts_with_a_tilde_is_no_label(tmp_path):
@@ -61,13 +61,13 @@ def test_a_missing_image_of_ade20k_is_told_or_skipped(tmp_path):
     source = open_ade20k(folder)
     with pytest.raises(DataNotFoundError, match=r"00000001_seg.png does not exist"):
         only(source, 1)
-    assert len(open_ade20k(folder, skip_missing=True).items()) == 2
+    assert len(open_ade20k(folder, skip_missing=True).list_images()) == 2
 
 
 def test_a_class_beyond_the_index_is_told(tmp_path):
     source = open_ade20k(originals.ade20k(tmp_path))
     with pytest.raises(DataFileError, match="holds class 401, and the index names only 400"):
-        source.names("object", 401)
+        source.list_names("object", 401)
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "empty", "fieldless", "unequal", "outside"])
@@ -105,10 +105,12 @@ def test_pascal_objects_come_from_the_context_and_parts_lie_later_ones_on_top(tm
     source = open_pascal(originals.pascal(tmp_path))
     item, labels = only(source)
     assert item.file == "2008_000000.jpg"
-    assert {source.names("object", int(n)) for n in np.unique(labels["object"])} == {("aeroplane",), ()}
+    assert {source.list_names("object", int(n)) for n in np.unique(labels["object"])} == {("aeroplane",), ()}
     part = labels["part"]
-    name = {(): ""} | {source.names("part", int(n)): source.names("part", int(n))[0] for n in np.unique(part) if n}
-    found = [[name[tuple(source.names("part", int(n)))] for n in part[:, 0]][row] for row in (0, 10, 23)]
+    name = {(): ""} | {
+        source.list_names("part", int(n)): source.list_names("part", int(n))[0] for n in np.unique(part) if n
+    }
+    found = [[name[tuple(source.list_names("part", int(n)))] for n in part[:, 0]][row] for row in (0, 10, 23)]
     assert found == ["wing", "body", "engine"]
     assert part[0, 20] == 0
 
@@ -116,8 +118,8 @@ def test_pascal_objects_come_from_the_context_and_parts_lie_later_ones_on_top(tm
 def test_pascal_without_its_context_takes_the_objects_of_the_parts(tmp_path):
     source = open_pascal(originals.pascal(tmp_path, context=False))
     labels = only(source)[1]
-    assert source.names("object", int(labels["object"][0, 0])) == ("airplane",)
-    assert "own 20 classes" in source.about
+    assert source.list_names("object", int(labels["object"][0, 0])) == ("airplane",)
+    assert "own 20 classes" in source.describe()
 
 
 def test_a_pascal_image_without_an_object_has_no_part_plane(tmp_path):
@@ -212,7 +214,7 @@ def test_the_context_list_wants_every_index_once(tmp_path):
     root = originals.pascal(tmp_path)
     (root / "context" / "labels.txt").write_text("1: sky\n")
     with pytest.raises(DataFileError, match=r"number 2, which labels.txt does not name"):
-        open_pascal(root).names("object", 2)
+        open_pascal(root).list_names("object", 2)
 
 
 # ── DTD, OpenSurfaces ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -220,8 +222,8 @@ def test_the_context_list_wants_every_index_once(tmp_path):
 
 def test_dtd_textures_are_numbered_by_name_the_main_one_first(tmp_path):
     source = open_dtd(originals.dtd(tmp_path))
-    assert [source.labels(item)["texture"] for item in source.items()] == [(1,), (1, 2), (2,)]
-    assert source.names("texture", 2) == ("striped",)
+    assert [source.read_labels(item)["texture"] for item in source.list_images()] == [(1,), (1, 2), (2,)]
+    assert source.list_names("texture", 2) == ("striped",)
 
 
 def test_a_line_of_dtd_without_a_texture_is_named(tmp_path):
@@ -236,10 +238,10 @@ def test_opensurfaces_materials_are_the_red_channel_and_their_names_are_split(tm
     labels = only(source, 1)[1]
     assert set(labels) == {"material"}
     assert np.unique(labels["material"]).tolist() == [1, 2]
-    assert source.names("material", 1) == ("fabric", "cloth")
-    assert source.names("material", 2) == ("plastic-clear",)
+    assert source.list_names("material", 1) == ("fabric", "cloth")
+    assert source.list_names("material", 2) == ("plastic-clear",)
     with pytest.raises(DataFileError, match="red value 9"):
-        source.names("material", 9)
+        source.list_names("material", 9)
 
 
 def test_a_table_of_opensurfaces_without_its_column_is_told(tmp_path):

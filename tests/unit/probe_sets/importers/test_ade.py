@@ -141,10 +141,10 @@ def test_its_copy_as_a_hugging_face_set_gives_the_same_label_maps(release, rows,
 
 def test_its_rows_travel_to_other_processes(rows):
     there = pickle.loads(pickle.dumps(open_ade_rows(rows, "ade20k", splits=True)))
-    first, second = there.items()
+    first, second = there.list_images()
     assert (first.file, first.split) == ("ADE_train_00000001.jpg", "train")
-    assert there.photo(second).shape == (*SIZE, 3)
-    assert set(there.labels(first)) == {"object", "part", "scene"}
+    assert there.read_image(second).shape == (*SIZE, 3)
+    assert set(there.read_labels(first)) == {"object", "part", "scene"}
 
 
 def test_broden_is_built_of_any_of_its_forms(release, rows, tmp_path):

@@ -11,7 +11,6 @@ import numpy as np
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError, suggest_nearest
 from netdissect.io import images
 from netdissect.io.text import escape_line
-from netdissect.probe_sets.compile.source import CategoryLabels, SourceImage, hash_parts
 from netdissect.probe_sets.importers import painting
 from netdissect.probe_sets.importers.annotations import tools
 from netdissect.probe_sets.importers.annotations.bitmaps import decode_base64
@@ -25,6 +24,7 @@ from netdissect.probe_sets.importers.annotations.records import (
 )
 from netdissect.probe_sets.importers.class_list import ClassList, read_class_list
 from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ _LARGEST_SCALE = 4
 
 
 @dataclass(frozen=True)
-class AnnotatedImages:
+class AnnotatedImages(Source):
     """Images annotated with a tool: a Source.
 
     Attributes:
@@ -61,7 +61,9 @@ class AnnotatedImages:
     images: tuple[AnnotatedImage, ...]
     smaller_on_top: bool
 
-    aligned = True
+    def describe(self) -> str:
+        """Return a sentence for README.txt."""
+        return self.about
 
     def fingerprint(self) -> str:
         """Return a hash of its tables."""
@@ -74,7 +76,7 @@ class AnnotatedImages:
         """Leave the shapes of all images behind when it travels: a worker finds them in its items."""
         return {**self.__dict__, "images": ()}
 
-    def items(self) -> Sequence[SourceImage]:
+    def list_images(self) -> Sequence[SourceImage]:
         """Return its images."""
         return [
             SourceImage(
@@ -86,21 +88,21 @@ class AnnotatedImages:
             for image in self.images
         ]
 
-    def names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
+    def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
         """Return the name of a class."""
         return (self.classes.names[label - 1],) if label else ()
 
-    def photo(self, item: SourceImage) -> NDArray[np.uint8]:
+    def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
         """Return an image, turned as its annotations are."""
-        image: AnnotatedImage = item.record
+        image: AnnotatedImage = entry.record
         upright = _find_frame(image)[0]
         if isinstance(image.photo, Path):
             return images.load_image(image.photo, upright=upright)
         return images.decode_image(_read_embedded(image.photo), image.photo.path, upright=upright)
 
-    def labels(self, item: SourceImage) -> Mapping[str, CategoryLabels]:
+    def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return the label planes of an image, one per category."""
-        image: AnnotatedImage = item.record
+        image: AnnotatedImage = entry.record
         size = _find_frame(image)[1]
         shapes = [
             (self.classes.codes[self.numbers[label]], (place, label, shape))

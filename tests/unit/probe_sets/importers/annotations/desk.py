@@ -66,16 +66,16 @@ def label_maps(where, **asked):
     source = source_of(where, **asked)
     names = np.array(["", *source.classes.names], object)
     maps = {}
-    for item in source.items():
-        plane = sum(source.labels(item).values())
-        assert source.photo(item).shape[:2] == plane.shape
+    for item in source.list_images():
+        plane = sum(source.read_labels(item).values())
+        assert source.read_image(item).shape[:2] == plane.shape
         maps[item.file] = names[plane]
     return maps
 
 
 def splits(where, **asked):
     """Return the split of every image."""
-    return {item.file: item.split for item in source_of(where, **asked).items()}
+    return {item.file: item.split for item in source_of(where, **asked).list_images()}
 
 
 def same(found, expected):

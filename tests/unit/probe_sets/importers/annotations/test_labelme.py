@@ -129,9 +129,9 @@ def test_a_smaller_copy_of_the_image_that_was_annotated_is_taken(tmp_path):
     photo(tmp_path / "a.jpg", (12, 16))
     write(tmp_path / "a.json", told(shape("cat", SQUARE)))
     source = source_of(tmp_path)
-    (item,) = source.items()
-    (plane,) = source.labels(item).values()
-    assert (plane.shape, source.photo(item).shape) == ((24, 32), (12, 16, 3))
+    (item,) = source.list_images()
+    (plane,) = source.read_labels(item).values()
+    assert (plane.shape, source.read_image(item).shape) == ((24, 32), (12, 16, 3))
     assert plane[2:12, 4:20].all()
     assert (plane != 0).sum() == 160
 
