@@ -199,7 +199,7 @@ def run(case: Case, workers: int) -> Cost:
         work = next((Path(folder) / ".work").iterdir())
         size = sum(path.stat().st_size for path in work.glob("scan-*"))
         with array_store.Store(work) as store:
-            first = store.must("scan-00000-mix.0")
+            first = store.get("scan-00000-mix.0")
         images = first["images"].size
     return Cost(
         size,

@@ -9,7 +9,11 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from netdissect.runtime.port import PlainContext
 
 
 def start_server_of_processes() -> None:
@@ -32,6 +36,21 @@ class Setup:
         if self.fail:
             raise ValueError(self.fail)
         yield {"threads": threads, "number": number, "pid": os.getpid()}
+
+
+@dataclass(frozen=True)
+class Offset(PlainContext):
+    """A context that is pickled as it is."""
+
+    amount: Any
+
+
+def add_offset(context, item):
+    return context.amount + item
+
+
+def find_process(context, item):
+    return os.getpid()
 
 
 class Unwelcome(Setup):

@@ -1,4 +1,4 @@
-"""Work done by the actors of a Ray cluster: the same port, and what a cluster adds to it."""
+"""The runtime of a Ray cluster: what every runtime does, and GPUs, room, lost and stopped actors."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class TestRay(EveryRuntimeOfWorkers):
             yield runtime
 
 
-def test_processors_and_gpus_are_counted_over_the_nodes(cluster):
+def test_cpus_and_gpus_are_counted_over_all_nodes(cluster):
     assert cluster.gpus == 1
-    assert cluster.cpus_of_each(2) == 1
+    assert cluster.share_cpus(2) == 1
 
 
-def test_gpus_are_asked_for_as_resources(cluster):
+def test_gpus_are_requested_as_resources(cluster):
     from netdissect.runtime.ray import RayRuntime
 
     with RayRuntime(cluster, tasks.Setup(), 1, gpus=1) as workers:
         assert list(workers.map(tasks.visible_gpus, range(2))) == ["0", "0"]
 
 
-def test_a_worker_that_finds_no_place_is_waited_for_and_then_told(cluster, monkeypatch):
+def test_a_worker_the_cluster_has_no_room_for_is_an_error_after_a_while(cluster, monkeypatch):
     from netdissect.runtime import ray
 
     monkeypatch.setattr(ray, "START_SECONDS", 1)
@@ -58,14 +58,14 @@ def test_a_worker_that_finds_no_place_is_waited_for_and_then_told(cluster, monke
         list(workers.map(tasks.square, range(2)))
 
 
-def test_more_workers_than_places_do_the_work_all_the_same(cluster):
+def test_the_work_is_done_with_more_workers_than_the_cluster_has_room_for(cluster):
     from netdissect.runtime.ray import RayRuntime
 
     with RayRuntime(cluster, tasks.Setup(), 5, cpus=1) as workers:
         assert list(workers.map(tasks.square, range(9))) == [n * n for n in range(9)]
 
 
-def test_a_setup_that_no_node_can_open_is_told_and_not_tried_for_ever(cluster):
+def test_a_setup_that_no_node_can_unpickle_is_an_error(cluster):
     from netdissect.runtime.ray import RayRuntime
 
     with (
@@ -75,7 +75,7 @@ def test_a_setup_that_no_node_can_open_is_told_and_not_tried_for_ever(cluster):
         list(workers.map(tasks.square, range(2)))
 
 
-def test_an_item_that_kills_every_worker_is_given_up(cluster, tmp_path, monkeypatch):
+def test_an_item_that_kills_every_worker_ends_the_run(cluster, tmp_path, monkeypatch):
     from netdissect.runtime import ray
 
     monkeypatch.setattr(ray, "ATTEMPTS", 2)
@@ -86,7 +86,7 @@ def test_an_item_that_kills_every_worker_is_given_up(cluster, tmp_path, monkeypa
         list(workers.map(tasks.DieOnce(tmp_path, 1, times=99), range(3)))
 
 
-def test_code_that_leaves_the_program_is_told_once(cluster):
+def test_code_that_exits_in_a_worker_is_an_error(cluster):
     from netdissect.runtime.ray import RayRuntime
 
     told = r"ended the program itself \(sys\.exit\(3\)\) in a worker"
@@ -94,7 +94,7 @@ def test_code_that_leaves_the_program_is_told_once(cluster):
         list(workers.map(tasks.leave, range(4)))
 
 
-def test_an_actor_that_is_stopped_is_told_of_and_its_work_done_by_another(cluster, tmp_path, monkeypatch, caplog):
+def test_a_stopped_actor_is_reported_and_its_item_is_done_by_another(cluster, tmp_path, monkeypatch, caplog):
     from netdissect.runtime import ray
 
     monkeypatch.setattr(ray, "SILENCE_SECONDS", 1.0)
@@ -109,5 +109,5 @@ def test_an_actor_that_is_stopped_is_told_of_and_its_work_done_by_another(cluste
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(mark.read_text()), signal.SIGKILL)
-    assert "of the cluster has given no sign of life for 1 s" in caplog.text
-    assert "has been silent for 2 s: its work is done by another" in caplog.text
+    assert "of the cluster has not answered for 1 s" in caplog.text
+    assert "has not answered for 2 s: another worker takes over" in caplog.text

@@ -178,14 +178,14 @@ def find_receipt(store: ArtifactStore, shard: Shard, layers: Sequence[str], kind
     key = _make_receipt_key(shard, kind)
     if key not in store or any(_make_scan_key(shard.number, layer, kind) not in store for layer in layers):
         return None
-    arrays = store.must(key)
+    arrays = store.get(key)
     reasons = [str(reason) for reason in arrays["reasons"]]
     return ShardReceipt(int(arrays["images"]), dict(zip(arrays["skipped"].tolist(), reasons, strict=True)))
 
 
 def load_calibration(store: ArtifactStore, layers: Sequence[str]) -> tuple[dict[str, Bounds], dict[str, Activity]]:
     """Return the bounds of every layer and how its activations are distributed, as they were stored."""
-    arrays = store.must(CALIBRATION_KEY)
+    arrays = store.get(CALIBRATION_KEY)
 
     def read(name: str, part: str, kind: Any) -> Any:
         return kind(**{f.name: arrays[f"{name}.{part}.{f.name}"] for f in fields(kind)})
@@ -198,7 +198,7 @@ def load_calibration(store: ArtifactStore, layers: Sequence[str]) -> tuple[dict[
 
 def load_layer_scan(store: ArtifactStore, number: int, layer: str, kind: str = "scan") -> LayerScan:
     """Return what the scan of a shard found of one layer."""
-    return LayerScan.from_arrays(store.must(_make_scan_key(number, layer, kind)))
+    return LayerScan.from_arrays(store.get(_make_scan_key(number, layer, kind)))
 
 
 def _make_receipt_key(shard: Shard, kind: str) -> str:

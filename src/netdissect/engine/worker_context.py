@@ -21,7 +21,7 @@ class ArtifactStore(Protocol):
         """Store arrays under a key."""
         ...
 
-    def must(self, key: str) -> Mapping[str, NDArray[Any]]:
+    def get(self, key: str) -> Mapping[str, NDArray[Any]]:
         """Return the arrays under a key that was put in."""
         ...
 

@@ -1,9 +1,9 @@
-"""Artefacts: what finished pieces of work leave behind, as named arrays under a key.
+"""Stores of named arrays, one entry per finished piece of work.
 
-In memory while a budget lasts; in a folder, where every artefact is whole or not there, carries checksums, and is
-found again by the next run. The folder may be any fsspec URL, so that the workers of a cluster can share it. A folder
-belongs to one set of settings: its name is a hash of everything that made its artefacts, and every checksum covers it,
-so nothing else is ever reused, wherever files were moved.
+Entries stay in memory up to a budget. In a folder every entry is complete or absent, carries a checksum, and is found
+again by the next run. The folder may be any fsspec URL, so that the workers of a cluster can share it. Its name is a hash
+of everything that decides what its entries hold, and the checksums include that name, so an entry of other settings is
+never used, even if files were moved.
 """
 
 from __future__ import annotations
@@ -29,143 +29,134 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, "NDArray[Any]"]
 
-#: An artefact is a .npz archive with a checksum behind it, of the archive and the folder's name.
+#: An entry is an .npz archive followed by a checksum of the archive and the folder's name.
 _SUFFIX = ".arrays"
-_DIGEST = 16
+_DIGEST_BYTES = 16
 
 
 class Store:
-    """A store of named arrays.
+    """A store of named arrays, by key.
 
-    Use it as a context manager. A temporary folder goes when the block ends; a folder that was given stays until
-    `clear` is called, so that an interrupted run can go on.
+    Use it as a context manager. A temporary folder is removed at the end; a folder that was named stays until `clear`
+    is called, so that an interrupted run can continue.
     """
 
     def __init__(self, folder: str | Path | None = None, *, budget: int = 0) -> None:
         """Open a store.
 
         Args:
-            folder: where every artefact is written at once, a path or an fsspec URL; None keeps them in memory and
-                spills to a temporary folder what is beyond the budget.
+            folder: path or fsspec URL where every entry is written at once. None keeps entries in memory and writes
+                those beyond the budget to a temporary folder.
             budget: bytes to keep in memory.
         """
-        self._given = folder is not None
-        self._place: _Storage | None = None if folder is None else _open_storage(folder)
+        self._is_temporary = folder is None
+        self._storage: _Storage | None = None if folder is None else _open_storage(folder)
         self._budget = budget
         self._memory: dict[str, Arrays] = {}
-        self._held = 0
+        self._memory_bytes = 0
         self.written_bytes = 0
 
     @property
     def folder(self) -> str:
-        """Where artefacts are written; a temporary folder is made if none was given."""
-        return str(self._somewhere())
+        """The folder or URL; a temporary folder is created if none was named."""
+        return str(self._require_storage())
 
     def put(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Store arrays under a key; what was stored under it before is replaced."""
+        """Store arrays under a key, replacing what was stored under it."""
         self.drop(key)
         size = sum(array.nbytes for array in arrays.values())
-        fits = self._held + size <= self._budget
+        fits = self._memory_bytes + size <= self._budget
         if fits:
             self._memory[key] = dict(arrays)
-            self._held += size
-        if self._given or not fits:
+            self._memory_bytes += size
+        if not self._is_temporary or not fits:
             out = io.BytesIO()
             named: dict[str, Any] = dict(arrays)
             np.savez(out, **named)
             data = out.getvalue()
-            place = self._somewhere()
-            place.write(f"{key}{_SUFFIX}", data + _compute_checksum(place, data))
+            storage = self._require_storage()
+            storage.write(f"{key}{_SUFFIX}", data + _compute_checksum(storage, data))
             self.written_bytes += size
 
     def get(self, key: str) -> Arrays:
-        """Return the arrays stored under a key.
+        """Return the arrays under a key.
 
         Raises:
-            KeyError: if there is nothing whole under that key.
+            RunFileError: if the entry is missing or damaged.
         """
+        arrays = self.get_or_none(key)
+        if arrays is None:
+            raise RunFileError(
+                f"{self._require_storage()}/{key}{_SUFFIX} was lost or damaged during the run: run the same command again, "
+                f"it makes only what is missing"
+            )
+        return arrays
+
+    def get_or_none(self, key: str) -> Arrays | None:
+        """Return the arrays under a key; None if the entry is missing or damaged."""
         if key in self._memory:
             return self._memory[key]
-        stored = self._place.read(f"{key}{_SUFFIX}") if self._place is not None else None
-        if (
-            self._place is None
-            or stored is None
-            or stored[-_DIGEST:] != _compute_checksum(self._place, stored[:-_DIGEST])
-        ):
-            raise KeyError(key)
+        stored = self._storage.read(f"{key}{_SUFFIX}") if self._storage is not None else None
+        if self._storage is None or stored is None:
+            return None
+        data, checksum = stored[:-_DIGEST_BYTES], stored[-_DIGEST_BYTES:]
+        if checksum != _compute_checksum(self._storage, data):
+            return None
         try:
-            with np.load(io.BytesIO(stored[:-_DIGEST]), allow_pickle=False) as arrays:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 return dict(arrays)
-        except ValueError as error:  # what is not unpickled; nothing that was put in here by `put`
-            raise KeyError(key) from error
+        except ValueError:  # a pickle, which `put` never writes
+            return None
 
     def __contains__(self, key: str) -> bool:
-        """Tell whether a whole artefact lies under a key; a damaged one is as good as none."""
-        try:
-            self.get(key)
-        except KeyError:
-            return False
-        return True
-
-    def must(self, key: str) -> Arrays:
-        """Return the arrays stored under a key.
-
-        Raises:
-            RunFileError: if they are gone or were damaged since they were written.
-        """
-        try:
-            return self.get(key)
-        except KeyError as error:
-            raise RunFileError(
-                f"{self._somewhere()}/{key}{_SUFFIX} was lost or damaged while the run was going on: run the same command "
-                f"again, it makes only what is missing"
-            ) from error
+        """Return whether there is an undamaged entry under a key."""
+        return self.get_or_none(key) is not None
 
     def drop(self, key: str) -> None:
-        """Forget a key, if it is there."""
+        """Remove an entry from memory, if it is there."""
         if key in self._memory:
-            self._held -= sum(array.nbytes for array in self._memory.pop(key).values())
+            self._memory_bytes -= sum(array.nbytes for array in self._memory.pop(key).values())
 
     def clear(self) -> None:
-        """Forget everything, on disk too."""
+        """Remove every entry, in memory and in the folder."""
         self._memory.clear()
-        self._held = 0
-        if self._place is not None:
-            self._place.remove()
+        self._memory_bytes = 0
+        if self._storage is not None:
+            self._storage.remove()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._given:
+        if self._is_temporary:
             self.clear()
 
-    def _somewhere(self) -> _Storage:
-        if self._place is None:
-            self._place = _LocalStorage(Path(tempfile.mkdtemp(prefix="netdissect-")))
-        return self._place
+    def _require_storage(self) -> _Storage:
+        if self._storage is None:
+            self._storage = _LocalStorage(Path(tempfile.mkdtemp(prefix="netdissect-")))
+        return self._storage
 
 
-def _compute_checksum(place: _Storage, data: bytes) -> bytes:
-    name = str(place).rpartition("/")[2]
-    hashed = hashlib.blake2b(f"{name}\n".encode(), digest_size=_DIGEST)
-    hashed.update(data)
-    return hashed.digest()
+def _compute_checksum(storage: _Storage, data: bytes) -> bytes:
+    name = str(storage).rpartition("/")[2]
+    digest = hashlib.blake2b(f"{name}\n".encode(), digest_size=_DIGEST_BYTES)
+    digest.update(data)
+    return digest.digest()
 
 
 class _Storage(Protocol):
-    """Somewhere to keep files."""
+    """A folder of files."""
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a whole file, or nothing."""
+        """Write a file completely, or leave none."""
         ...
 
     def read(self, name: str) -> bytes | None:
-        """Return a file's bytes; None if it is not there."""
+        """Return a file's bytes; None if there is no such file."""
         ...
 
     def remove(self) -> None:
-        """Remove everything."""
+        """Remove the folder."""
         ...
 
 
@@ -180,7 +171,7 @@ class _LocalStorage:
         atomic.write_bytes(self._path / name, data)
 
     def read(self, name: str) -> bytes | None:
-        if not atomic.is_regular_below(self._path, name):  # what lies behind a link was not put there by `write`
+        if not atomic.is_regular_below(self._path, name):  # `write` makes no links
             return None
         try:
             return reading.read_bytes(self._path / name)
@@ -192,7 +183,7 @@ class _LocalStorage:
 
 
 class _RemoteStorage:
-    """A folder behind an fsspec URL; object stores put a whole object or nothing."""
+    """A folder behind an fsspec URL. Object stores write an object completely or not at all."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
@@ -202,7 +193,7 @@ class _RemoteStorage:
         except ImportError as error:
             raise MissingExtraError(f"{url} needs a library that is not installed: {error}") from error
         except ValueError as error:
-            raise SettingsError(f"{url} is no address that can be written to: {error}") from error
+            raise SettingsError(f"{url} is not a URL that can be written to: {error}") from error
 
     def __str__(self) -> str:
         return self._url

@@ -1,15 +1,16 @@
-"""The port every runtime serves: a function mapped over items, with one context per worker.
+"""The interface of every runtime: map a function over items, with one context per worker.
 
-A runtime knows nothing of what it runs. A *context* is whatever a worker sets up once and uses for all its items (a
-loaded network, an opened probe set); a *task* is a function of the context and one item; a *setup* makes a context.
+A runtime knows nothing about the work. A *context* is what a worker sets up once and uses for all its items (a loaded
+network, an opened probe set); a *task* is a function of the context and one item; a *setup* makes a context.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pickle
 import traceback
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from netdissect.errors import RunError, describe_exit
 
@@ -20,49 +21,60 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
-#: How many finished items per worker may wait for a slow one before them.
-MOST_FINISHED_AHEAD = 3
-
 
 class WorkerSetup(Protocol):
-    """Makes a worker's context; must survive pickling."""
+    """Makes a worker's context. It is pickled and sent to every worker once."""
 
     def __call__(self, threads: int, number: int) -> AbstractContextManager[Any]:
-        """Return the context of worker `number`, which may use so many threads; it ends with its block."""
+        """Return a context manager that yields the context.
+
+        Args:
+            threads: threads the worker may use.
+            number: the worker's number, from 0; a worker that replaces another has the same number.
+        """
         ...
 
 
+class PlainContext:
+    """Base of contexts that only have to be pickled: an instance is its own setup."""
+
+    @contextlib.contextmanager
+    def __call__(self, threads: int, number: int) -> Iterator[Self]:  # noqa: ARG002 - the signature of WorkerSetup
+        """Yield this object."""
+        yield self
+
+
 class Runtime(Protocol):
-    """Somewhere to run tasks."""
+    """Runs tasks in one or more workers."""
 
     def map(self, task: Callable[[Any, Item], Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
-        """Yield ``task(context, item)`` for every item, in the items' order."""
+        """Yield ``task(context, item)`` for every item, in the order of the items; the first error ends it."""
         ...
 
 
 def describe_unpicklable(setup: Any) -> str:
-    """Return what of a setup cannot be sent to another process, in words; its fields say what they are called."""
+    """Return the name of the first field of a setup that cannot be pickled; a field's metadata may name it."""
     for part in dataclasses.fields(setup) if dataclasses.is_dataclass(setup) else ():
         try:
             pickle.dumps(getattr(setup, part.name))
-        except Exception:  # noqa: BLE001 - whatever it is that does not pickle
+        except Exception:  # noqa: BLE001 - pickling can fail with any error
             return str(part.metadata.get("called", part.name))
-    return "what they need"
+    return "the context of the workers"
 
 
 def make_picklable(error: BaseException) -> Exception:
-    """Return an error that can travel to another process, with its traceback as a note.
+    """Return an error that can be sent to another process, with its traceback as a note.
 
-    One that does not survive pickling, because it holds an open file or wants other arguments, becomes a RunError of
-    its words; and so does code that would leave the program.
+    An error that cannot be pickled (it holds an open file, or its constructor takes other arguments) becomes a RunError
+    with the same message, and so does one that would end the program, such as SystemExit.
     """
     if not isinstance(error, Exception):
         error = RunError(f"{describe_exit(error)} in a worker" if isinstance(error, SystemExit) else repr(error))
     error.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - its own bytes, made in this line
-    except Exception:  # noqa: BLE001 - whatever it is that does not pickle
-        words = RunError(f"a worker failed with {type(error).__name__}: {error}")
-        words.add_note(error.__notes__[-1])
-        return words
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - pickled in this line
+    except Exception:  # noqa: BLE001 - pickling can fail with any error
+        replacement = RunError(f"a worker failed with {type(error).__name__}: {error}")
+        replacement.add_note(error.__notes__[-1])
+        return replacement
     return error

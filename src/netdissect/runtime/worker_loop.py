@@ -1,4 +1,4 @@
-"""A worker process: it makes its context once, does one item after the other, and gives signs of life all the while."""
+"""What runs in a worker process: make the context once, then do one item after the other, sending heartbeats."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from netdissect.runtime.port import WorkerSetup
 
 
-def run_worker(pipe: Connection, pulse: Connection, every: float, threads: int, number: int) -> None:
-    """Say that this worker is there, make its context, and do what comes down the pipe until it closes.
+def run_worker(pipe: Connection, heartbeats: Connection, interval: float, threads: int, number: int) -> None:
+    """Receive the setup, make the context, and run tasks until the pipe closes.
 
     Args:
-        pipe: to the coordinator.
-        pulse: where signs of life go.
-        every: seconds between them.
-        threads: that the context may use.
-        number: of this worker.
+        pipe: receives the setup, then pairs (task, item); sends pairs (success, result or error).
+        heartbeats: where heartbeats are sent.
+        interval: seconds between two heartbeats.
+        threads: threads the context may use.
+        number: the worker's number.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt from the keyboard is the coordinator's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator handles Ctrl-C
     threading.Thread(target=_exit_with_coordinator, daemon=True).start()
-    threading.Thread(target=_send_heartbeats, args=(pulse, every), daemon=True).start()
+    threading.Thread(target=_send_heartbeats, args=(heartbeats, interval), daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError), contextlib.ExitStack() as stack:
         pipe.send((True, None))
         data = pipe.recv_bytes()
@@ -41,7 +41,7 @@ def run_worker(pipe: Connection, pulse: Connection, every: float, threads: int, 
             setup = _unpickle_setup(data)
             del data
             context = stack.enter_context(setup(threads, number))
-        except BaseException as error:  # noqa: BLE001 - say why instead of dying silently
+        except BaseException as error:  # noqa: BLE001 - the coordinator raises it
             pipe.send((False, make_picklable(error)))
             return
         pipe.send((True, None))
@@ -51,10 +51,10 @@ def run_worker(pipe: Connection, pulse: Connection, every: float, threads: int, 
 
 def _run_task(pipe: Connection, context: Any, task: Callable[[Any, Any], Any], item: Any) -> None:
     try:
-        said = pickle.dumps((True, task(context, item)))
-    except BaseException as error:  # noqa: BLE001 - handed to the coordinator, which raises it
-        said = pickle.dumps((False, make_picklable(error)))
-    pipe.send_bytes(said)
+        message = pickle.dumps((True, task(context, item)))
+    except BaseException as error:  # noqa: BLE001 - the coordinator raises it
+        message = pickle.dumps((False, make_picklable(error)))
+    pipe.send_bytes(message)
 
 
 def _unpickle_setup(data: bytes) -> WorkerSetup:
@@ -62,22 +62,22 @@ def _unpickle_setup(data: bytes) -> WorkerSetup:
         setup: WorkerSetup = pickle.loads(data)  # noqa: S301 - from the coordinator, through a pipe of its own
     except Exception as error:
         raise SettingsError(
-            f"what a worker process needs cannot be opened there ({type(error).__name__}: {root_message(error)}): classes and "
-            f"functions must lie in a module that can be imported, not in a notebook; or use one worker"
+            f"a worker process cannot unpickle what it needs ({type(error).__name__}: {root_message(error)}): define "
+            f"classes and functions in a module that can be imported, not in a notebook; or use one worker"
         ) from error
     return setup
 
 
-def _send_heartbeats(pulse: Connection, every: float) -> None:
-    """Give a sign of life again and again, whatever the worker is busy with."""
+def _send_heartbeats(heartbeats: Connection, interval: float) -> None:
+    """Send a byte every `interval` seconds, whatever the worker is doing."""
     with contextlib.suppress(OSError):
         while True:
-            pulse.send_bytes(b".")
-            time.sleep(every)
+            heartbeats.send_bytes(b".")
+            time.sleep(interval)
 
 
 def _exit_with_coordinator() -> None:
-    """End this process when the coordinator's has ended, however that was: nobody will ask for the result."""
+    """End this process as soon as the coordinator has ended, however that happened."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -1,4 +1,4 @@
-"""Work done on this machine: in this process, or by worker processes."""
+"""Runtimes on this machine: one in this process, one of worker processes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pickle
 import signal
 import sys
 import time
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, Self
 
 from netdissect.errors import RunError, SettingsError, root_message
-from netdissect.runtime.port import MOST_FINISHED_AHEAD, describe_unpicklable
+from netdissect.runtime.item_queue import ItemQueue
+from netdissect.runtime.port import describe_unpicklable
 from netdissect.runtime.worker_loop import run_worker
 
 if TYPE_CHECKING:
@@ -24,65 +24,88 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-    from netdissect.runtime.port import Item, Outcome, WorkerSetup
+    from netdissect.runtime.port import Item, Outcome, Runtime, WorkerSetup
 
-#: How often an item may lose its worker, and a worker be lost before it is ready, until they are given up.
+#: How many workers may die over the same item, or before they are ready, until the run fails.
 ATTEMPTS = 3
-#: Seconds of silence after which a worker is told of, and after which it is ended and its item done by another. Workers
-#: give a sign of life twelve times as often, however long their work takes: one that is silent is stopped, or its machine
-#: has no time for it.
-SILENCE_SECONDS, GIVE_UP_SECONDS = 60.0, 600.0
+#: Seconds without a heartbeat after which a worker is reported.
+SILENCE_SECONDS = 60.0
+#: Seconds without a heartbeat after which a worker is killed and its item given to another.
+GIVE_UP_SECONDS = 600.0
+#: Heartbeats in `SILENCE_SECONDS`. They come from a thread of their own, so a long task is not taken for silence.
+_HEARTBEATS = 12
 _LOG = logging.getLogger("netdissect")
+
+
+@contextlib.contextmanager
+def start_workers(setup: WorkerSetup, count: int, *, threads: int | None = None) -> Iterator[Runtime]:
+    """Yield a runtime of some workers of this machine; a single one is this process itself.
+
+    Args:
+        setup: makes a worker's context.
+        count: number of workers.
+        threads: threads per worker. Default: CPU cores divided evenly among workers.
+    """
+    if count == 1:
+        with setup(threads or os.cpu_count() or 1, 0) as context:
+            yield InProcessRuntime(context)
+    else:
+        with ProcessRuntime(setup, count, threads=threads) as runtime:
+            yield runtime
 
 
 @dataclass(frozen=True)
 class InProcessRuntime:
-    """Everything in this process, one item after the other."""
+    """Runs every task in this process, one item after the other."""
 
     context: Any
 
     def map(self, task: Callable[[Any, Item], Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
-        """Yield ``task(context, item)`` for every item, in the items' order."""
+        """Yield ``task(context, item)`` for every item, in the order of the items."""
         for item in items:
             yield task(self.context, item)
 
 
 @dataclass(eq=False)
 class _Worker:
+    """A worker process, and how far it is.
+
+    Attributes:
+        number: its number, from 0.
+        process: the process.
+        pipe: carries the setup and items to it, and results back.
+        heartbeats: carries its heartbeats.
+        silent: seconds since its last heartbeat, as far as this process was running.
+        has_setup: whether the setup was sent to it.
+        ready: whether its context is made.
+        job: number and item of what it is working on.
+    """
+
     number: int
     process: BaseProcess
     pipe: Connection
-    pulse: Connection  # its signs of life
-    silent: float = 0.0  # seconds for which it was waited for in vain
-    called: bool = False  # it has said that it is there, and was sent its setup
-    ready: bool = False  # its context is made
-    busy: tuple[int, Any] | None = None
-
-
-@dataclass
-class _MapState:
-    """The items of one map: which are waiting, which are done, which lost their worker how often."""
-
-    waiting: deque[tuple[int, Any]]
-    done: dict[int, Any] = field(default_factory=dict)
-    lost: dict[int, int] = field(default_factory=dict)
+    heartbeats: Connection
+    silent: float = 0.0
+    has_setup: bool = False
+    ready: bool = False
+    job: tuple[int, Any] | None = None
 
 
 class ProcessRuntime:
-    """Worker processes, each with a context of its own; a worker that dies is replaced and its item done again.
+    """Worker processes, each with its own context. A worker that dies is replaced and its item is done again.
 
-    Use it as a context manager: when the block ends, however it ends, no worker is left. On Linux workers are forked
-    from a server that has imported what they need and done nothing else, so that another worker costs no imports and
-    shares their memory; elsewhere they are spawned.
+    Use it as a context manager: no worker is left when the block ends. On Linux, workers are forked from a server
+    process that has imported the setup's module and done nothing else, so another worker costs no imports and shares
+    their memory; elsewhere they are spawned.
     """
 
     def __init__(self, setup: WorkerSetup, count: int, *, threads: int | None = None) -> None:
-        """Get ready; processes start when there is work.
+        """Prepare; processes start at the first `map`.
 
         Args:
-            setup: makes a worker's context; it is sent to every worker once.
+            setup: makes a worker's context; it is pickled and sent to every worker once.
             count: number of processes.
-            threads: of each; None shares the processors evenly.
+            threads: threads per worker. Default: CPU cores divided evenly among workers.
         """
         self._setup = setup
         self._count = count
@@ -91,33 +114,28 @@ class ProcessRuntime:
         if sys.platform == "linux" and type(setup).__module__ != "__main__":
             self._processes.set_forkserver_preload([type(setup).__module__])
         self._workers: list[_Worker] = []
-        self._failed = 0
+        self._early_deaths = 0
 
     def map(self, task: Callable[[Any, Item], Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
-        """Yield ``task(context, item)`` for every item, in the items' order; as many are under way as workers.
+        """Yield ``task(context, item)`` for every item, in the order of the items; the first error ends it.
 
         Raises:
-            SettingsError: if workers cannot be started from this program, or the setup cannot be sent to them.
-            RunError: if an item loses its worker again and again.
+            SettingsError: if this program cannot start workers, or the setup cannot be pickled.
+            RunError: if `ATTEMPTS` workers died over the same item.
         """
-        work = _MapState(deque(enumerate(items)))
-        total = len(work.waiting)
-        given = 0
+        queue = ItemQueue(items, self._count)
         try:
-            while given < total:
+            while not queue.is_finished:
                 self._start_missing()
-                # Results that nobody has asked for yet may not pile up behind one slow item.
-                self._hand_out(task, work, before=given + MOST_FINISHED_AHEAD * self._count)
-                self._collect(work)
-                while given in work.done:
-                    yield work.done.pop(given)
-                    given += 1
-        finally:  # what is still under way is nobody's any more
-            self._end([worker for worker in self._workers if worker.busy is not None])
+                self._hand_out(task, queue)
+                self._receive(queue)
+                yield from queue.pop_results()
+        finally:  # after an error, or if the caller stopped early, nobody wants the items under way
+            self._stop([worker for worker in self._workers if worker.job is not None])
 
     def close(self) -> None:
-        """End every worker."""
-        self._end(list(self._workers))
+        """Stop every worker."""
+        self._stop(list(self._workers))
 
     def __enter__(self) -> Self:
         return self
@@ -126,136 +144,142 @@ class ProcessRuntime:
         self.close()
 
     def _start_missing(self) -> None:
-        free = sorted(set(range(self._count)) - {worker.number for worker in self._workers})
-        for number in free:
-            here, there = self._processes.Pipe()
-            pulse, beating = self._processes.Pipe(duplex=False)
+        for number in sorted(set(range(self._count)) - {worker.number for worker in self._workers}):
+            pipe, worker_pipe = self._processes.Pipe()
+            heartbeats, worker_heartbeats = self._processes.Pipe(duplex=False)
             process = self._processes.Process(  # type: ignore[attr-defined]  # both kinds of context have it
-                target=run_worker, args=(there, beating, SILENCE_SECONDS / 12, self._threads, number), daemon=True
+                target=run_worker,
+                args=(worker_pipe, worker_heartbeats, SILENCE_SECONDS / _HEARTBEATS, self._threads, number),
+                daemon=True,
             )
             with _block_interrupt():
                 process.start()
-            there.close()
-            beating.close()
-            self._workers.append(_Worker(number, process, here, pulse))
+            worker_pipe.close()
+            worker_heartbeats.close()
+            self._workers.append(_Worker(number, process, pipe, heartbeats))
 
-    def _hand_out(self, task: Callable[[Any, Any], Any], work: _MapState, *, before: int) -> None:
+    def _hand_out(self, task: Callable[[Any, Any], Any], queue: ItemQueue) -> None:
         for worker in self._workers:
-            if worker.ready and worker.busy is None and work.waiting and work.waiting[0][0] < before:
-                worker.busy = work.waiting.popleft()
-                with contextlib.suppress(BrokenPipeError):  # a dead worker is noticed by its sentinel
-                    worker.pipe.send((task, worker.busy[1]))
+            if worker.ready and worker.job is None:
+                worker.job = queue.take()
+                if worker.job is not None:
+                    with contextlib.suppress(BrokenPipeError):  # `_receive` notices a dead worker by its sentinel
+                        worker.pipe.send((task, worker.job[1]))
 
-    def _collect(self, work: _MapState) -> None:
-        """Wait until some worker says something, or dies, and take note."""
-        ends = [end for worker in self._workers for end in (worker.pipe, worker.process.sentinel, worker.pulse)]
-        asked = time.monotonic()
-        heard = set(connection.wait(ends, timeout=SILENCE_SECONDS / 12))
-        waited = min(time.monotonic() - asked, SILENCE_SECONDS / 6)  # this process may have been stopped too
+    def _receive(self, queue: ItemQueue) -> None:
+        """Wait until a worker sends something or dies, and handle it."""
+        ends = [end for worker in self._workers for end in (worker.pipe, worker.process.sentinel, worker.heartbeats)]
+        start = time.monotonic()
+        ready = set(connection.wait(ends, timeout=SILENCE_SECONDS / _HEARTBEATS))
+        # If this process was stopped meanwhile, the time does not count.
+        waited = min(time.monotonic() - start, 2 * SILENCE_SECONDS / _HEARTBEATS)
         for worker in list(self._workers):
-            self._feel(worker, waited, there=worker.pipe in heard or worker.pulse in heard)
-            if worker.pipe in heard or worker.process.sentinel in heard:
+            self._check_heartbeat(worker, waited, alive=worker.pipe in ready or worker.heartbeats in ready)
+            if worker.pipe in ready or worker.process.sentinel in ready:
                 try:
-                    said = worker.pipe.recv() if worker.pipe.poll() else None
+                    message = worker.pipe.recv() if worker.pipe.poll() else None
                 except (EOFError, OSError):
-                    said = None
-                if said is None:
-                    self._lost(worker, work)
+                    message = None
+                if message is None:
+                    self._handle_death(worker, queue)
                 elif not worker.ready:
-                    self._prepare(worker, *said)
+                    self._handle_setup(worker, *message)
                 else:
-                    self._finished(worker, work, *said)
+                    self._take_result(worker, queue, *message)
 
-    def _feel(self, worker: _Worker, waited: float, *, there: bool) -> None:
-        """Note whether a worker gave a sign of life; tell of one that is silent, end one that stays so."""
+    def _check_heartbeat(self, worker: _Worker, waited: float, *, alive: bool) -> None:
+        """Report a worker that is silent, and kill it if it stays silent."""
         before = worker.silent
-        worker.silent = 0.0 if there else before + waited
-        if there:
-            with contextlib.suppress(EOFError, OSError):  # it has died, which its sentinel says
-                while worker.pulse.poll():
-                    worker.pulse.recv_bytes()
-        who = f"worker {worker.number} (process {worker.process.pid})"
-        if there and before >= SILENCE_SECONDS:
-            _LOG.warning("%s answers again", who)
+        worker.silent = 0.0 if alive else before + waited
+        if alive:
+            with contextlib.suppress(EOFError, OSError):  # it died: its sentinel says so
+                while worker.heartbeats.poll():
+                    worker.heartbeats.recv_bytes()
+        name = f"worker {worker.number} (process {worker.process.pid})"
+        if alive and before >= SILENCE_SECONDS:
+            _LOG.warning("%s answers again", name)
         elif before < SILENCE_SECONDS <= worker.silent:
             _LOG.warning(
-                "%s has given no sign of life for %.0f s, it may have been stopped: kill -CONT %d lets it go on, kill -KILL "
-                "%d has its work done by another; after %.0f s that is done",
-                who, SILENCE_SECONDS, worker.process.pid, worker.process.pid, GIVE_UP_SECONDS,
+                "%s has not answered for %.0f s and may have been stopped: resume it with kill -CONT %d, or end it with "
+                "kill -KILL %d so that another worker takes over; after %.0f s it is ended automatically",
+                name, SILENCE_SECONDS, worker.process.pid, worker.process.pid, GIVE_UP_SECONDS,
             )  # fmt: skip
         elif before < GIVE_UP_SECONDS <= worker.silent:
-            _LOG.warning("%s has given no sign of life for %.0f s: it is ended, and replaced", who, GIVE_UP_SECONDS)
+            _LOG.warning("%s has not answered for %.0f s: it is ended and replaced", name, GIVE_UP_SECONDS)
             worker.process.kill()
 
-    def _prepare(self, worker: _Worker, good: bool, value: Any) -> None:
-        """Send a worker that is there its setup; hear how making the context went."""
-        if not good:
+    def _handle_setup(self, worker: _Worker, success: bool, value: Any) -> None:
+        """Handle a message of a worker that is not ready: send it the setup, or note that its context is made."""
+        if not success:
             raise value
-        if worker.called:
+        if worker.has_setup:
             worker.ready = True
             return
         try:
             data = pickle.dumps(self._setup)
-        except Exception as error:  # whatever its parts raise when they are to be sent
+        except Exception as error:  # pickling can fail with any error
             raise SettingsError(
-                f"{describe_unpicklable(self._setup)} cannot be sent to worker processes ({root_message(error)}): define its class at the "
-                f"top of an importable module, or use one worker"
+                f"{describe_unpicklable(self._setup)} cannot be sent to worker processes ({root_message(error)}): define "
+                f"its class at the top level of an importable module, or use one worker"
             ) from error
-        worker.called = True
+        worker.has_setup = True
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             worker.pipe.send_bytes(data)
 
-    def _finished(self, worker: _Worker, work: _MapState, good: bool, value: Any) -> None:
-        assert worker.busy is not None
-        number, _ = worker.busy
-        worker.busy = None
-        if not good:
+    def _take_result(self, worker: _Worker, queue: ItemQueue, success: bool, value: Any) -> None:
+        assert worker.job is not None
+        number, _ = worker.job
+        worker.job = None
+        if not success:
             raise value
-        work.done[number] = value
+        queue.add_result(number, value)
 
-    def _lost(self, worker: _Worker, work: _MapState) -> None:
-        """Put a dead worker's item back, or give up."""
+    def _handle_death(self, worker: _Worker, queue: ItemQueue) -> None:
+        """Put a dead worker's item back, or raise if too many workers died."""
         self._workers.remove(worker)
         code = _join_process(worker)
-        if not worker.called and code == 1:
-            program = getattr(sys.modules["__main__"], "__file__", None)
-            if program is not None and not os.path.isfile(program):  # noqa: PTH113 - "<stdin>" is no path
-                raise SettingsError(
-                    "worker processes cannot be started from a program that is read from standard input: write it into a "
-                    "file, or use one worker"
-                )
-            raise SettingsError(
-                "worker processes cannot be started from this program: a script that asks for several must do its work "
-                'below an `if __name__ == "__main__":`; write that, or use one worker'
-            )
-        if worker.busy is None:
-            self._failed += 1
-            often = self._failed
+        if not worker.has_setup and code == 1:
+            raise SettingsError(_describe_failed_start())
+        if worker.job is None:
+            self._early_deaths += 1
+            deaths = self._early_deaths
         else:
-            number, item = worker.busy
-            often = work.lost[number] = work.lost.get(number, 0) + 1
-            work.waiting.appendleft((number, item))
-        if often >= ATTEMPTS:
-            over = "over the same piece of work" if worker.busy else "before it could start"
+            deaths = queue.put_back(*worker.job)
+        if deaths >= ATTEMPTS:
+            when = "over the same piece of work" if worker.job else "before it could start"
             raise RunError(
-                f"a worker process was killed {ATTEMPTS} times {over} (exit code {code}; -9 usually means that memory ran "
-                f"out): use fewer --workers or a smaller --batch-size, and run the same command again, it goes on from "
-                f"what is finished"
+                f"a worker process was killed {ATTEMPTS} times {when} (exit code {code}; -9 usually means that memory ran "
+                f"out): use fewer --workers, or in a run a smaller --batch-size, and run the same command again; it "
+                f"continues from what is finished"
             )
 
-    def _end(self, workers: list[_Worker]) -> None:
+    def _stop(self, workers: list[_Worker]) -> None:
         for worker in workers:
             self._workers.remove(worker)
             if worker.silent < SILENCE_SECONDS:
                 worker.process.terminate()
-            else:  # one that is stopped hears nothing else
+            else:  # a stopped process does not react to SIGTERM
                 worker.process.kill()
         for worker in workers:
             _join_process(worker)
 
 
+def _describe_failed_start() -> str:
+    """Return why this program cannot start worker processes, and what to do."""
+    program = getattr(sys.modules["__main__"], "__file__", None)
+    if program is not None and not os.path.isfile(program):  # noqa: PTH113 - "<stdin>" is no path
+        return (
+            "worker processes cannot be started from a program that is read from standard input: save it as a file, or "
+            "use one worker"
+        )
+    return (
+        "worker processes cannot be started from this program: put what it does below an "
+        '`if __name__ == "__main__":`, or use one worker'
+    )
+
+
 def _join_process(worker: _Worker) -> int | None:
-    """See a worker off, and return its exit code."""
+    """Wait until a worker has ended, close its pipes, and return its exit code."""
     worker.process.join(timeout=10)
     if worker.process.is_alive():
         worker.process.kill()
@@ -263,13 +287,13 @@ def _join_process(worker: _Worker) -> int | None:
     code = worker.process.exitcode
     worker.process.close()
     worker.pipe.close()
-    worker.pulse.close()
+    worker.heartbeats.close()
     return code
 
 
 @contextlib.contextmanager
 def _block_interrupt() -> Iterator[None]:
-    """Hold Ctrl-C back while a process is started: it inherits that, and stays quiet from its first moment on."""
+    """Block SIGINT while a process starts, so that it inherits the mask and Ctrl-C does not end it with a traceback."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

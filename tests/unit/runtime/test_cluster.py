@@ -70,7 +70,7 @@ def test_a_cluster_that_is_just_going_is_not_waited_for(recorded, started, silen
 
 
 def test_a_cluster_that_answers_is_used(recorded, started, silent, monkeypatch):
-    monkeypatch.setattr(cluster, "ask_cluster", lambda _: None)
+    monkeypatch.setattr(cluster, "find_cluster_problem", lambda _: None)
     recorded(silent)
     RayCluster()
     assert started == [silent]

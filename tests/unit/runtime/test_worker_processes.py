@@ -1,4 +1,4 @@
-"""Work in this process and in worker processes: the port, and that no process is left, whatever happens."""
+"""The runtimes of this machine: order, errors, dead and stopped workers; no process or file is left open."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.runtimes import EveryRuntime, EveryRuntimeOfWorkers
 
 from netdissect.errors import RunError, SettingsError
 from netdissect.runtime import worker_processes
-from netdissect.runtime.worker_processes import InProcessRuntime, ProcessRuntime
+from netdissect.runtime.worker_processes import InProcessRuntime, ProcessRuntime, start_workers
 
 pytestmark = pytest.mark.processes
 
@@ -30,21 +30,21 @@ def server():
 
 
 @contextlib.contextmanager
-def processes(setup):
-    before = handles()
+def run_processes(setup):
+    before = list_open_files()
     with ProcessRuntime(setup, 2) as runtime:
         yield runtime
     assert not multiprocessing.active_children()
-    assert handles() == before
+    assert list_open_files() == before
 
 
-def handles():
-    """Files that this process has open, by what they are."""
+def list_open_files():
+    """Return what this process has open."""
     if not Path("/proc/self/fd").is_dir():
         return []
     links = []
     for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # the one that listed the folder
+        with contextlib.suppress(FileNotFoundError):  # the descriptor of this listing
             links.append(str(descriptor.readlink()))
     return sorted(links)
 
@@ -58,83 +58,102 @@ class TestInProcess(EveryRuntime):
 
 class TestProcesses(EveryRuntimeOfWorkers):
     def workers(self, setup):
-        return processes(setup)
+        return run_processes(setup)
 
 
-def test_an_item_that_kills_every_worker_is_given_up_with_advice(tmp_path):
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_plain_context_is_its_own_setup(count):
+    """One worker is this process, so nothing is pickled; several get a copy each."""
+    context = tasks.Offset(3)
+    with start_workers(context, count) as workers:
+        assert list(workers.map(tasks.add_offset, range(4))) == [3, 4, 5, 6]
+        (process,) = workers.map(tasks.find_process, range(1))
+    assert (process == os.getpid()) == (count == 1)
+
+
+def test_the_field_of_a_plain_context_that_cannot_be_pickled_is_named():
     with (
-        processes(tasks.Setup()) as workers,
+        start_workers(tasks.Offset(lambda: None), 2) as workers,
+        pytest.raises(SettingsError, match="^amount cannot be sent to worker processes"),
+    ):
+        list(workers.map(tasks.add_offset, range(4)))
+
+
+def test_an_item_that_kills_every_worker_ends_the_run_with_advice(tmp_path):
+    with (
+        run_processes(tasks.Setup()) as workers,
         pytest.raises(RunError, match=r"killed 3 times over .* memory ran out"),
     ):
         list(workers.map(tasks.DieOnce(tmp_path, 2, times=99), range(6)))
 
 
-def test_something_that_cannot_be_sent_to_a_worker_is_told_so():
+def test_a_setup_that_cannot_be_pickled_is_an_error():
     setup = tasks.Setup()
     setup.network = lambda: None
     with ProcessRuntime(setup, 2) as workers, pytest.raises(SettingsError, match="cannot be sent to worker processes"):
         list(workers.map(tasks.square, range(4)))
 
 
-def test_something_that_a_worker_cannot_open_is_told_as_it_was_met():
-    told = r"cannot be opened there \(ImportError: no software here\): .* not in a notebook; or use one worker"
-    with processes(tasks.Unwelcome()) as workers, pytest.raises(SettingsError, match=told):
+def test_a_setup_that_cannot_be_unpickled_is_an_error_with_its_cause():
+    message = r"cannot unpickle .* \(ImportError: no software here\): .* not in a notebook; or use one worker"
+    with run_processes(tasks.Unwelcome()) as workers, pytest.raises(SettingsError, match=message):
         list(workers.map(tasks.square, range(4)))
 
 
-def test_code_that_leaves_the_program_in_a_worker_is_told_once():
-    with processes(tasks.Setup()) as workers:
+def test_code_that_exits_in_a_worker_is_an_error():
+    with run_processes(tasks.Setup()) as workers:
         with pytest.raises(RunError, match=r"ended the program itself \(sys\.exit\(3\)\) in a worker"):
             list(workers.map(tasks.leave, range(6)))
         assert list(workers.map(tasks.square, range(3))) == [0, 1, 4]
 
 
-stopping = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="nothing can be stopped here")
+stopping = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
 
 
 @stopping
-def test_a_worker_that_is_stopped_is_told_of_and_goes_on_when_it_is_let(tmp_path, monkeypatch, caplog):
+def test_a_stopped_worker_is_reported_and_continues_when_resumed(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(worker_processes, "SILENCE_SECONDS", 1.0)
-    with processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
+    with run_processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
         stopped = tasks.StopOnce(tmp_path / "stopped", 1)
         results = workers.map(stopped, range(6))
-        watch = threading.Thread(target=_continue_when_told, args=(caplog, tmp_path / "stopped"))
+        watch = threading.Thread(target=_continue_when_reported, args=(caplog, tmp_path / "stopped"))
         watch.start()
         assert list(results) == [n * n for n in range(6)]
         watch.join()
     pid = int((tmp_path / "stopped").read_text())
     assert (
-        f"(process {pid}) has given no sign of life for 1 s, it may have been stopped: kill -CONT {pid}" in caplog.text
+        f"(process {pid}) has not answered for 1 s and may have been stopped: resume it with kill -CONT {pid}"
+        in caplog.text
     )
     assert f"(process {pid}) answers again" in caplog.text
-    assert caplog.text.count("no sign of life") == 1  # nobody else is suspected, however long an item takes
+    assert caplog.text.count("has not answered") == 1  # a busy worker is not reported
 
 
-def _continue_when_told(caplog, mark):
-    wait_until(lambda: "no sign of life" in caplog.text, "the stopped worker to be told of")
+def _continue_when_reported(caplog, mark):
+    wait_until(lambda: "has not answered" in caplog.text, "the stopped worker to be reported")
     os.kill(int(mark.read_text()), signal.SIGCONT)
 
 
 @stopping
-def test_a_worker_that_stays_stopped_is_replaced_and_its_item_done_again(tmp_path, monkeypatch, caplog):
+def test_a_worker_that_stays_stopped_is_replaced_and_its_item_is_done_again(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(worker_processes, "SILENCE_SECONDS", 1.0)
     monkeypatch.setattr(worker_processes, "GIVE_UP_SECONDS", 1.5)
-    with processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
+    with run_processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
         assert list(workers.map(tasks.StopOnce(tmp_path / "stopped", 1), range(6))) == [n * n for n in range(6)]
-    assert "it is ended, and replaced" in caplog.text
+    assert "it is ended and replaced" in caplog.text
     assert not Path(f"/proc/{(tmp_path / 'stopped').read_text()}/stat").exists()
 
 
-def test_work_that_takes_long_is_not_taken_for_a_stopped_worker(monkeypatch, caplog):
+def test_a_long_task_is_not_mistaken_for_a_stopped_worker(monkeypatch, caplog):
     monkeypatch.setattr(worker_processes, "SILENCE_SECONDS", 0.8)
-    with processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
+    with run_processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
         list(workers.map(tasks.take_a_second, range(2)))
     assert caplog.text == ""
 
 
-def test_a_worker_that_is_replaced_gets_the_number_of_the_one_that_died(tmp_path):
-    """Numbers decide which GPU a worker uses."""
-    with processes(tasks.Setup()) as workers:
+def test_a_replacement_has_the_number_of_the_worker_that_died(tmp_path):
+    """The number decides which GPU a worker uses."""
+    with run_processes(tasks.Setup()) as workers:
         list(workers.map(tasks.DieOnce(tmp_path, 1), range(3)))
         assert {context["number"] for context in workers.map(tasks.give_context, range(12))} == {0, 1}
 
@@ -144,9 +163,9 @@ import os, sys
 sys.path.insert(0, {root!r})
 from tests import tasks
 from tests.processes import below, wait_until
-from netdissect.runtime.local import Processes
+from netdissect.runtime.worker_processes import ProcessRuntime
 {guard}
-    with Processes(tasks.Setup(), 2) as workers:
+    with ProcessRuntime(tasks.Setup(), 2) as workers:
         print(list(workers.map(tasks.{task}, sys.argv[1:])), flush=True)
 """
 
@@ -157,7 +176,7 @@ def script(path, task, guard="if __name__ == '__main__':"):
     return path
 
 
-def test_a_script_without_the_usual_guard_is_told_what_to_write(tmp_path):
+def test_a_script_without_a_main_guard_is_an_error_with_advice(tmp_path):
     program = script(tmp_path / "unguarded.py", "who", "if True:")
     ended = subprocess.run([sys.executable, program, "1"], capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1
@@ -167,7 +186,7 @@ def test_a_script_without_the_usual_guard_is_told_what_to_write(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda kill: kill.name)
-def test_workers_go_with_their_coordinator_however_it_ends(tmp_path, kill):
+def test_workers_end_with_their_coordinator_however_it_ends(tmp_path, kill):
     program = script(tmp_path / "p.py", "sleep")
     marks = [tmp_path / "0", tmp_path / "1"]
     with subprocess.Popen([sys.executable, program, *marks], stderr=subprocess.PIPE, text=True) as coordinator:
@@ -176,9 +195,9 @@ def test_workers_go_with_their_coordinator_however_it_ends(tmp_path, kill):
         assert len(started) >= 2
         os.kill(coordinator.pid, kill)
         try:
-            said = coordinator.communicate(timeout=60)[1]
+            stderr = coordinator.communicate(timeout=60)[1]
         finally:
             coordinator.kill()
     assert coordinator.returncode == -kill
     wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in started), "every process to end")
-    assert said.count("Traceback") == (kill == signal.SIGINT)  # the coordinator's own, and none of a worker
+    assert stderr.count("Traceback") == (kill == signal.SIGINT)  # the coordinator's own; workers print none
