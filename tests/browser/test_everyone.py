@@ -126,14 +126,14 @@ def test_a_swipe_turns_to_the_next_unit(visiting, drawn):
 
 def test_a_step_of_the_slider_stays_within_a_frame_at_2048_units(visiting, tmp_path):
     """Generous: the bar of 16 ms is held by the benchmark on a quiet machine; here half a test run may be beside it."""
-    from netdissect.report import image_cache, label_cache
+    from netdissect.report import ReportCache
     from netdissect.report.html import page
 
     result, probe_set = pretend.run((2048,), 1200, pictures=40, exemplars=5)
-    probe = image_cache.cache_images(result, tmp_path / "image" / "probe", probe_set)
-    page.write_pages(result, tmp_path, probe, label_cache.cache_labels(result, tmp_path / "data" / "labels", probe_set))
+    cache = ReportCache(result, tmp_path)
+    index = page.write_pages(result, tmp_path / "html", cache.cache_images(probe_set), cache.cache_labels(probe_set))
     visit = visiting()
-    visit.open(tmp_path / "index.html")
+    visit.open(index)
     times = visit.page.evaluate("""() => {
       const times = [];
       for (let i = 0; i < 60; i++) {

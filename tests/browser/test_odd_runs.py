@@ -148,17 +148,13 @@ def test_five_thousand_units_open_and_slide(visiting, tmp_path):
         exemplars=dataclasses.replace(layer.exemplars, **{name: getattr(layer.exemplars, name)[which] for name in ("images", "maxima", "grids", "scale")}),
         activity=dataclasses.replace(layer.activity, **{field.name: getattr(layer.activity, field.name)[which] for field in dataclasses.fields(layer.activity)}),
     )  # fmt: skip
-    from netdissect.report import cache_owner, image_cache, label_cache
+    from netdissect.report import ReportCache
     from netdissect.report.html import page
 
     result = dataclasses.replace(result, layers={layer.name: big})
-    html = tmp_path / "html"  # the strips of 5,000 units are another matter
-    page.write_pages(
-        result,
-        html,
-        image_cache.cache_images(result, cache_owner.pictures_in(html), probe_set),
-        label_cache.cache_labels(result, cache_owner.labels_in(html), probe_set),
-    )
+    html = tmp_path / "html"  # without strips: 5,000 of them take long
+    cache = ReportCache(result, tmp_path)
+    page.write_pages(result, html, cache.cache_images(probe_set), cache.cache_labels(probe_set))
     visit = visiting()
     visit.open(html / "index.html")
     assert visit.text("#n-units") == "5,000"

@@ -9,7 +9,7 @@ import pytest
 
 import netdissect as nd
 from netdissect.concepts import display_name
-from netdissect.report import label_cache
+from netdissect.report.label_maps import decode_label_script
 from netdissect.results.run_schema import load_run_schema
 
 pytestmark = [pytest.mark.browser, pytest.mark.shared, pytest.mark.slow]
@@ -40,8 +40,9 @@ def test_a_loaded_run_finds_its_probe_set_again_and_shows_the_same_pictures(run,
     kept = folder / "html" / "image" / "probe" / f"{row:06d}.jpg"
     assert kept.read_bytes() == (shared / "data/real_a_227/images" / name).read_bytes()
     given = loaded._by_row.labels(row)
-    told = label_cache.decode_label_script((folder / "html" / "data" / "labels" / f"{row:06d}.js").read_text())
-    assert (told.planes == given.planes).all()
+    text = (folder / "html" / "data" / "labels" / f"{row:06d}.js").read_text()
+    cached = decode_label_script(text, len(result.probe_set.vocabulary))
+    assert (cached.planes == given.planes).all()
     assert loaded["fire9/concat"].unit(5).strip() == result["fire9/concat"].unit(5).strip()
 
 

@@ -1,8 +1,8 @@
-"""The report: drawn from a result alone, so that it works without the network, years later, on a laptop."""
+"""The report of a run: drawn from its result alone, without the network and without torch."""
 
 from __future__ import annotations
 
-from netdissect.report.cached_probe_set import ReportCache
+from netdissect.report.cache import ReportCache
 from netdissect.report.card import write_model_card
 from netdissect.report.report_writer import has_report, write_report
 

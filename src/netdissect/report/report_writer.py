@@ -1,11 +1,12 @@
-"""Everything that is drawn for a run: images, figures, pages (METHOD, § 4)."""
+"""Write the report of a run: cached images, strips, figures, pages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from netdissect.io import atomic
-from netdissect.report import cache_owner, figures, image_cache, label_cache, strips
+from netdissect.report import figures, strips
+from netdissect.report.cache import ReportCache
 from netdissect.report.html import page
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SINGLE_FILE = "report.html"
 
 
 def has_report(folder: Path) -> bool:
-    """Say whether the report lies in a run's folder."""
+    """Return whether a run's folder has a report."""
     return atomic.is_regular_below(folder, INDEX)
 
 
@@ -33,29 +34,28 @@ def write_report(
     Args:
         result: the run.
         folder: its folder.
-        source: the probe set's images and labels; what an earlier report left in the folder is used first, so that
-            a report can be drawn again when the probe set is gone.
-        progress: shown how far it is.
+        source: the probe set's images and labels; those that an earlier report has cached in the folder are used first,
+            so that a report can be redrawn without the probe set.
+        progress: shows how far the report is.
         single_file: also write ``folder/report.html``, the whole report as one file.
 
     Returns:
-        the first page; the single file where it was asked for.
+        the first page, or the single file if requested.
 
     Raises:
-        DataNotFoundError: if an image is neither in the folder nor given.
+        DataNotFoundError: if an image is neither cached nor in the source.
     """
     html = folder / "html"
-    image = html / "image"
-    probe = image_cache.cache_images(result, cache_owner.pictures_in(html), source)
-    gallery = label_cache.cache_labels(result, cache_owner.labels_in(html), source)
+    cache = ReportCache(result, folder)
+    images, labels = cache.cache_images(source), cache.cache_labels(source)
     threshold = result.settings.threshold
     units = sum(layer.layer.units for layer in result.layers.values())
     progress.start("pictures", units)
     for layer in result.layers.values():
-        strips.write_strips(layer, result.network.input_size, probe, image, progress)
-        figures.draw_bar_graph(layer.detectors(threshold), image / f"{layer.layer.file_stem}-bargraph.svg")
-    figures.draw_layer_graph(result.detectors(threshold), image / "layer-graph.svg")
-    index = page.write_pages(result, html, probe, gallery)
+        strips.write_strips(layer, result.network.input_size, images, html / "image", progress)
+        figures.draw_bar_graph(layer.detectors(threshold), html / "image" / f"{layer.layer.file_stem}-bargraph.svg")
+    figures.draw_layer_graph(result.detectors(threshold), html / "image" / "layer-graph.svg")
+    index = page.write_pages(result, html, images, labels)
     if single_file:
-        return page.write_single_file(result, folder / SINGLE_FILE, probe, gallery, cache_owner.labels_in(html))
+        return page.write_single_file(result, folder / SINGLE_FILE, images, labels)
     return index

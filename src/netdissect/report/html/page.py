@@ -12,14 +12,14 @@ import jinja2
 
 from netdissect.concepts import display_name
 from netdissect.io import atomic
-from netdissect.report import cache_owner
+from netdissect.report.cache import read_cached_file
 from netdissect.report.html import masthead, page_data, script_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from netdissect.report.label_cache import LabelCache
+    from netdissect.report.label_maps import LabelCache
     from netdissect.results.run_result import RunResult
 
 #: Scripts, in the order they are read; the first few set the theme before anything is drawn.
@@ -54,14 +54,14 @@ _KEYBOARD = (
 )
 
 
-def write_pages(result: RunResult, folder: Path, probe: Mapping[int, Path], gallery: LabelCache) -> Path:
+def write_pages(result: RunResult, folder: Path, images: Mapping[int, Path], labels: LabelCache) -> Path:
     """Write ``index.html``, a classic page per layer, and what they need; return the first.
 
     Args:
         result: the run.
         folder: its ``html/``.
-        probe: the kept images by row in ``index.csv``.
-        gallery: what the kept label maps tell.
+        images: the cached image files by row in ``index.csv``.
+        labels: the cached label maps.
     """
     for name in (
         *_EARLY_SCRIPTS,
@@ -73,7 +73,7 @@ def write_pages(result: RunResult, folder: Path, probe: Mapping[int, Path], gall
         atomic.write_bytes(folder / "app" / name, _read_static_file(name))
     atomic.write_bytes(folder / "app" / "fonts" / "OFL.txt", _read_static_file("fonts/OFL.txt"))
     written = set()
-    for key, text in page_data.pack_page_data(result, probe, gallery):
+    for key, text in page_data.pack_page_data(result, images, labels):
         atomic.write_text(folder / "data" / f"{key}.js", script_data.format_script(text))
         written.add(f"{key}.js")
     there = (path.name for path in (folder / "data").iterdir())
@@ -93,9 +93,7 @@ def write_pages(result: RunResult, folder: Path, probe: Mapping[int, Path], gall
     return index
 
 
-def write_single_file(
-    result: RunResult, path: Path, probe: Mapping[int, Path], gallery: LabelCache, labels: Path
-) -> Path:
+def write_single_file(result: RunResult, path: Path, images: Mapping[int, Path], labels: LabelCache) -> Path:
     """Write the whole report as one file that needs nothing beside it; return it.
 
     Its only scripts and styles are named by hash in its Content-Security-Policy; data and images stand in blocks
@@ -107,7 +105,7 @@ def write_single_file(
         .stream(
             _describe_index(result),
             **_embed_assets(("style.css",), _LATE_SCRIPTS),
-            blocks=_embed_data(result, probe, gallery, labels),
+            blocks=_embed_data(result, images, labels),
         )
     )
     with atomic.open_replacement(path) as file:
@@ -141,17 +139,15 @@ def _embed_assets(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, st
     return {"policy": policy, "style": style, "early_script": early, "late_script": late}
 
 
-def _embed_data(
-    result: RunResult, probe: Mapping[int, Path], gallery: LabelCache, labels: Path
-) -> Iterable[tuple[str, str, str]]:
+def _embed_data(result: RunResult, images: Mapping[int, Path], labels: LabelCache) -> Iterable[tuple[str, str, str]]:
     """Yield every block of a single file as its id, type and text (JSON without ``<``, or base64: safe as it is)."""
-    for key, text in page_data.pack_page_data(result, probe, gallery):
+    for key, text in page_data.pack_page_data(result, images, labels):
         yield f"data/{key}", "application/json", text
-    for row in gallery.rows:
-        text = cache_owner.read(labels / f"{row:06d}.js").decode("ascii")
+    for row, path in labels.files.items():
+        text = read_cached_file(path).decode("ascii")
         yield f"data/labels/{row:06d}", "application/json", script_data.read_script_arguments(text)
-    for row, path in probe.items():
-        yield f"picture/{row}", "text/plain", base64.b64encode(cache_owner.read(path)).decode()
+    for row, path in images.items():
+        yield f"picture/{row}", "text/plain", base64.b64encode(read_cached_file(path)).decode()
 
 
 def _hash_source(text: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from netdissect.report.label_cache import LabelCache
+    from netdissect.report.label_maps import LabelCache
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import RunResult
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 _BYTES_PER_FILE = 480_000
 
 
-def pack_page_data(result: RunResult, probe: Mapping[int, Path], gallery: LabelCache) -> Iterator[tuple[str, str]]:
+def pack_page_data(result: RunResult, images: Mapping[int, Path], labels: LabelCache) -> Iterator[tuple[str, str]]:
     """Yield every data file of the page as its key and its packed arguments."""
-    rows = np.array(sorted(probe), np.int64)
-    yield "run", _pack_run(result, rows, probe, gallery)
+    rows = np.array(sorted(images), np.int64)
+    yield "run", _pack_run(result, rows, images, labels)
     yield "names", pack_arrays("names", [result.image_names[int(row)] for row in rows], {})
     for number, layer in enumerate(result.layers.values()):
         yield from _pack_layer(number, layer, rows)
@@ -52,7 +52,7 @@ def count_units_per_file(layer: LayerResult) -> int:
     return max(1, _BYTES_PER_FILE // max(each, 1))
 
 
-def _pack_run(result: RunResult, rows: NDArray[np.int64], probe: Mapping[int, Path], gallery: LabelCache) -> str:
+def _pack_run(result: RunResult, rows: NDArray[np.int64], images: Mapping[int, Path], labels: LabelCache) -> str:
     vocabulary = result.probe_set.vocabulary
     shown = order_categories(result)
     facts = {
@@ -88,11 +88,11 @@ def _pack_run(result: RunResult, rows: NDArray[np.int64], probe: Mapping[int, Pa
         "number": np.array([concept.number for concept in vocabulary.concepts], np.int32),
         "category": np.array([shown.index(concept.category) for concept in vocabulary.concepts], np.int8),
         "G": next(iter(result.layers.values())).counts.G.astype(np.float64) if result.layers else np.zeros(0),
-        "examples": _find_positions(gallery.examples, rows),
-        "labeled": gallery.labeled.astype(np.int32),
+        "examples": _find_positions(labels.examples, rows),
+        "labeled": labels.labeled.astype(np.int32),
         "row": rows.astype(np.int32),
-        "png": np.array([probe[int(row)].suffix == ".png" for row in rows], np.uint8),
-        "hasLabels": np.isin(rows, gallery.rows).astype(np.uint8),
+        "png": np.array([images[int(row)].suffix == ".png" for row in rows], np.uint8),
+        "hasLabels": np.isin(rows, list(labels.files)).astype(np.uint8),
     }
     place = [vocabulary.categories.index(category) for category in shown]
     for number, layer in enumerate(result.layers.values()):

@@ -1,0 +1,160 @@
+"""The probe images and label maps cached in a report's folder, and a record of the probe set they belong to."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netdissect.errors import DataNotFoundError
+from netdissect.io import atomic, reading
+from netdissect.io.json_files import parse_json
+from netdissect.report import label_maps
+from netdissect.report.browser_images import convert_for_browser
+from netdissect.report.label_maps import LabelCache
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from netdissect.concepts import Labels
+    from netdissect.protocols import ImageSource
+    from netdissect.results.run_result import RunResult
+
+#: File that records which probe set a folder's cached files belong to.
+_RECORD = "probe-set.json"
+_CACHED_FILE = re.compile(r"(\d{6,18})\.(jpg|png|js)")
+_MAX_BYTES = 2**26
+_THREADS = 4
+
+
+class ReportCache:
+    """Images and label maps that the report in a run's folder has cached, so that it can be drawn without the probe set.
+
+    It is an `ImageSource`. Cached files of another probe set than the run's are never used.
+
+    Args:
+        result: the run.
+        folder: its folder.
+    """
+
+    def __init__(self, result: RunResult, folder: Path) -> None:
+        self._result = result
+        self._concepts = len(result.probe_set.vocabulary)
+        self._record = {"name": result.probe_set.name, "fingerprint": result.probe_set.fingerprint}
+        self._image_folder = folder / "html" / "image" / "probe"
+        self._label_folder = folder / "html" / "data" / "labels"
+        self._image_files = self._find_own_files(self._image_folder)
+        self._label_files = self._find_own_files(self._label_folder)
+
+    def read_image_file(self, row: int) -> bytes | None:
+        """Return the bytes of a cached image file; None if it is not cached or cannot be read."""
+        try:
+            return read_cached_file(self._image_files[row])
+        except (KeyError, OSError):
+            return None
+
+    def labels(self, row: int) -> Labels | None:
+        """Return a cached label map; None if it is not cached or is damaged."""
+        try:
+            text = read_cached_file(self._label_files[row]).decode("ascii")
+            return label_maps.decode_label_script(text, self._concepts)
+        except (KeyError, OSError, ValueError):
+            return None
+
+    def cache_images(self, source: ImageSource) -> Mapping[int, Path]:
+        """Cache every exemplar image that is not cached yet.
+
+        Args:
+            source: the probe set's images.
+
+        Returns:
+            the cached files by their row in ``index.csv``.
+
+        Raises:
+            DataNotFoundError: if an image is neither cached nor in the source.
+        """
+        self._image_files = self._claim(self._image_folder)
+        for row, name in self._result.image_names.items():
+            if row not in self._image_files:
+                data = source.read_image_file(row)
+                if data is None:
+                    raise DataNotFoundError(
+                        f"image {name} is needed for the report but is neither in {self._image_folder} nor in the probe set "
+                        f"{self._result.probe_set.path or self._result.probe_set.name}: put the probe set back, or redraw the "
+                        f"report where it is"
+                    )
+                data = convert_for_browser(data)
+                suffix = ".png" if data.startswith(b"\x89PNG") else ".jpg"
+                self._image_files[row] = self._image_folder / f"{row:06d}{suffix}"
+                atomic.write_bytes(self._image_files[row], data)
+        return {row: self._image_files[row] for row in self._result.image_names}
+
+    def cache_labels(self, source: ImageSource) -> LabelCache:
+        """Cache the label map of every exemplar image, and choose example images of every concept from them.
+
+        A row whose label map is neither cached nor in the source is left out: the page shows that image without labels.
+        """
+        self._label_files = self._claim(self._label_folder)
+        rows = sorted(self._result.image_names)
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as threads:
+            counted = list(threads.map(lambda row: self._count_pixels(row, source), rows))
+        counts = {row: count for row, count in zip(rows, counted, strict=True) if count is not None}
+        table = np.array(list(counts.values()), np.int64).reshape(len(counts), self._concepts)
+        examples = label_maps.choose_examples(np.array(list(counts), np.int64), table)
+        return LabelCache({row: self._label_files[row] for row in counts}, examples, (table > 0).sum(axis=0))
+
+    def _count_pixels(self, row: int, source: ImageSource) -> NDArray[np.int64] | None:
+        """Cache a row's label map; return the pixels of each concept in it, shape (C,), or None without labels."""
+        labels = self.labels(row)
+        if labels is None:
+            labels = source.labels(row)
+            if labels is None:
+                return None
+            path = self._label_folder / f"{row:06d}.js"
+            atomic.write_text(path, label_maps.encode_label_script(row, labels))
+            self._label_files[row] = path
+        return label_maps.count_pixels(labels, self._concepts)
+
+    def _claim(self, folder: Path) -> dict[int, Path]:
+        """Delete the cached files of another probe set and record the run's own; return the files that are left."""
+        files = self._find_own_files(folder)
+        if not self._is_own(folder):
+            for path in _find_cached_files(folder).values():
+                path.unlink()
+            atomic.write_text(folder / _RECORD, json.dumps(self._record) + "\n")
+        return files
+
+    def _find_own_files(self, folder: Path) -> dict[int, Path]:
+        return _find_cached_files(folder) if self._is_own(folder) else {}
+
+    def _is_own(self, folder: Path) -> bool:
+        """Return whether a folder's record names the run's own probe set."""
+        try:
+            if not atomic.is_regular_below(folder, _RECORD):
+                return False
+            return bool(parse_json(read_cached_file(folder / _RECORD)) == self._record)
+        except (OSError, ValueError):
+            return False
+
+
+def read_cached_file(path: Path) -> bytes:
+    """Return the bytes of a cached file.
+
+    Raises:
+        OSError: if it cannot be read, is no regular file, or is too large.
+    """
+    return reading.read_bytes(path, most=_MAX_BYTES)
+
+
+def _find_cached_files(folder: Path) -> dict[int, Path]:
+    """Return a folder's cached files by the row they are named after, ignoring what is reached through a link."""
+    if not all(atomic.is_real_folder(above) for above in (folder, folder.parent, folder.parent.parent)):
+        return {}
+    matches = ((path, _CACHED_FILE.fullmatch(path.name)) for path in folder.iterdir())
+    return {int(match[1]): path for path, match in matches if match and atomic.is_regular_below(folder, path.name)}
