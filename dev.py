@@ -5,6 +5,7 @@
     python3 dev.py test     install everything the tests need, run them all
     python3 dev.py check    ruff, mypy --strict, import-linter
     python3 dev.py ci       check, then test, with the same random examples every time
+    python3 dev.py settings write docs/settings.md again
     python3 dev.py setup    only install
     python3 dev.py lowest   the tests of what others' files may do, with the lowest versions allowed, in .venv-lowest
 
@@ -159,6 +160,12 @@ def lowest(arguments: list[str]) -> None:
     run("python", *words, *(arguments or LOWEST), of=ROOT / ".venv-lowest")
 
 
+def settings(_: list[str]) -> None:
+    """Write docs/settings.md from the settings' declarations."""
+    setup("")
+    run("python", "-m", "tests.settings_page")
+
+
 def ci(arguments: list[str]) -> None:
     """Run every check and the whole suite, with the same random examples every time."""
     os.environ["CI"] = "true"
@@ -170,7 +177,15 @@ def main() -> None:
     """Do what the first word says."""
     if sys.version_info < LEAST:
         raise SystemExit(f"netdissect needs Python {LEAST[0]}.{LEAST[1]} or newer; this is {sys.version.split()[0]}")
-    tasks = {"demo": demo, "test": test, "check": check, "ci": ci, "lowest": lowest, "setup": lambda _: setup("dev")}
+    tasks = {
+        "demo": demo,
+        "test": test,
+        "check": check,
+        "ci": ci,
+        "lowest": lowest,
+        "settings": settings,
+        "setup": lambda _: setup("dev"),
+    }
     if len(sys.argv) < 2 or sys.argv[1] not in tasks:
         raise SystemExit(__doc__)
     tasks[sys.argv[1]](sys.argv[2:])

@@ -118,7 +118,7 @@ def run(
 
     A run into a `folder` goes on from what lies there; `advance` is told how many images more are done.
     """
-    settings = Settings(**options).on("cpu")
+    settings = Settings(**options).for_device("cpu")
     plan = plan or make_plan(source.layers, len(concepts), settings)
     with RowThreads(threads) as pool, Store(folder, budget=budget) as store:
         bench = WorkerContext(source, concepts, pool, store, advance)

@@ -163,7 +163,7 @@ def run(
     rows = sorted({int(row) for entry in layers.values() for row in entry.exemplars.images.ravel() if row >= 0})
     result = RunResult(
         layers,
-        Settings().on("cpu"),
+        Settings().for_device("cpu"),
         NetworkCard(name, f"pretend:{name}", "0" * 32, (input_size, input_size), "RGB"),
         ProbeSetCard("made-up", "", "f" * 64, max(1000, pictures), (input_size, input_size), (half, half), words),
         {row: f"made/up_{row:05d}.jpg" for row in rows},

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import netdissect
 from netdissect import arguments, report
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netdissect.concepts import Labels
-    from netdissect.config import Settings
+    from netdissect.config import Settings, SettingsDict
     from netdissect.layers import Layer
     from netdissect.networks.load import LoadOptions
     from netdissect.networks.network import Network
@@ -207,7 +207,7 @@ def dissect(
     fresh: bool = False,
     progress: Progress | bool | None = None,
     settings: Settings | None = None,
-    **options: Any,
+    **options: Unpack[SettingsDict],
 ) -> Result:
     """Dissect layers of a network: tell which concept every unit sees.
 
@@ -226,7 +226,7 @@ def dissect(
         fresh: replace the run that lies in the folder, finished or not.
         progress: shown how far it is; True draws bars on a terminal or in a notebook.
         settings: every setting; None takes the paper's.
-        options: single settings by name, such as ``quantile=0.01`` or ``batch_size=64``.
+        options: single settings by name (docs/settings.md), such as ``quantile=0.01`` or ``batch_size=64``.
 
     Returns:
         the result; ``result["layer4"].units`` is its table of units.

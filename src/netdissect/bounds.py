@@ -1,9 +1,10 @@
-"""What an option may be: one check for numbers and one for choices, made where an option is declared."""
+"""Checks of option values: one for numbers, one for choices, one for amounts of memory."""
 
 from __future__ import annotations
 
 import math
 import numbers
+import re
 from typing import TYPE_CHECKING
 
 from netdissect.errors import SettingsError
@@ -12,30 +13,30 @@ from netdissect.io.text import escape_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Processes and threads that one machine, or one cluster, is asked for at most.
+#: The most processes, and threads per process, that may be asked for.
 MAX_WORKERS, MAX_THREADS = 4096, 1024
-#: Sides of a network's input, in pixels.
+#: Smallest and largest side of a network's input, in pixels.
 RESOLUTION_RANGE = (8, 4096)
-#: The largest seed that every library takes.
+#: The largest seed that numpy, torch and random all accept.
 MAX_SEED = 2**32 - 1
-#: Sides of an image that is computed with, in pixels, and how many images may be asked for.
+#: Largest side of an image, in pixels, and the most images.
 MAX_IMAGE_SIDE, MAX_IMAGES = 8192, 10**9
 
 
-def require_integer(option: str, value: object, least: int, most: int) -> int:
-    """Return a whole number that lies in a range; numpy's numbers are numbers too.
+def require_integer(option: str, value: object, least: float, most: float) -> int:
+    """Return an integer within bounds, as a Python int; numpy's integers are accepted.
 
     Args:
-        option: its name as it is typed, without dashes.
-        value: what was given.
-        least: the smallest it may be.
-        most: the largest.
+        option: the option's name as it is typed, without dashes.
+        value: the value to check.
+        least: the smallest value allowed.
+        most: the largest value allowed.
 
     Raises:
-        SettingsError: naming the option, its range and what was given.
+        SettingsError: naming the option, its bounds and the value.
 
     Example:
-        >>> whole("limit", 10, 1, MOST_IMAGES)
+        >>> require_integer("limit", 10, 1, MAX_IMAGES)
         10
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -48,54 +49,79 @@ def require_integer(option: str, value: object, least: int, most: int) -> int:
     return number
 
 
-def require_number(option: str, value: object, says: str) -> float:
-    """Return a finite number.
+def require_number(option: str, value: object, must: str) -> float:
+    """Return a finite number, as a Python float.
 
     Args:
-        option: its name as it is typed, without dashes.
-        value: what was given.
-        says: what it must be, for the sentence.
+        option: the option's name as it is typed, without dashes.
+        value: the value to check.
+        must: what the number must be, for the error message ("--OPTION must …").
 
     Raises:
-        SettingsError: if it is no number, infinite or NaN.
+        SettingsError: if it is not a number, infinite or NaN.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise SettingsError(f"--{option} must {says}, not {format_value(value)}")
+        raise SettingsError(f"--{option} must {must}, not {format_value(value)}")
     return float(value)
 
 
-def require_between(option: str, value: object, says: str, least: float, most: float, *, ends: bool = True) -> float:
-    """Return a number that lies in a range, whose ends belong to it or not.
+def require_between(option: str, value: object, must: str, least: float, most: float, *, ends: bool = True) -> float:
+    """Return a number within bounds, as a Python float.
+
+    Args:
+        option: the option's name as it is typed, without dashes.
+        value: the value to check.
+        must: what the number must be, for the error message ("--OPTION must …").
+        least: the lower bound.
+        most: the upper bound.
+        ends: whether the bounds themselves are allowed.
 
     Raises:
-        SettingsError: naming the option, what it must be and what was given.
+        SettingsError: naming the option, its bounds and the value.
     """
-    number = require_number(option, value, says)
+    number = require_number(option, value, must)
     if not (least <= number <= most if ends else least < number < most):
-        raise SettingsError(f"--{option} must {says}, not {number}")
+        raise SettingsError(f"--{option} must {must}, not {number}")
     return number
 
 
 def require_choice(option: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse what is not among the choices.
+    """Check that a value is one of the choices.
 
     Raises:
-        SettingsError: naming them.
+        SettingsError: naming the choices.
     """
     if value not in choices:
         raise SettingsError(f"--{option} must be {' or '.join(choices)}, not {format_value(value)}")
 
 
+def parse_bytes(text: str) -> int:
+    """Return an amount of memory in bytes.
+
+    Raises:
+        SettingsError: if the text is not an amount.
+
+    Example:
+        >>> parse_bytes("1.5GB"), parse_bytes("200 MiB"), parse_bytes("4096")
+        (1500000000, 209715200, 4096)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
+    if match is None:
+        raise SettingsError(f"--memory takes an amount such as 4GB or 500MiB, not {format_value(text)}")
+    number, prefix, binary = match.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(prefix or " "))
+
+
 def format_value(value: object) -> str:
-    """Return what was given as it stands in a sentence: short, in one line."""
-    words = escape_line(repr(value))
-    return words if len(words) <= 80 else f"{words[:79]}…"
+    """Return a value as an error message shows it: in one line of at most 80 characters."""
+    text = escape_line(repr(value))
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def describe_type(value: object) -> str:
-    """Return what was given in place of something else, for a sentence.
+    """Return what an error message calls a value of the wrong type: plain values as they are, others by their type.
 
-    >>> kind_of(5), kind_of(int), kind_of([1, 2])
+    >>> describe_type(5), describe_type(int), describe_type([1, 2])
     ('5', 'the class int', 'list')
     """
     if isinstance(value, type):

@@ -1,12 +1,19 @@
-"""The settings of a dissection: one frozen record with the paper's values as defaults, written into every result."""
+"""The settings of a dissection: every option is declared once, here.
+
+A field's metadata has what the command line, the error messages, ``run.schema.json`` and ``docs/settings.md`` say about
+it: its help text, its bounds, and what None stands for. Types and choices are in its annotation.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass
+import typing
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from functools import cache
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from netdissect.bounds import (
     MAX_IMAGES,
@@ -15,175 +22,252 @@ from netdissect.bounds import (
     MAX_WORKERS,
     RESOLUTION_RANGE,
     format_value,
+    parse_bytes,
     require_between,
     require_choice,
     require_integer,
 )
 from netdissect.errors import SettingsError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Geometry = Literal["receptive-field", "grid"]
 Precision = Literal["fp32", "bf16"]
+Runtime = Literal["local", "ray"]
+OnError = Literal["stop", "skip"]
 Definition = Literal["label", "category"]
 
-#: Settings that change how a run is carried out, never what it finds.
-_HOW = frozenset(
-    {
-        "device",
-        "workers",
-        "threads",
-        "runtime",
-        "address",
-        "artefacts",
-        "memory",
-        "pictures",
-        "keep",
-        "threshold",
-        "shard_size",
-    }
-)
-
-
-#: Whole numbers and where they lie, both ends included.
-_RANGES = {
-    "resolution": RESOLUTION_RANGE,
-    "batch_size": (1, 65_536),
-    "limit": (1, MAX_IMAGES),
-    "images_per_unit": (0, 10_000),
-    "seed": (0, MAX_SEED),
-    "workers": (1, MAX_WORKERS),
-    "threads": (1, MAX_THREADS),
-    "shard_size": (1, MAX_IMAGES),
-    "memory": (0, 2**60),
-}
-#: Those that may be left open, with None.
-_LEFT_OPEN = frozenset({"resolution", "batch_size", "limit", "threads", "shard_size", "memory"})
-_CHOICES = {
-    "geometry": ("receptive-field", "grid"),
-    "precision": ("fp32", "bf16"),
-    "on_error": ("stop", "skip"),
-    "runtime": ("local", "ray"),
-}
-_SWITCHES = ("compile", "pictures", "image_maxima", "keep")
-_WORDS = ("score", "split", "address", "artefacts")
-
-
-#: Images of a forward pass by kind of device. A CPU's eight leave activations in its caches and in memory that is at
-#: hand: larger ones are given back to the system after every layer, and being given new pages costs up to half the time.
+#: Images per forward pass by kind of device. A CPU keeps the activations of eight images in its caches; memory for larger
+#: batches is returned to the system after every layer, and getting new pages costs up to half the time.
 BATCH_SIZE = {"cpu": 8, "cuda": 32}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Everything that decides what a dissection finds, and how it is carried out.
+def option(
+    default: Any,
+    text: str,
+    *,
+    none: str | None = None,
+    bounds: tuple[float, float] | None = None,
+    inclusive: bool = True,
+    paper: str | None = None,
+    aliases: tuple[str, ...] = (),
+    rare: bool = False,
+    parse: Callable[[str], Any] | None = None,
+) -> Any:
+    """Return the dataclass field of an option.
 
-    Attributes:
-        quantile: q, the share of a unit's cells that lie above its threshold T (paper, § 3.2).
-        threshold: score from which a unit counts as a detector (paper, § 3.3). Reports only.
-        score: how well a unit fits a concept: ``"iou"``, or the name of a registered score (docs/extending.md).
-        geometry: where a cell looks: traced through the network, or an even grid (METHOD, § 2).
-        resolution: side of the network's input in pixels; None keeps the probe set's own.
-        batch_size: images a forward pass takes at once; None takes 8 on a CPU and 32 on a GPU (docs/performance.md).
-            Another batch size may change the last bits of activations.
-        precision: of the network's arithmetic: ``"fp32"``, or ``"bf16"``, which changes labels (docs/performance.md).
-        compile: whether torch compiles the network first; it changes activations in their last bits.
-        split: only images of this split of ``index.csv``; None takes all.
-        limit: only the first so many images; None takes all.
-        images_per_unit: exemplars kept for each unit.
-        seed: of the order in which images are visited.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
-        workers: processes that scan shards; 1 works in this process.
-        threads: of each worker; None shares the processors evenly.
-        runtime: ``"local"`` or ``"ray"``.
-        address: of a running Ray cluster; None uses the one at hand, or starts one.
-        artefacts: folder or fsspec URL for intermediate results that all workers reach; None keeps them in the run's own.
-        shard_size: images of a shard; None takes 256. What is found does not depend on it.
-        on_error: ``"stop"`` ends the run at an image that cannot be read, ``"skip"`` leaves it out and lists it.
-        memory: bytes of candidates kept in memory before they spill to disk; None takes an eighth of the machine's.
-        pictures: whether unit images and the report are drawn.
-        image_maxima: whether the maximum of every (image, unit) is kept, as an N x U table.
-        keep: whether the scan's own files stay in the run's folder when it succeeds.
+    Args:
+        default: the default.
+        text: what it does, in a sentence, as ``--help`` shows it.
+        none: what None, the default, stands for.
+        bounds: the smallest and the largest number allowed.
+        inclusive: whether the bounds themselves are allowed.
+        paper: the paper's value, for the error message.
+        aliases: other spellings on the command line.
+        rare: whether ``--help`` leaves it out and only ``--help-all`` shows it.
+        parse: reads the word typed on the command line, where its type alone does not.
     """
+    return field(
+        default=default,
+        metadata={
+            "help": text, "none": none, "bounds": bounds, "inclusive": inclusive, "paper": paper, "aliases": aliases,
+            "rare": rare, "parse": parse,
+        },
+    )  # fmt: skip
 
-    quantile: float = 0.005
-    threshold: float = 0.04
-    score: str = "iou"
-    geometry: Geometry = "receptive-field"
-    resolution: int | None = None
-    batch_size: int | None = None
-    precision: Precision = "fp32"
-    compile: bool = False
-    split: str | None = None
-    limit: int | None = None
-    images_per_unit: int = 20
-    seed: int = 0
-    device: str = "auto"
-    workers: int = 1
-    threads: int | None = None
-    runtime: Literal["local", "ray"] = "local"
-    address: str | None = None
-    artefacts: str | None = None
-    shard_size: int | None = None
-    on_error: Literal["stop", "skip"] = "stop"
-    memory: int | None = None
-    pictures: bool = True
-    image_maxima: bool = False
-    keep: bool = False
+
+class _Checked:
+    """A dataclass whose values are checked against their types and bounds when it is made."""
 
     def __post_init__(self) -> None:
-        """Refuse values that mean nothing.
+        """Check every value.
 
         Raises:
-            SettingsError: naming the option, its value and its range.
+            SettingsError: naming the option, its bounds and what was given.
         """
-        self._take("quantile", _require_share("quantile", self.quantile, "0.005", ends=False))
-        self._take("threshold", _require_share("threshold", self.threshold, "0.04", ends=True))
-        for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None or name not in _LEFT_OPEN:
-                self._take(name, require_integer(_spell_option(name), value, least, most))
-        for name, choices in _CHOICES.items():
-            require_choice(_spell_option(name), getattr(self, name), choices)
-        for name in _SWITCHES:
-            if not isinstance(getattr(self, name), bool):
-                raise SettingsError(f"{name} must be True or False, not {format_value(getattr(self, name))}")
-        for name in _WORDS:
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, str) and value and value.isprintable()):
-                raise SettingsError(f"--{_spell_option(name)} must be a word, not {format_value(value)}")
-        self._take("device", str(self.device))  # a torch.device too
-        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", self.device):
-            raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {format_value(self.device)}")
+        hints = _type_hints(type(self))
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            object.__setattr__(self, item.name, _require(item, hints[item.name], getattr(self, item.name)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSettings(_Checked):
+    """The settings that decide what a dissection finds; the defaults are the paper's."""
+
+    quantile: float = option(
+        0.005, "Fraction of a unit's activations above its threshold T.", bounds=(0, 1), inclusive=False, paper="0.005"
+    )
+    threshold: float = option(0.04, "Smallest IoU of a detector.", bounds=(0, 1), paper="0.04", aliases=("-t",))
+    score: str = option("iou", "Score that labels units: iou, or the name of a registered score.", rare=True)
+    resolution: int | None = option(
+        None, "Side of the network's input in pixels.", none="the probe set's", bounds=RESOLUTION_RANGE
+    )
+    geometry: Geometry = option("receptive-field", "Where an activation lies: its receptive field, or an even grid.")
+    split: str | None = option(None, "Use only images of this split, such as train.", none="all")
+    limit: int | None = option(None, "Use only the first N images.", none="all", bounds=(1, MAX_IMAGES))
+    images_per_unit: int = option(20, "Exemplars of each unit.", bounds=(0, 10_000), aliases=("--imcount",))
+    seed: int = option(0, "Seed of the order in which images are visited.", bounds=(0, MAX_SEED))
+    batch_size: int | None = option(
+        None, "Images per forward pass; it may change the last bits of activations.", none="8 on a CPU, 32 on a GPU",
+        bounds=(1, 65_536), aliases=("--batch_size", "--probebatch"),
+    )  # fmt: skip
+    precision: Precision = option("fp32", "Arithmetic of the network; bf16 changes labels.", rare=True)
+    compile: bool = option(
+        False, "Compile the network with torch.compile; it changes the last bits of activations.", rare=True
+    )
+    on_error: OnError = option(
+        "stop", "At an image that cannot be read: stop, or skip it and list it in the report.", rare=True
+    )
+    image_maxima: bool = option(
+        False, "Also store every unit's maximum on every image (LAYER-image-maxima.parquet).", rare=True
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionSettings(_Checked):
+    """The settings that decide how a dissection is carried out, and never what it finds."""
+
+    device: str = option("auto", "Device of the network: auto, cpu, cuda or cuda:N.")
+    workers: int = option(1, "Processes that scan shards in parallel.", bounds=(1, MAX_WORKERS))
+    pictures: bool = option(True, "Write exemplar images and the HTML report.")
+    threads: int | None = option(
+        None, "Threads per worker.", none="CPU cores divided evenly among workers", bounds=(1, MAX_THREADS), rare=True
+    )
+    runtime: Runtime = option("local", "Where workers run: on this machine, or on a Ray cluster.", rare=True)
+    address: str | None = option(
+        None, "Address of a running Ray cluster.", none="the one Ray finds, else a new one on this machine", rare=True
+    )
+    memory: int | None = option(
+        None, "Memory for intermediate results before they are written to disk, such as 4GB; in Python, bytes.",
+        none="an eighth of the machine's", bounds=(0, 2**60), parse=parse_bytes, rare=True,
+    )  # fmt: skip
+    artefacts: str | None = option(
+        None,
+        "Folder or fsspec URL for intermediate results, which every worker reaches.",
+        none="the run folder",
+        rare=True,
+    )
+    shard_size: int | None = option(
+        None, "Images per shard, the piece of work that an interrupted run keeps.", none="256", bounds=(1, MAX_IMAGES),
+        rare=True,
+    )  # fmt: skip
+    keep: bool = option(False, "Keep intermediate results in the run folder when the run succeeds.", rare=True)
+
+    def __post_init__(self) -> None:
+        """Check every value, and those that go together.
+
+        Raises:
+            SettingsError: naming the option, its bounds and what was given.
+        """
+        super().__post_init__()
         if self.address is not None and self.runtime != "ray":
             raise SettingsError("--address names a Ray cluster: it goes with --runtime ray")
         if self.memory is not None and (self.workers > 1 or self.runtime == "ray"):
-            raise SettingsError("--memory goes with one process: workers keep what they find on disk; leave it out")
+            raise SettingsError(
+                "--memory goes with one process: workers keep intermediate results on disk; leave it out"
+            )
 
-    def _take(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
 
-    def on(self, device: str) -> Settings:
-        """Return the settings with what was left open decided for a kind of device, ``"cpu"`` or ``"cuda"``."""
+@dataclass(frozen=True, kw_only=True)
+class Settings(MethodSettings, ExecutionSettings):
+    """Every setting of a dissection; ``docs/settings.md`` lists them."""
+
+    def for_device(self, kind: str) -> Settings:
+        """Return the settings with the batch size decided for a kind of device, ``"cpu"`` or ``"cuda"``."""
         if self.batch_size is not None:
             return self
-        return dataclasses.replace(self, batch_size=BATCH_SIZE.get(device, BATCH_SIZE["cuda"]))
+        return dataclasses.replace(self, batch_size=BATCH_SIZE.get(kind, BATCH_SIZE["cuda"]))
 
     @property
     def exact_quantile(self) -> Fraction:
-        """Q as the decimal that was typed: 0.005 is 1/200, not the float nearest to it."""
+        """The quantile as the decimal that was typed: 0.005 is 1/200, not the nearest float."""
         return Fraction(repr(self.quantile))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values for ``run.json``."""
-        return dataclasses.asdict(self)
+        return {name: getattr(self, name) for part in (MethodSettings, ExecutionSettings) for name in field_names(part)}
 
     def method_dict(self) -> dict[str, Any]:
-        """Return only the settings that decide what is found; what a stored artefact is keyed by."""
-        return {name: value for name, value in self.as_dict().items() if name not in _HOW}
+        """Return the settings that decide what is computed, as plain values: stored artifacts are keyed by them.
+
+        The IoU threshold is not among them: it is applied to results.
+        """
+        return {name: getattr(self, name) for name in field_names(MethodSettings) if name != "threshold"}
 
 
-def _spell_option(name: str) -> str:
-    return name.replace("_", "-")
+class SettingsDict(TypedDict, total=False):
+    """Settings as keyword arguments, typed: ``netdissect.dissect(…, **settings: Unpack[SettingsDict])``."""
+
+    quantile: float
+    threshold: float
+    score: str
+    resolution: int | None
+    geometry: Geometry
+    split: str | None
+    limit: int | None
+    images_per_unit: int
+    seed: int
+    batch_size: int | None
+    precision: Precision
+    compile: bool
+    on_error: OnError
+    image_maxima: bool
+    device: str
+    workers: int
+    pictures: bool
+    threads: int | None
+    runtime: Runtime
+    address: str | None
+    memory: int | None
+    artefacts: str | None
+    shard_size: int | None
+    keep: bool
 
 
-def _require_share(name: str, value: object, papers: str, *, ends: bool) -> float:
-    return require_between(name, value, f"lie between 0 and 1 (the paper's is {papers})", 0, 1, ends=ends)
+def field_names(record: type) -> list[str]:
+    """Return the names of a dataclass's fields.
+
+    >>> field_names(MethodSettings)[:2]
+    ['quantile', 'threshold']
+    """
+    return [item.name for item in dataclasses.fields(record)]
+
+
+@cache
+def _type_hints(record: type) -> dict[str, Any]:
+    return typing.get_type_hints(record)
+
+
+def _require(item: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
+    """Return a value that fits its field's type and bounds, as a plain Python value.
+
+    Raises:
+        SettingsError: naming the option, its bounds and what was given.
+    """
+    kinds, bounds, name = typing.get_args(hint), item.metadata["bounds"], item.name.replace("_", "-")
+    if value is None and NoneType in kinds:
+        return None
+    if typing.get_origin(hint) is Literal:
+        require_choice(name, value, kinds)
+    elif hint is bool:
+        if not isinstance(value, bool):
+            raise SettingsError(f"{item.name} must be True or False, not {format_value(value)}")
+    elif hint is float:
+        says = f"lie between {bounds[0]} and {bounds[1]} (the paper's is {item.metadata['paper']})"
+        return require_between(name, value, says, *bounds, ends=item.metadata["inclusive"])
+    elif int in (hint, *kinds):
+        return require_integer(name, value, *bounds)
+    elif name == "device":
+        return _require_device(value)
+    elif not (isinstance(value, str) and value and value.isprintable()):
+        raise SettingsError(f"--{name} must be a word, not {format_value(value)}")
+    return value
+
+
+def _require_device(value: object) -> str:
+    """Return the name of a device; a torch.device has one too."""
+    device = str(value)
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", device):
+        raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {format_value(device)}")
+    return device

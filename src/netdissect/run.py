@@ -251,7 +251,7 @@ def prepare_run(
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(RayCluster(settings.address)) if settings.runtime == "ray" else None
         device = resolve_device(settings.device, cluster)
-        settings = settings.on(device.type)
+        settings = settings.for_device(device.type)
         size, notes = _choose_input_size(network, concepts.image_size, settings.resolution)
         if settings.precision != "fp32":
             notes.append(f"the network ran in {settings.precision}, which changes some labels")

@@ -19,9 +19,10 @@ from cyclopts import UNSET, App, CycloptsError, Parameter, Token, convert
 import netdissect
 from netdissect.cli import environment
 from netdissect.cli.compare import compare
-from netdissect.cli.console import JSONReply, print_error
+from netdissect.cli.console import LogPrinter, print_error
 from netdissect.cli.data import data
 from netdissect.cli.demo import demo
+from netdissect.cli.help_screen import EPILOGUE, HelpScreen
 from netdissect.cli.layers import layers
 from netdissect.cli.report import report
 from netdissect.cli.rotate import rotate
@@ -54,7 +55,7 @@ def _convert_words(kind: Any, tokens: Sequence[Token]) -> Any:
 app = App(
     name="netdissect",
     help="Network Dissection for any vision network: which human concept does every unit see?",
-    help_epilogue="Any command takes --debug, which shows the traceback of an error.",
+    help_epilogue=EPILOGUE,
     version=netdissect.__version__,
     suppress_keyboard_interrupt=False,
     result_action="return_value",
@@ -62,11 +63,11 @@ app = App(
     default_parameter=Parameter(converter=_convert_words),
 )
 app.command(demo)
-app.command(run)
+app.command(run, usage="Usage: netdissect run MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(layers)
 app.command(report)
 app.command(compare)
-app.command(rotate)
+app.command(rotate, usage="Usage: netdissect rotate MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(data)
 app.command(zoo)
 app.register_install_completion_command()
@@ -93,7 +94,9 @@ def main(words: Sequence[str] | None = None) -> None:
     make_streams_lenient(*(stream for stream in (sys.stdout, sys.stderr) if stream is not None))
     given = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in given
-    sys.exit(_run([word for word in given if word != "--debug"], debug=debug))
+    HelpScreen.show_all = "--help-all" in given
+    given = ["--help" if word == "--help-all" else word for word in given if word != "--debug"]
+    sys.exit(_run(given, debug=debug))
 
 
 def _run(words: Sequence[str], *, debug: bool) -> int:
@@ -149,7 +152,7 @@ def _signals_as_interrupts(received: list[signal.Signals]) -> Iterator[None]:
 @contextlib.contextmanager
 def _print_log() -> Iterator[None]:
     """Show what the library logs, for the length of a block."""
-    logger, told = logging.getLogger("netdissect"), JSONReply()
+    logger, told = logging.getLogger("netdissect"), LogPrinter()
     level = logger.level
     logger.addHandler(told)
     logger.setLevel(logging.INFO)
@@ -163,6 +166,8 @@ def _print_log() -> Iterator[None]:
 def _describe_error(error: BaseException) -> str:
     if isinstance(error, NetdissectError):
         return str(error)
+    if isinstance(error.__cause__, NetdissectError):  # cyclopts says the same with its own words around
+        return str(error.__cause__)
     if isinstance(error, OSError):
         what = _SYSTEM_ERRORS.get(error.errno or 0, error.strerror or str(error))
         if what.startswith("No usable temporary directory"):

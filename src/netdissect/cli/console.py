@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
-    "JSONReply",
+    "LogPrinter",
     "ProgressBars",
     "err",
     "format_cell",
@@ -49,7 +49,7 @@ def print_error(sentence: str) -> None:
         err.print(Text(f"netdissect: {words}"), style="bold" if err.is_terminal else "")
 
 
-class JSONReply(logging.Handler):
+class LogPrinter(logging.Handler):
     """Shows what the library logs while a command works, above its bars: a worker that is stopped, for example."""
 
     def emit(self, record: logging.LogRecord) -> None:

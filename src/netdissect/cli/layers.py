@@ -9,9 +9,9 @@ from cyclopts import Parameter
 
 from netdissect.bounds import RESOLUTION_RANGE, require_integer
 from netdissect.cli.console import print_json, print_line
-from netdissect.cli.option_groups import ModelOptions
+from netdissect.cli.option_groups import IS_MODEL, MODEL, ModelOptions, describe_default
+from netdissect.config import field_names
 from netdissect.io.text import escape_line
-from netdissect.networks.kinds import describe_spellings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,30 +22,29 @@ _HEADINGS = ("  layer", "type", "output", "units", "grid", "receptive field", "s
 
 
 def layers(
-    model: Annotated[str, Parameter(help=f"{describe_spellings()}.")],
+    model: Annotated[str, IS_MODEL],
     /,
     *,
-    resolution: int | None = None,
-    as_json: Annotated[bool, Parameter("--json", negative="")] = False,
-    of_model: ModelOptions = ModelOptions(),
+    resolution: Annotated[int | None, Parameter(group=MODEL), describe_default("the network's")] = None,
+    as_json: Annotated[bool, Parameter("--json", negative="", group=MODEL)] = False,
+    loading: ModelOptions = ModelOptions(),
 ) -> None:
-    """Show what can be dissected: name, type, output, grid and receptive field of every layer; * marks suggestions.
+    """List the layers that can be dissected, with type, output, grid and receptive field; * marks suggestions.
 
     Args:
-        model: what MODEL may be.
-        resolution: side of the input in pixels; the network's own if not given.
-        as_json: print the table as JSON.
-        of_model: what may be said of MODEL besides its name.
+        model: the network.
+        resolution: Side of the network's input in pixels.
+        as_json: Print the table as JSON.
+        loading: how it is loaded.
     """
     from netdissect.api import list_layers, load_network
-    from netdissect.networks.load import LoadOptions, load_without_weights
+    from netdissect.networks.load import load_without_weights
     from netdissect.networks.network import remarks_of
     from netdissect.networks.suggest import suggest_layers
 
     if resolution is not None:
         require_integer("resolution", resolution, *RESOLUTION_RANGE)
-    options = LoadOptions(**asdict(of_model))
-    network = load_without_weights(model, options) or load_network(model, options)
+    network = load_without_weights(model, loading) or load_network(model, loading)
     found = list_layers(network, resolution)
     marked = suggest_layers(found)
     if as_json:
@@ -56,16 +55,23 @@ def layers(
         print_line(line)
     for line in [*getattr(network, "left_out", list)(), *remarks_of(network)]:
         print_line(line)
-    said = "".join(
-        f" --{name} {_format_value(getattr(options, name))}" for name in asdict(of_model) if name in options.given()
+    options = "".join(
+        _spell_option(name, getattr(loading, name)) for name in field_names(type(loading)) if name in loading.given()
     )
     height, width = (resolution, resolution) if resolution else network.input_size or (224, 224)
-    print_line(f"{network.source}, {width} x {height} pictures: {network.preprocess.describe()}")
-    print_line(f"* to begin with: netdissect run {model}{said} --layers {' '.join(marked) or 'NAME …'} --data DATA")
+    print_line(f"{network.source}, {width} x {height} images: {network.preprocess.describe()}")
+    print_line(f"* to start: netdissect run {model}{options} --layers {' '.join(marked) or 'NAME …'} --data DATA")
 
 
-def _format_value(value: object) -> str:
-    return " ".join(value) if isinstance(value, list) else str(value)
+def _spell_option(name: str, value: object) -> str:
+    """Return an option as it is typed, after a space.
+
+    >>> _spell_option("mean", ["0.5", "0.5", "0.5"]), _spell_option("trust", True)
+    (' --mean 0.5 0.5 0.5', ' --trust')
+    """
+    if value is True:
+        return f" --{name}"
+    return f" --{name} {' '.join(value) if isinstance(value, (list, tuple)) else value}"
 
 
 def _format_table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:

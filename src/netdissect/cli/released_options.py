@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,6 @@ from netdissect.io.names import find_name_problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netdissect.cli.option_groups import ModelOptions
 
 #: The phases of rundissect.sh in their order; the word that was given holds one of them.
 _PHASE_NAMES = ("probe", "quant", "tally", "imgmax", "result", "view", "report", "graph")
@@ -69,7 +68,7 @@ class ReleasedOptions:
     csvorder: Annotated[str | None, Parameter("--csvorder")] = None
     format: Annotated[str | None, Parameter("--format")] = None
 
-    def network(self, model: str | None, weights: str | None) -> tuple[str, str | None]:
+    def resolve_model(self, model: str | None, weights: str | None) -> tuple[str, str | None]:
         """Return MODEL and its weights.
 
         Raises:
@@ -84,13 +83,7 @@ class ReleasedOptions:
             raise SettingsError("which network? name it first: netdissect run MODEL --layers … --data …")
         return named, weights
 
-    def preparing(self, given: ModelOptions) -> ModelOptions:
-        """Return what is said of the input: a negative --colordepth leaves the mean at 0, unless --mean gives one."""
-        if given.colordepth not in (-1, -3):
-            return given
-        return replace(given, colordepth=-given.colordepth, mean=given.mean or ["0", "0", "0"])
-
-    def folder(self, out: Path | None, network: str) -> Path:
+    def choose_run_folder(self, out: Path | None, network: str) -> Path:
         """Return the run's folder: --out, else WORKDIR/NAME, where --model NAME names it or else the network does.
 
         Raises:
@@ -103,12 +96,12 @@ class ReleasedOptions:
             name = network
         return out or (self.workdir or Path("dissection")) / name
 
-    def known_folder(self, out: Path | None, model: str) -> Path | None:
+    def find_run_folder(self, out: Path | None, model: str) -> Path | None:
         """Return the run's folder where that is known before the network; None where the network's name decides."""
         told = self.model_option is not None and find_name_problem(self.model_option) is None
-        return self.folder(out, model) if out is not None or told else None
+        return self.choose_run_folder(out, model) if out is not None or told else None
 
-    def device(self, device: str) -> str:
+    def resolve_device(self, device: str) -> str:
         """Return the device: --gpu counts as CUDA_VISIBLE_DEVICES, of which the released code took the first.
 
         Raises:
@@ -125,7 +118,7 @@ class ReleasedOptions:
             raise SettingsError(f"--gpu takes the number of a GPU, or none, not {self.gpu!r}")
         return f"cuda:{int(first)}"
 
-    def changed(self) -> dict[str, Any]:
+    def override_settings(self) -> dict[str, Any]:
         """Return the settings that --endafter decides.
 
         Raises:
@@ -146,7 +139,7 @@ class ReleasedOptions:
         """Whether --force names a phase that draws, so that a finished run's report is drawn once more."""
         return self._forces(_DRAWING_PHASES)
 
-    def remarks(self) -> list[str]:
+    def describe_changes(self) -> list[str]:
         """Return a sentence for every option that has lost its meaning, or means less than it did."""
         said = [f"--{name}: {words}" for name, words in _IGNORED_OPTIONS.items() if getattr(self, name) is not None]
         if self.force is not None:

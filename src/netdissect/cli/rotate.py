@@ -1,66 +1,77 @@
-"""``netdissect rotate``: is the network's own basis special?"""
+"""``netdissect rotate``: count detectors while a layer's units are rotated (paper, § 4.2)."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from netdissect.cli.console import ProgressBars, print_line
-from netdissect.cli.option_groups import MODEL, MethodOptions, ModelOptions, WorkOptions
+from netdissect.cli.help_screen import HelpScreen
+from netdissect.cli.option_groups import (
+    IS_MODEL,
+    MODEL,
+    SEVERAL,
+    SWITCH,
+    ExecutionOptions,
+    MethodOptions,
+    ModelOptions,
+    RunOptions,
+    describe_default,
+)
 from netdissect.cli.run import load_model_and_data, print_run_location, require_layers_and_data
-from netdissect.networks.kinds import describe_spellings
+from netdissect.config import Settings
 
-_Several = Parameter(consume_multiple=True, negative_iterable="")
+_ROTATION = Parameter(group=Group("Rotation", sort_key=2.5, help_formatter=HelpScreen()))
 
 
 def rotate(
-    model: Annotated[str, Parameter(group=MODEL, help=f"{describe_spellings()}.")],
+    model: Annotated[str, IS_MODEL],
     /,
     *,
-    layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"], group=MODEL), _Several] = None,
+    layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"], group=MODEL), SEVERAL] = None,
     data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL)] = None,
-    out: Annotated[Path | None, Parameter(group=MODEL)] = None,
-    alphas: Annotated[list[float] | None, _Several] = None,
-    rotation_seed: int = 1,
-    near_axes: Annotated[bool, Parameter(negative="")] = False,
-    of_model: ModelOptions = ModelOptions(),
-    of_method: MethodOptions = MethodOptions(),
-    of_work: WorkOptions = WorkOptions(),
+    out: Annotated[Path | None, Parameter(group=MODEL), describe_default("dissection/MODEL-rotation")] = None,
+    alphas: Annotated[list[float] | None, _ROTATION, SEVERAL, describe_default("0 0.2 0.4 0.6 0.8 1")] = None,
+    rotation_seed: Annotated[int, _ROTATION] = 1,
+    near_axes: Annotated[bool, _ROTATION, SWITCH] = False,
+    loading: ModelOptions = ModelOptions(),
+    method: MethodOptions = MethodOptions(),
+    execution: ExecutionOptions = ExecutionOptions(),
+    this_run: RunOptions = RunOptions(),
 ) -> None:
-    """Turn a layer's units away from their axes, step by step, and count what is still detected (paper, section 4.2).
+    """Rotate a layer's units away from their axes in steps, and count the detectors of each step (paper, § 4.2).
 
-    All steps are dissected in one forward pass; rotation.svg, .png and .csv in the run's folder show the counts.
+    All steps take one forward pass; rotation.svg, .png and .csv in the run folder show the counts.
 
     Args:
-        model: what MODEL may be.
-        layers: layers whose units are turned.
-        data: probe set: a folder in Broden's format, or the name of a downloaded one.
-        out: folder of the run; dissection/MODEL-rotation if not given.
-        alphas: powers of the rotation: 0 leaves the units, 1 is a random basis; 0 0.2 0.4 0.6 0.8 1 if not given.
-        rotation_seed: of the random rotation.
-        near_axes: order the rotation's rows as they lie nearest to the axes, so that units turn as little as can be.
+        layers: Layers to rotate; netdissect layers MODEL lists them.
+        data: Probe set: a Broden folder, or the name of a downloaded one.
+        out: Run folder.
+        alphas: Powers of the rotation: 0 leaves the units as they are, 1 is a random basis.
+        rotation_seed: Seed of the random rotation.
+        near_axes: Order the rotation's rows by nearest axis, so that units rotate as little as possible.
     """
-    wanted, probe_set = require_layers_and_data(model, layers, data)
+    layers, data = require_layers_and_data(model, layers, data)
 
     from netdissect.experiments.rotation_curve import ALPHAS
-    from netdissect.experiments.rotation_curve import rotate as turn
+    from netdissect.experiments.rotation_curve import rotate as rotate_network
     from netdissect.networks.units.rotation import check_powers
 
     check_powers(alphas or ALPHAS, rotation_seed)
-    options = asdict(of_method) | of_work.settings()
-    network, concepts, settings = load_model_and_data(model, of_model, of_method.seed, probe_set, options, out)
+    settings = Settings(**vars(method) | vars(execution))
+    network, concepts, settings = load_model_and_data(model, replace(loading, seed=method.seed), data, settings, out)
     folder = out or Path("dissection") / f"{network.name}-rotation"
-    with ProgressBars(quiet=of_work.quiet) as bars:
-        turned = turn(
-            network, wanted, concepts, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
-            out=folder, fresh=of_work.fresh, progress=bars, settings=settings,
+    with ProgressBars(quiet=this_run.quiet) as bars:
+        result = rotate_network(
+            network, layers, concepts, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
+            out=folder, fresh=this_run.fresh, progress=bars, settings=settings,
         )  # fmt: skip
-    turned.write(folder / "rotation.svg")
-    for layer, found in turned.detectors().items():
-        for alpha, one in found:
-            print_line(f"{layer} α = {alpha:g}: {one.unique} unique concepts, {one.units} of {one.total} units")
+    result.write(folder / "rotation.svg")
+    for layer, steps in result.detectors().items():
+        for alpha, found in steps:
+            print_line(f"{layer} α = {alpha:g}: {found.unique} unique concepts, {found.units} of {found.total} units")
     print_line(f"figure: {folder / 'rotation.svg'} (and .png, .csv)")
     print_run_location(folder, drawn=settings.pictures)

@@ -2,130 +2,148 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from netdissect.cli.console import ProgressBars, print_line
-from netdissect.cli.option_groups import MODEL, MethodOptions, ModelOptions, WorkOptions
+from netdissect.cli.option_groups import (
+    IS_MODEL,
+    MODEL,
+    MODEL_RARE,
+    SEVERAL,
+    ExecutionOptions,
+    MethodOptions,
+    ModelOptions,
+    RunOptions,
+    describe_default,
+)
 from netdissect.cli.released_options import ReleasedOptions
+from netdissect.config import Settings
 from netdissect.errors import SettingsError
-from netdissect.networks.kinds import describe_spellings
 
 if TYPE_CHECKING:
     from netdissect.api import Result
-    from netdissect.config import Settings
+    from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.network import Network
     from netdissect.protocols import ConceptSource
 
-_Several = Parameter(consume_multiple=True, negative_iterable="", group=MODEL)
-
 
 def run(
-    model: Annotated[str | None, Parameter(group=MODEL, help=f"{describe_spellings()}.")] = None,
+    model: Annotated[str | None, IS_MODEL] = None,
     /,
     *,
-    layers: Annotated[list[str] | None, Parameter(["--layers", "--layer", "-l", "--blobs"]), _Several] = None,
+    layers: Annotated[
+        list[str] | None, Parameter(["--layers", "--layer", "-l", "--blobs"], group=MODEL), SEVERAL
+    ] = None,
     data: Annotated[str | None, Parameter(["--data", "--dataset", "-s"], group=MODEL)] = None,
-    out: Annotated[Path | None, Parameter(["--out", "--directory"], group=MODEL)] = None,
-    projection: Annotated[list[str] | None, _Several] = None,
-    of_model: ModelOptions = ModelOptions(),
-    of_method: MethodOptions = MethodOptions(),
-    of_work: WorkOptions = WorkOptions(),
-    old: ReleasedOptions = ReleasedOptions(),
+    out: Annotated[
+        Path | None, Parameter(["--out", "--directory"], group=MODEL), describe_default("dissection/MODEL")
+    ] = None,
+    projection: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL] = None,
+    loading: ModelOptions = ModelOptions(),
+    method: MethodOptions = MethodOptions(),
+    execution: ExecutionOptions = ExecutionOptions(),
+    this_run: RunOptions = RunOptions(),
+    released: ReleasedOptions = ReleasedOptions(),
 ) -> None:
-    """Dissect layers of a network: one forward pass over a probe set, labeled units and a report.
+    """Dissect layers of a network: label every unit with the concept it detects, and write a report.
 
     Args:
-        model: what MODEL may be.
-        layers: layers to probe, as netdissect layers names them.
-        data: probe set: a folder in Broden's format, or the name of a downloaded one.
-        out: folder of the run; dissection/MODEL if not given.
-        projection: file of a sparse autoencoder, whose latents are dissected in place of the layer's units; LAYER=FILE
-            for one of several layers.
+        layers: Layers to dissect; netdissect layers MODEL lists them.
+        data: Probe set: a Broden folder, or the name of a downloaded one.
+        out: Run folder.
+        projection: Sparse autoencoder whose latents replace the layer's units: a file, or LAYER=FILE for each of
+            several layers.
     """
-    named, weights = old.network(model, of_model.weights)
-    wanted, probe_set = require_layers_and_data(named, layers, data)
-    if old.rotation_seed is not None and projection:
-        raise SettingsError("--rotation_seed turns a layer's units, --projection replaces them: give one of the two")
-    attached = _parse_projections(projection)
-    device = old.device(of_work.device)
-    options = asdict(of_method) | of_work.settings() | {"device": device} | old.changed()
-    of_model = old.preparing(replace(of_model, weights=weights))
-    for remark in old.remarks():
-        print_line(remark)
-    if old.rotation_seed is not None:
+    model, weights = released.resolve_model(model, loading.weights)
+    layers, data = require_layers_and_data(model, layers, data)
+    if released.rotation_seed is not None and projection:
+        raise SettingsError("--rotation_seed rotates a layer's units, --projection replaces them: give one of the two")
+    projections = _parse_projections(projection)
+    device = released.resolve_device(execution.device)
+    settings = Settings(**vars(method) | vars(execution) | {"device": device} | released.override_settings())
+    loading = replace(loading, weights=weights, seed=method.seed)
+    for line in released.describe_changes():
+        print_line(line)
+    if released.rotation_seed is not None:
         from netdissect.networks.units.rotation import check_powers
 
-        check_powers([old.rotation_power], old.rotation_seed)
+        check_powers([released.rotation_power], released.rotation_seed)
 
     network, concepts, settings = load_model_and_data(
-        named, of_model, of_method.seed, probe_set, options, old.known_folder(out, named)
+        model, loading, data, settings, released.find_run_folder(out, model)
     )
-    folder = old.folder(out, network.name)
-    drawn_again = old.redraws_report and settings.pictures and (folder / "run.json").is_file()
-    if old.rotation_seed is not None:
+    folder = released.choose_run_folder(out, network.name)
+    redraw = released.redraws_report and settings.pictures and (folder / "run.json").is_file()
+    if released.rotation_seed is not None:
         from netdissect.experiments.rotation_curve import rotate_layers
 
-        network, wanted = rotate_layers(
-            network, wanted, [old.rotation_power], old.rotation_seed, near_axes=bool(old.rotation_unpermute),
-            resolution=settings.resolution,
+        network, layers = rotate_layers(
+            network, layers, [released.rotation_power], released.rotation_seed,
+            near_axes=bool(released.rotation_unpermute), resolution=settings.resolution,
         )  # fmt: skip
 
     from netdissect.api import dissect
 
-    with ProgressBars(quiet=of_work.quiet) as bars:
+    with ProgressBars(quiet=this_run.quiet) as bars:
         result = dissect(
-            network, wanted, concepts, projection=attached, out=folder, fresh=of_work.fresh or old.recomputes,
-            progress=bars, settings=settings,
+            network, layers, concepts, projection=projections, out=folder,
+            fresh=this_run.fresh or released.recomputes, progress=bars, settings=settings,
         )  # fmt: skip
-        if drawn_again:
+        if redraw:
             result.write_report(folder, progress=bars)
     print_run_result(result, folder, drawn=settings.pictures)
 
 
 def require_layers_and_data(model: str, layers: list[str] | None, data: str | None) -> tuple[list[str], str]:
-    """Return the layers one by one, though several stand in one word as the released code wants them, and the probe set.
+    """Return the layers, one name each, and the probe set.
+
+    Several layers may be given in one word, separated by spaces or commas, as in the released code.
 
     Raises:
         SettingsError: if either is missing.
     """
     if not layers:
-        raise SettingsError(f"which layers? name them with --layers; netdissect layers {model} shows what there is")
+        raise SettingsError(f"which layers? name them with --layers; netdissect layers {model} lists them")
     if data is None:
         raise SettingsError("which probe set? give a Broden folder with --data; netdissect demo runs without one")
     return [name for word in layers for name in word.replace(",", " ").split()], data
 
 
 def load_model_and_data(
-    model: str, of_model: ModelOptions, seed: int, data: str, options: dict[str, Any], out: Path | None
+    model: str, loading: LoadOptions, data: str, settings: Settings, out: Path | None
 ) -> tuple[Network, ConceptSource, Settings]:
-    """Load MODEL and say what it is given; everything that is cheaper is looked at first.
+    """Open the probe set, load the network, and print what the network is given as input.
 
     Args:
         model: MODEL.
-        of_model: what was said of it besides.
-        seed: of random weights.
+        loading: how it is loaded.
         data: the probe set.
-        options: settings by name.
-        out: the run's folder, where that is known already.
+        settings: every setting.
+        out: the run folder, if it is known before the network is loaded.
+
+    Raises:
+        NetdissectError: if anything is wrong with them; what is cheap to check is checked before the network is loaded.
     """
     from netdissect.api import check_inputs, load_network
-    from netdissect.config import Settings
-    from netdissect.networks.load_options import LoadOptions
 
-    settings = Settings(**options)
-    said = LoadOptions(**asdict(of_model), seed=seed)
     concepts, settings, _ = check_inputs(data, settings, out)
-    network = load_network(model, said)
+    network = load_network(model, loading)
     print_line(f"{network.source}: {network.preprocess.describe()}")
     return network, concepts, settings
 
 
 def print_run_result(result: Result, folder: Path, *, drawn: bool = True) -> None:
-    """Say what was found and where it lies; `drawn` says whether the report there is meant."""
+    """Print each layer's detectors, the run's notes and where the run is.
+
+    Args:
+        result: the run.
+        folder: the run folder.
+        drawn: whether the run was to write its report.
+    """
     threshold = result.settings.threshold
     by_category = result.detectors(threshold, "category")
     for name, found in result.detectors(threshold).items():
@@ -139,18 +157,18 @@ def print_run_result(result: Result, folder: Path, *, drawn: bool = True) -> Non
 
 
 def print_run_location(folder: Path, *, drawn: bool = True) -> None:
-    """Say where a run's report lies, or its results where none was drawn or is meant."""
+    """Print the path of the run's report, or of the run folder if no report was to be written."""
     index = folder / "html" / "index.html"
     print_line(f"report: {index}" if drawn and index.exists() else f"results: {folder}")
 
 
-def _parse_projections(given: list[str] | None) -> str | dict[str, str] | None:
-    """Return what --projection says: one file for every layer, or a file for each of some layers."""
-    if not given:
+def _parse_projections(words: list[str] | None) -> str | dict[str, str] | None:
+    """Return the one file of ``--projection``, or the file of each layer it names."""
+    if not words:
         return None
-    if len(given) == 1 and ("=" not in given[0] or Path(given[0]).is_file()):
-        return given[0]
-    pairs = [word.partition("=") for word in given]
+    if len(words) == 1 and ("=" not in words[0] or Path(words[0]).is_file()):
+        return words[0]
+    pairs = [word.partition("=") for word in words]
     unclear = next((layer for layer, equals, file in pairs if not (layer and equals and file)), None)
     if unclear is not None:
         raise SettingsError(f"--projection takes FILE, or LAYER=FILE for each of several layers, not {unclear!r}")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003 - the command line reads annotations at run time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from netdissect.bounds import MAX_SEED, format_value, require_integer, require_number
+from netdissect.config import option
 from netdissect.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    import numpy as np
     from numpy.typing import NDArray
 
     from netdissect.networks.preprocess import Preprocess
@@ -27,27 +26,24 @@ PREPROCESSING = frozenset({"mean", "std", "scale", "channels", "colordepth"})
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOptions:
-    """What may be said of a model besides its name.
+    """How a model is loaded: its architecture and weights, and how images become its input."""
 
-    Attributes:
-        arch: architecture of a state dict, such as ``torchvision:resnet18``.
-        weights: a weights file, a name the library knows, or ``random``.
-        mean: numbers in the input's channel order, or one .npy or .binaryproto file.
-        std: numbers in the input's channel order; divided by after the mean is subtracted.
-        scale: multiplied after the mean is subtracted, with images from 0 to 255.
-        channels: order of the input's channels.
-        colordepth: 1 for grey.
-        seed: of random weights.
-    """
-
-    arch: str | None = None
-    weights: str | None = None
-    mean: Sequence[str] | None = None
-    std: Sequence[str] | None = None
-    scale: float | None = None
-    channels: Literal["rgb", "bgr"] | None = None
-    colordepth: int = 3
-    seed: int = 0
+    arch: str | None = option(None, "Architecture of a state dict, such as torchvision:resnet18.")
+    weights: str | None = option(None, "Weights file, or random.", none="MODEL's own", aliases=("-w",))
+    mean: Sequence[str] | None = option(
+        None, "Mean of the input, in its channel order: 3 numbers, or a .npy or .binaryproto file.", none="MODEL's own",
+        rare=True,
+    )  # fmt: skip
+    std: Sequence[str] | None = option(
+        None, "Standard deviation of the input, divided by after subtracting the mean.", none="MODEL's own", rare=True
+    )
+    scale: float | None = option(
+        None, "Factor applied after subtracting the mean, for images from 0 to 255 as in Caffe.", none="MODEL's own",
+        rare=True,
+    )  # fmt: skip
+    channels: Literal["rgb", "bgr"] | None = option(None, "Channel order of the input.", none="MODEL's own", rare=True)
+    colordepth: int = option(3, "Channels of the input: 3, or 1 for grey images.", rare=True)
+    seed: int = option(0, "Seed of random weights.")
 
     def __post_init__(self) -> None:
         """Refuse what means nothing, before anything is loaded.
@@ -55,6 +51,9 @@ class LoadOptions:
         Raises:
             SettingsError: naming the option, what it may be and what was given.
         """
+        if self.colordepth in (-1, -3):  # the released code's way to say: subtract no mean
+            object.__setattr__(self, "mean", self.mean or ("0", "0", "0"))
+            object.__setattr__(self, "colordepth", -self.colordepth)
         if self.colordepth not in (1, 3):
             raise SettingsError(f"--colordepth must be 3 (color) or 1 (grey), not {format_value(self.colordepth)}")
         if self.channels not in (None, "rgb", "bgr"):
@@ -89,6 +88,8 @@ def override_preprocess(own: Preprocess, options: LoadOptions) -> Preprocess:
     Raises:
         SettingsError: if options contradict each other, or numbers do not fit the range.
     """
+    import numpy as np
+
     changes: dict[str, object] = {}
     if options.scale is not None:
         if options.std is not None:
@@ -150,6 +151,8 @@ def parse_channels(
     >>> numbers("--std", ["0.5"]).tolist()
     [0.5, 0.5, 0.5]
     """
+    import numpy as np
+
     words = [word for one in given for word in one.replace(",", " ").split()]
     if len(words) not in (1, 3) or not all(_is_number(word) for word in words):
         raise SettingsError(f"{option} takes three numbers, {otherwise}, not {' '.join(given)}")

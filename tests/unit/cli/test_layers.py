@@ -50,8 +50,8 @@ def test_every_layer_has_a_line_and_no_name_is_cut_off(capsys, script):
 
 def test_a_place_to_begin_is_marked_and_can_be_typed(capsys, script):
     _, out, _ = run(capsys, "layers", "python:mine:vit", "--resolution", "32")
-    marked = [line.split()[1] for line in out.splitlines() if line.startswith("* ") and "to begin with" not in line]
-    command = next(line for line in out.splitlines() if line.startswith("* to begin with: ")).partition(": ")[2]
+    marked = [line.split()[1] for line in out.splitlines() if line.startswith("* ") and "to start" not in line]
+    command = next(line for line in out.splitlines() if line.startswith("* to start: ")).partition(": ")[2]
     assert command == f"netdissect run python:mine:vit --layers {' '.join(marked)} --data DATA"
     data = folders.write(script / "set", images=4)
     words = [word if word != "DATA" else data for word in command.split()[1:]]

@@ -1,0 +1,67 @@
+"""A setting is declared once: shell, Python, run.json's schema and the docs agree with the declaration."""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+from tests.settings_page import PAGE, schema, settings_page
+
+from netdissect.config import ExecutionSettings, MethodSettings, Settings, SettingsDict
+from netdissect.networks.load_options import LoadOptions
+from netdissect.results.run_schema import load_run_schema
+
+
+def test_every_option_has_a_help_text_in_a_sentence():
+    for record in (Settings, LoadOptions):
+        for field in fields(record):
+            text = field.metadata["help"]
+            assert text[0].isupper(), field.name
+            assert text.endswith("."), field.name
+            assert field.default is not None or field.metadata["none"] or record is LoadOptions, field.name
+
+
+def test_the_typed_dictionary_is_the_settings_field_by_field():
+    assert typing.get_type_hints(SettingsDict) == typing.get_type_hints(Settings)
+    assert not SettingsDict.__required_keys__
+
+
+def test_settings_are_those_of_the_method_and_those_of_its_execution():
+    method, execution = ({field.name for field in fields(part)} for part in (MethodSettings, ExecutionSettings))
+    assert not method & execution
+    assert list(Settings().as_dict()) == [
+        field.name for part in (MethodSettings, ExecutionSettings) for field in fields(part)
+    ]
+    assert set(Settings().method_dict()) == method - {"threshold"}
+
+
+def test_the_command_line_takes_every_setting_with_its_default_and_choices():
+    from netdissect.cli.app import app
+
+    arguments = {argument.name: argument for argument in app["run"].assemble_argument_collection()}
+    for field in (*fields(Settings), *fields(LoadOptions)):
+        if (field.name, field in fields(LoadOptions)) == ("seed", True):
+            continue
+        argument = arguments[f"--{field.name.replace('_', '-')}"]
+        assert argument.parameter.help == field.metadata["help"]
+        assert argument.field_info.default == field.default
+        assert set(field.metadata["aliases"]) <= set(argument.names)
+
+
+def test_the_schema_of_run_json_has_every_setting_with_its_bounds_and_choices():
+    assert load_run_schema() == schema(), "python3 dev.py settings writes it again"
+    assert list(schema()["properties"]["settings"]["properties"]) == list(Settings().as_dict())
+
+
+def test_the_page_of_settings_is_what_the_declarations_say():
+    assert PAGE.read_text(encoding="utf-8") == settings_page(), "python3 dev.py settings writes it again"
+
+
+@pytest.mark.parametrize("record", [MethodSettings, ExecutionSettings, Settings, LoadOptions])
+def test_a_record_of_options_knows_nothing_of_the_command_line(record):
+    assert is_dataclass(record)
+    assert not hasattr(record, "__cyclopts__")
+    text = (Path(__file__).parents[2] / "src/netdissect/config.py").read_text(encoding="utf-8")
+    assert "cyclopts" not in text
