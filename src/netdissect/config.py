@@ -11,7 +11,6 @@ import re
 import typing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -86,7 +85,7 @@ class _Checked:
         Raises:
             SettingsError: naming the option, its bounds and what was given.
         """
-        hints = _type_hints(type(self))
+        hints = typing.get_type_hints(type(self))
         for item in dataclasses.fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
             object.__setattr__(self, item.name, _require(item, hints[item.name], getattr(self, item.name)))
 
@@ -232,11 +231,6 @@ def field_names(record: type) -> list[str]:
     ['quantile', 'threshold']
     """
     return [item.name for item in dataclasses.fields(record)]
-
-
-@cache
-def _type_hints(record: type) -> dict[str, Any]:
-    return typing.get_type_hints(record)
 
 
 def _require(item: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
