@@ -80,7 +80,7 @@ def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> 
     """Return seconds and ratios of one network."""
     network = network_of(architecture)
     size = network.input_size or concepts.image_size
-    pictures = np.stack([concepts.picture(index, size) for index in range(len(concepts))])
+    pictures = np.stack([concepts.read_image(index, size) for index in range(len(concepts))])
     threads = torch.get_num_threads()
 
     def bare(module: Any, layout: torch.memory_format) -> None:
@@ -94,7 +94,7 @@ def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> 
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(lambda index: concepts.picture(index, size), range(len(concepts))):
+            for _ in pool.map(lambda index: concepts.read_image(index, size), range(len(concepts))):
                 pass
 
     def dissection() -> None:

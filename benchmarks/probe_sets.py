@@ -10,8 +10,9 @@ import simplejpeg
 
 from benchmarks.machine import CACHE
 from netdissect.probe_sets.broden import label_pngs
+from netdissect.probe_sets.broden.index_rows import IndexRow
 from netdissect.probe_sets.broden.reader import Broden
-from netdissect.probe_sets.broden.writer import IndexRow, LabelUsage, write_tables
+from netdissect.probe_sets.broden.writer import LabelUsage, write_tables
 
 if TYPE_CHECKING:
     from pathlib import Path

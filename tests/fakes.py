@@ -40,7 +40,7 @@ class ArraySource:
         return None
 
     def given(self, concepts, image):
-        return concepts.picture(image, self.input_size)
+        return concepts.read_image(image, self.input_size)
 
     def activations(self, pictures):
         self.calls += 1
@@ -73,7 +73,7 @@ class ArrayConcepts:
     def label_size(self, index):
         return self.entries[index].shape
 
-    def picture(self, index, size=None):
+    def read_image(self, index, size=None):
         if index in self.unreadable:
             raise DataError(why_not(index))
         picture = np.zeros((*(size or self.image_size), 3), np.uint8)
@@ -82,7 +82,7 @@ class ArrayConcepts:
 
     def read_image_file(self, index):
         out = io.BytesIO()
-        Image.fromarray(self.picture(index)).save(out, format="PNG")
+        Image.fromarray(self.read_image(index)).save(out, format="PNG")
         return out.getvalue()
 
     def labels(self, index):

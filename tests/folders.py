@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from netdissect.probe_sets.broden import label_pngs
-from netdissect.probe_sets.broden.writer import IndexRow, LabelUsage, write_tables
+from netdissect.probe_sets.broden.index_rows import IndexRow
+from netdissect.probe_sets.broden.writer import LabelUsage, write_tables
 
 #: Concepts of the small probe set: name -> category.
 CONCEPTS = {

@@ -101,7 +101,7 @@ class ConceptSource(Protocol):
         """Return height and width of an image's label grid."""
         ...
 
-    def picture(self, index: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    def read_image(self, index: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """Return an image, RGB, shape (H, W, 3), scaled (not cropped) to `size` if one is given."""
         ...
 

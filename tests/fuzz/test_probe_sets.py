@@ -29,7 +29,7 @@ def pristine(tmp_path_factory):
 
 def read_everything(folder):
     probe_set = Broden(folder)
-    rows = [(probe_set.picture(index), probe_set.labels(index)) for index in range(len(probe_set))]
+    rows = [(probe_set.read_image(index), probe_set.labels(index)) for index in range(len(probe_set))]
     for _, labels in rows:
         assert labels.planes.max(initial=0) <= len(probe_set.vocabulary)
         assert set(labels.whole.tolist()) <= set(range(1, len(probe_set.vocabulary) + 1))
@@ -80,7 +80,7 @@ def labels_of(folder):
 
 
 def picture_of(folder):
-    Broden(folder).picture(1)
+    Broden(folder).read_image(1)
 
 
 @pytest.mark.parametrize("side", [12_000, 60_000])  # below and above what Pillow itself lets pass

@@ -133,7 +133,7 @@ class ListedNetwork(ABC):
 
     def given(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:
         """Return what it is given for an image of a probe set: its image, scaled."""
-        return concepts.picture(image, input_size)
+        return concepts.read_image(image, input_size)
 
     def accepts_size(self, input_size: tuple[int, int]) -> bool:  # noqa: ARG002 - most take any size
         """Tell whether it runs on images of a size as it is."""

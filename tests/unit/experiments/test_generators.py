@@ -36,7 +36,7 @@ def test_every_picture_keeps_the_latent_it_was_made_from(generator, made):
     assert probe_set.image_size == (32, 32)
     for index in range(len(probe_set)):
         picture = generator.pictures(probe_set.latent(index)[None])[0].astype(int)
-        assert np.abs(probe_set.picture(index).astype(int) - picture).mean() < 12  # a JPEG
+        assert np.abs(probe_set.read_image(index).astype(int) - picture).mean() < 12  # a JPEG
 
 
 def test_units_are_labelled_with_what_they_draw(generator, made, tmp_path):

@@ -18,7 +18,8 @@ from netdissect.bounds import MAX_IMAGES, MAX_SEED, MAX_WORKERS, require_integer
 from netdissect.demo.world.render import render
 from netdissect.demo.world.world_concepts import NUMBERS
 from netdissect.probe_sets.broden import label_pngs
-from netdissect.probe_sets.broden.writer import IndexRow, LabelUsage, write_tables
+from netdissect.probe_sets.broden.index_rows import IndexRow
+from netdissect.probe_sets.broden.writer import LabelUsage, write_tables
 from netdissect.protocols import NullProgress, Progress
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""``netdissect data check``: is a folder a sound probe set, and what is in it?
+"""Check every table, image and label map of a probe set, and summarize its labels (``netdissect data check``).
 
-Tables are read first; what is wrong there is told at once, because nothing can be trusted behind it. Then every image
-and every label map is decoded, and everything that is wrong with any of them is collected.
+Tables are read first; a damaged table is an error, because nothing else can be checked without it. Then every image and
+every label map is decoded, and all problems with them are collected.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 
 from netdissect.errors import DataError
 from netdissect.io import images
-from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.consistency import find_table_problems
-from netdissect.probe_sets.broden.index_rows import is_label_number, read_index_rows
+from netdissect.probe_sets.broden.index_rows import read_index_rows
+from netdissect.probe_sets.broden.label_pngs import read_label_map
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.probe_sets.compile.build_workers import BuildWorkers
 from netdissect.protocols import NullProgress
@@ -27,14 +27,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from netdissect.probe_sets.broden.index_rows import IndexedRow
+    from netdissect.probe_sets.broden.index_rows import IndexRow
     from netdissect.protocols import Progress
 
+#: Images that a worker checks at once.
 _BATCH = 32
 
 
 class ConceptUse(NamedTuple):
-    """How a concept is used in one category: images that have it, and its share of their category's pixels."""
+    """How often a concept occurs in one category.
+
+    Attributes:
+        name: the concept.
+        images: number of images that have it.
+        share: its share of the pixels of the images that have a label of the category.
+    """
 
     name: str
     images: int
@@ -47,10 +54,10 @@ class CategorySummary:
 
     Attributes:
         name: the category.
-        images: images that have a label of it.
-        uses: its concepts, the one that covers most first; those that no image has are left out.
-        unlabelled: share of those images' pixels that carry no label of it.
-        absent: concepts that are listed, and that no image has.
+        images: number of images that have a label of it.
+        uses: its concepts that occur, the one with the largest share first.
+        unlabelled: share of those images' pixels without a label of it.
+        absent: concepts that are listed and do not occur.
     """
 
     name: str
@@ -62,19 +69,19 @@ class CategorySummary:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         folder: the probe set.
-        images: images that carry a label.
-        bare: images that carry none and are left out of any dissection.
-        splits: images of every split.
-        sizes: image sizes (height, width) and how many images have them.
-        label_sizes: the same of the label maps.
-        concepts: how many concepts are listed.
+        images: number of images that carry a label.
+        bare: number of images without a label, which a dissection leaves out.
+        splits: number of images of every split.
+        sizes: number of images of every image size (height, width).
+        label_sizes: number of images of every label map size (height, width).
+        concepts: number of concepts listed.
         categories: the categories, in the order of ``category.csv``.
-        unlabelled: share of all pixels that carry no label at all, colors aside.
-        problems: what is wrong, each in a sentence.
+        unlabelled: share of all pixels that carry no label but a color.
+        problems: every problem, as a sentence.
     """
 
     folder: Path
@@ -90,8 +97,17 @@ class CheckReport:
 
 
 @dataclass
-class _Tally:
-    """Pixels and images of every (category, number), added up over images."""
+class _CheckTally:
+    """Counts over images.
+
+    Attributes:
+        pixels: pixels of every (category, label number).
+        touched: images that have every (category, label number).
+        having: images that have a label of every category.
+        area: pixels of the images that have a label of every category; under ``""`` those of all images.
+        bare: of `area`, the pixels without a label of the category; under ``""`` those without any but a color.
+        problems: every problem, as a sentence.
+    """
 
     pixels: Counter[tuple[str, int]] = field(default_factory=Counter)
     touched: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -100,14 +116,17 @@ class _Tally:
     bare: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
-    def add(self, other: _Tally) -> None:
+    def merge(self, other: _CheckTally) -> None:
+        """Add the counts of other images."""
         for name in ("pixels", "touched", "having", "area", "bare"):
             getattr(self, name).update(getattr(other, name))
         self.problems += other.problems
 
 
 @dataclass(frozen=True)
-class _Bench:
+class _CheckContext:
+    """What every worker needs: the probe set's folder, and the label numbers that each category lists."""
+
     folder: Path
     listed: Mapping[str, frozenset[int]]
 
@@ -116,99 +135,103 @@ def check_probe_set(folder: str | Path, *, workers: int = 1, progress: Progress 
     """Check a probe set in Broden's format.
 
     Args:
-        folder: where ``index.csv`` lies.
-        workers: processes that decode.
-        progress: shown how far it is.
+        folder: the folder of ``index.csv``.
+        workers: number of processes.
+        progress: reports the progress.
 
     Raises:
-        DataError: one of its leaves, if a table is missing or damaged: then nothing else can be checked.
+        DataError: a subclass, if a table is missing or damaged.
 
     Example:
-        >>> from netdissect.probe_sets.broden.check import check
-        >>> check("dataset/broden1_227").problems  # doctest: +SKIP
+        >>> from netdissect.probe_sets.broden.check import check_probe_set
+        >>> check_probe_set("dataset/broden1_227").problems  # doctest: +SKIP
         ()
     """
-    shown = progress or NullProgress()
-    source = Broden(folder)
-    where = source.folder
-    categories = source.vocabulary.categories
-    listed, problems = find_table_problems(where)
-    rows, bare = read_index_rows(where, categories)
-    shown.start("check", len(rows))
-    tally = _Tally(problems=list(problems))
+    progress = progress or NullProgress()
+    probe_set = Broden(folder)
+    categories = probe_set.vocabulary.categories
+    listed, problems = find_table_problems(probe_set.folder)
+    rows, bare = read_index_rows(probe_set.folder, categories)
+    tally = _CheckTally(problems=problems)
     batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
-    with BuildWorkers(workers, _Bench(where, listed)) as pool:
+    progress.start("check", len(rows))
+    with BuildWorkers(workers, _CheckContext(probe_set.folder, listed)) as pool:
         for batch, part in zip(batches, pool.map(_check_rows, batches), strict=True):
-            tally.add(part)
-            shown.advance(len(batch))
-    names = {concept.number: concept.name for concept in source.vocabulary.concepts}
+            tally.merge(part)
+            progress.advance(len(batch))
+    names = {concept.number: concept.name for concept in probe_set.vocabulary.concepts}
     return CheckReport(
-        where,
-        len(rows),
-        bare,
-        Counter(row.split for row in rows),
-        Counter(row.image_size for row in rows),
-        Counter(row.label_size for row in rows),
-        len(source.vocabulary),
-        tuple(_summarize(category, listed[category], names, tally) for category in categories),
-        tally.bare[""] / max(1, tally.area[""]),
-        tuple(tally.problems),
+        folder=probe_set.folder,
+        images=len(rows),
+        bare=bare,
+        splits=Counter(row.split for row in rows),
+        sizes=Counter(row.image_size for row in rows),
+        label_sizes=Counter(row.label_size for row in rows),
+        concepts=len(probe_set.vocabulary),
+        categories=tuple(_summarize(category, listed[category], names, tally) for category in categories),
+        unlabelled=tally.bare[""] / max(1, tally.area[""]),
+        problems=tuple(tally.problems),
     )
 
 
-def _check_rows(bench: _Bench, rows: Sequence[IndexedRow]) -> _Tally:
-    tally = _Tally()
+def _check_rows(context: _CheckContext, rows: Sequence[IndexRow]) -> _CheckTally:
+    tally = _CheckTally()
     for row in rows:
-        path = bench.folder / "images" / row.image
+        path = context.folder / "images" / row.image
         try:
             images.decode_image(images.read_indexed_image(path), path, row.image_size)
         except DataError as error:
             tally.problems.append(str(error))
-        pixels = row.label_size[0] * row.label_size[1]
         anything = np.zeros(row.label_size, bool)
-        for category, items in row.fields.items():
-            covered = np.zeros(row.label_size, bool)
-            seen: set[int] = set()
-            for numbers in _read_category_planes(bench, row, items, tally):
-                covered |= numbers > 0
-                counted = np.bincount(numbers.ravel())
-                for number in np.flatnonzero(counted):
-                    if number:
-                        tally.pixels[category, int(number)] += int(counted[number])
-                        seen.add(int(number))
-            strange = sorted(seen - bench.listed[category])
-            if strange:
-                tally.problems.append(
-                    f"{path}: its {category} labels hold number {strange[0]}, which c_{category}.csv does not list"
-                )
-            if seen:
-                tally.having[category] += 1
-                tally.area[category] += pixels
-                tally.bare[category] += pixels - int(covered.sum())
-                tally.touched.update((category, number) for number in seen)
+        for category in row.fields:
+            covered = _check_category(context, row, category, tally)
             if category != "color":
                 anything |= covered
-        tally.area[""] += pixels
-        tally.bare[""] += pixels - int(anything.sum())
+        tally.area[""] += anything.size
+        tally.bare[""] += anything.size - int(anything.sum())
     return tally
 
 
+def _check_category(context: _CheckContext, row: IndexRow, category: str, tally: _CheckTally) -> NDArray[np.bool_]:
+    """Count one category's labels of an image; return which pixels carry one, shape (sh, sw)."""
+    covered = np.zeros(row.label_size, bool)
+    seen: set[int] = set()
+    for plane in _read_category_planes(context, row, category, tally):
+        covered |= plane > 0
+        counts = np.bincount(plane.ravel())
+        for number in np.flatnonzero(counts).tolist():
+            if number:
+                tally.pixels[category, number] += int(counts[number])
+                seen.add(number)
+    if unlisted := seen - context.listed[category]:
+        tally.problems.append(
+            f"{context.folder / 'images' / row.image}: its {category} labels hold number {min(unlisted)}, which "
+            f"c_{category}.csv does not list"
+        )
+    if seen:
+        tally.having[category] += 1
+        tally.area[category] += covered.size
+        tally.bare[category] += covered.size - int(covered.sum())
+        tally.touched.update((category, number) for number in seen)
+    return covered
+
+
 def _read_category_planes(
-    bench: _Bench, row: IndexedRow, items: Sequence[str], tally: _Tally
+    context: _CheckContext, row: IndexRow, category: str, tally: _CheckTally
 ) -> Iterator[NDArray[np.uint16]]:
-    """Yield the planes of one category; a label of the whole image is a plane of it."""
-    whole = {int(item) for item in items if is_label_number(item)}
-    for number in sorted(whole - {0}):
+    """Yield the label planes of one category, shape (sh, sw); a label of the whole image makes a plane of its own."""
+    items = row.fields[category]
+    for number in sorted({item for item in items if isinstance(item, int)} - {0}):
         yield np.full(row.label_size, number, np.uint16)
     for item in items:
-        if not is_label_number(item):
+        if isinstance(item, str):
             try:
-                yield label_pngs.read_label_map(bench.folder / "images" / item, row.label_size)
+                yield read_label_map(context.folder / "images" / item, row.label_size)
             except DataError as error:
                 tally.problems.append(str(error))
 
 
-def _summarize(category: str, listed: frozenset[int], names: Mapping[int, str], tally: _Tally) -> CategorySummary:
+def _summarize(category: str, listed: frozenset[int], names: Mapping[int, str], tally: _CheckTally) -> CategorySummary:
     area = max(1, tally.area[category])
     numbers = sorted(listed, key=lambda number: (-tally.pixels[category, number], number))
     uses = tuple(

@@ -1,68 +1,106 @@
-"""``index.csv`` row by row, with what stands in the field of every category (format: docs/broden.md)."""
+"""Parse ``index.csv``: one line per image, with what is labeled in it per category (format: docs/broden.md)."""
 
 from __future__ import annotations
 
-import csv
-import io
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from netdissect.errors import DataFileError, DataNotFoundError
-from netdissect.io.reading import read_text
+from netdissect.errors import LabelError
+from netdissect.io.names import is_below
+from netdissect.probe_sets.broden.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from netdissect.probe_sets.broden.tables import Table, TableLine
 
-class IndexedRow(NamedTuple):
-    """One image.
+#: The columns of ``index.csv`` before those of the categories.
+INDEX_COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One line of ``index.csv``.
 
     Attributes:
-        image: image, relative to ``images/``.
+        image: image file, relative to ``images/``.
         split: such as ``train`` or ``val``.
-        image_size: height and width of the image.
-        label_size: height and width of its label maps.
-        fields: per category its items: label numbers of the whole image, as digits, and label maps.
+        image_size: height and width of the image in pixels.
+        label_size: height and width of its label maps in pixels.
+        fields: items of every category, the dominant one first: a label number holds for the whole image, a label map
+            (a file relative to ``images/``) for each pixel.
     """
 
     image: str
     split: str
     image_size: tuple[int, int]
     label_size: tuple[int, int]
-    fields: Mapping[str, tuple[str, ...]]
+    fields: Mapping[str, Sequence[str | int]]
 
 
 def is_label_number(item: str) -> bool:
-    """Say whether an item of a category's field is the number of a label that holds for the whole image.
+    """Return whether an item of a category's field is a label number and not a file.
 
-    >>> is_number("12"), is_number("a/12.png"), is_number("²")
+    >>> is_label_number("12"), is_label_number("a/12.png"), is_label_number("²")
     (True, False, False)
     """
     return item.isascii() and item.isdigit()
 
 
 def has_label(fields: Iterable[str]) -> bool:
-    """Say whether any of a row's fields holds a label: a label map, or a number other than 0, as the released code counts.
+    """Return whether any field holds a label map, or a number other than 0, as the released code counts.
 
-    >>> carries_label(["", "0", "0;00"]), carries_label(["", "0;3"]), carries_label(["a.png"])
+    >>> has_label(["", "0", "0;00"]), has_label(["", "0;3"]), has_label(["a.png"])
     (False, True, True)
     """
     return any(item.strip("0") for field in fields for item in field.split(";"))
 
 
-def read_index_rows(folder: Path, categories: Sequence[str]) -> tuple[list[IndexedRow], int]:
-    """Return the rows that carry a label, and how many carry none.
+def read_index_table(folder: Path, categories: Sequence[str]) -> Table:
+    """Read ``index.csv``.
 
-    The table must be sound: `netdissect.probe_sets.broden.reader.Broden` reads it first and refuses one that is not.
+    Raises:
+        DataNotFoundError: if it is missing.
+        DataFileError: if it is damaged or lacks a column.
     """
-    rows, bare = [], 0
-    text = read_text(folder / "index.csv", "a table", missing=DataNotFoundError, wrong=DataFileError)
-    for record in csv.DictReader(io.StringIO(text, newline="")):
-        fields = {category: tuple(filter(None, record[category].split(";"))) for category in categories}
-        if not has_label(record[category] for category in categories):
-            bare += 1
-            continue
-        size = int(record["ih"]), int(record["iw"])
-        label_size = int(record["sh"]), int(record["sw"])
-        rows.append(IndexedRow(record["image"], record["split"], size, label_size, fields))
-    return rows, bare
+    return read_table(folder, "index.csv", [*INDEX_COLUMNS, *categories])
+
+
+def parse_index(table: Table, categories: Sequence[str]) -> Iterator[tuple[int, TableLine, IndexRow]]:
+    """Yield every row that carries a label: its number counted from 0, its line, and what the line says.
+
+    Raises:
+        DataFileError: if a size is not a whole number, or a file lies outside ``images/``.
+        LabelError: if a label number has more than 9 digits.
+    """
+    for number, line in enumerate(table.lines):
+        if has_label(line[category] for category in categories):
+            ih, iw, sh, sw = (line.parse_integer(column, 1) for column in INDEX_COLUMNS[2:])
+            fields = {category: tuple(_parse_items(line, category)) for category in categories}
+            image = _require_below(line, line["image"])
+            yield number, line, IndexRow(image, line["split"], (ih, iw), (sh, sw), fields)
+
+
+def read_index_rows(folder: Path, categories: Sequence[str]) -> tuple[list[IndexRow], int]:
+    """Read ``index.csv``; return the rows that carry a label, and how many carry none."""
+    table = read_index_table(folder, categories)
+    rows = [row for _, _, row in parse_index(table, categories)]
+    return rows, len(table.lines) - len(rows)
+
+
+def _parse_items(line: TableLine, category: str) -> Iterator[str | int]:
+    for item in filter(None, line[category].split(";")):
+        if not is_label_number(item):
+            yield _require_below(line, item)
+        elif len(item) < 10:
+            yield int(item)
+        else:
+            raise LabelError(f"{line.path}, line {line.number}: label {item} is not listed in label.csv")
+
+
+def _require_below(line: TableLine, name: str) -> str:
+    """Return a file name after checking that it stays inside ``images/``."""
+    if not is_below(name):
+        raise line.error(f"expected a file below images/, got {name!r}")
+    return name

@@ -15,7 +15,7 @@ from PIL import Image
 from netdissect.concepts import display_name, sort_categories
 from netdissect.io import atomic
 from netdissect.probe_sets.broden import label_pngs
-from netdissect.probe_sets.broden.index_rows import is_label_number, read_index_rows
+from netdissect.probe_sets.broden.index_rows import read_index_rows
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.protocols import NullProgress
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from netdissect.probe_sets.broden.index_rows import IndexedRow
+    from netdissect.probe_sets.broden.index_rows import IndexRow
     from netdissect.protocols import Progress
 
 _SIDE = 224
@@ -58,7 +58,7 @@ def write_preview(folder: Path, page: Path, *, images: int = 12, progress: Progr
     for position in np.linspace(0, len(source) - 1, count).round().astype(int).tolist():
         cards.append(_make_card(source, position, rows[position]))
         shown.advance(1)
-    template = resources.files("netdissect.probe_sets").joinpath("preview.html").read_text("utf-8")
+    template = resources.files("netdissect.probe_sets.broden").joinpath("preview.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     vocabulary = source.vocabulary
     html = environment.from_string(template).render(
@@ -76,9 +76,9 @@ def choose_concept_color(number: int, name: str) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def _make_card(source: Broden, position: int, row: IndexedRow) -> dict[str, object]:
+def _make_card(source: Broden, position: int, row: IndexRow) -> dict[str, object]:
     """Return what the page shows of one image: the image, and each category's labels over it."""
-    picture = source.picture(position, (_SIDE, _SIDE))
+    picture = source.read_image(position, (_SIDE, _SIDE))
     names = {concept.number: concept.name for concept in source.vocabulary.concepts} | {0: ""}
     views: list[dict[str, object]] = []
     whole: dict[str, list[str]] = {}
@@ -87,9 +87,9 @@ def _make_card(source: Broden, position: int, row: IndexedRow) -> dict[str, obje
         planes = [
             label_pngs.read_label_map(source.folder / "images" / item, row.label_size)
             for item in items
-            if not is_label_number(item)
+            if isinstance(item, str)
         ]
-        if numbers := [int(item) for item in items if is_label_number(item) and int(item)]:
+        if numbers := [item for item in items if isinstance(item, int) and item]:
             whole[category] = [display_name(names[number]) for number in numbers]
         if planes:
             views.append(_make_view(category, names, picture, np.stack(planes)))

@@ -1,14 +1,11 @@
-"""The tables of a probe set in Broden's format, written (format: docs/broden.md).
+"""Write the tables of a probe set in Broden's format (format: docs/broden.md).
 
-Images and label maps are written one by one, by whoever makes them; when all are there, these functions write
-``label.csv``, ``category.csv``, ``c_<category>.csv``, ``index.csv`` and ``README.txt``, ``index.csv`` last: a folder
-that has one is complete.
+Images and label maps are written first, one by one. Then these functions write ``label.csv``, ``category.csv``,
+``c_<category>.csv``, ``README.txt`` and last ``index.csv``: a folder that has an index is complete.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,10 +13,14 @@ from typing import TYPE_CHECKING
 from netdissect.errors import SettingsError
 from netdissect.io import atomic
 from netdissect.io.names import find_name_problem
+from netdissect.probe_sets.broden.index_rows import INDEX_COLUMNS
+from netdissect.probe_sets.broden.tables import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from netdissect.probe_sets.broden.index_rows import IndexRow
 
 _README = """\
 {title}
@@ -43,11 +44,11 @@ frequency counts images, coverage adds up shares of their pixels.
 
 @dataclass
 class LabelUsage:
-    """How much every label is used: images it touches and shares of pixels it covers, per category.
+    """Count how many images every label touches and how many pixels it covers, per category.
 
     Attributes:
-        frequency: images touched by a (label, category).
-        coverage: added-up shares of pixels of a (label, category).
+        frequency: number of images that a (label name, category) touches.
+        coverage: sum over these images of the share of pixels that it covers.
     """
 
     frequency: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
@@ -59,32 +60,26 @@ class LabelUsage:
         self.coverage[name, category] += share
 
     def merge(self, other: LabelUsage) -> None:
-        """Count what another Usage counted."""
+        """Add the counts of another LabelUsage."""
         for key, frequency in other.frequency.items():
             self.frequency[key] += frequency
             self.coverage[key] += other.coverage[key]
 
     def number_names(self, *, min_frequency: int = 0, min_coverage: float = 0.0) -> dict[str, int]:
-        """Number the names from 1 by falling frequency, then falling coverage, then name; leave rare ones out."""
+        """Number the names from 1 by falling frequency, then falling coverage, then name; drop the rare ones.
+
+        Args:
+            min_frequency: least number of images, over all categories together.
+            min_coverage: least coverage, over all categories together.
+        """
         frequency: dict[str, int] = defaultdict(int)
         coverage: dict[str, float] = defaultdict(float)
         for (name, category), count in self.frequency.items():
             frequency[name] += count
             coverage[name] += self.coverage[name, category]
-        kept = [name for name in frequency if frequency[name] >= min_frequency and coverage[name] >= min_coverage]
-        kept.sort(key=lambda name: (-frequency[name], -coverage[name], name))
-        return {name: number for number, name in enumerate(kept, start=1)}
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """One line of ``index.csv``; `fields` holds per category its items, files or numbers, the dominant one first."""
-
-    image: str
-    split: str
-    image_size: tuple[int, int]
-    label_size: tuple[int, int]
-    fields: Mapping[str, Sequence[str | int]]
+        names = [name for name in frequency if frequency[name] >= min_frequency and coverage[name] >= min_coverage]
+        names.sort(key=lambda name: (-frequency[name], -coverage[name], name))
+        return {name: number for number, name in enumerate(names, start=1)}
 
 
 def write_tables(
@@ -97,19 +92,19 @@ def write_tables(
     text: str,
     synonyms: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[str, ...]:
-    """Write every table of a probe set whose images and label maps are already there.
+    """Write every table of a probe set, after its images and label maps.
 
     Args:
-        folder: the probe set's folder.
+        folder: the probe set.
         rows: its images, in the order of ``index.csv``.
         numbers: the label number of every name, 1..C.
-        usage: how much every name is used in every category; names without a number are left out.
+        usage: how often every name is used in every category; names without a number are left out.
         title: first line of ``README.txt``.
-        text: what a reader should know: sources, settings, licences.
+        text: what a reader should know: sources, settings, licenses.
         synonyms: other names of a label.
 
     Returns:
-        the categories, in the order of the tables: by the smallest number used in each.
+        the categories in the order of the tables: by the smallest label number of each.
     """
     categories = write_label_tables(folder, numbers=numbers, usage=usage, title=title, text=text, synonyms=synonyms)
     write_index(folder, rows, categories)
@@ -132,11 +127,14 @@ def write_label_tables(
         if name in numbers
     }
     names = {number: name for name, number in numbers.items()}
-    per_category: dict[str, list[int]] = defaultdict(list)
+    members: dict[str, list[int]] = defaultdict(list)
     for number, category in used:
-        per_category[category].append(number)
-    categories = tuple(sorted(per_category, key=lambda category: (min(per_category[category]), category)))
-    _write(
+        members[category].append(number)
+    categories = tuple(sorted(members, key=lambda category: (min(members[category]), category)))
+    for category in categories:
+        if (problem := find_name_problem(category)) is not None:
+            raise SettingsError(f"the category {category!a} cannot be part of a file's name: {problem}")
+    write_table(
         folder / "label.csv",
         ["number", "name", "category", "frequency", "coverage", "syns"],
         [
@@ -144,37 +142,26 @@ def write_label_tables(
             for number in sorted(names)
         ],
     )
-    _write(
+    write_table(
         folder / "category.csv",
         ["name", "first", "last", "count", "frequency"],
         [
-            [category, min(members), max(members), len(members), sum(used[number, category][0] for number in members)]
-            for category, members in ((category, per_category[category]) for category in categories)
+            [name, min(own), max(own), len(own), sum(used[number, name][0] for number in own)]
+            for name, own in ((category, members[category]) for category in categories)
         ],
     )
     for category in categories:
-        problem = find_name_problem(category)
-        if problem is not None:
-            raise SettingsError(f"the category {category!a} cannot be part of a file's name: {problem}")
-        members = sorted(per_category[category], key=lambda n: (-used[n, category][0], -used[n, category][1], n))
-        _write(
-            folder / f"c_{category}.csv",
-            ["code", "number", "name", "frequency", "coverage"],
-            [
-                [code, number, names[number], used[number, category][0], _format_coverage(used[number, category][1])]
-                for code, number in enumerate(members, start=1)
-            ],
-        )
+        _write_category_table(folder, category, {n: (names[n], *used[n, category]) for n in members[category]})
     readme = _README.format(title=title, rule="=" * len(title), text=text.strip(), categories=",".join(categories))
     atomic.write_text(folder / "README.txt", readme)
     return categories
 
 
 def write_index(folder: Path, rows: Iterable[IndexRow], categories: Sequence[str]) -> None:
-    """Write ``index.csv``: the folder is complete."""
-    _write(
+    """Write ``index.csv``, which makes the folder complete."""
+    write_table(
         folder / "index.csv",
-        ["image", "split", "ih", "iw", "sh", "sw", *categories],
+        [*INDEX_COLUMNS, *categories],
         [
             [
                 row.image, row.split, *row.image_size, *row.label_size,
@@ -183,6 +170,20 @@ def write_index(folder: Path, rows: Iterable[IndexRow], categories: Sequence[str
             for row in rows
         ],
     )  # fmt: skip
+
+
+def _write_category_table(folder: Path, category: str, members: Mapping[int, tuple[str, int, float]]) -> None:
+    """Write ``c_<category>.csv``, given name, frequency and coverage of every label number."""
+    ordered = sorted(members, key=lambda number: (-members[number][1], -members[number][2], number))
+    write_table(
+        folder / f"c_{category}.csv",
+        ["code", "number", "name", "frequency", "coverage"],
+        [
+            [code, number, name, frequency, _format_coverage(coverage)]
+            for code, number in enumerate(ordered, start=1)
+            for name, frequency, coverage in [members[number]]
+        ],
+    )
 
 
 def _make_label_line(
@@ -201,14 +202,6 @@ def _make_label_line(
 
 
 def _format_coverage(coverage: float) -> str:
-    """Return a number as the genuine tables spell it: 12 digits, and whole numbers with ``.0``."""
+    """Return a number as the published tables spell it: 12 digits, and whole numbers with ``.0``."""
     text = f"{coverage:.12g}"
     return text if set(text) & set(".en") else f"{text}.0"
-
-
-def _write(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(lines)
-    atomic.write_text(path, out.getvalue())

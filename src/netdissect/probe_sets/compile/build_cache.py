@@ -8,7 +8,6 @@ its place, ``index.csv`` last.
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import shutil
 import zipfile
@@ -24,7 +23,8 @@ from netdissect.io.arrays import parse_npy
 from netdissect.io.json_files import parse_json
 from netdissect.io.names import find_name_problem
 from netdissect.io.reading import MAX_TEXT_BYTES, open_regular, read_bytes
-from netdissect.probe_sets.broden.reader import MAX_LABEL_PIXELS
+from netdissect.probe_sets.broden.probe_images import MAX_LABEL_PIXELS
+from netdissect.probe_sets.broden.tables import iterate_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -202,7 +202,7 @@ class BuildCache:
         images = self.out / "images"
         if not (atomic.is_real_folder(images) and (self.out / "index.csv").is_file()):
             return
-        own = _own_images(self.out)
+        own = _list_own_images(self.out)
         for path in sorted(images.rglob("*")):
             name = path.relative_to(images).as_posix()
             if atomic.is_real_folder(path) or name in own:
@@ -221,7 +221,7 @@ class BuildCache:
         # From here on set/ is no longer whole: what is made after an interruption must be this very set.
         atomic.write_text(self._placing, json.dumps({"inputs": inputs}))
         (self.out / "index.csv").unlink(missing_ok=True)
-        atomic.remove_files_below(self.out, [f"c_{name}.csv" for name in _categories(self.out)])
+        atomic.remove_files_below(self.out, [f"c_{name}.csv" for name in _list_categories(self.out)])
         grown = sorted(self.set_folder.iterdir())
         for path in grown:
             target = self.out / path.name
@@ -235,21 +235,19 @@ class BuildCache:
         shutil.rmtree(self.folder)
 
 
-def _own_images(folder: Path) -> set[str]:
-    """Return the files below ``images/`` that the set's own table names."""
-    lines = read_bytes(folder / "index.csv", most=MAX_TEXT_BYTES).decode(errors="replace").splitlines()
-    cells = {cell for row in csv.reader(lines) for cell in row}
+def _list_own_images(folder: Path) -> set[str]:
+    """Return the files below ``images/`` that ``index.csv`` names, whatever else that holds."""
+    cells = {cell for line in iterate_cells(folder / "index.csv") for cell in line}
     return {name for cell in cells for name in cell.split(";")} | cells
 
 
-def _categories(folder: Path) -> list[str]:
-    """Return the categories of the set that lies in a folder, whose tables are ours."""
+def _list_categories(folder: Path) -> list[str]:
+    """Return the categories of the probe set in a folder; none if it has no ``category.csv``."""
     try:
-        lines = read_bytes(folder / "category.csv", most=2**20).decode().splitlines()[1:]
-    except (OSError, UnicodeDecodeError):
+        names = [line[0] for line in iterate_cells(folder / "category.csv") if line]
+    except OSError:
         return []
-    names = [row[0] for row in csv.reader(lines) if row]
-    return [name for name in names if find_name_problem(name) is None]
+    return [name for name in names[1:] if find_name_problem(name) is None]
 
 
 def _read(path: Path) -> dict[str, Any]:

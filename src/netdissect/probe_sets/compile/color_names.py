@@ -92,7 +92,7 @@ def get_color_name(label: int) -> str:
 @cache
 def load_built_in_colors() -> ColorNames:
     """Return the table that the built-in model makes."""
-    model = json.loads(resources.files("netdissect.probe_sets.compile").joinpath("colornames.json").read_text("utf-8"))
+    model = json.loads(resources.files("netdissect.probe_sets.compile").joinpath("color_names.json").read_text("utf-8"))
     about = (
         f"eleven color names by the built-in model, which agrees with the published table (van de Weijer et al. 2009) "
         f"in {100 * AGREEMENT:.1f} % of its cells"

@@ -16,7 +16,7 @@ import numpy as np
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io.images import is_same_shape
 from netdissect.probe_sets.broden import label_pngs
-from netdissect.probe_sets.broden.writer import IndexRow
+from netdissect.probe_sets.broden.index_rows import IndexRow
 from netdissect.probe_sets.compile import rescale, statistics
 from netdissect.probe_sets.compile.build_cache import CacheMiss
 from netdissect.probe_sets.source import hash_parts, stat_files, to_planes

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
-from netdissect.io import atomic
+from netdissect.probe_sets.broden.tables import write_table
 from netdissect.probe_sets.compile.color_names import get_color_name
 
 if TYPE_CHECKING:
@@ -48,15 +46,10 @@ def write_assignments(
     path: Path, words: LabelNames, statistics: Statistics, naming: NameTable, assignment: Assignment
 ) -> None:
     """Write ``label_assignment.csv``: every label of every source, how much it is used, and its number and name."""
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\n")
-    lines.writerow(_COLUMNS)
+    lines = []
     for label in sorted(statistics.frequency):
         number = assignment.numbers.get(naming.name[label], 0)
-        lines.writerow(
-            [
-                *label, ";".join(words.raw(label)), statistics.frequency[label], f"{statistics.coverage[label]:.6g}",
-                number, naming.name[label] if number else "-",
-            ]
-        )  # fmt: skip
-    atomic.write_text(path, out.getvalue())
+        frequency, coverage = statistics.frequency[label], f"{statistics.coverage[label]:.6g}"
+        name = naming.name[label] if number else "-"
+        lines.append([*label, ";".join(words.raw(label)), frequency, coverage, number, name])
+    write_table(path, _COLUMNS, lines)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from netdissect.probe_sets.broden.index_rows import IndexRow
     from netdissect.probe_sets.compile.build_options import BuildOptions
     from netdissect.probe_sets.source import Source, SourceImage
     from netdissect.protocols import Progress
@@ -126,7 +127,7 @@ def compile_probe_set(
 class _Grown(NamedTuple):
     """What the five phases made besides files."""
 
-    rows: list[writer.IndexRow]
+    rows: list[IndexRow]
     concepts: int
     categories: tuple[str, ...]
     unused: tuple[str, ...]

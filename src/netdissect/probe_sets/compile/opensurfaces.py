@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
+from netdissect.probe_sets.broden.tables import parse_table
 from netdissect.probe_sets.compile import source_pixels
 from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts, read_source_text
 
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from netdissect.probe_sets.broden.tables import TableLine
 
 
 @dataclass(frozen=True)
@@ -95,16 +95,15 @@ def open_opensurfaces(folder: Path, *, skip_missing: bool = False) -> OpenSurfac
         DataFileError: if a table says something impossible.
     """
     substances: dict[int, str] = {}
-    table = folder / "label-substance-colors.csv"
-    for line, record in _records(table, ("substance_name", "red_color")):
-        red = _integer(table, line, record["red_color"])
-        if not 1 <= red <= 255 or red in substances:
-            raise DataFileError(f"{table}, line {line}: expected red values from 1 to 255, each once, got {red}")
-        substances[red] = record["substance_name"]
-    table = folder / "photos.csv"
-    photos = tuple(_integer(table, line, record["photo_id"]) for line, record in _records(table, ("photo_id",)))
+    for line in _read_lines(folder / "label-substance-colors.csv", ["substance_name", "red_color"]):
+        red = line.parse_integer("red_color", 1)
+        if red > 255 or red in substances:
+            raise line.error(f"expected red values from 1 to 255, each once, got {red}")
+        substances[red] = line["substance_name"]
+    lines = _read_lines(folder / "photos.csv", ["photo_id"])
+    photos = tuple(line.parse_integer("photo_id", 0) for line in lines)
     if len(set(photos)) < len(photos):
-        raise DataFileError(f"{table}: a photo_id stands there twice")
+        raise DataFileError(f"{folder / 'photos.csv'}: a photo_id stands there twice")
     return OpenSurfaces(folder, photos, substances, skip_missing)
 
 
@@ -117,28 +116,9 @@ def normalize_material(name: str) -> str:
     return name.replace(" - ", "-").strip().lower()
 
 
-def _records(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    reader = csv.DictReader(io.StringIO(read_source_text(path, "OpenSurfaces' table"), newline=""))
-    try:
-        missing = [column for column in columns if column not in (reader.fieldnames or ())]
-    except csv.Error as error:
-        raise DataFileError(f"{path}, line 1: it is no line of a CSV table ({error})") from error
-    if missing:
-        raise DataFileError(f"{path}: expected the columns {', '.join(columns)}; {missing[0]!r} is missing")
-    records = []
-    try:
-        for record in reader:
-            if any(record[column] is None for column in columns):
-                raise DataFileError(f"{path}, line {reader.line_num}: the line is cut off")
-            records.append((reader.line_num, record))
-    except csv.Error as error:
-        raise DataFileError(f"{path}, line {reader.line_num + 1}: it is no line of a CSV table ({error})") from error
-    if not records:
+def _read_lines(path: Path, columns: Sequence[str]) -> Sequence[TableLine]:
+    """Return the lines of one of OpenSurfaces' tables, which has at least one."""
+    lines = parse_table(path, read_source_text(path, "OpenSurfaces' table"), columns, strict=False).lines
+    if not lines:
         raise DataFileError(f"{path}: expected at least one line below the columns")
-    return records
-
-
-def _integer(path: Path, line: int, text: str) -> int:
-    if not re.fullmatch(r"\s*\d{1,12}\s*", text, re.ASCII):
-        raise DataFileError(f"{path}, line {line}: expected a whole number, got {text[:80]!r}")
-    return int(text)
+    return lines

@@ -8,7 +8,6 @@ cropped shapes are not needed here.)
 
 from __future__ import annotations
 
-import csv
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from PIL import Image, ImageDraw
 from netdissect.errors import DataError, DataFileError, DataNotFoundError
 from netdissect.io import atomic
 from netdissect.io.json_files import read_json
+from netdissect.probe_sets.broden.tables import write_table
 from netdissect.probe_sets.compile.build_workers import BuildWorkers
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
             ("label-name-colors.csv", "name", green, "green_color"),
             ("label-scene-colors.csv", "scene_category", blue, "blue_color"),
         ):
-            _write(
+            write_table(
                 folder / name,
                 (f"{kind}_id", f"{kind}_name", column),
                 [(key, label, number) for key, (number, label) in colors.items()],
@@ -105,7 +105,7 @@ def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
             for count in pool.map(_draw_all, batches):
                 progress.advance(count)
         lines = [(photo["pk"], blue.get(photo.get("scene_category"), (0, ""))[1]) for photo in photos]
-        _write(folder / "photos.csv", ("photo_id", "scene_category_name"), lines)
+        write_table(folder / "photos.csv", ("photo_id", "scene_category_name"), lines)
     except PermissionError as error:
         raise DataError(
             f"OpenSurfaces' label pictures are drawn beside its tables, and {folder} cannot be written to: copy it"
@@ -214,11 +214,3 @@ def _table(folder: Path, name: str) -> list[dict[str, Any]]:
 
 def _find(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / "opensurfaces" / name) if path.is_file()), None)
-
-
-def _write(path: Path, header: Sequence[str], lines: Sequence[Sequence[object]]) -> None:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(lines)
-    atomic.write_text(path, out.getvalue())

@@ -77,7 +77,7 @@ def test_what_is_read_is_what_was_drawn(folder):
         whole = set(numbers[labels.whole].tolist())
         for label in drawn.labels.values():
             assert label in whole if isinstance(label, int) else label.tobytes() in planes
-        picture = probe_set.picture(index).astype(int)
+        picture = probe_set.read_image(index).astype(int)
         assert np.abs(picture - drawn.picture).mean() < 8  # JPEG
 
 

@@ -43,8 +43,8 @@ def test_every_kind_of_field_is_read(folder):
     assert first.whole.tolist() == [6]  # the 0 beside it is nothing
     assert second.planes.shape == (4, 16, 16)
     assert second.whole.tolist() == [5]
-    assert probe_set.picture(0).shape == (32, 32, 3)
-    assert probe_set.picture(0, (8, 12)).shape == (8, 12, 3)
+    assert probe_set.read_image(0).shape == (32, 32, 3)
+    assert probe_set.read_image(0, (8, 12)).shape == (8, 12, 3)
 
 
 def test_a_row_without_any_label_is_dropped_and_rows_keep_their_number(folder):
@@ -156,7 +156,7 @@ def test_a_set_is_narrowed_to_a_split_and_to_its_first_images_and_else_stays_its
 )
 def test_an_image_or_label_map_beyond_measure_is_told_with_its_pixels(folder, sizes, got):
     edit(folder, "index.csv", lambda text: text.replace("32,32,16,16", sizes, 1))
-    with pytest.raises(DataFileError, match=f"line 2: expected pictures of at most 134,217,728 pixels, got {got:,}$"):
+    with pytest.raises(DataFileError, match=f"line 2: expected images of at most 134,217,728 pixels, got {got:,}$"):
         Broden(folder)
 
 
@@ -239,13 +239,13 @@ def test_a_picture_of_another_size_is_refused(folder):
     Image.new("RGB", (31, 32)).save(out, format="JPEG")
     (folder / "images/a/picture 0.jpg").write_bytes(out.getvalue())
     with pytest.raises(DataFileError, match="expected 32 x 32 pixels as index.csv says, got 31 x 32"):
-        Broden(folder).picture(0)
+        Broden(folder).read_image(0)
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200])
 def test_a_truncated_picture_or_label_map_is_told_by_name(folder, cut):
     for path, read in (
-        (folder / "images/a/picture 0.jpg", "picture"),
+        (folder / "images/a/picture 0.jpg", "read_image"),
         (plane_of(folder, "a/picture 0_color.png"), "labels"),
     ):
         path.write_bytes(path.read_bytes()[:cut])
@@ -261,7 +261,7 @@ def test_missing_files_are_told_by_name(folder, tmp_path):
         Broden(folder).labels(1)
     (folder / "images/a/picture 0.jpg").unlink()
     with pytest.raises(DataNotFoundError, match="image .*picture 0.jpg, named in index.csv, does not exist"):
-        Broden(folder).picture(0)
+        Broden(folder).read_image(0)
     with pytest.raises(DataNotFoundError, match="there is no probe set at"):
         Broden(tmp_path / "nothing")
 
@@ -358,9 +358,9 @@ def test_an_address_that_cannot_be_read_is_told_by_what_it_lacks(monkeypatch):
 
 def test_grey_and_png_pictures_are_read_as_rgb(folder):
     Image.new("L", (32, 32), 90).save(folder / "images/a/picture 0.jpg")
-    assert np.unique(Broden(folder).picture(0)).tolist() == [90]
+    assert np.unique(Broden(folder).read_image(0)).tolist() == [90]
     Image.new("RGBA", (32, 32), (1, 2, 3, 4)).save(folder / "images/a/picture 0.jpg", format="PNG")
-    assert Broden(folder).picture(0)[0, 0].tolist() == [1, 2, 3]
+    assert Broden(folder).read_image(0)[0, 0].tolist() == [1, 2, 3]
 
 
 @pytest.mark.shared
@@ -369,7 +369,7 @@ def test_genuine_photographs_decode_as_pillow_decodes_them(shared):
     assert (len(probe_set), len(probe_set.vocabulary)) == (899, 81)
     for index in range(0, 899, 90):
         with Image.open(shared / "data/real_a_227/images" / probe_set.image_name(index)) as picture:
-            np.testing.assert_array_equal(probe_set.picture(index), np.asarray(picture.convert("RGB")))
+            np.testing.assert_array_equal(probe_set.read_image(index), np.asarray(picture.convert("RGB")))
 
 
 def test_a_probe_set_behind_a_url_is_read_alike(folder):
@@ -385,10 +385,10 @@ def test_a_probe_set_behind_a_url_is_read_alike(folder):
     here, there = Broden(folder), pickle.loads(pickle.dumps(Broden(str(remote))))
     assert (there.name, there.fingerprint, len(there)) == (here.name, here.fingerprint, len(here))
     np.testing.assert_array_equal(there.labels(1).planes, here.labels(1).planes)
-    np.testing.assert_array_equal(there.picture(1), here.picture(1))
+    np.testing.assert_array_equal(there.read_image(1), here.read_image(1))
     (remote / "images/a/picture 0.jpg").unlink()
     with pytest.raises(DataNotFoundError, match="picture 0.jpg"):
-        there.picture(0)
+        there.read_image(0)
     with pytest.raises(DataNotFoundError, match="there is no probe set at memory://"):
         Broden("memory://bucket/other")
 

@@ -332,7 +332,11 @@ def test_labels_that_were_damaged_between_the_phases_are_read_again(sources, tmp
 
 def test_every_file_of_a_source_is_opened_once(sources, tmp_path, monkeypatch):
     opened = []
-    for owner, name in ((image_files, "load"), (image_files, "load_framed"), (image_files, "read_numbers")):
+    for owner, name in (
+        (image_files, "load_image"),
+        (image_files, "load_image_in_frame"),
+        (image_files, "read_label_numbers"),
+    ):
         real = getattr(owner, name)
         monkeypatch.setattr(
             owner, name, lambda path, *more, real=real, **how: opened.append(path) or real(path, *more, **how)
@@ -353,7 +357,7 @@ def test_missing_files_are_counted_before_any_work_is_done_and_can_be_left_out(s
 
 def test_a_disk_that_fills_up_is_told_by_the_folder_and_the_build_goes_on_later(sources, tmp_path, small, monkeypatch):
     build(sources, tmp_path / "whole", colors=False)
-    real, written = image_batches.scale.jpeg, []
+    real, written = image_batches.rescale.encode_scaled_jpeg, []
 
     def full(*picture):
         written.append(picture)
@@ -362,7 +366,7 @@ def test_a_disk_that_fills_up_is_told_by_the_folder_and_the_build_goes_on_later(
         return real(*picture)
 
     with monkeypatch.context() as patch:
-        patch.setattr(image_batches.scale, "jpeg", full)
+        patch.setattr(image_batches.rescale, "encode_scaled_jpeg", full)
         with pytest.raises(OSError, match="No space left on device") as raised:
             build(sources, tmp_path / "out", colors=False)
     assert raised.value.filename.startswith(str(tmp_path / "out"))

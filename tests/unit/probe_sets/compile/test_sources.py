@@ -250,7 +250,7 @@ def test_a_table_of_opensurfaces_without_its_column_is_told(tmp_path):
     with pytest.raises(DataFileError, match="'photo_id' is missing"):
         open_opensurfaces(root)
     originals.table(root / "photos.csv", ["photo_id"], [["x"]])
-    with pytest.raises(DataFileError, match="line 2: expected a whole number, got 'x'"):
+    with pytest.raises(DataFileError, match="line 2: expected a whole number of at least 0 as 'photo_id', got 'x'"):
         open_opensurfaces(root)
 
 
@@ -313,9 +313,7 @@ def test_a_field_larger_than_a_csv_reader_takes_is_one_sentence(tmp_path):
         before = (root / name).read_text()
         for text in (header + "1," + "a" * 200_000 + "\n", "a" * 200_000 + "\n1\n"):
             (root / name).write_text(text)
-            with pytest.raises(
-                DataFileError, match=rf"{name}, line [12]: it is no line of a CSV table \(field larger than"
-            ):
+            with pytest.raises(DataFileError, match=rf"{name}, line [12]: not a CSV table \(field larger than"):
                 open_opensurfaces(root)
         (root / name).write_text(before)
     (root / "photos.csv").write_text("photo_id\n" + "9" * 5000 + "\n")

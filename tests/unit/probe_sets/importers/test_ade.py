@@ -189,7 +189,7 @@ def test_a_photo_that_its_camera_turned_lies_as_its_class_map(release, tmp_path)
     Image.fromarray(upright).transpose(Image.Transpose.ROTATE_90).save(photo, quality=95, exif=exif)
     source = Broden(importers.from_ade(release, tmp_path / "out", **PLAIN).folder)
     at = next(at for at in range(len(source)) if "train" in source.image_name(at))
-    picture = source.picture(at, source.label_size(at)).astype(int)
+    picture = source.read_image(at, source.label_size(at)).astype(int)
     red = (picture[..., 0] - picture[..., 1]) > 100
     car = source.labels(at).planes[0] == 1 + source.vocabulary.names.index("car")
     assert (red & car).sum() / (red | car).sum() > 0.9

@@ -94,7 +94,7 @@ def test_a_photo_that_its_camera_turned_lies_as_its_annotations(tmp_path, turn):
 
 def agreement(made):
     source = Broden(made.folder)
-    picture = source.picture(0, source.label_size(0)).astype(int)
+    picture = source.read_image(0, source.label_size(0)).astype(int)
     red = (picture[..., 0] - picture[..., 1]) > 100
     label = source.labels(0).planes[0] > 0
     return (red & label).sum() / (red | label).sum()

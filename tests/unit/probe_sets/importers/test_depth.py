@@ -109,7 +109,7 @@ WAYS = [masks, voc, coco, labels, hf, ade, segmenter]
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_middle_of_a_16_bit_ramp_is_in_the_middle(tmp_path, way):
-    picture = Broden(way(tmp_path, "16").folder).picture(0)
+    picture = Broden(way(tmp_path, "16").folder).read_image(0)
     assert abs(int(picture[16, 16, 0]) - 128) <= 8
     assert picture[16, 0, 0] < 16
     assert picture[16, -1, 0] > 239
@@ -129,11 +129,11 @@ def test_a_deep_image_of_a_probe_set_is_read_checked_and_shown_alike(tmp_path):
     path = folder / "images" / "a" / "picture 0.jpg"
     ramp = np.repeat(np.linspace(0, 65535, 32)[np.newaxis], 32, axis=0).astype(np.uint16)
     Image.fromarray(ramp).save(path, format="PNG")
-    assert abs(int(Broden(folder).picture(0)[16, 16, 0]) - 128) <= 8
+    assert abs(int(Broden(folder).read_image(0)[16, 16, 0]) - 128) <= 8
     assert not [problem for problem in check_probe_set(folder).problems if "picture 0.jpg" in problem]
     assert write_preview(folder, tmp_path / "p.html").is_file()
     Image.fromarray(ramp.astype(np.float32)).save(path, format="TIFF")
     assert any("floating-point numbers (mode F)" in problem for problem in check_probe_set(folder).problems)
-    for read in (lambda: Broden(folder).picture(0), lambda: write_preview(folder, tmp_path / "q.html")):
+    for read in (lambda: Broden(folder).read_image(0), lambda: write_preview(folder, tmp_path / "q.html")):
         with pytest.raises(DataFileError, match="floating-point numbers .mode F."):
             read()

@@ -217,7 +217,7 @@ class CaffeProbe:
 
     def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
         """Return what the network is given for an image of a probe set: its image, scaled."""
-        return concepts.picture(image, self.input_size)
+        return concepts.read_image(image, self.input_size)
 
     def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, no further than its last probed blob."""
