@@ -54,7 +54,7 @@ class TableLine:
         """
         text = self[column]
         if not text.isascii() or not text.strip().isdigit() or len(text) > 9 or int(text) < least:
-            raise self.error(f"expected a whole number of at least {least} as {column!r}, got {text!r}")
+            raise self.error(f"expected a whole number of at least {least} as {column!r}, got {text[:80]!r}")
         return int(text)
 
     def parse_number(self, column: str) -> float:
@@ -68,7 +68,7 @@ class TableLine:
         except ValueError:
             number = math.nan
         if not 0 <= number < math.inf:
-            raise self.error(f"expected a number of at least 0 as {column!r}, got {self[column]!r}")
+            raise self.error(f"expected a number of at least 0 as {column!r}, got {self[column][:80]!r}")
         return number
 
 

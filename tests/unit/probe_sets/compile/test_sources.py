@@ -317,7 +317,7 @@ def test_a_field_larger_than_a_csv_reader_takes_is_one_sentence(tmp_path):
                 open_opensurfaces(root)
         (root / name).write_text(before)
     (root / "photos.csv").write_text("photo_id\n" + "9" * 5000 + "\n")
-    with pytest.raises(DataFileError, match="line 2: expected a whole number, got '9999"):
+    with pytest.raises(DataFileError, match="line 2: expected a whole number of at least 0 as 'photo_id', got '9999"):
         open_opensurfaces(root)
 
 
