@@ -78,7 +78,7 @@ def test_what_cannot_be_a_generator_is_told():
 
 def test_a_probe_set_of_photographs_is_told(generator, tmp_path):
     folder = folders.write(tmp_path / "small")
-    with pytest.raises(DataNotFoundError, match=r"holds no latents.npy: its pictures were not made by a generator"):
+    with pytest.raises(DataNotFoundError, match=r"holds no latents.npy: its images were not made by a generator"):
         nd.dissect(generator, ["canvas"], folder, pictures=False)
     with pytest.raises(ActivationError, match=r"makes pictures of latents, and other has none: make a probe set"):
         generator.given(type("Other", (), {"name": "other"})(), 0, (32, 32))
