@@ -4,7 +4,7 @@ import pytest
 from tests import pretend
 from tests.browser.conftest import DESKTOP, PHONE
 
-from netdissect.experiments import side_by_side
+from netdissect.experiments.compare_runs import compare
 from netdissect.results import files
 
 pytestmark = pytest.mark.browser
@@ -66,7 +66,7 @@ def test_two_runs_side_by_side_open_filter_and_satisfy_axe(visiting, axe, tmp_pa
         result, probe_set = pretend.run((12,), 9, pictures=20, seed=seed, name=f"net{seed}")
         files.save_run(result, tmp_path / f"run{seed}")
         report.write_report(result, tmp_path / f"run{seed}", probe_set, NullProgress())
-    path = side_by_side.write_side_by_side([tmp_path / "run0", tmp_path / "run1"], tmp_path / "two.html")
+    path = compare([tmp_path / "run0", tmp_path / "run1"]).write_page(tmp_path / "two.svg")
     for theme in ("light", "dark"):
         visit = visiting(color_scheme=theme)
         visit.page.goto(path.as_uri())

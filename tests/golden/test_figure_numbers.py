@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests import pretend
 
-from netdissect.experiments import compare_runs
+from netdissect.experiments.compare_runs import compare
 from netdissect.report import figures
 from netdissect.results import files
 
@@ -22,9 +22,7 @@ def draw(folder: Path) -> None:
         figures.draw_bar_graph(layer.detectors(0.02), folder / f"bargraph{seed}.svg")
     figures.draw_layer_graph(run.detectors(0.02), folder / "layer-graph.svg")
     for definition in ("label", "category"):
-        compare_runs.write_comparison(
-            compare_runs.compare(runs, definition=definition, threshold=0.02), folder / f"{definition}.svg"
-        )
+        compare(runs, definition=definition, threshold=0.02).write_figures(folder / f"{definition}.svg")
 
 
 def test_the_numbers_of_figures_are_what_they_were(tmp_path):

@@ -34,20 +34,17 @@ def compare(
         steps: training step of every source, for the training curve; looked for in the names if not given.
         figures: only these; all that apply if not given.
     """
-    from netdissect.experiments import compare_runs as comparing
-    from netdissect.experiments import side_by_side
+    from netdissect.experiments import compare_runs
 
-    comparison = comparing.compare(
+    comparison = compare_runs.compare(
         sources, definition=definition, threshold=threshold, layers=layers or (), steps=steps or ()
     )
-    for path in comparing.write_comparison(comparison, out, only=figures or ()):
+    for path in comparison.write_figures(out, figures=figures or ()):
         print_line(f"figure: {path} (and .png, .csv)")
-    page = side_by_side.write_side_by_side(
-        sources, comparing.name_output_file(out, ".html"), threshold=threshold, layers=layers or ()
-    )
+    page = comparison.write_page(out)
     if page is not None:
         print_line(f"side by side: {page}")
-    width, matched = comparing.match_widths(comparison)
+    width, matched = comparison.match_widths()
     longest = max(len(entry.name) for entry in comparison.entries)
     for entry in sorted(comparison.entries, key=lambda entry: -entry.total):
         line = f"{entry.name:<{longest}}  {entry.total:4d} unique by {entry.definition}, {entry.detectors:5d} of {entry.units} units"

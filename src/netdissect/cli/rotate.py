@@ -69,7 +69,7 @@ def rotate(
             network, layers, concepts, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
             out=folder, fresh=this_run.fresh, progress=bars, settings=settings,
         )  # fmt: skip
-    result.write(folder / "rotation.svg")
+    result.write_figure(folder / "rotation.svg")
     for layer, steps in result.detectors().items():
         for alpha, found in steps:
             print_line(f"{layer} α = {alpha:g}: {found.unique} unique concepts, {found.units} of {found.total} units")

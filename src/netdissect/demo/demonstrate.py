@@ -82,9 +82,7 @@ def demonstrate(out: Path, *, progress: Progress | None = None) -> DemoResult:
     trained = api.dissect(network.trained(), network.LAYERS, data, out=out, fresh=anew, progress=progress)
     control = api.dissect(network.control(), LAST, data, out=out / CONTROL, fresh=anew, progress=progress)
     runs = (f"trained={out}", f"random weights={out / CONTROL}")
-    compare_runs.write_comparison(
-        compare_runs.compare(runs, layers=(LAST,)), out / "comparison.svg", only=("networks",)
-    )
+    compare_runs.compare(runs, layers=(LAST,)).write_figures(out / "comparison.svg", figures=("networks",))
     return DemoResult(trained, control, out / "html" / "index.html")
 
 

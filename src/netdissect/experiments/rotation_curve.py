@@ -1,7 +1,7 @@
-"""Rotation: tells whether a network's own basis is special (paper, § 4.2; METHOD, § 6).
+"""Rotate a layer's units to see whether the network's own basis is special (paper, § 4.2).
 
-A random rotation of a layer's units keeps all they tell together, and no axis of it is better than another. Where
-fewer concepts are detected the further it turns, the network's own axes are aligned with concepts.
+A random rotation keeps all information of a layer, and no axis of the rotated space is better than another. If fewer
+concepts are detected the further the units are rotated, the network's own axes are aligned with concepts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netdissect import api, arguments
 from netdissect.io import folders
 from netdissect.report.figures import draw_rotation_graph
-from netdissect.results import run_folder as place
+from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,24 +21,23 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netdissect.config import Definition
+    from netdissect.config import Definition, Settings
     from netdissect.networks.network import Network
-    from netdissect.protocols import ConceptSource
+    from netdissect.networks.preprocess import Preprocess
+    from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.detectors import Detectors
 
-#: Arguments of `netdissect.dissect` that are no settings.
-_NOT_SETTINGS = frozenset({"preprocess", "projection", "out", "fresh", "progress", "settings"})
 #: The paper's steps from the network's own axes to a random basis.
 ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class RotationResult:
-    """A layer's units turned step by step.
+    """The dissection of layers whose units are rotated step by step.
 
     Attributes:
-        result: the dissection; every step is a layer of it.
-        names: by layer, what each α's layer is called there.
+        result: the dissection; every step is one of its layers.
+        names: by layer and α, the name of the rotated layer in the result.
     """
 
     result: api.Result
@@ -47,23 +46,22 @@ class RotationResult:
     def detectors(
         self, threshold: float | None = None, definition: Definition = "label"
     ) -> dict[str, list[tuple[float, Detectors]]]:
-        """Return, by layer, what is detected at each α.
+        """Return the detectors of each layer at each α, by rising α as requested.
 
         Args:
-            threshold: IoU from which a unit counts as a detector; None takes the run's.
-            definition: of unique detectors.
+            threshold: IoU from which a unit counts as a detector; None means the run's.
+            definition: definition of unique detectors.
         """
-        cut = self.result.settings.threshold if threshold is None else threshold
-        found = self.result.detectors(cut, definition)
+        found = self.result.detectors(self.result.settings.threshold if threshold is None else threshold, definition)
         return {
             layer: [(alpha, found[name]) for alpha, name in by_alpha.items()] for layer, by_alpha in self.names.items()
         }
 
-    def write(self, path: Path) -> None:
-        """Draw unique detectors over α as SVG and PNG, with the numbers beside it as CSV."""
+    def write_figure(self, path: Path) -> None:
+        """Draw unique detectors over α as SVG and PNG, and write the numbers as CSV."""
         with contextlib.ExitStack() as stack:
-            if folders.find_owner(path.parent, place.RUN_FOLDER) == "ours":
-                stack.enter_context(place.lock_run_folder(path.parent))
+            if folders.find_owner(path.parent, RUN_FOLDER) == "ours":
+                stack.enter_context(lock_run_folder(path.parent))
             draw_rotation_graph(self.detectors(), path)
 
 
@@ -75,41 +73,50 @@ def rotate(
     alphas: Sequence[float] = ALPHAS,
     rotation_seed: int = 1,
     near_axes: bool = False,
-    resolution: int | None = None,
+    preprocess: Preprocess | None = None,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    progress: Progress | bool | None = None,
+    settings: Settings | None = None,
     **options: Any,
 ) -> RotationResult:
-    """Dissect layers whose units are turned by powers Q^α of a random rotation, all in one forward pass.
+    """Dissect layers whose units are rotated by powers Q^α of a random rotation Q, all in one forward pass.
 
     Args:
         model: as for `netdissect.dissect`.
-        layers: names of the layers.
-        data: the probe set.
-        alphas: the powers; 0 leaves the units as they are, 1 gives Q.
-        rotation_seed: of Q.
-        near_axes: put Q's rows in the order in which they lie nearest to the axes: units then turn as little as can be.
-        resolution: side of the network's input in pixels.
-        options: as for `netdissect.dissect`, such as ``out=`` or ``progress=``.
+        layers: the layers to rotate, by name or as modules of the network.
+        data: the probe set, as for `netdissect.dissect`.
+        alphas: the powers α: 0 leaves the units unchanged, 1 rotates by Q.
+        rotation_seed: seed that Q is drawn from.
+        near_axes: order the rows of Q by their nearest axes, so that the units rotate as little as possible.
+        preprocess: as for `netdissect.dissect`.
+        out: folder to write the run into; None writes nothing.
+        fresh: replace a run in the folder.
+        progress: shows how far the run is; True draws progress bars.
+        settings: all settings; None means the paper's.
+        options: single settings by name, such as ``quantile=0.01``.
+
+    Returns:
+        the dissection and which of its layers belongs to which α.
 
     Raises:
+        SettingsError: if the powers or the seed are invalid.
         NetdissectError: as `netdissect.dissect` does.
 
     Example:
-        >>> turned = rotate("torchvision:alexnet", "features.11", "dataset/broden1_227")       # doctest: +SKIP
-        >>> [(alpha, found.unique) for alpha, found in turned.detectors()["features.11"]]      # doctest: +SKIP
+        >>> rotation = rotate("torchvision:alexnet", "features.11", "dataset/broden1_227")     # doctest: +SKIP
+        >>> [(alpha, found.unique) for alpha, found in rotation.detectors()["features.11"]]    # doctest: +SKIP
     """
     from netdissect.networks.units.rotation import check_powers, name_rotated_layer
 
     check_powers(alphas, rotation_seed)
-    single = {name: options.pop(name) for name in list(options) if name not in _NOT_SETTINGS}
-    single |= {} if resolution is None else {"resolution": resolution}
-    settings = arguments.merge_settings(options.pop("settings", None), single)
-    concepts, settings, _ = api.check_inputs(data, settings, options.get("out"))
-    network = api.as_network(model, arguments.require_preprocess(options.pop("preprocess", None)))
+    concepts, settings, _ = api.check_inputs(data, arguments.merge_settings(settings, options), out)
+    network = api.as_network(model, arguments.require_preprocess(preprocess))
     names = arguments.resolve_layer_names(layers, network)
-    turned_network, probed = rotate_layers(
+    rotated, probed = rotate_layers(
         network, names, alphas, rotation_seed, near_axes=near_axes, resolution=settings.resolution
     )
-    result = api.dissect(turned_network, probed, concepts, settings=settings, **options)
+    result = api.dissect(rotated, probed, concepts, out=out, fresh=fresh, progress=progress, settings=settings)
     return RotationResult(
         result, {layer: {alpha: name_rotated_layer(layer, alpha) for alpha in alphas} for layer in names}
     )
@@ -124,7 +131,7 @@ def rotate_layers(
     near_axes: bool = False,
     resolution: int | None = None,
 ) -> tuple[Network, list[str]]:
-    """Return a network that has layers turned by Q^α, and what they are called; `rotate` tells the arguments."""
+    """Return a network with layers rotated by Q^α, and the names of these; `rotate` documents the arguments."""
     from netdissect.networks.units.rotation import rotate_units
 
     known = api.list_layers(network, resolution)

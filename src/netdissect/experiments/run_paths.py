@@ -1,4 +1,4 @@
-"""What is compared, as it is typed: run folders, folders of runs, result tables, the paper's .mat."""
+"""Paths of what is compared: run folders, folders of runs, result tables, the paper's .mat."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect.errors import RunNotFoundError
-from netdissect.results import run_folder as place
+from netdissect.results.run_folder import is_run_started
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 def expand_sources(sources: Iterable[str | Path]) -> tuple[list[tuple[str, Path]], list[str]]:
-    """Return every source by name and path, runs in place of a folder that holds several, and what was left out.
+    """Return the name and path of every source, with the runs in a folder of runs in place of the folder.
 
-    A name is empty where none was given; a run in a folder of runs is called as its own folder is.
+    The name is empty for a source without one; a run in a folder of runs has the name of its own folder.
+
+    Args:
+        sources: paths, or ``NAME=PATH``.
+
+    Returns:
+        names and paths; a sentence for each unfinished run that is left out.
 
     Raises:
         RunNotFoundError: if a folder holds neither a run nor runs.
@@ -30,19 +36,23 @@ def expand_sources(sources: Iterable[str | Path]) -> tuple[list[tuple[str, Path]
             continue
         inner = sorted((entry for entry in path.iterdir() if entry.is_dir()), key=_make_natural_key)
         runs = [entry for entry in inner if (entry / "run.json").exists()]
-        begun = [entry for entry in inner if entry not in runs and place.is_run_started(entry)]
+        unfinished = [entry for entry in inner if entry not in runs and is_run_started(entry)]
         if not runs:
-            what = "holds runs that are not finished, and none that is" if begun else "holds no finished run"
+            what = "holds unfinished runs only" if unfinished else "holds no finished run"
             raise RunNotFoundError(
                 f"{path} {what} (run.json is missing): expected a folder that netdissect run wrote, or one that holds such folders"
             )
         pairs += [(f"{name} {run.name}".strip(), run) for run in runs]
-        remarks += [f"{run} holds a run that is not finished and is left out." for run in begun]
+        remarks += [f"{run} holds a run that is not finished and is left out." for run in unfinished]
     return pairs, remarks
 
 
 def split_source_name(source: str | Path) -> tuple[str, Path]:
-    """Split ``NAME=PATH``; the name is empty where none is given."""
+    """Split ``NAME=PATH``; the name is empty for a plain path.
+
+    >>> split_source_name("random=runs/random")
+    ('random', PosixPath('runs/random'))
+    """
     text = str(source)
     if "=" in text and not Path(text).exists():
         name, _, path = text.partition("=")
@@ -51,6 +61,6 @@ def split_source_name(source: str | Path) -> tuple[str, Path]:
 
 
 def _make_natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Return a key by which ``epoch_5`` comes before ``epoch_20``."""
+    """Return a sort key that puts ``epoch_5`` before ``epoch_20``."""
     parts = re.split(r"(\d+)", path.name)
     return [(0, int(part), "") if part.isdecimal() and part.isascii() else (1, 0, part) for part in parts]

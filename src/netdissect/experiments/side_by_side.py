@@ -1,4 +1,4 @@
-"""Two runs side by side: what units gained or lost which concepts, for checkpoints of the same network."""
+"""Two runs side by side: which units gained, lost or changed concepts, such as between checkpoints of one network."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdissect import api
-from netdissect.experiments.run_paths import expand_sources
-from netdissect.report import compare_page
+from netdissect.report.compare_page import ComparedRun, write_compare_page
 from netdissect.results import classic
 from netdissect.results.compared import describe_run
 
@@ -17,55 +16,43 @@ if TYPE_CHECKING:
 
 
 def write_side_by_side(
-    sources: Sequence[str | Path], path: Path, *, threshold: float = 0.04, layers: Sequence[str] = ()
+    sources: Sequence[tuple[str, Path]], path: Path, *, threshold: float = 0.04, layers: Sequence[str] = ()
 ) -> Path | None:
-    """Write the page for exactly two runs or tables that have a layer in common.
+    """Write the page of exactly two runs or result tables that have a layer in common.
 
     Args:
-        sources: run folders or ``*-result.csv`` tables; each may be written ``NAME=PATH``.
+        sources: name (or ``""``) and path of run folders or ``*-result.csv`` tables.
         path: the page.
         threshold: IoU from which a unit counts as a detector.
-        layers: only these.
+        layers: only these; empty for all.
 
     Returns:
-        the page; None where there is nothing to set side by side.
+        the page, or None if the sources cannot be set side by side.
     """
-    pairs_of, _ = expand_sources(sources)
-    if len(pairs_of) != 2 or any(source.suffix == ".mat" for _, source in pairs_of):
+    if len(sources) != 2 or any(source.suffix == ".mat" for _, source in sources):
         return None
-    before, after = (_read_side(name, source) for name, source in pairs_of)
-    if len(before) == len(after) == 1 and "" in (
-        *before,
-        *after,
-    ):  # a table does not tell its layer: one beside one is meant
+    before, after = (_read_layers(name, source) for name, source in sources)
+    if len(before) == len(after) == 1 and "" in (*before, *after):  # a table has no layer name: take it for the other's
         after = dict(zip(before, after.values(), strict=True))
     pairs = [(name, before[name], after[name]) for name in before if name in after and (not layers or name in layers)]
     if not pairs:
         return None
     if pairs[0][1].name == pairs[0][2].name:
-        pairs = [
-            (name, _rename_side(first, pairs_of[0][1]), _rename_side(second, pairs_of[1][1]))
-            for name, first, second in pairs
-        ]
+        first, second = (source.name for _, source in sources)
+        pairs = [(name, replace(old, name=first), replace(new, name=second)) for name, old, new in pairs]
     path.parent.mkdir(parents=True, exist_ok=True)
-    return compare_page.write_compare_page(pairs, path, threshold=threshold)
+    return write_compare_page(pairs, path, threshold=threshold)
 
 
-def _read_side(name: str, path: Path) -> Mapping[str, compare_page.ComparedRun]:
+def _read_layers(name: str, path: Path) -> Mapping[str, ComparedRun]:
+    """Return the layers of a run by name, or a result table under ``""``."""
     if path.suffix == ".csv":
-        return {
-            "": compare_page.ComparedRun(
-                name or path.name.removesuffix("-result.csv").removesuffix(".csv"), classic.read_result_csv(path)
-            )
-        }
+        title = name or path.name.removesuffix("-result.csv").removesuffix(".csv")
+        return {"": ComparedRun(title, classic.read_result_csv(path))}
     run = api.load(path)
     return {
-        layer.name: compare_page.ComparedRun(
+        layer.name: ComparedRun(
             name or run.network.name, layer.units, layer, run.network.input_size, describe_run(run), run.read_image_file
         )
         for layer in run.layers.values()
     }
-
-
-def _rename_side(side: compare_page.ComparedRun, source: Path) -> compare_page.ComparedRun:
-    return replace(side, name=source.name)

@@ -7,7 +7,8 @@ from scipy.io import savemat
 from tests import pretend
 
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
-from netdissect.experiments import compare_runs, published, side_by_side
+from netdissect.experiments import published
+from netdissect.experiments.compare_runs import compare
 from netdissect.results import classic, files
 from netdissect.results.detectors import count_detectors
 
@@ -36,12 +37,12 @@ def runs(tmp_path):
 
 @pytest.mark.shared
 def test_the_papers_figure_is_redrawn_with_the_published_totals(shared, tmp_path):
-    comparison = compare_runs.compare([shared / "reference/cvpr17/semantics_cvpr_release.mat"])
+    comparison = compare([shared / "reference/cvpr17/semantics_cvpr_release.mat"])
     assert comparison.definition == "category"
     totals = {entry.name: entry.total for entry in comparison.entries}
     assert len(totals) == 27
     assert PUBLISHED.items() <= totals.items()
-    (figure,) = compare_runs.write_comparison(comparison, tmp_path / "paper.svg")
+    (figure,) = comparison.write_figures(tmp_path / "paper.svg")
     assert figure.read_text().startswith("<?xml")
     assert figure.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     rows = table(figure.with_suffix(".csv"))
@@ -63,18 +64,18 @@ def test_the_papers_figure_is_redrawn_with_the_published_totals(shared, tmp_path
 )
 def test_the_released_tables_give_the_published_numbers_in_both_definitions(shared, name, by_label, by_category):
     path = shared / f"reference/cvpr17/caffe_reference_{name}.csv"
-    assert compare_runs.compare([path], definition="label").entries[0].total == by_label
-    assert compare_runs.compare([path], definition="category").entries[0].total == by_category
+    assert compare([path], definition="label").entries[0].total == by_label
+    assert compare([path], definition="category").entries[0].total == by_category
 
 
 @pytest.mark.shared
 def test_runs_tables_and_the_mat_stand_in_one_figure(shared, runs, tmp_path):
     reference = shared / "reference/cvpr17"
-    comparison = compare_runs.compare(
+    comparison = compare(
         [reference / "semantics_cvpr_release.mat", f"mine={reference / 'caffe_reference_places365.csv'}", runs[0]]
     )
     assert [entry.total for entry in comparison.entries if entry.name == "mine"] == [91]
-    figures = {path.name for path in compare_runs.write_comparison(comparison, tmp_path / "all.svg")}
+    figures = {path.name for path in comparison.write_figures(tmp_path / "all.svg")}
     assert figures == {"all.svg", "all-width.svg", "all-concepts.svg", "all-iou.svg"}
     assert len(table(tmp_path / "all.csv")) == 30
     assert any("left out" in remark for remark in comparison.remarks)
@@ -82,62 +83,62 @@ def test_runs_tables_and_the_mat_stand_in_one_figure(shared, runs, tmp_path):
 
 def test_a_run_counts_in_a_figure_as_it_counts_itself(runs, tmp_path):
     for definition in ("label", "category"):
-        comparison = compare_runs.compare(runs[:1], definition=definition, threshold=0.1)
+        comparison = compare(runs[:1], definition=definition, threshold=0.1)
         for entry in comparison.entries:
             found = count_detectors(entry.table, threshold=0.1, definition=definition)
             assert (entry.total, entry.detectors, entry.units) == (found.unique, found.units, found.total)
 
 
 def test_runs_over_unlike_probe_sets_are_said_to_be_unlike(runs, tmp_path):
-    assert not any("not alike" in remark for remark in compare_runs.compare(runs).remarks)
+    assert not any("not alike" in remark for remark in compare(runs).remarks)
     run, _ = pretend.run((24, 40))
     files.save_run(dataclasses.replace(run, probe_set=dataclasses.replace(run.probe_set, images=300)), tmp_path / "few")
-    remarks = compare_runs.compare([runs[0], tmp_path / "few"]).remarks
+    remarks = compare([runs[0], tmp_path / "few"]).remarks
     assert any(
         "not alike: 1,000 images of made-up ffffffff, quantile 0.005; 300 images" in remark for remark in remarks
     )
-    page = side_by_side.write_side_by_side([runs[0], tmp_path / "few"], tmp_path / "two.html")
+    page = compare([runs[0], tmp_path / "few"]).write_page(tmp_path / "two.html")
     assert "The runs are not alike: 1,000 images" in page.read_text()
-    assert "not alike" not in side_by_side.write_side_by_side(runs[:2], tmp_path / "same.html").read_text()
+    assert "not alike" not in compare(runs[:2]).write_page(tmp_path / "same.html").read_text()
 
 
 def test_different_layers_are_not_set_side_by_side_but_a_table_beside_a_run_is(tmp_path):
     for name in ("conv4", "conv5"):
         run, _ = pretend.run((24,), layer_names=(name,))
         files.save_run(run, tmp_path / name)
-    assert side_by_side.write_side_by_side([tmp_path / "conv4", tmp_path / "conv5"], tmp_path / "two.html") is None
+    assert compare([tmp_path / "conv4", tmp_path / "conv5"]).write_page(tmp_path / "two.html") is None
     table_of_conv5 = tmp_path / "conv5" / "conv5-result.csv"
-    assert side_by_side.write_side_by_side([tmp_path / "conv4", table_of_conv5], tmp_path / "two.html") is not None
+    assert compare([tmp_path / "conv4", table_of_conv5]).write_page(tmp_path / "two.html") is not None
 
 
 def test_a_training_curve_is_drawn_over_the_steps_that_names_tell(runs, tmp_path):
-    comparison = compare_runs.compare(runs, layers=["block1/conv"])
+    comparison = compare(runs, layers=["block1/conv"])
     assert [entry.step for entry in comparison.entries] == [1, 5, 20]
-    assert tmp_path / "f-curve.svg" in compare_runs.write_comparison(comparison, tmp_path / "f.svg")
+    assert tmp_path / "f-curve.svg" in comparison.write_figures(tmp_path / "f.svg")
     rows = table(tmp_path / "f-curve.csv")
     assert [float(row["step"]) for row in rows] == [1, 5, 20]
-    given = compare_runs.compare(runs, steps=[0, 1000, 100000])
-    assert compare_runs.write_comparison(given, tmp_path / "g.svg", only=["curve"]) == [tmp_path / "g-curve.svg"]
+    given = compare(runs, steps=[0, 1000, 100000])
+    assert given.write_figures(tmp_path / "g.svg", figures=["curve"]) == [tmp_path / "g-curve.svg"]
 
 
 def test_networks_of_unlike_width_are_compared_at_the_smallest(runs, tmp_path):
-    comparison = compare_runs.compare(runs[:1])
-    width, matched = compare_runs.match_widths(comparison)
+    comparison = compare(runs[:1])
+    width, matched = comparison.match_widths()
     assert width == 24
     narrow, wide = comparison.entries
     assert matched[narrow.name] == pytest.approx((narrow.total, 0), abs=1e-6)
     mean, spread = matched[wide.name]
     assert mean < wide.total
     assert spread > 0
-    compare_runs.write_comparison(comparison, tmp_path / "w.svg", only=["width"])
+    comparison.write_figures(tmp_path / "w.svg", figures=["width"])
     rows = table(tmp_path / "w-width.csv")
     assert float(rows[1]["unique-mean"]) == pytest.approx(mean, abs=1e-4)
     assert {row["drawn"] for row in rows} == {"24"}
 
 
 def test_numbers_beside_the_other_figures_add_up(runs, tmp_path):
-    comparison = compare_runs.compare(runs[:1])
-    compare_runs.write_comparison(comparison, tmp_path / "n.svg")
+    comparison = compare(runs[:1])
+    comparison.write_figures(tmp_path / "n.svg")
     concepts, scores = table(tmp_path / "n-concepts.csv"), table(tmp_path / "n-iou.csv")
     for entry in comparison.entries:
         assert sum(row["name"] == entry.name for row in concepts) == entry.total
@@ -159,7 +160,7 @@ def test_numbers_beside_the_other_figures_add_up(runs, tmp_path):
 )
 def test_mistakes_are_told_in_a_sentence(tmp_path, sources, options, says):
     with pytest.raises((SettingsError, RunNotFoundError), match=says):
-        compare_runs.compare([tmp_path / source for source in sources], **options)
+        compare([tmp_path / source for source in sources], **options)
 
 
 @pytest.mark.parametrize(
@@ -186,15 +187,15 @@ def test_a_mat_of_something_else_is_refused(tmp_path):
     (tmp_path / "no.mat").write_bytes(b"not a matrix at all")
     for name in ("other.mat", "no.mat"):
         with pytest.raises(RunFileError, match="semantics_cvpr_release"):
-            compare_runs.compare([tmp_path / name])
+            compare([tmp_path / name])
 
 
 def test_two_checkpoints_stand_side_by_side(runs, tmp_path):
-    page = side_by_side.write_side_by_side(runs[:2], tmp_path / "two.html")
+    page = compare(runs[:2]).write_page(tmp_path / "two.html")
     text = page.read_text()
     assert "Concepts gained" in text
     assert "block2/conv" in text
-    assert side_by_side.write_side_by_side(runs, tmp_path / "three.html") is None
+    assert compare(runs).write_page(tmp_path / "three.html") is None
 
 
 def test_a_unit_is_said_to_have_gained_lost_changed_or_kept_its_concept(tmp_path):
@@ -206,45 +207,47 @@ def test_a_unit_is_said_to_have_gained_lost_changed_or_kept_its_concept(tmp_path
     after = dataclasses.replace(layer, counts=dataclasses.replace(layer.counts, I=layer.counts.I[[0, 3, 0, 1]] * 1))
     classic.write_result_csv(tmp_path / "before-result.csv", layer.units, layer.vocabulary.categories)
     classic.write_result_csv(tmp_path / "after-result.csv", after.units, layer.vocabulary.categories)
-    text = side_by_side.write_side_by_side(
-        [tmp_path / "before-result.csv", tmp_path / "after-result.csv"], tmp_path / "p.html", threshold=0.001
-    ).read_text()
+    text = (
+        compare([tmp_path / "before-result.csv", tmp_path / "after-result.csv"], threshold=0.001)
+        .write_page(tmp_path / "p.html")
+        .read_text()
+    )
     fates = [part.split('"')[0] for part in text.split('<tr data-fate="')[1:]]
     assert sorted(fates) == ["changed", "gained", "kept", "lost"]
 
 
 def test_a_folder_of_runs_is_compared_run_by_run_each_called_as_its_folder(runs, tmp_path):
     (tmp_path / "notes").mkdir()
-    comparison = compare_runs.compare([tmp_path], layers=["block1/conv"])
+    comparison = compare([tmp_path], layers=["block1/conv"])
     assert [entry.name for entry in comparison.entries] == ["epoch_1", "epoch_5", "epoch_20"]
     assert [entry.step for entry in comparison.entries] == [1, 5, 20]
-    named = compare_runs.compare([f"mine={tmp_path}"], layers=["block1/conv"])
+    named = compare([f"mine={tmp_path}"], layers=["block1/conv"])
     assert [entry.name for entry in named.entries] == ["mine epoch_1", "mine epoch_5", "mine epoch_20"]
 
 
 def test_a_broken_member_of_a_folder_of_runs_is_named_and_an_unfinished_one_left_out(runs, tmp_path):
     (runs[1] / "block1-conv.npz").write_bytes(b"broken")
     with pytest.raises(RunFileError, match=r"epoch_5/block1-conv\.npz is damaged"):
-        compare_runs.compare([tmp_path])
+        compare([tmp_path])
     (runs[1] / "run.json").unlink()
     (runs[1] / "files.txt").write_text(
         "# Files that netdissect wrote here, one a line; --fresh removes these and no others.\n# Run: 12\n"
     )
-    comparison = compare_runs.compare([tmp_path])
+    comparison = compare([tmp_path])
     assert any("epoch_5 holds a run that is not finished and is left out" in remark for remark in comparison.remarks)
 
 
 def test_a_folder_that_holds_neither_a_run_nor_runs_is_told(tmp_path):
     (tmp_path / "photos").mkdir()
     with pytest.raises(RunNotFoundError, match="holds no finished run .*or one that holds such folders"):
-        compare_runs.compare([tmp_path])
+        compare([tmp_path])
 
 
 def test_two_runs_in_one_folder_are_set_side_by_side(runs, tmp_path):
     (tmp_path / "two").mkdir()
     for run in runs[:2]:
         run.rename(tmp_path / "two" / run.name)
-    page = side_by_side.write_side_by_side([tmp_path / "two"], tmp_path / "page.html")
+    page = compare([tmp_path / "two"]).write_page(tmp_path / "page.html")
     assert "epoch_1" in page.read_text()
 
 
@@ -253,18 +256,18 @@ def test_what_is_compared_is_not_written_over(runs, out):
     source = runs[0] / "block1-conv-result.csv"
     before = source.read_bytes()
     with pytest.raises(SettingsError, match=r"--out would replace .*block1-conv-result\.csv, which is compared"):
-        compare_runs.write_comparison(compare_runs.compare([source]), runs[0] / out)
+        compare([source]).write_figures(runs[0] / out)
     assert source.read_bytes() == before
 
 
 @pytest.mark.parametrize("out", ["", ".", "..", "con.svg", "a:b.svg", ".svg"])
 def test_a_figure_needs_a_name_that_a_file_can_have(runs, tmp_path, out):
     with pytest.raises(SettingsError, match="--out names the main figure, such as comparison.svg"):
-        compare_runs.write_comparison(compare_runs.compare(runs[:1]), tmp_path / out)
+        compare(runs[:1]).write_figures(tmp_path / out)
 
 
 def test_a_dot_in_a_figures_name_is_no_ending(runs, tmp_path):
-    (figure,) = compare_runs.write_comparison(compare_runs.compare(runs[:1]), tmp_path / "epoch.v2", only=["networks"])
+    (figure,) = compare(runs[:1]).write_figures(tmp_path / "epoch.v2", figures=["networks"])
     assert figure.name == "epoch.v2.svg"
 
 

@@ -77,7 +77,7 @@ def test_layers_and_steps_that_make_no_sense_are_refused(data):
 
 def test_the_graph_has_its_numbers_beside_it(data, tmp_path):
     turned = rotate(nets.small(), ["conv1", "conv2"], data, alphas=(0, 0.5), **OPTIONS)
-    turned.write(tmp_path / "rotation.svg")
+    turned.write_figure(tmp_path / "rotation.svg")
     assert (tmp_path / "rotation.png").stat().st_size > 2000
     with (tmp_path / "rotation.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -16,7 +16,7 @@ from tests import pretend
 
 import netdissect as nd
 from netdissect.errors import NetdissectError, RunFileError
-from netdissect.experiments import compare_runs
+from netdissect.experiments.compare_runs import compare
 from netdissect.results import classic, files, parquet_sizes
 from netdissect.results.record import NO_CHECKSUMS_NOTE
 
@@ -373,7 +373,7 @@ def test_a_score_that_is_none_is_told_with_its_line(saved, value):
     with pytest.raises(RunFileError, match=f"{STEM}-result.csv, line 4: expected the columns of a result table"):
         classic.read_result_csv(path)
     with pytest.raises(RunFileError, match="line 4"):
-        compare_runs.compare([path])
+        compare([path])
 
 
 @pytest.mark.parametrize(
@@ -405,7 +405,7 @@ def test_a_table_that_a_run_wrote_and_somebody_edited_is_not_compared(saved):
     path = saved / f"{STEM}-result.csv"
     path.write_bytes(path.read_bytes() + b"\r\n")
     with pytest.raises(NetdissectError, match="is not as the run beside it wrote it .*: compare the run's folder"):
-        compare_runs.compare([path])
+        compare([path])
 
 
 def test_an_iou_of_one_is_possible_and_more_is_not(saved):

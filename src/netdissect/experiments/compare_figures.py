@@ -1,0 +1,182 @@
+"""The figures of a comparison as SVG and PNG, and their numbers as CSV."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdissect.concepts import sort_categories
+from netdissect.errors import SettingsError
+from netdissect.io.names import find_name_problem
+from netdissect.io.text import escape_line
+from netdissect.report import figures as draw
+from netdissect.report.figures.style import write_numbers
+from netdissect.results.compared import find_detections
+from netdissect.stats.equal_width import count_unique_at_width
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from netdissect.experiments.compare_runs import Comparison
+    from netdissect.results.compared import DetectorCounts
+
+#: Points of a curve over widths.
+_POINTS = 40
+#: Endings of the files of a figure.
+_ENDINGS = (".svg", ".png", ".csv")
+
+
+def write_figures(comparison: Comparison, out: Path, *, figures: Sequence[str] = ()) -> list[Path]:
+    """Write every figure that applies; `Comparison.write_figures` documents the arguments."""
+    unknown = next((figure for figure in figures if figure not in _WRITERS), None)
+    if unknown is not None:
+        raise SettingsError(f"--figures must be of {', '.join(_WRITERS)}, not {unknown!r}")
+    paths = {
+        figure: name_output_file(out, ".svg", "" if figure == "networks" else f"-{figure}")
+        for figure in figures or _WRITERS
+    }
+    _require_no_overwrite(
+        (path for _, path in comparison.sources),
+        [path.with_suffix(ending) for path in paths.values() for ending in _ENDINGS],
+    )
+    return [path for figure, path in paths.items() if _WRITERS[figure](comparison, path)]
+
+
+def match_widths(comparison: Comparison) -> tuple[int, dict[str, tuple[float, float]]]:
+    """Return the smallest width and each entry's unique detectors there; `Comparison.match_widths` documents it."""
+    entries = _entries_with_units(comparison)
+    width = min((entry.units for entry in entries), default=0)
+    return width, {entry.name: _sample_widths(entry, comparison, [width])[0][1:] for entry in entries}
+
+
+def name_output_file(out: Path, ending: str, suffix: str = "") -> Path:
+    """Return the path of an output file that is named after the main figure.
+
+    Args:
+        out: the main figure, with or without an ending.
+        ending: ending of the output file, such as ``.html``.
+        suffix: added to the name.
+
+    Raises:
+        SettingsError: if the main figure has no valid file name.
+    """
+    name = out.name.removesuffix(next((end for end in (*_ENDINGS, ".html") if out.name.endswith(end)), ""))
+    problem = find_name_problem(name)
+    if problem is not None or out.is_dir():
+        raise SettingsError(
+            f"--out names the main figure, such as comparison.svg, not {escape_line(str(out))!r}: "
+            f"{problem or 'it is a folder'}"
+        )
+    return out.with_name(f"{name}{suffix}{ending}")
+
+
+def _require_no_overwrite(sources: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Raise SettingsError if an output file is one of the sources."""
+    sources = [source for source in sources if source.exists()]
+    taken = next((path for path in outputs if path.exists() and any(path.samefile(source) for source in sources)), None)
+    if taken is not None:
+        raise SettingsError(f"--out would replace {taken}, which is compared: choose another name")
+
+
+def _entries_with_units(comparison: Comparison) -> list[DetectorCounts]:
+    """Return the entries that have a table of units, not counts only."""
+    return [entry for entry in comparison.entries if entry.table is not None and entry.units]
+
+
+def _list_categories(names: Iterable[str]) -> tuple[str, ...]:
+    return sort_categories(list(dict.fromkeys(names)))
+
+
+def _write_network_bars(comparison: Comparison, path: Path) -> bool:
+    entries = comparison.entries
+    draw.draw_network_bars(entries, path, threshold=comparison.threshold)
+    kinds = _list_categories(kind for entry in entries for kind in (*entry.unique, *entry.by_category))
+    head = ["name", "network", "layer", "units", "definition", "threshold", "detectors", "unique"]
+    head += [f"unique-{kind}" for kind in kinds] + [f"detectors-{kind}" for kind in kinds]
+    write_numbers(path, head, [
+        [entry.name, entry.network, entry.layer, entry.units, entry.definition, comparison.threshold, entry.detectors, entry.total,
+         *(entry.unique.get(kind, 0) for kind in kinds), *(entry.by_category.get(kind, 0) for kind in kinds)]
+        for entry in sorted(entries, key=lambda entry: -entry.total)
+    ])  # fmt: skip
+    return True
+
+
+def _write_width_curve(comparison: Comparison, path: Path) -> bool:
+    entries = _entries_with_units(comparison)
+    if not entries:
+        return False
+    common, at_common = match_widths(comparison)
+    curves = {}
+    for entry in entries:
+        widths = {round(entry.units * point / _POINTS) for point in range(_POINTS + 1)} | {common}
+        curves[entry.name] = _sample_widths(entry, comparison, sorted(widths))
+    draw.draw_width_curve(curves, common, path, definition=comparison.definition)
+    head = ["name", "units", "definition", "threshold", "drawn", "unique-mean", "unique-sd"]
+    write_numbers(path, head, [
+        [entry.name, entry.units, entry.definition, comparison.threshold, common, *(f"{value:.4f}" for value in at_common[entry.name])]
+        for entry in entries
+    ])  # fmt: skip
+    return True
+
+
+def _sample_widths(
+    entry: DetectorCounts, comparison: Comparison, widths: Sequence[int]
+) -> list[tuple[int, float, float]]:
+    """Return (width, mean, standard deviation) of the unique detectors among as many random units."""
+    assert entry.table is not None
+    detects, _ = find_detections(entry.table, comparison.threshold, comparison.definition)
+    return [(width, *count_unique_at_width(detects, width)) for width in widths]
+
+
+def _write_concept_histogram(comparison: Comparison, path: Path) -> bool:
+    entries = _entries_with_units(comparison)
+    if not entries:
+        return False
+    rows, counts = [], {}
+    for entry in entries:
+        assert entry.table is not None
+        detects, labels = find_detections(entry.table, comparison.threshold, comparison.definition)
+        units = detects.sum(axis=0).tolist()
+        counts[entry.name] = units
+        rows += sorted(
+            ([entry.name, label, count] for label, count in zip(labels, units, strict=True)), key=lambda row: -row[2]
+        )
+    draw.draw_concept_histogram(counts, path, definition=comparison.definition)
+    write_numbers(path, ["name", "concept", "detectors"], rows)
+    return True
+
+
+def _write_iou_distribution(comparison: Comparison, path: Path) -> bool:
+    entries = _entries_with_units(comparison)
+    if not entries:
+        return False
+    scores = {entry.name: [row.score for row in entry.table or ()] for entry in entries}
+    draw.draw_iou_distribution(scores, path, threshold=comparison.threshold)
+    write_numbers(path, ["name", "unit", "category", "label", "score"], [
+        [entry.name, row.unit, row.category, row.label, repr(row.score)] for entry in entries for row in entry.table or ()
+    ])  # fmt: skip
+    return True
+
+
+def _write_training_curve(comparison: Comparison, path: Path) -> bool:
+    entries = [entry for entry in comparison.entries if entry.step is not None]
+    if len({entry.step for entry in entries}) < 2:
+        return False
+    draw.draw_training_curve(entries, path)
+    kinds = _list_categories(kind for entry in entries for kind in entry.unique)
+    head = ["step", "name", "layer", "units", "definition", "threshold", "detectors", "unique"]
+    write_numbers(path, [*head, *(f"unique-{kind}" for kind in kinds)], [
+        [entry.step, entry.name, entry.layer, entry.units, entry.definition, comparison.threshold, entry.detectors, entry.total,
+         *(entry.unique.get(kind, 0) for kind in kinds)]
+        for entry in sorted(entries, key=lambda entry: (entry.layer, entry.step or 0.0))
+    ])  # fmt: skip
+    return True
+
+
+_WRITERS: dict[str, Callable[[Comparison, Path], bool]] = {
+    "networks": _write_network_bars,
+    "width": _write_width_curve,
+    "concepts": _write_concept_histogram,
+    "iou": _write_iou_distribution,
+    "curve": _write_training_curve,
+}
