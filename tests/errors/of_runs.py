@@ -217,8 +217,8 @@ def _(desk):
 @mistake("another run is writing into the folder")
 def _(desk):
     script = (
-        "import sys, time; from pathlib import Path; from netdissect.results import folder\n"
-        "with folder.held(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+        "import sys, time; from pathlib import Path; from netdissect.results import run_folder\n"
+        "with run_folder.lock_run_folder(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", script, str(desk.out)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "held\n"

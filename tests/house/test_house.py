@@ -69,7 +69,7 @@ def test_an_arrow_that_points_up_breaks_the_contract(tmp_path):
         ("engine/plan.py", "import netdissect.probe_sets.broden.reader"),
         ("engine/tasks.py", "import netdissect.runtime.port"),
         ("runtime/port.py", "import netdissect.engine.plan"),
-        ("report/write.py", "import torch"),
+        ("report/report_writer.py", "import torch"),
     ):
         path = tmp_path / "src" / "netdissect" / room
         text = path.read_text()

@@ -146,7 +146,7 @@ def test_everything_can_be_imported_and_compiled_in(around, tmp_path):
         pytest.skip(f"{around[0]} does not work here")
     environment = {key: value for key, value in os.environ.items() if key not in ("HOME", "NUMBA_CACHE_DIR")}
     environment["TMPDIR"] = "/tmp"
-    code = "from netdissect.demo.world import raster; from netdissect.engine import look; print('in order')"
+    code = "from netdissect.demo.world import raster; from netdissect.engine import batch_scan; print('in order')"
     done = subprocess.run(
         [*around, sys.executable, "-c", code], env=environment, cwd="/", capture_output=True, text=True, check=False
     )

@@ -16,7 +16,7 @@ WAITING = """
 import sys, time
 from pathlib import Path
 from netdissect.io import locks
-with locks.held(Path(sys.argv[1]), ValueError):
+with locks.lock_file(Path(sys.argv[1]), ValueError):
     print("held", flush=True)
     time.sleep(60)
 """

@@ -97,8 +97,8 @@ def test_a_full_disk_stops_the_run_and_space_lets_it_go_on(data, expected, tmp_p
 @pytest.mark.processes
 def test_two_runs_into_one_folder_at_once_are_refused(data, tmp_path):
     script = (
-        "import sys, time; from pathlib import Path; from netdissect.results import folder\n"
-        "with folder.held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from netdissect.results import run_folder\n"
+        "with run_folder.lock_run_folder(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"

@@ -12,7 +12,7 @@ from netdissect.errors import DataFileError, DataNotFoundError, SettingsError, s
 from netdissect.io import images
 from netdissect.io.text import escape_line
 from netdissect.probe_sets.importers import painting
-from netdissect.probe_sets.importers.annotations import tools
+from netdissect.probe_sets.importers.annotations import tool_table
 from netdissect.probe_sets.importers.annotations.bitmaps import decode_base64
 from netdissect.probe_sets.importers.annotations.records import (
     AnnotatedImage,
@@ -157,8 +157,8 @@ def from_annotations(
     making = ImportOptions.of(options)
     wanted = AnnotationOptions.of(boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos)
     named = None if tool is None else tool.casefold().replace(" ", "-").replace("_", "-")
-    if named is not None and named not in tools.TOOLS:
-        raise SettingsError(f"--tool {tool}: {suggest_nearest(named, tools.TOOLS)}")
+    if named is not None and named not in tool_table.TOOLS:
+        raise SettingsError(f"--tool {tool}: {suggest_nearest(named, tool_table.TOOLS)}")
     source = read_annotations(Path(where), Path(out), named, wanted, making)
     on_top = "the smaller is on top" if source.smaller_on_top else "the one that the tool shows on top counts"
     about = f"Made with: netdissect data from-annotations. Of overlapping shapes {on_top}."
@@ -173,7 +173,9 @@ def read_annotations(
     Raises:
         DataError: one of its leaves, for anything wrong with the files, or a format that is not taken.
     """
-    chosen, path = tools.recognize_tool(where, out) if tool is None else tools.find_tool_export(tool, where, out)
+    chosen, path = (
+        tool_table.recognize_tool(where, out) if tool is None else tool_table.find_tool_export(tool, where, out)
+    )
     making.say(f"{path} is {chosen.title}'s")
     found = AnnotationSet(path if path.is_dir() else path.parent, out, wanted)
     chosen.read(path, found)
