@@ -44,9 +44,7 @@ def test_importing_a_room_does_not_load_what_it_does_not_need(module, heavy):
 
 
 def test_a_saved_run_is_loaded_and_its_report_imported_without_torch():
-    script = (
-        "import sys; from netdissect import api; from netdissect.report import report_writer; assert 'torch' not in sys.modules"
-    )
+    script = "import sys; from netdissect import api; from netdissect.report import report_writer; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
