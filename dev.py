@@ -44,13 +44,9 @@ NOTHING_CHOSEN = 5
 
 #: And of these, what is about files that only later versions write.
 LATER = (
-    "tests/unit/networks/sources/exported/test_screen.py::test_code_in_a_file_is_refused_and_does_not_run[weights]",
-    "tests/unit/networks/sources/exported/test_screen.py::test_code_in_a_file_is_refused_and_does_not_run[an opaque object]",
-    "tests/unit/networks/sources/exported/test_screen.py::test_code_in_a_file_is_refused_and_does_not_run[a custom object]",
-    "tests/unit/networks/sources/exported/test_screen.py::test_the_attacks_would_run_if_nothing_stopped_them",
     "tests/unit/networks/sources/onnx/test_graph.py::test_files_of_torchs_exporter_know_the_modules",
     "tests/unit/networks/sources/onnx/test_network.py::test_a_file_for_a_single_picture_is_given_one_at_a_time",
-    "tests/unit/networks/test_transformers.py::test_the_feature_maps_of_a_backbone_are_layers[3]",
+    "tests/unit/networks/sources/test_transformers.py::test_the_feature_maps_of_a_backbone_are_layers[3]",
 )
 
 

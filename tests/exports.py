@@ -105,8 +105,8 @@ def varied(seed: int = 0) -> Varied:
         return module.eval()
 
 
-def example(pictures: int = 2, size: tuple[int, int] = (32, 32), dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    return torch.zeros(pictures, 3, *size, dtype=dtype)
+def example(images: int = 2, size: tuple[int, int] = (32, 32), dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.zeros(images, 3, *size, dtype=dtype)
 
 
 def write_onnx(path: Path, module: nn.Module, *, legacy: bool = False, fixed: bool = False, x=None) -> Path:
@@ -136,10 +136,9 @@ def write_pt2(path: Path, module: nn.Module, *, fixed: bool = False, shapes=None
     return path
 
 
-def write_torchscript(path: Path, module: nn.Module, *, traced: bool = True, frozen: bool = False, x=None) -> Path:
-    """Write a network as TorchScript, traced on an example or compiled from its source."""
+def write_torchscript(path: Path, module: nn.Module) -> Path:
+    """Trace a network and save it as TorchScript."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        made = torch.jit.trace(module, example() if x is None else x) if traced else torch.jit.script(module)
-        torch.jit.save(torch.jit.freeze(made) if frozen else made, path)
+        torch.jit.save(torch.jit.trace(module, example()), path)
     return path

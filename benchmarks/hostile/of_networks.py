@@ -122,6 +122,16 @@ for _name, _arch in (
         return place.run(*(("--arch", arch) if arch else ()), model=path, layers="layer1")
 
 
+@attempt(CODE, "a .pt2 file without --trust, its sample inputs a pickle", refused("trust"))
+def _(place: Place) -> object:
+    path = place.folder / "net.pt2"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("net/archive_format", "pt2")
+        archive.writestr("net/models/model.json", "{}")
+        archive.writestr("net/data/sample_inputs/model.pt", pickle.dumps(Trap(str(place.folder / "it ran"))))
+    return place.run(model=path, layers="layer1")
+
+
 @attempt(CODE, "a pickle inside torch's own archive", refused("run code|weights"))
 def _(place: Place) -> object:
     import torch
@@ -176,7 +186,8 @@ for _name, _suffix in (("text", "hello"), ("an HTML page", "<!doctype html>"), (
         @attempt(OTHERS, f"{_name} named {_ending}", refused("net"))
         def _(place: Place, text: str = _suffix, ending: str = _ending) -> object:
             arch = ("--arch", "torchvision:resnet18") if ending in (".pth", ".safetensors") else ()
-            return place.run(*arch, model=place.write(f"net{ending}", text), layers="layer1")
+            more = ("--trust",) if ending == ".pt2" else arch
+            return place.run(*more, model=place.write(f"net{ending}", text), layers="layer1")
 
 
 @attempt(OTHERS, "a safetensors header of 2**60 bytes", refused("net"))

@@ -314,7 +314,18 @@ def _(desk):
 @mistake("`--precision` or `--compile` for a network that is run as its file says")
 def _(desk):
     file = exports.write_pt2(desk.folder / "net.pt2", torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)).eval())
-    return desk.run("--precision", "bf16", model=file, layers="0")
+    return desk.run("--precision", "bf16", "--trust", model=file, layers="0")
+
+
+@mistake("a `.pt2` file without `--trust`")
+def _(desk):
+    (desk.folder / "net.pt2").write_bytes(b"never opened")
+    return desk.run(model=desk.folder / "net.pt2", layers="0")
+
+
+@mistake("a TorchScript file")
+def _(desk):
+    return desk.run(model=exports.write_torchscript(desk.folder / "net.pt", torch.nn.Conv2d(3, 4, 3)), layers="0")
 
 
 @mistake("`--compile` where torch cannot compile")

@@ -56,7 +56,9 @@ def layers(
     for line in [*getattr(network, "left_out", list)(), *remarks_of(network)]:
         print_line(line)
     options = "".join(
-        _spell_option(name, getattr(loading, name)) for name in field_names(type(loading)) if name in loading.given()
+        _spell_option(name, getattr(loading, name))
+        for name in field_names(type(loading))
+        if name in loading.changed_options()
     )
     height, width = (resolution, resolution) if resolution else network.input_size or (224, 224)
     print_line(f"{network.source}, {width} x {height} images: {network.preprocess.describe()}")

@@ -1,6 +1,6 @@
 """What a model's file may take, known before anything of it is unpacked: a file is no larger in memory than it says.
 
-Archives that torch writes (checkpoints, TorchScript, programs of torch.export) are zip files, and a few bytes of one can
+Archives that torch writes (checkpoints, programs of torch.export) are zip files, and a few bytes of one can
 claim to be terabytes. Headers of safetensors are JSON of any length. Both are measured here first.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: Records of an archive may be so many times as large as the archive itself; weights are hardly ever compressed at all.
 _MAX_EXPANSION = 16
-#: And this much besides: the program of a small TorchScript file is text, which packs well.
+#: And this many bytes more: the program in a small ``.pt2`` file is text, which compresses well.
 _EXTRA_BYTES = 2**25
 #: Bytes of a safetensors header; one of 100,000 tensors has 12 MB.
 _MAX_HEADER_BYTES = 2**25

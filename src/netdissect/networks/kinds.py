@@ -1,6 +1,6 @@
-"""Everything that MODEL may be, as it is typed, in one table; and how a kind becomes a Network.
+"""The built-in kinds of MODEL: how each is typed, what it is and which options apply to it.
 
-The table knows no torch: ``--help`` and the sentences about names that are none are made from it.
+Imports no torch, so that ``--help`` and error messages can list them quickly.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ if TYPE_CHECKING:
     from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.network import Network
 
-    Build = Callable[[str, LoadOptions], Network]
-
 
 @dataclass(frozen=True)
 class ModelSpelling:
     """How a kind of MODEL is typed.
 
     Attributes:
-        typed: by a person, such as ``timm:NAME`` or ``FILE.onnx``.
-        what: what it is, in a line.
-        prefix: what stands before it, with its colon; empty for files.
-        endings: of its file's name, in lower case; empty where the name does not tell.
+        typed: as help shows it, such as ``timm:NAME`` or ``FILE.onnx``.
+        what: what it is, in one line.
+        prefix: with its colon, such as ``timm:``; empty for files.
+        endings: suffixes of the file's name, in lower case; empty where the file's content decides.
     """
 
     typed: str
@@ -37,22 +35,21 @@ class ModelSpelling:
     endings: tuple[str, ...] = ()
 
     def fits(self, model: str) -> bool:
-        """Say whether what was typed begins or ends so."""
+        """Return whether `model` has this prefix or one of these suffixes."""
         if self.prefix:
             return model.startswith(self.prefix)
         return Path(model).name.lower().endswith(self.endings) if self.endings else False
 
 
-#: Everything that MODEL may be; the first that fits is taken.
+#: The built-in kinds of MODEL; the first that fits is taken.
 SPELLINGS = {
-    "torchvision": ModelSpelling("torchvision:NAME", "an architecture of torchvision", "torchvision:"),
-    "timm": ModelSpelling("timm:NAME", "an architecture of timm", "timm:"),
+    "torchvision": ModelSpelling("torchvision:NAME", "a torchvision architecture", "torchvision:"),
+    "timm": ModelSpelling("timm:NAME", "a timm architecture", "timm:"),
     "hf": ModelSpelling("hf:NAME", "a vision model of transformers, by its name or folder", "hf:"),
-    "python": ModelSpelling("python:module:function", "a network that a function of yours returns", "python:"),
-    "caffe": ModelSpelling("PATH.prototxt,PATH.caffemodel", "a Caffe network, or the stem of its two files"),
+    "python": ModelSpelling("python:module:function", "a network that your function returns", "python:"),
+    "caffe": ModelSpelling("PATH.prototxt,PATH.caffemodel", "a Caffe network, or the stem that its two files share"),
     "onnx": ModelSpelling("FILE.onnx", "an ONNX file", endings=(".onnx",)),
-    "exported": ModelSpelling("FILE.pt2", "a program of torch.export", endings=(".pt2",)),
-    "scripted": ModelSpelling("FILE.pt", "a TorchScript file, by what it holds"),
+    "exported": ModelSpelling("FILE.pt2", "a program saved by torch.export.save, with --trust", endings=(".pt2",)),
     "weights": ModelSpelling(
         "FILE.pth", "a state dict, with --arch",
         endings=(".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".pickle", ".safetensors", ".index.json"),
@@ -61,7 +58,7 @@ SPELLINGS = {
 
 
 def describe_spellings() -> str:
-    """Return everything that MODEL may be, as ``--help`` and sentences say it."""
+    """Return everything that MODEL may be in one line."""
     return "; ".join(f"{spelling.typed} ({spelling.what})" for spelling in SPELLINGS.values())
 
 
@@ -71,27 +68,27 @@ class ModelKind:
 
     Attributes:
         spelling: how it is typed.
-        build: returns the Network of what was typed, less the prefix.
-        takes: the options that mean something to it.
-        holds: whether a file is of this kind, where its name does not tell.
+        load: returns the network, given what was typed without the prefix, and the options.
+        takes: names of the options that apply to it.
+        holds: recognizes a file of this kind by its content, where the name does not tell.
     """
 
     spelling: ModelSpelling
-    build: Build
+    load: Callable[[str, LoadOptions], Network]
     takes: frozenset[str] = frozenset()
     holds: Callable[[str], bool] | None = None
 
     def fits(self, model: str) -> bool:
-        """Say whether what was typed is of this kind."""
+        """Return whether `model` is of this kind."""
         return self.holds(model) if self.holds is not None else self.spelling.fits(model)
 
     def __call__(self, model: str, options: LoadOptions) -> Network:
         """Load a model of this kind.
 
         Raises:
-            SettingsError: if an option was given that means nothing to it.
+            SettingsError: if an option was given that does not apply to it.
         """
-        idle = sorted(options.given() - self.takes - {"seed"})
-        if idle:
-            raise SettingsError(f"--{idle[0]} does not go with {self.spelling.typed}, {self.spelling.what}")
-        return self.build(model.removeprefix(self.spelling.prefix), options)
+        unused = sorted(options.changed_options() - self.takes - {"seed"})
+        if unused:
+            raise SettingsError(f"--{unused[0]} does not go with {self.spelling.typed}, {self.spelling.what}")
+        return self.load(model.removeprefix(self.spelling.prefix), options)

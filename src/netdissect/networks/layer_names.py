@@ -81,9 +81,9 @@ def _parse_path(text: str) -> tuple[str | int, ...] | None:
 
 def get_type_name(module: Any) -> str:
     """Return the name of a module's type, or of the type it had before it was exported."""
-    told = getattr(module, "type_name", None)  # torch.export.unflatten
-    before = told() if callable(told) else getattr(module, "original_name", None)  # TorchScript
-    return before.rpartition(".")[2] if isinstance(before, str) else type(module).__name__
+    read = getattr(module, "type_name", None)  # torch.export.unflatten
+    exported = read() if callable(read) else None
+    return exported.rpartition(".")[2] if isinstance(exported, str) else type(module).__name__
 
 
 def _follow_step(value: Any, step: str | int) -> Any:

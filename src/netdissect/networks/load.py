@@ -14,14 +14,11 @@ from netdissect.networks.kinds import SPELLINGS, ModelKind, describe_spellings
 from netdissect.networks.load_options import PREPROCESSING, LoadOptions, override_preprocess
 from netdissect.networks.network import Network, TorchNetwork
 from netdissect.networks.preprocess import Preprocess, make_caffe_preprocess
-from netdissect.networks.sources import python, timm, torchvision, transformers
+from netdissect.networks.sources import exported, python, timm, torchvision, transformers
 from netdissect.networks.sources.caffe import caffe_network
 from netdissect.networks.sources.caffe.caffe_loader import is_caffe
 from netdissect.networks.sources.caffe.caffe_net import CaffeNet
-from netdissect.networks.sources.exported import exported_network as exported
 from netdissect.networks.sources.onnx import onnx_network as onnx
-from netdissect.networks.sources.scripted import network as scripted
-from netdissect.networks.sources.scripted.file import is_torchscript
 
 __all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "wrap_module"]
 
@@ -39,6 +36,7 @@ def open_network(model: str, options: LoadOptions | None = None) -> Network:
     if kind is not None:
         return kind(model, options or LoadOptions())
     if Path(model).exists():
+        weight_files.refuse_torchscript(Path(model))
         raise ModelNotFoundError(f"{model} is no kind of model that is known: MODEL may be {describe_spellings()}")
     prefixes = [spelling.prefix.removesuffix(":") for spelling in SPELLINGS.values() if spelling.prefix]
     guess = f"{suggest_nearest(model.partition(':')[0], prefixes)} " if ":" in model else ""
@@ -83,20 +81,19 @@ def _load_python(spec: str, options: LoadOptions) -> Network:
 _NAMED_OPTIONS = PREPROCESSING | {"weights"}
 #: What becomes of every spelling, in the order of their table.
 KINDS: tuple[ModelKind, ...] = (
-    ModelKind(spelling=SPELLINGS["torchvision"], build=torchvision.load_torchvision, takes=_NAMED_OPTIONS),
-    ModelKind(spelling=SPELLINGS["timm"], build=timm.load_timm, takes=_NAMED_OPTIONS),
-    ModelKind(spelling=SPELLINGS["hf"], build=transformers.load_transformers, takes=_NAMED_OPTIONS),
-    ModelKind(spelling=SPELLINGS["python"], build=_load_python, takes=_NAMED_OPTIONS),
+    ModelKind(spelling=SPELLINGS["torchvision"], load=torchvision.load_torchvision, takes=_NAMED_OPTIONS),
+    ModelKind(spelling=SPELLINGS["timm"], load=timm.load_timm, takes=_NAMED_OPTIONS),
+    ModelKind(spelling=SPELLINGS["hf"], load=transformers.load_transformers, takes=_NAMED_OPTIONS),
+    ModelKind(spelling=SPELLINGS["python"], load=_load_python, takes=_NAMED_OPTIONS),
     ModelKind(
         spelling=SPELLINGS["caffe"],
-        build=caffe_network.load_caffe_network,
+        load=caffe_network.load_caffe_network,
         takes=_NAMED_OPTIONS - {"std"},
         holds=is_caffe,
     ),
-    ModelKind(spelling=SPELLINGS["onnx"], build=onnx.load_onnx, takes=PREPROCESSING),
-    ModelKind(spelling=SPELLINGS["exported"], build=exported.load_exported, takes=PREPROCESSING),
-    ModelKind(spelling=SPELLINGS["scripted"], build=scripted.network, takes=PREPROCESSING, holds=is_torchscript),
-    ModelKind(spelling=SPELLINGS["weights"], build=_load_state_dict, takes=PREPROCESSING | {"arch"}),
+    ModelKind(spelling=SPELLINGS["onnx"], load=onnx.load_onnx, takes=PREPROCESSING),
+    ModelKind(spelling=SPELLINGS["exported"], load=exported.load_exported, takes=PREPROCESSING | {"trust"}),
+    ModelKind(spelling=SPELLINGS["weights"], load=_load_state_dict, takes=PREPROCESSING | {"arch"}),
 )
 
 
@@ -112,7 +109,10 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
     if isinstance(module, torch.export.ExportedProgram):
         return exported.wrap_program(module, preprocess, name=name)
     if isinstance(module, torch.jit.ScriptModule):
-        return scripted.of_module(module, preprocess, name=name)
+        raise SettingsError(
+            f"netdissect takes no TorchScript, which torch deprecates: give the torch.nn.Module that "
+            f"{type(module).__name__} was made from, or torch.export.export(model.eval(), (x,))"
+        )
     if not isinstance(module, nn.Module):
         raise SettingsError(f"expected a torch.nn.Module or the name of a model, got {type(module).__name__}")
     module = _unwrap(module)

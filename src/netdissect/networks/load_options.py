@@ -1,4 +1,4 @@
-"""What may be said of a model besides its name: weights, architecture, and how images become its input."""
+"""Options of MODEL: its weights, its architecture, and how images become its input."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from netdissect.networks.preprocess import Preprocess
 
-#: Beyond it arithmetic in float32 ends in infinity.
+#: Larger numbers overflow to infinity in float32 arithmetic.
 _MAX_VALUE = 1e30
 _OR_FILE = "or one .npy or .binaryproto file"
-#: Options that say how images become a network's input.
+#: Options that change how images become a network's input.
 PREPROCESSING = frozenset({"mean", "std", "scale", "channels", "colordepth"})
 
 
@@ -44,23 +44,24 @@ class LoadOptions:
     channels: Literal["rgb", "bgr"] | None = option(None, "Channel order of the input.", none="MODEL's own", rare=True)
     colordepth: int = option(3, "Channels of the input: 3, or 1 for grey images.", rare=True)
     seed: int = option(0, "Seed of random weights.")
+    trust: bool = option(False, "MODEL may hold code; run only files of people you trust. Needed for FILE.pt2.")
 
     def __post_init__(self) -> None:
-        """Refuse what means nothing, before anything is loaded.
+        """Check the values.
 
         Raises:
-            SettingsError: naming the option, what it may be and what was given.
+            SettingsError: if one is out of its range.
         """
         if self.colordepth in (-1, -3):  # the released code's way to say: subtract no mean
             object.__setattr__(self, "mean", self.mean or ("0", "0", "0"))
             object.__setattr__(self, "colordepth", -self.colordepth)
         if self.colordepth not in (1, 3):
-            raise SettingsError(f"--colordepth must be 3 (color) or 1 (grey), not {format_value(self.colordepth)}")
+            raise SettingsError(f"--colordepth must be 3 (color) or 1 (grayscale), not {format_value(self.colordepth)}")
         if self.channels not in (None, "rgb", "bgr"):
             raise SettingsError(f"--channels must be rgb or bgr, not {format_value(self.channels)}")
         require_integer("seed", self.seed, 0, MAX_SEED)
         if self.scale is not None and require_number("scale", self.scale, "be a number other than 0") == 0:
-            raise SettingsError("--scale must not be 0: it is multiplied with every value of the input")
+            raise SettingsError("--scale must not be 0: every value of the input is multiplied by it")
         if self.scale is not None and not 1 / _MAX_VALUE <= abs(self.scale) <= _MAX_VALUE:
             raise SettingsError(f"--scale must lie between {1 / _MAX_VALUE:g} and {_MAX_VALUE:g}, not {self.scale:g}")
         if self.std is not None and (parse_channels("--std", self.std) <= 0).any():
@@ -70,23 +71,23 @@ class LoadOptions:
 
     @property
     def grey(self) -> bool:
-        """Whether the network takes images of one channel."""
+        """Whether the network takes grayscale images."""
         return self.colordepth == 1
 
-    def given(self) -> set[str]:
-        """Return the names of the options that were given."""
-        usual = LoadOptions()
-        return {name for name in self.__dataclass_fields__ if getattr(self, name) != getattr(usual, name)}
+    def changed_options(self) -> set[str]:
+        """Return the names of the options that differ from their defaults."""
+        defaults = LoadOptions()
+        return {name for name in self.__dataclass_fields__ if getattr(self, name) != getattr(defaults, name)}
 
 
 def override_preprocess(own: Preprocess, options: LoadOptions) -> Preprocess:
-    """Return a network's own preprocessing with what was said of it in its place.
+    """Return a network's own preprocessing, changed by the options that were given.
 
-    ``--mean`` and ``--std`` are in the range of the network's own numbers (0 to 1 for most torch networks); with
-    ``--scale`` images go from 0 to 255, as Caffe's do, whatever the network's own range is.
+    ``mean`` and ``std`` are in the range of the network's own input (0 to 1 for most torch networks). With ``scale``
+    images range from 0 to 255, as in Caffe, whatever the network's own range is.
 
     Raises:
-        SettingsError: if options contradict each other, or numbers do not fit the range.
+        SettingsError: if options contradict each other, or the mean is out of range.
     """
     import numpy as np
 
@@ -106,10 +107,10 @@ def override_preprocess(own: Preprocess, options: LoadOptions) -> Preprocess:
         highest = 255 * float(changes.get("unit", own.unit))  # type: ignore[arg-type]
         if mean is not None and float(np.abs(mean).max()) > highest * 1.001:
             raise SettingsError(
-                f"--mean {' '.join(options.mean)} lies beyond this network's range, 0 to {highest:g}: "
+                f"--mean {' '.join(options.mean)} is out of this network's range, 0 to {highest:g}: "
                 f"for numbers from 0 to 255 give --scale too"
             )
-        # A grey mean stands for all three channels.
+        # A grayscale mean applies to all three channels.
         changes["mean"] = np.repeat(mean, 3, axis=0) if mean is not None and mean.shape[0] == 1 else mean
     if options.channels is not None:
         changes["channels"] = options.channels
@@ -117,15 +118,14 @@ def override_preprocess(own: Preprocess, options: LoadOptions) -> Preprocess:
         changes["grey"] = True
     if not changes:
         return own
-    said = ", ".join(
-        f"--{name}" for name in ("mean", "std", "scale", "channels", "colordepth") if name in options.given()
-    )
-    note = f"{said} given" + (f"; else {own.note}" if own.note else "")
+    given = options.changed_options()
+    names = ", ".join(f"--{name}" for name in ("mean", "std", "scale", "channels", "colordepth") if name in given)
+    note = f"{names} given" + (f"; else {own.note}" if own.note else "")
     return replace(own, **changes, note=note)  # type: ignore[arg-type]
 
 
 def read_mean_option(given: Sequence[str] | None) -> NDArray[np.float32] | None:
-    """Read --mean: one or three numbers, or a file; a mean image has shape (3, H, W)."""
+    """Return the value of --mean: three numbers, shape (3,), or the mean image of a file, shape (3, H, W)."""
     if given is None:
         return None
     file = _mean_file(given)
@@ -137,7 +137,7 @@ def read_mean_option(given: Sequence[str] | None) -> NDArray[np.float32] | None:
 
 
 def _mean_file(mean: Sequence[str]) -> str | None:
-    """Return the file that --mean names; None if it gives numbers, be they quoted together."""
+    """Return the file that --mean names; None if it gives numbers, also if they are quoted together."""
     if len(mean) != 1 or any(_looks_like_a_number(word) for word in mean[0].replace(",", " ").split()):
         return None
     return mean[0]
@@ -146,9 +146,9 @@ def _mean_file(mean: Sequence[str]) -> str | None:
 def parse_channels(
     option: str, given: Sequence[str], *, otherwise: str = "or one for all channels"
 ) -> NDArray[np.float32]:
-    """Read one or three numbers of an option; one stands for all channels.
+    """Return one or three numbers of an option as three; a single one is used for all channels.
 
-    >>> numbers("--std", ["0.5"]).tolist()
+    >>> parse_channels("--std", ["0.5"]).tolist()
     [0.5, 0.5, 0.5]
     """
     import numpy as np
@@ -160,7 +160,7 @@ def parse_channels(
 
 
 def _looks_like_a_number(word: str) -> bool:
-    """Say whether a word is meant as a number, NaN and infinity included."""
+    """Return whether a word is a number, NaN and infinity included."""
     try:
         float(word)
     except ValueError:

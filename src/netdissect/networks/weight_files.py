@@ -110,6 +110,7 @@ def read_weights_file(path: Path, **options: Any) -> Any:
     check_weights_file(path)
     if path.suffix == ".npz":
         return _read_npz(path)
+    refuse_torchscript(path)
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load_file(path)
@@ -132,6 +133,26 @@ def read_weights_file(path: Path, **options: Any) -> Any:
         raise ModelFileError(
             f"{path}: expected a PyTorch state dict, got a file that cannot be read ({why if newer else root_message(error)})"
         ) from error
+
+
+def refuse_torchscript(path: Path) -> None:
+    """Refuse a TorchScript archive, whatever its name.
+
+    Raises:
+        ModelFileError: if it is one; the sentence says how to convert it.
+    """
+    if not path.is_file():
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [name.split("/")[1:] for name in archive.namelist()]
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return
+    if ["constants.pkl"] in members and any(parts[:1] == ["code"] for parts in members):
+        raise ModelFileError(
+            f"{path} is TorchScript, which torch deprecates and netdissect does not read: from the model in Python, save "
+            f"torch.export.export(model.eval(), (x,)) with torch.export.save, or model.state_dict() for use with --arch"
+        )
 
 
 def check_weights_file(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests import nets
+from tests import exports, nets
 
 from netdissect.errors import (
     MissingExtraError,
@@ -81,9 +81,29 @@ def test_a_file_of_no_known_kind_is_told(tmp_path):
         open_network(str(tmp_path / "weights.h5"))
 
 
+@pytest.mark.parametrize(("name", "options"), [
+    ("net.pt", {}), ("net.pth", {"arch": "python:my_nets:small"}), ("net.torchscript", {}), ("net.pt.zip", {}),
+])  # fmt: skip
+def test_torchscript_is_refused_with_a_way_to_convert_it(script, name, options):
+    exports.write_torchscript(Path(name), torch.nn.Conv2d(3, 4, 3))
+    with pytest.raises(
+        ModelFileError, match=r"is TorchScript, .* does not read: .* torch\.export\.save, or model\.state_dict"
+    ):
+        open_network(name, LoadOptions(**options))
+
+
+def test_a_module_of_torchscript_is_refused(tmp_path):
+    path = exports.write_torchscript(tmp_path / "net.pt", torch.nn.Conv2d(3, 4, 3))
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        module = torch.jit.load(path)
+    with pytest.raises(SettingsError, match=r"takes no TorchScript, .* give the torch\.nn\.Module"):
+        wrap_module(module)
+
+
 @pytest.mark.parametrize(
     ("model", "options", "sentence"),
     [
+        ("torchvision:resnet18", {"trust": True}, "--trust does not go with torchvision:NAME"),
         ("torchvision:resnet18", {"arch": "timm:resnet18"}, "--arch does not go with torchvision:NAME"),
         ("a.prototxt,a.caffemodel", {"std": ["1"]}, "--std does not go with PATH.prototxt"),
         ("weights.pth", {"arch": "torchvision:resnet18", "weights": "b.pth"}, "--weights does not go with FILE.pth"),
@@ -205,7 +225,7 @@ def test_preprocessing_says_what_of_it_was_given():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"mean": ["104", "117", "123"]}, "lies beyond this network's range, 0 to 1: .* give --scale too"),
+        ({"mean": ["104", "117", "123"]}, "is out of this network's range, 0 to 1: .* give --scale too"),
         ({"scale": 2.0}, "--scale goes with --mean"),
         ({"scale": 2.0, "std": ["1"]}, "contradict"),
         ({"mean": ["1"], "scale": 0.0}, "--scale must not be 0"),
@@ -219,7 +239,7 @@ def test_preprocessing_says_what_of_it_was_given():
         ({"scale": 1e-320, "mean": ["1"]}, "--scale must lie between 1e-30 and 1e\\+30, not "),
         ({"mean": ["1e300", "1", "1"]}, "--mean takes three numbers, or one .npy or .binaryproto file, not 1e300 1 1"),
         ({"scale": float("inf")}, "--scale must be a number other than 0, not inf"),
-        ({"colordepth": 2}, r"--colordepth must be 3 \(color\) or 1 \(grey\), not 2"),
+        ({"colordepth": 2}, r"--colordepth must be 3 \(color\) or 1 \(grayscale\), not 2"),
         ({"channels": "rgba"}, "--channels must be rgb or bgr, not 'rgba'"),
         ({"seed": -1}, "--seed must be at least 0, not -1"),
     ],

@@ -1,25 +1,29 @@
-"""A ``.pt2`` file as a network that is probed: layers are the modules it was exported from, by their own names."""
+"""Programs of ``torch.export`` (``FILE.pt2``) as networks; layers are the exported modules, by their own names.
+
+``torch.export.load`` runs code that a file may hold, so a file is opened only when its user trusts it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import io
+import logging
 import math
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netdissect.errors import MissingExtraError, ModelFileError, ModelNotFoundError, root_message
+from netdissect.errors import ModelFileError, ModelNotFoundError, SettingsError, root_message
 from netdissect.networks import budgets
 from netdissect.networks.fingerprint import hash_preprocess
 from netdissect.networks.input_spec import InputSpec
 from netdissect.networks.load_options import override_preprocess
 from netdissect.networks.network import TorchNetwork
 from netdissect.networks.preprocess import Preprocess
-from netdissect.networks.sources.exported.screen import screened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,37 +33,35 @@ if TYPE_CHECKING:
     from netdissect.networks.layer_names import LayerSelector
     from netdissect.networks.load_options import LoadOptions
 
-#: Operators that behave otherwise in training, and where that is said among their arguments.
+#: Operators that behave differently in training mode, and the argument that says so.
 _TRAINING = {"batch_norm": 5, "native_batch_norm": 5, "_native_batch_norm_legit": 5, "dropout": 2, "native_dropout": 2}
+#: Upper bounds of dynamic sizes from here on mean that there is none.
 _UNBOUNDED = 1 << 16
+#: Archive members of every ``.pt2`` file, below a folder of the archive's name.
+_MEMBERS = ("archive_format", "models/model.json")
 
 
 class ExportedNetwork(TorchNetwork):
-    """A program of ``torch.export``, opened as the modules it was exported from.
+    """A program of ``torch.export``, unflattened into the modules it was exported from.
 
-    It stays what was exported: contiguous, unfolded, for so many images at once and of such a size as the file says.
+    It runs as it was exported: no folding, contiguous inputs, and the batch and image size that the program fixes.
     """
 
     layout = torch.contiguous_format
     pace = None
 
-    def __init__(
-        self, name: str, path: str, data: bytes, preprocess: Preprocess | None = None, *, trusted: bool = False
-    ) -> None:
-        """Take the bytes of a file.
+    def __init__(self, name: str, path: str, data: bytes, preprocess: Preprocess | None = None) -> None:
+        """Open a program, which may run code from it.
 
         Args:
-            name: what people call it.
-            path: where it lay.
-            data: its bytes.
-            preprocess: how images become its input; None takes ImageNet's numbers, and says so.
-            trusted: whether it need not be screened.
+            name: what people call the network.
+            path: of its file, for error messages.
+            data: the file's bytes; workers open the program again from them.
+            preprocess: how images become its input; None assumes ImageNet statistics and notes it.
 
         Raises:
-            ModelFileError: if it is damaged, unsafe to open, or takes anything else than images.
+            ModelFileError: if the program is damaged, was exported in training mode, or takes anything but images.
         """
-        if not trusted:
-            screened(path, data)
         self._data = data
         self._path = path
         program = _open_program(path, data)
@@ -73,13 +75,13 @@ class ExportedNetwork(TorchNetwork):
         self.batch = self._fixed.batch
 
     def fingerprint(self) -> str:
-        """Return a hash of the file and of its preprocessing."""
+        """Return a hash of the file's bytes and of the preprocessing."""
         hashed = hashlib.blake2b(self._data, digest_size=16)
         hash_preprocess(hashed, self.preprocess)
         return hashed.hexdigest()
 
     def accepts_size(self, input_size: tuple[int, int]) -> bool:
-        """Tell whether the file lets it run on images of a size."""
+        """Return whether the program takes images of this size."""
         return self._fixed.allows(input_size)
 
     def make_blank_input(self, input_size: tuple[int, int]) -> torch.Tensor:
@@ -92,7 +94,7 @@ class ExportedNetwork(TorchNetwork):
         return super().make_blank_input(input_size)
 
     def copy_for_inspection(self) -> tuple[nn.Module, str]:
-        """Return the modules: they are this network's own, so that no copy is needed."""
+        """Return the modules themselves: nobody else holds them."""
         return self.module, ""
 
     def ready(
@@ -107,81 +109,101 @@ class ExportedNetwork(TorchNetwork):
             return self.module
         from torch.export.passes import move_to_device_pass
 
-        with _silence_warnings():
+        with _silence_torch():
             moved = move_to_device_pass(_open_program(self._path, self._data), str(device))
         return _unflatten(self._path, moved)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a worker needs to open the file again: modules of this kind cannot be pickled."""
+        """Leave out the modules, which cannot be pickled."""
         return self.__dict__ | {"module": None}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Open the file again."""
+        """Open the program again from its bytes."""
         self.__dict__.update(state)
         self.module = _unflatten(self._path, _open_program(self._path, self._data))
 
 
 def load_exported(model: str, options: LoadOptions) -> ExportedNetwork:
-    """Return the network in a ``.pt2`` file, with what was said of its preprocessing.
+    """Return the network in a ``.pt2`` file, if its user trusts the file.
 
     Raises:
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it is damaged, unsafe to open, or takes anything else than images.
+        SettingsError: if the file is not trusted.
+        ModelFileError: if it is damaged, of another kind, or takes anything but images.
     """
     path = Path(model)
     if path.is_dir() or not path.exists():
         raise ModelNotFoundError(
             f"{path}: expected a file of torch.export.save, got {'a folder' if path.is_dir() else 'none'}"
         )
-    found = ExportedNetwork(path.stem, str(path), budgets.read_model_file(path, "a file of torch.export.save"))
+    if not options.trust:
+        raise SettingsError(
+            f"{path} may hold code, which torch runs when it opens the file: give --trust (in Python "
+            f"netdissect.load_network(…, trust=True)) if you trust whoever made it, or export the network to ONNX"
+        )
+    data = budgets.read_model_file(path, "a file of torch.export.save")
+    _check_archive(path, data)
+    found = ExportedNetwork(path.stem, str(path), data)
     found.preprocess = override_preprocess(found.preprocess, options)
     return found
 
 
 def wrap_program(program: Any, preprocess: Preprocess | None = None, *, name: str | None = None) -> ExportedNetwork:
-    """Return the network of a ``torch.export.ExportedProgram`` that is at hand."""
+    """Return a ``torch.export.ExportedProgram`` as a network."""
     called = name or type(program).__name__
     out = io.BytesIO()
-    with _silence_warnings():
+    with _silence_torch():
         torch.export.save(program, out)
-    return ExportedNetwork(called, called, out.getvalue(), preprocess, trusted=True)
+    return ExportedNetwork(called, called, out.getvalue(), preprocess)
+
+
+def _check_archive(path: Path, data: bytes) -> None:
+    """Check that a file is an archive of ``torch.export.save``, no larger unpacked than `budgets` allows."""
+    budgets.check_archive_size(path, io.BytesIO(data))
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {name.partition("/")[2] for name in archive.namelist()}
+    except zipfile.BadZipFile as error:
+        raise ModelFileError(
+            f"{path}: expected a file of torch.export.save, got one that is damaged or of another kind"
+        ) from error
+    if not members.issuperset(_MEMBERS):
+        raise ModelFileError(
+            f"{path}: expected a file of torch.export.save from torch 2.8 or later, got another kind of archive"
+        )
 
 
 def _open_program(path: str, data: bytes) -> Any:
-    """Open a file that was screened."""
     try:
-        from torch.export.pt2_archive._package import load_pt2
-    except ImportError as error:
-        raise MissingExtraError(f"{path}: .pt2 files need torch 2.8 or later, this is {torch.__version__}") from error
-    try:
-        # Not torch.export.load: where this fails, it would read the file as another kind of archive, unscreened.
-        with _silence_warnings():
-            program = load_pt2(io.BytesIO(data)).exported_programs["model"]
-        program._guards_code = []  # noqa: SLF001 - source text that would be evaluated
+        with _silence_torch():
+            return torch.export.load(io.BytesIO(data))
     except Exception as error:
-        said = [line for line in str(error).strip().splitlines() if line.strip()]
         raise ModelFileError(
-            f"{path}: torch {torch.__version__} cannot open it ({said[-1].strip()[:200] if said else type(error).__name__})"
+            f"{path}: torch {torch.__version__} cannot open it: it is damaged, or another version of torch saved it"
         ) from error
-    return program
 
 
 @contextlib.contextmanager
-def _silence_warnings() -> Iterator[None]:
-    """Keep from its user what torch says of its own code."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _silence_torch() -> Iterator[None]:
+    """Suppress torch's warnings and log messages about its own code."""
+    log = logging.getLogger("torch.export")
+    was_disabled, log.disabled = log.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.disabled = was_disabled
 
 
 def _unflatten(path: str, program: Any) -> nn.Module:
-    """Return a program as the modules it was exported from."""
+    """Return the modules that a program was exported from."""
     try:
-        with _silence_warnings():
+        with _silence_torch():
             modules: nn.Module = torch.export.unflatten(program)
     except Exception as error:
         raise ModelFileError(
-            f"{path}: the modules it was exported from cannot be told apart ({root_message(error)}): export it to ONNX instead"
+            f"{path}: its modules cannot be restored ({root_message(error)}): export it to ONNX instead"
         ) from error
     return modules.requires_grad_(requires_grad=False)
 
@@ -191,9 +213,9 @@ def _check_evaluation_mode(path: str, program: Any) -> None:
     for part in program.graph_module.modules():
         for node in getattr(getattr(part, "graph", None), "nodes", ()):
             name = getattr(getattr(node.target, "overloadpacket", None), "__name__", "")
-            place = _TRAINING.get(name)
-            if place is not None and len(node.args) > place and node.args[place] is True:
-                # Without running statistics it is another norm, such as that of standardized weights.
+            position = _TRAINING.get(name)
+            if position is not None and len(node.args) > position and node.args[position] is True:
+                # A norm without running statistics always uses the batch's, as weight standardization does.
                 training |= "norm" not in name or node.args[3] is not None
     if training:
         raise ModelFileError(
@@ -202,30 +224,29 @@ def _check_evaluation_mode(path: str, program: Any) -> None:
 
 
 def _read_input_spec(path: str, program: Any) -> InputSpec:
-    """Return what the file fixes of its input.
+    """Return the batch size, channels and image size that the program fixes.
 
     Raises:
-        ModelFileError: if it takes anything else than images.
+        ModelFileError: if its input is anything but images.
     """
     names = program.graph_signature.user_inputs
-    told = f"{path}: expected a network with one input, pictures (B, 3, H, W)"
+    expected = f"{path}: expected a network with one input, images (B, 3, H, W)"
     values = [node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
     if len(names) != 1 or len(values) != 1 or not isinstance(values[0], torch.Tensor):
-        raise ModelFileError(f"{told}; got {len(names)} inputs")
+        raise ModelFileError(f"{expected}; got {len(names)} inputs")
     if values[0].ndim != 4 or not values[0].is_floating_point():
-        raise ModelFileError(f"{told}; got one of {values[0].ndim} dimensions, {values[0].dtype}")
-    most, *others = values[0].shape
-    batch = _max_size(most, program.range_constraints)
+        raise ModelFileError(f"{expected}; got one of {values[0].ndim} dimensions, {values[0].dtype}")
+    batch_size, *others = values[0].shape
+    batch = _max_size(batch_size, program.range_constraints)
     channels, height, width = (size if isinstance(size, int) else None for size in others)
     if channels not in (None, 1, 3):
-        raise ModelFileError(f"{told}; got one of {channels} channels")
+        raise ModelFileError(f"{expected}; got one of {channels} channels")
     return InputSpec(batch, channels, height, width)
 
 
 def _max_size(size: Any, ranges: Mapping[Any, Any]) -> int | None:
-    """Return a number that is fixed, or the largest of a range that ends; None where it is free."""
+    """Return a fixed size, or the upper bound of a dynamic one; None if it has no bound."""
     if isinstance(size, int):
         return size
-    allowed = ranges.get(size.node.expr)
-    most = getattr(allowed, "upper", math.inf)
-    return int(most) if most < _UNBOUNDED else None
+    upper = getattr(ranges.get(size.node.expr), "upper", math.inf)
+    return int(upper) if upper < _UNBOUNDED else None
