@@ -3,10 +3,11 @@
 
     python3 dev.py demo     install the package in .venv, dissect the bundled network, open-able report
     python3 dev.py test     install everything the tests need, run them all
-    python3 dev.py check    ruff, mypy --strict, import-linter
+    python3 dev.py check    ruff, codespell, mypy --strict, import-linter
     python3 dev.py ci       check, then test, with the same random examples every time
     python3 dev.py settings write docs/settings.md again
     python3 dev.py setup    only install
+    python3 dev.py errors   rewrite docs/errors.md where an error message changed (read the diff before committing)
     python3 dev.py lowest   the tests of what others' files may do, with the lowest versions allowed, in .venv-lowest
 
 What follows the word is handed on: `python3 dev.py test -k tally`, `python3 dev.py demo --out /tmp/demo`.
@@ -129,8 +130,16 @@ def check(_: list[str]) -> None:
     setup("dev")
     run("ruff", "check", ".")
     run("ruff", "format", "--check", ".")
+    run("codespell", "src", "docs", "tests", "benchmarks", "training", "README.md", "CONTRIBUTING.md")
     run("mypy")
     run("lint-imports")
+
+
+def errors(_: list[str]) -> None:
+    """Rewrite the rows of docs/errors.md whose message differs from what is printed now."""
+    setup("dev")
+    os.environ["NETDISSECT_WRITE_ERRORS"] = "1"
+    run("python", "-m", "pytest", "-q", "-p", "no:xdist", "tests/errors")
 
 
 def lowest(arguments: list[str]) -> None:
