@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from netdissect.bounds import MAX_WORKERS, require_integer
 from netdissect.errors import DataError
 from netdissect.io import images
 from netdissect.probe_sets.broden.consistency import find_table_problems
 from netdissect.probe_sets.broden.index_rows import read_index_rows
 from netdissect.probe_sets.broden.label_pngs import read_label_map
 from netdissect.probe_sets.broden.reader import Broden
-from netdissect.probe_sets.compile.build_workers import BuildWorkers
 from netdissect.protocols import NullProgress
+from netdissect.runtime.port import PlainContext
+from netdissect.runtime.worker_processes import start_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -124,7 +126,7 @@ class _CheckTally:
 
 
 @dataclass(frozen=True)
-class _CheckContext:
+class _CheckContext(PlainContext):
     """What every worker needs: the probe set's folder, and the label numbers that each category lists."""
 
     folder: Path
@@ -141,12 +143,14 @@ def check_probe_set(folder: str | Path, *, workers: int = 1, progress: Progress 
 
     Raises:
         DataError: a subclass, if a table is missing or damaged.
+        SettingsError: if `workers` is out of its range.
 
     Example:
         >>> from netdissect.probe_sets.broden.check import check_probe_set
         >>> check_probe_set("dataset/broden1_227").problems  # doctest: +SKIP
         ()
     """
+    require_integer("workers", workers, 1, MAX_WORKERS)
     progress = progress or NullProgress()
     probe_set = Broden(folder)
     categories = probe_set.vocabulary.categories
@@ -155,8 +159,8 @@ def check_probe_set(folder: str | Path, *, workers: int = 1, progress: Progress 
     tally = _CheckTally(problems=problems)
     batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
     progress.start("check", len(rows))
-    with BuildWorkers(workers, _CheckContext(probe_set.folder, listed)) as pool:
-        for batch, part in zip(batches, pool.map(_check_rows, batches), strict=True):
+    with start_workers(_CheckContext(probe_set.folder, listed), min(workers, len(batches))) as runtime:
+        for batch, part in zip(batches, runtime.map(_check_rows, batches), strict=True):
             tally.merge(part)
             progress.advance(len(batch))
     names = {concept.number: concept.name for concept in probe_set.vocabulary.concepts}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdissect.errors import SettingsError
+from netdissect.errors import SettingsError, suggest_nearest
 from netdissect.probe_sets.compile.broden_sources import find_sources, open_sources
 from netdissect.probe_sets.compile.build_options import BuildOptions
 from netdissect.probe_sets.compile.make import BuildResult, compile_probe_set
@@ -53,25 +54,26 @@ def build_broden(
         >>> build_broden("dataset", size=227, workers=8).concepts  # doctest: +SKIP
         1197
     """
-    recipe = broden_recipe(**options)
-    target = Path(f"dataset/broden1_{recipe.size}") if out is None else Path(out)
+    chosen = make_broden_options(**options)
+    target = Path(f"dataset/broden1_{chosen.size}") if out is None else Path(out)
     folders = find_sources(Path(sources), only)
     with show_progress(progress) as shown:
         opened = open_sources(folders, skip_missing=skip_missing, workers=workers, progress=shown)
         return compile_probe_set(
-            opened, target, recipe, title=f"Broden, version 1, {recipe.size} pixels", about=_ABOUT, workers=workers,
+            opened, target, chosen, title=f"Broden, version 1, {chosen.size} pixels", about=_ABOUT, workers=workers,
             progress=shown, say=say,
         )  # fmt: skip
 
 
-def broden_recipe(**options: Any) -> BuildOptions:
+def make_broden_options(**options: Any) -> BuildOptions:
     """Return the recipe of version 1 with some settings changed.
 
     Raises:
         SettingsError: if there is no such setting, or a value is out of its range.
     """
+    known = [field.name for field in dataclasses.fields(BuildOptions)]
+    for name in options:
+        if name not in known:
+            raise SettingsError(f"a build has no option {name!r}: {suggest_nearest(name, known)}")
     version1 = {"min_frequency": 10, "min_coverage": 0.5, "synonyms": "broden1", "lower_case": True}
-    try:
-        return BuildOptions(**{**version1, **options})
-    except TypeError as error:
-        raise SettingsError(f"a recipe has no such setting: {error}") from error
+    return BuildOptions(**{**version1, **options})

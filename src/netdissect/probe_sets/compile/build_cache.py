@@ -1,8 +1,8 @@
-"""The work folder of a build: finished pieces under a key, so that a second call goes on where the first stopped.
+"""Cache of an unfinished build, so that a later call continues it.
 
-``OUT/.build/`` holds ``state.json`` (what is being made), ``pieces/`` (what each batch of images gave) and ``set/``
-(the probe set as it grows). A set that lies in OUT stays as it is until the new one is complete; then ``set/`` takes
-its place, ``index.csv`` last.
+``OUT/.build/`` holds ``state.json`` (what is being built), ``pieces/`` (the results of every batch of images) and ``set/``
+(the probe set so far). A finished probe set in OUT stays until the new one is complete; then the files of ``set/`` replace
+it, ``index.csv`` last.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Bytes of the planes of one image and category: two for each pixel that a set is read with (`broden.LARGEST_ROW`).
+#: Bytes of the largest label planes of one image and category: two per pixel that `Broden` reads.
 _LARGEST_ARRAY = 2 * MAX_LABEL_PIXELS
 
-#: What a finished set says of its making.
+#: File of a finished probe set that records how it was built.
 BUILD_RECORD = "build.json"
 _WORK, _STATE = ".build", "state.json"
 
@@ -48,84 +48,83 @@ def _is_state(data: bytes) -> bool:
     return isinstance(found, dict) and isinstance(found.get("state"), dict)
 
 
-#: A probe set that was made here, whole or not.
+#: A folder with a probe set that was built here, finished or not.
 PROBE_SET_FOLDER = folders.FolderKind(
     "probe set that was made here", {BUILD_RECORD: _is_state, f"{_WORK}/{_STATE}": _is_state}, _WORK, DataError, DataError,
     "made by another process",
 )  # fmt: skip
 
 
-class CacheMiss(Exception):  # noqa: N818 - it is what happened, not a mistake
-    """A finished piece cannot be read any more: it is made again."""
+class CacheMiss(Exception):  # noqa: N818 - not an error: the piece is made again
+    """A piece is missing or damaged."""
 
 
 @dataclass(frozen=True)
 class BuildCache:
-    """The work folder of one build.
+    """The cache of one build.
 
     Attributes:
-        out: where the set will lie.
-        folder: the work folder.
+        out: folder of the probe set.
     """
 
     out: Path
 
     @property
     def folder(self) -> Path:
-        """The work folder."""
+        """The cache's folder, within `out`."""
         return self.out / _WORK
 
     @property
     def set_folder(self) -> Path:
-        """Where the set grows."""
+        """The folder of the unfinished probe set."""
         return self.folder / "set"
 
     @property
     def _placing(self) -> Path:
         return self.folder / "placing.json"
 
-    def piece(self, phase: str, key: str) -> Path:
-        """Return the file that holds what a batch gave in a phase."""
-        return self.folder / "pieces" / f"{phase}-{key}.json"
-
-    def keep(self, phase: str, key: str, value: Any) -> None:
-        """Remember what a batch gave."""
-        atomic.write_text(self.piece(phase, key), json.dumps(value, separators=(",", ":")))
+    def write_piece(self, phase: str, key: str, value: Any) -> None:
+        """Write the result of a batch in a phase, as JSON."""
+        atomic.write_text(self._piece_file(phase, key), json.dumps(value, separators=(",", ":")))
 
     def read_piece(self, phase: str, key: str) -> Any:
-        """Return what a batch gave; None if it is not known, or its file was damaged."""
+        """Return the result of a batch in a phase; None if it is missing or damaged."""
         try:
-            return parse_json(read_bytes(self.piece(phase, key), most=MAX_TEXT_BYTES))
+            return parse_json(read_bytes(self._piece_file(phase, key), most=MAX_TEXT_BYTES))
         except (OSError, ValueError):
             return None
 
     def write_arrays(self, key: str, arrays: Iterable[tuple[str, NDArray[np.integer[Any]]]]) -> None:
-        """Remember arrays by name; each is written as it comes."""
+        """Write named arrays, one at a time, into a compressed file.
+
+        Raises:
+            DataError: if an array is larger than `Broden` reads.
+        """
         with (
-            atomic.open_replacement(self._arrays(key)) as file,
+            atomic.open_replacement(self._arrays_file(key)) as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         ):
             for name, array in arrays:
                 if array.nbytes > _LARGEST_ARRAY:
                     raise DataError(
-                        f"the label maps of one image ({name}) are {array.shape} pixels, and a set with more than {MAX_LABEL_PIXELS:,} "
-                        f"in one image is not read: choose a smaller --size"
+                        f"the label maps of one image ({name}) are {array.shape} pixels, and a probe set with more than "
+                        f"{MAX_LABEL_PIXELS:,} in one image is not read: choose a smaller --size"
                     )
                 with archive.open(name, "w") as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
     def has_arrays(self, key: str) -> bool:
-        """Say whether there are arrays under a key; whether they are sound shows when they are read."""
-        return self._arrays(key).is_file()
+        """Return whether there is a file of arrays under a key, damaged or not."""
+        return self._arrays_file(key).is_file()
 
     def read_arrays(self, key: str) -> Iterator[tuple[str, NDArray[np.integer[Any]]]]:
-        """Yield arrays by name, one at a time.
+        """Yield arrays with their names, one at a time.
 
         Raises:
-            Lost: if they are not known, or their file was damaged; some may have been yielded by then.
+            CacheMiss: if their file is missing or damaged; some may have been yielded before.
         """
         try:
-            with open_regular(self._arrays(key)) as file, zipfile.ZipFile(file) as archive:
+            with open_regular(self._arrays_file(key)) as file, zipfile.ZipFile(file) as archive:
                 for info in archive.infolist():
                     if info.file_size > _LARGEST_ARRAY + 4096 or info.compress_type != zipfile.ZIP_DEFLATED:
                         raise CacheMiss
@@ -133,20 +132,23 @@ class BuildCache:
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise CacheMiss from error
 
-    def _arrays(self, key: str) -> Path:
+    def _piece_file(self, phase: str, key: str) -> Path:
+        return self.folder / "pieces" / f"{phase}-{key}.json"
+
+    def _arrays_file(self, key: str) -> Path:
         return self.folder / "pieces" / f"labels-{key}.zip"
 
-    def finished(self, state: dict[str, str], inputs: str) -> bool:
-        """Say whether OUT holds this very set already."""
-        record = _read(self.out / BUILD_RECORD)
+    def is_finished(self, state: dict[str, str], inputs: str) -> bool:
+        """Return whether `out` holds the finished probe set of a state and input files already."""
+        record = _read_object(self.out / BUILD_RECORD)
         return (self.out / "index.csv").is_file() and record.get("state") == state and record.get("inputs") == inputs
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold OUT for the length of a block: two builds of one set at once would spoil each other's pieces.
+    def lock(self) -> Iterator[None]:
+        """Lock `out` within the block, so that two builds do not overwrite each other's pieces.
 
         Raises:
-            DataError: if OUT holds something that was not made here, or another process is making it.
+            DataError: if `out` holds something that was not built here, or another process is building there.
         """
         if self.out.exists() and not self.out.is_dir():
             raise DataError(f"{self.out} is a file: choose a folder with --out")
@@ -157,47 +159,47 @@ class BuildCache:
             yield
 
     def begin(self, state: dict[str, str], inputs: str, say: Callable[[str], None]) -> None:
-        """Go on with an unfinished build of the same state, or start over, and say so.
+        """Continue an unfinished build of the same state, or start over.
 
         Args:
-            state: what is being made.
-            inputs: hash of the files it is made of.
-            say: told what is being done with what lies there.
+            state: what is being built.
+            inputs: hash of the files it is built from.
+            say: receives a message about which of the two happens, and why.
         """
-        before = _read(self.folder / _STATE).get("state")
-        made = _read(self.out / BUILD_RECORD).get("state")
-        if before is not None and before != state:
-            say(
-                f"{self.out}: an unfinished build there had other settings ({_differences(before, state)}): starting over"
-            )
+        unfinished = _read_object(self.folder / _STATE).get("state")
+        finished = _read_object(self.out / BUILD_RECORD).get("state")
+        if unfinished is None:
             self._clear()
-        elif before is None:
+            if finished is not None:
+                changed = _describe_differences(finished, state) or "a file of its sources changed"
+                say(
+                    f"{self.out}: the probe set there was built otherwise ({changed}): starting over; it stays until the "
+                    f"new one is complete"
+                )
+        elif unfinished != state:
+            changed = _describe_differences(unfinished, state)
+            say(f"{self.out}: an unfinished build there had other settings ({changed}): starting over")
             self._clear()
-        elif before is not None and _read(self._placing).get("inputs", inputs) != inputs:
+        elif _read_object(self._placing).get("inputs", inputs) != inputs:
             say(f"{self.out}: files changed since the last call: starting over")
             self._clear()
-        elif before is not None:
-            say(f"{self.out}: going on with an unfinished build")
-        if before is None and made is not None:
-            changed = _differences(made, state) or "a file of its sources changed"
-            say(
-                f"{self.out}: the set there was made otherwise ({changed}): starting over; it stays until the new is complete"
-            )
+        else:
+            say(f"{self.out}: continuing an unfinished build")
         atomic.write_text(self.folder / _STATE, json.dumps({"state": state}, indent=1))
         self.set_folder.mkdir(parents=True, exist_ok=True)
 
     def _clear(self) -> None:
-        """Forget all pieces; label maps that a network made stay, each under a key of its own."""
+        """Remove all pieces but the label maps that a network made, which have keys of their own."""
         for name in ("pieces", "set"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         for path in (self._placing, self.folder / _STATE):
             path.unlink(missing_ok=True)
 
-    def _take_along(self) -> None:
-        """Let what somebody put among the old set's images lie among the new one's.
+    def _move_foreign_images(self) -> None:
+        """Move files that the user put below ``images/`` of the old probe set to the new one.
 
         Raises:
-            DataError: if the new set has a file of that name.
+            DataError: if the new probe set has a file of that name.
         """
         images = self.out / "images"
         if not (atomic.is_real_folder(images) and (self.out / "index.csv").is_file()):
@@ -210,20 +212,25 @@ class BuildCache:
             target = self.set_folder / "images" / name
             if target.exists():
                 raise DataError(
-                    f"{path} is not of the set that lies there, and the new one has a file of that name: move it"
+                    f"{path} does not belong to the probe set there, and the new one has a file of that name: move it"
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
 
-    def place(self, state: dict[str, str], inputs: str, write_index: Callable[[Path], None]) -> None:
-        """Put the finished set into its place; a call that is interrupted here can be made again."""
-        self._take_along()
-        # From here on set/ is no longer whole: what is made after an interruption must be this very set.
+    def move_into_place(self, state: dict[str, str], inputs: str, write_index: Callable[[Path], None]) -> None:
+        """Replace the probe set in `out` by the new one and remove the cache; it can be repeated if interrupted.
+
+        Args:
+            state: what was built.
+            inputs: hash of the files it was built from.
+            write_index: writes ``index.csv`` into a folder.
+        """
+        self._move_foreign_images()
+        # From here on set/ is incomplete: only a build of the same inputs may continue after an interruption.
         atomic.write_text(self._placing, json.dumps({"inputs": inputs}))
         (self.out / "index.csv").unlink(missing_ok=True)
         atomic.remove_files_below(self.out, [f"c_{name}.csv" for name in _list_categories(self.out)])
-        grown = sorted(self.set_folder.iterdir())
-        for path in grown:
+        for path in sorted(self.set_folder.iterdir()):
             target = self.out / path.name
             if target.is_symlink():
                 target.unlink()
@@ -250,7 +257,7 @@ def _list_categories(folder: Path) -> list[str]:
     return [name for name in names[1:] if find_name_problem(name) is None]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
     try:
         found = parse_json(read_bytes(path, most=MAX_TEXT_BYTES))
     except (OSError, ValueError):
@@ -258,8 +265,8 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _differences(before: dict[str, str], now: dict[str, str]) -> str:
-    """Return what differs, in words: ``size 224 → 227``."""
+def _describe_differences(before: dict[str, str], now: dict[str, str]) -> str:
+    """Return what differs between two states: ``size 224 → 227``."""
     changed = []
     for name in sorted({*before, *now}):
         old, new = before.get(name, "none"), now.get(name, "none")

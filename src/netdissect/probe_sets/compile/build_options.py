@@ -70,24 +70,24 @@ class BuildOptions:
         """Height and width of the label maps."""
         return self.size // 2, self.size // 2
 
-    def color_names(self) -> ColorNames | None:
+    def load_color_names(self) -> ColorNames | None:
         """Return the table of color names; None if there is no color plane."""
         if not self.colors:
             return None
         return load_built_in_colors() if self.color_table is None else read_color_table(self.color_table)
 
-    def synonym_table(self) -> Synonyms:
+    def load_synonym_table(self) -> Synonyms:
         """Return the synonym table."""
         return load_synonyms(self.synonyms)
 
-    def state(self, sources: Sequence[Source]) -> dict[str, str]:
+    def describe(self, sources: Sequence[Source]) -> dict[str, str]:
         """Return, in words, everything that decides the set: what an unfinished build is compared with."""
-        colors = self.color_names()
+        colors = self.load_color_names()
         settings = {name: str(value) for name, value in dataclasses.asdict(self).items()}
         return settings | {
             "edition": str(_EDITION),
             "color_table": f"{self.color_table or 'built in'} {'' if colors is None else colors.fingerprint()}".strip(),
-            "synonyms": f"{self.synonyms} {self.synonym_table().fingerprint()}",
+            "synonyms": f"{self.synonyms} {self.load_synonym_table().fingerprint()}",
             "sources": " ".join(source.name for source in sources),
             **{f"source {source.name}": source.fingerprint() for source in sources},
         }

@@ -48,7 +48,7 @@ class ColorNames:
     table: NDArray[np.uint8]
     about: str
 
-    def labels(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def label_pixels(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the color plane of an image, (h, w), labels 1..11.
 
         Args:
@@ -56,7 +56,7 @@ class ColorNames:
         """
         return self.table.reshape(-1).take(_quantize(picture))
 
-    def counts(self, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def count_pixels(self, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return how many pixels of an image have each name, int64, shape (12,); no pixel has label 0.
 
         It counts cells and names them afterwards, which is much quicker than naming pixels.

@@ -1,28 +1,30 @@
-"""Phases 1 and 5, image by image: what a worker does with a batch (BRODEN, § 2).
+"""Phases 1 and 5 of a build, which workers do batch by batch.
 
-Images and label maps of the sources are large, and decoding them is most of the work. So each is opened once: phase 1
-counts its labels, and keeps the image in its new size and the labels, still with the source's own numbers, at the
-size of the label maps. When the numbers are known, phase 5 only has to translate those.
+Decoding the images and label maps of the sources is most of the work, so every file is opened once. Phase 1 counts the
+labels, writes the scaled image, and caches the labels, still with the source's numbers, at the size of the label maps.
+Phase 5 only has to replace those numbers.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io.images import is_same_shape
-from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.index_rows import IndexRow
-from netdissect.probe_sets.compile import rescale, statistics
+from netdissect.probe_sets.broden.label_pngs import encode_label_map
+from netdissect.probe_sets.compile import rescale
 from netdissect.probe_sets.compile.build_cache import CacheMiss
+from netdissect.probe_sets.compile.statistics import add_pixel_counts, count_labels
 from netdissect.probe_sets.source import hash_parts, stat_files, to_planes
+from netdissect.runtime.port import PlainContext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,27 +32,28 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.compile.build_cache import BuildCache
     from netdissect.probe_sets.compile.build_options import BuildOptions
     from netdissect.probe_sets.compile.color_names import ColorNames
+    from netdissect.probe_sets.compile.statistics import Counts
     from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage
 
-#: Images a worker takes at once. It decides in which order shares are added up, so it never changes with the workers.
+#: Images of a batch. Shares of pixels are summed per batch, so the size must not depend on the number of workers.
 BATCH_SIZE = 16
 
 
 @dataclass(frozen=True)
-class BuildContext:
-    """What every worker has.
+class BuildContext(PlainContext):
+    """What every worker needs.
 
     Attributes:
         sources: the sources.
-        recipe: how the set is made.
-        colors: the table of color names; None for no color plane.
-        work: the work folder.
+        options: how the probe set is built.
+        colors: the table of color names; None for no label map of colors.
+        cache: the build's cache.
     """
 
-    sources: Sequence[Source]
-    recipe: BuildOptions
+    sources: Sequence[Source] = field(metadata={"called": "the sources"})
+    options: BuildOptions
     colors: ColorNames | None
-    work: BuildCache
+    cache: BuildCache
 
 
 @dataclass(frozen=True)
@@ -59,25 +62,25 @@ class ImageBatch:
 
     Attributes:
         source: position of the source.
-        items: the images.
-        names: what their images are called in the set.
-        key: hash of all that decides what they give, but the numbers of their labels.
+        images: the images.
+        names: their names in the probe set.
+        key: hash of everything that decides their pixels and labels.
     """
 
     source: int
-    items: tuple[SourceImage, ...]
+    images: tuple[SourceImage, ...]
     names: tuple[str, ...]
     key: str
 
 
 @dataclass(frozen=True)
 class NumberedBatch:
-    """A batch and the numbers of its labels.
+    """A batch and the label numbers of its labels.
 
     Attributes:
         batch: the batch.
-        tables: per category, the number of every label of its source.
-        key: hash of all that decides what it gives.
+        tables: per category, the label number of every label of the source.
+        key: hash of everything that decides its label maps.
     """
 
     batch: ImageBatch
@@ -90,149 +93,154 @@ def divide_into_batches(
 ) -> list[ImageBatch]:
     """Divide the images of all sources into batches.
 
+    Args:
+        sources: the sources.
+        listed: of every source, its images and their names in the probe set.
+        state_key: hash of the options and the sources' tables.
+
     Raises:
-        DataNotFoundError: if images lack a file, before any work is done.
+        DataNotFoundError: if files of images are missing.
     """
-    found = []
+    batches = []
     for position, pairs in enumerate(listed):
         missing: list[Path] = []
         for start in range(0, len(pairs), BATCH_SIZE):
-            items, names = zip(*pairs[start : start + BATCH_SIZE], strict=True)
-            inputs = [stat_files(item.inputs) for item in items]
-            missing += [
-                path for item, states in zip(items, inputs, strict=True) for path in _first_missing(item, states)
-            ]
-            key = hash_parts(state_key, sources[position].name, [item.file for item in items], names, inputs)
-            found.append(ImageBatch(position, items, names, key))
+            images, names = zip(*pairs[start : start + BATCH_SIZE], strict=True)
+            inputs = [stat_files(image.inputs) for image in images]
+            for image, states in zip(images, inputs, strict=True):
+                missing += [path for path, (_, size, _) in zip(image.inputs, states, strict=True) if size < 0][:1]
+            key = hash_parts(state_key, sources[position].name, [image.file for image in images], names, inputs)
+            batches.append(ImageBatch(position, images, names, key))
         if missing:
             raise DataNotFoundError(
                 f"{sources[position].name}: {len(missing):,} of {len(pairs):,} images lack a file, the first of them "
                 f"{missing[0]}: bring them, or leave those images out with --skip-missing"
             )
-    return found
+    return batches
 
 
-def _first_missing(item: SourceImage, states: Sequence[tuple[str, int, int]]) -> list[Path]:
-    """Return the first file of an image that is not there; nothing if it is complete."""
-    return [path for path, (_, size, _) in zip(item.inputs, states, strict=True) if size < 0][:1]
+def count_batch_labels(context: BuildContext, batch: ImageBatch) -> None:
+    """Phase 1 for one batch: write its scaled images; cache its labels and their counts."""
+    counts: Counts = {}
+    context.cache.write_arrays(batch.key, _read_batch(context, batch, counts))
+    context.cache.write_piece("counts", batch.key, counts)
 
 
-def count_batch_labels(bench: BuildContext, batch: ImageBatch) -> int:
-    """Phase 1 for one batch: write its images, keep its labels and their counts; return how many images it has."""
-    source = bench.sources[batch.source]
-    folder = bench.work.set_folder / "images" / source.name
+def _read_batch(
+    context: BuildContext, batch: ImageBatch, counts: Counts
+) -> Iterator[tuple[str, NDArray[np.integer[Any]]]]:
+    """Write the scaled images of a batch and count their labels; yield the scaled labels of every image and category."""
+    source, options = context.sources[batch.source], context.options
+    folder = context.cache.set_folder / "images" / source.name
     folder.mkdir(parents=True, exist_ok=True)
-    counts: statistics.Counts = {}
-
-    def read() -> Iterator[tuple[str, NDArray[np.integer[Any]]]]:
-        for position, (item, name) in enumerate(zip(batch.items, batch.names, strict=True)):
-            photo, labels = source.read_image(item), source.read_labels(item)
-            _check_frames(source, item, labels, photo)
-            try:
-                statistics.count_labels(labels, counts)
-            except DataFileError as error:
-                raise DataFileError(f"{source.name}, {item.file}: {error}") from error
-            kept = {category: _scale_labels(labeling, bench.recipe.label_size) for category, labeling in labels.items()}
-            if bench.colors is not None:
-                statistics.add_pixel_counts(
-                    "color", bench.colors.counts(photo), photo.shape[0] * photo.shape[1], counts
-                )
-                kept["color"] = bench.colors.labels(rescale.sample_pixels(photo, bench.recipe.label_size))
-            (folder / name).write_bytes(rescale.encode_scaled_jpeg(photo, bench.recipe.image_size))
-            for category, labeling in kept.items():
-                yield f"{position}/{category}", labeling
-
-    bench.work.write_arrays(batch.key, read())
-    bench.work.keep("counts", batch.key, counts)
-    return len(batch.items)
+    for position, (image, name) in enumerate(zip(batch.images, batch.names, strict=True)):
+        pixels, labels = source.read_image(image), source.read_labels(image)
+        _require_same_frame(source, image, labels, pixels)
+        try:
+            count_labels(labels, counts)
+        except DataFileError as error:
+            raise DataFileError(f"{source.name}, {image.file}: {error}") from error
+        scaled = {category: _scale_labels(own, options.label_size) for category, own in labels.items()}
+        if context.colors is not None:
+            height, width = pixels.shape[:2]
+            add_pixel_counts("color", context.colors.count_pixels(pixels), height * width, counts)
+            scaled["color"] = context.colors.label_pixels(rescale.sample_pixels(pixels, options.label_size))
+        (folder / name).write_bytes(rescale.encode_scaled_jpeg(pixels, options.image_size))
+        for category, own in scaled.items():
+            yield f"{position}/{category}", own
 
 
-def write_batch_label_maps(bench: BuildContext, job: NumberedBatch) -> int:
-    """Phase 5 for one batch: write its label maps, keep its rows; return how many images it has."""
+def write_batch_label_maps(context: BuildContext, numbered: NumberedBatch) -> None:
+    """Phase 5 for one batch: write its label maps; cache what ``index.csv`` says of its images."""
+    batch = numbered.batch
     try:
-        fields = _write_maps(bench, job)
+        fields = _write_label_maps(context, numbered)
     except CacheMiss:
-        count_batch_labels(bench, job.batch)
-        fields = _write_maps(bench, job)
+        count_batch_labels(context, batch)
+        fields = _write_label_maps(context, numbered)
     rows = [
-        {"image": f"{bench.sources[job.batch.source].name}/{name}", "split": item.split, "fields": own}
-        for item, name, own in zip(job.batch.items, job.batch.names, fields, strict=True)
+        {"image": f"{context.sources[batch.source].name}/{name}", "split": image.split, "fields": own}
+        for image, name, own in zip(batch.images, batch.names, fields, strict=True)
     ]
-    bench.work.keep("rows", job.key, rows)
-    return len(rows)
+    context.cache.write_piece("rows", numbered.key, rows)
 
 
-def _write_maps(bench: BuildContext, job: NumberedBatch) -> list[dict[str, list[str | int]]]:
-    """Write a batch's label maps; return what stands in ``index.csv``, per image and category."""
-    name, folder = bench.sources[job.batch.source].name, bench.work.set_folder / "images"
-    fields: list[dict[str, list[str | int]]] = [{} for _ in job.batch.items]
-    for key, labeling in bench.work.read_arrays(job.batch.key):
+def _write_label_maps(context: BuildContext, numbered: NumberedBatch) -> list[dict[str, list[str | int]]]:
+    """Write a batch's label maps; return the fields of ``index.csv``, per image and category."""
+    batch, folder = numbered.batch, context.cache.set_folder / "images"
+    fields: list[dict[str, list[str | int]]] = [{} for _ in batch.images]
+    for key, labels in context.cache.read_arrays(batch.key):
         position, category = key.split("/")
-        if category in job.tables:
-            image, table = f"{name}/{job.batch.names[int(position)]}", job.tables[category]
-            if labeling.size and int(labeling.max()) >= len(table):
-                raise DataFileError(f"{image}: its {category} labels changed while the set was made: run again")
-            fields[int(position)][category] = _write(folder, image, category, table[labeling])
+        if category in numbered.tables:
+            image = f"{context.sources[batch.source].name}/{batch.names[int(position)]}"
+            table = numbered.tables[category]
+            if labels.size and int(labels.max()) >= len(table):
+                raise DataFileError(f"{image}: its {category} labels changed during the build: run again")
+            fields[int(position)][category] = _write_field(folder, image, category, table[labels])
     return fields
 
 
-def make_index_rows(recipe: BuildOptions, kept: Sequence[Sequence[Mapping[str, Any]]]) -> list[IndexRow]:
-    """Return the rows of ``index.csv`` in their order, each with its split."""
+def make_index_rows(options: BuildOptions, images: Iterable[Mapping[str, Any]]) -> list[IndexRow]:
+    """Return the rows of ``index.csv``, sorted by the hash of the image's name, which also decides the split.
+
+    Args:
+        options: how the probe set is built.
+        images: ``image``, ``split`` and ``fields`` of every image; an empty split is decided here.
+    """
     rows = [
         IndexRow(
-            row["image"],
-            row["split"] or ("train" if hash_to_unit_interval(row["image"]) <= recipe.train else "val"),
-            recipe.image_size,
-            recipe.label_size,
-            row["fields"],
+            image["image"],
+            image["split"] or ("train" if hash_to_unit_interval(image["image"]) <= options.train else "val"),
+            options.image_size,
+            options.label_size,
+            image["fields"],
         )
-        for rows in kept
-        for row in rows
+        for image in images
     ]
     return sorted(rows, key=lambda row: (hash_to_unit_interval(row.image), row.image))
 
 
-def hash_to_unit_interval(image: str) -> float:
-    """Return an image's place between 0 and 1: the first 8 bytes of the MD5 of its name, as a share of 2^64.
+def hash_to_unit_interval(name: str) -> float:
+    """Return the first 8 bytes of the MD5 of an image's name as a number between 0 and 1.
 
-    >>> round(place("ade20k/ADE_train_00003891.jpg"), 6)
+    >>> round(hash_to_unit_interval("ade20k/ADE_train_00003891.jpg"), 6)
     8.5e-05
     """
-    digest = hashlib.md5(image.encode(), usedforsecurity=False).digest()
+    digest = hashlib.md5(name.encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:8], "big") / 2.0**64
 
 
-def _check_frames(
-    source: Source, item: SourceImage, labels: Mapping[str, CategoryLabels], picture: NDArray[np.uint8]
+def _require_same_frame(
+    source: Source, image: SourceImage, labels: Mapping[str, CategoryLabels], pixels: NDArray[np.uint8]
 ) -> None:
-    """Refuse a label map that cannot show the same frame as the image: one may be a smaller copy, not another shape."""
-    photo = picture.shape[0], picture.shape[1]
-    for category, labeling in labels.items():
-        if isinstance(labeling, tuple) or not source.aligned:
+    """Refuse label maps whose aspect ratio differs from the image's; a smaller copy is allowed."""
+    height, width = pixels.shape[:2]
+    for category, own in labels.items():
+        if isinstance(own, tuple) or not source.aligned:
             continue
-        plane = labeling.shape[-2:]
-        if not is_same_shape(photo, (plane[0], plane[1])):
+        rows, columns = own.shape[-2:]
+        if not is_same_shape((height, width), (rows, columns)):
             raise DataFileError(
-                f"{source.name}, {item.file}: the {category} map is {plane[1]} x {plane[0]} pixels and the picture "
-                f"{photo[1]} x {photo[0]}, so they do not show the same frame: bring the mask that belongs to the picture"
+                f"{source.name}, {image.file}: the {category} map is {columns} x {rows} pixels and the image "
+                f"{width} x {height}, so they do not show the same frame: bring the mask that belongs to the image"
             )
 
 
-def _scale_labels(labeling: CategoryLabels, size: tuple[int, int]) -> NDArray[np.integer[Any]]:
-    """Return labels as they are kept: those of the whole image (n,), a plane (h, w) or planes (p, h, w), scaled."""
-    if isinstance(labeling, tuple):
-        return np.array(labeling, np.int64)
-    return rescale.scale_label_planes(labeling, size).astype(np.uint16)
+def _scale_labels(labels: CategoryLabels, size: tuple[int, int]) -> NDArray[np.integer[Any]]:
+    """Return labels as they are cached: those of the whole image, shape (n,), or scaled planes, (h, w) or (p, h, w)."""
+    if isinstance(labels, tuple):
+        return np.array(labels, np.int64)
+    return rescale.scale_label_planes(labels, size).astype(np.uint16)
 
 
-def _write(folder: Path, image: str, category: str, labels: NDArray[np.uint16]) -> list[str | int]:
-    """Write the label maps of one category; return what stands in its field of ``index.csv``."""
+def _write_field(folder: Path, image: str, category: str, labels: NDArray[np.uint16]) -> list[str | int]:
+    """Write the label maps of one image and category; return its field of ``index.csv``."""
     if labels.ndim == 1:
         return list(dict.fromkeys(number for number in labels.tolist() if number))
     stem = f"{image.removesuffix('.jpg')}_{category}"
     files: list[str | int] = []
     for level, plane in enumerate(to_planes(labels), start=1):
         file = f"{stem}_{level}.png" if labels.ndim == 3 else f"{stem}.png"
-        (folder / file).write_bytes(label_pngs.encode_label_map(plane))
+        (folder / file).write_bytes(encode_label_map(plane))
         files.append(file)
     return files

@@ -24,22 +24,22 @@ _COLUMNS = (
 class LabelNames:
     """The words of every label of some sources."""
 
-    def __init__(self, sources: Sequence[Source], recipe: BuildOptions) -> None:
+    def __init__(self, sources: Sequence[Source], options: BuildOptions) -> None:
         self._sources = {source.name: source for source in sources}
-        self._recipe = recipe
-        self._synonyms = recipe.synonym_table()
+        self._options = options
+        self._synonyms = options.load_synonym_table()
 
-    def raw(self, label: SourceLabel) -> list[str]:
+    def list_raw_names(self, label: SourceLabel) -> list[str]:
         """Return a label's words as its source spells them; ``-`` is no word."""
-        if label.category == "color" and self._recipe.colors:
+        if label.category == "color" and self._options.colors:
             return [get_color_name(label.number)]
         words = self._sources[label.source].list_names(label.category, label.number)
         return [word.strip() for word in words if word.strip() not in ("", "-")]
 
-    def names(self, label: SourceLabel) -> list[str]:
+    def list_names(self, label: SourceLabel) -> list[str]:
         """Return a label's names, the best first: its words through the synonym table."""
-        words = self.raw(label)
-        return self._synonyms.names([word.lower() for word in words] if self._recipe.lower_case else words)
+        words = self.list_raw_names(label)
+        return self._synonyms.names([word.lower() for word in words] if self._options.lower_case else words)
 
 
 def write_assignments(
@@ -51,5 +51,5 @@ def write_assignments(
         number = assignment.numbers.get(naming.name[label], 0)
         frequency, coverage = statistics.frequency[label], f"{statistics.coverage[label]:.6g}"
         name = naming.name[label] if number else "-"
-        lines.append([*label, ";".join(words.raw(label)), frequency, coverage, number, name])
+        lines.append([*label, ";".join(words.list_raw_names(label)), frequency, coverage, number, name])
     write_table(path, _COLUMNS, lines)

@@ -1,23 +1,24 @@
-"""A probe set from sources, in five phases: statistics, names, numbers, label files, images (BRODEN, § 2).
+"""Compile a probe set from sources in five phases: statistics, names, numbers, label tables, images (docs/broden.md).
 
-Deterministic: the same sources and recipe give the same bytes, with any number of workers and after any interruption.
+The same sources and options give the same bytes, with any number of workers and after any interruption.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netdissect.bounds import MAX_WORKERS, require_integer
 from netdissect.errors import DataError, NetdissectError, SettingsError
 from netdissect.io.text import escape_controls
-from netdissect.probe_sets.broden import writer
+from netdissect.probe_sets.broden.label_pngs import MAX_LABEL
+from netdissect.probe_sets.broden.reader import Broden
+from netdissect.probe_sets.broden.writer import write_index, write_label_tables
 from netdissect.probe_sets.compile.build_cache import BuildCache
 from netdissect.probe_sets.compile.build_options import hash_state
-from netdissect.probe_sets.compile.build_workers import BuildWorkers
 from netdissect.probe_sets.compile.image_batches import (
     BuildContext,
-    ImageBatch,
     NumberedBatch,
     count_batch_labels,
     divide_into_batches,
@@ -26,18 +27,22 @@ from netdissect.probe_sets.compile.image_batches import (
 )
 from netdissect.probe_sets.compile.label_names import LabelNames, write_assignments
 from netdissect.probe_sets.compile.statistics import Statistics
-from netdissect.probe_sets.compile.unify import Assignment, assign_numbers, name_labels, sum_usage
+from netdissect.probe_sets.compile.unify import assign_numbers, name_labels, sum_usage
 from netdissect.probe_sets.source import hash_parts, make_unique_names
 from netdissect.protocols import NullProgress
+from netdissect.runtime.worker_processes import start_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from netdissect.probe_sets.broden.index_rows import IndexRow
     from netdissect.probe_sets.compile.build_options import BuildOptions
-    from netdissect.probe_sets.source import Source, SourceImage
+    from netdissect.probe_sets.compile.image_batches import ImageBatch
+    from netdissect.probe_sets.compile.unify import Assignment
+    from netdissect.probe_sets.source import Source
     from netdissect.protocols import Progress
+    from netdissect.runtime.port import Runtime
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,12 @@ class BuildResult:
     """A finished probe set.
 
     Attributes:
-        folder: where it lies.
-        images: how many images it has.
-        concepts: how many concepts.
+        folder: its folder.
+        images: number of images.
+        concepts: number of concepts.
         categories: its categories.
-        unused: names that were left out: too rare, or covering too little.
-        anew: whether anything was made; False if the very set lay there already.
+        unused: names that were left out as too rare or too small.
+        is_new: whether anything was written; False if the folder held the same probe set already.
     """
 
     folder: Path
@@ -64,7 +69,7 @@ class BuildResult:
 def compile_probe_set(
     sources: Sequence[Source],
     out: Path,
-    recipe: BuildOptions,
+    options: BuildOptions,
     *,
     title: str,
     about: str = "",
@@ -73,59 +78,68 @@ def compile_probe_set(
     say: Callable[[str], None] = lambda _: None,
     prepare: Callable[[], None] | None = None,
 ) -> BuildResult:
-    """Make a probe set.
+    """Compile a probe set from the images and labels of some sources.
 
     Args:
-        sources: where its images and labels come from; their names differ.
-        out: its folder. A call that was interrupted goes on when it is made again.
-        recipe: how it is made.
-        title: first line of its README.txt.
-        about: what a reader should know besides the sources.
-        workers: processes that work.
-        progress: shown how far each phase is.
-        say: told what is done with what lies in `out` already.
-        prepare: called before the first phase, if there is anything to do: what makes the sources' label maps.
+        sources: the sources, with distinct names.
+        out: folder of the probe set; after an interruption, the same call continues there.
+        options: how it is built.
+        title: first line of README.txt.
+        about: text for README.txt after the description of the sources.
+        workers: number of processes.
+        progress: reports the progress of each phase.
+        say: receives messages about a probe set or an unfinished build in `out`.
+        prepare: called before the first phase if there is anything to do, to make label maps that sources read.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with a source or with `out`.
-        SettingsError: if two sources have one name.
+        DataError: a subclass, for anything wrong with a source or with `out`.
+        SettingsError: if there is no source, two have one name, or `workers` is out of its range.
     """
-    progress = progress or NullProgress()
     if len({source.name for source in sources}) < len(sources) or not sources:
         raise SettingsError("a probe set is made of at least one source, and no two of the same name")
     require_integer("workers", workers, 1, MAX_WORKERS)
-    state = recipe.state(sources)
-    listed = [_listed(source, recipe.limit) for source in sources]
-    jobs = divide_into_batches(sources, listed, hash_state(state))
-    inputs = hash_parts([job.key for job in jobs])
-    work = BuildCache(out)
-    if work.finished(state, inputs):
-        say(f"{out}: this very set lies there already")
-        return _made_before(out)
-    with work.held():
-        work.begin(state, inputs, say)
-        bench = BuildContext(sources, recipe, recipe.color_names(), work)
-        text = _readme(sources, listed, recipe, bench, about)
-        try:
+    state = options.describe(sources)
+    listed = [
+        list(zip(images, make_unique_names(images), strict=True))
+        for images in (source.list_images()[: options.limit] for source in sources)
+    ]
+    batches = divide_into_batches(sources, listed, hash_state(state))
+    inputs = hash_parts([batch.key for batch in batches])
+    cache = BuildCache(out)
+    if cache.is_finished(state, inputs):
+        say(f"{out}: this very probe set is there already")
+        return _describe_existing(out)
+    with cache.lock():
+        cache.begin(state, inputs, say)
+        context = BuildContext(sources, options, options.load_color_names(), cache)
+        readme = _write_about(context, [len(images) for images in listed], about)
+        with _interruptible(out):
             if prepare is not None:
                 prepare()
-            with BuildWorkers(workers, bench) as pool:
-                grown = _grow(pool, bench, jobs, progress, title, text)
-        except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(
-                "interrupted; what is finished is kept, the same command goes on from there"
-            ) from interrupt
-        except OSError as error:
-            if isinstance(error, NetdissectError) or error.filename is not None:
-                raise
-            # A write that fails does not say where.
-            raise OSError(error.errno, error.strerror, str(out)) from error
-        work.place(state, inputs, lambda folder: writer.write_index(folder, grown.rows, grown.categories))
-    return BuildResult(out, len(grown.rows), grown.concepts, grown.categories, grown.unused, is_new=True)
+            with start_workers(context, min(workers, max(1, len(batches)))) as runtime:
+                build = _Build(context, batches, runtime, progress or NullProgress())
+                result = build.run(title, readme)
+        cache.move_into_place(state, inputs, lambda folder: write_index(folder, result.rows, result.categories))
+    return BuildResult(out, len(result.rows), result.concepts, result.categories, result.unused, is_new=True)
 
 
-class _Grown(NamedTuple):
-    """What the five phases made besides files."""
+@contextlib.contextmanager
+def _interruptible(out: Path) -> Iterator[None]:
+    """Say after an interruption how to continue, and after a failed write where it failed."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            "interrupted; finished work is kept: run the same command again to continue"
+        ) from interrupt
+    except OSError as error:
+        if isinstance(error, NetdissectError) or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(out)) from error  # a failed write names no file
+
+
+class _Phases(NamedTuple):
+    """The result of the five phases besides files."""
 
     rows: list[IndexRow]
     concepts: int
@@ -133,124 +147,124 @@ class _Grown(NamedTuple):
     unused: tuple[str, ...]
 
 
-def _grow(
-    pool: BuildWorkers[BuildContext],
-    bench: BuildContext,
-    jobs: Sequence[ImageBatch],
-    progress: Progress,
-    title: str,
-    text: str,
-) -> _Grown:
-    """Go through the five phases."""
-    recipe, sources, work = bench.recipe, bench.sources, bench.work
-    statistics = _statistics(pool, work, sources, jobs, progress)
-    words = LabelNames(sources, recipe)
-    progress.start("names", len(statistics.frequency))
-    naming = name_labels(statistics, words.names)
-    progress.advance(len(statistics.frequency))
-    usage = sum_usage(statistics, naming)
-    numbers = usage.number_names(min_frequency=recipe.min_frequency, min_coverage=recipe.min_coverage)
-    _refuse_impossible(numbers, statistics)
-    progress.start("numbers", len(numbers))
-    assignment = assign_numbers(statistics, naming, numbers)
-    progress.advance(len(numbers))
-    progress.start("tables", 1)
-    categories = writer.write_label_tables(
-        work.set_folder, numbers=numbers, usage=usage, title=title, synonyms=assignment.synonyms, text=text
-    )
-    write_assignments(work.set_folder / "label_assignment.csv", words, statistics, naming, assignment)
-    progress.advance(1)
-    rows = make_index_rows(recipe, _images(pool, work, sources, jobs, assignment, categories, progress))
-    unused = sorted({name for name in naming.name.values() if name and name not in numbers})
-    return _Grown(rows, len(numbers), categories, tuple(unused))
+@dataclass(frozen=True)
+class _Build:
+    """The five phases of a build.
+
+    Attributes:
+        context: sources, options and cache.
+        batches: all images.
+        runtime: does what is done per batch.
+        progress: reports the progress of each phase.
+    """
+
+    context: BuildContext
+    batches: Sequence[ImageBatch]
+    runtime: Runtime
+    progress: Progress
+
+    def run(self, title: str, text: str) -> _Phases:
+        """Write images, label maps and all tables but ``index.csv`` into the cache."""
+        options, folder = self.context.options, self.context.cache.set_folder
+        statistics = self._count_labels()
+        words = LabelNames(self.context.sources, options)
+        with self._phase("names", len(statistics.frequency)):
+            naming = name_labels(statistics, words.list_names)
+        usage = sum_usage(statistics, naming)
+        numbers = usage.number_names(min_frequency=options.min_frequency, min_coverage=options.min_coverage)
+        _require_possible(numbers, statistics)
+        with self._phase("numbers", len(numbers)):
+            assignment = assign_numbers(statistics, naming, numbers)
+        with self._phase("tables", 1):
+            categories = write_label_tables(
+                folder, numbers=numbers, usage=usage, title=title, synonyms=assignment.synonyms, text=text
+            )
+            write_assignments(folder / "label_assignment.csv", words, statistics, naming, assignment)
+        rows = make_index_rows(options, self._write_label_maps(assignment, categories))
+        unused = sorted({name for name in naming.name.values() if name and name not in numbers})
+        return _Phases(rows, len(numbers), categories, tuple(unused))
+
+    @contextlib.contextmanager
+    def _phase(self, name: str, steps: int) -> Iterator[None]:
+        self.progress.start(name, steps)
+        yield
+        self.progress.advance(steps)
+
+    def _count_labels(self) -> Statistics:
+        """Phase 1: scale every image and count its labels."""
+        cache = self.context.cache
+        missing = [
+            batch
+            for batch in self.batches
+            if cache.read_piece("counts", batch.key) is None or not cache.has_arrays(batch.key)
+        ]
+        self._map("statistics", count_batch_labels, missing, [len(batch.images) for batch in missing])
+        statistics = Statistics()
+        for batch in self.batches:
+            statistics.add(self.context.sources[batch.source].name, cache.read_piece("counts", batch.key))
+        return statistics
+
+    def _write_label_maps(self, assignment: Assignment, categories: Sequence[str]) -> Iterator[Mapping[str, object]]:
+        """Phase 5: write every label map; yield what ``index.csv`` says of every image."""
+        cache = self.context.cache
+        numbered = []
+        for batch in self.batches:
+            tables = {
+                category: table
+                for (source, category), table in assignment.tables.items()
+                if source == self.context.sources[batch.source].name and category in categories
+            }
+            key = hash_parts(batch.key, sorted((category, table.tobytes()) for category, table in tables.items()))
+            numbered.append(NumberedBatch(batch, tables, key))
+        missing = [batch for batch in numbered if cache.read_piece("rows", batch.key) is None]
+        self._map("images", write_batch_label_maps, missing, [len(own.batch.images) for own in missing])
+        for own in numbered:
+            yield from cache.read_piece("rows", own.key)
+
+    def _map(
+        self, phase: str, task: Callable[[BuildContext, Any], None], items: Sequence[Any], sizes: Sequence[int]
+    ) -> None:
+        """Run a task for every item that is not in the cache; `sizes` are the numbers of images of each."""
+        total = sum(len(batch.images) for batch in self.batches)
+        self.progress.start(phase, total)
+        self.progress.advance(total - sum(sizes))
+        for _, size in zip(self.runtime.map(task, items), sizes, strict=True):
+            self.progress.advance(size)
 
 
-def _listed(source: Source, limit: int | None) -> list[tuple[SourceImage, str]]:
-    items = source.list_images()[:limit]
-    return list(zip(items, make_unique_names(items), strict=True))
-
-
-def _statistics(
-    pool: BuildWorkers[BuildContext],
-    work: BuildCache,
-    sources: Sequence[Source],
-    jobs: Sequence[ImageBatch],
-    progress: Progress,
-) -> Statistics:
-    """Phase 1."""
-    progress.start("statistics", sum(len(job.items) for job in jobs))
-    missing = [job for job in jobs if work.read_piece("counts", job.key) is None or not work.has_arrays(job.key)]
-    progress.advance(sum(len(job.items) for job in jobs) - sum(len(job.items) for job in missing))
-    for images in pool.map(count_batch_labels, missing):
-        progress.advance(images)
-    statistics = Statistics()
-    for job in jobs:
-        statistics.add(sources[job.source].name, work.read_piece("counts", job.key))
-    return statistics
-
-
-def _refuse_impossible(numbers: dict[str, int], statistics: Statistics) -> None:
+def _require_possible(numbers: Mapping[str, int], statistics: Statistics) -> None:
     if not numbers:
         raise DataError(
             f"no label is left: of {len(statistics.frequency)} labels none is frequent and large enough; "
             f"check the masks, or lower --min-frequency and --min-coverage"
         )
-    if len(numbers) > 65535:
-        raise DataError(f"{len(numbers)} concepts are more than the 65,535 a label map can hold")
+    if len(numbers) > MAX_LABEL:
+        raise DataError(f"{len(numbers)} concepts are more than the {MAX_LABEL:,} a label map can hold")
 
 
-def _images(
-    pool: BuildWorkers[BuildContext],
-    work: BuildCache,
-    sources: Sequence[Source],
-    jobs: Sequence[ImageBatch],
-    assignment: Assignment,
-    categories: Sequence[str],
-    progress: Progress,
-) -> list[list[dict[str, object]]]:
-    """Phase 5."""
-    numbered = []
-    for job in jobs:
-        own = {
-            category: table
-            for (source, category), table in assignment.tables.items()
-            if source == sources[job.source].name and category in categories
-        }
-        key = hash_parts(job.key, sorted((category, table.tobytes()) for category, table in own.items()))
-        numbered.append(NumberedBatch(job, own, key))
-    progress.start("images", sum(len(job.items) for job in jobs))
-    missing = [job for job in numbered if work.read_piece("rows", job.key) is None]
-    progress.advance(sum(len(job.batch.items) for job in numbered) - sum(len(job.batch.items) for job in missing))
-    for images in pool.map(write_batch_label_maps, missing):
-        progress.advance(images)
-    return [work.read_piece("rows", job.key) for job in numbered]
-
-
-def _readme(
-    sources: Sequence[Source], listed: Sequence[Sequence[object]], recipe: BuildOptions, bench: BuildContext, about: str
-) -> str:
+def _write_about(context: BuildContext, images: Sequence[int], about: str) -> str:
+    """Return the text of README.txt: sources, their numbers of images, and options."""
+    options = context.options
     lines = ["Made of:"]
     lines += [
-        f"    {source.name}: {len(items)} images. {source.describe()}"
-        for source, items in zip(sources, listed, strict=True)
+        f"    {source.name}: {number} images. {source.describe()}"
+        for source, number in zip(context.sources, images, strict=True)
     ]
-    lines.append("")
-    lines.append(
-        f"Pictures of {recipe.size} x {recipe.size} pixels (scaled, not cropped), label maps of {recipe.size // 2}."
-    )
-    lines.append(f"Colors: {bench.colors.about}." if bench.colors else "No color plane.")
-    lines.append(
-        f"Names: {recipe.synonym_table().about}; kept from {recipe.min_frequency} images and a coverage of "
-        f"{recipe.min_coverage:g} on (label_assignment.csv: every label of every source and what became of it)."
-    )
-    lines.append(f"Split: by the hash of the file name, {100 * recipe.train:g} % train, unless the source says one.")
-    if recipe.limit is not None:
-        lines.append(f"A trial: only the first {recipe.limit} images of every source.")
+    lines += [
+        "",
+        f"Images of {options.size} x {options.size} pixels (scaled, not cropped), label maps of {options.size // 2}.",
+        f"Colors: {context.colors.about}." if context.colors else "No label map of colors.",
+        (
+            f"Names: {options.load_synonym_table().about}; kept from {options.min_frequency} images and a coverage of "
+            f"{options.min_coverage:g} on (label_assignment.csv: every label of every source, its number and name)."
+        ),
+        f"Split: by the hash of the file name, {100 * options.train:g} % train, unless the source says one.",
+    ]
+    if options.limit is not None:
+        lines.append(f"A trial: only the first {options.limit} images of every source.")
     return escape_controls("\n".join([*lines, *(["", about] if about else [])]))
 
 
-def _made_before(out: Path) -> BuildResult:
-    from netdissect.probe_sets.broden.reader import Broden
-
+def _describe_existing(out: Path) -> BuildResult:
     found = Broden(out)
     return BuildResult(out, len(found), len(found.vocabulary), found.vocabulary.categories, (), is_new=False)

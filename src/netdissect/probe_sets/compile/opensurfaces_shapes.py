@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw
 
+from netdissect.bounds import MAX_WORKERS, require_integer
 from netdissect.errors import DataError, DataFileError, DataNotFoundError
 from netdissect.io import atomic
 from netdissect.io.json_files import read_json
 from netdissect.probe_sets.broden.tables import write_table
-from netdissect.probe_sets.compile.build_workers import BuildWorkers
+from netdissect.runtime.port import PlainContext
+from netdissect.runtime.worker_processes import start_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,24 +55,26 @@ class PhotoShapes:
 
 
 @dataclass(frozen=True)
-class _Canvas:
+class _DrawContext(PlainContext):
+    """What every worker needs: the folder of the label maps."""
+
     folder: Path
 
 
 def has_release(folder: Path) -> bool:
-    """Say whether a folder holds the release's JSON tables."""
+    """Return whether a folder holds the release's JSON tables."""
     return _find(folder, _SHAPES) is not None and _find(folder, _PHOTOS) is not None
 
 
 def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
-    """Write ``photos-labels/``, ``photos.csv`` and the tables of colors beside a release's JSON tables.
+    """Write ``photos-labels/``, ``photos.csv`` and the tables of colors next to a release's JSON tables.
 
-    Images that are there already are kept, so that an interrupted call goes on; ``photos.csv`` is written last.
+    Existing label maps are kept, so an interrupted call can be repeated; ``photos.csv`` is written last.
 
     Args:
-        folder: where the release was unpacked; the JSON tables lie there or in ``opensurfaces/``.
-        workers: processes that draw.
-        progress: shown how far it is.
+        folder: the unpacked release; the JSON tables are there or in ``opensurfaces/``.
+        workers: number of processes.
+        progress: reports the progress.
 
     Returns:
         the number of photos.
@@ -80,6 +84,7 @@ def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
         DataFileError: if a table is damaged.
         DataError: if the folder cannot be written to.
     """
+    require_integer("workers", workers, 1, MAX_WORKERS)
     red = _numbered(folder, "shapes.shapesubstance.json", failing=True)
     green = _numbered(folder, "shapes.shapename.json", failing=True)
     blue = _numbered(folder, "photos.photoscenecategory.json", failing=False)
@@ -87,30 +92,30 @@ def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
     try:
         target = folder / "photos-labels"
         target.mkdir(exist_ok=True)
-        for name, kind, colors, column in (
-            ("label-substance-colors.csv", "substance", red, "red_color"),
-            ("label-name-colors.csv", "name", green, "green_color"),
-            ("label-scene-colors.csv", "scene_category", blue, "blue_color"),
-        ):
-            write_table(
-                folder / name,
-                (f"{kind}_id", f"{kind}_name", column),
-                [(key, label, number) for key, (number, label) in colors.items()],
-            )
+        _write_colors(folder, "substance", red, "red_color")
+        _write_colors(folder, "name", green, "green_color")
+        _write_colors(folder, "scene_category", blue, "blue_color")
         jobs = _jobs(folder, photos, red, green, blue)
         jobs = [job for job in jobs if not (target / f"{job.number}.png").is_file()]
-        progress.start("shapes", len(jobs))
         batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
-        with BuildWorkers(workers, _Canvas(target)) as pool:
-            for count in pool.map(_draw_all, batches):
+        progress.start("shapes", len(jobs))
+        with start_workers(_DrawContext(target), min(workers, max(1, len(batches)))) as runtime:
+            for count in runtime.map(_draw_all, batches):
                 progress.advance(count)
         lines = [(photo["pk"], blue.get(photo.get("scene_category"), (0, ""))[1]) for photo in photos]
         write_table(folder / "photos.csv", ("photo_id", "scene_category_name"), lines)
     except PermissionError as error:
         raise DataError(
-            f"OpenSurfaces' label pictures are drawn beside its tables, and {folder} cannot be written to: copy it"
+            f"OpenSurfaces' label maps are written next to its tables, and {folder} cannot be written to: copy it"
         ) from error
     return len(photos)
+
+
+def _write_colors(folder: Path, kind: str, colors: Mapping[Any, tuple[int, str]], column: str) -> None:
+    """Write the table of the names that a color channel numbers."""
+    name = "scene" if kind == "scene_category" else kind
+    lines = [(key, label, number) for key, (number, label) in colors.items()]
+    write_table(folder / f"label-{name}-colors.csv", (f"{kind}_id", f"{kind}_name", column), lines)
 
 
 def load_photos(folder: Path) -> list[dict[str, Any]]:
@@ -141,7 +146,7 @@ def draw_label_map(job: PhotoShapes) -> Image.Image:
     return canvas
 
 
-def _draw_all(canvas: _Canvas, jobs: Sequence[PhotoShapes]) -> int:
+def _draw_all(context: _DrawContext, jobs: Sequence[PhotoShapes]) -> int:
     for job in jobs:
         out = io.BytesIO()
         try:
@@ -150,7 +155,7 @@ def _draw_all(canvas: _Canvas, jobs: Sequence[PhotoShapes]) -> int:
             raise DataFileError(
                 f"OpenSurfaces, photo {job.number}: a shape's corners or triangles are damaged ({error})"
             ) from error
-        atomic.write_bytes(canvas.folder / f"{job.number}.png", out.getvalue())
+        atomic.write_bytes(context.folder / f"{job.number}.png", out.getvalue())
     return len(jobs)
 
 

@@ -17,7 +17,7 @@ from netdissect.io import images as image_files
 from netdissect.probe_sets.broden.check import check_probe_set
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.probe_sets.compile import build_cache, image_batches, make
-from netdissect.probe_sets.compile.build_broden import broden_recipe, build_broden
+from netdissect.probe_sets.compile.build_broden import build_broden, make_broden_options
 from netdissect.probe_sets.compile.build_cache import BuildCache, CacheMiss
 from netdissect.probe_sets.compile.build_options import BuildOptions
 from netdissect.probe_sets.compile.image_batches import hash_to_unit_interval, make_index_rows
@@ -101,39 +101,39 @@ def test_any_number_of_workers_gives_the_same_bytes(sources, tmp_path, small):
 @pytest.mark.parametrize("stop", [("statistics", 5), ("names", 17), ("images", 6), ("images", 12)])
 def test_a_call_that_was_interrupted_goes_on_to_the_same_bytes(sources, tmp_path, small, stop):
     build(sources, tmp_path / "whole", colors=False)
-    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="run the same command again to continue"):
         build(sources, tmp_path / "out", colors=False, progress=Watch(stop))
     assert not (tmp_path / "out" / "index.csv").exists()
     watch, said = Watch(), []
     build(sources, tmp_path / "out", colors=False, progress=watch, say=said.append)
-    assert "going on with an unfinished build" in said[0]
+    assert "continuing an unfinished build" in said[0]
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
     assert not (tmp_path / "out" / ".build").exists()
 
 
 def test_finished_batches_are_not_made_again(sources, tmp_path, small, monkeypatch):
-    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="run the same command again to continue"):
         build(sources, tmp_path / "out", progress=Watch(("images", 6)))
     again = []
     made = image_batches.write_batch_label_maps
     monkeypatch.setattr(make, "write_batch_label_maps", lambda bench, job: again.append(job) or made(bench, job))
     monkeypatch.setattr(make, "count_batch_labels", lambda *_: pytest.fail("statistics were all there"))
     build(sources, tmp_path / "out")
-    assert sum(len(job.batch.items) for job in again) < 12
+    assert sum(len(job.batch.images) for job in again) < 12
 
 
 def test_an_interruption_while_the_set_is_put_into_place_can_be_gone_on_from(sources, tmp_path, monkeypatch):
     build(sources, tmp_path / "whole", colors=False)
-    wrote = make.writer.write_index
+    wrote = make.write_index
 
     def pressed(*_):
         raise KeyboardInterrupt("while the index was written")
 
-    monkeypatch.setattr(make.writer, "write_index", pressed)
+    monkeypatch.setattr(make, "write_index", pressed)
     with pytest.raises(KeyboardInterrupt, match="while the index was written"):
         build(sources, tmp_path / "out", colors=False)
     assert not (tmp_path / "out" / "index.csv").exists()
-    monkeypatch.setattr(make.writer, "write_index", wrote)
+    monkeypatch.setattr(make, "write_index", wrote)
     build(sources, tmp_path / "out", colors=False)
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
 
@@ -143,11 +143,11 @@ def test_a_second_call_finds_the_very_set_there(sources, tmp_path):
     said = []
     second = build(sources, tmp_path / "out", say=said.append)
     assert (second.is_new, second.images, second.concepts) == (False, first.images, first.concepts)
-    assert "this very set lies there already" in said[0]
+    assert "this very probe set is there already" in said[0]
 
 
 def test_another_setting_starts_over_and_says_which(sources, tmp_path):
-    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="run the same command again to continue"):
         build(sources, tmp_path / "out", progress=Watch(("images", 12)))
     said = []
     build(sources, tmp_path / "out", size=48, say=said.append)
@@ -161,9 +161,9 @@ def test_a_finished_set_stays_whole_until_the_new_one_is(sources, tmp_path):
     build(sources, tmp_path / "out")
     before = bytes_of(tmp_path / "out")
     said = []
-    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="run the same command again to continue"):
         build(sources, tmp_path / "out", size=48, progress=Watch(("images", 12)), say=said.append)
-    assert "it stays until the new is complete" in said[0]
+    assert "it stays until the new one is complete" in said[0]
     assert {name: now for name, now in bytes_of(tmp_path / "out").items() if not name.startswith(".build")} == before
     build(sources, tmp_path / "out", size=48)
     assert Broden(tmp_path / "out").image_size == (48, 48)
@@ -196,7 +196,7 @@ def test_a_limit_takes_the_first_images_of_every_source(sources, tmp_path):
 
 
 def test_the_published_thresholds_are_the_default_and_too_few_images_leave_nothing(sources, tmp_path):
-    assert (broden_recipe().min_frequency, broden_recipe().min_coverage) == (10, 0.5)
+    assert (make_broden_options().min_frequency, make_broden_options().min_coverage) == (10, 0.5)
     with pytest.raises(DataError, match="none is frequent and large enough"):
         build_broden(sources, tmp_path / "out", size=32, colors=False)
 
@@ -235,7 +235,7 @@ def test_phases_report_their_progress(sources, tmp_path):
 def test_a_mask_of_another_picture_is_told(sources, tmp_path):
     path = next((sources / "ade20k").rglob("*00000001_seg.png"))
     originals.plane(path, originals.ade_classes(np.ones((40, 20), np.int64)))
-    with pytest.raises(DataFileError, match=r"00000001.jpg: the object map is 20 x 40 pixels and the picture 32 x 24"):
+    with pytest.raises(DataFileError, match=r"00000001.jpg: the object map is 20 x 40 pixels and the image 32 x 24"):
         build(sources, tmp_path / "out")
 
 
@@ -265,7 +265,7 @@ def test_files_of_one_name_get_numbers():
 
 def test_order_and_split_go_by_the_hash_of_the_name():
     names = [f"s/{number}.jpg" for number in range(400)]
-    rows = make_index_rows(BuildOptions(train=0.25), [[{"image": name, "split": "", "fields": {}} for name in names]])
+    rows = make_index_rows(BuildOptions(train=0.25), [{"image": name, "split": "", "fields": {}} for name in names])
     shares = [hash_to_unit_interval(row.image) for row in rows]
     assert shares == sorted(shares)
     assert [row.split for row in rows] == ["train" if share <= 0.25 else "val" for share in shares]
@@ -280,7 +280,7 @@ def test_order_and_split_go_by_the_hash_of_the_name():
         ({"limit": 0}, "--limit .* 1, not 0"),
         ({"min_frequency": -1}, "--min-frequency .* 0, not -1"),
         ({"workers": 0}, "--workers .* 1, not 0"),
-        ({"color": True}, "no such setting: .*'color'"),
+        ({"color": True}, "a build has no option 'color': did you mean colors"),
     ],
 )
 def test_an_option_out_of_its_range_is_told(sources, tmp_path, wrong, told):
@@ -289,7 +289,7 @@ def test_an_option_out_of_its_range_is_told(sources, tmp_path, wrong, told):
 
 
 def test_a_damaged_piece_is_made_again(sources, tmp_path, small):
-    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="run the same command again to continue"):
         build(sources, tmp_path / "out", progress=Watch(("images", 12)))
     for piece in (tmp_path / "out" / ".build" / "pieces").iterdir():
         piece.write_bytes(piece.read_bytes()[:5])
@@ -321,7 +321,7 @@ def test_a_piece_that_unpacks_to_more_than_any_image_has_is_made_again(sources, 
 
 
 def test_labels_that_were_damaged_between_the_phases_are_read_again(sources, tmp_path, small):
-    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="run the same command again to continue"):
         build(sources, tmp_path / "out", progress=Watch(("names", 17)), colors=False)
     for piece in (tmp_path / "out" / ".build" / "pieces").glob("*.zip"):
         piece.write_bytes(piece.read_bytes()[:-5])
@@ -376,7 +376,7 @@ def test_a_disk_that_fills_up_is_told_by_the_folder_and_the_build_goes_on_later(
 
 def test_two_builds_of_one_set_at_once_are_refused(sources, tmp_path):
     build(sources, tmp_path / "whole", colors=False)
-    with BuildCache(tmp_path / "out").held():
+    with BuildCache(tmp_path / "out").lock():
         with pytest.raises(DataError, match=r"out is being made by another process \(process \d+ on "):
             build(sources, tmp_path / "out", colors=False)
         assert not (tmp_path / "out" / ".build").exists()

@@ -46,7 +46,10 @@ def test_what_was_drawn_is_read_as_a_source(tmp_path):
     rendered(root)
     source = open_opensurfaces(root)
     labels = source.read_labels(source.list_images()[2])["material"]
-    assert {source.names("material", int(n)) for n in np.unique(labels)} == {("fabric", "cloth"), ("plastic-clear",)}
+    assert {source.list_names("material", int(n)) for n in np.unique(labels)} == {
+        ("fabric", "cloth"),
+        ("plastic-clear",),
+    }
 
 
 def test_an_interrupted_rendering_goes_on(tmp_path):

@@ -11,11 +11,11 @@ from netdissect.probe_sets.compile.build_cache import BuildCache
 def made(out, category):
     """Make a set of one table the way a build does, without sources."""
     work = BuildCache(out)
-    with work.held():
+    with work.lock():
         work.begin({"of": category}, "inputs", lambda _: None)
         (work.set_folder / "category.csv").write_text(f"name,first,last,count,frequency\n{category},1,2,2,2\n")
         (work.set_folder / f"c_{category}.csv").write_text("code,number,name,frequency,coverage\n")
-        work.place({"of": category}, "inputs", lambda folder: (folder / "index.csv").write_text("image\n"))
+        work.move_into_place({"of": category}, "inputs", lambda folder: (folder / "index.csv").write_text("image\n"))
 
 
 def names(folder):
@@ -32,13 +32,13 @@ def test_a_new_set_removes_the_tables_of_the_one_before_and_no_others(tmp_path):
 def test_images_of_ones_own_among_a_sets_stay_when_it_is_made_anew(tmp_path):
     def with_image(category, image):
         work = BuildCache(tmp_path)
-        with work.held():
+        with work.lock():
             work.begin({"of": category}, "inputs", lambda _: None)
             (work.set_folder / "images/a").mkdir(parents=True)
             (work.set_folder / "images/a" / image).write_text("ours")
             (work.set_folder / "images/a/map_1.png").write_text("ours")
             table = f"image,split,object\na/{image},train,a/map_1.png;3\n"
-            work.place({"of": category}, "inputs", lambda folder: (folder / "index.csv").write_text(table))
+            work.move_into_place({"of": category}, "inputs", lambda folder: (folder / "index.csv").write_text(table))
 
     with_image("object", "1.jpg")
     (tmp_path / "images/a/holiday.jpg").write_text("mine")
@@ -46,7 +46,7 @@ def test_images_of_ones_own_among_a_sets_stay_when_it_is_made_anew(tmp_path):
     assert names(tmp_path / "images/a") == ["2.jpg", "holiday.jpg", "map_1.png"]
     (tmp_path / "images/a/3.jpg").write_text("mine")
     with pytest.raises(
-        DataError, match=r"3\.jpg is not of the set that lies there, and the new one has a file of that name"
+        DataError, match=r"3\.jpg does not belong to the probe set there, and the new one has a file of that name"
     ):
         with_image("scene", "3.jpg")
     assert (tmp_path / "images/a/3.jpg").read_text() == "mine"
