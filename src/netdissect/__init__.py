@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from netdissect.api import Result, dissect, load
     from netdissect.config import Settings
     from netdissect.errors import NetdissectError
+    from netdissect.model_loading import list_layers, load_network
+    from netdissect.networks.plugins import register_model_kind
+    from netdissect.networks.preprocess import Preprocess
     from netdissect.probe_sets.broden.reader import Broden
 
 __version__ = "0.1.0"
@@ -25,13 +28,20 @@ __version__ = "0.1.0"
 _HOME = {
     "Broden": "netdissect.probe_sets.broden.reader",
     "NetdissectError": "netdissect.errors",
+    "Preprocess": "netdissect.networks.preprocess",
     "Result": "netdissect.api",
     "Settings": "netdissect.config",
     "dissect": "netdissect.api",
+    "list_layers": "netdissect.model_loading",
     "load": "netdissect.api",
+    "load_network": "netdissect.model_loading",
+    "register_model_kind": "netdissect.networks.plugins",
 }
 
-__all__ = ["Broden", "NetdissectError", "Result", "Settings", "__version__", "dissect", "load"]
+__all__ = [
+    "Broden", "NetdissectError", "Preprocess", "Result", "Settings", "__version__", "dissect", "list_layers", "load", "load_network",
+    "register_model_kind",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 import os
 import platform
@@ -16,13 +15,13 @@ from typing import TYPE_CHECKING, Unpack
 
 import netdissect
 from netdissect import arguments, report
-from netdissect.bounds import RESOLUTION_RANGE, describe_type, require_integer
+from netdissect.bounds import describe_type
 from netdissect.errors import ModelError, SettingsError, describe_exit
 from netdissect.io import folders
 from netdissect.io.text import make_writable
 from netdissect.layers import check_file_stems
+from netdissect.model_loading import as_network
 from netdissect.probe_sets.broden.reader import Broden
-from netdissect.probe_sets.download.paths import require_downloaded, resolve_network
 from netdissect.progress import require_progress, show_progress
 from netdissect.protocols import NullProgress
 from netdissect.report.notebook import ShownLayer, render_run, shown
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Labels
     from netdissect.config import Settings, SettingsDict
-    from netdissect.layers import Layer
-    from netdissect.networks.load import LoadOptions
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
     from netdissect.networks.units.projection import Projections
@@ -329,62 +326,6 @@ def load(folder: str | Path) -> Result:
     return Result(
         run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, kept=kept, loaded=True
     )  # fmt: skip
-
-
-def load_network(model: str, options: LoadOptions | None = None) -> Network:
-    """Load what the shell takes for MODEL, the name of a network in the zoo included.
-
-    Args:
-        model: a name or path, as ``netdissect run --help`` lists them.
-        options: what may be said of it besides.
-
-    Raises:
-        ModelError: one of its leaves, if it cannot be loaded.
-    """
-    from netdissect.networks import load as models
-
-    bare = Path(model).name == model and not set(":,") & set(model)
-    if bare and not Path(model).is_file() and not Path(f"{model}.prototxt").exists():
-        model = str(resolve_network(model) or model)
-    elif ":" not in model:
-        require_downloaded(model)
-    return models.open_network(model, options)
-
-
-def list_layers(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
-    """Return everything of a network that can be dissected, for square images of a resolution.
-
-    Raises:
-        SettingsError: if there is no such resolution.
-        ModelError: one of its leaves, if the network cannot be loaded or looked at.
-    """
-    if resolution is not None:
-        resolution = require_integer("resolution", resolution, *RESOLUTION_RANGE)
-    network = as_network(model)
-    size = network.input_size or (224, 224)
-    return network.layers((resolution, resolution) if resolution else size)
-
-
-def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None = None) -> Network:
-    """Return a network ready to be probed, from whatever `dissect` takes as one."""
-    from torch import nn
-
-    from netdissect.networks import load as models
-
-    if isinstance(model, nn.Module) or not (isinstance(model, str) or hasattr(model, "probe")):
-        wrapped = models.wrap_module(model, preprocess)  # type: ignore[arg-type]  # wrap refuses what is no module
-        if wrapped.preprocess.note.startswith("assumed"):
-            _LOG.warning(
-                "%s: %s; give preprocess= if it was trained on something else",
-                wrapped.name,
-                wrapped.preprocess.describe(),
-            )
-        return wrapped
-    network = load_network(model) if isinstance(model, str) else model
-    if preprocess is not None:
-        network = copy.copy(network)  # the one that was given keeps its own
-        network.preprocess = preprocess  # type: ignore[misc]
-    return network
 
 
 def _run_dissection(prepared: PreparedRun, held: RunLock, progress: Progress) -> Result:

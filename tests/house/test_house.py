@@ -15,7 +15,10 @@ import netdissect
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src" / "netdissect").rglob("*.py"))
 
-PUBLIC = ["Broden", "NetdissectError", "Result", "Settings", "__version__", "dissect", "load"]
+PUBLIC = [
+    "Broden", "NetdissectError", "Preprocess", "Result", "Settings", "__version__", "dissect", "list_layers", "load", "load_network",
+    "register_model_kind",
+]  # fmt: skip
 
 
 def test_the_public_names_are_these():

@@ -106,9 +106,9 @@ def test_progress_true_draws_bars_and_false_draws_none(data, monkeypatch):
 
 
 def test_everything_cheap_is_checked_before_a_network_is_loaded(data, tmp_path, monkeypatch):
-    from netdissect import api
+    from netdissect import model_loading
 
-    monkeypatch.setattr(api, "load_network", lambda *_: pytest.fail("the network was loaded"))
+    monkeypatch.setattr(model_loading, "load_network", lambda *_, **__: pytest.fail("the network was loaded"))
     (tmp_path / "file").touch()
     for wrong in (
         {"quantile": 5}, {"device": "cuda:77"}, {"progress": 3}, {"preprocess": 3}, {"split": "trian"}, {"data": "nowhere"},
@@ -120,10 +120,10 @@ def test_everything_cheap_is_checked_before_a_network_is_loaded(data, tmp_path, 
 
 
 def test_the_shell_checks_everything_cheap_before_a_network_is_loaded(data, tmp_path, monkeypatch, capsys):
-    from netdissect import api
+    from netdissect import model_loading
     from netdissect.cli import main
 
-    monkeypatch.setattr(api, "load_network", lambda *_: pytest.fail("the network was loaded"))
+    monkeypatch.setattr(model_loading, "load_network", lambda *_, **__: pytest.fail("the network was loaded"))
     (tmp_path / "file").touch()
     for command in ("run", "rotate"):
         for words in (

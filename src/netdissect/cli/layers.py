@@ -37,14 +37,14 @@ def layers(
         as_json: Print the table as JSON.
         loading: how it is loaded.
     """
-    from netdissect.api import list_layers, load_network
+    from netdissect.model_loading import list_layers, load_network
     from netdissect.networks.load import load_without_weights
     from netdissect.networks.network import remarks_of
     from netdissect.networks.suggest import suggest_layers
 
     if resolution is not None:
         require_integer("resolution", resolution, *RESOLUTION_RANGE)
-    network = load_without_weights(model, loading) or load_network(model, loading)
+    network = load_without_weights(model, loading) or load_network(model, **asdict(loading))
     found = list_layers(network, resolution)
     marked = suggest_layers(found)
     if as_json:

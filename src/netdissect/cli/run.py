@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -128,10 +128,11 @@ def load_model_and_data(
     Raises:
         NetdissectError: if anything is wrong with them; what is cheap to check is checked before the network is loaded.
     """
-    from netdissect.api import check_inputs, load_network
+    from netdissect.api import check_inputs
+    from netdissect.model_loading import load_network
 
     concepts, settings, _ = check_inputs(data, settings, out)
-    network = load_network(model, loading)
+    network = load_network(model, **asdict(loading))
     print_line(f"{network.source}: {network.preprocess.describe()}")
     return network, concepts, settings
 

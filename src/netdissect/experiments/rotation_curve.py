@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netdissect import api, arguments
+from netdissect import api, arguments, model_loading
 from netdissect.io import folders
 from netdissect.report.figures import draw_rotation_graph
 from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
@@ -111,7 +111,7 @@ def rotate(
 
     check_powers(alphas, rotation_seed)
     concepts, settings, _ = api.check_inputs(data, arguments.merge_settings(settings, options), out)
-    network = api.as_network(model, arguments.require_preprocess(preprocess))
+    network = model_loading.as_network(model, arguments.require_preprocess(preprocess))
     names = arguments.resolve_layer_names(layers, network)
     rotated, probed = rotate_layers(
         network, names, alphas, rotation_seed, near_axes=near_axes, resolution=settings.resolution
@@ -134,5 +134,5 @@ def rotate_layers(
     """Return a network with layers rotated by Q^α, and the names of these; `rotate` documents the arguments."""
     from netdissect.networks.units.rotation import rotate_units
 
-    known = api.list_layers(network, resolution)
+    known = model_loading.list_layers(network, resolution)
     return rotate_units(network, layers, known, seed=rotation_seed, alphas=alphas, near_axes=near_axes)

@@ -57,11 +57,6 @@ SPELLINGS = {
 }  # fmt: skip
 
 
-def describe_spellings() -> str:
-    """Return everything that MODEL may be in one line."""
-    return "; ".join(f"{spelling.typed} ({spelling.what})" for spelling in SPELLINGS.values())
-
-
 @dataclass(frozen=True, kw_only=True)
 class ModelKind:
     """One kind of MODEL.

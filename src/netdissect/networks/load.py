@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
 
-from netdissect.errors import ModelNotFoundError, SettingsError, suggest_nearest
+from netdissect.errors import ModelError, ModelNotFoundError, SettingsError, suggest_nearest
 from netdissect.networks import checkpoints, weight_files
-from netdissect.networks.kinds import SPELLINGS, ModelKind, describe_spellings
+from netdissect.networks.kinds import SPELLINGS, ModelKind
 from netdissect.networks.load_options import PREPROCESSING, LoadOptions, override_preprocess
 from netdissect.networks.network import Network, TorchNetwork
+from netdissect.networks.plugins import describe_model_kinds, find_added_kind, list_prefixes
 from netdissect.networks.preprocess import Preprocess, make_caffe_preprocess
 from netdissect.networks.sources import exported, python, timm, torchvision, transformers
 from netdissect.networks.sources.caffe import caffe_network
@@ -32,15 +35,14 @@ def open_network(model: str, options: LoadOptions | None = None) -> Network:
         MissingExtraError: if the library it needs is not installed.
         SettingsError: if an option does not go with this kind of model.
     """
-    kind = next((kind for kind in KINDS if kind.fits(model)), None)
+    kind = next((kind for kind in KINDS if kind.fits(model)), None) or find_added_kind(model)
     if kind is not None:
         return kind(model, options or LoadOptions())
     if Path(model).exists():
         weight_files.refuse_torchscript(Path(model))
-        raise ModelNotFoundError(f"{model} is no kind of model that is known: MODEL may be {describe_spellings()}")
-    prefixes = [spelling.prefix.removesuffix(":") for spelling in SPELLINGS.values() if spelling.prefix]
-    guess = f"{suggest_nearest(model.partition(':')[0], prefixes)} " if ":" in model else ""
-    raise ModelNotFoundError(f"there is no model {model!r}: {guess}MODEL may be {describe_spellings()}")
+        raise ModelNotFoundError(f"{model} is no kind of model that is known: MODEL may be {describe_model_kinds()}")
+    guess = f"{suggest_nearest(model.partition(':')[0], list_prefixes())} " if ":" in model else ""
+    raise ModelNotFoundError(f"there is no model {model!r}: {guess}MODEL may be {describe_model_kinds()}")
 
 
 def load_without_weights(model: str, options: LoadOptions | None = None) -> Network | None:
@@ -67,14 +69,36 @@ def _load_state_dict(model: str, options: LoadOptions) -> Network:
 
 
 def _load_python(spec: str, options: LoadOptions) -> Network:
-    made, source = python.call_factory(spec), f"python:{spec}"
+    model = python.call_factory(spec)
+    source = f"python:{spec}"
     if options.weights is not None:
-        if not isinstance(made, nn.Module):
-            raise SettingsError(f"--weights goes with a torch.nn.Module, and {source} returned {type(made).__name__}")
-        checkpoints.load_checkpoint(made, weight_files.read_checkpoint(Path(options.weights)), architecture=source)
-    network = wrap_module(made, name=spec.rpartition(":")[2]) if isinstance(made, nn.Module) else made
+        if not isinstance(model, nn.Module):
+            raise SettingsError(f"--weights goes with a torch.nn.Module, and {source} returned {type(model).__name__}")
+        checkpoints.load_checkpoint(model, weight_files.read_checkpoint(Path(options.weights)), architecture=source)
+        source += f" --weights {options.weights}"
+    return adopt_network(model, spec.rpartition(":")[2], source, options)
+
+
+def adopt_network(model: object, name: str, source: str, options: LoadOptions) -> Network:
+    """Return what a user's function or a plugin gave as a network.
+
+    Args:
+        model: a ``torch.nn.Module`` or a network.
+        name: what to call a module.
+        source: what was typed for it.
+        options: applied to its preprocessing.
+
+    Raises:
+        ModelError: if it is neither.
+    """
+    if isinstance(model, nn.Module):
+        network = wrap_module(model, name=re.sub(r"[/:]", "-", name))
+    elif hasattr(model, "probe"):
+        network = cast("Network", model)
+    else:
+        raise ModelError(f"{source} returned {type(model).__name__}: expected a torch.nn.Module")
     network.preprocess = override_preprocess(network.preprocess, options)  # type: ignore[misc]
-    network.source = source + (f" --weights {options.weights}" if options.weights else "")  # type: ignore[misc]
+    network.source = source  # type: ignore[misc]
     return network
 
 

@@ -1,4 +1,4 @@
-"""``python:module:function``: a network that a function of yours returns."""
+"""``python:module:function``: a network that a user's function returns; and calls of users' code that may raise anything."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ if TYPE_CHECKING:
 
 
 def call_factory(spec: str) -> Any:
-    """Call a function and return the network it returns.
+    """Return the network that a function returns.
 
     Args:
-        spec: ``module:function``; the module is importable from the current folder.
+        spec: ``module:function``, the module importable from the current folder. ``module:name`` may also be a
+            ``torch.nn.Module`` or, as ``module:Class.method``, a method of a class.
 
     Raises:
         ModelNotFoundError: if there is no such module or function.
-        ModelError: if it fails, or returns something else than a module or a Network.
+        ModelError: if it fails, or returns neither a ``torch.nn.Module`` nor a network.
     """
     name, _, function = spec.partition(":")
     if not name or not function:
         raise ModelNotFoundError(f"python:{spec}: expected python:module:function")
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)  # it stays: the function may import later, and workers look there too
+        sys.path.insert(0, here)  # for good: the function may import later, and workers copy the path
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -41,26 +42,26 @@ def call_factory(spec: str) -> Any:
         raise ModelNotFoundError(f"python:{spec}: there is no module {name!r} in {here} or on the path") from error
     except (Exception, SystemExit) as error:
         raise ModelError(f"python:{spec}: importing {name} failed ({describe_exception(error)})") from error
-    made: Any = module
+    found: Any = module
     for part in function.split("."):
-        if not hasattr(made, part):
+        if not hasattr(found, part):
             names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
             raise ModelNotFoundError(f"python:{spec}: {name} has no {function!r}: {suggest_nearest(function, names)}")
-        made = getattr(made, part)
-    if callable(made) and not isinstance(made, nn.Module):
+        found = getattr(found, part)
+    if callable(found) and not isinstance(found, nn.Module):
         try:
-            made = made()
+            found = found()
         except (Exception, SystemExit) as error:
             raise ModelError(f"python:{spec}: {function}() failed ({describe_exception(error)})") from error
-    if not isinstance(made, nn.Module) and not hasattr(made, "probe"):
-        raise ModelError(f"python:{spec} returned {type(made).__name__}: expected a torch.nn.Module")
-    return made
+    if not isinstance(found, nn.Module) and not hasattr(found, "probe"):
+        raise ModelError(f"python:{spec} returned {type(found).__name__}: expected a torch.nn.Module")
+    return found
 
 
 def describe_exception(error: BaseException) -> str:
-    """Return in one line what code of a user's raised.
+    """Return an exception of a user's code in one line.
 
-    >>> told(KeyError("what")), told(SystemExit(3))
+    >>> describe_exception(KeyError("what")), describe_exception(SystemExit(3))
     ("KeyError: 'what'", 'it called sys.exit(3)')
     """
     if isinstance(error, SystemExit):
@@ -69,21 +70,21 @@ def describe_exception(error: BaseException) -> str:
 
 
 class UsersCodeError(ModelError, RuntimeError):
-    """Code of a user's raised something that torch never raises, or wanted to end the program."""
+    """A user's code raised an exception that torch never raises, or called ``sys.exit``."""
 
 
-def call_user_code(call: Callable[..., Any], *given: Any) -> Any:
-    """Call code of a user's, so that whatever it raises is one of the errors a network may fail with.
+def call_user_code(call: Callable[..., Any], *args: Any) -> Any:
+    """Call a user's code and turn unexpected exceptions into an error of this project.
 
-    What torch raises (`prepare.RUNNING`), errors of this project and a lack of memory stay what they are, and an
-    interrupt of the keyboard interrupts.
+    Errors that torch raises (`prepare.FORWARD_ERRORS`), errors of this project, MemoryError and KeyboardInterrupt pass
+    unchanged.
 
     Raises:
-        UsersCodeError: in the place of anything else, ``sys.exit`` among it.
+        UsersCodeError: for any other exception, SystemExit included.
     """
     try:
-        return call(*given)
+        return call(*args)
     except (NetdissectError, MemoryError, *FORWARD_ERRORS):
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - users' code may raise anything
         raise UsersCodeError(f"the network's own code fails: {describe_exception(error)}") from None

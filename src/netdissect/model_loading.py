@@ -1,0 +1,156 @@
+"""Load MODEL by name or from a file, and list its layers."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from netdissect.bounds import RESOLUTION_RANGE, require_integer
+from netdissect.probe_sets.download.paths import require_downloaded, resolve_network
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from netdissect.layers import Layer
+    from netdissect.networks.network import Network
+    from netdissect.networks.preprocess import Preprocess
+
+    #: One number, three numbers, or (of a mean) one file.
+    Channels = float | str | Path | Sequence[float | str]
+
+_LOG = logging.getLogger("netdissect")
+
+
+def load_network(
+    model: str,
+    *,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    mean: Channels | None = None,
+    std: Channels | None = None,
+    scale: float | None = None,
+    channels: Literal["rgb", "bgr"] | None = None,
+    colordepth: int = 3,
+    seed: int = 0,
+    trust: bool = False,
+) -> Network:
+    """Load a network by name or from a file.
+
+    Args:
+        model: what the shell takes for MODEL, such as ``torchvision:resnet18``, ``timm:NAME``, ``hf:NAME``,
+            ``python:module:function``, the path of a Caffe, ONNX, ``.pt2`` or weights file, or the name of a network that
+            ``netdissect zoo download`` fetched.
+        arch: architecture of a state dict, such as ``torchvision:resnet18``.
+        weights: a weights file, a name that the library knows, or ``random``; None takes the model's own.
+        mean: mean of the input, in its channel order and range: one number, three numbers, or a .npy or .binaryproto
+            file; None takes the model's own.
+        std: standard deviation of the input, likewise; the input is divided by it after the mean is subtracted.
+        scale: factor applied after the mean is subtracted, for images from 0 to 255 as in Caffe.
+        channels: channel order of the input; None takes the model's own.
+        colordepth: channels of the input: 3, or 1 for grayscale images.
+        seed: of random weights.
+        trust: open a file that may hold code (``.pt2``); set it only for files of people you trust.
+
+    Returns:
+        the network, which `netdissect.dissect` and `list_layers` take.
+
+    Raises:
+        ModelNotFoundError: if there is no such name, file or function.
+        ModelFileError: if a file is damaged, unsafe to open, or does not fit its architecture.
+        MissingExtraError: if the library that the model needs is not installed.
+        SettingsError: if an option is out of range, does not apply to this kind of model, or `trust` is needed.
+
+    Example:
+        >>> network = load_network("torchvision:resnet18", weights="mine.pth", channels="bgr")  # doctest: +SKIP
+        >>> [layer.name for layer in list_layers(network)][:2]                                  # doctest: +SKIP
+        ['conv1', 'bn1']
+    """
+    from netdissect.networks.load import open_network
+    from netdissect.networks.load_options import LoadOptions
+
+    options = LoadOptions(
+        arch=arch,
+        weights=None if weights is None else str(weights),
+        mean=_to_words(mean),
+        std=_to_words(std),
+        scale=scale,
+        channels=channels,
+        colordepth=colordepth,
+        seed=seed,
+        trust=trust,
+    )
+    is_bare_name = Path(model).name == model and not set(":,") & set(model)
+    if is_bare_name and not Path(model).is_file() and not Path(f"{model}.prototxt").exists():
+        model = str(resolve_network(model) or model)
+    elif ":" not in model:
+        require_downloaded(model)
+    return open_network(model, options)
+
+
+def list_layers(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
+    """Return the layers of a network that can be dissected, in the order of computation.
+
+    Args:
+        model: any ``torch.nn.Module``, a network that was loaded, or a name as `load_network` takes it.
+        resolution: side of square input images in pixels; None takes the network's own size, or 224.
+
+    Returns:
+        name, number of units, grid, receptive field, type and output shape of every layer.
+
+    Raises:
+        SettingsError: if the resolution is out of range.
+        ModelError: one of its leaves, if the network cannot be loaded or does not run on such images.
+
+    Example:
+        >>> from torch import nn
+        >>> layers = list_layers(nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU()), resolution=32)
+        >>> [(layer.name, layer.units, layer.grid, layer.field.step) for layer in layers]
+        [('0', 4, (15, 15), (2.0, 2.0)), ('1', 4, (15, 15), (2.0, 2.0))]
+    """
+    if resolution is not None:
+        resolution = require_integer("resolution", resolution, *RESOLUTION_RANGE)
+    network = as_network(model)
+    size = network.input_size or (224, 224)
+    return network.layers((resolution, resolution) if resolution else size)
+
+
+def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None = None) -> Network:
+    """Return whatever `netdissect.dissect` takes as a model as a network.
+
+    Args:
+        model: any ``torch.nn.Module``, a network that was loaded, or a name as `load_network` takes it.
+        preprocess: how images become its input; None takes the model's own, else ImageNet statistics with a warning.
+    """
+    from torch import nn
+
+    from netdissect.networks.load import wrap_module
+
+    if isinstance(model, nn.Module) or not (isinstance(model, str) or hasattr(model, "probe")):
+        wrapped = wrap_module(model, preprocess)  # type: ignore[arg-type]  # it refuses anything but modules
+        if wrapped.preprocess.note.startswith("assumed"):
+            _LOG.warning(
+                "%s: %s; give preprocess= if it was trained on something else",
+                wrapped.name,
+                wrapped.preprocess.describe(),
+            )
+        return wrapped
+    network = load_network(model) if isinstance(model, str) else model
+    if preprocess is not None:
+        network = copy.copy(network)  # the caller's network keeps its own
+        network.preprocess = preprocess  # type: ignore[misc]
+    return network
+
+
+def _to_words(value: Channels | None) -> list[str] | None:
+    """Return numbers or a file as they are typed in the shell.
+
+    >>> _to_words(0.5), _to_words((0.5, 0.25, 1)), _to_words("mean.npy")
+    (['0.5'], ['0.5', '0.25', '1'], ['mean.npy'])
+    """
+    if value is None:
+        return None
+    return [str(value)] if isinstance(value, (int, float, str, Path)) else [str(number) for number in value]
