@@ -128,10 +128,13 @@ def test_a_step_of_the_slider_stays_within_a_frame_at_2048_units(visiting, tmp_p
     """Generous: the bar of 16 ms is held by the benchmark on a quiet machine; here half a test run may be beside it."""
     from netdissect.report import ReportCache
     from netdissect.report.html import page
+    from netdissect.report.html.page_data import PageData
 
     result, probe_set = pretend.run((2048,), 1200, pictures=40, exemplars=5)
     cache = ReportCache(result, tmp_path)
-    index = page.write_pages(result, tmp_path / "html", cache.cache_images(probe_set), cache.cache_labels(probe_set))
+    index = page.write_pages(
+        PageData(result, cache.cache_images(probe_set), cache.cache_labels(probe_set)), tmp_path / "html"
+    )
     visit = visiting()
     visit.open(index)
     times = visit.page.evaluate("""() => {

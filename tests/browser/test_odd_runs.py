@@ -150,11 +150,12 @@ def test_five_thousand_units_open_and_slide(visiting, tmp_path):
     )  # fmt: skip
     from netdissect.report import ReportCache
     from netdissect.report.html import page
+    from netdissect.report.html.page_data import PageData
 
     result = dataclasses.replace(result, layers={layer.name: big})
     html = tmp_path / "html"  # without strips: 5,000 of them take long
     cache = ReportCache(result, tmp_path)
-    page.write_pages(result, html, cache.cache_images(probe_set), cache.cache_labels(probe_set))
+    page.write_pages(PageData(result, cache.cache_images(probe_set), cache.cache_labels(probe_set)), html)
     visit = visiting()
     visit.open(html / "index.html")
     assert visit.text("#n-units") == "5,000"

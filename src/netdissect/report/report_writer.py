@@ -8,6 +8,8 @@ from netdissect.io import atomic
 from netdissect.report import figures, strips
 from netdissect.report.cache import ReportCache
 from netdissect.report.html import page
+from netdissect.report.html.page_data import PageData
+from netdissect.report.panels import write_panels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +49,8 @@ def write_report(
     """
     html = folder / "html"
     cache = ReportCache(result, folder)
-    images, labels = cache.cache_images(source), cache.cache_labels(source)
+    images = cache.cache_images(source)
+    data = PageData(result, images, cache.cache_labels(source), write_panels(result.layers.values(), html))
     threshold = result.settings.threshold
     units = sum(layer.layer.units for layer in result.layers.values())
     progress.start("pictures", units)
@@ -55,7 +58,7 @@ def write_report(
         strips.write_strips(layer, result.network.input_size, images, html / "image", progress)
         figures.draw_bar_graph(layer.detectors(threshold), html / "image" / f"{layer.layer.file_stem}-bargraph.svg")
     figures.draw_layer_graph(result.detectors(threshold), html / "image" / "layer-graph.svg")
-    index = page.write_pages(result, html, images, labels)
+    index = page.write_pages(data, html)
     if single_file:
-        return page.write_single_file(result, folder / SINGLE_FILE, images, labels)
+        return page.write_single_file(data, html, folder / SINGLE_FILE)
     return index

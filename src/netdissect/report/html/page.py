@@ -1,4 +1,4 @@
-"""The HTML report: pages that open from disk, with no network and nothing from outside."""
+"""Write the pages of the report, which open from disk and load nothing from outside."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from netdissect.report.cache import read_cached_file
 from netdissect.report.html import masthead, page_data, script_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from netdissect.report.label_maps import LabelCache
+    from netdissect.report.html.page_data import PageData
     from netdissect.results.run_result import RunResult
 
-#: Scripts, in the order they are read; the first few set the theme before anything is drawn.
+#: Scripts in the order the page runs them; the early ones set the theme before anything is drawn.
 _EARLY_SCRIPTS = ("store.js", "words.js", "theme.js")
 _LATE_SCRIPTS = (
     "run.js", "interpolate.js", "paint.js", "labels.js", "address.js", "list.js", "tabs.js", "cut.js", "graph.js",
-    "toolbar.js", "card.js", "grid.js", "alike.js", "tile.js", "profile.js", "activity.js", "unit.js", "plot.js", "concept.js",
+    "toolbar.js", "card.js", "grid.js", "alike.js", "tile.js", "profile.js", "activity.js", "unit.js", "plot.js", "concept.js", "panels.js",
     "keys.js", "main.js",
 )  # fmt: skip
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
-#: ``'self'`` means nothing to some browsers for a page opened from disk; ``file:`` does.
+#: For pages opened from disk some browsers ignore ``'self'`` and need ``file:``.
 _FOLDER_POLICY = (
     f"{_CLOSED}; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; font-src 'self' file:"
 )
-#: Names of our own files in ``data/``.
-_DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-masks-\d+)?)\.js")
+#: Names of data files that a report writes.
+_DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-panels|-masks-\d+)?)\.js")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (
@@ -54,33 +54,28 @@ _KEYBOARD = (
 )
 
 
-def write_pages(result: RunResult, folder: Path, images: Mapping[int, Path], labels: LabelCache) -> Path:
-    """Write ``index.html``, a classic page per layer, and what they need; return the first.
+def write_pages(data: PageData, folder: Path) -> Path:
+    """Write ``index.html``, a classic page for each layer, and the files they load.
 
     Args:
-        result: the run.
-        folder: its ``html/``.
-        images: the cached image files by row in ``index.csv``.
-        labels: the cached label maps.
+        data: what the pages show.
+        folder: the report's folder, ``html/`` in the run's.
+
+    Returns:
+        ``index.html``.
     """
-    for name in (
-        *_EARLY_SCRIPTS,
-        *_LATE_SCRIPTS,
-        "style.css",
-        "classic.css",
-        *(f"fonts/{font}.woff2" for font in _FONTS),
-    ):
+    fonts = (f"fonts/{font}.woff2" for font in _FONTS)
+    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, "style.css", "classic.css", *fonts, "fonts/OFL.txt"):
         atomic.write_bytes(folder / "app" / name, _read_static_file(name))
-    atomic.write_bytes(folder / "app" / "fonts" / "OFL.txt", _read_static_file("fonts/OFL.txt"))
     written = set()
-    for key, text in page_data.pack_page_data(result, images, labels):
+    for key, text in page_data.pack_page_data(data):
         atomic.write_text(folder / "data" / f"{key}.js", script_data.format_script(text))
         written.add(f"{key}.js")
-    there = (path.name for path in (folder / "data").iterdir())
-    old = [f"data/{name}" for name in there if _DATA_FILE.fullmatch(name) and name not in written]
+    names = [path.name for path in (folder / "data").iterdir()]
+    old = [f"data/{name}" for name in names if _DATA_FILE.fullmatch(name) and name not in written]
     atomic.remove_files_below(folder, old)
     environment = _make_environment()
-    threshold = result.settings.threshold
+    result, threshold = data.result, data.result.settings.threshold
     for layer in result.layers.values():
         html = environment.get_template("layer.html").render(
             run=result, layer=layer, threshold=threshold, method=_METHOD, policy=_FOLDER_POLICY,
@@ -93,19 +88,27 @@ def write_pages(result: RunResult, folder: Path, images: Mapping[int, Path], lab
     return index
 
 
-def write_single_file(result: RunResult, path: Path, images: Mapping[int, Path], labels: LabelCache) -> Path:
-    """Write the whole report as one file that needs nothing beside it; return it.
+def write_single_file(data: PageData, folder: Path, path: Path) -> Path:
+    """Write the whole report as one file that loads nothing.
 
-    Its only scripts and styles are named by hash in its Content-Security-Policy; data and images stand in blocks
-    that no browser executes.
+    Its Content-Security-Policy allows its own scripts and styles by their hashes and no others; data and images are in
+    blocks that no browser executes.
+
+    Args:
+        data: what the report shows.
+        folder: the report's folder, which has the panels' figures.
+        path: the file.
+
+    Returns:
+        the file.
     """
     html = (
         _make_environment()
         .get_template("single.html")
         .stream(
-            _describe_index(result),
+            _describe_index(data.result),
             **_embed_assets(("style.css",), _LATE_SCRIPTS),
-            blocks=_embed_data(result, images, labels),
+            blocks=_embed_data(data, folder),
         )
     )
     with atomic.open_replacement(path) as file:
@@ -114,40 +117,45 @@ def write_single_file(result: RunResult, path: Path, images: Mapping[int, Path],
     return path
 
 
-def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequence[str], **words: Any) -> str:
-    """Return another page that needs nothing beside it, in the report's own style.
+def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequence[str], **values: Any) -> str:
+    """Return a page in the report's style that loads nothing.
 
     Args:
-        template: its template, given `policy`, `style`, `early_script`, `late_script` and `words`.
-        styles: style sheets after the report's own.
+        template: its template, which is given `policy`, `style`, `early_script`, `late_script` and `values`.
+        styles: style sheets, added to the report's own.
         scripts: its scripts.
-        words: what it says.
+        values: what it shows.
     """
-    enclosed = _embed_assets(("style.css", *styles), scripts)
-    enclosed["policy"] = enclosed["policy"].replace("img-src blob:", "img-src data:")
-    return _make_environment().get_template(template).render(**enclosed, method=_METHOD, **words)
+    assets = _embed_assets(("style.css", *styles), scripts)
+    assets["policy"] = assets["policy"].replace("img-src blob:", "img-src data:")
+    return _make_environment().get_template(template).render(**assets, method=_METHOD, **values)
 
 
 def _embed_assets(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, str]:
-    """Return style, scripts and a policy that allows these by their hashes and nothing else."""
+    """Return styles, scripts, and a policy that allows these by their hashes and nothing else."""
     early, late = ("".join(_read_static_file(name).decode() for name in names) for names in (_EARLY_SCRIPTS, scripts))
     style = "".join(_read_static_file(name).decode() for name in styles)
     for font in _FONTS:
         coded = base64.b64encode(_read_static_file(f"fonts/{font}.woff2")).decode()
         style = style.replace(f"fonts/{font}.woff2", f"data:font/woff2;base64,{coded}")
-    policy = f"{_CLOSED}; script-src {_hash_source(early)} {_hash_source(late)}; style-src {_hash_source(style)}; img-src blob:; font-src data:"
+    policy = (
+        f"{_CLOSED}; script-src {_hash_source(early)} {_hash_source(late)}; style-src {_hash_source(style)}; img-src blob:; "
+        f"font-src data:"
+    )
     return {"policy": policy, "style": style, "early_script": early, "late_script": late}
 
 
-def _embed_data(result: RunResult, images: Mapping[int, Path], labels: LabelCache) -> Iterable[tuple[str, str, str]]:
-    """Yield every block of a single file as its id, type and text (JSON without ``<``, or base64: safe as it is)."""
-    for key, text in page_data.pack_page_data(result, images, labels):
+def _embed_data(data: PageData, folder: Path) -> Iterable[tuple[str, str, str]]:
+    """Yield the id, type and text of every block of a single file; the text, JSON without ``<`` or base64, needs no escaping."""
+    for key, text in page_data.pack_page_data(data):
         yield f"data/{key}", "application/json", text
-    for row, path in labels.files.items():
+    for row, path in data.labels.files.items():
         text = read_cached_file(path).decode("ascii")
         yield f"data/labels/{row:06d}", "application/json", script_data.read_script_arguments(text)
-    for row, path in images.items():
-        yield f"picture/{row}", "text/plain", base64.b64encode(read_cached_file(path)).decode()
+    for path in data.images.values():
+        yield f"image/probe/{path.name}", "text/plain", base64.b64encode(read_cached_file(path)).decode()
+    for figure in (figure for panels in data.panels for figure in panels.figures):
+        yield figure, "text/plain", base64.b64encode((folder / figure).read_bytes()).decode()
 
 
 def _hash_source(text: str) -> str:
@@ -173,7 +181,7 @@ def _make_environment() -> jinja2.Environment:
 
 
 def _describe_index(result: RunResult) -> dict[str, Any]:
-    """Return what the shell of the page says."""
+    """Return the values of the index template."""
     return {
         **masthead.describe_page(result),
         "method": _METHOD,

@@ -1,14 +1,16 @@
-"""What the page knows: the run in one file, every layer in three kinds of files that are loaded when they are needed.
+"""The data files of the page: one for the run, and several for each layer that the page loads when needed.
 
-- ``run``: names, settings, and of every layer each unit's best concept and IoU per category: enough to recount all
-  layers at any cut
+- ``run``: names, settings, and each unit's best concept and score per category: enough to recount all layers at any cut
+- ``names``: names of the images
 - ``layer-N``: exemplar images of the layer's units
 - ``layer-N-counts``: I and A of every unit and concept, histograms; for the pages of a unit and of a concept
+- ``layer-N-panels``: panels of other packages, where there are any
 - ``layer-N-masks-M``: 8-bit grids of some units, best units first
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +21,13 @@ from netdissect.report.html import mask_grids
 from netdissect.report.html.script_data import pack_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from netdissect.report.label_maps import LabelCache
+    from netdissect.report.panels import LayerPanels
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import RunResult
 
@@ -32,18 +35,37 @@ if TYPE_CHECKING:
 _BYTES_PER_FILE = 480_000
 
 
-def pack_page_data(result: RunResult, images: Mapping[int, Path], labels: LabelCache) -> Iterator[tuple[str, str]]:
-    """Yield every data file of the page as its key and its packed arguments."""
-    rows = np.array(sorted(images), np.int64)
-    yield "run", _pack_run(result, rows, images, labels)
-    yield "names", pack_arrays("names", [result.image_names[int(row)] for row in rows], {})
-    for number, layer in enumerate(result.layers.values()):
+@dataclass(frozen=True, eq=False)
+class PageData:
+    """What the report shows.
+
+    Attributes:
+        result: the run.
+        images: the cached image files by row in ``index.csv``.
+        labels: the cached label maps.
+        panels: the panels of each layer; empty if there are none.
+    """
+
+    result: RunResult
+    images: Mapping[int, Path]
+    labels: LabelCache
+    panels: Sequence[LayerPanels] = ()
+
+    def has_panels(self, number: int) -> bool:
+        """Return whether a layer, given by its position, or one of its units has panels."""
+        return bool(self.panels) and bool(self.panels[number].layer or any(self.panels[number].units))
+
+
+def pack_page_data(data: PageData) -> Iterator[tuple[str, str]]:
+    """Yield the key and the packed arguments of every data file of the page."""
+    rows = np.array(sorted(data.images), np.int64)
+    yield "run", _pack_run(data, rows)
+    yield "names", pack_arrays("names", [data.result.image_names[int(row)] for row in rows], {})
+    for number, layer in enumerate(data.result.layers.values()):
         yield from _pack_layer(number, layer, rows)
-
-
-def order_categories(result: RunResult) -> tuple[str, ...]:
-    """Return the categories as the page shows them."""
-    return sort_categories(result.probe_set.vocabulary.categories)
+        if data.has_panels(number):
+            key, panels = f"layer-{number}-panels", data.panels[number]
+            yield key, pack_arrays(key, {"layer": panels.layer, "units": panels.units}, {})
 
 
 def count_units_per_file(layer: LayerResult) -> int:
@@ -52,9 +74,10 @@ def count_units_per_file(layer: LayerResult) -> int:
     return max(1, _BYTES_PER_FILE // max(each, 1))
 
 
-def _pack_run(result: RunResult, rows: NDArray[np.int64], images: Mapping[int, Path], labels: LabelCache) -> str:
+def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
+    result, labels = data.result, data.labels
     vocabulary = result.probe_set.vocabulary
-    shown = order_categories(result)
+    shown = sort_categories(vocabulary.categories)
     facts = {
         "network": result.network.name,
         "probeSet": result.probe_set.name,
@@ -80,8 +103,9 @@ def _pack_run(result: RunResult, rows: NDArray[np.int64], images: Mapping[int, P
                 "exemplars": int(layer.exemplars.images.shape[1]),
                 "unitsPerFile": count_units_per_file(layer),
                 "scores": sorted(_get_scores(layer)),
+                "panels": data.has_panels(number),
             }
-            for layer in result.layers.values()
+            for number, layer in enumerate(result.layers.values())
         ],
     }
     arrays: dict[str, NDArray[Any]] = {
@@ -91,7 +115,7 @@ def _pack_run(result: RunResult, rows: NDArray[np.int64], images: Mapping[int, P
         "examples": _find_positions(labels.examples, rows),
         "labeled": labels.labeled.astype(np.int32),
         "row": rows.astype(np.int32),
-        "png": np.array([images[int(row)].suffix == ".png" for row in rows], np.uint8),
+        "png": np.array([data.images[int(row)].suffix == ".png" for row in rows], np.uint8),
         "hasLabels": np.isin(rows, list(labels.files)).astype(np.uint8),
     }
     place = [vocabulary.categories.index(category) for category in shown]

@@ -21,6 +21,7 @@
     nd.drawTabs(counts);
     nd.drawCut(layer, count);
     nd.drawGraph(layer, count);
+    nd.drawPanels(layer);
     nd.drawToolbar(layer, count);
     nd.grid.measure();
     nd.grid.draw();

@@ -24,7 +24,7 @@
     run.conceptAt = new Map([...run.conceptNumber].map((number, index) => [number, index]));
     run.anyLabels = run.hasLabels.includes(1);
     run.examplesEach = run.concepts.length ? run.examples.length / run.concepts.length : 0;
-    run.source = (place) => nd.picture(run.row[place], run.png[place]);
+    run.source = (place) => nd.imageURL(`image/probe/${String(run.row[place]).padStart(6, "0")}.${run.png[place] ? "png" : "jpg"}`);
     run.labelsOf = (place) => (run.hasLabels[place] ? nd.get(`labels/${String(run.row[place]).padStart(6, "0")}`) : Promise.resolve(null));
     run.loadNames = async () => { run.names = run.names || (await nd.get("names")).facts; };
     nd.run = run;
@@ -126,6 +126,9 @@
     if (!layer.counts) layer.counts = (await nd.get(`layer-${layer.index}-counts`)).arrays;
     return layer.counts;
   };
+
+  // Resolves to the panels of a layer's page and of its units' pages.
+  nd.openPanels = async (layer) => (layer.panels ? (await nd.get(`layer-${layer.index}-panels`)).facts : { layer: [], units: [] });
 
   // IoU, share and so on of one unit with one concept, from its counts.
   nd.measure = (layer, unit, concept) => {

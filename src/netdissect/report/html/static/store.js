@@ -9,7 +9,8 @@
   };
   const promised = new Map();
   const awaited = new Map();
-  const addresses = new Map();
+  const urls = new Map();
+  const IMAGE_TYPES = { png: "image/png", jpg: "image/jpeg", svg: "image/svg+xml" };
 
   function bytesOf(base64) {
     if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
@@ -79,16 +80,16 @@
     return promised.get(key);
   }
 
-  // Returns the address of a probe picture, by its row in index.csv.
-  function picture(row, png) {
-    const name = `${String(row).padStart(6, "0")}.${png ? "png" : "jpg"}`;
-    if (!addresses.has(row)) {
-      const block = document.getElementById(`picture/${row}`);
-      const type = png ? "image/png" : "image/jpeg";
-      addresses.set(row, block ? URL.createObjectURL(new Blob([bytesOf(block.textContent)], { type })) : `image/probe/${name}`);
+  // Returns the URL of an image file of the report.
+  function imageURL(path) {
+    if (!urls.has(path)) {
+      const block = document.getElementById(path);
+      const type = IMAGE_TYPES[path.split(".").pop()];
+      urls.set(path, block ? URL.createObjectURL(new Blob([bytesOf(block.textContent)], { type }))
+        : path.split("/").map(encodeURIComponent).join("/"));
     }
-    return addresses.get(row);
+    return urls.get(path);
   }
 
-  window.netdissect = { put, get, picture };
+  window.netdissect = { put, get, imageURL };
 })();

@@ -48,6 +48,7 @@
     page.pin = make("button.link", { type: "button", title: "Keep this unit beside the others, to compare", onclick: nd.togglePin }, "Pin");
     page.pinnedHome = make("div");
     page.alikeHome = make("div");
+    page.panels = make("div.panels", { hidden: true });
     page.heading = make("h1.title", { tabIndex: -1 });
     page.lead = make("p.lead");
     page.outlines = make("input", { type: "checkbox", onchange: (event) => nd.change({ outlines: event.target.checked }) });
@@ -71,6 +72,7 @@
           make("div.switches", {}, styles, run.anyLabels && concept >= 0 ? make("label.check", {}, page.outlines, ` Dashed: where “${run.concepts[concept]}” is labeled`) : null),
           page.pictures, page.more, page.pointed),
         page.side),
+      page.panels,
       page.alikeHome,
     );
     sayTitle();
@@ -167,6 +169,10 @@
     mine.side.append(mine.profile.element, mine.activity.element);
     mine.profile.beside(mine.beside);
     mine.activity.draw();
+    const { units } = await nd.openPanels(mine.layer);
+    const panels = units[mine.unit] || [];
+    mine.panels.hidden = !panels.length;
+    mine.panels.replaceChildren(...nd.makePanels(panels));
   }
 
   async function copyLink() {
