@@ -46,7 +46,7 @@ class ArraySource:
         self.calls += 1
         which = pictures[:, 0, 0, 0].astype(int) + 256 * pictures[:, 0, 0, 1].astype(int)
         self.images_seen += which.tolist()
-        return {name: torch.from_numpy(np.ascontiguousarray(array[which])) for name, array in self.arrays.items()}
+        return {name: torch.from_numpy(array[which]).permute(0, 2, 3, 1) for name, array in self.arrays.items()}
 
 
 @dataclass

@@ -84,3 +84,8 @@ class Fatal(nn.Module):
         for part in self.children():
             x = part(x)
         return x
+
+
+def channels_first(activations):
+    """Return activations (B, h, w, U) as torch's modules give them, (B, U, h, w)."""
+    return {name: values.movedim(-1, 1) for name, values in activations.items()}

@@ -47,7 +47,7 @@ class ActivationSource(Protocol):
             pictures: what it is given for B images, stacked: RGB, uint8, shape (B, H, W, 3).
 
         Returns:
-            for every layer float32, shape (B, U, h, w), in any memory layout, on the network's device.
+            float32 of every layer, shape (B, h, w, U), in any memory layout, on the network's device.
         """
         ...
 

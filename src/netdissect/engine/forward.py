@@ -54,7 +54,7 @@ def run_batches(
                 images, pictures = _collect_inputs(batch, reading, skipped)
                 if pictures:
                     outputs = _run_network(bench, np.stack(pictures))
-                    yield images, {name: out.permute(0, 2, 3, 1).contiguous() for name, out in outputs.items()}
+                    yield images, {name: output.contiguous() for name, output in outputs.items()}
         finally:
             readers.shutdown(wait=True, cancel_futures=True)
 

@@ -30,14 +30,14 @@ UNTRACED_GRID = "its receptive fields cannot be traced: an even grid"
 
 @dataclass(frozen=True, slots=True)
 class UnitAxes:
-    """The way from a layer's output to (B, U, h, w).
+    """How a layer's output becomes activations, shape (B, h, w, U).
 
     Attributes:
         units: U.
         grid: (h, w).
         lengths: of the output's atoms, of all dimensions in a row; -1 for the images.
         tokens: position of the token atom, tokens before the patches, lengths of the patches' atoms; or None.
-        order: of the atoms, tokens resolved: images, channels, rows, columns.
+        order: of the atoms, tokens resolved: images, rows, columns, channels.
         rolled: by how many cells rows and columns were rolled.
         left_out: tokens that are no patches.
     """
@@ -51,7 +51,7 @@ class UnitAxes:
     left_out: int = 0
 
     def __call__(self, output: torch.Tensor, pictures: int) -> torch.Tensor:
-        """Return an output as (B, U, h, w): a view where one is possible."""
+        """Return an output as activations, shape (B, h, w, U): a view where one is possible."""
         x = output.reshape([pictures if length < 0 else length for length in self.lengths])
         if self.tokens is not None:
             position, before, lengths = self.tokens
@@ -59,8 +59,8 @@ class UnitAxes:
             x = x.reshape(*x.shape[:position], *lengths, *x.shape[position + 1 :])
         if self.order != tuple(range(x.ndim)):
             x = x.permute(self.order)
-        x = x.reshape(pictures, self.units, *self.grid)
-        return x if self.rolled == (0, 0) else x.roll((-self.rolled[0], -self.rolled[1]), (2, 3))
+        x = x.reshape(pictures, *self.grid, self.units)
+        return x if self.rolled == (0, 0) else x.roll((-self.rolled[0], -self.rolled[1]), (1, 2))
 
 
 def find_unit_axes(track: TensorTrace) -> UnitAxes | None:
@@ -89,14 +89,14 @@ def find_unit_axes(track: TensorTrace) -> UnitAxes | None:
         grid,
         tuple(-1 if atom.meaning == "n" else atom.length for atom in atoms),
         tokens,
-        tuple(i for meaning in "ncyx" for i in places[meaning]),
+        tuple(i for meaning in "nyxc" for i in places[meaning]),
         track.rolled,
         left_out,
     )
 
 
 def _find_role(atom: AxisPart) -> str:
-    """Return which part of (B, U, h, w) an atom belongs to; one of length 1 may go with the channels."""
+    """Return which part of (B, h, w, U) an atom belongs to; one of length 1 may go with the channels."""
     return atom.meaning if atom.meaning in "nyx" else "c"
 
 

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from tests import nets
 from torch import nn
 
 from netdissect.errors import ActivationError, ModelError, SettingsError, UnknownLayerError
@@ -53,7 +54,7 @@ def test_a_layer_gives_what_a_plain_forward_pass_gives(pictures):
     with probe(module, "conv1", "conv2") as source:
         outputs = source.activations(pictures)
     # BatchNorm and an in-place ReLU run after conv1: they must not reach what was seen of it.
-    torch.testing.assert_close(outputs["conv1"], seen["conv1"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(nets.channels_first(outputs)["conv1"], seen["conv1"], rtol=1e-5, atol=1e-6)
 
 
 def test_the_network_runs_no_further_than_its_last_probed_layer(pictures):
@@ -70,7 +71,7 @@ def test_a_module_that_runs_twice_gives_its_last_output(pictures):
     module = Small().eval()
     with probe(module, "relu") as source:
         outputs = source.activations(pictures)
-    assert outputs["relu"].shape == (5, 6, 16, 16)
+    assert outputs["relu"].shape == (5, 16, 16, 6)
 
 
 def test_modes_gradients_hooks_and_weights_stay_as_they_were(pictures):
@@ -132,7 +133,7 @@ def test_a_layer_is_dissected_although_the_network_fails_behind_it(pictures):
     expected = module.conv2(module.conv1(Preprocess()(torch.from_numpy(pictures))))
     module.broken = True
     with probe(module, "conv2") as source:
-        found = source.activations(pictures)["conv2"]
+        found = nets.channels_first(source.activations(pictures))["conv2"]
         (layer,) = source.layers
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     assert "the network fails behind it (broken on purpose)" in layer.note
@@ -167,7 +168,7 @@ def test_pictures_need_not_be_square():
     module = Small().eval()
     pictures = np.random.default_rng(1).integers(0, 256, size=(2, 24, 40, 3)).astype(np.uint8)
     with probe(module, "conv2", size=(24, 40)) as source:
-        found, (layer,) = source.activations(pictures)["conv2"], source.layers
+        found, (layer,) = nets.channels_first(source.activations(pictures))["conv2"], source.layers
     x = module.bn(module.conv1(Preprocess()(torch.from_numpy(pictures)))).relu()
     torch.testing.assert_close(found, module.conv2(x), rtol=1e-4, atol=1e-5)
     assert (layer.grid, layer.shape) == ((12, 20), (6, 12, 20))
@@ -177,7 +178,7 @@ def test_a_network_spread_over_devices_stays_where_it_is(pictures):
     module = Small().eval()
     module.unused.to("meta")  # the nearest thing to a second device
     with probe(module, "conv2") as source:
-        assert source.activations(pictures)["conv2"].shape == (5, 6, 16, 16)
+        assert source.activations(pictures)["conv2"].shape == (5, 16, 16, 6)
     assert module.unused.weight.device.type == "meta"
 
 

@@ -297,12 +297,11 @@ def _format_option(layer: str, projection: Projection) -> str:
 
 
 def _compute_latents(projection: Projection, units: torch.Tensor, latents: int) -> torch.Tensor:
-    """Return what a projection makes of units (B, U, h, w): (B, L, h, w), channels last in memory."""
-    batch, _, height, width = units.shape
-    places = units.permute(0, 2, 3, 1).reshape(-1, units.shape[1])
+    """Return what a projection makes of units, shape (B, h, w, U): latents, shape (B, h, w, L)."""
+    places = units.reshape(-1, units.shape[-1])
     found = torch.empty(len(places), latents, dtype=torch.float32, device=units.device)
     step = max(1, _CHUNK_NUMBERS // latents)
     with torch.inference_mode():
         for start in range(0, len(places), step):
             found[start : start + step] = projection(places[start : start + step])
-    return found.reshape(batch, height, width, latents).permute(0, 3, 1, 2)
+    return found.reshape(*units.shape[:-1], latents)

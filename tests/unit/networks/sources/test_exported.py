@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from tests import exports, folders
+from tests import exports, folders, nets
 from torch import nn
 
 import netdissect as nd
@@ -49,7 +49,7 @@ def pictures():
 
 def activations(network, layers, pictures):
     with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
-        return source.activations(pictures)
+        return nets.channels_first(source.activations(pictures))
 
 
 def test_every_layer_is_what_and_where_it_was(exported, module):

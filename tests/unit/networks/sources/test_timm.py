@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import pytest
 import torch
-from tests import folders
+from tests import folders, nets
 
 import netdissect as nd
 from netdissect.errors import ModelFileError, ModelNotFoundError
@@ -24,7 +24,7 @@ PICTURES = np.random.default_rng(0).integers(0, 256, size=(2, 160, 160, 3)).asty
 
 def activations(network, *layers, pictures=PICTURES):
     with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
-        return source.activations(pictures)
+        return nets.channels_first(source.activations(pictures))
 
 
 def listed(network, size=(160, 160)):

@@ -127,7 +127,7 @@ PICTURES = np.random.default_rng(0).integers(0, 256, size=(3, 32, 32, 3)).astype
 def activations(network, *layers, pictures=PICTURES):
     source = network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU)
     with source:
-        return source.activations(pictures)
+        return nets.channels_first(source.activations(pictures))
 
 
 def test_heads_of_torchs_own_attention_go_into_its_projection(vit):

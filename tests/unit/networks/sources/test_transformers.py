@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests import folders
+from tests import folders, nets
 
 import netdissect as nd
 from netdissect.errors import ModelFileError, ModelNotFoundError
@@ -44,7 +44,7 @@ def vit(tmp_path_factory):
 
 def activations(network, *layers, pictures=PICTURES):
     with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
-        return source.activations(pictures)
+        return nets.channels_first(source.activations(pictures))
 
 
 def listed(network, size=(32, 32)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests import folders, painter
+from tests import folders, nets, painter
 from torch import nn
 
 import netdissect as nd
@@ -49,7 +49,7 @@ def test_layers_lie_evenly_over_the_picture(generator):
 def test_activations_are_those_that_made_the_picture(generator):
     latents = generator.latents(3, 0)
     with generator.probe(["canvas"], (32, 32), geometry="receptive-field", device=CPU) as source:
-        found = source.activations(latents)["canvas"]
+        found = nets.channels_first(source.activations(latents))["canvas"]
     seen = []
     handle = generator.module.canvas.register_forward_hook(lambda *call: seen.append(call[2]))
     generator.module(torch.from_numpy(latents))

@@ -230,6 +230,6 @@ class CaffeProbe:
                 x = fill_batch(x, self._full)  # a smaller batch would be compiled anew
             outputs = self._run(x.contiguous(memory_format=torch.channels_last))
         return {
-            layer.name: outputs[layer.name][:count].reshape(count, layer.units, *layer.grid).float()
+            layer.name: outputs[layer.name][:count].reshape(count, layer.units, *layer.grid).permute(0, 2, 3, 1).float()
             for layer in self.layers
         }

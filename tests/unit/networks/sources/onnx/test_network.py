@@ -9,7 +9,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto
-from tests import exports, folders
+from tests import exports, folders, nets
 from tests.unit.networks.sources.onnx import graphs
 
 import netdissect as nd
@@ -36,7 +36,7 @@ def pictures():
 
 def activations(network, layers, pictures, **options):
     with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU, **options) as source:
-        return source.activations(pictures)
+        return nets.channels_first(source.activations(pictures))
 
 
 def test_inner_tensors_are_what_torch_computes(exported, module, pictures):
