@@ -1,43 +1,46 @@
-"""Progress as a person watches it: bars on a terminal or in a notebook, and consoles whose output never fails."""
+"""Progress bars for a terminal or a notebook, and the two consoles that everything is printed to."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Self
 
-from rich import progress as shown
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     ProgressColumn,
     Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
+from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from netdissect import protocols
 from netdissect.bounds import describe_type
 from netdissect.errors import SettingsError
 from netdissect.io.text import escape_line
-from netdissect.protocols import NullProgress
+from netdissect.protocols import NullProgress, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from netdissect.protocols import Progress
+#: Seconds between two redraws of a bar.
+_REDRAW = 0.1
 
 
-class SafeStream(Console):
-    """A console that goes on in silence when nobody reads any more: ``… | head`` ends no work."""
+class SafeConsole(Console):
+    """A console that goes silent when its reader is gone (``… | head``), so that no work is lost."""
 
     def on_broken_pipe(self) -> None:
-        """Write into nothing from now on."""
+        """Discard all further output."""
         self.quiet = True
         with contextlib.suppress(OSError, ValueError, AttributeError):
             nothing = os.open(os.devnull, os.O_WRONLY)
@@ -45,31 +48,36 @@ class SafeStream(Console):
             os.close(nothing)
 
 
-#: Where results and where progress and complaints go. Names of others never become colors, links or images there.
-out = SafeStream(markup=False, emoji=False, highlight=False, soft_wrap=True)
-err = SafeStream(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+#: Results go to the first, progress and errors to the second. Neither reads markup, so that names are printed as they are.
+stdout = SafeConsole(markup=False, emoji=False, highlight=False, soft_wrap=True)
+stderr = SafeConsole(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 class ProgressBars:
-    """A Progress that draws one bar per task with rate and time left; quiet unless a person is watching.
+    """A Progress that draws one bar per task, with its rate and the time left; silent unless somebody is watching.
+
+    The steps of a task called ``"download"`` are bytes. A second attempt at a download restarts its bar.
 
     Example:
-        >>> with Bars(quiet=True) as bars:
+        >>> with ProgressBars(quiet=True) as bars:
         ...     bars.start("scan", 10)
         ...     bars.advance(10)
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._progress = shown.Progress(
+        self._progress = RichProgress(
             TextColumn("{task.description:<11}", markup=False),
             BarColumn(bar_width=32),
-            MofNCompleteColumn(),
+            _Amount(),
             _Rate(),
             TimeRemainingColumn(elapsed_when_finished=True),
-            console=err,
+            console=stderr,
             disable=quiet or not is_watched(),
         )
         self._task: TaskID | None = None
+        self._name = ""
+        self._steps = 0
+        self._drawn = 0.0
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -78,30 +86,43 @@ class ProgressBars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._draw()
         self._progress.stop()
 
     def start(self, task: str, total: int) -> None:
-        """Begin a task of so many steps."""
-        self._task = self._progress.add_task(escape_line(task), total=total)
+        """Start a task of `total` steps; a download of 0 bytes is one of unknown size."""
+        self._draw()
+        known = None if task == "download" and total == 0 else total
+        if self._task is not None and self._name == task == "download":
+            self._progress.update(self._task, completed=0, total=known)
+            return
+        self._name = task
+        self._task = self._progress.add_task(escape_line(task), total=known)
 
     def advance(self, steps: int) -> None:
-        """Say that so many steps more are done."""
-        if self._task is not None:
-            self._progress.advance(self._task, steps)
+        """Count steps as done; the bar is redrawn a few times a second."""
+        self._steps += steps
+        if time.monotonic() - self._drawn > _REDRAW:
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._task is not None and self._steps:
+            self._progress.advance(self._task, self._steps)
+        self._steps, self._drawn = 0, time.monotonic()
 
 
 @contextlib.contextmanager
 def show_progress(progress: object) -> Iterator[Progress]:
-    """Show how far something is for the length of a block.
+    """Return a context manager that gives a Progress.
 
     Args:
-        progress: True draws bars, None and False show nothing; or what shows it in its own way.
+        progress: True for bars, None or False for none, or a Progress of one's own.
 
     Raises:
         SettingsError: if it is none of them.
     """
     shown = require_progress(progress)
-    if isinstance(shown, protocols.Progress):
+    if isinstance(shown, Progress):
         yield shown
     elif shown:
         with ProgressBars() as bars:
@@ -111,14 +132,14 @@ def show_progress(progress: object) -> Iterator[Progress]:
 
 
 def require_progress(progress: object) -> Progress | bool:
-    """Return what shows how far something is, or whether bars do.
+    """Return a Progress of the caller's own, or whether to draw bars.
 
     Raises:
         SettingsError: if it is neither.
     """
     if progress is None or isinstance(progress, bool):
         return bool(progress)
-    if isinstance(progress, protocols.Progress) and not isinstance(progress, type):
+    if isinstance(progress, Progress) and not isinstance(progress, type):
         return progress
     raise SettingsError(
         f"progress= takes True, or an object with the methods start(task, total) and advance(steps), not "
@@ -127,10 +148,29 @@ def require_progress(progress: object) -> Progress | bool:
 
 
 def is_watched() -> bool:
-    """Say whether standard error is a terminal, or what a notebook shows."""
-    return err.is_jupyter or (sys.stderr is not None and sys.stderr.isatty())
+    """Return whether standard error is a terminal or shown in a notebook."""
+    return stderr.is_jupyter or (sys.stderr is not None and sys.stderr.isatty())
+
+
+class _Amount(ProgressColumn):
+    """How much of a task is done: bytes of a download, steps of anything else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes, self._steps = DownloadColumn(), MofNCompleteColumn()
+
+    def render(self, task: Task) -> Text:
+        return (self._bytes if task.description == "download" else self._steps).render(task)
 
 
 class _Rate(ProgressColumn):
+    """How fast a task goes: bytes of a download or steps of anything else per second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes = TransferSpeedColumn()
+
     def render(self, task: Task) -> Text:
+        if task.description == "download":
+            return self._bytes.render(task)
         return Text(f"{task.speed:.0f}/s" if task.speed else "", style="progress.data.speed")

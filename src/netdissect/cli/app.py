@@ -1,7 +1,7 @@
-"""``netdissect``: every command, and how errors reach a person.
+"""``netdissect``: every command, and how errors are printed.
 
-Exit code 0: done. 2: a mistake of the user's, told in one sentence. 130: interrupted, 143 and 129: ended by the system
-(SIGTERM, SIGHUP); nothing half-written is left then, and no process.
+Exit codes: 0 for success; 2 for an error of the user's, printed in one sentence; 130 after Ctrl-C, 143 after SIGTERM and
+129 after SIGHUP, which leave neither a half-written file nor a process.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from netdissect.cli.data import data
 from netdissect.cli.demo import demo
 from netdissect.cli.help_screen import EPILOGUE, HelpScreen
 from netdissect.cli.layers import layers
+from netdissect.cli.option_groups import OPTIONS
 from netdissect.cli.report import report
 from netdissect.cli.rotate import rotate
 from netdissect.cli.run import run
 from netdissect.cli.zoo import zoo
 from netdissect.errors import NetdissectError, describe_exit
 from netdissect.io.text import make_streams_lenient
-from netdissect.progress import SafeStream
+from netdissect.progress import SafeConsole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,29 +39,30 @@ if TYPE_CHECKING:
 
 
 def _convert_words(kind: Any, tokens: Sequence[Token]) -> Any:
-    """Return what was typed as a value.
+    """Return the value that was typed.
 
-    2.5 is no whole number, and is not rounded to one. An empty word, as an unset shell variable leaves one, is no value: as a
-    path, it would be the current folder.
+    An integer with a fraction (2.5) is refused, not rounded. So is an empty word, as an unset shell variable leaves it: as
+    a path, it would be the current folder.
     """
     if any(token.value == "" and token.implicit_value is UNSET for token in tokens):
-        raise ValueError("an empty word was given; say what it is, or a dot for the folder you are in")
+        raise ValueError("an empty word was given; type a value, or a dot for the current folder")
     for token in tokens if int in (kind, *get_args(kind)) else ():
         number = token.value.strip()
         if "." in number and number.rstrip("0")[-1:] != ".":
-            raise ValueError(f"{number} is no whole number")
+            raise ValueError(f"{number} is not a whole number")
     return convert(kind, tokens)
 
 
 app = App(
     name="netdissect",
-    help="Network Dissection for any vision network: which human concept does every unit see?",
+    help="Network Dissection for any vision network: which concept does each unit detect?",
     help_epilogue=EPILOGUE,
     version=netdissect.__version__,
     suppress_keyboard_interrupt=False,
     result_action="return_value",
-    console=SafeStream(),
+    console=SafeConsole(),
     default_parameter=Parameter(converter=_convert_words),
+    group_parameters=OPTIONS,
 )
 app.command(demo)
 app.command(run, usage="Usage: netdissect run MODEL --layers NAME … --data DATA [OPTIONS]")
@@ -72,20 +74,20 @@ app.command(data)
 app.command(zoo)
 app.register_install_completion_command()
 
-_RESUME_HINT = "and run the same command again: nothing that was finished is lost"
+_RESUME_HINT = "and run the same command again: finished work is kept"
 _SYSTEM_ERRORS = {
     errno.ENOSPC: f"the disk is full: make room {_RESUME_HINT}",
     errno.EDQUOT: f"the disk quota is used up: make room {_RESUME_HINT}",
-    errno.EFBIG: f"the file would be larger than it may be here: raise the limit {_RESUME_HINT}",
-    errno.EIO: f"the disk cannot be read or written (an input/output error): check it {_RESUME_HINT}",
+    errno.EFBIG: f"the file would be larger than the file size limit: raise it (ulimit -f) {_RESUME_HINT}",
+    errno.EIO: f"the disk cannot be read or written (input/output error): check it {_RESUME_HINT}",
     errno.EROFS: "the file system is read-only: choose another place",
     errno.EACCES: "permission is denied: choose another place, or ask for permission",
     errno.EPERM: "permission is denied: choose another place, or ask for permission",
     errno.EMFILE: f"too many files are open: raise the limit (ulimit -n) {_RESUME_HINT}",
     errno.ENAMETOOLONG: "the name is too long for this file system",
-    errno.ENOTDIR: "something on the way to it is a file and no folder",
-    errno.EEXIST: "something of that name is there already, and it is no folder: choose another place",
-    errno.EISDIR: "it is a folder and no file",
+    errno.ENOTDIR: "part of the path is a file, not a folder",
+    errno.EEXIST: "a file of that name is already there, where a folder is expected: choose another place",
+    errno.EISDIR: "it is a folder, not a file",
 }
 
 
@@ -100,16 +102,17 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _run(words: Sequence[str], *, debug: bool) -> int:
-    lacking = environment.find_missing_resource()
-    if lacking is not None:
-        print_error(lacking)
+    """Run a command and return its exit code."""
+    missing = environment.find_missing_resource()
+    if missing is not None:
+        print_error(missing)
         return 2
     received = [signal.SIGINT]
     try:
         with _signals_as_interrupts(received), _print_log():
             app(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interrupt:
-        print_error(str(interrupt) or "interrupted; run the same command again, nothing that was finished is lost")
+        print_error(str(interrupt) or "interrupted; run the same command again: finished work is kept")
         return 128 + received[-1]
     except RuntimeError as error:
         if debug or "start new thread" not in str(error):
@@ -131,7 +134,11 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
 
 @contextlib.contextmanager
 def _signals_as_interrupts(received: list[signal.Signals]) -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that everything is put away; note which it was."""
+    """Return a context manager in which SIGTERM and SIGHUP raise KeyboardInterrupt, so that everything is cleaned up.
+
+    Args:
+        received: the signals received are appended to it.
+    """
 
     def end(number: int, _: FrameType | None) -> None:
         received.append(signal.Signals(number))
@@ -151,29 +158,30 @@ def _signals_as_interrupts(received: list[signal.Signals]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _print_log() -> Iterator[None]:
-    """Show what the library logs, for the length of a block."""
-    logger, told = logging.getLogger("netdissect"), LogPrinter()
+    """Return a context manager that prints what the library logs."""
+    logger, printer = logging.getLogger("netdissect"), LogPrinter()
     level = logger.level
-    logger.addHandler(told)
+    logger.addHandler(printer)
     logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(told)
+        logger.removeHandler(printer)
         logger.setLevel(level)
 
 
 def _describe_error(error: BaseException) -> str:
+    """Return an error as one sentence."""
     if isinstance(error, NetdissectError):
         return str(error)
-    if isinstance(error.__cause__, NetdissectError):  # cyclopts says the same with its own words around
+    if isinstance(error.__cause__, NetdissectError):  # wrapped by cyclopts, which adds nothing to it
         return str(error.__cause__)
     if isinstance(error, OSError):
         what = _SYSTEM_ERRORS.get(error.errno or 0, error.strerror or str(error))
         if what.startswith("No usable temporary directory"):
-            return f"no folder for temporary files can be written, of {what.partition('in ')[2]}: name one with TMPDIR"
+            return f"no folder for temporary files is writable, of {what.partition('in ')[2]}: name one with TMPDIR"
         return f"{error.filename}: {what}" if error.filename else what
     if isinstance(error, MemoryError):
         return "memory ran out: try a smaller --batch-size, fewer layers at once, or --memory"
     text = " ".join(str(error).split())
-    return f"{text} (netdissect --help, or netdissect COMMAND --help, shows what can be typed)"
+    return f"{text} (netdissect --help, or netdissect COMMAND --help, lists the options)"

@@ -5,34 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
-
 from netdissect.cli.console import print_line
-
-_Many = Parameter(consume_multiple=True, negative_iterable="")
+from netdissect.cli.option_groups import SEVERAL, describe_default
 
 
 def compare(
     *sources: str,
     out: Path = Path("comparison.svg"),
-    definition: Literal["label", "category"] | None = None,
+    definition: Annotated[
+        Literal["label", "category"] | None, describe_default("label, unless a source is the paper's .mat")
+    ] = None,
     threshold: float = 0.04,
-    layers: Annotated[list[str] | None, _Many] = None,
-    steps: Annotated[list[float] | None, _Many] = None,
-    figures: Annotated[list[Literal["networks", "width", "concepts", "iou", "curve"]] | None, _Many] = None,
+    layers: Annotated[list[str] | None, SEVERAL, describe_default("all")] = None,
+    steps: Annotated[list[float] | None, SEVERAL, describe_default("read from the names")] = None,
+    figures: Annotated[
+        list[Literal["networks", "width", "concepts", "iou", "curve"]] | None,
+        SEVERAL,
+        describe_default("all that apply"),
+    ] = None,
 ) -> None:
-    """Compare networks, layers, checkpoints: figures as SVG and PNG, their numbers as CSV.
+    """Compare the unique detectors of networks, layers or checkpoints: figures as SVG and PNG, numbers as CSV.
 
-    Two runs of the same network also give a page that sets them side by side, unit by unit.
+    Two runs of the same network also give a page that shows them side by side, unit by unit.
 
     Args:
-        sources: run folders, folders of runs, the released code's *-result.csv, the paper's .mat, in any mix; NAME=PATH gives a name.
-        out: the main figure; the others add a word to its name.
-        definition: of unique detectors: by label (the paper's text), or by category (its figure; all a .mat has).
-        threshold: IoU from which a unit counts as a detector.
-        layers: only these layers of runs.
-        steps: training step of every source, for the training curve; looked for in the names if not given.
-        figures: only these; all that apply if not given.
+        sources: Run folders, folders of runs, the released code's *-result.csv or the paper's .mat, in any mix;
+            NAME=PATH names a source.
+        out: Main figure; the others add a word to its name.
+        definition: How unique detectors are counted: by label (the paper's text) or by category (its figure).
+        threshold: Smallest IoU of a detector.
+        layers: Compare only these layers.
+        steps: Training step of each source, for the training curve.
+        figures: Draw only these figures.
     """
     from netdissect.experiments import compare_runs
 

@@ -1,7 +1,7 @@
-"""What a person sees while a command works: results, complaints, tables. Nothing else writes to the terminal.
+"""Everything a command prints: lines, tables, JSON and errors.
 
-Whatever others named, a layer, a class, a file, is shown as text: it cannot move the cursor, hide a line, color it or
-end in an error because the terminal lacks a letter.
+Names of layers, classes and files come from others' files. They are printed with control characters escaped and without
+rich's markup, so that they cannot move the cursor or color the terminal, and never fail for lack of a character.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from netdissect.io.text import escape_line
-from netdissect.progress import ProgressBars, err, out
+from netdissect.progress import ProgressBars, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,52 +22,51 @@ if TYPE_CHECKING:
 __all__ = [
     "LogPrinter",
     "ProgressBars",
-    "err",
     "format_cell",
-    "out",
     "print_error",
     "print_json",
     "print_line",
     "print_table",
+    "stdout",
 ]
 
-#: A sentence is cut in the middle beyond so many letters: something in it was never meant to be read.
+#: Longer sentences are shortened in the middle, in characters.
 _MAX_SENTENCE = 4000
 
 
 def print_line(text: str = "", *, bold: bool = False, dim: bool = False) -> None:
-    """Print a line of result; on a terminal it may stand out or stand back."""
-    out.print(Text(escape_line(text)), style="bold" if bold else "dim" if dim else "")
+    """Print a line to standard output, bold or dim where that is a terminal."""
+    stdout.print(Text(escape_line(text)), style="bold" if bold else "dim" if dim else "")
 
 
 def print_error(sentence: str) -> None:
-    """Print a sentence that says what went wrong, in one line."""
-    words = escape_line(sentence)
-    if len(words) > _MAX_SENTENCE:
-        words = f"{words[: _MAX_SENTENCE // 2]} … {words[-_MAX_SENTENCE // 2 :]}"
-    with contextlib.suppress(OSError):  # where not even this can be written, the exit code tells
-        err.print(Text(f"netdissect: {words}"), style="bold" if err.is_terminal else "")
+    """Print an error to standard error, in one line."""
+    text = escape_line(sentence)
+    if len(text) > _MAX_SENTENCE:
+        text = f"{text[: _MAX_SENTENCE // 2]} … {text[-_MAX_SENTENCE // 2 :]}"
+    with contextlib.suppress(OSError):  # if standard error cannot be written, the exit code has to do
+        stderr.print(Text(f"netdissect: {text}"), style="bold" if stderr.is_terminal else "")
 
 
 class LogPrinter(logging.Handler):
-    """Shows what the library logs while a command works, above its bars: a worker that is stopped, for example."""
+    """Prints the library's log records, such as "worker 3 is silent", above the progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record as a line."""
         with contextlib.suppress(OSError):
-            err.print(Text(f"netdissect: {escape_line(record.getMessage())}"))
+            stderr.print(Text(f"netdissect: {escape_line(record.getMessage())}"))
 
 
 def print_table(table: Table) -> None:
     """Print a table whose cells were made by `format_cell`."""
-    out.print(table)
+    stdout.print(table)
 
 
 def format_cell(text: str) -> Text:
-    """Return what others named as a table shows it."""
+    """Return a table's cell that shows the text as it is, in one line."""
     return Text(escape_line(text))
 
 
 def print_json(value: Any) -> None:
-    """Print a value for programs: ASCII only, whatever the terminal knows."""
-    out.print(Text(json.dumps(value, indent=1)))
+    """Print a value as JSON, in ASCII whatever the terminal's encoding."""
+    stdout.print(Text(json.dumps(value, indent=1)))

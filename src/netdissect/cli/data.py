@@ -1,92 +1,95 @@
-"""``netdissect data``: probe sets downloaded, built, checked, drawn, made of your own images."""
+"""``netdissect data``: download, build, check and draw probe sets, or make one of your own images."""
 
 from __future__ import annotations
 
 import os
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 
-from netdissect.cli.console import ProgressBars, format_cell, out, print_line, print_table
+from netdissect.cli.console import ProgressBars, format_cell, print_line, print_table
 from netdissect.cli.data_import import add_import_commands
-from netdissect.cli.download_progress import Transfers
+from netdissect.cli.downloads import OwnRegistry, download_entries, print_registry
+from netdissect.cli.option_groups import OPTIONS, SEVERAL, SWITCH, describe_default
 from netdissect.errors import DataFileError
 
 if TYPE_CHECKING:
     from netdissect.probe_sets.broden.check import CheckReport
     from netdissect.probe_sets.compile.make import BuildResult
-    from netdissect.probe_sets.download.registry import RegistryEntry
 
-data = App(name="data", help="Probe sets: download, build, check, or make one of your own pictures.")
-_OWN = Group("Own probe sets", sort_key=2)
+data = App(
+    name="data", help="Download, build or check probe sets, or make one of your own images.", group_parameters=OPTIONS
+)
 
-_Many = Parameter(consume_multiple=True, negative_iterable="")
-_Flag = Parameter(negative="")
 _CPUS = os.cpu_count() or 1
+_Into = Annotated[Path | None, describe_default("NETDISSECT_DATA or dataset/")]
+_Workers = Annotated[int, Parameter(show_default=lambda _: "one per CPU core")]
+_Quiet = Annotated[bool, SWITCH]
 
 
 @data.command
 def build(
     *,
     sources: Path = Path("dataset"),
-    out: Path | None = None,
+    out: Annotated[Path | None, describe_default("dataset/broden1_SIZE")] = None,
     size: int = 227,
-    only: Annotated[list[str] | None, _Many] = None,
-    limit: int | None = None,
+    only: Annotated[list[str] | None, SEVERAL, describe_default("all that are there")] = None,
+    limit: Annotated[int | None, describe_default("all")] = None,
     colors: bool = True,
-    color_table: Annotated[str | None, Parameter(["--color-table", "--colour-table"])] = None,
+    color_table: Annotated[
+        str | None, Parameter(["--color-table", "--colour-table"]), describe_default("a built-in model")
+    ] = None,
     synonyms: str = "broden1",
     min_frequency: int = 10,
     min_coverage: float = 0.5,
-    skip_missing: Annotated[bool, _Flag] = False,
-    workers: int = _CPUS,
-    quiet: Annotated[bool, _Flag] = False,
+    skip_missing: Annotated[bool, SWITCH] = False,
+    workers: _Workers = _CPUS,
+    quiet: _Quiet = False,
 ) -> None:
-    """Make Broden from its sources. A call that was interrupted goes on when it is made again.
+    """Build Broden from its sources; the same command resumes an interrupted build.
 
     Args:
-        sources: folder that holds ade20k/, dtd/, opensurfaces/ and pascal/, or some of them.
-        out: the set's folder; dataset/broden1_SIZE if not given.
-        size: side of the images in pixels; label maps have half of it.
-        only: the sources wanted; all that are there if not given.
-        limit: only the first so many images of every source, for a trial.
-        colors: whether every image gets a plane of color names.
-        color_table: the published table of color names: a .npy or .mat file, or fetch; a built-in model if not given.
-        synonyms: synonym table: broden1, broden-plus, none, or a file of yours.
-        min_frequency: labels that touch fewer images are left out.
-        min_coverage: labels that cover less, in added-up shares of images, are left out.
-        skip_missing: leave out images whose files are not there.
-        workers: processes that work.
-        quiet: show no progress.
+        sources: Folder that holds ade20k/, dtd/, opensurfaces/ and pascal/, or some of them.
+        out: Folder of the probe set.
+        size: Side of the images in pixels; label maps have half of it.
+        only: Use only these sources.
+        limit: Use only the first N images of every source.
+        colors: Label every pixel with the name of its color.
+        color_table: Published table of color names: a .npy or .mat file, or fetch to download it.
+        synonyms: Synonym table: broden1, broden-plus, none, or a file of your own.
+        min_frequency: Leave out labels on fewer images than this.
+        min_coverage: Leave out labels whose shares of images add up to less than this.
+        skip_missing: Leave out images whose files are missing.
+        workers: Processes that build in parallel.
+        quiet: Show no progress.
     """
     from netdissect.probe_sets.compile.build_broden import build_broden
 
     table = _find_color_table(color_table, quiet=quiet)
     with ProgressBars(quiet=quiet) as bars:
-        made = build_broden(
-            sources, out, only=only or (), skip_missing=skip_missing, workers=workers, progress=bars, say=print_line, size=size,
-            limit=limit, colors=colors, color_table=table, synonyms=synonyms, min_frequency=min_frequency,
+        result = build_broden(
+            sources, out, only=only or (), skip_missing=skip_missing, workers=workers, progress=bars, say=print_line,
+            size=size, limit=limit, colors=colors, color_table=table, synonyms=synonyms, min_frequency=min_frequency,
             min_coverage=min_coverage,
         )  # fmt: skip
-    print_build_result(made)
+    print_build_result(result)
 
 
 @data.command
-def check(folder: str, /, *, workers: int = _CPUS, quiet: Annotated[bool, _Flag] = False) -> None:
-    """Check a probe set: every table, every image, every label map; and show what is in it.
+def check(folder: str, /, *, workers: _Workers = _CPUS, quiet: _Quiet = False) -> None:
+    """Check every table, image and label map of a probe set, and show what is in it.
 
     Args:
-        folder: a folder in Broden's format, or the name of a downloaded one.
-        workers: processes that decode.
-        quiet: show no progress.
+        folder: A Broden folder, or the name of a downloaded one.
+        workers: Processes that decode in parallel.
+        quiet: Show no progress.
     """
-    from netdissect.probe_sets.broden.check import check_probe_set as examine
+    from netdissect.probe_sets.broden.check import check_probe_set
     from netdissect.probe_sets.download.paths import resolve_probe_set
 
     with ProgressBars(quiet=quiet) as bars:
-        report = examine(resolve_probe_set(folder), workers=workers, progress=bars)
+        report = check_probe_set(resolve_probe_set(folder), workers=workers, progress=bars)
     _print_check_report(report)
     if report.problems:
         for problem in report.problems[:20]:
@@ -98,24 +101,19 @@ def check(folder: str, /, *, workers: int = _CPUS, quiet: Annotated[bool, _Flag]
 
 
 @data.command(name="list")
-def list_(*, into: Path | None = None, registry: Path | None = None) -> None:
-    """List what can be downloaded.
+def list_(*, into: _Into = None, registry: OwnRegistry = None) -> None:
+    """List the probe sets and sources that can be downloaded.
 
     Args:
-        into: where downloads lie; NETDISSECT_DATA or dataset/ if not given.
-        registry: a registry file of yours, on top of the built-in one.
+        into: Folder of downloads.
+        registry: Registry file of your own, read on top of the built-in one.
     """
-    from netdissect.probe_sets.download.entries import is_downloaded
     from netdissect.probe_sets.download.paths import get_data_folder
-    from netdissect.probe_sets.download.registry import load_registry
 
-    entries = load_registry(registry)
     folder = get_data_folder(into)
-    chosen = [entry for entry in entries.values() if entry.kind != "network"]
-    print_registry_entries(chosen, {entry.name for entry in chosen if is_downloaded(entry, entries, folder)})
-    print_line()
+    print_registry(registry, folder, networks=False)
     print_line(
-        f"netdissect data download NAME fetches one to {folder}/, all-sources the four sources; netdissect zoo list has networks."
+        f"netdissect data download NAME downloads one to {folder}/, all-sources the four sources; netdissect zoo list has networks."
     )
 
 
@@ -124,37 +122,31 @@ def download(
     names: Annotated[list[str], Parameter(negative_iterable="")],
     /,
     *,
-    into: Path | None = None,
-    registry: Path | None = None,
-    keep: Annotated[bool, _Flag] = False,
-    quiet: Annotated[bool, _Flag] = False,
+    into: _Into = None,
+    registry: OwnRegistry = None,
+    keep: Annotated[bool, SWITCH] = False,
+    quiet: _Quiet = False,
 ) -> None:
-    """Download probe sets, or the sources of Broden. A call that was interrupted goes on when it is made again.
+    """Download probe sets, or the sources of Broden; the same command resumes an interrupted download.
 
     Args:
-        names: as netdissect data list shows them; broden stands for its three editions, all-sources for the four
-            sources of Broden.
-        into: where it goes; NETDISSECT_DATA or dataset/ if not given.
-        registry: a registry file of yours, on top of the built-in one.
-        keep: keep archives after they are unpacked.
-        quiet: show no progress.
+        names: Names that netdissect data list shows; broden for its three editions, all-sources for its four sources.
+        into: Folder of downloads.
+        registry: Registry file of your own, read on top of the built-in one.
+        keep: Keep archives after unpacking them.
+        quiet: Show no progress.
     """
     from netdissect.probe_sets.download.paths import get_data_folder
 
     download_entries(names, get_data_folder(into), registry, networks=False, keep=keep, quiet=quiet)
 
 
-_HEADINGS = {
-    "probe set": "Probe sets", "source": "Sources of Broden", "table": "Tables", "network": "Networks",
-}  # fmt: skip
-
-
 @data.command
 def synonyms(table: Literal["broden1", "broden-plus"] = "broden1", /) -> None:
-    """Print a built-in synonym table: to read, or as the start of your own.
+    """Print a built-in synonym table, to read or to edit.
 
     Args:
-        table: which.
+        table: The table.
     """
     from netdissect.probe_sets.compile.synonyms import BUILT_IN, read_built_in_table
 
@@ -170,18 +162,18 @@ def synthetic(
     size: int = 112,
     out: Path = Path("dataset/synthetic"),
     seed: int = 0,
-    workers: int = _CPUS,
-    quiet: Annotated[bool, _Flag] = False,
+    workers: _Workers = _CPUS,
+    quiet: _Quiet = False,
 ) -> None:
-    """Draw the bundled synthetic probe set, at any size and count.
+    """Draw the demo's synthetic probe set in any number and size of images.
 
     Args:
-        images: how many.
-        size: side of the images in pixels; label maps have half of it.
-        out: the set's folder.
-        seed: of what is drawn.
-        workers: processes that draw.
-        quiet: show no progress.
+        images: Number of images.
+        size: Side of the images in pixels; label maps have half of it.
+        out: Folder of the probe set.
+        seed: Seed of the drawing.
+        workers: Processes that draw in parallel.
+        quiet: Show no progress.
     """
     from netdissect.demo.world import write_probe_set
     from netdissect.demo.world.place import cleared
@@ -190,86 +182,32 @@ def synthetic(
         with cleared(out), ProgressBars(quiet=quiet) as bars:
             write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)
     except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(
-            "interrupted; there is no set yet, the same command draws it from the start"
-        ) from interrupt
+        raise KeyboardInterrupt("interrupted; nothing was kept, the same command starts over") from interrupt
     print_line(f"{out}: {_format_count(images, 'image')} of {size} x {size} pixels")
     print_line(f"netdissect data check {out}")
 
 
-add_import_commands(data, _OWN)
+add_import_commands(data)
 
 
-def print_build_result(made: BuildResult) -> None:
-    """Say what was made and what can be done with it."""
-    if made.is_new:
+def print_build_result(result: BuildResult) -> None:
+    """Print what a build made, what it left out, and the command that checks it."""
+    if result.is_new:
         print_line(
-            f"{made.folder}: {_format_count(made.images, 'image')}, {_format_count(made.concepts, 'concept')} in "
-            f"{', '.join(made.categories)}"
+            f"{result.folder}: {_format_count(result.images, 'image')}, {_format_count(result.concepts, 'concept')} in "
+            f"{', '.join(result.categories)}"
         )
-        if made.unused:
-            shown = ", ".join(made.unused[:6])
-            more = f" and {len(made.unused) - 6} more" if len(made.unused) > 6 else ""
-            print_line(f"left out as too rare or too small: {shown}{more} (label_assignment.csv tells of every label)")
-    print_line(f"netdissect data check {made.folder}")
+        if result.unused:
+            shown = ", ".join(result.unused[:6])
+            more = f" and {len(result.unused) - 6} more" if len(result.unused) > 6 else ""
+            print_line(f"left out as too rare or too small: {shown}{more} (label_assignment.csv lists every label)")
+    print_line(f"netdissect data check {result.folder}")
 
 
-def download_entries(
-    names: list[str], folder: Path, registry: Path | None, *, networks: bool, keep: bool, quiet: bool
-) -> None:
-    """Download entries of the registry, one after the other."""
-    from netdissect.probe_sets.download.entries import download_entry as get
-    from netdissect.probe_sets.download.groups import expand_names
-    from netdissect.probe_sets.download.registry import find_entry, load_registry
-
-    entries = load_registry(registry)
-    names = expand_names(names, entries, networks=networks)
-    for name in names:
-        find_entry(entries, name, networks=networks)
-    for name in names:
-        entry = entries[name]
-        print_line(f"{entry.name}: {entry.about}. Licence: {entry.license}. Cite: {entry.citation}.")
-        if entry.note:
-            print_line(f"{entry.name}: {entry.note}.")
-        with Transfers(quiet=quiet) as bars:
-            for path in get(name, entries, folder, keep=keep, progress=bars, say=print_line):
-                print_line(f"{name}: {path}")
-
-
-def print_registry_entries(entries: list[RegistryEntry], here: set[str]) -> None:
-    """Print what can be downloaded, in groups: a line each into a file, else as wide as the terminal is.
-
-    Names are never broken, so that they can be copied.
-    """
-    from netdissect.probe_sets.download.transfer import format_bytes
-
-    longest = max(len(entry.name) for entry in entries)
-    sizes = {entry.name: "" if entry.size is None else format_bytes(entry.size) for entry in entries}
-    widest = max(map(len, sizes.values()))
-    marks = 4 if here else 0
-    indent = 2 + longest + 2 + (widest + 2 if widest else 0) + (marks + 2 if marks else 0)
-    for kind in dict.fromkeys(entry.kind for entry in entries):
-        print_line(_HEADINGS[kind], bold=True)
-        for entry in (entry for entry in entries if entry.kind == kind):
-            columns = [f"  {entry.name:<{longest}}"]
-            columns += [f"{sizes[entry.name]:>{widest}}"] if widest else []
-            columns += [f"{'here' if entry.name in here else '':<{marks}}"] if marks else []
-            about, licence = entry.about, f"licence: {entry.license}{f'; note: {entry.note}' if entry.note else ''}"
-            if not out.is_terminal:
-                print_line("  ".join([*columns, f"{about}; {licence}"]))
-                continue
-            lines = textwrap.wrap(about, max(20, out.width - indent))
-            print_line("  ".join([*columns, lines[0]]))
-            for line in lines[1:]:
-                print_line(" " * indent + line)
-            for line in textwrap.wrap(licence, max(20, out.width - indent)):
-                print_line(" " * indent + line, dim=True)
-
-
-def _find_color_table(given: str | None, *, quiet: bool) -> Path | None:
-    """Return the file of the published table of color names, fetched if that is asked for."""
-    if given != "fetch":
-        return None if given is None else Path(given)
+def _find_color_table(word: str | None, *, quiet: bool) -> Path | None:
+    """Return the file of the published table of color names, downloading it for ``fetch``."""
+    if word != "fetch":
+        return None if word is None else Path(word)
     from netdissect.probe_sets.download.paths import get_data_folder
 
     folder = get_data_folder()
@@ -279,22 +217,23 @@ def _find_color_table(given: str | None, *, quiet: bool) -> Path | None:
 
 
 def _print_check_report(report: CheckReport) -> None:
+    """Print how many images and concepts a probe set has, and a table of its categories."""
     from rich.table import Table
 
     splits = ", ".join(f"{name} {count:,}" for name, count in sorted(report.splits.items()))
     print_line(
         f"{report.folder}: {_format_count(report.images, 'image')} ({splits}), {_format_count(report.concepts, 'concept')}"
     )
-    for what, sizes in (("pictures", report.sizes), ("label maps", report.label_sizes)):
-        told = [f"{width} x {height}" for height, width in sorted(sizes, key=lambda size: -sizes[size])]
-        print_line(f"{what}: {', '.join(told[:4])}{f' and {len(told) - 4} other sizes' if len(told) > 4 else ''}")
+    for what, sizes in (("images", report.sizes), ("label maps", report.label_sizes)):
+        shown = [f"{width} x {height}" for height, width in sorted(sizes, key=lambda size: -sizes[size])]
+        print_line(f"{what}: {', '.join(shown[:4])}{f' and {len(shown) - 4} other sizes' if len(shown) > 4 else ''}")
     if report.bare:
         print_line(
-            f"{_format_count(report.bare, 'image')} more carry no label at all and are left out of any dissection"
+            f"{_format_count(report.bare, 'image')} more have no label at all and are left out of every dissection"
         )
     table = Table(box=None, pad_edge=False)
-    for heading in ("category", "concepts", "images", "unlabelled", "largest", "rarest"):
-        right = heading in ("concepts", "images", "unlabelled")
+    for heading in ("category", "concepts", "images", "unlabeled", "largest", "rarest"):
+        right = heading in ("concepts", "images", "unlabeled")
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for category in report.categories:
         rare = sorted(category.uses, key=lambda use: (use.images, use.share))[:3]
@@ -305,12 +244,12 @@ def _print_check_report(report: CheckReport) -> None:
             format_cell(", ".join(f"{use.name} ({use.images:,})" for use in rare)),
         )  # fmt: skip
     print_table(table)
-    print_line(f"{100 * report.unlabelled:.1f} % of all pixels carry no label but a color")
+    print_line(f"{100 * report.unlabelled:.1f} % of all pixels have no label but a color")
     for category in report.categories:
         if category.absent:
-            shown = ", ".join(category.absent[:5])
+            names = ", ".join(category.absent[:5])
             more = f" and {len(category.absent) - 5} more" if len(category.absent) > 5 else ""
-            print_line(f"listed in {category.name}, and in no label map at this size: {shown}{more}")
+            print_line(f"listed in {category.name}, and in no label map at this size: {names}{more}")
 
 
 def _format_count(number: int, noun: str) -> str:

@@ -1,87 +1,100 @@
-"""``netdissect data from-…``: probe sets of your own images, one command for each kind of label."""
+"""``netdissect data from-…``: make probe sets of your own images, one command for each kind of label."""
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
 from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.help_screen import HelpScreen
+from netdissect.cli.option_groups import EXECUTION, OPTIONS, SEVERAL, SWITCH, as_parameters, describe_default
+from netdissect.config import option
 
 if TYPE_CHECKING:
     from cyclopts import App
 
-    from netdissect.probe_sets.compile.make import BuildResult
-
-_Flag = Parameter(negative="")
 _CPUS = os.cpu_count() or 1
-_SET = Group("The set", sort_key=1)
-_WORK = Group("How the work is done", sort_key=2)
+_SET = Group("Probe set", sort_key=3, help_formatter=HelpScreen())
+_SET_RARE = Group("Probe set: rare options", sort_key=4, help_formatter=HelpScreen(rare=True))
+_COMMANDS = Group("Probe sets of your own images", sort_key=2)
+_Quiet = Annotated[bool, Parameter(group=EXECUTION), SWITCH]
+_First = Annotated[int | None, describe_default("1; 0 if the first name means no label")]
+_NumberColumn = Annotated[str | None, describe_default("found by its name")]
+_Workers = Annotated[int, Parameter(group=EXECUTION, show_default=lambda _: "one per CPU core")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetOptions:
+    """The options of every importer that describe the probe set, as `ImportOptions` has them."""
+
+    size: int = option(224, "Side of the images in pixels; label maps have half of it.")
+    category: str | None = option(
+        None, "Category of classes without one: object, scene, part, material, texture or a word of your own.",
+        none="object; scene for from-labels",
+    )  # fmt: skip
+    train: float = option(0.7, "Share of images in the split train, unless the data has splits.")
+    limit: int | None = option(None, "Use only the first N images.", none="all")
+    colors: bool = option(True, "Label every pixel with the name of its color.")
+    preview: int = option(12, "Labeled images shown in preview.html; 0 writes no page.")
+    name: str | None = option(None, "Name of the images' folder below images/.", none="the images' folder", rare=True)
+    rename: Path | None = option(
+        None, "Table of other names and categories: a .csv with the columns name, as, category; an empty as drops a class.",
+        none="none", rare=True,
+    )  # fmt: skip
+    color_table: Path | None = option(
+        None,
+        "Published table of color names as a file.",
+        none="a built-in model",
+        aliases=("--colour-table",),
+        rare=True,
+    )
+    min_frequency: int = option(1, "Leave out classes on fewer images than this.", rare=True)
+    min_coverage: float = option(0.0, "Leave out classes whose shares of images add up to less than this.", rare=True)
+    skip_missing: bool = option(False, "Leave out images whose image or mask file is missing.", rare=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options as keywords of the Python functions, which choose the category themselves if it is None."""
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        return given if self.category is not None else {name: given[name] for name in given if name != "category"}
+
+
+if TYPE_CHECKING:
+    ProbeSetOptions = SetOptions
+else:
+    ProbeSetOptions = as_parameters(SetOptions, _SET, _SET_RARE)
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class SharedImportOptions:
-    """Options that every own set has.
+class SharedOptions:
+    """The options of every importer.
 
-    Attributes:
-        size: side of the images in pixels; label maps have half of it.
-        name: folder below images/; the images' folder if not given.
-        category: category of classes that name none: object, scene, part, material, texture, or any word.
-        rename: a .csv with the columns name, as, category: other names, other categories; an empty as drops a class.
-        train: share of the images in the split train, where the data does not say.
-        limit: only the first so many images.
-        colors: whether every image gets a plane of color names.
-        color_table: the published table of color names as a file; a built-in model if not given.
-        min_frequency: classes that touch fewer images are left out.
-        min_coverage: classes that cover less, in added-up shares of images, are left out.
-        skip_missing: leave out images whose image or mask is missing.
-        preview: labeled images shown in preview.html; 0 writes none.
-        workers: processes that work.
-        quiet: show no progress.
+    Args:
+        workers: Processes that work in parallel.
+        quiet: Show no progress.
     """
 
-    size: Annotated[int, Parameter(group=_SET)] = 224
-    name: Annotated[str | None, Parameter(group=_SET)] = None
-    category: Annotated[str | None, Parameter(group=_SET)] = None
-    rename: Annotated[Path | None, Parameter(group=_SET)] = None
-    train: Annotated[float, Parameter(group=_SET)] = 0.7
-    limit: Annotated[int | None, Parameter(group=_SET)] = None
-    colors: Annotated[bool, Parameter(group=_SET)] = True
-    color_table: Annotated[Path | None, Parameter(["--color-table", "--colour-table"], group=_SET)] = None
-    min_frequency: Annotated[int, Parameter(group=_SET)] = 1
-    min_coverage: Annotated[float, Parameter(group=_SET)] = 0.0
-    skip_missing: Annotated[bool, Parameter(negative="", group=_SET)] = False
-    preview: Annotated[int, Parameter(group=_SET)] = 12
-    workers: Annotated[int, Parameter(group=_WORK)] = _CPUS
-    quiet: Annotated[bool, Parameter(negative="", group=_WORK)] = False
-
-    def making(self) -> dict[str, Any]:
-        """Return the options as the Python calls take them."""
-        options = {
-            name: getattr(self, name)
-            for name in (
-                "size", "name", "rename", "train", "limit", "colors", "color_table", "min_frequency", "min_coverage",
-                "skip_missing", "preview", "workers",
-            )
-        }  # fmt: skip
-        return options | ({} if self.category is None else {"category": self.category}) | {"say": print_line}
+    probe_set: ProbeSetOptions = field(default_factory=ProbeSetOptions)
+    workers: _Workers = _CPUS
+    quiet: _Quiet = False
 
 
-def _run_import(common: SharedImportOptions | None, make: Callable[[dict[str, Any]], BuildResult]) -> None:
-    given = common or SharedImportOptions()
-    with ProgressBars(quiet=given.quiet) as bars:
-        made = make({**given.making(), "progress": bars})
+def _run_import(importer: str, shared: SharedOptions, *arguments: Any, **options: Any) -> None:
+    """Call a function of `netdissect.probe_sets.importers` and print what it made."""
     from netdissect.cli.data import print_build_result
+    from netdissect.probe_sets import importers
 
-    if given.preview:
-        print_line(f"{made.folder / 'preview.html'} shows a few labeled images")
-    print_build_result(made)
+    options |= shared.probe_set.as_dict() | {"workers": shared.workers, "say": print_line}
+    with ProgressBars(quiet=shared.quiet) as bars:
+        result = getattr(importers, importer)(*arguments, **options, progress=bars)
+    if shared.probe_set.preview:
+        print_line(f"{result.folder / 'preview.html'} shows a few labeled images")
+    print_build_result(result)
 
 
 def from_masks(
@@ -93,60 +106,51 @@ def from_masks(
     out: Path,
     mask_suffix: str = "",
     photo_suffix: str = "",
-    first: int | None = None,
-    number_column: str | None = None,
-    common: SharedImportOptions | None = None,
+    first: _First = None,
+    number_column: _NumberColumn = None,
+    shared: SharedOptions = SharedOptions(),
 ) -> None:
-    """Make a probe set of a folder of images and a folder of masks of the same names.
+    """Make a probe set of a folder of images and a folder of masks with the same names.
 
     Args:
-        photos: folder of images.
-        masks: folder of masks: class numbers (grey or palette), or colors.
-        classes: class list: .txt (a name a line, or number: name), .csv (name, number, category, r, g, b), .json, or as
-            a tool writes it (docs/broden.md).
-        out: the set's folder.
-        mask_suffix: what a mask's name has after the image's, such as _mask.
-        photo_suffix: what an image's name has and its mask's has not, such as _leftImg8bit.
-        first: number of the first class of a list without numbers.
-        number_column: column of the class list that holds the masks' numbers.
-        common: options of every own set.
+        photos: Folder of images.
+        masks: Folder of masks: class numbers (grey or palette), or colors.
+        classes: Class list: .txt (a name per line, or number: name), .csv (name, number, category, r, g, b), .json, or
+            as an annotation tool writes it (docs/broden.md).
+        out: Folder of the probe set.
+        mask_suffix: What a mask's name has after the image's, such as _mask.
+        photo_suffix: What an image's name has and its mask's has not, such as _leftImg8bit.
+        first: Number of the first class of a list without numbers.
+        number_column: Column of the class list that holds the masks' numbers.
+        shared: options of every importer.
     """
-    from netdissect.probe_sets import importers
-
-    def make(options: dict[str, Any]) -> BuildResult:
-        return importers.from_masks(
-            photos, masks, classes, out, mask_suffix=mask_suffix, photo_suffix=photo_suffix, first=first,
-            number_column=number_column, **options,
-        )  # fmt: skip
-
-    _run_import(common, make)
+    _run_import(
+        "from_masks", shared, photos, masks, classes, out, mask_suffix=mask_suffix, photo_suffix=photo_suffix, first=first,
+        number_column=number_column,
+    )  # fmt: skip
 
 
 def from_coco(
     annotations: Path,
-    photos: Path | None = None,
+    photos: Annotated[Path | None, describe_default("the JSON's own")] = None,
     /,
     *,
     out: Path,
-    masks: Path | None = None,
-    boxes: Annotated[bool, _Flag] = False,
-    common: SharedImportOptions | None = None,
+    masks: Annotated[Path | None, describe_default("the folder named as the JSON")] = None,
+    boxes: Annotated[bool, SWITCH] = False,
+    shared: SharedOptions = SharedOptions(),
 ) -> None:
     """Make a probe set of COCO's JSON: instances, or panoptic.
 
     Args:
-        annotations: the JSON; or a folder as Roboflow exports it, _annotations.coco.json beside every split's images.
-        photos: folder of images; the JSON's own if not given.
-        out: the set's folder.
-        masks: folder of panoptic label maps; the one named as the JSON if not given.
-        boxes: take the box of an annotation without an outline as its mask.
-        common: options of every own set.
+        annotations: The JSON; or a folder as Roboflow exports it, with _annotations.coco.json next to each split's images.
+        photos: Folder of images.
+        out: Folder of the probe set.
+        masks: Folder of panoptic label maps.
+        boxes: Use the box of an annotation without an outline as its mask.
+        shared: options of every importer.
     """
-    from netdissect.probe_sets import importers
-
-    _run_import(
-        common, lambda options: importers.from_coco(annotations, photos, out, masks=masks, boxes=boxes, **options)
-    )
+    _run_import("from_coco", shared, annotations, photos, out, masks=masks, boxes=boxes)
 
 
 def from_annotations(
@@ -154,33 +158,29 @@ def from_annotations(
     /,
     *,
     out: Path,
-    tool: str | None = None,
-    photos: Path | None = None,
-    boxes: Annotated[bool, _Flag] = False,
-    leave_out: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
-    attribute: str | None = None,
-    common: SharedImportOptions | None = None,
+    tool: Annotated[str | None, describe_default("told from the files")] = None,
+    photos: Annotated[Path | None, describe_default("next to the annotations")] = None,
+    boxes: Annotated[bool, SWITCH] = False,
+    leave_out: Annotated[list[str] | None, SEVERAL, describe_default("none")] = None,
+    attribute: Annotated[str | None, describe_default("the only one")] = None,
+    shared: SharedOptions = SharedOptions(),
 ) -> None:
-    """Make a probe set of what an annotation tool wrote: labelme, CVAT, Label Studio, Supervisely, Hasty, VGG VIA, YOLO.
+    """Make a probe set of an annotation tool's files: labelme, CVAT, Label Studio, Supervisely, Hasty, VGG VIA, YOLO.
 
     Args:
-        where: the folder or file that the tool exported; whose it is, is told by what is in it.
-        out: the set's folder.
-        tool: the tool's name, where that is not told: cvat, hasty, labelme, label-studio, supervisely, via or yolo.
-        photos: folder of the images, where they do not lie beside the annotations.
-        boxes: take detection boxes, which say nothing of an outline, as masks.
-        leave_out: leave out shapes that cover no pixels: points, lines, boxes, skeletons, cuboids.
-        attribute: which of a shape's attributes is its class, where it has several (VIA).
-        common: options of every own set.
+        where: Folder or file that the tool exported.
+        out: Folder of the probe set.
+        tool: The tool: cvat, hasty, labelme, label-studio, supervisely, via or yolo.
+        photos: Folder of the images.
+        boxes: Use detection boxes, which have no outline, as masks.
+        leave_out: Leave out shapes that cover no pixels: points, lines, boxes, skeletons, cuboids.
+        attribute: Attribute of a shape that is its class, where it has several (VIA).
+        shared: options of every importer.
     """
-    from netdissect.probe_sets import importers
-
-    def make(options: dict[str, Any]) -> BuildResult:
-        return importers.from_annotations(
-            where, out, tool=tool, photos=photos, boxes=boxes, leave_out=leave_out or (), attribute=attribute, **options
-        )
-
-    _run_import(common, make)
+    _run_import(
+        "from_annotations", shared, where, out, tool=tool, photos=photos, boxes=boxes, leave_out=leave_out or (),
+        attribute=attribute,
+    )  # fmt: skip
 
 
 def from_voc(
@@ -188,42 +188,33 @@ def from_voc(
     /,
     *,
     out: Path,
-    classes: Path | None = None,
-    first: int | None = None,
-    number_column: str | None = None,
-    common: SharedImportOptions | None = None,
+    classes: Annotated[Path | None, describe_default("labelmap.txt of the folder, else VOC's 20 classes")] = None,
+    first: _First = None,
+    number_column: _NumberColumn = None,
+    shared: SharedOptions = SharedOptions(),
 ) -> None:
     """Make a probe set of a folder laid out as PASCAL VOC: JPEGImages, SegmentationClass.
 
     Args:
-        folder: the folder.
-        out: the set's folder.
-        classes: class list; labelmap.txt of the folder, or VOC's 20 classes, if not given.
-        first: number of the first class of a list without numbers.
-        number_column: column of the class list that holds the masks' numbers.
-        common: options of every own set.
+        folder: The folder.
+        out: Folder of the probe set.
+        classes: Class list.
+        first: Number of the first class of a list without numbers.
+        number_column: Column of the class list that holds the masks' numbers.
+        shared: options of every importer.
     """
-    from netdissect.probe_sets import importers
-
-    _run_import(
-        common,
-        lambda options: importers.from_voc(
-            folder, out, classes=classes, first=first, number_column=number_column, **options
-        ),
-    )
+    _run_import("from_voc", shared, folder, out, classes=classes, first=first, number_column=number_column)
 
 
-def from_ade(folder: Path, /, *, out: Path, common: SharedImportOptions | None = None) -> None:
+def from_ade(folder: Path, /, *, out: Path, shared: SharedOptions = SharedOptions()) -> None:
     """Make a probe set of ADE20K: the full release, or the 150 classes of its challenge.
 
     Args:
-        folder: the release's folder.
-        out: the set's folder.
-        common: options of every own set.
+        folder: Folder of the release.
+        out: Folder of the probe set.
+        shared: options of every importer.
     """
-    from netdissect.probe_sets import importers
-
-    _run_import(common, lambda options: importers.from_ade(folder, out, **options))
+    _run_import("from_ade", shared, folder, out)
 
 
 def from_hf(
@@ -231,48 +222,41 @@ def from_hf(
     /,
     *,
     out: Path,
-    image: str | None = None,
-    mask: str | None = None,
-    label: str | None = None,
-    classes: Path | None = None,
-    part: str | None = None,
-    first: int | None = None,
-    common: SharedImportOptions | None = None,
+    image: Annotated[str | None, describe_default("the column of images")] = None,
+    mask: Annotated[str | None, describe_default("the column of masks")] = None,
+    label: Annotated[str | None, describe_default("none")] = None,
+    classes: Annotated[Path | None, describe_default("the data set's")] = None,
+    part: Annotated[str | None, describe_default("all")] = None,
+    first: _First = None,
+    shared: SharedOptions = SharedOptions(),
 ) -> None:
     """Make a probe set of a Hugging Face data set with a column of masks, or of classes.
 
     Args:
-        dataset: a folder it was saved to, or its name on the hub.
-        out: the set's folder.
-        image: column of the images; found if not given.
-        mask: column of the masks; found if not given.
-        label: column of classes instead of masks.
-        classes: class list; the one the data set carries if not given.
-        part: only this part, such as validation.
-        first: number of the first class of a plain list.
-        common: options of every own set.
+        dataset: A folder it was saved to, or its name on the hub.
+        out: Folder of the probe set.
+        image: Column of the images.
+        mask: Column of the masks.
+        label: Column of classes, in place of masks.
+        classes: Class list.
+        part: Use only this part, such as validation.
+        first: Number of the first class of a list without numbers.
+        shared: options of every importer.
     """
-    from netdissect.probe_sets import importers
-
-    def make(options: dict[str, Any]) -> BuildResult:
-        return importers.from_hf(
-            dataset, out, image=image, mask=mask, label=label, classes=classes, part=part, first=first, **options
-        )
-
-    _run_import(common, make)
+    _run_import(
+        "from_hf", shared, dataset, out, image=image, mask=mask, label=label, classes=classes, part=part, first=first
+    )
 
 
-def from_labels(folder: Path, /, *, out: Path, common: SharedImportOptions | None = None) -> None:
-    """Make a probe set of class folders: a label for every whole image, as scenes or textures.
+def from_labels(folder: Path, /, *, out: Path, shared: SharedOptions = SharedOptions()) -> None:
+    """Make a probe set of class folders: one label for each whole image, such as a scene or a texture.
 
     Args:
-        folder: holds a folder per class.
-        out: the set's folder.
-        common: options of every own set; the category is scene if not given.
+        folder: Folder that holds a folder per class.
+        out: Folder of the probe set.
+        shared: options of every importer.
     """
-    from netdissect.probe_sets import importers
-
-    _run_import(common, lambda options: importers.from_labels(folder, out, **options))
+    _run_import("from_labels", shared, folder, out)
 
 
 def from_segmenter(
@@ -281,29 +265,28 @@ def from_segmenter(
     /,
     *,
     out: Path,
-    classes: Path | None = None,
+    classes: Annotated[Path | None, describe_default("the network's")] = None,
     threshold: float = 0.0,
     device: str = "auto",
-    common: SharedImportOptions | None = None,
+    shared: SharedOptions = SharedOptions(),
 ) -> None:
-    """Make a probe set of unlabelled images, labeled by a segmentation network.
+    """Make a probe set of unlabeled images, labeled by a segmentation network.
 
     Args:
         model: hf:NAME, torchvision:NAME or python:module:function.
-        photos: folder of images.
-        out: the set's folder.
-        classes: class list, where the network carries none.
-        threshold: probability below which a pixel carries no label.
-        device: where the network runs: auto, cpu, cuda or cuda:N.
-        common: options of every own set.
+        photos: Folder of images.
+        out: Folder of the probe set.
+        classes: Class list.
+        threshold: Probability below which a pixel gets no label.
+        device: Device of the network: auto, cpu, cuda or cuda:N.
+        shared: options of every importer.
     """
-    from netdissect.networks.labelers import segmenters
-    from netdissect.probe_sets import importers
+    from netdissect.networks.labelers.segmenters import load_segmenter
     from netdissect.probe_sets.importers.class_list import read_class_names
 
     names = None if classes is None else read_class_names(classes)
-    network = segmenters.load_segmenter(model, classes=names, threshold=threshold, device=device)
-    _run_import(common, lambda options: importers.from_segmenter(network, photos, out, **options))
+    network = load_segmenter(model, classes=names, threshold=threshold, device=device)
+    _run_import("from_segmenter", shared, network, photos, out)
 
 
 def from_words(
@@ -315,34 +298,31 @@ def from_words(
     model: str = "hf:CIDAS/clipseg-rd64-refined",
     threshold: float = 0.5,
     device: str = "auto",
-    common: SharedImportOptions | None = None,
+    shared: SharedOptions = SharedOptions(),
 ) -> None:
-    """Make a probe set of unlabelled images with your own words as concepts.
+    """Make a probe set of unlabeled images, with words of your own as concepts.
 
     Args:
-        photos: folder of images.
-        concepts: the words, with commas between them.
-        out: the set's folder.
-        model: a CLIPSeg model of transformers.
-        threshold: probability from which a pixel carries a word.
-        device: where the network runs: auto, cpu, cuda or cuda:N.
-        common: options of every own set.
+        photos: Folder of images.
+        concepts: The words, separated by commas.
+        out: Folder of the probe set.
+        model: A CLIPSeg model of transformers.
+        threshold: Smallest probability of a word at a pixel that has it.
+        device: Device of the network: auto, cpu, cuda or cuda:N.
+        shared: options of every importer.
     """
-    from netdissect.networks.labelers import open_vocabulary
-    from netdissect.probe_sets import importers
+    from netdissect.networks.labelers.open_vocabulary import load_open_vocabulary, parse_concepts
 
-    network = open_vocabulary.load_open_vocabulary(
-        open_vocabulary.parse_concepts(concepts), model=model, threshold=threshold, device=device
-    )
-    _run_import(common, lambda options: importers.from_words(network, photos, out, **options))
+    network = load_open_vocabulary(parse_concepts(concepts), model=model, threshold=threshold, device=device)
+    _run_import("from_words", shared, network, photos, out)
 
 
-def add_import_commands(data: App, group: Group) -> None:
-    """Add the commands to ``netdissect data``."""
+def add_import_commands(data: App) -> None:
+    """Add the importers to ``netdissect data``."""
     for command in (
         from_masks, from_coco, from_annotations, from_voc, from_ade, from_hf, from_labels, from_segmenter, from_words,
     ):  # fmt: skip
-        data.command(command, group=group)
-    # What a person types who thinks of the tool; the nearest other name would be from-labels, which is something else.
+        data.command(command, group=_COMMANDS, group_parameters=OPTIONS)
+    # Without these, the nearest name to from-labelme would be from-labels, which is something else.
     for tool in ("labelme", "cvat", "label-studio", "supervisely", "hasty", "via", "yolo"):
         data.command(functools.partial(from_annotations, tool=tool), name=f"from-{tool}", show=False)

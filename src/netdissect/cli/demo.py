@@ -1,21 +1,20 @@
-"""``netdissect demo``: the bundled network on the bundled probe set, nothing to download."""
+"""``netdissect demo``: the bundled network on the bundled probe set, without any download."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.option_groups import SWITCH
 
 
-def demo(*, out: Path = Path("dissection/demo"), quiet: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Dissect the bundled network on the bundled probe set, and its random-weight control beside it.
+def demo(*, out: Path = Path("dissection/demo"), quiet: Annotated[bool, SWITCH] = False) -> None:
+    """Dissect the bundled network on the bundled probe set, and the same network with random weights as a control.
 
     Args:
-        out: folder of the run; the probe set, the control's run and the comparison lie in it too.
-        quiet: show no progress.
+        out: Run folder; the probe set, the control's run and their comparison are written there too.
+        quiet: Show no progress.
     """
     from netdissect.demo.demonstrate import demonstrate
 

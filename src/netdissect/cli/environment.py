@@ -1,4 +1,4 @@
-"""What a process needs before it begins; libraries that find it missing end the process with words of their own."""
+"""What a process needs before it starts: libraries that lack it end the process with messages of their own."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ NO_THREADS = "no more threads can be started here: raise the limit of processes 
 
 
 def find_missing_resource() -> str | None:
-    """Return a sentence that says what is missing here, and what to do; None if nothing is."""
+    """Return a sentence that says what this process lacks and what to do, or None if it lacks nothing."""
     try:
         Path.cwd()
     except OSError:
-        return "the folder this was started in does not exist any more: change to one that does"
+        return "the folder this was started in no longer exists: change to one that does"
     for name, letter in (("RLIMIT_AS", "v"), ("RLIMIT_DATA", "d")) if resource is not None else ():
         most = resource.getrlimit(getattr(resource, name))[0]
         if most != resource.RLIM_INFINITY and most < _MIN_MEMORY:
             return (
-                f"this process may take {most // 10**6:,} MB of memory, and the libraries alone take 1,000 MB: raise the "
+                f"this process may use {most // 10**6:,} MB of memory, and the libraries alone need 1,000 MB: raise the "
                 f"limit (ulimit -{letter})"
             )
     if not _can_start_threads(os.cpu_count() or 1):
@@ -35,13 +35,13 @@ def find_missing_resource() -> str | None:
 
 
 def _can_start_threads(count: int) -> bool:
-    """Say whether so many threads can run at once."""
-    over = threading.Event()
+    """Return whether `count` threads can run at once."""
+    done = threading.Event()
     try:
         for _ in range(count):
-            threading.Thread(target=over.wait, daemon=True).start()
+            threading.Thread(target=done.wait, daemon=True).start()
     except RuntimeError:
         return False
     finally:
-        over.set()
+        done.set()
     return True

@@ -15,6 +15,7 @@ from netdissect.networks.load_options import LoadOptions
 
 Record = TypeVar("Record")
 
+OPTIONS = Group("Options", sort_key=0, help_formatter=HelpScreen())
 MODEL = Group("Model and data", sort_key=1, help_formatter=HelpScreen("MODEL", "--layers", "--data"))
 MODEL_RARE = Group("Model: rare options", sort_key=2, help_formatter=HelpScreen(rare=True))
 METHOD = Group("Method (defaults: the paper's)", sort_key=3, help_formatter=HelpScreen())

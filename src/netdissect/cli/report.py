@@ -1,35 +1,32 @@
-"""``netdissect report``: draw the report of a finished run again."""
+"""``netdissect report``: write the report of a finished run again."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.option_groups import SWITCH, describe_default
 from netdissect.cli.run import print_run_result
-
-_Flag = Parameter(negative="")
 
 
 def report(
     run: Path,
     /,
     *,
-    threshold: float | None = None,
-    single_file: Annotated[bool, _Flag] = False,
-    card: Annotated[bool, _Flag] = False,
-    quiet: Annotated[bool, _Flag] = False,
+    threshold: Annotated[float | None, describe_default("the run's")] = None,
+    single_file: Annotated[bool, SWITCH] = False,
+    card: Annotated[bool, SWITCH] = False,
+    quiet: Annotated[bool, SWITCH] = False,
 ) -> None:
-    """Draw the report of a finished run again; no network and no forward pass is needed.
+    """Write the report of a finished run again; this needs neither the network nor a forward pass.
 
     Args:
-        run: the run's folder.
-        threshold: IoU from which a unit counts as a detector; the run's own if not given.
-        single_file: also write the whole report as one file, RUN/report.html, that can be sent.
-        card: also write a section for a model card, RUN/model-card.md with its figure.
-        quiet: show no progress.
+        run: Run folder.
+        threshold: Smallest IoU of a detector.
+        single_file: Also write the whole report as one file to share, RUN/report.html.
+        card: Also write a section for a model card, RUN/model-card.md, with its figure.
+        quiet: Show no progress.
     """
     from dataclasses import replace
 

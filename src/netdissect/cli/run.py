@@ -42,7 +42,7 @@ def run(
     out: Annotated[
         Path | None, Parameter(["--out", "--directory"], group=MODEL), describe_default("dissection/MODEL")
     ] = None,
-    projection: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL] = None,
+    projection: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
     loading: ModelOptions = ModelOptions(),
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),

@@ -1,4 +1,4 @@
-"""``netdissect zoo``: the networks of the paper, listed and downloaded."""
+"""``netdissect zoo``: list and download the networks of the paper."""
 
 from __future__ import annotations
 
@@ -8,31 +8,27 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from netdissect.cli.console import print_line
-from netdissect.cli.data import download_entries, print_registry_entries
+from netdissect.cli.downloads import OwnRegistry, download_entries, print_registry
+from netdissect.cli.option_groups import OPTIONS, SWITCH, describe_default
 
-zoo = App(name="zoo", help="The paper's networks: list, download.")
+zoo = App(name="zoo", help="List and download the paper's networks.", group_parameters=OPTIONS)
 
-_Flag = Parameter(negative="")
+_Into = Annotated[Path | None, describe_default("NETDISSECT_ZOO or zoo/")]
 
 
 @zoo.command(name="list")
-def list_(*, into: Path | None = None, registry: Path | None = None) -> None:
+def list_(*, into: _Into = None, registry: OwnRegistry = None) -> None:
     """List the networks that can be downloaded.
 
     Args:
-        into: where they lie; NETDISSECT_ZOO or zoo/ if not given.
-        registry: a registry file of yours, on top of the built-in one.
+        into: Folder of downloaded networks.
+        registry: Registry file of your own, read on top of the built-in one.
     """
-    from netdissect.probe_sets.download.entries import is_downloaded
     from netdissect.probe_sets.download.paths import get_zoo_folder
-    from netdissect.probe_sets.download.registry import load_registry
 
-    entries = load_registry(registry)
     folder = get_zoo_folder(into)
-    chosen = [entry for entry in entries.values() if entry.kind == "network"]
-    print_registry_entries(chosen, {entry.name for entry in chosen if is_downloaded(entry, entries, folder)})
-    print_line()
-    print_line(f"netdissect zoo download NAME fetches one to {folder}/; netdissect run {folder}/NAME … dissects it.")
+    print_registry(registry, folder, networks=True)
+    print_line(f"netdissect zoo download NAME downloads one to {folder}/; netdissect run {folder}/NAME … dissects it.")
 
 
 @zoo.command
@@ -40,17 +36,17 @@ def download(
     names: Annotated[list[str], Parameter(negative_iterable="")],
     /,
     *,
-    into: Path | None = None,
-    registry: Path | None = None,
-    quiet: Annotated[bool, _Flag] = False,
+    into: _Into = None,
+    registry: OwnRegistry = None,
+    quiet: Annotated[bool, SWITCH] = False,
 ) -> None:
-    """Download networks. A call that was interrupted goes on when it is made again.
+    """Download networks; the same command resumes an interrupted download.
 
     Args:
-        names: as netdissect zoo list shows them; all stands for every one, example for the released code's example.
-        into: where they go; NETDISSECT_ZOO or zoo/ if not given.
-        registry: a registry file of yours, on top of the built-in one.
-        quiet: show no progress.
+        names: Names that netdissect zoo list shows; all for every network, example for the released code's example.
+        into: Folder of downloaded networks.
+        registry: Registry file of your own, read on top of the built-in one.
+        quiet: Show no progress.
     """
     from netdissect.probe_sets.download.paths import get_zoo_folder
 

@@ -28,7 +28,7 @@ PREPROCESSING = frozenset({"mean", "std", "scale", "channels", "colordepth"})
 class LoadOptions:
     """How a model is loaded: its architecture and weights, and how images become its input."""
 
-    arch: str | None = option(None, "Architecture of a state dict, such as torchvision:resnet18.")
+    arch: str | None = option(None, "Architecture of a state dict, such as torchvision:resnet18.", none="none")
     weights: str | None = option(None, "Weights file, or random.", none="MODEL's own", aliases=("-w",))
     mean: Sequence[str] | None = option(
         None, "Mean of the input, in its channel order: 3 numbers, or a .npy or .binaryproto file.", none="MODEL's own",

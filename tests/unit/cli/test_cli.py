@@ -249,9 +249,9 @@ def test_a_network_of_the_zoo_goes_by_its_name(capsys, caffe, monkeypatch, tmp_p
 def test_a_fraction_is_no_whole_number(capsys, caffe, data):
     for words in (("--seed", "1.5"), ("--limit", "2.7"), ("--workers=1.2",)):
         code, _, told = run(capsys, "run", caffe, "--layers", "conv1", "--data", data, *words)
-        assert (code, "is no whole number" in told) == (2, True)
+        assert (code, "is not a whole number" in told) == (2, True)
     code, _, told = run(capsys, "data", "synthetic", "--images", "3.7")
-    assert (code, "3.7 is no whole number" in told) == (2, True)
+    assert (code, "3.7 is not a whole number" in told) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -298,9 +298,7 @@ def test_an_empty_word_is_not_the_folder_one_stands_in(capsys, caffe, data, tmp_
     monkeypatch.chdir(tmp_path / "here")
     code, _, told = run(capsys, *({"CAFFE": caffe, "DATA": data}.get(word, word) for word in words))
     assert code == 2
-    assert told.startswith(
-        f"netdissect: {where}an empty word was given; say what it is, or a dot for the folder you are in"
-    )
+    assert told.startswith(f"netdissect: {where}an empty word was given; type a value, or a dot for the current folder")
     assert not list((tmp_path / "here").iterdir())
 
 

@@ -21,7 +21,7 @@ def test_a_folder_that_is_gone_is_told_before_a_library_ends_the_process(tmp_pat
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert said(["--version"], capsys) == (
-        2, "netdissect: the folder this was started in does not exist any more: change to one that does"
+        2, "netdissect: the folder this was started in no longer exists: change to one that does"
     )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def test_too_little_memory_for_the_libraries_is_told(monkeypatch, capsys, name, 
     )
     monkeypatch.setattr(environment, "resource", small)
     sentence = (
-        "netdissect: this process may take 400 MB of memory, and the libraries alone take 1,000 MB: raise the limit"
+        "netdissect: this process may use 400 MB of memory, and the libraries alone need 1,000 MB: raise the limit"
     )
     assert said(["--version"], capsys) == (2, f"{sentence} (ulimit -{letter})")
 

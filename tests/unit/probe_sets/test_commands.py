@@ -132,12 +132,12 @@ def test_a_download_is_typed_and_then_found_by_its_name(capsys, tmp_path, monkey
         code, out, _ = run(capsys, "data", "download", "mini", "--registry", "own.toml")
         assert code == 0
         assert hashlib.sha256(body.getvalue()).hexdigest() in said(out).replace(" ", "")
-        assert "Licence: free. Cite: me." in said(out)
+        assert "License: free. Cite: me." in said(out)
         code, out, _ = run(capsys, "zoo", "download", "net", "--registry", "own.toml")
         assert (code, (tmp_path / "zoo" / "net.bin").read_bytes()) == (0, b"weights")
     code, out, _ = run(capsys, "data", "list", "--registry", "own.toml")
     assert code == 0
-    assert re.search(r"^  mini +here  a set; licence: free$", out, re.MULTILINE)
+    assert re.search(r"^  mini +here  a set; license: free$", out, re.MULTILINE)
     code, out, _ = run(capsys, "data", "check", "mini", "--workers", "1")
     assert (code, "No problem was found." in out) == (0, True)
 
@@ -146,13 +146,13 @@ def test_a_download_is_typed_and_then_found_by_its_name(capsys, tmp_path, monkey
 def test_lists_fit_the_terminal_and_never_break_a_name(capsys, monkeypatch, width):
     from rich.console import Console
 
-    from netdissect.cli import console, data
+    from netdissect.cli import console, downloads
     from netdissect.probe_sets.download.registry import load_registry
 
     shown = io.StringIO()
     terminal = Console(file=shown, force_terminal=True, width=width, highlight=False, soft_wrap=True, no_color=True)
-    for module in (console, data):
-        monkeypatch.setattr(module, "out", terminal)
+    for module in (console, downloads):
+        monkeypatch.setattr(module, "stdout", terminal)
     for room in ("data", "zoo"):
         assert run(capsys, room, "list")[0] == 0
     lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue()).splitlines()

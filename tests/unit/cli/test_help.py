@@ -1,0 +1,78 @@
+"""``--help``: a screen per command, every default in it, the rare options with ``--help-all``."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from netdissect.cli import main
+from netdissect.cli.app import app
+
+COMMANDS = [(name,) for name in ("run", "layers", "rotate", "compare", "report", "demo")] + [
+    (group, name)
+    for group in ("data", "zoo")
+    for name in app[group]
+    if not name.startswith("-") and app[group][name].show
+]
+
+
+def find(command):
+    """Return the application of a command."""
+    return functools.reduce(lambda found, name: found[name], command, app)
+
+
+@pytest.fixture
+def screen(capsys, monkeypatch):
+    """Return the lines that a command shows on a terminal of 100 columns."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def show(*words):
+        with pytest.raises(SystemExit):
+            main(list(words))
+        return capsys.readouterr().out.splitlines()
+
+    return show
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_fits_a_screen(screen, command):
+    lines = screen(*command, "--help")
+    assert len(lines) <= 40 if command != ("rotate",) else 46  # rotate has the options of run, and its own
+    assert max(map(len, lines)) <= 100
+    assert not any("rare options" in line for line in lines)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_option_shows_its_default_or_that_it_is_required(command):
+    marked = (
+        {"SOURCES", "MODEL", "--layers", "--data", "--fresh"} if command[0] in ("run", "rotate", "compare") else set()
+    )
+    for argument in find(command).assemble_argument_collection():
+        if argument.show and not argument.children:
+            assert argument.required or argument.show_default or argument.name in marked, argument.name
+
+
+def test_run_marks_what_is_required_and_tells_fresh_from_resume(screen):
+    lines = screen("run", "--help")
+    required = [line.split()[2] for line in lines if line.startswith("│ *")]
+    assert required == ["MODEL", "--layers", "--data"]
+    text = " ".join(line.strip("│ ") for line in lines)
+    assert "--fresh: delete the run in --out and start over." in " ".join(text.split())
+    assert "--resume, the default: continue it where it was interrupted" in " ".join(text.split())
+
+
+def test_model_is_told_from_the_table_of_kinds(screen):
+    from netdissect.networks.kinds import SPELLINGS
+
+    text = " ".join(" ".join(line.strip("│ ") for line in screen("run", "--help")).split())
+    for spelling in SPELLINGS.values():
+        assert spelling.typed in text
+
+
+def test_rare_options_and_other_spellings_are_shown_when_they_are_asked_for(screen):
+    short, long = (" ".join(screen("run", word)) for word in ("--help", "--help-all"))
+    for name in ("--shard-size", "--mean", "--imcount", "-t", "--blobs"):
+        assert f" {name} " not in short
+        assert f" {name} " in long
+    assert "--help-all shows every option and spelling" in short
