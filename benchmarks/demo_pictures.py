@@ -129,9 +129,10 @@ def units(run: nd.Result) -> Image.Image:
 
 def telling(run: nd.Result, layer: LayerResult, row: UnitRow) -> bool:
     """Whether the concept is to be seen in all but one of a unit's images; a label rests on more than the strongest."""
-    assert run.pictures is not None, "the probe set has gone"
+    probe_set = run.open_probe_set()
+    assert probe_set is not None, "the probe set has gone"
     code = run.probe_set.vocabulary.names.index(row.label) + 1
-    found = [run.pictures.labels(int(image)) for image in layer.exemplars.images[row.channel][:EXEMPLARS]]
+    found = [probe_set.labels(int(image)) for image in layer.exemplars.images[row.channel][:EXEMPLARS]]
     return sum(bool((labels.planes == code).any() or code in labels.whole) for labels in found) >= EXEMPLARS - 1
 
 

@@ -17,7 +17,7 @@ from netdissect.config import Settings
 from netdissect.layers import FieldMap, Layer
 from netdissect.results.counts import Counts
 from netdissect.results.layer_result import Activity, Exemplars, LayerResult
-from netdissect.results.run_result import NetworkCard, ProbeSetCard, RunResult
+from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 
 _WORDS = "cow car sheep flower sign airplane bird chair boat book tree hair head shoe bag skin dress foot".split()  # noqa: SIM905
 
@@ -129,7 +129,7 @@ def run(
     units: tuple[int, ...] = (24, 40), concepts: int = 30, *, pictures: int = 60, exemplars: int = 12, grid: int = 7,
     input_size: int = 112, name: str = "pretend", layer_names: tuple[str, ...] | None = None,
     categories: tuple[str, ...] = CATEGORY_ORDER, words: Vocabulary | None = None, seed: int = 0,
-) -> tuple[RunResult, PretendProbeSet]:  # fmt: skip
+) -> tuple[Result, PretendProbeSet]:  # fmt: skip
     """Make up a run and the probe set it could have been of."""
     words = words or vocabulary(concepts, categories)
     names = layer_names or tuple(f"block{n + 1}/conv" for n in range(len(units)))
@@ -161,7 +161,7 @@ def run(
     }
     half = (input_size + 1) // 2
     rows = sorted({int(row) for entry in layers.values() for row in entry.exemplars.images.ravel() if row >= 0})
-    result = RunResult(
+    result = Result(
         layers,
         Settings().for_device("cpu"),
         NetworkCard(name, f"pretend:{name}", "0" * 32, (input_size, input_size), "RGB"),

@@ -1,177 +1,40 @@
-"""The hall: the only place where rooms meet. ``dissect`` and ``load`` are what most people need."""
+"""Dissect networks and load finished runs: what most people need of ``netdissect``."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import platform
-import time
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-import netdissect
 from netdissect import arguments, report
 from netdissect.bounds import describe_type
 from netdissect.errors import ModelError, SettingsError, describe_exit
-from netdissect.io import folders
-from netdissect.io.text import make_writable
 from netdissect.layers import check_file_stems
 from netdissect.model_loading import as_network
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.progress import require_progress, show_progress
-from netdissect.protocols import NullProgress
-from netdissect.report.notebook import ShownLayer, render_run, shown
-from netdissect.results import files, run_match
-from netdissect.results import run_folder as place
-from netdissect.results.run_folder import RUN_FOLDER
-from netdissect.results.run_result import NetworkCard, ProbeSetCard, RunResult
+from netdissect.results import files
+from netdissect.results.scores import find_score
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import nn
 
-    from netdissect.concepts import Labels
     from netdissect.config import Settings, SettingsDict
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
     from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, ImageSource, Progress
-    from netdissect.run import PreparedRun, RunLock
-
+    from netdissect.results.run_result import Result
 
 _LOG = logging.getLogger("netdissect")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Result(RunResult):
-    """A finished dissection, with what can be done with it.
-
-    Attributes:
-        given: the probe set it was made over; None after loading.
-        kept: what the report in the run's folder keeps of it, for images when the probe set is gone.
-        loaded: whether it was loaded: its probe set then is what ``run.json`` names, opened only when it is asked for.
-    """
-
-    given: ConceptSource | None = None
-    kept: ImageSource | None = None
-    loaded: bool = False
-
-    def __getitem__(self, layer: str | int) -> ShownLayer:
-        """Return a layer by name or position; a notebook shows it, and its ``unit(107)`` too.
-
-        Raises:
-            UnknownLayerError: naming the nearest layers of the run.
-        """
-        name = self.name_of(layer)
-        if name not in self._shown:
-            self._shown[name] = shown(self.layers[name], self, self._by_row)
-        return self._shown[name]
-
-    def _repr_html_(self) -> str:
-        return render_run(self)
-
-    def write_model_card(self, folder: str | Path) -> Path:
-        """Write ``model-card.md`` and its figure into a folder: a section for a model card; return the former.
-
-        Raises:
-            FolderTakenError: if a file of somebody else's has that name there.
-        """
-        where = Path(folder)
-        with (
-            place.lock_run_folder(where)
-            if folders.find_owner(where, RUN_FOLDER) == "ours"
-            else contextlib.nullcontext()
-        ):
-            return report.write_model_card(self, where)
-
-    def save(self, folder: str | Path) -> None:
-        """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it."""
-        with place.lock_run_folder(Path(folder)) as written:
-            run_match.claim_folder(Path(folder), written, self)
-            files.save_run(self, Path(folder))
-
-    def write_report(
-        self,
-        folder: str | Path,
-        *,
-        threshold: float | None = None,
-        single_file: bool = False,
-        progress: Progress | None = None,
-    ) -> Path:
-        """Write the images and the HTML report into a run's folder.
-
-        Args:
-            folder: the run's folder; the report lies in its ``html/``.
-            threshold: IoU from which a unit counts as a detector; None takes the run's.
-            single_file: also write the whole report as one file, ``report.html``.
-            progress: shown how far it is.
-
-        Returns:
-            the report's first page; the single file where it was asked for.
-
-        Raises:
-            DataNotFoundError: if neither the probe set nor an earlier report has the images.
-        """
-        changed = self if threshold is None else replace(self, settings=replace(self.settings, threshold=threshold))
-        with place.lock_run_folder(Path(folder)):
-            return changed.draw(Path(folder), progress, single_file=single_file)
-
-    def draw(self, folder: Path, progress: Progress | None = None, *, single_file: bool = False) -> Path:
-        """Write the report into a run's folder that is held already; `write_report` tells the rest."""
-        return report.write_report(self, folder, self._by_row, progress or NullProgress(), single_file=single_file)
-
-    def read_image_file(self, row: int) -> bytes | None:
-        """Return an exemplar's image, by its row in ``index.csv``, as a file; None where it is nowhere at hand."""
-        return self._by_row.read_image_file(row)
-
-    @cached_property
-    def pictures(self) -> ConceptSource | None:
-        """The probe set; None where it is not at hand. Of a loaded run it is opened when this is asked for first."""
-        return _open_recorded_probe_set(self) if self.given is None and self.loaded else self.given
-
-    @cached_property
-    def _by_row(self) -> _ByRow:
-        return _ByRow(self)
-
-    @cached_property
-    def _shown(self) -> dict[str, ShownLayer]:
-        return {}
-
-
-class _ByRow:
-    """Images and labels by row in ``index.csv``: those an earlier report keeps, else the probe set's."""
-
-    def __init__(self, result: Result) -> None:
-        self._result = result
-
-    def read_image_file(self, row: int) -> bytes | None:
-        """Return an image's file; None where it is nowhere at hand."""
-        kept = self._result.kept
-        found = kept.read_image_file(row) if kept is not None else None
-        if found is None and (source := self._result.pictures) is not None:
-            return source.read_image_file(self._positions[row])
-        return found
-
-    def labels(self, row: int) -> Labels | None:
-        """Return an image's labels; None where they are nowhere at hand."""
-        kept = self._result.kept
-        found = kept.labels(row) if kept is not None else None
-        if found is None and (source := self._result.pictures) is not None:
-            return source.labels(self._positions[row])
-        return found
-
-    @cached_property
-    def _positions(self) -> dict[int, int]:
-        source = self._result.pictures
-        return {source.row(index): index for index in range(len(source))} if source is not None else {}
-
-
-def _open_recorded_probe_set(run: RunResult) -> ConceptSource | None:
+def _open_recorded_probe_set(run: Result) -> ConceptSource | None:
     """Return the probe set that a run's record names, if it lies there and is the one."""
     card, settings = run.probe_set, run.settings
     if not card.path or "://" in card.path:  # what a file says is never fetched over a network
@@ -181,6 +44,17 @@ def _open_recorded_probe_set(run: RunResult) -> ConceptSource | None:
             found = Broden(card.path, split=settings.split, limit=settings.limit)
             return found if found.fingerprint == card.fingerprint else None
     return None
+
+
+def _add_presenter(
+    run: Result, find_probe_set: Callable[[], ConceptSource | None], cache: ImageSource | None = None
+) -> Result:
+    """Return a run that can draw itself and its layers, with the images of a report's cache or of its probe set."""
+    presenter = report.ReportPresenter(
+        report.RunImages(find_probe_set, cache), run.settings.threshold, run.network.input_size
+    )
+    layers = {name: replace(layer, presenter=presenter) for name, layer in run.layers.items()}
+    return replace(run, layers=layers, presenter=presenter)
 
 
 @contextlib.contextmanager
@@ -254,33 +128,27 @@ def dissect(
     with (
         show_progress(progress) as shown,
         run.prepare_run(network, names, concepts, settings) as prepared,
-        run.lock_run(folder, prepared, fresh=fresh) as held,
+        run.lock_run(folder, prepared, fresh=fresh) as lock,
     ):
-        if folder is not None and held.finished is not None:
-            return _return_finished(folder, held.finished, concepts, settings, shown)
-        result = _run_dissection(prepared, held, shown)
-        if folder is not None:
-            files.save_run(result, folder)
-            if settings.pictures:
-                result.draw(folder, shown)
+        if folder is not None and lock.finished is not None:
+            result = _return_finished(folder, lock.finished, concepts)
+        else:
+            result = _add_presenter(run.execute_run(prepared, lock, shown), lambda: concepts)
+            if folder is not None:
+                files.save_run(result, folder)
+        if folder is not None and settings.pictures and not (lock.finished and report.has_report(folder)):
+            assert result.presenter is not None
+            result.presenter.write_report(result, folder, shown, single_file=False)
     return result
 
 
-def _return_finished(
-    folder: Path, run: RunResult, concepts: ConceptSource, settings: Settings, progress: Progress
-) -> Result:
-    """Return a run that lies in its folder, finished; its report is drawn if it is wanted and not there."""
+def _return_finished(folder: Path, run: Result, concepts: ConceptSource) -> Result:
+    """Return a finished run as it is in its folder, with its CSV tables written again where they are missing."""
     when = str(run.journal.get("finished", ""))[:10]
     on = f" on {when}" if when else ""
     _LOG.warning("%s holds this very run, finished%s: nothing is computed again", folder, on)  # the shell shows it too
-    result = Result(
-        run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, given=concepts,
-        kept=report.ReportCache(run, folder),
-    )  # fmt: skip
     files.restore_tables(run, folder)
-    if settings.pictures and not report.has_report(folder):
-        result.draw(folder, progress)
-    return result
+    return _add_presenter(run, lambda: concepts, report.ReportCache(run, folder))
 
 
 def check_inputs(
@@ -307,7 +175,10 @@ def check_inputs(
         raise SettingsError("keep=True keeps intermediate results in the run's folder: give out= too")
     if settings.runtime == "local":
         run.resolve_device(settings.device)
-    return *arguments.open_probe_set(data, settings), folder
+    score = find_score(settings.score)
+    concepts, settings = arguments.open_probe_set(data, settings)
+    score.try_out(concepts.vocabulary)
+    return concepts, settings, folder
 
 
 def load(folder: str | Path) -> Result:
@@ -322,45 +193,4 @@ def load(folder: str | Path) -> Result:
     if not isinstance(given, (str, os.PathLike)):
         raise SettingsError(f"netdissect.load takes the folder of a run, not {describe_type(given)}")
     run = files.load_run(Path(folder))
-    kept = report.ReportCache(run, Path(folder))
-    return Result(
-        run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, kept=kept, loaded=True
-    )  # fmt: skip
-
-
-def _run_dissection(prepared: PreparedRun, held: RunLock, progress: Progress) -> Result:
-    import torch
-
-    from netdissect import run
-
-    started = time.perf_counter()
-    carried = run.execute_run(prepared, held, progress)
-    outcome, network, concepts = carried.outcome, prepared.network, prepared.concepts
-    journal = {
-        "versions": {
-            "netdissect": netdissect.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-        },
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - started, 2),
-        "rescanned_units": outcome.rescanned,
-        "skipped_images": {concepts.image_name(image): why for image, why in outcome.skipped.items()},
-        "resumed_shards": outcome.resumed,
-        "spilled_bytes": carried.spilled,
-        "notes": list(carried.notes),
-    }
-    positions = {concepts.row(index): index for index in range(len(concepts))}
-    rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})
-    return Result(
-        outcome.layers,
-        prepared.settings,
-        NetworkCard(make_writable(network.name), make_writable(network.source), prepared.fingerprint, prepared.input_size, network.preprocess.describe()),
-        ProbeSetCard(
-            make_writable(concepts.name), make_writable(concepts.path), concepts.fingerprint, outcome.images, concepts.image_size,
-            concepts.label_size(0), concepts.vocabulary,
-        ),
-        {row: make_writable(concepts.image_name(positions[row])) for row in rows},
-        journal,
-        given=concepts,
-    )  # fmt: skip
+    return _add_presenter(run, lambda: _open_recorded_probe_set(run), report.ReportCache(run, Path(folder)))

@@ -35,7 +35,7 @@ def test_a_loaded_run_finds_its_probe_set_again_and_shows_the_same_pictures(run,
     result, folder = run
     loaded = nd.load(folder)
     assert loaded.pictures is not None
-    assert loaded.pictures.fingerprint == result.probe_set.fingerprint
+    assert loaded.open_probe_set().fingerprint == result.probe_set.fingerprint
     row, name = next(iter(sorted(result.image_names.items())))
     kept = folder / "html" / "image" / "probe" / f"{row:06d}.jpg"
     assert kept.read_bytes() == (shared / "data/real_a_227/images" / name).read_bytes()

@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src" / "netdissect").rglob("*.py"))
 
 PUBLIC = [
-    "Broden", "NetdissectError", "Preprocess", "Result", "Settings", "__version__", "dissect", "list_layers", "load", "load_network",
-    "register_model_kind",
+    "Broden", "NetdissectError", "Preprocess", "Result", "Score", "Settings", "__version__", "dissect", "list_layers", "load",
+    "load_network", "register_model_kind", "register_score",
 ]  # fmt: skip
 
 

@@ -25,10 +25,10 @@ from netdissect.config import Settings
 from netdissect.errors import SettingsError
 
 if TYPE_CHECKING:
-    from netdissect.api import Result
     from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.network import Network
     from netdissect.protocols import ConceptSource
+    from netdissect.results.run_result import Result
 
 
 def run(
@@ -149,7 +149,7 @@ def print_run_result(result: Result, folder: Path, *, drawn: bool = True) -> Non
     by_category = result.detectors(threshold, "category")
     for name, found in result.detectors(threshold).items():
         print_line(
-            f"{name}: {found.units} of {found.total} units detect {found.unique} unique concepts with IoU ≥ "
+            f"{name}: {found.units} of {found.total} units detect {found.unique} unique concepts with {found.score_title} ≥ "
             f"{threshold:g} (by label; {by_category[name].unique} by category)"
         )
     for note in result.journal.get("notes", []):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdissect.results.detectors import Detectors
+    from netdissect.results.run_result import Result
 
 #: The layer whose concepts are counted.
 LAST = network.LAYERS[-1]
@@ -45,8 +46,8 @@ class DemoResult:
         report: first page of the trained network's report.
     """
 
-    trained: api.Result
-    control: api.Result
+    trained: Result
+    control: Result
     report: Path
 
     def headlines(self) -> tuple[str, str]:

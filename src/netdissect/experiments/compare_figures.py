@@ -151,7 +151,9 @@ def _write_iou_distribution(comparison: Comparison, path: Path) -> bool:
     if not entries:
         return False
     scores = {entry.name: [row.score for row in entry.table or ()] for entry in entries}
-    draw.draw_iou_distribution(scores, path, threshold=comparison.threshold)
+    titles = {entry.score_title for entry in entries}
+    title = titles.pop() if len(titles) == 1 else "score"
+    draw.draw_score_distribution(scores, path, threshold=comparison.threshold, title=title)
     write_numbers(path, ["name", "unit", "category", "label", "score"], [
         [entry.name, row.unit, row.category, row.label, repr(row.score)] for entry in entries for row in entry.table or ()
     ])  # fmt: skip

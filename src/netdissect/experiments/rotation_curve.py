@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netdissect.networks.preprocess import Preprocess
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.detectors import Detectors
+    from netdissect.results.run_result import Result
 
 #: The paper's steps from the network's own axes to a random basis.
 ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -40,7 +41,7 @@ class RotationResult:
         names: by layer and α, the name of the rotated layer in the result.
     """
 
-    result: api.Result
+    result: Result
     names: Mapping[str, Mapping[float, str]]
 
     def detectors(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Labels
     from netdissect.protocols import ImageSource
-    from netdissect.results.run_result import RunResult
+    from netdissect.results.run_result import Result
 
 #: File that records which probe set a folder's cached files belong to.
 _RECORD = "probe-set.json"
@@ -43,7 +43,7 @@ class ReportCache:
         folder: its folder.
     """
 
-    def __init__(self, result: RunResult, folder: Path) -> None:
+    def __init__(self, result: Result, folder: Path) -> None:
         self._result = result
         self._concepts = len(result.probe_set.vocabulary)
         self._record = {"name": result.probe_set.name, "fingerprint": result.probe_set.fingerprint}

@@ -13,7 +13,7 @@ from netdissect.io.reading import is_regular
 from netdissect.report import figures
 
 if TYPE_CHECKING:
-    from netdissect.results.run_result import RunResult
+    from netdissect.results.run_result import Result
 
 #: The section and its figure, in the run's folder; copy both.
 CARD_FILE = "model-card.md"
@@ -22,7 +22,7 @@ _HEAD = "## What its units see (Network Dissection)"
 _CONCEPTS = 8
 
 
-def write_model_card(result: RunResult, folder: Path) -> Path:
+def write_model_card(result: Result, folder: Path) -> Path:
     """Write ``model-card.md`` and its figure into a folder; return the former.
 
     Raises:
@@ -40,7 +40,7 @@ def write_model_card(result: RunResult, folder: Path) -> Path:
     return path
 
 
-def format_model_card(result: RunResult) -> str:
+def format_model_card(result: Result) -> str:
     """Return the section: one table row per layer, both definitions of unique detectors, the most detected concepts."""
     threshold, probe = result.settings.threshold, result.probe_set
     by_label = result.detectors(threshold, "label")
@@ -53,7 +53,7 @@ def format_model_card(result: RunResult) -> str:
             f"Every unit of {_pluralize(len(result.layers), 'layer')} of {_escape_markdown(result.network.name)} was compared with "
             f"{len(probe.vocabulary):,} labeled concepts over {probe.images:,} images of {_escape_markdown(probe.name)}: a unit "
             f"*detects* the concept its strongest {100 * result.settings.quantile:g} % of activations overlap best, if their "
-            f"IoU is at least {threshold:g}."
+            f"{_escape_markdown(result.score_title)} is at least {threshold:g}."
         ),
         "",
         "| " + " | ".join(["layer", "units", "detectors", "unique, by label", "unique, by category", *kinds]) + " |",
@@ -81,7 +81,7 @@ def format_model_card(result: RunResult) -> str:
         "",
         (
             "By label (the paper's text): a unit counts once, under its best concept. By category (the paper's figure): a "
-            f"unit counts in each category whose best IoU passes {threshold:g}. Columns of categories count units by label. "
+            f"unit counts in each category whose best {_escape_markdown(result.score_title)} passes {threshold:g}. Columns of categories count units by label. "
             "Labels tell what a unit's activations coincide with on this probe set, not what it causes."
         ),
         "",

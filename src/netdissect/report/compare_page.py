@@ -87,7 +87,7 @@ def write_compare_page(pairs: Sequence[tuple[str, ComparedRun, ComparedRun]], pa
     Args:
         pairs: by layer, the side before and the side after.
         path: the file.
-        threshold: IoU from which a unit counts as a detector.
+        threshold: score from which a unit counts as a detector.
     """
     layers = [_compare_layer(name, before, after, threshold) for name, before, after in pairs]
     kinds = sort_categories(
@@ -97,7 +97,7 @@ def write_compare_page(pairs: Sequence[tuple[str, ComparedRun, ComparedRun]], pa
     atomic.write_text(
         path,
         page.render_standalone_page(
-            "versus.html", ("versus.css",), ("versus.js",), before=before.name, after=after.name, layers=layers, threshold=threshold,
+            "versus.html", ("versus.css",), ("versus.js",), before=before.name, after=after.name, layers=layers, threshold=threshold, score_title=before.table.score_title,
             slots=assign_color_slots(kinds), pictured=_UNITS_WITH_STRIPS, fates=_CHANGES, same=all(layer.units for layer in layers), bases=[side.basis for side in (before, after) if side.basis],
         ),
     )  # fmt: skip

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdissect.protocols import ImageSource, Progress
-    from netdissect.results.run_result import RunResult
+    from netdissect.results.run_result import Result
 
 #: The report's first page, written last, in the run's folder.
 INDEX = "html/index.html"
@@ -29,7 +29,7 @@ def has_report(folder: Path) -> bool:
 
 
 def write_report(
-    result: RunResult, folder: Path, source: ImageSource, progress: Progress, *, single_file: bool = False
+    result: Result, folder: Path, source: ImageSource, progress: Progress, *, single_file: bool = False
 ) -> Path:
     """Write the report of a run into ``folder/html``.
 

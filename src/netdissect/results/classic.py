@@ -22,21 +22,24 @@ _MAX_BYTES = 2**28
 _TOLERANCE = 1e-6
 _UNIT_COLUMNS = ("unit", "category", "label", "score")
 _CATEGORY_COLUMNS = ("label", "truth", "activation", "intersect", "iou")
+#: A further column per category, in runs whose units are not labeled by IoU.
+_SCORE_COLUMN = "score"
 
 
 def write_result_csv(path: Path, units: UnitTable, categories: Sequence[str]) -> None:
     """Write the table, best score first, as the released code did: CRLF lines, activations with a decimal point."""
+    scored = any(entry.other_score is not None for row in units for entry in row.profile)
+    fields = (*_CATEGORY_COLUMNS, _SCORE_COLUMN) if scored else _CATEGORY_COLUMNS
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(
-        [*_UNIT_COLUMNS, *(f"{category}-{field}" for category in categories for field in _CATEGORY_COLUMNS)]
-    )
+    writer.writerow([*_UNIT_COLUMNS, *(f"{category}-{field}" for category in categories for field in fields)])
     for row in units:
         best = {entry.category: entry for entry in row.profile}
         cells: list[object] = [row.unit, row.category, row.label, repr(row.score)]
         for category in categories:
             entry = best[category]
             cells += [entry.label, entry.truth, f"{entry.activation}.0", entry.intersect, repr(entry.iou)]
+            cells += [repr(entry.score)] if scored else []
         writer.writerow(cells)
     atomic.write_text(path, out.getvalue())
 
@@ -76,7 +79,8 @@ def read_result_csv(path: Path) -> UnitTable:
         raise RunFileError(
             f"{path}, line {reader.line_num}: expected the columns of a result table, got {escape_line(str(error))}"
         ) from error
-    return UnitTable(list(rows.values()))
+    scored = any(f"{category}-{_SCORE_COLUMN}" in header for category in categories)
+    return UnitTable(list(rows.values()), "score" if scored else "IoU")
 
 
 def _read_header(reader: csv.DictReader[str], path: Path) -> Sequence[str]:
@@ -110,22 +114,24 @@ def _parse_row(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
             _parse_count(record, f"{category}-activation"),
             _parse_count(record, f"{category}-intersect"),
             _parse_number(record, f"{category}-iou"),
+            _parse_number(record, f"{category}-{_SCORE_COLUMN}") if f"{category}-{_SCORE_COLUMN}" in record else None,
         )
         union = best.activation + best.truth - best.intersect
         # The released code writes an activation of 0, and then an IoU of 0 too, where a category has no image of its own.
         agrees = best.iou == 0 or (union > 0 and abs(best.intersect / union - best.iou) <= _TOLERANCE)
-        if best.intersect > best.truth or best.iou > 1 or not agrees:
+        if best.intersect > best.truth or best.iou > 1 or best.score > 1 or not agrees:
             raise ValueError(
                 f"counts of {category} that are impossible (truth {best.truth}, activation {best.activation}, intersect "
                 f"{best.intersect}, iou {best.iou:g})"
             )
         profile.append(best)
     unit, score = int(record["unit"]), _parse_number(record, "score")
-    of_label = next((best.iou for best in profile if best.category == record["category"]), None)
-    if unit < 1 or (of_label is None and score > 1):
+    winner = next((best for best in profile if best.category == record["category"]), None)
+    if unit < 1 or (winner is None and score > 1):
         raise ValueError(f"unit {unit} with score {score:g}")
-    if of_label is not None and abs(of_label - score) > _TOLERANCE:
-        raise ValueError(f"unit {unit} with score {score:g}, where its {record['category']}-iou is {of_label:g}")
+    if winner is not None and abs(winner.score - score) > _TOLERANCE:
+        column = f"{winner.category}-{'iou' if winner.other_score is None else _SCORE_COLUMN}"
+        raise ValueError(f"unit {unit} with score {score:g}, where its {column} is {winner.score:g}")
     return UnitRow(unit, record["category"], record["label"], score, math.nan, tuple(profile))
 
 

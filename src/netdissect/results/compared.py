@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netdissect.results.detectors import count_detectors
+from netdissect.results.scores import IOU
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.config import Definition
-    from netdissect.results.run_result import RunResult
+    from netdissect.results.run_result import Result
     from netdissect.results.units import UnitTable
 
 
@@ -50,6 +51,11 @@ class DetectorCounts:
     basis: str = ""
 
     @property
+    def score_title(self) -> str:
+        """What the score that labels the units is called."""
+        return self.table.score_title if self.table is not None else "IoU"
+
+    @property
     def total(self) -> int:
         """Number of unique detectors."""
         return sum(self.unique.values())
@@ -66,11 +72,14 @@ def count_for_comparison(
     )  # fmt: skip
 
 
-def describe_run(run: RunResult) -> str:
+def describe_run(run: Result) -> str:
     """Say what a run was made over and how: runs that differ in it are not alike, and a reader must know."""
     probe, settings = run.probe_set, run.settings
     split = f", split {settings.split}" if settings.split else ""
-    return f"{probe.images:,} images of {probe.name} {probe.fingerprint[:8]}{split}, quantile {settings.quantile:g}"
+    score = f", scored by {run.score_title}" if settings.score != IOU else ""
+    return (
+        f"{probe.images:,} images of {probe.name} {probe.fingerprint[:8]}{split}, quantile {settings.quantile:g}{score}"
+    )
 
 
 def find_detections(
@@ -83,7 +92,7 @@ def find_detections(
         if definition == "label":
             found = [(row.category, row.label)] if row.label and row.score >= threshold else []
         else:
-            found = [(best.category, best.label) for best in row.profile if best.label and best.iou > threshold]
+            found = [(best.category, best.label) for best in row.profile if best.label and best.score > threshold]
         seen += [(position, columns.setdefault(concept, len(columns))) for concept in found]
     matrix = np.zeros((len(table), len(columns)), np.bool_)
     for position, column in seen:

@@ -21,10 +21,11 @@ class Detectors:
 
     Attributes:
         definition: ``"label"`` or ``"category"``; counts mean nothing without it.
-        threshold: the IoU that had to be reached (label) or passed (category).
+        threshold: the score that had to be reached (label) or exceeded (category).
         units: number of units that detect something.
         total: number of units of the layer.
         concepts: number of units per (category, label).
+        score_title: what the score is called.
     """
 
     definition: Definition
@@ -32,6 +33,7 @@ class Detectors:
     units: int
     total: int
     concepts: Mapping[tuple[str, str], int]
+    score_title: str = "IoU"
 
     @property
     def unique(self) -> int:
@@ -43,7 +45,7 @@ class Detectors:
         sign = "≥" if self.definition == "label" else ">"
         return (
             f"{self.units} of {self.total} units detect {self.unique} unique concepts "
-            f"(IoU {sign} {self.threshold:g}, by {self.definition})"
+            f"({self.score_title} {sign} {self.threshold:g}, by {self.definition})"
         )
 
     @property
@@ -64,7 +66,7 @@ def count_detectors(units: UnitTable, *, threshold: float = 0.04, definition: De
     """Count detectors.
 
     ``"label"``, the paper's text: a unit counts once, under its label, if its score ≥ threshold.
-    ``"category"``, the published figure: a unit counts in every category whose best IoU > threshold.
+    ``"category"``, the published figure: a unit counts in every category whose best score > threshold.
 
     Raises:
         SettingsError: if the definition is neither.
@@ -75,9 +77,9 @@ def count_detectors(units: UnitTable, *, threshold: float = 0.04, definition: De
         if definition == "label":
             seen = [(row.category, row.label)] if row.label and row.score >= threshold else []
         elif definition == "category":
-            seen = [(best.category, best.label) for best in row.profile if best.label and best.iou > threshold]
+            seen = [(best.category, best.label) for best in row.profile if best.label and best.score > threshold]
         else:
             raise SettingsError(f"--definition must be label or category, not {definition!r}")
         found.update(seen)
         detecting += bool(seen)
-    return Detectors(definition, threshold, detecting, len(units), dict(found))
+    return Detectors(definition, threshold, detecting, len(units), dict(found), units.score_title)

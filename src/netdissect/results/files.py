@@ -30,13 +30,13 @@ from netdissect.results.table_files import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netdissect.results.run_result import RunResult
+    from netdissect.results.run_result import Result
 
 #: Bytes of ``run.json`` at most; it names every exemplar image.
 _MAX_BYTES = 2**28
 
 
-def save_run(result: RunResult, folder: Path) -> None:
+def save_run(result: Result, folder: Path) -> None:
     """Write a dissection into a folder, images and report aside.
 
     Raises:
@@ -60,7 +60,7 @@ def save_run(result: RunResult, folder: Path) -> None:
     atomic.write_text(folder / "run.json", json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def restore_tables(result: RunResult, folder: Path) -> None:
+def restore_tables(result: Result, folder: Path) -> None:
     """Write the result tables that were deleted from a finished run's folder; no run is read from them."""
     for layer in result.layers.values():
         path = folder / f"{layer.layer.file_stem}{CSV_SUFFIX}"
@@ -68,7 +68,7 @@ def restore_tables(result: RunResult, folder: Path) -> None:
             classic.write_result_csv(path, layer.units, layer.vocabulary.categories)
 
 
-def load_run(folder: Path) -> RunResult:
+def load_run(folder: Path) -> Result:
     """Read a finished dissection.
 
     Raises:

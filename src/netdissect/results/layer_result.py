@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from netdissect.bounds import format_value
+from netdissect.errors import SettingsError
 from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
 from netdissect.results.detectors import Detectors, count_detectors
+from netdissect.results.unit_result import UnitResult
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition
     from netdissect.layers import Layer
+    from netdissect.results.presenter import Presenter
+    from netdissect.results.scores import ScoreTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +77,8 @@ class LayerResult:
         exemplars: the images that excite every unit most.
         activity: how the activations are distributed.
         image_maxima: maximum of every (image, unit), float32, shape (N, U); None unless it was asked for.
+        score: the scores that label the units; None where they are IoU.
+        presenter: draws the layer; None for a layer that belongs to no run.
     """
 
     layer: Layer
@@ -82,6 +89,8 @@ class LayerResult:
     exemplars: Exemplars
     activity: Activity
     image_maxima: NDArray[np.float32] | None = None
+    score: ScoreTable | None = None
+    presenter: Presenter | None = None
 
     def __repr__(self) -> str:
         h, w = self.layer.grid
@@ -97,21 +106,48 @@ class LayerResult:
         """IoU of every unit with every concept, shape (U, C); column c is ``vocabulary.concepts[c]``."""
         return compute_iou(self.counts)
 
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The score of every unit with every concept, shape (U, C): IoU, or the run's own score."""
+        return self.iou if self.score is None else self.score.values
+
+    @property
+    def score_title(self) -> str:
+        """What the score is called: ``"IoU"``, or the title of the run's own score."""
+        return "IoU" if self.score is None else self.score.title
+
     @cached_property
     def best(self) -> BestConcept:
         """The best concept per category and the label of every unit."""
-        return find_best_concepts(self.iou, self.vocabulary)
+        return find_best_concepts(self.scores, self.vocabulary)
 
     @cached_property
     def units(self) -> UnitTable:
         """One row per unit, best score first."""
-        return UnitTable([self._row(channel) for channel in range(self.layer.units)])
+        return UnitTable([self._make_row(channel) for channel in range(self.layer.units)], self.score_title)
 
     def detectors(self, threshold: float = 0.04, definition: Definition = "label") -> Detectors:
         """Count this layer's detectors and unique detectors (METHOD, § 5)."""
         return count_detectors(self.units, threshold=threshold, definition=definition)
 
-    def _row(self, channel: int) -> UnitRow:
+    def unit(self, number: int) -> UnitResult:
+        """Return a unit by its number, counted from 1 as in the result CSV and the report.
+
+        Raises:
+            SettingsError: if the layer has no such unit.
+        """
+        given: object = number
+        if not hasattr(given, "__index__") or not 1 <= number <= self.layer.units:
+            raise SettingsError(
+                f"{self.name} has the units 1 to {self.layer.units} (channels 0 to {self.layer.units - 1}), not "
+                f"{format_value(number)}"
+            )
+        return UnitResult(self, number)
+
+    def _repr_html_(self) -> str | None:
+        return self.presenter.render_layer(self) if self.presenter is not None else None
+
+    def _make_row(self, channel: int) -> UnitRow:
         names, best, counts = self.vocabulary.names, self.best, self.counts
         profile = []
         for position, category in enumerate(self.vocabulary.categories):
@@ -126,7 +162,8 @@ class LayerResult:
                     truth=int(counts.G[column]),
                     activation=int(counts.A[channel, column]),
                     intersect=int(counts.I[channel, column]),
-                    iou=float(best.score[channel, position]),
+                    iou=float(self.iou[channel, column]),
+                    other_score=None if self.score is None else float(best.score[channel, position]),
                 )
             )
         position = int(best.category[channel])
@@ -135,7 +172,7 @@ class LayerResult:
             unit=channel + 1,
             category=winner.category,
             label=winner.label,
-            score=winner.iou,
+            score=winner.score,
             threshold=float(self.thresholds[channel]),
             profile=tuple(profile),
         )

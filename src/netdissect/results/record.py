@@ -11,7 +11,8 @@ from netdissect.errors import RunFileError
 from netdissect.io.text import make_writable
 from netdissect.layers import FieldMap, Layer, check_file_stems, make_file_stem
 from netdissect.results.layer_result import LayerResult
-from netdissect.results.run_result import NetworkCard, ProbeSetCard, RunResult
+from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
+from netdissect.results.scores import IOU, ScoreTable
 from netdissect.results.table_files import (
     ARRAYS_SUFFIX,
     COUNTS_SUFFIX,
@@ -19,6 +20,7 @@ from netdissect.results.table_files import (
     read_arrays,
     read_counts,
     read_maxima,
+    read_scores,
 )
 
 if TYPE_CHECKING:
@@ -26,15 +28,19 @@ if TYPE_CHECKING:
 
     from netdissect.results.table_files import TableFiles
 
-#: Raised whenever a newer reader is needed.
-SCHEMA_VERSION = 1
+#: Raised whenever an older reader would go wrong; runs scored by IoU are still written as 1.
+SCHEMA_VERSION = 2
 #: What a run says that was written before tables had checksums.
 NO_CHECKSUMS_NOTE = "this run has no checksums: that its tables are as they were written cannot be told"
+#: Keys of ``run.json`` that are not the journal's.
+_KEYS = frozenset({
+    "schema_version", "settings", "score", "network", "probe_set", "layers", "detectors", "image_names", "checksums",
+})  # fmt: skip
 #: Numbers that no run reaches: they would only take memory.
 _MAX_NUMBER = 2**40
 
 
-def run_to_json(result: RunResult) -> dict[str, Any]:
+def run_to_json(result: Result) -> dict[str, Any]:
     """Return everything ``run.json`` holds, as plain values."""
     probe_set = dataclasses.asdict(dataclasses.replace(result.probe_set, vocabulary=Vocabulary((), ())))
     vocabulary = result.probe_set.vocabulary
@@ -44,8 +50,9 @@ def run_to_json(result: RunResult) -> dict[str, Any]:
     }
     record: dict[str, Any] = _make_writable(
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": 1 if result.settings.score == IOU else SCHEMA_VERSION,
             "settings": result.settings.as_dict(),
+            "score": {"name": result.settings.score, "title": result.score_title},
             "network": dataclasses.asdict(result.network),
             "probe_set": probe_set,
             "layers": [
@@ -87,7 +94,7 @@ def read_checksums(record: Mapping[str, Any]) -> dict[str, str]:
     return {_require_text(name): _require_text(digest) for name, digest in found.items()}
 
 
-def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> RunResult:
+def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
     """Return the run that a record tells of, with its tables.
 
     Raises:
@@ -109,18 +116,20 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> RunResult:
     _require_whole(settings.images_per_unit, 0)
     images, skipped = _require_whole(probe_set["images"]), record.get("skipped_images", {})
     names = {int(row): _require_text(name) for row, name in record["image_names"].items()}
+    title = None if settings.score == IOU else _require_text(record["score"]["title"])
     layers: dict[str, LayerResult] = {}
     for entry in record["layers"]:
         layer = _parse_layer(entry)
         if layer.name in layers:
             raise ValueError(f"two layers are called {layer.name}")
-        layers[layer.name] = _read_layer_result(layer, entry, vocabulary, tables, settings, images + len(skipped))
+        layers[layer.name] = _read_layer_result(
+            layer, entry, vocabulary, tables, settings, images + len(skipped), title
+        )
         _require_names(layers[layer.name], names)
     if not layers:
         raise ValueError("it has no layer")
     check_file_stems(list(layers))
-    own = {"schema_version", "settings", "network", "probe_set", "layers", "detectors", "image_names", "checksums"}
-    journal = {name: value for name, value in record.items() if name not in own}
+    journal = {name: value for name, value in record.items() if name not in _KEYS}
     if not tables.checksums:
         notes = journal.get("notes", [])
         journal["notes"] = [*(note for note in notes if note != NO_CHECKSUMS_NOTE), NO_CHECKSUMS_NOTE]
@@ -128,7 +137,7 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> RunResult:
     for card in (network, probe_set):
         for name in ("name", "source", "path", "fingerprint", "preprocessing"):
             _require_text(card.get(name, ""))
-    return RunResult(
+    return Result(
         layers,
         settings,
         NetworkCard(**network | {"input_size": _parse_size(network["input_size"])}),
@@ -151,15 +160,19 @@ def _parse_layer(entry: Mapping[str, Any]) -> Layer:
 
 
 def _read_layer_result(
-    layer: Layer, entry: Mapping[str, Any], vocabulary: Vocabulary, tables: TableFiles, settings: Settings, rows: int
-) -> LayerResult:
+    layer: Layer, entry: Mapping[str, Any], vocabulary: Vocabulary, tables: TableFiles, settings: Settings, rows: int,
+    score_title: str | None,
+) -> LayerResult:  # fmt: skip
     stem = make_file_stem(_require_text(entry["files"]))
     overlapping = bool(entry.get("overlapping_labels", True))  # runs of before do not tell
     counts = read_counts(tables, f"{stem}{COUNTS_SUFFIX}", layer.units, vocabulary, overlapping=overlapping)
     thresholds, exemplars, activity = read_arrays(tables, f"{stem}{ARRAYS_SUFFIX}", layer, settings.images_per_unit)
     maxima = read_maxima(tables, f"{stem}{MAXIMA_SUFFIX}", rows, layer.units)
+    score = None
+    if score_title is not None:
+        score = ScoreTable(score_title, read_scores(tables, f"{stem}{COUNTS_SUFFIX}", layer.units, vocabulary))
     return LayerResult(
-        layer, vocabulary, counts, thresholds, _require_whole(entry["cells"]), exemplars, activity, maxima
+        layer, vocabulary, counts, thresholds, _require_whole(entry["cells"]), exemplars, activity, maxima, score
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdissect.config import Settings
-    from netdissect.results.run_result import RunResult
+    from netdissect.results.run_result import Result
 
 _LOG = logging.getLogger("netdissect")
 
@@ -43,7 +43,7 @@ def collect_facts(
 
 def load_or_start(
     folder: Path, written: place.RunFiles, asked: Mapping[str, Any], threshold: float, *, fresh: bool
-) -> RunResult | None:
+) -> Result | None:
     """Return the run that is asked for if it lies in a folder, finished; else make the folder this run's.
 
     Args:
@@ -77,7 +77,7 @@ def load_or_start(
     return None
 
 
-def claim_folder(folder: Path, written: place.RunFiles, run: RunResult) -> None:
+def claim_folder(folder: Path, written: place.RunFiles, run: Result) -> None:
     """Make a held folder a run's that is at hand, finished.
 
     Raises:
@@ -92,7 +92,7 @@ def claim_folder(folder: Path, written: place.RunFiles, run: RunResult) -> None:
     written.begin(place.hash_facts(asked))
 
 
-def _load_finished(folder: Path, written: place.RunFiles, identity: str) -> RunResult | None:
+def _load_finished(folder: Path, written: place.RunFiles, identity: str) -> Result | None:
     """Return the finished run of a folder; None where it is this one and damaged."""
     try:
         return files.load_run(folder)
@@ -105,7 +105,7 @@ def _load_finished(folder: Path, written: place.RunFiles, identity: str) -> RunR
         return None
 
 
-def _require_same_run(folder: Path, found: RunResult, asked: Mapping[str, Any], threshold: float) -> None:
+def _require_same_run(folder: Path, found: Result, asked: Mapping[str, Any], threshold: float) -> None:
     """Refuse a folder whose finished run is not the one that is asked for, and say what differs."""
     there = collect_facts(
         found.network.fingerprint, list(found.layers), found.probe_set.fingerprint, found.settings,

@@ -1,31 +1,37 @@
-"""A whole dissection: its layers, and everything that made them."""
+"""A whole dissection: its layers, and the network, the probe set and the settings it was made with."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import contextlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdissect.bounds import require_between, require_choice
-from netdissect.errors import UnknownLayerError, suggest_nearest
+from netdissect.errors import RunError, UnknownLayerError, suggest_nearest
+from netdissect.io.folders import find_owner
+from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition, Settings
+    from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.detectors import Detectors
     from netdissect.results.layer_result import LayerResult
+    from netdissect.results.presenter import Presenter
 
 
 @dataclass(frozen=True)
 class NetworkCard:
-    """What a run remembers of its network.
+    """What a run records of its network.
 
     Attributes:
         name: for titles and folder names.
         source: what was typed, such as ``torchvision:resnet18``.
         fingerprint: hash of the weights and the structure.
-        input_size: height and width the network was given.
+        input_size: height and width of the network's input in pixels.
         preprocessing: how images became its input, in words.
     """
 
@@ -38,15 +44,15 @@ class NetworkCard:
 
 @dataclass(frozen=True)
 class ProbeSetCard:
-    """What a run remembers of its probe set.
+    """What a run records of its probe set.
 
     Attributes:
         name: the folder's name.
-        path: where it lay; empty for a set that was never on disk.
+        path: the folder; empty for a probe set that was never on disk.
         fingerprint: hash of its index and vocabulary files.
         images: number of images dissected.
-        image_size: height and width of its images.
-        label_size: height and width of its label maps.
+        image_size: height and width of its images in pixels.
+        label_size: height and width of its label maps in pixels.
         vocabulary: its concepts.
     """
 
@@ -60,16 +66,17 @@ class ProbeSetCard:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RunResult:
-    """A finished dissection.
+class Result:
+    """A finished dissection, from `netdissect.dissect` or `netdissect.load`.
 
     Attributes:
-        layers: the layers by name, in the order they were asked for.
-        settings: what decided the result.
-        network: what a run remembers of the network.
-        probe_set: what it remembers of the probe set.
-        image_names: names of the exemplar images, by their row in ``index.csv``.
-        journal: versions, timings and remarks, for ``run.json``.
+        layers: the layers by name, in the order in which they were named.
+        settings: all settings of the run.
+        network: what the run records of the network.
+        probe_set: what it records of the probe set.
+        image_names: names of the exemplar images by their row in ``index.csv``.
+        journal: versions, seconds and notes, for ``run.json``.
+        presenter: draws the run; None for a result that was put together by hand.
     """
 
     layers: Mapping[str, LayerResult]
@@ -78,11 +85,15 @@ class RunResult:
     probe_set: ProbeSetCard
     image_names: Mapping[int, str]
     journal: Mapping[str, Any] = field(default_factory=dict)
+    presenter: Presenter | None = None
 
     def __repr__(self) -> str:
         title = f"{self.network.name} on {self.probe_set.images} images of {self.probe_set.name}"
         found = self.detectors(self.settings.threshold)
         return "\n".join([title, *(f"  {name}: {detectors.describe()}" for name, detectors in found.items())])
+
+    def _repr_html_(self) -> str | None:
+        return self.presenter.render_run(self) if self.presenter is not None else None
 
     def __getitem__(self, layer: str | int) -> LayerResult:
         """Return a layer by name, or by its position: 0 is the first, -1 the last.
@@ -90,21 +101,13 @@ class RunResult:
         Raises:
             UnknownLayerError: naming the nearest layers of the run.
         """
-        return self.layers[self.name_of(layer)]
-
-    def name_of(self, layer: str | int) -> str:
-        """Return the name of a layer that is given by name or position.
-
-        Raises:
-            UnknownLayerError: naming the nearest layers of the run.
-        """
         if isinstance(layer, int) and not isinstance(layer, bool):
             if not -len(self.layers) <= layer < len(self.layers):
                 raise UnknownLayerError(f"this run has {len(self.layers)} layer(s), so none at position {layer}")
-            return list(self.layers)[layer]
+            return list(self.layers.values())[layer]
         if not isinstance(layer, str) or layer not in self.layers:
             raise UnknownLayerError(f"this run has no layer {layer!r}: {suggest_nearest(str(layer), self.layers)}")
-        return layer
+        return self.layers[layer]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.layers)
@@ -115,8 +118,13 @@ class RunResult:
     def __contains__(self, layer: object) -> bool:
         return layer in self.layers
 
+    @property
+    def score_title(self) -> str:
+        """What the score that labels the units is called, such as ``"IoU"``."""
+        return next((layer.score_title for layer in self.layers.values()), "IoU")
+
     def detectors(self, threshold: float = 0.04, definition: Definition = "label") -> dict[str, Detectors]:
-        """Count detectors and unique detectors of every layer (METHOD, § 5).
+        """Count detectors and unique detectors of every layer (docs/method.md).
 
         Raises:
             SettingsError: if there is no such threshold or definition.
@@ -124,3 +132,65 @@ class RunResult:
         require_between("threshold", threshold, "lie between 0 and 1, an IoU", 0, 1)
         require_choice("definition", definition, ("label", "category"))
         return {name: result.detectors(threshold, definition) for name, result in self.layers.items()}
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it.
+
+        Raises:
+            FolderTakenError: if the folder holds another run, or something that is no run.
+        """
+        from netdissect.results import files, run_match
+
+        with lock_run_folder(Path(folder)) as run_files:
+            run_match.claim_folder(Path(folder), run_files, self)
+            files.save_run(self, Path(folder))
+
+    def write_report(
+        self,
+        folder: str | Path,
+        *,
+        threshold: float | None = None,
+        single_file: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Write the images and the HTML report into a run's folder.
+
+        Args:
+            folder: the run's folder; the report is written into its ``html/``.
+            threshold: score from which a unit counts as a detector; None takes the run's.
+            single_file: also write the whole report as one file, ``report.html``.
+            progress: shows how far the work is.
+
+        Returns:
+            the report's first page; the single file if one was requested.
+
+        Raises:
+            DataNotFoundError: if neither the probe set nor an earlier report has the images.
+        """
+        run = self if threshold is None else replace(self, settings=replace(self.settings, threshold=threshold))
+        with lock_run_folder(Path(folder)):
+            return self._require_presenter().write_report(run, Path(folder), progress, single_file=single_file)
+
+    def write_model_card(self, folder: str | Path) -> Path:
+        """Write ``model-card.md`` and its figure, a section for a model card, into a folder; return the former.
+
+        Raises:
+            FolderTakenError: if another file of that name, which this project did not write, is in the folder.
+        """
+        folder = Path(folder)
+        ours = find_owner(folder, RUN_FOLDER) == "ours"
+        with lock_run_folder(folder) if ours else contextlib.nullcontext():
+            return self._require_presenter().write_model_card(self, folder)
+
+    def read_image_file(self, row: int) -> bytes | None:
+        """Return an exemplar's image file by its row in ``index.csv``; None if it is not available."""
+        return self.presenter.read_image_file(row) if self.presenter is not None else None
+
+    def open_probe_set(self) -> ConceptSource | None:
+        """Return the probe set; None if it is not available. That of a loaded run is opened by the first call."""
+        return self.presenter.open_probe_set() if self.presenter is not None else None
+
+    def _require_presenter(self) -> Presenter:
+        if self.presenter is None:
+            raise RunError("this result was put together by hand and draws nothing: save it and use netdissect.load")
+        return self.presenter

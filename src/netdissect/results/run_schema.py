@@ -1,4 +1,4 @@
-"""The JSON schema of ``run.json``, for those who read runs with other tools."""
+"""The JSON schema of ``run.json``, for other tools that read runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 def load_run_schema() -> dict[str, Any]:
     """Return the schema (JSON Schema, draft 2020-12) that every ``run.json`` of this version meets.
 
-    >>> run_schema()["properties"]["schema_version"]["const"]
-    1
+    >>> load_run_schema()["properties"]["schema_version"]["enum"]
+    [1, 2]
     """
     text = resources.files("netdissect.results").joinpath("run.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)

@@ -85,7 +85,7 @@ def compute_checksum(path: Path) -> str:
 
 
 def write_counts(path: Path, layer: LayerResult) -> None:
-    """Write every unit x concept with I, A, G and IoU, unit by unit."""
+    """Write I, A, G and IoU of every unit and concept, unit by unit; also the run's score where it is not IoU."""
     vocabulary, counts = layer.vocabulary, layer.counts
     units, width = counts.I.shape
     unit = np.repeat(np.arange(1, units + 1, dtype=np.int32), width)
@@ -106,6 +106,7 @@ def write_counts(path: Path, layer: LayerResult) -> None:
             "A": counts.A.ravel(),
             "G": np.tile(counts.G, units),
             "iou": layer.iou.ravel(),
+            **({} if layer.score is None else {"score": layer.score.values.ravel()}),
         }
     )
     with atomic.open_replacement(path) as file:
@@ -165,6 +166,17 @@ def read_counts(tables: TableFiles, name: str, units: int, vocabulary: Vocabular
         path, not (A > _MAX_PIXELS).any() and not (G > _MAX_PIXELS).any(), "a count is larger than any can be"
     )
     return Counts(np.ascontiguousarray(I), np.ascontiguousarray(A), G[0].copy() if units else np.zeros(width, np.int64))
+
+
+def read_scores(tables: TableFiles, name: str, units: int, vocabulary: Vocabulary) -> NDArray[np.float64]:
+    """Read the score of every unit and concept, shape (U, C), that a run has besides IoU.
+
+    Raises:
+        RunFileError: as `TableFiles.read`, or if they are not numbers between 0 and 1 of these units and concepts.
+    """
+    values = _read_columns(tables, name, {"score": pa.float64()}, units * len(vocabulary))["score"]
+    _require_valid(tables.folder / name, bool(((values >= 0) & (values <= 1)).all()), "a score is not between 0 and 1")
+    return values.reshape(units, len(vocabulary))
 
 
 def _read_columns(

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CategoryBest:
-    """A unit's best concept within one category, with its counts (METHOD, § 4)."""
+    """A unit's best concept within one category, with its counts.
+
+    Attributes:
+        category: the category.
+        label: the concept; empty when none has a score above 0.
+        truth: G, labeled pixels of the concept.
+        activation: A, pixels of the unit's mask on images that have the category.
+        intersect: I, pixels of the mask that are labeled with the concept.
+        iou: I / (A + G − I).
+        other_score: the score that chose the concept; None where that is IoU.
+    """
 
     category: str
     label: str
@@ -23,6 +33,12 @@ class CategoryBest:
     activation: int
     intersect: int
     iou: float
+    other_score: float | None = None
+
+    @property
+    def score(self) -> float:
+        """The score that chose the concept."""
+        return self.iou if self.other_score is None else self.other_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +49,7 @@ class UnitRow:
         unit: its number, counted from 1 as in the result CSV and the reports.
         category: category of its label; empty when no concept intersects its mask.
         label: its best concept as written in ``label.csv``; empty when no concept intersects its mask.
-        score: IoU of the label.
+        score: score of the label: its IoU, or the run's own score.
         threshold: T, the activation above which the unit's mask lies; NaN where a table does not tell.
         profile: the best concept of every category, in the order of ``category.csv``.
     """
@@ -66,13 +82,20 @@ class UnitRow:
             row[f"{best.category}-activation"] = best.activation
             row[f"{best.category}-intersect"] = best.intersect
             row[f"{best.category}-iou"] = best.iou
+            if best.other_score is not None:
+                row[f"{best.category}-score"] = best.other_score
         return row
 
 
 class UnitTable(Sequence[UnitRow]):
-    """The units of a layer, best score first; equal scores by unit number."""
+    """The units of a layer, best score first; equal scores by unit number.
 
-    def __init__(self, rows: Sequence[UnitRow]) -> None:
+    Attributes:
+        score_title: what the score is called, such as ``"IoU"``.
+    """
+
+    def __init__(self, rows: Sequence[UnitRow], score_title: str = "IoU") -> None:
+        self.score_title = score_title
         self._rows = tuple(sorted(rows, key=lambda row: (-row.score, row.unit)))
 
     @overload
@@ -81,7 +104,7 @@ class UnitTable(Sequence[UnitRow]):
     def __getitem__(self, index: slice) -> UnitTable: ...
     def __getitem__(self, index: int | slice) -> UnitRow | UnitTable:
         """Return the row at a position, or a table of several."""
-        return UnitTable(self._rows[index]) if isinstance(index, slice) else self._rows[index]
+        return UnitTable(self._rows[index], self.score_title) if isinstance(index, slice) else self._rows[index]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -97,7 +120,7 @@ class UnitTable(Sequence[UnitRow]):
             f"  {row.unit:5d}  {row.score:.4f}  {row.category:<9} {row.label or '-'}" for row in self._rows[:10]
         )
         more = f"\n  … {len(self) - 10} more" if len(self) > 10 else ""
-        return f"{len(self)} units (unit, score, category, label):\n{head}{more}"
+        return f"{len(self)} units (unit, {self.score_title}, category, label):\n{head}{more}"
 
     def to_arrow(self) -> pa.Table:
         """Return the rows as a pyarrow Table, one column per CSV field."""

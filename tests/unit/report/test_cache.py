@@ -31,7 +31,7 @@ def moved(tmp_path_factory):
 def test_a_unit_shows_its_images_although_the_probe_set_is_gone(moved):
     _, _, folder = moved
     loaded = nd.load(folder)
-    assert loaded.pictures is None
+    assert loaded.open_probe_set() is None
     assert "data:image/jpeg" in loaded["block1/conv"].unit(3)._repr_html_()
 
 

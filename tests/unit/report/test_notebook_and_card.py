@@ -4,7 +4,7 @@ import pytest
 from tests import pretend
 
 import netdissect as nd
-from netdissect.api import Result
+from netdissect import api
 from netdissect.errors import SettingsError
 from netdissect.report import card
 
@@ -31,9 +31,7 @@ class ByIndex:
 @pytest.fixture
 def result():
     run, probe_set = pretend.run((24, 40), name="net <b>_1_")
-    return Result(
-        run.layers, run.settings, run.network, run.probe_set, run.image_names, run.journal, given=ByIndex(probe_set)
-    )
+    return api._add_presenter(run, lambda: ByIndex(probe_set))
 
 
 def test_a_notebook_shows_a_run_as_a_table_and_the_bar_graph(result):
@@ -46,7 +44,7 @@ def test_a_notebook_shows_a_run_as_a_table_and_the_bar_graph(result):
 
 def test_a_notebook_shows_a_layer_and_a_unit(result):
     layer = result["block2/conv"]
-    assert layer.units is result["block2/conv"].units
+    assert layer is result.layers["block2/conv"] is result[1]
     assert "units detect" in layer._repr_html_()
     best = layer.units[0]
     unit = layer.unit(best.unit)

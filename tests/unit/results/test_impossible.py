@@ -210,10 +210,10 @@ def test_tables_that_were_deleted_are_written_again_as_they_were(saved):
 def test_a_layer_is_named_by_its_position_from_either_end(saved):
     run = nd.load(saved)
     names = list(run.layers)
-    assert [run.name_of(position) for position in (0, 1, -1, -2)] == [names[0], names[1], names[1], names[0]]
+    assert [run[position].name for position in (0, 1, -1, -2)] == [names[0], names[1], names[1], names[0]]
     for none in (2, -3):
         with pytest.raises(NetdissectError, match=rf"this run has 2 layer\(s\), so none at position {none}"):
-            run.name_of(none)
+            run[none]
 
 
 def twin(record):

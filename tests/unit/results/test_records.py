@@ -20,7 +20,8 @@ from netdissect.layers import FieldMap, Layer
 from netdissect.results import files
 from netdissect.results.counts import Counts
 from netdissect.results.layer_result import Activity, Exemplars, LayerResult
-from netdissect.results.run_result import NetworkCard, ProbeSetCard, RunResult
+from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
+from netdissect.results.scores import ScoreTable
 
 SETTINGS = {
     "quantile": 0.01, "threshold": 0.05, "score": "share", "geometry": "grid", "resolution": 120, "batch_size": 6, "precision": "bf16",
@@ -53,7 +54,8 @@ def layer_result(layer, words, seed):
     maxima = drawn(0, 40, shape=(IMAGES, layer.units))
     maxima[5] = np.nan  # it was left out
     cells = (IMAGES - 1) * layer.grid[0] * layer.grid[1]
-    return LayerResult(layer, words, made_up.counts, made_up.thresholds, cells, exemplars, activity, maxima)
+    score = ScoreTable("Share of mask", random.uniform(0, 1, made_up.counts.I.shape))
+    return LayerResult(layer, words, made_up.counts, made_up.thresholds, cells, exemplars, activity, maxima, score)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def result():
         name: dataclasses.replace(entry, counts=Counts(np.minimum(entry.counts.I, labeled), entry.counts.A, labeled))
         for name, entry in layers.items()
     }
-    return RunResult(
+    return Result(
         layers,
         Settings(**SETTINGS),
         NetworkCard("a net", "torchvision:a_net", "0" * 31 + "1", (120, 96), "BGR, mean 1 2 3"),
@@ -124,6 +126,7 @@ def test_a_run_says_the_same_in_its_own_tables_and_sentences_after_loading(resul
     again = files.load_run(folder)
     for name, layer in result.layers.items():
         np.testing.assert_array_equal(again[name].iou, layer.iou)
+        np.testing.assert_array_equal(again[name].scores, layer.score.values)
         assert again[name].units == layer.units
     assert repr(again) == repr(result)
     assert again.detectors() == result.detectors()
@@ -133,7 +136,9 @@ def test_run_json_holds_every_field_under_its_own_name(result, folder):
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     words = result.probe_set.vocabulary
     expected = {
+        "schema_version": 2,
         "settings": SETTINGS,
+        "score": {"name": "share", "title": "Share of mask"},
         "network": {
             "name": "a net", "source": "torchvision:a_net", "fingerprint": "0" * 31 + "1", "input_size": [120, 96],
             "preprocessing": "BGR, mean 1 2 3",
@@ -170,7 +175,7 @@ def test_the_parquet_table_holds_every_unit_and_concept(result, folder):
         {
             "unit": unit + 1, "number": concept.number, "concept": concept.name, "category": concept.category,
             "I": layer.counts.I[unit, column], "A": layer.counts.A[unit, column], "G": layer.counts.G[column],
-            "iou": layer.iou[unit, column],
+            "iou": layer.iou[unit, column], "score": layer.scores[unit, column],
         }
         for unit in range(6)
         for column, concept in enumerate(layer.vocabulary.concepts)
@@ -223,7 +228,7 @@ def test_a_run_of_one_unit_one_concept_and_one_cell_is_read_as_it_was(tmp_path):
         Activity(np.ones((1, 48), np.int64), *(np.full(1, n, np.float64 if n == 1 else np.float32) for n in (0, 2, 1, 0, 2))),
     )  # fmt: skip
     card = ProbeSetCard("s", "", "f" * 64, 1, (1, 1), (1, 1), words)
-    run = RunResult(
+    run = Result(
         {"l": one},
         Settings(batch_size=1, memory=10**9),
         NetworkCard("n", "n", "0", (1, 1), "RGB"),

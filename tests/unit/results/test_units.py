@@ -56,7 +56,7 @@ def test_a_slice_is_a_table_and_a_table_knows_its_equal():
 
 def test_a_table_introduces_itself_by_its_first_ten():
     lines = repr(rows(*((unit, 1 / unit) for unit in range(1, 13)))).splitlines()
-    assert lines[0] == "12 units (unit, score, category, label):"
+    assert lines[0] == "12 units (unit, IoU, category, label):"
     assert lines[1].split() == ["1", "1.0000", "object", "c1"]
     assert lines[10].split() == ["10", "0.1000", "object", "c10"]
     assert lines[11:] == ["  … 2 more"]

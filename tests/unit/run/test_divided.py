@@ -13,7 +13,7 @@ from tests.tasks import start_server_of_processes
 
 import netdissect as nd
 from netdissect.errors import DataNotFoundError, RunError
-from netdissect.run import WORK
+from netdissect.results.run_folder import WORK
 
 pytestmark = pytest.mark.processes
 

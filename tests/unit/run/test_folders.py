@@ -13,6 +13,7 @@ from tests.small_runs import interrupted, run, tables
 
 import netdissect as nd
 from netdissect.errors import FolderTakenError, RunFileError
+from netdissect.report import ReportCache
 from netdissect.results import run_match
 from netdissect.results.run_folder import FILE_LIST, WORK
 
@@ -234,7 +235,7 @@ def test_a_received_run_opens_nothing_that_its_record_names_before_an_image_is_a
         (finished / "run.json").write_text(json.dumps(record))
         loaded = nd.load(finished)
         assert path not in asked
-        assert loaded.pictures is None
+        assert loaded.open_probe_set() is None
 
 
 @pytest.mark.parametrize("name", ["run.json", "conv1.parquet", "conv1.npz"])
@@ -252,7 +253,7 @@ def test_a_kept_image_that_is_a_link_is_not_shown(finished, tmp_path):
     victim = next(path for path in probe.iterdir() if path.suffix == ".jpg")
     victim.unlink()
     victim.symlink_to(secret)
-    assert nd.load(finished).kept.read_image_file(int(victim.stem)) is None
+    assert ReportCache(nd.load(finished), finished).read_image_file(int(victim.stem)) is None
 
 
 def test_names_that_are_bytes_and_no_text_are_recorded_in_a_visible_form(made, tmp_path):

@@ -53,7 +53,13 @@ def draw_bar_graph(found: Detectors, path: Path) -> None:
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.margins(x=0.01)
         if not bars:
-            axes.text(0.5, 0.5, f"no unit reaches IoU {found.threshold:g}", transform=axes.transAxes, ha="center")
+            axes.text(
+                0.5,
+                0.5,
+                f"no unit reaches {found.score_title} {found.threshold:g}",
+                transform=axes.transAxes,
+                ha="center",
+            )
             axes.set_yticks([])
         style.save_figure(figure, path)
     style.write_numbers(path, ("category", "concept", "units"), bars)

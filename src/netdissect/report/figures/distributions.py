@@ -1,4 +1,4 @@
-"""How detectors spread over concepts, and IoU over units."""
+"""How detectors spread over concepts, and scores over units."""
 
 from __future__ import annotations
 
@@ -57,8 +57,10 @@ def _make_bins(most: int) -> list[tuple[int, int]]:
     return edges
 
 
-def draw_iou_distribution(scores: Mapping[str, Sequence[float]], path: Path, *, threshold: float) -> None:
-    """Draw, for every IoU, which share of units reaches it; the cut is marked.
+def draw_score_distribution(
+    scores: Mapping[str, Sequence[float]], path: Path, *, threshold: float, title: str = "IoU"
+) -> None:
+    """Draw, for every score, which share of units reaches it; the cut is marked.
 
     A curve that falls steeply at the cut says that counts there hang on its exact place.
     """
@@ -83,7 +85,7 @@ def draw_iou_distribution(scores: Mapping[str, Sequence[float]], path: Path, *, 
         axes.set_xlim(left=0)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        axes.set_xlabel("IoU of a unit’s best concept")
+        axes.set_xlabel(f"{title} of a unit’s best concept")
         axes.set_ylabel("units that reach it")
         if scores:
             axes.legend(loc="upper right", fontsize=7.5)

@@ -31,7 +31,11 @@ def draw_network_bars(entries: Sequence[DetectorCounts], path: Path, *, threshol
         for row, entry in enumerate(ranked):
             left.text(entry.total + most * 0.012, row, f"{entry.total}", va="center", fontsize=7.5)
         left.set_yticks(rows, [style.shorten_name(entry.name) for entry in ranked])
-        left.set_title(f"unique detectors, by {definition} (IoU {'≥' if definition == 'label' else '>'} {threshold:g})")
+        titles = {entry.score_title for entry in ranked}
+        title = titles.pop() if len(titles) == 1 else "score"
+        left.set_title(
+            f"unique detectors, by {definition} ({title} {'≥' if definition == 'label' else '>'} {threshold:g})"
+        )
         if categories:
             left.legend(
                 loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=0.4, fontsize=7.5, ncols=6, columnspacing=1.2,

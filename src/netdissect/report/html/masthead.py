@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netdissect.results.run_result import RunResult
+    from netdissect.results.run_result import Result
 
 #: Skipped images that are named; of more, only their number is told.
 _MAX_NAMED = 200
@@ -14,7 +14,7 @@ _MAX_NAMED = 200
 _HALF_COLUMN = 26
 
 
-def describe_page(result: RunResult) -> dict[str, Any]:
+def describe_page(result: Result) -> dict[str, Any]:
     """Return what the shell of the page says of a run."""
     versions = result.journal.get("versions", {})
     versions = versions if isinstance(versions, dict) else {}
@@ -30,14 +30,14 @@ def describe_page(result: RunResult) -> dict[str, Any]:
     }
 
 
-def list_skipped_images(result: RunResult) -> dict[str, Any]:
+def list_skipped_images(result: Result) -> dict[str, Any]:
     """Return how many images the run left out because they could not be read, and why, of the first, by name."""
     images = result.journal.get("skipped_images", {})
     images = images if isinstance(images, dict) else {}
     return {"number": len(images), "images": list(images.items())[:_MAX_NAMED]}
 
 
-def list_page_settings(result: RunResult) -> list[tuple[str, str, bool]]:
+def list_page_settings(result: Result) -> list[tuple[str, str, bool]]:
     """Return the settings as name, value, and whether the value needs the whole width."""
     probe, chosen, network = result.probe_set, result.settings, result.network
     geometries = sorted({layer.layer.geometry.replace("-", " ") for layer in result.layers.values()})
@@ -54,7 +54,7 @@ def list_page_settings(result: RunResult) -> list[tuple[str, str, bool]]:
         ("Label grid", f"{probe.label_size[1]} × {probe.label_size[0]}"),
         ("Geometry", " and ".join(geometries)),
         ("Activation quantile", f"{chosen.quantile:g}, exact"),
-        ("IoU cut", f"{chosen.threshold:g}"),
+        (f"{result.score_title} cut", f"{chosen.threshold:g}"),
         (
             "Made",
             ", ".join(

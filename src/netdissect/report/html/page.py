@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdissect.report.html.page_data import PageData
-    from netdissect.results.run_result import RunResult
+    from netdissect.results.run_result import Result
 
 #: Scripts in the order the page runs them; the early ones set the theme before anything is drawn.
 _EARLY_SCRIPTS = ("store.js", "words.js", "theme.js")
@@ -180,7 +180,7 @@ def _make_environment() -> jinja2.Environment:
     return environment
 
 
-def _describe_index(result: RunResult) -> dict[str, Any]:
+def _describe_index(result: Result) -> dict[str, Any]:
     """Return the values of the index template."""
     return {
         **masthead.describe_page(result),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from netdissect.report.label_maps import LabelCache
     from netdissect.report.panels import LayerPanels
     from netdissect.results.layer_result import LayerResult
-    from netdissect.results.run_result import RunResult
+    from netdissect.results.run_result import Result
 
 #: Bytes of grids in a file, before compression.
 _BYTES_PER_FILE = 480_000
@@ -46,7 +46,7 @@ class PageData:
         panels: the panels of each layer; empty if there are none.
     """
 
-    result: RunResult
+    result: Result
     images: Mapping[int, Path]
     labels: LabelCache
     panels: Sequence[LayerPanels] = ()
@@ -85,6 +85,7 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
         "input": list(result.network.input_size),
         "labelSize": list(result.probe_set.label_size),
         "threshold": result.settings.threshold,
+        "scoreTitle": result.score_title,
         "quantile": result.settings.quantile,
         "categories": list(shown),
         "slots": list(assign_color_slots(shown).values()),
@@ -102,7 +103,6 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
                 "cells": layer.cells,
                 "exemplars": int(layer.exemplars.images.shape[1]),
                 "unitsPerFile": count_units_per_file(layer),
-                "scores": sorted(_get_scores(layer)),
                 "panels": data.has_panels(number),
             }
             for number, layer in enumerate(result.layers.values())
@@ -129,12 +129,12 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
 
 
 def _find_second_best(layer: LayerResult) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return every unit's best concept other than its label, shape (U,), and its IoU; -1 where there is none."""
+    """Return every unit's best concept other than its label, shape (U,), and its score; -1 where there is none."""
     units = np.arange(layer.layer.units)
     label = layer.best.column[units, layer.best.category]  # of a unit without a label -1, too
     if len(layer.vocabulary) < 2:
         return np.full(units.size, -1, np.int32), np.zeros(units.size)
-    others = layer.iou.copy()
+    others = layer.scores.copy()
     others[units[label >= 0], label[label >= 0]] = -1
     second = others.argmax(axis=1)
     score = np.maximum(others[units, second], 0)
@@ -177,14 +177,8 @@ def _collect_counts(layer: LayerResult) -> dict[str, NDArray[Any]]:
         "mean": activity.mean.astype(np.float64),
         "minimum": activity.minimum,
         "maximum": activity.maximum,
-        **{f"score.{name}": values.astype(np.float32) for name, values in _get_scores(layer).items()},
+        **({} if layer.score is None else {"score": layer.score.values}),
     }
-
-
-def _get_scores(layer: LayerResult) -> Mapping[str, NDArray[np.floating]]:
-    """Return further scores of every unit with every concept, shape (U, C), by name, where a result has any."""
-    scores: Mapping[str, NDArray[np.floating]] = getattr(layer, "scores", {})
-    return scores
 
 
 def _find_positions(images: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int32]:

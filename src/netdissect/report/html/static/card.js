@@ -1,5 +1,5 @@
 "use strict";
-// A unit as a card: number, category, name, other concepts past the cut, a bar per category, IoU, five pictures.
+// A unit as a card: number, category, name, other concepts past the cut, a bar per category, score, five pictures.
 // The browser draws the pictures; the masks are one canvas over all five, painted when there is time.
 (() => {
   const nd = window.netdissect;
@@ -47,7 +47,7 @@
     say(card.name, concept < 0 ? "no concept" : detector ? nd.run.concepts[concept] : `closest: ${nd.run.concepts[concept]}`);
     const also = detector && layer.nextScore[unit] >= cut ? layer.next[unit] : -1;
     say(card.also, also >= 0 ? `also ${nd.run.concepts[also]}` : "");
-    say(card.score, nd.iou(layer.iou[unit], cut));
+    say(card.score, nd.scoreText(layer.labelScore[unit], cut));
     drawBars(card, cut);
   };
 
@@ -59,7 +59,7 @@
     const [width, height] = BARS;
     const context = nd.canvas(card.bars, width, height);
     const step = Math.min(14, width / Math.max(layer.kinds, 1));
-    const most = Math.max(0.2, layer.iou[unit]);
+    const most = Math.max(0.2, layer.labelScore[unit]);
     for (let kind = 0; kind < layer.kinds; kind++) {
       const score = layer.score[unit * layer.kinds + kind];
       const tall = Math.max(score > 0 ? 1.5 : 0, (score / most) * (height - 2));

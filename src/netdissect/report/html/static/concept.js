@@ -1,5 +1,5 @@
 "use strict";
-// The page of a concept: labeled examples, every unit's IoU with it on one axis per layer, the units that see it.
+// The page of a concept: labeled examples, every unit's score with it on one axis per layer, the units that see it.
 (() => {
   const nd = window.netdissect;
   const { make, say } = nd;
@@ -42,7 +42,7 @@
           `, ${nd.percent(pixels ? run.G[concept] / pixels : 0)} of all pixels`,
           run.anyLabels ? `, labeled in ${nd.count(run.labeled[concept])} of the ${nd.count(run.row.length)} pictures of this report. ` : ". ", page.named)),
       page.tiles.length ? make("section", { "aria-label": "Examples" }, make("div.examples", {}, page.tiles.map((tile) => tile.element)), pointed) : "",
-      make("section", {}, make("h2", {}, `Every unit’s IoU with ${name}`),
+      make("section", {}, make("h2", {}, `Every unit’s ${run.scoreTitle} with ${name}`),
         make("p.note", {}, `Filled: named ${name}. Ring: passes the cut, but another concept fits better. Grey: below the cut.`), page.plotHome),
       page.layerHome,
     );
@@ -50,7 +50,7 @@
     const mine = page;
     Promise.all(run.layers.map(async (layer) => { await nd.openLayer(layer); await nd.openCounts(layer); })).then(() => {
       if (mine !== page) return;
-      page.scores = run.layers.map((layer) => Float64Array.from({ length: layer.units }, (_, unit) => nd.measure(layer, unit, concept).iou));
+      page.scores = run.layers.map((layer) => Float64Array.from({ length: layer.units }, (_, unit) => nd.measure(layer, unit, concept).score));
       page.plot = nd.makePlot(concept, page.scores);
       page.plotHome.append(page.plot.element);
       page.plot.draw();
@@ -92,7 +92,7 @@
     const cards = all.slice(0, open ? all.length : CARDS).map((unit) => {
       const card = nd.makeCard(layer, unit);
       nd.fillCard(card);
-      if (layer.label[unit] !== page.concept) card.score.title = `IoU with ${nd.run.concepts[page.concept]}: ${page.scores[index][unit].toFixed(3)}`;
+      if (layer.label[unit] !== page.concept) card.score.title = `${nd.run.scoreTitle} with ${nd.run.concepts[page.concept]}: ${page.scores[index][unit].toFixed(3)}`;
       return card;
     });
     const list = nd.makeRow(cards);

@@ -1,10 +1,10 @@
 "use strict";
-// The three numbers and the cut. The histogram of best IoUs is the slider: left of its handle grey, right of it in the
+// The three numbers and the cut. The histogram of best scores is the slider: left of its handle grey, right of it in the
 // categories' colors.
 (() => {
   const nd = window.netdissect;
   const { say } = nd;
-  const BIN = 0.005; // of IoU
+  const BIN = 0.005; // of score
   const HEIGHT = 96;
   const TOP = 14; // room for the handle
   const byId = (id) => document.getElementById(id);
@@ -12,7 +12,7 @@
 
   nd.buildCut = () => {
     // One axis for all layers: up to where one unit in two hundred lies beyond, in steps of 0.05.
-    const scores = nd.run.layers.flatMap((layer) => [...layer.iou]).sort((a, b) => a - b);
+    const scores = nd.run.layers.flatMap((layer) => [...layer.labelScore]).sort((a, b) => a - b);
     const high = scores[Math.floor(scores.length * 0.995)] || 0.1;
     nd.run.axis = Math.min(1, Math.max(0.1, Math.ceil(high / 0.05 - 1e-9) * 0.05));
     sliders = [byId("cut-graph"), byId("cut-bar")];
@@ -45,12 +45,12 @@
     say(byId("n-category"), nd.count(count.byCategory));
     say(byId("n-units"), nd.count(layer.units));
     const text = nd.cutText(cut);
-    say(byId("cut-text"), `IoU ≥ ${text}`);
+    say(byId("cut-text"), `${nd.run.scoreTitle} ≥ ${text}`);
     say(byId("cut-value"), text);
     say(byId("cut-found"), nd.units(count.detectors, "detector"));
     for (const slider of sliders) {
       slider.value = String(cut);
-      slider.setAttribute("aria-valuetext", `IoU ${text}, ${nd.units(count.detectors, "detector")}`);
+      slider.setAttribute("aria-valuetext", `${nd.run.scoreTitle} ${text}, ${nd.units(count.detectors, "detector")}`);
     }
     byId("cut-reset").hidden = cut === nd.run.threshold;
     say(byId("cut-reset"), `back to ${nd.cutText(nd.run.threshold)}`);
@@ -70,7 +70,7 @@
     const BINS = Math.round(axis / BIN);
     const bins = new Int32Array(BINS * (kinds + 1)); // the last of each: below the cut
     for (let unit = 0; unit < layer.units; unit++) {
-      const bin = Math.min(BINS - 1, Math.floor((layer.iou[unit] / axis) * BINS + 1e-9));
+      const bin = Math.min(BINS - 1, Math.floor((layer.labelScore[unit] / axis) * BINS + 1e-9));
       bins[bin * (kinds + 1) + (nd.isDetector(layer, unit, cut) ? layer.best[unit] : kinds)]++;
     }
     let most = 1;

@@ -1,5 +1,5 @@
 "use strict";
-// The concept graph: a line per concept, a tick per unit, stronger where the IoU is higher. Categories keep their column
+// The concept graph: a line per concept, a tick per unit, stronger where the score is higher. Categories keep their column
 // while the cut moves, and a long tail is folded away.
 (() => {
   const nd = window.netdissect;
@@ -65,10 +65,10 @@
     empty.hidden = count.detectors > 0;
     if (!empty.hidden) sayNearest(empty, layer);
     const most = Math.max(1, ...count.found.map((entry) => entry.passing));
-    const strongest = layer.units ? layer.iou[layer.ranked[0]] || 1 : 1;
+    const strongest = layer.units ? layer.labelScore[layer.ranked[0]] || 1 : 1;
     for (const group of groups) {
       const entries = count.found.filter((entry) => nd.run.category[entry.concept] === group.kind)
-        .sort((a, b) => b.passing - a.passing || layer.iou[b.units[0]] - layer.iou[a.units[0]]);
+        .sort((a, b) => b.passing - a.passing || layer.labelScore[b.units[0]] - layer.labelScore[a.units[0]]);
       const units = count.perCategory[group.kind];
       group.element.classList.toggle("empty", !units);
       say(group.note, units ? `${nd.units(units)}, ${nd.units(entries.length, "concept")}` : "none at this cut");
@@ -98,7 +98,7 @@
     if (unit === undefined || layer.label[unit] < 0) return say(element, "No unit’s mask touches a labeled pixel.");
     const link = make("a", { href: nd.address({ view: "unit", unit }) }, `unit ${unit + 1}`);
     return element.replaceChildren(`No unit has a best concept at this cut. The closest is `, link,
-      `, ${nd.run.concepts[layer.label[unit]]}, with IoU ${nd.iou(layer.iou[unit], nd.state.cut)}.`);
+      `, ${nd.run.concepts[layer.label[unit]]}, with ${nd.run.scoreTitle} ${nd.scoreText(layer.labelScore[unit], nd.state.cut)}.`);
   }
 
   function fill(group, entries) {
@@ -138,7 +138,7 @@
     entries.forEach((entry, at) => {
       const y = at * LINE + (LINE - 13) / 2;
       for (let i = 0; i < entry.passing; i++) {
-        context.globalAlpha = 0.28 + 0.72 * Math.min(1, layer.iou[entry.units[i]] / strongest) ** 0.7;
+        context.globalAlpha = 0.28 + 0.72 * Math.min(1, layer.labelScore[entry.units[i]] / strongest) ** 0.7;
         context.fillRect(NAMES + i * step, y, step - gap, 13);
       }
       group.lines[at].count.style.left = `${NAMES + entry.passing * step + 6}px`;

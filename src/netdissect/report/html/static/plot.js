@@ -1,5 +1,5 @@
 "use strict";
-// Every unit's IoU with a concept, as a dot on one axis per layer. Dots are spread so that few hide each other.
+// Every unit's score with a concept, as a dot on one axis per layer. Dots are spread so that few hide each other.
 (() => {
   const nd = window.netdissect;
   const { make, say } = nd;
@@ -8,7 +8,7 @@
 
   nd.makePlot = (concept, scores) => {
     const { run } = nd;
-    const canvas = make("canvas", { role: "img", "aria-label": `IoU of every unit with ${run.concepts[concept]}; the units past the cut are listed below` });
+    const canvas = make("canvas", { role: "img", "aria-label": `${run.scoreTitle} of every unit with ${run.concepts[concept]}; the units past the cut are listed below` });
     const names = make("div.lanes", {}, run.layers.map((layer) => make("span", { title: layer.name }, make("b", {}, nd.breakable(layer.name)))));
     const tip = make("p.tip", { hidden: true });
     const field = make("div.field", {}, canvas, tip);
@@ -82,7 +82,7 @@
       canvas.classList.toggle("pick", Boolean(dot));
       tip.hidden = !dot;
       if (!dot) return;
-      say(tip, `unit ${dot.unit + 1}, ${run.concepts[dot.layer.label[dot.unit]]}, IoU ${dot.value.toFixed(3)}`);
+      say(tip, `unit ${dot.unit + 1}, ${run.concepts[dot.layer.label[dot.unit]]}, ${nd.run.scoreTitle} ${dot.value.toFixed(3)}`);
       tip.style.left = `${Math.min(dot.x, field.clientWidth - 190)}px`;
       tip.style.top = `${dot.y - 34}px`;
     });

@@ -1,5 +1,5 @@
 "use strict";
-// A unit's concept profile: its IoU with every concept as a spectrum, and a table of the best.
+// A unit's concept profile: its score with every concept as a spectrum, and a table of the best.
 (() => {
   const nd = window.netdissect;
   const { make, say } = nd;
@@ -10,12 +10,12 @@
   nd.makeProfile = (layer, unit) => {
     const { run } = nd;
     const measured = run.concepts.map((_, concept) => nd.measure(layer, unit, concept));
-    const best = measured.filter((entry) => entry.I > 0).sort((a, b) => b.iou - a.iou || a.concept - b.concept);
-    const canvas = make("canvas", { role: "img", "aria-label": `IoU of unit ${unit + 1} with all ${run.concepts.length} concepts` });
+    const best = measured.filter((entry) => entry.I > 0 || entry.score > 0).sort((a, b) => b.score - a.score || a.concept - b.concept);
+    const canvas = make("canvas", { role: "img", "aria-label": `${run.scoreTitle} of unit ${unit + 1} with all ${run.concepts.length} concepts` });
     const kinds = make("div.spectrum-kinds", { "aria-hidden": "true" });
     const body = make("tbody");
-    const extra = layer.scores;
-    const heads = [["Concept", "concept"], ["IoU", "figure"], ["", "bar-cell"], ["Att.", "figure"], ["Prec.", "figure"], ["Recall", "figure"], ...extra.map((name) => [name, "figure"])];
+    const own = Boolean(layer.counts.score); // the run's score is not IoU
+    const heads = [["Concept", "concept"], [run.scoreTitle, "figure"], ["", "bar-cell"], [own ? "IoU" : "Att.", "figure"], ["Prec.", "figure"], ["Recall", "figure"]];
     const head = make("tr", {}, heads.map(([text, cls]) => (text ? make(`th.${cls}`, { scope: "col" }, text) : make(`td.${cls}`))));
     const table = make("table.profile", {}, make("thead", {}, head), body);
     const byCategory = () => run.categories.flatMap((_, kind) => best.filter((entry) => run.category[entry.concept] === kind).slice(0, EACH));
@@ -28,11 +28,11 @@
     const scroll = make("div.scroll", { tabIndex: 0, role: "region", "aria-label": "Table of concepts" }, table);
     const element = make("section", {},
       make("div.head", {}, make("h2", {}, "Concept profile"), make("div.small-switch", { role: "group", "aria-label": "Which concepts" }, choices.map(({ button }) => button))),
-      make("p.note", {}, `IoU with all ${nd.units(run.concepts.length, "concept")}, by category.`),
+      make("p.note", {}, `${run.scoreTitle} with all ${nd.units(run.concepts.length, "concept")}, by category.`),
       make("div.spectrum", {}, canvas, spectrum.tip, kinds), scroll,
-      make("p.fine", {}, "Prec.: share of its mask that lies on the concept. Recall: share of the concept under its mask. Att.: the largest IoU a mask of this size could reach, the upright mark. Dashed: the cut."));
+      make("p.fine", {}, `Prec.: share of its mask that lies on the concept. Recall: share of the concept under its mask. ${own ? "" : "Att.: the largest IoU a mask of this size could reach, the upright mark. "}Dashed: the cut.`));
 
-    // Adds another unit's IoU with the same concepts as a column; null takes it away.
+    // Adds another unit's score with the same concepts as a column; null takes it away.
     async function beside(other) {
       pin = other;
       pinHead.remove();
@@ -43,7 +43,7 @@
       }
       if (pin) {
         say(pinHead, `Unit ${pin.unit + 1}`);
-        pinHead.title = `IoU of the pinned unit ${pin.unit + 1} of ${pin.layer.name}`;
+        pinHead.title = `${run.scoreTitle} of the pinned unit ${pin.unit + 1} of ${pin.layer.name}`;
         head.children[1].after(pinHead);
       }
       draw();
@@ -59,33 +59,32 @@
       scroll.classList.toggle("tall", chosen === choices[2].rows);
       spectrum.draw();
       const rows = chosen();
-      const most = Math.max(nd.state.cut * 1.25, 0.05, ...rows.map((entry) => entry.iou));
-      body.replaceChildren(...rows.map((entry) => row(layer, unit, entry, most, extra, pin)));
+      const most = Math.max(nd.state.cut * 1.25, 0.05, ...rows.map((entry) => entry.score));
+      body.replaceChildren(...rows.map((entry) => row(layer, entry, most, own, pin)));
       if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: heads.length + 1 }, "No labeled pixel lies under the mask.")));
     }
     return { element, draw, beside };
   };
 
-  function row(layer, unit, entry, most, extra, pin) {
+  function row(layer, entry, most, own, pin) {
     const { run, state } = nd;
     const slot = run.slots[run.category[entry.concept]];
-    const passes = entry.iou >= state.cut;
+    const passes = entry.score >= state.cut;
     const fill = make(`span.k-${slot}`);
-    fill.style.width = `${(100 * Math.min(entry.iou, most)) / most}%`;
+    fill.style.width = `${(100 * Math.min(entry.score, most)) / most}%`;
     const cut = make("span.cut");
     cut.style.left = `${(100 * state.cut) / most}%`;
-    const mark = entry.attainable <= most ? make("span.attainable") : null;
+    const mark = !own && entry.attainable <= most ? make("span.attainable") : null;
     if (mark) mark.style.left = `${(100 * entry.attainable) / most}%`;
     const name = make("a", { href: nd.address({ view: "concept", concept: entry.concept }) }, run.concepts[entry.concept]);
     return make(`tr${passes ? "" : ".below"}`, {},
       make("th.concept", { scope: "row" }, make(`span.swatch.${passes ? `k-${slot}` : "none"}`, { title: run.categories[run.category[entry.concept]] }), name),
-      make("td.figure.iou", { title: `I ${nd.count(entry.I)}, A ${nd.count(entry.A)}, G ${nd.count(entry.G)} pixels` }, nd.iou(entry.iou, state.cut)),
-      pin && pin.layer.counts ? make("td.figure", {}, nd.iou(nd.measure(pin.layer, pin.unit, entry.concept).iou, state.cut)) : null,
+      make("td.figure.iou", { title: `I ${nd.count(entry.I)}, A ${nd.count(entry.A)}, G ${nd.count(entry.G)} pixels` }, nd.scoreText(entry.score, state.cut)),
+      pin && pin.layer.counts ? make("td.figure", {}, nd.scoreText(nd.measure(pin.layer, pin.unit, entry.concept).score, state.cut)) : null,
       make("td.bar-cell", { "aria-hidden": "true" }, make("span.bar", {}, fill, cut, mark)),
-      make("td.figure", {}, entry.attainable.toFixed(2)),
+      make("td.figure", {}, own ? nd.scoreText(entry.iou, state.cut) : entry.attainable.toFixed(2)),
       make("td.figure", {}, nd.percent(entry.precision)),
-      make("td.figure", {}, nd.percent(entry.recall)),
-      extra.map((score) => make("td.figure", {}, nd.number(layer.counts[`score.${score}`][unit * run.concepts.length + entry.concept]))));
+      make("td.figure", {}, nd.percent(entry.recall)));
   }
 
   // All concepts side by side; pointing at one names it, a click opens its page.
@@ -103,7 +102,7 @@
       canvas.classList.toggle("pick", Boolean(place));
       tip.hidden = !place;
       if (!place) return;
-      say(tip, `${nd.run.concepts[place.entry.concept]}, IoU ${nd.iou(place.entry.iou, nd.state.cut)}`);
+      say(tip, `${nd.run.concepts[place.entry.concept]}, ${nd.run.scoreTitle} ${nd.scoreText(place.entry.score, nd.state.cut)}`);
       tip.style.left = `${Math.max(0, Math.min(place.from - 20, canvas.clientWidth - tip.offsetWidth))}px`;
     };
     canvas.addEventListener("pointermove", show);
@@ -125,7 +124,7 @@
     const gap = 9;
     const least = 34; // room for a category's name
     const room = width - gap * (groups.length - 1) - least * groups.length;
-    const most = Math.max(state.cut * 1.2, ...measured.map((entry) => entry.iou));
+    const most = Math.max(state.cut * 1.2, ...measured.map((entry) => entry.score));
     const y = HEIGHT - 1 - (state.cut / most) * (HEIGHT - 12);
     let left = 0;
     kinds.replaceChildren();
@@ -136,14 +135,14 @@
       const columns = Array(Math.max(1, Math.min(group.length, Math.floor(size)))).fill(null);
       group.forEach((entry, i) => {
         const at = Math.floor((i * columns.length) / group.length);
-        if (!columns[at] || entry.iou > columns[at].iou) columns[at] = entry;
+        if (!columns[at] || entry.score > columns[at].score) columns[at] = entry;
       });
       const step = size / columns.length;
       context.fillStyle = nd.color(`fill-${run.slots[kind]}`);
       columns.forEach((entry, i) => {
-        if (!entry || !entry.iou) return;
-        context.globalAlpha = entry.iou >= state.cut ? 1 : 0.45;
-        const tall = Math.max(0.75, (entry.iou / most) * (HEIGHT - 12));
+        if (!entry || !entry.score) return;
+        context.globalAlpha = entry.score >= state.cut ? 1 : 0.45;
+        const tall = Math.max(0.75, (entry.score / most) * (HEIGHT - 12));
         const thick = Math.max(0.75, Math.min(14, step - (step > 3 ? 1 : 0)));
         context.fillRect(left + i * step, HEIGHT - 1 - tall, thick, tall);
         places.push({ from: left + i * step, to: left + i * step + thick, entry });

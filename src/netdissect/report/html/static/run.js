@@ -1,8 +1,8 @@
 "use strict";
 // The run as the page knows it, and how detectors are counted at any cut.
 //
-// By label (the paper's text): a unit counts once, under its best concept, if its IoU >= cut.
-// By category (the paper's figure): a unit counts in every category whose best IoU > cut.
+// By label (the paper's text): a unit counts once, under its best concept, if its score >= cut.
+// By category (the paper's figure): a unit counts in every category whose best score > cut.
 (() => {
   const nd = window.netdissect;
 
@@ -36,31 +36,31 @@
     const layer = { ...facts, index, column: arrays[`${index}.column`], score: arrays[`${index}.score`], best: arrays[`${index}.best`],
       next: arrays[`${index}.next`], nextScore: arrays[`${index}.nextScore`] }; // the second best concept of all
     layer.label = new Int32Array(layer.units).fill(-1); // concept of every unit's label
-    layer.iou = new Float64Array(layer.units); // and its IoU
+    layer.labelScore = new Float64Array(layer.units); // and its score
     for (let unit = 0; unit < layer.units; unit++) {
       if (layer.best[unit] < 0) continue;
       layer.label[unit] = layer.column[unit * kinds + layer.best[unit]];
-      layer.iou[unit] = layer.score[unit * kinds + layer.best[unit]];
+      layer.labelScore[unit] = layer.score[unit * kinds + layer.best[unit]];
     }
-    // Units by falling IoU, of equals the lower number first: those past any cut are a beginning of this list.
+    // Units by falling score, of equals the lower number first: those past any cut are a beginning of this list.
     layer.ranked = Int32Array.from({ length: layer.units }, (_, unit) => unit)
-      .sort((a, b) => layer.iou[b] - layer.iou[a] || a - b);
+      .sort((a, b) => layer.labelScore[b] - layer.labelScore[a] || a - b);
     layer.rankOf = new Int32Array(layer.units);
     layer.ranked.forEach((unit, rank) => { layer.rankOf[unit] = rank; });
-    layer.unitsOf = new Map(); // concept -> its units by falling IoU
+    layer.unitsOf = new Map(); // concept -> its units by falling score
     for (const unit of layer.ranked) {
       const concept = layer.label[unit];
       if (concept < 0) continue;
       if (!layer.unitsOf.has(concept)) layer.unitsOf.set(concept, []);
       layer.unitsOf.get(concept).push(unit);
     }
-    // Every (category best) by falling IoU, for the second definition.
+    // Every (category best) by falling score, for the second definition.
     const entries = [];
     for (let i = 0; i < layer.column.length; i++) if (layer.column[i] >= 0) entries.push(i);
     entries.sort((a, b) => layer.score[b] - layer.score[a]);
     const firsts = new Map();
     for (const i of entries) if (!firsts.has(layer.column[i])) firsts.set(layer.column[i], layer.score[i]);
-    layer.firstBest = Float64Array.from(firsts.values()); // falling: highest IoU at which each concept is some unit's best of a category
+    layer.firstBest = Float64Array.from(firsts.values()); // falling: highest score at which each concept is some unit's best of a category
     return layer;
   }
 
@@ -76,7 +76,7 @@
     return low;
   }
 
-  nd.passing = (layer, units, cut) => reach(units.length, (i) => layer.iou[units[i]], cut, false);
+  nd.passing = (layer, units, cut) => reach(units.length, (i) => layer.labelScore[units[i]], cut, false);
 
   // Everything the page says of a layer at a cut; costs a binary search per concept.
   nd.recount = (layer, cut) => {
@@ -101,7 +101,7 @@
     return layer.named;
   }
 
-  nd.isDetector = (layer, unit, cut) => layer.label[unit] >= 0 && layer.iou[unit] >= cut;
+  nd.isDetector = (layer, unit, cut) => layer.label[unit] >= 0 && layer.labelScore[unit] >= cut;
 
   // Concepts a unit can be found by: its label, its second best and the best of every category, where they pass the cut.
   nd.seenBy = (layer, unit, cut) => {
@@ -130,16 +130,17 @@
   // Resolves to the panels of a layer's page and of its units' pages.
   nd.openPanels = async (layer) => (layer.panels ? (await nd.get(`layer-${layer.index}-panels`)).facts : { layer: [], units: [] });
 
-  // IoU, share and so on of one unit with one concept, from its counts.
+  // Score, IoU, shares of one unit with one concept, from its counts. The score is IoU unless the run has its own.
   nd.measure = (layer, unit, concept) => {
     const { run } = nd;
     const I = layer.counts.I[unit * run.concepts.length + concept];
     const A = layer.counts.A[unit * layer.kinds + run.category[concept]];
     const G = run.G[concept];
     const union = A + G - I;
+    const iou = union > 0 ? I / union : 0;
     return {
-      concept, I, A, G,
-      iou: union > 0 ? I / union : 0,
+      concept, I, A, G, iou,
+      score: layer.counts.score ? layer.counts.score[unit * run.concepts.length + concept] : iou,
       precision: A > 0 ? I / A : 0,
       recall: G > 0 ? I / G : 0,
       attainable: Math.max(A, G) > 0 ? Math.min(A, G) / Math.max(A, G) : 0,

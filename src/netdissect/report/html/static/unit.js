@@ -58,7 +58,7 @@
     page.more = make("button.more", { type: "button", hidden: true, onclick: showAll });
     page.pointed = make("p.pointed", {}, run.anyLabels ? "Point at a picture to read the labels under the pointer." : "");
     page.side = make("div.side");
-    const order = { score: "by IoU", label: "by name", unit: "by number" }[state.sort];
+    const order = { score: `by ${nd.run.scoreTitle}`, label: "by name", unit: "by number" }[state.sort];
     home.replaceChildren(
       make("nav.crumbs", { "aria-label": "Page" },
         make("a.up", { href: nd.address({ view: "layer" }) }, `← ${run.network}, ${layer.name}`),
@@ -95,8 +95,8 @@
     const name = make("a", { href: nd.address({ view: "concept", concept }) }, nd.run.concepts[concept]);
     page.heading.classList.toggle("low", !detector);
     page.heading.replaceChildren(...(detector ? [name] : ["closest: ", name]));
-    const parts = [make(`span.swatch.${detector ? `k-${nd.run.slots[kind]}` : "none"}`), make(`span.t-${nd.run.slots[kind]}`, {}, nd.run.categories[kind]), ", IoU ",
-      make("strong", {}, nd.iou(layer.iou[unit], cut)), detector ? "." : `, below the cut of ${nd.cutText(cut)}.`];
+    const parts = [make(`span.swatch.${detector ? `k-${nd.run.slots[kind]}` : "none"}`), make(`span.t-${nd.run.slots[kind]}`, {}, nd.run.categories[kind]), `, ${nd.run.scoreTitle} `,
+      make("strong", {}, nd.scoreText(layer.labelScore[unit], cut)), detector ? "." : `, below the cut of ${nd.cutText(cut)}.`];
     if (layer.counts) {
       const found = nd.measure(layer, unit, concept);
       parts.push(` ${nd.percent(found.precision)} of what it marks is ${nd.run.concepts[concept]}; it finds ${nd.percent(found.recall)} of all ${nd.run.concepts[concept]}.`);

@@ -7,8 +7,8 @@
   nd.units = (number, noun = "unit") => `${nd.count(number)} ${noun}${number === 1 ? "" : "s"}`;
   nd.percent = (share) => `${share >= 0.0095 || share === 0 ? Math.round(share * 100) : (share * 100).toFixed(share >= 0.0005 ? 1 : 2)} %`;
 
-  // An IoU in three digits, or in four where three would put it on the wrong side of the cut.
-  nd.iou = (value, cut) => {
+  // A score in three digits, or in four where three would put it on the wrong side of the cut.
+  nd.scoreText = (value, cut) => {
     const short = value.toFixed(3);
     return cut !== undefined && (Number(short) >= cut) !== (value >= cut) ? value.toFixed(4) : short;
   };

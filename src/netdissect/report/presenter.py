@@ -1,0 +1,110 @@
+"""How results draw themselves: in notebooks, as reports and as model cards, with the images of their run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from netdissect.protocols import NullProgress
+from netdissect.report import notebook, strips
+from netdissect.report.card import write_model_card
+from netdissect.report.report_writer import write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from netdissect.concepts import Labels
+    from netdissect.protocols import ConceptSource, ImageSource, Progress
+    from netdissect.results.layer_result import LayerResult
+    from netdissect.results.run_result import Result
+    from netdissect.results.unit_result import UnitResult
+
+
+class RunImages:
+    """The images and labels of a run by row in ``index.csv``: an `ImageSource`.
+
+    Args:
+        find_probe_set: returns the probe set, or None if it is not available; called once, when it is needed.
+        cache: what an earlier report keeps of the probe set, which is used first.
+    """
+
+    def __init__(self, find_probe_set: Callable[[], ConceptSource | None], cache: ImageSource | None = None) -> None:
+        self._find_probe_set = find_probe_set
+        self._cache = cache
+
+    @cached_property
+    def probe_set(self) -> ConceptSource | None:
+        """The probe set; None if it is not available."""
+        return self._find_probe_set()
+
+    def read_image_file(self, row: int) -> bytes | None:
+        """Return the bytes of an image file; None if it is not available."""
+        cached = self._cache.read_image_file(row) if self._cache is not None else None
+        if cached is None and self.probe_set is not None:
+            return self.probe_set.read_image_file(self._positions[row])
+        return cached
+
+    def labels(self, row: int) -> Labels | None:
+        """Return the labels of an image; None if they are not available."""
+        cached = self._cache.labels(row) if self._cache is not None else None
+        if cached is None and self.probe_set is not None:
+            return self.probe_set.labels(self._positions[row])
+        return cached
+
+    @cached_property
+    def _positions(self) -> dict[int, int]:
+        source = self.probe_set
+        return {source.row(index): index for index in range(len(source))} if source is not None else {}
+
+
+@dataclass(frozen=True, eq=False)
+class ReportPresenter:
+    """Draws the results of one run: the `Presenter` that every result of ``netdissect.api`` has.
+
+    Attributes:
+        images: the run's images and labels.
+        threshold: score from which a unit counts as a detector.
+        input_size: height and width of the network's input.
+    """
+
+    images: RunImages
+    threshold: float
+    input_size: tuple[int, int]
+
+    def render_run(self, run: Result) -> str:
+        """Return a run as HTML for a notebook."""
+        return notebook.render_run(run)
+
+    def render_layer(self, layer: LayerResult) -> str:
+        """Return a layer as HTML for a notebook."""
+        return notebook.render_layer(layer, self.threshold)
+
+    def render_unit(self, unit: UnitResult) -> str:
+        """Return a unit as HTML for a notebook."""
+        return notebook.render_unit(unit, self.threshold)
+
+    def draw_strip(self, unit: UnitResult, most: int) -> bytes | None:
+        """Return a unit's first `most` exemplars as a JPEG file; None if an image is not available."""
+        rows = [int(row) for row in unit.layer.exemplars.images[unit.channel][:most] if row >= 0]
+        files = {row: self.images.read_image_file(row) for row in rows}
+        if not files or any(data is None for data in files.values()):
+            return None
+        return strips.encode_strip(unit.layer, unit.channel, self.input_size, lambda row: files[row] or b"", most=most)
+
+    def write_report(self, run: Result, folder: Path, progress: Progress | None, *, single_file: bool) -> Path:
+        """Write the images and the HTML report into a run's folder."""
+        return write_report(run, folder, self.images, progress or NullProgress(), single_file=single_file)
+
+    def write_model_card(self, run: Result, folder: Path) -> Path:
+        """Write ``model-card.md`` and its figure into a folder; return the former."""
+        return write_model_card(run, folder)
+
+    def read_image_file(self, row: int) -> bytes | None:
+        """Return an exemplar's image file by its row in ``index.csv``; None if it is not available."""
+        return self.images.read_image_file(row)
+
+    def open_probe_set(self) -> ConceptSource | None:
+        """Return the run's probe set; None if it is not available."""
+        return self.images.probe_set

@@ -1,0 +1,49 @@
+"""The interface through which a result draws itself; the report implements it, and ``netdissect.api`` passes it in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdissect.protocols import ConceptSource, Progress
+    from netdissect.results.layer_result import LayerResult
+    from netdissect.results.run_result import Result
+    from netdissect.results.unit_result import UnitResult
+
+
+class Presenter(Protocol):
+    """Draws a run, its layers and its units. A result without one shows itself as text only."""
+
+    def render_run(self, run: Result) -> str:
+        """Return the HTML that a notebook shows for a run."""
+        ...
+
+    def render_layer(self, layer: LayerResult) -> str:
+        """Return the HTML that a notebook shows for a layer."""
+        ...
+
+    def render_unit(self, unit: UnitResult) -> str:
+        """Return the HTML that a notebook shows for a unit."""
+        ...
+
+    def draw_strip(self, unit: UnitResult, most: int) -> bytes | None:
+        """Return a unit's first `most` exemplars as a JPEG file; None if their images are not available."""
+        ...
+
+    def write_report(self, run: Result, folder: Path, progress: Progress | None, *, single_file: bool) -> Path:
+        """Write the images and the HTML report into a run's folder, which the caller has locked."""
+        ...
+
+    def write_model_card(self, run: Result, folder: Path) -> Path:
+        """Write ``model-card.md`` and its figure into a folder; return the former."""
+        ...
+
+    def read_image_file(self, row: int) -> bytes | None:
+        """Return an exemplar's image file by its row in ``index.csv``; None if it is not available."""
+        ...
+
+    def open_probe_set(self) -> ConceptSource | None:
+        """Return the run's probe set; None if it is not available."""
+        ...

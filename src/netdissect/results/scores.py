@@ -1,0 +1,141 @@
+"""Scores: how well a unit fits a concept, computed from pixel counts. IoU is built in; other packages register theirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netdissect.errors import SettingsError, root_message, suggest_nearest
+from netdissect.io.text import escape_line
+from netdissect.results.counts import Counts, compute_iou
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from netdissect.concepts import Vocabulary
+
+#: The paper's score, and what an installed package names its own scores under.
+IOU, ENTRY_POINTS = "iou", "netdissect.scores"
+#: Letters of a title at most: it heads a column.
+_MAX_TITLE = 24
+
+
+@dataclass(frozen=True)
+class Score:
+    """A way to say how well units fit concepts (provisional).
+
+    Attributes:
+        name: what ``--score`` and ``run.json`` call it, such as ``"iou"``.
+        title: what tables, pages and figures call it, such as ``"IoU"``.
+        function: maps the pixel counts of a layer (`Counts`: ``I`` and ``A`` of shape (U, C), ``G`` of shape (C,)) and
+            the `Vocabulary` of its C concepts to an array of shape (U, C) between 0, unrelated, and 1.
+    """
+
+    name: str
+    title: str
+    function: Callable[[Counts, Vocabulary], NDArray[np.floating]]
+
+    def __post_init__(self) -> None:
+        for field, value in (("name", self.name), ("title", self.title)):
+            if not (isinstance(value, str) and value.strip() == value != "" and value.isprintable()):
+                raise SettingsError(f"the {field} of a score must be a word or a few, not {value!r}")
+        if len(self.title) > _MAX_TITLE:
+            raise SettingsError(
+                f"the title of score {self.name} must have at most {_MAX_TITLE} letters: {self.title!r}"
+            )
+        if not callable(self.function):
+            raise SettingsError(f"the function of score {self.name} must be callable, not {self.function!r}")
+
+    def compute(self, counts: Counts, vocabulary: Vocabulary) -> NDArray[np.float64]:
+        """Return the score of every unit with every concept, shape (U, C).
+
+        Raises:
+            SettingsError: if the function fails, or returns anything but one number between 0 and 1 for each.
+        """
+        expected = f"expected one number between 0 and 1 for every unit and concept, shape {counts.I.shape}"
+        try:
+            with np.errstate(all="ignore"):  # what comes of it is checked
+                values = np.asarray(self.function(counts, vocabulary), np.float64)
+        except Exception as error:  # somebody else's code
+            raise SettingsError(f"score {self.name} fails ({type(error).__name__}: {root_message(error)})") from error
+        if values.shape != counts.I.shape:
+            raise SettingsError(f"score {self.name}: {expected}, got shape {values.shape}")
+        outside = ~((values >= 0) & (values <= 1))
+        if outside.any():
+            unit, column = (int(place) for place in np.argwhere(outside)[0])
+            concept = escape_line(vocabulary.names[column])
+            raise SettingsError(
+                f"score {self.name}: {expected}, got {values[unit, column]:g} for unit {unit + 1} and {concept}"
+            )
+        return values
+
+    def try_out(self, vocabulary: Vocabulary) -> None:
+        """Compute the scores of a unit without a mask, so that a wrong function is refused before any work.
+
+        Raises:
+            SettingsError: as `compute`.
+        """
+        width = len(vocabulary)
+        self.compute(Counts(*(np.zeros(shape, np.int64) for shape in ((1, width), (1, width), width))), vocabulary)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """The scores of a layer where they are not IoU.
+
+    Attributes:
+        title: of the score.
+        values: of every unit with every concept, float64, shape (U, C).
+    """
+
+    title: str
+    values: NDArray[np.float64]
+
+
+_REGISTRY = {IOU: Score(IOU, "IoU", lambda counts, _: compute_iou(counts))}
+
+
+def register_score(score: Score) -> None:
+    """Make a score known under its name, for ``score=`` in Python (provisional).
+
+    A package makes its scores known to the shell too through the entry-point group ``netdissect.scores``, with the
+    score's name as the entry point's and a `Score` as its object.
+
+    Raises:
+        SettingsError: if it is no `Score`, or would replace IoU.
+
+    Example:
+        >>> register_score(Score("precision", "Precision", lambda counts, _: counts.I / counts.A.clip(1)))
+        >>> find_score("precision").title
+        'Precision'
+    """
+    if not isinstance(score, Score):
+        raise SettingsError(f"register_score takes a netdissect.Score, not {type(score).__name__}")
+    if score.name == IOU:
+        raise SettingsError("the score iou is the paper's and cannot be replaced: choose another name")
+    _REGISTRY[score.name] = score
+
+
+def find_score(name: str) -> Score:
+    """Return the score of a name: one that was registered, or that an installed package provides.
+
+    Raises:
+        SettingsError: if there is none of that name, or a package's cannot be loaded.
+    """
+    if name in _REGISTRY:
+        return _REGISTRY[name]
+    found = {entry.name: entry for entry in metadata.entry_points(group=ENTRY_POINTS)}
+    if name not in found:
+        raise SettingsError(f"there is no score {name!r}: {suggest_nearest(name, [*_REGISTRY, *found])}")
+    try:
+        score = found[name].load()
+    except Exception as error:  # somebody else's code
+        raise SettingsError(f"score {name}: {found[name].value} cannot be loaded ({root_message(error)})") from error
+    if not isinstance(score, Score) or score.name != name:
+        raise SettingsError(f"score {name}: expected {found[name].value} to be a netdissect.Score of that name")
+    return score

@@ -1,0 +1,59 @@
+"""One unit of a layer: its label, its scores with all concepts and its exemplars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from netdissect.concepts import display_name
+
+if TYPE_CHECKING:
+    from netdissect.results.layer_result import LayerResult
+    from netdissect.results.units import UnitRow
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UnitResult:
+    """The dissection of one unit, from ``result["layer4"].unit(107)``.
+
+    Attributes:
+        layer: its layer.
+        number: counted from 1.
+    """
+
+    layer: LayerResult
+    number: int
+
+    @property
+    def channel(self) -> int:
+        """The unit's position in the layer, counted from 0."""
+        return self.number - 1
+
+    @cached_property
+    def row(self) -> UnitRow:
+        """The unit's row of the result table."""
+        return next(row for row in self.layer.units if row.unit == self.number)
+
+    @cached_property
+    def profile(self) -> list[tuple[str, str, float]]:
+        """Every concept with a score above 0 as (category, concept, score), best first."""
+        scores, concepts = self.layer.scores[self.channel], self.layer.vocabulary.concepts
+        order = sorted(range(len(concepts)), key=lambda column: -scores[column])
+        return [(concepts[c].category, concepts[c].name, float(scores[c])) for c in order if scores[c] > 0]
+
+    def strip(self, most: int = 8) -> bytes | None:
+        """Return its first `most` exemplars, darkened outside its mask, as a JPEG file; None if images are missing."""
+        presenter = self.layer.presenter
+        return presenter.draw_strip(self, most) if presenter is not None else None
+
+    def __repr__(self) -> str:
+        row = self.row
+        return (
+            f"unit {self.number} of {self.layer.name}: {display_name(row.label) or 'no concept'} ({row.category}), "
+            f"{self.layer.score_title} {row.score:.4f}"
+        )
+
+    def _repr_html_(self) -> str | None:
+        presenter = self.layer.presenter
+        return presenter.render_unit(self) if presenter is not None else None

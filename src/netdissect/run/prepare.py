@@ -1,0 +1,141 @@
+"""What is decided before the first image: device, input size, precision, probed layers."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from netdissect.errors import ActivationError, SettingsError
+from netdissect.networks.execution import paced
+from netdissect.networks.network import remarks_of
+from netdissect.results import run_match
+from netdissect.runtime.cluster import RayCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netdissect.config import Settings
+    from netdissect.networks.network import Network
+    from netdissect.protocols import ActivationSource, ConceptSource
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedRun:
+    """A run that can begin.
+
+    Attributes:
+        network: the network, with the precision and compilation of the settings.
+        source: its probed layers.
+        concepts: the probe set.
+        settings: the settings, with the batch size for the device.
+        input_size: height and width of the network's input in pixels.
+        device: where the network runs.
+        cluster: the Ray cluster, if the run is carried out on one.
+        fingerprint: of the network.
+        notes: what a reader of the result should know.
+    """
+
+    network: Network
+    source: ActivationSource
+    concepts: ConceptSource
+    settings: Settings
+    input_size: tuple[int, int]
+    device: torch.device
+    cluster: RayCluster | None
+    fingerprint: str
+    notes: tuple[str, ...]
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the probed layers."""
+        return [layer.name for layer in self.source.layers]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything that decides the result: two runs of the same facts have the same result."""
+        return run_match.collect_facts(
+            self.fingerprint, self.layers, self.concepts.fingerprint, self.settings, self.input_size
+        )
+
+
+@contextlib.contextmanager
+def prepare_run(
+    network: Network, layers: Sequence[str], concepts: ConceptSource, settings: Settings
+) -> Iterator[PreparedRun]:
+    """Choose device and input size and probe the layers; a Ray cluster is joined for the length of the block.
+
+    Args:
+        network: the network.
+        layers: names of the layers to probe.
+        concepts: the probe set.
+        settings: all settings of the run.
+
+    Raises:
+        SettingsError: if the device does not exist.
+        ActivationError: if a layer has no units or no cells.
+    """
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(RayCluster(settings.address)) if settings.runtime == "ray" else None
+        device = resolve_device(settings.device, cluster)
+        settings = settings.for_device(device.type)
+        size, notes = _choose_input_size(network, concepts.image_size, settings.resolution)
+        if settings.precision != "fp32":
+            notes.append(f"the network ran in {settings.precision}, which changes some labels")
+        network = paced(network, settings.precision, compile=settings.compile)
+        source = network.probe(layers, size, geometry=settings.geometry, device=device)
+        empty = next((layer for layer in source.layers if 0 in (layer.units, *layer.grid)), None)
+        if empty is not None:
+            raise ActivationError(
+                f"layer {empty.name} of {network.name} gives {empty.units} units on a grid of {empty.grid[0]} x "
+                f"{empty.grid[1]} cells: there is nothing to dissect, choose another"
+            )
+        fixed_batch = getattr(network, "batch", None)
+        if fixed_batch is not None and fixed_batch != settings.batch_size:
+            notes.append(f"{network.name} takes {fixed_batch} image(s) at a time, whatever the batch size")
+        yield PreparedRun(
+            network, source, concepts, settings, size, device, cluster, network.fingerprint(), tuple(notes)
+        )
+
+
+def resolve_device(name: str, cluster: RayCluster | None = None) -> torch.device:
+    """Return the device that ``--device`` means on this machine, or on the nodes of a cluster.
+
+    Raises:
+        SettingsError: if it does not exist.
+    """
+    device = None if name == "auto" else torch.device(name)
+    available = torch.cuda.is_available() if cluster is None else cluster.gpus > 0
+    if device is None:
+        return torch.device("cuda" if available else "cpu")
+    if cluster is not None and str(device) != device.type:
+        raise SettingsError(f"--device {name} names one GPU of one machine: say --device cuda, and Ray hands out GPUs")
+    if device.type == "cuda" and not available:
+        where = "torch sees no CUDA device here" if cluster is None else "the cluster has no GPU"
+        raise SettingsError(f"--device {name} was asked for, and {where}: use --device cpu")
+    if cluster is None and device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise SettingsError(f"--device {name} was asked for, and torch sees {count} of them, numbered from 0")
+    return device
+
+
+def _choose_input_size(
+    network: Network, image_size: tuple[int, int], resolution: int | None
+) -> tuple[tuple[int, int], list[str]]:
+    """Return height and width of the network's input, and notes on it where it is not the images' own."""
+    size = (resolution, resolution) if resolution else network.size_for(image_size)
+    own, notes = network.input_size, remarks_of(network)
+    if size != image_size:
+        why = "as --resolution asks" if resolution else f"the only size {network.name} takes as it is"
+        notes.append(
+            f"images of {_format_size(image_size)} are scaled to {_format_size(size)}, {why}; labels stay as they are"
+        )
+    if own is not None and size != own:
+        notes.append(f"{network.name} was made for {_format_size(own)} and sees {_format_size(size)}")
+    return size, notes
+
+
+def _format_size(size: tuple[int, int]) -> str:
+    return f"{size[1]} x {size[0]}"
