@@ -27,7 +27,7 @@ WORDS = {
     r"\bfor ever\b": None,
     r"\bat hand\b": None,
     r"\bthe hall\b": None,
-    r"\b(is|are|be) told\b": None,
+    r"\b(is|are|be) told\b(?! apart)": None,
     r"\b[Ww]itness\b": None,
     r"\bbehind (the|a) layer": None,
 }
