@@ -37,7 +37,7 @@ def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         options: as `numba.njit` takes them; the interpreter's lock is always released.
 
     Example:
-        >>> @compiled()
+        >>> @cached_njit()
         ... def twice(x):
         ...     return 2 * x
         >>> twice(21)

@@ -117,7 +117,7 @@ class FolderTakenError(RunError):
 def root_message(error: BaseException) -> str:
     """Return the first line of what another library said; of errors raised from others, the one at the bottom.
 
-    >>> reason(RuntimeError("no such operator."))
+    >>> root_message(RuntimeError("no such operator."))
     'no such operator'
     """
     while error.__cause__ is not None:
@@ -130,7 +130,7 @@ def root_message(error: BaseException) -> str:
 def describe_exit(leave: SystemExit) -> str:
     """Return the beginning of a sentence about code that left the program instead of doing its work.
 
-    >>> ended_by_itself(SystemExit(3))
+    >>> describe_exit(SystemExit(3))
     'code that was loaded or run ended the program itself (sys.exit(3))'
     """
     given = "" if leave.code is None else repr(leave.code)
@@ -140,9 +140,9 @@ def describe_exit(leave: SystemExit) -> str:
 def suggest_nearest(word: str, choices: Iterable[str], *, most: int = 5) -> str:
     """Return the end of a sentence that lists the choices nearest to a misspelt word.
 
-    >>> nearest("con5", ["conv4", "conv5", "fc6"])
+    >>> suggest_nearest("con5", ["conv4", "conv5", "fc6"])
     'did you mean conv5 or conv4?'
-    >>> nearest("x", ["conv4", "conv5", "fc6"])
+    >>> suggest_nearest("x", ["conv4", "conv5", "fc6"])
     'choose from conv4, conv5, fc6.'
     """
     names = list(choices)

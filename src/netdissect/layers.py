@@ -30,7 +30,7 @@ _LAYER_FILES = (
 class FieldMap(NamedTuple):
     """Where the cells of a layer look, in input pixels, each as (y, x).
 
-    Cell i of an axis sees the pixels ``offset + i·step … offset + i·step + size - 1`` (METHOD, § 2; paper, § 3.2).
+    Cell i of an axis sees the pixels ``offset + i·step … offset + i·step + size - 1`` (docs/method.md, § 2; paper, § 3.2).
     """
 
     offset: tuple[float, float]
@@ -48,7 +48,7 @@ class Layer:
         grid: cells per image, (h, w).
         field: where the cells look.
         geometry: ``"receptive-field"`` when `field` was traced through the network; ``"grid"`` when it only says where
-            the cells lie, as behind attention, or divides the input evenly (METHOD, § 2).
+            the cells lie, as behind attention, or divides the input evenly (docs/method.md, § 2).
         kind: type of the layer, such as ``"Conv2d"``.
         note: what a reader should know, such as "class token left out"; may be empty.
         shape: of the output for one image, as the network gives it, such as (197, 768) for tokens.
@@ -79,7 +79,7 @@ def make_file_stem(layer: str) -> str:
     What no file's name can hold becomes ``-``, and so does a dot at the beginning; a name that some system keeps for a
     device gets a ``-`` more, and one that is too long is cut and told apart by a hash.
 
-    >>> file_stem("fire9/concat"), file_stem("aux"), len(file_stem("a" * 300))
+    >>> make_file_stem("fire9/concat"), make_file_stem("aux"), len(make_file_stem("a" * 300))
     ('fire9-concat', 'aux-', 200)
     """
     stem = "".join(

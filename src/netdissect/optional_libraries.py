@@ -39,7 +39,7 @@ def import_optional(module: str, *, extra: str, purpose: str) -> Any:
 def explain_import_error(error: BaseException) -> str:
     """Return the end of a sentence that says why a library could not be imported, and what to do.
 
-    >>> why(RuntimeError("operator torchvision::nms does not exist")).split(":")[3]
+    >>> explain_import_error(RuntimeError("operator torchvision::nms does not exist")).split(":")[3]
     ' torchvision was built for another torch than the one here'
     """
     told = root_message(error)

@@ -1,4 +1,4 @@
-"""The algorithm: calibrate → scan → thresholds → tally → result, one forward pass (METHOD, § 1 to 3).
+"""The algorithm: calibrate → scan → thresholds → tally → result, one forward pass (docs/method.md, § 1 to 3).
 
 Scan and tally of a shard are pure functions of the shard and the settings; what they find merges by concatenation and
 addition. That is all a runtime needs to know, and why the result is the same however the work is divided. What is

@@ -1,4 +1,4 @@
-"""The tally: how many pixels of every concept lie under every unit's mask (METHOD, § 3).
+"""The tally: how many pixels of every concept lie under every unit's mask (docs/method.md, § 3).
 
 A pixel can exceed T_k only in a quad of four cells of which one does: the quads around the cells above T_k are walked,
 once each, and candidates hold all their corners. Counts are int64 and add up over images.

@@ -1,4 +1,4 @@
-"""Exact thresholds from the scans' tails, in memory that does not grow with them (METHOD, § 1).
+"""Exact thresholds from the scans' tails, in memory that does not grow with them (docs/method.md, § 1).
 
 T_k is the smallest observed value with #{cells : a > T} ≤ q·M: of all M values in falling order, the one at position
 ⌊q·M⌋ (from 0). The cells above B_k are all known; if there are more than ⌊q·M⌋ of them, T_k is among them, which

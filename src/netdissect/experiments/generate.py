@@ -94,7 +94,7 @@ def generate_probe_set(
         >>> from netdissect.experiments.generate import Labeller, generate                        # doctest: +SKIP
         >>> from netdissect.networks.units.generator import Generator                                       # doctest: +SKIP
         >>> generator = Generator(module, latent=(128,))                                            # doctest: +SKIP
-        >>> made = generate(generator, Labeller(segment, ["sky", "tree"]), "dataset/gan", seed=0)   # doctest: +SKIP
+        >>> made = generate_probe_set(generator, ImageLabeler(segment, ["sky", "tree"]), "dataset/gan", seed=0)   # doctest: +SKIP
         >>> result = netdissect.dissect(generator, ["layer4"], made)                                # doctest: +SKIP
     """
     if images < 1 or batch_size < 1:

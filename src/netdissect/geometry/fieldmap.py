@@ -1,4 +1,4 @@
-"""Field maps: which input pixels a cell looks at, composed layer by layer (METHOD, § 2; paper, § 3.2)."""
+"""Field maps: which input pixels a cell looks at, composed layer by layer (docs/method.md, § 2; paper, § 3.2)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def make_window_field(
 ) -> FieldMap:
     """Return the field map of one convolution or pooling layer; dilation widens the kernel.
 
-    >>> window((3, 3), stride=(2, 2), padding=(1, 1))
+    >>> make_window_field((3, 3), stride=(2, 2), padding=(1, 1))
     FieldMap(offset=(-1, -1), size=(3, 3), step=(2, 2))
     """
     size = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
@@ -55,7 +55,7 @@ def compose_fields(lower: FieldMap, upper: FieldMap) -> FieldMap:
 
     ``o = o₂·t₁ + o₁``, ``s = (s₂ - 1)·t₁ + s₁``, ``t = t₂·t₁``.
 
-    >>> compose(window((11, 11), stride=(4, 4)), window((3, 3), stride=(2, 2)))
+    >>> compose_fields(make_window_field((11, 11), stride=(4, 4)), make_window_field((3, 3), stride=(2, 2)))
     FieldMap(offset=(0, 0), size=(19, 19), step=(8, 8))
     """
     (o1, s1, t1), (o2, s2, t2) = lower, upper
@@ -77,9 +77,9 @@ def unite_fields(fields: Sequence[FieldMap]) -> FieldMap:
     Paths of one grid that lie symmetrically hold each other, and then this is `choose_widest_field`. Cut-and-concatenated pixels
     (space to depth) do not: each of them sees another corner.
 
-    >>> union([window((3, 3), padding=(1, 1)), window((1, 1))])
+    >>> unite_fields([make_window_field((3, 3), padding=(1, 1)), make_window_field((1, 1))])
     FieldMap(offset=(-1, -1), size=(3, 3), step=(1, 1))
-    >>> union([window((1, 1), stride=(2, 2)), window((1, 1), stride=(2, 2), padding=(-1, 0))])
+    >>> unite_fields([make_window_field((1, 1), stride=(2, 2)), make_window_field((1, 1), stride=(2, 2), padding=(-1, 0))])
     FieldMap(offset=(0, 0), size=(2, 1), step=(2, 2))
     """
     first = choose_widest_field(fields)
@@ -92,7 +92,7 @@ def unite_fields(fields: Sequence[FieldMap]) -> FieldMap:
 def divide_evenly(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
     """Return the field map that divides the input evenly among the cells, with nothing left over at its end.
 
-    >>> even_parts((227, 227), (57, 57)).step[0] * 57
+    >>> divide_evenly((227, 227), (57, 57)).step[0] * 57
     227.0
     """
     step = (input_size[0] / cells[0], input_size[1] / cells[1])
@@ -102,7 +102,7 @@ def divide_evenly(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldM
 def divide_into_whole_steps(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
     """Return the field map that divides the input evenly among the cells, as the released torch wrapper did.
 
-    >>> even_grid((224, 224), (7, 7))
+    >>> divide_into_whole_steps((224, 224), (7, 7))
     FieldMap(offset=(0, 0), size=(32, 32), step=(32, 32))
     """
     step = (max(1, input_size[0] // cells[0]), max(1, input_size[1] // cells[1]))

@@ -1,4 +1,4 @@
-"""Bilinear upsampling from a layer's grid to the label grid, anchored at receptive-field centers (METHOD, § 2).
+"""Bilinear upsampling from a layer's grid to the label grid, anchored at receptive-field centers (docs/method.md, § 2).
 
 Along one axis every pixel lies in a *segment*: before the first anchor, between two anchors, or after the last.
 Within a segment the interpolated value depends on the same two cells, and beyond the outermost anchors on one.
@@ -36,7 +36,7 @@ def compute_reduction(image: int, labels: int) -> float:
     It is a whole number, as in the released code, unless that would put the image's last pixel more than one label
     pixel off: a network may see images at another resolution than the probe set's.
 
-    >>> reduction_of(227, 113), reduction_of(224, 224), reduction_of(280, 112), reduction_of(28, 112)
+    >>> compute_reduction(227, 113), compute_reduction(224, 224), compute_reduction(280, 112), compute_reduction(28, 112)
     (2, 1, 2.5, 0.25)
     """
     whole = max(1, round(image / labels))

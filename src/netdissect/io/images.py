@@ -132,7 +132,7 @@ def decode_image_in_frame(data: bytes, where: object, frame: tuple[int, int]) ->
 def is_same_shape(image: tuple[int, int], frame: tuple[int, int]) -> bool:
     """Say whether two heights and widths are those of one frame, one perhaps a smaller copy of the other.
 
-    >>> same_shape((80, 120), (40, 60)), same_shape((80, 120), (120, 80))
+    >>> is_same_shape((80, 120), (40, 60)), is_same_shape((80, 120), (120, 80))
     (True, False)
     """
     across, down = frame[1] * image[0], frame[0] * image[1]
@@ -281,7 +281,7 @@ def read_image_size(path: LocalPath, what: str = "image") -> tuple[int, int]:
 def parse_header_size(head: bytes) -> tuple[int, int] | None:
     """Return the height and width that a PNG or WebP claims in its first 32 bytes; None for anything else.
 
-    >>> size_in_header(b"no image") is None
+    >>> parse_header_size(b"no image") is None
     True
     """
     if head[:8] == b"\x89PNG\r\n\x1a\n" and head[12:16] == b"IHDR" and len(head) >= 24:

@@ -13,7 +13,7 @@ _RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("
 def find_name_problem(name: str) -> str | None:
     """Return why a name cannot be that of a file, as the end of a sentence; None if it can.
 
-    >>> file_name_problem("conv5"), file_name_problem("../x")
+    >>> find_name_problem("conv5"), find_name_problem("../x")
     (None, "it holds '/'")
     """
     if not name.strip(" ."):

@@ -25,7 +25,7 @@ def escape_controls(text: str) -> str:
 
     Line ends and tabs stay. Bytes of a path that are no UTF-8 are shown as ``\xff``.
 
-    >>> print(visible("a\x1b[2Jb"), visible("caf\udce9"))
+    >>> print(escape_controls("a\x1b[2Jb"), escape_controls("caf\udce9"))
     a\x1b[2Jb caf\xe9
     """
     if text.isascii() and text.isprintable():
@@ -36,7 +36,7 @@ def escape_controls(text: str) -> str:
 def escape_line(text: str) -> str:
     r"""Return text as it stands within a line: as `escape_controls`, line ends and tabs shown too.
 
-    >>> one_line("cat\nfish")
+    >>> escape_line("cat\nfish")
     'cat\\nfish'
     """
     return escape_controls(text).replace("\n", "\\n").replace("\t", "\\t")
@@ -45,7 +45,7 @@ def escape_line(text: str) -> str:
 def make_writable(text: str) -> str:
     r"""Return text that UTF-8 can write: bytes of a path that are no UTF-8 are put in a visible form, all else stays.
 
-    >>> writable("caf\udce9")
+    >>> make_writable("caf\udce9")
     'caf\\xe9'
     """
     return text if text.isascii() else text.encode(errors=ESCAPE_UNENCODABLE).decode()

@@ -49,11 +49,11 @@ class LayerSelector:
 def parse_layer_name(name: str, modules: Collection[str]) -> LayerSelector | None:
     """Read a layer's name; None if it names no module.
 
-    >>> select("layers.0[1]", {"", "layers", "layers.0"})
+    >>> parse_layer_name("layers.0[1]", {"", "layers", "layers.0"})
     Selector(module='layers.0', path=(1,), entering=False)
-    >>> select("attn.proj:in", {"", "attn", "attn.proj"})
+    >>> parse_layer_name("attn.proj:in", {"", "attn", "attn.proj"})
     Selector(module='attn.proj', path=(), entering=True)
-    >>> select("output.feature_maps[0]", {"", "stem"})
+    >>> parse_layer_name("output.feature_maps[0]", {"", "stem"})
     Selector(module='', path=('feature_maps', 0), entering=False)
     """
     entering = name.endswith(INPUT_SUFFIX)

@@ -40,9 +40,9 @@ def find_missing_tail(wanted: Sequence[str], missing: Collection[str]) -> tuple[
     Returns:
         names of the parts; empty if the missing names are anything else than its end.
 
-    >>> tail_without(["conv.weight", "conv.bias", "fc.weight", "fc.bias"], {"fc.weight", "fc.bias"})
+    >>> find_missing_tail(["conv.weight", "conv.bias", "fc.weight", "fc.bias"], {"fc.weight", "fc.bias"})
     ('fc',)
-    >>> tail_without(["conv.weight", "conv.bias", "fc.weight", "fc.bias"], {"conv.bias", "fc.bias"})
+    >>> find_missing_tail(["conv.weight", "conv.bias", "fc.weight", "fc.bias"], {"conv.bias", "fc.bias"})
     ()
     """
     first = next((place for place, name in enumerate(wanted) if name in missing), len(wanted))

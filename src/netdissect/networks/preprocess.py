@@ -1,4 +1,4 @@
-"""How images become a network's input; carried with the model, never global (METHOD, § 7)."""
+"""How images become a network's input; carried with the model, never global (docs/models.md)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Preprocess:
 def _format_numbers(values: NDArray[np.float32]) -> str:
     """Return numbers as they were given.
 
-    >>> _numbers(np.array([109.5388, 58, 0.229], np.float32))
+    >>> _format_numbers(np.array([109.5388, 58, 0.229], np.float32))
     '109.5388 58 0.229'
     """
     return " ".join(str(value).removesuffix(".0") for value in values)

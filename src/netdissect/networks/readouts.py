@@ -151,7 +151,7 @@ def find_ties(found: list[Readout]) -> list[Readout]:
 def _split_name(name: str) -> tuple[list[str], list[str]]:
     """Return the steps of a name without wrappers, and for each what stands before it.
 
-    >>> _steps("model.layer2.module.0.weight")
+    >>> _split_name("model.layer2.module.0.weight")
     (['model', 'layer2', '0', 'weight'], ['', 'model.', 'model.layer2.module.', 'model.layer2.module.0.'])
     """
     parts = _OLD_DENSENET.sub(r"\1\2.", name).split(".")

@@ -61,7 +61,7 @@ def suggest_layers(layers: Sequence[Layer]) -> list[str]:
         >>> from netdissect.layers import FieldMap, Layer
         >>> field = FieldMap((0, 0), (1, 1), (1, 1))
         >>> def layer(name, side, kind="Conv2d"): return Layer(name, 8, (side, side), field, "grid", kind)
-        >>> suggested([layer("stem", 56), layer("body.0", 28), layer("body.1", 28), layer("pool", 14, "MaxPool2d")])
+        >>> suggest_layers([layer("stem", 56), layer("body.0", 28), layer("body.1", 28), layer("pool", 14, "MaxPool2d")])
         ['stem', 'body.1']
     """
     outputs = [one for one in _group_outputs(layers) if not one.repeats_previous]

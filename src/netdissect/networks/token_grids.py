@@ -70,7 +70,7 @@ def split_tokens(
     Returns:
         prefix tokens, rows and columns; None where nothing fits.
 
-    >>> patches(197, (224, 224)), patches(14 * 20 + 5, (224, 320)), patches(50, (224, 224), Hints(patch=(32, 32)))
+    >>> split_tokens(197, (224, 224)), split_tokens(14 * 20 + 5, (224, 320)), split_tokens(50, (224, 224), TokenHints(patch=(32, 32)))
     ((1, 14, 14), (5, 14, 20), (1, 7, 7))
     """
     hints = hints or TokenHints()

@@ -27,7 +27,7 @@ TEXT_COLORS = {
 def assign_color_slots(categories: Sequence[str]) -> dict[str, str]:
     """Return every category's slot: its own where it has one, else a free one, else ``"other"``.
 
-    >>> palette(["object", "animal"])
+    >>> assign_color_slots(["object", "animal"])
     {'object': 'object', 'animal': 'scene'}
     """
     free = [slot for slot in CATEGORY_ORDER if slot not in categories]

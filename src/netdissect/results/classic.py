@@ -1,4 +1,4 @@
-"""``<layer>-result.csv``: the released code's own table of units, read and written (METHOD, § 4)."""
+"""``<layer>-result.csv``: the released code's own table of units, read and written (docs/method.md, § 4)."""
 
 from __future__ import annotations
 

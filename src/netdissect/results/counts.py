@@ -1,4 +1,4 @@
-"""Counts and what follows from them: IoU, the best concept of every category, the label (METHOD, § 3)."""
+"""Counts and what follows from them: IoU, the best concept of every category, the label (docs/method.md, § 3)."""
 
 from __future__ import annotations
 

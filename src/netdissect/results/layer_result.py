@@ -127,7 +127,7 @@ class LayerResult:
         return UnitTable([self._make_row(channel) for channel in range(self.layer.units)], self.score_title)
 
     def detectors(self, threshold: float = 0.04, definition: Definition = "label") -> Detectors:
-        """Count this layer's detectors and unique detectors (METHOD, § 5)."""
+        """Count this layer's detectors and unique detectors (docs/method.md, § 5)."""
         return count_detectors(self.units, threshold=threshold, definition=definition)
 
     def unit(self, number: int) -> UnitResult:

@@ -129,7 +129,7 @@ class _PageHeader:
 def _decode_zigzag(number: int) -> int:
     """Undo Thrift's zigzag.
 
-    >>> [_signed(number) for number in (0, 1, 2, 3)]
+    >>> [_decode_zigzag(number) for number in (0, 1, 2, 3)]
     [0, -1, 1, -2]
     """
     return number >> 1 ^ -(number & 1)

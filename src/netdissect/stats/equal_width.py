@@ -28,7 +28,7 @@ def count_unique_at_width(sees: NDArray[np.bool_], units: int) -> tuple[float, f
 
     Example:
         >>> import numpy as np
-        >>> unique_at_width(np.eye(4, dtype=bool), 2)   # four units, each its own concept
+        >>> count_unique_at_width(np.eye(4, dtype=bool), 2)   # four units, each its own concept
         (2.0, 0.0)
     """
     total = sees.shape[0]

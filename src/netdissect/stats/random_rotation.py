@@ -25,7 +25,7 @@ def draw_rotation(units: int, seed: int) -> NDArray[np.float64]:
         seed: of the drawing.
 
     Example:
-        >>> q = random_rotation(5, seed=0)
+        >>> q = draw_rotation(5, seed=0)
         >>> bool(np.allclose(q @ q.T, np.eye(5))), round(float(np.linalg.det(q)))
         (True, 1)
     """

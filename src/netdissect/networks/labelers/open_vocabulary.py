@@ -118,7 +118,7 @@ def rank_labels(chances: NDArray[np.floating[Any]], threshold: float) -> NDArray
         threshold: the least probability.
 
     Example:
-        >>> ranked(np.array([[[0.9, 0.1]], [[0.7, 0.2]]]), 0.5).tolist()
+        >>> rank_labels(np.array([[[0.9, 0.1]], [[0.7, 0.2]]]), 0.5).tolist()
         [[[1, 0]], [[2, 0]]]
     """
     order = np.argsort(-chances, axis=0, kind="stable")
@@ -131,7 +131,7 @@ def rank_labels(chances: NDArray[np.floating[Any]], threshold: float) -> NDArray
 def parse_concepts(given: str) -> list[str]:
     """Return the words of ``--concepts``: between commas, or one a line.
 
-    >>> concepts_of("wheel, watermark, zebra stripes")
+    >>> parse_concepts("wheel, watermark, zebra stripes")
     ['wheel', 'watermark', 'zebra stripes']
     """
     return [word.strip() for line in given.splitlines() for word in line.split(",") if word.strip()]

@@ -171,7 +171,7 @@ def resize_scores(scores: torch.Tensor, picture: tuple[int, ...]) -> torch.Tenso
 def label_map_size(picture: tuple[int, ...]) -> tuple[int, int]:
     """Return height and width of the label maps of an image (h, w, …): its own, up to `MAX_LABEL_SIDE`.
 
-    >>> grid((480, 640, 3)), grid((3000, 4000, 3))
+    >>> label_map_size((480, 640, 3)), label_map_size((3000, 4000, 3))
     ((480, 640), (768, 1024))
     """
     height, width = picture[:2]

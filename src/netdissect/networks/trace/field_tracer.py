@@ -1,4 +1,4 @@
-"""Receptive fields of any torch network, traced by running it once (METHOD, § 2).
+"""Receptive fields of any torch network, traced by running it once (docs/method.md, § 2).
 
 Every operation of one real forward pass is watched, below Python and below every module: convolutions, poolings, adds,
 concatenations, whatever the code is. Each tensor carries what its dimensions mean and its field map; an operation

@@ -1,4 +1,4 @@
-"""What every kind of operation does to a track: convolutions, poolings, joins, cuts, attention (METHOD, § 2).
+"""What every kind of operation does to a track: convolutions, poolings, joins, cuts, attention (docs/method.md, § 2).
 
 One function per kind, whatever calls it: torch's operators (`aten`) and ONNX's nodes (`onnx/fields`).
 """

@@ -1,4 +1,4 @@
-"""A layer's units turned into other directions of the same space (paper, § 4.2; METHOD, § 6)."""
+"""A layer's units turned into other directions of the same space (paper, § 4.2; docs/method.md, § 6)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Rotation(nn.Module):
 def name_rotated_layer(layer: str, alpha: float) -> str:
     """Return what a layer turned by Q^α is called; a layer that is not turned keeps its name.
 
-    >>> name_of("conv5", 0.2), name_of("conv5", 0)
+    >>> name_rotated_layer("conv5", 0.2), name_rotated_layer("conv5", 0)
     ('conv5+rotation-0.2', 'conv5')
     """
     return f"{layer}{SEPARATOR}rotation-{alpha:g}" if alpha else layer

@@ -1,4 +1,4 @@
-"""ADE20K, the full release of 2016 or of 2021 (BRODEN, § 2, Sources)."""
+"""ADE20K, the full release of 2016 or of 2021 (docs/broden.md)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Ade20k(Source):
         object_names: names of class 1, 2, … as the index spells them.
         scenes: the scenes' names, sorted; a scene's label is its position here plus 1.
         skip_missing: leave out images whose files are not there.
-        splits: the split of every image, by its folder; empty leaves that to the rule of BRODEN, § 2.
+        splits: the split of every image, by its folder; empty leaves that to the rule of docs/broden.md.
     """
 
     root: Path
@@ -160,14 +160,14 @@ def find_ade20k_index(folder: Path) -> Path:
 def normalize_scene(scene: str) -> str:
     """Return a scene's name as Broden spells it.
 
-    >>> normal_scene("arrival_gate/outdoor"), normal_scene("bow_window - indoor")
+    >>> normalize_scene("arrival_gate/outdoor"), normalize_scene("bow_window - indoor")
     ('arrival_gate-outdoor', 'bow_window-indoor')
     """
     return scene.replace(" - ", "-").replace("/", "-")
 
 
 def read_class_map(path: Path) -> NDArray[np.uint16]:
-    """Read a class map: class = (R // 10)·256 + G (BRODEN, § 2)."""
+    """Read a class map: class = (R // 10)·256 + G (docs/broden.md)."""
     return decode_classes(source_pixels.read_rgb_label_map(path))
 
 

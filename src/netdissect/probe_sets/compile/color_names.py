@@ -83,7 +83,7 @@ def _quantize(picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
 def get_color_name(label: int) -> str:
     """Return the name of a color label as Broden spells it.
 
-    >>> color_name(1), color_name(11)
+    >>> get_color_name(1), get_color_name(11)
     ('black-c', 'yellow-c')
     """
     return f"{COLOR_NAMES[label - 1]}-c"

@@ -1,4 +1,4 @@
-"""The Describable Textures Dataset, release 1.0.1 (BRODEN, § 2, Sources)."""
+"""The Describable Textures Dataset, release 1.0.1 (docs/broden.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenSurfaces, as its own post-processing leaves it (BRODEN, § 2, Sources; the post-processing: shapes.py)."""
+"""OpenSurfaces, as its own post-processing leaves it (docs/broden.md; the post-processing: shapes.py)."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def open_opensurfaces(folder: Path, *, skip_missing: bool = False) -> OpenSurfac
 def normalize_material(name: str) -> str:
     """Return a material's name as Broden spells it.
 
-    >>> normal_name("Plastic - clear"), normal_name(" Fabric")
+    >>> normalize_material("Plastic - clear"), normalize_material(" Fabric")
     ('plastic-clear', 'fabric')
     """
     return name.replace(" - ", "-").strip().lower()

@@ -2,7 +2,7 @@
 
 The program fills, for every object class, a map from short part names (``lfuleg``) to numbers; comments carry the
 readable names ("left front upper leg"). It knows three ways: one part a line, a range (``engine_%d``), and copying
-another class's map. Broden does not tell left from right or front from back (BRODEN, § 2, Sources).
+another class's map. Broden does not tell left from right or front from back (docs/broden.md).
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def read_part_names(path: Path) -> PartNames:
 def remove_adjectives(readable: str) -> str:
     """Return a part's name without the words that are dropped.
 
-    >>> plain_name("left front upper leg"), plain_name("frontside"), plain_name("roofside")
+    >>> remove_adjectives("left front upper leg"), remove_adjectives("frontside"), remove_adjectives("roofside")
     ('leg', '', 'roof')
     """
     spelled = _SPELLED.get(readable, readable)

@@ -1,4 +1,4 @@
-"""PASCAL VOC 2010 with PASCAL-Part and PASCAL-Context (BRODEN, § 2, Sources)."""
+"""PASCAL VOC 2010 with PASCAL-Part and PASCAL-Context (docs/broden.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scaling images and label planes to one size, as Broden was made (BRODEN, § 2)."""
+"""Scaling images and label planes to one size, as Broden was made (docs/broden.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def find_nearest_positions(length: int, wanted: int) -> NDArray[np.int64]:
 
     The first and last position are read from the first and last (corner-aligned).
 
-    >>> nearest(4, 7).tolist()
+    >>> find_nearest_positions(4, 7).tolist()
     [0, 1, 1, 2, 2, 3, 3]
     """
     if wanted == 1 or length == 1:

@@ -1,4 +1,4 @@
-"""Phase 1: how often every label of every source is used, at full resolution (BRODEN, § 2)."""
+"""Phase 1: how often every label of every source is used, at full resolution (docs/broden.md)."""
 
 from __future__ import annotations
 

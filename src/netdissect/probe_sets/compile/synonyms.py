@@ -1,4 +1,4 @@
-"""The synonym table: which of a label's words are its names (BRODEN, § 2).
+"""The synonym table: which of a label's words are its names (docs/broden.md).
 
 A table is a text file, one rule a line, ``#`` starts a comment::
 

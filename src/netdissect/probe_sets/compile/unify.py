@@ -1,4 +1,4 @@
-"""Phases 2 and 3: from the labels of several sources to one list of concepts (BRODEN, § 2)."""
+"""Phases 2 and 3: from the labels of several sources to one list of concepts (docs/broden.md)."""
 
 from __future__ import annotations
 

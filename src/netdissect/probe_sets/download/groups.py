@@ -29,7 +29,7 @@ def expand_names(names: Sequence[str], entries: Mapping[str, RegistryEntry], *, 
 
     Example:
         >>> from netdissect.probe_sets.download.registry import load_registry
-        >>> meant(["Broden1-227"], load_registry(), networks=False)
+        >>> expand_names(["Broden1-227"], load_registry(), networks=False)
         ['broden1_227']
     """
     if networks:

@@ -270,7 +270,7 @@ def _room(path: Path, needed: int | None) -> None:
 def format_bytes(size: int) -> str:
     """Return a number of bytes as people say it.
 
-    >>> amount(975_000_000), amount(1_052_103), amount(300)
+    >>> format_bytes(975_000_000), format_bytes(1_052_103), format_bytes(300)
     ('975 MB', '1.1 MB', '0.3 kB')
     """
     for unit, name in ((1e9, "GB"), (1e6, "MB")):

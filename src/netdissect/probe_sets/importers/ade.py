@@ -103,7 +103,7 @@ def open_ade_release(folder: str | Path, *, name: str, skip_missing: bool, split
         folder: where it lies; of rows, also their name on the Hugging Face hub.
         name: what rows are called as a source.
         skip_missing: leave out images whose files are not there.
-        splits: whether images keep the splits of the release; if not, the rule of BRODEN, § 2 decides.
+        splits: whether images keep the splits of the release; if not, the rule of docs/broden.md decides.
 
     Raises:
         DataError: one of its leaves, for anything wrong with the files.

@@ -149,7 +149,7 @@ def draw_polygon(points: NDArray[np.float64], size: tuple[int, int]) -> MaskPatc
         ValueError: if its outline is longer than any that people draw: it would take the machine's memory.
 
     Example:
-        >>> polygon(np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 2.0], [1.0, 2.0]]), (3, 4)).mask.astype(int).tolist()
+        >>> draw_polygon(np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 2.0], [1.0, 2.0]]), (3, 4)).mask.astype(int).tolist()
         [[1, 1], [1, 1], [0, 0]]
     """
     height, width = size

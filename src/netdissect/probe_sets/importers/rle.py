@@ -28,7 +28,7 @@ def decode_run_lengths(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray
         ValueError: if it has another size, or the runs do not fill the mask.
 
     Example:
-        >>> decode({"size": [2, 3], "counts": [1, 2, 3]}, (2, 3)).astype(int).tolist()
+        >>> decode_run_lengths({"size": [2, 3], "counts": [1, 2, 3]}, (2, 3)).astype(int).tolist()
         [[0, 1, 0], [1, 0, 0]]
     """
     check_run_lengths(rle, size)

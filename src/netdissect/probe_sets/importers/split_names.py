@@ -22,7 +22,7 @@ def parse_split(name: str) -> str | None:
 
     Case does not count, nor does a year or number behind the name.
 
-    >>> split_of("Valid"), split_of("train2017"), split_of("testing"), split_of("trains")
+    >>> parse_split("Valid"), parse_split("train2017"), parse_split("testing"), parse_split("trains")
     ('val', 'train', 'test', None)
     """
     return _SPLIT_OF.get(re.sub(r"[-_ ]?\d{1,4}$", "", name.strip()).casefold())
@@ -35,9 +35,9 @@ def find_split_depth(paths: Collection[Sequence[str]], *, besides: int) -> int |
         paths: the parts of every file's path below the folder that is imported.
         besides: folders that every path must have besides that one: 1 where folders are classes.
 
-    >>> split_folder([("Train", "cat", "1.jpg"), ("dev", "dog", "2.jpg")], besides=1)
+    >>> find_split_depth([("Train", "cat", "1.jpg"), ("dev", "dog", "2.jpg")], besides=1)
     0
-    >>> split_folder([("cat", "train", "1.jpg"), ("train", "1.jpg")], besides=1) is None
+    >>> find_split_depth([("cat", "train", "1.jpg"), ("train", "1.jpg")], besides=1) is None
     True
     """
     deepest = min((len(parts) - 1 for parts in paths), default=0)
@@ -54,7 +54,7 @@ def read_split_at(parts: Sequence[str], at: int | None) -> str:
 def find_split(folders: Sequence[str]) -> str:
     """Return the first split that a folder of a path is named after; empty if none is.
 
-    >>> split_in(("ADE20K_2021_17_01", "images", "ADE", "training", "urban", "street"))
+    >>> find_split(("ADE20K_2021_17_01", "images", "ADE", "training", "urban", "street"))
     'train'
     """
     return next((split for split in map(parse_split, folders) if split), "")

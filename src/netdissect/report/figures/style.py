@@ -75,7 +75,7 @@ def save_figure(drawn: Any, path: Path) -> None:
 def shorten_name(name: str) -> str:
     """Return a name on one line, cut where it would leave no room for the figure.
 
-    >>> short("a  name"), len(short("long " * 20))
+    >>> shorten_name("a  name"), len(shorten_name("long " * 20))
     ('a name', 40)
     """
     line = " ".join(name.split())

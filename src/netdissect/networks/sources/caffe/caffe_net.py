@@ -167,7 +167,7 @@ class CaffeNet(nn.Module):
         return self.layers[self.graph.steps[self.graph.writer[version]].module]
 
     def field_map(self, blob: str) -> FieldMap | None:
-        """Return where a blob's cells look; None where no cell of the image can be told (METHOD, § 2).
+        """Return where a blob's cells look; None where no cell of the image can be told (docs/method.md, § 2).
 
         Raises:
             UnknownLayerError: for a blob that the network does not have.

@@ -20,7 +20,7 @@ def make_message(name: str, /, **fields: Any) -> Any:
         name: such as ``"LayerParameter"``.
         fields: what is set in it.
 
-    >>> message("BlobShape", dim=[1, 3, 227, 227]).dim[1]
+    >>> make_message("BlobShape", dim=[1, 3, 227, 227]).dim[1]
     3
     """
     return _class(name)(**fields)

@@ -79,7 +79,7 @@ def make_caffe_layer(
             the layer one that works in place.
         settings: Caffe's messages as mappings, such as ``convolution_param={"num_output": 96, "kernel_size": 11}``.
 
-    >>> layer("conv1", "Convolution", "data", convolution_param={"num_output": 96, "kernel_size": 11}).top[0]
+    >>> make_caffe_layer("conv1", "Convolution", "data", convolution_param={"num_output": 96, "kernel_size": 11}).top[0]
     'conv1'
     """
     made = make_message("LayerParameter", name=name, type=kind, bottom=_to_list(bottoms), top=_to_list(tops or name))

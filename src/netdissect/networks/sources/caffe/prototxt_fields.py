@@ -1,4 +1,4 @@
-"""Where the cells of every blob look, from the prototxt alone (METHOD, § 2; paper, § 3.2)."""
+"""Where the cells of every blob look, from the prototxt alone (docs/method.md, § 2; paper, § 3.2)."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def _providers(runtime: Any, device: torch.device | None) -> list[Any]:
 def is_readable_type(kind: str) -> bool:
     """Tell whether a type, in onnxruntime's words, is a tensor of numbers.
 
-    >>> is_numbers("tensor(float)"), is_numbers("tensor(int64)"), is_numbers("seq(tensor(float))")
+    >>> is_readable_type("tensor(float)"), is_readable_type("tensor(int64)"), is_readable_type("seq(tensor(float))")
     (True, False, False)
     """
     return kind in {f"tensor({name})" for name in _FLOATING_TYPES}

@@ -84,7 +84,7 @@ def parse_class_number(value: object) -> int:
 def parse_color(value: object) -> int | None:
     """Return a colour as one number: of r, g, b in any brackets, or of #rrggbb; None if it is none.
 
-    >>> color_of("#0000ff"), color_of("(0, 1, 2)"), color_of([0, 0, 9]), color_of("red")
+    >>> parse_color("#0000ff"), parse_color("(0, 1, 2)"), parse_color([0, 0, 9]), parse_color("red")
     (255, 258, 9, None)
     """
     if isinstance(value, (list, tuple)):

@@ -86,7 +86,7 @@ def format_bottom_shape(bottom: Tensor) -> str:
     """Return a shape in words.
 
     >>> import torch
-    >>> shape_of(torch.zeros(2, 3, 8, 8))
+    >>> format_bottom_shape(torch.zeros(2, 3, 8, 8))
     '2 x 3 x 8 x 8'
     """
     return " x ".join(map(str, bottom.shape)) or "()"

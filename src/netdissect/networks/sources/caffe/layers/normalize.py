@@ -173,7 +173,7 @@ class Bias(Scale):
 def align_to_axis(shape: Shape, axis: int, axes: int) -> Shape:
     """Return the part of a shape that `axes` axes from `axis` on cover; all of them if `axes` is -1.
 
-    >>> covered((10, 3, 8, 8), 1, 1)
+    >>> align_to_axis((10, 3, 8, 8), 1, 1)
     (3,)
     """
     start = axis % len(shape)
