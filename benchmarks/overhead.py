@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import torch
 import netdissect as nd
 from benchmarks import machine, probe_sets
 from netdissect.networks.load import open_network, wrap_module
-from netdissect.networks.network import TorchNetwork
+from netdissect.networks.torch_network import TorchNetwork
 
 BATCH = 32
 CASES: dict[str, tuple[str, list[str]]] = {
@@ -126,5 +127,4 @@ def network_of(architecture: str) -> Any:
     torch.manual_seed(0)
     network = wrap_module(zoo.get_model(architecture, weights=None).eval())
     assert isinstance(network, TorchNetwork)
-    network.input_size = (224, 224)
-    return network
+    return replace(network, input_size=(224, 224))

@@ -39,7 +39,7 @@ class ArraySource:
     def __exit__(self, *_):
         return None
 
-    def given(self, concepts, image):
+    def model_input(self, concepts, image):
         return concepts.read_image(image, self.input_size)
 
     def activations(self, pictures):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -139,10 +138,7 @@ def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None =
             )
         return wrapped
     network = load_network(model) if isinstance(model, str) else model
-    if preprocess is not None:
-        network = copy.copy(network)  # the caller's network keeps its own
-        network.preprocess = preprocess  # type: ignore[misc]
-    return network
+    return network if preprocess is None else network.with_preprocess(preprocess)
 
 
 def _to_words(value: Channels | None) -> list[str] | None:

@@ -33,10 +33,10 @@ class ActivationSource(Protocol):
         """Height and width of the network's input in pixels."""
         ...
 
-    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
-        """Return what the network is given for an image of a probe set: its image, at the input's size.
+    def model_input(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return the network's input for an image of a probe set: the image at the input's size.
 
-        A generator is given the latent that the image was made from.
+        A generator's input is the latent that the image was made from.
         """
         ...
 

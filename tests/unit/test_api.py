@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 from tests import folders, nets
@@ -139,7 +140,6 @@ def test_the_shell_checks_everything_cheap_before_a_network_is_loaded(data, tmp_
 def test_a_network_of_a_fixed_batch_says_that_no_batch_size_changes_it(data):
     from netdissect.networks.load import wrap_module
 
-    network = wrap_module(nets.small())
-    network.batch = 2
+    network = replace(wrap_module(nets.small()), batch=2)
     result = nd.dissect(network, "conv1", data, batch_size=4, quantile=0.1, preprocess=Preprocess())
     assert "Sequential takes 2 image(s) at a time, whatever the batch size" in result.journal["notes"]

@@ -39,7 +39,6 @@ def layers(
     """
     from netdissect.model_loading import list_layers, load_network
     from netdissect.networks.load import load_without_weights
-    from netdissect.networks.network import remarks_of
     from netdissect.networks.suggest import suggest_layers
 
     if resolution is not None:
@@ -53,7 +52,7 @@ def layers(
         return
     for line in _format_table(found, marked):
         print_line(line)
-    for line in [*getattr(network, "left_out", list)(), *remarks_of(network)]:
+    for line in [*getattr(network, "describe_uncomputable", list)(), *network.remarks()]:
         print_line(line)
     options = "".join(
         _spell_option(name, getattr(loading, name))

@@ -32,7 +32,7 @@ class InputSpec:
         """Tell whether images of a size may be given."""
         return self.height in (None, input_size[0]) and self.width in (None, input_size[1])
 
-    def see(self, name: str, input_size: tuple[int, int], depth: int) -> None:
+    def check(self, name: str, input_size: tuple[int, int], depth: int) -> None:
         """See that a network may be given what it is about to be given.
 
         Args:

@@ -14,7 +14,7 @@ from netdissect.errors import ModelError, ModelNotFoundError, SettingsError, sug
 from netdissect.networks import checkpoints, weight_files
 from netdissect.networks.kinds import SPELLINGS, ModelKind
 from netdissect.networks.load_options import PREPROCESSING, LoadOptions, override_preprocess
-from netdissect.networks.network import Network, TorchNetwork
+from netdissect.networks.network import ListedNetwork, Network
 from netdissect.networks.plugins import describe_model_kinds, find_added_kind, list_prefixes
 from netdissect.networks.preprocess import Preprocess, make_caffe_preprocess
 from netdissect.networks.sources import exported, python, timm, torchvision, transformers
@@ -22,6 +22,7 @@ from netdissect.networks.sources.caffe import caffe_network
 from netdissect.networks.sources.caffe.caffe_loader import is_caffe
 from netdissect.networks.sources.caffe.caffe_net import CaffeNet
 from netdissect.networks.sources.onnx import onnx_network as onnx
+from netdissect.networks.torch_network import TorchNetwork, call_module
 
 __all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "wrap_module"]
 
@@ -64,7 +65,7 @@ def _load_state_dict(model: str, options: LoadOptions) -> Network:
     weight_files.check_weights_file(path)
     network = open_network(options.arch, replace(options, arch=None, weights=model))
     if isinstance(network, TorchNetwork):
-        network.name, network.source = path.name.split(".")[0], f"{path} --arch {options.arch}"
+        return replace(network, name=path.name.split(".")[0], source=f"{path} --arch {options.arch}")
     return network
 
 
@@ -97,9 +98,8 @@ def adopt_network(model: object, name: str, source: str, options: LoadOptions) -
         network = cast("Network", model)
     else:
         raise ModelError(f"{source} returned {type(model).__name__}: expected a torch.nn.Module")
-    network.preprocess = override_preprocess(network.preprocess, options)  # type: ignore[misc]
-    network.source = source  # type: ignore[misc]
-    return network
+    network = network.with_preprocess(override_preprocess(network.preprocess, options))
+    return replace(network, source=source) if isinstance(network, ListedNetwork) else network
 
 
 _NAMED_OPTIONS = PREPROCESSING | {"weights"}
@@ -142,7 +142,9 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
     module = _unwrap(module)
     called = name or type(module).__name__
     if isinstance(module, CaffeNet):
-        return caffe_network.CaffeNetwork(module, preprocess or make_caffe_preprocess(), name=called, source=called)
+        return caffe_network.CaffeNetwork(
+            module, preprocess=preprocess or make_caffe_preprocess(), name=called, source=called
+        )
     carried = getattr(module, "preprocess", None)
     own = (
         carried
@@ -151,12 +153,12 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
     )
     return TorchNetwork(
         module,
-        preprocess or own or Preprocess(note="assumed: ImageNet statistics"),
+        preprocess=preprocess or own or Preprocess(note="assumed: ImageNet statistics"),
         name=called,
         source=called,
         input_size=timm.timm_input_size(module) or transformers.transformers_input_size(module),
-        call=transformers.find_processor_call(module),
-        fitted=timm.set_timm_input_size,
+        call=transformers.find_processor_call(module) or call_module,
+        fit=timm.set_timm_input_size,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import nn
@@ -20,6 +20,8 @@ from netdissect.networks.trace.hooks import evaluation_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+
+M = TypeVar("M", bound=nn.Module)
 
 #: What a network raises on images it was not made for.
 FORWARD_ERRORS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, NotImplementedError)
@@ -73,6 +75,19 @@ def prepare_module(
     laid_out: nn.Module = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     spread = len({parameter.device for parameter in module.parameters()}) > 1
     return laid_out if device is None or spread else laid_out.to(device)
+
+
+def copy_to_meta(module: M) -> M:
+    """Return a copy on torch's meta device, whose tensors have shapes and no numbers."""
+    tensors = [*module.parameters(), *module.buffers()]
+    memo: dict[int, Any] = {id(tensor): tensor.to("meta") for tensor in tensors}
+    memo |= {id(p): nn.Parameter(memo[id(p)], requires_grad=False) for p in module.parameters()}
+    return copy.deepcopy(module, memo)
+
+
+def find_device(module: nn.Module, default: torch.device | None = None) -> torch.device:
+    """Return the device of a module's first parameter; without parameters the default, or the CPU."""
+    return next((parameter.device for parameter in module.parameters()), default or torch.device("cpu"))
 
 
 def _remove_compiled_call(module: nn.Module) -> nn.Module:

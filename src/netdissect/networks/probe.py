@@ -1,11 +1,10 @@
-"""A network standing ready to be probed: images in, units on their grids out."""
+"""A network ready to be probed: images in, activation maps of its probed layers out."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 
@@ -14,106 +13,87 @@ from netdissect.networks.execution import fill_batch
 from netdissect.networks.prepare import FORWARD_ERRORS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
     from netdissect.layers import Layer
-    from netdissect.networks.execution import Execution
-    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.execution import Execution, Forward
+    from netdissect.networks.network import ListedNetwork
     from netdissect.networks.trace.tensor_trace import TensorTrace
     from netdissect.networks.unit_axes import UnitAxes
     from netdissect.protocols import ConceptSource
 
-#: Network input (B, C, H, W) → raw outputs of the probed layers, in whatever shape the network gives them.
-Forward = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
-
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """What one forward pass on an empty image saw of a layer.
+    """What one forward pass on a blank input tells about a layer.
 
     Attributes:
         shape: of its output.
-        track: what its dimensions mean; None where it does not depend on the image, or nobody could watch.
-        kind: type of what gave it.
-        calls: how often it ran; the last output counts.
-        overwritten: whether its output was changed in place afterwards.
+        trace: meaning of the output's dimensions; None if it does not depend on the image, or was not traced.
+        kind: type of the module or operation.
+        calls: how often it ran; its last output is probed.
+        is_overwritten: whether its output was changed in place afterwards.
         note: what a reader should know.
-        heads: attention heads whose outputs it holds side by side; 0 for none.
+        heads: attention heads whose outputs it holds, one after the other; 0 for none.
     """
 
     shape: tuple[int, ...]
-    track: TensorTrace | None
+    trace: TensorTrace | None
     kind: str
     calls: int = 1
-    overwritten: bool = False
+    is_overwritten: bool = False
     note: str = ""
     heads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ProbedLayer:
-    """A layer that is probed: what it is, how its output is read, and what was seen of it."""
+    """A probed layer, the axes of its output, and what the forward pass told about it."""
 
     layer: Layer
-    reading: UnitAxes
-    seen: LayerInfo
-
-
-class RunnableModule(Protocol):
-    """What a Source needs of its network."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def preprocess(self) -> Preprocess: ...  # noqa: D102
-
-    @property
-    def batch(self) -> int | None: ...  # noqa: D102 - images that it takes at once, where the file fixes it
-
-    @property
-    def pace(self) -> Execution | None: ...  # noqa: D102 - how it is run, where that can be chosen
-
-    def given(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]: ...  # noqa: D102
-
-    def running(  # noqa: D102
-        self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int], device: torch.device
-    ) -> contextlib.AbstractContextManager[Forward]: ...
+    axes: UnitAxes
+    info: LayerInfo
 
 
 class Probe:
-    """A network standing ready: an ActivationSource. The network itself is as it was, inside the block and after it."""
+    """A network ready to be probed, an ActivationSource. The network itself never changes."""
 
     def __init__(
         self,
-        network: RunnableModule,
+        network: ListedNetwork,
         probed: Mapping[str, ProbedLayer],
         input_size: tuple[int, int],
         device: torch.device,
+        execution: Execution,
     ) -> None:
         self._network = network
         self._probed = probed
         self._device = device
+        self._execution = execution
         self._open = contextlib.ExitStack()
-        self._run: Forward | None = None
-        self._full = 0
+        self._forward: Forward | None = None
+        self._largest_batch = 0
         self.input_size = input_size
         self.layers = tuple(entry.layer for entry in probed.values())
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._run = stack.enter_context(self._network.running(self._probed, self.input_size, self._device))
+            self._forward = stack.enter_context(
+                self._network.open_forward(self._probed, self.input_size, self._device, self._execution)
+            )
             self._open = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run = None
+        self._forward = None
         self._open.close()
 
-    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
-        """Return what the network is given for an image of a probe set."""
-        return self._network.given(concepts, image, self.input_size)
+    def model_input(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return the network's input for an image of a probe set."""
+        return self._network.model_input(concepts, image, self.input_size)
 
     def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, no further than its last probed layer.
@@ -124,35 +104,35 @@ class Probe:
         with torch.inference_mode():
             x = self._network.preprocess(move_images(pictures, self._device))
             batch = self._network.batch
-            if batch is None and self._network.pace is not None and self._network.pace.compile:
-                batch = self._full = max(self._full, len(x))  # a smaller batch would be compiled anew
+            if batch is None and self._execution.compile:
+                batch = self._largest_batch = max(self._largest_batch, len(x))  # another size would be compiled anew
             if batch is None:
-                return self._read(x)
-            parts = [self._read(fill_batch(part, batch)) for part in torch.split(x, batch)]
+                return self._run(x)
+            parts = [self._run(fill_batch(part, batch)) for part in torch.split(x, batch)]
             return {name: torch.cat([part[name] for part in parts])[: len(x)] for name in self._probed}
 
-    def _read(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        assert self._run is not None
+    def _run(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        assert self._forward is not None
         try:
-            outputs = self._run(x)
+            outputs = self._forward(x)
         except NetdissectError:
             raise
         except FORWARD_ERRORS as error:
-            if "memory" in str(error):  # the engine knows what to do
+            if "memory" in str(error):  # the engine halves the batch
                 raise
             raise ActivationError(f"{self._network.name} fails on these images ({root_message(error)})") from error
         for name in self._probed:
             if name not in outputs:
                 raise ActivationError(
-                    f"layer {name} of {self._network.name} ran on an empty picture and does not run on these: a layer "
-                    f"that only some pictures reach cannot be dissected"
+                    f"layer {name} of {self._network.name} ran on a blank image and does not run on these: a layer "
+                    f"that only some images reach cannot be dissected"
                 )
         return {
-            name: entry.reading(outputs[name].to(self._device), len(x)).float() for name, entry in self._probed.items()
+            name: entry.axes(outputs[name].to(self._device), len(x)).float() for name, entry in self._probed.items()
         }
 
 
-def move_images(pictures: NDArray[np.generic], device: torch.device) -> torch.Tensor:
-    """Return images on a device; a GPU takes them when it comes to it, and nobody waits."""
-    here = torch.from_numpy(pictures)
+def move_images(images: NDArray[np.generic], device: torch.device) -> torch.Tensor:
+    """Return images on a device; the copy to a GPU does not block."""
+    here = torch.from_numpy(images)
     return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)

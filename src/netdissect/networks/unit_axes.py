@@ -111,7 +111,7 @@ def _find_tokens(atoms: list[AxisPart]) -> tuple[tuple[int, int, tuple[int, ...]
 def describe_layer(
     name: str, kind: str, reading: UnitAxes, track: TensorTrace, input_size: tuple[int, int], geometry: Geometry, *,
     note: str = "",
-    watched: bool = True,
+    is_traced: bool = True,
 ) -> Layer:  # fmt: skip
     """Return a layer in words and numbers.
 
@@ -123,7 +123,7 @@ def describe_layer(
         input_size: height and width of the network's input.
         geometry: an even grid may be asked for.
         note: more that a reader should know.
-        watched: whether the track was watched, not guessed.
+        is_traced: whether the trace was followed, not guessed.
     """
     notes = [note] if note else []
     if reading.left_out == 1:
@@ -138,7 +138,7 @@ def describe_layer(
     else:
         field = None
         if geometry == "receptive-field" and reading.grid != (1, 1):
-            notes.append(GLOBAL_VIEW_GRID if track.grid is not None and watched else UNTRACED_GRID)
+            notes.append(GLOBAL_VIEW_GRID if track.grid is not None and is_traced else UNTRACED_GRID)
     if field is None:
         parts = fieldmap.divide_into_whole_steps if geometry == "grid" else fieldmap.divide_evenly
         field = parts(input_size, reading.grid)

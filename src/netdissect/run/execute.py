@@ -163,7 +163,14 @@ def _run_with_workers(
     settings = run.settings
     store.put(SHARED_FOLDER_KEY, {})
     setup = ContextSetup(
-        run.network, run.layers, run.input_size, settings.geometry, run.device, run.concepts, store.folder
+        run.network,
+        run.layers,
+        run.input_size,
+        settings.geometry,
+        run.device,
+        run.execution,
+        run.concepts,
+        store.folder,
     )
     workers = start_workers(setup, min(settings.workers, shards), settings, run.cluster)
     stack.callback(workers.close)

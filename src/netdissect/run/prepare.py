@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netdissect.errors import ActivationError, SettingsError
-from netdissect.networks.execution import paced
-from netdissect.networks.network import remarks_of
+from netdissect.networks.execution import Execution
 from netdissect.results import run_match
 from netdissect.runtime.cluster import RayCluster
 
@@ -27,12 +26,13 @@ class PreparedRun:
     """A run that can begin.
 
     Attributes:
-        network: the network, with the precision and compilation of the settings.
+        network: the network.
         source: its probed layers.
         concepts: the probe set.
         settings: the settings, with the batch size for the device.
         input_size: height and width of the network's input in pixels.
         device: where the network runs.
+        execution: its precision, and whether it is compiled.
         cluster: the Ray cluster, if the run is carried out on one.
         fingerprint: of the network.
         notes: what a reader of the result should know.
@@ -44,6 +44,7 @@ class PreparedRun:
     settings: Settings
     input_size: tuple[int, int]
     device: torch.device
+    execution: Execution
     cluster: RayCluster | None
     fingerprint: str
     notes: tuple[str, ...]
@@ -84,19 +85,18 @@ def prepare_run(
         size, notes = _choose_input_size(network, concepts.image_size, settings.resolution)
         if settings.precision != "fp32":
             notes.append(f"the network ran in {settings.precision}, which changes some labels")
-        network = paced(network, settings.precision, compile=settings.compile)
-        source = network.probe(layers, size, geometry=settings.geometry, device=device)
+        execution = Execution(settings.precision, settings.compile)
+        source = network.probe(layers, size, geometry=settings.geometry, device=device, execution=execution)
         empty = next((layer for layer in source.layers if 0 in (layer.units, *layer.grid)), None)
         if empty is not None:
             raise ActivationError(
                 f"layer {empty.name} of {network.name} gives {empty.units} units on a grid of {empty.grid[0]} x "
                 f"{empty.grid[1]} cells: there is nothing to dissect, choose another"
             )
-        fixed_batch = getattr(network, "batch", None)
-        if fixed_batch is not None and fixed_batch != settings.batch_size:
-            notes.append(f"{network.name} takes {fixed_batch} image(s) at a time, whatever the batch size")
+        if network.batch is not None and network.batch != settings.batch_size:
+            notes.append(f"{network.name} takes {network.batch} image(s) at a time, whatever the batch size")
         yield PreparedRun(
-            network, source, concepts, settings, size, device, cluster, network.fingerprint(), tuple(notes)
+            network, source, concepts, settings, size, device, execution, cluster, network.fingerprint(), tuple(notes)
         )
 
 
@@ -126,7 +126,7 @@ def _choose_input_size(
 ) -> tuple[tuple[int, int], list[str]]:
     """Return height and width of the network's input, and notes on it where it is not the images' own."""
     size = (resolution, resolution) if resolution else network.size_for(image_size)
-    own, notes = network.input_size, remarks_of(network)
+    own, notes = network.input_size, list(network.remarks())
     if size != image_size:
         why = "as --resolution asks" if resolution else f"the only size {network.name} takes as it is"
         notes.append(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netdissect.config import Geometry, Settings
+    from netdissect.networks.execution import Execution
     from netdissect.networks.network import Network
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.runtime.cluster import RayCluster
@@ -39,6 +40,7 @@ class ContextSetup:
         input_size: height and width of the network's input in pixels.
         geometry: how field maps are found.
         device: where the network runs; several workers share several GPUs.
+        execution: the network's precision, and whether it is compiled.
         concepts: the probe set.
         artefacts: folder or URL of the intermediate results, which all workers share.
     """
@@ -48,6 +50,7 @@ class ContextSetup:
     input_size: tuple[int, int]
     geometry: Geometry
     device: torch.device
+    execution: Execution
     concepts: ConceptSource = field(metadata={"called": "the probe set"})
     artefacts: str
 
@@ -62,7 +65,10 @@ class ContextSetup:
         """
         torch.set_num_threads(threads)
         self._require_probe_set()
-        source = self.network.probe(self.layers, self.input_size, geometry=self.geometry, device=self._device(number))
+        device = self._device(number)
+        source = self.network.probe(
+            self.layers, self.input_size, geometry=self.geometry, device=device, execution=self.execution
+        )
         with source, RowThreads(threads) as pool, Store(self.artefacts) as store:
             if SHARED_FOLDER_KEY not in store:
                 raise RunError(

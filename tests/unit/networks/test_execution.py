@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -11,9 +12,11 @@ from torch import nn
 
 from netdissect.config import Settings
 from netdissect.errors import SettingsError
-from netdissect.networks.execution import paced
+from netdissect.networks.execution import Execution
 from netdissect.networks.load import wrap_module
-from netdissect.networks.units.projection import attach_projections as attach
+from netdissect.networks.preprocess import Preprocess
+from netdissect.networks.torch_network import TorchNetwork
+from netdissect.networks.units.projection import attach_projections
 
 #: torch's compiler still uses what torch calls outdated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -26,10 +29,9 @@ def network():
     )
 
 
-def activations(given, pictures, layers=("1", "3"), **pace):
-    settings = {"precision": "fp32", "compile": False} | pace
-    source = paced(given, settings["precision"], compile=settings["compile"]).probe(
-        layers, (16, 16), geometry="grid", device=torch.device("cpu")
+def activations(given, pictures, layers=("1", "3"), **execution):
+    source = given.probe(
+        layers, (16, 16), geometry="grid", device=torch.device("cpu"), execution=Execution(**execution)
     )
     with source:
         return [{name: out.clone() for name, out in source.activations(batch).items()} for batch in pictures]
@@ -81,19 +83,26 @@ def test_where_no_compiler_is_at_hand_it_is_said(monkeypatch):
         activations(wrap_module(network().append(nn.Sigmoid())), batches(2), layers=("5",), compile=True)
 
 
-def test_projected_networks_are_paced_through_and_others_refused():
+def test_a_projected_network_is_run_as_the_network_below_it():
     given = wrap_module(network())
-    projected, names = attach(given, ["1"], nn.Linear(8, 3))
-    twin = paced(projected, "bf16", compile=False)
-    assert twin.network.pace.precision == "bf16"
-    assert projected.network.pace.precision == "fp32"
+    projected, names = attach_projections(given, ["1"], nn.Linear(8, 3))
     assert names == ["1+Linear"]
+    half, full = (
+        activations(projected, batches(3), names, precision=precision)[0]["1+Linear"] for precision in ("bf16", "fp32")
+    )
+    assert not torch.equal(half, full)
+    torch.testing.assert_close(half, full, rtol=0.05, atol=0.05)
 
-    class Fixed:
-        name = "fixed"
 
-    with pytest.raises(SettingsError, match=r"--precision bf16: fixed is run as its file says \(Fixed\)"):
-        paced(Fixed(), "bf16", compile=False)
-    with pytest.raises(SettingsError, match="--compile: fixed"):
-        paced(Fixed(), "fp32", compile=True)
-    assert paced(given, "fp32", compile=False) is given
+@pytest.mark.parametrize(
+    ("option", "execution"), [("--precision bf16", {"precision": "bf16"}), ("--compile", {"compile": True})]
+)
+def test_a_network_that_runs_as_its_file_says_refuses_another_execution(option, execution):
+    @dataclass(frozen=True, eq=False, repr=False)
+    class FixedNetwork(TorchNetwork):
+        takes_execution = False
+
+    fixed = FixedNetwork(network(), preprocess=Preprocess(), name="fixed", source="fixed")
+    with pytest.raises(SettingsError, match=rf"{option}: fixed always runs as its file says \(FixedNetwork\)"):
+        activations(fixed, batches(1), **execution)
+    assert activations(fixed, batches(1))

@@ -136,7 +136,7 @@ def test_a_layer_is_dissected_although_the_network_fails_behind_it(pictures):
         found = nets.channels_first(source.activations(pictures))["conv2"]
         (layer,) = source.layers
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    assert "the network fails behind it (broken on purpose)" in layer.note
+    assert "the network fails after it (broken on purpose)" in layer.note
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -245,7 +245,7 @@ def test_a_layer_that_never_runs_is_told_so():
 
 
 def test_a_picture_the_network_cannot_take_is_told_so():
-    with pytest.raises(ModelError, match="does not run on a 4 x 4 picture"):
+    with pytest.raises(ModelError, match="does not run on a 4 x 4 image"):
         probe(nn.Sequential(nn.Conv2d(3, 4, 7), nn.ReLU()), "1", size=(4, 4))
 
 

@@ -31,7 +31,7 @@ def control(seed: int = 0) -> CaffeNetwork:
     own = trained()
     return CaffeNetwork(
         CaffeNet(spec, make_random_weights(spec, seed)),
-        own.preprocess,
+        preprocess=own.preprocess,
         name=spec.name,
         source=f"{STEM.name}.prototxt with random weights, seed {seed}",
         input_size=own.input_size,

@@ -12,8 +12,9 @@ import logging
 import math
 import warnings
 import zipfile
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -22,8 +23,9 @@ from netdissect.networks import budgets
 from netdissect.networks.fingerprint import hash_preprocess
 from netdissect.networks.input_spec import InputSpec
 from netdissect.networks.load_options import override_preprocess
-from netdissect.networks.network import TorchNetwork
+from netdissect.networks.prepare import find_device
 from netdissect.networks.preprocess import Preprocess
+from netdissect.networks.torch_network import TorchNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,77 +43,60 @@ _UNBOUNDED = 1 << 16
 _MEMBERS = ("archive_format", "models/model.json")
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class ExportedNetwork(TorchNetwork):
     """A program of ``torch.export``, unflattened into the modules it was exported from.
 
     It runs as it was exported: no folding, contiguous inputs, and the batch and image size that the program fixes.
+
+    Attributes:
+        data: the file's bytes; workers open the program again from them.
+        spec: what the program fixes of its input.
     """
 
-    layout = torch.contiguous_format
-    pace = None
-
-    def __init__(self, name: str, path: str, data: bytes, preprocess: Preprocess | None = None) -> None:
-        """Open a program, which may run code from it.
-
-        Args:
-            name: what people call the network.
-            path: of its file, for error messages.
-            data: the file's bytes; workers open the program again from them.
-            preprocess: how images become its input; None assumes ImageNet statistics and notes it.
-
-        Raises:
-            ModelFileError: if the program is damaged, was exported in training mode, or takes anything but images.
-        """
-        self._data = data
-        self._path = path
-        program = _open_program(path, data)
-        _check_evaluation_mode(path, program)
-        self._fixed = _read_input_spec(path, program)
-        note = "assumed: ImageNet statistics; an exported program states none"
-        super().__init__(
-            _unflatten(path, program), preprocess or Preprocess(grey=self._fixed.channels == 1, note=note), name=name, source=path,
-            input_size=self._fixed.size,
-        )  # fmt: skip
-        self.batch = self._fixed.batch
+    layout: ClassVar[torch.memory_format] = torch.contiguous_format
+    takes_execution: ClassVar[bool] = False
+    _: KW_ONLY
+    data: bytes
+    spec: InputSpec
 
     def fingerprint(self) -> str:
         """Return a hash of the file's bytes and of the preprocessing."""
-        hashed = hashlib.blake2b(self._data, digest_size=16)
+        hashed = hashlib.blake2b(self.data, digest_size=16)
         hash_preprocess(hashed, self.preprocess)
         return hashed.hexdigest()
 
     def accepts_size(self, input_size: tuple[int, int]) -> bool:
         """Return whether the program takes images of this size."""
-        return self._fixed.allows(input_size)
+        return self.spec.allows(input_size)
 
-    def make_blank_input(self, input_size: tuple[int, int]) -> torch.Tensor:
+    def make_blank_input(self, input_size: tuple[int, int], device: torch.device) -> torch.Tensor:
         """Return black images as its input.
 
         Raises:
             ModelError: if it takes images of another size or depth.
         """
-        self._fixed.see(self.name, input_size, self.preprocess.depth)
-        return super().make_blank_input(input_size)
+        self.spec.check(self.name, input_size, self.preprocess.depth)
+        return super().make_blank_input(input_size, device)
 
     def copy_for_inspection(self) -> tuple[nn.Module, str]:
         """Return the modules themselves: nobody else holds them."""
         return self.module, ""
 
-    def ready(
+    def copy_for_probing(
         self,
         selectors: Mapping[str, LayerSelector],  # noqa: ARG002 - nothing is folded
         input_size: tuple[int, int],  # noqa: ARG002 - nor fitted
         device: torch.device,
     ) -> nn.Module:
         """Return the modules on a device."""
-        home = next((p.device for p in self.module.parameters()), torch.device("cpu"))
-        if device == home:
+        if device == find_device(self.module):
             return self.module
         from torch.export.passes import move_to_device_pass
 
         with _silence_torch():
-            moved = move_to_device_pass(_open_program(self._path, self._data), str(device))
-        return _unflatten(self._path, moved)
+            moved = move_to_device_pass(_open_program(self.source, self.data), str(device))
+        return _unflatten(self.source, moved)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the modules, which cannot be pickled."""
@@ -120,7 +105,7 @@ class ExportedNetwork(TorchNetwork):
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """Open the program again from its bytes."""
         self.__dict__.update(state)
-        self.module = _unflatten(self._path, _open_program(self._path, self._data))
+        self.__dict__["module"] = _unflatten(self.source, _open_program(self.source, self.data))
 
 
 def load_exported(model: str, options: LoadOptions) -> ExportedNetwork:
@@ -143,9 +128,36 @@ def load_exported(model: str, options: LoadOptions) -> ExportedNetwork:
         )
     data = budgets.read_model_file(path, "a file of torch.export.save")
     _check_archive(path, data)
-    found = ExportedNetwork(path.stem, str(path), data)
-    found.preprocess = override_preprocess(found.preprocess, options)
-    return found
+    network = open_program(path.stem, str(path), data)
+    return network.with_preprocess(override_preprocess(network.preprocess, options))
+
+
+def open_program(name: str, path: str, data: bytes, preprocess: Preprocess | None = None) -> ExportedNetwork:
+    """Open the bytes of a program, which may run code from it.
+
+    Args:
+        name: short name of the network.
+        path: of its file, for error messages.
+        data: the file's bytes.
+        preprocess: how images become its input; None assumes ImageNet statistics and notes it.
+
+    Raises:
+        ModelFileError: if the program is damaged, was exported in training mode, or takes anything but images.
+    """
+    program = _open_program(path, data)
+    _check_evaluation_mode(path, program)
+    spec = _read_input_spec(path, program)
+    note = "assumed: ImageNet statistics; an exported program states none"
+    return ExportedNetwork(
+        _unflatten(path, program),
+        preprocess=preprocess or Preprocess(grey=spec.channels == 1, note=note),
+        name=name,
+        source=path,
+        input_size=spec.size,
+        batch=spec.batch,
+        data=data,
+        spec=spec,
+    )
 
 
 def wrap_program(program: Any, preprocess: Preprocess | None = None, *, name: str | None = None) -> ExportedNetwork:
@@ -154,7 +166,7 @@ def wrap_program(program: Any, preprocess: Preprocess | None = None, *, name: st
     out = io.BytesIO()
     with _silence_torch():
         torch.export.save(program, out)
-    return ExportedNetwork(called, called, out.getvalue(), preprocess)
+    return open_program(called, called, out.getvalue(), preprocess)
 
 
 def _check_archive(path: Path, data: bytes) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from netdissect.errors import ModelError, ModelNotFoundError, root_message, suggest_nearest
 from netdissect.networks import budgets, checkpoints, weight_files
 from netdissect.networks.load_options import override_preprocess
-from netdissect.networks.network import TorchNetwork
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.sources.torchvision import call_with_seed
+from netdissect.networks.torch_network import TorchNetwork
 from netdissect.optional_libraries import import_optional
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def load_timm(name: str, options: LoadOptions) -> TorchNetwork:
     module, preprocess, size = build_timm(name, options.weights, options.seed, grey=options.grey)
     source = f"timm:{name}" + (f" --weights {options.weights}" if options.weights else "")
     return TorchNetwork(
-        module, override_preprocess(preprocess, options), name=name.replace("/", "-").replace(":", "-"), source=source,
-        input_size=size, fitted=set_timm_input_size,
+        module, preprocess=override_preprocess(preprocess, options), name=name.replace("/", "-").replace(":", "-"), source=source,
+        input_size=size, fit=set_timm_input_size,
     )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from netdissect.errors import ModelError, ModelFileError, ModelNotFoundError, root_message, suggest_nearest
 from netdissect.networks import checkpoints, weight_files
 from netdissect.networks.load_options import override_preprocess
-from netdissect.networks.network import TorchNetwork
 from netdissect.networks.preprocess import Preprocess
+from netdissect.networks.torch_network import TorchNetwork
 from netdissect.optional_libraries import import_optional
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def load_torchvision(name: str, options: LoadOptions) -> TorchNetwork:
     """Return an architecture of torchvision as a Network (see `build_torchvision`)."""
     module, preprocess, size = build_torchvision(name, options.weights, options.seed)
     source = f"torchvision:{name}" + (f" --weights {options.weights}" if options.weights else "")
-    return TorchNetwork(module, override_preprocess(preprocess, options), name=name, source=source, input_size=size)
+    preprocess = override_preprocess(preprocess, options)
+    return TorchNetwork(module, preprocess=preprocess, name=name, source=source, input_size=size)
 
 
 def build_torchvision(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preprocess, tuple[int, int]]:

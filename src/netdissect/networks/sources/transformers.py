@@ -19,9 +19,9 @@ from netdissect.errors import MissingExtraError, ModelError, ModelFileError, Mod
 from netdissect.io.json_files import read_json
 from netdissect.networks import budgets, checkpoints, weight_files
 from netdissect.networks.load_options import override_preprocess
-from netdissect.networks.network import TorchNetwork
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.sources.torchvision import call_with_seed
+from netdissect.networks.torch_network import TorchNetwork, call_module
 from netdissect.optional_libraries import explain_import_error, import_optional
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def load_transformers(name: str, options: LoadOptions) -> TorchNetwork:
     module, preprocess, size = build_transformers(name, options.weights, options.seed)
     source = f"hf:{name}" + (f" --weights {options.weights}" if options.weights else "")
     return TorchNetwork(
-        module, override_preprocess(preprocess, options), name=Path(name).name or name, source=source, input_size=size,
-        call=find_processor_call(module),
+        module, preprocess=override_preprocess(preprocess, options), name=Path(name).name or name, source=source, input_size=size,
+        call=find_processor_call(module) or call_module,
     )  # fmt: skip
 
 
@@ -60,10 +60,10 @@ class ProcessorCall:
 
     def __call__(self, module: nn.Module, x: torch.Tensor) -> Any:
         """Run the model on images of any size, as far as it can."""
-        return self.as_it_is(module, x, **({"interpolate_pos_encoding": True} if self.resampling else {}))
+        return self.call_unresized(module, x, **({"interpolate_pos_encoding": True} if self.resampling else {}))
 
-    def as_it_is(self, module: nn.Module, x: torch.Tensor, **options: Any) -> Any:
-        """Run the model on images of a size that it takes."""
+    def call_unresized(self, module: nn.Module, x: torch.Tensor, **options: Any) -> Any:
+        """Run the model on images of a size that it accepts."""
         return module(**{self.keyword: x}, **options) if self.keyword else module(x, **options)
 
 

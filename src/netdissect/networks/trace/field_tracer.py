@@ -30,7 +30,7 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         >>> image = torch.zeros(1, 3, 32, 32)
         >>> with torch.no_grad(), FieldTracer(image) as tracer:
         ...     y = torch.nn.functional.conv2d(image, torch.zeros(4, 3, 3, 3), stride=2, padding=1)
-        >>> tracer.of(y).field
+        >>> tracer.get_trace(y).field
         FieldMap(offset=(-1, -1), size=(3, 3), step=(2, 2))
     """
 
@@ -47,7 +47,7 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
         self._set(picture, track)
 
-    def of(self, tensor: torch.Tensor) -> TensorTrace | None:
+    def get_trace(self, tensor: torch.Tensor) -> TensorTrace | None:
         """Return what is known of a tensor; None if it does not depend on the image."""
         return self._tracks.get(tensor)
 
@@ -69,19 +69,21 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run one operation and derive the tracks of its outputs."""
         kwargs = kwargs or {}
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-        tracked = [(tensor, track) for tensor in inputs if (track := self.of(tensor)) is not None]
+        tracked = [(tensor, track) for tensor in inputs if (track := self.get_trace(tensor)) is not None]
         result = func(*args, **kwargs)
         for tensor, _ in tracked:
             self._uses[tensor] = self.count_uses(tensor) + 1
         if tracked:
             outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
             for index, output in enumerate(outputs):
-                self._set(output, apply_torch_rule(func, TorchCall(args, kwargs, tracked, output, index, self.of)))
+                self._set(
+                    output, apply_torch_rule(func, TorchCall(args, kwargs, tracked, output, index, self.get_trace))
+                )
                 self._lose_base(output)
         return result
 
     def _lose_base(self, output: torch.Tensor) -> None:
         """What is written into a part of a tensor makes the whole depend on the image, in ways not followed."""
         base = output._base  # noqa: SLF001 - whose part it is
-        if base is not None and base is not output and self.of(base) is None:
+        if base is not None and base is not output and self.get_trace(base) is None:
             self._set(base, make_unknown_trace(base.shape))

@@ -25,14 +25,14 @@ class _Output(NamedTuple):
 
     Attributes:
         shape: its shape.
-        track: what its dimensions mean.
+        trace: meaning of its dimensions.
         heads: attention heads whose outputs it holds.
         version: counts what was done to it in place before.
         tensor: the output itself where few layers are asked for; all of a network's would fill the memory.
     """
 
     shape: tuple[int, ...]
-    track: TensorTrace | None
+    trace: TensorTrace | None
     heads: int
     version: int
     tensor: torch.Tensor | None
@@ -66,13 +66,13 @@ class LayerRecorder:
         self._known: MutableMapping[torch.Tensor, set[int]] = WeakTensorKeyDictionary()
         self.selectors = _select_all(modules) if names is None else _select_named(names, modules)
 
-    def see(self, name: str, value: Any) -> None:
-        """Take note of what a watched module took or gave."""
+    def record(self, name: str, value: Any) -> None:
+        """Record what a hooked module was given, or returned."""
         for key, tensor in self._found(name, value):
             self._calls[key] += 1
             self._outputs.pop(key, None)  # the last call counts, also for the order
             self._outputs[key] = _Output(
-                tuple(tensor.shape), self._tracer.of(tensor), self._heads(key, tensor), tensor._version,  # noqa: SLF001
+                tuple(tensor.shape), self._tracer.get_trace(tensor), self._heads(key, tensor), tensor._version,  # noqa: SLF001
                 None if self._everything else tensor,
             )  # fmt: skip
 
@@ -81,11 +81,11 @@ class LayerRecorder:
         """Whether every layer that was asked for has been seen."""
         return not self._everything and self.selectors.keys() <= self._outputs.keys()
 
-    def seen(self, note: str) -> dict[str, LayerInfo]:
+    def collect_infos(self, note: str) -> dict[str, LayerInfo]:
         """Return what was seen, with a note that all of it shares."""
         return {
             name: LayerInfo(
-                one.shape, one.track, self._kind(name), self._calls[name], one.is_overwritten, note, one.heads
+                one.shape, one.trace, self._kind(name), self._calls[name], one.is_overwritten, note, one.heads
             )
             for name, one in self._outputs.items()
         }  # fmt: skip
@@ -124,7 +124,7 @@ class LayerRecorder:
         attention = self._modules.get(selector.module.rpartition(".")[0])
         if isinstance(attention, nn.MultiheadAttention):
             return int(attention.num_heads)
-        track = self._tracer.of(tensor)
+        track = self._tracer.get_trace(tensor)
         return 0 if track is None else track.heads
 
     def _kind(self, name: str) -> str:

@@ -24,7 +24,7 @@ from netdissect.networks.trace.tensor_trace import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from netdissect.networks.trace.tensor_trace import Dim
 
@@ -246,6 +246,13 @@ def reduce_dims(track: TensorTrace, axes: set[int], *, keep: bool, shape: Shape)
 def _reduce_to_one(dim: Dim, *, known: bool) -> Dim:
     """Return what is left of a dimension that was reduced to length 1."""
     return (AxisPart(dim[0].meaning if known and len(collect_meanings(dim)) == 1 else "?", 1),)
+
+
+def reorder(track: TensorTrace, axes: Iterable[int], shape: Shape) -> TensorTrace:
+    """Return the trace after steps of some dimensions were reordered or selected by value, as sorting does."""
+    if any(not collect_meanings(track.dims[axis]) <= {"c"} for axis in axes):
+        return make_unknown_trace(shape)
+    return resize_dims(track, shape, track.field)
 
 
 def permute_dims(track: TensorTrace, order: Sequence[int]) -> TensorTrace:

@@ -28,7 +28,7 @@ class TorchCall:
     tracked: Sequence[tuple[torch.Tensor, TensorTrace]]
     output: torch.Tensor
     index: int
-    of: Callable[[torch.Tensor], TensorTrace | None]
+    get_trace: Callable[[torch.Tensor], TensorTrace | None]
 
     @property
     def first(self) -> TensorTrace:
@@ -87,7 +87,7 @@ def _first_output(call: TorchCall) -> TensorTrace:
 
 def _convolution(call: TorchCall) -> TensorTrace:
     _, weight, _, stride, padding, dilation, transposed = call.args[:7]
-    if weight.ndim != 4 or call.of(weight) is not None or isinstance(padding, str):
+    if weight.ndim != 4 or call.get_trace(weight) is not None or isinstance(padding, str):
         return make_unknown_trace(call.shape)
     return rules.slide_window(
         call.first, call.shape, (weight.shape[2], weight.shape[3]),
@@ -134,13 +134,25 @@ def _norm(call: TorchCall) -> TensorTrace:
 
 
 def _concatenate(call: TorchCall) -> TensorTrace:
-    parts = [(call.of(tensor), tuple(tensor.shape)) for tensor in call.args[0] if tensor.numel()]
+    parts = [(call.get_trace(tensor), tuple(tensor.shape)) for tensor in call.args[0] if tensor.numel()]
     return rules.concatenate_traces(parts, call.argument(1, "dim", 0) % call.output.ndim, call.shape)
 
 
 def _stack(call: TorchCall) -> TensorTrace:
-    parts = [(call.of(tensor), tuple(tensor.shape)) for tensor in call.args[0]]
+    parts = [(call.get_trace(tensor), tuple(tensor.shape)) for tensor in call.args[0]]
     return rules.stack_traces(parts, call.argument(1, "dim", 0) % call.output.ndim, call.shape)
+
+
+def _flip(call: TorchCall) -> TensorTrace:
+    return rules.reorder(call.first, call.args[1], call.shape)
+
+
+def _sort(call: TorchCall) -> TensorTrace:
+    return rules.reorder(call.first, [call.argument(1, "dim", -1)], call.shape)
+
+
+def _top_k(call: TorchCall) -> TensorTrace:
+    return rules.reorder(call.first, [call.argument(2, "dim", -1)], call.shape)
 
 
 def _permute(call: TorchCall) -> TensorTrace:
@@ -168,11 +180,11 @@ def _expand(call: TorchCall) -> TensorTrace:
 
 
 def _linear(call: TorchCall) -> TensorTrace:
-    left = call.of(call.args[0])
+    left = call.get_trace(call.args[0])
     return (
         make_unknown_trace(call.shape)
         if left is None
-        else rules.multiply_matrices(left, call.of(call.args[1]), call.shape)
+        else rules.multiply_matrices(left, call.get_trace(call.args[1]), call.shape)
     )
 
 
@@ -181,7 +193,7 @@ def _matrix_product(call: TorchCall) -> TensorTrace:
     matrices = [arg for arg in call.args if isinstance(arg, torch.Tensor)][-2:]
     if any(matrix.ndim != call.output.ndim for matrix in matrices):
         return make_unknown_trace(call.shape)
-    return rules.multiply_matrices(call.of(matrices[0]), call.of(matrices[1]), call.shape)
+    return rules.multiply_matrices(call.get_trace(matrices[0]), call.get_trace(matrices[1]), call.shape)
 
 
 def _slice(call: TorchCall) -> TensorTrace:
@@ -232,7 +244,7 @@ def _softmax(call: TorchCall) -> TensorTrace:
 def _attention(call: TorchCall) -> TensorTrace:
     if call.index:
         return make_unknown_trace(call.shape)
-    return rules.attend(call.of(call.args[0]), call.of(call.args[2]), call.shape)
+    return rules.attend(call.get_trace(call.args[0]), call.get_trace(call.args[2]), call.shape)
 
 
 def _roll(call: TorchCall) -> TensorTrace:
@@ -245,7 +257,7 @@ def _roll(call: TorchCall) -> TensorTrace:
 
 def _copy(call: TorchCall) -> TensorTrace:
     """What is copied into a tensor is what it then holds."""
-    track = call.of(call.args[1])
+    track = call.get_trace(call.args[1])
     return make_unknown_trace(call.shape) if track is None or track.shape != call.shape else track
 
 
@@ -297,8 +309,10 @@ _NAMES: Mapping[Callable[[TorchCall], TensorTrace], str] = {
     "scaled_dot_product_attention",
     _roll: "roll",
     _copy: "copy",
-    _lose: "flip sort topk index index_select gather scatter repeat tile repeat_interleave unfold im2col col2im "
-    "grid_sampler_2d cumsum",
+    _flip: "flip",
+    _sort: "sort cumsum",
+    _top_k: "topk",
+    _lose: "index index_select gather scatter repeat tile repeat_interleave unfold im2col col2im grid_sampler_2d",
     _strided: "as_strided",
 }
 

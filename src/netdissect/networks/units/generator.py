@@ -6,23 +6,23 @@ The probe set is made of its own images (``experiments/generators.py``), each wi
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from netdissect.errors import ActivationError, DataFileError, ModelError, SettingsError, root_message
-from netdissect.networks.network import TorchNetwork
-from netdissect.networks.prepare import FORWARD_ERRORS
+from netdissect.networks.prepare import FORWARD_ERRORS, find_device
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.probe import ProbedLayer
+from netdissect.networks.torch_network import TorchNetwork
 from netdissect.networks.trace.hooks import evaluation_mode
 from netdissect.protocols import LatentSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,38 +47,40 @@ class _LatentInput(Preprocess):
         return "latents as they are"
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Generator(TorchNetwork):
-    """A module that makes images (B, 3, H, W) of latents (B, …)."""
+    """A module that makes images (B, 3, H, W) from latents (B, …).
 
-    watched = False
-    layout = torch.contiguous_format
+    Attributes:
+        module: the generator. It must make the same image from a latent every time.
+        latent: shape of a latent, such as ``(128,)`` or ``(100, 1, 1)``.
+        span: its output for black and white; a generator that ends in tanh has -1 and 1.
+        call: how it is called with latents, if it takes more than them; returns images, alone or first.
+        name: what to call it; the class's name by default.
+    """
 
-    def __init__(
-        self,
-        module: nn.Module,
-        latent: Sequence[int],
-        *,
-        span: tuple[float, float] = (-1.0, 1.0),
-        call: Callable[[nn.Module, torch.Tensor], Any] | None = None,
-        name: str | None = None,
-    ) -> None:
-        """Take a generator.
+    is_traced: ClassVar[bool] = False
+    layout: ClassVar[torch.memory_format] = torch.contiguous_format
+    latent: Sequence[int]
+    _: KW_ONLY
+    span: tuple[float, float] = (-1.0, 1.0)
+    preprocess: Preprocess = field(default_factory=_LatentInput)
+    name: str = ""
+    source: str = ""
 
-        Args:
-            module: the generator. It must make the same image of a latent every time.
-            latent: shape of a latent, such as ``(128,)`` or ``(100, 1, 1)``.
-            span: its values for black and white; a generator that ends in tanh has -1 and 1.
-            call: how it is called on latents, where that takes more than them; gives images, alone or first.
-            name: what to call it; None takes its class's name.
+    def __post_init__(self) -> None:
+        """Check the arguments.
+
+        Raises:
+            SettingsError: if it is no module, or its span is empty.
         """
+        module: object = self.module
         if not isinstance(module, nn.Module):
-            raise SettingsError(f"expected a torch.nn.Module that makes pictures, got {type(module).__name__}")
-        if span[0] >= span[1]:
-            raise SettingsError(f"span is the values for black and white, such as (-1, 1), not {span}")
-        called = name or type(module).__name__
-        super().__init__(module, _LatentInput(), name=called, source=called, call=call)
-        self.latent = tuple(int(size) for size in latent)
-        self.span = span
+            raise SettingsError(f"expected a torch.nn.Module that makes images, got {type(module).__name__}")
+        if self.span[0] >= self.span[1]:
+            raise SettingsError(f"span is the values for black and white, such as (-1, 1), not {self.span}")
+        name = self.name or type(module).__name__
+        self.__dict__.update(name=name, source=self.source or name, latent=tuple(int(size) for size in self.latent))
 
     def latents(self, images: int, seed: int) -> NDArray[np.float32]:
         """Return latents drawn from a standard normal distribution, float32, shape (N, …)."""
@@ -96,10 +98,9 @@ class Generator(TorchNetwork):
         Raises:
             ModelError: if it makes no images of them.
         """
-        home = next((p.device for p in self.module.parameters()), torch.device("cpu"))
         with evaluation_mode(self.module), torch.inference_mode():
             try:
-                made = self._call(self.module, torch.from_numpy(latents).to(home, self.dtype))
+                made = self._call(self.module, torch.from_numpy(latents).to(find_device(self.module), self.dtype))
             except FORWARD_ERRORS as error:
                 raise ModelError(
                     f"{self.name} does not run on latents of shape {latents.shape[1:]}: {root_message(error)}"
@@ -113,16 +114,15 @@ class Generator(TorchNetwork):
         found: NDArray[np.uint8] = scaled.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return found
 
-    def make_blank_input(self, input_size: tuple[int, int]) -> torch.Tensor:  # noqa: ARG002 - it decides the size itself
-        """Return two latents: an empty one might be no image at all."""
-        home = next((p.device for p in self.module.parameters()), torch.device("cpu"))
-        return torch.from_numpy(self.latents(2, 0)).to(home, self.dtype)
+    def make_blank_input(self, input_size: tuple[int, int], device: torch.device) -> torch.Tensor:  # noqa: ARG002
+        """Return two random latents: a latent of zeros may give no image at all."""
+        return torch.from_numpy(self.latents(2, 0)).to(device, self.dtype)
 
-    def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
+    def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
         """Run it once. What a cell of a latent reaches is no field map: nothing is known but shapes."""
-        return {name: replace(seen, track=None) for name, seen in super().look(names, input_size).items()}
+        return {name: replace(info, trace=None) for name, info in super().inspect(names, input_size).items()}
 
-    def given(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:  # noqa: ARG002
+    def model_input(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:  # noqa: ARG002
         """Return the latent that an image of a probe set was made from.
 
         Raises:
@@ -142,7 +142,7 @@ class Generator(TorchNetwork):
             )
         return latent
 
-    def ready(
+    def copy_for_probing(
         self,
         selectors: Mapping[str, LayerSelector],  # noqa: ARG002 - nothing is folded
         input_size: tuple[int, int],  # noqa: ARG002 - nor fitted
@@ -151,8 +151,10 @@ class Generator(TorchNetwork):
         """Return a copy on a device."""
         return copy.deepcopy(self.module).eval().to(device)
 
-    def _probed(self, name: str, seen: LayerInfo, input_size: tuple[int, int], geometry: Geometry) -> ProbedLayer | str:
-        entry = super()._probed(name, seen, input_size, geometry)
+    def _read_layer(
+        self, name: str, info: LayerInfo, input_size: tuple[int, int], geometry: Geometry
+    ) -> ProbedLayer | str:
+        entry = super()._read_layer(name, info, input_size, geometry)
         if not isinstance(entry, ProbedLayer) or entry.layer.grid == (1, 1):
             return entry
         return replace(entry, layer=replace(entry.layer, note=_GRID_NOTE))

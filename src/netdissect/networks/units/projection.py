@@ -11,6 +11,7 @@ import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,8 +19,8 @@ import torch
 from torch import nn
 
 from netdissect.errors import ActivationError, SettingsError, UnknownLayerError, root_message, suggest_nearest
+from netdissect.networks.execution import DEFAULT_EXECUTION, Execution
 from netdissect.networks.fingerprint import hash_tensors
-from netdissect.networks.network import remarks_of
 from netdissect.networks.prepare import FORWARD_ERRORS
 from netdissect.networks.sources.python import call_user_code
 from netdissect.networks.trace.hooks import evaluation_mode
@@ -139,7 +140,7 @@ def attach_projections(
     for name, base in zip(layers, bases, strict=True):
         latents = base + SEPARATOR + attached[base].name if base in attached else name
         names.append(name if latents in layers else latents)
-    return ProjectedNetwork(network, list(attached.items())), list(dict.fromkeys(names))
+    return ProjectedNetwork(network, tuple(attached.items())), list(dict.fromkeys(names))
 
 
 def _find_base(name: str, given: Any) -> str | None:
@@ -161,82 +162,101 @@ def _make_projection(given: Any) -> Projection:
     raise SettingsError(f"a projection is a torch.nn.Module or a file of one, not {type(given).__name__}")
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class ProjectedNetwork:
-    """A network with projections attached to some of its layers; else it is as it was."""
+    """A network with projections attached to some of its layers.
 
-    def __init__(self, network: Network, projections: Sequence[tuple[str, Projection]]) -> None:
-        """Attach projections.
+    Attributes:
+        network: the network.
+        projections: each with the name of the layer it belongs to; a layer may have several.
+    """
 
-        Args:
-            network: the network.
-            projections: each with the name of the layer it belongs to; a layer may have several.
-        """
-        self.network = network
-        self._projections = {layer + SEPARATOR + one.name: (layer, one) for layer, one in projections}
-        self.name = network.name
-        self.source = " ".join(
-            [network.source, *dict.fromkeys(_format_option(layer, one) for layer, one in projections)]
-        )
+    network: Network
+    projections: tuple[tuple[str, Projection], ...]
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[str, Projection]]:
+        return {layer + SEPARATOR + one.name: (layer, one) for layer, one in self.projections}
+
+    @property
+    def name(self) -> str:
+        """Short name of the network."""
+        return self.network.name
+
+    @property
+    def source(self) -> str:
+        """What was typed to load the network and its projections."""
+        options = dict.fromkeys(_format_option(layer, one) for layer, one in self.projections)
+        return " ".join([self.network.source, *options])
 
     @property
     def preprocess(self) -> Preprocess:
         """How images become the network's input."""
         return self.network.preprocess
 
-    @preprocess.setter
-    def preprocess(self, preprocess: Preprocess) -> None:
-        self.network.preprocess = preprocess  # type: ignore[misc]
-
     @property
     def input_size(self) -> tuple[int, int] | None:
-        """Height and width the network was made for."""
+        """Height and width the network was trained for, if known."""
         return self.network.input_size
 
-    def size_for(self, pictures: tuple[int, int]) -> tuple[int, int]:
+    @property
+    def batch(self) -> int | None:
+        """Images per forward pass, if the network's file fixes that."""
+        return self.network.batch
+
+    def with_preprocess(self, preprocess: Preprocess) -> Self:
+        """Return the same network with another preprocessing."""
+        return replace(self, network=self.network.with_preprocess(preprocess))
+
+    def size_for(self, image_size: tuple[int, int]) -> tuple[int, int]:
         """Return height and width of the network's input for images of a size."""
-        return self.network.size_for(pictures)
+        return self.network.size_for(image_size)
 
     def fingerprint(self) -> str:
         """Return a hash of the network and of its projections."""
         hashed = hashlib.blake2b(self.network.fingerprint().encode(), digest_size=16)
-        for name, (_, projection) in sorted(self._projections.items()):
+        for name, (_, projection) in sorted(self._by_name.items()):
             hashed.update(f"{name} {projection.fingerprint()}".encode())
         return hashed.hexdigest()
 
     def remarks(self) -> list[str]:
         """Return what a person should know of the network."""
-        return remarks_of(self.network)
+        return self.network.remarks()
 
     def layers(self, input_size: tuple[int, int]) -> list[Layer]:
         """Return everything that can be probed, latents behind the layer they are made of."""
         found = []
         for layer in self.network.layers(input_size):
             found.append(layer)
-            found += [one.layer(layer) for base, one in self._projections.values() if base == layer.name]
+            found += [one.layer(layer) for base, one in self._by_name.values() if base == layer.name]
         return found
 
     def probe(
-        self, layers: Sequence[str], input_size: tuple[int, int], *, geometry: Geometry, device: torch.device
+        self,
+        layers: Sequence[str],
+        input_size: tuple[int, int],
+        *,
+        geometry: Geometry,
+        device: torch.device,
+        execution: Execution = DEFAULT_EXECUTION,
     ) -> ProjectedProbe:
-        """Return it ready to be probed at some layers and latents.
+        """Return a probe of some layers and latents (see `Network.probe`).
 
         Raises:
             UnknownLayerError: if it has no such layer.
             ActivationError: if a projection does not fit its layer.
         """
-        bases = {name: self._projections[name][0] if name in self._projections else name for name in layers}
+        bases = {name: self._by_name[name][0] if name in self._by_name else name for name in layers}
         try:
             inner = self.network.probe(
-                list(dict.fromkeys(bases.values())), input_size, geometry=geometry, device=device
+                list(dict.fromkeys(bases.values())), input_size, geometry=geometry, device=device, execution=execution
             )
         except UnknownLayerError as error:
-            more = [name for name in bases if SEPARATOR in name and name not in self._projections]
+            more = [name for name in bases if SEPARATOR in name and name not in self._by_name]
             if not more:
                 raise
-            raise UnknownLayerError(
-                f"there is no {more[0]!r}: {suggest_nearest(more[0], self._projections)}"
-            ) from error
-        projections = {name: self._projections[name][1] for name in layers if name in self._projections}
+            raise UnknownLayerError(f"there is no {more[0]!r}: {suggest_nearest(more[0], self._by_name)}") from error
+        projections = {name: self._by_name[name][1] for name in layers if name in self._by_name}
         return ProjectedProbe(inner, bases, projections, device)
 
 
@@ -275,9 +295,9 @@ class ProjectedProbe:
         self._ready = {}
         self._open.close()
 
-    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
-        """Return what the network is given for an image of a probe set."""
-        return self._inner.given(concepts, image)
+    def model_input(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return the network's input for an image of a probe set."""
+        return self._inner.model_input(concepts, image)
 
     def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, and the projections on what it gives."""

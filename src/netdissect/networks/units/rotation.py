@@ -102,7 +102,7 @@ def rotate_units(
             (layer, Projection(f"rotation-{alpha:g}", Rotation(power, seed), "a rotation"))
             for alpha, power in _draw_powers(units[layer], seed, alphas, near_axes=near_axes)
         ]
-    return ProjectedNetwork(network, pairs), names
+    return ProjectedNetwork(network, tuple(pairs)), names
 
 
 def check_powers(alphas: Sequence[float], seed: int) -> None:

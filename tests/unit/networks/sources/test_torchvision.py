@@ -14,9 +14,9 @@ from torch import nn
 import netdissect as nd
 from netdissect.errors import ModelFileError, ModelNotFoundError
 from netdissect.networks.load import LoadOptions, open_network, wrap_module
-from netdissect.networks.network import TorchNetwork
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.sources import torchvision as builder
+from netdissect.networks.torch_network import TorchNetwork
 
 torchvision = pytest.importorskip("torchvision")
 
@@ -118,7 +118,7 @@ def vit():
     module = torchvision.models.VisionTransformer(
         image_size=32, patch_size=8, num_layers=2, num_heads=4, hidden_dim=16, mlp_dim=24
     )
-    return TorchNetwork(module.eval(), Preprocess(), name="vit", source="vit", input_size=(32, 32))
+    return TorchNetwork(module.eval(), preprocess=Preprocess(), name="vit", source="vit", input_size=(32, 32))
 
 
 PICTURES = np.random.default_rng(0).integers(0, 256, size=(3, 32, 32, 3)).astype(np.uint8)

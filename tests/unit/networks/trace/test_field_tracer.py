@@ -17,7 +17,7 @@ def traced(module, size=64, channels=3):
     module.eval()
     with torch.no_grad(), FieldTracer(picture) as tracer:
         output = module(picture)
-    return tracer.of(output), output
+    return tracer.get_trace(output), output
 
 
 class Numerical:
@@ -269,7 +269,7 @@ def test_the_traced_fields_of_real_architectures_are_the_numerical_ones(name, he
     width = 64 if name in ("alexnet", "convnext_tiny") else 32  # narrow: columns are looked at as rows are
     picture = torch.zeros(1, 3, height, width)
     with torch.no_grad(), FieldTracer(picture) as tracer:
-        tracks = {layer: tracer.of(output) for layer, output in outputs_of(module, layers, picture).items()}
+        tracks = {layer: tracer.get_trace(output) for layer, output in outputs_of(module, layers, picture).items()}
     picture = torch.rand(1, 3, height, width, dtype=torch.float64, requires_grad=True)
     outputs = outputs_of(linearised(module), layers, picture)
     for layer, track in tracks.items():

@@ -16,7 +16,7 @@ def traced(function, size=16):
     conv = nn.Conv2d(3, 4, 3, stride=2, padding=1)
     with torch.no_grad(), FieldTracer(picture) as tracer:
         output = function(picture, conv)
-    return tracer.of(output)
+    return tracer.get_trace(output)
 
 
 FIELD = FieldMap((-1, -1), (3, 3), (2, 2))

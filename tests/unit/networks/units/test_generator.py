@@ -70,7 +70,7 @@ def test_a_module_that_makes_no_pictures_is_told(module, sentence):
 
 
 def test_what_cannot_be_a_generator_is_told():
-    with pytest.raises(SettingsError, match=r"expected a torch.nn.Module that makes pictures, got function"):
+    with pytest.raises(SettingsError, match=r"expected a torch.nn.Module that makes images, got function"):
         Generator(lambda z: z, (5,))
     with pytest.raises(SettingsError, match="span is the values for black and white"):
         Generator(painter.Painter(), (5,), span=(1, 1))
@@ -81,7 +81,7 @@ def test_a_probe_set_of_photographs_is_told(generator, tmp_path):
     with pytest.raises(DataNotFoundError, match=r"holds no latents.npy: its images were not made by a generator"):
         nd.dissect(generator, ["canvas"], folder, pictures=False)
     with pytest.raises(ActivationError, match=r"makes pictures of latents, and other has none: make a probe set"):
-        generator.given(type("Other", (), {"name": "other"})(), 0, (32, 32))
+        generator.model_input(type("Other", (), {"name": "other"})(), 0, (32, 32))
 
 
 def test_latents_of_another_generator_are_told(generator, tmp_path):

@@ -191,8 +191,8 @@ def test_preprocessing_is_that_of_the_network_below(autoencoder):
     network, _ = attach_projections(inner, ["conv2"], autoencoder)
     assert network.preprocess is inner.preprocess
     other = type(inner.preprocess)(channels="bgr")
-    network.preprocess = other
-    assert inner.preprocess is other
+    assert network.with_preprocess(other).preprocess is other
+    assert inner.preprocess is network.preprocess is not other
 
 
 def test_a_projection_of_another_layer_is_told(data, file):

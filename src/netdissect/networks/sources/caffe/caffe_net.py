@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from netdissect.errors import ModelError, ModelFileError, UnknownLayerError, suggest_nearest
@@ -24,16 +22,16 @@ from netdissect.networks.sources.caffe.layers import (
 from netdissect.networks.sources.caffe.layers.arrange import Reshape
 from netdissect.networks.sources.caffe.layers.caffe_layer import explain_torch_errors, format_bottom_shape
 from netdissect.networks.sources.caffe.layers.convolution import Convolution
-from netdissect.networks.sources.caffe.prototxt_fields import field_maps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from netdissect.layers import FieldMap
     from netdissect.networks.sources.caffe.blob_graph import BlobStep
     from netdissect.networks.sources.caffe.caffemodel import Blob
     from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer
     from netdissect.networks.sources.caffe.net_spec import NetSpec
+
+T = TypeVar("T")
 
 
 class CaffeNet(nn.Module):
@@ -80,7 +78,6 @@ class CaffeNet(nn.Module):
         self.input_channels = self._input_channels()
         if self.input_shape and self.input_channels:
             self.input_shape = (self.input_shape[0], self.input_channels, *self.input_shape[2:])
-        self._fields = field_maps(spec)
         self._short_cuts = find_folded_layers(self.graph, dict(self.layers.items()))
         self._set_batch_sizes()
         self.eval()
@@ -166,35 +163,39 @@ class CaffeNet(nn.Module):
             raise UnknownLayerError(f"blob {blob!r} is an input of the network; no layer writes it")
         return self.layers[self.graph.steps[self.graph.writer[version]].module]
 
-    def field_map(self, blob: str) -> FieldMap | None:
-        """Return where a blob's cells look; None where no cell of the image can be told (docs/method.md, § 2).
+    def map_blobs(self, x: Tensor, read: Callable[[Tensor], T], blobs: Sequence[str] | None = None) -> dict[str, T]:
+        """Run layer by layer and return what a function reads from each blob.
+
+        Args:
+            x: an input (N, C, H, W).
+            read: called with what a blob holds, as soon as it is written.
+            blobs: the blobs; None for all that can be computed from this input, at its size.
+
+        Returns:
+            for every blob what was read after its last in-place layer, in the order in which they are first written.
 
         Raises:
-            UnknownLayerError: for a blob that the network does not have.
+            ModelError: one of its leaves, if a blob that was asked for cannot be computed.
         """
-        self._versions([blob])
-        return self._fields[blob]
-
-    def shapes(self, input_shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of all blobs that can be had for an input of a shape, by running the network once.
-
-        Left out are blobs that depend on another input, on a layer that cannot be made, or on one that cannot take
-        what it gets at this size.
-        """
-        weights = next(self.parameters(), torch.zeros(0))
-        x = torch.zeros(tuple(input_shape), dtype=weights.dtype, device=weights.device)
-        values = {self._main_version(): x}
-        shapes = {version: tuple(x.shape) for version in values}
-        with torch.inference_mode():
-            for step, done in self.graph.plan(None):
-                if all(version in values for version in step.bottoms):
-                    with contextlib.suppress(ModelError):
-                        bottoms = [values[version] for version in step.bottoms]
-                        values.update(zip(step.tops, self._run(step, bottoms, whole=False), strict=False))
-                shapes.update((version, tuple(values[version].shape)) for version in step.tops if version in values)
-                for version in done:
-                    values.pop(version, None)
-        return {blob: shapes[version] for blob, version in self.graph.last.items() if version in shapes}
+        source = self._main_version() if blobs is None else self.check(blobs)
+        if blobs is not None and source == self._main_version():
+            self._check_input(x)
+        values = {source: x}
+        found = {source: read(x)}
+        for step, done in self.graph.plan(None if blobs is None else self._versions(blobs)):
+            if all(version in values for version in step.bottoms):
+                try:
+                    tops = self._run(step, [values[version] for version in step.bottoms], whole=True)
+                except ModelError:
+                    if blobs is not None:
+                        raise
+                    tops = ()
+                for version, top in zip(step.tops, tops, strict=False):
+                    values[version] = top
+                    found[version] = read(top)
+            for version in done:
+                values.pop(version, None)
+        return {blob: found[version] for blob, version in self.graph.last.items() if version in found}
 
     def find_uncomputable_blobs(self) -> dict[str, list[str]]:
         """Return the types of layers that cannot be made, each with the blobs that cannot be had for one of them."""

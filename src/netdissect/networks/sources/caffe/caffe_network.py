@@ -1,46 +1,36 @@
-"""A Caffe network as it is probed: layers are blobs, by Caffe's own names."""
+"""Caffe networks as they are probed: layers are blobs, by Caffe's own names."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netdissect.errors import (
-    ActivationError,
-    ModelError,
-    ModelNotFoundError,
-    SettingsError,
-    UnknownLayerError,
-    suggest_nearest,
-)
-from netdissect.geometry import fieldmap
-from netdissect.layers import Layer
-from netdissect.networks.execution import Execution, fill_batch
+from netdissect.errors import ModelNotFoundError, SettingsError
 from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.load_options import read_mean_option
+from netdissect.networks.network import ListedNetwork
+from netdissect.networks.prepare import copy_to_meta
 from netdissect.networks.preprocess import make_caffe_preprocess
-from netdissect.networks.probe import move_images
+from netdissect.networks.probe import LayerInfo
 from netdissect.networks.sources.caffe.caffe_loader import load_caffe
 from netdissect.networks.sources.caffe.prototxt import read_prototxt
 from netdissect.networks.sources.caffe.without_weights import make_weightless_net
-from netdissect.networks.trace.hooks import evaluation_mode
+from netdissect.networks.trace.field_tracer import FieldTracer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from netdissect.config import Geometry
+    from netdissect.networks.execution import Execution, Forward
     from netdissect.networks.load_options import LoadOptions
-    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.probe import ProbedLayer
     from netdissect.networks.sources.caffe.caffe_net import CaffeNet
-    from netdissect.protocols import ConceptSource
+    from netdissect.networks.trace.tensor_trace import TensorTrace
+    from netdissect.protocols import ActivationSource
 
 
 def load_caffe_network(model: str, options: LoadOptions) -> CaffeNetwork:
@@ -68,7 +58,7 @@ def load_caffe_network(model: str, options: LoadOptions) -> CaffeNetwork:
         )
         raise SettingsError(f"{model} takes {shape[1]} channels and would get {preprocess.depth}: {way}")
     name = Path(model.split(",", maxsplit=1)[0]).name.removesuffix(".prototxt")
-    return CaffeNetwork(net, preprocess, name=name, source=model, input_size=size)
+    return CaffeNetwork(net, preprocess=preprocess, name=name, source=model, input_size=size)
 
 
 def load_prototxt_network(model: str, options: LoadOptions) -> WeightlessCaffeNetwork | None:
@@ -88,148 +78,88 @@ def load_prototxt_network(model: str, options: LoadOptions) -> WeightlessCaffeNe
     depth = shape[1] if shape is not None and whole else 1 if options.grey else 3
     preprocess = make_caffe_preprocess(grey=depth == 1, input_size=size)
     net = make_weightless_net(spec, (1, depth, *size))
-    return WeightlessCaffeNetwork(net, preprocess, name=text.stem, source=str(text), input_size=size if whole else None)
+    return WeightlessCaffeNetwork(
+        net, preprocess=preprocess, name=text.stem, source=str(text), input_size=size if whole else None
+    )
 
 
-class CaffeNetwork:
-    """A network read from Caffe's files.
+@dataclass(frozen=True, eq=False, repr=False)
+class CaffeNetwork(ListedNetwork):
+    """A network read from Caffe's files; its layers are its blobs.
 
     Attributes:
-        pace: how it is run.
+        module: the network. It is never changed.
     """
 
-    pace = Execution()
-
-    def __init__(
-        self,
-        net: CaffeNet,
-        preprocess: Preprocess,
-        *,
-        name: str,
-        source: str,
-        input_size: tuple[int, int] | None = None,
-    ) -> None:
-        self.module = net
-        self.preprocess = preprocess
-        self.name = name
-        self.source = source
-        self.input_size = input_size
+    module: CaffeNet
 
     def fingerprint(self) -> str:
-        """Return a hash of its weights, structure and preprocessing."""
+        """Return a hash of weights, structure and preprocessing."""
         return fingerprint_module(self.module, self.preprocess)
 
-    def size_for(self, pictures: tuple[int, int]) -> tuple[int, int]:
-        """Return the images' own size: Caffe's networks are reshaped to them."""
-        return pictures
+    def list_names(self) -> Collection[str]:
+        """Return the names of the blobs."""
+        return self.module.blob_names
 
-    def layers(self, input_size: tuple[int, int]) -> list[Layer]:
-        """Return every blob that can be read as units on a grid."""
-        found = []
-        for name, shape in self.module.shapes((1, self.preprocess.depth, *input_size)).items():
-            with contextlib.suppress(ModelError):
-                found.append(self._layer(name, tuple(shape), input_size, "receptive-field"))
-        return found
+    def has_layer(self, name: str) -> bool:
+        """Return whether there is a blob of a name."""
+        return name in self.module.blob_names
 
-    def left_out(self) -> list[str]:
-        """Return which types of layers keep which blobs from being probed, a line for each."""
+    def describe_uncomputable(self) -> list[str]:
+        """Return a line for each type of layer that cannot be computed, with the blobs that depend on it."""
         return [
             f"{len(blobs)} blob{'s hang' if len(blobs) > 1 else ' hangs'} on a layer of type {kind or '(none)'}, which "
             f"cannot be computed: {', '.join(blobs[:6])}{f' and {len(blobs) - 6} more' if len(blobs) > 6 else ''}"
             for kind, blobs in self.module.find_uncomputable_blobs().items()
         ]
 
-    def probe(
-        self, layers: Sequence[str], input_size: tuple[int, int], *, geometry: Geometry, device: torch.device
-    ) -> CaffeProbe:
-        """Return the network ready to be probed at some blobs."""
-        for name in layers:
-            if name not in self.module.blob_names:
-                raise UnknownLayerError(
-                    f"{self.name} has no blob {name!r}: {suggest_nearest(name, self.module.blob_names)}"
-                )
-        return CaffeProbe(self, tuple(self._layers(layers, input_size, geometry)), input_size, device)
+    def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
+        """Trace the blobs on torch's meta device, which computes shapes and no numbers.
 
-    def _layers(self, names: Sequence[str], input_size: tuple[int, int], geometry: Geometry) -> list[Layer]:
-        """Run the network once on an empty image and read what its blobs are."""
-        home = next((parameter.device for parameter in self.module.parameters()), torch.device("cpu"))
-        with evaluation_mode(self.module), torch.inference_mode():
-            picture = self.preprocess(torch.zeros((1, *input_size, 3), dtype=torch.uint8)).to(home)
-            outputs = self.module(picture, blobs=list(names))
-        return [self._layer(name, tuple(outputs[name].shape), input_size, geometry) for name in names]
+        Raises:
+            ModelError: one of its leaves, if a blob that was asked for cannot be computed.
+        """
+        x = self.make_blank_input(input_size, torch.device("meta"))
+        blobs = None if names is None else list(names)
+        with torch.no_grad(), FieldTracer(x) as tracer:
 
-    def _layer(self, name: str, shape: tuple[int, ...], input_size: tuple[int, int], geometry: Geometry) -> Layer:
-        if len(shape) not in (2, 4):
-            raise ActivationError(
-                f"blob {name} of {self.name} has shape {shape}, which cannot be read as units on a grid: choose "
-                f"another, netdissect layers shows them"
-            )
-        grid = (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
-        kind = self.module.blob_kind(name)
-        field = self.module.field_map(name)
-        even = fieldmap.divide_into_whole_steps(input_size, grid)
-        layer = Layer(name, shape[1], grid, even, "grid", kind, shape=shape[1:])
-        if geometry == "receptive-field" and field is not None:
-            return replace(layer, field=field, geometry="receptive-field")
-        if geometry == "receptive-field" and grid != (1, 1):
-            return replace(layer, note="its receptive fields cannot be traced")
-        return layer
+            def read(blob: torch.Tensor) -> tuple[tuple[int, ...], TensorTrace | None]:
+                return tuple(blob.shape), tracer.get_trace(blob)
+
+            found = copy_to_meta(self.module).map_blobs(x, read, blobs)
+        return {
+            name: LayerInfo(shape, trace, self.module.blob_kind(name))
+            for name, (shape, trace) in found.items()
+            if names is None or name in names
+        }
+
+    @contextlib.contextmanager
+    def open_forward(
+        self,
+        probed: Mapping[str, ProbedLayer],
+        input_size: tuple[int, int],  # noqa: ARG002 - Caffe reshapes its networks
+        device: torch.device,
+        execution: Execution,
+    ) -> Iterator[Forward]:
+        """Yield the forward pass of a copy laid out channels last, which stops after the last probed blob."""
+        twin = copy.deepcopy(self.module).eval().to(device)
+        net: CaffeNet = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        blobs = list(probed)
+        forward = execution.wrap(lambda x: net(x, blobs=blobs), device)
+        yield lambda x: forward(x.contiguous(memory_format=torch.channels_last))
 
 
 class WeightlessCaffeNetwork(CaffeNetwork):
-    """A network without weights: its layers and where they look can be shown, and no more."""
+    """A network without weights: its layers and their receptive fields can be listed, and no more."""
 
     def remarks(self) -> list[str]:
         """Return that it has no weights."""
         return [f"{self.source} has no caffemodel beside it: it can be looked at, not dissected"]
 
-    def probe(self, *_: Any, **__: Any) -> CaffeProbe:
-        """Refuse.
+    def probe(self, *_: Any, **__: Any) -> ActivationSource:
+        """Raise the error of a network without weights.
 
         Raises:
             ModelNotFoundError: always.
         """
         raise ModelNotFoundError(f"{self.source}: no caffemodel beside it: {self.name} can be looked at, not dissected")
-
-
-class CaffeProbe:
-    """A CaffeNetwork standing ready: an ActivationSource. It works on a copy laid out channels last."""
-
-    def __init__(
-        self, network: CaffeNetwork, layers: tuple[Layer, ...], input_size: tuple[int, int], device: torch.device
-    ) -> None:
-        self._network = network
-        self._device = device
-        self._run: Callable[[torch.Tensor], Mapping[str, torch.Tensor]] | None = None
-        self._full = 0
-        self.layers = layers
-        self.input_size = input_size
-
-    def __enter__(self) -> Self:
-        twin = copy.deepcopy(self._network.module).eval().to(self._device)
-        ready: CaffeNet = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        blobs = [layer.name for layer in self.layers]
-        self._run = self._network.pace(lambda x: ready(x, blobs=blobs), self._device)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._run = None
-
-    def given(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
-        """Return what the network is given for an image of a probe set: its image, scaled."""
-        return concepts.read_image(image, self.input_size)
-
-    def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
-        """Run the network on a batch, no further than its last probed blob."""
-        assert self._run is not None
-        count = len(pictures)
-        with torch.inference_mode():
-            x = self._network.preprocess(move_images(pictures, self._device))
-            if self._network.pace.compile:
-                self._full = max(self._full, count)
-                x = fill_batch(x, self._full)  # a smaller batch would be compiled anew
-            outputs = self._run(x.contiguous(memory_format=torch.channels_last))
-        return {
-            layer.name: outputs[layer.name][:count].reshape(count, layer.units, *layer.grid).permute(0, 2, 3, 1).float()
-            for layer in self.layers
-        }

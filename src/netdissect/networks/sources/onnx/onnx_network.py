@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -31,62 +32,55 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from netdissect.networks.execution import Execution, Forward
     from netdissect.networks.load_options import LoadOptions
-    from netdissect.networks.probe import Forward, ProbedLayer
+    from netdissect.networks.probe import ProbedLayer
     from netdissect.networks.sources.onnx.onnx_file import OnnxFile
+    from netdissect.networks.sources.onnx.onnx_graph import OnnxInput
     from netdissect.networks.trace.rules import Shape
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class OnnxNetwork(ListedNetwork):
     """A network in an ONNX file.
 
     A layer's name is the name of a tensor or of the node that gives it, or, in files of torch's exporter, the qualified
     name of the torch module whose output the tensor is.
+
+    Attributes:
+        file: the file.
     """
 
-    def __init__(self, file: OnnxFile, preprocess: Preprocess | None = None) -> None:
-        """Take a file that was read (`read_onnx`).
+    takes_execution: ClassVar[bool] = False
+    _: KW_ONLY
+    file: OnnxFile
 
-        Args:
-            file: the file.
-            preprocess: how images become its input; None takes what the file says, else ImageNet's numbers.
-
-        Raises:
-            ModelFileError: if its input is anything else than images.
-        """
-        graph = OnnxGraph(file)
-        self._file = file
-        self._input = graph.input
-        super().__init__(
-            preprocess or onnx_preprocess(graph),
-            name=file.name,
-            source=file.path,
-            input_size=self._input.fixed.size,
-        )
-        self.batch = self._input.fixed.batch
+    @cached_property
+    def _input(self) -> OnnxInput:
+        return OnnxGraph(self.file).input
 
     def fingerprint(self) -> str:
         """Return a hash of the file, of the weights beside it, and of its preprocessing."""
-        hashed = hashlib.blake2b(self._file.digest.encode(), digest_size=16)
+        hashed = hashlib.blake2b(self.file.digest.encode(), digest_size=16)
         hash_preprocess(hashed, self.preprocess)
         return hashed.hexdigest()
 
-    def names(self) -> Collection[str]:
+    def list_names(self) -> Collection[str]:
         """Return the names of its tensors, of torch's modules where they are known, and of its nodes."""
-        return OnnxGraph(self._file).names()
+        return OnnxGraph(self.file).names()
 
     def has_layer(self, name: str) -> bool:
         """Tell whether a name means a tensor that is computed from the images."""
-        return OnnxGraph(self._file).tensor(name) is not None
+        return OnnxGraph(self.file).tensor(name) is not None
 
     def accepts_size(self, input_size: tuple[int, int]) -> bool:
         """Tell whether the file lets it run on images of a size."""
         return self._input.fixed.allows(input_size)
 
-    def look(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
+    def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
         """Run it once on an empty image, for the shapes of its tensors; follow its nodes for what they mean."""
-        self._input.fixed.see(self.name, input_size, self.preprocess.depth)
-        graph = OnnxGraph(self._file)
+        self._input.fixed.check(self.name, input_size, self.preprocess.depth)
+        graph = OnnxGraph(self.file)
         tensors = _sort_tensors(
             graph, None if names is None else {tensor for n in names if (tensor := graph.tensor(n))}
         )
@@ -119,16 +113,15 @@ class OnnxNetwork(ListedNetwork):
         inner = _find_measurable(graph, nodes)
         steering = _find_steering(graph, nodes)
         computed = [name for name in steering if graph.weight(name) is None]
-        types = open_session(self._file, graph.extract(inner)).get_outputs()
+        types = open_session(self.file, graph.extract(inner)).get_outputs()
         kinds = {entry.name: entry.type for entry in types}
         inner = [name for name in inner if kinds[name].startswith("tensor")]
-        session = open_session(self._file, graph.extract(computed, shapes=inner))
-        black = torch.zeros((self.batch or 2, *input_size, 3), dtype=torch.uint8)
-        given = self._as_input(self.preprocess(black))
+        session = open_session(self.file, graph.extract(computed, shapes=inner))
+        given = self._as_input(self.make_blank_input(input_size, torch.device("cpu")))
         try:
             outputs = session.run([*computed, *map(shape_output_name, inner)], {self._input.name: given})
         except Exception as error:
-            raise self.failed(input_size, ModelError(session_message(error))) from error
+            raise self.size_error(input_size, ModelError(session_message(error))) from error
         values = dict(zip(computed, outputs[: len(computed)], strict=True))
         shapes = {
             name: tuple(int(size) for size in shape)
@@ -146,15 +139,19 @@ class OnnxNetwork(ListedNetwork):
         return shapes, values, kinds
 
     @contextlib.contextmanager
-    def running(
-        self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int], device: torch.device
+    def open_forward(
+        self,
+        probed: Mapping[str, ProbedLayer],
+        input_size: tuple[int, int],
+        device: torch.device,
+        execution: Execution,  # noqa: ARG002 - onnxruntime decides itself
     ) -> Iterator[Forward]:
         """Run the part of the graph that the probed tensors need, optimized, on a device."""
-        self._input.fixed.see(self.name, input_size, self.preprocess.depth)
-        graph = OnnxGraph(self._file)
+        self._input.fixed.check(self.name, input_size, self.preprocess.depth)
+        graph = OnnxGraph(self.file)
         tensors = {name: tensor for name in probed if (tensor := graph.tensor(name)) is not None}
         wanted = list(dict.fromkeys(tensors.values()))
-        session = open_session(self._file, graph.extract(wanted), device=device)
+        session = open_session(self.file, graph.extract(wanted), device=device)
 
         def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
             try:
@@ -186,9 +183,29 @@ def load_onnx(model: str, options: LoadOptions) -> OnnxNetwork:
         ModelNotFoundError: if there is no such file.
         ModelFileError: if it is damaged, of another kind, or takes anything else than images.
     """
-    found = OnnxNetwork(read_onnx(Path(model)))
-    found.preprocess = override_preprocess(found.preprocess, options)
-    return found
+    network = wrap_onnx(read_onnx(Path(model)))
+    return network.with_preprocess(override_preprocess(network.preprocess, options))
+
+
+def wrap_onnx(file: OnnxFile, preprocess: Preprocess | None = None) -> OnnxNetwork:
+    """Return the network in a file that was read (`read_onnx`).
+
+    Args:
+        file: the file.
+        preprocess: how images become its input; None takes what the file states, else ImageNet's numbers.
+
+    Raises:
+        ModelFileError: if its input is anything else than images.
+    """
+    graph = OnnxGraph(file)
+    return OnnxNetwork(
+        file=file,
+        preprocess=preprocess or onnx_preprocess(graph),
+        name=file.name,
+        source=file.path,
+        input_size=graph.input.fixed.size,
+        batch=graph.input.fixed.batch,
+    )
 
 
 def onnx_preprocess(graph: OnnxGraph) -> Preprocess:

@@ -1,3 +1,5 @@
+"""Where the cells of a Caffe network's blobs look, traced like any network's."""
+
 from __future__ import annotations
 
 import json
@@ -5,17 +7,28 @@ import json
 import pytest
 
 from netdissect.layers import FieldMap
+from netdissect.networks.load import load_without_weights, open_network
+from netdissect.networks.preprocess import make_caffe_preprocess
+from netdissect.networks.sources.caffe.caffe_network import WeightlessCaffeNetwork
 from netdissect.networks.sources.caffe.net_spec import make_caffe_layer, make_net_spec
-from netdissect.networks.sources.caffe.prototxt import read_prototxt
-from netdissect.networks.sources.caffe.prototxt_fields import field_maps
+from netdissect.networks.sources.caffe.without_weights import make_weightless_net
+
+
+def layers_of(*layers):
+    spec = make_net_spec("test", {"data": (1, 3, 64, 64)}, layers)
+    module = make_weightless_net(spec, (1, 3, 64, 64))
+    network = WeightlessCaffeNetwork(module=module, preprocess=make_caffe_preprocess(), name="test", source="test")
+    return {layer.name: layer for layer in network.layers((64, 64))}
 
 
 def fields_of(*layers):
-    return field_maps(make_net_spec("test", {"data": (1, 3, 64, 64)}, layers))
+    return {
+        name: layer.field if layer.geometry == "receptive-field" else None for name, layer in layers_of(*layers).items()
+    }
 
 
 def conv(name, bottom, **settings):
-    return make_caffe_layer(name, "Convolution", bottom, convolution_param={"num_output": 1, **settings})
+    return make_caffe_layer(name, "Convolution", bottom, convolution_param={"num_output": 2, **settings})
 
 
 CONV = conv("conv", "data", kernel_h=5, kernel_w=3, stride=2, pad_h=1, pad_w=0)
@@ -63,43 +76,70 @@ def test_a_deconvolution_steps_by_parts_of_a_cell():
     assert fields["up"].step == (4, 4)
 
 
-def test_a_crop_begins_later():
-    crop = make_caffe_layer("crop", "Crop", ["data", "data"], crop_param={"offset": [3, 5]})
-    assert fields_of(crop)["crop"] == FieldMap((3, 5), (1, 1), (1, 1))
-    crop = make_caffe_layer("crop", "Crop", ["data", "data"], crop_param={"axis": 1, "offset": [0, 2, 4]})
-    assert fields_of(crop)["crop"].offset == (2, 4)
-    crop = make_caffe_layer("crop", "Crop", ["data", "data"], crop_param={"axis": 3, "offset": 4})
-    assert fields_of(crop)["crop"].offset == (0, 4)
+@pytest.mark.parametrize(
+    ("crop", "offset"),
+    [
+        ({"offset": [3, 5]}, (3, 5)),
+        ({"axis": 1, "offset": [0, 2, 4]}, (2, 4)),
+        ({"axis": 3, "offset": 4}, (0, 4)),
+    ],
+)
+def test_a_crop_begins_later(crop, offset):
+    rows = 64 if crop.get("axis") == 3 else 48
+    small = conv("small", "data", kernel_h=65 - rows, kernel_w=17, num_output=3)
+    cropped = make_caffe_layer("crop", "Crop", ["data", "small"], crop_param=crop)
+    assert fields_of(small, cropped)["crop"] == FieldMap(offset, (1, 1), (1, 1))
 
 
 def test_factors_from_elsewhere_do_not_move_the_cells():
-    gate = make_caffe_layer("gate", "Pooling", "conv", pooling_param={"global_pooling": True})
+    gate = make_caffe_layer("gate", "InnerProduct", "conv", inner_product_param={"num_output": 2})
     fields = fields_of(CONV, gate, make_caffe_layer("gated", "Scale", ["conv", "gate"], scale_param={"axis": 0}))
-    assert fields["gate"] is None
     assert fields["gated"] == fields["conv"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "shape"),
+    [
+        ("Flatten", {}, (2 * 31 * 31,)),
+        ("Permute", {"permute_param": {"order": [0, 2, 3, 1]}}, (31, 31, 2)),
+        ("ArgMax", {"argmax_param": {"axis": 1, "top_k": 2}}, (2, 31, 31)),
+    ],
+)
+def test_units_are_found_however_a_layer_arranges_them(kind, settings, shape):
+    layers = layers_of(CONV, make_caffe_layer("it", kind, "conv", **settings))
+    it, below = layers["it"], layers["conv"]
+    assert it.shape == shape
+    assert (it.units, it.grid, it.field, it.geometry) == (below.units, below.grid, below.field, "receptive-field")
+
+
+def test_a_cell_of_lrn_within_a_channel_sees_its_neighbors_too():
+    lrn = make_caffe_layer("lrn", "LRN", "data", lrn_param={"norm_region": 1, "local_size": 5})
+    assert fields_of(lrn)["lrn"] == FieldMap((-2, -2), (5, 5), (1, 1))
+
+
+def test_a_pooling_over_the_whole_image_is_one_cell_that_sees_it():
+    pool = make_caffe_layer("pool", "Pooling", "data", pooling_param={"global_pooling": True})
+    assert fields_of(pool)["pool"] == FieldMap((0, 0), (64, 64), (64, 64))
+
+
+def test_after_a_classifier_there_is_no_place():
+    layer = make_caffe_layer("fc", "InnerProduct", "conv", inner_product_param={"num_output": 3})
+    fc = layers_of(CONV, layer)["fc"]
+    assert (fc.units, fc.grid, fc.geometry) == (3, (1, 1), "grid")
 
 
 @pytest.mark.parametrize(
     "blind",
     [
-        make_caffe_layer("it", "InnerProduct", "conv", inner_product_param={"num_output": 3}),
-        make_caffe_layer("it", "Pooling", "conv", pooling_param={"global_pooling": True}),
-        make_caffe_layer("it", "Flatten", "conv"),
-        make_caffe_layer("it", "Reshape", "conv"),
-        make_caffe_layer("it", "Permute", "conv", permute_param={"order": [0, 2, 3, 1]}),
         make_caffe_layer("it", "Concat", ["conv", "conv"], concat_param={"axis": 2}),
-        make_caffe_layer("it", "Slice", "conv", slice_param={"axis": -1}),
-        make_caffe_layer("it", "ArgMax", "conv"),
         make_caffe_layer("it", "Upsample", "conv"),
         make_caffe_layer("it", "Convolution", "conv"),
         make_caffe_layer("it", "ReLU", "nothing"),
     ],
     ids=lambda one: one.type,
 )
-def test_behind_some_layers_no_cell_can_be_told(blind):
-    fields = fields_of(CONV, blind, make_caffe_layer("after", "ReLU", "it"))
-    assert fields["it"] is None
-    assert fields["after"] is None
+def test_what_mixes_places_or_cannot_be_computed_is_not_listed(blind):
+    assert set(layers_of(CONV, blind, make_caffe_layer("after", "ReLU", "it"))) == {"data", "conv"}
 
 
 @pytest.mark.shared
@@ -109,7 +149,9 @@ def test_field_maps_are_those_of_the_released_code(shared):
         path = shared / f"models/prototxt/{name}.prototxt"
         if "squeezenet" in name:
             path = shared / "models/squeezenet_v1.0.prototxt"
-        fields = field_maps(read_prototxt(path))
-        ours = {blob: [list(pair) for pair in fields[blob]] for blob in entry["fieldmap"]}
-        assert ours == entry["fieldmap"], name
-        assert all(fields[blob] is None for blob in entry["raises"])
+        network = load_without_weights(str(path)) or open_network(str(path))
+        layers = {layer.name: layer for layer in network.layers(network.input_size)}
+        assert {blob: [list(pair) for pair in layers[blob].field] for blob in entry["fieldmap"]} == entry["fieldmap"], (
+            name
+        )
+        assert all(layers[blob].grid == (1, 1) for blob in entry["raises"] if blob in layers)

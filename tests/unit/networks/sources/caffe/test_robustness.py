@@ -119,7 +119,6 @@ def test_a_damaged_network_runs_or_says_why_not(seed, binary):
     except NetdissectError:
         return
     for blob in net.blob_names:
-        net.field_map(blob)
         try:
             net(torch.ones(1, net.input_channels or 4, 12, 12), [blob])
         except NetdissectError as error:

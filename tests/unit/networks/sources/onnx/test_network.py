@@ -17,7 +17,7 @@ from netdissect.errors import ActivationError, ModelError, SettingsError, Unknow
 from netdissect.networks.load import LoadOptions, open_network, wrap_module
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.sources.onnx.onnx_file import read_onnx
-from netdissect.networks.sources.onnx.onnx_network import OnnxNetwork
+from netdissect.networks.sources.onnx.onnx_network import wrap_onnx
 
 CPU = torch.device("cpu")
 LAYERS = ["stem", "block", "gate", "attention", "mlp.1", "head"]
@@ -111,7 +111,7 @@ def test_pictures_of_another_size_than_the_file_takes_are_told(exported):
 def test_a_picture_too_small_for_it_is_told(tmp_path):
     nodes = [graphs.node("Conv", ["x", "w"], ["y"])]
     path = graphs.written(tmp_path, nodes, [graphs.weights("w", 2, 3, 7, 7)])
-    with pytest.raises(ModelError, match="does not run on a 4 x 4 picture"):
+    with pytest.raises(ModelError, match="does not run on a 4 x 4 image"):
         open_network(str(path)).layers((4, 4))
 
 
@@ -192,7 +192,7 @@ def test_grey_pictures_go_into_a_file_of_one_channel(tmp_path, pictures):
     network = open_network(str(graphs.convolution(tmp_path, shape=("n", 1, 32, 32), channels=1)))
     assert activations(network, ["y"], pictures)["y"].shape == (5, 4, 32, 32)
     with pytest.raises(ModelError, match="of 1 channels, .* gives 3: give --colordepth 1"):
-        OnnxNetwork(read_onnx(tmp_path / "graph.onnx"), Preprocess()).layers((32, 32))
+        wrap_onnx(read_onnx(tmp_path / "graph.onnx"), Preprocess()).layers((32, 32))
 
 
 @pytest.mark.parametrize(

@@ -125,11 +125,7 @@ class Crop(CaffeLayer):
         return top
 
 
-class Untraceable(CaffeLayer):
-    """A layer after which no cell of the image can be told."""
-
-
-class Flatten(Untraceable):
+class Flatten(CaffeLayer):
     """Some axes as one."""
 
     def __init__(self, layer: Any) -> None:
@@ -145,7 +141,7 @@ class Flatten(Untraceable):
         return bottom.flatten(first, last)
 
 
-class Reshape(Untraceable):
+class Reshape(CaffeLayer):
     """The same numbers in another shape: 0 copies a size, -1 takes what is left.
 
     Where the shape begins with the number of images that the prototxt's input has, any number of images is taken.

@@ -1,4 +1,4 @@
-"""Where the cells of every blob look, from the prototxt alone (docs/method.md, § 2; paper, § 3.2)."""
+"""Field maps of a Caffe network, derived from its prototxt alone: what tracing a forward pass must equal (paper, § 3.2)."""
 
 from __future__ import annotations
 

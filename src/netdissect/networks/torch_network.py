@@ -1,0 +1,202 @@
+"""Networks made of torch modules: layers are submodules, by qualified name."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from netdissect.errors import root_message
+from netdissect.networks import layer_names, token_grids
+from netdissect.networks.fingerprint import fingerprint_module
+from netdissect.networks.missing_weights import NoWeightsError, describe_missing_weights
+from netdissect.networks.network import ListedNetwork
+from netdissect.networks.prepare import FORWARD_ERRORS, copy_sharing_weights, find_device, prepare_module
+from netdissect.networks.sources.python import call_user_code
+from netdissect.networks.trace.field_tracer import FieldTracer
+from netdissect.networks.trace.hooks import StopForward, evaluation_mode, hook_modules
+from netdissect.networks.trace.layer_recorder import LayerRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from torch import nn
+
+    from netdissect.networks.execution import Execution, Forward
+    from netdissect.networks.layer_names import LayerSelector
+    from netdissect.networks.probe import LayerInfo, ProbedLayer
+
+
+def call_module(module: nn.Module, x: torch.Tensor) -> Any:
+    """Call a module with its input alone."""
+    return module(x)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TorchNetwork(ListedNetwork):
+    """Any ``torch.nn.Module``; `layer_names` says what its layers are called.
+
+    Attributes:
+        module: the module. It is never changed.
+        call: how it is called with an input (B, C, H, W). Its method ``call_unresized``, if it has one, calls it
+            without adapting it to the input's size.
+        fit: adapts a copy of the module to another input size, in place.
+        layout: memory format of its input.
+    """
+
+    module: nn.Module
+    _: KW_ONLY
+    call: Callable[[nn.Module, torch.Tensor], Any] = call_module
+    fit: Callable[[nn.Module, tuple[int, int]], None] | None = None
+    layout: ClassVar[torch.memory_format] = torch.channels_last
+
+    def fingerprint(self) -> str:
+        """Return a hash of weights, structure and preprocessing."""
+        return fingerprint_module(self.module, self.preprocess)
+
+    def list_names(self) -> Collection[str]:
+        """Return the qualified names of the submodules."""
+        return [name for name in self.find_parts(self.module) if name]
+
+    def has_layer(self, name: str) -> bool:
+        """Return whether a name refers to a submodule, or to a part of its input or output."""
+        return layer_names.parse_layer_name(name, self.find_parts(self.module).keys()) is not None
+
+    def token_hints(self) -> token_grids.TokenHints:
+        """Return what the module's attributes state about its tokens."""
+        return token_grids.read_token_hints(self.module)
+
+    def remarks(self) -> list[str]:
+        """Return which parts have no weights."""
+        return describe_missing_weights(self.module)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the weights."""
+        return next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+
+    def make_module_input(self, input_size: tuple[int, int]) -> torch.Tensor:
+        """Return a blank input in the weights' type, on their device."""
+        blank = self.make_blank_input(input_size, find_device(self.module))
+        return blank.to(self.dtype, memory_format=torch.contiguous_format)
+
+    def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
+        """Run a copy once on a blank input and record its layers.
+
+        Layers that ran before the network failed are returned all the same: the convolutions of a classifier made for
+        another size can be dissected.
+        """
+        module, note = self.copy_for_inspection()
+        x = self.make_module_input(input_size)
+        tracer = FieldTracer(x)
+        recorder = LayerRecorder(self.find_parts(module), names, tracer)
+        with evaluation_mode(module), self.hook_layers(module, recorder.selectors, recorder.record):
+            try:
+                self._fit(module, input_size)
+                with torch.no_grad(), tracer:
+                    self._call(module, x)
+            except NoWeightsError:
+                if names is not None and not recorder.is_complete:
+                    raise
+            except FORWARD_ERRORS as error:
+                if not recorder.is_complete:
+                    raise self.size_error(input_size, error) from error
+                note = "; ".join(filter(None, (note, f"the network fails after it ({root_message(error)})")))
+        return recorder.collect_infos(note)
+
+    def accepts_size(self, input_size: tuple[int, int]) -> bool:
+        """Return whether the network runs on inputs of a size without being adapted to it."""
+        module, _ = self.copy_for_inspection()
+        with evaluation_mode(module), torch.no_grad():
+            try:
+                unfitted = getattr(self.call, "call_unresized", self.call)
+                call_user_code(unfitted, module, self.make_module_input(input_size))
+            except NoWeightsError:
+                return True
+            except FORWARD_ERRORS:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def open_forward(
+        self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int], device: torch.device, execution: Execution
+    ) -> Iterator[Forward]:
+        """Yield the forward pass of a prepared copy, which stops after the last probed layer."""
+        names = self.find_parts(self.module).keys()
+        selectors = {
+            name: selector for name in probed if (selector := layer_names.parse_layer_name(name, names)) is not None
+        }
+        module = self.copy_for_probing(selectors, input_size, device)
+        outputs: dict[str, torch.Tensor] = {}
+        calls: dict[str, int] = {}
+
+        def record(name: str, value: Any) -> None:
+            tensor = selectors[name].pick(value)
+            if tensor is None:
+                return
+            calls[name] = calls.get(name, 0) + 1
+            info = probed[name].info
+            if calls[name] >= info.calls:
+                # A later in-place operation must not change what was recorded.
+                outputs[name] = tensor.clone() if info.is_overwritten else tensor
+                # A compiler drops what is not used by itself, and cannot compile an exception.
+                if len(outputs) == len(probed) and not execution.compile:
+                    raise StopForward
+
+        def compute(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+            outputs.clear()
+            calls.clear()
+            self._call(module, x)
+            return dict(outputs)
+
+        def compute_until_recorded(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+            with contextlib.suppress(StopForward):
+                compute(x)
+            return dict(outputs)
+
+        home = find_device(module, device)
+        forward = execution.wrap(compute if execution.compile else compute_until_recorded, home)
+
+        def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+            return forward(x.to(home, self.dtype, memory_format=self.layout))
+
+        with evaluation_mode(module), self.hook_layers(module, selectors, record):
+            yield run
+
+    def find_parts(self, module: nn.Module) -> Mapping[str, nn.Module]:
+        """Return what may be a layer of the module or of a copy of it, by name; the module itself as ``""``."""
+        return dict(module.named_modules())
+
+    def copy_for_inspection(self) -> tuple[nn.Module, str]:
+        """Return a copy to inspect and an empty note, or the module itself and the reason."""
+        return copy_sharing_weights(self.module)
+
+    def copy_for_probing(
+        self, selectors: Mapping[str, LayerSelector], input_size: tuple[int, int], device: torch.device
+    ) -> nn.Module:
+        """Return a copy that computes the same faster."""
+        return prepare_module(
+            self.module,
+            {selector.module for selector in selectors.values() if not selector.is_input},
+            self.make_module_input(input_size),
+            entered={selector.module for selector in selectors.values() if selector.is_input},
+            call=self._call,
+            fit=lambda module: self._fit(module, input_size),
+            device=device,
+        )
+
+    def hook_layers(
+        self, module: nn.Module, selectors: Mapping[str, LayerSelector], record: Callable[[str, Any], None]
+    ) -> contextlib.AbstractContextManager[None]:
+        """Return a context manager; inside it ``record(name, value)`` is called whenever a selected part runs."""
+        return hook_modules(self.find_parts(module), selectors, record)
+
+    def _call(self, module: nn.Module, x: torch.Tensor) -> Any:
+        """Call the module; an error that torch never raises becomes one sentence (`python.call_user_code`)."""
+        return call_user_code(self.call, module, x)
+
+    def _fit(self, module: nn.Module, input_size: tuple[int, int]) -> None:
+        if self.fit is not None and input_size != self.input_size:
+            self.fit(module, input_size)
