@@ -134,7 +134,7 @@ def _(desk):
     return desk.write("index.csv", "\n".join(lines).encode())
 
 
-@mistake("masks of numbers with a class list of colours")
+@mistake("masks of numbers with a class list of colors")
 def _(desk):
     return masks_with(desk, "classes.csv", "name,r,g,b\ncat,9,9,9\n", pixels=[[0, 300]])
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from netdissect.errors import DataFileError, DataNotFoundError
+from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
 from netdissect.io import reading
 
 if TYPE_CHECKING:
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from netdissect.protocols import Progress
+
 #: Labels of one image in one category: a plane (h, w) or planes (p, h, w) of label numbers, or the numbers of labels
 #: that hold for the whole image.
 CategoryLabels: TypeAlias = "NDArray[np.integer[Any]] | tuple[int, ...]"
 
+#: Letters of a category's name, which becomes part of file names.
+_LONGEST_CATEGORY = 60
 #: Bytes of an image's name in a probe set, before the category and level that label maps add.
 _LONGEST_NAME = 140
 
@@ -73,6 +77,9 @@ class Source(ABC):
     def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
         """Return the labels of an image by category; 0 is no label."""
 
+    def prepare(self, progress: Progress) -> None:  # noqa: B027 - most sources need nothing
+        """Make what reading needs, once, before worker processes start; called only if the probe set is not there yet."""
+
     def describe(self) -> str:
         """Return a sentence for README.txt: what the source is, and where it comes from."""
         return ""
@@ -84,6 +91,44 @@ class Source(ABC):
         is started over.
         """
         return hash_parts(type(self).__qualname__, [(image.file, image.split) for image in self.list_images()])
+
+
+def check_category(name: str) -> None:
+    """Check the name of a category.
+
+    Raises:
+        SettingsError: if it cannot be one.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+        raise SettingsError(f"a category's name is letters, digits, - and _, not {name!r}")
+    if len(name) > _LONGEST_CATEGORY:
+        raise SettingsError(f"a category's name has at most {_LONGEST_CATEGORY} letters, not {name[:20]!r}…")
+
+
+def check_image_and_labels(image: object, labels: object) -> None:
+    """Check what a source read for an image.
+
+    Raises:
+        DataFileError: if the image is not RGB, or the labels are no label maps and no tuples of numbers.
+        SettingsError: if a category has a name that cannot be one.
+    """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise DataFileError(f"expected an RGB image, uint8, shape (H, W, 3), got {_describe(image)}")
+    if not isinstance(labels, dict):
+        raise DataFileError(f"expected labels by category as a dict, got {_describe(labels)}")
+    for category, own in labels.items():
+        check_category(category)
+        if isinstance(own, tuple) and all(isinstance(label, (int, np.integer)) for label in own):
+            continue
+        if not isinstance(own, np.ndarray) or own.dtype.kind not in "ui" or own.ndim not in (2, 3) or not own.size:
+            raise DataFileError(
+                f"{category}: expected a label map of integers, shape (h, w) or (p, h, w), or a tuple of label numbers, got "
+                f"{_describe(own)}"
+            )
+
+
+def _describe(value: object) -> str:
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def hash_parts(*parts: object) -> str:

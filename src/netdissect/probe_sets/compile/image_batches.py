@@ -20,7 +20,7 @@ from netdissect.probe_sets.broden.label_pngs import encode_label_map
 from netdissect.probe_sets.compile import rescale
 from netdissect.probe_sets.compile.build_cache import CacheMiss
 from netdissect.probe_sets.compile.statistics import add_pixel_counts, count_labels
-from netdissect.probe_sets.source import hash_parts, stat_files, to_planes
+from netdissect.probe_sets.source import check_image_and_labels, hash_parts, stat_files, to_planes
 from netdissect.runtime.port import PlainContext
 
 if TYPE_CHECKING:
@@ -135,8 +135,10 @@ def _read_batch(
     folder.mkdir(parents=True, exist_ok=True)
     for position, (image, name) in enumerate(zip(batch.images, batch.names, strict=True)):
         pixels, labels = source.read_image(image), source.read_labels(image)
-        _require_same_frame(source, image, labels, pixels)
         try:
+            check_image_and_labels(pixels, labels)
+            if source.aligned:
+                _require_same_frame(labels, pixels)
             count_labels(labels, counts)
         except DataFileError as error:
             raise DataFileError(f"{source.name}, {image.file}: {error}") from error
@@ -210,18 +212,16 @@ def hash_to_unit_interval(name: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2.0**64
 
 
-def _require_same_frame(
-    source: Source, image: SourceImage, labels: Mapping[str, CategoryLabels], pixels: NDArray[np.uint8]
-) -> None:
+def _require_same_frame(labels: Mapping[str, CategoryLabels], pixels: NDArray[np.uint8]) -> None:
     """Refuse label maps whose aspect ratio differs from the image's; a smaller copy is allowed."""
     height, width = pixels.shape[:2]
     for category, own in labels.items():
-        if isinstance(own, tuple) or not source.aligned:
+        if isinstance(own, tuple):
             continue
         rows, columns = own.shape[-2:]
         if not is_same_shape((height, width), (rows, columns)):
             raise DataFileError(
-                f"{source.name}, {image.file}: the {category} map is {columns} x {rows} pixels and the image "
+                f"the {category} map is {columns} x {rows} pixels and the image "
                 f"{width} x {height}, so they do not show the same frame: bring the mask that belongs to the image"
             )
 

@@ -76,7 +76,6 @@ def compile_probe_set(
     workers: int = 1,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda _: None,
-    prepare: Callable[[], None] | None = None,
 ) -> BuildResult:
     """Compile a probe set from the images and labels of some sources.
 
@@ -89,7 +88,6 @@ def compile_probe_set(
         workers: number of processes.
         progress: reports the progress of each phase.
         say: receives messages about a probe set or an unfinished build in `out`.
-        prepare: called before the first phase if there is anything to do, to make label maps that sources read.
 
     Raises:
         DataError: a subclass, for anything wrong with a source or with `out`.
@@ -114,8 +112,8 @@ def compile_probe_set(
         context = BuildContext(sources, options, options.load_color_names(), cache)
         readme = _write_about(context, [len(images) for images in listed], about)
         with _interruptible(out):
-            if prepare is not None:
-                prepare()
+            for source in sources:
+                source.prepare(progress)
             with start_workers(context, min(workers, max(1, len(batches)))) as runtime:
                 build = _Build(context, batches, runtime, progress or NullProgress())
                 result = build.run(title, readme)

@@ -1,4 +1,4 @@
-"""Class lists: what the numbers or colours in somebody's masks mean."""
+"""Class lists: what the numbers or colors in masks mean."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 #: A class list, or the file of one.
 ClassListLike: TypeAlias = str | Path | Sequence[str] | Mapping[int, str]
 
-#: The number that masks give to pixels nobody decided on, unless the class list names it.
+#: The number of pixels without a label in many masks, unless the class list names it.
 VOID = 255
 
 
 @dataclass(frozen=True)
 class ClassList:
-    """The classes of an own set.
+    """The classes of a probe set: what the numbers or colors in its masks mean.
 
     Attributes:
         names: names of label 1, 2, …
-        categories: the category of each.
-        codes: label of every number that masks hold; 0 for those that mean nothing.
-        colors: the same of every colour, as (R·256 + G)·256 + B; empty if masks hold numbers.
+        categories: the category of each name.
+        codes: the label of every number in masks; 0 for numbers without a label.
+        colors: the label of every color in masks, as (R·256 + G)·256 + B; empty if masks hold numbers.
     """
 
     names: tuple[str, ...]
@@ -50,52 +50,58 @@ class ClassList:
         """Return a hash of the list."""
         return hash_parts(self.names, self.categories, sorted(self.codes.items()), sorted(self.colors.items()))
 
-    def labels(self, pixels: NDArray[np.integer[Any]], where: object) -> NDArray[np.uint16]:
-        """Turn the numbers or colours of a mask into labels, (h, w).
+    def label_mask(self, pixels: NDArray[np.integer[Any]], where: object) -> NDArray[np.uint16]:
+        """Return the labels of a mask, (h, w).
+
+        Args:
+            pixels: the numbers of the mask, (h, w), or its colors, (h, w, 3).
+            where: the mask's file, for errors.
 
         Raises:
-            LabelError: if it holds a number or colour that the list does not name.
+            LabelError: if the mask holds a number or color that is not in the list.
         """
         if pixels.ndim == 3:
             if not self.colors:
                 raise LabelError(
-                    f"{where}: the mask is an RGB picture, and the class list names no colours: give it columns r, g, b, "
-                    f"or bring masks whose pixels hold class numbers"
+                    f"{where}: the mask is an RGB image, and the class list names no colors: give it columns r, g, b, or use "
+                    f"masks whose pixels hold class numbers"
                 )
-            packed = pixels.astype(np.int32)
-            return _look_up(
-                (packed[..., 0] * 256 + packed[..., 1]) * 256 + packed[..., 2], self.colors, where, "colour"
-            )
+            rgb = pixels.astype(np.int32)
+            packed = (rgb[..., 0] * 256 + rgb[..., 1]) * 256 + rgb[..., 2]
+            return relabel(packed, lambda value: _find_label(value, self.colors, where, "color"))
         if not self.codes and self.colors:
             raise LabelError(
-                f"{where}: the mask holds numbers, and the class list names colours only: give it a column 'number', or "
-                f"bring masks of colours"
+                f"{where}: the mask holds numbers, and the class list names only colors: give it a column 'number', or use "
+                f"masks of colors"
             )
-        return _look_up(pixels, self.codes, where, "number")
+        return relabel(pixels, lambda value: _find_label(value, self.codes, where, "number"))
 
-    def split(self, labels: NDArray[np.uint16]) -> dict[str, NDArray[np.uint16]]:
-        """Divide label planes by category: each gets the planes with the other categories' labels taken out."""
-        parts = {}
+    def split_by_category(self, labels: NDArray[np.uint16]) -> dict[str, Any]:
+        """Return label maps with the labels of one category each, by category."""
+        maps = {}
         for category in dict.fromkeys(self.categories):
             table = np.zeros(len(self.names) + 1, np.uint16)
             own = [label for label, its in enumerate(self.categories, start=1) if its == category]
             table[own] = own
-            parts[category] = table[labels]
-        return parts
+            maps[category] = table[labels]
+        return maps
 
-    def renamed(self, rules: Mapping[str, tuple[str, str]]) -> ClassList:
-        """Return the list with other names and categories.
+    def label_image(self, label: int) -> dict[str, tuple[int, ...]]:
+        """Return a label that holds for a whole image, by its category; nothing for label 0."""
+        return {self.categories[label - 1]: (label,)} if label else {}
+
+    def rename(self, rules: Mapping[str, tuple[str, str]]) -> ClassList:
+        """Return the list with new names and categories.
 
         Args:
-            rules: for a name, the new one and the new category; an empty name drops the class, an empty category
-                leaves it as it was.
+            rules: the new name and category by old name; an empty name drops the class, an empty category keeps it.
 
         Raises:
             SettingsError: if a rule names no class of the list.
         """
-        strange = sorted(set(rules) - set(self.names))
-        if strange:
-            raise SettingsError(f"the renaming names {strange[0]!r}, and no class is called so")
+        unknown = sorted(set(rules) - set(self.names))
+        if unknown:
+            raise SettingsError(f"the renaming names {unknown[0]!r}, and no class is called so")
         names: list[str] = []
         categories: list[str] = []
         kept = [0]
@@ -120,22 +126,22 @@ def read_class_list(
     """Read a class list.
 
     Args:
-        given: the list itself, or a file of any format of `netdissect.probe_sets.importers.class_lists.formats`.
-        category: the category of classes that name none.
-        first: number of the first name of a list without numbers; None takes 1, 0 if the first name means "nothing", and
-            -1 behind labelme's two such names.
+        given: the list itself, or a file in any format of `netdissect.probe_sets.importers.class_lists.formats`.
+        category: the category of classes for which the list gives none.
+        first: number of the first name of a list without numbers; default: 1, or 0 if the first name means "no label", or
+            -1 if labelme's two such names come first.
         column: the column or key of the numbers; None finds it.
-        trained: whether masks hold Cityscapes' numbers for training.
+        trained: whether masks hold Cityscapes' numbers for training (``trainId``).
 
     Raises:
-        DataFileError: if it is of no such format, cannot be understood whole, or a number stands twice.
+        DataFileError: if it has none of the formats, does not read as a whole, or a number occurs twice.
     """
     where = str(given) if isinstance(given, (str, Path)) else "the class list"
     return _number_classes(_read_rows(given, ListRequest(first, column, trained)), category, where)
 
 
 def read_class_names(given: str | Path) -> list[str]:
-    """Return every name of a class list in the order of their numbers, those that mean "nothing" among them.
+    """Return every name of a class list in the order of the numbers, with those that mean "no label".
 
     Raises:
         DataFileError: as `read_class_list`.
@@ -154,10 +160,10 @@ def _read_rows(given: ClassListLike, asked: ListRequest) -> list[ClassRow]:
 
 
 def read_renaming(path: Path) -> dict[str, tuple[str, str]]:
-    """Read a renaming: a .csv with the columns ``name``, ``as`` and perhaps ``category``.
+    """Return the new name and category of classes by old name, from a .csv with columns ``name``, ``as``, ``category``.
 
     Raises:
-        DataFileError: if a column is missing, or a name stands twice.
+        DataFileError: if a column is missing, or a name occurs twice.
     """
     reader = csv.DictReader(io.StringIO(read_source_text(path, "the renaming"), newline=""))
     if not {"name", "as"} <= set(reader.fieldnames or ()):
@@ -174,23 +180,17 @@ def read_renaming(path: Path) -> dict[str, tuple[str, str]]:
     return rules
 
 
-def _look_up(
-    pixels: NDArray[np.integer[Any]], table: Mapping[int, int], where: object, what: str
-) -> NDArray[np.uint16]:
-    return relabel(pixels, lambda value: _find_label(value, table, where, what))
-
-
 def _find_label(value: int, table: Mapping[int, int], where: object, what: str) -> int:
-    """Return the label of a number or colour of a mask."""
+    """Return the label of a number or color in a mask."""
     if value in table:
         return table[value]
-    if what == "colour" and value:
-        raise LabelError(f"{where}: the mask holds the colour #{value:06x}, which the class list does not name")
+    if what == "color" and value:
+        raise LabelError(f"{where}: the mask holds the color #{value:06x}, which the class list does not name")
     if what == "number" and value not in (0, VOID):
         known = sorted(table)
         raise LabelError(
             f"{where}: the mask holds number {value}, and the class list names {len(known)} numbers"
-            f"{f', {known[0]} to {known[-1]}' if known else ''}: complete the list, or give the mask that belongs to it"
+            f"{f', {known[0]} to {known[-1]}' if known else ''}: complete the list, or use the masks that belong to it"
         )
     return 0
 
@@ -201,7 +201,7 @@ def _number_classes(rows: Sequence[ClassRow], category: str, where: str) -> Clas
     names: list[str] = []
     categories: list[str] = []
     for row in rows:
-        if row.number is not None and row.number < 0:  # it stands in no mask
+        if row.number is not None and row.number < 0:  # labelme's ignored class: it is in no mask
             continue
         name = _clean_name(row.name, where)
         nothing = name.casefold() in UNLABELED_NAMES or not name
@@ -209,10 +209,10 @@ def _number_classes(rows: Sequence[ClassRow], category: str, where: str) -> Clas
             names.append(name)
             categories.append(row.category or category)
         label = 0 if nothing else len(names)
-        # Several names for nothing may share a number or colour.
-        before = [told[key] for told, key in ((codes, row.number), (colors, row.color)) if key in told]
+        # Several names without a label may share a number or color.
+        before = [table[key] for table, key in ((codes, row.number), (colors, row.color)) if key in table]
         if any(before) or (before and label):
-            raise DataFileError(f"{where}: number {row.number} or its colour is listed twice")
+            raise DataFileError(f"{where}: number {row.number} or its color is listed twice")
         if row.number is not None:
             codes[row.number] = label
         if row.color is not None:
@@ -225,11 +225,7 @@ def _number_classes(rows: Sequence[ClassRow], category: str, where: str) -> Clas
 
 
 def _clean_name(name: object, where: str) -> str:
-    """Return a class's name on one line.
-
-    Raises:
-        DataFileError: if it cannot be written, or would act on a terminal.
-    """
+    """Return a class's name with single spaces; raise if it holds control characters."""
     plain_name = " ".join(str(name).split())
     if escape_line(plain_name) != plain_name:
         raise DataFileError(f"{where}: the class name {str(name)!a} holds a character that cannot be written")

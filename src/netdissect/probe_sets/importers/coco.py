@@ -11,10 +11,11 @@ import numpy as np
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
 from netdissect.probe_sets.compile import source_pixels
-from netdissect.probe_sets.importers import coco_json, painting, split_names
-from netdissect.probe_sets.importers.class_list import ClassList, read_class_list
+from netdissect.probe_sets.importers import coco_json, painting
+from netdissect.probe_sets.importers.image_folders import name_and_divide
 from netdissect.probe_sets.importers.import_options import ImportOptions
-from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
+from netdissect.probe_sets.importers.imported_images import ImportedImages
+from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,67 +24,33 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.compile.make import BuildResult
 
-#: What Roboflow calls the JSON that lies beside the images of every split.
+#: The JSON that Roboflow writes into the image folder of every split.
 ROBOFLOW_JSON = "_annotations.coco.json"
-#: The JSON may say sides so many times as long as those of the image at hand, which is a smaller copy then.
+#: The image may be a copy so many times smaller than the JSON says.
 _LARGEST_SCALE = 4
 
 
-@dataclass(frozen=True)
-class CocoImages(Source):
-    """Images annotated in COCO's format: a Source.
+@dataclass(frozen=True, kw_only=True)
+class CocoImages(ImportedImages):
+    """Images annotated in COCO's format.
 
-    Attributes:
-        name: its folder below ``images/``.
-        about: a sentence for README.txt.
-        classes: the classes by COCO's category id.
-        images: name in the set, file, (height, width), split and what is annotated, for every image: shapes with their
-            labels; or a label map and the label of every segment in it.
-        decided: hash of the JSON.
+    An image's record is its file, its height and width in the JSON, and its annotations: shapes with their labels, or the
+    file of a panoptic label map with the label of every segment.
     """
 
-    name: str
-    about: str
-    classes: ClassList
-    images: tuple[tuple[str, Path, tuple[int, int], str, Any], ...]
-    decided: str
-
-    def describe(self) -> str:
-        """Return a sentence for README.txt."""
-        return self.about
-
-    def fingerprint(self) -> str:
-        """Return a hash of its tables."""
-        return hash_parts(
-            "coco", self.classes.fingerprint(), self.decided, [(name, split) for name, _, _, split, _ in self.images]
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the shapes of all images behind when it travels: a worker finds them in its items."""
-        return {**self.__dict__, "images": ()}
-
-    def list_images(self) -> Sequence[SourceImage]:
-        """Return its images."""
-        return [
-            SourceImage(name, (photo, size, made), (photo, made[0]) if isinstance(made, tuple) else (photo,), split)
-            for name, photo, size, split, made in self.images
-        ]
-
-    def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
-        """Return the name of a class."""
-        return (self.classes.names[label - 1],) if label else ()
-
     def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
-        """Return an image, turned as what is annotated in it."""
+        """Return an image, upright or as stored, whichever fits its annotations."""
         photo, size, _ = entry.record
         return images.load_image_in_frame(photo, size)
 
     def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
-        """Return the label planes of an image, one per category."""
-        photo, size, made = entry.record
+        """Return the label map of an image for every category."""
+        photo, size, annotated = entry.record
         _check_size(photo, size)
-        plane = _read_panoptic(made, size) if isinstance(made, tuple) else _draw_shapes(photo, size, made)
-        return dict(self.classes.split(plane))
+        plane = (
+            _read_panoptic(annotated, size) if isinstance(annotated, tuple) else _draw_shapes(photo, size, annotated)
+        )
+        return self.classes.split_by_category(plane)
 
 
 def from_coco(
@@ -97,74 +64,64 @@ def from_coco(
 ) -> BuildResult:
     """Make a probe set of COCO annotations.
 
-    Of objects that overlap the smaller lies on top, by the pixels of its mask; images without an annotation are left out.
-    A class's category is `category`, unless a renaming says another.
+    Where objects overlap, the one with fewer pixels is on top. Images without annotations are left out.
 
     Args:
         annotations: the JSON of instances, or of a panoptic segmentation; or a folder as Roboflow exports it, with
-            ``_annotations.coco.json`` beside the images of every split.
-        photos: folder of the images; None takes the JSON's own.
-        out: the set's folder.
-        masks: folder of the panoptic label maps; None takes the one named as the JSON.
-        boxes: whether the box of an annotation without an outline is its mask.
-        options: as `ImportOptions`.
+            ``_annotations.coco.json`` next to the images of every split.
+        photos: folder of the images; None takes the folder of the JSON.
+        out: folder of the probe set.
+        masks: folder of the panoptic label maps; None takes the folder with the JSON's name.
+        boxes: take the box of an annotation without an outline as its mask.
+        options: see `ImportOptions`.
 
     Raises:
         DataError: one of its leaves, for anything wrong with the files.
         SettingsError: for an option out of its range.
     """
-    making = ImportOptions.of(options)
+    settings = ImportOptions.from_keywords(options)
     root = Path(annotations)
-    parts = [
+    files = [
         _CocoFile(path, folder, *coco_json.read_coco_json(path)) for path, folder in _find_json_files(root, photos)
     ]
-    named = {part.path: coco_json.read_categories(part.path, part.told) for part in parts}
-    numbers = {
-        name: number for number, name in enumerate(dict.fromkeys(n for own in named.values() for n in own.values()), 1)
-    }
+    categories = [coco_json.read_categories(file.path, file.content) for file in files]
+    names = dict.fromkeys(name for own in categories for name in own.values())
+    numbers = {name: number for number, name in enumerate(names, start=1)}
     if not numbers:
         raise DataFileError(f"{root}: it lists no category")
-    classes = making.classes(read_class_list({number: name for name, number in numbers.items()}, making.category))
+    classes = settings.read_classes({number: name for name, number in numbers.items()})
     found = []
-    for part in parts:
-        labels = {own: classes.codes[numbers[name]] for own, name in named[part.path].items()}
-        found += _read_images(part, labels, masks, making, boxes=boxes)
-    base = parts[0].folder if len(parts) == 1 else root
+    for file, own in zip(files, categories, strict=True):
+        labels = {number: classes.codes[numbers[name]] for number, name in own.items()}
+        found += _read_images(file, labels, masks, settings, boxes=boxes)
+    base = files[0].folder if len(files) == 1 else root
     if not found:
-        raise DataNotFoundError(f"{root}: no annotated image of it lies in {base}")
-    places = [photo.relative_to(base).parts for photo, _, _ in found]
-    at = split_names.find_split_depth(places, besides=0)
-    panoptic = isinstance(found[0][2], tuple)
+        raise DataNotFoundError(f"{root}: no annotated image of it is in {base}")
+    kind = "panoptic" if isinstance(found[0][2], tuple) else "instances"
+    named = name_and_divide([photo for photo, *_ in found], base)
     source = CocoImages(
-        making.source_name(base),
-        f"{root.name}, COCO's {'panoptic' if panoptic else 'instances'}",
-        classes,
-        tuple(
-            ("-".join(place), photo, size, split_names.read_split_at(place, at), made)
-            for (photo, size, made), place in zip(found, places, strict=True)
+        name=settings.choose_name(base), about=f"{root.name}, COCO's {kind}", classes=classes,
+        settings_hash=hash_parts([file.digest for file in files], boxes),
+        images=tuple(
+            SourceImage(name, record, (record[0], *record[2][:1]) if kind == "panoptic" else record[:1], split)
+            for record, (name, split) in zip(found, named, strict=True)
         ),
-        hash_parts([part.decided for part in parts], boxes),
-    )
-    return making.finish(
-        source, out, about="Made with: netdissect data from-coco. Of overlapping objects the smaller is on top."
-    )
+    )  # fmt: skip
+    note = "Made with: netdissect data from-coco. Of overlapping objects the smaller is on top."
+    return settings.write_probe_set(source, out, note=note)
 
 
 class _CocoFile(NamedTuple):
-    """A JSON: where it is, the folder of its images, what it says, and a hash of that."""
+    """A JSON file, the folder of its images, its content and the SHA-256 of that."""
 
     path: Path
     folder: Path
-    told: dict[str, Any]
-    decided: str
+    content: dict[str, Any]
+    digest: str
 
 
 def _find_json_files(root: Path, photos: str | Path | None) -> list[tuple[Path, Path]]:
-    """Return every JSON with the folder of its images.
-
-    Raises:
-        DataFileError: if a folder holds none of the name that Roboflow gives them.
-    """
+    """Return every JSON with the folder of its images."""
     if not root.is_dir():
         return [(root, Path(photos) if photos is not None else root.parent)]
     files = [path for path in (root / ROBOFLOW_JSON, *sorted(root.glob(f"*/{ROBOFLOW_JSON}"))) if path.is_file()]
@@ -173,63 +130,57 @@ def _find_json_files(root: Path, photos: str | Path | None) -> list[tuple[Path, 
             f"{root}: expected COCO's JSON, or a folder that holds {ROBOFLOW_JSON}: name the JSON in it"
         )
     if len(files) > 1 and photos is not None and Path(photos).resolve() != root.resolve():
-        raise DataFileError(
-            f"{root} holds {len(files)} files {ROBOFLOW_JSON}, each beside its images: leave {photos} away"
-        )
+        raise DataFileError(f"{root} holds {len(files)} files {ROBOFLOW_JSON}, each next to its images: omit {photos}")
     return [(path, path.parent) for path in files]
 
 
 def _read_images(
-    part: _CocoFile, labels: Mapping[Any, int], masks: str | Path | None, making: ImportOptions, *, boxes: bool
+    file: _CocoFile, labels: Mapping[Any, int], masks: str | Path | None, options: ImportOptions, *, boxes: bool
 ) -> list[tuple[Path, tuple[int, int], Any]]:
-    """Return image, size and what is annotated in it, of every image of a JSON that has annotations."""
-    path, folder, told, _ = part
-    listed = coco_json.read_coco_images(path, told)
-    drawn: Mapping[Any, Any]
-    if any("segments_info" in entry for entry in told["annotations"] if isinstance(entry, dict)):
-        folder_of_masks = Path(masks) if masks else path.with_suffix("")
-        if not folder_of_masks.is_dir():
+    """Return the file, size and annotations of every image of a JSON that has annotations."""
+    path, folder, content, _ = file
+    listed = coco_json.read_coco_images(path, content)
+    annotated: Mapping[Any, Any]
+    if any("segments_info" in entry for entry in content["annotations"] if isinstance(entry, dict)):
+        mask_folder = Path(masks) if masks else path.with_suffix("")
+        if not mask_folder.is_dir():
             raise DataNotFoundError(
-                f"{path}: its label pictures are missing: expected the folder {folder_of_masks}, or say --masks"
+                f"{path}: its label maps are missing: expected the folder {mask_folder}, or name it with --masks"
             )
-        found = coco_json.read_segments(path, told, listed, labels)
-        drawn = {own: (folder_of_masks / file, segments) for own, (file, segments) in found.items()}
+        found = coco_json.read_segments(path, content, listed, labels)
+        annotated = {own: (mask_folder / name, segments) for own, (name, segments) in found.items()}
     else:
-        drawn = coco_json.read_coco_shapes(path, told, listed, labels, boxes=boxes, skip=making.skip_missing)
-    wanted = [(folder / image.file, image.size, drawn[own]) for own, image in listed.items() if own in drawn]
-    return [image for image in wanted if not making.skip_missing or image[0].is_file()]
+        annotated = coco_json.read_coco_shapes(path, content, listed, labels, boxes=boxes, skip=options.skip_missing)
+    images_ = [(folder / image.file, image.size, annotated[own]) for own, image in listed.items() if own in annotated]
+    return [image for image in images_ if not options.skip_missing or image[0].is_file()]
 
 
 def _check_size(photo: Path, size: tuple[int, int]) -> None:
-    """Refuse a size of the JSON that is not its image's, before anything of that size is drawn.
-
-    Raises:
-        DataFileError: if it is of another shape, or more than four times as large.
-    """
+    """Raise if the JSON's size is not that of the image, before anything of that size is drawn."""
     stored = images.read_image_size(photo)
     fits = images.is_same_shape(stored, size) or images.is_same_shape(stored[::-1], size)
     if not fits or max(size) > _LARGEST_SCALE * max(stored):
         raise DataFileError(
-            f"{photo}: the JSON says {size[1]} x {size[0]} pixels, and the image has {stored[1]} x {stored[0]}: bring the "
-            f"image that was annotated"
+            f"{photo}: the JSON says {size[1]} x {size[0]} pixels, and the image has {stored[1]} x {stored[0]}: use the image "
+            f"that was annotated"
         )
 
 
 def _draw_shapes(
     photo: Path, size: tuple[int, int], shapes: Sequence[tuple[int, coco_json.CocoShape]]
 ) -> NDArray[np.uint16]:
-    def patch_of(shape: coco_json.CocoShape) -> painting.MaskPatch:
+    def draw(shape: coco_json.CocoShape) -> painting.MaskPatch:
         try:
             return coco_json.draw_coco_shape(shape, size)
         except (ValueError, TypeError) as error:
             raise DataFileError(f"{photo.name}: {shape.who}: its shape is damaged ({error})") from error
 
-    return painting.paint_smallest_on_top(shapes, size, patch_of)
+    return painting.paint_smallest_on_top(shapes, size, draw)
 
 
-def _read_panoptic(made: tuple[Path, Sequence[tuple[int, int]]], size: tuple[int, int]) -> NDArray[np.uint16]:
-    """Read a panoptic label map: segment = R + 256·G + 65536·B."""
-    path, labels = made
+def _read_panoptic(segmented: tuple[Path, Sequence[tuple[int, int]]], size: tuple[int, int]) -> NDArray[np.uint16]:
+    """Return the labels of a panoptic label map, whose segments are R + 256·G + 65536·B."""
+    path, labels = segmented
     rgb = source_pixels.read_rgb_label_map(path).astype(np.int32)
     if not images.is_same_shape((rgb.shape[0], rgb.shape[1]), size):
         raise DataFileError(
@@ -237,9 +188,9 @@ def _read_panoptic(made: tuple[Path, Sequence[tuple[int, int]]], size: tuple[int
         )
     table = dict(labels)
 
-    def label(segment: int) -> int:
+    def find_label(segment: int) -> int:
         if segment and segment not in table:
-            raise DataFileError(f"{path}: segment {segment} stands in the picture, and not in the JSON")
+            raise DataFileError(f"{path}: segment {segment} is in the label map, and not in the JSON")
         return table.get(segment, 0)
 
-    return source_pixels.relabel(rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2], label)
+    return source_pixels.relabel(rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2], find_label)

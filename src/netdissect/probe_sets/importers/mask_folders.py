@@ -10,70 +10,50 @@ import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
-from netdissect.probe_sets.importers import split_names
-from netdissect.probe_sets.importers.class_list import ClassList, read_class_list
-from netdissect.probe_sets.importers.import_options import ImportOptions, abbreviate_paths, find_images, flatten_path
-from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
+from netdissect.probe_sets.importers.image_folders import abbreviate_paths, find_images, name_and_divide
+from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.importers.imported_images import ImportedImages
+from netdissect.probe_sets.source import CategoryLabels, SourceImage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from netdissect.probe_sets.compile.make import BuildResult
+    from netdissect.probe_sets.importers.class_list import ClassListLike
+
+#: File name endings of the formats that keep the numbers of a mask.
+_MASK_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp", ".pgm", ".pnm", ".ppm"})
 
 
-#: Endings of formats that keep the numbers of a mask.
-_MASK_ENDINGS = frozenset({".png", ".tif", ".tiff", ".bmp", ".pgm", ".pnm", ".ppm"})
-
-
-@dataclass(frozen=True)
-class MaskFolders(Source):
-    """Images with one mask each: a Source.
-
-    Attributes:
-        name: its folder below ``images/``.
-        about: a sentence for README.txt.
-        classes: what the masks' numbers or colours mean.
-        pairs: name in the set, image, mask and split of every image.
-    """
-
-    name: str
-    about: str
-    classes: ClassList
-    pairs: tuple[tuple[str, Path, Path, str], ...]
-
-    def describe(self) -> str:
-        """Return a sentence for README.txt."""
-        return self.about
-
-    def fingerprint(self) -> str:
-        """Return a hash of its tables."""
-        return hash_parts("masks", self.classes.fingerprint(), [(name, split) for name, _, _, split in self.pairs])
-
-    def list_images(self) -> Sequence[SourceImage]:
-        """Return its images."""
-        return [SourceImage(name, (photo, mask), (photo, mask), split) for name, photo, mask, split in self.pairs]
-
-    def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
-        """Return the name of a class."""
-        return (self.classes.names[label - 1],) if label else ()
+@dataclass(frozen=True, kw_only=True)
+class MaskFolders(ImportedImages):
+    """Images with a mask file each; an image's record is its file and that of its mask."""
 
     def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
-        """Return an image's image, turned as its mask is."""
-        photo, mask = entry.record
+        """Return an image, upright or as stored, whichever fits its mask."""
+        photo, mask, *_ = entry.record
         return images.load_image_in_frame(photo, images.read_image_size(mask, "mask"))
 
     def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
-        """Return the label planes of an image, one per category."""
+        """Return the label map of an image for every category."""
         mask = entry.record[1]
-        return dict(self.classes.split(self.classes.labels(_read_mask(mask, self.classes), mask)))
+        return self.classes.split_by_category(self.classes.label_mask(self._read_mask(mask), mask))
+
+    def _read_mask(self, mask: Path) -> NDArray[np.integer[Any]]:
+        """Return the numbers of a mask; its colors if the class list has only colors."""
+        with images.open_image(mask, mask, what="mask") as image:
+            numbers = images.extract_label_numbers(image, mask, "mask")
+            if self.classes.codes or numbers.ndim == 3 or not self.classes.colors:
+                return numbers
+            return np.asarray(image.convert("RGB")) if image.mode in ("1", "L", "P", "LA", "PA") else numbers
 
 
 def from_masks(
     photos: str | Path,
     masks: str | Path,
-    classes: str | Path | Sequence[str] | Mapping[int, str],
+    classes: ClassListLike,
     out: str | Path,
     *,
     mask_suffix: str = "",
@@ -84,106 +64,87 @@ def from_masks(
 ) -> BuildResult:
     """Make a probe set of images and masks.
 
-    A mask has its image's name and is of a format that keeps numbers (PNG, TIFF, BMP, …); its pixels hold class
-    numbers (grey or palette) or colours. 0 and 255 mean nothing unless the class list names them. Where every image lies
-    in a folder of a split, that is its split.
+    A mask has the name of its image, in a format that keeps numbers (PNG, TIFF, BMP, …). Its pixels hold class numbers
+    (gray or palette) or colors; 0 and 255 are no label unless the class list names them. If every image lies in a folder
+    named like a split, that is its split.
 
     Args:
-        photos: folder of images, with folders below it or without.
-        masks: folder of masks, laid out as the images are.
+        photos: folder of images, perhaps in folders of their own.
+        masks: folder of masks, in the same folders as the images.
         classes: the class list, or a file of it; see `read_class_list`.
-        out: the set's folder.
-        mask_suffix: what a mask's name has after the image's, such as ``_read_mask``.
-        photo_suffix: what an image's name has and its mask's has not, such as ``_leftImg8bit``.
-        first: number of the first class of a list without numbers.
-        number_column: the column of the class list that holds the masks' numbers; None finds it.
-        options: as `ImportOptions`.
+        out: folder of the probe set.
+        mask_suffix: what is added to the image's name in the mask's, such as ``_mask``.
+        photo_suffix: what ends an image's name and is missing in the mask's, such as ``_leftImg8bit``.
+        first: number of the first class, if the list has no numbers.
+        number_column: column of the class list with the numbers in the masks; None finds it.
+        options: see `ImportOptions`.
 
     Raises:
         DataError: one of its leaves, for anything wrong with the files.
         SettingsError: for an option out of its range.
     """
-    making = ImportOptions.of(options)
-    photo_folder, mask_folder = Path(photos), Path(masks)
+    settings = ImportOptions.from_keywords(options)
+    folder, mask_folder = Path(photos), Path(masks)
     trained = "trainids" in mask_suffix.casefold()
-    listed = read_class_list(classes, making.category, first=first, column=number_column, trained=trained)
-    listed = making.classes(listed)
-    pairs = _pair_masks(photo_folder, mask_folder, photo_suffix, mask_suffix, making)
+    listed = settings.read_classes(classes, first=first, column=number_column, trained=trained)
+    pairs = _pair_masks(folder, mask_folder, photo_suffix, mask_suffix, settings)
     source = MaskFolders(
-        making.source_name(photo_folder), f"pictures of {photo_folder} with masks of {mask_folder}", listed, pairs
-    )
-    return making.finish(source, out, about="Made with: netdissect data from-masks.")
-
-
-def _read_mask(mask: Path, classes: ClassList) -> NDArray[np.integer[Any]]:
-    """Read a mask as its numbers; as colours if the class list knows its classes by colours only."""
-    with images.open_image(mask, mask, what="mask") as image:
-        found = images.extract_label_numbers(image, mask, "mask")
-        if classes.codes or found.ndim == 3 or not classes.colors:
-            return found
-        return np.asarray(image.convert("RGB")) if image.mode in ("1", "L", "P", "LA", "PA") else found
+        name=settings.choose_name(folder), about=f"images of {folder} with masks of {mask_folder}", classes=listed,
+        images=tuple(
+            SourceImage(name, pair, pair, split)
+            for pair, (name, split) in zip(pairs, name_and_divide([photo for photo, _ in pairs], folder), strict=True)
+        ),
+    )  # fmt: skip
+    return settings.write_probe_set(source, out, note="Made with: netdissect data from-masks.")
 
 
 def _pair_masks(
-    photo_folder: Path, mask_folder: Path, photo_suffix: str, mask_suffix: str, making: ImportOptions
-) -> tuple[tuple[str, Path, Path, str], ...]:
+    folder: Path, mask_folder: Path, photo_suffix: str, mask_suffix: str, options: ImportOptions
+) -> list[tuple[Path, Path]]:
+    """Return every image with its mask."""
     if not mask_folder.is_dir():
         raise DataNotFoundError(f"there is no folder of masks {mask_folder}")
     masks = _find_masks(mask_folder, mask_suffix)
-    # In a folder of both, an image that is named as a mask is one.
-    named_so = {mask.resolve() for mask in masks.values()}
-    pairs, bare = [], []
-    for photo in find_images(photo_folder, making.say):
-        if photo.suffix.lower() in _MASK_ENDINGS and photo.resolve() in named_so:
+    # If images and masks share a folder, a file that is named like a mask is a mask.
+    mask_files = {mask.resolve() for mask in masks.values()}
+    pairs, without_mask = [], []
+    for photo in find_images(folder, options.say):
+        if photo.suffix.lower() in _MASK_SUFFIXES and photo.resolve() in mask_files:
             continue
-        stem = photo.relative_to(photo_folder).with_suffix("").as_posix()
+        stem = photo.relative_to(folder).with_suffix("").as_posix()
         if photo_suffix and not stem.endswith(photo_suffix):
             continue
         mask = masks.pop(stem.removesuffix(photo_suffix) + mask_suffix, None)
         if mask is None:
-            bare.append(photo)
+            without_mask.append(photo)
         else:
             pairs.append((photo, mask))
-    lone = list(masks.values())
     if not pairs:
-        name = bare[0] if bare else Path("photo")
-        there = sorted({path.suffix.lower() for path in mask_folder.rglob("*") if path.suffix and not path.is_dir()})
+        name = without_mask[0] if without_mask else Path("photo")
+        suffixes = sorted({path.suffix.lower() for path in mask_folder.rglob("*") if path.suffix and not path.is_dir()})
         raise DataFileError(
-            f"no image of {photo_folder} has a mask in {mask_folder}: expected masks named as the images, in a format that "
-            f"keeps numbers ({', '.join(sorted(_MASK_ENDINGS))}), such as {name.name} and "
+            f"no image of {folder} has a mask in {mask_folder}: expected masks named as the images, in a format that keeps "
+            f"numbers ({', '.join(sorted(_MASK_SUFFIXES))}), such as {name.name} and "
             f"{name.stem.removesuffix(photo_suffix)}{mask_suffix}.png (--mask-suffix, --photo-suffix); files there end in "
-            f"{', '.join(there) or 'nothing'}"
+            f"{', '.join(suffixes) or 'nothing'}"
         )
-    if bare and not making.skip_missing:
-        raise DataNotFoundError(
-            f"{len(bare)} images of {photo_folder} have no mask in {mask_folder}: {abbreviate_paths(bare)}; --skip-missing leaves "
-            f"them out"
-        )
-    if lone and not making.skip_missing:
-        raise DataNotFoundError(
-            f"{len(lone)} masks of {mask_folder} have no image in {photo_folder}: {abbreviate_paths(lone)}; --skip-missing leaves "
-            f"them out"
-        )
-    places = [photo.relative_to(photo_folder).parts for photo, _ in pairs]
-    at = split_names.find_split_depth(places, besides=0)
-    return tuple(
-        (flatten_path(photo, photo_folder), photo, mask, split_names.read_split_at(place, at))
-        for (photo, mask), place in zip(pairs, places, strict=True)
-    )
+    for files, what in (
+        (without_mask, f"images of {folder} have no mask in {mask_folder}"),
+        (list(masks.values()), f"masks of {mask_folder} have no image in {folder}"),
+    ):
+        if files and not options.skip_missing:
+            raise DataNotFoundError(f"{len(files)} {what}: {abbreviate_paths(files)}; --skip-missing leaves them out")
+    return pairs
 
 
 def _find_masks(folder: Path, suffix: str) -> dict[str, Path]:
-    """Return the masks below a folder by their path without its ending.
-
-    Raises:
-        DataFileError: if two have one name and differ in their endings.
-    """
+    """Return the masks below a folder by their path without its ending."""
     masks: dict[str, Path] = {}
     for mask in sorted(folder.rglob("*")):
         stem = mask.relative_to(folder).with_suffix("").as_posix()
-        if mask.suffix.lower() not in _MASK_ENDINGS or mask.is_dir() or not stem.endswith(suffix):
+        if mask.suffix.lower() not in _MASK_SUFFIXES or mask.is_dir() or not stem.endswith(suffix):
             continue
         if stem in masks:
-            raise DataFileError(f"two masks have one name: {masks[stem]} and {mask}: leave one of them")
+            raise DataFileError(f"two masks have one name: {masks[stem]} and {mask}: keep one of them")
         masks[stem] = mask
     return masks

@@ -1,4 +1,4 @@
-"""Shapes become masks, and masks a label map: polygons as COCO's own API draws them, the smaller object on top."""
+"""Shapes drawn as masks, and masks painted into a label map; polygons cover the pixels they cover in COCO's API."""
 
 from __future__ import annotations
 
@@ -8,55 +8,70 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-#: Corners may lie outside of the image by so many of its sides.
+#: Corners may be outside of the image by so many times its longer side.
 _FARTHEST = 4
+#: COCO's API draws outlines on a grid so many times as fine as the pixels.
+_SUBPIXELS = 5
+#: Pixels of the longest outline that is drawn.
+_LONGEST_OUTLINE = 2**21
 
 
 class MaskPatch(NamedTuple):
-    """A mask that is nothing outside of its rectangle.
+    """A mask in a rectangle of an image; it is empty outside.
 
     Attributes:
-        top: row of its first pixel.
-        left: column of its first pixel.
-        mask: its pixels, (h, w).
+        top: row of the rectangle's first pixel.
+        left: column of the rectangle's first pixel.
+        mask: the pixels, (h, w).
     """
 
     top: int
     left: int
     mask: NDArray[np.bool_]
 
+    def fill(self, plane: NDArray[Any], value: int) -> None:
+        """Set the pixels of the mask to a value."""
+        height, width = self.mask.shape
+        plane[self.top : self.top + height, self.left : self.left + width][self.mask] = value
 
-def paint_smallest_on_top(
-    shapes: Sequence[tuple[int, Any]], size: tuple[int, int], patch_of: Callable[[Any], MaskPatch]
+
+def paint_in_order(
+    shapes: Iterable[tuple[int, Any]], size: tuple[int, int], draw: Callable[[Any], MaskPatch]
 ) -> NDArray[np.uint16]:
-    """Paint shapes over one another, the largest first, and return the label map, (h, w).
-
-    Sizes are counted in the masks; of equals the later lies on top. One mask is held at a time, so every shape is drawn
-    twice.
+    """Return the label map (h, w) of shapes, a later one on top of an earlier one.
 
     Args:
         shapes: label and outline of every shape.
         size: height and width of the label map.
-        patch_of: draws an outline.
+        draw: draws an outline.
     """
-    areas = [int(patch_of(outline).mask.sum()) for _, outline in shapes] if len(shapes) > 1 else [0] * len(shapes)
     plane = np.zeros(size, np.uint16)
-    for position in sorted(range(len(shapes)), key=lambda position: -areas[position]):
-        label, outline = shapes[position]
-        top, left, mask = patch_of(outline)
-        plane[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = label
+    for label, outline in shapes:
+        draw(outline).fill(plane, label)
     return plane
 
 
+def paint_smallest_on_top(
+    shapes: Sequence[tuple[int, Any]], size: tuple[int, int], draw: Callable[[Any], MaskPatch]
+) -> NDArray[np.uint16]:
+    """Return the label map (h, w) of shapes, the one with fewer pixels on top; of equal ones, the later.
+
+    Every shape is drawn twice, so that only one mask is in memory. Arguments as `paint_in_order`.
+    """
+    areas = [int(draw(outline).mask.sum()) for _, outline in shapes] if len(shapes) > 1 else [0] * len(shapes)
+    order = sorted(range(len(shapes)), key=lambda position: -areas[position])
+    return paint_in_order((shapes[position] for position in order), size, draw)
+
+
 def draw_polygons(rings: Sequence[Sequence[float]], size: tuple[int, int]) -> MaskPatch:
-    """Return the mask of what lies in any of several polygons.
+    """Return the mask of the union of polygons.
 
     Args:
-        rings: the corners of each, x, y, x, y, …, in pixels from the image's left and upper edge.
+        rings: the corners of every polygon, x, y, x, y, …, in pixels from the image's left and upper edge.
         size: height and width of the image.
 
     Raises:
@@ -66,8 +81,8 @@ def draw_polygons(rings: Sequence[Sequence[float]], size: tuple[int, int]) -> Ma
     if len(patches) == 1:
         return patches[0]
     whole = np.zeros(size, bool)
-    for top, left, mask in patches:
-        whole[top : top + mask.shape[0], left : left + mask.shape[1]] |= mask
+    for patch in patches:
+        patch.fill(whole, True)
     return MaskPatch(0, 0, whole)
 
 
@@ -84,7 +99,7 @@ def parse_box(corner_and_sides: Sequence[float], size: tuple[int, int]) -> NDArr
     """Return the corners of a box, given as x, y, width, height.
 
     Raises:
-        ValueError: if these are not four numbers, a side is negative, or a corner lies far outside of the image.
+        ValueError: if it is not four numbers, a side is negative, or a corner is far outside of the image.
     """
     if not isinstance(corner_and_sides, (list, tuple)) or len(corner_and_sides) != 4:
         raise ValueError(f"expected a box of 4 numbers x, y, width, height, got {abbreviate(corner_and_sides)}")
@@ -98,7 +113,7 @@ def parse_corners(ring: Sequence[float], size: tuple[int, int]) -> NDArray[np.fl
     """Return the corners of a polygon, (n, 2), from x, y, x, y, ….
 
     Raises:
-        ValueError: if it has fewer than three, an odd number of coordinates, one that is no finite number, or one far
+        ValueError: for fewer than three corners, an odd number of coordinates, or a coordinate that is not finite or far
             outside of the image.
     """
     if not isinstance(ring, (list, tuple)):
@@ -115,25 +130,21 @@ def parse_corners(ring: Sequence[float], size: tuple[int, int]) -> NDArray[np.fl
     points = values.reshape(-1, 2)
     far = np.abs(points - np.array(size[::-1]) / 2) > (_FARTHEST + 0.5) * max(size)
     if far.any():
-        raise ValueError(f"a corner lies at {points[far][0]:g}, far outside of the image of {size[1]} x {size[0]}")
+        raise ValueError(f"a corner is at {points[far][0]:g}, far outside of the image of {size[1]} x {size[0]}")
     return points
 
 
 def parse_coordinate(value: object) -> float:
-    """Return a coordinate.
-
-    Raises:
-        ValueError: if it is no finite number.
-    """
+    """Return a coordinate; raise ValueError if it is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"expected a number, got {abbreviate(value)}")  # noqa: TRY004 - all problems of a shape are one kind
+        raise ValueError(f"expected a number, got {abbreviate(value)}")  # noqa: TRY004 - one kind
     if (isinstance(value, int) and abs(value) > 2**53) or not math.isfinite(value):
         raise ValueError(f"{abbreviate(value)} is not a coordinate")
     return float(value)
 
 
 def abbreviate(value: object) -> str:
-    """Return a value for a message, ASCII, cut where it is long."""
+    """Return a value for an error, in ASCII, cut at 60 characters."""
     text = ascii(value) if not isinstance(value, int) or abs(value) < 10**20 else "a number of many digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -142,11 +153,11 @@ def draw_polygon(points: NDArray[np.float64], size: tuple[int, int]) -> MaskPatc
     """Return the mask of a polygon as COCO's API draws it: the boundary on a grid five times as fine, filled by columns.
 
     Args:
-        points: its corners (x, y), shape (n, 2); the last is joined to the first.
+        points: the corners (x, y), shape (n, 2); the last is joined to the first.
         size: height and width of the image.
 
     Raises:
-        ValueError: if its outline is longer than any that people draw: it would take the machine's memory.
+        ValueError: if the outline is too long for the memory.
 
     Example:
         >>> draw_polygon(np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 2.0], [1.0, 2.0]]), (3, 4)).mask.astype(int).tolist()
@@ -174,13 +185,8 @@ def draw_polygon(points: NDArray[np.float64], size: tuple[int, int]) -> MaskPatc
     return MaskPatch(0, first, inside.reshape(last - first + 1, height).T)
 
 
-_SUBPIXELS = 5
-#: Pixels of the longest outline.
-_LONGEST_OUTLINE = 2**21
-
-
 def _trace_boundary(points: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the points of a closed line, one for each step of its longer direction."""
+    """Return x and y of the points of a closed line, one per step in the longer direction of each side."""
     across, down = [], []
     for (x1, y1), (x2, y2) in zip(points.tolist(), np.roll(points, -1, axis=0).tolist(), strict=True):
         wide, high = abs(x2 - x1), abs(y2 - y1)

@@ -51,30 +51,30 @@ def test_a_class_has_a_category_of_its_own_or_the_common_one(tmp_path):
 
 def test_masks_of_numbers_become_labels_and_0_and_255_are_nothing():
     classes = read_class_list({7: "cat", 9: "dog"}, "object")
-    assert classes.labels(np.array([[0, 7], [9, 255]]), "m").tolist() == [[0, 1], [2, 0]]
-    assert read_class_list({0: "cat", 255: "dog"}, "object").labels(np.array([[0, 255]]), "m").tolist() == [[1, 2]]
+    assert classes.label_mask(np.array([[0, 7], [9, 255]]), "m").tolist() == [[0, 1], [2, 0]]
+    assert read_class_list({0: "cat", 255: "dog"}, "object").label_mask(np.array([[0, 255]]), "m").tolist() == [[1, 2]]
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.int64])
 def test_masks_of_every_width_are_read_alike(kind):
     classes = read_class_list({1: "cat", 200: "dog"}, "object")
     mask = np.array([[0, 1], [200, 255]], kind)
-    assert classes.labels(mask, "m").tolist() == [[0, 1], [2, 0]]
+    assert classes.label_mask(mask, "m").tolist() == [[0, 1], [2, 0]]
     if kind == np.int64:
         far = read_class_list({1 << 40: "far"}, "object")
-        assert far.labels(np.array([[1 << 40, 0]]), "m").tolist() == [[1, 0]]
+        assert far.label_mask(np.array([[1 << 40, 0]]), "m").tolist() == [[1, 0]]
         with pytest.raises(LabelError, match="holds number -3"):
-            classes.labels(np.array([[-3, 1]]), "m")
+            classes.label_mask(np.array([[-3, 1]]), "m")
 
 
 def test_a_class_list_shorter_than_the_masks_is_told():
     with pytest.raises(
         LabelError, match=r"m\.png: the mask holds number 3, and the class list names 2 numbers, 1 to 2"
     ):
-        read_class_list(["cat", "dog"], "object").labels(np.array([[3]]), "m.png")
+        read_class_list(["cat", "dog"], "object").label_mask(np.array([[3]]), "m.png")
 
 
-def test_masks_of_colours_become_labels(tmp_path):
+def test_masks_of_colors_become_labels(tmp_path):
     cvat = written(tmp_path / "labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:255,128,0::\n")
     mask = np.array([[[255, 128, 0], [0, 0, 0]]], np.uint8)
     for file in (
@@ -82,11 +82,11 @@ def test_masks_of_colours_become_labels(tmp_path):
         written(tmp_path / "a.csv", "name,r,g,b\ncat,255,128,0\n"),
         written(tmp_path / "b.csv", "name,color\ncat,#ff8000\n"),
     ):
-        assert read_class_list(file, "object").labels(mask, "m").tolist() == [[1, 0]]
-    with pytest.raises(LabelError, match="holds the colour #010203, which the class list does not name"):
-        read_class_list(cvat, "object").labels(np.array([[[1, 2, 3]]], np.uint8), "m")
-    with pytest.raises(LabelError, match="the mask is an RGB picture, and the class list names no colours"):
-        read_class_list(["cat"], "object").labels(mask, "m")
+        assert read_class_list(file, "object").label_mask(mask, "m").tolist() == [[1, 0]]
+    with pytest.raises(LabelError, match="holds the color #010203, which the class list does not name"):
+        read_class_list(cvat, "object").label_mask(np.array([[[1, 2, 3]]], np.uint8), "m")
+    with pytest.raises(LabelError, match="the mask is an RGB image, and the class list names no colors"):
+        read_class_list(["cat"], "object").label_mask(mask, "m")
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_masks_of_colours_become_labels(tmp_path):
     [
         ("a.txt", "", "expected at least one class name"),
         ("a.txt", "background\n", "expected at least one class name"),
-        ("a.txt", "1: cat\n1: dog\n", "number 1 or its colour is listed twice"),
+        ("a.txt", "1: cat\n1: dog\n", "number 1 or its color is listed twice"),
         ("a.csv", "nom\ncat\n", "a column 'name', got nom"),
-        ("a.csv", "id,name\nx,cat\n", "line 2: a number or colour does not read"),
-        ("a.csv", "name,color\ncat,red\n", "line 2: a number or colour does not read"),
+        ("a.csv", "id,name\nx,cat\n", "line 2: a number or color does not read"),
+        ("a.csv", "name,color\ncat,red\n", "line 2: a number or color does not read"),
         ("a.json", "{", "expected a JSON list of names"),
         ("a.json", "3", "expected a JSON list of names"),
         ("labelmap.txt", "# label:color_rgb\ncat\n", "expected lines name:r,g,b"),
@@ -114,8 +114,8 @@ def test_a_list_that_is_not_there_is_told(tmp_path):
 
 
 def test_planes_are_divided_by_category():
-    classes = read_class_list({1: "cat", 2: "fur"}, "object").renamed({"fur": ("fur", "material")})
-    parts = classes.split(np.array([[1, 2, 0]], np.uint16))
+    classes = read_class_list({1: "cat", 2: "fur"}, "object").rename({"fur": ("fur", "material")})
+    parts = classes.split_by_category(np.array([[1, 2, 0]], np.uint16))
     assert {category: plane.tolist() for category, plane in parts.items()} == {
         "object": [[1, 0, 0]],
         "material": [[0, 2, 0]],
@@ -124,11 +124,11 @@ def test_planes_are_divided_by_category():
 
 def test_classes_can_be_renamed_moved_and_dropped(tmp_path):
     rules = read_renaming(written(tmp_path / "r.csv", "name,as,category\ncat,feline,\ndog,,\nfur,fur,material\n"))
-    classes = read_class_list(["cat", "dog", "fur"], "object").renamed(rules)
+    classes = read_class_list(["cat", "dog", "fur"], "object").rename(rules)
     assert (classes.names, classes.categories) == (("feline", "fur"), ("object", "material"))
-    assert classes.labels(np.array([[1, 2, 3]]), "m").tolist() == [[1, 0, 2]]
+    assert classes.label_mask(np.array([[1, 2, 3]]), "m").tolist() == [[1, 0, 2]]
     with pytest.raises(SettingsError, match="'cow', and no class is called so"):
-        classes.renamed({"cow": ("x", "")})
+        classes.rename({"cow": ("x", "")})
     with pytest.raises(DataFileError, match="expected the columns name and as"):
         read_renaming(written(tmp_path / "s.csv", "from,to\na,b\n"))
 

@@ -72,7 +72,7 @@ def test_a_class_called_train_is_a_class(tmp_path):
 def test_splits_beside_a_folder_that_is_none_are_refused(tmp_path):
     for name in ("train/cat/1", "valid/cat/2", "extra/cat/3"):
         originals.picture(tmp_path / "folders" / f"{name}.jpg", SIZE)
-    with pytest.raises(DataFileError, match="train and valid are splits, and extra beside them is none"):
+    with pytest.raises(DataFileError, match="train and valid are splits, and extra is none"):
         importers.from_labels(tmp_path / "folders", tmp_path / "out", **PLAIN)
 
 
@@ -111,9 +111,7 @@ def test_what_is_left_aside_is_counted_and_told(tmp_path):
         (tmp_path / "folders" / name).write_text("x")
     told = []
     importers.from_labels(tmp_path / "folders", tmp_path / "out", say=told.append, **PLAIN)
-    assert told[0].endswith(
-        "4 files are left aside, which are no images by their endings (no ending 1, .heic 2, .txt 1)"
-    )
+    assert told[0].endswith("4 files are left out: by their endings they are no images (no ending 1, .heic 2, .txt 1)")
 
 
 @pytest.mark.parametrize("ending", ["tif", "bmp", "pgm"])

@@ -78,7 +78,7 @@ def test_masks_make_a_sound_set_with_a_preview(masked):
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_options_choose_names_categories_colours_size_and_split(masked):
+def test_options_choose_names_categories_colors_size_and_split(masked):
     (masked / "rename.csv").write_text("name,as,category\ncat,fur,material\n")
     made = from_masks(
         masked, colors=False, rename=masked / "rename.csv", category="part", size=48, train=0.0, name="mine", preview=0,
@@ -147,7 +147,7 @@ def test_a_picture_that_its_camera_turned_lies_as_its_mask(masked):
             DataFileError,
             "cannot be a JPEG file",
         ),
-        (lambda f: originals.plane(f / "masks" / "p1.png", np.ones((*SIZE, 3))), LabelError, "names no colours"),
+        (lambda f: originals.plane(f / "masks" / "p1.png", np.ones((*SIZE, 3))), LabelError, "names no colors"),
     ],
 )
 def test_what_is_wrong_with_the_files_is_one_sentence(masked, spoil, error, told):
@@ -174,7 +174,7 @@ def test_masks_of_other_names_are_told_with_an_example(masked):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"category": "color"}, "the colour plane's"),
+        ({"category": "color"}, "the label map of color names"),
         ({"category": "a b"}, "a category's name is letters"),
         ({"sise": 3}, "did you mean size"),
         ({"size": 0}, "--size must be at least 2, not 0"),
@@ -243,7 +243,7 @@ def test_voc_has_its_classes_its_void_and_its_own_split(voc, tmp_path):
     assert splits(made.folder) == {"v0.jpg": "train", "v1.jpg": "train", "v2.jpg": "val", "v3.jpg": "val"}
 
 
-def test_a_labelmap_of_colours_is_found(voc, tmp_path):
+def test_a_labelmap_of_colors_is_found(voc, tmp_path):
     (voc / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\nwheel:1,2,3::\n")
     for mask in (voc / "SegmentationClass").iterdir():
         originals.plane(mask, np.broadcast_to(np.array([1, 2, 3]), (*SIZE, 3)))
@@ -313,9 +313,9 @@ def test_coco_panoptic_pictures_are_read_by_segment(coco):
     assert names_of(made.folder, "000000000001")["object"] == {"cat", "dog"}
     told["annotations"][0]["segments_info"] = infos[:1]
     (coco / "panoptic.json").write_text(json.dumps(told))
-    with pytest.raises(DataFileError, match="segment 65536 stands in the picture, and not in the JSON"):
+    with pytest.raises(DataFileError, match="segment 65536 is in the label map, and not in the JSON"):
         importers.from_coco(coco / "panoptic.json", coco / "photos", coco / "out2", size=32)
-    with pytest.raises(DataNotFoundError, match="label pictures are missing"):
+    with pytest.raises(DataNotFoundError, match="label maps are missing"):
         importers.from_coco(coco / "panoptic.json", coco / "photos", coco / "out3", masks=coco / "gone")
 
 

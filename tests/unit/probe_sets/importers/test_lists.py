@@ -123,17 +123,19 @@ def test_every_format_gives_the_numbers_that_its_masks_hold(tmp_path, name, text
         ),
     ],
 )  # fmt: skip
-def test_palettes_name_classes_by_their_colours(tmp_path, name, text):
+def test_palettes_name_classes_by_their_colors(tmp_path, name, text):
     classes = read(tmp_path, name, text)
     assert colors(classes) == {0x804080: "gull", 9: "herring"}
     assert not {11, 12, 41, 42} & set(classes.codes)  # numbers of a tool's database
 
 
-def test_a_list_of_colours_only_gives_no_number_to_masks_of_numbers(tmp_path):
+def test_a_list_of_colors_only_gives_no_number_to_masks_of_numbers(tmp_path):
     classes = read(tmp_path, "p.csv", "name,r,g,b\ngull,128,64,128\n")
-    with pytest.raises(LabelError, match=r"m\.png: the mask holds numbers, and the class list names colours only"):
-        classes.labels(np.array([[1]]), "m.png")
-    assert read(tmp_path, "p.csv", "name,r,g,b\ngull,128,64,128\n", first=0).labels(np.array([[0]]), "m").item() == 1
+    with pytest.raises(LabelError, match=r"m\.png: the mask holds numbers, and the class list names only colors"):
+        classes.label_mask(np.array([[1]]), "m.png")
+    assert (
+        read(tmp_path, "p.csv", "name,r,g,b\ngull,128,64,128\n", first=0).label_mask(np.array([[0]]), "m").item() == 1
+    )
     assert read_class_names(tmp_path / "p.csv") == ["gull"]
 
 
@@ -159,12 +161,12 @@ def test_a_column_of_numbers_is_chosen_by_name(tmp_path):
         ("c.txt", "_background_\n__ignore__\ncat\n", "begins with 2 names for nothing"),
         ("c.txt", "void\nnone\n-\ncat\n", "begins with 3 names for nothing"),
         ("c.json", '["void", "background", "cat"]', "begins with 2 names for nothing"),
-        ("c.json", '[{"name": "cat"}, {"name": "dog"}]', "gives neither a number .id. nor a colour"),
+        ("c.json", '[{"name": "cat"}, {"name": "dog"}]', "gives neither a number .id. nor a color"),
         ("c.json", '[{"colour": 1}]', "expected a column 'name', got 'colour'"),
-        ("c.json", '[{"id": 1, "name": "a"}, {"name": "b"}]', "entry 2: a number or colour does not read .'id' is missing"),
-        ("c.json", '[{"id": "x", "name": "a"}]', "entry 1: a number or colour does not read"),
-        ("c.json", '[{"id": 1.5, "name": "a"}]', "entry 1: a number or colour does not read"),
-        ("c.json", '[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]', "number 1 or its colour is listed twice"),
+        ("c.json", '[{"id": 1, "name": "a"}, {"name": "b"}]', "entry 2: a number or color does not read .'id' is missing"),
+        ("c.json", '[{"id": "x", "name": "a"}]', "entry 1: a number or color does not read"),
+        ("c.json", '[{"id": 1.5, "name": "a"}]', "entry 1: a number or color does not read"),
+        ("c.json", '[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]', "number 1 or its color is listed twice"),
         ("c.json", '{"version": "5", "shapes": []}', "an object with the keys 'version', 'shapes' that says neither"),
         ("c.json", '["cat", 3]', "expected a JSON list of names"),
         ("c.json", '["c\\ud800at"]', "half of a surrogate pair"),
@@ -188,7 +190,7 @@ def test_a_column_of_numbers_is_chosen_by_name(tmp_path):
         ("c.txt", "Boeing 737\nAirbus 320\n", "lines that end in numbers, of the classes or of their names"),
         ("c.txt", "a" + " " * 10**6 + "b\n" + "c" * 400, "a line of 400 characters"),
         ("c.txt", "cat,1,0.5\ndog,2,0.5\n", "a list that cannot be understood"),
-        ("c.txt", "1,128,64,300,cat\n", "colours from 0 to 255"),
+        ("c.txt", "1,128,64,300,cat\n", "colors from 0 to 255"),
         ("c.txt", "c\x1bat\n", "a character that cannot be written"),
     ],
 )  # fmt: skip
@@ -258,7 +260,7 @@ def test_lists_of_tools_keep_coverage_and_names(tmp_path, way, name, text, first
     assert coverage(tmp_path / "out") == {"herring": 0.125, "gull": 0.25}
 
 
-def test_masks_of_a_palette_are_read_as_colours_where_the_list_knows_colours_only(tmp_path):
+def test_masks_of_a_palette_are_read_as_colors_where_the_list_knows_colors_only(tmp_path):
     originals.picture(tmp_path / "photos" / "a.jpg", SIZE)
     mask = Image.fromarray(originals.halves(SIZE, 1, 0).astype(np.uint8), mode="P")
     mask.putpalette([0, 0, 0, 128, 64, 128])

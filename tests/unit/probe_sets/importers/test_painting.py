@@ -53,7 +53,7 @@ def test_the_smaller_lies_on_top_whatever_the_order_and_of_equals_the_later():
     [
         ([float("nan"), 1, 2, 1, 2, 2], "nan is not a coordinate"),
         ([float("inf"), 1, 2, 1, 2, 2], "inf is not a coordinate"),
-        ([1e30, 1, 2, 1, 2, 2], "a corner lies at .* far outside of the image of 6 x 4"),
+        ([1e30, 1, 2, 1, 2, 2], "a corner is at .* far outside of the image of 6 x 4"),
         ([10**400, 1, 2, 1, 2, 2], "a number of many digits is not a coordinate"),
         ([-500, 1, 2, 1, 2, 2], "far outside"),
         (["1", 1, 2, 1, 2, 2], "expected a number, got '1'"),

@@ -1,7 +1,7 @@
-"""``from-annotations``: what annotation tools write, one file for each tool, all read into the same records.
+"""``from-annotations``: what annotation tools write, one file per tool.
 
-`whose` is the table of them and tells whose a file is; a reader makes `record.Annotated` of every image; `source` paints
-them.
+`tools` lists the tools and recognizes their files; a tool's reader fills an `AnnotationSet`; `annotated_images` draws the
+shapes.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
-"""Annotated images as a source of a probe set, whatever tool they were annotated with."""
+"""``from-annotations``: images annotated with a tool."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError, suggest_nearest
 from netdissect.io import images
@@ -22,78 +20,40 @@ from netdissect.probe_sets.importers.annotations.records import (
     locate_errors,
     read_tool_json,
 )
-from netdissect.probe_sets.importers.class_list import ClassList, read_class_list
 from netdissect.probe_sets.importers.import_options import ImportOptions
-from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
+from netdissect.probe_sets.importers.imported_images import ImportedImages
+from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from netdissect.probe_sets.compile.make import BuildResult
     from netdissect.probe_sets.importers.annotations.shapes import Shape
     from netdissect.probe_sets.importers.painting import MaskPatch
 
-#: Tag of a camera's note how to turn its photograph (EXIF), and the notes that exchange height and width.
-_ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
-#: Annotations may be of sides so many times as long as those of the image at hand, which is a smaller copy then.
+#: The EXIF tag of a photo's orientation, and its values that exchange height and width.
+_ORIENTATION, _SWAPPED = 0x0112, (5, 6, 7, 8)
+#: The image may be a copy so many times smaller than the annotations say.
 _LARGEST_SCALE = 4
 
 
-@dataclass(frozen=True)
-class AnnotatedImages(Source):
-    """Images annotated with a tool: a Source.
+@dataclass(frozen=True, kw_only=True)
+class AnnotatedImages(ImportedImages):
+    """Images annotated with a tool; an image's record is its `AnnotatedImage`.
 
     Attributes:
-        name: its folder below ``images/``.
-        about: a sentence for README.txt.
-        classes: the classes, numbered from 1 as `numbers` has them.
-        numbers: number of every label.
-        images: the images.
-        smaller_on_top: whether of shapes that overlap the smaller lies on top, and not the later.
+        labels: the label of every name that the tool gives to shapes.
+        smaller_on_top: whether of overlapping shapes the one with fewer pixels is on top, and not the later one.
     """
 
-    name: str
-    about: str
-    classes: ClassList
-    numbers: Mapping[str, int]
-    images: tuple[AnnotatedImage, ...]
+    labels: Mapping[str, int]
     smaller_on_top: bool
 
-    def describe(self) -> str:
-        """Return a sentence for README.txt."""
-        return self.about
-
-    def fingerprint(self) -> str:
-        """Return a hash of its tables."""
-        shapes = [(image.name, image.size, image.split, hash_parts(*image.shapes)) for image in self.images]
-        return hash_parts(
-            "annotations", self.classes.fingerprint(), sorted(self.numbers.items()), self.smaller_on_top, shapes
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the shapes of all images behind when it travels: a worker finds them in its items."""
-        return {**self.__dict__, "images": ()}
-
-    def list_images(self) -> Sequence[SourceImage]:
-        """Return its images."""
-        return [
-            SourceImage(
-                image.name,
-                image,
-                image.files if isinstance(image.photo, EmbeddedImage) else (image.photo, *image.files),
-                image.split,
-            )
-            for image in self.images
-        ]
-
-    def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - a label has one category
-        """Return the name of a class."""
-        return (self.classes.names[label - 1],) if label else ()
-
     def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
-        """Return an image, turned as its annotations are."""
+        """Return an image, upright or as stored, whichever was annotated."""
         image: AnnotatedImage = entry.record
         upright = _find_frame(image)[0]
         if isinstance(image.photo, Path):
@@ -101,26 +61,20 @@ class AnnotatedImages(Source):
         return images.decode_image(_read_embedded(image.photo), image.photo.path, upright=upright)
 
     def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
-        """Return the label planes of an image, one per category."""
+        """Return the label map of an image for every category."""
         image: AnnotatedImage = entry.record
         size = _find_frame(image)[1]
         shapes = [
-            (self.classes.codes[self.numbers[label]], (place, label, shape))
-            for place, (label, shape) in enumerate(image.shapes, start=1)
+            (self.labels[name], (place, name, shape)) for place, (name, shape) in enumerate(image.shapes, start=1)
         ]
 
-        def patch_of(placed: tuple[int, str, Shape]) -> MaskPatch:
-            place, label, shape = placed
-            with locate_errors(f"{_describe_image(image.photo)}, shape {place} ({escape_line(label)})"):
+        def draw(named: tuple[int, str, Shape]) -> MaskPatch:
+            place, name, shape = named
+            with locate_errors(f"{_describe_image(image.photo)}, shape {place} ({escape_line(name)})"):
                 return shape.patch(size)
 
-        if self.smaller_on_top:
-            return dict(self.classes.split(painting.paint_smallest_on_top(shapes, size, patch_of)))
-        plane = np.zeros(size, np.uint16)
-        for label, placed in shapes:
-            top, left, mask = patch_of(placed)
-            plane[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = label
-        return dict(self.classes.split(plane))
+        paint = painting.paint_smallest_on_top if self.smaller_on_top else painting.paint_in_order
+        return self.classes.split_by_category(paint(shapes, size, draw))
 
 
 def from_annotations(
@@ -136,57 +90,60 @@ def from_annotations(
 ) -> BuildResult:
     """Make a probe set of what an annotation tool wrote.
 
-    Of shapes that overlap, the one that the tool shows on top counts; images without a shape are left out.
+    Where shapes overlap, the one that the tool shows on top counts. Images without a shape are left out.
 
     Args:
-        where: the folder or file that the tool exported: of CVAT, Hasty, labelme, Label Studio, Supervisely, VGG VIA or
-            YOLO.
-        out: the set's folder.
-        tool: the tool's name, where the files do not tell (``cvat``, ``hasty``, ``labelme``, ``label-studio``,
+        where: the folder or file that the tool exported: CVAT, Hasty, labelme, Label Studio, Supervisely, VGG VIA or YOLO.
+        out: folder of the probe set.
+        tool: the tool, if it cannot be recognized by the files (``cvat``, ``hasty``, ``labelme``, ``label-studio``,
             ``supervisely``, ``via``, ``yolo``).
-        photos: folder of the images; None looks for them beside the annotations.
-        boxes: take detection boxes, which say nothing of an outline, as masks.
-        leave_out: kinds of shapes that are left out: points, lines, boxes, skeletons, cuboids.
-        attribute: which of a shape's attributes is its class, where it has several (VIA).
-        options: as `ImportOptions`.
+        photos: folder of the images; None looks for them next to the annotations.
+        boxes: take detection boxes, which have no outline, as masks.
+        leave_out: kinds of shapes to leave out: points, lines, boxes, skeletons, cuboids.
+        attribute: the attribute of a shape that is its class, if shapes have several (VIA).
+        options: see `ImportOptions`.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files, or a format that is not taken.
+        DataError: one of its leaves, for anything wrong with the files, or an unsupported format.
         SettingsError: for an option out of its range.
     """
-    making = ImportOptions.of(options)
-    wanted = AnnotationOptions.of(boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos)
+    settings = ImportOptions.from_keywords(options)
+    asked = AnnotationOptions.from_keywords(boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos)
     named = None if tool is None else tool.casefold().replace(" ", "-").replace("_", "-")
     if named is not None and named not in tool_table.TOOLS:
         raise SettingsError(f"--tool {tool}: {suggest_nearest(named, tool_table.TOOLS)}")
-    source = read_annotations(Path(where), Path(out), named, wanted, making)
+    source = read_annotations(Path(where), Path(out), named, asked, settings)
     on_top = "the smaller is on top" if source.smaller_on_top else "the one that the tool shows on top counts"
-    about = f"Made with: netdissect data from-annotations. Of overlapping shapes {on_top}."
-    return making.finish(source, out, about=about)
+    note = f"Made with: netdissect data from-annotations. Of overlapping shapes {on_top}."
+    return settings.write_probe_set(source, out, note=note)
 
 
 def read_annotations(
-    where: Path, out: Path | None, tool: str | None, wanted: AnnotationOptions, making: ImportOptions
+    where: Path, out: Path | None, tool: str | None, asked: AnnotationOptions, options: ImportOptions
 ) -> AnnotatedImages:
-    """Return what a tool wrote as a source; whose it is, and what is left out, is told.
+    """Read what a tool wrote; `options.say` is told which tool it is and what is left out.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files, or a format that is not taken.
+        DataError: one of its leaves, for anything wrong with the files, or an unsupported format.
     """
     chosen, path = (
         tool_table.recognize_tool(where, out) if tool is None else tool_table.find_tool_export(tool, where, out)
     )
-    making.say(f"{path} is {chosen.title}'s")
-    found = AnnotationSet(path if path.is_dir() else path.parent, out, wanted)
+    options.say(f"{path} is {chosen.title}'s")
+    found = AnnotationSet(path if path.is_dir() else path.parent, out, asked)
     chosen.read(path, found)
     for what, count in found.left_out.items():
-        making.say(f"left out: {count} {what}")
-    _check_images(found, path, chosen.title, skip_missing=making.skip_missing)
-    numbers = {label: number for number, label in enumerate(found.classes, start=1)}
-    classes = making.classes(read_class_list({number: label for label, number in numbers.items()}, making.category))
+        options.say(f"left out: {count} {what}")
+    _check_images(found, path, chosen.title, skip_missing=options.skip_missing)
+    numbers = {name: number for number, name in enumerate(found.classes, start=1)}
+    classes = options.read_classes({number: name for name, number in numbers.items()})
+    labels = {name: classes.codes[number] for name, number in numbers.items()}
     return AnnotatedImages(
-        making.source_name(found.root), f"{path.name}, annotated with {chosen.title}", classes, numbers,
-        tuple(found.images), found.smaller_on_top,
+        name=options.choose_name(found.root), about=f"{path.name}, annotated with {chosen.title}", classes=classes,
+        settings_hash=hash_parts(
+            sorted(labels.items()), found.smaller_on_top, [(entry.record.size, hash_parts(*entry.record.shapes)) for entry in found.images]
+        ),
+        images=tuple(found.images), labels=labels, smaller_on_top=found.smaller_on_top,
     )  # fmt: skip
 
 
@@ -200,16 +157,17 @@ def _check_images(found: AnnotationSet, path: Path, title: str, *, skip_missing:
         )
     if not found.images:
         raise DataFileError(f"{path}: no image of it has a shape with a label, as {title} writes them")
-    taken: dict[object, AnnotatedImage] = {}
-    for image in found.images:
+    files: dict[object, Path] = {}
+    for entry in found.images:
+        image: AnnotatedImage = entry.record
         try:
-            f"{image.name}{''.join(label for label, _ in image.shapes)}".encode()
+            f"{entry.file}{''.join(label for label, _ in image.shapes)}".encode()
         except UnicodeEncodeError as error:
             raise DataFileError(f"{path}: the name {error.object!a} cannot be written as UTF-8: rename it") from error
-        other = taken.setdefault(image.photo, image)
-        if other is not image:
-            files = " and ".join(dict.fromkeys((other.files[0].name, image.files[0].name)))
-            raise DataFileError(f"{path}: the image {image.name} is annotated twice, in {files}: keep one of them")
+        if image.photo in files:
+            both = " and ".join(dict.fromkeys((files[image.photo].name, image.file.name)))
+            raise DataFileError(f"{path}: the image {entry.file} is annotated twice, in {both}: keep one of them")
+        files[image.photo] = image.file
 
 
 def _read_embedded(photo: EmbeddedImage) -> bytes:
@@ -222,28 +180,28 @@ def _describe_image(photo: Path | EmbeddedImage) -> str:
 
 
 def _find_frame(image: AnnotatedImage) -> tuple[bool, tuple[int, int]]:
-    """Return whether annotations lie over the upright image, and the height and width that they are of.
+    """Return whether the upright image was annotated, and the height and width of what was annotated.
 
-    Tools show images upright; the size that a file says tells where one did not. The image may be a smaller copy.
+    Tools show images upright; the size in the annotation file tells if one did not. The image may be a smaller copy.
 
     Raises:
-        DataFileError: if it is of another shape than the annotations.
+        DataFileError: if the image has another shape.
     """
     where = _describe_image(image.photo)
     with images.open_image(
         _read_embedded(image.photo) if isinstance(image.photo, EmbeddedImage) else image.photo, where
     ) as opened:
         raw = opened.height, opened.width
-        upright = raw[::-1] if opened.getexif().get(_ORIENTATION) in _LYING else raw
+        upright = raw[::-1] if opened.getexif().get(_ORIENTATION) in _SWAPPED else raw
     size = image.size or upright
     if max(size) <= _LARGEST_SCALE * max(raw):
-        for frame, turned in ((upright, True), (raw, False)):
+        for frame, is_upright in ((upright, True), (raw, False)):
             if size == frame:
-                return turned, size
-        for frame, turned in ((upright, True), (raw, False)):
+                return is_upright, size
+        for frame, is_upright in ((upright, True), (raw, False)):
             if images.is_same_shape(frame, size):
-                return turned, size
+                return is_upright, size
     raise DataFileError(
-        f"{where}: {image.files[0].name} says {size[1]} x {size[0]} pixels, and the image has {upright[1]} x {upright[0]}: "
-        f"bring the image that was annotated"
+        f"{where}: {image.file.name} says {size[1]} x {size[0]} pixels, and the image has {upright[1]} x {upright[0]}: "
+        f"use the image that was annotated"
     )

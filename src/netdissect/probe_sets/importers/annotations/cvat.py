@@ -1,4 +1,4 @@
-"""CVAT for images 1.1: an XML; a shape of a higher ``z_order`` lies over one of a lower, of equals the later."""
+"""CVAT for images 1.1: an XML; a shape of a higher ``z_order`` is on top, of equal ones the later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from netdissect.probe_sets.importers.annotations.shapes import Ellipse, Polygon,
 from netdissect.probe_sets.importers.split_names import parse_split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
@@ -36,60 +35,47 @@ def read_cvat_xml(where: Path, found: AnnotationSet) -> None:
         raise DataFileError(
             f"{path}: expected CVAT for images 1.1, got tracks of a video: export it as CVAT for images"
         )
-    for name in root.findall("meta//labels/label/name"):
-        if name.text:
-            found.classes.setdefault(parse_label(name.text))
+    for listed in root.findall("meta//labels/label/name"):
+        if listed.text:
+            found.classes.setdefault(parse_label(listed.text))
     for image in root.findall("image"):
-        with locate_errors(f"{path}, image {escape_line(image.get('name') or '')}"):
-            _read_image(path, image, found)
+        where_image = f"{path}, image {escape_line(image.get('name') or '')}"
+        with locate_errors(where_image):
+            name, subset = image.attrib["name"], image.get("subset") or ""
+            shapes = found.read_shapes(
+                (each for each in image if each.tag != "tag"), f"{where_image}, shape",
+                read_label=lambda element: element.attrib["label"], read_shape=_read_shape,
+                read_depth=lambda element: int(element.get("z_order") or 0),
+            )  # fmt: skip
+            found.add(
+                found.photos.find(name, where=path, beside=found.root / "images" / subset), shapes, name=name, file=path,
+                size=parse_size(float(image.attrib["height"]), float(image.attrib["width"])), split=parse_split(subset),
+            )  # fmt: skip
 
 
-def _read_image(path: Path, image: Element, found: AnnotationSet) -> None:
-    name = image.attrib["name"]
-    shapes = []
-    for place, element in enumerate((each for each in image if each.tag != "tag"), start=1):
-        label = parse_label(element.attrib["label"])
-        where = f"{path}, image {escape_line(name)}, shape {place} ({escape_line(label)})"
-        with locate_errors(where):
-            made = _read_shape(element.tag, element.attrib, where, found)
-            depth = int(element.get("z_order") or 0)
-        if made is not None:
-            shapes.append((depth, label, made))
-    shapes.sort(key=lambda shape: shape[0])
-    split = parse_split(image.get("subset") or "") or ""
-    photo = found.photos.find(name, where=path, beside=found.root / "images" / (image.get("subset") or ""))
-    found.add(
-        photo, [(label, made) for _, label, made in shapes], spelled=name, file=path, split=split,
-        size=parse_size(_read_number(image.attrib, "height"), _read_number(image.attrib, "width")),
-    )  # fmt: skip
-
-
-def _read_shape(tag: str, said: Mapping[str, str], where: str, found: AnnotationSet) -> Shape | None:
+def _read_shape(element: Element, where: str, found: AnnotationSet) -> Shape | None:
     """Return a shape; None if it is left out."""
+    tag, values = element.tag, element.attrib
     if tag in _WITHOUT_PIXELS:
         found.leave_out(_WITHOUT_PIXELS[tag], tag, where)
         return None
-    degrees = _read_number(said, "rotation") if said.get("rotation") else 0.0
+    degrees = float(values["rotation"]) if values.get("rotation") else 0.0
     if tag == "polygon":
-        corners = [pair.split(",") for pair in said["points"].split(";")]
+        corners = [pair.split(",") for pair in values["points"].split(";")]
         if any(len(corner) != 2 for corner in corners):
             raise ValueError("expected points as x,y;x,y;…")
         return Polygon(tuple((float(x), float(y)) for x, y in corners))
     if tag == "box":
-        left, top, right, bottom = (_read_number(said, key) for key in ("xtl", "ytl", "xbr", "ybr"))
+        left, top, right, bottom = (float(values[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
         if degrees:
             middle = (left + right) / 2, (top + bottom) / 2
             return make_rotated_box(left, top, right - left, bottom - top, degrees, middle)
         return make_box(left, top, right, bottom)
     if tag == "ellipse":
-        x, y, across, down = (_read_number(said, key) for key in ("cx", "cy", "rx", "ry"))
+        x, y, across, down = (float(values[key]) for key in ("cx", "cy", "rx", "ry"))
         return Ellipse(x, y, across, down, degrees)
     if tag == "mask":
-        lengths = parse_whole_numbers([int(length) for length in said["rle"].split(",")])
-        left, top, width, height = (int(_read_number(said, key)) for key in ("left", "top", "width", "height"))
+        lengths = parse_whole_numbers([int(length) for length in values["rle"].split(",")])
+        left, top, width, height = (int(float(values[key])) for key in ("left", "top", "width", "height"))
         return RunLengthMask(lengths, left, top, width, height)
     raise ValueError(f"a shape <{escape_line(tag)}>, which is not known: polygon, box, ellipse and mask are")
-
-
-def _read_number(said: Mapping[str, str], key: str) -> float:
-    return float(said[key])

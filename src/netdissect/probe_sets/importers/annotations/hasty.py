@@ -1,4 +1,4 @@
-"""Hasty (CloudFactory): one JSON for all images; a label of a higher ``z_index`` lies over one of a lower."""
+"""Hasty (CloudFactory): one JSON for all images; a label of a higher ``z_index`` is on top."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from netdissect.probe_sets.importers.annotations.records import (
     parse_size,
     read_tool_json,
     require_objects,
+    require_text,
 )
 from netdissect.probe_sets.importers.annotations.shapes import Polygon, make_box, parse_points
-from netdissect.probe_sets.importers.painting import abbreviate, parse_coordinate
+from netdissect.probe_sets.importers.painting import parse_coordinate
 from netdissect.probe_sets.importers.split_names import parse_split
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.importers.annotations.shapes import Shape
 
 
-def is_hasty(told: Any) -> bool:
-    """Say whether a JSON is Hasty's."""
-    return isinstance(told, dict) and "label_classes" in told and "images" in told
+def is_hasty(content: Any) -> bool:
+    """Return whether a JSON is Hasty's."""
+    return isinstance(content, dict) and "label_classes" in content and "images" in content
 
 
 def read_hasty(where: Path, found: AnnotationSet) -> None:
@@ -36,49 +37,39 @@ def read_hasty(where: Path, found: AnnotationSet) -> None:
     Raises:
         DataFileError: for anything wrong with it.
     """
-    told = read_tool_json(where, "Hasty's annotations")
-    if not is_hasty(told):
+    content = read_tool_json(where, "Hasty's annotations")
+    if not is_hasty(content):
         raise DataFileError(f"{where}: expected Hasty's label_classes and images")
     with locate_errors(str(where)):
-        for entry in require_objects(told["label_classes"], "label_classes"):
-            if entry.get("class_type") != "background":
+        background = set()
+        for entry in require_objects(content["label_classes"], "label_classes"):
+            if entry.get("class_type") == "background":
+                background.add(parse_label(entry["class_name"]))
+            else:
                 found.classes.setdefault(parse_label(entry["class_name"]))
-        nothing = {
-            parse_label(entry["class_name"])
-            for entry in told["label_classes"]
-            if entry.get("class_type") == "background"
-        }
-        for image in require_objects(told["images"], "images"):
-            _read_image(where, image, nothing, found)
+        for image in require_objects(content["images"], "images"):
+            _read_image(where, image, background, found)
 
 
-def _read_image(path: Path, image: dict[str, Any], nothing: set[str], found: AnnotationSet) -> None:
-    name = image["image_name"]
-    if not isinstance(name, str):
-        raise ValueError(f"expected image_name as text, got {abbreviate(name)}")  # noqa: TRY004 - one kind
-    shapes = []
-    for place, entry in enumerate(
-        require_objects(image.get("labels") or [], f"labels of {escape_line(name)}"), start=1
-    ):
-        with locate_errors(f"{path}, image {escape_line(name)}, label {place}"):
-            label = parse_label(entry["class_name"])
-        where = f"{path}, image {escape_line(name)}, label {place} ({escape_line(label)})"
-        with locate_errors(where):
-            made = _read_shape(entry, where, found)
-            depth = parse_coordinate(entry.get("z_index") or 0)
-        if made is not None:
-            shapes.append((depth, "background" if label in nothing else label, made))
-    shapes.sort(key=lambda shape: shape[0])
+def _read_image(path: Path, image: dict[str, Any], background: set[str], found: AnnotationSet) -> None:
+    name = require_text(image["image_name"], "image_name")
+    shapes = found.read_shapes(
+        require_objects(image.get("labels") or [], f"labels of {escape_line(name)}"),
+        f"{path}, image {escape_line(name)}, label",
+        read_label=lambda entry: entry["class_name"], read_shape=_read_shape,
+        read_depth=lambda entry: parse_coordinate(entry.get("z_index") or 0),
+    )  # fmt: skip
     data_set = parse_label(image.get("dataset_name"))
     beside = found.photos.root / data_set if data_set and data_set not in (".", "..") and "/" not in data_set else None
     found.add(
-        found.photos.find(name, where=path, beside=beside), [(label, made) for _, label, made in shapes], spelled=name,
-        file=path, size=parse_size(image["height"], image["width"]), split=parse_split(data_set) or "",
+        found.photos.find(name, where=path, beside=beside),
+        [("background" if label in background else label, shape) for label, shape in shapes],
+        name=name, file=path, size=parse_size(image["height"], image["width"]), split=parse_split(data_set),
     )  # fmt: skip
 
 
 def _read_shape(entry: dict[str, Any], where: str, found: AnnotationSet) -> Shape | None:
-    """Return a label's shape: its mask, else its polygon, else its box if boxes are taken."""
+    """Return the shape of a label: its mask, else its polygon, else its box if boxes are taken."""
     bounds = entry.get("bbox")
     if entry.get("mask"):
         x, y, end, below = parse_whole_numbers(bounds, 4)

@@ -1,4 +1,4 @@
-"""Where the images are that annotation files name: only below the folder that was given, however names are spelled."""
+"""Images found by the names in annotation files; none outside of the folder that was given."""
 
 from __future__ import annotations
 
@@ -13,53 +13,52 @@ from netdissect.io.text import escape_line
 
 
 def find_files(root: Path, pattern: str, out: Path | None) -> list[Path]:
-    """Return the files below a folder whose names fit a pattern, sorted.
+    """Return the files below a folder whose names match a pattern, sorted.
 
     Args:
         root: the folder.
-        pattern: as a shell's, for names.
-        out: the set's folder, in which nothing is looked for; hidden files and folders are left aside too.
+        pattern: a shell pattern of names.
+        out: folder of the probe set, which is skipped, as are hidden files and folders.
     """
-    apart = None if out is None else out.absolute()
+    skipped = None if out is None else out.absolute()
     found = []
     for folder, folders, files in os.walk(root):
         here = Path(folder)
-        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).absolute() != apart]
+        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).absolute() != skipped]
         found += [here / name for name in files if fnmatch.fnmatchcase(name, pattern) and not name.startswith(".")]
     return sorted(found)
 
 
 class ImageFinder:
-    """The images below a folder.
+    """The images below a folder, found by name.
 
     Args:
         root: the folder; nothing outside of it is opened.
-        out: the set's folder, in which nothing is looked for.
-        apart: whether it holds images only and the annotations lie elsewhere: folders in names that it has not are then
-            left away.
+        out: folder of the probe set, which is skipped.
+        images_only: whether the annotations are in another folder; folders in names are then ignored if they are missing.
     """
 
-    def __init__(self, root: Path, out: Path | None, *, apart: bool) -> None:
+    def __init__(self, root: Path, out: Path | None, *, images_only: bool) -> None:
         if not root.is_dir():
             raise DataNotFoundError(f"there is no folder of images {root}")
         self.root = root
         self._out = out
-        self._apart = apart
+        self._images_only = images_only
         self._by_name: dict[str, list[Path]] | None = None
 
     def find(self, spelled: str, *, where: object, beside: Path | None = None) -> Path | None:
-        r"""Return the image that a file calls so; None if it is not there.
+        r"""Return the image with a name in an annotation file; None if there is none.
 
-        A name is looked for beside the annotation file, below the folder, in its ``images/``, and last by itself,
-        wherever below the folder it lies.
+        A name is looked for next to the annotation file, below the folder, in its ``images/``, and last anywhere below the
+        folder.
 
         Args:
             spelled: the name, with ``/`` or ``\``.
-            where: the annotation file, for messages.
+            where: the annotation file, for errors.
             beside: folder of the annotation file.
 
         Raises:
-            DataFileError: if it leads outside the folder, or several images are called so.
+            DataFileError: if the name leads outside the folder, or several images have it.
         """
         name = spelled.replace("\\", "/")
         try:
@@ -69,7 +68,7 @@ class ImageFinder:
         if not name.strip("/. ") or "\0" in name:
             raise DataFileError(f"{where}: expected the name of an image, got {escape_line(spelled)!r}")
         absolute = name.startswith("/") or name[1:2] == ":"
-        if self._apart:
+        if self._images_only:
             name = "/".join(part for part in name.split("/") if part not in ("", ".", "..") and not part.endswith(":"))
         else:
             for start in (beside, self.root) if not absolute else ():
@@ -78,13 +77,13 @@ class ImageFinder:
                     return found
             if absolute or self._leads_out(name, beside):
                 raise DataFileError(
-                    f"{where}: its image {escape_line(spelled)!r} lies outside of {self.root}: --photos names the folder of "
+                    f"{where}: its image {escape_line(spelled)!r} is outside of {self.root}: --photos names the folder of "
                     f"the images"
                 )
         return self._by_tail(posixpath.normpath(name).removeprefix("../"), where)
 
-    def name(self, photo: Path) -> str:
-        """Return what an image is called in the set: its path below the folder, with ``-`` for every folder."""
+    def name_image(self, photo: Path) -> str:
+        """Return an image's name in the probe set: its path below the folder, with ``-`` between folders."""
         return "-".join(photo.relative_to(self.root).parts)
 
     def _leads_out(self, name: str, beside: Path | None) -> bool:
@@ -94,7 +93,7 @@ class ImageFinder:
         return True
 
     def _inside(self, start: Path | None, name: str) -> Path | None:
-        """Return an image at a path below the folder; links are not looked through."""
+        """Return the image at a path, if it is below the folder; links are not resolved."""
         if start is None:
             return None
         path = Path(os.path.normpath(start / name))
@@ -104,9 +103,9 @@ class ImageFinder:
         return self.root / path.relative_to(root)
 
     def _by_tail(self, name: str, where: object) -> Path | None:
-        """Return the image whose path ends in as much of a name as any does."""
+        """Return the image whose path has the longest ending in common with a name."""
         parts = name.split("/")
-        same = self._listed().get(parts[-1], [])
+        same = self._index().get(parts[-1], [])
         for count in range(len(parts), 0, -1):
             fitting = [path for path in same if list(path.relative_to(self.root).parts[-count:]) == parts[-count:]]
             if len(fitting) == 1:
@@ -119,7 +118,7 @@ class ImageFinder:
                 )
         return None
 
-    def _listed(self) -> dict[str, list[Path]]:
+    def _index(self) -> dict[str, list[Path]]:
         if self._by_name is None:
             self._by_name = {}
             for path in find_files(self.root, "*", self._out):
@@ -127,6 +126,6 @@ class ImageFinder:
                     self._by_name.setdefault(path.name, []).append(path)
         return self._by_name
 
-    def stems(self, stem: str) -> list[Path]:
-        """Return the images of a name, whatever their ending."""
-        return [path for paths in self._listed().values() for path in paths if path.stem == stem]
+    def find_stem(self, stem: str) -> list[Path]:
+        """Return the images with a stem."""
+        return [path for paths in self._index().values() for path in paths if path.stem == stem]

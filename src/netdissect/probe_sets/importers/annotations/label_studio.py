@@ -1,4 +1,4 @@
-"""Label Studio: a JSON of tasks (JSON or JSON-MIN); places are in percent, a later region lies over an earlier one."""
+"""Label Studio: a JSON of tasks (JSON or JSON-MIN), in percent; a later region is on top of an earlier one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from netdissect.errors import DataFileError
 from netdissect.io.images import ENDINGS
-from netdissect.io.text import escape_line
 from netdissect.probe_sets.importers.annotations.bitmaps import decode_byte_list
 from netdissect.probe_sets.importers.annotations.brush_masks import BrushMask
 from netdissect.probe_sets.importers.annotations.records import (
@@ -34,29 +33,27 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.importers.annotations.shapes import Shape
 
-#: Regions by the control that made them, without "labels" at its end.
+#: Controls that regions are drawn with, without "labels" at the end.
 _SHAPES = ("polygon", "rectangle", "ellipse", "brush")
 _WITHOUT_PIXELS = {"keypoint": "points", "vector": "lines"}
-#: Results that are no regions: answers about an image or a region.
+#: Results that are not regions, but answers about an image or a region.
 _ANSWERS = frozenset({
     "choices", "textarea", "rating", "number", "datetime", "taxonomy", "relation", "pairwise", "ranker", "labels",
 })  # fmt: skip
-#: What Label Studio puts before the name of a file that was uploaded.
+#: What Label Studio puts before the name of an uploaded file.
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
 
-def is_label_studio(told: Any) -> bool:
-    """Say whether a JSON is Label Studio's, in full or JSON-MIN."""
-    if isinstance(told, dict):
-        told = [told]
-    if not isinstance(told, list) or not told or not isinstance(told[0], dict):
+def is_label_studio(content: Any) -> bool:
+    """Return whether a JSON is Label Studio's, in full or JSON-MIN."""
+    tasks = [content] if isinstance(content, dict) else content
+    if not isinstance(tasks, list) or not tasks or not isinstance(tasks[0], dict):
         return False
-    task = told[0]
+    task = tasks[0]
     if isinstance(task.get("data"), dict):
         return "annotations" in task or "completions" in task
-    return any(_is_region_list(value) for value in task.values()) or {"annotation_id", "annotator", "lead_time"} <= set(
-        task
-    )
+    keys = {"annotation_id", "annotator", "lead_time"}
+    return any(_is_region_list(value) for value in task.values()) or keys <= set(task)
 
 
 def read_label_studio(where: Path, found: AnnotationSet) -> None:
@@ -65,12 +62,13 @@ def read_label_studio(where: Path, found: AnnotationSet) -> None:
     Raises:
         DataFileError: for anything wrong with it.
     """
-    told = read_tool_json(where, "Label Studio's tasks")
-    if not is_label_studio(told):
+    content = read_tool_json(where, "Label Studio's tasks")
+    if not is_label_studio(content):
         raise DataFileError(f"{where}: expected Label Studio's JSON or JSON-MIN: a list of tasks with annotations")
     with locate_errors(str(where)):
-        for place, task in enumerate(require_objects([told] if isinstance(told, dict) else told, "tasks"), start=1):
-            called = f"{where}, task {abbreviate(task.get('id', place))}"
+        tasks = require_objects([content] if isinstance(content, dict) else content, "tasks")
+        for number, task in enumerate(tasks, start=1):
+            called = f"{where}, task {abbreviate(task.get('id', number))}"
             with locate_errors(called):
                 _read_task(where, task, called, found)
 
@@ -78,48 +76,48 @@ def read_label_studio(where: Path, found: AnnotationSet) -> None:
 def _read_task(path: Path, task: dict[str, Any], called: str, found: AnnotationSet) -> None:
     if isinstance(task.get("data"), dict):
         results, data = _list_results(task, called), task["data"]
-    else:  # JSON-MIN: every control's regions stand below its name
+    else:  # JSON-MIN: the regions of every control are below its name
         results = [
             {"value": region, "original_width": region["original_width"], "original_height": region["original_height"],
              "type": _find_control(region)}
             for value in task.values() if _is_region_list(value) for region in value
         ]  # fmt: skip
         data = {key: value for key, value in task.items() if isinstance(value, str)}
-    spelled = _find_image_name(data, called)
-    shapes: list[tuple[str, Shape]] = []
-    size = None
-    named = {entry.get("id"): entry for entry in results if entry.get("type") == "labels"}
-    for place, entry in enumerate(results, start=1):
-        kind = str(entry.get("type"))
-        if kind in _ANSWERS:
-            continue
-        value = require_object(entry["value"], "a region's value")
-        label = _read_label(kind, value, require_object(named.get(entry.get("id"), {}), "a label").get("value", {}))
-        where = f"{called}, region {place} ({escape_line(label)})"
-        with locate_errors(where):
-            its = parse_size(entry["original_height"], entry["original_width"])
-            if size not in (None, its):
-                raise ValueError("regions of one task are of images of different sizes")
-            size = its
-            if entry.get("image_rotation"):
-                raise ValueError(
-                    f"the image was turned by {abbreviate(entry['image_rotation'])} degrees: turn it back there"
-                )
-            made = _read_shape(kind.removesuffix("labels"), value, its, where, found)
-        if made is None:
-            continue
-        if label:
-            shapes.append((label, made))
-        else:
-            found.left_out["regions without a label"] += 1
+    address = _find_image_name(data, called)
+    sizes: list[tuple[int, int]] = []
+    labels_apart = {entry.get("id"): entry for entry in results if entry.get("type") == "labels"}
+
+    def read_label(entry: dict[str, Any]) -> str:
+        if _kind(entry) in _ANSWERS:
+            return ""
+        apart = require_object(labels_apart.get(entry.get("id"), {}), "a label").get("value", {})
+        return _read_label(_kind(entry), require_object(entry["value"], "a region's value"), apart)
+
+    def read_shape(entry: dict[str, Any], where: str, found: AnnotationSet) -> Shape | None:
+        if _kind(entry) in _ANSWERS:
+            return None
+        size = parse_size(entry["original_height"], entry["original_width"])
+        if sizes and sizes[0] != size:
+            raise ValueError("regions of one task are of images of different sizes")
+        sizes.append(size)
+        if entry.get("image_rotation"):
+            degrees = abbreviate(entry["image_rotation"])
+            raise ValueError(f"the image was rotated by {degrees} degrees: rotate it back in Label Studio")
+        return _read_shape(_kind(entry).removesuffix("labels"), entry["value"], size, where, found)
+
+    shapes = found.read_shapes(results, f"{called}, region", read_label, read_shape)
     photo = None
-    for name in _list_names(spelled):
+    for name in _list_names(address):
         photo = photo or found.photos.find(name, where=called)
-    found.add(photo, shapes, spelled=spelled, file=path, size=size)
+    found.add(photo, found.drop_unlabeled(shapes), name=address, file=path, size=sizes[0] if sizes else None)
+
+
+def _kind(entry: dict[str, Any]) -> str:
+    return str(entry.get("type"))
 
 
 def _list_results(task: dict[str, Any], called: str) -> list[dict[str, Any]]:
-    """Return the regions of a task's one annotation, or of the one that is called the ground truth."""
+    """Return the results of a task's only annotation, or of the one marked as ground truth."""
     annotations = [
         entry
         for entry in require_objects(task.get("annotations", task.get("completions")) or [], "annotations")
@@ -136,29 +134,25 @@ def _list_results(task: dict[str, Any], called: str) -> list[dict[str, Any]]:
 
 
 def _is_region_list(value: object) -> bool:
-    """Say whether a value of a JSON-MIN task is a list of regions."""
+    """Return whether a value of a JSON-MIN task is a list of regions."""
     return isinstance(value, list) and bool(value) and all(isinstance(r, dict) and "original_width" in r for r in value)
 
 
 def _find_control(region: dict[str, Any]) -> str:
-    """Return the kind of a region of JSON-MIN: it names its labels so, or its coordinates tell."""
+    """Return the control of a region of JSON-MIN, by the key of its labels or by its coordinates."""
     named = next((key for key in region if key.endswith("labels") and key != "labels"), None)
     if named is not None:
         return named
-    return next((kind for key, kind in _CONTROL_BY_KEY if key in region), "region")
+    return next((kind for key, kind in _CONTROL_BY_KEY.items() if key in region), "region")
 
 
-_CONTROL_BY_KEY = (
-    ("points", "polygon"),
-    ("rle", "brush"),
-    ("radiusX", "ellipse"),
-    ("height", "rectangle"),
-    ("x", "keypoint"),
-)
+_CONTROL_BY_KEY = {
+    "points": "polygon", "rle": "brush", "radiusX": "ellipse", "height": "rectangle", "x": "keypoint",
+}  # fmt: skip
 
 
 def _read_label(kind: str, value: dict[str, Any], apart: dict[str, Any]) -> str:
-    """Return the label of a region; it stands below its control's name, or below "labels"."""
+    """Return the label of a region, which is below its control's name or below "labels"."""
     labels = value.get(kind) or value.get("labels") or apart.get("labels") or []
     if not isinstance(labels, list) or len(labels) > 1:
         raise ValueError(f"a region has the labels {abbreviate(labels)}, and one is expected")
@@ -168,7 +162,7 @@ def _read_label(kind: str, value: dict[str, Any], apart: dict[str, Any]) -> str:
 def _read_shape(
     kind: str, value: dict[str, Any], size: tuple[int, int], where: str, found: AnnotationSet
 ) -> Shape | None:
-    """Return a region's shape; None if it is left out."""
+    """Return the shape of a region; None if it is left out."""
     if kind in _WITHOUT_PIXELS:
         found.leave_out(_WITHOUT_PIXELS[kind], kind, where)
         return None
@@ -192,7 +186,7 @@ def _read_shape(
 
 
 def _find_image_name(data: dict[str, Any], called: str) -> str:
-    """Return what a task's image is called: the one of its data that ends as images do."""
+    """Return the address of a task's image: the one of its data that ends like an image file."""
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     names = {
         key: value for key, value in texts.items() if any(_suffix_of(name) in ENDINGS for name in _list_names(value))
@@ -209,7 +203,7 @@ def _suffix_of(name: str) -> str:
 
 
 def _list_names(address: str) -> list[str]:
-    """Return what a file may be called that Label Studio gives an address of: as it is stored, and as it was uploaded."""
+    """Return the names an image may have, by its address: as it is stored, and as it was uploaded."""
     parts = urlsplit(address)
     inner = parse_qs(parts.query).get("d", [])
     name = inner[0] if inner else unquote(parts.path) if parts.scheme or address.startswith("/data/") else address

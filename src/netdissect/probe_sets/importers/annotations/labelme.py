@@ -1,4 +1,4 @@
-"""labelme: a JSON beside each image; its shapes lie over the upright image, a later one over an earlier one."""
+"""labelme: a JSON next to each image; its shapes are on the upright image, a later one on top of an earlier one."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import DataFileError
-from netdissect.io.text import escape_line
 from netdissect.probe_sets.importers.annotations.bitmaps import PNGMask
 from netdissect.probe_sets.importers.annotations.records import (
     AnnotationSet,
     EmbeddedImage,
     locate_errors,
-    parse_label,
     parse_size,
     read_tool_json,
-    require_object,
     require_objects,
+    require_text,
 )
 from netdissect.probe_sets.importers.annotations.shapes import Ellipse, Line, Polygon, make_box, parse_points
 from netdissect.probe_sets.importers.painting import abbreviate, parse_coordinate
@@ -26,14 +24,14 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.importers.annotations.shapes import Point, Shape
 
-#: What labelme draws lines and points with, in pixels.
+#: Width of lines and radius of points as labelme draws them, in pixels.
 _LINE, _POINT = 10, 5
 _KNOWN = "polygon, rectangle, oriented_rectangle, circle, line, linestrip, point and mask"
 
 
-def is_labelme(told: Any) -> bool:
-    """Say whether a JSON is labelme's."""
-    return isinstance(told, dict) and "shapes" in told and ("imagePath" in told or "imageData" in told)
+def is_labelme(content: Any) -> bool:
+    """Return whether a JSON is labelme's."""
+    return isinstance(content, dict) and "shapes" in content and ("imagePath" in content or "imageData" in content)
 
 
 def read_labelme(where: Path, found: AnnotationSet) -> None:
@@ -42,47 +40,32 @@ def read_labelme(where: Path, found: AnnotationSet) -> None:
     Raises:
         DataFileError: for anything wrong with them.
     """
-    files = [where]
-    if where.is_dir():
-        files = found.files(where, "*.json")
-    for path in files:
-        told = read_tool_json(path, "labelme's annotations")
-        if not is_labelme(told):
+    for path in found.find_files(where, "*.json") if where.is_dir() else [where]:
+        content = read_tool_json(path, "labelme's annotations")
+        if not is_labelme(content):
             raise DataFileError(f"{path}: expected labelme's shapes and imagePath: move other files out of its folder")
         with locate_errors(str(path)):
-            _read_file(path, told, found)
+            _read_file(path, content, found)
 
 
-def _read_file(path: Path, told: dict[str, Any], found: AnnotationSet) -> None:
-    shapes = []
-    for place, shape in enumerate(require_objects(told["shapes"], "shapes"), start=1):
-        with locate_errors(f"{path}, shape {place}"):
-            label = parse_label(shape["label"])
-        where = f"{path}, shape {place} ({escape_line(label)})"
-        with locate_errors(where):
-            made = _read_shape(shape, where, found)
-        if made is not None:
-            shapes.append((label, made))
+def _read_file(path: Path, content: dict[str, Any], found: AnnotationSet) -> None:
+    shapes = found.read_shapes(
+        require_objects(content["shapes"], "shapes"), f"{path}, shape", lambda shape: shape["label"], _read_shape
+    )
     size = None
-    if told.get("imageHeight") is not None and told.get("imageWidth") is not None:
-        size = parse_size(told["imageHeight"], told["imageWidth"])
-    spelled = told.get("imagePath") or f"{path.stem} (imagePath is missing)"
-    if not isinstance(spelled, str):
-        raise ValueError(f"expected imagePath as text, got {abbreviate(spelled)}")  # noqa: TRY004 - one kind
+    if content.get("imageHeight") is not None and content.get("imageWidth") is not None:
+        size = parse_size(content["imageHeight"], content["imageWidth"])
+    name = require_text(content.get("imagePath") or f"{path.stem} (imagePath is missing)", "imagePath")
     photo: Path | EmbeddedImage | None
-    if told.get("imageData"):  # what labelme itself shows, whether the image is there or not
-        photo = _find_image_or_none(spelled, path, found) or EmbeddedImage(path, "imageData")
-    else:
-        photo = found.photos.find(spelled, where=path, beside=path.parent)
-    found.add(photo, shapes, spelled=spelled, file=path, size=size)
-
-
-def _find_image_or_none(spelled: str, path: Path, found: AnnotationSet) -> Path | None:
-    """Return the image of a file that also holds it; where its name leads nowhere, the image within is taken."""
     try:
-        return found.photos.find(spelled, where=path, beside=path.parent)
+        photo = found.photos.find(name, where=path, beside=path.parent)
     except DataFileError:
-        return None
+        if not content.get("imageData"):
+            raise
+        photo = None
+    if photo is None and content.get("imageData"):
+        photo = EmbeddedImage(path, "imageData")
+    found.add(photo, shapes, name=name, file=path, size=size)
 
 
 def _read_shape(shape: dict[str, Any], where: str, found: AnnotationSet) -> Shape | None:
@@ -111,24 +94,16 @@ def _read_shape(shape: dict[str, Any], where: str, found: AnnotationSet) -> Shap
 
 
 def _leaves_out(kind: str, found: AnnotationSet) -> bool:
-    if kind in found.wanted.leave_out:
+    if kind in found.options.leave_out:
         found.left_out[kind] += 1
         return True
     return False
 
 
-def _make_disc(middle: Point, radius: float) -> Shape:
-    return Ellipse(*middle, radius, radius)
+def _make_disc(center: Point, radius: float) -> Shape:
+    return Ellipse(*center, radius, radius)
 
 
 def _read_mask(shape: dict[str, Any], points: tuple[Point, ...]) -> Shape:
     (left, top), (right, bottom) = ((int(parse_coordinate(x)), int(parse_coordinate(y))) for x, y in points)
-    return PNGMask(
-        _require_text(require_object(shape, "a shape")["mask"]), left, top, (bottom - top + 1, right - left + 1)
-    )
-
-
-def _require_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"expected a mask as base64, got {abbreviate(value)}")  # noqa: TRY004 - one kind
-    return value
+    return PNGMask(require_text(shape["mask"], "a mask"), left, top, (bottom - top + 1, right - left + 1))

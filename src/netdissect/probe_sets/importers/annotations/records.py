@@ -1,4 +1,4 @@
-"""What is read from a tool's files: an image and its shapes, the same for every tool."""
+"""The images and shapes that are read from annotation tools' files, the same for every tool."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import DataFileError, NetdissectError, SettingsError, suggest_nearest
 from netdissect.io.json_files import read_json
+from netdissect.io.text import escape_line
 from netdissect.probe_sets.importers.annotations.image_finder import ImageFinder, find_files
 from netdissect.probe_sets.importers.painting import abbreviate
+from netdissect.probe_sets.source import SourceImage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from netdissect.probe_sets.importers.annotations.shapes import Shape
 
-#: What covers no pixels, or is no outline, and may be left out on request.
+#: Shapes without pixels or without an outline, which are left out if asked.
 SHAPE_KINDS = ("points", "lines", "boxes", "skeletons", "cuboids")
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedImage:
-    """An image that lies in the annotation file itself, as base64 below a key.
+    """An image stored in an annotation file, as base64.
 
     Attributes:
         path: the file, a JSON.
-        key: the key.
+        key: the key of the base64.
     """
 
     path: Path
@@ -37,34 +39,30 @@ class EmbeddedImage:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedImage:
-    """An image and what is annotated in it.
+    """An image and its shapes.
 
     Attributes:
-        name: what it is called in the set.
         photo: the image.
-        size: its height and width as the file says them, if it does.
-        shapes: label and shape of everything in it, the undermost first.
-        split: the part of the set it belongs to, if the file says one.
-        files: the annotation files.
+        size: height and width that the annotation file gives, if any.
+        shapes: label and outline of every shape, the lowest first.
+        file: the annotation file.
     """
 
-    name: str
     photo: Path | EmbeddedImage
     size: tuple[int, int] | None
     shapes: tuple[tuple[str, Shape], ...]
-    split: str
-    files: tuple[Path, ...]
+    file: Path
 
 
 @dataclass(frozen=True)
 class AnnotationOptions:
-    """What a person asks for.
+    """Options for annotation tools.
 
     Attributes:
-        boxes: detection boxes are taken as masks.
-        leave_out: kinds of shapes (`SHAPE_KINDS`) that are left out.
-        attribute: which of several attributes of a shape is its class (VIA).
-        photos: folder of the images; None takes the one with the annotations.
+        boxes: take detection boxes as masks.
+        leave_out: kinds of shapes (`SHAPE_KINDS`) to leave out.
+        attribute: the attribute of a shape that is its class (VIA).
+        photos: folder of the images; None takes that of the annotations.
     """
 
     boxes: bool = False
@@ -73,13 +71,13 @@ class AnnotationOptions:
     photos: Path | None = None
 
     @classmethod
-    def of(
+    def from_keywords(
         cls, *, boxes: bool, leave_out: Sequence[str], attribute: str | None, photos: str | Path | None
     ) -> AnnotationOptions:
-        """Return what is asked for.
+        """Check and return the options.
 
         Raises:
-            SettingsError: if there is no such kind of shape.
+            SettingsError: if there is no such kind of shape, or boxes are both taken and left out.
         """
         for kind in leave_out:
             if kind not in SHAPE_KINDS:
@@ -91,47 +89,83 @@ class AnnotationOptions:
 
 @dataclass
 class AnnotationSet:
-    """What a reader has found so far; readers fill it.
+    """The images and classes read so far; the reader of a tool fills it.
 
     Attributes:
-        root: the folder that was given, or the folder of the file.
-        out: the set's folder, in which nothing is looked for.
-        wanted: what is asked for.
-        images: the images.
-        classes: the classes in the order of the tool's list, or as they were met.
-        smaller_on_top: whether of shapes that overlap the smaller lies on top, and not the later.
-        left_out: how many of what were left out.
-        missing: images that were not found.
+        root: the folder that was given, or that of the file.
+        out: folder of the probe set, where no file is looked for.
+        options: the options.
+        images: the images; their records are `AnnotatedImage`.
+        classes: the classes in the order of the tool's list, or else of the shapes.
+        smaller_on_top: whether of overlapping shapes the one with fewer pixels is on top, and not the later one.
+        left_out: the number of shapes and images left out, by kind.
+        missing: names of images that were not found.
     """
 
     root: Path
     out: Path | None
-    wanted: AnnotationOptions
-    images: list[AnnotatedImage] = field(default_factory=list)
+    options: AnnotationOptions
+    images: list[SourceImage] = field(default_factory=list)
     classes: dict[str, None] = field(default_factory=dict)
     smaller_on_top: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     missing: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Know where images are looked for."""
-        self.look_in(self.root)
+        """Look for images in the root."""
+        self.set_root(self.root)
 
-    def look_in(self, root: Path) -> None:
-        """Take another folder as the one that the annotations and, unless one is asked for, the images lie below."""
+    def set_root(self, root: Path) -> None:
+        """Take another folder as that of the annotations and, unless `photos` is given, of the images."""
         self.root = root
-        self.photos = ImageFinder(self.wanted.photos or self.root, self.out, apart=self.wanted.photos is not None)
+        self.photos = ImageFinder(self.options.photos or root, self.out, images_only=self.options.photos is not None)
 
-    def files(self, where: Path, pattern: str) -> list[Path]:
-        """Return the files below a folder that fit a pattern, sorted; hidden ones and those of the set are left aside."""
+    def find_files(self, where: Path, pattern: str) -> list[Path]:
+        """Return the files below a folder whose names match a pattern, sorted, but for hidden ones and the probe set's."""
         return find_files(where, pattern, self.out)
+
+    def read_shapes(
+        self,
+        entries: Iterable[Any],
+        where: str,
+        read_label: Callable[[Any], object],
+        read_shape: Callable[[Any, str, AnnotationSet], Shape | None],
+        read_depth: Callable[[Any], float] = lambda _: 0,
+    ) -> list[tuple[str, Shape]]:
+        """Read the shapes of an image, the lowest first; errors name the shape.
+
+        Args:
+            entries: the shapes as the tool writes them.
+            where: what a shape is called in errors, up to its number.
+            read_label: returns the label of a shape.
+            read_shape: returns the outline of a shape; None leaves it out.
+            read_depth: returns a number that is higher for a shape on top; of equal ones, the later is on top.
+        """
+        found = []
+        for number, entry in enumerate(entries, start=1):
+            with locate_errors(f"{where} {number}"):
+                label = parse_label(read_label(entry))
+            named = f"{where} {number} ({escape_line(label)})" if label else f"{where} {number}"
+            with locate_errors(named):
+                shape = read_shape(entry, named, self)
+                depth = read_depth(entry)
+            if shape is not None:
+                found.append((depth, label, shape))
+        return [(label, shape) for _, label, shape in sorted(found, key=lambda each: each[0])]
+
+    def drop_unlabeled(self, shapes: Sequence[tuple[str, Shape]]) -> list[tuple[str, Shape]]:
+        """Return the shapes that have a label; the others are counted as left out."""
+        labeled = [(label, shape) for label, shape in shapes if label]
+        if len(labeled) < len(shapes):
+            self.left_out["regions without a label"] += len(shapes) - len(labeled)
+        return labeled
 
     def add(
         self,
         photo: Path | EmbeddedImage | None,
         shapes: Sequence[tuple[str, Shape]],
         *,
-        spelled: str,
+        name: str,
         file: Path,
         size: tuple[int, int] | None = None,
         split: str = "",
@@ -140,61 +174,58 @@ class AnnotationSet:
 
         Args:
             photo: the image; None if it was not found.
-            shapes: label and shape, the undermost first.
-            spelled: what the file calls it.
+            shapes: label and outline of every shape, the lowest first.
+            name: the image's name in the annotation file.
             file: the annotation file.
-            size: its height and width, if the file says them.
-            split: its part of the set, if the file says one.
+            size: height and width that the file gives.
+            split: the split that the file gives.
         """
         if not shapes:
             self.left_out["images without a shape"] += 1
             return
         if photo is None:
-            self.missing.append(spelled)
+            self.missing.append(name)
             return
-        for label, _ in shapes:
-            self.classes.setdefault(label)
-        name = photo.path.name if isinstance(photo, EmbeddedImage) else self.photos.name(photo)
-        self.images.append(AnnotatedImage(name, photo, size, tuple(shapes), split, (file,)))
+        self.classes |= dict.fromkeys(label for label, _ in shapes if label not in self.classes)
+        record = AnnotatedImage(photo, size, tuple(shapes), file)
+        inputs = (photo, file) if isinstance(photo, Path) else (file,)
+        own = self.photos.name_image(photo) if isinstance(photo, Path) else photo.path.name
+        self.images.append(SourceImage(own, record, inputs, split))
 
     def leave_out(self, kind: str, what: str, where: str) -> None:
-        """Leave out a shape that has no outline, if that is asked for.
+        """Leave out a shape without pixels.
 
         Args:
             kind: one of `SHAPE_KINDS`.
-            what: what it is, as the tool calls it.
+            what: what the tool calls the shape.
             where: file, image and label.
 
         Raises:
-            DataFileError: if it is not asked for.
+            DataFileError: if the options do not say so.
         """
-        if kind not in self.wanted.leave_out:
+        if kind not in self.options.leave_out:
             raise DataFileError(f"{where}: a {what} covers no pixels: --leave-out {kind} leaves such shapes out")
         self.left_out[kind] += 1
 
     def takes_box(self, what: str, where: str) -> bool:
-        """Say whether a detection box is taken as a mask; False if it is left out.
+        """Return whether a detection box is taken as a mask, or else left out.
 
         Raises:
-            DataFileError: if neither is asked for.
+            DataFileError: if the options say neither.
         """
-        if "boxes" in self.wanted.leave_out:
+        if "boxes" in self.options.leave_out:
             self.left_out["boxes"] += 1
-        elif not self.wanted.boxes:
+        elif not self.options.boxes:
             raise DataFileError(
                 f"{where}: {what}, and nothing is known of the object's outline: --boxes takes such boxes as masks, "
                 f"--leave-out boxes leaves them out"
             )
-        return self.wanted.boxes
+        return self.options.boxes
 
 
 @contextlib.contextmanager
 def locate_errors(where: str) -> Iterator[None]:
-    """Turn what goes wrong with a damaged record into one sentence that says where.
-
-    Raises:
-        DataFileError: for a missing key, a value of another kind, or a number that is none.
-    """
+    """Raise errors of a damaged record as a `DataFileError` that says where it is."""
     try:
         yield
     except NetdissectError:
@@ -206,56 +237,41 @@ def locate_errors(where: str) -> Iterator[None]:
 
 
 def read_tool_json(path: Path, what: str) -> Any:
-    """Return what a tool's JSON says.
-
-    Raises:
-        DataFileError: if it does not read.
-    """
+    """Return the content of a tool's JSON; raise DataFileError if it does not read."""
     return read_json(path, what, missing=DataFileError, wrong=DataFileError, lenient=True)
 
 
 def require_object(value: object, what: str) -> dict[str, Any]:
-    """Return an object of a JSON.
-
-    Raises:
-        ValueError: if it is something else.
-    """
+    """Return an object of a JSON; raise ValueError if it is something else."""
     if not isinstance(value, dict):
         raise ValueError(f"expected {what} as an object, got {abbreviate(value)}")  # noqa: TRY004 - one kind
     return value
 
 
 def require_objects(value: object, what: str) -> list[dict[str, Any]]:
-    """Return a list of objects of a JSON.
-
-    Raises:
-        ValueError: if it is something else.
-    """
+    """Return a list of objects of a JSON; raise ValueError if it is something else."""
     if not isinstance(value, list):
         raise ValueError(f"expected {what} as a list, got {abbreviate(value)}")  # noqa: TRY004 - one kind
     return [require_object(entry, f"each of {what}") for entry in value]
 
 
 def parse_label(value: object) -> str:
-    """Return a label as one line, empty if there is none.
-
-    Raises:
-        ValueError: if it is no text.
-    """
+    """Return a label with single spaces, empty for None; raise ValueError if it is not text."""
     if value is None:
         return ""
+    return " ".join(require_text(value, "a label").split())
+
+
+def require_text(value: object, what: str) -> str:
+    """Return a text of a JSON; raise ValueError if it is something else."""
     if not isinstance(value, str):
-        raise ValueError(f"expected a label as text, got {abbreviate(value)}")  # noqa: TRY004 - one kind
-    return " ".join(value.split())
+        raise ValueError(f"expected {what} as text, got {abbreviate(value)}")  # noqa: TRY004 - one kind
+    return value
 
 
 def parse_size(height: object, width: object) -> tuple[int, int]:
-    """Return an image's height and width.
-
-    Raises:
-        ValueError: if they are no sizes.
-    """
+    """Return an image's height and width; raise ValueError if they are not whole numbers from 1 on."""
     for side in (height, width):
         if isinstance(side, bool) or not isinstance(side, (int, float)) or side < 1 or side != int(side):
             raise ValueError(f"expected an image's height and width, got {abbreviate(height)} and {abbreviate(width)}")
-    return int(height), int(width)  # type: ignore[call-overload]  # looked at above
+    return int(height), int(width)  # type: ignore[call-overload]  # checked above

@@ -53,9 +53,9 @@ class Polygon:
         if not self.holes:
             return outer
         whole = np.zeros(size, bool)
-        for ring, value in ((outer, True), *((self._ring(hole, size), False) for hole in self.holes)):
-            top, left, mask = ring
-            whole[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = value
+        outer.fill(whole, True)
+        for hole in self.holes:
+            self._ring(hole, size).fill(whole, False)
         return MaskPatch(0, 0, whole)
 
     def _ring(self, ring: Sequence[Point], size: tuple[int, int]) -> MaskPatch:

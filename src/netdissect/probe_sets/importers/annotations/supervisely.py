@@ -1,4 +1,4 @@
-"""Supervisely: ``ann/IMAGE.json`` and ``img/IMAGE`` below each data set; a later object lies over an earlier one."""
+"""Supervisely: ``ann/IMAGE.json`` and ``img/IMAGE`` below each data set; a later object is on top of an earlier one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
-from netdissect.io.text import escape_line
 from netdissect.probe_sets.importers.annotations.bitmaps import PNGMask, parse_whole_numbers
 from netdissect.probe_sets.importers.annotations.records import (
     AnnotationSet,
@@ -16,6 +15,7 @@ from netdissect.probe_sets.importers.annotations.records import (
     read_tool_json,
     require_object,
     require_objects,
+    require_text,
 )
 from netdissect.probe_sets.importers.annotations.shapes import Polygon, make_box, parse_points
 from netdissect.probe_sets.importers.painting import abbreviate
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _WITHOUT_PIXELS = {"line": "lines", "polyline": "lines", "point": "points", "graph": "skeletons", "cuboid": "cuboids"}
 
 
-def is_supervisely(told: Any) -> bool:
-    """Say whether a JSON is Supervisely's annotation of an image."""
-    return isinstance(told, dict) and "objects" in told and isinstance(told.get("size"), dict)
+def is_supervisely(content: Any) -> bool:
+    """Return whether a JSON is Supervisely's annotation of an image."""
+    return isinstance(content, dict) and "objects" in content and isinstance(content.get("size"), dict)
 
 
 def read_supervisely(where: Path, found: AnnotationSet) -> None:
@@ -40,47 +40,39 @@ def read_supervisely(where: Path, found: AnnotationSet) -> None:
     Raises:
         DataFileError: for anything wrong with the files.
     """
-    files = [where] if where.is_file() else [path for path in found.files(where, "*.json") if path.parent.name == "ann"]
+    files = [where]
     if where.is_file():
-        found.look_in(where.parent.parent if where.parent.name == "ann" else where.parent)
+        found.set_root(where.parent.parent if where.parent.name == "ann" else where.parent)
+    else:
+        files = [path for path in found.find_files(where, "*.json") if path.parent.name == "ann"]
     if not files:
         raise DataNotFoundError(f"{where}: expected Supervisely's annotations in ann/, got none")
     meta = where / "meta.json"
     if meta.is_file():
-        told = read_tool_json(meta, "Supervisely's classes")
+        content = read_tool_json(meta, "Supervisely's classes")
         with locate_errors(str(meta)):
-            for entry in require_objects(require_object(told, "Supervisely's classes")["classes"], "classes"):
+            for entry in require_objects(require_object(content, "Supervisely's classes")["classes"], "classes"):
                 found.classes.setdefault(parse_label(entry["title"]))
     for path in files:
-        told = read_tool_json(path, "Supervisely's annotations")
-        if not is_supervisely(told):
+        content = read_tool_json(path, "Supervisely's annotations")
+        if not is_supervisely(content):
             raise DataFileError(f"{path}: expected Supervisely's size and objects")
         with locate_errors(str(path)):
-            _read_file(path, told, found)
-
-
-def _read_file(path: Path, told: dict[str, Any], found: AnnotationSet) -> None:
-    shapes = []
-    for place, thing in enumerate(require_objects(told["objects"], "objects"), start=1):
-        with locate_errors(f"{path}, object {place}"):
-            label = parse_label(thing["classTitle"])
-        where = f"{path}, object {place} ({escape_line(label)})"
-        with locate_errors(where):
-            made = _read_shape(thing, where, found)
-        if made is not None:
-            shapes.append((label, made))
-    size = parse_size(told["size"]["height"], told["size"]["width"])
-    data_set = path.parent.parent
-    found.add(
-        _find_image(path, found), shapes, spelled=path.name.removesuffix(".json"), file=path, size=size,
-        split=parse_split(data_set.name) or "",
-    )  # fmt: skip
+            shapes = found.read_shapes(
+                require_objects(content["objects"], "objects"), f"{path}, object",
+                read_label=lambda thing: thing["classTitle"], read_shape=_read_shape,
+            )  # fmt: skip
+            found.add(
+                _find_image(path, found), shapes, name=path.name.removesuffix(".json"), file=path,
+                size=parse_size(content["size"]["height"], content["size"]["width"]),
+                split=parse_split(path.parent.parent.name),
+            )  # fmt: skip
 
 
 def _find_image(path: Path, found: AnnotationSet) -> Path | None:
-    """Return an annotation's image: ``img/`` beside ``ann/``, of the file's name, older projects' without its ending."""
+    """Return the image of an annotation, in ``img/`` next to ``ann/``; older projects omit the image's ending in the name."""
     name = path.name.removesuffix(".json")
-    if found.wanted.photos is not None:
+    if found.options.photos is not None:
         return found.photos.find(name, where=path)
     folder = path.parent.parent / "img"
     if (folder / name).is_file():
@@ -91,7 +83,7 @@ def _find_image(path: Path, found: AnnotationSet) -> Path | None:
 
 
 def _read_shape(thing: dict[str, Any], where: str, found: AnnotationSet) -> Shape | None:
-    """Return an object as Supervisely draws it; None if it is left out."""
+    """Return the shape of an object; None if it is left out."""
     kind = thing.get("geometryType") or ("bitmap" if thing.get("bitmap") else "polygon")
     if kind in _WITHOUT_PIXELS:
         found.leave_out(_WITHOUT_PIXELS[kind], kind, where)
@@ -99,9 +91,7 @@ def _read_shape(thing: dict[str, Any], where: str, found: AnnotationSet) -> Shap
     if kind == "bitmap":
         bitmap = require_object(thing["bitmap"], "a bitmap")
         column, row = parse_whole_numbers(bitmap["origin"], 2)
-        if not isinstance(bitmap["data"], str):
-            raise ValueError(f"expected a bitmap as base64, got {abbreviate(bitmap['data'])}")
-        return PNGMask(bitmap["data"], column, row)
+        return PNGMask(require_text(bitmap["data"], "a bitmap"), column, row)
     if kind not in ("polygon", "rectangle"):
         raise ValueError(
             f"an object of the geometry {abbreviate(kind)}, which is not known: polygon, bitmap and rectangle are"
@@ -113,5 +103,5 @@ def _read_shape(thing: dict[str, Any], where: str, found: AnnotationSet) -> Shap
     if len(outer) != 2:
         raise ValueError(f"a rectangle of {len(outer)} corners, and Supervisely's have 2")
     (left, top), (right, bottom) = outer
-    # Its corners are pixels, and the last ones belong to it.
+    # Its corners are pixels, and the last ones are inside.
     return make_box(min(left, right), min(top, bottom), max(left, right) + 1, max(top, bottom) + 1)

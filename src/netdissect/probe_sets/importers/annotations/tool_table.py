@@ -1,4 +1,4 @@
-"""The table of annotation tools, and whose a file or folder is: by what is in it, not by its name."""
+"""The annotation tools; which of them wrote a file or folder is recognized by the content, not by the name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.importers.annotations.records import AnnotationSet
 
-#: Bytes of a text or XML that are looked at to tell whose it is.
+#: Bytes at the head of a text or XML by which its tool is recognized.
 _HEAD = 2**16
 
 
@@ -35,10 +35,10 @@ class AnnotationTool:
     """An annotation tool.
 
     Attributes:
-        title: what it is called.
-        read: reads its files.
-        wrote: says whether a JSON is its; None if it writes none.
-        one_each: whether there is a JSON for every image.
+        title: its name.
+        read: reads its files into an `AnnotationSet`.
+        wrote: returns whether a JSON is the tool's; None if it writes no JSON.
+        one_each: whether it writes a JSON for every image.
     """
 
     title: str
@@ -62,12 +62,11 @@ _TOOL_TITLES = ", ".join(tool.title for tool in TOOLS.values())
 
 
 def recognize_tool(where: Path, out: Path | None) -> tuple[AnnotationTool, Path]:
-    """Return whose a file or folder is, and the path that its reader takes.
+    """Return the tool that wrote a file or folder, and the path to give its reader.
 
     Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if it is of a format that is not taken, which the sentence names with what to do, or of none that
-            is known.
+        DataNotFoundError: if there is no such file or folder.
+        DataFileError: if it has an unknown format, or an unsupported one; then the error says what to do.
     """
     if where.is_dir():
         return _recognize_folder(where, out)
@@ -79,11 +78,11 @@ def recognize_tool(where: Path, out: Path | None) -> tuple[AnnotationTool, Path]
 
 
 def find_tool_export(name: str, where: Path, out: Path | None) -> tuple[AnnotationTool, Path]:
-    """Return a tool that was named, and the path that its reader takes: of a folder, the one file that the tool wrote.
+    """Return a tool by name, and the path to give its reader: of a folder, the one file that the tool wrote.
 
     Raises:
         DataNotFoundError: if there is no such file or folder.
-        DataFileError: if a folder holds no file of the tool's, or several.
+        DataFileError: if a folder holds no file of the tool, or several.
     """
     tool = TOOLS[name]
     if not where.exists():
@@ -111,27 +110,16 @@ def _recognize_folder(folder: Path, out: Path | None) -> tuple[AnnotationTool, P
     if files:
         least = min(len(path.parts) for path in files)
         return _recognize_jsons(folder, [path for path in files if len(path.parts) == least])
-    for pattern in (
-        "*.csv",
-        "*.xml",
-        "*.yaml",
-        "*.yml",
-        "*.ndjson",
-        "*.jsonl",
-        "*.manifest",
-        "*.zip",
-        "*.pkl",
-        "*.tfrecord",
-    ):
-        for path in find_files(folder, pattern, out):
-            return (TOOLS["yolo"], folder) if pattern.startswith("*.y") else _recognize_file(path)
+    for suffix in ("csv", "xml", "yaml", "yml", "ndjson", "jsonl", "manifest", "zip", "pkl", "tfrecord"):
+        for path in find_files(folder, f"*.{suffix}", out):
+            return (TOOLS["yolo"], folder) if suffix.startswith("y") else _recognize_file(path)
     if any(folder.glob("**/labels/**/*.txt")):
         raise DataNotFoundError(f"{folder}: expected YOLO's data.yaml with names, or classes.txt, and there is neither")
     raise _unknown_format(folder)
 
 
 def _recognize_jsons(folder: Path, files: list[Path]) -> tuple[AnnotationTool, Path]:
-    """Return whose the JSON files of a folder are: one of all images, or one of each."""
+    """Return the tool that wrote the JSON files of a folder, and the path: that of a JSON of all images, or the folder."""
     first, told = files[0], None
     known: list[tuple[AnnotationTool, Path]] = []
     for path in files[:12]:

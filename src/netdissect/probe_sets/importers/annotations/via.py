@@ -1,4 +1,4 @@
-"""VGG Image Annotator (VIA) 1 and 2: a JSON, or its CSV; a later region lies over an earlier one."""
+"""VGG Image Annotator (VIA) 1 and 2: a JSON, or its CSV; a later region is on top of an earlier one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from netdissect.probe_sets.importers.annotations.records import (
     parse_label,
     read_tool_json,
     require_object,
+    require_text,
 )
 from netdissect.probe_sets.importers.annotations.shapes import Ellipse, Polygon, make_box
 from netdissect.probe_sets.importers.painting import abbreviate, parse_coordinate
@@ -33,13 +34,13 @@ _WITHOUT_PIXELS = {"polyline": "lines", "line": "lines", "point": "points"}
 _Region = tuple[dict[str, Any], dict[str, Any]]
 
 
-def is_via(told: Any) -> bool:
-    """Say whether a JSON is VIA's: a project, or the annotations of one."""
-    if not isinstance(told, dict) or not told:
+def is_via(content: Any) -> bool:
+    """Return whether a JSON is VIA's: a project, or its annotations."""
+    if not isinstance(content, dict) or not content:
         return False
-    if "_via_img_metadata" in told:
+    if "_via_img_metadata" in content:
         return True
-    first = next(iter(told.values()))
+    first = next(iter(content.values()))
     return isinstance(first, dict) and "regions" in first and "filename" in first
 
 
@@ -52,32 +53,25 @@ def read_via(where: Path, found: AnnotationSet) -> None:
     images = list(_read_csv(where) if where.suffix.lower() == ".csv" else _read_json(where))
     attribute = _choose_attribute(where, [region for _, regions in images for region in regions], found)
     for name, regions in images:
-        shapes = []
-        for place, (shape, attributes) in enumerate(regions, start=1):
-            called = f"{where}, image {escape_line(name)}, region {place}"
-            with locate_errors(called):
-                made = _read_shape(shape, called, found)
-                label = _read_class(attributes.get(attribute))
-            if made is None:
-                continue
-            if label:
-                shapes.append((label, made))
-            else:
-                found.left_out["regions without a label"] += 1
+        shapes = found.read_shapes(
+            regions, f"{where}, image {escape_line(name)}, region",
+            read_label=lambda region: _read_class(region[1].get(attribute)),
+            read_shape=lambda region, called, found: _read_shape(region[0], called, found),
+        )  # fmt: skip
         photo = found.photos.find(name, where=where, beside=where.parent)
-        found.add(photo, shapes, spelled=name, file=where)
+        found.add(photo, found.drop_unlabeled(shapes), name=name, file=where)
 
 
 def _read_json(where: Path) -> Iterator[tuple[str, list[_Region]]]:
-    told = read_tool_json(where, "VIA's annotations")
-    if not is_via(told):
+    content = read_tool_json(where, "VIA's annotations")
+    if not is_via(content):
         raise DataFileError(f"{where}: expected VIA's annotations: images with filename and regions")
     with locate_errors(str(where)):
-        for image in require_object(told.get("_via_img_metadata", told), "VIA's images").values():
+        for image in require_object(content.get("_via_img_metadata", content), "VIA's images").values():
             regions = require_object(image, "an image")["regions"]
             listed = regions.values() if isinstance(regions, dict) else regions
             yield (
-                _read_filename(image["filename"]),
+                require_text(image["filename"], "filename"),
                 [
                     (
                         require_object(require_object(region, "a region")["shape_attributes"], "shape_attributes"),
@@ -97,29 +91,23 @@ def _read_csv(where: Path) -> Iterator[tuple[str, list[_Region]]]:
     try:
         for line in reader:
             with locate_errors(f"{where}, line {reader.line_num}"):
-                regions = images.setdefault(_read_filename(line["filename"]), [])
+                regions = images.setdefault(require_text(line["filename"], "filename"), [])
                 shape = require_object(parse_json(line["region_shape_attributes"]), "region_shape_attributes")
-                if shape:  # a line without one is an image without a region
+                if shape:  # a line without a shape is an image without regions
                     regions.append((shape, require_object(parse_json(line["region_attributes"]), "region_attributes")))
     except csv.Error as error:
         raise DataFileError(f"{where}, line {reader.line_num}: {error}") from error
     yield from images.items()
 
 
-def _read_filename(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"expected filename as text, got {abbreviate(value)}")  # noqa: TRY004 - one kind
-    return value
-
-
 def _choose_attribute(where: Path, regions: list[_Region], found: AnnotationSet) -> str:
-    """Return the attribute of regions that is their class: the one they have, or the one that is asked for."""
+    """Return the attribute that is the class of regions: the only one, or the one in the options."""
     named = dict.fromkeys(name for _, attributes in regions for name in attributes)
-    if found.wanted.attribute is not None:
-        if found.wanted.attribute not in named:
+    if found.options.attribute is not None:
+        if found.options.attribute not in named:
             listed = ", ".join(map(escape_line, named)) or "none"
-            raise DataFileError(f"{where}: no region has the attribute {found.wanted.attribute!r}; there are {listed}")
-        return found.wanted.attribute
+            raise DataFileError(f"{where}: no region has the attribute {found.options.attribute!r}; there are {listed}")
+        return found.options.attribute
     if len(named) > 1:
         listed = ", ".join(map(escape_line, named))
         raise DataFileError(
@@ -129,7 +117,7 @@ def _choose_attribute(where: Path, regions: list[_Region], found: AnnotationSet)
 
 
 def _read_class(value: object) -> str:
-    """Return the class that an attribute says: its text, or the one box that is ticked."""
+    """Return the class in an attribute: its text, or the one box that is ticked."""
     if isinstance(value, dict):
         ticked = [name for name, state in value.items() if state is True]
         if len(ticked) > 1:
@@ -141,7 +129,7 @@ def _read_class(value: object) -> str:
 
 
 def _read_shape(shape: dict[str, Any], where: str, found: AnnotationSet) -> Shape | None:
-    """Return a region's shape; None if it is left out."""
+    """Return the shape of a region; None if it is left out."""
     kind = shape["name"]
     if kind in _WITHOUT_PIXELS:
         found.leave_out(_WITHOUT_PIXELS[kind], kind, where)

@@ -1,7 +1,8 @@
-"""YOLO segmentation (Ultralytics): ``labels/IMAGE.txt`` beside ``images/IMAGE``, polygons in shares; the smaller on top."""
+"""YOLO segmentation (Ultralytics): polygons of ``images/IMAGE`` in ``labels/IMAGE.txt``, as shares of the image's sides."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import DataFileError, DataNotFoundError
@@ -11,16 +12,14 @@ from netdissect.io.yaml_files import read_yaml
 from netdissect.probe_sets.importers.annotations.records import AnnotationSet, locate_errors, parse_label
 from netdissect.probe_sets.importers.annotations.shapes import Polygon, make_box
 from netdissect.probe_sets.importers.painting import abbreviate
-from netdissect.probe_sets.importers.split_names import parse_split
+from netdissect.probe_sets.importers.split_names import find_split
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from netdissect.probe_sets.importers.annotations.shapes import Shape
 
-#: Lists of names where there is no data.yaml: Label Studio's, Darknet's.
+#: Lists of class names that are read if there is no data.yaml: Label Studio's, Darknet's.
 _NAME_FILES = ("classes.txt", "obj.names")
-#: Corners may lie so far outside of 0 to 1; more is in pixels, not in shares.
+#: Corners may be so far outside of 0 to 1; farther ones are in pixels, not in shares.
 _MARGIN = 1.0
 
 
@@ -32,60 +31,49 @@ def read_yolo(where: Path, found: AnnotationSet) -> None:
     """
     root = where if where.is_dir() else where.parent
     names = _read_names(where, root)
-    for label in names.values():
-        found.classes.setdefault(label)
+    found.classes |= dict.fromkeys(names.values())
     found.smaller_on_top = True
     files = [
         path
-        for path in found.files(root, "*.txt")
+        for path in found.find_files(root, "*.txt")
         if "labels" in path.relative_to(root).parts[:-1] and path.name not in _NAME_FILES
     ]
     if not files:
-        raise DataNotFoundError(f"{root}: expected YOLO's labels in labels/IMAGE.txt beside images/, got none")
+        raise DataNotFoundError(f"{root}: expected YOLO's labels in labels/IMAGE.txt next to images/, got none")
     for path in files:
         shapes = _read_shapes(path, names, found)
-        parts = path.relative_to(root).parts
-        at = len(parts) - 2 - parts[-2::-1].index("labels")
-        split = next((split for part in (*parts[:at][::-1], *parts[at + 1 : -1]) if (split := parse_split(part))), "")
-        photo = _find_image(root.joinpath(*parts[:at], "images", *parts[at + 1 : -1]), path.stem, found)
-        found.add(
-            photo,
-            shapes,
-            spelled="/".join((*parts[:at], "images", *parts[at + 1 : -1], path.stem)),
-            file=path,
-            split=split,
-        )
+        folders = path.relative_to(root).parts[:-1]
+        at = len(folders) - 1 - folders[::-1].index("labels")
+        image = Path(*folders[:at], "images", *folders[at + 1 :], path.stem)
+        split = find_split((*folders[:at][::-1], *folders[at + 1 :]))
+        found.add(_find_image(root / image, found), shapes, name=image.as_posix(), file=path, split=split)
 
 
-def _find_image(folder: Path, stem: str, found: AnnotationSet) -> Path | None:
-    if found.wanted.photos is not None:
-        same = found.photos.stems(stem)
-        if len(same) > 1:
-            raise DataFileError(f"{same[0]} and {same[1]} may both be the image of {stem}.txt: rename one")
-        return same[0] if same else None
-    same = [path for path in sorted(folder.glob("*")) if path.stem == stem and path.suffix.lower() in images.ENDINGS]
+def _find_image(path: Path, found: AnnotationSet) -> Path | None:
+    """Return the image with the name of a path without an ending."""
+    if found.options.photos is not None:
+        same = found.photos.find_stem(path.name)
+    else:
+        listed = sorted(path.parent.glob("*"))
+        same = [each for each in listed if each.stem == path.name and each.suffix.lower() in images.ENDINGS]
     if len(same) > 1:
-        raise DataFileError(f"{same[0]} and {same[1].name} may both be the image of {stem}.txt: rename one")
+        raise DataFileError(f"{same[0]} and {same[1]} may both be the image of {path.name}.txt: rename one")
     return same[0] if same else None
 
 
 def _read_shapes(path: Path, names: dict[int, str], found: AnnotationSet) -> list[tuple[str, Shape]]:
     text = read_text(path, "YOLO's labels", missing=DataFileError, wrong=DataFileError)
-    shapes = []
-    for place, line in enumerate(text.splitlines(), start=1):
-        words = line.split()
-        if not words:
-            continue
-        where = f"{path}, line {place}"
-        with locate_errors(where):
-            label = _read_class(words[0], names)
-            made = _read_shape([_read_share(word) for word in words[1:]], where, found)
-        if made is not None:
-            shapes.append((label, made))
-    return shapes
+    return found.read_shapes(
+        (line.split() for line in text.splitlines()), f"{path}, line",
+        read_label=lambda words: _read_class(words[0], names) if words else "", read_shape=_read_shape,
+    )  # fmt: skip
 
 
-def _read_shape(values: list[float], where: str, found: AnnotationSet) -> Shape | None:
+def _read_shape(words: list[str], where: str, found: AnnotationSet) -> Shape | None:
+    """Return the shape on a line; None for an empty line, or if it is left out."""
+    if not words:
+        return None
+    values = [_read_share(word) for word in words[1:]]
     if len(values) in (4, 5):
         if not found.takes_box("a line of a class and 4 numbers is a detection box", where):
             return None
@@ -117,17 +105,17 @@ def _read_share(word: str) -> float:
 
 
 def _read_names(where: Path, root: Path) -> dict[int, str]:
-    """Return the classes by number: of data.yaml, else of a list beside it."""
+    """Return the class names by number: from data.yaml, or else from a list of names."""
     described = [where] if where.is_file() else sorted((*root.glob("*.yaml"), *root.glob("*.yml")))
     for path in described:
-        told = read_yaml(path, "data.yaml", missing=DataFileError, wrong=DataFileError)
-        if isinstance(told, dict) and "names" in told:
-            if "kpt_shape" in told:
+        content = read_yaml(path, "data.yaml", missing=DataFileError, wrong=DataFileError)
+        if isinstance(content, dict) and "names" in content:
+            if "kpt_shape" in content:
                 raise DataFileError(
                     f"{path}: YOLO's poses (kpt_shape) are boxes and points, and outline nothing: export segmentations"
                 )
             with locate_errors(str(path)):
-                return _number_names(told["names"], told.get("nc"))
+                return _number_names(content["names"], content.get("nc"))
     for name in _NAME_FILES:
         if (root / name).is_file():
             lines = read_text(root / name, "the class list", missing=DataFileError, wrong=DataFileError).splitlines()

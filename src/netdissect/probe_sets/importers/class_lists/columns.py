@@ -51,7 +51,7 @@ class _Columns(NamedTuple):
 
     @property
     def has_colors(self) -> bool:
-        """Whether any column gives colours."""
+        """Whether any column gives colors."""
         return self.color is not None or bool(self.channels)
 
 
@@ -64,11 +64,11 @@ def read_records(
         where: the list's name, for messages.
         records: the lines or objects; under `LOCATION` they say where they stand.
         asked: what the user asks.
-        by_position: whether lines are numbered in their order if they hold neither numbers nor colours.
+        by_position: whether lines are numbered in their order if they hold neither numbers nor colors.
 
     Raises:
         DataFileError: if there is no column of names, no column of numbers that is understood though one is there, or a
-            number or colour does not read.
+            number or color does not read.
     """
     columns = _find_columns(where, records, asked)
     rows = []
@@ -78,13 +78,13 @@ def read_records(
         except (ValueError, TypeError, KeyError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             raise DataFileError(
-                f"{where}, {record.get(LOCATION)}: a number or colour does not read ({reason})"
+                f"{where}, {record.get(LOCATION)}: a number or color does not read ({reason})"
             ) from error
     if columns.number is not None or columns.has_colors or asked.first is not None:
         return rows
     if not by_position:
         raise DataFileError(
-            f"{where}: it names classes such as {rows[0].name!a} and gives neither a number (id) nor a colour of them: add "
+            f"{where}: it names classes such as {rows[0].name!a} and gives neither a number (id) nor a color of them: add "
             f"them, or say --first, the number of the first"
         )
     numbered = number_class_names([row.name for row in rows], None, where)
@@ -160,7 +160,7 @@ def _read_row(record: Mapping[str, object], columns: _Columns, position: int, as
         number = asked.first + position
     color = _read_color(record, columns)
     if color is None and number is None and columns.has_colors and name.strip().casefold() not in UNLABELED_NAMES:
-        raise ValueError("a colour is r, g, b from 0 to 255, or #rrggbb")
+        raise ValueError("a color is r, g, b from 0 to 255, or #rrggbb")
     category = str(record.get(columns.category or " ") or "")
     if not columns.cityscapes:
         return ClassRow(number, name, category, color)
@@ -170,7 +170,7 @@ def _read_row(record: Mapping[str, object], columns: _Columns, position: int, as
 
 
 def _read_color(record: Mapping[str, object], columns: _Columns) -> int | None:
-    """Return a record's colour; None if it has none that reads, which is a mistake only where numbers are missing too."""
+    """Return a record's color; None if it has none that reads, which is a mistake only where numbers are missing too."""
     if columns.channels:
         values = [record.get(channel) for channel in columns.channels]
         if all(value is None or not str(value).strip() for value in values):

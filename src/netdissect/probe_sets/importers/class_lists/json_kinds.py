@@ -4,9 +4,9 @@
 |---|---|---|
 | names | ``["cat", "dog"]`` | many |
 | number → name, or name → number | ``{"0": "cat"}``, ``{"cat": 0}`` | Hugging Face's ``id2label``, ``label2id`` |
-| objects with a name and a number or colour | ``[{"id": 7, "name": "cat"}]`` | COCO's (panoptic) categories, Hasty, Label Studio's ``notes.json`` |
+| objects with a name and a number or color | ``[{"id": 7, "name": "cat"}]`` | COCO's (panoptic) categories, Hasty, Label Studio's ``notes.json`` |
 | number or name → object | ``{"7": {"name": "cat"}}`` | |
-| name → colour, or colour → name | ``{"cat": [1, 1, 1]}`` | Supervisely's mask exports |
+| name → color, or color → name | ``{"cat": [1, 1, 1]}`` | Supervisely's mask exports |
 | any of these below a key of `_LIST_KEYS` | ``{"categories": […]}`` | COCO, Supervisely's ``meta.json``, Mapillary, YOLO's names |
 """
 
@@ -100,6 +100,6 @@ def _unknown_shape(where: object, found: Any) -> DataFileError:
     kind = "an object" if isinstance(found, dict) else "a list" if isinstance(found, list) else type(found).__name__
     held = f" with the keys {', '.join(map(ascii, list(found)[:5]))}" if isinstance(found, dict) and found else ""
     return DataFileError(
-        f"{where}: expected a JSON list of names, an object number → name, or objects with a name and an id or colour, got "
+        f"{where}: expected a JSON list of names, an object number → name, or objects with a name and an id or color, got "
         f"{kind}{held} that says neither"
     )

@@ -95,7 +95,7 @@ def _read_line(path: Path, fields: Mapping[str, str | None], line: str) -> Class
     if fields.get("r") is not None:
         color = pack_color([int(fields[channel] or 0) for channel in "rgb"])
         if color is None:
-            raise DataFileError(f"{path}: expected colours from 0 to 255, got {line!r}")
+            raise DataFileError(f"{path}: expected colors from 0 to 255, got {line!r}")
     number = fields.get("number")
     quoted = re.fullmatch(r"""(['"])(?P<name>.*)\1,?""", fields["name"] or "")
     name = quoted["name"] if quoted else fields["name"] or ""

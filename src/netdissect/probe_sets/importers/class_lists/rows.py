@@ -1,4 +1,4 @@
-"""What a class list says, format aside: rows of a number, a name, a category and a colour."""
+"""What a class list says, format aside: rows of a number, a name, a category and a color."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class ClassRow(NamedTuple):
     """One class of a list.
 
     Attributes:
-        number: the number that masks hold for it; None where a list gives colours only.
+        number: the number that masks hold for it; None where a list gives colors only.
         name: what it is called; empty, or a word for nothing, if its pixels carry no label.
         category: its category; empty if the list says none.
-        color: the colour that masks hold for it, as (R·256 + G)·256 + B; None if the list gives none.
+        color: the color that masks hold for it, as (R·256 + G)·256 + B; None if the list gives none.
     """
 
     number: int | None
@@ -82,7 +82,7 @@ def parse_class_number(value: object) -> int:
 
 
 def parse_color(value: object) -> int | None:
-    """Return a colour as one number: of r, g, b in any brackets, or of #rrggbb; None if it is none.
+    """Return a color as one number: of r, g, b in any brackets, or of #rrggbb; None if it is none.
 
     >>> parse_color("#0000ff"), parse_color("(0, 1, 2)"), parse_color([0, 0, 9]), parse_color("red")
     (255, 258, 9, None)

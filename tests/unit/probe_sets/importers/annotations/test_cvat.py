@@ -96,7 +96,7 @@ def test_an_image_tag_is_no_shape_and_a_turned_photo_is_annotated_upright(tmp_pa
         ('<polygon label="cat" points="1,1;5;5,9"/>', r"shape 1 \(cat\): expected points as x,y;x,y"),
         ('<polygon label="cat" points="1,1;nan,5;5,9"/>', r"\(cat\): nan is not a coordinate|nan"),
         ('<box label="cat" xtl="1" ytl="2" xbr="3"/>', r"shape 1 \(cat\): 'ybr' is missing"),
-        ('<box xtl="1" ytl="2" xbr="3" ybr="4"/>', r"image a\.jpg: 'label' is missing"),
+        ('<box xtl="1" ytl="2" xbr="3" ybr="4"/>', r"image a\.jpg, shape 1: 'label' is missing"),
     ],
 )
 def test_a_shape_that_is_not_understood_is_named(tmp_path, shape, words):

@@ -184,7 +184,7 @@ def test_points_are_named_and_left_out_on_request(tmp_path):
         (region("polygonlabels", {"points": [[1, 2]], "polygonlabels": ["a", "b"]}), r"the labels \['a', 'b'\]"),
         (region("videorectangle", {"labels": ["a"]}), r"of the kind 'videorectangle', which is not known"),
         (region("rectanglelabels", {"x": 1, "rectanglelabels": ["a"]}), r"region 1 \(a\): 'y' is missing"),
-        (rectangle("a", 0, 0, 4, 4) | {"image_rotation": 90}, r"region 1 \(a\): the image was turned by 90 degrees"),
+        (rectangle("a", 0, 0, 4, 4) | {"image_rotation": 90}, r"region 1 \(a\): the image was rotated by 90 degrees"),
         (rectangle("a", 0, 0, 4, 4) | {"original_width": 0}, r"region 1 \(a\): expected an image's height and width"),
     ],
 )

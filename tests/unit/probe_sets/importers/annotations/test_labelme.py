@@ -119,7 +119,7 @@ def test_a_photo_that_its_camera_turned_is_annotated_upright(tmp_path):
 
 
 def test_sizes_that_fit_neither_way_are_told(tmp_path):
-    with pytest.raises(DataFileError, match=r"a\.jpg: a\.json says 20 x 24 pixels, and the image has 32 x 24: bring"):
+    with pytest.raises(DataFileError, match=r"a\.jpg: a\.json says 20 x 24 pixels, and the image has 32 x 24: use"):
         one(tmp_path, shape("cat", SQUARE), imageWidth=20)
     with pytest.raises(DataFileError, match=r"a\.json says 32000 x 24000 pixels, and the image has 32 x 24"):
         one(tmp_path, shape("cat", SQUARE), imageWidth=32000, imageHeight=24000)
@@ -148,7 +148,7 @@ def test_images_beside_the_folder_of_annotations_are_found_as_windows_spells_the
     write(tmp_path / "json" / "a.json", told(shape("cat", SQUARE), imagePath="..\\images\\a.jpg"))
     assert list(label_maps(tmp_path)) == ["images-a.jpg"]
     with pytest.raises(
-        DataFileError, match=r"its image '\.\.\\\\images\\\\a\.jpg' lies outside of .*json: --photos names"
+        DataFileError, match=r"its image '\.\.\\\\images\\\\a\.jpg' is outside of .*json: --photos names"
     ):
         label_maps(tmp_path / "json")
     assert list(label_maps(tmp_path / "json", photos=tmp_path / "images")) == ["a.jpg"]
@@ -162,7 +162,7 @@ def test_images_beside_the_folder_of_annotations_are_found_as_windows_spells_the
         (shape("cat", SQUARE, "blob"), r"shape 1 \(cat\): a shape of the kind 'blob', which is not known"),
         (shape("cat", [[1, 2], [3]]), r"shape 1 \(cat\): expected a point \[x, y\], got \[3\]"),
         (shape("cat", [[1, 2], [3, "x"], [5, 5]]), r"shape 1 \(cat\): expected a number, got 'x'"),
-        (shape("cat", [[1, 2], [1e30, 3], [5, 5]]), r"a\.jpg, shape 1 \(cat\): a corner lies at 1e\+30, far outside"),
+        (shape("cat", [[1, 2], [1e30, 3], [5, 5]]), r"a\.jpg, shape 1 \(cat\): a corner is at 1e\+30, far outside"),
         (shape("cat", [[6, 3], [10, 6]], "mask"), r"shape 1 \(cat\): 'mask' is missing"),
         (shape("cat", [[6, 3], [10, 6]], "mask", mask="%%"), r"shape 1 \(cat\): its base64 is damaged"),
         (shape("cat", [[6, 3], [9, 6]], "mask", mask=png(np.ones((4, 5)))), r"its mask has 5 x 4 pixels, and .* 4 x 4"),

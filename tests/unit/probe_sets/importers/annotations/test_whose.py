@@ -205,7 +205,7 @@ def test_names_that_lead_outside_are_refused_and_links_are_not_looked_through(tm
     folder = tmp_path / "export"
     for name in ("../secret.jpg", "/etc/passwd.jpg", "C:\\secret.jpg", "x/../../secret.jpg"):
         write(folder / "a.json", test_labelme.told(test_labelme.shape("cat", test_labelme.SQUARE), imagePath=name))
-        with pytest.raises(DataFileError, match=r"lies outside of .*export: --photos names the folder of the images"):
+        with pytest.raises(DataFileError, match=r"is outside of .*export: --photos names the folder of the images"):
             source_of(folder)
 
 

@@ -74,7 +74,7 @@ def test_roboflow_and_ultralytics_and_label_studio_lay_out_folders_differently(t
 def test_detection_boxes_are_refused_taken_or_left_out(tmp_path):
     box = "1 0.5 0.5 0.5 0.25"
     with pytest.raises(
-        DataFileError, match=r"a\.txt, line 2: a line of a class and 4 numbers is a detection box, .*--boxes"
+        DataFileError, match=r"a\.txt, line 2 \(dog\): a line of a class and 4 numbers is a detection box, .*--boxes"
     ):
         one(tmp_path, CAT, box)
     expected = nothing()
@@ -104,11 +104,11 @@ def test_what_lies_outside_is_cut(tmp_path):
     [
         ("7 0 0 1 0 1 1", r"line 1: it is of class '7', and there are names for 0 to 1"),
         ("cat 0 0 1 0 1 1", r"line 1: expected a class's number, got 'cat'"),
-        ("0 0 0 1 0 1", r"line 1: a line of a class and 4 numbers is a detection box"),
-        ("0 0 0 1 0 1 1 0", r"line 1: expected a class and at least three corners x y, got 7 numbers"),
-        ("0 0 0 30 0 30 20", r"line 1: expected shares of the image's sides, from 0 to 1, got '30'"),
-        ("0 0 0 nan 0 1 1", r"line 1: expected shares of the image's sides, from 0 to 1, got 'nan'"),
-        ("0 0 0", r"line 1: expected a class and at least three corners x y, got 2 numbers"),
+        ("0 0 0 1 0 1", r"line 1 \(cat\): a line of a class and 4 numbers is a detection box"),
+        ("0 0 0 1 0 1 1 0", r"line 1 \(cat\): expected a class and at least three corners x y, got 7 numbers"),
+        ("0 0 0 30 0 30 20", r"line 1 \(cat\): expected shares of the image's sides, from 0 to 1, got '30'"),
+        ("0 0 0 nan 0 1 1", r"line 1 \(cat\): expected shares of the image's sides, from 0 to 1, got 'nan'"),
+        ("0 0 0", r"line 1 \(cat\): expected a class and at least three corners x y, got 2 numbers"),
     ],
 )
 def test_a_line_that_is_damaged_is_named(tmp_path, line, words):
