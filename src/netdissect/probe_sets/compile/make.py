@@ -113,7 +113,7 @@ def compile_probe_set(
         readme = _write_about(context, [len(images) for images in listed], about)
         with _interruptible(out):
             for source in sources:
-                source.prepare(progress)
+                source.prepare(progress or NullProgress())
             with start_workers(context, min(workers, max(1, len(batches)))) as runtime:
                 build = _Build(context, batches, runtime, progress or NullProgress())
                 result = build.run(title, readme)
