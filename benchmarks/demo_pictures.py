@@ -132,7 +132,7 @@ def telling(run: nd.Result, layer: LayerResult, row: UnitRow) -> bool:
     probe_set = run.open_probe_set()
     assert probe_set is not None, "the probe set has gone"
     code = run.probe_set.vocabulary.names.index(row.label) + 1
-    found = [probe_set.labels(int(image)) for image in layer.exemplars.images[row.channel][:EXEMPLARS]]
+    found = [probe_set.read_labels(int(image)) for image in layer.exemplars.images[row.channel][:EXEMPLARS]]
     return sum(bool((labels.planes == code).any() or code in labels.whole) for labels in found) >= EXEMPLARS - 1
 
 

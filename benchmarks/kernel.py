@@ -20,7 +20,7 @@ def main(words: list[str]) -> None:
     machine.title("Tally of one image: kernel against interpolate + one-hot matmul, one thread")
     torch.set_num_threads(1)
     probe_set = probe_sets.noise(64, distinct=64)
-    labels = [probe_set.labels(index) for index in range(16)]
+    labels = [probe_set.read_labels(index) for index in range(16)]
     pixels = [count_label_pixels(entry, len(probe_set.vocabulary)) for entry in labels]
     has = np.array([has_categories(entry, probe_set.vocabulary) for entry in pixels])
     rows = []

@@ -85,7 +85,7 @@ class ArrayConcepts:
         Image.fromarray(self.read_image(index)).save(out, format="PNG")
         return out.getvalue()
 
-    def labels(self, index):
+    def read_labels(self, index):
         return self.entries[index]
 
 

@@ -50,7 +50,7 @@ class PretendProbeSet:
         )
         return out.getvalue()
 
-    def labels(self, row: int) -> Labels | None:
+    def read_labels(self, row: int) -> Labels | None:
         height, width = self.label_size
         y, x = np.mgrid[:height, :width]
         planes = np.zeros((2, height, width), np.uint16)
@@ -66,7 +66,7 @@ class Gone:
     def read_image_file(self, _: int) -> bytes | None:
         return None
 
-    def labels(self, _: int) -> Labels | None:
+    def read_labels(self, _: int) -> Labels | None:
         return None
 
 

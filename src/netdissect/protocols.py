@@ -109,7 +109,7 @@ class ConceptSource(Protocol):
         """Return an image as the bytes of a JPEG or PNG file."""
         ...
 
-    def labels(self, index: int) -> Labels:
+    def read_labels(self, index: int) -> Labels:
         """Return an image's labels."""
         ...
 
@@ -131,7 +131,7 @@ class ImageSource(Protocol):
         """Return an image as the bytes of a JPEG or PNG file; None where the probe set is gone."""
         ...
 
-    def labels(self, row: int) -> Labels | None:
+    def read_labels(self, row: int) -> Labels | None:
         """Return an image's labels; None where the probe set is gone."""
         ...
 

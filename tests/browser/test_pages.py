@@ -109,7 +109,7 @@ def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
     shown = visit.page.locator(".share-on").all_inner_texts()
     said = 0
     for place, text in enumerate(shown):
-        labels = probe_set.labels(int(layer.exemplars.images[row.channel, place]))
+        labels = probe_set.read_labels(int(layer.exemplars.images[row.channel, place]))
         here = (labels.planes == code).any(axis=0) | (code in labels.whole)
         if not here.any():
             assert text == "unlabelled" or text.startswith("no ")

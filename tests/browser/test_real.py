@@ -39,7 +39,7 @@ def test_a_loaded_run_finds_its_probe_set_again_and_shows_the_same_pictures(run,
     row, name = next(iter(sorted(result.image_names.items())))
     kept = folder / "html" / "image" / "probe" / f"{row:06d}.jpg"
     assert kept.read_bytes() == (shared / "data/real_a_227/images" / name).read_bytes()
-    given = loaded._by_row.labels(row)
+    given = loaded._by_row.read_labels(row)
     text = (folder / "html" / "data" / "labels" / f"{row:06d}.js").read_text()
     cached = decode_label_script(text, len(result.probe_set.vocabulary))
     assert (cached.planes == given.planes).all()

@@ -29,7 +29,7 @@ def pristine(tmp_path_factory):
 
 def read_everything(folder):
     probe_set = Broden(folder)
-    rows = [(probe_set.read_image(index), probe_set.labels(index)) for index in range(len(probe_set))]
+    rows = [(probe_set.read_image(index), probe_set.read_labels(index)) for index in range(len(probe_set))]
     for _, labels in rows:
         assert labels.planes.max(initial=0) <= len(probe_set.vocabulary)
         assert set(labels.whole.tolist()) <= set(range(1, len(probe_set.vocabulary) + 1))
@@ -76,7 +76,7 @@ def huge_jpeg():
 
 
 def labels_of(folder):
-    Broden(folder).labels(1)
+    Broden(folder).read_labels(1)
 
 
 def picture_of(folder):

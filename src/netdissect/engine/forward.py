@@ -76,7 +76,7 @@ def _run_network(bench: WorkerContext, pictures: NDArray[np.uint8]) -> Mapping[s
 
 def _read_input(bench: WorkerContext, image: int, *, check_labels: bool) -> NDArray[np.generic]:
     if check_labels:  # they are needed later, when leaving the image out would no longer be possible
-        bench.concepts.labels(image)
+        bench.concepts.read_labels(image)
     return bench.source.model_input(bench.concepts, image)
 
 

@@ -158,7 +158,7 @@ class TallyTask:
 
 def _read_labels(concepts: ConceptSource, image: int) -> tuple[Labels, NDArray[np.int64]]:
     """Return an image's labels and the pixels of every concept."""
-    labels = concepts.labels(image)
+    labels = concepts.read_labels(image)
     return labels, count_label_pixels(labels, len(concepts.vocabulary))
 
 

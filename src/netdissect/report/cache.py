@@ -59,7 +59,7 @@ class ReportCache:
         except (KeyError, OSError):
             return None
 
-    def labels(self, row: int) -> Labels | None:
+    def read_labels(self, row: int) -> Labels | None:
         """Return a cached label map; None if it is not cached or is damaged."""
         try:
             text = read_cached_file(self._label_files[row]).decode("ascii")
@@ -111,9 +111,9 @@ class ReportCache:
 
     def _count_pixels(self, row: int, source: ImageSource) -> NDArray[np.int64] | None:
         """Cache a row's label map; return the pixels of each concept in it, shape (C,), or None without labels."""
-        labels = self.labels(row)
+        labels = self.read_labels(row)
         if labels is None:
-            labels = source.labels(row)
+            labels = source.read_labels(row)
             if labels is None:
                 return None
             path = self._label_folder / f"{row:06d}.js"

@@ -46,11 +46,11 @@ class RunImages:
             return self.probe_set.read_image_file(self._positions[row])
         return cached
 
-    def labels(self, row: int) -> Labels | None:
+    def read_labels(self, row: int) -> Labels | None:
         """Return the labels of an image; None if they are not available."""
-        cached = self._cache.labels(row) if self._cache is not None else None
+        cached = self._cache.read_labels(row) if self._cache is not None else None
         if cached is None and self.probe_set is not None:
-            return self.probe_set.labels(self._positions[row])
+            return self.probe_set.read_labels(self._positions[row])
         return cached
 
     @cached_property

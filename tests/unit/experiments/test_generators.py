@@ -55,7 +55,7 @@ def test_counts_equal_those_of_a_naive_dissection(generator, made):
     generator.module(torch.from_numpy(latents))
     handle.remove()
     found = nd.dissect(generator, ["canvas"], made, pictures=False, **OPTIONS)["canvas"]
-    entries = [probe_set.labels(index) for index in range(len(probe_set))]
+    entries = [probe_set.read_labels(index) for index in range(len(probe_set))]
     truth = oracle.dissect(
         seen[0], [(entry.planes, entry.whole) for entry in entries], probe_set.vocabulary.primary,
         len(probe_set.vocabulary.categories), found.layer.field, (32, 32), "0.06", k=3,

@@ -40,9 +40,9 @@ def test_cached_files_equal_those_of_the_probe_set(moved):
     cache = report.ReportCache(result, folder)
     row = next(iter(result.image_names))
     assert cache.read_image_file(row) == probe_set.read_image_file(row)
-    assert (cache.labels(row).planes == probe_set.labels(row).planes).all()
+    assert (cache.read_labels(row).planes == probe_set.read_labels(row).planes).all()
     assert cache.read_image_file(10_000) is None
-    assert cache.labels(10_000) is None
+    assert cache.read_labels(10_000) is None
 
 
 def test_cached_files_of_another_probe_set_are_not_used(moved, tmp_path):
@@ -50,7 +50,7 @@ def test_cached_files_of_another_probe_set_are_not_used(moved, tmp_path):
     other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
     row = next(iter(result.image_names))
     assert report.ReportCache(other, folder).read_image_file(row) is None
-    assert report.ReportCache(result, tmp_path).labels(row) is None
+    assert report.ReportCache(result, tmp_path).read_labels(row) is None
 
 
 def encode_image(mode, kind, **options):
@@ -93,9 +93,9 @@ def test_cached_labels_beyond_the_vocabulary_are_replaced(moved, tmp_path):
     row = next(iter(result.image_names))
     wrong = Labels(np.full((1, 4, 4), 9, np.uint16), np.array([700], np.int64))
     (copy / f"html/data/labels/{row:06d}.js").write_text(encode_label_script(row, wrong))
-    assert report.ReportCache(result, copy).labels(row) is None
+    assert report.ReportCache(result, copy).read_labels(row) is None
     report.write_report(result, copy, probe_set, NullProgress())
-    assert (report.ReportCache(result, copy).labels(row).planes == probe_set.labels(row).planes).all()
+    assert (report.ReportCache(result, copy).read_labels(row).planes == probe_set.read_labels(row).planes).all()
 
 
 @pytest.mark.parametrize("name", ["2024.jpg", "holiday.jpg", "notes.js"])
@@ -116,7 +116,7 @@ def test_examples_show_a_concept_with_most_pixels_and_similar_images_once(tmp_pa
     class Film:
         """Rows 0 to 5 are one scene, frame by frame; concept 1 covers most of it."""
 
-        def labels(self, row):
+        def read_labels(self, row):
             planes = np.zeros((1, 10, 10), np.uint16)
             if row < 6:
                 planes[0, : 9 - row // 5] = 1

@@ -24,8 +24,8 @@ class ByIndex:
     def read_image_file(self, index):
         return self._probe_set.read_image_file(index)
 
-    def labels(self, index):
-        return self._probe_set.labels(index)
+    def read_labels(self, index):
+        return self._probe_set.read_labels(index)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ class Broden:
     Example:
         >>> from netdissect import Broden
         >>> probe_set = Broden("dataset/broden1_227", split="val")        # doctest: +SKIP
-        >>> probe_set.labels(0).planes.shape                              # doctest: +SKIP
+        >>> probe_set.read_labels(0).planes.shape                              # doctest: +SKIP
         (2, 113, 113)
     """
 
@@ -190,7 +190,7 @@ class Broden:
         except ValueError as error:
             raise DataFileError(f"{path}: expected a table of latents, got {error}") from error
 
-    def labels(self, index: int) -> Labels:
+    def read_labels(self, index: int) -> Labels:
         """Return an image's labels, as codes.
 
         Raises:

@@ -72,7 +72,7 @@ def test_what_is_read_is_what_was_drawn(folder):
     numbers = np.array([0, *(concept.number for concept in probe_set.vocabulary.concepts)])
     for index in (0, 50, len(SUBJECTS) - 1):
         drawn = render(index, size=48, seed=5)
-        labels = probe_set.labels(index)
+        labels = probe_set.read_labels(index)
         planes = {plane.tobytes() for plane in numbers[labels.planes].astype(np.uint16)}
         whole = set(numbers[labels.whole].tolist())
         for label in drawn.labels.values():

@@ -38,7 +38,7 @@ def test_every_kind_of_field_is_read(folder):
     probe_set = Broden(folder)
     assert len(probe_set) == 6
     assert set(probe_set.vocabulary.categories) == {"object", "part", "color", "scene", "texture"}
-    first, second = probe_set.labels(0), probe_set.labels(1)
+    first, second = probe_set.read_labels(0), probe_set.read_labels(1)
     assert first.planes.shape == (1, 16, 16)
     assert first.whole.tolist() == [6]  # the 0 beside it is nothing
     assert second.planes.shape == (4, 16, 16)
@@ -75,7 +75,7 @@ def test_a_row_with_nothing_but_zeros_is_dropped_as_the_released_code_does(folde
     assert (report.images, report.bare) == (6, 1)
     record["scene"] = "0;5"
     (folder / "index.csv").write_text("\n".join([*lines, ",".join(record[name] for name in header)]) + "\n")
-    assert Broden(folder).labels(6).whole.tolist() == [5]
+    assert Broden(folder).read_labels(6).whole.tolist() == [5]
 
 
 def test_label_maps_of_one_image_have_a_budget_before_any_is_read(folder):
@@ -176,7 +176,7 @@ def test_numbers_may_have_gaps(folder):
     edit(folder, "index.csv", lambda text: text.replace("6;0", "60;0"))
     probe_set = Broden(folder)
     assert [c.number for c in probe_set.vocabulary.concepts] == [1, 2, 3, 4, 5, 60]
-    assert probe_set.labels(0).whole.tolist() == [6]  # its code
+    assert probe_set.read_labels(0).whole.tolist() == [6]  # its code
 
 
 def plane_of(folder, name="a/picture 1_object.png"):
@@ -189,16 +189,16 @@ def plane_of(folder, name="a/picture 1_object.png"):
 def test_label_maps_that_are_not_24_bit_are_refused(folder, mode, words):
     Image.new(mode, (16, 16)).save(plane_of(folder))
     with pytest.raises(LabelError, match=f"picture 1_object.png: expected a 24-bit RGB .* got an? {words} PNG"):
-        Broden(folder).labels(1)
+        Broden(folder).read_labels(1)
 
 
 def test_a_label_beyond_the_list_is_refused(folder):
     Image.new("RGB", (16, 16), (7, 0, 0)).save(plane_of(folder))
     with pytest.raises(LabelError, match=r"label 7 lies beyond the largest number in label.csv, 6"):
-        Broden(folder).labels(1)
+        Broden(folder).read_labels(1)
     Image.new("RGB", (16, 16), (0, 255, 0)).save(plane_of(folder))
     with pytest.raises(LabelError, match="label 65280 lies beyond"):
-        Broden(folder).labels(1)
+        Broden(folder).read_labels(1)
 
 
 def test_a_label_in_a_gap_of_the_list_is_refused(folder):
@@ -208,10 +208,10 @@ def test_a_label_in_a_gap_of_the_list_is_refused(folder):
     for number, accepted in ((5, True), (6, False), (7, False), (59, False), (60, True), (61, False)):
         Image.new("RGB", (16, 16), (number, 0, 0)).save(plane_of(folder))
         if accepted:
-            assert np.unique(Broden(folder).labels(1).planes[0]).tolist() == [min(number, 6)]  # its code
+            assert np.unique(Broden(folder).read_labels(1).planes[0]).tolist() == [min(number, 6)]  # its code
         else:
             with pytest.raises(LabelError, match=rf"picture 1_object\.png: label {number} .* label\.csv"):
-                Broden(folder).labels(1)
+                Broden(folder).read_labels(1)
 
 
 def test_concepts_stand_by_rising_number_whatever_the_order_of_the_lines(folder):
@@ -231,7 +231,7 @@ def test_concepts_stand_by_rising_number_whatever_the_order_of_the_lines(folder)
 def test_a_label_map_of_another_size_is_refused(folder):
     Image.new("RGB", (16, 20)).save(plane_of(folder))
     with pytest.raises(DataFileError, match="expected a label map of 16 x 16 pixels as index.csv says, got 16 x 20"):
-        Broden(folder).labels(1)
+        Broden(folder).read_labels(1)
 
 
 def test_a_picture_of_another_size_is_refused(folder):
@@ -246,10 +246,10 @@ def test_a_picture_of_another_size_is_refused(folder):
 def test_a_truncated_picture_or_label_map_is_told_by_name(folder, cut):
     for path, read in (
         (folder / "images/a/picture 0.jpg", "read_image"),
-        (plane_of(folder, "a/picture 0_color.png"), "labels"),
+        (plane_of(folder, "a/picture 0_color.png"), "read_labels"),
     ):
         path.write_bytes(path.read_bytes()[:cut])
-        if cut == 200 and read == "labels":
+        if cut == 200 and read == "read_labels":
             continue  # so small a PNG may still be whole
         with pytest.raises(DataFileError, match="picture 0"):
             getattr(Broden(folder), read)(0)
@@ -258,7 +258,7 @@ def test_a_truncated_picture_or_label_map_is_told_by_name(folder, cut):
 def test_missing_files_are_told_by_name(folder, tmp_path):
     plane_of(folder).unlink()
     with pytest.raises(DataNotFoundError, match="label map .*picture 1_object.png, named in index.csv, does not exist"):
-        Broden(folder).labels(1)
+        Broden(folder).read_labels(1)
     (folder / "images/a/picture 0.jpg").unlink()
     with pytest.raises(DataNotFoundError, match="image .*picture 0.jpg, named in index.csv, does not exist"):
         Broden(folder).read_image(0)
@@ -384,7 +384,7 @@ def test_a_probe_set_behind_a_url_is_read_alike(folder):
             target.write_bytes(path.read_bytes())
     here, there = Broden(folder), pickle.loads(pickle.dumps(Broden(str(remote))))
     assert (there.name, there.fingerprint, len(there)) == (here.name, here.fingerprint, len(here))
-    np.testing.assert_array_equal(there.labels(1).planes, here.labels(1).planes)
+    np.testing.assert_array_equal(there.read_labels(1).planes, here.read_labels(1).planes)
     np.testing.assert_array_equal(there.read_image(1), here.read_image(1))
     (remote / "images/a/picture 0.jpg").unlink()
     with pytest.raises(DataNotFoundError, match="picture 0.jpg"):

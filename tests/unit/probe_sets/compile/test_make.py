@@ -66,7 +66,7 @@ def bytes_of(folder):
 def names_in(folder, image, category):
     source = Broden(folder)
     row = next(row for row in source.rows if row.image == image)
-    labels = source.labels(source.rows.index(row))
+    labels = source.read_labels(source.rows.index(row))
     names = ["", *source.vocabulary.names]
     planes = [{names[int(code)] for code in np.unique(plane)} for plane in labels.planes]
     return [found for found, file in zip(planes, row.planes, strict=True) if f"_{category}" in file]

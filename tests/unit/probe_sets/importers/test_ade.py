@@ -109,8 +109,8 @@ def meaning(folder):
     return {
         row.image.rsplit("/", 1)[1]: (
             row.split,
-            sorted(names[source.labels(at).whole]),
-            [names[plane][:, [0, -1]].tolist() for plane in source.labels(at).planes],
+            sorted(names[source.read_labels(at).whole]),
+            [names[plane][:, [0, -1]].tolist() for plane in source.read_labels(at).planes],
         )
         for at, row in enumerate(source.rows)
     }
@@ -191,7 +191,7 @@ def test_a_photo_that_its_camera_turned_lies_as_its_class_map(release, tmp_path)
     at = next(at for at in range(len(source)) if "train" in source.image_name(at))
     picture = source.read_image(at, source.label_size(at)).astype(int)
     red = (picture[..., 0] - picture[..., 1]) > 100
-    car = source.labels(at).planes[0] == 1 + source.vocabulary.names.index("car")
+    car = source.read_labels(at).planes[0] == 1 + source.vocabulary.names.index("car")
     assert (red & car).sum() / (red | car).sum() > 0.9
 
 

@@ -40,7 +40,7 @@ def made_of(folder, told, **options):
 def shares(made):
     """Return, per name, its share of the first image's label map."""
     source = Broden(made.folder)
-    plane = source.labels(0).planes[0]
+    plane = source.read_labels(0).planes[0]
     return {concept.name: float((plane == concept.number).mean()) for concept in source.vocabulary.concepts}
 
 
@@ -96,7 +96,7 @@ def agreement(made):
     source = Broden(made.folder)
     picture = source.read_image(0, source.label_size(0)).astype(int)
     red = (picture[..., 0] - picture[..., 1]) > 100
-    label = source.labels(0).planes[0] > 0
+    label = source.read_labels(0).planes[0] > 0
     return (red & label).sum() / (red | label).sum()
 
 

@@ -100,7 +100,7 @@ class Bright:
 def segmenter(folder, depth):
     write(folder / "photos" / "a.x", depth)
     made = importers.from_segmenter(Bright(), folder / "photos", folder / "out", **PLAIN)
-    assert abs(float((Broden(made.folder).labels(0).planes > 0).mean()) - 0.5) < 0.05
+    assert abs(float((Broden(made.folder).read_labels(0).planes > 0).mean()) - 0.5) < 0.05
     return made
 
 

@@ -294,7 +294,7 @@ def test_coco_instances_are_drawn_the_smaller_on_top(coco):
     source = Broden(made.folder)
     position = next(i for i in range(2) if source.image_name(i).endswith("1.jpg"))
     level = next(k for k, file in enumerate(source.rows[position].planes) if "_object" in file)
-    plane = source.labels(position).planes[level]
+    plane = source.read_labels(position).planes[level]
     names = ["", *source.vocabulary.names]
     assert names[plane[1, 1]] == "dog"
     assert names[plane[20, 20]] == "cat"

@@ -85,5 +85,5 @@ def test_image_and_label_lie_over_one_another(tmp_path, way, turn, upright):
     source = Broden(way(tmp_path, turn, upright=upright).folder)
     picture = source.read_image(0, source.label_size(0)).astype(int)
     red = (picture[..., 0] - picture[..., 1]) > 100
-    label = source.labels(0).planes[0] > 0
+    label = source.read_labels(0).planes[0] > 0
     assert (red & label).sum() / (red | label).sum() > 0.9

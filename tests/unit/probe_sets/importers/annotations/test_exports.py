@@ -24,7 +24,7 @@ def maps_of(folder):
     names = np.array(["", *source.vocabulary.names], object)
     found = {}
     for position, row in enumerate(source.rows):
-        planes = source.labels(position).planes
+        planes = source.read_labels(position).planes
         plane = np.max(np.stack(list(planes)), axis=0) if len(planes) else np.zeros(SIZE, int)
         found[row.image.rsplit("/", 1)[1]] = row.split, names[plane]
     return found

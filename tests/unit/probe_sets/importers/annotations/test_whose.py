@@ -73,7 +73,7 @@ def test_the_tool_is_recognised_said_and_its_set_is_sound(tmp_path, title):
     assert check_probe_set(made.folder).problems == ()
     source = Broden(made.folder)
     assert list(source.vocabulary.names) == ["cat"]
-    plane = source.labels(0).planes[0]
+    plane = source.read_labels(0).planes[0]
     assert plane.shape == (16, 16)
     assert plane[2:7, 3:9].all()  # 2..12 of 24 rows, 4..20 of 32 columns
     assert 32 <= (plane != 0).sum() <= 64
