@@ -75,6 +75,19 @@ def test_the_example_of_the_page_labels_the_units_and_is_stored_and_loaded(packa
     assert repr(loaded) == repr(run)
 
 
+def test_the_shell_knows_the_score_of_an_installed_package(package, data, tmp_path, capsys, monkeypatch):
+    from netdissect.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    words = f"run python:tests.nets:small --layers conv1 --data {data} --out run --score recall --quantile 0.1 --no-pictures"
+    with pytest.raises(SystemExit) as leave:
+        main(words.split())
+    printed = capsys.readouterr()
+    assert leave.value.code == 0, printed.err
+    assert "unique concepts with Recall ≥ 0.04" in printed.out
+    assert nd.load("run").score_title == "Recall"
+
+
 def test_another_score_is_another_run(package, data, tmp_path):
     nd.dissect(nets.small(), "conv1", data, out=tmp_path / "run", pictures=False, **QUICK)
     with pytest.raises(nd.NetdissectError, match="holds another run, with --score iou"):
