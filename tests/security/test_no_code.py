@@ -98,7 +98,7 @@ def test_an_artefact_that_would_run_code_is_as_good_as_none(tmp_path, trace):
         from netdissect.runtime import array_store
 
         path.write_bytes(
-            out.getvalue() + array_store._compute_checksum(store._place, out.getvalue())
+            out.getvalue() + array_store._compute_checksum(store._storage, out.getvalue())
         )  # even with a right checksum
         assert "k" not in store
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,7 @@ import pyarrow.parquet as pq
 
 from netdissect.errors import RunFileError
 from netdissect.io import atomic, reading
+from netdissect.io.arrays import encode_npz, parse_npz
 from netdissect.results import parquet_sizes
 from netdissect.results.counts import Counts
 from netdissect.results.layer_result import Activity, Exemplars
@@ -207,11 +205,11 @@ def _read_columns(
 def write_arrays(path: Path, layer: LayerResult) -> None:
     """Write thresholds, exemplars and activity."""
     arrays = {
+        "thresholds": layer.thresholds,
         **{f"exemplars.{field.name}": getattr(layer.exemplars, field.name) for field in dataclasses.fields(Exemplars)},
         **{f"activity.{field.name}": getattr(layer.activity, field.name) for field in dataclasses.fields(Activity)},
     }
-    with atomic.open_replacement(path) as file:
-        np.savez_compressed(file, thresholds=layer.thresholds, **arrays)
+    atomic.write_bytes(path, encode_npz(arrays, compressed=True))
 
 
 def read_arrays(
@@ -224,18 +222,13 @@ def read_arrays(
     """
     path, data = tables.folder / name, tables.read(name)
     per_exemplar = 16 + 4 * layer.grid[0] * layer.grid[1]
-    most = 2**20 + layer.units * (2**12 + exemplars_each * per_exemplar)  # bytes, with room to spare
+    expected = 2**20 + layer.units * (2**12 + exemplars_each * per_exemplar)  # bytes, with room to spare
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            said = sum(info.file_size for info in arrays.zip.infolist())
-            _require_valid(path, said <= min(most, 1_100 * len(data) + 2**20), f"it would unpack to {said:,} bytes")
-            exemplars = Exemplars(**{f.name: arrays[f"exemplars.{f.name}"] for f in dataclasses.fields(Exemplars)})
-            activity = Activity(**{f.name: arrays[f"activity.{f.name}"] for f in dataclasses.fields(Activity)})
-            thresholds = arrays["thresholds"]
-    except RunFileError:
-        raise
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error, NotImplementedError,
-            RuntimeError, MemoryError) as error:  # fmt: skip
+        arrays = parse_npz(data, most=min(expected, 1_100 * len(data) + 2**20))
+        exemplars = Exemplars(**{f.name: arrays[f"exemplars.{f.name}"] for f in dataclasses.fields(Exemplars)})
+        activity = Activity(**{f.name: arrays[f"activity.{f.name}"] for f in dataclasses.fields(Activity)})
+        thresholds = arrays["thresholds"]
+    except (ValueError, KeyError, AttributeError) as error:
         raise RunFileError(f"{path} is damaged: {first_line(error)}; run it again") from error
     _check_arrays(path, layer, thresholds, exemplars, activity)
     return thresholds, exemplars, activity

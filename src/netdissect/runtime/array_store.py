@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import numpy as np
-
 from netdissect.errors import MissingExtraError, RunFileError, SettingsError
 from netdissect.io import atomic, reading
+from netdissect.io.arrays import encode_npz, parse_npz
 from netdissect.optional_libraries import import_optional
 
 if TYPE_CHECKING:
@@ -70,10 +68,7 @@ class Store:
             self._memory[key] = dict(arrays)
             self._memory_bytes += size
         if not self._is_temporary or not fits:
-            out = io.BytesIO()
-            named: dict[str, Any] = dict(arrays)
-            np.savez(out, **named)
-            data = out.getvalue()
+            data = encode_npz(arrays)
             storage = self._require_storage()
             storage.write(f"{key}{_SUFFIX}", data + _compute_checksum(storage, data))
             self.written_bytes += size
@@ -103,8 +98,7 @@ class Store:
         if checksum != _compute_checksum(self._storage, data):
             return None
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                return dict(arrays)
+            return parse_npz(data)
         except ValueError:  # a pickle, which `put` never writes
             return None
 

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from netdissect.io.arrays import parse_npy
+from netdissect.io.arrays import encode_npz, parse_npy, parse_npz
 
 
 def saved(array):
@@ -56,3 +56,22 @@ def test_nothing_is_unpickled():
     np.save(file, np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="an array of object, and not of numbers"):
         parse_npy(file.getvalue())
+
+
+def test_named_arrays_are_read_as_they_were_written():
+    arrays = {"a": np.arange(4, dtype=np.uint16), "b.c": np.ones((2, 3), np.float16)}
+    for compressed in (False, True):
+        found = parse_npz(encode_npz(arrays, compressed=compressed))
+        assert {name: array.tolist() for name, array in found.items()} == {n: a.tolist() for n, a in arrays.items()}
+
+
+def test_an_archive_that_would_unpack_to_more_than_it_may_is_refused():
+    data = encode_npz({"zeros": np.zeros(10_000)}, compressed=True)
+    with pytest.raises(ValueError, match=r"would unpack to 80,\d\d\d bytes"):
+        parse_npz(data, most=80_000)
+
+
+@pytest.mark.parametrize("data", [b"", b"PK", encode_npz({"a": np.arange(9)})[:-30], saved(np.arange(3))])
+def test_what_is_no_archive_of_arrays_is_refused(data):
+    with pytest.raises(ValueError):
+        parse_npz(data)

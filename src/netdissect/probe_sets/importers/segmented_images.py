@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ import numpy as np
 
 from netdissect.errors import DataFileError, SettingsError
 from netdissect.io import atomic, images
+from netdissect.io.arrays import encode_npz, parse_npz
+from netdissect.io.reading import read_bytes
 from netdissect.probe_sets.compile.build_cache import BuildCache
 from netdissect.probe_sets.importers.image_folders import find_images, flatten_path
 from netdissect.probe_sets.importers.import_options import ImportOptions
@@ -49,9 +50,7 @@ class SegmentedImages(ImportedImages):
             if not maps.is_file():
                 planes = to_planes(np.asarray(self.segmenter(images.load_image(photo, upright=True))))
                 _check_planes(planes, entry.file, len(self.segmenter.classes))
-                out = io.BytesIO()
-                np.savez_compressed(out, planes=planes.astype(np.uint16))
-                atomic.write_bytes(maps, out.getvalue())
+                atomic.write_bytes(maps, encode_npz({"planes": planes.astype(np.uint16)}, compressed=True))
             progress.advance(1)
 
     def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
@@ -62,7 +61,7 @@ class SegmentedImages(ImportedImages):
         """Return the label maps of an image for every category."""
         maps = entry.record[1]
         try:
-            planes = np.load(maps, allow_pickle=False)["planes"]
+            planes = parse_npz(read_bytes(maps))["planes"]
         except (OSError, ValueError, KeyError) as error:
             raise DataFileError(
                 f"{maps}: this label map of an unfinished probe set is damaged ({error}); delete it"
