@@ -1,7 +1,7 @@
-"""The released code's spellings: what its scripts take, and what each means here (docs/released-code.md).
+"""The options of the released code's scripts, as ``netdissect run`` understands them (docs/released-code.md).
 
 ``script/rundissect.sh`` ran ``src/netprobe.py``, ``quantprobe.py``, ``labelprobe.py``, ``maxprobe.py``,
-``makeresult.py`` and ``report.py`` one after the other; their options are understood by ``netdissect run`` too.
+``makeresult.py`` and ``report.py`` one after the other.
 """
 
 from __future__ import annotations
@@ -18,34 +18,31 @@ from netdissect.io.names import find_name_problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-#: The phases of rundissect.sh in their order; the word that was given holds one of them.
-_PHASE_NAMES = ("probe", "quant", "tally", "imgmax", "result", "view", "report", "graph")
-#: Of --force: phases that compute, and phases that draw.
-_COMPUTING_PHASES, _DRAWING_PHASES = (
-    ("probe", "sort", "quant", "tally", "imgmax", "result"),
-    ("view", "report", "graph"),
-)
-#: Options without an effect, and what took their place.
+#: The phases of rundissect.sh, in order.
+_PHASES = ("probe", "quant", "tally", "imgmax", "result", "view", "report", "graph")
+#: The phases that --force may name: those that compute and those that draw.
+_COMPUTING_PHASES = ("probe", "sort", "quant", "tally", "imgmax", "result")
+_DRAWING_PHASES = ("view", "report", "graph")
+#: Options without effect, and why.
 _IGNORED_OPTIONS = {
-    "tallydepth": "nothing is cut off any more, every pixel is counted",
-    "tallybatch": "there is no separate tally phase any more, --batch-size sets the images per forward pass",
-    "ahead": "images are read ahead by themselves",
-    "parallel": "all processors count by themselves, --workers sets processes",
-    "quantiles": "thresholds are exact, no table of quantiles is made",
-    "num_classes": "the number of classes is the weights' own",
+    "tallydepth": "every pixel is counted, there is no limit on labels",
+    "tallybatch": "there is no separate tally phase, --batch-size sets the images per forward pass",
+    "ahead": "images are always read ahead",
+    "parallel": "counting uses all processors, --workers sets the number of processes",
+    "quantiles": "thresholds are exact, there is no table of quantiles",
+    "num_classes": "the number of classes is read from the weights",
     "imsize": "images in the report have the probe set's size",
-    "imscale": "the report's page scales its images by itself",
-    "gridwidth": "the report's page lays its images out by itself",
-    "csvorder": "LAYER-result.csv has the columns of the paper's own tables",
+    "imscale": "the report scales its images to the page",
+    "gridwidth": "the report arranges its images by the width of the page",
+    "csvorder": "LAYER-result.csv always has the columns of the paper's tables",
     "format": "tables and report are always written, --no-pictures leaves out the report",
 }
 
 
-@Parameter(name="*", group=Group("Spellings of the released code", sort_key=9, show=False), show=False)
+@Parameter(name="*", group=Group("Options of the released code", sort_key=9, show=False), show=False)
 @dataclass(frozen=True, kw_only=True)
 class ReleasedOptions:
-    """Options of the released code's scripts that are spelled otherwise here."""
+    """Options of the released code's scripts that have another name, or no effect, here."""
 
     model_option: Annotated[str | None, Parameter(["--model", "-d"])] = None
     proto: Annotated[str | None, Parameter(["--proto", "-p", "--definition"])] = None
@@ -69,10 +66,10 @@ class ReleasedOptions:
     format: Annotated[str | None, Parameter("--format")] = None
 
     def resolve_model(self, model: str | None, weights: str | None) -> tuple[str, str | None]:
-        """Return MODEL and its weights.
+        """Return MODEL and its weights: those given, or those that --model and --proto name.
 
         Raises:
-            SettingsError: if no network was named.
+            SettingsError: if no network, or more than one, is named.
         """
         if self.proto is not None:
             if model is not None:
@@ -84,28 +81,28 @@ class ReleasedOptions:
         return named, weights
 
     def choose_run_folder(self, out: Path | None, network: str) -> Path:
-        """Return the run's folder: --out, else WORKDIR/NAME, where --model NAME names it or else the network does.
+        """Return the run folder: --out, or WORKDIR/NAME, with the NAME of --model or else the network's name.
 
         Raises:
-            SettingsError: if --out and --workdir are both given.
+            SettingsError: if both --out and --workdir are given.
         """
         if out is not None and self.workdir is not None:
-            raise SettingsError("--out names a run's folder, --workdir one that holds many: give one of the two")
+            raise SettingsError("--out names one run folder, --workdir a folder of many: give one of the two")
         name = self.model_option
         if name is None or find_name_problem(name) is not None:
             name = network
         return out or (self.workdir or Path("dissection")) / name
 
     def find_run_folder(self, out: Path | None, model: str) -> Path | None:
-        """Return the run's folder where that is known before the network; None where the network's name decides."""
-        told = self.model_option is not None and find_name_problem(self.model_option) is None
-        return self.choose_run_folder(out, model) if out is not None or told else None
+        """Return the run folder, or None if it depends on the network's name, which is not known before loading it."""
+        is_named = self.model_option is not None and find_name_problem(self.model_option) is None
+        return self.choose_run_folder(out, model) if out is not None or is_named else None
 
     def resolve_device(self, device: str) -> str:
-        """Return the device: --gpu counts as CUDA_VISIBLE_DEVICES, of which the released code took the first.
+        """Return the device; of the GPUs that --gpu lists (CUDA_VISIBLE_DEVICES in the released code), the first.
 
         Raises:
-            SettingsError: if it is no number, or --device was given too.
+            SettingsError: if --gpu is not a number, or --device is given too.
         """
         if self.gpu is None:
             return device
@@ -119,61 +116,63 @@ class ReleasedOptions:
         return f"cuda:{int(first)}"
 
     def override_settings(self) -> dict[str, Any]:
-        """Return the settings that --endafter decides.
+        """Return the settings that --endafter implies.
 
         Raises:
-            SettingsError: if it names no phase.
+            SettingsError: if it does not name a phase.
         """
-        phase = self._ends_after()
+        phase = self._find_last_phase()
         if phase is None or phase in _DRAWING_PHASES:
             return {}
         return {"pictures": False} | ({"image_maxima": True} if phase == "imgmax" else {})
 
     @property
     def recomputes(self) -> bool:
-        """Whether --force names a phase that computes: what is there is replaced, as with --fresh."""
+        """Whether --force names a phase that computes: the run starts over, as with --fresh."""
         return self._forces(_COMPUTING_PHASES)
 
     @property
     def redraws_report(self) -> bool:
-        """Whether --force names a phase that draws, so that a finished run's report is drawn once more."""
+        """Whether --force names a phase that draws: the report of a finished run is written again."""
         return self._forces(_DRAWING_PHASES)
 
     def describe_changes(self) -> list[str]:
-        """Return a sentence for every option that has lost its meaning, or means less than it did."""
-        said = [f"--{name}: {words}" for name, words in _IGNORED_OPTIONS.items() if getattr(self, name) is not None]
+        """Return a sentence for every option that has no effect, or another one than in the released code."""
+        lines = [f"--{name}: {reason}" for name, reason in _IGNORED_OPTIONS.items() if getattr(self, name) is not None]
         if self.force is not None:
-            what = "everything is computed again, as with --fresh" if self.recomputes else (
-                "the report is drawn again" if self.redraws_report else
-                "it names no phase, so nothing is done again; --fresh starts a run over"
-            )  # fmt: skip
-            said.append(f"--force: {what}")
-        phase = self._ends_after()
+            lines.append(f"--force: {self._describe_force()}")
         if self.endafter is not None:
-            what = "it names no phase, the run goes to its end"
-            if phase in _DRAWING_PHASES:
-                what = "the report and its graph are drawn together, the run goes to its end"
-            elif phase is not None:
-                until = (
-                    "the tables are"
-                    if phase == "result"
-                    else "one forward pass finds all of it, the tables too, and they are"
-                )
-                what = f"{until} the end; the report is not drawn (netdissect report RUN draws it)"
-            said.append(f"--endafter: {what}")
+            lines.append(f"--endafter: {self._describe_endafter()}")
         if self.rotation_unpermute:
-            said.append(
-                "--rotation_unpermute: rows are put where they lie nearest to the axes, as rotate --near-axes does"
+            lines.append(
+                "--rotation_unpermute: the rotation's rows are ordered by nearest axis, as rotate --near-axes does"
             )
-        return said
+        return lines
+
+    def _describe_force(self) -> str:
+        if self.recomputes:
+            return "the run starts over, as with --fresh"
+        if self.redraws_report:
+            return "the report is written again"
+        return "it names no phase and has no effect; --fresh starts a run over"
+
+    def _describe_endafter(self) -> str:
+        phase = self._find_last_phase()
+        if phase is None:
+            return "it names no phase, the run is carried out in full"
+        if phase in _DRAWING_PHASES:
+            return "the report and its graph are one step, the run is carried out in full"
+        reason = "" if phase == "result" else "one forward pass computes all phases up to the tables; "
+        return f"{reason}the report is not written (netdissect report RUN writes it)"
 
     def _forces(self, phases: Sequence[str]) -> bool:
         return self.force is not None and any(phase in self.force for phase in phases)
 
-    def _ends_after(self) -> str | None:
+    def _find_last_phase(self) -> str | None:
+        """Return the phase that --endafter names, if any."""
         if self.endafter is None or self.endafter == "none":
             return None
-        phase = next((phase for phase in _PHASE_NAMES if phase in self.endafter), None)
+        phase = next((phase for phase in _PHASES if phase in self.endafter), None)
         if phase is None:
-            raise SettingsError(f"--endafter takes one of {', '.join(_PHASE_NAMES)} or none, not {self.endafter!r}")
+            raise SettingsError(f"--endafter takes one of {', '.join(_PHASES)} or none, not {self.endafter!r}")
         return phase

@@ -169,7 +169,7 @@ def test_colordepth_1_is_grey(typed, tmp_path):
 def test_endafter_a_phase_before_the_report_draws_none(typed, tmp_path, phase):
     code, record, said = typed("--endafter", phase)
     assert code == 0, said
-    assert "--endafter: " in said and "the report is not drawn" in said
+    assert "--endafter: " in said and "the report is not written" in said
     assert not (tmp_path / "small" / "html").exists()
     assert (tmp_path / "small" / "conv1-result.csv").is_file()
     assert record["settings"]["image_maxima"] == (phase == "imgmax")
@@ -198,11 +198,11 @@ def test_force_computes_or_draws_again_what_it_names(typed, tmp_path):
     page.unlink()
     code, record, said = typed("--imcount", "2", "-f", "report")
     assert (code, page.is_file()) == (0, True), said
-    assert "--force: the report is drawn again" in said
+    assert "--force: the report is written again" in said
     (folder / "run.json").write_text((folder / "run.json").read_text().replace(first, "1999-01-01"))
     code, record, said = typed("--imcount", "2", "--force", "probe,tally")
     assert (code, record["finished"] != "1999-01-01") == (0, True), said
-    assert "--force: everything is computed again, as with --fresh" in said
+    assert "--force: the run starts over, as with --fresh" in said
     code, _, said = typed("--imcount", "2", "--force", "none")
     assert (code, "--force: it names no phase" in said) == (0, True)
 
@@ -212,7 +212,7 @@ def test_the_released_rotation_is_understood(typed):
     code, record, said = typed(*words)
     assert code == 0, said
     assert [layer["name"] for layer in record["layers"]] == ["conv1+rotation-0.5"]
-    assert "--rotation_unpermute: rows are put where they lie nearest to the axes" in said
+    assert "--rotation_unpermute: the rotation's rows are ordered by nearest axis" in said
 
 
 def test_directory_is_the_runs_own_folder(typed, tmp_path):
@@ -225,13 +225,13 @@ def test_directory_is_the_runs_own_folder(typed, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--tallydepth", "2048"), "--tallydepth: nothing is cut off any more"),
-        (("--tally_depth", "2048"), "--tallydepth: nothing is cut off any more"),
-        (("--tallybatch", "16"), "--tallybatch: there is no separate tally phase any more"),
-        (("--ahead", "4"), "--ahead: images are read ahead by themselves"),
-        (("--parallel", "4"), "--parallel: all processors count by themselves"),
+        (("--tallydepth", "2048"), "--tallydepth: every pixel is counted"),
+        (("--tally_depth", "2048"), "--tallydepth: every pixel is counted"),
+        (("--tallybatch", "16"), "--tallybatch: there is no separate tally phase"),
+        (("--ahead", "4"), "--ahead: images are always read ahead"),
+        (("--parallel", "4"), "--parallel: counting uses all processors"),
         (("--quantiles", "1000"), "--quantiles: thresholds are exact"),
-        (("--num_classes", "365"), "--num_classes: the number of classes is the weights' own"),
+        (("--num_classes", "365"), "--num_classes: the number of classes is read from the weights"),
         (("--imsize", "72"), "--imsize: "),
         (("--imscale", "72"), "--imscale: "),
         (("--gridwidth", "4"), "--gridwidth: "),
@@ -247,7 +247,7 @@ def test_an_option_that_lost_its_meaning_says_what_took_its_place(typed, words, 
 
 def test_two_names_for_one_thing_are_refused(typed, tmp_path):
     code, _, said = typed("--out", tmp_path / "x")
-    assert (code, "--out names a run's folder, --workdir one that holds many: give one of the two" in said) == (2, True)
+    assert (code, "--out names one run folder, --workdir a folder of many: give one of the two" in said) == (2, True)
     code, _, said = typed("--gpu", "0", "--device", "cpu")
     assert (code, "--gpu 0 and --device cpu both name a device: give one of them" in said) == (2, True)
 
