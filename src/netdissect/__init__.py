@@ -1,4 +1,4 @@
-"""Network Dissection for any vision network: which human concept does every unit see?
+"""Network Dissection for any vision network: which concept does each unit detect?
 
 Bau, Zhou, Khosla, Oliva, Torralba: "Network Dissection", CVPR 2017.
 
@@ -6,7 +6,8 @@ Bau, Zhou, Khosla, Oliva, Torralba: "Network Dissection", CVPR 2017.
     >>> result = nd.dissect(model, layers=["layer4"], data="dataset/broden1_224")  # doctest: +SKIP
     >>> result["layer4"].units                                                     # doctest: +SKIP
 
-Names are loaded when they are first used, so that ``import netdissect`` costs nothing and loads no torch.
+``docs/api.md`` lists the public names. They are imported when they are first used, so that ``import netdissect`` is quick
+and does not import torch.
 """
 
 from __future__ import annotations
@@ -16,42 +17,86 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netdissect.api import dissect, load
+    from netdissect.concepts import Concept, Labels, Vocabulary
     from netdissect.config import Settings
     from netdissect.errors import NetdissectError
+    from netdissect.experiments.compare_runs import compare
+    from netdissect.experiments.generate import ImageLabeler, generate_probe_set
+    from netdissect.experiments.rotation_curve import rotate
+    from netdissect.layers import Layer
     from netdissect.model_loading import list_layers, load_network
+    from netdissect.networks.labelers.open_vocabulary import load_open_vocabulary
+    from netdissect.networks.labelers.segmenters import load_segmenter
+    from netdissect.networks.network import Network
     from netdissect.networks.plugins import register_model_kind
     from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.units.generator import Generator
+    from netdissect.probe_sets import importers
     from netdissect.probe_sets.broden.reader import Broden
+    from netdissect.probe_sets.compile.build_broden import build_broden
+    from netdissect.probe_sets.source import Source
+    from netdissect.protocols import Segmenter
+    from netdissect.report.panels import PanelContent, ReportPanel, register_report_panel
     from netdissect.results.run_result import Result
     from netdissect.results.scores import Score, register_score
+    from netdissect.results.units import UnitTable
 
 __version__ = "0.1.0"
 
-_HOME = {
+#: Every public name and the module that defines it.
+_MODULES = {
     "Broden": "netdissect.probe_sets.broden.reader",
+    "Concept": "netdissect.concepts",
+    "Generator": "netdissect.networks.units.generator",
+    "ImageLabeler": "netdissect.experiments.generate",
+    "Labels": "netdissect.concepts",
+    "Layer": "netdissect.layers",
     "NetdissectError": "netdissect.errors",
+    "Network": "netdissect.networks.network",
+    "PanelContent": "netdissect.report.panels",
     "Preprocess": "netdissect.networks.preprocess",
+    "ReportPanel": "netdissect.report.panels",
     "Result": "netdissect.results.run_result",
     "Score": "netdissect.results.scores",
+    "Segmenter": "netdissect.protocols",
     "Settings": "netdissect.config",
+    "Source": "netdissect.probe_sets.source",
+    "UnitTable": "netdissect.results.units",
+    "Vocabulary": "netdissect.concepts",
+    "build_broden": "netdissect.probe_sets.compile.build_broden",
+    "compare": "netdissect.experiments.compare_runs",
     "dissect": "netdissect.api",
+    "generate_probe_set": "netdissect.experiments.generate",
+    "importers": "netdissect.probe_sets.importers",
     "list_layers": "netdissect.model_loading",
     "load": "netdissect.api",
     "load_network": "netdissect.model_loading",
+    "load_open_vocabulary": "netdissect.networks.labelers.open_vocabulary",
+    "load_segmenter": "netdissect.networks.labelers.segmenters",
     "register_model_kind": "netdissect.networks.plugins",
+    "register_report_panel": "netdissect.report.panels",
     "register_score": "netdissect.results.scores",
+    "rotate": "netdissect.experiments.rotation_curve",
 }
+#: Public names that may change before version 1.0; every other one stays.
+PROVISIONAL = frozenset({
+    "PanelContent", "ReportPanel", "Score", "Segmenter", "Source", "register_model_kind", "register_report_panel",
+    "register_score",
+})  # fmt: skip
 
 __all__ = [
-    "Broden", "NetdissectError", "Preprocess", "Result", "Score", "Settings", "__version__", "dissect", "list_layers", "load",
-    "load_network", "register_model_kind", "register_score",
+    "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
+    "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "UnitTable", "Vocabulary", "__version__",
+    "build_broden", "compare", "dissect", "generate_probe_set", "importers", "list_layers", "load", "load_network",
+    "load_open_vocabulary", "load_segmenter", "register_model_kind", "register_report_panel", "register_score", "rotate",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(_MODULES[name])
+    return module if name == "importers" else getattr(module, name)
 
 
 def __dir__() -> list[str]:

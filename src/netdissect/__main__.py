@@ -1,4 +1,4 @@
-"""``python -m netdissect``."""
+"""``python -m netdissect``: the command line."""
 
 from netdissect.cli import main
 

@@ -104,7 +104,7 @@ def require_preprocess(preprocess: object) -> Preprocess | None:
     if preprocess is None or isinstance(preprocess, Preprocess):
         return preprocess
     raise SettingsError(
-        f"preprocess= takes netdissect.networks.preprocess.Preprocess(mean=…, std=…), not {describe_type(preprocess)}: whole images "
+        f"preprocess= takes netdissect.Preprocess(mean=…, std=…), not {describe_type(preprocess)}: whole images "
         f"are scaled to the input, so that labels stay where they are, and only their numbers are prepared"
     )
 

@@ -15,20 +15,6 @@ import netdissect
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src" / "netdissect").rglob("*.py"))
 
-PUBLIC = [
-    "Broden", "NetdissectError", "Preprocess", "Result", "Score", "Settings", "__version__", "dissect", "list_layers", "load",
-    "load_network", "register_model_kind", "register_score",
-]  # fmt: skip
-
-
-def test_the_public_names_are_these():
-    assert sorted(netdissect.__all__) == sorted(PUBLIC)
-    assert dir(netdissect) == sorted(PUBLIC)
-    for name in PUBLIC:
-        assert getattr(netdissect, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'disect'"):
-        netdissect.disect  # noqa: B018
-
 
 @pytest.mark.parametrize(
     ("module", "heavy"),

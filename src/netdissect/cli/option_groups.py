@@ -10,8 +10,8 @@ from cyclopts import Group, Parameter
 
 from netdissect.cli.help_screen import HelpScreen
 from netdissect.config import ExecutionSettings, MethodSettings
-from netdissect.networks.kinds import SPELLINGS
 from netdissect.networks.load_options import LoadOptions
+from netdissect.networks.plugins import list_model_kinds
 
 Record = TypeVar("Record")
 
@@ -29,9 +29,7 @@ SWITCH = Parameter(negative="")
 SEVERAL = Parameter(consume_multiple=True, negative_iterable="")
 
 #: MODEL, as every command that takes one shows it.
-IS_MODEL = Parameter(
-    group=MODEL, help=f"{', '.join(spelling.typed for spelling in SPELLINGS.values())} (docs/models.md)."
-)
+IS_MODEL = Parameter(group=MODEL, help=f"{', '.join(spelling for spelling, _ in list_model_kinds())} (docs/models.md).")
 
 
 def describe_default(text: str) -> Parameter:

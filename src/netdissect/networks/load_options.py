@@ -42,9 +42,9 @@ class LoadOptions:
         rare=True,
     )  # fmt: skip
     channels: Literal["rgb", "bgr"] | None = option(None, "Channel order of the input.", none="MODEL's own", rare=True)
-    colordepth: int = option(3, "Channels of the input: 3, or 1 for grey images.", rare=True)
+    colordepth: int = option(3, "Channels of the input: 3, or 1 for grayscale images.", rare=True)
     seed: int = option(0, "Seed of random weights.")
-    trust: bool = option(False, "MODEL may hold code; run only files of people you trust. Needed for FILE.pt2.")
+    trust: bool = option(False, "Open MODEL although it may hold code (FILE.pt2).")
 
     def __post_init__(self) -> None:
         """Check the values.
