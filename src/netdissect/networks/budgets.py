@@ -1,7 +1,7 @@
-"""What a model's file may take, known before anything of it is unpacked: a file is no larger in memory than it says.
+"""Bound the memory that a model's file may take, before anything of it is unpacked.
 
-Archives that torch writes (checkpoints, programs of torch.export) are zip files, and a few bytes of one can
-claim to be terabytes. Headers of safetensors are JSON of any length. Both are measured here first.
+Archives that torch writes (checkpoints, programs of torch.export) are zip files, and a small one can unpack to terabytes. The
+header of a safetensors file is JSON of any length. Both are measured here first.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-#: Records of an archive may be so many times as large as the archive itself; weights are hardly ever compressed at all.
+#: An archive may unpack to this many times its own size; weights hardly compress at all.
 _MAX_EXPANSION = 16
-#: And this many bytes more: the program in a small ``.pt2`` file is text, which compresses well.
+#: Plus this many bytes: the program in a small ``.pt2`` file is text, which compresses well.
 _EXTRA_BYTES = 2**25
-#: Bytes of a safetensors header; one of 100,000 tensors has 12 MB.
+#: Bytes of a safetensors header; 100,000 tensors take 12 MB.
 _MAX_HEADER_BYTES = 2**25
-#: Layers of a network, by the words that settings have for them; the deepest published ones have some hundreds.
+#: Settings that count layers; the deepest published networks have some hundreds.
 _DEPTH_KEYS = re.compile(r"layers|depth|blocks")
 _MAX_LAYERS = 4096
-#: Bytes of weights that are made for a folder's settings whatever its files have.
+#: Bytes of weights that a folder's settings may ask for, however small its files are.
 _MIN_NETWORK_BYTES = 2**33
 _DAMAGED = "{}: expected a whole file, got an archive whose directory is damaged: truncated?"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -46,10 +46,10 @@ def open_model_file(path: Path, what: str) -> IO[bytes]:
 
     Args:
         path: the file.
-        what: what it is, for messages: ``"weights file"``.
+        what: what it is, for error messages: ``"weights file"``.
 
     Raises:
-        ModelNotFoundError: if it is not there.
+        ModelNotFoundError: if there is no such file.
         ModelFileError: if it cannot be read, or is no regular file.
     """
     try:
@@ -64,7 +64,7 @@ def read_model_file(path: Path, what: str, *, most: int = 2**36) -> bytes:
     """Return the bytes of a model's file.
 
     Raises:
-        ModelNotFoundError: if it is not there.
+        ModelNotFoundError: if there is no such file.
         ModelFileError: if it cannot be read, is no regular file, or is larger than `most` bytes.
     """
     open_model_file(path, what).close()
@@ -75,11 +75,11 @@ def read_model_file(path: Path, what: str, *, most: int = 2**36) -> bytes:
 
 
 def check_archive_size(where: Path | str, file: IO[bytes]) -> None:
-    """See that a zip archive, if it is one, unpacks to a size in proportion to its own.
+    """Check that a file, if it is a zip archive, unpacks to a size in proportion to its own.
 
     Args:
-        where: its path, for messages.
-        file: its bytes; left at the beginning.
+        where: its path, for error messages.
+        file: the open file, which is rewound.
 
     Raises:
         ModelFileError: if it would unpack to more, or its directory is damaged.
@@ -92,14 +92,14 @@ def check_archive_size(where: Path | str, file: IO[bytes]) -> None:
         unpacked = _unpacked_bytes(where, file, size)
         if unpacked > most:
             raise ModelFileError(
-                f"{where}: its {size:,} bytes would unpack to {unpacked:,}, and at most {most:,} are believed of a file "
-                f"of its size: save the weights anew with torch.save, which does not compress"
+                f"{where}: its {size:,} bytes would unpack to {unpacked:,}, and at most {most:,} are allowed for a file "
+                f"of its size: save the weights again with torch.save, which does not compress"
             )
     file.seek(0)
 
 
 def _unpacked_bytes(where: Path | str, file: IO[bytes], size: int) -> int:
-    """Return the sum of an archive's sizes; the directory must be where every reader finds the same one."""
+    """Return the unpacked size of an archive; its directory must be where every reader finds the same one."""
     try:
         file.seek(max(0, size - 22))
         end = file.read(22)
@@ -115,14 +115,14 @@ def _unpacked_bytes(where: Path | str, file: IO[bytes], size: int) -> int:
 
 
 def check_layer_counts(where: Path, settings: Any) -> None:
-    """See that a network's settings ask for no more layers than networks have: making each takes memory and time.
+    """Check that a network's settings ask for a plausible number of layers: building them takes memory and time.
 
     Args:
-        where: the file.
-        settings: what its JSON says.
+        where: the file, for error messages.
+        settings: its JSON.
 
     Raises:
-        ModelFileError: if they do.
+        ModelFileError: if they ask for more.
     """
     level: list[tuple[str, Any]] = [("", settings)]
     while level:
@@ -138,33 +138,33 @@ def check_layer_counts(where: Path, settings: Any) -> None:
 
 
 def check_network_size(where: Path, make: Callable[[], nn.Module]) -> None:
-    """See that a folder's network is no larger than its files tell.
+    """Check that a network's weights take memory in proportion to the files in its folder.
 
     Args:
         where: the folder.
-        make: makes the network; it is called where tensors take no room.
+        make: builds the network; called on the meta device, where tensors take no memory.
 
     Raises:
-        ModelFileError: if it would be larger.
+        ModelFileError: if they would take more.
     """
-    wanted = 0
+    needed = 0
     with contextlib.suppress(Exception), warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("ignore")
-        wanted = sum(4 * parameter.numel() for parameter in make().parameters())
+        needed = sum(4 * parameter.numel() for parameter in make().parameters())
     most = max(
         _MIN_NETWORK_BYTES, _MAX_EXPANSION * sum(file.stat().st_size for file in where.iterdir() if file.is_file())
     )
-    if wanted > most:
+    if needed > most:
         raise ModelFileError(
-            f"{where}: its settings ask for {wanted:,} bytes of weights, and at most {most:,} are made"
+            f"{where}: its settings ask for {needed:,} bytes of weights, and at most {most:,} are allowed"
         )
 
 
 def check_safetensors_header(where: Path | str, file: IO[bytes]) -> None:
-    """See that the header of a safetensors file is no longer than headers are.
+    """Check that the header of a safetensors file has a plausible length.
 
     Raises:
-        ModelFileError: if it is, or is longer than the file.
+        ModelFileError: if it is too long, or longer than the file.
     """
     file.seek(0, os.SEEK_END)
     size = file.tell()

@@ -1,7 +1,6 @@
-"""Weights read from files, never by unpickling: safetensors, or checkpoints of tensors, arrays and plain values alone.
+"""Read weights from files without unpickling: safetensors, numpy's ``.npz``, and checkpoints of tensors and plain values.
 
-Whatever library names a file, it is read here: `safe_torch_load` puts this reader in the place of torch's for as long as a
-library loads weights.
+`safe_torch_load` makes torchvision, timm and transformers read their files by the same rules.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ from netdissect.networks.kinds import SPELLINGS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: How names of files end that hold weights.
+#: Suffixes of files that hold weights.
 WEIGHT_SUFFIXES = SPELLINGS["weights"].endings
-#: Dictionaries may lie in one another so deep.
+#: Levels of nested dictionaries that are searched for tensors.
 _MAX_DEPTH = 8
-#: What torch says of a file that asks for more than tensors and plain values; of a damaged one it says other things.
+#: Words of torch's error for a file that holds more than tensors and plain values; a damaged file gives others.
 _UNSAFE = ("GLOBAL", "reduce", "allowlisted", "allowed", "blocked")
 _MAX_INDEX_BYTES = 2**26
 
@@ -50,15 +49,15 @@ _torch_load_lock = threading.RLock()
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a file of weights holds, however deep: names are the keys on the way, with dots between them.
+    """The contents of a weights file, nested dictionaries flattened into keys with dots.
 
     Attributes:
         path: the file.
-        tensors: its tensors and arrays.
-        odd: tensors that cannot be weights as they are, and why.
-        words: its plain values.
-        folders: where tensors lie side by side, each with its dot at the end; the file itself is the empty one.
-        keys: the keys of the file itself.
+        tensors: tensors and arrays by key.
+        odd: why certain tensors cannot be used as weights, by key.
+        words: plain values by key.
+        folders: prefixes of the dictionaries that hold tensors, each with its dot; empty for the outermost one.
+        keys: of the outermost dictionary.
     """
 
     path: Path
@@ -68,34 +67,34 @@ class Checkpoint:
     folders: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
 
-    def told(self) -> str:
-        """Return the keys that were met, for messages."""
+    def describe_keys(self) -> str:
+        """Return the first of the outermost keys, for error messages."""
         shown = ", ".join(escape_line(key)[:60] for key in self.keys[:8])
         return shown + (f" and {len(self.keys) - 8} more" if len(self.keys) > 8 else "")
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a file of weights.
+    """Read a weights file.
 
     Args:
         path: a safetensors file, an index of several (``….index.json``), numpy's ``.npz``, or a PyTorch checkpoint.
 
     Raises:
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it is damaged, holds no tensors, or would have to be unpickled.
+        ModelFileError: if it is damaged, holds no tensors, or holds objects that would have to be unpickled.
     """
     loaded = read_weights_file(path)
     if not isinstance(loaded, (dict, list, tuple)):
         raise ModelFileError(f"{path}: expected a state dict of named tensors, got {type(loaded).__name__}")
-    found = _flatten(path, loaded)
-    if not found.tensors:
-        met = f"the keys met are {found.told()}" if found.keys else "it is empty"
-        raise ModelFileError(f"{path}: expected a state dict of named tensors, got a file without any: {met}")
-    return found
+    checkpoint = _flatten(path, loaded)
+    if not checkpoint.tensors:
+        keys = f"its keys are {checkpoint.describe_keys()}" if checkpoint.keys else "it is empty"
+        raise ModelFileError(f"{path}: expected a state dict of named tensors, got a file without any: {keys}")
+    return checkpoint
 
 
 def read_weights_file(path: Path, **options: Any) -> Any:
-    """Return what a file of weights holds, as it was put there.
+    """Return the contents of a weights file as they were saved.
 
     Args:
         path: the file.
@@ -103,7 +102,7 @@ def read_weights_file(path: Path, **options: Any) -> Any:
 
     Raises:
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it is damaged, or would have to be unpickled.
+        ModelFileError: if it is damaged, TorchScript, or holds objects that would have to be unpickled.
     """
     if path.name.endswith(".index.json"):
         return _read_shards(path)
@@ -118,20 +117,21 @@ def read_weights_file(path: Path, **options: Any) -> Any:
             raise ModelFileError(f"{path}: expected a safetensors file, got {root_message(error)}") from error
     try:
         with torch.serialization.safe_globals(_safe_globals()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch thinks of a file is of no use where it can be read
+            warnings.simplefilter("ignore")
             return _torch_load(path, **{"map_location": "cpu", **options}, weights_only=True)
     except Exception as error:  # a damaged file may raise anything
         if isinstance(error, pickle.UnpicklingError) and any(word in str(error) for word in _UNSAFE):
             found = re.search(r"GLOBAL ([\w.]+)", str(error))
             raise ModelFileError(
                 f"{path} holds more than weights ({found[1] if found else 'a pickled model, or objects of a script'}), "
-                f"and opening it would run code from the file: where you trust it, save the weights alone with "
+                f"and opening it would run code from the file: if you trust it, save the weights alone with "
                 f"torch.save(model.state_dict(), …) or as safetensors, and name the architecture with --arch"
             ) from error
-        newer = "Unsupported operand" in str(error)
-        why = "it was pickled in a protocol that torch does not read safely: save it with torch.save as it is"
+        why = root_message(error)
+        if "Unsupported operand" in str(error):
+            why = "it was pickled with a protocol that torch does not read safely: save it with torch.save as it is"
         raise ModelFileError(
-            f"{path}: expected a PyTorch state dict, got a file that cannot be read ({why if newer else root_message(error)})"
+            f"{path}: expected a PyTorch state dict, got a file that cannot be read ({why})"
         ) from error
 
 
@@ -156,11 +156,11 @@ def refuse_torchscript(path: Path) -> None:
 
 
 def check_weights_file(path: Path) -> None:
-    """See that a file of weights is a regular one, and takes no more memory than its size tells.
+    """Check that a weights file is a regular file and needs memory in proportion to its size.
 
     Raises:
-        ModelNotFoundError: if it is not there.
-        ModelFileError: if it is something else, or would unpack to more.
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is no regular file, or would unpack to more.
     """
     with budgets.open_model_file(path, "weights file") as file:
         if path.suffix == ".safetensors":
@@ -170,12 +170,12 @@ def check_weights_file(path: Path) -> None:
 
 
 def check_model_folder(folder: Path) -> None:
-    """See that the weights and settings in a folder may be handed to the library whose folder it is.
+    """Check the weights and settings in a folder before its library reads them.
 
     Raises:
         ModelNotFoundError: if there is no such folder.
-        ModelFileError: if one of its files is no regular one, would unpack to more than its size tells, is no such JSON,
-            or names files outside.
+        ModelFileError: if a weights file is no regular file or would unpack to too much, or if a JSON file is damaged or
+            names files outside the folder.
     """
     if not folder.is_dir():
         raise ModelNotFoundError(f"there is no folder {folder}: expected one with config.json and weights")
@@ -186,24 +186,24 @@ def check_model_folder(folder: Path) -> None:
             for shard in _list_shards(path):
                 check_weights_file(shard)
         elif path.suffix == ".json":
-            told = read_json(path, "settings", missing=ModelFileError, wrong=ModelFileError, most=_MAX_INDEX_BYTES)
+            settings = read_json(path, "settings", missing=ModelFileError, wrong=ModelFileError, most=_MAX_INDEX_BYTES)
             if path.name == "config.json":
-                budgets.check_layer_counts(path, told)
+                budgets.check_layer_counts(path, settings)
         elif path.name.lower().endswith(WEIGHT_SUFFIXES):
             check_weights_file(path)
 
 
 @contextlib.contextmanager
 def safe_torch_load() -> Iterator[None]:
-    """Let `read_weights_file` open whatever a library would open with ``torch.load``, whatever the library would allow."""
+    """Replace ``torch.load`` by `read_weights_file` for the length of a block, whatever a library would allow."""
 
     def load(file: Any, map_location: Any = None, *_: Any, **options: Any) -> Any:
-        given = {"map_location": map_location or "cpu", "mmap": options.get("mmap")}
+        kept = {"map_location": map_location or "cpu", "mmap": options.get("mmap")}
         if isinstance(file, (str, os.PathLike)):
-            return read_weights_file(Path(file), **given)
+            return read_weights_file(Path(file), **kept)
         budgets.check_archive_size("the weights", file)
         with torch.serialization.safe_globals(_safe_globals()):
-            return _torch_load(file, map_location=given["map_location"], weights_only=True)
+            return _torch_load(file, map_location=kept["map_location"], weights_only=True)
 
     with _torch_load_lock:
         torch.load = load  # type: ignore[assignment]
@@ -214,7 +214,7 @@ def safe_torch_load() -> Iterator[None]:
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    """Return numpy's arrays in an archive, as Gemma Scope's files are."""
+    """Return the arrays of an ``.npz`` file, such as Gemma Scope's."""
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy"): parse_npy(archive.read(name)) for name in archive.namelist()}
@@ -223,22 +223,22 @@ def _read_npz(path: Path) -> dict[str, Any]:
 
 
 def _list_shards(path: Path) -> list[Path]:
-    """Return the files that an index names; they lie beside it and are no index themselves."""
-    told = read_json(
+    """Return the weights files that an index names; they are in its folder."""
+    index = read_json(
         path, "an index of weights files", missing=ModelFileError, wrong=ModelFileError, most=_MAX_INDEX_BYTES
     )
-    names = told.get("weight_map") if isinstance(told, dict) else None
+    names = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
         raise ModelFileError(f"{path}: expected an index of weights files: an object with a weight_map of file names")
     files = sorted(set(names.values()))
     for name in files:
         if Path(name).name != name or name.endswith(".json"):
-            raise ModelFileError(f"{path}: expected weights files beside it, got {escape_line(name)!r}")
+            raise ModelFileError(f"{path}: expected weights files in its folder, got {escape_line(name)!r}")
     return [path.with_name(name) for name in files]
 
 
 def _read_shards(path: Path) -> dict[str, Any]:
-    """Read a state dict that lies in several files beside its index."""
+    """Return the state dict in all the files that an index names."""
     budgets.open_model_file(path, "weights file").close()
     state: dict[str, Any] = {}
     for shard in _list_shards(path):
@@ -248,45 +248,45 @@ def _read_shards(path: Path) -> dict[str, Any]:
 
 
 def _safe_globals() -> list[Any]:
-    """Return plain values that training scripts keep beside the weights: paths, options, times, numpy's arrays.
+    """Return the types that training scripts save with their weights: paths, options, times, numpy's arrays.
 
-    Torch refuses them by itself. None of them runs anything when it is made.
+    torch refuses them by default. None of them runs code when it is unpickled.
     """
-    makers = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(0).__reduce__()[0]}
+    constructors = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(0).__reduce__()[0]}
     codes = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "U1", "S1")
     return [
         argparse.Namespace, dt.datetime, dt.date, dt.timedelta,
         pathlib.PosixPath, pathlib.PurePosixPath, pathlib.PureWindowsPath, (pathlib.PureWindowsPath, "pathlib.WindowsPath"),
         np.ndarray, np.dtype, *(type(np.dtype(code)) for code in codes),
-        *((maker, f"numpy.{core}.multiarray.{name}") for name, maker in makers.items() for core in ("core", "_core")),
+        *((maker, f"numpy.{core}.multiarray.{name}") for name, maker in constructors.items() for core in ("core", "_core")),
     ]  # fmt: skip
 
 
 def _flatten(path: Path, loaded: Any) -> Checkpoint:
-    """Return a tree of dictionaries and lists as names; one that lies at several places is taken at the first."""
-    found = Checkpoint(path, keys=tuple(str(key) for key, _ in _entries(loaded)))
+    """Flatten nested dictionaries and lists; one that occurs several times is kept at its first place."""
+    checkpoint = Checkpoint(path, keys=tuple(str(key) for key, _ in _entries(loaded)))
     folders: list[str] = []
     seen = {id(loaded)}
     level: list[tuple[str, Any]] = [("", loaded)]
     for _ in range(_MAX_DEPTH):
         deeper: list[tuple[str, Any]] = []
         for folder, values in level:
-            before = len(found.tensors)
-            for key, value in _entries(values):
-                name = f"{folder}{key}"
+            before = len(checkpoint.tensors)
+            for name, value in _entries(values):
+                key = f"{folder}{name}"
                 tensor = _as_tensor(value)
                 if tensor is not None:
-                    found.tensors[name] = tensor
+                    checkpoint.tensors[key] = tensor
                 elif isinstance(value, torch.Tensor):
-                    found.odd[name] = _find_oddity(value)
+                    checkpoint.odd[key] = _find_oddity(value)
                 elif isinstance(value, (str, int, float, np.generic)):
-                    found.words[name] = value.item() if isinstance(value, np.generic) else value
+                    checkpoint.words[key] = value.item() if isinstance(value, np.generic) else value
                 elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
                     seen.add(id(value))
-                    deeper.append((f"{name}.", value))
-            folders += [folder] if len(found.tensors) > before else []
+                    deeper.append((f"{key}.", value))
+            folders += [folder] if len(checkpoint.tensors) > before else []
         level = deeper
-    return replace(found, folders=tuple(folders))
+    return replace(checkpoint, folders=tuple(folders))
 
 
 def _entries(values: Any) -> Iterable[tuple[Any, Any]]:
@@ -294,20 +294,20 @@ def _entries(values: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _as_tensor(value: Any) -> torch.Tensor | None:
-    """Return a value as a plain tensor whose numbers are all there; None if it is none."""
+    """Return a tensor or array as a plain tensor; None if it is neither, or an odd one."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-        with contextlib.suppress(TypeError):  # a type of number that torch lacks
+        with contextlib.suppress(TypeError):  # a dtype that torch lacks
             return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
     return value.detach() if isinstance(value, torch.Tensor) and not _find_oddity(value) else None
 
 
 def _find_oddity(tensor: torch.Tensor) -> str:
-    """Return why a tensor cannot be weights as it is; empty if it can."""
+    """Return why a tensor cannot be used as weights; empty if it can."""
     if tensor.layout != torch.strided:
         return "sparse"
     if tensor.device.type != "cpu":
-        return "without numbers"
+        return "without values"
     if tensor.is_quantized or tensor.is_complex():
-        return "quantised" if tensor.is_quantized else "of complex numbers"
+        return "quantized" if tensor.is_quantized else "of complex numbers"
     few = tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
-    return "expanded from fewer numbers than it has" if few else ""
+    return "expanded from fewer values than it has" if few else ""

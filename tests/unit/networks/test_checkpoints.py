@@ -106,8 +106,11 @@ def test_safetensors_are_read_whole_and_in_pieces(module, tmp_path):
     [
         ("{", "expected an index of weights files as JSON"),
         ("[]", "expected an index of weights files: an object with a weight_map"),
-        ('{"weight_map": {"w": "../../secret.safetensors"}}', "expected weights files beside it"),
-        ('{"weight_map": {"w": "model.safetensors.index.json"}}', "expected weights files beside it, got 'model.saf"),
+        ('{"weight_map": {"w": "../../secret.safetensors"}}', "expected weights files in its folder"),
+        (
+            '{"weight_map": {"w": "model.safetensors.index.json"}}',
+            "expected weights files in its folder, got 'model.saf",
+        ),
         ('{"weight_map": {"w": ' + "[" * 200 + "]" * 200 + "}}", "nested deeper than 100 times"),
         ('{"weight_map": {"w": "gone.safetensors"}}', "there is no weights file .*gone"),
     ],
@@ -162,9 +165,7 @@ def test_a_damaged_file_is_told_whatever_is_wrong_with_it(module, tmp_path):
 def test_a_file_without_tensors_is_told(tmp_path):
     path = tmp_path / "log.pth"
     torch.save({"epoch": 3, "history": [1, 2]}, path)
-    with pytest.raises(
-        ModelFileError, match=r"expected a state dict of named tensors, .* the keys met are epoch, history"
-    ):
+    with pytest.raises(ModelFileError, match=r"expected a state dict of named tensors, .* its keys are epoch, history"):
         read_checkpoint(path)
 
 

@@ -87,7 +87,7 @@ def _load_weights(library: Any, module: nn.Module, name: str, path: Path, option
     if classes is not None:
         module = library.create_model(name, pretrained=False, num_classes=classes, **options)
     translate = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
-    checkpoints.load_checkpoint(module, checkpoint, architecture=f"timm's {name}", translated=translate)
+    checkpoints.load_checkpoint(module, checkpoint, architecture=f"timm's {name}", translate=translate)
     return module
 
 

@@ -13,7 +13,7 @@ import safetensors
 from netdissect.errors import ModelFileError
 from netdissect.io.json_files import read_json
 from netdissect.io.text import escape_line
-from netdissect.networks import readouts, weight_files
+from netdissect.networks import key_matching, weight_files
 from netdissect.networks.units.encoder import NORMALIZATIONS, Encoder, EncoderConfig
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _select_encoder(checkpoint: Checkpoint) -> tuple[str, dict[str, torch.Tensor
     """Return the tensors of the one encoder in a file, by their names behind its head; averaged ones first."""
     heads: dict[str, dict[str, torch.Tensor]] = {}
     bare: dict[str, dict[str, torch.Tensor]] = {}
-    names = {name: name for name in checkpoint.tensors if not readouts.is_training_state(name)}
+    names = {name: name for name in checkpoint.tensors if not key_matching.is_training_state(name)}
     for name in names:
         for spelling in (*_WEIGHTS, *_TRANSPOSED, "weight"):
             head = name.removesuffix(spelling)
@@ -119,9 +119,11 @@ def _select_encoder(checkpoint: Checkpoint) -> tuple[str, dict[str, torch.Tensor
     heads = heads or {head: {} for head in bare if not head.endswith(("decoder.", "encoder."))}
     if not heads:
         return "", dict(checkpoint.tensors)
-    ranked = sorted(heads, key=lambda head: readouts.rank_prefix(checkpoint, head))
+    ranked = sorted(heads, key=lambda head: key_matching.rank_prefix(checkpoint, head))
     best = [
-        head for head in ranked if readouts.rank_prefix(checkpoint, head) == readouts.rank_prefix(checkpoint, ranked[0])
+        head
+        for head in ranked
+        if key_matching.rank_prefix(checkpoint, head) == key_matching.rank_prefix(checkpoint, ranked[0])
     ]
     if len(best) > 1:
         raise ModelFileError(
@@ -235,7 +237,9 @@ def _read_metadata(checkpoint: Checkpoint) -> dict[str, Any]:
         with safetensors.safe_open(checkpoint.path, framework="pt") as opened:
             told |= opened.metadata() or {}
     said = {
-        key.rpartition(".")[2]: word for key, word in checkpoint.words.items() if not readouts.is_training_state(key)
+        key.rpartition(".")[2]: word
+        for key, word in checkpoint.words.items()
+        if not key_matching.is_training_state(key)
     }
     if str(said.get("activation")) in ("TopK", "ReLU", "Identity"):  # OpenAI's, whose top-k kind normalizes
         told |= {"activation": said["activation"], "normalize_activations": "none"}

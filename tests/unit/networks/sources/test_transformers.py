@@ -230,8 +230,8 @@ def test_pickled_weights_in_a_folder_are_read_by_our_own_reader(vit, tmp_path, m
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("model.safetensors.index.json", '{"weight_map": {"w": "model.safetensors.index.json"}}', "expected weights files beside it"),
-        ("model.safetensors.index.json", '{"weight_map": {"w": "../secret.safetensors"}}', "expected weights files beside it"),
+        ("model.safetensors.index.json", '{"weight_map": {"w": "model.safetensors.index.json"}}', "expected weights files in its folder"),
+        ("model.safetensors.index.json", '{"weight_map": {"w": "../secret.safetensors"}}', "expected weights files in its folder"),
         ("config.json", '{"model_type": ' + "[" * 5000 + "]" * 5000 + "}", "nested deeper than 100 times"),
         ("config.json", '{"model_type": "vit", "num_hidden_layers": 1000000}', "num_hidden_layers is 1,000,000, and networks have"),
         ("preprocessor_config.json", '{"image_mean": [NaN]}', "NaN is not a number that can be used"),

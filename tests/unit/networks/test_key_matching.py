@@ -140,20 +140,22 @@ def test_the_entry_that_fits_is_found_wherever_it_lies(software, tmp_path):
 def test_two_sets_that_nothing_tells_apart_are_an_error_that_names_both(tmp_path):
     torch.save({"generator_a": STATE, "generator_b": tiny(1.0).state_dict()}, tmp_path / "w.pth")
     with pytest.raises(
-        ModelFileError, match=r"two sets of weights that fit tiny, behind 'generator_a\.' and 'generator_b\.'"
+        ModelFileError, match=r"two sets of weights that fit tiny, below 'generator_a\.' and 'generator_b\.'"
     ):
         loaded(tmp_path / "w.pth")
 
 
 def test_a_network_and_a_copy_of_it_inside_are_not_told_apart_by_the_length_of_a_prefix(tmp_path):
     torch.save(prefixed("net.", PLAIN) | prefixed("net.head.", tiny(1.0)), tmp_path / "w.pth")
-    with pytest.raises(ModelFileError, match=r"two sets of weights that fit tiny, behind 'net\.' and 'net\.head\.'"):
+    with pytest.raises(ModelFileError, match=r"two sets of weights that fit tiny, below 'net\.' and 'net\.head\.'"):
         loaded(tmp_path / "w.pth")
 
 
 def test_where_nothing_fits_the_keys_that_were_met_are_named(tmp_path):
     torch.save({"alpha": nets.small().state_dict(), "beta": torch.zeros(2), "epoch": 3}, tmp_path / "w.pth")
-    with pytest.raises(ModelFileError, match=r"'layer1\.0\.weight' is missing .*the keys met are alpha, beta, epoch"):
+    with pytest.raises(
+        ModelFileError, match=r"'layer1\.0\.weight' is missing .*the file's keys are alpha, beta, epoch"
+    ):
         loaded(tmp_path / "w.pth")
 
 
@@ -169,9 +171,7 @@ def test_a_dictionary_that_holds_itself_or_another_a_thousand_times_is_looked_at
 
 def test_a_tensor_that_claims_more_numbers_than_it_has_is_left_aside(tmp_path):
     torch.save(STATE | {"fc.bias": torch.zeros(1).expand(5)}, tmp_path / "w.pth")
-    with pytest.raises(
-        ModelFileError, match=r"'fc\.bias' is missing \(it is expanded from fewer numbers than it has\)"
-    ):
+    with pytest.raises(ModelFileError, match=r"'fc\.bias' is missing \(it is expanded from fewer values than it has\)"):
         loaded(tmp_path / "w.pth")
     torch.save(STATE | {"fc.bias": torch.zeros(5).to_sparse()}, tmp_path / "w.pth")
     with pytest.raises(ModelFileError, match=r"'fc\.bias' is missing \(it is sparse\)"):
