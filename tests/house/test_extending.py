@@ -8,10 +8,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests import folders
+from tests import folders, pretend
 
 import netdissect as nd
 from netdissect.networks import plugins
+from netdissect.protocols import NullProgress
+from netdissect.report import panels, write_report
+from netdissect.results import files
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 LONGEST = 30  # lines
@@ -70,3 +73,35 @@ def test_a_new_kind_of_model_in_a_script(mylib, data, monkeypatch):
     namespace = {}
     exec(compile(script, str(PAGE), "exec"), namespace)
     assert namespace["result"].network.source == "mylib:tiny"
+
+
+@pytest.fixture
+def run_folder(tmp_path, monkeypatch):
+    """The run folder that the page's script names; no panel is registered."""
+    monkeypatch.setattr(panels, "_REGISTRY", {})
+    folder = tmp_path / "dissection" / "resnet18"
+    result, probe_set = pretend.run((6,), 8, pictures=12)
+    files.save_run(result, folder)
+    write_report(result, folder, probe_set, NullProgress())
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def test_a_new_report_panel_in_a_script(run_folder):
+    assert not (run_folder / "html/data/layer-0-panels.js").exists()
+    exec(compile("".join(blocks("A new report panel", "python")), str(PAGE), "exec"), {})
+    assert "is number 6 of 6 by best IoU" in (run_folder / "html/data/layer-0-panels.js").read_text()
+
+
+def test_a_new_report_panel_of_an_installed_package(run_folder, tmp_path, monkeypatch):
+    (tmp_path / "netdissect_mylib.py").write_text(blocks("A new report panel", "python")[0])
+    project = tomllib.loads(blocks("A new report panel", "toml")[0])["project"]
+    ((group, declared),) = project["entry-points"].items()
+    info = tmp_path / "mylib-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mylib\nVersion: 1.0\n")
+    lines = [f"[{group}]", *(f"{name} = {place}" for name, place in declared.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert [panel.title for panel in panels.find_panels()] == ["Ranks"]
+    sys.modules.pop("netdissect_mylib")

@@ -1,7 +1,4 @@
-"""Dissecting a generator: a probe set of its own images, labeled, each with the latent it was made from.
-
-After Bau et al., "GAN Dissection" (ICLR 2019): which concept does a unit of a generator draw?
-"""
+"""Make a probe set of a generator's own images, to dissect the generator (Bau et al., "GAN Dissection", ICLR 2019)."""
 
 from __future__ import annotations
 
@@ -34,13 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageLabeler:
-    """A function from an image to labels, with the names of its classes: what `generate_probe_set` labels images with.
+    """A function that labels images, and the names of its classes.
 
     Attributes:
-        function: given an image, RGB, uint8, (h, w, 3), returns a plane of labels (h', w') or several (p, h', w'); 0
-            is nothing, n the class at position n - 1.
+        function: maps an RGB image, uint8, shape (h, w, 3), to a label map, shape (h', w') or, with several labels per
+            pixel, (p, h', w'): 0 means no label, n the class at position n - 1.
         classes: names of the classes.
-        about: a sentence for the set's README.txt.
+        about: a sentence for the probe set's README.txt.
     """
 
     function: Callable[[NDArray[np.uint8]], NDArray[np.integer[Any]]]
@@ -48,18 +45,18 @@ class ImageLabeler:
     about: str = "a function"
 
     def fingerprint(self) -> str:
-        """Return a hash of what is known of it."""
-        told = (getattr(self.function, "__qualname__", type(self.function).__name__), tuple(self.classes), self.about)
-        return hashlib.blake2b(repr(told).encode(), digest_size=16).hexdigest()
+        """Return a hash of the function's name, the classes and the description."""
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return hashlib.blake2b(repr((name, tuple(self.classes), self.about)).encode(), digest_size=16).hexdigest()
 
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
-        """Return the labels of an image."""
-        return self.function(picture)
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+        """Return the label map of an image."""
+        return self.function(image)
 
 
 def generate_probe_set(
     generator: Generator,
-    labeller: Segmenter,
+    labeler: Segmenter,
     out: str | Path,
     *,
     images: int = 1000,
@@ -69,59 +66,61 @@ def generate_probe_set(
     progress: Progress | None = None,
     **options: Any,
 ) -> Path:
-    """Make a probe set of a generator's images.
+    """Make a probe set of a generator's images, with the latent of each.
 
     Args:
         generator: the generator.
-        labeller: labels an image: `ImageLabeler`, or a network of ``netdissect.networks.labelers.segmenters``.
-        out: the set's folder.
-        images: how many images.
-        seed: of the latents.
-        latents: the latents themselves, float32, shape (N, …); None draws them from a standard normal distribution.
-        batch_size: images at once.
-        progress: shown how far it is.
-        options: as for sets of your own, such as ``category="object"`` (docs/broden.md).
+        labeler: labels the images: an `ImageLabeler`, or a segmentation network.
+        out: the folder of the probe set.
+        images: number of images.
+        seed: seed of the latents.
+        latents: the latents, float32, shape (N, …); None draws them from a standard normal distribution.
+        batch_size: images generated at a time.
+        progress: shows how far it is.
+        options: as for importers, such as ``category="object"`` (docs/broden.md).
 
     Returns:
-        the folder: what `netdissect.dissect` takes as data, with the generator as model.
+        the folder, to be given to `netdissect.dissect` as data with the generator as model.
 
     Raises:
-        ModelError: if it makes no images, or another one of the same latent every time.
-        DataError: one of its leaves, for anything wrong with the labels.
-        SettingsError: for an option out of its range.
+        ModelError: if the generator makes no images, or different ones of the same latent.
+        DataError: one of its subclasses, if the labels are invalid.
+        SettingsError: if an option is out of range.
 
     Example:
-        >>> from netdissect.experiments.generate import Labeller, generate                        # doctest: +SKIP
-        >>> from netdissect.networks.units.generator import Generator                                       # doctest: +SKIP
+        >>> from netdissect.experiments.generate import ImageLabeler, generate_probe_set            # doctest: +SKIP
+        >>> from netdissect.networks.units.generator import Generator                               # doctest: +SKIP
         >>> generator = Generator(module, latent=(128,))                                            # doctest: +SKIP
-        >>> made = generate_probe_set(generator, ImageLabeler(segment, ["sky", "tree"]), "dataset/gan", seed=0)   # doctest: +SKIP
-        >>> result = netdissect.dissect(generator, ["layer4"], made)                                # doctest: +SKIP
+        >>> labeler = ImageLabeler(segment, ["sky", "tree"])                                        # doctest: +SKIP
+        >>> data = generate_probe_set(generator, labeler, "dataset/gan", seed=0)                    # doctest: +SKIP
+        >>> result = netdissect.dissect(generator, ["layer4"], data)                                # doctest: +SKIP
     """
     if images < 1 or batch_size < 1:
         raise SettingsError(f"images and batch_size must be at least 1, not {images} and {batch_size}")
-    given = generator.latents(images, seed) if latents is None else np.asarray(latents, np.float32)
-    if given.ndim < 1 or given.shape[1:] != generator.latent or not len(given):
+    latents = generator.latents(images, seed) if latents is None else np.asarray(latents, np.float32)
+    if latents.ndim < 1 or latents.shape[1:] != generator.latent or not len(latents):
         shape = ", ".join(["N", *map(str, generator.latent)])
-        raise SettingsError(f"expected latents of shape ({shape}), got {given.shape}")
-    _require_deterministic(generator, given[:batch_size])
+        raise SettingsError(f"expected latents of shape ({shape}), got {latents.shape}")
+    _require_deterministic(generator, latents[:batch_size])
     folder = Path(out)
     if folders.find_owner(folder, PROBE_SET_FOLDER) == "ours":
-        (folder / LATENTS_FILE).unlink(missing_ok=True)  # of the set that is replaced
+        (folder / LATENTS_FILE).unlink(missing_ok=True)  # of the probe set that is replaced
     with tempfile.TemporaryDirectory(prefix="netdissect-") as temporary:
-        size = _write_images(generator, given, Path(temporary), batch_size, progress or NullProgress())
+        size = _write_images(generator, latents, Path(temporary), batch_size, progress or NullProgress())
         from_segmenter(
-            labeller, temporary, folder, **{"name": "generated", "size": size, "progress": progress} | options
+            labeler, temporary, folder, **{"name": "generated", "size": size, "progress": progress} | options
         )
-    atomic.write_bytes(folder / LATENTS_FILE, _encode_npy(_sort_by_row(folder, given)))
+    atomic.write_bytes(folder / LATENTS_FILE, _encode_npy(_sort_by_row(folder, latents)))
     return folder
 
 
 def _require_deterministic(generator: Generator, latents: NDArray[np.float32]) -> None:
+    """Raise ModelError if the generator makes different images of the same latents."""
     first, second = (generator.pictures(latents) for _ in range(2))
     if (first != second).any():
         raise ModelError(
-            f"{generator.name} makes another picture of the same latent every time: fix its noise, so that its units "
-            f"are those that made the picture"
+            f"{generator.name} makes another image of the same latent every time: fix its noise, so that its units are "
+            f"those that made the image"
         )
 
 
@@ -132,25 +131,25 @@ def _write_images(
     batch_size: int,
     progress: Progress,
 ) -> int:
-    """Write a generator's images, numbered; return their side."""
+    """Write the images of latents as ``<position>.png``; return their side in pixels."""
     progress.start("generate", len(latents))
     height = width = 0
     for start in range(0, len(latents), batch_size):
-        made = generator.pictures(latents[start : start + batch_size])
-        for number, picture in enumerate(made, start):
-            Image.fromarray(picture).save(folder / f"{number:08d}.png")
-        height, width = made.shape[1:3]
-        progress.advance(len(made))
+        batch = generator.pictures(latents[start : start + batch_size])
+        for number, image in enumerate(batch, start):
+            Image.fromarray(image).save(folder / f"{number:08d}.png")
+        height, width = batch.shape[1:3]
+        progress.advance(len(batch))
     if height != width:
-        raise ModelError(f"{generator.name} makes pictures of {width} x {height}: probe sets are square")
+        raise ModelError(f"{generator.name} makes images of {width} x {height}: probe sets are square")
     return height
 
 
 def _sort_by_row(folder: Path, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return latents in the order of the set's rows, by the numbers that its images are called."""
+    """Return latents in the order of the probe set's rows, whose images are named after their positions."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as table:
-        numbers = [int(Path(record["image"]).stem) for record in csv.DictReader(table)]
-    return latents[numbers]
+        positions = [int(Path(record["image"]).stem) for record in csv.DictReader(table)]
+    return latents[positions]
 
 
 def _encode_npy(latents: NDArray[np.float32]) -> bytes:

@@ -1,4 +1,4 @@
-"""The paper's own table of networks, ``semantics_cvpr_release.mat``: detectors and unique detectors of 27 networks."""
+"""Read the paper's own table of networks, ``semantics_cvpr_release.mat``: detectors and unique detectors of 27 networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netdissect.results.compared import DetectorCounts
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Names as the paper writes them; others stay as they stand in the file.
+#: The paper's names of the networks in the file.
 _NAMES = {
     "caffenet_random": "AlexNet-random",
     "caffe_reference_imagenet": "AlexNet-ImageNet",
@@ -47,13 +47,13 @@ _NAMES = {
 
 
 def read_published_table(path: Path) -> list[DetectorCounts]:
-    """Read the table: by-category counts, as that file has no others.
+    """Read the paper's table of networks, which has counts by category only.
 
-    The number of units is recovered from the share of detectors; it is 0 where a network has none.
+    The number of units is computed from the share of detectors; it is 0 where a network has none.
 
     Raises:
         RunNotFoundError: if there is no such file.
-        RunFileError: if it is no such table.
+        RunFileError: if it is another file.
     """
     if not path.exists():
         raise RunNotFoundError(f"there is no table {path}")
@@ -62,34 +62,9 @@ def read_published_table(path: Path) -> list[DetectorCounts]:
             f"{path}: expected the paper's semantics_cvpr_release.mat, got something that is no regular file"
         )
     try:
-        with np.errstate(over="raise", divide="raise", invalid="raise"):  # a damaged number is no count
-            table: dict[str, Any] = matlab.read_mat_variable(path, "stat")
-            concepts = [str(name) for name in table["concepts"]]
-            kinds = concepts[1:]
-            for name in ("num_detectors", "num_uniquedetectors", "ratio_detectors"):
-                if not np.isfinite(table[name]).all() or (np.asarray(table[name]) < 0).any():
-                    raise ValueError(f"{name} holds what is no count")
-            if (table["num_uniquedetectors"] > table["num_detectors"]).any() or (table["ratio_detectors"] > 1).any():
-                raise ValueError("a network has more unique detectors than detectors, or more than it has units")
-            return [
-                DetectorCounts(
-                    _NAMES.get(str(name), str(name)), str(name), str(layer), round(found[0] / share[0]) if share[0] else 0,
-                    int(found[0]), _collect_counts(kinds, unique), _collect_counts(kinds, found), "category",
-                )
-                for name, layer, found, unique, share in zip(
-                    table["networks_name"], table["layers_name"], table["num_detectors"].astype(int),
-                    table["num_uniquedetectors"].astype(int), table["ratio_detectors"], strict=True,
-                )
-            ]  # fmt: skip
-    except (
-        FloatingPointError,
-        KeyError,
-        ValueError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        OverflowError,
-    ) as error:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):  # of damaged numbers
+            return _parse_table(matlab.read_mat_variable(path, "stat"))
+    except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise RunFileError(
             f"{path}: expected the paper's semantics_cvpr_release.mat (a struct stat with num_uniquedetectors), got another "
@@ -97,5 +72,33 @@ def read_published_table(path: Path) -> list[DetectorCounts]:
         ) from error
 
 
+def _parse_table(table: dict[str, Any]) -> list[DetectorCounts]:
+    """Return one entry for each network of the table; wrong tables raise what numpy and Python raise."""
+    kinds = [str(name) for name in table["concepts"]][1:]
+    for name in ("num_detectors", "num_uniquedetectors", "ratio_detectors"):
+        if not np.isfinite(table[name]).all() or (np.asarray(table[name]) < 0).any():
+            raise ValueError(f"{name} has values that are not counts")
+    if (table["num_uniquedetectors"] > table["num_detectors"]).any() or (table["ratio_detectors"] > 1).any():
+        raise ValueError("a network has more unique detectors than detectors, or more detectors than units")
+    columns = (
+        table["networks_name"], table["layers_name"], table["num_detectors"].astype(int),
+        table["num_uniquedetectors"].astype(int), table["ratio_detectors"],
+    )  # fmt: skip
+    return [
+        DetectorCounts(
+            name=_NAMES.get(str(network), str(network)),
+            network=str(network),
+            layer=str(layer),
+            units=round(found[0] / share[0]) if share[0] else 0,
+            detectors=int(found[0]),
+            unique=_collect_counts(kinds, unique),
+            by_category=_collect_counts(kinds, found),
+            definition="category",
+        )
+        for network, layer, found, unique, share in zip(*columns, strict=True)
+    ]
+
+
 def _collect_counts(kinds: list[str], row: Any) -> dict[str, int]:
+    """Return the counts of a row by category, after the total in its first place."""
     return {kind: int(count) for kind, count in zip(kinds, row[1:], strict=True) if count}

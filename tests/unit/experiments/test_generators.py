@@ -16,7 +16,7 @@ from netdissect.networks.units.generator import Generator
 from netdissect.probe_sets.broden.reader import LATENTS_FILE, Broden
 
 OPTIONS = {"quantile": 0.06, "batch_size": 4, "images_per_unit": 3}
-LABELLER = ImageLabeler(painter.label, painter.CLASSES, "a rule of colors")
+LABELER = ImageLabeler(painter.label, painter.CLASSES, "a rule of colors")
 
 
 @pytest.fixture(scope="module")
@@ -25,36 +25,36 @@ def generator():
 
 
 @pytest.fixture(scope="module")
-def made(generator, tmp_path_factory):
+def data(generator, tmp_path_factory):
     out = tmp_path_factory.mktemp("generated") / "painted"
-    return generate_probe_set(generator, LABELLER, out, images=24, seed=3, batch_size=7, preview=0, colors=False)
+    return generate_probe_set(generator, LABELER, out, images=24, seed=3, batch_size=7, preview=0, colors=False)
 
 
-def test_every_picture_keeps_the_latent_it_was_made_from(generator, made):
-    probe_set = Broden(made)
+def test_every_image_keeps_its_latent(generator, data):
+    probe_set = Broden(data)
     assert len(probe_set) == 24
     assert probe_set.image_size == (32, 32)
     for index in range(len(probe_set)):
-        picture = generator.pictures(probe_set.latent(index)[None])[0].astype(int)
-        assert np.abs(probe_set.read_image(index).astype(int) - picture).mean() < 12  # a JPEG
+        image = generator.pictures(probe_set.latent(index)[None])[0].astype(int)
+        assert np.abs(probe_set.read_image(index).astype(int) - image).mean() < 12  # a JPEG
 
 
-def test_units_are_labelled_with_what_they_draw(generator, made, tmp_path):
-    result = nd.dissect(generator, ["canvas"], made, out=tmp_path / "run", **OPTIONS)
+def test_units_are_named_after_what_they_draw(generator, data, tmp_path):
+    result = nd.dissect(generator, ["canvas"], data, out=tmp_path / "run", **OPTIONS)
     assert [unit.label for unit in sorted(result["canvas"].units, key=lambda unit: unit.unit)] == painter.CLASSES
     assert min(unit.score for unit in result["canvas"].units) > 0.3
     assert result.network.preprocessing == "latents as they are"
     assert (tmp_path / "run" / "html" / "index.html").is_file()
 
 
-def test_counts_equal_those_of_a_naive_dissection(generator, made):
-    probe_set = Broden(made)
+def test_counts_equal_those_of_a_naive_dissection(generator, data):
+    probe_set = Broden(data)
     latents = np.stack([probe_set.latent(index) for index in range(len(probe_set))])
     seen = []
     handle = generator.module.canvas.register_forward_hook(lambda *call: seen.append(call[2].detach().numpy()))
     generator.module(torch.from_numpy(latents))
     handle.remove()
-    found = nd.dissect(generator, ["canvas"], made, pictures=False, **OPTIONS)["canvas"]
+    found = nd.dissect(generator, ["canvas"], data, pictures=False, **OPTIONS)["canvas"]
     entries = [probe_set.read_labels(index) for index in range(len(probe_set))]
     truth = oracle.dissect(
         seen[0], [(entry.planes, entry.whole) for entry in entries], probe_set.vocabulary.primary,
@@ -66,30 +66,30 @@ def test_counts_equal_those_of_a_naive_dissection(generator, made):
     np.testing.assert_array_equal(found.counts.G, truth.G)
 
 
-def test_two_workers_find_the_same_bytes(generator, made, tmp_path):
+def test_two_workers_write_the_same_bytes(generator, data, tmp_path):
     for workers in (1, 2):
-        nd.dissect(generator, ["canvas"], made, out=tmp_path / str(workers), workers=workers, threads=1,
+        nd.dissect(generator, ["canvas"], data, out=tmp_path / str(workers), workers=workers, threads=1,
                    pictures=False, **OPTIONS)  # fmt: skip
     name = "canvas.parquet"
     assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
-def test_a_function_that_returns_a_generator_is_a_model(made, tmp_path, monkeypatch):
+def test_a_function_that_returns_a_generator_is_a_model(data, tmp_path, monkeypatch):
     text = "from tests import painter\nfrom netdissect.networks.units.generator import Generator\n"
     (tmp_path / "my_gan.py").write_text(text + "def generator():\n    return Generator(painter.Painter(), (5,))\n")
     monkeypatch.chdir(tmp_path)
-    result = nd.dissect("python:my_gan:generator", ["canvas"], made, pictures=False, **OPTIONS)
+    result = nd.dissect("python:my_gan:generator", ["canvas"], data, pictures=False, **OPTIONS)
     assert result.network.source == "python:my_gan:generator"
     assert {unit.label for unit in result["canvas"].units} == set(painter.CLASSES)
 
 
-def test_a_set_of_given_latents_and_a_set_made_anew(generator, tmp_path):
+def test_a_probe_set_of_given_latents_and_its_replacement(generator, tmp_path):
     latents = generator.latents(6, 0)
     out = tmp_path / "set"
-    generate_probe_set(generator, LABELLER, out, latents=latents, preview=0, colors=False)
+    generate_probe_set(generator, LABELER, out, latents=latents, preview=0, colors=False)
     first = np.load(out / LATENTS_FILE)
     np.testing.assert_array_equal(np.sort(first, axis=0), np.sort(latents, axis=0))
-    generate_probe_set(generator, LABELLER, out, images=6, seed=9, preview=0, colors=False)
+    generate_probe_set(generator, LABELER, out, images=6, seed=9, preview=0, colors=False)
     assert (np.load(out / LATENTS_FILE) != first).any()
 
 
@@ -98,29 +98,29 @@ def test_a_generator_that_adds_noise_is_refused(tmp_path):
         def forward(self, z):
             return super().forward(z) + torch.randn(1)
 
-    with pytest.raises(ModelError, match="makes another picture of the same latent every time: fix its noise"):
-        generate_probe_set(Generator(Noisy(), (5,)), LABELLER, tmp_path / "set", images=4)
+    with pytest.raises(ModelError, match="makes another image of the same latent every time: fix its noise"):
+        generate_probe_set(Generator(Noisy(), (5,)), LABELER, tmp_path / "set", images=4)
     assert not (tmp_path / "set").exists()
 
 
-def test_a_labeller_beyond_its_classes_is_told(generator, tmp_path):
+def test_a_label_beyond_the_classes_is_refused(generator, tmp_path):
     with pytest.raises(DataFileError, match="values beyond its 1 classes"):
         generate_probe_set(
             generator, ImageLabeler(painter.label, ["red"]), tmp_path / "set", images=4, preview=0, colors=False
         )
 
 
-def test_options_out_of_their_range_are_told(generator, tmp_path):
+def test_options_out_of_range_are_refused(generator, tmp_path):
     with pytest.raises(SettingsError, match="must be at least 1, not 0 and 32"):
-        generate_probe_set(generator, LABELLER, tmp_path / "set", images=0)
+        generate_probe_set(generator, LABELER, tmp_path / "set", images=0)
     with pytest.raises(SettingsError, match=r"expected latents of shape \(N, 5\), got \(2, 4\)"):
-        generate_probe_set(generator, LABELLER, tmp_path / "set", latents=np.zeros((2, 4), np.float32))
+        generate_probe_set(generator, LABELER, tmp_path / "set", latents=np.zeros((2, 4), np.float32))
     with pytest.raises(SettingsError, match="there is no option 'image'"):
-        generate_probe_set(generator, LABELLER, tmp_path / "set", images=2, image=3)
+        generate_probe_set(generator, LABELER, tmp_path / "set", images=2, image=3)
 
     class Wide(nn.Module):
         def forward(self, z):
             return z.reshape(-1, 1, 1, 5).expand(-1, 3, 4, 5)
 
-    with pytest.raises(ModelError, match="makes pictures of 5 x 4: probe sets are square"):
-        generate_probe_set(Generator(Wide(), (5,)), LABELLER, tmp_path / "set", images=2)
+    with pytest.raises(ModelError, match="makes images of 5 x 4: probe sets are square"):
+        generate_probe_set(Generator(Wide(), (5,)), LABELER, tmp_path / "set", images=2)
