@@ -13,7 +13,7 @@ from PIL import Image
 
 from netdissect.concepts import Concept, Labels, Vocabulary
 from netdissect.config import Settings
-from netdissect.engine.dissect import dissect, make_plan
+from netdissect.engine.dissect import dissect_layers, make_plan
 from netdissect.engine.plan import Plan
 from netdissect.engine.row_threads import RowThreads
 from netdissect.engine.worker_context import WorkerContext
@@ -122,4 +122,6 @@ def run(
     plan = plan or make_plan(source.layers, len(concepts), settings)
     with RowThreads(threads) as pool, Store(folder, budget=budget) as store:
         bench = WorkerContext(source, concepts, pool, store, advance)
-        return dissect(InProcessRuntime(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings)
+        return dissect_layers(
+            InProcessRuntime(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings
+        )

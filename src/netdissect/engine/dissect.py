@@ -83,7 +83,7 @@ class DissectionOutcome:
     resumed: int
 
 
-def dissect(
+def dissect_layers(
     runtime: ShardRuntime,
     store: ArtifactStore,
     layers: Sequence[Layer],

@@ -120,7 +120,7 @@ class LayerScanner:
         self._highest = np.full(units, -np.inf, np.float32)
         self._top = TopImages.empty(units, wanted.images_per_unit, layer.grid)
 
-    def see(self, images: NDArray[np.int64], activations: torch.Tensor, name: Callable[[int], str]) -> None:
+    def update(self, images: NDArray[np.int64], activations: torch.Tensor, name: Callable[[int], str]) -> None:
         """See a batch.
 
         Args:
@@ -188,7 +188,7 @@ def scan_shard(bench: WorkerContext, shard: Shard, bounds: Mapping[str, Bounds],
     }
     for images, outputs in overlap_batches(run_batches(bench, shard.batches, skipped)):
         for name, scanner in scanners.items():
-            scanner.see(images, outputs[name], bench.concepts.image_name)
+            scanner.update(images, outputs[name], bench.concepts.image_name)
         bench.advance(images.size)
     return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
 
@@ -221,7 +221,7 @@ def calibrate_shard(
         bounds[layer.name], activity[layer.name] = calibrate(sample, quantile, len(bench.concepts), bench.threads)
         scanner = LayerScanner(layer, layer.units, bounds[layer.name], wanted, bench.threads)
         for images, outputs in seen:
-            scanner.see(images, outputs.pop(layer.name), bench.concepts.image_name)
+            scanner.update(images, outputs.pop(layer.name), bench.concepts.image_name)
         scans[layer.name] = scanner.finish()
         bounds[layer.name] = replace(bounds[layer.name], floor=_find_floor(scans[layer.name]))
     return bounds, activity, ShardScan(scans, skipped or {})
@@ -247,7 +247,7 @@ def rescan_shard(
     for images, outputs in overlap_batches(run_batches(bench, shard.batches, skipped)):
         for name, scanner in scanners.items():
             chosen = outputs[name][..., torch.from_numpy(units[name])].contiguous()
-            scanner.see(images, chosen, bench.concepts.image_name)
+            scanner.update(images, chosen, bench.concepts.image_name)
         bench.advance(images.size)
     return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
 

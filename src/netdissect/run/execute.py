@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import netdissect
-from netdissect.engine.dissect import dissect, make_plan
+from netdissect.engine.dissect import dissect_layers, make_plan
 from netdissect.engine.row_threads import RowThreads
 from netdissect.engine.worker_context import WorkerContext
 from netdissect.io.text import make_writable
@@ -106,7 +106,7 @@ def execute_run(run: PreparedRun, lock: RunLock, progress: Progress) -> Result:
             else _run_with_workers(run, store, progress, stack, shards=len(plan.shards))
         )
         parts = 1 if alone else 4 * settings.workers
-        outcome = dissect(
+        outcome = dissect_layers(
             runtime, store, source.layers, concepts.vocabulary, concepts.row, plan, settings, progress,
             tally_parts=parts,
         )  # fmt: skip

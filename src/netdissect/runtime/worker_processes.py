@@ -38,15 +38,15 @@ _LOG = logging.getLogger("netdissect")
 
 
 @contextlib.contextmanager
-def start_workers(setup: WorkerSetup, count: int, *, threads: int | None = None) -> Iterator[Runtime]:
-    """Yield a runtime of some workers of this machine; a single one is this process itself.
+def start_local_workers(setup: WorkerSetup, count: int, *, threads: int | None = None) -> Iterator[Runtime]:
+    """Yield a runtime of workers on this machine; a single worker is this process itself.
 
     Args:
         setup: makes a worker's context.
         count: number of workers.
         threads: threads per worker. Default: CPU cores divided evenly among workers.
     """
-    if count == 1:
+    if count <= 1:
         with setup(threads or os.cpu_count() or 1, 0) as context:
             yield InProcessRuntime(context)
     else:

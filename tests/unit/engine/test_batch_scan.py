@@ -100,7 +100,7 @@ def test_a_layers_whole_scan_is_the_same_through_torch(kind, monkeypatch):
             scanner = LayerScanner(layer, 40, bounds, LayerRequest(3, maxima=True), pool)
             for start in range(0, 9, 4):
                 images = np.arange(start, min(start + 4, 9))
-                scanner.see(images, torch.from_numpy(values[start : start + 4]), str)
+                scanner.update(images, torch.from_numpy(values[start : start + 4]), str)
             return scanner.finish().to_arrays()
 
     one = scanned()

@@ -19,7 +19,7 @@ from tests.runtimes import EveryRuntime, EveryRuntimeOfWorkers
 
 from netdissect.errors import RunError, SettingsError
 from netdissect.runtime import worker_processes
-from netdissect.runtime.worker_processes import InProcessRuntime, ProcessRuntime, start_workers
+from netdissect.runtime.worker_processes import InProcessRuntime, ProcessRuntime, start_local_workers
 
 pytestmark = pytest.mark.processes
 
@@ -65,7 +65,7 @@ class TestProcesses(EveryRuntimeOfWorkers):
 def test_a_plain_context_is_its_own_setup(count):
     """One worker is this process, so nothing is pickled; several get a copy each."""
     context = tasks.Offset(3)
-    with start_workers(context, count) as workers:
+    with start_local_workers(context, count) as workers:
         assert list(workers.map(tasks.add_offset, range(4))) == [3, 4, 5, 6]
         (process,) = workers.map(tasks.find_process, range(1))
     assert (process == os.getpid()) == (count == 1)
@@ -73,7 +73,7 @@ def test_a_plain_context_is_its_own_setup(count):
 
 def test_the_field_of_a_plain_context_that_cannot_be_pickled_is_named():
     with (
-        start_workers(tasks.Offset(lambda: None), 2) as workers,
+        start_local_workers(tasks.Offset(lambda: None), 2) as workers,
         pytest.raises(SettingsError, match="^amount cannot be sent to worker processes"),
     ):
         list(workers.map(tasks.add_offset, range(4)))

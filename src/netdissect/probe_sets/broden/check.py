@@ -21,7 +21,7 @@ from netdissect.probe_sets.broden.label_pngs import read_label_map
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.protocols import NullProgress
 from netdissect.runtime.port import PlainContext
-from netdissect.runtime.worker_processes import start_workers
+from netdissect.runtime.worker_processes import start_local_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -159,7 +159,7 @@ def check_probe_set(folder: str | Path, *, workers: int = 1, progress: Progress 
     tally = _CheckTally(problems=problems)
     batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
     progress.start("check", len(rows))
-    with start_workers(_CheckContext(probe_set.folder, listed), min(workers, len(batches))) as runtime:
+    with start_local_workers(_CheckContext(probe_set.folder, listed), min(workers, len(batches))) as runtime:
         for batch, part in zip(batches, runtime.map(_check_rows, batches), strict=True):
             tally.merge(part)
             progress.advance(len(batch))

@@ -30,7 +30,7 @@ from netdissect.probe_sets.compile.statistics import Statistics
 from netdissect.probe_sets.compile.unify import assign_numbers, name_labels, sum_usage
 from netdissect.probe_sets.source import hash_parts, make_unique_names
 from netdissect.protocols import NullProgress
-from netdissect.runtime.worker_processes import start_workers
+from netdissect.runtime.worker_processes import start_local_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,7 +114,7 @@ def compile_probe_set(
         with _interruptible(out):
             for source in sources:
                 source.prepare(progress or NullProgress())
-            with start_workers(context, min(workers, max(1, len(batches)))) as runtime:
+            with start_local_workers(context, min(workers, max(1, len(batches)))) as runtime:
                 build = _Build(context, batches, runtime, progress or NullProgress())
                 result = build.run(title, readme)
         cache.move_into_place(state, inputs, lambda folder: write_index(folder, result.rows, result.categories))

@@ -20,7 +20,7 @@ from netdissect.io import atomic
 from netdissect.io.json_files import read_json
 from netdissect.probe_sets.broden.tables import write_table
 from netdissect.runtime.port import PlainContext
-from netdissect.runtime.worker_processes import start_workers
+from netdissect.runtime.worker_processes import start_local_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
         jobs = [job for job in jobs if not (target / f"{job.number}.png").is_file()]
         batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
         progress.start("shapes", len(jobs))
-        with start_workers(_DrawContext(target), min(workers, max(1, len(batches)))) as runtime:
+        with start_local_workers(_DrawContext(target), min(workers, max(1, len(batches)))) as runtime:
             for count in runtime.map(_draw_all, batches):
                 progress.advance(count)
         lines = [(photo["pk"], blue.get(photo.get("scene_category"), (0, ""))[1]) for photo in photos]
