@@ -1,4 +1,4 @@
-"""Arrays in numpy's file formats, .npy and .npz: written and read in one way, bounded in size, never unpickled."""
+"""Arrays in .npy and .npz files, bounded in size and never unpickled."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parse_npz(data: bytes, *, most: int | None = None) -> dict[str, NDArray[Any]
         most: bytes that the arrays may unpack to; None for files whose checksum this project made.
 
     Raises:
-        ValueError: if it is no such file, is damaged, holds something that is pickled, or would unpack to more bytes.
+        ValueError: if it is not a .npz file, is damaged, holds pickled objects, or would unpack to more bytes.
 
     Example:
         >>> import numpy as np
@@ -57,10 +57,10 @@ def parse_npz(data: bytes, *, most: int | None = None) -> dict[str, NDArray[Any]
 
 
 def parse_npy(data: bytes) -> NDArray[Any]:
-    """Return the array of a .npy file; nothing is allocated beyond the file's own bytes, and nothing is unpickled.
+    """Return the array of a .npy file; it allocates no more than the file's own bytes.
 
     Raises:
-        ValueError: if it is none, is no array of numbers, or has not as many bytes as its header says.
+        ValueError: if it is not a .npy file, holds no numbers, or has more or fewer bytes than its header says.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, or in one folder of ours, and renamed into it."""
+"""Atomic writes: a file is written under a temporary name and renamed, so that readers see it whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-#: What a disk says no with; such an error does not name the file by itself.
+#: Errors of a full or failing disk; they do not name the file by themselves.
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 _PARTIAL_SUFFIX = ".part"
 
 
 @dataclass(frozen=True)
 class _Staging:
-    """How files below a folder are written: by way of `parts`, following no link, and `told` of each before."""
+    """How files below a folder are written: first into `parts`, without following links; `record` is called before."""
 
     root: Path
     parts: Path
-    told: Callable[[str], None]
+    record: Callable[[str], None]
 
 
-#: The folders that `stage_writes` holds for now, the threads of this process sharing them.
+#: The folders inside a `stage_writes` block, for all threads of this process.
 _STAGINGS: dict[Path, _Staging] = {}
 
 
 @contextlib.contextmanager
-def stage_writes(root: Path, parts: Path, told: Callable[[str], None]) -> Iterator[None]:
-    """For the length of a block, write every file below a folder by way of one folder within, and follow no link there.
+def stage_writes(root: Path, parts: Path, record: Callable[[str], None]) -> Iterator[None]:
+    """Return a context manager; inside it, files below a folder are written into one subfolder first.
 
-    The folder itself may be a link: somebody typed it.
+    No link below the folder is followed. The folder itself may be a link, because the user named it.
 
     Args:
         root: the folder.
-        parts: below it; half-written files lie there and nowhere else.
-        told: called with every file's path below `root`, with ``/``, before the file takes its place.
+        parts: the subfolder, which holds all partial files.
+        record: called with every file's path below `root`, with ``/``, before the file is renamed.
     """
     root = _make_absolute(root)
-    _STAGINGS[root] = _Staging(root, _make_absolute(parts), told)
+    _STAGINGS[root] = _Staging(root, _make_absolute(parts), record)
     try:
         yield
     finally:
@@ -56,39 +56,39 @@ def stage_writes(root: Path, parts: Path, told: Callable[[str], None]) -> Iterat
 
 @contextlib.contextmanager
 def open_replacement(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of `path` when the block ends without an error.
+    """Return a context manager that opens a file, which replaces `path` if the block ends without an error.
 
-    The bytes are written to a hidden file beside it, or where `stage_writes` says, and synced to disk before the rename:
-    a reader, or the same machine after a power cut, sees the old file or the new one, never a part. After an error
-    nothing is left. A link in the file's place is replaced, never followed.
+    The bytes go to a hidden file in the same folder, or in the subfolder of `stage_writes`, and are synced to disk before
+    the rename: a reader, or the machine after a power cut, finds the old file or the new one. After an error no file is
+    left. A link at `path` is replaced, not followed.
 
     Raises:
-        OSError: as any write does; it names the file.
+        OSError: if the file cannot be written; it names the file.
     """
-    way = _find_staging(path)
+    staging = _find_staging(path)
     make_folder(path.parent)
-    if way is not None:
-        make_folder(way.parts)
+    if staging is not None:
+        make_folder(staging.parts)
     try:
         handle, name = tempfile.mkstemp(
             prefix=f".{_truncate_name(path.name)}.",
             suffix=_PARTIAL_SUFFIX,
-            dir=path.parent if way is None else way.parts,
+            dir=path.parent if staging is None else staging.parts,
         )
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
-    beside = Path(name)
+    partial = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        beside.chmod(0o666 & ~_read_umask())
-        if way is not None:
-            way.told(_make_absolute(path).relative_to(way.root).as_posix())
-        beside.replace(path)
+        partial.chmod(0o666 & ~_read_umask())
+        if staging is not None:
+            staging.record(_make_absolute(path).relative_to(staging.root).as_posix())
+        partial.replace(path)
     except BaseException as error:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS and error.filename in (None, name):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
@@ -96,29 +96,29 @@ def open_replacement(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file, or nothing."""
+    """Write a file atomically."""
     with open_replacement(path) as file:
         file.write(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file in UTF-8, or nothing; what UTF-8 lacks is written in a visible form."""
+    """Write a text file in UTF-8 atomically; characters that UTF-8 cannot encode are escaped."""
     write_bytes(path, text.encode(errors=ESCAPE_UNENCODABLE))
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; below a folder that `stage_writes` holds no link is followed.
+    """Make a folder and its parents; inside a `stage_writes` block no link is followed.
 
     Raises:
-        OSError: if it cannot be made, or a link stands in its way.
+        OSError: if it cannot be made, or a link is in the way.
     """
-    way = _find_staging(folder)
-    if way is None:
+    staging = _find_staging(folder)
+    if staging is None:
         folder.mkdir(parents=True, exist_ok=True)
         return
-    way.root.mkdir(parents=True, exist_ok=True)
-    at = way.root
-    for name in _make_absolute(folder).relative_to(way.root).parts:
+    staging.root.mkdir(parents=True, exist_ok=True)
+    at = staging.root
+    for name in _make_absolute(folder).relative_to(staging.root).parts:
         at = at / name
         with contextlib.suppress(FileExistsError):
             at.mkdir()
@@ -132,9 +132,9 @@ def make_folder(folder: Path) -> None:
 
 
 def remove_files_below(root: Path, names: list[str]) -> None:
-    """Remove files below a folder, by their paths with ``/``, and the folders that are empty then.
+    """Remove files below a folder, by their paths with ``/``, and the subfolders that are empty afterwards.
 
-    No link is followed and no folder removed that holds anything else.
+    No link is followed.
     """
     folders: set[Path] = set()
     for name in names:
@@ -150,14 +150,14 @@ def remove_files_below(root: Path, names: list[str]) -> None:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder of ours that nobody else is writing into."""
+    """Remove the partial files that killed processes left below a locked folder."""
     if is_real_folder(folder):
         for path in folder.rglob(f".*{_PARTIAL_SUFFIX}"):
             path.unlink(missing_ok=True)
 
 
 def is_real_folder(path: Path) -> bool:
-    """Say whether a path is a folder, and no link to one."""
+    """Return whether a path is a folder and not a link to one."""
     try:
         return stat.S_ISDIR(path.lstat().st_mode)
     except (OSError, ValueError):
@@ -165,7 +165,7 @@ def is_real_folder(path: Path) -> bool:
 
 
 def is_regular_below(root: Path, name: str) -> bool:
-    """Say whether a path below a folder, with ``/``, is a regular file that is reached through no link."""
+    """Return whether a path below a folder, with ``/``, is a regular file that is reached without links."""
     *above, _ = parts = name.split("/")
     try:
         regular = stat.S_ISREG(root.joinpath(*parts).lstat().st_mode)
@@ -175,12 +175,12 @@ def is_regular_below(root: Path, name: str) -> bool:
 
 
 def is_partial_file(name: str) -> bool:
-    """Say whether a file of that name is one that a killed process left half-written."""
+    """Return whether a file's name is that of a partial file."""
     return name.startswith(".") and name.endswith(_PARTIAL_SUFFIX)
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync a folder's list of names to disk, where the system allows it."""
+    """Sync a folder's entries to disk, where the system allows it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -190,7 +190,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _find_staging(path: Path) -> _Staging | None:
-    """Return how files below the nearest held folder above a path are written; None where none is held."""
+    """Return the staging of the nearest folder above a path; None if there is none."""
     if not _STAGINGS:
         return None
     plain = _make_absolute(path)
@@ -202,7 +202,7 @@ def _make_absolute(path: Path) -> Path:
 
 
 def _truncate_name(name: str) -> str:
-    """Return the beginning of a file's name, of which no letter is cut in the middle."""
+    """Return the first 60 bytes of a file's name, without a part of a character."""
     return os.fsencode(name)[:60].decode(errors="ignore")
 
 

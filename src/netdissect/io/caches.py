@@ -1,4 +1,4 @@
-"""Folders in which libraries keep what they need not make again; where none can be written, a private one for a while."""
+"""Folders for caches: the user's own, or a private temporary one if that cannot be written."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from pathlib import Path
 
 
 def find_user_cache() -> Path | None:
-    """Return this user's folder for this project's caches; None where there is no home.
+    """Return this project's folder in the user's cache folder; None if the user has no home.
 
-    ``XDG_CACHE_HOME`` and ``HOME`` count only if they are absolute: what is named relative to the folder one stands in
-    may have been put there by somebody else.
+    ``XDG_CACHE_HOME`` and ``HOME`` are used only if they are absolute: a relative path may lead to another user's files.
     """
     base = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(base):  # noqa: PTH117 - "" is a path to pathlib
@@ -23,13 +22,13 @@ def find_user_cache() -> Path | None:
 
 
 def is_owned_by_user(folder: Path) -> bool:
-    """Say whether a folder belongs to who runs this process, and not everybody can write into it."""
+    """Return whether a folder belongs to this user and is not writable by everybody."""
     found = folder.stat()
     return not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o002)
 
 
 def make_temporary_cache() -> Path | None:
-    """Return a new folder that only this user can enter, removed when this process ends; None where none can be made."""
+    """Make a folder that only this user can enter and that is removed at exit; None if none can be made."""
     try:
         folder = tempfile.mkdtemp(prefix="netdissect-")
     except OSError:
@@ -39,5 +38,5 @@ def make_temporary_cache() -> Path | None:
 
 
 def _remove_in_owner(folder: str, owner: int) -> None:
-    if os.getpid() == owner:  # a forked child has inherited the call
+    if os.getpid() == owner:  # not a forked child, which inherits the call
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""Whose a folder is: decided in one place, before anything is written into it or removed from it.
+"""Who owns a folder, decided before anything is written into it or removed from it.
 
-A folder is ours if it holds a *mark*, a file that only this project writes and that says what the folder is. One that
-is empty is nobody's. Every other is somebody else's, and is left as it is.
+A folder is ours if it holds a *mark*: a file that only this project writes. An empty folder is nobody's. Every other
+folder is another's and is left as it is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOCK = ".lock"
 #: Bytes of a mark that are read at most.
 _MAX_MARK_BYTES = 2**28
 
-#: What systems leave in folders of their own accord; it makes no folder anybody's.
+#: Files that operating systems create in any folder.
 _SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini", "lost+found")
 
 FolderOwner = Literal["nobody's", "ours", "another's"]
@@ -36,16 +36,16 @@ FolderOwner = Literal["nobody's", "ours", "another's"]
 
 @dataclass(frozen=True)
 class FolderKind:
-    """A kind of folder that this project makes.
+    """A kind of folder that this project writes.
 
     Attributes:
-        what: what it is, for messages: ``"run"``.
-        marks: by path within the folder, what tells from a file's bytes that it is a mark.
-        work: name of the folder within that holds what is not finished; alone it is no mark.
+        what: the kind, for messages: ``"run"``.
+        marks: paths below the folder, each with a function that says from the file's bytes whether it is a mark.
+        work: name of the subfolder for unfinished work, which is no mark.
         taken: error class for a folder that holds something else.
-        busy: error class for one that another process is writing.
+        busy: error class for a folder that another process has locked.
         being: what another process does to it, for messages: ``"written by another run"``.
-        instead: how another folder is chosen, for messages.
+        instead: the option that names another folder, for messages.
     """
 
     what: str
@@ -58,30 +58,30 @@ class FolderKind:
 
 
 def find_owner(folder: Path, kind: FolderKind) -> FolderOwner:
-    """Say whose a folder is.
+    """Return who owns a folder.
 
     Raises:
-        OSError: if it cannot be looked at, or is no folder.
+        OSError: if it cannot be read or is not a folder.
     """
     try:
         mode = folder.stat().st_mode
     except FileNotFoundError:
         if folder.is_symlink():
-            raise FileExistsError(errno.EEXIST, "a link that leads nowhere lies there", str(folder)) from None
+            raise FileExistsError(errno.EEXIST, "a link that leads nowhere is there", str(folder)) from None
         return "nobody's"
     if not stat.S_ISDIR(mode):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
-    if any(_is_mark(folder, name, says_so) for name, says_so in kind.marks.items()):
+    if any(_is_mark(folder, name, is_mark) for name, is_mark in kind.marks.items()):
         return "ours"
     return "nobody's" if _find_foreign_file(folder, kind) is None else "another's"
 
 
 def require_free(folder: Path, kind: FolderKind) -> None:
-    """Refuse a folder that is somebody else's.
+    """Refuse a folder that is another's.
 
     Raises:
-        NetdissectError: the kind's `taken`, naming a file that lies there.
-        OSError: as `find_owner` does.
+        NetdissectError: the kind's `taken`, naming a file of the folder.
+        OSError: as `find_owner`.
     """
     if find_owner(folder, kind) == "another's":
         raise kind.taken(
@@ -94,16 +94,16 @@ def require_free(folder: Path, kind: FolderKind) -> None:
 def lock_folder(
     folder: Path, kind: FolderKind, *, unlocked: Callable[[OSError], Exception] | None = None
 ) -> Iterator[None]:
-    """Hold a folder that is nobody's or ours for the length of a block; it is made if it is not there.
+    """Return a context manager that locks a folder, which is made if it does not exist.
 
     Args:
         folder: the folder.
-        kind: what it becomes.
-        unlocked: makes the error where nothing can be locked; None goes on without a lock there.
+        kind: its kind.
+        unlocked: makes the error for a file system without locks; None continues without a lock.
 
     Raises:
-        NetdissectError: the kind's `taken` if it is somebody else's, its `busy` if another process holds it.
-        OSError: if it cannot be made, or a link or a strange file lies in the place of its lock.
+        NetdissectError: the kind's `taken` if the folder is another's, its `busy` if another process has locked it.
+        OSError: if the folder cannot be made, or its lock file is a link or another's file.
     """
     require_free(folder, kind)
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,19 +112,19 @@ def lock_folder(
         return kind.busy(f"{folder} is being {kind.being} ({who}): wait for it, or choose another {kind.instead}")
 
     with locks.lock_file(folder / LOCK, refuse, unlocked=unlocked):
-        require_free(folder, kind)  # another process may have written there meanwhile
+        require_free(folder, kind)  # another process may have written into it before the lock
         yield
 
 
-def _is_mark(folder: Path, name: str, says_so: Callable[[bytes], bool]) -> bool:
+def _is_mark(folder: Path, name: str, is_mark: Callable[[bytes], bool]) -> bool:
     try:
-        return atomic.is_regular_below(folder, name) and says_so(read_bytes(folder / name, most=_MAX_MARK_BYTES))
+        return atomic.is_regular_below(folder, name) and is_mark(read_bytes(folder / name, most=_MAX_MARK_BYTES))
     except OSError:
         return False
 
 
 def _find_foreign_file(folder: Path, kind: FolderKind) -> str | None:
-    """Return the name of something that this project did not leave in a folder without a mark; None if there is none."""
+    """Return the name of a file, in a folder without a mark, that this project did not write; None if there is none."""
     for path in sorted(folder.iterdir()):
         if path.name in _SYSTEM_FILES:
             continue
@@ -137,7 +137,7 @@ def _find_foreign_file(folder: Path, kind: FolderKind) -> str | None:
 
 
 def _holds_only_partial_files(work: Path) -> bool:
-    """Say whether a folder for unfinished work holds nothing but files that were never finished."""
+    """Return whether a work folder holds partial files only."""
     return atomic.is_real_folder(work) and all(
         atomic.is_real_folder(path) or (atomic.is_partial_file(path.name) and not path.is_symlink())
         for path in work.rglob("*")

@@ -1,7 +1,7 @@
-"""Image files, opened in one way wherever they come from: formats that are listed, a size that is known before unpacking.
+"""Image files: only listed formats are opened, and the size is checked before anything is decompressed.
 
-Photographs become RGB of 8 bits a channel; label maps stay the numbers that are in the file. A format that is not
-listed is never tried: Pillow would start other programs for some of them.
+Photographs become RGB with 8 bits per channel; label maps keep the numbers of the file. Other formats are never tried,
+because Pillow starts external programs for some of them.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Formats that are opened, as Pillow calls them; a Pillow that lacks one refuses such files.
+#: Formats that are opened, by their names in Pillow; a Pillow without one of them refuses its files.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "PPM")
-#: Endings of image files: what lies beside them in a folder is left aside, counted, and told.
+#: Suffixes of image files; importers skip and count the other files of a folder.
 ENDINGS = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
     ".avif", ".avifs", ".ppm", ".pgm", ".pbm", ".pnm",
 })  # fmt: skip
-#: No image is unpacked that has more pixels than this.
+#: An image with more pixels than this is not decoded.
 MAX_IMAGE_PIXELS = 2**27
 
-#: EXIF's tag of how a camera was held, and its values that swap height and width.
+#: EXIF's orientation tag, and its values that swap height and width.
 _ORIENTATION = 0x0112
 _SIDE_SWAPPING_ORIENTATIONS = (5, 6, 7, 8)
-#: Formats that change numbers a little, so that no label survives them.
+#: Formats that change pixel values, so that label numbers are lost.
 _LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
 #: Formats whose images of mode "I" hold 16 bits.
 _SIXTEEN_BITS = ("PNG", "PPM")
@@ -46,23 +46,31 @@ _LABEL_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "LA", "PA", "RGB",
 _UNSUPPORTED_MODES = {"F": "floating-point numbers", "I": "32-bit integers"}
 
 
-def read_indexed_image(path: Path) -> bytes:
-    """Return the bytes of an image that ``index.csv`` names.
+def read_image_bytes(path: Path) -> bytes:
+    """Return the bytes of an image file.
 
     Raises:
-        DataNotFoundError: if it is not there.
+        DataNotFoundError: if it does not exist.
         DataFileError: if it cannot be read.
     """
     try:
         return read_bytes(path)
     except FileNotFoundError as error:
-        raise DataNotFoundError(f"image {path}, named in index.csv, does not exist") from error
+        raise DataNotFoundError(f"image {path} does not exist") from error
     except Exception as error:
         raise make_read_error("image", path, error) from error
 
 
+def read_indexed_image(path: Path) -> bytes:
+    """Return the bytes of an image file that ``index.csv`` lists; otherwise as `read_image_bytes`."""
+    try:
+        return read_image_bytes(path)
+    except DataNotFoundError as error:
+        raise DataNotFoundError(f"image {path}, named in index.csv, does not exist") from error
+
+
 def make_read_error(what: str, path: Path, error: Exception) -> Exception:
-    """Return the error for a file that cannot be read; what lies behind a URL may fail in any way."""
+    """Return the error for a file that cannot be read; a file behind a URL may fail with any exception."""
     if isinstance(error, OSError) or not isinstance(path, LocalPath):
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         return DataFileError(f"{what} {path} cannot be read: {reason}")
@@ -70,49 +78,34 @@ def make_read_error(what: str, path: Path, error: Exception) -> Exception:
 
 
 def load_image(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
-    """Read any image file, RGB, shape (H, W, 3).
+    """Read an image file as RGB, shape (H, W, 3).
 
     Args:
         path: the file.
-        upright: turn it as its camera says (EXIF); only where no label map lies over it. Pillow always turns TIFF.
+        upright: apply the orientation of its EXIF data; only for images without a label map. Pillow always applies TIFF's.
 
     Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if it does not decode.
+        DataNotFoundError: if it does not exist.
+        DataFileError: if it cannot be decoded.
     """
     return decode_image(read_image_bytes(path), path, upright=upright)
 
 
-def read_image_bytes(path: Path) -> bytes:
-    """Return the bytes of an image file.
-
-    Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if it cannot be read.
-    """
-    try:
-        return read_bytes(path)
-    except FileNotFoundError as error:
-        raise DataNotFoundError(f"image {path} does not exist") from error
-    except OSError as error:
-        raise make_read_error("image", path, error) from error
-
-
 def load_image_in_frame(path: LocalPath, frame: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read an image file as what is labeled in it lies; see `decode_image_in_frame`.
+    """Read an image file with the orientation of its label map; see `decode_image_in_frame`.
 
     Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if it does not decode.
+        DataNotFoundError: if it does not exist.
+        DataFileError: if it cannot be decoded.
     """
     return decode_image_in_frame(read_image_bytes(path), path, frame)
 
 
 def decode_image_in_frame(data: bytes, where: object, frame: tuple[int, int]) -> NDArray[np.uint8]:
-    """Decode an image as what is labeled in it lies: turned as its camera says (EXIF), or as it is in the file.
+    """Decode an image with the orientation of its label map: that of its EXIF data, or that of the file.
 
-    The labels' frame decides: its height and width belong to one of the two. Where they cannot tell (a square, or a turn
-    by half), or fit neither, the image is taken upright, as the tools show it that labels are drawn with.
+    The label map's height and width decide. If they fit both (a square, or a rotation by 180°) or neither, the EXIF
+    orientation is applied, as annotation tools do.
 
     Args:
         data: the file's bytes.
@@ -120,17 +113,17 @@ def decode_image_in_frame(data: bytes, where: object, frame: tuple[int, int]) ->
         frame: height and width of the label map.
 
     Raises:
-        DataFileError: if it does not decode.
+        DataFileError: if it cannot be decoded.
     """
     with open_image(data, where) as image:
         stored = image.height, image.width
-        turned = image.getexif().get(_ORIENTATION, 1)
-    swaps = turned in _SIDE_SWAPPING_ORIENTATIONS and stored[0] != stored[1]
-    return decode_image(data, where, upright=turned != 1 and not (swaps and is_same_shape(stored, frame)))
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    swaps = orientation in _SIDE_SWAPPING_ORIENTATIONS and stored[0] != stored[1]
+    return decode_image(data, where, upright=orientation != 1 and not (swaps and is_same_shape(stored, frame)))
 
 
 def is_same_shape(image: tuple[int, int], frame: tuple[int, int]) -> bool:
-    """Say whether two heights and widths are those of one frame, one perhaps a smaller copy of the other.
+    """Return whether two sizes have the same aspect ratio, up to rounding.
 
     >>> is_same_shape((80, 120), (40, 60)), is_same_shape((80, 120), (120, 80))
     (True, False)
@@ -147,11 +140,11 @@ def decode_image(
     Args:
         data: the file's bytes.
         where: its name, for messages.
-        expected: the height and width it must have, if any; checked before anything is unpacked.
-        upright: turn it as its camera says (EXIF).
+        expected: the height and width it must have, if any; checked before it is decoded.
+        upright: apply the orientation of its EXIF data.
 
     Raises:
-        DataFileError: if it has another size, or does not decode.
+        DataFileError: if it has another size or cannot be decoded.
     """
     if simplejpeg.is_jpeg(data) and not (upright and b"Exif" in data[:65536]):
         try:
@@ -177,18 +170,18 @@ def open_image(
     formats: Sequence[str] = FORMATS,
     expected: tuple[int, int] | None = None,
 ) -> Iterator[Image.Image]:
-    """Open an image for the length of a block; its pixels are unpacked only when the block asks for them.
+    """Return a context manager that opens an image; its pixels are decoded when the block reads them.
 
     Args:
         data: the file, or its bytes.
         where: its name, for messages.
         what: what it is, for messages.
-        formats: the formats that are tried, as Pillow calls them.
+        formats: formats that are tried, by their names in Pillow.
         expected: the height and width it must have, if any.
 
     Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if it is of none of the formats, has another size, or does not decode within the block.
+        DataNotFoundError: if it does not exist.
+        DataFileError: if it has another format or size, or cannot be decoded inside the block.
     """
     try:
         with open_regular(data) if isinstance(data, LocalPath) else io.BytesIO(data) as file:
@@ -196,9 +189,9 @@ def open_image(
             if not head:
                 raise DataFileError(f"{what} {where} is empty: copy or download it again")
             file.seek(0)
-            said = parse_header_size(head)
-            if said is not None:
-                _check_size(where, said, expected, what)
+            size = parse_header_size(head)
+            if size is not None:
+                _check_size(where, size, expected, what)
             with Image.open(file, formats=_list_supported(tuple(formats))) as image:
                 _check_size(where, (image.height, image.width), expected, what)
                 yield image
@@ -214,22 +207,22 @@ def open_image(
         raise DataFileError(
             f"{what} {where} does not decode: expected {_join_names(_list_supported(tuple(formats)))}, and it is none"
         ) from error
-    except Exception as error:  # decoders meet damaged files with any kind of error
+    except Exception as error:  # decoders raise anything for damaged files
         if isinstance(error, OSError) and error.strerror:
             raise DataFileError(f"{what} {where} cannot be read: {error.strerror}") from error
         raise DataFileError(f"{what} {where} does not decode: {str(error) or type(error).__name__}") from error
 
 
 def convert_to_rgb(image: Image.Image, where: object) -> NDArray[np.uint8]:
-    """Return an opened image's pixels as RGB, 8 bits a channel, shape (H, W, 3); of 16 bits the upper 8.
+    """Return the pixels of an open image as RGB with 8 bits per channel, shape (H, W, 3); of 16 bits the upper 8.
 
     Raises:
-        DataFileError: if its numbers have no known range: 32-bit integers and floating-point numbers.
+        DataFileError: if its pixels are 32-bit integers or floating-point numbers, which have no known range.
     """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in _SIXTEEN_BITS):
         wide = np.asarray(image)
-        grey = (wide >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[..., np.newaxis], 3, axis=2)
+        gray = (wide >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(gray[..., np.newaxis], 3, axis=2)
     if image.mode in _UNSUPPORTED_MODES:
         raise DataFileError(
             f"image {where}: its pixels are {_UNSUPPORTED_MODES[image.mode]} (mode {image.mode}), and nothing says which of them "
@@ -239,26 +232,26 @@ def convert_to_rgb(image: Image.Image, where: object) -> NDArray[np.uint8]:
 
 
 def read_label_numbers(path: LocalPath, what: str = "label map") -> NDArray[np.integer[Any]]:
-    """Read a label map as it is: (h, w) for grey and palette images (the index), (h, w, 3) for RGB.
+    """Read the numbers of a label map: shape (h, w) for gray and palette images (the index), (h, w, 3) for RGB.
 
     Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if it does not decode, or is of a lossy format, which no label survives.
+        DataNotFoundError: if it does not exist.
+        DataFileError: if it cannot be decoded, or its format is lossy.
     """
     with open_image(path, path, what=what) as image:
         return extract_label_numbers(image, path, what)
 
 
 def extract_label_numbers(image: Image.Image, where: object, what: str = "label map") -> NDArray[np.integer[Any]]:
-    """Return an opened label map's numbers, as `read_label_numbers`.
+    """Return the numbers of an open label map, as `read_label_numbers`.
 
     Raises:
-        DataFileError: if it is of a lossy format, or its mode holds no numbers of classes.
+        DataFileError: if its format is lossy, or its mode holds no class numbers.
     """
     if image.format in _LOSSY:
         raise DataFileError(f"{where}: a {what} cannot be a {image.format} file, which changes the numbers: use PNG")
     if image.mode not in _LABEL_MODES:
-        raise DataFileError(f"{where}: expected a grey, palette or RGB {what}, got mode {image.mode}")
+        raise DataFileError(f"{where}: expected a gray, palette or RGB {what}, got mode {image.mode}")
     pixels = np.asarray(image)
     if image.mode in ("LA", "PA"):
         return pixels[..., 0]
@@ -268,18 +261,18 @@ def extract_label_numbers(image: Image.Image, where: object, what: str = "label 
 
 
 def read_image_size(path: LocalPath, what: str = "image") -> tuple[int, int]:
-    """Return height and width of an image as `load_image` gives it where it is not asked to turn it; nothing is unpacked.
+    """Return height and width of an image file, before its EXIF orientation; the pixels are not decoded.
 
     Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if it is no image.
+        DataNotFoundError: if it does not exist.
+        DataFileError: if it is not an image.
     """
     with open_image(path, path, what=what) as image:
         return image.height, image.width
 
 
 def parse_header_size(head: bytes) -> tuple[int, int] | None:
-    """Return the height and width that a PNG or WebP claims in its first 32 bytes; None for anything else.
+    """Return the height and width in the first 32 bytes of a PNG or WebP; None for anything else.
 
     >>> parse_header_size(b"no image") is None
     True
@@ -292,7 +285,7 @@ def parse_header_size(head: bytes) -> tuple[int, int] | None:
 
 
 def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Scale (not crop) an image to a height and width, bilinear with smoothing, as Broden itself was made."""
+    """Scale an image to a height and width, without cropping: bilinear with smoothing, as Broden was made."""
     if image.shape[:2] == size:
         return image
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
@@ -304,7 +297,7 @@ def _join_names(formats: Sequence[str]) -> str:
 
 @functools.cache
 def _list_supported(formats: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the formats that this Pillow has."""
+    """Return the formats that the installed Pillow supports."""
     Image.init()
     return tuple(name for name in formats if name in Image.OPEN)
 

@@ -1,4 +1,4 @@
-"""JSON that others wrote, read in one way: numbers are finite, text can be written, names stand once, depth has an end."""
+"""Untrusted JSON: numbers must be finite, text encodable, keys unique and the depth bounded."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from netdissect.errors import NetdissectError
 
-#: Lists and objects may lie in one another so deep; what people's tools write is a tenth as deep.
+#: Lists and objects may be nested this deep; real files are a tenth as deep.
 MAX_DEPTH = 100
 
 
 class InvalidJSONError(ValueError):
-    """What is wrong with a JSON text, as the end of a sentence."""
+    """The JSON text is invalid; the message is the end of a sentence."""
 
 
 def read_json(
@@ -31,15 +31,15 @@ def read_json(
     encoding: str | None = None,
     lenient: bool = False,
 ) -> Any:
-    """Return what a JSON file says.
+    """Read a JSON file.
 
     Args:
         path: the file.
         what: what it is, for messages: ``"COCO's annotations"``.
-        missing: raised if it is not there.
-        wrong: raised if it cannot be read or is no such JSON.
-        most: bytes it may have.
-        encoding: of its text; None takes UTF-8, or UTF-16 and UTF-32 where the first bytes say so.
+        missing: raised if it does not exist.
+        wrong: raised if it cannot be read or is invalid.
+        most: the largest size in bytes.
+        encoding: of its text; None detects UTF-8, UTF-16 and UTF-32.
         lenient: as for `parse_json`.
     """
     try:
@@ -55,16 +55,16 @@ def read_json(
 
 
 def parse_json(data: bytes | str, *, lenient: bool = False) -> Any:
-    """Return what a JSON text says.
+    """Parse a JSON text.
 
     Args:
         data: the text.
-        lenient: leave numbers that are not finite, and text that cannot be written, to the caller, who can say whose they
-            are.
+        lenient: accept numbers that are not finite and text that cannot be encoded; the caller checks them and can name
+            their place.
 
     Raises:
-        JSONProblem: if it is no JSON, is nested deeper than `MAX_DEPTH`, names a key twice, or holds a number that is not
-            finite or text that cannot be written (half of a surrogate pair).
+        JSONProblem: if it is not JSON, is nested deeper than `MAX_DEPTH`, has a key twice, or holds a number that is not
+            finite or text that cannot be encoded (half of a surrogate pair).
 
     Example:
         >>> parse_json('{"a": [1, 2.5]}')
@@ -96,7 +96,7 @@ _TOO_DEEP = f"its lists and objects are nested deeper than {MAX_DEPTH} times"
 
 
 def _check_depth_and_text(found: Any, *, surrogates: bool) -> None:
-    """Refuse what is nested too deeply and, where the text had any, names and words with half of a surrogate pair."""
+    """Refuse values that are nested too deeply and, if the text has any, strings with half of a surrogate pair."""
     level = [found]
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []

@@ -1,4 +1,4 @@
-"""One process at a time: a lock file whose lock is the system's, so it goes with the process, however that ends."""
+"""Lock files with a lock of the operating system, which ends with its process, however that ends."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 try:
     import fcntl
-except ImportError:  # pragma: no cover - Windows has no such locks; there nothing is guarded
+except ImportError:  # pragma: no cover - Windows has no such locks: nothing is locked there
     fcntl = None  # type: ignore[assignment]
 
-#: Bytes of a lock file at most.
+#: A lock file has no more bytes than this.
 _MAX_BYTES = 4096
-#: Where no file can be made, nobody else can write either.
+#: Errors where no lock file can be made: no other process can write there either.
 _READ_ONLY_ERRORS = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -36,15 +36,15 @@ def lock_file(
     *,
     unlocked: Callable[[OSError], Exception] | None = None,
 ) -> Iterator[None]:
-    """Hold a lock file for the length of a block; it is removed in the end.
+    """Return a context manager that holds a lock file, which is removed afterwards.
 
     Args:
-        path: the lock file; its folder must be there.
-        refuse: makes the error, given who holds it: ``process 12 on host``.
-        unlocked: makes the error where nothing can be locked or written; None runs the block without a lock there.
+        path: the lock file; its folder must exist.
+        refuse: makes the error from a description of the holder: ``process 12 on host``.
+        unlocked: makes the error if nothing can be locked or written; None continues without a lock.
 
     Raises:
-        NetdissectError: the one that `refuse` makes, if another process holds it, or the one that `unlocked` makes.
+        NetdissectError: from `refuse` if another process holds the lock, or from `unlocked`.
     """
     try:
         file = _open_locked(path, needed=unlocked is not None)
@@ -68,7 +68,7 @@ def lock_file(
 
 
 def is_lock_file(path: Path) -> bool:
-    """Say whether a file is a lock file of ours, held or left by a process that was killed; no link is one."""
+    """Return whether a file is a lock file, held or left by a killed process; a link is none."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return False
@@ -78,7 +78,7 @@ def is_lock_file(path: Path) -> bool:
 
 
 def _open_locked(path: Path, *, needed: bool) -> IO[bytes]:
-    """Return the lock file, open and locked, and still the one that lies there: its last holder may have removed it."""
+    """Open and lock the lock file; try again if its last holder removed it in between."""
     while True:
         file = _open_lock_file(path)
         try:
@@ -91,10 +91,10 @@ def _open_locked(path: Path, *, needed: bool) -> IO[bytes]:
 
 
 def _open_lock_file(path: Path) -> IO[bytes]:
-    """Open a lock file, which is made if it is not there; what else lies in its place is left alone.
+    """Open a lock file, which is made if it does not exist.
 
     Raises:
-        OSError: if that is a link, no regular file, or a file of somebody else's.
+        OSError: if there is a link, something that is no regular file, or another's file at its path.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
@@ -113,7 +113,7 @@ def _open_lock_file(path: Path) -> IO[bytes]:
 
 
 def _is_lock_record(data: bytes) -> bool:
-    """Say whether bytes are what `lock_file` writes, or nothing: a process may be killed before it writes."""
+    """Return whether bytes are what `lock_file` writes, or empty: a process may be killed before it writes."""
     try:
         record = json.loads(data) if data else {"pid": 0, "host": ""}
     except (ValueError, RecursionError):
@@ -122,11 +122,11 @@ def _is_lock_record(data: bytes) -> bool:
 
 
 def _take_lock(file: IO[bytes], *, needed: bool) -> bool:
-    """Take the lock; say whether there is such a thing on this file system.
+    """Take the lock; return whether the file system has locks.
 
     Raises:
-        BlockingIOError: if another process has it.
-        OSError: if the file system has no locks, and one is needed.
+        BlockingIOError: if another process has the lock.
+        OSError: if the file system has no locks and one is needed.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,4 +151,4 @@ def _describe_holder(path: Path) -> str:
         record = json.loads(read_bytes(path, most=_MAX_BYTES))
         return f"process {record['pid']} on {record['host']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "which one, it does not say"
+        return "unknown process"

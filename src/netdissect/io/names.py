@@ -1,17 +1,17 @@
-"""Names that become files: one check for all of them, made before any work is done."""
+"""Checks of names that become file names, made before any work is done."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
 
-#: Bytes of a file's name that every file system here takes, endings of our own aside.
+#: The longest file name that every common file system takes, without the suffixes that this project appends.
 MAX_NAME_BYTES = 200
 _RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))})
 
 
 def find_name_problem(name: str) -> str | None:
-    """Return why a name cannot be that of a file, as the end of a sentence; None if it can.
+    """Return why a name cannot be a file name, as the end of a sentence; None if it can.
 
     >>> find_name_problem("conv5"), find_name_problem("../x")
     (None, "it holds '/'")
@@ -31,7 +31,7 @@ def find_name_problem(name: str) -> str | None:
 
 
 def is_below(path: str) -> bool:
-    r"""Say whether a relative path, as a table or an archive spells it, stays inside the folder it starts in.
+    r"""Return whether a relative path from a table or an archive stays inside its folder.
 
     >>> is_below("a/b.png"), is_below("a/../../b"), is_below("/etc/passwd"), is_below("c:\\x")
     (True, False, False, False)

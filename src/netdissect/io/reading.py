@@ -1,7 +1,7 @@
-"""Files that others made: opened only if they are regular files, read only up to a stated size.
+"""Untrusted files: opened only if they are regular files, and read only up to a given size.
 
-A FIFO would wait for ever, `/dev/zero` never ends, and a device may act on being opened: what a file or a run names is
-looked at with ``stat`` first.
+Reading a FIFO blocks, `/dev/zero` never ends, and opening a device may have effects; so paths that come from files are
+checked with ``stat`` first.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import IO, TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from netdissect.errors import NetdissectError
 
-#: Bytes of the largest file that is read into memory whole, where its kind has no smaller limit.
+#: The largest file that is read into memory, where its kind has no smaller limit.
 MAX_FILE_BYTES = 2**33
-#: Bytes of the largest table or document in text.
+#: The largest text file.
 MAX_TEXT_BYTES = 2**31
 
-#: Bytes asked for beyond what a file says it has.
+#: Bytes requested beyond the size that a file reports.
 _EXTRA_BYTES = 2**16
 
 _FILE_TYPES = (
@@ -44,12 +44,12 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     """Open a regular file for reading; links are followed.
 
     Raises:
-        OSError: if it cannot be opened, or is something else; ``strerror`` says what it is, ``filename`` is the path.
+        OSError: if it cannot be opened or is not a regular file; ``strerror`` says which, ``filename`` is the path.
     """
     _require_regular(os.stat(path).st_mode, path)  # noqa: PTH116 - paths of both kinds
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        _require_regular(os.fstat(descriptor).st_mode, path)  # another may lie there by now
+        _require_regular(os.fstat(descriptor).st_mode, path)  # it may have been replaced since
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -57,7 +57,7 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
 
 
 def is_regular(path: Path) -> bool:
-    """Say whether a path is a regular file that can be looked at; a link counts as what it leads to."""
+    """Return whether a path is a regular file or a link to one."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):
@@ -68,11 +68,11 @@ def read_bytes(path: ReadableFile, *, most: int = MAX_FILE_BYTES) -> bytes:
     """Return a file's bytes.
 
     Args:
-        path: the file; one behind a URL is read as its file system reads it.
-        most: bytes it may have.
+        path: the file; a path behind a URL is read by its file system.
+        most: the largest size in bytes.
 
     Raises:
-        OSError: if it cannot be read, is no regular file, or is larger; ``strerror`` says which.
+        OSError: if it cannot be read, is not a regular file, or is larger; ``strerror`` says which.
     """
     if not isinstance(path, Path):
         return path.read_bytes()
@@ -81,7 +81,7 @@ def read_bytes(path: ReadableFile, *, most: int = MAX_FILE_BYTES) -> bytes:
         parts: list[bytes] = []
         got = 0
         while size <= most and (part := file.read(max(size - got, 0) + _EXTRA_BYTES)):
-            parts.append(part)  # a file may hold more than it said, in /proc or while it grows
+            parts.append(part)  # a file in /proc, or one that grows, has more bytes than it reports
             got += len(part)
             size = max(size, got)
     if size > most:
@@ -98,15 +98,15 @@ def read_text(
     encodings: tuple[str, ...] = ("utf-8-sig",),
     most: int = MAX_TEXT_BYTES,
 ) -> str:
-    """Return the text of a table or list, its line ends as they are.
+    """Return the text of a file, with its line ends unchanged.
 
     Args:
         path: the file.
         what: what it is, for messages: ``"the class list"``.
-        missing: raised if it is not there.
-        wrong: raised if it cannot be read or is no text.
+        missing: raised if it does not exist.
+        wrong: raised if it cannot be read or decoded.
         encodings: tried in this order.
-        most: bytes it may have.
+        most: the largest size in bytes.
     """
     try:
         data = read_bytes(path, most=most)

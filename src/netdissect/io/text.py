@@ -1,4 +1,4 @@
-"""Text that others wrote, made fit to be shown on a terminal or written into a file, whatever its encoding."""
+"""Untrusted text, escaped so that it can be printed on a terminal or written to a file of any encoding."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TextIO
 
-#: Signs of our own sentences, as a terminal that knows only ASCII shows them.
+#: Characters of this project's messages, as an ASCII terminal shows them.
 _ASCII_SIGNS = {
     "≥": ">=", "≤": "<=", "…": "...", "×": "x", "−": "-", "–": "-", "—": "-", "±": "+/-", "→": "->", "·": "*",
     "α": "alpha", "κ": "kappa", "²": "^2", "½": "1/2", "Δ": "Delta", "∑": "sum",
     "’": "'", "‘": "'", "“": '"', "”": '"', "━": "-", "╸": "-", "╺": "-", "•": "*", "│": "|", "─": "-",
 }  # fmt: skip
 
-#: Name of the error handler for streams and files: what an encoding lacks is written in a visible form.
+#: Name of the codec error handler that escapes what an encoding lacks.
 ESCAPE_UNENCODABLE = "netdissect.visible"
 
 
 def escape_controls(text: str) -> str:
-    r"""Return text that cannot act on a terminal: control and format characters become escapes that can be read.
+    r"""Return text whose control and format characters are escaped, so that it cannot control a terminal.
 
-    Line ends and tabs stay. Bytes of a path that are no UTF-8 are shown as ``\xff``.
+    Line ends and tabs stay. Bytes of a path that are not UTF-8 are shown as ``\xff``.
 
     >>> print(escape_controls("a\x1b[2Jb"), escape_controls("caf\udce9"))
     a\x1b[2Jb caf\xe9
@@ -34,7 +34,7 @@ def escape_controls(text: str) -> str:
 
 
 def escape_line(text: str) -> str:
-    r"""Return text as it stands within a line: as `escape_controls`, line ends and tabs shown too.
+    r"""Return text for use within a line: as `escape_controls`, with line ends and tabs escaped too.
 
     >>> escape_line("cat\nfish")
     'cat\\nfish'
@@ -43,7 +43,7 @@ def escape_line(text: str) -> str:
 
 
 def make_writable(text: str) -> str:
-    r"""Return text that UTF-8 can write: bytes of a path that are no UTF-8 are put in a visible form, all else stays.
+    r"""Return text that UTF-8 can encode: bytes of a path that are not UTF-8 are escaped.
 
     >>> make_writable("caf\udce9")
     'caf\\xe9'
@@ -52,14 +52,14 @@ def make_writable(text: str) -> str:
 
 
 def make_streams_lenient(*streams: TextIO) -> None:
-    """Let streams write what their encoding lacks in a visible form, in place of an error in the middle of a sentence."""
+    """Set streams to escape characters that their encoding lacks, instead of raising."""
     for stream in streams:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors=ESCAPE_UNENCODABLE)
 
 
-#: Line ends, and the joiners that Persian, Indic scripts and emoji are written with.
+#: Line ends, tabs, and the joiners of Persian, Indic scripts and emoji.
 _ALLOWED_CONTROLS = "\n\t\u200c\u200d"
 
 
@@ -69,7 +69,7 @@ def _is_harmless(character: str) -> bool:
 
 def _escape(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as Python keeps it (PEP 383)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8 (PEP 383)
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
 

@@ -1,4 +1,4 @@
-"""XML that others wrote, read in one way: no document types and no entities of its own, depth has an end."""
+"""Untrusted XML: no document types, no entities of its own, bounded depth."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
     from netdissect.errors import NetdissectError
 
-#: Bytes of the largest XML file; its tree takes several times as many.
+#: The largest XML file; its tree takes several times its bytes in memory.
 MAX_XML_BYTES = 2**30
 
 
 def read_xml(path: Path, what: str, *, missing: type[NetdissectError], wrong: type[NetdissectError]) -> Element:
-    """Return the root of an XML file.
+    """Read an XML file; return its root.
 
     Args:
         path: the file.
         what: what it is, for messages: ``"CVAT's annotations"``.
-        missing: raised if it is not there.
-        wrong: raised if it cannot be read, is no XML, is nested too deeply, or declares a document type: entities of a
-            file's own unpack to any size, and name other files.
+        missing: raised if it does not exist.
+        wrong: raised if it cannot be read, is not XML, is nested too deeply, or declares a document type, whose entities
+            could expand to any size or name other files.
     """
     try:
         data = read_bytes(path, most=MAX_XML_BYTES)

@@ -1,4 +1,4 @@
-"""YAML that others wrote, read in one way: it makes nothing but texts, lists and tables, and has a size."""
+"""Untrusted YAML: only strings, lists and mappings, of a bounded size."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
     from netdissect.errors import NetdissectError
 
-#: Bytes of the largest YAML; a list of classes has a hundredth.
+#: The largest YAML file; a real class list is a hundredth of it.
 MAX_YAML_BYTES = 2**19
 
 
 def read_yaml(path: Path, what: str, *, missing: type[NetdissectError], wrong: type[NetdissectError]) -> Any:
-    """Return what a YAML file says, every number and word as text.
+    """Read a YAML file; numbers and other scalars stay strings.
 
     Args:
         path: the file.
         what: what it is, for messages: ``"data.yaml"``.
-        missing: raised if it is not there.
-        wrong: raised if it cannot be read or is no YAML.
+        missing: raised if it does not exist.
+        wrong: raised if it cannot be read or is not YAML.
     """
     text = read_text(path, what, missing=missing, wrong=wrong, most=MAX_YAML_BYTES)
     try:
-        return yaml.BaseLoader(text).get_single_data()  # this loader makes nothing but texts, lists and tables
+        return yaml.BaseLoader(text).get_single_data()  # this loader makes only strings, lists and mappings
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
