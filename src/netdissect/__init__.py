@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from netdissect.probe_sets import importers
     from netdissect.probe_sets.broden.reader import Broden
     from netdissect.probe_sets.compile.build_broden import build_broden
-    from netdissect.probe_sets.source import Source
+    from netdissect.probe_sets.importers.import_options import make_probe_set
+    from netdissect.probe_sets.source import Source, SourceImage
     from netdissect.protocols import Segmenter
     from netdissect.report.panels import PanelContent, ReportPanel, register_report_panel
     from netdissect.results.run_result import Result
@@ -61,6 +62,7 @@ _MODULES = {
     "Segmenter": "netdissect.protocols",
     "Settings": "netdissect.config",
     "Source": "netdissect.probe_sets.source",
+    "SourceImage": "netdissect.probe_sets.source",
     "UnitTable": "netdissect.results.units",
     "Vocabulary": "netdissect.concepts",
     "build_broden": "netdissect.probe_sets.compile.build_broden",
@@ -73,6 +75,7 @@ _MODULES = {
     "load_network": "netdissect.model_loading",
     "load_open_vocabulary": "netdissect.networks.labelers.open_vocabulary",
     "load_segmenter": "netdissect.networks.labelers.segmenters",
+    "make_probe_set": "netdissect.probe_sets.importers.import_options",
     "register_model_kind": "netdissect.networks.plugins",
     "register_report_panel": "netdissect.report.panels",
     "register_score": "netdissect.results.scores",
@@ -80,15 +83,15 @@ _MODULES = {
 }
 #: Public names that may change before version 1.0; every other one stays.
 PROVISIONAL = frozenset({
-    "PanelContent", "ReportPanel", "Score", "Segmenter", "Source", "register_model_kind", "register_report_panel",
+    "PanelContent", "ReportPanel", "Score", "Segmenter", "Source", "SourceImage", "make_probe_set", "register_model_kind", "register_report_panel",
     "register_score",
 })  # fmt: skip
 
 __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
-    "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "UnitTable", "Vocabulary", "__version__",
+    "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
     "build_broden", "compare", "dissect", "generate_probe_set", "importers", "list_layers", "load", "load_network",
-    "load_open_vocabulary", "load_segmenter", "register_model_kind", "register_report_panel", "register_score", "rotate",
+    "load_open_vocabulary", "load_segmenter", "make_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What callers give, checked: everything that can be, before a network is loaded or a byte is computed."""
+"""Check the arguments of the public functions before a network is loaded or anything is computed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 
 def merge_settings(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
-    """Return the settings with single ones in their place.
+    """Return settings with single ones replaced.
+
+    Args:
+        settings: every setting; None for the defaults.
+        options: single settings by name.
 
     Raises:
-        SettingsError: if there is no such setting, or a value means nothing.
+        SettingsError: if there is no such setting, or a value is out of its bounds.
     """
     if settings is not None and not isinstance(settings, Settings):
         raise SettingsError(f"settings= takes netdissect.Settings(…), not {describe_type(settings)}")
@@ -43,22 +47,22 @@ def merge_settings(settings: Settings | None, options: Mapping[str, Any]) -> Set
 
 
 def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Settings]:
-    """Return the probe set that was given, and the settings with the split and the limit that it really has.
+    """Open a probe set, and return it with the settings, whose split and limit are those it has.
 
     Args:
-        data: a Broden folder, the name of a downloaded one, a URL, or a ConceptSource.
-        settings: their split and limit hold for what is opened here; a Broden is narrowed to them.
+        data: a Broden folder, the name of a downloaded one, a URL, a Broden or another ConceptSource.
+        settings: every setting; the split and the limit narrow a Broden.
 
     Raises:
-        DataNotFoundError: if there is no such probe set; the sentence says how to get or make one.
-        SettingsError: if it is nothing of the kind, or another ConceptSource and a split or limit is asked for.
+        DataNotFoundError: if there is no such probe set; the message says how to get or make one.
+        SettingsError: if `data` is none of these, or is another ConceptSource, which a split or a limit cannot narrow.
     """
     if isinstance(data, Path) or (isinstance(data, str) and "://" not in data):
         require_utf8_path("data", os.fspath(data))
         folder = resolve_probe_set(data)
-        why = explain_not_broden(folder)
-        if why is not None:
-            raise DataNotFoundError(why)
+        reason = explain_not_broden(folder)
+        if reason is not None:
+            raise DataNotFoundError(reason)
         return Broden(folder, split=settings.split, limit=settings.limit), settings
     if isinstance(data, str):
         return Broden(data, split=settings.split, limit=settings.limit), settings
@@ -68,61 +72,64 @@ def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Set
     if isinstance(data, type) or not isinstance(data, ConceptSource):
         raise SettingsError(
             f"data= takes a folder in Broden's format, the name of a downloaded one, a URL, or an object with the methods "
-            f"of netdissect.protocols.ConceptSource, not {describe_type(data)}: netdissect data from-masks, from-labels and others "
-            f"make a probe set of your own images"
+            f"of netdissect.protocols.ConceptSource, not {describe_type(data)}: netdissect.importers makes a probe set of your own images"
         )
     for name, value in (("split", settings.split), ("limit", settings.limit)):
         if value is not None:
             raise SettingsError(
-                f"{name}={value!r} does not go with a probe set of your own ({type(data).__name__}): give one that has "
+                f"{name}={value!r} does not go with a probe set of your own ({type(data).__name__}): pass one that has "
                 f"only the images you want"
             )
     return data, settings
 
 
 def resolve_layer_names(layers: object, network: Network) -> list[str]:
-    """Return layers by name, each once; a module that is part of the network stands for its name.
+    """Return the names of layers, each once.
+
+    Args:
+        layers: a layer's name, a module of the network, or a sequence of either.
+        network: the network.
 
     Raises:
-        SettingsError: if none is named, or something is neither a name nor a part of the network.
+        SettingsError: if no layer is named, or one is neither a name nor a module of the network.
     """
     several = [layers] if isinstance(layers, str) or not hasattr(layers, "__iter__") or _is_module(layers) else layers
     names = [_layer_name(layer, network) for layer in several if layer is not None]
     if not names:
-        raise SettingsError("no layer was named: give at least one, netdissect layers MODEL shows them")
+        raise SettingsError("no layer was named: name at least one; netdissect layers MODEL lists them")
     return list(dict.fromkeys(names))
 
 
 def require_preprocess(preprocess: object) -> Preprocess | None:
-    """Return a preprocessing, or refuse what is none.
+    """Return a Preprocess, or None if none was given.
 
     Raises:
-        SettingsError: saying what takes its place.
+        SettingsError: if it is anything else.
     """
     from netdissect.networks.preprocess import Preprocess
 
     if preprocess is None or isinstance(preprocess, Preprocess):
         return preprocess
     raise SettingsError(
-        f"preprocess= takes netdissect.Preprocess(mean=…, std=…), not {describe_type(preprocess)}: whole images "
-        f"are scaled to the input, so that labels stay where they are, and only their numbers are prepared"
+        f"preprocess= takes netdissect.Preprocess(mean=…, std=…), not {describe_type(preprocess)}: it "
+        f"changes the values of pixels only; images are scaled to the input whole, so that labels stay in place"
     )
 
 
 def require_run_folder(out: object) -> Path | None:
-    """Return the folder of a run, where a folder can be made and written.
+    """Return the run folder, after checking that it can be created and written; None if none was given.
 
     Raises:
-        SettingsError: if it is no path, or one whose name cannot be recorded.
-        FolderTakenError: if it holds something that is no run.
-        OSError: if nothing can be written there.
+        SettingsError: if it is not a path, or its name cannot be stored in ``run.json``.
+        FolderTakenError: if it holds anything but a run.
+        OSError: if it cannot be written.
     """
     if out is None:
         return None
     if not isinstance(out, (str, os.PathLike)) or not isinstance(os.fspath(out), str):
-        raise SettingsError(f"out= takes the folder of the run, not {describe_type(out)}")
+        raise SettingsError(f"out= takes the run folder, not {describe_type(out)}")
     if out == "":
-        raise SettingsError("out= was given no name: say which folder, or a dot for the one you are in")
+        raise SettingsError("out= is empty: name a folder, or a dot for the current one")
     require_utf8_path("out", os.fspath(out))
     folder = Path(out)
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -137,23 +144,25 @@ def require_run_folder(out: object) -> Path | None:
 
 
 def require_utf8_path(option: str, given: str) -> None:
-    """Refuse a path that run.json cannot hold.
+    """Check that a path can be stored in ``run.json``.
+
+    Args:
+        option: the option, for the error message.
+        given: the path.
 
     Raises:
-        SettingsError: showing its bytes.
+        SettingsError: if it has a NUL character or bytes that are not UTF-8; the message shows them.
     """
     if "\0" in given:
-        raise SettingsError(f"--{option} {escape_line(given)}: no file's name holds a NUL character")
+        raise SettingsError(f"--{option} {escape_line(given)}: a file name cannot contain a NUL character")
     try:
         given.encode()
     except UnicodeEncodeError as error:
-        way = "the name has bytes that are no UTF-8, and a run's files could not hold it; rename it, or make a link of another name"
+        advice = "the name has bytes that are not UTF-8, which a run's files cannot store; rename it, or link to it under another name"
         with contextlib.suppress(UnicodeDecodeError):
             os.fsencode(given).decode()
-            way = (
-                "the locale here knows only ASCII, and the name has other letters: set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
-            )
-        raise SettingsError(f"--{option} {escape_line(given)}: {way}") from error
+            advice = "the locale has only ASCII, and the name has other characters: set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
+        raise SettingsError(f"--{option} {escape_line(given)}: {advice}") from error
 
 
 def _layer_name(layer: object, network: Network) -> str:
@@ -165,11 +174,9 @@ def _layer_name(layer: object, network: Network) -> str:
         if found is not None:
             return found
         raise SettingsError(
-            f"the layer {describe_type(layer)} is no part of {network.name}: give a module of the network itself, or its name"
+            f"the layer {describe_type(layer)} is not a module of {network.name}: pass a module of the network itself, or its name"
         )
-    raise SettingsError(
-        f"layers are given by name, such as 'layer4', or as modules of the network, not {format_value(layer)}"
-    )
+    raise SettingsError(f"layers= takes names, such as 'layer4', or modules of the network, not {format_value(layer)}")
 
 
 def _is_module(value: object) -> bool:

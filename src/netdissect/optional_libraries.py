@@ -1,4 +1,4 @@
-"""Optional libraries: imported when asked for, with one sentence when they are missing."""
+"""Import optional libraries, or say which extra installs them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def import_optional(module: str, *, extra: str, purpose: str) -> Any:
 
     Args:
         module: its import name, such as ``"onnxruntime"``.
-        extra: the extra of this project that installs it, such as ``"onnx"``.
-        purpose: what it is needed for, as the start of a sentence ("to read ONNX files").
+        extra: the extra of this package that installs it, such as ``"onnx"``.
+        purpose: what it is needed for, for the error message ("to read ONNX files").
 
     Raises:
         MissingExtraError: if it is not installed, or is installed and cannot be imported.
@@ -24,7 +24,7 @@ def import_optional(module: str, *, extra: str, purpose: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and not module.startswith(error.name):
             raise MissingExtraError(
-                f"{module} is needed {purpose}, and it is installed, but its own part {error.name!r} is missing: "
+                f"{module} is needed {purpose} and is installed, but {error.name!r}, which it imports, is missing: "
                 f"reinstall it with: pip install 'netdissect[{extra}]'"
             ) from error
         raise MissingExtraError(
@@ -37,15 +37,15 @@ def import_optional(module: str, *, extra: str, purpose: str) -> Any:
 
 
 def explain_import_error(error: BaseException) -> str:
-    """Return the end of a sentence that says why a library could not be imported, and what to do.
+    """Return the end of an error message: why a library could not be imported, and what to do.
 
     >>> explain_import_error(RuntimeError("operator torchvision::nms does not exist")).split(":")[3]
     ' torchvision was built for another torch than the one here'
     """
-    told = root_message(error)
-    if "torchvision" in told:
+    message = root_message(error)
+    if "torchvision" in message:
         return (
-            f"({told}): torchvision was built for another torch than the one here: install the two together, from one "
-            f"place and for one kind of machine, both for the CPU or both for the same CUDA"
+            f"({message}): torchvision was built for another torch than the one here: install the two together, from the "
+            f"same source, both for the CPU or both for the same CUDA"
         )
-    return f"({told}): check that its version fits the other libraries here"
+    return f"({message}): check that its version fits the other libraries"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tests.settings_page import PAGE, schema, settings_page
 
 from netdissect.config import ExecutionSettings, MethodSettings, Settings, SettingsDict
+from netdissect.model_loading import load_network
 from netdissect.networks.load_options import LoadOptions
 from netdissect.results.run_schema import load_run_schema
 
@@ -57,6 +59,24 @@ def test_the_schema_of_run_json_has_every_setting_with_its_bounds_and_choices():
 
 def test_the_page_of_settings_is_what_the_declarations_say():
     assert PAGE.read_text(encoding="utf-8") == settings_page(), "python3 dev.py settings writes it again"
+
+
+def test_python_loads_a_network_with_the_options_of_the_shell():
+    signature = inspect.signature(load_network).parameters.values()
+    keywords = {
+        parameter.name: parameter.default for parameter in signature if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    assert keywords == {field.name: field.default for field in fields(LoadOptions)}
+
+
+def test_the_shells_options_of_importers_are_those_of_python_with_the_same_defaults():
+    from netdissect.cli.data_import import SetOptions
+    from netdissect.probe_sets.importers.import_options import ImportOptions
+
+    python = {field.name: field.default for field in fields(ImportOptions)}
+    shell = {field.name: field.default for field in fields(SetOptions)}
+    assert set(python) - set(shell) == {"workers", "progress", "say"}
+    assert shell == {name: python[name] for name in shell}
 
 
 @pytest.mark.parametrize("record", [MethodSettings, ExecutionSettings, Settings, LoadOptions])

@@ -20,7 +20,7 @@ def test_what_is_no_folder_is_told(given, words):
 
 def test_a_name_with_a_nul_is_told(tmp_path):
     data = folders.write(tmp_path / "set")
-    with pytest.raises(SettingsError, match=r"--out a\\x00b: no file's name holds a NUL character"):
+    with pytest.raises(SettingsError, match=r"--out a\\x00b: a file name cannot contain a NUL character"):
         nd.dissect(nets.small(), "conv1", data, out="a\0b")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,11 +57,6 @@ class SetOptions:
     min_coverage: float = option(0.0, "Leave out classes whose shares of images add up to less than this.", rare=True)
     skip_missing: bool = option(False, "Leave out images whose image or mask file is missing.", rare=True)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the options as keywords of the Python functions, which choose the category themselves if it is None."""
-        given = {item.name: getattr(self, item.name) for item in fields(self)}
-        return given if self.category is not None else {name: given[name] for name in given if name != "category"}
-
 
 if TYPE_CHECKING:
     ProbeSetOptions = SetOptions
@@ -89,7 +84,7 @@ def _run_import(importer: str, shared: SharedOptions, *arguments: Any, **options
     from netdissect.cli.data import print_build_result
     from netdissect.probe_sets import importers
 
-    options |= shared.probe_set.as_dict() | {"workers": shared.workers, "say": print_line}
+    options |= vars(shared.probe_set) | {"workers": shared.workers, "say": print_line}
     with ProgressBars(quiet=shared.quiet) as bars:
         result = getattr(importers, importer)(*arguments, **options, progress=bars)
     if shared.probe_set.preview:

@@ -303,5 +303,5 @@ def test_an_empty_word_is_not_the_folder_one_stands_in(capsys, caffe, data, tmp_
 
 
 def test_an_empty_folder_is_not_the_one_python_stands_in(data):
-    with pytest.raises(SettingsError, match="out= was given no name"):
+    with pytest.raises(SettingsError, match="out= is empty"):
         netdissect.dissect(nets.small(), "conv1", data, out="")
