@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 import netdissect as nd
 from benchmarks.screenshots import OUT, small
 from netdissect.concepts import CATEGORY_ORDER, display_name
-from netdissect.demo.world import SUBJECTS, render
+from netdissect.demo.world import SUBJECTS, render_image
 from netdissect.demo.world.scenes import SCENES
 from netdissect.demo.world.world_concepts import NUMBERS
 from netdissect.report import strips
@@ -54,9 +54,9 @@ def main(rest: Sequence[str] | None = None) -> None:
     words.add_argument("run", type=Path)
     words.add_argument("out", type=Path, nargs="?", default=OUT)
     given = words.parse_args(rest)
-    for name, picture in (("demo-scenes", scenes()), ("demo-units", units(nd.load(given.run)))):
+    for name, image in (("demo-scenes", scenes()), ("demo-units", units(nd.load(given.run)))):
         path = given.out / f"{name}.png"
-        path.write_bytes(small(picture))
+        path.write_bytes(small(image))
         print(path, path.stat().st_size)
 
 
@@ -72,14 +72,14 @@ def scenes() -> Image.Image:
     sheet = Image.new("RGB", (width, rows * (TILE + GAP) + 8 + wide + 24), _PAPER)
     for place, index in enumerate(shown):
         corner = (place % COLUMNS * (TILE + GAP), place // COLUMNS * (TILE + GAP))
-        sheet.paste(Image.fromarray(render(index, size=TILE, seed=0).picture), corner)
-    picture, labels = render(names.index(LABELED), size=2 * wide, seed=0)
+        sheet.paste(Image.fromarray(render_image(index, size=TILE, seed=0).image), corner)
+    image, labels = render_image(names.index(LABELED), size=2 * wide, seed=0)
     top = rows * (TILE + GAP) + 8
     pen = ImageDraw.Draw(sheet)
     for place, kind in enumerate(("scene", "object", "part", "material", "color")):
         left = place * (wide + GAP)
         plane = labels[kind]
-        drawn = picture[::2, ::2] if isinstance(plane, int) else painted(plane, kind)
+        drawn = image[::2, ::2] if isinstance(plane, int) else painted(plane, kind)
         sheet.paste(Image.fromarray(drawn), (left, top))
         word = f"scene: {LABELED}" if kind == "scene" else f"{kind} labels"
         pen.text((left + 2, top + wide + 6), word, fill=TEXT_COLORS[kind], font=_font(13))

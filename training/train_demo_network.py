@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from netdissect.demo.network import STEM
-from netdissect.demo.world import SUBJECTS, render
+from netdissect.demo.world import SUBJECTS, render_image
 from netdissect.networks.preprocess import CAFFE_MEAN
 from netdissect.networks.sources.caffe.caffe_writer import write_caffe
 from netdissect.networks.sources.caffe.net_spec import NetSpec, make_caffe_layer, make_net_spec
@@ -62,15 +62,13 @@ def main(words: Sequence[str] | None = None) -> None:
     """Draw, train, write, and say how often it is right about images it has not seen."""
     given = _options().parse_args(words)
     started = time.perf_counter()
-    pictures, labels = draw(given.rounds, TRAINING_SEED)
-    print(
-        f"{len(labels)} pictures of {len(CLASSES)} classes drawn in {time.perf_counter() - started:.0f} s", flush=True
-    )
-    learner = train(pictures, labels, epochs=given.epochs, seed=given.seed)
+    images, labels = draw(given.rounds, TRAINING_SEED)
+    print(f"{len(labels)} images of {len(CLASSES)} classes drawn in {time.perf_counter() - started:.0f} s", flush=True)
+    learner = train(images, labels, epochs=given.epochs, seed=given.seed)
     text, binary = write_caffe(given.out, spec(), weights(learner))
     print(f"{text}, {binary}: {binary.stat().st_size / 1e6:.2f} MB after {time.perf_counter() - started:.0f} s")
     held_out, truth = draw(4, HELD_OUT_SEED)
-    print(f"right about {accuracy(learner, held_out, truth):.3f} of {len(truth)} held-out pictures")
+    print(f"right about {accuracy(learner, held_out, truth):.3f} of {len(truth)} held-out images")
 
 
 def draw(rounds: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -82,13 +80,13 @@ def draw(rounds: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """
     tasks = [(index, seed) for index in range(rounds * len(SUBJECTS))]
     with ProcessPoolExecutor(_PROCESSORS, mp_context=get_context("spawn")) as pool:
-        pictures = np.stack(list(pool.map(_picture, tasks, chunksize=64)))
-    return pictures, np.array([CLASSES.index(SUBJECTS[index % len(SUBJECTS)]) for index, _ in tasks])
+        images = np.stack(list(pool.map(_picture, tasks, chunksize=64)))
+    return images, np.array([CLASSES.index(SUBJECTS[index % len(SUBJECTS)]) for index, _ in tasks])
 
 
 def _picture(task: tuple[int, int]) -> NDArray[np.uint8]:
     index, seed = task
-    return render(index, size=DRAWN, seed=seed).picture
+    return render_image(index, size=DRAWN, seed=seed).image
 
 
 class Learner(nn.Module):
@@ -115,7 +113,7 @@ class Learner(nn.Module):
         return self.fc(functional.dropout(x.amax(dim=(2, 3)), 0.2, self.training))
 
 
-def train(pictures: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int, seed: int) -> Learner:
+def train(images: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int, seed: int) -> Learner:
     """Return a network that has learned what the images show."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -128,7 +126,7 @@ def train(pictures: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int
         order = rng.permutation(len(labels))
         for step in range(steps):
             chosen = order[step * size : (step + 1) * size]
-            scores = learner(given(cropped(pictures[chosen], rng)))
+            scores = learner(given(cropped(images[chosen], rng)))
             truth = torch.from_numpy(labels[chosen])
             loss = functional.cross_entropy(scores, truth, label_smoothing=0.05)
             optimizer.zero_grad(set_to_none=True)
@@ -140,34 +138,34 @@ def train(pictures: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int
         seen = steps * size
         print(
             f"epoch {epoch + 1}: loss {lost / steps:.3f}, right {right / seen:.3f}, "
-            f"{seen / (time.perf_counter() - started):.0f} pictures/s",
+            f"{seen / (time.perf_counter() - started):.0f} images/s",
             flush=True,
         )
     return learner.eval()
 
 
-def cropped(pictures: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def cropped(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return a random window of each image, half of them mirrored, shape (B, SEEN, SEEN, 3)."""
-    seen = np.empty((len(pictures), SEEN, SEEN, 3), np.uint8)
-    for place, picture in enumerate(pictures):
+    seen = np.empty((len(images), SEEN, SEEN, 3), np.uint8)
+    for place, image in enumerate(images):
         top, left = rng.integers(0, DRAWN - SEEN + 1, 2)
-        window = picture[top : top + SEEN, left : left + SEEN]
+        window = image[top : top + SEEN, left : left + SEEN]
         seen[place] = window[:, ::-1] if rng.random() < 0.5 else window
     return seen
 
 
-def given(pictures: NDArray[np.uint8]) -> Tensor:
+def given(images: NDArray[np.uint8]) -> Tensor:
     """Return the network's input while it learns: BGR less the mean, as Caffe's, and divided by SPREAD."""
-    bgr = torch.from_numpy(np.ascontiguousarray(pictures[..., ::-1])).permute(0, 3, 1, 2)
+    bgr = torch.from_numpy(np.ascontiguousarray(images[..., ::-1])).permute(0, 3, 1, 2)
     mean = torch.tensor(CAFFE_MEAN)[:, None, None]
     return ((bgr.float() - mean) / SPREAD).contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
-def accuracy(learner: Learner, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
+def accuracy(learner: Learner, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
     """Return the share of images whose class is right, from the middle of each."""
     edge = (DRAWN - SEEN) // 2
-    middle = pictures[:, edge : edge + SEEN, edge : edge + SEEN]
+    middle = images[:, edge : edge + SEEN, edge : edge + SEEN]
     right = 0
     for start in range(0, len(labels), 256):
         scores = learner(given(middle[start : start + 256]))
@@ -213,7 +211,7 @@ def weights(learner: Learner) -> dict[str, list[NDArray[np.float32]]]:
 def _options() -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--out", type=Path, default=STEM, help="stem of the two files")
-    words.add_argument("--rounds", type=int, default=60, help="times the subjects are gone through to draw pictures")
+    words.add_argument("--rounds", type=int, default=60, help="times the subjects are gone through to draw images")
     words.add_argument("--epochs", type=int, default=8)
     words.add_argument("--seed", type=int, default=1, help="of weights and batches")
     return words

@@ -176,10 +176,10 @@ def synthetic(
         quiet: Show no progress.
     """
     from netdissect.demo.world import write_probe_set
-    from netdissect.demo.world.place import cleared
+    from netdissect.demo.world.place import empty_folder
 
     try:
-        with cleared(out), ProgressBars(quiet=quiet) as bars:
+        with empty_folder(out), ProgressBars(quiet=quiet) as bars:
             write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("interrupted; nothing was kept, the same command starts over") from interrupt

@@ -16,10 +16,10 @@ def demo(*, out: Path = Path("dissection/demo"), quiet: Annotated[bool, SWITCH] 
         out: Run folder; the probe set, the control's run and their comparison are written there too.
         quiet: Show no progress.
     """
-    from netdissect.demo.demonstrate import demonstrate
+    from netdissect.demo.demonstrate import run_demo
 
     with ProgressBars(quiet=quiet) as bars:
-        found = demonstrate(out, progress=bars)
+        found = run_demo(out, progress=bars)
     for line in found.headlines():
         print_line(line)
     print_line(f"report: {found.report}")

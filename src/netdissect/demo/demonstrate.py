@@ -13,7 +13,7 @@ import netdissect
 from netdissect import api
 from netdissect.demo import network
 from netdissect.demo.world import DEMO_IMAGES, write_probe_set
-from netdissect.demo.world.place import cleared, forget
+from netdissect.demo.world.place import empty_folder, remove_world
 from netdissect.experiments import compare_runs
 from netdissect.io import atomic, folders
 from netdissect.protocols import NullProgress, Progress
@@ -52,15 +52,15 @@ class DemoResult:
 
     def headlines(self) -> tuple[str, str]:
         """Return what the last layer of either network detects, one line each."""
-        trained, control = (_headline(result[LAST].detectors()) for result in (self.trained, self.control))
+        trained, control = (_format_headline(result[LAST].detectors()) for result in (self.trained, self.control))
         return f"{LAST}, trained:        {trained}", f"{LAST}, random weights: {control}"
 
 
-def _headline(found: Detectors) -> str:
+def _format_headline(found: Detectors) -> str:
     return f"{found.describe()} in {len(found.unique_by_category)} categories"
 
 
-def demonstrate(out: Path, *, progress: Progress | None = None) -> DemoResult:
+def run_demo(out: Path, *, progress: Progress | None = None) -> DemoResult:
     """Draw the probe set, dissect both networks, and write their reports and what compares them.
 
     Args:
@@ -78,25 +78,25 @@ def demonstrate(out: Path, *, progress: Progress | None = None) -> DemoResult:
     with place.lock_run_folder(out) as written:
         written.begin(written.run)  # from now on the folder is a run's
     with folders.lock_folder(out, RUN_FOLDER):
-        anew = _draw(out / PROBE_SET, progress)
+        anew = _draw_probe_set(out / PROBE_SET, progress)
     data = out / PROBE_SET
-    trained = api.dissect(network.trained(), network.LAYERS, data, out=out, fresh=anew, progress=progress)
-    control = api.dissect(network.control(), LAST, data, out=out / CONTROL, fresh=anew, progress=progress)
+    trained = api.dissect(network.load_trained_network(), network.LAYERS, data, out=out, fresh=anew, progress=progress)
+    control = api.dissect(network.load_control_network(), LAST, data, out=out / CONTROL, fresh=anew, progress=progress)
     runs = (f"trained={out}", f"random weights={out / CONTROL}")
     compare_runs.compare(runs, layers=(LAST,)).write_figures(out / "comparison.svg", figures=("networks",))
     return DemoResult(trained, control, out / "html" / "index.html")
 
 
-def _draw(folder: Path, progress: Progress) -> bool:
+def _draw_probe_set(folder: Path, progress: Progress) -> bool:
     """Draw the demo's probe set unless the same one lies there whole; say whether anything was drawn."""
     wanted = f"netdissect {netdissect.__version__}: {IMAGES} images of {SIZE} pixels from seed {SEED}\n"
     stamp = folder / _STAMP
     if atomic.is_regular_below(folder, _STAMP):
         if stamp.read_bytes() == wanted.encode() and (folder / "index.csv").is_file():
             return False
-        forget(folder)  # the demo's own: of another version, or begun and not finished
+        remove_world(folder)  # the demo's own: of another version, or begun and not finished
         stamp.unlink()
-    with cleared(folder):
+    with empty_folder(folder):
         write_probe_set(folder, images=IMAGES, size=SIZE, seed=SEED, progress=progress)
         atomic.write_text(stamp, wanted)
     return True

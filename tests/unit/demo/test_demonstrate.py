@@ -28,7 +28,7 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole demo") / "demo"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(network, "LAYERS", (demonstrate.LAST,))
-        return demonstrate.demonstrate(folder), folder
+        return demonstrate.run_demo(folder), folder
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_two_lines_say_how_many_unique_concepts_each_has(whole):
 
 def test_everything_it_found_lies_in_its_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(demonstrate, "IMAGES", 24)
-    found = demonstrate.demonstrate(tmp_path)
+    found = demonstrate.run_demo(tmp_path)
     assert found.report == tmp_path / "html" / "index.html"
     for name in ("run.json", "html/conv1.html", "html/conv5.html", "html/image/layer-graph.svg", "control/run.json",
                  "control/html/index.html", "comparison.svg", "synthetic/index.csv"):  # fmt: skip
@@ -109,9 +109,9 @@ def test_a_second_demo_draws_nothing_and_says_the_same(capsys, little, tmp_path,
 
 
 def test_a_probe_set_of_another_kind_is_drawn_again(little, tmp_path, monkeypatch):
-    demonstrate.demonstrate(tmp_path)
+    demonstrate.run_demo(tmp_path)
     monkeypatch.setattr(demonstrate, "IMAGES", 26)
-    assert demonstrate.demonstrate(tmp_path).trained.probe_set.images == 26
+    assert demonstrate.run_demo(tmp_path).trained.probe_set.images == 26
 
 
 def test_a_drawing_that_was_interrupted_is_begun_again(capsys, little, tmp_path, monkeypatch):
@@ -140,7 +140,7 @@ def test_what_is_not_the_demos_is_left_alone(capsys, little, tmp_path):
     assert len(complained.splitlines()) == 1
     assert own.read_text() == "mine"
     with pytest.raises(FolderTakenError, match=f"holds {demonstrate.PROBE_SET} and is no folder of a run"):
-        demonstrate.demonstrate(tmp_path)
+        demonstrate.run_demo(tmp_path)
 
 
 def test_a_file_in_its_place_and_a_full_disk_are_told_in_one_sentence(capsys, little, tmp_path, monkeypatch):

@@ -20,15 +20,15 @@ STEM = Path(__file__).with_name("demonet")
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 
 
-def trained() -> CaffeNetwork:
+def load_trained_network() -> CaffeNetwork:
     """Return the network as it was trained, to tell scenes and textures apart."""
     return load_caffe_network(str(STEM), LoadOptions())
 
 
-def control(seed: int = 0) -> CaffeNetwork:
+def load_control_network(seed: int = 0) -> CaffeNetwork:
     """Return the same network with random weights."""
     spec = replace(read_prototxt(STEM.with_suffix(".prototxt")), name=f"{STEM.name}-random")
-    own = trained()
+    own = load_trained_network()
     return CaffeNetwork(
         CaffeNet(spec, make_random_weights(spec, seed)),
         preprocess=own.preprocess,

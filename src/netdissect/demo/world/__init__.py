@@ -3,7 +3,7 @@
 ``render`` draws one image and its labels, ``write_probe_set`` a whole Broden folder.
 """
 
-from netdissect.demo.world.render import DEMO_IMAGES, SUBJECTS, Rendering, render
+from netdissect.demo.world.render import DEMO_IMAGES, SUBJECTS, Rendering, render_image
 from netdissect.demo.world.write_world import write_probe_set
 
-__all__ = ["DEMO_IMAGES", "SUBJECTS", "Rendering", "render", "write_probe_set"]
+__all__ = ["DEMO_IMAGES", "SUBJECTS", "Rendering", "render_image", "write_probe_set"]

@@ -1,4 +1,4 @@
-"""A canvas that holds shape numbers, and pens that draw on it.
+"""Draw shapes on a canvas of shape numbers, with pens that have a position, scale and rotation.
 
 Every shape is drawn once, as its own number. What a pixel looks like and what it is are both looked up later from
 the shape whose number it holds, so that image and labels cannot disagree: what is hidden in one is hidden in the
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
-from netdissect.demo.world.raster import FINE, fill_all
+from netdissect.demo.world.raster import FINE, fill_polygons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +36,7 @@ _CIRCLES = {
 }
 
 
-class How(TypedDict, total=False):
+class Fill(TypedDict, total=False):
     """How a shape is filled; see `Shape`."""
 
     to: Color | None
@@ -112,7 +112,7 @@ class Canvas:
         """Return the number of the shape that is seen at every pixel, int32, shape (side, side)."""
         ids = np.zeros((self.side, self.side), dtype=np.int32)
         corners = np.array(self._corners, dtype=np.int64).reshape(-1, 2)
-        fill_all(ids, corners, np.array(self._ends, dtype=np.int64))
+        fill_polygons(ids, corners, np.array(self._ends, dtype=np.int64))
         return ids
 
     def pen(self, x: float, y: float, scale: float, *, flip: bool = False, haze: float = 0.0) -> Pen:
@@ -177,19 +177,21 @@ class Pen:
         glows: bool = False,
     ) -> None:
         """Fill a polygon."""
-        corners = self._corners(_points(points))
+        corners = self._corners(_transform_points(points))
         xs, ys = corners[::2], corners[1::2]
         box = (min(xs), min(ys), max(xs), max(ys))
         side = self.canvas.side * FINE
         if box[2] >= 0 and box[3] >= 0 and box[0] < side and box[1] < side:
             self.canvas.add(corners, Shape(region, color, to, shade, grain, self.haze, glows, box))
 
-    def box(self, u0: float, v0: float, u1: float, v1: float, color: Color, region: Region, **how: Unpack[How]) -> None:
+    def box(
+        self, u0: float, v0: float, u1: float, v1: float, color: Color, region: Region, **how: Unpack[Fill]
+    ) -> None:
         """Fill a rectangle."""
         self.poly(((u0, v0), (u1, v0), (u1, v1), (u0, v1)), color, region, **how)
 
     def disc(
-        self, u: float, v: float, ru: float, color: Color, region: Region, *, rv: float = 0.0, **how: Unpack[How]
+        self, u: float, v: float, ru: float, color: Color, region: Region, *, rv: float = 0.0, **how: Unpack[Fill]
     ) -> None:
         """Fill a circle, or an ellipse where `rv` is given."""
         self.poly(self.round(u, v, ru, rv or ru), color, region, **how)
@@ -203,7 +205,7 @@ class Pen:
         radius: float,
         color: Color,
         region: Region,
-        **how: Unpack[How],
+        **how: Unpack[Fill],
     ) -> None:
         """Fill a rectangle with round corners."""
         points: list[Point] = []
@@ -217,19 +219,21 @@ class Pen:
             ]
         self.poly(points, color, region, **how)
 
-    def soft(self, points: Path, color: Color, region: Region, **how: Unpack[How]) -> None:
+    def soft(self, points: Path, color: Color, region: Region, **how: Unpack[Fill]) -> None:
         """Fill a closed curve that is drawn smoothly along a polygon (its corners cut twice)."""
-        self.poly(_cut(_cut(_points(points))), color, region, **how)
+        self.poly(_cut_corners(_cut_corners(_transform_points(points))), color, region, **how)
 
     def line(
-        self, points: Path, width: float, color: Color, region: Region, *, end: float = -1.0, **how: Unpack[How]
+        self, points: Path, width: float, color: Color, region: Region, *, end: float = -1.0, **how: Unpack[Fill]
     ) -> None:
         """Draw a line through points, `width` wide at its start and `end` (the same if not given) at its end."""
-        self.poly(_ribbon(_points(points), width, width if end < 0 else end), color, region, **how)
+        self.poly(_outline_line(_transform_points(points), width, width if end < 0 else end), color, region, **how)
 
     def veil(self, points: Path, color: Color, strength: float) -> None:
         """Color what has been drawn so far inside a polygon; labels stay as they are."""
-        self.canvas.veils.append(Veil(len(self.canvas.shapes), self._corners(_points(points)), color, strength))
+        self.canvas.veils.append(
+            Veil(len(self.canvas.shapes), self._corners(_transform_points(points)), color, strength)
+        )
 
     def shadow(self, u: float, v: float, ru: float, rv: float) -> None:
         """Let an object that stands at (u, v) throw a flat shadow on the ground, away from the light."""
@@ -258,18 +262,18 @@ class Pen:
         return [value for u, v in points for value in (int(a * u + b * v + x) - far, int(c * u + d * v + y) - far)]
 
 
-def _points(path: Path) -> Sequence[Point]:
-    return _written(path) if isinstance(path, str) else path
+def _transform_points(path: Path) -> Sequence[Point]:
+    return _parse_path(path) if isinstance(path, str) else path
 
 
 @cache
-def _written(path: str) -> Sequence[Point]:
+def _parse_path(path: str) -> Sequence[Point]:
     """Return the points of a path that is written down."""
     pairs = (pair.split(",") for pair in path.split())
     return tuple((float(u), float(v)) for u, v in pairs)
 
 
-def _cut(points: Sequence[Point]) -> list[Point]:
+def _cut_corners(points: Sequence[Point]) -> list[Point]:
     """Cut the corners of a closed polygon (Chaikin)."""
     result: list[Point] = []
     for (u0, v0), (u1, v1) in zip(points, (*points[1:], points[0]), strict=True):
@@ -278,7 +282,7 @@ def _cut(points: Sequence[Point]) -> list[Point]:
     return result
 
 
-def _ribbon(points: Sequence[Point], start: float, end: float) -> list[Point]:
+def _outline_line(points: Sequence[Point], start: float, end: float) -> list[Point]:
     """Return the outline of a line whose width runs from `start` to `end`."""
     left: list[Point] = []
     right: list[Point] = []

@@ -1,4 +1,4 @@
-"""The eleven basic color names, for every pixel.
+"""Name the basic color of every pixel.
 
 A color is turned to CIE Lab and named by its lightness L, chroma C and hue H (degrees): pale ones are black, grey or
 white by lightness, the others go by hue, where dull orange is brown and pale red is pink. The bounds are rounded
@@ -26,18 +26,18 @@ _TO_XYZ = np.array(
 _WHITE_POINT = np.array([0.95047, 1.0, 1.08883])
 
 
-def name_colors(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def name_colors(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the number of every pixel's color name, uint8, shape (…), for an image, RGB, shape (…, 3)."""
-    cell = (picture >> 3).astype(np.int32)
-    return _table().take(cell[..., 0] << 10 | cell[..., 1] << 5 | cell[..., 2])
+    cell = (image >> 3).astype(np.int32)
+    return _load_color_table().take(cell[..., 0] << 10 | cell[..., 1] << 5 | cell[..., 2])
 
 
 @cache
-def _table() -> NDArray[np.uint8]:
+def _load_color_table() -> NDArray[np.uint8]:
     """Return the color number of each of the 32 x 32 x 32 cells of RGB, flattened."""
     level = (np.arange(32) * 8 + 4) / 255
     rgb = np.stack(np.meshgrid(level, level, level, indexing="ij"), axis=-1).reshape(-1, 3)
-    L, C, H = _lightness_chroma_hue(rgb)
+    L, C, H = _convert_to_lch(rgb)
     pale = np.where((H >= 190) & (H < 303), C < 8, np.where((H < 30) | (H >= 303), C < 9, C < 13.5))
     rules = (  # the first that holds
         ((C < 14) & (L < 29) | (C < 30) & (L < 14), _BLACK),
@@ -59,7 +59,7 @@ def _table() -> NDArray[np.uint8]:
     return table
 
 
-def _lightness_chroma_hue(
+def _convert_to_lch(
     rgb: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return CIE L, C and H (degrees) of sRGB colors, 0..1, shape (n, 3)."""

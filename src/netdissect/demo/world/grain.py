@@ -1,4 +1,4 @@
-"""Grain: how materials look from near, as tiles of brightness that repeat without a seam.
+"""Make material textures as seamless tiles of brightness.
 
 A tile is computed in shares of the image's side, so that an image looks alike at every size; all of it is
 whole-number hashing and plain arithmetic, so that it is the same on every machine.
@@ -29,7 +29,7 @@ STRENGTH: dict[str, float] = {
 
 
 @cache
-def tiles(side: int) -> tuple[dict[str, int], NDArray[np.int8]]:
+def make_grain_tiles(side: int) -> tuple[dict[str, int], NDArray[np.int8]]:
     """Return the number of every material's tile and the tiles, −127..127, int8, shape (materials + 1, side, side).
 
     Tile 0 is smooth. Built once per side and process.
@@ -46,12 +46,12 @@ def tiles(side: int) -> tuple[dict[str, int], NDArray[np.int8]]:
     return numbers, stack
 
 
-def noise(u: Axis, v: Axis, across: int, down: int, salt: int) -> Axis:
+def make_noise(u: Axis, v: Axis, across: int, down: int, salt: int) -> Axis:
     """Return smooth noise, 0..1, with so many lattice cells across and down, seamless."""
     x, y = u * across, v * down
     i, j = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    fx, fy = _ease(x - i), _ease(y - j)
-    lattice = hashed(*np.meshgrid(np.arange(across), np.arange(down)), salt).ravel()
+    fx, fy = _smooth_step(x - i), _smooth_step(y - j)
+    lattice = hash_lattice_corners(*np.meshgrid(np.arange(across), np.arange(down)), salt).ravel()
     left, right = i % across, (i + 1) % across
     above, below = (j % down) * across, ((j + 1) % down) * across
     top = lattice.take(above + left)
@@ -61,11 +61,11 @@ def noise(u: Axis, v: Axis, across: int, down: int, salt: int) -> Axis:
     return top + fy * (low - top)
 
 
-def _ease(t: Axis) -> Axis:
+def _smooth_step(t: Axis) -> Axis:
     return t * t * (3 - 2 * t)
 
 
-def hashed(i: NDArray[np.int64], j: NDArray[np.int64], salt: int) -> Axis:
+def hash_lattice_corners(i: NDArray[np.int64], j: NDArray[np.int64], salt: int) -> Axis:
     """Return a number in 0..1 for every lattice corner."""
     mixed = (i * 374761393 + j * 668265263 + salt * 2147483647) & 0xFFFFFFFF
     mixed = ((mixed ^ (mixed >> 13)) * 1274126177) & 0xFFFFFFFF
@@ -74,20 +74,22 @@ def hashed(i: NDArray[np.int64], j: NDArray[np.int64], salt: int) -> Axis:
     return result
 
 
-def _cloudy(across: int, down: int, salt: int, rough: float = 0.5) -> Callable[[Axis, Axis], Axis]:
+def _make_octaves(across: int, down: int, salt: int, rough: float = 0.5) -> Callable[[Axis, Axis], Axis]:
     """Return noise of three octaves."""
 
     def tile(u: Axis, v: Axis) -> Axis:
         return (
-            noise(u, v, across, down, salt)
-            + rough * noise(u, v, 2 * across, 2 * down, salt + 1)
-            + rough * rough * noise(u, v, 4 * across, 4 * down, salt + 2)
+            make_noise(u, v, across, down, salt)
+            + rough * make_noise(u, v, 2 * across, 2 * down, salt + 1)
+            + rough * rough * make_noise(u, v, 4 * across, 4 * down, salt + 2)
         )
 
     return tile
 
 
-def _courses(across: int, down: int, joint: float, salt: int, offset: float = 0.5) -> Callable[[Axis, Axis], Axis]:
+def _make_stone_courses(
+    across: int, down: int, joint: float, salt: int, offset: float = 0.5
+) -> Callable[[Axis, Axis], Axis]:
     """Return stones laid in courses: every stone has its own brightness, the joints are dark."""
 
     def tile(u: Axis, v: Axis) -> Axis:
@@ -95,41 +97,41 @@ def _courses(across: int, down: int, joint: float, salt: int, offset: float = 0.
         x = u * across + offset * (row % 2)
         fx, fy = x - np.floor(x), v * down - row
         inside = (fx > joint * across / down) & (fy > joint)
-        stone = hashed(np.floor(x).astype(np.int64) % across, row.astype(np.int64), salt)
+        stone = hash_lattice_corners(np.floor(x).astype(np.int64) % across, row.astype(np.int64), salt)
         result: Axis = np.where(inside, 0.55 + 0.45 * stone, 0.0)
         return result
 
     return tile
 
 
-def _planks(across: int, down: int, salt: int) -> Callable[[Axis, Axis], Axis]:
+def _make_planks(across: int, down: int, salt: int) -> Callable[[Axis, Axis], Axis]:
     """Return boards with a grain along u."""
 
     def tile(u: Axis, v: Axis) -> Axis:
         row = np.floor(v * down)
         fy = v * down - row
-        board = hashed(row.astype(np.int64), (row * 0).astype(np.int64), salt)
-        grain = noise(u, v, across, 8 * down, salt + 1)
+        board = hash_lattice_corners(row.astype(np.int64), (row * 0).astype(np.int64), salt)
+        grain = make_noise(u, v, across, 8 * down, salt + 1)
         result: Axis = np.where(fy < 0.12, -0.4, 0.35 * board + 0.65 * grain)
         return result
 
     return tile
 
 
-def _waves(across: int, down: int, salt: int) -> Callable[[Axis, Axis], Axis]:
+def _make_waves(across: int, down: int, salt: int) -> Callable[[Axis, Axis], Axis]:
     """Return bands of ripples, wider than high."""
 
     def tile(u: Axis, v: Axis) -> Axis:
-        bend = noise(u, v, across, down // 2, salt)
+        bend = make_noise(u, v, across, down // 2, salt)
         phase = v * down + 1.5 * bend
         band = np.abs((phase - np.floor(phase)) * 2 - 1)
-        result: Axis = band * (0.4 + 0.6 * noise(u, v, 2 * across, down, salt + 1))
+        result: Axis = band * (0.4 + 0.6 * make_noise(u, v, 2 * across, down, salt + 1))
         return result
 
     return tile
 
 
-def _scales(across: int, down: int) -> Callable[[Axis, Axis], Axis]:
+def _make_shingles(across: int, down: int) -> Callable[[Axis, Axis], Axis]:
     """Return rows of round shingles, each darker towards its upper edge."""
 
     def tile(u: Axis, v: Axis) -> Axis:
@@ -142,7 +144,7 @@ def _scales(across: int, down: int) -> Callable[[Axis, Axis], Axis]:
     return tile
 
 
-def _weave(across: int, down: int) -> Callable[[Axis, Axis], Axis]:
+def _make_weave(across: int, down: int) -> Callable[[Axis, Axis], Axis]:
     """Return strands that go over and under each other."""
 
     def tile(u: Axis, v: Axis) -> Axis:
@@ -155,34 +157,36 @@ def _weave(across: int, down: int) -> Callable[[Axis, Axis], Axis]:
     return tile
 
 
-def _tufts(across: int, down: int, salt: int) -> Callable[[Axis, Axis], Axis]:
+def _make_tufts(across: int, down: int, salt: int) -> Callable[[Axis, Axis], Axis]:
     """Return blades and tufts: noise that is higher than wide, over slow patches."""
 
     def tile(u: Axis, v: Axis) -> Axis:
-        return noise(u, v, across, down, salt) + 0.7 * noise(u, v, 8, 6, salt + 1)
+        return make_noise(u, v, across, down, salt) + 0.7 * make_noise(u, v, 8, 6, salt + 1)
 
     return tile
 
 
-def _leaves(across: int, salt: int) -> Callable[[Axis, Axis], Axis]:
+def _make_leaves(across: int, salt: int) -> Callable[[Axis, Axis], Axis]:
     """Return dabs of light on leaves: noise with its upper part pulled apart."""
 
     def tile(u: Axis, v: Axis) -> Axis:
-        dabs = noise(u, v, across, across, salt)
-        result: Axis = np.where(dabs > 0.55, 1.0, 0.6 * dabs) + 0.4 * noise(u, v, across // 3, across // 3, salt + 1)
+        dabs = make_noise(u, v, across, across, salt)
+        result: Axis = np.where(dabs > 0.55, 1.0, 0.6 * dabs) + 0.4 * make_noise(
+            u, v, across // 3, across // 3, salt + 1
+        )
         return result
 
     return tile
 
 
 _TILES: dict[str, Callable[[Axis, Axis], Axis]] = {
-    "grass": _tufts(96, 30, 11), "foliage": _leaves(36, 21), "sand": _cloudy(24, 40, 31, 0.7),
-    "soil": _cloudy(30, 30, 41, 0.8), "rock": _cloudy(9, 12, 51, 0.7), "snow": _cloudy(6, 10, 61),
-    "water": _waves(5, 26, 71), "brick": _courses(17, 34, 0.2, 81), "stone": _courses(10, 16, 0.14, 91),
-    "wood": _planks(6, 22, 101), "tile": _courses(16, 16, 0.12, 111, 0.0), "carpet": _cloudy(60, 60, 121, 0.9),
-    "fabric": _weave(84, 84), "plaster": _cloudy(36, 36, 131), "asphalt": _cloudy(64, 64, 141, 0.9),
-    "concrete": _cloudy(12, 12, 151, 0.8), "hay": _tufts(90, 24, 161), "shingle": _scales(26, 30),
-    "wicker": _weave(40, 44), "fur": _tufts(60, 22, 171), "gravel": _leaves(52, 181), "marble": _cloudy(5, 9, 191, 0.9),
-    "bark": _tufts(64, 10, 201), "leather": _cloudy(20, 20, 211), "paving": _courses(12, 20, 0.12, 221),
-    "thatch": _tufts(84, 16, 231), "parquet": _planks(9, 15, 241), "reef": _leaves(40, 251),
+    "grass": _make_tufts(96, 30, 11), "foliage": _make_leaves(36, 21), "sand": _make_octaves(24, 40, 31, 0.7),
+    "soil": _make_octaves(30, 30, 41, 0.8), "rock": _make_octaves(9, 12, 51, 0.7), "snow": _make_octaves(6, 10, 61),
+    "water": _make_waves(5, 26, 71), "brick": _make_stone_courses(17, 34, 0.2, 81), "stone": _make_stone_courses(10, 16, 0.14, 91),
+    "wood": _make_planks(6, 22, 101), "tile": _make_stone_courses(16, 16, 0.12, 111, 0.0), "carpet": _make_octaves(60, 60, 121, 0.9),
+    "fabric": _make_weave(84, 84), "plaster": _make_octaves(36, 36, 131), "asphalt": _make_octaves(64, 64, 141, 0.9),
+    "concrete": _make_octaves(12, 12, 151, 0.8), "hay": _make_tufts(90, 24, 161), "shingle": _make_shingles(26, 30),
+    "wicker": _make_weave(40, 44), "fur": _make_tufts(60, 22, 171), "gravel": _make_leaves(52, 181), "marble": _make_octaves(5, 9, 191, 0.9),
+    "bark": _make_tufts(64, 10, 201), "leather": _make_octaves(20, 20, 211), "paving": _make_stone_courses(12, 20, 0.12, 221),
+    "thatch": _make_tufts(84, 16, 231), "parquet": _make_planks(9, 15, 241), "reef": _make_leaves(40, 251),
 }  # fmt: skip

@@ -1,11 +1,11 @@
-"""Light: where it comes from, what it does to colors, and what the sky looks like under it."""
+"""Choose the light of an image: its direction, its color, and the sky."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdissect.demo.world.palette import ink, mix
+from netdissect.demo.world.palette import mix_colors, parse_color
 
 if TYPE_CHECKING:
     from random import Random
@@ -73,8 +73,11 @@ def choose_light(rng: Random, times: tuple[str, ...]) -> Light:
     level = rng.uniform(0.95, 1.05)
     red, green, blue = (factor * level * rng.uniform(0.98, 1.02) for factor in tint)
     turn = rng.uniform(-0.12, 0.12)
-    sky = (mix(ink(top), ink(low), max(turn, 0.0)), mix(ink(low), ink(top), max(-turn, 0.0)))
+    sky = (
+        mix_colors(parse_color(top), parse_color(low), max(turn, 0.0)),
+        mix_colors(parse_color(low), parse_color(top), max(-turn, 0.0)),
+    )
     return Light(
-        name=name, side=rng.choice((-1, 1)), tint=(red, green, blue), sky=sky, cloud=ink(cloud), shadow=ink(shadow),
+        name=name, side=rng.choice((-1, 1)), tint=(red, green, blue), sky=sky, cloud=parse_color(cloud), shadow=parse_color(shadow),
         depth=depth, dark=dark,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where the set is drawn: an empty folder, or one in which a drawing of ours was interrupted."""
+"""Prepare the folder that the probe set is drawn in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DRAWING = folders.FolderKind(
 
 
 @contextlib.contextmanager
-def cleared(folder: Path) -> Iterator[None]:
+def empty_folder(folder: Path) -> Iterator[None]:
     """Hold a folder for the length of a block, without what an interrupted drawing left in it.
 
     A drawing that is interrupted has written images and no table; those of another count or size would stay among the
@@ -39,7 +39,7 @@ def cleared(folder: Path) -> Iterator[None]:
         raise DataError(f"{folder} holds a probe set already: choose another folder with --out, or delete it")
     try:
         with folders.lock_folder(folder, _DRAWING):
-            forget(folder)
+            remove_world(folder)
             atomic.write_bytes(folder / _MARK, _SAYS)
             try:
                 yield
@@ -53,7 +53,7 @@ def cleared(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
-def forget(folder: Path) -> None:
+def remove_world(folder: Path) -> None:
     """Remove a set that was drawn here, whole or not: files of our own names, through no link, and nothing else.
 
     Raises:

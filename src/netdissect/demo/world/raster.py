@@ -1,4 +1,4 @@
-"""Polygons filled in whole-number arithmetic, so that an image is the same on every machine and with every library.
+"""Fill polygons in integer arithmetic, so that an image is the same on every machine.
 
 Corners are given in sixteenths of a pixel. A pixel belongs to a polygon whose outline winds around its center
 (non-zero rule); outlines that pass through a center count on their left and upper side.
@@ -15,7 +15,7 @@ FINE = 16
 
 
 @cached_njit()
-def fill_all(ids, corners, ends):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def fill_polygons(ids, corners, ends):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Write the number of each polygon, from 0, into the pixels it covers; later ones lie on top.
 
     Args:
@@ -25,16 +25,16 @@ def fill_all(ids, corners, ends):  # type: ignore[no-untyped-def]  # noqa: ANN00
     """
     start = 0
     for number in range(ends.size):
-        _fill(ids, corners[start : ends[number]], number)
+        _fill_polygon(ids, corners[start : ends[number]], number)
         start = ends[number]
 
 
 @cached_njit()
-def _fill(ids, corners, number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fill_polygon(ids, corners, number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     height, width = ids.shape
     count = corners.shape[0]
-    top = max(_first_at_or_after(corners[:, 1].min(), 1), 0)
-    bottom = min(_first_at_or_after(corners[:, 1].max(), 1), height)
+    top = max(_find_first_pixel(corners[:, 1].min(), 1), 0)
+    bottom = min(_find_first_pixel(corners[:, 1].max(), 1), height)
     crossing = np.empty(count, np.int64)  # first pixel right of each crossing
     winding = np.empty(count, np.int64)
     for row in range(top, bottom):
@@ -48,7 +48,7 @@ def _fill(ids, corners, number):  # type: ignore[no-untyped-def]  # noqa: ANN001
                 x0, y0, x1, y1, turn = x1, y1, x0, y0, -1
             if not y0 <= y < y1:
                 continue
-            at = _first_at_or_after(x0 * (y1 - y0) + (y - y0) * (x1 - x0), y1 - y0)
+            at = _find_first_pixel(x0 * (y1 - y0) + (y - y0) * (x1 - x0), y1 - y0)
             place = found
             while place > 0 and crossing[place - 1] > at:
                 crossing[place], winding[place] = crossing[place - 1], winding[place - 1]
@@ -64,6 +64,6 @@ def _fill(ids, corners, number):  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @cached_njit()
-def _first_at_or_after(over, under):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _find_first_pixel(over, under):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the first pixel whose center lies at or after the fraction over / under, in sixteenths."""
     return -((FINE // 2 * under - over) // (FINE * under))

@@ -1,4 +1,4 @@
-"""From an index to an image and its labels."""
+"""Render image number n of the bundled probe set, with its labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netdissect.demo.world.canvas import Canvas
 from netdissect.demo.world.colors import name_colors
 from netdissect.demo.world.light import choose_light
 from netdissect.demo.world.scenes import SCENES
-from netdissect.demo.world.textures import TEXTURES, texture
+from netdissect.demo.world.textures import TEXTURES, draw_texture
 from netdissect.demo.world.world_concepts import NUMBERS
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ class Rendering(NamedTuple):
         labels: by category, label numbers: a plane, uint16, shape (size // 2, size // 2), or one for the whole image.
     """
 
-    picture: NDArray[np.uint8]
+    image: NDArray[np.uint8]
     labels: Mapping[str, NDArray[np.uint16] | int]
 
 
-def render(index: int, *, size: int, seed: int) -> Rendering:
+def render_image(index: int, *, size: int, seed: int) -> Rendering:
     """Return the image of an index and its labels; (seed, index) alone decide what they show.
 
     Args:
@@ -48,18 +48,18 @@ def render(index: int, *, size: int, seed: int) -> Rendering:
     """
     subject = SUBJECTS[index % len(SUBJECTS)]
     rng = Random(f"netdissect/{seed}/{index}")  # noqa: S311 - an image is no secret
-    return _texture(subject, rng, size) if subject in TEXTURES else _scene(subject, rng, size)
+    return _render_texture(subject, rng, size) if subject in TEXTURES else _render_scene(subject, rng, size)
 
 
-def _scene(name: str, rng: Random, size: int) -> Rendering:
+def _render_scene(name: str, rng: Random, size: int) -> Rendering:
     draw, times_of_day = SCENES[name]
     times = 3 if size < 160 else 2
     canvas = Canvas(size * times, choose_light(rng, times_of_day))
     draw(canvas, rng)
     ids = canvas.numbers()
     drift = (int(rng.random() * canvas.side), int(rng.random() * canvas.side))
-    picture = shading.picture(canvas, ids, times=times, drift=drift)
-    rows = _seen(size)
+    image = shading.shade_image(canvas, ids, times=times, drift=drift)
+    rows = _find_label_rows(size)
     middle = rows * times + times // 2
     under = ids[np.ix_(middle, middle)]
     labels: dict[str, NDArray[np.uint16] | int] = {}
@@ -74,22 +74,24 @@ def _scene(name: str, rng: Random, size: int) -> Rendering:
         plane = table.take(under)
         if plane.any():
             labels[category] = plane
-    labels["color"] = _colors(picture, rows)
+    labels["color"] = _name_label_colors(image, rows)
     labels["scene"] = NUMBERS["scene"][f"{name}-s"]
-    return Rendering(picture, labels)
+    return Rendering(image, labels)
 
 
-def _texture(name: str, rng: Random, size: int) -> Rendering:
-    picture = texture(name, rng, size=size, times=2)
-    return Rendering(picture, {"color": _colors(picture, _seen(size)), "texture": NUMBERS["texture"][name]})
+def _render_texture(name: str, rng: Random, size: int) -> Rendering:
+    image = draw_texture(name, rng, size=size, times=2)
+    return Rendering(
+        image, {"color": _name_label_colors(image, _find_label_rows(size)), "texture": NUMBERS["texture"][name]}
+    )
 
 
-def _seen(size: int) -> NDArray[np.int64]:
+def _find_label_rows(size: int) -> NDArray[np.int64]:
     """Return the row (or column) of the image that each row of the label grid stands for."""
     cells = size // 2
     return (2 * np.arange(cells) + 1) * size // (2 * cells)
 
 
-def _colors(picture: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint16]:
+def _name_label_colors(image: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint16]:
     first = min(NUMBERS["color"].values())
-    return name_colors(picture[np.ix_(rows, rows)]).astype(np.uint16) + np.uint16(first)
+    return name_colors(image[np.ix_(rows, rows)]).astype(np.uint16) + np.uint16(first)

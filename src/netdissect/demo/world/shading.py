@@ -1,4 +1,4 @@
-"""From shape numbers to an image: colors, light, grain, veils and glows, then smaller."""
+"""Turn shape numbers into an image: colors, light, grain, veils, glows, and downsampling."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netdissect.demo.world.grain import STRENGTH, tiles
-from netdissect.demo.world.raster import FINE, fill_all
+from netdissect.demo.world.grain import STRENGTH, make_grain_tiles
+from netdissect.demo.world.raster import FINE, fill_polygons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,7 @@ _LIT, _LIT_BY = 0.28, np.array([14, 9, -4], dtype=np.float32)
 _DIM, _DIM_BY = -0.62, np.array([6, 4, 26], dtype=np.float32)
 
 
-def picture(canvas: Canvas, ids: NDArray[np.int32], *, times: int, drift: tuple[int, int]) -> NDArray[np.uint8]:
+def shade_image(canvas: Canvas, ids: NDArray[np.int32], *, times: int, drift: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the image a canvas shows, RGB, uint8, shape (side / times, side / times, 3).
 
     Args:
@@ -28,9 +28,9 @@ def picture(canvas: Canvas, ids: NDArray[np.int32], *, times: int, drift: tuple[
         times: canvas pixels per image pixel, along each axis.
         drift: by how many canvas pixels the grain is shifted down and right.
     """
-    ends = _end_colors(canvas)
-    position = _towards_shade(canvas, ids)
-    grain = _grain(canvas, ids, drift)
+    ends = _compute_end_colors(canvas)
+    position = _measure_shade(canvas, ids)
+    grain = _compute_grain(canvas, ids, drift)
     planes = np.empty((3, *ids.shape), dtype=np.float32)
     for channel in range(3):
         start, end = ends[0][:, channel].copy(), ends[1][:, channel].copy()
@@ -38,15 +38,15 @@ def picture(canvas: Canvas, ids: NDArray[np.int32], *, times: int, drift: tuple[
         plane += start.take(ids)
         plane *= grain
     for veil in canvas.veils:
-        _draw_veil(planes, ids, veil)
-    small = _smaller(planes, times)
+        _blend_veil(planes, ids, veil)
+    small = _shrink(planes, times)
     for glow in canvas.glows:
-        _shine(small, glow)
+        _add_glow(small, glow)
     np.clip(small, 0, 255, out=small)
     return np.rint(small).astype(np.uint8)
 
 
-def _end_colors(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _compute_end_colors(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return every shape's color on the lit and on the other end, in its light and haze, each of shape (shapes, 3)."""
     shapes, light = canvas.shapes, canvas.light
     color = np.array([shape.color for shape in shapes], dtype=np.float32)
@@ -61,7 +61,7 @@ def _end_colors(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np.float32
     return lit + (far - lit) * haze, dim + (far - dim) * haze
 
 
-def _towards_shade(canvas: Canvas, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+def _measure_shade(canvas: Canvas, ids: NDArray[np.int32]) -> NDArray[np.float32]:
     """Return where every pixel lies between its shape's lit end (0) and the other (1), shape (side, side)."""
     box = np.array([shape.box for shape in canvas.shapes], dtype=np.float32) * np.float32(1 / FINE)
     plain = np.array([shape.to is not None for shape in canvas.shapes])
@@ -79,10 +79,10 @@ def _towards_shade(canvas: Canvas, ids: NDArray[np.int32]) -> NDArray[np.float32
     return np.clip(result, 0, 1, out=result)
 
 
-def _grain(canvas: Canvas, ids: NDArray[np.int32], drift: tuple[int, int]) -> NDArray[np.float32]:
+def _compute_grain(canvas: Canvas, ids: NDArray[np.int32], drift: tuple[int, int]) -> NDArray[np.float32]:
     """Return the factor by which grain changes brightness, shape (side, side)."""
     side = canvas.side
-    numbers, stack = tiles(side)
+    numbers, stack = make_grain_tiles(side)
     materials = [shape.region.material for shape in canvas.shapes]
     number = np.array([numbers.get(material, 0) for material in materials], dtype=np.int32)
     strength = np.array(
@@ -97,7 +97,7 @@ def _grain(canvas: Canvas, ids: NDArray[np.int32], drift: tuple[int, int]) -> ND
     return result
 
 
-def _draw_veil(planes: NDArray[np.float32], ids: NDArray[np.int32], veil: Veil) -> None:
+def _blend_veil(planes: NDArray[np.float32], ids: NDArray[np.int32], veil: Veil) -> None:
     """Mix a veil's color into what lies under it and was drawn before it."""
     corners = np.array(veil.corners, dtype=np.int64).reshape(-1, 2)
     left, top = np.maximum(corners.min(axis=0) // FINE, 0)
@@ -105,14 +105,14 @@ def _draw_veil(planes: NDArray[np.float32], ids: NDArray[np.int32], veil: Veil) 
     if left >= right or top >= bottom:
         return
     covered = np.full((bottom - top, right - left), -1, dtype=np.int32)
-    fill_all(covered, corners - np.array([left, top]) * FINE, np.array([len(corners)], dtype=np.int64))
+    fill_polygons(covered, corners - np.array([left, top]) * FINE, np.array([len(corners)], dtype=np.int64))
     share = ((covered == 0) & (ids[top:bottom, left:right] < veil.before)) * np.float32(veil.strength)
     for plane, color in zip(planes, veil.color, strict=True):
         part = plane[top:bottom, left:right]
         part += (np.float32(color) - part) * share
 
 
-def _smaller(planes: NDArray[np.float32], times: int) -> NDArray[np.float32]:
+def _shrink(planes: NDArray[np.float32], times: int) -> NDArray[np.float32]:
     """Return the mean over squares of times x times pixels; summed as whole numbers, so that no order matters."""
     whole = np.clip(planes, 0, 255, out=planes).astype(np.uint16)
     total = np.zeros((3, whole.shape[1] // times, whole.shape[2] // times), dtype=np.uint16)
@@ -122,7 +122,7 @@ def _smaller(planes: NDArray[np.float32], times: int) -> NDArray[np.float32]:
     return np.moveaxis(total, 0, -1).astype(np.float32) * np.float32(1 / (times * times))
 
 
-def _shine(small: NDArray[np.float32], glow: Glow) -> None:
+def _add_glow(small: NDArray[np.float32], glow: Glow) -> None:
     """Add a round light that falls off to nothing at its radius."""
     height, width = small.shape[:2]
     y, x, radius = glow.y * height, glow.x * width, max(glow.radius * height, 1.0)

@@ -1,4 +1,4 @@
-"""Textures that fill an image: eighteen of the words people use for patterns (those of DTD), in two or three colors.
+"""Draw eighteen textures of the Describable Textures Dataset that fill an image.
 
 Each pattern is a field of 0..1 over the image, turned and scaled at random; it mixes two colors of a palette that
 go together. Contrast is kept moderate (a standard deviation of about 28 to 62 of 255): louder patterns excite
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netdissect.demo.world.grain import hashed, noise
-from netdissect.demo.world.palette import darker, inks, lighter, mix
+from netdissect.demo.world.grain import hash_lattice_corners, make_noise
+from netdissect.demo.world.palette import darken, lighten, mix_colors, parse_palette
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Field = NDArray[np.float64]
 
 _PALETTES = tuple(
-    inks(codes)
+    parse_palette(codes)
     for codes in (
         "2a9d8f f4e3c1", "264653 e9c46a", "e76f51 fdf0d5", "355070 eaac8b", "6d597a f2d0a9", "588157 dad7cd",
         "bc4749 f2e8cf", "1d3557 a8dadc", "8e5aa8 f7d6e0", "774936 edc4b3", "3d405b e07a5f", "33658a f6ae2d",
@@ -36,7 +36,7 @@ _PALETTES = tuple(
 )  # fmt: skip
 
 
-def texture(name: str, rng: Random, *, size: int, times: int) -> NDArray[np.uint8]:
+def draw_texture(name: str, rng: Random, *, size: int, times: int) -> NDArray[np.uint8]:
     """Return an image of a texture, RGB, uint8, shape (size, size, 3), drawn `times` as large and made smaller."""
     axis = (np.arange(size * times) + 0.5) / (size * times) - 0.5
     turn, scale = rng.uniform(0, math.tau), rng.uniform(0.75, 1.35)
@@ -46,7 +46,7 @@ def texture(name: str, rng: Random, *, size: int, times: int) -> NDArray[np.uint
     x, y = axis[None, :], axis[:, None]
     u, v = x * cos + y * sin + rng.uniform(0, 1), y * cos - x * sin + rng.uniform(0, 1)
     share = np.clip(TEXTURES[name](u, v, rng), 0, 1)
-    first, second = _colors(rng)
+    first, second = _choose_two_colors(rng)
     light = 1 + rng.uniform(0.04, 0.14) * (rng.choice((-1, 1)) * x - y)
     planes = [
         np.clip((a + (b - a) * share) * light, 0, 255).astype(np.uint16) for a, b in zip(first, second, strict=True)
@@ -56,65 +56,67 @@ def texture(name: str, rng: Random, *, size: int, times: int) -> NDArray[np.uint
     return mean
 
 
-def _colors(rng: Random) -> tuple[Color, Color]:
+def _choose_two_colors(rng: Random) -> tuple[Color, Color]:
     """Return two colors that go together and are neither too near nor too far apart."""
     first, second = rng.choice(_PALETTES)
     if rng.random() < 0.5:
         first, second = second, first
-    toned = rng.choice((darker, lighter))
+    toned = rng.choice((darken, lighten))
     first, second = toned(first, rng.uniform(0, 0.2)), toned(second, rng.uniform(0, 0.2))
     apart = max(abs(a - b) for a, b in zip(first, second, strict=True))
     wanted = min(apart, rng.uniform(85, 130))
-    middle, reach = mix(first, second, 0.5), wanted / max(apart, 1.0)
-    return mix(middle, first, reach), mix(middle, second, reach)
+    middle, reach = mix_colors(first, second, 0.5), wanted / max(apart, 1.0)
+    return mix_colors(middle, first, reach), mix_colors(middle, second, reach)
 
 
-def _saw(t: Field) -> Field:
+def _triangle_wave(t: Field) -> Field:
     """Return 0..1..0 once per unit."""
     return 1 - np.abs(2 * (t - np.floor(t)) - 1)
 
 
-def _edge(t: Field, at: float, soft: float = 0.06) -> Field:
+def _soft_step(t: Field, at: float, soft: float = 0.06) -> Field:
     """Return 0 below a level and 1 above, with a short slope between."""
     return np.clip((t - at) / soft + 0.5, 0, 1)
 
 
-def _striped(u: Field, _: Field, rng: Random) -> Field:
-    return _edge(_saw(u * rng.uniform(6, 10)), rng.uniform(0.4, 0.6), 0.12)
+def _draw_striped(u: Field, _: Field, rng: Random) -> Field:
+    return _soft_step(_triangle_wave(u * rng.uniform(6, 10)), rng.uniform(0.4, 0.6), 0.12)
 
 
-def _chequered(u: Field, v: Field, rng: Random) -> Field:
+def _draw_chequered(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(6, 10)
     return (np.floor(u * n) + np.floor(v * n)) % 2
 
 
-def _dotted(u: Field, v: Field, rng: Random) -> Field:
+def _draw_dotted(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(7, 11)
     row = np.floor(v * n)
     x, y = u * n + 0.5 * (row % 2), v * n
     far = np.sqrt((x - np.floor(x) - 0.5) ** 2 + (y - row - 0.5) ** 2)
-    return 1 - _edge(far, rng.uniform(0.26, 0.34), 0.08)
+    return 1 - _soft_step(far, rng.uniform(0.26, 0.34), 0.08)
 
 
-def _zigzagged(u: Field, v: Field, rng: Random) -> Field:
+def _draw_zigzagged(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(5, 8)
-    return _edge(_saw(v * n + 0.5 * _saw(u * n)), 0.5, 0.12)
+    return _soft_step(_triangle_wave(v * n + 0.5 * _triangle_wave(u * n)), 0.5, 0.12)
 
 
-def _grid(u: Field, v: Field, rng: Random) -> Field:
+def _draw_grid(u: Field, v: Field, rng: Random) -> Field:
     n, width = rng.uniform(8, 13), rng.uniform(0.22, 0.32)
-    return np.maximum(1 - _edge(_saw(u * n), width, 0.1), 1 - _edge(_saw(v * n), width, 0.1))
+    return np.maximum(
+        1 - _soft_step(_triangle_wave(u * n), width, 0.1), 1 - _soft_step(_triangle_wave(v * n), width, 0.1)
+    )
 
 
-def _honeycombed(u: Field, v: Field, rng: Random) -> Field:
+def _draw_honeycombed(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(6, 10)
-    near, next_ = _two_nearest(
+    near, next_ = _find_two_nearest(
         u * n, v * n * 1.1547, lambda i, j: (0.5 * (j % 2) + 0.5, 0 * i + 0.5), stretch=1 / 1.1547
     )
-    return 1 - _edge(next_ - near, 0.16, 0.08)
+    return 1 - _soft_step(next_ - near, 0.16, 0.08)
 
 
-def _two_nearest(
+def _find_two_nearest(
     x: Field, y: Field, place: Callable[[Field, Field], tuple[Field, Field]], *, stretch: float = 1.0
 ) -> tuple[Field, Field]:
     """Return the distances to the nearest and the next of points that lie one in each cell."""
@@ -129,61 +131,65 @@ def _two_nearest(
     return near, second
 
 
-def _loose(salt: int) -> Callable[[Field, Field], tuple[Field, Field]]:
+def _scatter_in_cells(salt: int) -> Callable[[Field, Field], tuple[Field, Field]]:
     """Return a placing of points at random in their cells."""
     return lambda i, j: (
-        hashed(i.astype(np.int64), j.astype(np.int64), salt),
-        hashed(i.astype(np.int64), j.astype(np.int64), salt + 1),
+        hash_lattice_corners(i.astype(np.int64), j.astype(np.int64), salt),
+        hash_lattice_corners(i.astype(np.int64), j.astype(np.int64), salt + 1),
     )
 
 
-def _cracked(u: Field, v: Field, rng: Random) -> Field:
+def _draw_cracked(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(4.5, 7)
-    bend = 0.25 * noise(u, v, 9, 9, 5)
-    near, second = _two_nearest(u * n + bend, v * n + bend, _loose(rng.randrange(1000)))
-    return 1 - _edge(second - near, 0.09, 0.07)
+    bend = 0.25 * make_noise(u, v, 9, 9, 5)
+    near, second = _find_two_nearest(u * n + bend, v * n + bend, _scatter_in_cells(rng.randrange(1000)))
+    return 1 - _soft_step(second - near, 0.09, 0.07)
 
 
-def _bubbly(u: Field, v: Field, rng: Random) -> Field:
+def _draw_bubbly(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(5, 8)
-    near, _ = _two_nearest(u * n, v * n, _loose(rng.randrange(1000)))
+    near, _ = _find_two_nearest(u * n, v * n, _scatter_in_cells(rng.randrange(1000)))
     rim = 1 - np.abs(near - 0.36) / 0.12
-    return np.clip(rim, 0, 1) + 0.35 * _edge(0.36 - near, 0, 0.1)
+    return np.clip(rim, 0, 1) + 0.35 * _soft_step(0.36 - near, 0, 0.1)
 
 
-def _blotchy(u: Field, v: Field, rng: Random) -> Field:
+def _draw_blotchy(u: Field, v: Field, rng: Random) -> Field:
     n, salt = rng.choice((6, 7, 8)), rng.randrange(1000)
-    return _edge(noise(u, v, n, n, salt) + 0.4 * noise(u, v, 3 * n, 3 * n, salt + 1), 0.72, 0.1)
+    return _soft_step(make_noise(u, v, n, n, salt) + 0.4 * make_noise(u, v, 3 * n, 3 * n, salt + 1), 0.72, 0.1)
 
 
-def _marbled(u: Field, v: Field, rng: Random) -> Field:
+def _draw_marbled(u: Field, v: Field, rng: Random) -> Field:
     salt = rng.randrange(1000)
-    bend = noise(u, v, 4, 4, salt) + 0.5 * noise(u, v, 9, 9, salt + 1)
-    vein = _saw(2.2 * u + 1.3 * v + 1.6 * bend)
-    return 1 - _edge(vein, 0.22, 0.4)
+    bend = make_noise(u, v, 4, 4, salt) + 0.5 * make_noise(u, v, 9, 9, salt + 1)
+    vein = _triangle_wave(2.2 * u + 1.3 * v + 1.6 * bend)
+    return 1 - _soft_step(vein, 0.22, 0.4)
 
 
-def _swirly(u: Field, v: Field, rng: Random) -> Field:
+def _draw_swirly(u: Field, v: Field, rng: Random) -> Field:
     salt = rng.randrange(1000)
-    return _edge(_saw(5 * noise(u, v, 3, 3, salt) + 2.5 * noise(u, v, 5, 5, salt + 1)), 0.5, 0.2)
+    return _soft_step(
+        _triangle_wave(5 * make_noise(u, v, 3, 3, salt) + 2.5 * make_noise(u, v, 5, 5, salt + 1)), 0.5, 0.2
+    )
 
 
-def _spiralled(u: Field, v: Field, rng: Random) -> Field:
+def _draw_spiralled(u: Field, v: Field, rng: Random) -> Field:
     x, y = u - u.mean() + rng.uniform(-0.12, 0.12), v - v.mean() + rng.uniform(-0.12, 0.12)
     arms = rng.choice((1, 2))
-    return _edge(_saw(np.sqrt(x * x + y * y) * rng.uniform(8, 12) + arms * np.arctan2(y, x) / math.tau), 0.5, 0.14)
+    return _soft_step(
+        _triangle_wave(np.sqrt(x * x + y * y) * rng.uniform(8, 12) + arms * np.arctan2(y, x) / math.tau), 0.5, 0.14
+    )
 
 
-def _woven(u: Field, v: Field, rng: Random) -> Field:
+def _draw_woven(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(6, 9)
     x, y = u * n, v * n
     over = (np.floor(x) + np.floor(y)) % 2 > 0
     along, across = np.where(over, x - np.floor(x), y - np.floor(y)), np.where(over, y - np.floor(y), x - np.floor(x))
-    strand = _edge(_saw(across), 0.22, 0.2) * (0.55 + 0.45 * _saw(along))
+    strand = _soft_step(_triangle_wave(across), 0.22, 0.2) * (0.55 + 0.45 * _triangle_wave(along))
     return strand * np.where(over, 1.0, 0.72)
 
 
-def _scaly(u: Field, v: Field, rng: Random) -> Field:
+def _draw_scaly(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(6, 9)
     best = np.zeros(u.shape)
     for shift in (0, 1, 2):  # rows of round scales, each over the row below it
@@ -195,40 +201,40 @@ def _scaly(u: Field, v: Field, rng: Random) -> Field:
     return best
 
 
-def _knitted(u: Field, v: Field, rng: Random) -> Field:
+def _draw_knitted(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(6, 8)
     x, y = u * n, v * n * 1.2
     half = np.abs(x - np.floor(x) - 0.5)
-    stitch = _saw(y + 1.1 * half)
-    return _edge(stitch, 0.3, 0.5) * (1 - _edge(half, 0.43, 0.1))
+    stitch = _triangle_wave(y + 1.1 * half)
+    return _soft_step(stitch, 0.3, 0.5) * (1 - _soft_step(half, 0.43, 0.1))
 
 
-def _crosshatched(u: Field, v: Field, rng: Random) -> Field:
+def _draw_crosshatched(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(11, 16)
-    one = 1 - _edge(_saw((u + 0.35 * v) * n), 0.3, 0.16)
-    two = 1 - _edge(_saw((0.35 * u - v) * n), 0.3, 0.16)
-    patch = noise(u, v, 4, 4, rng.randrange(1000))
+    one = 1 - _soft_step(_triangle_wave((u + 0.35 * v) * n), 0.3, 0.16)
+    two = 1 - _soft_step(_triangle_wave((0.35 * u - v) * n), 0.3, 0.16)
+    patch = make_noise(u, v, 4, 4, rng.randrange(1000))
     return np.maximum(one * (0.45 + 0.55 * patch), two * (1 - 0.55 * patch))
 
 
-def _studded(u: Field, v: Field, rng: Random) -> Field:
+def _draw_studded(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(6, 9)
     dx, dy = u * n - np.floor(u * n) - 0.5, v * n - np.floor(v * n) - 0.5
     far = np.sqrt(dx * dx + dy * dy)
     dome = np.clip(0.75 - 1.3 * np.sqrt((dx + 0.12) ** 2 + (dy + 0.12) ** 2), 0, 1)
-    return np.where(far < 0.34, 0.35 + dome, 0.28 - 0.28 * _edge(0.46 - far, 0, 0.1))
+    return np.where(far < 0.34, 0.35 + dome, 0.28 - 0.28 * _soft_step(0.46 - far, 0, 0.1))
 
 
-def _pleated(u: Field, v: Field, rng: Random) -> Field:
+def _draw_pleated(u: Field, v: Field, rng: Random) -> Field:
     n = rng.uniform(7, 11)
-    t = u * n + 0.25 * noise(u, v, 3, 3, rng.randrange(1000))
+    t = u * n + 0.25 * make_noise(u, v, 3, 3, rng.randrange(1000))
     return t - np.floor(t)
 
 
 #: The words of DTD and the fields that draw them.
 TEXTURES: dict[str, Callable[[Field, Field, Random], Field]] = {
-    "striped": _striped, "chequered": _chequered, "polka-dotted": _dotted, "zigzagged": _zigzagged, "grid": _grid,
-    "honeycombed": _honeycombed, "cracked": _cracked, "bubbly": _bubbly, "blotchy": _blotchy, "marbled": _marbled,
-    "swirly": _swirly, "spiralled": _spiralled, "woven": _woven, "scaly": _scaly, "knitted": _knitted,
-    "crosshatched": _crosshatched, "studded": _studded, "pleated": _pleated,
+    "striped": _draw_striped, "chequered": _draw_chequered, "polka-dotted": _draw_dotted, "zigzagged": _draw_zigzagged, "grid": _draw_grid,
+    "honeycombed": _draw_honeycombed, "cracked": _draw_cracked, "bubbly": _draw_bubbly, "blotchy": _draw_blotchy, "marbled": _draw_marbled,
+    "swirly": _draw_swirly, "spiralled": _draw_spiralled, "woven": _draw_woven, "scaly": _draw_scaly, "knitted": _draw_knitted,
+    "crosshatched": _draw_crosshatched, "studded": _draw_studded, "pleated": _draw_pleated,
 }  # fmt: skip

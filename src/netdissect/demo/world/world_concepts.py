@@ -1,4 +1,4 @@
-"""The concepts of the bundled probe set, numbered once and for all, and what a region of an image is.
+"""The concepts of the bundled probe set with their numbers, and the concepts of a region.
 
 A concept's number does not depend on how many images are written or which, so neither do the label maps. Stuff
 (grass, water, brick) is a material and no object, lest two words compete for the same pixels.
@@ -23,12 +23,12 @@ class Region(NamedTuple):
 NOTHING = Region()
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split_words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
 #: Things, and a few that are far away.
-OBJECTS = _words(
+OBJECTS = _split_words(
     """
     acacia airplane armchair ball balloon barn barrel basket bathtub bed bench bicycle bird blackboard bookcase
     boulder brick_wall bridge bubble bus bush cabinet cactus campfire car castle cat chair chairlift chandelier
@@ -43,7 +43,7 @@ OBJECTS = _words(
     """
 )
 #: Parts of things; one word may be a part of many.
-PARTS = _words(
+PARTS = _split_words(
     """
     antenna apple arm armrest awning back balcony base basin berry blade blanket board body book branch bucket bulb
     bumper burner cab cabin canvas cap chimney chute cistern coconut container counter counterweight coupling crown
@@ -55,21 +55,21 @@ PARTS = _words(
     """
 )
 #: What things and grounds are made of.
-MATERIALS = _words(
+MATERIALS = _split_words(
     """
     asphalt bark brick carpet ceramic concrete fabric foliage food fur glass grass gravel hay leather marble metal
     paper parquet paving plaster plastic reef rock rubber sand shingle skin snow soil stone tile water wicker wood
     """
 )
 #: Words of the Describable Textures Dataset.
-TEXTURES = _words(
+TEXTURES = _split_words(
     """
     blotchy bubbly chequered cracked crosshatched grid honeycombed knitted marbled pleated polka-dotted scaly
     spiralled striped studded swirly woven zigzagged
     """
 )
 #: What a whole image shows.
-SCENES = _words(
+SCENES = _split_words(
     """
     airport amusement_park art_gallery balloon_festival bathroom beach bedroom campsite castle classroom coast
     construction_site coral_reef desert dining_room downtown farm forest garden gas_station greenhouse harbor

@@ -1,4 +1,4 @@
-"""The bundled probe set, written as a Broden folder by several processes."""
+"""Write the bundled probe set as a Broden folder, with several processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from netdissect.bounds import MAX_IMAGES, MAX_SEED, MAX_WORKERS, require_integer
-from netdissect.demo.world.render import render
+from netdissect.demo.world.render import render_image
 from netdissect.demo.world.world_concepts import NUMBERS
 from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.index_rows import IndexRow
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _CHUNK = 32
 
 _TEXT = """\
-Drawn by netdissect from seed {seed}: {images} pictures of {size} x {size} pixels, scenes with their objects, parts and
+Drawn by netdissect from seed {seed}: {images} images of {size} x {size} pixels, scenes with their objects, parts and
 materials, textures, and the basic color of every pixel. An image depends on the seed and its own number alone. The
-pictures and their labels may be used freely.
+images and their labels may be used freely.
 """
 
 
@@ -73,12 +73,12 @@ def write_probe_set(
     (folder / "index.csv").unlink(missing_ok=True)  # until the new tables are written, there is no whole probe set
     chunks = [_Chunk(folder, start, min(start + _CHUNK, images), size, seed) for start in range(0, images, _CHUNK)]
     progress.start("draw", images)
-    drawn: list[_Drawn] = []
-    for chunk in _mapped(chunks, min(workers or _processors(), len(chunks))):
+    drawn: list[_WrittenImage] = []
+    for chunk in _map_chunks(chunks, min(workers or _count_cpus(), len(chunks))):
         drawn.extend(chunk)
         progress.advance(len(chunk))
     drawn.sort(key=lambda image: image.row.image)
-    usage = _usage(drawn)
+    usage = _sum_usage(drawn)
     numbers = {name: number for names in NUMBERS.values() for name, number in names.items()}
     write_tables(
         folder,
@@ -104,18 +104,18 @@ class _Chunk:
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _WrittenImage:
     """An image that has been written: its line of the index, and the share of pixels of every label, by category."""
 
     row: IndexRow
     shares: dict[str, dict[int, float]]
 
 
-def _processors() -> int:
+def _count_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _mapped(chunks: list[_Chunk], workers: int) -> Iterator[list[_Drawn]]:
+def _map_chunks(chunks: list[_Chunk], workers: int) -> Iterator[list[_WrittenImage]]:
     """Yield what becomes of every chunk, in whatever order."""
     if workers <= 1:
         yield from map(_draw_chunk, chunks)
@@ -131,16 +131,16 @@ def _mapped(chunks: list[_Chunk], workers: int) -> Iterator[list[_Drawn]]:
             raise
 
 
-def _draw_chunk(chunk: _Chunk) -> list[_Drawn]:
-    return [_draw(chunk.folder, index, chunk.size, chunk.seed) for index in range(chunk.start, chunk.stop)]
+def _draw_chunk(chunk: _Chunk) -> list[_WrittenImage]:
+    return [_write_image(chunk.folder, index, chunk.size, chunk.seed) for index in range(chunk.start, chunk.stop)]
 
 
-def _draw(folder: Path, index: int, size: int, seed: int) -> _Drawn:
+def _write_image(folder: Path, index: int, size: int, seed: int) -> _WrittenImage:
     """Write one image and its label maps."""
-    picture, labels = render(index, size=size, seed=seed)
+    image, labels = render_image(index, size=size, seed=seed)
     stem = f"{index:06d}"
     images = folder / "images"
-    (images / f"{stem}.jpg").write_bytes(_jpeg(picture))
+    (images / f"{stem}.jpg").write_bytes(_encode_jpeg(image))
     fields: dict[str, list[str | int]] = {}
     shares: dict[str, dict[int, float]] = {}
     for category, label in labels.items():
@@ -155,22 +155,22 @@ def _draw(folder: Path, index: int, size: int, seed: int) -> _Drawn:
             int(number): int(count) / label.size for number, count in zip(numbers, counts, strict=True) if number
         }
     cells = size // 2
-    return _Drawn(IndexRow(f"{stem}.jpg", split_of(stem), (size, size), (cells, cells), fields), shares)
+    return _WrittenImage(IndexRow(f"{stem}.jpg", choose_split(stem), (size, size), (cells, cells), fields), shares)
 
 
-def _jpeg(picture: NDArray[np.uint8]) -> bytes:
+def _encode_jpeg(image: NDArray[np.uint8]) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(picture).save(out, format="JPEG", quality=92)
+    Image.fromarray(image).save(out, format="JPEG", quality=92)
     return out.getvalue()
 
 
-def split_of(stem: str) -> str:
+def choose_split(stem: str) -> str:
     """Return ``train`` or ``val`` by Broden's rule: the first 8 bytes of a name's md5, as a share, up to 0.7."""
     share = int.from_bytes(hashlib.md5(f"synthetic/{stem}.jpg".encode(), usedforsecurity=False).digest()[:8], "big")
     return "train" if share / 2**64 <= 0.7 else "val"
 
 
-def _usage(drawn: list[_Drawn]) -> LabelUsage:
+def _sum_usage(drawn: list[_WrittenImage]) -> LabelUsage:
     """Add up how much every label is used, in the images' order, so that sums do not depend on the workers."""
     names = {number: name for category in NUMBERS.values() for name, number in category.items()}
     usage = LabelUsage(defaultdict(int), defaultdict(float))

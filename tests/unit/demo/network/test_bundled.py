@@ -8,7 +8,7 @@ import torch
 from training import train_demo_network as script
 
 from netdissect.demo import network as demo_network
-from netdissect.demo.world import SUBJECTS, render
+from netdissect.demo.world import SUBJECTS, render_image
 from netdissect.demo.world.textures import TEXTURES
 from netdissect.networks.load import open_network
 from netdissect.networks.preprocess import make_caffe_preprocess
@@ -18,29 +18,32 @@ BLOBS = (*demo_network.LAYERS, "fc6", "prob")
 
 @pytest.fixture(scope="module")
 def network():
-    return demo_network.trained()
+    return demo_network.load_trained_network()
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     """One image of every subject from a seed that is neither the demo's nor the training's, RGB uint8."""
     seed = script.HELD_OUT_SEED + 1
-    return np.stack([render(index, size=script.SEEN, seed=seed).picture for index in range(48, len(SUBJECTS))])
+    return np.stack([render_image(index, size=script.SEEN, seed=seed).image for index in range(48, len(SUBJECTS))])
 
 
-def predicted(network, pictures):
+def predicted(network, images):
     with torch.inference_mode():
-        scores = network.module(network.preprocess(torch.from_numpy(pictures)))
-    return [script.CLASSES[number] for number in scores.reshape(len(pictures), -1).argmax(1)]
+        scores = network.module(network.preprocess(torch.from_numpy(images)))
+    return [script.CLASSES[number] for number in scores.reshape(len(images), -1).argmax(1)]
 
 
-def test_it_says_what_new_pictures_show(network, pictures):
-    right = [word == SUBJECTS[48 + place] for place, word in enumerate(predicted(network, pictures))]
+def test_it_says_what_new_pictures_show(network, images):
+    right = [word == SUBJECTS[48 + place] for place, word in enumerate(predicted(network, images))]
     assert np.mean(right) > 0.8
 
 
-def test_the_control_knows_nothing(pictures):
-    right = [word == SUBJECTS[48 + place] for place, word in enumerate(predicted(demo_network.control(), pictures))]
+def test_the_control_knows_nothing(images):
+    right = [
+        word == SUBJECTS[48 + place]
+        for place, word in enumerate(predicted(demo_network.load_control_network(), images))
+    ]
     assert np.mean(right) < 0.1
 
 
@@ -56,9 +59,9 @@ def test_it_learns_from_pictures_of_other_seeds_than_the_demos():
     assert len({demonstrate.SEED, script.TRAINING_SEED, script.HELD_OUT_SEED}) == 3
 
 
-def test_opencv_computes_the_same(network, pictures):
+def test_opencv_computes_the_same(network, images):
     cv2 = pytest.importorskip("cv2")
-    x = network.preprocess(torch.from_numpy(pictures[:8]))
+    x = network.preprocess(torch.from_numpy(images[:8]))
     with torch.inference_mode():
         ours = network.module(x, blobs=list(BLOBS))
     theirs = cv2.dnn.readNetFromCaffe(f"{demo_network.STEM}.prototxt", f"{demo_network.STEM}.caffemodel")
@@ -84,19 +87,19 @@ def test_the_script_makes_this_network():
     assert script.spec().to_prototxt() == demo_network.STEM.with_suffix(".prototxt").read_text()
 
 
-def test_what_the_script_writes_is_what_it_trained(tmp_path, pictures):
+def test_what_the_script_writes_is_what_it_trained(tmp_path, images):
     from netdissect.networks.sources.caffe.caffe_loader import load_caffe
     from netdissect.networks.sources.caffe.caffe_writer import write_caffe
 
     torch.manual_seed(0)
     learner = script.Learner()
     for _ in range(3):
-        learner(script.given(pictures[:16]))  # so that batch normalization has something to be folded
+        learner(script.given(images[:16]))  # so that batch normalization has something to be folded
     learner.eval()
     write_caffe(tmp_path / "it", script.spec(), script.weights(learner))
     with torch.inference_mode():
-        learned = learner(script.given(pictures[16:24]))
-        written = load_caffe(tmp_path / "it")(make_caffe_preprocess()(torch.from_numpy(pictures[16:24])), blobs=["fc6"])
+        learned = learner(script.given(images[16:24]))
+        written = load_caffe(tmp_path / "it")(make_caffe_preprocess()(torch.from_numpy(images[16:24])), blobs=["fc6"])
     torch.testing.assert_close(written["fc6"].reshape(learned.shape), learned, rtol=1e-4, atol=1e-4)
 
 
@@ -111,11 +114,14 @@ def test_it_runs_as_any_caffe_network_with_no_options(network):
 
 
 def test_the_control_has_other_weights_in_the_same_places(network):
-    ours, random = network.module.state_dict(), demo_network.control().module.state_dict()
+    ours, random = network.module.state_dict(), demo_network.load_control_network().module.state_dict()
     assert {name: tensor.shape for name, tensor in ours.items()} == {
         name: tensor.shape for name, tensor in random.items()
     }
     assert not any(torch.equal(ours[name], random[name]) for name in ours)
-    again, another = demo_network.control().module.state_dict(), demo_network.control(seed=1).module.state_dict()
+    again, another = (
+        demo_network.load_control_network().module.state_dict(),
+        demo_network.load_control_network(seed=1).module.state_dict(),
+    )
     assert all(torch.equal(random[name], again[name]) for name in random)
     assert not any(torch.equal(random[name], another[name]) for name in random)

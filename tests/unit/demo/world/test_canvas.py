@@ -14,7 +14,7 @@ HOUSE, ROOF = Region("house", "wall", "plastic"), Region("house", "roof", "plast
 
 
 def shown(canvas, times=3):
-    return shading.picture(canvas, canvas.numbers(), times=times, drift=(0, 0))
+    return shading.shade_image(canvas, canvas.numbers(), times=times, drift=(0, 0))
 
 
 def test_a_flat_shape_has_its_colour_in_the_picture_and_its_number_on_the_canvas():
@@ -22,9 +22,9 @@ def test_a_flat_shape_has_its_colour_in_the_picture_and_its_number_on_the_canvas
     pen = canvas.pen(0, 0, 1)
     pen.box(0, 0, 1, -1, (10, 20, 30), NOTHING, shade=0)
     pen.box(0.25, -0.25, 0.75, -0.75, (200, 100, 50), HOUSE, shade=0)
-    ids, picture = canvas.numbers(), shown(canvas)
-    assert (picture[ids[1::3, 1::3] == 1] == (200, 100, 50)).all()
-    assert (picture[ids[1::3, 1::3] == 0] == (10, 20, 30)).all()
+    ids, image = canvas.numbers(), shown(canvas)
+    assert (image[ids[1::3, 1::3] == 1] == (200, 100, 50)).all()
+    assert (image[ids[1::3, 1::3] == 0] == (10, 20, 30)).all()
     assert (ids == 1).sum() == 30 * 30
 
 
@@ -66,10 +66,10 @@ def test_the_lit_side_is_lighter_whichever_side_the_light_comes_from():
         light = Light("noon", side, (1, 1, 1), PLAIN.sky, PLAIN.cloud, PLAIN.shadow, 0.5, dark=False)
         canvas = Canvas(60, light)
         canvas.pen(0, 0, 1).box(0, 0, 1, -1, (120, 120, 120), HOUSE, shade=0.5)
-        picture = shown(canvas).astype(int)
-        towards, away = (picture[:, -1], picture[:, 0]) if side > 0 else (picture[:, 0], picture[:, -1])
+        image = shown(canvas).astype(int)
+        towards, away = (image[:, -1], image[:, 0]) if side > 0 else (image[:, 0], image[:, -1])
         assert (towards[:, 0] > away[:, 0]).all()
-        assert picture[0].mean() > picture[-1].mean()
+        assert image[0].mean() > image[-1].mean()
 
 
 def test_a_shadow_darkens_what_lies_under_it_and_not_what_stands_on_it():
@@ -78,10 +78,10 @@ def test_a_shadow_darkens_what_lies_under_it_and_not_what_stands_on_it():
     ground.box(0, 0, 1, -1, (200, 200, 200), NOTHING, shade=0)
     pen.shadow(0, 0, 0.4, 0.3)
     pen.box(-0.1, -0.1, 0.1, 0.1, (200, 200, 200), HOUSE, shade=0)
-    picture = shown(canvas)
-    assert (picture[9:11, 9:11] == 200).all()
-    assert (picture[9:11, 5] == 100).all()
-    assert (picture[0] == 200).all()
+    image = shown(canvas)
+    assert (image[9:11, 9:11] == 200).all()
+    assert (image[9:11, 5] == 100).all()
+    assert (image[0] == 200).all()
 
 
 def test_lights_are_not_tinted_and_far_things_fade_into_the_haze():
@@ -90,8 +90,8 @@ def test_lights_are_not_tinted_and_far_things_fade_into_the_haze():
     canvas.pen(0, 0, 1).box(0, 0, 1, -0.3, (200, 200, 200), HOUSE, shade=0)
     canvas.pen(0, 0, 1).box(0, -0.3, 1, -0.6, (200, 200, 200), HOUSE, shade=0, glows=True)
     canvas.pen(0, 0, 1, haze=1.0).box(0, -0.6, 1, -1, (200, 200, 200), HOUSE, shade=0)
-    picture = shown(canvas)
-    assert [int(picture[row, 10, 0]) for row in (2, 9, 16)] == [100, 200, 100]
+    image = shown(canvas)
+    assert [int(image[row, 10, 0]) for row in (2, 9, 16)] == [100, 200, 100]
 
 
 def test_paths_may_be_written_down():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from netdissect.demo.world.place import cleared
+from netdissect.demo.world.place import empty_folder
 from netdissect.errors import DataError
 from netdissect.io import locks
 
 
 def interrupted(folder):
     """Leave what a drawing leaves that is killed after some images."""
-    with cleared(folder):
+    with empty_folder(folder):
         images = folder / "images"
         images.mkdir()
         for name in ("000012.jpg", "000012_color.png", "1000000_part.png"):
@@ -25,7 +25,7 @@ def interrupted(folder):
 def test_what_an_interrupted_drawing_left_is_removed(tmp_path):
     folder = tmp_path / "set"
     interrupted(folder)
-    with cleared(folder):
+    with empty_folder(folder):
         assert not (folder / "images").exists()
         (folder / "README.txt").touch()
     assert [path.name for path in folder.iterdir()] == ["README.txt"]
@@ -34,12 +34,12 @@ def test_what_an_interrupted_drawing_left_is_removed(tmp_path):
 def test_a_file_that_was_put_beside_an_interrupted_drawing_stays(tmp_path):
     interrupted(tmp_path)
     (tmp_path / "images" / "holiday.jpg").write_bytes(b"mine")
-    with cleared(tmp_path):
+    with empty_folder(tmp_path):
         assert [path.name for path in (tmp_path / "images").iterdir()] == ["holiday.jpg"]
 
 
 def test_a_drawing_that_never_began_leaves_no_folder(tmp_path):
-    with pytest.raises(ValueError, match="no images"), cleared(tmp_path / "set"):
+    with pytest.raises(ValueError, match="no images"), empty_folder(tmp_path / "set"):
         raise ValueError("no images")
     assert not (tmp_path / "set").exists()
 
@@ -49,7 +49,7 @@ def test_files_of_somebody_are_left_alone(tmp_path, name):
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"mine")
-    with pytest.raises(DataError, match=f"holds {name.split('/')[0]} and is no folder of"), cleared(tmp_path):
+    with pytest.raises(DataError, match=f"holds {name.split('/')[0]} and is no folder of"), empty_folder(tmp_path):
         pytest.fail("it was not refused")
     assert path.read_bytes() == b"mine"
 
@@ -62,16 +62,16 @@ def test_no_image_is_drawn_behind_a_link(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/000012.jpg").write_bytes(b"mine")
     (tmp_path / "set/images").symlink_to(tmp_path / "mine")
-    with pytest.raises(DataError, match="images is a link, and none is followed"), cleared(tmp_path / "set"):
+    with pytest.raises(DataError, match="images is a link, and none is followed"), empty_folder(tmp_path / "set"):
         pytest.fail("it was not refused")
     assert (tmp_path / "mine/000012.jpg").read_bytes() == b"mine"
 
 
 def test_a_finished_set_and_a_file_are_refused(tmp_path):
     (tmp_path / "index.csv").touch()
-    with pytest.raises(DataError, match="holds a probe set already"), cleared(tmp_path):
+    with pytest.raises(DataError, match="holds a probe set already"), empty_folder(tmp_path):
         pytest.fail("it was not refused")
-    with pytest.raises(DataError, match="is a file"), cleared(tmp_path / "index.csv"):
+    with pytest.raises(DataError, match="is a file"), empty_folder(tmp_path / "index.csv"):
         pytest.fail("it was not refused")
 
 
@@ -79,6 +79,6 @@ def test_one_process_draws_in_a_folder_at_a_time(tmp_path):
     with (
         locks.lock_file(tmp_path / ".lock", ValueError),
         pytest.raises(DataError, match="is being drawn by another process"),
-        cleared(tmp_path),
+        empty_folder(tmp_path),
     ):
         pytest.fail("it was not refused")

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdissect.demo.world.raster import FINE, fill_all
+from netdissect.demo.world.raster import FINE, fill_polygons
 
 corner = st.tuples(st.integers(-40, 200), st.integers(-40, 200))
 polygon = st.lists(corner, min_size=3, max_size=8)
@@ -11,7 +11,7 @@ polygon = st.lists(corner, min_size=3, max_size=8)
 def filled(polygons, side=10):
     ids = np.full((side, side), -1, np.int32)
     corners = np.array([c for p in polygons for c in p], np.int64).reshape(-1, 2)
-    fill_all(ids, corners, np.cumsum([len(p) for p in polygons], dtype=np.int64))
+    fill_polygons(ids, corners, np.cumsum([len(p) for p in polygons], dtype=np.int64))
     return ids
 
 

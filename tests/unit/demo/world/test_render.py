@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from netdissect.demo.world import DEMO_IMAGES, SUBJECTS, render
+from netdissect.demo.world import DEMO_IMAGES, SUBJECTS, render_image
 from netdissect.demo.world.canvas import Canvas
 from netdissect.demo.world.colors import name_colors
 from netdissect.demo.world.light import choose_light
@@ -28,28 +28,30 @@ GOLDEN = {
 @pytest.fixture(scope="module")
 def sample():
     """Every subject, the scenes twice."""
-    return [render(index, size=112, seed=0) for index in range(len(SUBJECTS))]
+    return [render_image(index, size=112, seed=0) for index in range(len(SUBJECTS))]
 
 
 def digest(rendering):
-    whole = hashlib.sha256(rendering.picture.tobytes())
+    whole = hashlib.sha256(rendering.image.tobytes())
     for category in sorted(rendering.labels):
         whole.update(category.encode() + np.asarray(rendering.labels[category], np.uint16).tobytes())
     return whole.hexdigest()[:16]
 
 
 def test_an_image_depends_on_seed_and_index_alone():
-    first = digest(render(7, size=64, seed=3))
-    render(8, size=64, seed=3)
-    assert digest(render(7, size=64, seed=3)) == first
-    assert digest(render(7, size=64, seed=4)) != first
-    assert digest(render(7 + len(SUBJECTS), size=64, seed=3)) != first
+    first = digest(render_image(7, size=64, seed=3))
+    render_image(8, size=64, seed=3)
+    assert digest(render_image(7, size=64, seed=3)) == first
+    assert digest(render_image(7, size=64, seed=4)) != first
+    assert digest(render_image(7 + len(SUBJECTS), size=64, seed=3)) != first
 
 
 def test_pictures_and_labels_are_what_they_were():
     # Polygons, grain and sums are whole-number work: these hold for every machine and for every Pillow and numpy.
     # A drawing that is meant to change changes them; the bundled network should then be trained again.
-    found = {index: digest(render(index, size=112, seed=0)) for index in (0, 24, 40, FIRST_TEXTURE, FIRST_TEXTURE + 5)}
+    found = {
+        index: digest(render_image(index, size=112, seed=0)) for index in (0, 24, 40, FIRST_TEXTURE, FIRST_TEXTURE + 5)
+    }
     assert found == GOLDEN
 
 
@@ -84,8 +86,8 @@ def test_the_scene_and_the_texture_are_those_of_the_subject(sample):
 
 
 def test_the_colour_plane_names_the_pixels_of_the_picture(sample):
-    for picture, labels in sample[::7]:
-        expected = name_colors(picture[1::2, 1::2]).astype(int) + min(NUMBERS["color"].values())
+    for image, labels in sample[::7]:
+        expected = name_colors(image[1::2, 1::2]).astype(int) + min(NUMBERS["color"].values())
         np.testing.assert_array_equal(labels["color"], expected)
 
 
@@ -96,16 +98,16 @@ def test_parts_lie_on_objects(sample):
 
 @pytest.mark.parametrize("size", [32, 57, 112, 227])
 def test_any_size_shows_the_same_scene(size):
-    reference = render(3, size=224, seed=0)
-    picture, labels = render(3, size=size, seed=0)
-    assert picture.shape == (size, size, 3)
+    reference = render_image(3, size=224, seed=0)
+    image, labels = render_image(3, size=size, seed=0)
+    assert image.shape == (size, size, 3)
     cells = size // 2
     place = (np.arange(cells) * 2 + 1) * 112 // (2 * cells)
     for category in ("object", "material"):
         assert labels[category].shape == (cells, cells)
         same = labels[category] == reference.labels[category][np.ix_(place, place)]
         assert same.mean() > (0.85 if size < 50 else 0.9)
-    assert abs(picture.mean() - reference.picture.mean()) < 3
+    assert abs(image.mean() - reference.image.mean()) < 3
 
 
 def test_no_object_covers_more_than_can_be_detected(sample):
@@ -125,6 +127,6 @@ def test_the_demo_has_twenty_images_of_every_texture_and_forty_of_every_scene():
 
 def test_textures_are_not_too_loud(sample):
     # Saturated patterns excite even random networks.
-    spread = [picture.std(axis=(0, 1)).mean() for picture, _ in sample[FIRST_TEXTURE:]]
+    spread = [image.std(axis=(0, 1)).mean() for image, _ in sample[FIRST_TEXTURE:]]
     assert max(spread) < 62
     assert min(spread) > 12

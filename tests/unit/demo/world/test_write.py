@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from netdissect.demo.world import SUBJECTS, render, write_probe_set, write_world
+from netdissect.demo.world import SUBJECTS, render_image, write_probe_set, write_world
 from netdissect.demo.world.world_concepts import NUMBERS
 from netdissect.errors import SettingsError
 from netdissect.probe_sets.broden import label_pngs
@@ -71,14 +71,14 @@ def test_what_is_read_is_what_was_drawn(folder):
     probe_set = Broden(folder)
     numbers = np.array([0, *(concept.number for concept in probe_set.vocabulary.concepts)])
     for index in (0, 50, len(SUBJECTS) - 1):
-        drawn = render(index, size=48, seed=5)
+        drawn = render_image(index, size=48, seed=5)
         labels = probe_set.read_labels(index)
         planes = {plane.tobytes() for plane in numbers[labels.planes].astype(np.uint16)}
         whole = set(numbers[labels.whole].tolist())
         for label in drawn.labels.values():
             assert label in whole if isinstance(label, int) else label.tobytes() in planes
-        picture = probe_set.read_image(index).astype(int)
-        assert np.abs(picture - drawn.picture).mean() < 8  # JPEG
+        image = probe_set.read_image(index).astype(int)
+        assert np.abs(image - drawn.image).mean() < 8  # JPEG
 
 
 def test_label_numbers_do_not_depend_on_the_set(folder):
@@ -107,5 +107,5 @@ def test_settings_that_mean_nothing_are_refused_in_a_sentence(tmp_path, settings
 
 
 def test_split_follows_broden_s_rule():
-    shares = [write_world.split_of(f"{index:06d}") for index in range(2000)]
+    shares = [write_world.choose_split(f"{index:06d}") for index in range(2000)]
     assert 0.67 < shares.count("train") / 2000 < 0.73

@@ -1,11 +1,11 @@
-"""Grounds and rooms that scenes are set in, and how things are placed on them."""
+"""Draw grounds and rooms for scenes, and place objects in them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdissect.demo.world.objects.plants import tuft
-from netdissect.demo.world.palette import GREENS, SEAS, darker, ink, inks, lighter, mix
+from netdissect.demo.world.objects.plants import draw_tuft
+from netdissect.demo.world.palette import GREENS, SEAS, darken, lighten, mix_colors, parse_color, parse_palette
 from netdissect.demo.world.world_concepts import Region
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _WATER = Region("", "", "water")
 
 
-def spread(rng: Random, count: int, low: float = 0.05, high: float = 0.95) -> list[float]:
+def spread_places(rng: Random, count: int, low: float = 0.05, high: float = 0.95) -> list[float]:
     """Return places along x: one in each of `count` equal stretches, in random order."""
     step = (high - low) / count
     places = [low + (i + rng.uniform(0.2, 0.8)) * step for i in range(count)]
@@ -24,37 +24,37 @@ def spread(rng: Random, count: int, low: float = 0.05, high: float = 0.95) -> li
     return places
 
 
-def stand(canvas: Canvas, rng: Random, x: float, y: float, height: float, *, flip: bool | None = None) -> Pen:
+def place_pen(canvas: Canvas, rng: Random, x: float, y: float, height: float, *, flip: bool | None = None) -> Pen:
     """Return a pen for a thing that stands at (x, y) and is so high, mirrored at random."""
     return canvas.pen(x, y, height * rng.uniform(0.9, 1.1), flip=rng.random() < 0.5 if flip is None else flip)
 
 
-def ground(
+def lay_ground(
     canvas: Canvas, top: float, near: Color, material: str, *, far: Color | None = None, bottom: float = 1.02
 ) -> None:
     """Lay the ground from `top` down; it gets paler towards the horizon."""
-    far = far or mix(near, canvas.light.haze, 0.35)
+    far = far or mix_colors(near, canvas.light.haze, 0.35)
     canvas.pen(0, 0, 1).box(-0.02, -top, 1.02, -bottom, far, Region("", "", material), to=near)
 
 
-def meadow(canvas: Canvas, rng: Random, top: float, *, color: Color | None = None, tufts: int = 14) -> Color:
+def lay_meadow(canvas: Canvas, rng: Random, top: float, *, color: Color | None = None, tufts: int = 14) -> Color:
     """Lay grass from `top` down, with tufts."""
     color = color or rng.choice(GREENS)
-    ground(canvas, top, color, "grass")
+    lay_ground(canvas, top, color, "grass")
     for _ in range(tufts):
         y = rng.uniform(top + 0.04, 0.99)
         pen = canvas.pen(rng.uniform(0, 1), y, 0.014 + 0.03 * (y - top))
-        tuft(pen, rng, darker(color, 0.22) if rng.random() < 0.6 else lighter(color, 0.22))
+        draw_tuft(pen, rng, darken(color, 0.22) if rng.random() < 0.6 else lighten(color, 0.22))
     return color
 
 
-def water(
+def lay_water(
     canvas: Canvas, rng: Random, top: float, *, bottom: float = 1.02, color: Color | None = None, glitter: int = 16
 ) -> Color:
     """Lay water from `top` down, sky in its far part and glitter on the side of the light."""
     color = color or rng.choice(SEAS)
     pen = canvas.pen(0, 0, 1)
-    pen.box(-0.02, -top, 1.02, -bottom, mix(color, canvas.light.sky[1], 0.45), _WATER, to=darker(color, 0.12))
+    pen.box(-0.02, -top, 1.02, -bottom, mix_colors(color, canvas.light.sky[1], 0.45), _WATER, to=darken(color, 0.12))
     for _ in range(glitter):
         t = rng.random()
         y = top + (bottom - top) * t
@@ -62,13 +62,13 @@ def water(
         width = 0.015 + 0.05 * t
         pen.veil(
             ((x - width, -y), (x, -y + 0.003), (x + width, -y), (x, -y - 0.004)),
-            mix(canvas.light.sky[1], (255, 255, 255), 0.5),
+            mix_colors(canvas.light.sky[1], (255, 255, 255), 0.5),
             0.5,
         )
     return color
 
 
-def path(canvas: Canvas, rng: Random, top: float, color: Color, region: Region, *, at: float = 0.5) -> None:
+def lay_path(canvas: Canvas, rng: Random, top: float, color: Color, region: Region, *, at: float = 0.5) -> None:
     """Lay a path that winds from the bottom to `top`."""
     end, start = at, 0.5 + rng.uniform(-0.25, 0.25)
     bend = rng.uniform(-0.12, 0.12)
@@ -81,27 +81,27 @@ def path(canvas: Canvas, rng: Random, top: float, color: Color, region: Region, 
         y = top + span * (1 - t) ** 1.5
         left.append((x - half, -y))
         right.append((x + half, -y))
-    canvas.pen(0, 0, 1).poly(left + right[::-1], mix(color, canvas.light.haze, 0.2), region, to=color)
+    canvas.pen(0, 0, 1).poly(left + right[::-1], mix_colors(color, canvas.light.haze, 0.2), region, to=color)
 
 
-def road(canvas: Canvas, top: float, bottom: float, *, lines: int = 7) -> None:
+def lay_road(canvas: Canvas, top: float, bottom: float, *, lines: int = 7) -> None:
     """Lay a road across the image with its kerbs and center line."""
     pen = canvas.pen(0, 0, 1)
     kerb, asphalt = Region("sidewalk", "", "concrete"), Region("", "", "asphalt")
-    pen.box(-0.02, -top + 0.045, 1.02, -top, ink("cfc8bf"), kerb, to=ink("bfb8b0"))
-    pen.box(-0.02, -top, 1.02, -bottom, ink("74757f"), asphalt, to=ink("5f606b"))
-    pen.box(-0.02, -top, 1.02, -top - 0.008, ink("a39d98"), kerb)
+    pen.box(-0.02, -top + 0.045, 1.02, -top, parse_color("cfc8bf"), kerb, to=parse_color("bfb8b0"))
+    pen.box(-0.02, -top, 1.02, -bottom, parse_color("74757f"), asphalt, to=parse_color("5f606b"))
+    pen.box(-0.02, -top, 1.02, -top - 0.008, parse_color("a39d98"), kerb)
     middle, step = (top + bottom) / 2, 1.1 / lines
     for i in range(lines):
         u = i * step - 0.03
-        pen.box(u, -middle + 0.006, u + 0.6 * step, -middle - 0.008, ink("f2ead2"), asphalt, shade=0, grain=0)
+        pen.box(u, -middle + 0.006, u + 0.6 * step, -middle - 0.008, parse_color("f2ead2"), asphalt, shade=0, grain=0)
 
 
-_WALLS = inks("ecdcc6 d6e0d2 e8cfc4 cfdce3 e6d9b8 dccfe0 c4d3cc e2b9a0")
-_PAPERS = inks("b5c9bf c9b5a8 a9b9c9 d9c4a0")
+_WALLS = parse_palette("ecdcc6 d6e0d2 e8cfc4 cfdce3 e6d9b8 dccfe0 c4d3cc e2b9a0")
+_PAPERS = parse_palette("b5c9bf c9b5a8 a9b9c9 d9c4a0")
 
 
-def room(
+def paint_room(
     canvas: Canvas,
     rng: Random,
     *,
@@ -116,28 +116,30 @@ def room(
     color = (
         wall_color
         or {
-            "brick": rng.choice(inks("b8664e c47a5f a85a48")),
-            "tile": rng.choice(inks("d3e6e8 e8e4da c9dfd4 f0d9d2")),
+            "brick": rng.choice(parse_palette("b8664e c47a5f a85a48")),
+            "tile": rng.choice(parse_palette("d3e6e8 e8e4da c9dfd4 f0d9d2")),
         }.get(wall)
         or rng.choice(_WALLS)
     )
     below = floor_color or {
-        "wood": rng.choice(inks("c08a55 a9713f d0a06a 8f5f3a")), "parquet": rng.choice(inks("c9995f b07f48 d9b27a")),
-        "tile": rng.choice(inks("d9d2c6 bfcfd4 e3d3c0 a9b8b5")), "carpet": rng.choice(inks("8f9f8a 9a7f8a 7f8fa8 b08a6f")),
-        "marble": rng.choice(inks("dcd7cf c9ccd0 d8cbbd")),
-    }.get(floor, ink("b09a80"))  # fmt: skip
+        "wood": rng.choice(parse_palette("c08a55 a9713f d0a06a 8f5f3a")), "parquet": rng.choice(parse_palette("c9995f b07f48 d9b27a")),
+        "tile": rng.choice(parse_palette("d9d2c6 bfcfd4 e3d3c0 a9b8b5")), "carpet": rng.choice(parse_palette("8f9f8a 9a7f8a 7f8fa8 b08a6f")),
+        "marble": rng.choice(parse_palette("dcd7cf c9ccd0 d8cbbd")),
+    }.get(floor, parse_color("b09a80"))  # fmt: skip
     pen.box(-0.02, 0.02, 1.02, -line, color, Region("", "", wall), shade=0.22)
     if wall == "plaster" and rng.random() < 0.35:
-        stripe = lighter(color, 0.3)
+        stripe = lighten(color, 0.3)
         for i in range(11):
             pen.box(0.1 * i - 0.02, 0.02, 0.1 * i + 0.02, -line, stripe, Region("", "", wall), shade=0.22)
-    pen.box(-0.02, -line, 1.02, -1.02, mix(below, color, 0.15), Region("", "", floor), to=below)
-    pen.box(-0.02, -line + 0.028, 1.02, -line - 0.004, ink("f6f1e6"), Region("skirting", "", "wood"), shade=0.15)
+    pen.box(-0.02, -line, 1.02, -1.02, mix_colors(below, color, 0.15), Region("", "", floor), to=below)
+    pen.box(
+        -0.02, -line + 0.028, 1.02, -line - 0.004, parse_color("f6f1e6"), Region("skirting", "", "wood"), shade=0.15
+    )
     if not canvas.light.dark:
         x, lean = rng.uniform(0.1, 0.6), 0.16 * -canvas.light.side
         pen.veil(
             ((x, -line - 0.06), (x + 0.2, -line - 0.06), (x + 0.2 + lean, -line - 0.24), (x + lean, -line - 0.24)),
-            ink("fff3d6"),
+            parse_color("fff3d6"),
             0.25,
         )
     return line
