@@ -83,8 +83,8 @@ _MODULES = {
 }
 #: Public names that may change before version 1.0; every other one stays.
 PROVISIONAL = frozenset({
-    "PanelContent", "ReportPanel", "Score", "Segmenter", "Source", "SourceImage", "make_probe_set", "register_model_kind", "register_report_panel",
-    "register_score",
+    "PanelContent", "ReportPanel", "Score", "Segmenter", "Source", "SourceImage", "make_probe_set", "register_model_kind",
+    "register_report_panel", "register_score",
 })  # fmt: skip
 
 __all__ = [

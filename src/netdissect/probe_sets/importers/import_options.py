@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdissect.bounds import MAX_WORKERS, require_integer
-from netdissect.errors import SettingsError, suggest_nearest
+from netdissect.errors import DataFileError, SettingsError, suggest_nearest
 from netdissect.io.text import escape_controls
 from netdissect.probe_sets.broden.preview import write_preview
 from netdissect.probe_sets.compile.build_options import BuildOptions
@@ -158,9 +158,6 @@ def make_probe_set(source: Source, folder: str | Path, *, note: str = "", **opti
         DataError: one of its leaves, if the source's images and labels do not fit each other, or the folder holds
             something else.
         SettingsError: for an option out of its range, or a source whose name is none.
-
-    Example:
-        >>> result = make_probe_set(MyImages("photos"), "dataset/mine", size=227)  # doctest: +SKIP
     """
     if not isinstance(source, Source):
         raise SettingsError(f"expected a source that is a netdissect.Source, got {type(source).__name__}")
@@ -171,4 +168,6 @@ def make_probe_set(source: Source, folder: str | Path, *, note: str = "", **opti
         raise SettingsError(
             f"the name of a source is letters, digits, - and _, and not digits alone; {type(source).__name__}.name is {plain!r}"
         )
+    if not source.list_images():
+        raise DataFileError(f"{plain}: the source lists no image")
     return ImportOptions.from_keywords(options).write_probe_set(source, folder, note=note)
