@@ -67,7 +67,7 @@ def _(desk):
 def _(desk):
     from netdissect.probe_sets.download import connection
 
-    desk.patch.setattr(connection, "MINUTE", 0.3)
+    desk.patch.setattr(connection, "SPEED_SECONDS", 0.3)
     return fetching(desk, drip=0.05)
 
 
@@ -152,7 +152,7 @@ def _(desk):
     return ["data", "build", "--sources", desk.folder, "--out", desk.out]
 
 
-@mistake("a colour table that is something else")
+@mistake("a color table that is something else")
 def _(desk):
     originals.dtd(desk.folder)
     (desk.folder / "colors.npy").write_bytes(b"\x93NUMPY\x01\x00")

@@ -239,12 +239,12 @@ def _print_check_report(report: CheckReport) -> None:
         rare = sorted(category.uses, key=lambda use: (use.images, use.share))[:3]
         table.add_row(
             format_cell(category.name), f"{len(category.uses) + len(category.absent):,}", f"{category.images:,}",
-            f"{100 * category.unlabelled:.1f} %",
+            f"{100 * category.unlabeled:.1f} %",
             format_cell(", ".join(f"{use.name} {100 * use.share:.1f} %" for use in category.uses[:3])),
             format_cell(", ".join(f"{use.name} ({use.images:,})" for use in rare)),
         )  # fmt: skip
     print_table(table)
-    print_line(f"{100 * report.unlabelled:.1f} % of all pixels have no label but a color")
+    print_line(f"{100 * report.unlabeled:.1f} % of all pixels carry no label but a color")
     for category in report.categories:
         if category.absent:
             names = ", ".join(category.absent[:5])

@@ -171,7 +171,7 @@ def test_interrupting_a_download_leaves_with_130_and_says_how_to_go_on(capsys, t
     monkeypatch.setattr(fetching, "transfer_file", pressed)
     code, _, err = run(capsys, "data", "download", "dtd", "--into", tmp_path)
     assert code == 130
-    assert "the same command goes on from there" in said(err)
+    assert "run the same command again to continue" in said(err)
 
 
 def test_the_synonym_table_is_printed_to_start_ones_own(capsys, tmp_path):

@@ -65,7 +65,7 @@ class CategorySummary:
     name: str
     images: int
     uses: tuple[ConceptUse, ...]
-    unlabelled: float
+    unlabeled: float
     absent: tuple[str, ...]
 
 
@@ -94,7 +94,7 @@ class CheckReport:
     label_sizes: Mapping[tuple[int, int], int]
     concepts: int
     categories: tuple[CategorySummary, ...]
-    unlabelled: float
+    unlabeled: float
     problems: tuple[str, ...]
 
 
@@ -173,7 +173,7 @@ def check_probe_set(folder: str | Path, *, workers: int = 1, progress: Progress 
         label_sizes=Counter(row.label_size for row in rows),
         concepts=len(probe_set.vocabulary),
         categories=tuple(_summarize(category, listed[category], names, tally) for category in categories),
-        unlabelled=tally.bare[""] / max(1, tally.area[""]),
+        unlabeled=tally.bare[""] / max(1, tally.area[""]),
         problems=tuple(tally.problems),
     )
 

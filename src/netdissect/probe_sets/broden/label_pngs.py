@@ -1,4 +1,4 @@
-"""Label pictures: 24-bit PNGs whose pixels hold a label number as ``R + 256·G`` (Broden's own format)."""
+"""Read and encode label maps: 24-bit PNGs whose pixels hold a label number as ``R + 256·G``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: The largest label number that R + 256·G can hold.
+#: The largest label number that ``R + 256·G`` can hold.
 MAX_LABEL = 256 * 256 - 1
 
-_KINDS = {
+_MODE_NAMES = {
     "L": "an 8-bit grey",
     "P": "a palette",
     "1": "a 1-bit",
@@ -31,14 +31,14 @@ _KINDS = {
 
 
 def read_label_map(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
-    """Read a label map, uint16, shape (sh, sw).
+    """Return a label map's label numbers, uint16, shape (sh, sw).
 
     Args:
         path: the PNG.
-        size: the height and width it must have; checked before anything is unpacked.
+        size: height and width that it must have; checked before it is decompressed.
 
     Raises:
-        DataNotFoundError: if it is not there.
+        DataNotFoundError: if it is missing.
         LabelError: if it is not 24-bit RGB.
         DataFileError: if it has another size, or does not decode.
     """
@@ -53,17 +53,19 @@ def read_label_map(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
         raise DataFileError(
             f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, got {said[1]} x {said[0]}"
         )
-    from netdissect.probe_sets.broden import png_decoder  # now: it loads a compiler, which tables alone do without
+    from netdissect.probe_sets.broden import (
+        png_decoder,
+    )  # imported here because it loads numba, which reading tables does not need
 
     quick = png_decoder.decode_plain_png(data, size)
     if quick is not None:
         return quick
     with images.open_image(data, path, what="label map", formats=("PNG",), expected=size) as image:
         if image.mode not in ("RGB", "RGBA"):
-            kind = _KINDS.get(image.mode, f"a {image.mode}")
+            kind = _MODE_NAMES.get(image.mode, f"a {image.mode}")
             raise LabelError(
                 f"{path}: expected a 24-bit RGB label map (label = R + 256·G), got {kind} PNG; "
-                f"convert it, or bring your own masks in with: netdissect data from-masks"
+                f"convert it, or make a probe set of masks of your own with: netdissect data from-masks"
             )
         pixels = np.asarray(image)
     labels: NDArray[np.uint16] = pixels[..., 0] | pixels[..., 1].astype(np.uint16) << 8
@@ -71,7 +73,7 @@ def read_label_map(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
 
 
 def encode_label_map(labels: NDArray[np.integer]) -> bytes:
-    """Return label numbers, shape (sh, sw), as the bytes of a label map.
+    """Return the bytes of a label map's PNG, given its label numbers, shape (sh, sw).
 
     Raises:
         LabelError: if a number is negative or beyond 65,535.

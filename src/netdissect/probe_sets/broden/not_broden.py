@@ -1,4 +1,4 @@
-"""Folders and files that are given as a probe set and are none: what they look like, and the command that helps."""
+"""Recognize folders and files that are no probe set, and name the command that makes one of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from netdissect.io.images import ENDINGS
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Files looked at to tell what a folder holds.
-_LOOKED_AT = 2000
+#: Files of a folder that are looked at.
+_MAX_FILES = 2000
 _COMMANDS = {
     ".json": "netdissect data from-coco {0} IMAGES --out DIR makes a probe set of COCO's annotations",
     ".zip": "unpack it, and give the folder that holds index.csv",
@@ -22,9 +22,9 @@ _COMMANDS = {
 
 
 def explain_not_broden(path: Path) -> str | None:
-    """Return a sentence that says why a path is no probe set, and what makes one; None if it may be one.
+    """Return a sentence that says why a path is no probe set and which command makes one; None if it may be one.
 
-    A folder that has some of Broden's tables is left to their reader, which says what is missing.
+    A folder with some of Broden's tables may be one: `Broden` says which table is missing.
     """
     if path.is_file():
         kind = next((command for ending, command in _COMMANDS.items() if path.name.lower().endswith(ending)), None)
@@ -54,9 +54,9 @@ def explain_not_broden(path: Path) -> str | None:
 
 
 def _list_folders(path: Path) -> list[Path]:
-    return sorted(below for below in itertools.islice(path.iterdir(), _LOOKED_AT) if below.is_dir())
+    return sorted(below for below in itertools.islice(path.iterdir(), _MAX_FILES) if below.is_dir())
 
 
 def _list_images(path: Path) -> list[Path]:
-    found = itertools.islice(path.iterdir(), _LOOKED_AT)
+    found = itertools.islice(path.iterdir(), _MAX_FILES)
     return [file for file in found if file.suffix.lower() in ENDINGS]

@@ -1,7 +1,6 @@
-"""Plain label PNGs, unpacked several times as fast as Pillow does, and without Python's lock.
+"""Decode plain label PNGs several times as fast as Pillow does, without holding the GIL.
 
-Only what every writer of label maps makes: 8 bits, RGB, not interlaced, whole. Of anything else `decode_plain_png` says nothing,
-and Pillow reads or refuses it.
+Plain is what every writer of label maps makes: 8 bits, RGB, not interlaced, undamaged. Pillow reads or refuses the rest.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-#: Behind height and width: 8 bits, RGB, deflate, the five filters, not interlaced.
+#: The header after width and height: 8 bits, RGB, deflate, the five filters, not interlaced.
 _PLAIN = bytes([8, 2, 0, 0, 0])
 
 
 def decode_plain_png(data: bytes, size: tuple[int, int]) -> NDArray[np.uint16] | None:
-    """Return the label numbers ``R + 256·G`` of a plain PNG, uint16, shape (h, w).
+    """Decode the label numbers ``R + 256·G`` of a plain PNG.
 
     Args:
         data: the file.
-        size: its height and width; no more is ever unpacked.
+        size: height and width that it must have; no more than that is decompressed.
 
     Returns:
-        None if it is not plain, not whole, or of another size.
+        the label numbers, uint16, shape (h, w); None if the file is not plain, damaged, or of another size.
     """
     packed = _join_data_chunks(data, size)
     if packed is None:
@@ -48,7 +47,7 @@ def decode_plain_png(data: bytes, size: tuple[int, int]) -> NDArray[np.uint16] |
 
 
 def _join_data_chunks(data: bytes, size: tuple[int, int]) -> bytes | None:
-    """Return the packed rows of a plain PNG, its checksums checked."""
+    """Return the compressed rows of a plain PNG; None if its header differs or a checksum is wrong."""
     head = size[1].to_bytes(4, "big") + size[0].to_bytes(4, "big") + _PLAIN
     if data[:8] != _SIGNATURE or data[8:16] != b"\0\0\0\rIHDR" or data[16:29] != head:
         return None
@@ -68,9 +67,9 @@ def _join_data_chunks(data: bytes, size: tuple[int, int]) -> bytes | None:
 
 @cached_njit()
 def _unfilter(rows, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Undo the rows' filters (PNG, § 9); False if a row has a filter that there is none of."""
+    """Undo the row filters (PNG specification, § 9); return False if a row has an unknown filter."""
     height, width = labels.shape
-    above = np.zeros(3 * width + 3, np.uint8)  # with a pixel of nothing to the left
+    above = np.zeros(3 * width + 3, np.uint8)  # with an empty pixel to the left
     here = np.zeros(3 * width + 3, np.uint8)
     for y in range(height):
         kind = rows[y, 0]

@@ -1,4 +1,4 @@
-"""A page that shows a few labeled images of a probe set: to look at before anything is run on it."""
+"""Write an HTML page with a few labeled images of a probe set, to look at before running anything on it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from netdissect.protocols import Progress
 
 _SIDE = 224
-_MOST_NAMES = 8
+_MAX_NAMES = 8
 _COLOR_NAMES = {
     "black-c": (20, 20, 20), "blue-c": (40, 80, 220), "brown-c": (130, 85, 45), "grey-c": (130, 130, 130),
     "green-c": (40, 160, 60), "orange-c": (245, 140, 20), "pink-c": (245, 150, 190), "purple-c": (130, 50, 170),
@@ -38,13 +38,13 @@ _COLOR_NAMES = {
 
 
 def write_preview(folder: Path, page: Path, *, images: int = 12, progress: Progress | None = None) -> Path:
-    """Write a page with a few images of a probe set, spread evenly over it, and what is labeled in them.
+    """Write a page with a few images, spread evenly over a probe set, and the labels of each.
 
     Args:
         folder: the probe set.
-        page: the HTML file; everything it shows is inside it.
-        images: how many images.
-        progress: shown how far it is.
+        page: the HTML file; it refers to no other file.
+        images: number of images.
+        progress: reports the progress.
 
     Raises:
         DataError: one of its leaves, if the set cannot be read.
@@ -69,7 +69,7 @@ def write_preview(folder: Path, page: Path, *, images: int = 12, progress: Progr
 
 
 def choose_concept_color(number: int, name: str) -> tuple[int, int, int]:
-    """Return the color a concept is shown in: a color's own, else neighboring numbers far apart on the wheel."""
+    """Return the RGB color that shows a concept: the color itself for color concepts, else a hue by its number."""
     if name in _COLOR_NAMES:
         return _COLOR_NAMES[name]
     red, green, blue = colorsys.hls_to_rgb((number * 0.618034) % 1.0, 0.5 + 0.12 * (number % 3 - 1), 0.85)
@@ -77,7 +77,7 @@ def choose_concept_color(number: int, name: str) -> tuple[int, int, int]:
 
 
 def _make_card(source: Broden, position: int, row: IndexRow) -> dict[str, object]:
-    """Return what the page shows of one image: the image, and each category's labels over it."""
+    """Return the template's data of one image: the image, and each category's labels over it."""
     picture = source.read_image(position, (_SIDE, _SIDE))
     names = {concept.number: concept.name for concept in source.vocabulary.concepts} | {0: ""}
     views: list[dict[str, object]] = []
@@ -101,7 +101,7 @@ def _make_card(source: Broden, position: int, row: IndexRow) -> dict[str, object
 def _make_view(
     category: str, names: Mapping[int, str], picture: NDArray[np.uint8], planes: NDArray[np.uint16]
 ) -> dict[str, object]:
-    """Return one category's labels over the grey image; where several planes have one, the last."""
+    """Return one category's labels over the gray image; where several planes overlap, the last one."""
     top = planes[0]
     for plane in planes[1:]:
         top = np.where(plane > 0, plane, top)
@@ -122,7 +122,7 @@ def _make_view(
 
 def _make_legend(numbers: Sequence[int], names: Mapping[int, str]) -> list[dict[str, str]]:
     """Return name and color of the first few labels."""
-    shown = [(number, names.get(number, f"number {number}")) for number in numbers[:_MOST_NAMES]]
+    shown = [(number, names.get(number, f"number {number}")) for number in numbers[:_MAX_NAMES]]
     entries = [
         {"name": display_name(name), "color": "#{:02x}{:02x}{:02x}".format(*choose_concept_color(number, name))}
         for number, name in shown

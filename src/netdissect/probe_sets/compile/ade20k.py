@@ -1,4 +1,4 @@
-"""ADE20K, the full release of 2016 or of 2021 (docs/broden.md)."""
+"""Read ADE20K, the full release of 2016 or of 2021 (docs/broden.md, Building Broden)."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FIELDS = ("filename", "folder", "scene", "objectnames")
+_INDEX_FIELDS = ("filename", "folder", "scene", "objectnames")
 
 
 @dataclass(frozen=True)
 class Ade20k(Source):
-    """ADE20K: scenes, objects, parts in several levels.
+    """ADE20K: scenes, objects, and parts on several levels.
 
     Attributes:
-        root: the folder in which the index's own folders start; it holds ``ADE20K_2016_07_26/`` or ``images/``.
+        root: the folder that the index's folders are relative to; it holds ``ADE20K_2016_07_26/`` or ``images/``.
         files: file name, folder and scene of every image.
         object_names: names of class 1, 2, … as the index spells them.
-        scenes: the scenes' names, sorted; a scene's label is its position here plus 1.
-        skip_missing: leave out images whose files are not there.
-        splits: the split of every image, by its folder; empty leaves that to the rule of docs/broden.md.
+        scenes: the scenes' names, sorted; a scene's label is its position plus 1.
+        skip_missing: leave out images whose files are missing.
+        splits: the split of every folder; empty divides by the hash of the image's name.
     """
 
     root: Path
@@ -56,10 +56,10 @@ class Ade20k(Source):
         return hash_parts("ade20k", *tables, *([sorted(self.splits.items())] if self.splits else []))
 
     def list_images(self) -> Sequence[SourceImage]:
-        """Return its images, in the order of its index.
+        """Return its images, in the order of the index.
 
         Raises:
-            DataNotFoundError: if one is missing and may not be skipped, or if all are.
+            DataNotFoundError: if files are to be skipped, and those of every image are missing.
         """
         found = []
         for file, folder, scene in self.files:
@@ -76,7 +76,7 @@ class Ade20k(Source):
         return found
 
     def list_names(self, category: str, label: int) -> Sequence[str]:
-        """Return the names of a scene, object or part."""
+        """Return the names of a scene, object or part label."""
         if label == 0:
             return ()
         if category == "scene":
@@ -89,12 +89,12 @@ class Ade20k(Source):
         return tuple(re.split(r",\s*", self.object_names[label - 1]))
 
     def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
-        """Return an image, turned as its label map is."""
+        """Return an image, RGB, in the orientation of its label map."""
         photo, plane, *_ = entry.record
         return images.load_image_in_frame(photo, images.read_image_size(plane, "label map"))
 
     def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
-        """Return scene, object plane and part planes of an image."""
+        """Return scene, object plane and part planes of an image, as far as it has them."""
         _, plane, parts, scene = entry.record
         labels: dict[str, CategoryLabels] = {"object": read_class_map(plane)}
         if scene in self._scene_number:
@@ -115,17 +115,17 @@ def open_ade20k(folder: Path, *, skip_missing: bool = False) -> Ade20k:
     """Open an ADE20K release by its index.
 
     Args:
-        folder: where ``index_ade20k.mat`` lies, or the folder above it.
-        skip_missing: leave out images whose files are not there.
+        folder: the folder of ``index_ade20k.mat``, or the one above it.
+        skip_missing: leave out images whose files are missing.
 
     Raises:
         DataNotFoundError: if there is no index.
-        DataFileError: if it is damaged or lacks a field.
+        DataFileError: if the index is damaged or lacks a field.
     """
     index_file = find_ade20k_index(folder)
     index = matlab.read_mat_variable(index_file, "index")
     columns = [
-        [matlab.to_text(x) for x in matlab.to_list(matlab.get_field(index, name, index_file))] for name in _FIELDS
+        [matlab.to_text(x) for x in matlab.to_list(matlab.get_field(index, name, index_file))] for name in _INDEX_FIELDS
     ]
     files, folders, scenes, names = columns
     if not len(files) == len(folders) == len(scenes):
@@ -146,10 +146,10 @@ def open_ade20k(folder: Path, *, skip_missing: bool = False) -> Ade20k:
 
 
 def find_ade20k_index(folder: Path) -> Path:
-    """Return the index file of a release.
+    """Return the index file of a release: in the folder or one level below.
 
     Raises:
-        DataNotFoundError: if there is none in the folder or one level below.
+        DataNotFoundError: if there is none.
     """
     found = sorted([*folder.glob("index*.mat"), *folder.glob("*/index*.mat")])
     if not found:
@@ -167,18 +167,18 @@ def normalize_scene(scene: str) -> str:
 
 
 def read_class_map(path: Path) -> NDArray[np.uint16]:
-    """Read a class map: class = (R // 10)·256 + G (docs/broden.md)."""
+    """Read a class map, uint16, shape (h, w): class = (R // 10)·256 + G."""
     return decode_classes(source_pixels.read_rgb_label_map(path))
 
 
 def decode_classes(rgb: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Return the classes of a class map's colors, (h, w, 3)."""
+    """Return the classes of a class map's RGB values, given with shape (h, w, 3)."""
     high = (rgb[..., 0] // 10).astype(np.uint16)
     return high * np.uint16(256) + rgb[..., 1]
 
 
 def _find_image(path: Path) -> Path:
-    """Return an image as its index spells it, or with another ending if it is there with that only."""
+    """Return an image's path as the index spells it, or the one with another suffix if only that exists."""
     if path.is_file():
         return path
     others = (path.with_suffix(ending) for ending in sorted(images.ENDINGS))
@@ -186,7 +186,7 @@ def _find_image(path: Path) -> Path:
 
 
 def _find_part_maps(stem: Path) -> tuple[Path, ...]:
-    """Return the part maps of an image, level by level."""
+    """Return the existing part maps of an image, level by level."""
     found: list[Path] = []
     while (level := Path(f"{stem}_parts_{len(found) + 1}.png")).is_file():
         found.append(level)
@@ -194,9 +194,9 @@ def _find_part_maps(stem: Path) -> tuple[Path, ...]:
 
 
 def _find_root(index_file: Path, folders: Sequence[str]) -> tuple[Path, list[str]]:
-    """Return the folder in which the index's folders start, and those folders.
+    """Return the folder that the index's folders are relative to, and those folders.
 
-    It is the one above the release's own folder, or the release's own, whatever that is called by now.
+    It is the folder above the release, or the release itself, which may have been renamed.
     """
     own = index_file.parent
     first = PurePosixPath(folders[0]).parts[0] if folders and folders[0] else ""

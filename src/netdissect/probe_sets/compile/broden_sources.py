@@ -1,4 +1,4 @@
-"""The sources of Broden, found in a folder."""
+"""Find and open the sources of Broden."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.source import Source
     from netdissect.protocols import Progress
 
-#: The sources, in the order in which their images are counted.
+#: The sources, in the order in which they are counted.
 SOURCE_NAMES = ("ade20k", "dtd", "opensurfaces", "pascal")
 
 
@@ -25,15 +25,17 @@ def open_sources(folders: Mapping[str, Path], *, skip_missing: bool, workers: in
     """Open sources of Broden.
 
     Args:
-        folders: the folder of each, by its name.
-        skip_missing: leave out images whose files are not there.
-        workers: processes that draw OpenSurfaces' label maps, where its post-processing has not been done.
-        progress: shown how far that is.
+        folders: the folder of every source, by its name.
+        skip_missing: leave out images whose files are missing.
+        workers: number of processes that draw OpenSurfaces' label maps, if its post-processing has not been done.
+        progress: reports the progress of that.
 
     Raises:
         DataError: one of its leaves, for anything wrong with one of them.
     """
-    from netdissect.probe_sets.importers.ade import open_ade_release  # now: it is made of this package's pieces
+    from netdissect.probe_sets.importers.ade import (
+        open_ade_release,
+    )  # imported here because that module imports this package
 
     found: list[Source] = []
     for name in SOURCE_NAMES:
@@ -56,15 +58,15 @@ def open_sources(folders: Mapping[str, Path], *, skip_missing: bool, workers: in
 
 
 def find_sources(parent: Path, only: Sequence[str] = ()) -> dict[str, Path]:
-    """Return the folders of the sources below a folder: those that are there, or those that are asked for.
+    """Return the folders of the sources in a folder, by name.
 
     Args:
         parent: holds ``ade20k/``, ``dtd/``, ``opensurfaces/``, ``pascal/``, as data download makes them.
-        only: the sources wanted; none given takes all that are there.
+        only: names of the sources to use; empty uses all that exist.
 
     Raises:
-        SettingsError: if one is asked for that Broden does not know.
-        DataNotFoundError: if none is there, or one that is asked for is not.
+        SettingsError: if Broden has no source of a name in `only`.
+        DataNotFoundError: if no source exists, or one of `only` does not.
     """
     for name in only:
         if name not in SOURCE_NAMES:

@@ -1,4 +1,4 @@
-"""``netdissect data build``: Broden, version 1, from its sources."""
+"""Build Broden, version 1, from its sources (``netdissect data build``)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netdissect.protocols import Progress
 
 _ABOUT = """\
-Every source has a licence of its own, and most allow research only; a set made of them is bound by all of theirs.
+Every source has its own license, and most allow research only; a probe set made of them is bound by all of them.
 """
 
 
@@ -33,21 +33,21 @@ def build_broden(
     say: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> BuildResult:
-    """Make Broden from its sources: the names, numbers and thresholds of version 1.
+    """Build Broden from its sources, with the names, numbers and thresholds of version 1.
 
     Args:
-        sources: a folder that holds ``ade20k/``, ``dtd/``, ``opensurfaces/``, ``pascal/``; any of them may be missing.
-        out: the set's folder; None takes ``dataset/broden1_SIZE``.
-        only: the sources wanted; none given takes all that are there.
-        skip_missing: leave out images whose files are not there.
-        workers: processes that work.
-        progress: shown how far each phase is; True draws bars.
-        say: told what is done with what lies in `out` already.
-        options: single settings of the recipe by name, such as ``size=227`` or ``limit=100``.
+        sources: a folder that holds ``ade20k/``, ``dtd/``, ``opensurfaces/``, ``pascal/``, or some of them.
+        out: folder of the probe set; None takes ``dataset/broden1_SIZE``.
+        only: names of the sources to use; empty uses all that exist.
+        skip_missing: leave out images whose files are missing.
+        workers: number of processes.
+        progress: reports the progress of each phase; True draws progress bars.
+        say: receives messages about a probe set or an unfinished build in `out`.
+        options: fields of `BuildOptions` by name, such as ``size=227`` or ``limit=100``.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with a source.
-        SettingsError: for an option out of its range.
+        DataError: a subclass, for anything wrong with a source.
+        SettingsError: if an option is out of its range.
 
     Example:
         >>> from netdissect.probe_sets.compile.build_broden import build_broden
@@ -66,10 +66,10 @@ def build_broden(
 
 
 def make_broden_options(**options: Any) -> BuildOptions:
-    """Return the recipe of version 1 with some settings changed.
+    """Return the build options of version 1 with some of them changed.
 
     Raises:
-        SettingsError: if there is no such setting, or a value is out of its range.
+        SettingsError: if there is no such option, or a value is out of its range.
     """
     known = [field.name for field in dataclasses.fields(BuildOptions)]
     for name in options:

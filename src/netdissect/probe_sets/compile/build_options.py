@@ -1,4 +1,4 @@
-"""A recipe: everything besides the sources that decides what a probe set is like."""
+"""Options of a build: everything besides the sources that decides what a probe set holds."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.source import Source
 
-#: Raised when the same recipe would make another set.
+#: Increased when the same options would make another probe set.
 _EDITION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
-    """How a probe set is made.
+    """How a probe set is built.
 
     Attributes:
         size: side of the images in pixels; label maps have half of it, rounded down.
-        min_frequency: labels that touch fewer images are left out.
-        min_coverage: labels that cover less, in added-up shares of images, are left out.
-        train: share of the images in the split ``train``; the others are ``val``.
-        limit: only the first so many images of every source; None takes all.
-        colors: whether every image gets a plane of color names.
-        color_table: the published table of color names as a file; None takes the built-in model.
-        synonyms: a built-in synonym table or a file; see synonyms.py.
+        min_frequency: leave out labels that touch fewer images.
+        min_coverage: leave out labels that cover less, as a sum of shares of images.
+        train: share of the images in the split ``train``; the others are in ``val``.
+        limit: use only the first `limit` images of every source; None uses all.
+        colors: whether every image gets a label map of color names.
+        color_table: the published table of color names as a file; None uses the built-in model.
+        synonyms: name of a built-in synonym table, or a file; see synonyms.py.
         lower_case: whether names are written in lower case.
     """
 
@@ -48,10 +48,10 @@ class BuildOptions:
     lower_case: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse values that mean nothing.
+        """Check the options.
 
         Raises:
-            SettingsError: naming the option, its value and its range.
+            SettingsError: if one is out of its range.
         """
         require_integer("size", self.size, 2, MAX_IMAGE_SIDE)
         require_between("train", self.train, "lie between 0 and 1, a share of the images", 0, 1)
@@ -62,16 +62,16 @@ class BuildOptions:
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width of the images."""
+        """Height and width of the images in pixels."""
         return self.size, self.size
 
     @property
     def label_size(self) -> tuple[int, int]:
-        """Height and width of the label maps."""
+        """Height and width of the label maps in pixels."""
         return self.size // 2, self.size // 2
 
     def load_color_names(self) -> ColorNames | None:
-        """Return the table of color names; None if there is no color plane."""
+        """Return the table of color names; None if images get no label map of colors."""
         if not self.colors:
             return None
         return load_built_in_colors() if self.color_table is None else read_color_table(self.color_table)
@@ -81,7 +81,7 @@ class BuildOptions:
         return load_synonyms(self.synonyms)
 
     def describe(self, sources: Sequence[Source]) -> dict[str, str]:
-        """Return, in words, everything that decides the set: what an unfinished build is compared with."""
+        """Return everything that decides the probe set as text, to compare an unfinished build with."""
         colors = self.load_color_names()
         settings = {name: str(value) for name, value in dataclasses.asdict(self).items()}
         return settings | {

@@ -1,8 +1,8 @@
-"""Color naming: every RGB value is one of the eleven basic color names (van de Weijer et al. 2009).
+"""Name the color of every pixel: one of the eleven basic color names (van de Weijer et al. 2009).
 
-The published table gives, for RGB // 8, the most probable name. It can be given as a file. Built in is a small model
-fitted to it: two hidden layers of integers, evaluated in integers, so that it names every color the same everywhere
-(benchmarks/fit_colornames.py fits it and prints how often it agrees).
+The published table gives the most probable name for every RGB // 8. It can be read from a file. The built-in table is
+computed by a small integer model that was fitted to it, so that every machine names every color alike
+(benchmarks/fit_colornames.py fits the model and prints how often it agrees).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ COLOR_NAMES = ("black", "blue", "brown", "grey", "green", "orange", "pink", "pur
 #: The share of the published table's 32,768 cells that the built-in model names as it does (see the tests).
 AGREEMENT = 0.9954
 
-#: Bytes of a table as .npy: numbers of 64 bits, and what is said of them.
-_LARGEST_TABLE = 32**3 * 8 + (1 << 14)
+#: Bytes of the largest table as .npy: numbers of 64 bits, and the header.
+_MAX_TABLE_BYTES = 32**3 * 8 + (1 << 14)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +41,15 @@ class ColorNames:
     """A table of color names.
 
     Attributes:
-        table: label of RGB // 8, uint8, shape (32, 32, 32), 1..11.
-        about: where it comes from, for README.txt.
+        table: color label of every RGB // 8, uint8, shape (32, 32, 32), 1..11.
+        about: its origin, for README.txt.
     """
 
     table: NDArray[np.uint8]
     about: str
 
     def label_pixels(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the color plane of an image, (h, w), labels 1..11.
+        """Return the color label of every pixel, uint8, shape (h, w), 1..11.
 
         Args:
             picture: RGB, uint8, shape (h, w, 3).
@@ -57,9 +57,9 @@ class ColorNames:
         return self.table.reshape(-1).take(_quantize(picture))
 
     def count_pixels(self, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return how many pixels of an image have each name, int64, shape (12,); no pixel has label 0.
+        """Return how many pixels have each color label, int64, shape (12,); no pixel has label 0.
 
-        It counts cells and names them afterwards, which is much quicker than naming pixels.
+        Counting cells of the table and naming them afterwards is much faster than naming pixels.
         """
         cells = np.bincount(_quantize(picture).ravel(), minlength=self.table.size)
         counted = np.zeros(len(COLOR_NAMES) + 1, np.int64)
@@ -72,7 +72,7 @@ class ColorNames:
 
 
 def _quantize(picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Return the cell of every pixel: RGB // 8, red first."""
+    """Return the table cell of every pixel: RGB // 8 as one number, red in the highest bits."""
     cells = (picture[..., 0] >> 3).astype(np.uint16)
     for channel in (1, 2):
         cells <<= 5
@@ -91,7 +91,7 @@ def get_color_name(label: int) -> str:
 
 @cache
 def load_built_in_colors() -> ColorNames:
-    """Return the table that the built-in model makes."""
+    """Return the table that the built-in model computes."""
     model = json.loads(resources.files("netdissect.probe_sets.compile").joinpath("color_names.json").read_text("utf-8"))
     about = (
         f"eleven color names by the built-in model, which agrees with the published table (van de Weijer et al. 2009) "
@@ -104,8 +104,8 @@ def evaluate_color_model(model: dict[str, Any]) -> NDArray[np.int64]:
     """Return the scores of the eleven names for all 32,768 cells, int64, shape (32768, 11).
 
     Args:
-        model: ``layers``: each with integer ``weights`` (outputs x inputs), ``biases`` and ``shift``: after a hidden
-            layer scores are shifted right by so many bits, and negative ones become 0.
+        model: ``layers``, each with integer ``weights`` (outputs x inputs) and ``biases``; a hidden layer also has
+            ``shift``: its outputs are shifted right by so many bits, then negative ones become 0.
     """
     axis = 2 * np.arange(32, dtype=np.int64) - 31
     values = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -120,21 +120,21 @@ def read_color_table(path: Path) -> ColorNames:
     """Read the published table: ``w2color.npy`` (32 x 32 x 32, 0..10) or ``w2c.mat`` (32768 x 11 probabilities).
 
     Raises:
-        DataNotFoundError: if there is no such file.
+        DataNotFoundError: if the file is missing.
         DataFileError: if it is neither.
     """
     if path.suffix == ".mat":
         chances = np.asarray(matlab.read_mat_variable(path, "w2c"))
-        if chances.shape == (32768, 14):  # some releases put R, G and B in front
+        if chances.shape == (32768, 14):  # some releases have R, G and B in the first columns
             chances = chances[:, 3:]
         if chances.shape != (32768, 11) or chances.dtype.kind not in "uif" or not np.isfinite(chances).all():
             raise DataFileError(
                 f"{path}: expected 32768 x 11 probabilities as w2c, got {chances.dtype} {chances.shape}, or not finite"
             )
-        # Its first index runs over red fastest.
+        # In the rows of w2c, red varies fastest.
         names = chances.argmax(axis=1).reshape(32, 32, 32).swapaxes(0, 2)
     else:
-        names = _read_npy(path)
+        names = _read_color_npy(path)
     if names.shape != (32, 32, 32) or names.dtype.kind not in "ui" or not 0 <= names.min() <= names.max() <= 10:
         raise DataFileError(
             f"{path}: expected a table of 32 x 32 x 32 whole numbers from 0 to 10, got {names.dtype} {names.shape}"
@@ -142,10 +142,10 @@ def read_color_table(path: Path) -> ColorNames:
     return ColorNames((names + 1).astype(np.uint8), f"eleven color names by the table {path.name}")
 
 
-def _read_npy(path: Path) -> NDArray[Any]:
-    """Read an array of 32 x 32 x 32 whole numbers; nothing else is made an array of."""
+def _read_color_npy(path: Path) -> NDArray[Any]:
+    """Read an array of 32 x 32 x 32 whole numbers."""
     try:
-        data = read_bytes(path, most=_LARGEST_TABLE)
+        data = read_bytes(path, most=_MAX_TABLE_BYTES)
     except FileNotFoundError as error:
         raise DataNotFoundError(f"there is no color table {path}") from error
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The Describable Textures Dataset, release 1.0.1 (docs/broden.md)."""
+"""Read the Describable Textures Dataset, release 1.0.1 (docs/broden.md, Building Broden)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Dtd(Source):
     """DTD: textures of whole images, the main one first.
 
     Attributes:
-        root: the release's folder, with ``images/`` and ``labels/``.
+        root: the release, with ``images/`` and ``labels/``.
         files: every image, relative to ``images/``, and its textures.
-        skip_missing: leave out images that are not there.
+        skip_missing: leave out images that are missing.
     """
 
     root: Path
@@ -44,7 +44,7 @@ class Dtd(Source):
         return hash_parts("dtd", self.files, self.skip_missing)
 
     def list_images(self) -> Sequence[SourceImage]:
-        """Return its images, in the order of its list."""
+        """Return its images, in the order of the list."""
         found = []
         for file, textures in self.files:
             photo = self.root / "images" / file
@@ -57,20 +57,20 @@ class Dtd(Source):
         return found
 
     def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - it has one category
-        """Return the name of a texture."""
+        """Return the name of a texture label."""
         return (self.textures[label - 1],) if label else ()
 
     def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
-        """Return an image's image."""
+        """Return an image, RGB."""
         return images.load_image(entry.record[0])
 
     def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
-        """Return the textures of an image."""
+        """Return the texture labels of an image."""
         return {"texture": entry.record[1]}
 
     @cached_property
     def textures(self) -> tuple[str, ...]:
-        """The textures, sorted; a texture's label is its position here plus 1."""
+        """The textures' names, sorted; a texture's label is its position plus 1."""
         return tuple(sorted({texture for _, textures in self.files for texture in textures}))
 
     @cached_property
@@ -82,8 +82,8 @@ def open_dtd(folder: Path, *, skip_missing: bool = False) -> Dtd:
     """Open DTD by its joint list.
 
     Args:
-        folder: where ``labels/labels_joint_anno.txt`` lies, or the folder above.
-        skip_missing: leave out images that are not there.
+        folder: the folder of ``labels/labels_joint_anno.txt``, or the one above it.
+        skip_missing: leave out images that are missing.
 
     Raises:
         DataNotFoundError: if there is no list.

@@ -1,4 +1,4 @@
-"""What the sources call their labels, and the table of what became of every label."""
+"""Look up the names of the sources' labels, and write which label number each of them got."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = (
 
 
 class LabelNames:
-    """The words of every label of some sources."""
+    """The names of every label of some sources."""
 
     def __init__(self, sources: Sequence[Source], options: BuildOptions) -> None:
         self._sources = {source.name: source for source in sources}
@@ -30,14 +30,14 @@ class LabelNames:
         self._synonyms = options.load_synonym_table()
 
     def list_raw_names(self, label: SourceLabel) -> list[str]:
-        """Return a label's words as its source spells them; ``-`` is no word."""
+        """Return a label's names as its source spells them; ``-`` counts as none."""
         if label.category == "color" and self._options.colors:
             return [get_color_name(label.number)]
         words = self._sources[label.source].list_names(label.category, label.number)
         return [word.strip() for word in words if word.strip() not in ("", "-")]
 
     def list_names(self, label: SourceLabel) -> list[str]:
-        """Return a label's names, the best first: its words through the synonym table."""
+        """Return a label's names after the synonym table, the preferred one first."""
         words = self.list_raw_names(label)
         return self._synonyms.names([word.lower() for word in words] if self._options.lower_case else words)
 
@@ -45,7 +45,7 @@ class LabelNames:
 def write_assignments(
     path: Path, words: LabelNames, statistics: Statistics, naming: NameTable, assignment: Assignment
 ) -> None:
-    """Write ``label_assignment.csv``: every label of every source, how much it is used, and its number and name."""
+    """Write ``label_assignment.csv``: every label of every source, its frequency and coverage, its number and name."""
     lines = []
     for label in sorted(statistics.frequency):
         number = assignment.numbers.get(naming.name[label], 0)

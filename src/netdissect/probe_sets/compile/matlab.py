@@ -1,7 +1,7 @@
-"""MATLAB files, read as plain Python values by a process of its own; a damaged one is one sentence.
+"""Read MATLAB files as plain Python values, in a separate process.
 
-scipy's reader is fast and complete, and crashes on some damaged files. So it runs beside this process (`matlab_process`), is
-started again when it has crashed, and what it hands over is JSON and numbers.
+scipy's reader is fast and complete, but crashes on some damaged files. So it runs in a process of its own
+(`matlab_process`), which is restarted after a crash and returns JSON and numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from netdissect.io.reading import open_regular
 if TYPE_CHECKING:
     from typing import IO
 
-_SAYS = {
+_PROBLEMS = {
     "new": "expected a MATLAB file up to version 7, got version 7.3 (HDF5)",
     "damaged": "the MATLAB file is cut off or damaged",
     "large": "what it holds is larger than any file of Broden's sources",
@@ -35,12 +35,12 @@ def read_mat_variable(path: Path, name: str) -> Any:
     """Read one variable of a .mat file: structures as dictionaries, cells as arrays.
 
     Raises:
-        DataNotFoundError: if the file is not there.
-        DataFileError: if it is no regular file, damaged, of the HDF5 kind (version 7.3), holds more than any of Broden's
-            files, or has no such variable.
+        DataNotFoundError: if the file is missing.
+        DataFileError: if it is no regular file, damaged, of version 7.3 (HDF5), larger than any of Broden's files, or
+            has no such variable.
     """
     try:
-        open_regular(path).close()  # its reader would wait for a pipe
+        open_regular(path).close()  # scipy would wait forever for a named pipe
     except FileNotFoundError as error:
         raise DataNotFoundError(f"{path} does not exist") from error
     except OSError as error:
@@ -51,19 +51,19 @@ def read_mat_variable(path: Path, name: str) -> Any:
     if kind == "without":
         raise DataFileError(f"{path}: expected a variable {name!r}, and it holds none")
     if kind != "value":
-        raise DataFileError(f"{path}: {_SAYS[kind]}{f' ({value})' if value else ''}")
-    return _value(value, data)
+        raise DataFileError(f"{path}: {_PROBLEMS[kind]}{f' ({value})' if value else ''}")
+    return _rebuild(value, data)
 
 
-class _Reader:
-    """The process, started when it is first asked."""
+class _ReaderProcess:
+    """The reader process; it starts at the first request."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._one_at_a_time = threading.Lock()
 
     def ask(self, path: Path, name: str) -> tuple[list[Any], bytes]:
-        """Return its answer, and the bytes of the arrays in it."""
+        """Return the answer to a request, and the bytes of the arrays in it."""
         with self._one_at_a_time:
             return self._ask(path, name)
 
@@ -77,12 +77,12 @@ class _Reader:
         try:
             self._process.stdin.write(json.dumps([str(path.resolve()), name]).encode() + b"\n")
             self._process.stdin.flush()
-            said, data = struct.unpack("<QQ", _exactly(self._process.stdout, 16))
-            return json.loads(_exactly(self._process.stdout, said)), _exactly(self._process.stdout, data)
+            said, data = struct.unpack("<QQ", _read_exactly(self._process.stdout, 16))
+            return json.loads(_read_exactly(self._process.stdout, said)), _read_exactly(self._process.stdout, data)
         except (EOFError, BrokenPipeError):
             self.close()
             return ["damaged", "its reader crashed, or ran out of memory or time"], b""
-        except BaseException:  # interrupted in the middle of an answer: the next would be mistaken for it
+        except BaseException:  # interrupted within an answer, whose rest would be taken for the next one
             self.close()
             raise
 
@@ -97,20 +97,20 @@ class _Reader:
             process.communicate()
 
 
-_reader = _Reader()
+_reader = _ReaderProcess()
 
 
-def _exactly(stream: IO[bytes], count: int) -> bytes:
+def _read_exactly(stream: IO[bytes], count: int) -> bytes:
     data = stream.read(count)
     if len(data) < count:
         raise EOFError
     return data
 
 
-def _value(plain: list[Any], data: bytes) -> Any:
+def _rebuild(plain: list[Any], data: bytes) -> Any:
     kind, *rest = plain
     if kind == "structure":
-        return {key: _value(part, data) for key, part in rest[0].items()}
+        return {key: _rebuild(part, data) for key, part in rest[0].items()}
     if kind == "text":
         return rest[0]
     if kind == "numbers":
@@ -121,12 +121,12 @@ def _value(plain: list[Any], data: bytes) -> Any:
         return np.array(rest[1]).reshape(rest[0])
     array = np.empty(rest[0], object)
     for position, part in enumerate(rest[1]):
-        array.flat[position] = _value(part, data)
+        array.flat[position] = _rebuild(part, data)
     return array
 
 
 def to_list(value: Any) -> list[Any]:
-    """Return a cell array or an array of structures as a list: one element may stand alone, none may be empty."""
+    """Return a cell array or an array of structures as a list; MATLAB stores a single element without an array."""
     if isinstance(value, np.ndarray):
         return list(value.ravel())
     if isinstance(value, list):
@@ -135,7 +135,7 @@ def to_list(value: Any) -> list[Any]:
 
 
 def to_text(value: Any) -> str:
-    """Return a string; MATLAB's empty string is an empty array."""
+    """Return a string; MATLAB stores an empty one as an empty array."""
     return value if isinstance(value, str) else ""
 
 
@@ -143,7 +143,7 @@ def get_field(structure: Any, name: str, path: Path) -> Any:
     """Return a field of a structure.
 
     Raises:
-        DataFileError: if it is no structure, or has no such field.
+        DataFileError: if the value is no structure, or has no such field.
     """
     if not isinstance(structure, dict) or name not in structure:
         raise DataFileError(f"{path}: expected a structure with the field {name!r}")

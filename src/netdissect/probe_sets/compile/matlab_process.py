@@ -1,7 +1,7 @@
-"""A process that reads MATLAB files for another one (`matlab`): scipy's reader may crash, or ask for all memory there is.
+"""Read MATLAB files for another process (`matlab`), because scipy's reader may crash or use up all memory.
 
-It is asked in lines of JSON, ``[path, variable]``, and answers each by two lengths of eight bytes, JSON, and the bytes of
-the arrays that the JSON names by place. It is run as a script and imports nothing of the project.
+A request is a line of JSON, ``[path, variable]``. An answer is two lengths of eight bytes each, JSON, and the bytes of the
+arrays that the JSON refers to by offset. The file is run as a script and imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from typing import Any
 
 import numpy as np
 
-#: Bytes of memory it may take, and seconds for one file; the system ends it then.
+#: Bytes of memory that it may use, and seconds per file; beyond them the system ends it.
 MEMORY, SECONDS = 4 << 30, 60
-#: Bytes of an answer: the index of ADE20K has 600 MB.
-LARGEST = 1 << 30
-#: Structures and cells may lie in one another so deep; those of Broden's sources lie five deep.
-DEEPEST = 50
+#: Bytes of an answer; the index of ADE20K takes 600 MB.
+MAX_ANSWER = 1 << 30
+#: Levels of nested structures and cells; Broden's sources have five.
+MAX_DEPTH = 50
 
-# What scipy's reader is known to raise on files that are cut off, overwritten, or something else altogether.
-_DAMAGE = (
+# What scipy's reader raises for files that are truncated, overwritten, or of another kind.
+_DAMAGE_ERRORS = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, EOFError, OverflowError, MemoryError,
     UnicodeDecodeError, RecursionError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
+    """Answer requests until stdin is closed."""
     try:
         import resource
     except ImportError:  # pragma: no cover - Windows has no such limits
@@ -41,9 +41,9 @@ def main() -> None:
     for line in sys.stdin:
         if hasattr(signal, "alarm"):
             signal.alarm(SECONDS)
-        blobs = _Blobs()
+        blobs = _ArrayBytes()
         path, name = json.loads(line)
-        said = json.dumps(_answer(path, name, blobs)).encode()
+        said = json.dumps(_answer_request(path, name, blobs)).encode()
         data = b"".join(blobs)
         sys.stdout.buffer.write(struct.pack("<QQ", len(said), len(data)) + said + data)
         sys.stdout.buffer.flush()
@@ -55,26 +55,26 @@ class _TooMuchError(Exception):
     """An answer would be larger than `LARGEST`."""
 
 
-class _Blobs(list[bytes]):
+class _ArrayBytes(list[bytes]):
     """The bytes of arrays, one after the other.
 
     Attributes:
-        size: how many they are.
+        size: number of bytes.
     """
 
     size = 0
 
     def keep(self, data: bytes) -> int:
-        """Put an array behind the others; return its place."""
+        """Append an array; return its offset."""
         place = self.size
         self.size += len(data)
-        if self.size > LARGEST:
+        if self.size > MAX_ANSWER:
             raise _TooMuchError
         self.append(data)
         return place
 
 
-def _answer(path: str, name: str, blobs: _Blobs) -> list[Any]:
+def _answer_request(path: str, name: str, blobs: _ArrayBytes) -> list[Any]:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
@@ -82,7 +82,7 @@ def _answer(path: str, name: str, blobs: _Blobs) -> list[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             variables = loadmat(path, simplify_cells=True, variable_names=[name])
-        return ["value", _plain(variables[name], blobs)] if name in variables else ["without", ""]
+        return ["value", _to_json(variables[name], blobs)] if name in variables else ["without", ""]
     except FileNotFoundError:
         return ["missing", ""]
     except NotImplementedError:
@@ -90,25 +90,25 @@ def _answer(path: str, name: str, blobs: _Blobs) -> list[Any]:
     except _TooMuchError:
         blobs.clear()
         return ["large", ""]
-    except (*_DAMAGE, MatReadError) as error:
+    except (*_DAMAGE_ERRORS, MatReadError) as error:
         blobs.clear()
         return ["damaged", str(error).splitlines()[0] if str(error) else type(error).__name__]
 
 
-def _plain(value: Any, blobs: _Blobs, depth: int = 0) -> list[Any]:
-    """Return a value as JSON, its numbers apart."""
-    if depth > DEEPEST:
-        raise RecursionError(f"structures lie in one another more than {DEEPEST} times")
+def _to_json(value: Any, blobs: _ArrayBytes, depth: int = 0) -> list[Any]:
+    """Return a value as JSON, with its numbers moved to `blobs`."""
+    if depth > MAX_DEPTH:
+        raise RecursionError(f"structures are nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, dict):
-        return ["structure", {str(key): _plain(part, blobs, depth + 1) for key, part in value.items()}]
+        return ["structure", {str(key): _to_json(part, blobs, depth + 1) for key, part in value.items()}]
     if isinstance(value, str):
         return ["text", value]
     array = np.asarray(value)
     if array.dtype.kind == "O":
-        return ["cells", array.shape, [_plain(part, blobs, depth + 1) for part in array.ravel()]]
+        return ["cells", array.shape, [_to_json(part, blobs, depth + 1) for part in array.ravel()]]
     if array.dtype.kind == "U":
         return ["texts", array.shape, [str(part) for part in array.ravel()]]
-    if array.nbytes > LARGEST:
+    if array.nbytes > MAX_ANSWER:
         raise _TooMuchError
     place = blobs.keep(np.ascontiguousarray(array).tobytes())
     return ["numbers", array.dtype.str, array.shape, place]

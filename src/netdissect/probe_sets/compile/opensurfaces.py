@@ -1,4 +1,4 @@
-"""OpenSurfaces, as its own post-processing leaves it (docs/broden.md; the post-processing: shapes.py)."""
+"""Read OpenSurfaces after its post-processing (opensurfaces_shapes.py; docs/broden.md, Building Broden)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OpenSurfaces(Source):
-    """OpenSurfaces: materials. Its scenes and objects are unbalanced, so Broden does not take them.
+    """OpenSurfaces: materials. Its scenes and objects are unbalanced, so Broden does not use them.
 
     Attributes:
         root: the folder with ``photos/`` and ``photos-labels/``.
         photos: the photos' numbers, in the order of ``photos.csv``.
         substances: the materials' names by red value.
-        skip_missing: leave out photos whose image or label map is not there.
+        skip_missing: leave out photos whose image or label map is missing.
     """
 
     root: Path
@@ -38,7 +38,7 @@ class OpenSurfaces(Source):
     skip_missing: bool = False
 
     name = "opensurfaces"
-    aligned = False  # its label maps were drawn apart, by an aspect ratio that a table tells
+    aligned = False  # its label maps are drawn with an aspect ratio from a table
 
     def describe(self) -> str:
         """Return a sentence for README.txt."""
@@ -63,7 +63,7 @@ class OpenSurfaces(Source):
         return found
 
     def list_names(self, category: str, label: int) -> Sequence[str]:  # noqa: ARG002 - it has one category
-        """Return the names of a material."""
+        """Return the names of a material label."""
         if label == 0:
             return ()
         if label not in self.substances:
@@ -74,7 +74,7 @@ class OpenSurfaces(Source):
         return tuple(normalize_material(name) for name in self.substances[label].split("/"))
 
     def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
-        """Return an image, turned as its label map is."""
+        """Return an image, RGB, in the orientation of its label map."""
         photo, plane, *_ = entry.record
         return images.load_image_in_frame(photo, images.read_image_size(plane, "label map"))
 
@@ -87,12 +87,12 @@ def open_opensurfaces(folder: Path, *, skip_missing: bool = False) -> OpenSurfac
     """Open OpenSurfaces after its post-processing.
 
     Args:
-        folder: where ``photos.csv`` lies.
-        skip_missing: leave out photos whose image or label map is not there.
+        folder: the folder of ``photos.csv``.
+        skip_missing: leave out photos whose image or label map is missing.
 
     Raises:
         DataNotFoundError: if a table is missing.
-        DataFileError: if a table says something impossible.
+        DataFileError: if a table is damaged or contradicts itself.
     """
     substances: dict[int, str] = {}
     for line in _read_lines(folder / "label-substance-colors.csv", ["substance_name", "red_color"]):

@@ -1,9 +1,8 @@
-"""OpenSurfaces' post-processing: from the release's JSON tables to label maps and their tables.
+"""Post-process OpenSurfaces: draw label maps from the polygons in the release's JSON tables.
 
-The release ships polygons and no label maps. For every photo whose scene was judged right, its shapes of high
-quality are drawn as triangles, those with the most corners first, into an image 1,024 pixels high: red is the
-substance, green the object's name, blue the scene; each numbered from 1 by sorted name. (Its textures, albedos and
-cropped shapes are not needed here.)
+The release holds polygons and no label maps. For every photo whose scene is marked correct, its high-quality shapes are
+drawn as triangles, those with the most corners first, into an image 1,024 pixels high: red is the substance, green the
+object's name, blue the scene, each numbered from 1 by sorted name. (Textures, albedos and cropped shapes are not needed.)
 """
 
 from __future__ import annotations
@@ -28,25 +27,33 @@ if TYPE_CHECKING:
 
     from netdissect.protocols import Progress
 
-#: Height of the label maps.
+#: Height of the label maps in pixels.
 LABEL_MAP_HEIGHT = 1024
 
 _PHOTOS, _SHAPES = "photos.photo.json", "shapes.materialshape.json"
 
-#: Of what kind the fields are that things are sorted and found by.
-_KINDS: dict[str, tuple[type, ...]] = {
+#: Types of the fields that records are sorted and looked up by.
+_FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "pk": (int,), "num_vertices": (int, type(None)), "scene_category_correct_score": (int, float, type(None)),
     "photo": (int, type(None)), "substance": (int, type(None)), "name": (int, str, type(None)),
     "scene_category": (int, type(None)),
 }  # fmt: skip
-#: A photo is at most so many times as wide as high; its label map is drawn at that shape.
-_WIDEST = 20
+#: Largest ratio of a photo's width and height; its label map has the same ratio.
+_MAX_ASPECT = 20
 _BATCH = 32
 
 
 @dataclass(frozen=True)
 class PhotoShapes:
-    """What is drawn for one photo: triangles as corners in shares of width and height, and their color."""
+    """The label map of one photo, to be drawn.
+
+    Attributes:
+        number: the photo's number.
+        aspect: width / height.
+        blue: the scene's number.
+        shapes: of every shape, its red and green value, its corners as shares of width and height, and its triangles
+            as positions of corners, both as text.
+    """
 
     number: int
     aspect: float
@@ -63,7 +70,7 @@ class _DrawContext(PlainContext):
 
 def has_release(folder: Path) -> bool:
     """Return whether a folder holds the release's JSON tables."""
-    return _find(folder, _SHAPES) is not None and _find(folder, _PHOTOS) is not None
+    return _find_table(folder, _SHAPES) is not None and _find_table(folder, _PHOTOS) is not None
 
 
 def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
@@ -85,9 +92,9 @@ def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
         DataError: if the folder cannot be written to.
     """
     require_integer("workers", workers, 1, MAX_WORKERS)
-    red = _numbered(folder, "shapes.shapesubstance.json", failing=True)
-    green = _numbered(folder, "shapes.shapename.json", failing=True)
-    blue = _numbered(folder, "photos.photoscenecategory.json", failing=False)
+    red = _number_names(folder, "shapes.shapesubstance.json", failing=True)
+    green = _number_names(folder, "shapes.shapename.json", failing=True)
+    blue = _number_names(folder, "photos.photoscenecategory.json", failing=False)
     photos = load_photos(folder)
     try:
         target = folder / "photos-labels"
@@ -95,7 +102,7 @@ def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
         _write_colors(folder, "substance", red, "red_color")
         _write_colors(folder, "name", green, "green_color")
         _write_colors(folder, "scene_category", blue, "blue_color")
-        jobs = _jobs(folder, photos, red, green, blue)
+        jobs = _make_jobs(folder, photos, red, green, blue)
         jobs = [job for job in jobs if not (target / f"{job.number}.png").is_file()]
         batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
         progress.start("shapes", len(jobs))
@@ -119,9 +126,11 @@ def _write_colors(folder: Path, kind: str, colors: Mapping[Any, tuple[int, str]]
 
 
 def load_photos(folder: Path) -> list[dict[str, Any]]:
-    """Return the photos that count: of a scene judged right, and not synthetic; the most shapes' corners first."""
+    """Return the photos whose scene is marked correct, without synthetic ones; those with the most corners first."""
     photos = [
-        photo for photo in _table(folder, _PHOTOS) if photo.get("scene_category_correct") and not photo.get("special")
+        photo
+        for photo in _read_records(folder, _PHOTOS)
+        if photo.get("scene_category_correct") and not photo.get("special")
     ]
     score = "scene_category_correct_score"
     photos.sort(key=lambda photo: (photo.get("num_vertices") or 0, photo.get(score) or 0.0), reverse=True)
@@ -159,7 +168,7 @@ def _draw_all(context: _DrawContext, jobs: Sequence[PhotoShapes]) -> int:
     return len(jobs)
 
 
-def _jobs(
+def _make_jobs(
     folder: Path,
     photos: Sequence[Mapping[str, Any]],
     red: Mapping[Any, tuple[int, str]],
@@ -167,7 +176,9 @@ def _jobs(
     blue: Mapping[Any, tuple[int, str]],
 ) -> list[PhotoShapes]:
     drawn: dict[Any, list[tuple[tuple[int, int], str, str]]] = {photo["pk"]: [] for photo in photos}
-    shapes = [shape for shape in _table(folder, _SHAPES) if shape.get("high_quality") and not shape.get("special")]
+    shapes = [
+        shape for shape in _read_records(folder, _SHAPES) if shape.get("high_quality") and not shape.get("special")
+    ]
     shapes.sort(key=lambda shape: -(shape.get("num_vertices") or 0))
     for shape in shapes:
         if shape.get("photo") in drawn:
@@ -176,17 +187,19 @@ def _jobs(
     jobs = []
     for photo in photos:
         aspect = photo.get("aspect_ratio")
-        if not isinstance(aspect, (int, float)) or not 1 / _WIDEST < aspect < _WIDEST:
+        if not isinstance(aspect, (int, float)) or not 1 / _MAX_ASPECT < aspect < _MAX_ASPECT:
             raise DataFileError(f"{folder / _PHOTOS}: photo {photo['pk']} has the aspect ratio {aspect!r}")
         number = blue.get(photo.get("scene_category"), (0, ""))[0]
         jobs.append(PhotoShapes(int(photo["pk"]), float(aspect), number, tuple(drawn[photo["pk"]])))
     return jobs
 
 
-def _numbered(folder: Path, name: str, *, failing: bool) -> dict[Any, tuple[int, str]]:
-    """Return number and name of every key of a table of names: numbered from 1 by sorted name."""
+def _number_names(folder: Path, name: str, *, failing: bool) -> dict[Any, tuple[int, str]]:
+    """Return number and name of every key of a table of names, numbered from 1 by sorted name."""
     entries = [
-        (entry["pk"], str(entry.get("name"))) for entry in _table(folder, name) if not (failing and entry.get("fail"))
+        (entry["pk"], str(entry.get("name")))
+        for entry in _read_records(folder, name)
+        if not (failing and entry.get("fail"))
     ]
     entries.sort(key=lambda entry: entry[1])
     if len(entries) > 255:
@@ -194,9 +207,9 @@ def _numbered(folder: Path, name: str, *, failing: bool) -> dict[Any, tuple[int,
     return {key: (number, label) for number, (key, label) in enumerate(entries, start=1)}
 
 
-def _table(folder: Path, name: str) -> list[dict[str, Any]]:
-    """Return a table of the release: records of ``pk`` and ``fields``."""
-    path = _find(folder, name)
+def _read_records(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Return the records of a JSON table of the release, each with its fields and ``pk``."""
+    path = _find_table(folder, name)
     if path is None:
         raise DataNotFoundError(
             f"OpenSurfaces: {name} is missing: expected it in {folder} or {folder / 'opensurfaces'}"
@@ -211,11 +224,11 @@ def _table(folder: Path, name: str) -> list[dict[str, Any]]:
     if len({str(record["pk"]) for record in found}) < len(found):
         raise DataFileError(f"{path}: two of its records have one pk")
     for record in found:
-        for key, kinds in _KINDS.items():
+        for key, kinds in _FIELD_TYPES.items():
             if not isinstance(record.get(key), kinds):
                 raise DataFileError(f"{path}: the record {record['pk']!r:.80} has {record[key]!r:.80} as its {key}")
     return found
 
 
-def _find(folder: Path, name: str) -> Path | None:
+def _find_table(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / "opensurfaces" / name) if path.is_file()), None)

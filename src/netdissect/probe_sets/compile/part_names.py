@@ -1,8 +1,8 @@
-"""The names of PASCAL's parts: ``part2ind.m``, a MATLAB program that is read as a table.
+"""Read the names of PASCAL's parts from ``part2ind.m``, a MATLAB program that is parsed as a table.
 
-The program fills, for every object class, a map from short part names (``lfuleg``) to numbers; comments carry the
-readable names ("left front upper leg"). It knows three ways: one part a line, a range (``engine_%d``), and copying
-another class's map. Broden does not tell left from right or front from back (docs/broden.md).
+For every object class the program fills a map from short part names (``lfuleg``) to numbers; comments hold the readable
+names ("left front upper leg"). It does so in three ways: one part per line, a range (``engine_%d``), and a copy of
+another class's map. Broden does not distinguish left from right or front from back.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Words that are dropped from a part's name; of what is left, equal names are one part.
+#: Words that are dropped from a part's name; parts with equal names after that are one.
 ADJECTIVES = frozenset({"left", "right", "front", "back", "upper", "lower", "side"})
 
-#: Parts that a table names at most, copies counted.
-_MOST = 100_000
+#: Most parts of a table, copies included.
+_MAX_PARTS = 100_000
 
-# Short names without a comment, or run together, as the words they are made of.
-_SPELLED = {
+# Names that are spelled as one word, or abbreviated, and their words.
+_WORDS_OF = {
     "frontside": "front side", "backside": "back side", "leftside": "left side", "rightside": "right side",
     "roofside": "roof side", "leftmirror": "left mirror", "rightmirror": "right mirror",
     "fwheel": "front wheel", "bwheel": "back wheel",
@@ -45,7 +45,7 @@ _KEYS = re.compile(r"keySet\s*=\s*keys\(pimap\{(?P<number>\d{1,5})\}\)")
 _COPY = re.compile(r"pimap\{(?P<number>\d{1,5})\}\s*=\s*containers\.Map\(keySet")
 _REMOVE = re.compile(r"remove\(pimap\{(?P<number>\d{1,5})\}\s*,\s*\{(?P<parts>[^}]*)\}\)")
 _IDLE = re.compile(
-    r"$|%|function\b|end\b|valueSet\s*=|pimap\s*=\s*cell|pimap\{ii\}\s*="  # nothing that names a part
+    r"$|%|function\b|end\b|valueSet\s*=|pimap\s*=\s*cell|pimap\{ii\}\s*="  # lines that name no part
 )
 
 
@@ -54,9 +54,9 @@ class PartNames:
     """The parts of PASCAL.
 
     Attributes:
-        codes: number of every (object class number, short part name); parts of one class that differ only in dropped
-            words share it. A part whose every word is dropped (a bus's "front side") has 0.
-        names: the parts' names; number 0 is ``-``.
+        codes: label of every (object class number, short part name); parts of one class that differ only in dropped
+            words share a label. A part of dropped words only (a bus's "front side") has label 0.
+        names: the parts' names by label; label 0 is ``-``.
         classes: names of the object classes by number.
     """
 
@@ -69,8 +69,8 @@ def read_part_names(path: Path) -> PartNames:
     """Read ``part2ind.m``.
 
     Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if a line is none of the kinds that are known, or names a part of no class.
+        DataNotFoundError: if it is missing.
+        DataFileError: if a line is of no known kind, or names a part of an unknown class.
     """
     codes: dict[tuple[int, str], int] = {}
     names = ["-"]
@@ -86,12 +86,12 @@ def read_part_names(path: Path) -> PartNames:
 
 
 def remove_adjectives(readable: str) -> str:
-    """Return a part's name without the words that are dropped.
+    """Return a part's name without the words of `ADJECTIVES`.
 
     >>> remove_adjectives("left front upper leg"), remove_adjectives("frontside"), remove_adjectives("roofside")
     ('leg', '', 'roof')
     """
-    spelled = _SPELLED.get(readable, readable)
+    spelled = _WORDS_OF.get(readable, readable)
     return " ".join(word for word in spelled.split() if word not in ADJECTIVES)
 
 
@@ -99,31 +99,31 @@ def parse_part_table(path: Path) -> tuple[dict[tuple[int, str], str], dict[int, 
     """Return the readable name of every (class number, short part name), and the classes' names.
 
     Raises:
-        DataFileError: if a line is none of the kinds that are known.
+        DataFileError: if a line is of no known kind.
     """
     table: dict[int, dict[str, str]] = defaultdict(dict)
     classes: dict[int, str] = {}
     heading, last, copied, named = "", 0, 0, 0
-    for line, text in _lines(path):
+    for line, text in _read_lines(path):
         if match := _CLASS.match(text):
-            # The classes stand in their numbers' order; some have a silhouette only, and no line that says a number.
+            # Classes are listed in the order of their numbers; those without parts have no line with a number.
             heading = match["name"]
             classes[len(classes) + 1] = heading
         elif match := _ONE.match(text):
-            number = _number(path, line, match["number"], classes)
-            table[number][match["part"]] = _words(match["comment"], match["part"])
+            number = _require_class(path, line, match["number"], classes)
+            table[number][match["part"]] = _choose_readable_name(match["comment"], match["part"])
             named += 1
         elif match := _LOOP.match(text):
             last = int(match["last"])
         elif match := _RANGE.match(text):
-            number = _number(path, line, match["number"], classes)
-            name = _words(match["comment"], match["part"])
+            number = _require_class(path, line, match["number"], classes)
+            name = _choose_readable_name(match["comment"], match["part"])
             table[number] |= {f"{match['part']}_{index}": name for index in range(1, last + 1)}
             named += last
         elif match := _KEYS.match(text):
             copied = int(match["number"])
         elif match := _COPY.match(text):
-            number = _number(path, line, match["number"], classes)
+            number = _require_class(path, line, match["number"], classes)
             table[number] |= table[copied]
             named += len(table[copied])
         elif match := _REMOVE.match(text):
@@ -131,27 +131,29 @@ def parse_part_table(path: Path) -> tuple[dict[tuple[int, str], str], dict[int, 
                 table[int(match["number"])].pop(part, None)
         elif not _IDLE.match(text):
             raise DataFileError(f"{path}, line {line}: expected a line of PASCAL-Part's table, got {text[:200]!r}")
-        if named > _MOST:
-            raise DataFileError(f"{path}, line {line}: the table names more than {_MOST:,} parts, and PASCAL has 400")
+        if named > _MAX_PARTS:
+            raise DataFileError(
+                f"{path}, line {line}: the table names more than {_MAX_PARTS:,} parts, and PASCAL has 400"
+            )
     found = {(number, part): name for number, parts in table.items() for part, name in parts.items()}
     if not found:
         raise DataFileError(f"{path}: expected PASCAL-Part's table of parts, and it names none")
     return found, classes
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
     for line, text in enumerate(read_source_text(path, "PASCAL-Part's table part2ind.m").splitlines(), start=1):
         yield line, text.strip()
 
 
-def _words(comment: str | None, part: str) -> str:
-    """Return the comment if it spells the name out, else the short name itself."""
+def _choose_readable_name(comment: str | None, part: str) -> str:
+    """Return the comment if it is a readable name, else the short name."""
     if comment and re.fullmatch(r"\w[\w ]*", comment) and not comment.startswith("multiple"):
         return " ".join(comment.split())
     return part
 
 
-def _number(path: Path, line: int, text: str, classes: dict[int, str]) -> int:
+def _require_class(path: Path, line: int, text: str, classes: dict[int, str]) -> int:
     if int(text) not in classes:
         raise DataFileError(f"{path}, line {line}: a part of object class {text}, and no heading names that class")
     return int(text)

@@ -1,4 +1,4 @@
-"""PASCAL VOC 2010 with PASCAL-Part and PASCAL-Context (docs/broden.md)."""
+"""Read PASCAL VOC 2010 with PASCAL-Part and PASCAL-Context (docs/broden.md, Building Broden)."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pascal(Source):
-    """PASCAL: objects and parts. Every annotation of PASCAL-Part is an image.
+    """PASCAL: objects and parts. It has one image per annotation of PASCAL-Part.
 
     Attributes:
         photos: the folder ``JPEGImages``.
         parts: the folder ``Annotations_Part``.
-        context: the folder of PASCAL-Context's label maps; None takes PASCAL-Part's own object masks, which know 20
-            classes and not 459.
+        context: the folder of PASCAL-Context's label maps (459 classes); None takes the object masks of PASCAL-Part
+            (20 classes).
         objects: the objects' names by number.
         part_names: the parts' names.
-        skip_missing: leave out images whose photo or label map is not there.
+        skip_missing: leave out images whose photo or label map is missing.
     """
 
     photos: Path
@@ -76,7 +76,7 @@ class Pascal(Source):
         return found
 
     def list_names(self, category: str, label: int) -> Sequence[str]:
-        """Return the name of an object or part."""
+        """Return the name of an object or part label."""
         if label == 0:
             return ()
         if category == "part":
@@ -87,11 +87,11 @@ class Pascal(Source):
         return () if name == "unknown" else (name,)
 
     def read_image(self, entry: SourceImage) -> NDArray[np.uint8]:
-        """Return an image's image."""
+        """Return an image, RGB."""
         return images.load_image(entry.record[0])
 
     def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
-        """Return the object and part plane of an image; one without any object has no part plane."""
+        """Return the object and part plane of an image; an image without objects has no part plane."""
         _, annotation, context = entry.record
         objects, parts = read_part_maps(annotation, self.part_names)
         labels: dict[str, CategoryLabels] = {}
@@ -109,15 +109,15 @@ def open_pascal(folder: Path, *, skip_missing: bool = False) -> Pascal:
 
     Args:
         folder: holds ``VOC2010/JPEGImages``, ``part/Annotations_Part``, ``part/part2ind.m``, ``context/labels.txt`` and
-            ``context/trainval``; each may lie at its top as well.
-        skip_missing: leave out images whose photo or label map is not there.
+            ``context/trainval``, or some of them without the folder above.
+        skip_missing: leave out images whose photo or label map is missing.
 
     Raises:
-        DataNotFoundError: if one of them is missing; only the context may be.
+        DataNotFoundError: if one of them is missing; only the context is optional.
     """
-    photos = _within(folder, "JPEGImages", "its photos")
-    parts = _within(folder, "Annotations_Part", "PASCAL-Part")
-    part_names = read_part_names(_within(folder, "part2ind.m", "PASCAL-Part's table"))
+    photos = _find_within(folder, "JPEGImages", "its photos")
+    parts = _find_within(folder, "Annotations_Part", "PASCAL-Part")
+    part_names = read_part_names(_find_within(folder, "part2ind.m", "PASCAL-Part's table"))
     labels = [*folder.glob("labels.txt"), *folder.glob("*/labels.txt")]
     if not labels:
         return Pascal(photos, parts, None, part_names.classes, part_names, skip_missing)
@@ -128,10 +128,10 @@ def open_pascal(folder: Path, *, skip_missing: bool = False) -> Pascal:
 
 
 def read_context_names(path: Path) -> dict[int, str]:
-    """Read PASCAL-Context's ``labels.txt``: lines ``index: name``.
+    """Return the names by index in PASCAL-Context's ``labels.txt``: lines ``index: name``.
 
     Raises:
-        DataFileError: if a line is another thing, or an index stands twice.
+        DataFileError: if a line is something else, or an index is listed twice.
     """
     names: dict[int, str] = {}
     for line, text in enumerate(read_source_text(path, "PASCAL-Context's labels.txt").splitlines(), start=1):
@@ -149,10 +149,10 @@ def read_context_names(path: Path) -> dict[int, str]:
 
 
 def read_context_map(path: Path) -> NDArray[np.integer[Any]]:
-    """Read a label map of PASCAL-Context.
+    """Read a label map of PASCAL-Context, uint16, shape (h, w).
 
     Raises:
-        DataFileError: if it holds no plane of numbers.
+        DataFileError: if it holds no plane of label numbers.
     """
     plane = np.asarray(matlab.read_mat_variable(path, "LabelMap"))
     if plane.ndim != 2 or plane.dtype.kind not in "uif" or not plane.size:
@@ -170,7 +170,10 @@ def read_context_map(path: Path) -> NDArray[np.integer[Any]]:
 def read_part_maps(
     path: Path, part_names: PartNames
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]] | tuple[None, None]:
-    """Read an annotation of PASCAL-Part: planes of object class and part, later masks on top.
+    """Read an annotation of PASCAL-Part.
+
+    Returns:
+        planes of object class and part, uint16, shape (h, w), later masks on top; None for both without objects.
 
     Raises:
         DataFileError: if masks differ in size, or a class or part has no name.
@@ -179,10 +182,10 @@ def read_part_maps(
     objects = matlab.to_list(matlab.get_field(annotation, "objects", path))
     planes: tuple[NDArray[np.uint16], NDArray[np.uint16]] | None = None
     for thing in objects:
-        number = _class_number(path, matlab.get_field(thing, "class_ind", path))
+        number = _parse_class_number(path, matlab.get_field(thing, "class_ind", path))
         if number not in part_names.classes:
             raise DataFileError(f"{path}: object class {number} is not in part2ind.m")
-        mask = _mask(path, thing)
+        mask = _parse_mask(path, thing)
         if planes is None:
             planes = np.zeros(mask.shape, np.uint16), np.zeros(mask.shape, np.uint16)
         _paint(path, planes[0], mask, number)
@@ -193,18 +196,18 @@ def read_part_maps(
                     f"{path}: part {short!r} of {part_names.classes[number]} is not in part2ind.m: "
                     f"the table belongs to another release"
                 )
-            _paint(path, planes[1], _mask(path, part), part_names.codes[number, short])
+            _paint(path, planes[1], _parse_mask(path, part), part_names.codes[number, short])
     return planes or (None, None)
 
 
-def _class_number(path: Path, value: Any) -> int:
+def _parse_class_number(path: Path, value: Any) -> int:
     number = np.asarray(value)
     if number.size != 1 or number.dtype.kind not in "uif" or not np.isfinite(number).all() or number.item() % 1:
         raise DataFileError(f"{path}: expected a class number as class_ind, got {str(value)[:80]!r}")
     return int(number.item())
 
 
-def _mask(path: Path, structure: Any) -> NDArray[np.bool_]:
+def _parse_mask(path: Path, structure: Any) -> NDArray[np.bool_]:
     mask = np.asarray(matlab.get_field(structure, "mask", path))
     if mask.ndim != 2:
         raise DataFileError(f"{path}: expected a mask of two dimensions, got {mask.shape}")
@@ -217,7 +220,7 @@ def _paint(path: Path, plane: NDArray[np.uint16], mask: NDArray[np.bool_], numbe
     plane[mask] = number
 
 
-def _within(folder: Path, name: str, what: str) -> Path:
+def _find_within(folder: Path, name: str, what: str) -> Path:
     found = [folder / name, *sorted(folder.glob(f"*/{name}")), *sorted(folder.glob(f"*/*/{name}"))]
     for path in found:
         if path.exists():

@@ -1,4 +1,4 @@
-"""Scaling images and label planes to one size, as Broden was made (docs/broden.md)."""
+"""Scale images and label maps to the size of a probe set, as Broden was made (docs/broden.md, Building Broden)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", bound=np.integer[Any])
 
-#: JPEG quality of the images written.
+#: JPEG quality of the images of a probe set.
 JPEG_QUALITY = 75
 
 
 def find_nearest_positions(length: int, wanted: int) -> NDArray[np.int64]:
-    """Return, for each of `wanted` positions, the position it is read from: floor(i·(in - 1)/(out - 1) + 0.5).
+    """Return the input position of each output position: ``floor(i·(in - 1)/(out - 1) + 0.5)``, int64, shape (wanted,).
 
-    The first and last position are read from the first and last (corner-aligned).
+    Corners are aligned: the first and last output position read the first and last input position.
+
+    Args:
+        length: number of input positions.
+        wanted: number of output positions.
 
     >>> find_nearest_positions(4, 7).tolist()
     [0, 1, 1, 2, 2, 3, 3]
     """
     if wanted == 1 or length == 1:
         return np.zeros(wanted, np.int64)
-    # Whole numbers: 2·i·(in - 1) + (out - 1) over 2·(out - 1), so that a half is a half.
+    # In whole numbers, (2·i·(in - 1) + (out - 1)) // (2·(out - 1)), so that halves round exactly.
     twice = 2 * np.arange(wanted, dtype=np.int64) * (length - 1) + (wanted - 1)
     return twice // (2 * (wanted - 1))
 
@@ -43,13 +47,13 @@ def scale_label_planes(labels: NDArray[Number], size: tuple[int, int]) -> NDArra
 
 
 def sample_pixels(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return the pixels of an image, shape (h, w, 3), from which `scale_label_planes` would read labels of that height and width."""
+    """Return the pixels of an image, shape (h, w, 3), at the positions where `scale_label_planes` reads labels."""
     rows, columns = find_nearest_positions(picture.shape[0], size[0]), find_nearest_positions(picture.shape[1], size[1])
     return picture[rows[:, np.newaxis], columns]
 
 
 def encode_scaled_jpeg(picture: NDArray[np.uint8], size: tuple[int, int]) -> bytes:
-    """Scale (not crop) an image to a height and width and return it as a JPEG file."""
+    """Scale (not crop) an image to a height and width; return the bytes of a JPEG file."""
     out = io.BytesIO()
     Image.fromarray(images.resize_image(picture, size)).save(out, format="JPEG", quality=JPEG_QUALITY)
     return out.getvalue()

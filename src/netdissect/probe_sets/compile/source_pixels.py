@@ -1,4 +1,4 @@
-"""Label maps of the sources, as the numbers that are in the file."""
+"""Read label maps of the sources as the numbers in the file, and map those to labels."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _COLORS = 256**3
 
 
 def read_rgb_label_map(path: Path) -> NDArray[np.uint8]:
-    """Read an RGB label map, (h, w, 3).
+    """Read an RGB label map, uint8, shape (h, w, 3).
 
     Raises:
-        DataFileError: if it is not RGB, or as `read_label_numbers`.
+        DataFileError: if it is not RGB, cannot be read, or does not decode.
     """
     pixels = images.read_label_numbers(path)
     if pixels.ndim != 3:
-        raise DataFileError(f"{path}: expected an RGB label map, got a grey or palette picture")
+        raise DataFileError(f"{path}: expected an RGB label map, got a gray or palette image")
     return pixels.astype(np.uint8, copy=False)
 
 
 def relabel(pixels: NDArray[np.integer[Any]], label: Callable[[int], int]) -> NDArray[np.uint16]:
-    """Return a plane of labels, given the label of a number; every number that occurs is asked for once.
+    """Return the label of every pixel, uint16, shape (h, w).
 
     Args:
         pixels: numbers, or colors as one number each, shape (h, w).
-        label: the label of a number.
+        label: returns the label of a number; called once for every number that occurs.
     """
-    if pixels.size and 0 <= pixels.min() <= pixels.max() < _COLORS:  # a table of them all is much quicker than sorting
+    if pixels.size and 0 <= pixels.min() <= pixels.max() < _COLORS:  # a lookup table is much faster than sorting
         seen = np.zeros(int(pixels.max()) + 1, bool)
         seen[pixels] = True
         values = np.flatnonzero(seen)

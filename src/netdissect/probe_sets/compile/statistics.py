@@ -1,4 +1,4 @@
-"""Phase 1: how often every label of every source is used, at full resolution (docs/broden.md)."""
+"""Phase 1 of a build: count how often every label of every source is used, at full resolution."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.source import CategoryLabels
 
-#: Frequency and coverage of every label number, per category: what one batch of images adds.
+#: Frequency and coverage of every label number (as text), per category, over one batch of images.
 Counts = dict[str, dict[str, tuple[int, float]]]
 
 
 @dataclass
 class Statistics:
-    """How often labels are used.
+    """Count how often labels are used.
 
     Attributes:
-        frequency: images a label touches.
-        coverage: added-up shares of their pixels; with several planes an image can add more than 1.
+        frequency: number of images that a label touches.
+        coverage: sum of the shares of their pixels; an image with several planes can add more than 1.
     """
 
     frequency: dict[SourceLabel, int] = field(default_factory=lambda: defaultdict(int))
     coverage: dict[SourceLabel, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, source: str, counts: Counts) -> None:
-        """Count what a batch of a source's images adds."""
+        """Add the counts of a batch of a source's images."""
         for category, labels in counts.items():
             for number, (frequency, coverage) in labels.items():
                 label = SourceLabel(source, category, int(number))
@@ -44,7 +44,7 @@ class Statistics:
                 self.coverage[label] += coverage
 
     def mean_size(self, label: SourceLabel) -> float:
-        """Return a label's mean object size: the share of the pixels of an image that it touches."""
+        """Return a label's mean object size: its mean share of the pixels of the images that it touches."""
         return self.coverage[label] / self.frequency[label]
 
 
@@ -52,7 +52,7 @@ def count_labels(labels: Mapping[str, CategoryLabels], into: Counts) -> None:
     """Count the labels of one image.
 
     Args:
-        labels: what is labeled, per category.
+        labels: the image's labels, per category.
         into: counts to add to.
 
     Raises:
@@ -71,12 +71,12 @@ def count_labels(labels: Mapping[str, CategoryLabels], into: Counts) -> None:
 
 
 def add_pixel_counts(category: str, counted: NDArray[np.int64], pixels: int, into: Counts) -> None:
-    """Count an image of so many pixels, given how many of them have label 0, 1, …."""
+    """Count an image of `pixels` pixels, given how many of them have label 0, 1, …."""
     add_pixel_shares(category, {int(number): int(counted[number]) / pixels for number in np.flatnonzero(counted)}, into)
 
 
 def add_pixel_shares(category: str, shares: Mapping[int, float], into: Counts) -> None:
-    """Count an image, given which share of its pixels each label covers."""
+    """Count an image, given the share of its pixels that each label covers."""
     own = into.setdefault(category, {})
     for number, share in shares.items():
         if number:

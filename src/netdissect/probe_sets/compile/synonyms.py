@@ -1,14 +1,14 @@
-"""The synonym table: which of a label's words are its names (docs/broden.md).
+"""Synonym tables: which of a label's words become its names (docs/broden.md, Names).
 
-A table is a text file, one rule a line, ``#`` starts a comment::
+A table is a text file with one rule per line; ``#`` starts a comment::
 
-    airplane <- aeroplane            a label with the word on the right is first of all called the one on the left
+    airplane <- aeroplane            a label with the word on the right prefers the name on the left
     arm <= left arm, right arm       the same, and the words on the right are not used at all
-    dog + domestic dog               a label called dog answers to the words on the right as well
-    car - machine                    a label called car does not answer to the words on the right
+    dog + domestic dog               a label named dog also has the names on the right
+    car - machine                    a label named car does not have the names on the right
 
-Two tables are built in: ``broden1`` (the published edition's facts) and ``broden-plus`` (the same, with plurals and
-doublets merged as a later edition did).
+Two tables are built in: ``broden1`` (as in the published edition) and ``broden-plus`` (the same, with plurals and
+duplicates merged as in a later edition).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from netdissect.probe_sets.source import hash_parts, read_source_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: The tables that are built in, and the files they are made of.
+#: The built-in tables, and the files of each.
 BUILT_IN = {"broden1": ("broden1.txt",), "broden-plus": ("broden1.txt", "broden-plus.txt"), "none": ()}
 
 _RULE = re.compile(r"(?P<word>.*?\S)\s+(?P<kind><-|<=|\+|-)\s+(?P<words>\S.*)")
@@ -37,17 +37,17 @@ class Synonyms:
     """A synonym table.
 
     Attributes:
-        better: for a word, the names that go before a label's own.
-        vague: for a name, the words that a label of that name does not answer to.
-        about: where it comes from, for README.txt.
+        better: for a word, the names that are preferred to it.
+        vague: for a name, the words that a label of that name does not have.
+        about: its origin, for README.txt.
     """
 
     better: Mapping[str, tuple[str, ...]]
-    vague: Mapping[str, tuple[str, ...]]
+    excluded: Mapping[str, tuple[str, ...]]
     about: str
 
     def names(self, words: Sequence[str]) -> list[str]:
-        r"""Return a label's names, the best first.
+        r"""Return a label's names, the preferred one first.
 
         Example:
             >>> table = parse_synonyms("airplane <- aeroplane\\ncar - machine", "here")
@@ -55,12 +55,12 @@ class Synonyms:
             (['airplane', 'aeroplane'], ['auto', 'car'])
         """
         every = [*(better for word in words for better in self.better.get(word, ())), *words]
-        unused = {vague for word in every for vague in self.vague.get(word, ())}
+        unused = {vague for word in every for vague in self.excluded.get(word, ())}
         return list(dict.fromkeys(word for word in every if word not in unused))
 
     def fingerprint(self) -> str:
         """Return a hash of the table."""
-        return hash_parts("synonyms", sorted(self.better.items()), sorted(self.vague.items()))
+        return hash_parts("synonyms", sorted(self.better.items()), sorted(self.excluded.items()))
 
 
 def load_synonyms(name: str | Path) -> Synonyms:
@@ -68,7 +68,7 @@ def load_synonyms(name: str | Path) -> Synonyms:
 
     Raises:
         DataNotFoundError: if it is neither.
-        DataFileError: if a line of the file is no rule.
+        DataFileError: if a line of the file is not a rule.
     """
     if str(name) not in BUILT_IN:
         path = Path(name)
@@ -82,19 +82,19 @@ def load_synonyms(name: str | Path) -> Synonyms:
 
 
 def read_built_in_table(file: str) -> str:
-    """Return the text of a built-in table's file."""
+    """Return the text of a file of a built-in table."""
     return resources.files("netdissect.probe_sets.compile").joinpath("tables", file).read_text("utf-8")
 
 
 def parse_synonyms(text: str, where: str) -> Synonyms:
-    """Read a table.
+    """Parse the text of a table.
 
     Args:
         text: its lines.
-        where: where they come from, for messages.
+        where: its name or file, for errors.
 
     Raises:
-        DataFileError: if a line is no rule.
+        DataFileError: if a line is not a rule.
     """
     better: dict[str, list[str]] = defaultdict(list)
     vague: dict[str, list[str]] = defaultdict(list)
@@ -117,8 +117,8 @@ def parse_synonyms(text: str, where: str) -> Synonyms:
             better[name] += [name, *words]
         if kind in ("<=", "-"):
             vague[name] += words
-    return Synonyms(_frozen(better), _frozen(vague), f"synonym table {where}")
+    return Synonyms(_freeze(better), _freeze(vague), f"synonym table {where}")
 
 
-def _frozen(table: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+def _freeze(table: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     return {word: tuple(dict.fromkeys(words)) for word, words in table.items()}

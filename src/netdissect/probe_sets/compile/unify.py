@@ -1,4 +1,4 @@
-"""Phases 2 and 3: from the labels of several sources to one list of concepts (docs/broden.md)."""
+"""Phases 2 and 3 of a build: merge the labels of several sources into one list of concepts (docs/broden.md, Names)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SourceLabel(NamedTuple):
-    """A label of a source: the number it has there, in one category."""
+    """A label of a source: its number there, in one category."""
 
     source: str
     category: str
@@ -27,7 +27,7 @@ class SourceLabel(NamedTuple):
 
 @dataclass(frozen=True)
 class NameTable:
-    """What phase 2 finds.
+    """The result of phase 2.
 
     Attributes:
         name: the name of every label; empty if it has none.
@@ -39,15 +39,15 @@ class NameTable:
 
 
 def name_labels(statistics: Statistics, words: Callable[[SourceLabel], Sequence[str]]) -> NameTable:
-    """Phase 2: give every label a name; labels that mean the same get the same.
+    """Name every label; labels that mean the same get the same name (phase 2).
 
-    In order of falling frequency (of equals, the smaller label first) a label claims every word of its own that nobody
-    has claimed, and is called by the first it owns. One that owns none merges: with the owner of its only word, or of
-    several owners with the one whose mean object size (coverage / frequency) is nearest, then the more frequent.
+    In order of falling frequency (of equals, the smaller label first) every label claims those of its words that are
+    unclaimed, and is named after the first that it owns. A label that owns none merges with the owner of its only word;
+    of several owners, with the one of the nearest mean object size (coverage / frequency), then the more frequent.
 
     Args:
         statistics: frequency and coverage of every label.
-        words: a label's names, the best first.
+        words: returns a label's names, the preferred one first.
     """
     name: dict[SourceLabel, str] = {}
     owner: dict[str, SourceLabel] = {}
@@ -59,13 +59,13 @@ def name_labels(statistics: Statistics, words: Callable[[SourceLabel], Sequence[
         if claimed is not None:
             name[label] = claimed
         elif own:
-            name[label] = name[_nearest_owner(label, [owner[word] for word in own], statistics)]
+            name[label] = name[_find_nearest_owner(label, [owner[word] for word in own], statistics)]
         else:
             name[label] = ""
     return NameTable(name, owner)
 
 
-def _nearest_owner(label: SourceLabel, owners: Sequence[SourceLabel], statistics: Statistics) -> SourceLabel:
+def _find_nearest_owner(label: SourceLabel, owners: Sequence[SourceLabel], statistics: Statistics) -> SourceLabel:
     if len(owners) == 1:
         return owners[0]
     size = statistics.mean_size(label)
@@ -85,12 +85,12 @@ def sum_usage(statistics: Statistics, naming: NameTable) -> LabelUsage:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What phase 3 finds: the number of every label of every source.
+    """The result of phase 3: the label number of every label of every source.
 
     Attributes:
-        numbers: the number of every name that is kept, 1..C.
-        tables: per (source, category), the number of every label, uint16; 0 for what is not kept.
-        synonyms: for every name that is kept, the other words its labels claimed.
+        numbers: the label number of every name that is kept, 1..C.
+        tables: per (source, category), the label number of every label of the source, uint16; 0 for dropped ones.
+        synonyms: for every name that is kept, the other words that its labels claimed.
     """
 
     numbers: Mapping[str, int]
@@ -99,12 +99,12 @@ class Assignment:
 
 
 def assign_numbers(statistics: Statistics, naming: NameTable, numbers: Mapping[str, int]) -> Assignment:
-    """Phase 3: turn names into numbers, label by label.
+    """Give every label of every source the label number of its name (phase 3).
 
     Args:
-        statistics: the labels there are.
+        statistics: the labels that occur.
         naming: their names.
-        numbers: the number of every name that is frequent enough.
+        numbers: the label number of every name that is frequent enough.
     """
     largest: dict[tuple[str, str], int] = {}
     for label in statistics.frequency:

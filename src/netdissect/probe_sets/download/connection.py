@@ -1,4 +1,4 @@
-"""Connections to hosts that nobody vouches for: http and https only, and none that hangs or drips for long."""
+"""Open connections to untrusted hosts: http and https only, with a least transfer speed."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from netdissect import __version__
 if TYPE_CHECKING:
     from types import TracebackType
 
-#: Seconds without a byte after which a connection counts as broken.
+#: Seconds without a byte after which a connection is considered broken.
 TIMEOUT = 30.0
-#: Bytes a second, over `MINUTE` seconds, below which a host is given up.
-SLOWEST, MINUTE = 1000, 60.0
+#: A transfer of fewer bytes per second, over so many seconds, is ended.
+MIN_BYTES_PER_SECOND, SPEED_SECONDS = 1000, 60.0
 
-#: Looks at the clock within a minute; a process that was stopped in between is not taken for a slow host.
-_LOOKS = 12
+#: Checks in `SPEED_SECONDS`; with several, a process that was suspended for a while does not blame the host.
+_CHECKS = 12
 
 
-class TransferInterrupted(Exception):  # noqa: N818 - it is what happened, not a mistake
-    """The connection ended early: what came is kept, another attempt may go on."""
+class TransferInterrupted(Exception):  # noqa: N818 - not a mistake of the user
+    """The connection ended early; the bytes so far are kept, and another attempt may continue."""
 
 
 class MirrorRejected(Exception):  # noqa: N818
-    """This address does not give the file: the next may."""
+    """This mirror does not give the file; the next one is tried."""
 
 
 class TransferDeadline:
-    """Ends the connections of one transfer when they bring too little for a minute, whatever they hang in.
+    """Ends the connections of one transfer when they bring too few bytes for a minute.
 
-    A socket's own time-out begins anew with every byte, so that a host may drip for ever: into the handshake, the headers
-    or the file.
+    A socket's timeout starts again with every byte, so a host could otherwise send single bytes forever: in the handshake,
+    the headers or the file.
 
     Attributes:
-        slow: whether it has ended them.
+        slow: whether the connections were ended.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class TransferDeadline:
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Self:
-        with contextlib.suppress(RuntimeError):  # where no thread may be started, a time-out must do
+        with contextlib.suppress(RuntimeError):  # without threads, only the socket's timeout applies
             self._thread.start()
         return self
 
@@ -63,39 +63,44 @@ class TransferDeadline:
         for each in self._sockets:
             each.close()
 
-    def saw(self, count: int) -> None:
-        """Count bytes of the file that came."""
+    def count_bytes(self, count: int) -> None:
+        """Count received bytes of the file."""
         self._bytes += count
 
     def add(self, opened: socket.socket) -> None:
-        """Watch a connection."""
+        """Add a connection of the transfer."""
         self._sockets.append(opened.dup())
 
     def _look(self) -> None:
         while True:
             before = self._bytes
-            for _ in range(_LOOKS):
-                if self._done.wait(MINUTE / _LOOKS):
+            for _ in range(_CHECKS):
+                if self._done.wait(SPEED_SECONDS / _CHECKS):
                     return
-            if self._bytes - before < SLOWEST * MINUTE:
+            if self._bytes - before < MIN_BYTES_PER_SECOND * SPEED_SECONDS:
                 break
         self.slow = True
-        while not self._done.wait(MINUTE / _LOOKS / 10):  # a redirect may open one more
+        while not self._done.wait(SPEED_SECONDS / _CHECKS / 10):  # a redirect may open another connection
             for each in list(self._sockets):
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
 
 
 def open_url(url: str, headers: dict[str, str], watch: TransferDeadline) -> Any:
-    """Return the answer to a request, its headers read.
+    """Send a request and return the response, after its headers.
+
+    Args:
+        url: the address.
+        headers: of the request.
+        watch: the deadline of the transfer.
 
     Raises:
-        Refused: if it redirects to something else than the web, or from https to http.
+        MirrorRejected: if it redirects to another scheme than http and https, or from https to http.
         OSError, http.client.HTTPException, ValueError: as urllib does.
     """
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler(), urllib.request.UnknownHandler(), _Http(watch), _Https(watch),
+        urllib.request.ProxyHandler(), urllib.request.UnknownHandler(), _HTTPHandler(watch), _HTTPSHandler(watch),
         urllib.request.HTTPDefaultErrorHandler(), _NoDowngrade(), urllib.request.HTTPErrorProcessor(),
     ):  # fmt: skip
         opener.add_handler(handler)
@@ -103,7 +108,7 @@ def open_url(url: str, headers: dict[str, str], watch: TransferDeadline) -> Any:
     return opener.open(request, timeout=TIMEOUT)
 
 
-class _Plain(http.client.HTTPConnection):
+class _HTTPConnection(http.client.HTTPConnection):
     watch: TransferDeadline
 
     def connect(self) -> None:
@@ -111,11 +116,11 @@ class _Plain(http.client.HTTPConnection):
         self.watch.add(self.sock)
 
 
-class _Secure(http.client.HTTPSConnection, _Plain):
-    """Its `connect` opens the plain connection first, so that the handshake is watched too."""
+class _HTTPSConnection(http.client.HTTPSConnection, _HTTPConnection):
+    """Opens the plain connection first, so that the deadline includes the TLS handshake."""
 
 
-class _Http(urllib.request.HTTPHandler):
+class _HTTPHandler(urllib.request.HTTPHandler):
     def __init__(self, watch: TransferDeadline) -> None:
         super().__init__()
         self._watch = watch
@@ -124,12 +129,12 @@ class _Http(urllib.request.HTTPHandler):
         return self.do_open(self._connection, req)
 
     def _connection(self, host: str, /, **how: Any) -> Any:
-        connection = _Plain(host, **how)
+        connection = _HTTPConnection(host, **how)
         connection.watch = self._watch
         return connection
 
 
-class _Https(urllib.request.HTTPSHandler):
+class _HTTPSHandler(urllib.request.HTTPSHandler):
     def __init__(self, watch: TransferDeadline) -> None:
         super().__init__()
         self._watch = watch
@@ -138,13 +143,13 @@ class _Https(urllib.request.HTTPSHandler):
         return self.do_open(self._connection, req)
 
     def _connection(self, host: str, /, **how: Any) -> Any:
-        connection = _Secure(host, **how)
+        connection = _HTTPSConnection(host, **how)
         connection.watch = self._watch
         return connection
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    """Redirects stay on http and https, and never leave https."""
+    """Follows redirects to http and https only, and none from https to http."""
 
     max_redirections = 8
 
@@ -152,5 +157,5 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
         old, new = urlsplit(req.full_url).scheme.lower(), urlsplit(newurl).scheme.lower()
         if new not in ("http", "https") or (old == "https" and new == "http"):
             raise MirrorRejected(f"it redirects to {newurl}, which is not followed")
-        fp.close()  # urllib would read the whole page that comes with a redirect, however large it is
+        fp.close()  # otherwise urllib reads the whole body of the redirect, of any size
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,4 +1,4 @@
-"""``netdissect data download`` and ``netdissect zoo download``: an entry of the registry, fetched and unpacked."""
+"""Download entries of the registry and unpack them (``netdissect data download``, ``netdissect zoo download``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netdissect.errors import DownloadError
 from netdissect.io.reading import is_regular
 from netdissect.probe_sets.compile import opensurfaces_shapes
-from netdissect.probe_sets.download import records
+from netdissect.probe_sets.download import download_record
 from netdissect.probe_sets.download.fetch import fetch_file, find_file_problem
 from netdissect.probe_sets.download.partial import lock_work_folder, remove_if_empty
 from netdissect.probe_sets.download.registry import Mirror, RegistryEntry, RemoteFile
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from netdissect.protocols import Progress
 
-_PHOTOS_AT_ONCE = 4
+_PHOTO_THREADS = 4
 
 
 def download_entry(
@@ -34,21 +34,21 @@ def download_entry(
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Download an entry and its members; what is there already is left alone.
+    """Download an entry and its members, except for what is there already.
 
     Args:
         name: the entry.
-        registry: the entries there are.
-        into: where it goes.
-        keep: whether archives are kept after unpacking.
-        progress: shown how far it is.
-        say: told what is being done.
+        registry: all entries.
+        into: the folder to download to.
+        keep: whether to keep archives after unpacking them.
+        progress: reports the progress.
+        say: receives messages about what is being done.
 
     Returns:
-        the folders or files that are there now.
+        the folders or files of the entry.
 
     Raises:
-        DownloadError: if a file cannot be had, is not the right one, or cannot be unpacked.
+        DownloadError: if a file cannot be fetched, is not the right one, or cannot be unpacked.
     """
     entry = registry[name]
     found = [
@@ -64,16 +64,16 @@ def download_entry(
     fresh = not into.exists()
     if not fresh and not into.is_dir():
         raise DownloadError(f"{into} is no folder: choose one with --into")
-    records.load_record(into)  # before the work: somebody else's file of that name is left alone
+    download_record.load_record(into)  # before any work: refuse a foreign file of that name
     try:
         with lock_work_folder(into, name, refuse):
             if entry.folder:
                 _require_inside(into, into / entry.folder)
-                found.append(_unpacked(entry, into, keep=keep, progress=shown, say=say))
+                found.append(_fetch_and_unpack(entry, into, keep=keep, progress=shown, say=say))
             elif entry.files:
-                found += [_file(entry, file, into, shown, say) for file in entry.files]
+                found += [_fetch_or_verify(entry, file, into, shown, say) for file in entry.files]
             if entry.photos:
-                _photos(entry, into / entry.folder, shown, say)
+                _fetch_photos(entry, into / entry.folder, shown, say)
     finally:
         if fresh:
             remove_if_empty(into)  # nothing came
@@ -81,7 +81,7 @@ def download_entry(
 
 
 def is_downloaded(entry: RegistryEntry, registry: Mapping[str, RegistryEntry], into: Path) -> bool:
-    """Say whether an entry lies in a folder already."""
+    """Return whether a folder holds an entry already."""
     if entry.members and not all(is_downloaded(registry[member], registry, into) for member in entry.members):
         return False
     if entry.folder:
@@ -90,10 +90,10 @@ def is_downloaded(entry: RegistryEntry, registry: Mapping[str, RegistryEntry], i
 
 
 def _require_inside(into: Path, target: Path) -> None:
-    """Refuse a folder that links lead out of the place that was chosen.
+    """Refuse a folder that symbolic links lead out of `into`.
 
     Raises:
-        DownloadError: naming where it leads.
+        DownloadError: if they do.
     """
     if not target.resolve().is_relative_to(into.resolve()):
         raise DownloadError(
@@ -101,7 +101,9 @@ def _require_inside(into: Path, target: Path) -> None:
         )
 
 
-def _unpacked(entry: RegistryEntry, into: Path, *, keep: bool, progress: Progress, say: Callable[[str], None]) -> Path:
+def _fetch_and_unpack(
+    entry: RegistryEntry, into: Path, *, keep: bool, progress: Progress, say: Callable[[str], None]
+) -> Path:
     target = into / entry.folder
     if (target / entry.marker).exists():
         say(f"{entry.name}: {target} is there already")
@@ -111,18 +113,20 @@ def _unpacked(entry: RegistryEntry, into: Path, *, keep: bool, progress: Progres
             raise DownloadError(
                 f"{entry.name}: {file.name} is no archive, and its entry names a folder to unpack it to"
             )
-        archive = _file(entry, file, into, progress, say)
+        archive = _fetch_or_verify(entry, file, into, progress, say)
         say(f"{entry.name}: unpacking {archive.name} to {target}")
         unpack_archive(archive, target, marker=entry.marker, progress=progress)
-        fetched_here = records.confirm_checksum(into, file.name)
-        if fetched_here and not keep:  # what was brought by hand is not ours to remove
+        fetched_here = download_record.confirm_checksum(into, file.name)
+        if fetched_here and not keep:  # an archive that the user put there stays
             archive.unlink()
     return target
 
 
-def _file(entry: RegistryEntry, file: RemoteFile, into: Path, progress: Progress, say: Callable[[str], None]) -> Path:
-    """Return a file of an entry, fetched if it is not there; its checksum compared or recorded."""
-    recorded = records.get_recorded_checksum(into, file.name)
+def _fetch_or_verify(
+    entry: RegistryEntry, file: RemoteFile, into: Path, progress: Progress, say: Callable[[str], None]
+) -> Path:
+    """Return a file of an entry: fetch it if it is missing, and compare or record its checksum."""
+    recorded = download_record.get_recorded_checksum(into, file.name)
     target = into / file.name
     if target.is_file():
         if wrong := find_file_problem(target, file, file.digest or recorded):
@@ -130,8 +134,8 @@ def _file(entry: RegistryEntry, file: RemoteFile, into: Path, progress: Progress
         say(f"{entry.name}: {target} is there already")
         return target
     fetched = fetch_file(file, into, progress=progress, say=say, digest=recorded)
-    # The hash of an archive counts when it has been unpacked: until then it may be that of a damaged one.
-    records.record_download(into, file.name, fetched, proven=file.digest is not None or not entry.folder)
+    # The checksum of an archive is trusted once it was unpacked: until then the archive may be damaged.
+    download_record.record_download(into, file.name, fetched, proven=file.digest is not None or not entry.folder)
     if file.digest is not None:
         say(f"{entry.name}: {file.name}, {format_bytes(fetched.size)}, {file.digest[0]} as published")
     elif recorded is not None:
@@ -139,13 +143,13 @@ def _file(entry: RegistryEntry, file: RemoteFile, into: Path, progress: Progress
     else:
         say(
             f"{entry.name}: {file.name}, {format_bytes(fetched.size)}; no checksum of it is published, so its SHA-256 "
-            f"{fetched.sha256} was recorded in {into / records.RECORD_FILE}, and a later download is compared with that"
+            f"{fetched.sha256} was recorded in {into / download_record.RECORD_FILE}, and a later download is compared with that"
         )
     return target
 
 
-def _photos(entry: RegistryEntry, folder: Path, progress: Progress, say: Callable[[str], None]) -> None:
-    """Fetch OpenSurfaces' photos one by one into ``photos/``; those that are there are left alone."""
+def _fetch_photos(entry: RegistryEntry, folder: Path, progress: Progress, say: Callable[[str], None]) -> None:
+    """Fetch OpenSurfaces' photos one by one into ``photos/``, except for those that are there."""
     target = folder / "photos"
     _require_inside(folder, target)
     photos = {
@@ -166,15 +170,15 @@ def _photos(entry: RegistryEntry, folder: Path, progress: Progress, say: Callabl
 
     progress.start("photos", len(photos))
     progress.advance(len(photos) - len(missing))
-    # The lock keeps the folder of unfinished files there, which each photo would remove when it is the last.
-    with lock_work_folder(target, "photos", DownloadError), ThreadPoolExecutor(_PHOTOS_AT_ONCE) as pool:
+    # The lock keeps the folder of unfinished files, which each photo would otherwise remove when it is the last one.
+    with lock_work_folder(target, "photos", DownloadError), ThreadPoolExecutor(_PHOTO_THREADS) as pool:
         try:
-            for _ in _as_done(pool, one, missing):
+            for _ in _submit_all(pool, one, missing):
                 progress.advance(1)
         except KeyboardInterrupt as interrupt:
             pool.shutdown(wait=True, cancel_futures=True)
             raise KeyboardInterrupt(
-                "interrupted; the same command goes on with the photos that are missing"
+                "interrupted: run the same command again to fetch the photos that are missing"
             ) from interrupt
     if failures:
         raise DownloadError(
@@ -183,6 +187,6 @@ def _photos(entry: RegistryEntry, folder: Path, progress: Progress, say: Callabl
         )
 
 
-def _as_done(pool: ThreadPoolExecutor, task: Callable[[str, str], None], jobs: Mapping[str, str]) -> Iterator[None]:
+def _submit_all(pool: ThreadPoolExecutor, task: Callable[[str, str], None], jobs: Mapping[str, str]) -> Iterator[None]:
     for future in [pool.submit(task, name, inside) for name, inside in jobs.items()]:
         yield future.result()

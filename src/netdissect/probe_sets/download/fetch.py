@@ -1,4 +1,4 @@
-"""Fetching one file: mirrors in turn, several attempts each, and a checksum or size at the end."""
+"""Fetch one file: try its mirrors in turn, several times each, and verify checksum or size."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 
 from netdissect.errors import DownloadError
 from netdissect.io.reading import open_regular
-from netdissect.probe_sets.download import records
-from netdissect.probe_sets.download.connection import MINUTE, SLOWEST, MirrorRejected, TransferInterrupted
+from netdissect.probe_sets.download import download_record
+from netdissect.probe_sets.download.connection import (
+    MIN_BYTES_PER_SECOND,
+    SPEED_SECONDS,
+    MirrorRejected,
+    TransferInterrupted,
+)
 from netdissect.probe_sets.download.partial import PartialFile, describe_irregular, remove_if_empty
 from netdissect.probe_sets.download.transfer import format_bytes, transfer_file
 
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.download.registry import Mirror, RemoteFile
     from netdissect.protocols import Progress
 
-#: Attempts at one address that bring next to nothing new, before the next is tried.
+#: Consecutive attempts at a mirror without progress, after which the next one is tried.
 _ATTEMPTS = 4
 
 
@@ -31,10 +36,10 @@ class FetchedFile:
     """A file that was fetched.
 
     Attributes:
-        path: where it lies.
-        url: the address that gave it.
+        path: the file.
+        url: the address it came from.
         size: its size in bytes.
-        sha256: its checksum.
+        sha256: its checksum, as hex digits.
     """
 
     path: Path
@@ -52,20 +57,20 @@ def fetch_file(
     digest: tuple[str, str] | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> FetchedFile:
-    """Fetch a file into a folder, whole and verified, or not at all.
+    """Fetch a file into a folder, complete and verified, or not at all.
 
-    What an interrupted call leaves is ``.downloads/NAME.part``; the next goes on from its last byte.
+    An interrupted call leaves ``.downloads/NAME.part``; the next one continues after its last byte.
 
     Args:
-        file: what to fetch.
-        folder: where it goes.
-        progress: shown how far it is, in bytes.
-        say: told of mirrors that fail.
-        digest: a checksum recorded earlier, for a file of which none is published.
-        wait: pauses between attempts.
+        file: the file.
+        folder: the folder.
+        progress: reports the progress, in bytes.
+        say: receives messages about mirrors that fail.
+        digest: a checksum recorded at an earlier download, for a file without a published one.
+        wait: sleeps between attempts, for a number of seconds.
 
     Raises:
-        DownloadError: if no mirror gave the right file, or the disk has no room.
+        DownloadError: if no mirror gave the right file, or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.name
@@ -75,7 +80,7 @@ def fetch_file(
     for mirror in file.mirrors:
         partial = PartialFile.of(target)
         try:
-            _from_mirror(mirror, partial, file, file.digest or digest or mirror.digest, progress, wait)
+            _fetch_from_mirror(mirror, partial, file, file.digest or digest or mirror.digest, progress, wait)
         except MirrorRejected as refusal:
             failures.append(f"{mirror.url}: {refusal}")
             if mirror != file.mirrors[-1]:
@@ -83,11 +88,11 @@ def fetch_file(
             continue
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
-                f"interrupted after {format_bytes(partial.size)} of {file.name}; the same command goes on from there"
+                f"interrupted after {format_bytes(partial.size)} of {file.name}; run the same command again to continue"
             ) from interrupt
         if mirror.evidence == "guess" and file.digest is None and digest is None:
-            say(f"{file.name} comes from {mirror.url}, which is only guessed to hold this very file: {mirror.why}")
-        sha256 = _hash(partial.path, "sha256")
+            say(f"{file.name} comes from {mirror.url}; that it is the right file is only a guess: {mirror.why}")
+        sha256 = _hash_file(partial.path, "sha256")
         size = partial.size
         partial.finish()
         return FetchedFile(target, mirror.url, size, sha256)
@@ -99,16 +104,16 @@ def fetch_file(
 
 
 def find_file_problem(path: Path, file: RemoteFile, digest: tuple[str, str] | None) -> str:
-    """Return what is wrong with a file; empty if nothing is."""
+    """Return what is wrong with a file, as the end of a sentence; empty if nothing is."""
     if (kind := describe_irregular(path.resolve())) is not None:
         return f"it is {kind}"
     if file.size is not None and path.stat().st_size != file.size:
         return f"it has {path.stat().st_size} bytes, and the right one {file.size}"
-    if digest is not None and (found := _hash(path, digest[0])) != digest[1]:
+    if digest is not None and (found := _hash_file(path, digest[0])) != digest[1]:
         if file.digest is None and digest not in [mirror.digest for mirror in file.mirrors]:
             return (
                 f"its {digest[0]} is {found}, and at the first download it was {digest[1]} (if the file was renewed on "
-                f"purpose, delete its entry in {records.RECORD_FILE})"
+                f"purpose, delete its entry in {download_record.RECORD_FILE})"
             )
         return f"its {digest[0]} is {found}, and the right one's {digest[1]}"
     if file.name.endswith(".zip") and not zipfile.is_zipfile(path):
@@ -116,7 +121,7 @@ def find_file_problem(path: Path, file: RemoteFile, digest: tuple[str, str] | No
     return ""
 
 
-def _from_mirror(
+def _fetch_from_mirror(
     mirror: Mirror,
     partial: PartialFile,
     file: RemoteFile,
@@ -131,8 +136,8 @@ def _from_mirror(
             transfer_file(mirror.url, partial, size=file.size, trusted=digest is not None, progress=progress)
         except TransferInterrupted as cut:
             if partial.size and digest is not None and not find_file_problem(partial.path, file, digest):
-                return  # it was all there: the server had announced too much
-            idle = 0 if partial.size - furthest >= SLOWEST * MINUTE else idle + 1
+                return  # it is complete: the server announced too many bytes
+            idle = 0 if partial.size - furthest >= MIN_BYTES_PER_SECOND * SPEED_SECONDS else idle + 1
             furthest = max(furthest, partial.size)
             if idle >= _ATTEMPTS:
                 raise MirrorRejected(str(cut)) from cut
@@ -144,10 +149,10 @@ def _from_mirror(
         partial.drop()
         if not resumed:
             raise MirrorRejected(wrong)
-        # Bytes of an earlier attempt may have spoilt it: once more, from the first byte.
+        # Bytes of an earlier attempt may be wrong: fetch it once more from the first byte.
 
 
-def _hash(path: Path, kind: str) -> str:
+def _hash_file(path: Path, kind: str) -> str:
     hashed = hashlib.new(kind, usedforsecurity=False)
     with open_regular(path) as file:
         while block := file.read(1 << 20):

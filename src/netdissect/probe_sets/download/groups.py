@@ -1,4 +1,4 @@
-"""Names that stand for several entries of the registry, or for one that is spelled otherwise."""
+"""Expand names of groups of registry entries, and names in other spellings."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 #: The editions of Broden that the released code fetches.
 BRODEN_EDITIONS = ("broden1_224", "broden1_227", "broden1_384")
-#: What Broden is built from.
+#: The sources that Broden is built from.
 BRODEN_SOURCES = ("ade20k", "dtd", "opensurfaces", "pascal")
 #: The network that the released code's first example dissects.
 EXAMPLE_NETWORK = "caffe_reference_places365"
 
 
 def expand_names(names: Sequence[str], entries: Mapping[str, RegistryEntry], *, networks: bool) -> list[str]:
-    """Return the entries that names stand for, each once; a name that stands for none is left as it is.
+    """Return the registry entries that names stand for, each once; unknown names stay as they are.
 
     Args:
-        names: as they were typed: ``all``, ``broden`` and ``all-sources``, or ``all`` and ``example`` for networks, stand for
-            what the released code's scripts of that kind fetch; case and the characters between words do not matter.
+        names: as typed. ``all``, ``broden`` and ``all-sources``, or for networks ``all`` and ``example``, stand for what
+            the released code's scripts fetch; case and characters between words do not matter.
         entries: the registry.
-        networks: whether networks are meant, or probe sets and sources.
+        networks: whether the names are of networks, or of probe sets and sources.
 
     Example:
         >>> from netdissect.probe_sets.download.registry import load_registry
@@ -40,13 +40,13 @@ def expand_names(names: Sequence[str], entries: Mapping[str, RegistryEntry], *, 
         groups = {name: list(BRODEN_EDITIONS) for name in ("all", "broden", "broden1")} | {
             "allsources": list(BRODEN_SOURCES)
         }
-    plain = {_plain(name): name for name in entries}
-    plain |= {_plain(name).replace("broden1", "broden"): name for name in entries}
+    plain = {_simplify(name): name for name in entries}
+    plain |= {_simplify(name).replace("broden1", "broden"): name for name in entries}
     wanted: list[str] = []
     for name in names:
-        wanted += [name] if name in entries else groups.get(_plain(name)) or [plain.get(_plain(name), name)]
+        wanted += [name] if name in entries else groups.get(_simplify(name)) or [plain.get(_simplify(name), name)]
     return list(dict.fromkeys(wanted))
 
 
-def _plain(name: str) -> str:
+def _simplify(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", name.lower())

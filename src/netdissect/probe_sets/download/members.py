@@ -1,4 +1,4 @@
-"""What an archive may hold: names that stay inside, and no more than an archive of its size has any use for."""
+"""Check the members of an archive: names that stay inside the folder, and a total size that the archive can justify."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: An archive may unpack to this many times its own size, and this much besides; sets of images hardly grow at all.
+#: An archive may unpack to this many times its size, plus this many bytes; archives of images hardly grow at all.
 MAX_GROWTH, SPARE_BYTES = 100, 64 << 20
-#: Files in an archive; Broden has half a million.
+#: Most files of an archive; Broden has half a million.
 MAX_MEMBERS = 1_000_000
-#: Characters and folders of a name.
-_LONGEST, _DEEPEST = 1000, 50
-#: A file takes at least that much of a disk, however little is in it.
-_BLOCK = 4096
+#: Most characters of a name, and most nested folders.
+_MAX_NAME, _MAX_DEPTH = 1000, 50
+#: Bytes of a disk block: the least that a file takes on disk.
+_DISK_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class ArchiveMember:
     """A file in an archive.
 
     Attributes:
-        path: where it goes, below the folder.
-        size: its bytes, as the archive says.
+        path: its path, relative to the folder.
+        size: its size in bytes, as the archive states.
         open: opens it for reading.
     """
 
@@ -42,12 +42,12 @@ class ArchiveMember:
 
 
 class ArchiveBudget:
-    """What an archive has used up of what it may, known before anything is written.
+    """Sums the sizes of an archive's members before anything is written.
 
     Attributes:
-        allowed: bytes that may be unpacked, files counted by the blocks they take of a disk.
-        blocks: bytes of all members so far, counted in that way.
-        count: how many they are.
+        allowed: most bytes that may be unpacked, in whole disk blocks per file.
+        blocks: bytes of all members so far, in whole disk blocks per file.
+        count: number of members so far.
     """
 
     def __init__(self, archive: Path, size: int) -> None:
@@ -59,13 +59,13 @@ class ArchiveBudget:
         self._folders: set[int] = set()
 
     def add(self, member: ArchiveMember) -> None:
-        """Count a member.
+        """Add a member.
 
         Raises:
-            DownloadError: if that is too much, or if another member has its name, or one that a disk may take for it.
+            DownloadError: if the archive becomes too large, or another member has the same name for some file system.
         """
         self.count += 1
-        self.blocks += -(-max(member.size, 1) // _BLOCK) * _BLOCK
+        self.blocks += -(-max(member.size, 1) // _DISK_BLOCK) * _DISK_BLOCK
         if self.count > MAX_MEMBERS or self.blocks > self.allowed:
             raise self.make_too_large_error(self.blocks)
         key = self._key(member.path)
@@ -79,7 +79,7 @@ class ArchiveBudget:
         self._folders |= folders
 
     def make_too_large_error(self, least: int) -> DownloadError:
-        """Return the error for an archive that grows beyond all measure."""
+        """Return the error for an archive that unpacks to too many bytes."""
         return DownloadError(
             f"{self._archive} would unpack to at least {format_bytes(least)} in {self.count:,} files, beyond all measure for its own "
             f"{format_bytes(self._size)}: it is not unpacked"
@@ -87,20 +87,20 @@ class ArchiveBudget:
 
     @staticmethod
     def _key(path: PurePosixPath) -> int:
-        """Return a hash of a name, the same for all that some disk takes for one; names themselves may be long."""
+        """Return a hash of a name, equal for names that some file systems do not distinguish; it takes less memory."""
         return hash(unicodedata.normalize("NFC", str(path)).casefold())
 
 
 def resolve_member_path(archive: Path, name: str) -> PurePosixPath:
-    """Return where a member of a name goes.
+    """Return the relative path of a member.
 
     Raises:
-        DownloadError: if that is outside the folder, or a name that a system changes or shows as another.
+        DownloadError: if it leads outside the folder, or some system would change the name or display another.
     """
     if not is_below(name):
         raise DownloadError(f"{archive} holds {name[:200]!r}, which would lie outside its folder: it is not unpacked")
     path = PurePosixPath(name)
-    if len(name) > _LONGEST or len(path.parts) > _DEEPEST:
+    if len(name) > _MAX_NAME or len(path.parts) > _MAX_DEPTH:
         raise DownloadError(f"{archive} holds a name of {len(name):,} characters, {name[:40]!a}…: it is not unpacked")
     for part in path.parts:
         if re.search(r"[\x00-\x1f\x7f-\x9f]", part) or part.endswith((".", " ")):
@@ -112,5 +112,5 @@ def resolve_member_path(archive: Path, name: str) -> PurePosixPath:
 
 
 def make_not_a_file_error(archive: Path, name: str) -> DownloadError:
-    """Return the error for a member that is neither file nor folder."""
+    """Return the error for a member that is neither a file nor a folder."""
     return DownloadError(f"{archive} holds {name!r}, a link or device: it is not unpacked")

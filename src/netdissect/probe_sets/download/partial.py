@@ -1,4 +1,4 @@
-"""What there is of a file so far: its first bytes and a note of whose they are, in a folder of our own beside its place."""
+"""Partially downloaded files: the first bytes, and a note of their origin, in the work folder ``.downloads/``."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
 
     from netdissect.errors import NetdissectError
 
-#: The folder, beside what is downloaded, that holds everything unfinished; nothing else there is ever removed.
+#: Work folder next to the downloaded files; it holds everything unfinished, and nothing outside it is ever removed.
 WORK_FOLDER = ".downloads"
-_LARGEST_NOTE = 1 << 16
+_MAX_NOTE = 1 << 16
 _ATTEMPTS = 20
 
 
 @dataclass
 class PartialFile:
-    """A file that is not all there yet.
+    """A file that is not complete yet.
 
     Attributes:
-        target: where it will lie.
+        target: path of the complete file.
         path: the bytes so far, ``.downloads/NAME.part``.
-        note: ``.downloads/NAME.part.json``.
-        told: address, validator and total size of the file the bytes belong to.
+        note: their origin, ``.downloads/NAME.part.json``.
+        origin: the note's content: url, validator and total size of the file that the bytes belong to.
     """
 
     target: Path
     path: Path
     note: Path
-    told: dict[str, Any]
+    origin: dict[str, Any]
 
     @classmethod
     def of(cls, target: Path) -> Self:
-        """Return what there is of a file.
+        """Return the partial file of a target, which may be empty.
 
         Raises:
-            DownloadError: if something else lies where its bytes would.
+            DownloadError: if something else has its name.
         """
         own = make_work_folder(target.parent)
         path, note = own / f"{target.name}.part", own / f"{target.name}.part.json"
@@ -55,14 +55,14 @@ class PartialFile:
             if (kind := describe_irregular(place)) is not None:
                 raise DownloadError(f"{place} is in the way of what is downloaded: it is {kind}; remove it")
         try:
-            told = parse_json(read_bytes(note, most=_LARGEST_NOTE))
+            origin = parse_json(read_bytes(note, most=_MAX_NOTE))
         except (OSError, InvalidJSONError):
-            told = {}
-        return cls(target, path, note, told if isinstance(told, dict) else {})
+            origin = {}
+        return cls(target, path, note, origin if isinstance(origin, dict) else {})
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """Number of bytes so far."""
         try:
             return self.path.stat().st_size
         except OSError:
@@ -70,34 +70,34 @@ class PartialFile:
 
     @property
     def name(self) -> str:
-        """What the whole file will be called."""
+        """Name of the complete file."""
         return self.target.name
 
     def open(self) -> IO[bytes]:
-        """Open the bytes for reading and writing; a link in their place is not followed."""
+        """Open it for reading and writing, without following a symbolic link."""
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         return os.fdopen(os.open(self.path, flags, 0o666), "r+b")
 
-    def tell(self, **told: Any) -> None:
-        """Note what the bytes belong to."""
-        self.told = told
-        atomic.write_text(self.note, json.dumps(told))
+    def write_note(self, **origin: Any) -> None:
+        """Write the note on the origin of the bytes."""
+        self.origin = origin
+        atomic.write_text(self.note, json.dumps(origin))
 
     def drop(self) -> None:
-        """Forget the bytes."""
+        """Remove the bytes and the note."""
         self.path.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
-        self.told = {}
+        self.origin = {}
 
     def finish(self) -> None:
-        """Put the whole file into its place."""
+        """Move the complete file to its target."""
         self.path.replace(self.target)
         self.note.unlink(missing_ok=True)
         remove_if_empty(self.path.parent)
 
 
 def make_work_folder(beside: Path) -> Path:
-    """Return the folder of our own beside what is downloaded, made if it is not there.
+    """Return the work folder in a folder, after creating it if it is missing.
 
     Raises:
         DownloadError: if something else has its name.
@@ -114,11 +114,16 @@ def make_work_folder(beside: Path) -> Path:
 
 @contextlib.contextmanager
 def lock_work_folder(beside: Path, name: str, refuse: Callable[[str], NetdissectError]) -> Iterator[None]:
-    """Hold a lock in the folder of our own for the length of a block; the folder is there as long.
+    """Hold a lock in the work folder within the block; the folder exists at least as long.
+
+    Args:
+        beside: the folder that holds the work folder.
+        name: name of the lock.
+        refuse: makes the error, given the process that holds the lock.
 
     Raises:
-        NetdissectError: the one that `refuse` makes, if another process holds it.
-        DownloadError: if something else has the folder's name.
+        NetdissectError: from `refuse`, if another process holds the lock.
+        DownloadError: if something else has the work folder's name.
     """
     with contextlib.ExitStack() as stack:
         for attempt in range(_ATTEMPTS):
@@ -126,7 +131,7 @@ def lock_work_folder(beside: Path, name: str, refuse: Callable[[str], Netdissect
             try:
                 stack.enter_context(locks.lock_file(own / f"{name}.lock", refuse))
                 break
-            except FileNotFoundError:  # another process has just removed the empty folder
+            except FileNotFoundError:  # another process has removed the empty folder
                 if attempt == _ATTEMPTS - 1:
                     raise
         try:
@@ -137,13 +142,13 @@ def lock_work_folder(beside: Path, name: str, refuse: Callable[[str], Netdissect
 
 
 def remove_if_empty(own: Path) -> None:
-    """Remove the folder of our own if it is empty."""
+    """Remove a folder if it is empty."""
     with contextlib.suppress(OSError):
         own.rmdir()
 
 
 def describe_irregular(path: Path) -> str | None:
-    """Return what lies at a path if that is no regular file: ``a link``; None for a regular file and for nothing."""
+    """Return what a path is if it is no regular file, such as ``a link``; None if it is one or does not exist."""
     try:
         mode = path.lstat().st_mode
     except OSError:

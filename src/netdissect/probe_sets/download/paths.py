@@ -1,7 +1,7 @@
-"""Where downloads live, and how a name becomes a folder.
+"""Find downloaded probe sets and networks by name.
 
-Probe sets and sources live in ``dataset/`` of the current folder, networks in ``zoo/``, as the released code has it;
-``NETDISSECT_DATA`` and ``NETDISSECT_ZOO`` name other places, shared by many projects.
+Probe sets and sources are in ``dataset/`` of the current folder, networks in ``zoo/``, as in the released code;
+``NETDISSECT_DATA`` and ``NETDISSECT_ZOO`` name other folders, which projects may share.
 """
 
 from __future__ import annotations
@@ -14,23 +14,22 @@ from netdissect.probe_sets.download.registry import RegistryEntry, load_registry
 
 
 def get_data_folder(into: Path | None = None) -> Path:
-    """Return where probe sets and sources are downloaded to: `into`, else ``NETDISSECT_DATA``, else ``dataset/``."""
+    """Return the folder of probe sets and sources: `into`, else ``NETDISSECT_DATA``, else ``dataset/``."""
     return into or Path(os.environ.get("NETDISSECT_DATA") or "dataset")
 
 
 def get_zoo_folder(into: Path | None = None) -> Path:
-    """Return where networks are downloaded to: `into`, else ``NETDISSECT_ZOO``, else ``zoo/``."""
+    """Return the folder of networks: `into`, else ``NETDISSECT_ZOO``, else ``zoo/``."""
     return into or Path(os.environ.get("NETDISSECT_ZOO") or "zoo")
 
 
 def resolve_probe_set(name_or_path: str | Path) -> Path:
-    """Return the folder of a probe set: a path as it is, or the name of one that was downloaded or built.
+    """Return the folder of a probe set, given its path or the name of a downloaded or built one.
 
-    A folder of that very path comes first, then ``dataset/NAME`` below the current folder, then ``NAME`` below
-    ``NETDISSECT_DATA``.
+    An existing path comes first, then ``dataset/NAME`` in the current folder, then ``NAME`` in ``NETDISSECT_DATA``.
 
     Raises:
-        DataNotFoundError: if there is none; the sentence says how to get one.
+        DataNotFoundError: if there is none; the message says how to get it.
     """
     path = Path(name_or_path)
     if path.exists():
@@ -51,16 +50,16 @@ def resolve_probe_set(name_or_path: str | Path) -> Path:
 
 
 def resolve_network(name: str) -> Path | None:
-    """Return what stands for a network of the zoo: the stem of its two Caffe files, or its one file.
+    """Return the path of a network in the zoo: the stem of its two Caffe files, or its only file.
 
     Args:
-        name: of a network that was downloaded, or of any Caffe pair in ``zoo/``.
+        name: name of a downloaded network, or of any pair of Caffe files in ``zoo/``.
 
     Returns:
-        the path; None if the zoo neither has nor knows such a network.
+        the path; None if neither the zoo nor the registry has such a network.
 
     Raises:
-        ModelNotFoundError: if it is not there; the sentence says how to get it.
+        ModelNotFoundError: if the registry has it and it was not downloaded; the message says how to.
     """
     entry = load_registry().get(name)
     known = entry is not None and entry.kind == "network"
@@ -76,13 +75,13 @@ def resolve_network(name: str) -> Path | None:
 
 
 def require_downloaded(model: str) -> None:
-    """Refuse a path to a network of the zoo that is not there.
+    """Refuse a path to a network of the registry that was not downloaded.
 
     Args:
-        model: what was typed for MODEL: a stem, one of its files, or both with a comma between them.
+        model: the MODEL argument: a stem, one of its files, or both with a comma between them.
 
     Raises:
-        ModelNotFoundError: if the registry has it, and nothing of it lies at that path; the sentence says how to get it.
+        ModelNotFoundError: if the registry has it and none of its files exists there; the message says how to get it.
     """
     first = Path(model.split(",", maxsplit=1)[0])
     stem = first.name.removesuffix(".prototxt").removesuffix(".caffemodel")

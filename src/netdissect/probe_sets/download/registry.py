@@ -1,4 +1,4 @@
-"""The registry: a text file that says what can be downloaded, from where, and how to know it is the right thing."""
+"""Parse the registry: a TOML file of what can be downloaded, from where, and with which checksum."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 _KINDS = ("probe set", "source", "table", "network")
 _DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64}
-_LARGEST = 1 << 20
+_MAX_BYTES = 1 << 20
 
-#: How it is known that an address holds a file: its publisher says so, another public page says so, or nobody is known to.
+#: How it is known that a mirror holds a file: from its publisher, from another public page, or not at all.
 EVIDENCE = ("published", "named", "guess")
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """An address that may give a file.
+    """An address of a file.
 
     Attributes:
         url: the address.
         evidence: one of `EVIDENCE`.
-        why: who names it, or what a guess rests on.
-        digest: kind and hex digits of a checksum that is known of this address's file only; None if none is.
+        why: who names the address, or the reason for a guess.
+        digest: kind and hex digits of a checksum that holds for this mirror only; None if there is none.
     """
 
     url: str
@@ -46,11 +46,11 @@ class RemoteFile:
     """One file that can be downloaded.
 
     Attributes:
-        name: its name on disk.
-        mirrors: where it may be had, tried in turn.
+        name: its file name.
+        mirrors: its addresses, tried in turn.
         size: its exact size in bytes, if known.
-        about: roughly its size, if known.
-        digest: kind and hex digits of a published checksum, such as ``("md5", "be13…")``; None if none is known.
+        about: its approximate size in bytes, if known.
+        digest: kind and hex digits of a published checksum, such as ``("md5", "be13…")``; None if there is none.
     """
 
     name: str
@@ -65,17 +65,17 @@ class RegistryEntry:
     """One thing that can be downloaded.
 
     Attributes:
-        name: what is typed.
+        name: its name on the command line.
         kind: ``probe set``, ``source``, ``table`` or ``network``.
-        about: what it is.
-        licence: under which terms it was published, as far as that is stated.
+        about: description.
+        license: terms of publication, as far as they are stated.
         citation: what to cite.
         files: its files.
-        members: other entries that come with its name.
-        folder: where its archive goes, relative; empty if its files are kept as they are.
-        marker: what shows an unpacked archive to be the right one.
-        photos: addresses of a server from which photos are fetched one by one afterwards.
-        note: what somebody should know before fetching it; may be empty.
+        members: other entries that are downloaded with it.
+        folder: folder to unpack its archive to, relative; empty to keep its files as they are.
+        marker: relative path that only the right archive holds.
+        photos: addresses of folders from which photos are fetched one by one afterwards.
+        note: what the user should know before; may be empty.
     """
 
     name: str
@@ -92,50 +92,59 @@ class RegistryEntry:
 
     @property
     def size(self) -> int | None:
-        """Its size in bytes, at least roughly; None if it is not known."""
+        """Its size in bytes, exact or approximate; None if it is unknown."""
         sizes = [file.size or file.about for file in self.files]
         return None if not sizes or None in sizes else sum(size for size in sizes if size)
 
 
 def load_registry(path: Path | None = None) -> dict[str, RegistryEntry]:
-    """Read the built-in registry, and on top of it one of your own.
+    """Read the built-in registry, and add the user's own.
 
     Args:
         path: a registry file; its entries replace built-in ones of the same name.
 
     Raises:
-        DataNotFoundError: if it is not there.
+        DataNotFoundError: if it is missing.
         DataFileError: if it is no registry.
     """
     built_in = resources.files("netdissect.probe_sets.download").joinpath("registry.toml").read_text("utf-8")
     entries = parse_registry(built_in, "the built-in registry")
-    _check_together(entries, "the built-in registry")
+    _require_consistent(entries, "the built-in registry")
     if path is not None:
-        text = read_text(path, "a registry", missing=DataNotFoundError, wrong=DataFileError, most=_LARGEST)
+        text = read_text(path, "a registry", missing=DataNotFoundError, wrong=DataFileError, most=_MAX_BYTES)
         entries |= parse_registry(text, str(path))
-        _check_together(entries, str(path))
+        _require_consistent(entries, str(path))
     return entries
 
 
 def parse_registry(text: str, where: str) -> dict[str, RegistryEntry]:
-    """Read a registry.
+    """Parse the text of a registry.
+
+    Args:
+        text: TOML.
+        where: its file, for errors.
 
     Raises:
-        DataFileError: naming the entry and what is wrong with it.
+        DataFileError: if an entry is invalid.
     """
     try:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataFileError(f"{where}: not a TOML file ({error})") from error
     hosts = tables.pop("hosts", {})
-    return {name: _entry(f"{where}, entry {name!r}", name, table, hosts) for name, table in tables.items()}
+    return {name: _parse_entry(f"{where}, entry {name!r}", name, table, hosts) for name, table in tables.items()}
 
 
 def find_entry(registry: dict[str, RegistryEntry], name: str, *, networks: bool) -> RegistryEntry:
-    """Return an entry.
+    """Return an entry by name.
+
+    Args:
+        registry: all entries.
+        name: its name.
+        networks: whether it must be a network, or must not.
 
     Raises:
-        SettingsError: if there is none of that name, or it is a network where none was asked for, or the other way.
+        SettingsError: if there is none of that name, or it is of the other kind.
     """
     names = [key for key, entry in registry.items() if (entry.kind == "network") == networks]
     if name in names:
@@ -146,8 +155,8 @@ def find_entry(registry: dict[str, RegistryEntry], name: str, *, networks: bool)
     raise SettingsError(f"nothing called {name!r} can be downloaded: {suggest_nearest(name, names)}")
 
 
-def _check_together(entries: Mapping[str, RegistryEntry], where: str) -> None:
-    """Refuse entries that name members which are not there, or themselves, and files that a disk may not tell apart."""
+def _require_consistent(entries: Mapping[str, RegistryEntry], where: str) -> None:
+    """Refuse entries with unknown members or themselves as members, and files that differ only in case."""
     for entry in entries.values():
         above, level = {entry.name}, entry.members
         while level:
@@ -165,11 +174,11 @@ def _check_together(entries: Mapping[str, RegistryEntry], where: str) -> None:
             raise DataFileError(f"{where}: the files {other!r} and {file.name!r} differ only in case, as no disk must")
 
 
-def _entry(where: str, name: str, table: Any, hosts: Any) -> RegistryEntry:
+def _parse_entry(where: str, name: str, table: Any, hosts: Any) -> RegistryEntry:
     if (problem := find_name_problem(name)) is not None:
         raise DataFileError(f"{where}: an entry cannot be called so: {problem}")
     try:
-        files = tuple(_file(where, file, hosts) for file in table.get("files", ()))
+        files = tuple(_parse_file(where, file, hosts) for file in table.get("files", ()))
         texts = [table[key] for key in ("kind", "about", "licence", "citation")]
         texts += [table.get(key, "") for key in ("folder", "marker", "note")]
         lists = [table.get(key, ()) for key in ("members", "photos")]
@@ -181,7 +190,7 @@ def _entry(where: str, name: str, table: Any, hosts: Any) -> RegistryEntry:
     members, photos = map(tuple, lists)
     if kind not in _KINDS:
         raise DataFileError(f"{where}: kind must be one of {', '.join(_KINDS)}, not {kind!r}")
-    if bool(folder) != bool(marker) or not _plain(folder or "x") or not _plain(marker or "x"):
+    if bool(folder) != bool(marker) or not _is_plain_path(folder or "x") or not _is_plain_path(marker or "x"):
         raise DataFileError(f"{where}: folder and marker go together, and are relative paths")
     if not files and not members:
         raise DataFileError(f"{where}: it has neither files nor members")
@@ -194,27 +203,32 @@ def _entry(where: str, name: str, table: Any, hosts: Any) -> RegistryEntry:
     return RegistryEntry(name, kind, about, licence, citation, files, members, folder, marker, photos, note)
 
 
-def _file(where: str, table: Any, hosts: Any) -> RemoteFile:
+def _parse_file(where: str, table: Any, hosts: Any) -> RemoteFile:
     name = table["name"]
     if (problem := find_name_problem(name)) is not None or name.casefold() == "downloads.json":
         raise DataFileError(f"{where}: {name!r} is no plain file name ({problem or 'the record of downloads has it'})")
-    told = table.get("mirrors") or [_at_host(host, name) for host in hosts[table["host"]]]
-    mirrors = tuple(_mirror(where, mirror) for mirror in told)
+    mirror_tables = table.get("mirrors") or [_join_host(host, name) for host in hosts[table["host"]]]
+    mirrors = tuple(_parse_mirror(where, mirror) for mirror in mirror_tables)
     for size in (table.get("size"), table.get("about")):
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
             raise DataFileError(f"{where}: {size!r} is no size in bytes of {name}")
-    return RemoteFile(name, mirrors, table.get("size"), table.get("about"), _digest(where, table))
+    return RemoteFile(name, mirrors, table.get("size"), table.get("about"), _parse_digest(where, table))
 
 
-def _at_host(host: Any, name: str) -> Any:
+def _join_host(host: Any, name: str) -> Any:
     return {**host, "url": host["url"] + name} if isinstance(host, dict) else host + name
 
 
-def _mirror(where: str, told: Any) -> Mirror:
-    """Read a mirror: an address, or a table of ``url``, ``evidence``, ``why`` and a checksum."""
-    if isinstance(told, str):
-        told = {"url": told}
-    mirror = Mirror(told["url"], told.get("evidence", "published"), told.get("why", ""), _digest(where, told))
+def _parse_mirror(where: str, mirror_table: Any) -> Mirror:
+    """Parse a mirror: an address, or a table of ``url``, ``evidence``, ``why`` and a checksum."""
+    if isinstance(mirror_table, str):
+        mirror_table = {"url": mirror_table}
+    mirror = Mirror(
+        mirror_table["url"],
+        mirror_table.get("evidence", "published"),
+        mirror_table.get("why", ""),
+        _parse_digest(where, mirror_table),
+    )
     _require_address(where, mirror.url)
     if mirror.evidence not in EVIDENCE or not isinstance(mirror.why, str):
         raise DataFileError(f"{where}: evidence must be one of {', '.join(EVIDENCE)}, not {mirror.evidence!r}")
@@ -235,7 +249,7 @@ def _require_address(where: str, address: Any) -> None:
         raise DataFileError(f"{where}: expected an http or https address, got {address!r}")
 
 
-def _digest(where: str, table: Any) -> tuple[str, str] | None:
+def _parse_digest(where: str, table: Any) -> tuple[str, str] | None:
     for kind, length in _DIGEST_LENGTHS.items():
         if kind in table:
             digits = str(table[kind]).lower()
@@ -245,6 +259,6 @@ def _digest(where: str, table: Any) -> tuple[str, str] | None:
     return None
 
 
-def _plain(path: str) -> bool:
-    """Say whether every part of a relative path may be a file's name."""
+def _is_plain_path(path: str) -> bool:
+    """Return whether every part of a relative path is a valid file name."""
     return all(find_name_problem(part) is None for part in path.split("/"))

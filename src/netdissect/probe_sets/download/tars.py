@@ -1,4 +1,4 @@
-"""The members of a .tar file, compressed or not, read from its first byte to its last with little memory."""
+"""Read the members of a .tar file, compressed or not, in one pass with little memory."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Bytes of all that stands before one file: its name, and what else is said of it.
-_LARGEST_HEADER = 1 << 16
-#: Bytes of what is said of all files at once; every header copies it.
-_LARGEST_COMMON = 1 << 14
-#: Bytes of memory that unpacking .xz may take; the program's highest level takes half of it.
+#: Most bytes of the headers of one file: its name and other properties.
+_MAX_HEADER = 1 << 16
+#: Most bytes of the header of all files; tarfile copies it for every file.
+_MAX_COMMON_HEADER = 1 << 14
+#: Bytes of memory for decompressing .xz; the highest level of xz takes half of it.
 _XZ_MEMORY = 128 << 20
 _BLOCK = 1 << 16
 
 
 def iterate_tar_members(archive: Path, file: IO[bytes], budget: ArchiveBudget) -> Iterator[ArchiveMember]:
-    """Yield the files in an archive, in their order; each must be read before the next is asked for.
+    """Yield the files of an archive, in order; each must be read before the next one.
 
     Raises:
-        DownloadError: for what may not be in one.
-        tarfile.TarError, EOFError: and other errors of the libraries, if it is damaged or ends too early.
+        DownloadError: for a member that is not allowed.
+        tarfile.TarError, EOFError: and other errors of the libraries, if the archive is damaged or ends too early.
     """
-    stream = _Forward(archive, _unpacked(archive, file), budget)
+    stream = _ForwardStream(archive, _decompress(archive, file), budget)
     stream.header = 0
     opened = tarfile.TarFile(fileobj=cast("IO[bytes]", stream), mode="r")
     while True:
@@ -45,10 +45,10 @@ def iterate_tar_members(archive: Path, file: IO[bytes], budget: ArchiveBudget) -
         stream.header = None
         if info is None:
             break
-        opened.members.clear()  # type: ignore[attr-defined]  # it keeps them all otherwise
-        if sum(len(key) + len(value) for key, value in opened.pax_headers.items()) > _LARGEST_COMMON:
+        opened.members.clear()  # type: ignore[attr-defined]  # tarfile would keep them all
+        if sum(len(key) + len(value) for key, value in opened.pax_headers.items()) > _MAX_COMMON_HEADER:
             raise DownloadError(
-                f"{archive} has a header of more than {_LARGEST_COMMON:,} bytes for all its files: it is not unpacked"
+                f"{archive} has a header of more than {_MAX_COMMON_HEADER:,} bytes for all its files: it is not unpacked"
             )
         path = resolve_member_path(archive, info.name)
         if info.isdir():
@@ -62,16 +62,16 @@ def iterate_tar_members(archive: Path, file: IO[bytes], budget: ArchiveBudget) -
         yield ArchiveMember(path, info.size, opener)
     if stream.last.count(0) != len(stream.last) or not stream.last:
         raise EOFError("it ends before its end")
-    while stream.read(_BLOCK):  # the checksum of what is compressed stands at its end
+    while stream.read(_BLOCK):  # the checksum of the compressed data is at its end
         pass
 
 
-class _Forward:
-    """A stream as Python's reader wants a file, that goes forward only and counts what is read.
+class _ForwardStream:
+    """A stream that tarfile takes for a file, but that only goes forward and counts what is read.
 
     Attributes:
-        header: bytes of the header that have been read; None while a member is.
-        last: the last bytes of a header that were read: all zeros at the archive's own end.
+        header: number of bytes of the current header so far; None while a member is read.
+        last: the bytes of a header that were read last; all zeros at the end of the archive.
     """
 
     def __init__(self, archive: Path, stream: IO[bytes], budget: ArchiveBudget) -> None:
@@ -83,10 +83,10 @@ class _Forward:
         """Return the next bytes."""
         if self.header is not None:
             self.header += count
-            if self.header > _LARGEST_HEADER:
+            if self.header > _MAX_HEADER:
                 raise DownloadError(
                     f"{self._archive} has a header of {self.header:,} bytes before a single file (its name or the like), and "
-                    f"at most {_LARGEST_HEADER:,} are read: it is not unpacked"
+                    f"at most {_MAX_HEADER:,} are read: it is not unpacked"
                 )
         data = self._stream.read(count)
         self._place += len(data)
@@ -97,9 +97,9 @@ class _Forward:
         return data
 
     def seek(self, place: int) -> int:
-        """Go forward to a place."""
+        """Go forward to a position."""
         if place < self._place:
-            raise tarfile.ReadError("its members do not follow one another")
+            raise tarfile.ReadError("its members are not in order")
         if place > self._budget.allowed:
             raise self._budget.make_too_large_error(place)
         header, self.header = self.header, None
@@ -109,16 +109,16 @@ class _Forward:
         return self._place
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the position."""
         return self._place
 
     def seekable(self) -> bool:
-        """Say that it can be moved, as a file can."""
+        """Return True, which tarfile requires."""
         return True
 
 
-def _unpacked(archive: Path, file: IO[bytes]) -> IO[bytes]:
-    """Return the archive's own bytes, whatever they are compressed with."""
+def _decompress(archive: Path, file: IO[bytes]) -> IO[bytes]:
+    """Return a stream of the decompressed archive."""
     first = file.read(6)
     file.seek(0)
     if first.startswith(b"\x1f\x8b"):
@@ -126,19 +126,19 @@ def _unpacked(archive: Path, file: IO[bytes]) -> IO[bytes]:
     if first.startswith(b"BZh"):
         return bz2.BZ2File(file)
     if first.startswith(b"\xfd7zXZ\0"):
-        return cast("IO[bytes]", _Xz(archive, file))
+        return cast("IO[bytes]", _XZStream(archive, file))
     return file
 
 
-class _Xz:
-    """An .xz file that may not ask for all memory there is, as Python's own reader of such files lets it."""
+class _XZStream:
+    """An .xz file with a limit on memory, which lzma.LZMAFile does not have."""
 
     def __init__(self, archive: Path, file: IO[bytes]) -> None:
         self._archive, self._file, self._rest = archive, file, b""
         self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
     def read(self, count: int) -> bytes:
-        """Return so many bytes, fewer only at the end."""
+        """Return `count` bytes, fewer only at the end."""
         found = bytearray()
         while len(found) < count:
             if self._decompressor.eof:
@@ -150,10 +150,10 @@ class _Xz:
                 self._rest = self._file.read(_BLOCK)
                 if not self._rest:
                     raise EOFError("it is cut off")
-            found += self._more(count - len(found))
+            found += self._decompress_more(count - len(found))
         return bytes(found)
 
-    def _more(self, most: int) -> bytes:
+    def _decompress_more(self, most: int) -> bytes:
         data, self._rest = self._rest, b""
         try:
             return self._decompressor.decompress(data, most)

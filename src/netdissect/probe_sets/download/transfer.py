@@ -1,4 +1,4 @@
-"""One attempt to fetch one file from one address, going on where an earlier attempt stopped."""
+"""Make one attempt to fetch a file from one address, continuing after an earlier attempt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netdissect.errors import DownloadError
 from netdissect.io.text import escape_line
 from netdissect.probe_sets.download import responses
 from netdissect.probe_sets.download.connection import (
-    SLOWEST,
+    MIN_BYTES_PER_SECOND,
     MirrorRejected,
     TransferDeadline,
     TransferInterrupted,
@@ -26,33 +26,33 @@ if TYPE_CHECKING:
     from netdissect.protocols import Progress
 
 _BLOCK = 1 << 16
-#: Bytes left free on the disk besides what is fetched, and after how many the disk is looked at again.
-_MARGIN, _LOOK_AGAIN = 16 << 20, 64 << 20
+#: Bytes to leave free on the disk, and number of bytes after which the free space is checked again.
+_MARGIN, _RECHECK_BYTES = 16 << 20, 64 << 20
 
-#: Last bytes that are fetched once more where a server vouches for nothing: they must be those that are there.
+#: Without validator or checksum, so many of the last bytes are fetched again and must be the same.
 _OVERLAP = 1 << 16
-#: A file is recognized by so many bytes.
-_FIRST = 512
+#: Number of first bytes by which the kind of a file is recognized.
+_FIRST_BYTES = 512
 
-_CHANGED = "the server has another file by now"
+_CHANGED = "the file on the server has changed"
 
 
 def transfer_file(url: str, partial: PartialFile, *, size: int | None, trusted: bool, progress: Progress) -> None:
-    """Fetch what is missing of a file.
+    """Fetch the missing bytes of a file.
 
     Args:
         url: the address.
-        partial: what there is already; holds the whole file when this returns.
-        size: the exact size, if known.
-        trusted: whether a checksum will be compared in the end; only then are bytes of two addresses put together.
-        progress: shown how far it is, in bytes.
+        partial: the bytes so far; complete when this returns.
+        size: the exact size in bytes, if known.
+        trusted: whether a checksum will be compared in the end; only then bytes of two addresses are combined.
+        progress: reports the progress, in bytes.
 
     Raises:
-        Cut: if the connection ended early or the server is busy.
-        Refused: if the address gives something else, more than the disk has room for, or next to nothing for a minute.
-        DownloadError: if the disk fills up.
+        TransferInterrupted: if the connection ended early or the server is busy.
+        MirrorRejected: if the address gives something else, more than fits on the disk, or too few bytes per second.
+        DownloadError: if the disk is full.
     """
-    have, again = _resumable(url, partial, trusted=trusted)
+    have, again = _find_resumable(url, partial, trusted=trusted)
     if size is not None and have == size:
         return
     with TransferDeadline() as watch:
@@ -60,7 +60,7 @@ def transfer_file(url: str, partial: PartialFile, *, size: int | None, trusted: 
             _transfer(url, partial, (have, again), size, trusted, progress, watch)
         except (TransferInterrupted, MirrorRejected) as error:
             if watch.slow:
-                raise MirrorRejected(f"it sends less than {format_bytes(SLOWEST)} a second") from error
+                raise MirrorRejected(f"it sends less than {format_bytes(MIN_BYTES_PER_SECOND)} a second") from error
             raise
 
 
@@ -75,59 +75,59 @@ def _transfer(
 ) -> None:
     have, again = place
     try:
-        answer = open_url(url, _headers(partial, have - again), watch)
+        response = open_url(url, _make_headers(partial, have - again), watch)
     except urllib.error.HTTPError as error:
-        _answer_error(error, partial, have, size)
+        _handle_http_error(error, partial, have, size)
         return
     except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise TransferInterrupted(f"the connection broke ({_reason(error)})") from error
+        raise TransferInterrupted(f"the connection broke ({_describe_error(error)})") from error
     except urllib.error.URLError as error:
         if isinstance(error.reason, (ConnectionResetError, TimeoutError)):
-            raise TransferInterrupted(f"the connection broke ({_reason(error.reason)})") from error
-        raise MirrorRejected(f"it cannot be reached ({_reason(error.reason)})") from error
+            raise TransferInterrupted(f"the connection broke ({_describe_error(error.reason)})") from error
+        raise MirrorRejected(f"it cannot be reached ({_describe_error(error.reason)})") from error
     except (OSError, ValueError, OverflowError) as error:
-        raise MirrorRejected(f"it cannot be reached ({_reason(error)})") from error
-    with answer:
+        raise MirrorRejected(f"it cannot be reached ({_describe_error(error)})") from error
+    with response:
         try:
-            have, total, told = _agree(url, answer, partial, (have, again), size, watch, trusted=trusted)
-            _room(partial.path, total - have if total is not None else None)
-            first = b"" if have else _first(answer, partial.name, total, watch)
+            have, total, origin = _check_response(url, response, partial, (have, again), size, watch, trusted=trusted)
+            _require_space(partial.path, total - have if total is not None else None)
+            first = b"" if have else _read_first_bytes(response, partial.name, total, watch)
             if not have:
-                partial.drop()  # not before it is known that something better comes
-            partial.tell(**told)
+                partial.drop()  # only now that the new bytes are known to be of the right kind
+            partial.write_note(**origin)
             progress.start("download", total or 0)
-            _receive(answer, partial, have, first, total, progress, watch)
+            _receive(response, partial, have, first, total, progress, watch)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             raise DownloadError(
                 f"{partial.target.parent}: the disk is full; {format_bytes(partial.size)} of {partial.name} are kept: make room "
-                f"and run the same command, which goes on from there"
+                f"and run the same command again to continue"
             ) from error
 
 
-def _headers(partial: PartialFile, first: int) -> dict[str, str]:
+def _make_headers(partial: PartialFile, first: int) -> dict[str, str]:
     headers = {"Accept-Encoding": "identity"}
     if first:
         headers["Range"] = f"bytes={first}-"
-        if validator := partial.told.get("validator"):
+        if validator := partial.origin.get("validator"):
             headers["If-Range"] = str(validator)
     return headers
 
 
-def _resumable(url: str, partial: PartialFile, *, trusted: bool) -> tuple[int, int]:
-    """Return how many bytes may be gone on with from this address, and how many of them are fetched again to compare."""
-    have, told = partial.size, partial.told
-    if have and told and (trusted or (told.get("url") == url and told.get("validator"))):
+def _find_resumable(url: str, partial: PartialFile, *, trusted: bool) -> tuple[int, int]:
+    """Return how many bytes can be kept with this address, and how many of them must be fetched again to compare."""
+    have, origin = partial.size, partial.origin
+    if have and origin and (trusted or (origin.get("url") == url and origin.get("validator"))):
         return have, 0
-    if have > _OVERLAP and told.get("url") == url and told.get("total"):
+    if have > _OVERLAP and origin.get("url") == url and origin.get("total"):
         return have, _OVERLAP
     return 0, 0
 
 
-def _agree(
+def _check_response(
     url: str,
-    answer: Any,
+    response: Any,
     partial: PartialFile,
     place: tuple[int, int],
     size: int | None,
@@ -135,43 +135,51 @@ def _agree(
     *,
     trusted: bool,
 ) -> tuple[int, int | None, dict[str, Any]]:
-    """Return from which byte on the answer goes, how many the file has in all, and what is noted of it.
+    """Check a response against the bytes so far.
 
-    The number is None if the answer's end will tell.
+    Returns:
+        the number of bytes to keep, the total size in bytes (None if only the end of the response will tell), and the
+        note on the origin of the bytes.
     """
     have, again = place
-    responses.require_file_response(answer, partial.name, lambda: _read(answer, watch, _BLOCK))
-    if answer.status == 206:
-        first, total = responses.parse_content_range(answer)
-        known = partial.told.get("total")
+    responses.require_file_response(response, partial.name, lambda: _read_block(response, watch, _BLOCK))
+    if response.status == 206:
+        first, total = responses.parse_content_range(response)
+        known = partial.origin.get("total")
         if first != have - again or not have:
             partial.drop()
-            raise TransferInterrupted("the server sent another part than the one that was missing")
+            raise TransferInterrupted("the server sent another part of the file than the requested one")
         if total is None:
             total = known if isinstance(known, int) else size
         if total is None or (known is not None and total != known):
             partial.drop()
             raise TransferInterrupted("the server does not say how long the file is" if total is None else _CHANGED)
         if again:
-            _compare(answer, partial, have, again, watch)
+            _compare_overlap(response, partial, have, again, watch)
     else:
-        have, total = 0, responses.parse_content_length(answer)
+        have, total = 0, responses.parse_content_length(response)
     if size is not None and total is not None and total != size:
         raise MirrorRejected(f"it offers a file of {total} bytes, and the right one has {size}")
-    if total is None and size is None and not trusted and not responses.has_known_end(answer):
-        raise MirrorRejected("it does not say how long the file is, so that a cut connection could not be told")
+    if total is None and size is None and not trusted and not responses.has_known_end(response):
+        raise MirrorRejected(
+            "it does not state the length of the file, so an interrupted connection could not be noticed"
+        )
     total = size if total is None else total
-    validator = responses.get_validator(answer)
-    told = partial.told if answer.status == 206 else {}
+    validator = responses.get_validator(response)
+    origin = partial.origin if response.status == 206 else {}
     return have, total, {
-        "url": told.get("url", url), "validator": validator or told.get("validator", ""), "total": total,
+        "url": origin.get("url", url), "validator": validator or origin.get("validator", ""), "total": total,
     }  # fmt: skip
 
 
-def _compare(answer: Any, partial: PartialFile, have: int, again: int, watch: TransferDeadline) -> None:
-    """Read what is fetched once more, and go on only if it is what is there."""
+def _compare_overlap(response: Any, partial: PartialFile, have: int, again: int, watch: TransferDeadline) -> None:
+    """Compare the bytes that are fetched again with those on disk.
+
+    Raises:
+        TransferInterrupted: if they differ; then all bytes are dropped.
+    """
     found = b""
-    while len(found) < again and (block := _read(answer, watch, again - len(found))):
+    while len(found) < again and (block := _read_block(response, watch, again - len(found))):
         found += block
     if len(found) < again:
         raise TransferInterrupted("the connection ended at once")
@@ -183,16 +191,16 @@ def _compare(answer: Any, partial: PartialFile, have: int, again: int, watch: Tr
         raise TransferInterrupted(_CHANGED)
 
 
-def _first(answer: Any, name: str, total: int | None, watch: TransferDeadline) -> bytes:
-    """Return the first bytes of a file, enough to tell what it is, or all there are.
+def _read_first_bytes(response: Any, name: str, total: int | None, watch: TransferDeadline) -> bytes:
+    """Return the first bytes of a file, enough to recognize its kind.
 
     Raises:
-        Refused: if a file of its name cannot begin so, or there are none.
+        MirrorRejected: if a file of its name cannot begin so, or is empty.
     """
     first = b""
-    wanted = _FIRST if total is None else min(_FIRST, total)
+    wanted = _FIRST_BYTES if total is None else min(_FIRST_BYTES, total)
     while len(first) < wanted and (
-        block := _read(answer, watch, _BLOCK if total is None else min(_BLOCK, total - len(first)))
+        block := _read_block(response, watch, _BLOCK if total is None else min(_BLOCK, total - len(first)))
     ):
         first += block
     if not first and total:
@@ -203,7 +211,7 @@ def _first(answer: Any, name: str, total: int | None, watch: TransferDeadline) -
 
 
 def _receive(
-    answer: Any,
+    response: Any,
     partial: PartialFile,
     have: int,
     first: bytes,
@@ -211,7 +219,7 @@ def _receive(
     progress: Progress,
     watch: TransferDeadline,
 ) -> None:
-    look_again = have + _LOOK_AGAIN
+    look_again = have + _RECHECK_BYTES
     with partial.open() as file:
         file.seek(have)
         file.truncate()
@@ -219,36 +227,36 @@ def _receive(
         have += len(first)
         progress.advance(have)
         while total is None or have < total:
-            block = _read(answer, watch, _BLOCK if total is None else min(_BLOCK, total - have))
+            block = _read_block(response, watch, _BLOCK if total is None else min(_BLOCK, total - have))
             if not block:
                 break
             file.write(block)
             have += len(block)
             progress.advance(len(block))
             if total is None and have >= look_again:
-                _room(partial.path, 0)
-                look_again = have + _LOOK_AGAIN
+                _require_space(partial.path, 0)
+                look_again = have + _RECHECK_BYTES
     if total is not None and have < total:
         raise TransferInterrupted(f"the connection ended after {have} of {total} bytes")
 
 
-def _read(answer: Any, watch: TransferDeadline, most: int) -> bytes:
-    """Return what came, at most so many bytes; none at the end."""
+def _read_block(response: Any, watch: TransferDeadline, most: int) -> bytes:
+    """Return the next bytes, at most `most`; empty at the end."""
     try:
-        block: bytes = answer.read1(most)
+        block: bytes = response.read1(most)
     except (http.client.HTTPException, OSError, ValueError) as error:
-        raise TransferInterrupted(f"the connection broke ({_reason(error)})") from error
-    watch.saw(len(block))
+        raise TransferInterrupted(f"the connection broke ({_describe_error(error)})") from error
+    watch.count_bytes(len(block))
     return block
 
 
-def _answer_error(error: urllib.error.HTTPError, partial: PartialFile, have: int, size: int | None) -> None:
-    """Turn an answer that says no into what it means for the file."""
+def _handle_http_error(error: urllib.error.HTTPError, partial: PartialFile, have: int, size: int | None) -> None:
+    """Raise what an HTTP error means for the file; return if nothing of it was missing."""
     error.close()
     if error.code == 416 and have:
         whole = responses.parse_total_length(error)
-        if (size if whole is None else whole) == have and partial.told.get("total") in (None, have):
-            return  # nothing was missing: the checksum decides
+        if (size if whole is None else whole) == have and partial.origin.get("total") in (None, have):
+            return  # nothing is missing: the checksum decides
         partial.drop()
         raise TransferInterrupted(_CHANGED) from error
     if error.code in (408, 425, 429) or error.code >= 500:
@@ -258,7 +266,7 @@ def _answer_error(error: urllib.error.HTTPError, partial: PartialFile, have: int
     raise MirrorRejected(f"it answers HTTP {error.code}, {escape_line(str(error.reason))}") from error
 
 
-def _room(path: Path, needed: int | None) -> None:
+def _require_space(path: Path, needed: int | None) -> None:
     free = shutil.disk_usage(path.parent).free
     if needed is not None and needed + _MARGIN > free:
         raise MirrorRejected(
@@ -268,7 +276,7 @@ def _room(path: Path, needed: int | None) -> None:
 
 
 def format_bytes(size: int) -> str:
-    """Return a number of bytes as people say it.
+    """Return a number of bytes in a readable unit.
 
     >>> format_bytes(975_000_000), format_bytes(1_052_103), format_bytes(300)
     ('975 MB', '1.1 MB', '0.3 kB')
@@ -279,6 +287,6 @@ def format_bytes(size: int) -> str:
     return f"{size / 1e3:.1f} kB"
 
 
-def _reason(error: object) -> str:
-    """Return what an error says, which may be what a server sent."""
+def _describe_error(error: object) -> str:
+    """Return an error's message on one line; a server may have sent it."""
     return escape_line(str(error).strip()[:200]) or type(error).__name__

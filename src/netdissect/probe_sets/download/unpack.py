@@ -1,4 +1,4 @@
-"""Unpacking archives that nobody vouches for: nothing outside the folder, no links, no bombs, whole or not at all."""
+"""Unpack untrusted archives: nothing outside the folder, no links, no archive bombs, completely or not at all."""
 
 from __future__ import annotations
 
@@ -28,34 +28,33 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 18
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
-#: What the readers of archives raise over damaged ones, and what a system says to names that it cannot write.
-_DAMAGE = (
+#: What the archive libraries raise for damaged archives, and error numbers for names that a file system rejects.
+_DAMAGE_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError,
     RuntimeError, ValueError, IndexError, OverflowError,
 )  # fmt: skip
-_OF_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
+_NAME_ERRORS = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 
 
 def is_archive(name: str) -> bool:
-    """Say whether a file's name is that of an archive that can be unpacked."""
+    """Return whether a file name is that of an archive that can be unpacked."""
     return name.endswith((".zip", *_TAR_ENDINGS))
 
 
 def unpack_archive(archive: Path, target: Path, *, marker: str, progress: Progress) -> None:
     """Unpack an archive; the folder in it that holds `marker` becomes `target`.
 
-    Everything is first written into a folder of our own beside the archive, whose part takes the place of `target` in
-    the end.
+    Everything is first written to the work folder next to the archive, and moved to `target` in the end.
 
     Args:
         archive: a .zip or .tar file, compressed or not.
-        target: the folder to make; it must not exist, or be empty.
+        target: the folder to create; it must not exist, or be empty.
         marker: relative path of a file or folder that the right archive holds.
-        progress: shown how far it is, in files.
+        progress: reports the progress, in files.
 
     Raises:
-        DownloadError: if a member would lie outside, is a link or a device, if the archive would grow beyond all
-            measure or beyond the disk, needs more memory than an archive does, is damaged, or lacks the marker.
+        DownloadError: if a member leads outside the folder, or is a link or a device; if the archive unpacks to too many
+            bytes for its size or the disk, needs too much memory, is damaged, or lacks the marker.
     """
     own = make_work_folder(archive.parent)
     beside = own / f"{target.name}.unpacking"
@@ -66,18 +65,18 @@ def unpack_archive(archive: Path, target: Path, *, marker: str, progress: Progre
     beside.mkdir()
     try:
         try:
-            _write_all(archive, beside, progress)
+            _write_members(archive, beside, progress)
         except DownloadError:
             raise
-        except _DAMAGE as error:
-            if isinstance(error, OSError) and not _of_the_archive(error):
+        except _DAMAGE_ERRORS as error:
+            if isinstance(error, OSError) and not _is_archive_error(error):
                 raise
             raise DownloadError(
                 f"{archive} is damaged and cannot be unpacked ({_first_line(error)}): delete it and run again"
             ) from error
-        found = _find(beside, marker)
+        found = _find_marker(beside, marker)
         if found is None:
-            raise DownloadError(f"{archive} was unpacked, and holds no {marker}: it is not the archive that was meant")
+            raise DownloadError(f"{archive} was unpacked, and holds no {marker}: it is not the right archive")
         if describe_irregular(target) == "a folder" and not any(target.iterdir()):
             target.rmdir()
         if target.exists() or target.is_symlink():
@@ -89,16 +88,16 @@ def unpack_archive(archive: Path, target: Path, *, marker: str, progress: Progre
         remove_if_empty(own)
 
 
-def _of_the_archive(error: OSError) -> bool:
-    """Tell whether the archive is to blame, and not the disk."""
-    return error.errno in (None, *_OF_NAMES) or isinstance(error, (FileExistsError, NotADirectoryError))
+def _is_archive_error(error: OSError) -> bool:
+    """Return whether an error is due to the archive, and not to the disk."""
+    return error.errno in (None, *_NAME_ERRORS) or isinstance(error, (FileExistsError, NotADirectoryError))
 
 
-def _write_all(archive: Path, folder: Path, progress: Progress) -> None:
-    """Look at everything first, then write it."""
-    size = _size(archive)
+def _write_members(archive: Path, folder: Path, progress: Progress) -> None:
+    """Check all members, then write them."""
+    size = _measure(archive)
     budget = ArchiveBudget(archive, size)
-    for member in _members(archive, budget):
+    for member in _iterate_members(archive, budget):
         budget.add(member)
     free = shutil.disk_usage(folder).free
     if budget.blocks + members.SPARE_BYTES > free:
@@ -107,12 +106,12 @@ def _write_all(archive: Path, folder: Path, progress: Progress) -> None:
             f"room and run again"
         )
     progress.start("unpack", budget.count)
-    for member in _members(archive, ArchiveBudget(archive, size)):
-        _write(archive, folder, member)
+    for member in _iterate_members(archive, ArchiveBudget(archive, size)):
+        _write_member(archive, folder, member)
         progress.advance(1)
 
 
-def _size(archive: Path) -> int:
+def _measure(archive: Path) -> int:
     try:
         with open_regular(archive) as file:
             return file.seek(0, 2)
@@ -120,7 +119,7 @@ def _size(archive: Path) -> int:
         raise DownloadError(f"{archive} cannot be unpacked: {error.strerror}") from error
 
 
-def _members(archive: Path, budget: ArchiveBudget) -> Iterator[ArchiveMember]:
+def _iterate_members(archive: Path, budget: ArchiveBudget) -> Iterator[ArchiveMember]:
     with open_regular(archive) as file:
         if archive.name.endswith(".zip"):
             yield from zips.iterate_zip_members(archive, file)
@@ -128,14 +127,14 @@ def _members(archive: Path, budget: ArchiveBudget) -> Iterator[ArchiveMember]:
             yield from tars.iterate_tar_members(archive, file, budget)
 
 
-def _write(archive: Path, folder: Path, member: ArchiveMember) -> None:
+def _write_member(archive: Path, folder: Path, member: ArchiveMember) -> None:
     target = folder / member.path
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with member.open() as source, target.open("xb") as file:
         while block := source.read(_BLOCK):
             written += len(block)
-            if written > member.size:  # a bomb that lies about its size
+            if written > member.size:  # an archive bomb that states a wrong size
                 raise DownloadError(f"{archive}: {member.path} is larger than it says: it is not unpacked")
             file.write(block)
     if written < member.size:
@@ -146,8 +145,8 @@ def _first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(":")
 
 
-def _find(folder: Path, marker: str) -> Path | None:
-    """Return the folder that holds the marker: the nearest to the top, of several the first by name."""
+def _find_marker(folder: Path, marker: str) -> Path | None:
+    """Return the folder that holds the marker: the topmost, of several the first by name."""
     level = [folder]
     while level:
         for candidate in level:

@@ -1,4 +1,4 @@
-"""The members of a .zip file; its directory is measured before Python's reader makes objects of it."""
+"""Read the members of a .zip file, after checking the size of its directory."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 _END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _ENTRY = b"PK\x01\x02"
-#: Bytes of a directory that are read at all: a million names.
-_LARGEST_DIRECTORY = 128 << 20
-#: Ways of packing that need little memory; LZMA may ask for gigabytes.
-_KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+#: Most bytes of a directory: a million names.
+_MAX_DIRECTORY = 128 << 20
+#: Compression methods that need little memory; LZMA may take gigabytes.
+_SUPPORTED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
 def iterate_zip_members(archive: Path, file: IO[bytes]) -> Iterator[ArchiveMember]:
-    """Yield the files in an archive, in the order of its directory.
+    """Yield the files of an archive, in the order of its directory.
 
     Raises:
-        DownloadError: for what may not be in one.
-        zipfile.BadZipFile: and other errors of the library, if it is damaged.
+        DownloadError: for a member that is not allowed.
+        zipfile.BadZipFile: and other errors of the library, if the archive is damaged.
     """
-    size, end = _directory(file)
+    size, end = _measure_directory(file)
     file.seek(max(0, end - size))
-    if size > _LARGEST_DIRECTORY or (count := file.read(size).count(_ENTRY)) > MAX_MEMBERS:
-        told = f"of {size:,} bytes" if size > _LARGEST_DIRECTORY else f"of {count:,} files"
-        raise DownloadError(f"{archive} has a directory {told}, beyond all measure: it is not unpacked")
+    if size > _MAX_DIRECTORY or (count := file.read(size).count(_ENTRY)) > MAX_MEMBERS:
+        size_words = f"of {size:,} bytes" if size > _MAX_DIRECTORY else f"of {count:,} files"
+        raise DownloadError(f"{archive} has a directory {size_words}, beyond all measure: it is not unpacked")
     file.seek(0)
     with zipfile.ZipFile(file) as opened:
         infos = opened.infolist()
-        _require_apart(archive, infos)
+        _require_disjoint(archive, infos)
         for info in infos:
             path = resolve_member_path(archive, info.orig_filename)
             if info.is_dir():
@@ -52,10 +52,10 @@ def iterate_zip_members(archive: Path, file: IO[bytes]) -> Iterator[ArchiveMembe
                 raise make_not_a_file_error(archive, info.filename)
             if info.flag_bits & 1:
                 raise DownloadError(f"{archive} is encrypted: it is not the archive that was meant")
-            if info.compress_type not in _KNOWN:
+            if info.compress_type not in _SUPPORTED_METHODS:
                 raise DownloadError(
-                    f"{archive}: {info.filename!r} is packed in a way (number {info.compress_type}) that is not unpacked here: "
-                    f"pack it anew with deflate"
+                    f"{archive}: {info.filename!r} uses compression method {info.compress_type}, which is not supported: compress the "
+                    f"archive with deflate"
                 )
 
             def opener(info: zipfile.ZipInfo = info) -> IO[bytes]:
@@ -64,11 +64,11 @@ def iterate_zip_members(archive: Path, file: IO[bytes]) -> Iterator[ArchiveMembe
             yield ArchiveMember(path, info.file_size, opener)
 
 
-def _directory(file: IO[bytes]) -> tuple[int, int]:
-    """Return the size that an archive claims for its directory, and about where that ends.
+def _measure_directory(file: IO[bytes]) -> tuple[int, int]:
+    """Return the size of an archive's directory, as it states, and approximately where the directory ends.
 
     Raises:
-        zipfile.BadZipFile: if it has no end.
+        zipfile.BadZipFile: if it has no end record.
     """
     whole = file.seek(0, 2)
     start = max(0, whole - (1 << 16) - 22)
@@ -82,7 +82,7 @@ def _directory(file: IO[bytes]) -> tuple[int, int]:
     if locator.startswith(_LOCATOR_64):
         file.seek(min(whole, struct.unpack_from("<Q", locator, 8)[0]))
         end = file.read(56)
-        # Python's reader looks right before the locator; where the two do not agree the larger counts.
+        # zipfile reads the record right before the locator; if the two differ, the larger size counts.
         near = tail[place - 76 : place - 20] if place >= 76 else b""
         for found in (end, near):
             if found.startswith(_END_64) and len(found) == 56:
@@ -90,8 +90,8 @@ def _directory(file: IO[bytes]) -> tuple[int, int]:
     return size, start + place
 
 
-def _require_apart(archive: Path, infos: list[zipfile.ZipInfo]) -> None:
-    """Refuse members that share bytes: such an archive unpacks to any size."""
+def _require_disjoint(archive: Path, infos: list[zipfile.ZipInfo]) -> None:
+    """Refuse members that share bytes, because such an archive can unpack to any size."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:

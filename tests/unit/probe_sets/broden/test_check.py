@@ -43,10 +43,10 @@ def test_a_sound_set_is_summed_up(folder):
     assert [use.name for use in material.uses] == ["fabric", "plastic-clear"]
     assert [use.images for use in material.uses] == [3, 2]
     assert material.uses[0].share == pytest.approx(0.5)
-    assert material.unlabelled == pytest.approx(1 / 6)
+    assert material.unlabeled == pytest.approx(1 / 6)
     color = next(category for category in report.categories if category.name == "color")
-    assert (color.images, color.unlabelled) == (12, 0.0)
-    assert 0 < report.unlabelled < 1
+    assert (color.images, color.unlabeled) == (12, 0.0)
+    assert 0 < report.unlabeled < 1
 
 
 def test_any_number_of_workers_finds_the_same(folder):

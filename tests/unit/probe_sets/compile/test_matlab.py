@@ -97,10 +97,13 @@ def test_cells_that_lie_too_deep_in_one_another_are_a_sentence(tmp_path):
 def test_an_answer_larger_than_any_of_brodens_files_is_not_handed_over(tmp_path):
     """Zeros compress a thousandfold: 1 MB of a file is 1 GB of numbers."""
     savemat(tmp_path / "big.mat", {"x": [np.zeros(3 << 20, np.uint8)] * 2}, do_compression=True)
-    blobs = matlab_process._Blobs()
-    assert matlab_process._answer(str(tmp_path / "big.mat"), "x", blobs)[0] == "value"
-    before, matlab_process.LARGEST = matlab_process.LARGEST, 5 << 20
+    blobs = matlab_process._ArrayBytes()
+    assert matlab_process._answer_request(str(tmp_path / "big.mat"), "x", blobs)[0] == "value"
+    before, matlab_process.MAX_ANSWER = matlab_process.MAX_ANSWER, 5 << 20
     try:
-        assert matlab_process._answer(str(tmp_path / "big.mat"), "x", matlab_process._Blobs()) == ["large", ""]
+        assert matlab_process._answer_request(str(tmp_path / "big.mat"), "x", matlab_process._ArrayBytes()) == [
+            "large",
+            "",
+        ]
     finally:
-        matlab_process.LARGEST = before
+        matlab_process.MAX_ANSWER = before

@@ -18,10 +18,10 @@ from tests.unit.probe_sets.download.server import Server
 from netdissect.errors import DataFileError, DataNotFoundError, DownloadError, ModelNotFoundError, SettingsError
 from netdissect.io import locks
 from netdissect.probe_sets.download import entries as getting
+from netdissect.probe_sets.download.download_record import RECORD_FILE
 from netdissect.probe_sets.download.entries import download_entry, is_downloaded
 from netdissect.probe_sets.download.partial import WORK_FOLDER, make_work_folder
 from netdissect.probe_sets.download.paths import get_data_folder, get_zoo_folder, resolve_network, resolve_probe_set
-from netdissect.probe_sets.download.records import RECORD_FILE
 from netdissect.probe_sets.download.registry import find_entry, load_registry, parse_registry
 
 
@@ -498,5 +498,5 @@ def test_ctrl_c_among_photos_says_how_to_go_on(server, tmp_path, monkeypatch):
 
     monkeypatch.setattr(getting, "fetch_file", pressed)
     entries = load_registry()
-    with pytest.raises(KeyboardInterrupt, match="goes on with the photos that are missing"):
+    with pytest.raises(KeyboardInterrupt, match="run the same command again to fetch the photos that are missing"):
         download_entry("opensurfaces", entries, tmp_path)

@@ -1,4 +1,4 @@
-"""``downloads.json``: what was downloaded to a folder, from where, and the checksums that were found."""
+"""Read and write ``downloads.json``: what was downloaded to a folder, from where, and its checksums."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.download.fetch import FetchedFile
 
-#: The file's name.
+#: File name of the record.
 RECORD_FILE = "downloads.json"
-_LARGEST = 16 << 20
-#: Times of 0.05 seconds that another process is waited for.
-_WAITS = 400
+_MAX_BYTES = 16 << 20
+#: How many times 0.05 seconds to wait for another process.
+_MAX_WAITS = 400
 
 
 class _NoneYetError(DownloadError):
@@ -35,17 +35,17 @@ class _BusyError(DownloadError):
 
 
 def load_record(into: Path) -> dict[str, dict[str, Any]]:
-    """Return what is recorded of every file, by its name.
+    """Return the record of every file, by file name.
 
     Raises:
-        DownloadError: if the file is damaged, or is something else of that name: it is left alone.
+        DownloadError: if ``downloads.json`` is damaged or something else.
     """
     path = into / RECORD_FILE
     try:
-        found = read_json(path, "the record of downloads", missing=_NoneYetError, wrong=DownloadError, most=_LARGEST)
+        found = read_json(path, "the record of downloads", missing=_NoneYetError, wrong=DownloadError, most=_MAX_BYTES)
     except _NoneYetError:
         return {}
-    if not isinstance(found, dict) or not all(_is_record(told) for told in found.values()):
+    if not isinstance(found, dict) or not all(_is_record(entry) for entry in found.values()):
         raise DownloadError(
             f"{path} is not the record of downloads that is kept under this name: move it, or choose another place with "
             f"--into"
@@ -54,37 +54,44 @@ def load_record(into: Path) -> dict[str, dict[str, Any]]:
 
 
 def get_recorded_checksum(into: Path, name: str) -> tuple[str, str] | None:
-    """Return the checksum of a file at its first download; None if there was none that proved right."""
-    told = load_record(into).get(name)
-    return ("sha256", told["sha256"]) if told and told.get("proven", True) else None
+    """Return the checksum of a file at its first download; None if none was confirmed."""
+    entry = load_record(into).get(name)
+    return ("sha256", entry["sha256"]) if entry and entry.get("proven", True) else None
 
 
 def record_download(into: Path, name: str, fetched: FetchedFile, *, proven: bool) -> None:
-    """Record a file that was fetched; `proven` says whether it is known by now to be the right one."""
+    """Record a file that was fetched.
+
+    Args:
+        into: the folder.
+        name: the file's name.
+        fetched: what was fetched.
+        proven: whether it is known to be the right file.
+    """
     entry = {
         "url": fetched.url,
         "size": fetched.size,
         "sha256": fetched.sha256,
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    with _alone(into):
-        _write(into, {**load_record(into), name: entry if proven else {**entry, "proven": False}})
+    with _lock_record(into):
+        _write_record(into, {**load_record(into), name: entry if proven else {**entry, "proven": False}})
 
 
 def confirm_checksum(into: Path, name: str) -> bool:
-    """Let the recorded checksum of an archive count from now on; say whether it was fetched here at all."""
-    with _alone(into):
+    """Mark the recorded checksum of an archive as right; return whether the archive is in the record."""
+    with _lock_record(into):
         found = load_record(into)
         if found.get(name, {}).pop("proven", True) is False:
-            _write(into, found)
+            _write_record(into, found)
     return name in found
 
 
 @contextlib.contextmanager
-def _alone(into: Path) -> Iterator[None]:
-    """Wait until no other process changes the record, for twenty seconds at most."""
+def _lock_record(into: Path) -> Iterator[None]:
+    """Lock the record within the block; wait for another process for at most twenty seconds."""
     with contextlib.ExitStack() as stack:
-        for left in reversed(range(_WAITS)):
+        for left in reversed(range(_MAX_WAITS)):
             try:
                 stack.enter_context(lock_work_folder(into, ".record", _BusyError))
                 break
@@ -97,9 +104,9 @@ def _alone(into: Path) -> Iterator[None]:
         yield
 
 
-def _is_record(told: Any) -> bool:
-    return isinstance(told, dict) and all(isinstance(told.get(key), str) for key in ("url", "sha256"))
+def _is_record(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("url", "sha256"))
 
 
-def _write(into: Path, found: dict[str, dict[str, Any]]) -> None:
+def _write_record(into: Path, found: dict[str, dict[str, Any]]) -> None:
     atomic.write_text(into / RECORD_FILE, json.dumps(found, indent=1, sort_keys=True) + "\n")
