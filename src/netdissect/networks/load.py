@@ -1,4 +1,4 @@
-"""One table of everything MODEL may be, and the way each becomes a Network (docs/models.md)."""
+"""Turn MODEL, or a module, into a network: the table of built-in kinds and their loaders."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ __all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "wrap
 
 
 def open_network(model: str, options: LoadOptions | None = None) -> Network:
-    """Load a network by what is typed for MODEL.
+    """Load MODEL; `netdissect.load_network` also knows the names of downloaded networks.
 
     Raises:
-        ModelNotFoundError: if nothing of that name is there.
-        ModelFileError: if a file is damaged, unsafe or does not fit.
-        MissingExtraError: if the library it needs is not installed.
-        SettingsError: if an option does not go with this kind of model.
+        ModelNotFoundError: if there is no such name, file or function.
+        ModelFileError: if a file is damaged, unsafe to open, or does not fit its architecture.
+        MissingExtraError: if the library that the model needs is not installed.
+        SettingsError: if an option does not apply to this kind of model.
     """
     kind = next((kind for kind in KINDS if kind.fits(model)), None) or find_added_kind(model)
     if kind is not None:
         return kind(model, options or LoadOptions())
     if Path(model).exists():
         weight_files.refuse_torchscript(Path(model))
-        raise ModelNotFoundError(f"{model} is no kind of model that is known: MODEL may be {describe_model_kinds()}")
+        raise ModelNotFoundError(f"{model} is no known kind of model: MODEL may be {describe_model_kinds()}")
     guess = f"{suggest_nearest(model.partition(':')[0], list_prefixes())} " if ":" in model else ""
     raise ModelNotFoundError(f"there is no model {model!r}: {guess}MODEL may be {describe_model_kinds()}")
 
 
 def load_without_weights(model: str, options: LoadOptions | None = None) -> Network | None:
-    """Return what can be looked at although it cannot be run: a bare prototxt. None for anything else.
+    """Return the network of a prototxt without its caffemodel, whose layers can be listed; None for anything else.
 
     Raises:
         ModelFileError: if it is damaged.
@@ -58,9 +58,9 @@ def load_without_weights(model: str, options: LoadOptions | None = None) -> Netw
 def _load_state_dict(model: str, options: LoadOptions) -> Network:
     path = Path(model)
     if options.arch is None:
-        weight_files.read_checkpoint(path)  # a file that is refused anyway needs no architecture
+        weight_files.read_checkpoint(path)  # a file that cannot be read is refused first
         raise SettingsError(
-            f"{path} holds weights and no architecture: say which with --arch, such as --arch torchvision:resnet18"
+            f"{path} holds weights without an architecture: name it with --arch, such as --arch torchvision:resnet18"
         )
     weight_files.check_weights_file(path)
     network = open_network(options.arch, replace(options, arch=None, weights=model))
@@ -98,12 +98,13 @@ def adopt_network(model: object, name: str, source: str, options: LoadOptions) -
         network = cast("Network", model)
     else:
         raise ModelError(f"{source} returned {type(model).__name__}: expected a torch.nn.Module")
-    network = network.with_preprocess(override_preprocess(network.preprocess, options))
+    preprocess = override_preprocess(network.preprocess, options)
+    network = network if preprocess is network.preprocess else network.with_preprocess(preprocess)
     return replace(network, source=source) if isinstance(network, ListedNetwork) else network
 
 
 _NAMED_OPTIONS = PREPROCESSING | {"weights"}
-#: What becomes of every spelling, in the order of their table.
+#: The built-in kinds of MODEL, in the order of `SPELLINGS`.
 KINDS: tuple[ModelKind, ...] = (
     ModelKind(spelling=SPELLINGS["torchvision"], load=torchvision.load_torchvision, takes=_NAMED_OPTIONS),
     ModelKind(spelling=SPELLINGS["timm"], load=timm.load_timm, takes=_NAMED_OPTIONS),
@@ -122,13 +123,17 @@ KINDS: tuple[ModelKind, ...] = (
 
 
 def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name: str | None = None) -> Network:
-    """Return a module of yours as a Network.
+    """Return a module as a network.
 
     Args:
-        module: any ``torch.nn.Module``, a program of torch.export or a module of TorchScript; what torch.compile and data parallelism wrapped around it is taken off.
-        preprocess: how images become its input; None takes what the module carries as ``preprocess``, or what timm or
-            transformers wrote into it, else RGB with ImageNet mean and standard deviation.
+        module: any ``torch.nn.Module``, or a program of torch.export; wrappers of torch.compile and data parallelism are
+            removed.
+        preprocess: how images become its input; None takes the module's ``preprocess`` attribute, or what timm or
+            transformers stored in it, else ImageNet statistics.
         name: what to call it; None takes its class's name.
+
+    Raises:
+        SettingsError: if it is something else, or TorchScript.
     """
     if isinstance(module, torch.export.ExportedProgram):
         return exported.wrap_program(module, preprocess, name=name)
@@ -149,21 +154,21 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
     own = (
         carried
         if isinstance(carried, Preprocess)
-        else timm.timm_preprocess(module) or transformers.transformers_preprocess(module)
+        else timm.read_timm_preprocess(module) or transformers.read_transformers_preprocess(module)
     )
     return TorchNetwork(
         module,
         preprocess=preprocess or own or Preprocess(note="assumed: ImageNet statistics"),
         name=called,
         source=called,
-        input_size=timm.timm_input_size(module) or transformers.transformers_input_size(module),
-        call=transformers.find_processor_call(module) or call_module,
+        input_size=timm.read_timm_input_size(module) or transformers.read_transformers_input_size(module),
+        call=transformers.find_transformers_call(module) or call_module,
         fit=timm.set_timm_input_size,
     )
 
 
 def _unwrap(module: nn.Module) -> nn.Module:
-    """Return the network inside torch.compile's and data parallelism's wrappers, whose layers have their own names."""
+    """Remove the wrappers of torch.compile and data parallelism, which would prefix every layer's name."""
     while True:
         inner = getattr(module, "_orig_mod", None)
         if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):

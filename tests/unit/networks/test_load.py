@@ -77,7 +77,7 @@ def test_a_misspelt_prefix_gets_the_nearest():
 
 def test_a_file_of_no_known_kind_is_told(tmp_path):
     (tmp_path / "weights.h5").write_bytes(b"x")
-    with pytest.raises(ModelNotFoundError, match=r"weights\.h5 is no kind of model that is known: MODEL may be"):
+    with pytest.raises(ModelNotFoundError, match=r"weights\.h5 is no known kind of model: MODEL may be"):
         open_network(str(tmp_path / "weights.h5"))
 
 
@@ -157,7 +157,7 @@ def test_weights_from_a_file_fill_the_architecture_they_are_for(script):
 
 def test_weights_without_an_architecture_ask_for_it(script):
     torch.save(nets.small().state_dict(), "mine.pth")
-    with pytest.raises(SettingsError, match="holds weights and no architecture: say which with --arch"):
+    with pytest.raises(SettingsError, match="holds weights without an architecture: name it with --arch"):
         open_network("mine.pth")
     torch.save(nets.small(), "whole.pth")
     with pytest.raises(ModelFileError, match="save the weights alone"):  # an architecture would not help

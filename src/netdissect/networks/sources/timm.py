@@ -1,4 +1,4 @@
-"""``timm:NAME``: an architecture of timm, with its own weights and preprocessing or with yours."""
+"""``timm:NAME``: architectures of timm, with timm's weights, your own or random ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def load_timm(name: str, options: LoadOptions) -> TorchNetwork:
-    """Return an architecture of timm as a Network (see `build_timm`)."""
+    """Return an architecture of timm as a network; `build_timm` documents its weights."""
     module, preprocess, size = build_timm(name, options.weights, options.seed, grey=options.grey)
     source = f"timm:{name}" + (f" --weights {options.weights}" if options.weights else "")
     return TorchNetwork(
@@ -35,20 +35,20 @@ def load_timm(name: str, options: LoadOptions) -> TorchNetwork:
 def build_timm(
     name: str, weights: str | None, seed: int, *, grey: bool = False
 ) -> tuple[nn.Module, Preprocess, tuple[int, int] | None]:
-    """Return an architecture of timm.
+    """Build an architecture of timm.
 
     Args:
         name: such as ``vit_small_patch16_224`` or ``vit_small_patch16_224.dino``.
-        weights: None for the library's own, ``"random"``, or a checkpoint file.
+        weights: None for timm's own, a checkpoint file, or ``random``.
         seed: of random weights.
-        grey: whether it takes images of one channel.
+        grey: whether it takes grayscale images.
 
     Returns:
-        the network, its preprocessing, and the height and width it was trained at.
+        the module, its preprocessing, and the height and width of its training images.
 
     Raises:
         MissingExtraError: if timm is not installed.
-        ModelNotFoundError: if it has no such architecture, or its weights cannot be fetched.
+        ModelNotFoundError: if it has no such architecture, or its weights cannot be downloaded.
         ModelFileError: if the checkpoint does not fit.
     """
     library = import_optional("timm", extra="timm", purpose="for timm: models")
@@ -68,17 +68,17 @@ def build_timm(
             raise
         except Exception as error:
             raise ModelNotFoundError(
-                f"the weights of timm's {name} could not be fetched ({root_message(error)}): give a checkpoint with "
+                f"the weights of timm's {name} could not be downloaded ({root_message(error)}): give a checkpoint with "
                 f"--weights FILE, or --weights random"
             ) from error
-        return module, timm_preprocess(module) or Preprocess(), timm_input_size(module)
+        return module, read_timm_preprocess(module) or Preprocess(), read_timm_input_size(module)
     try:
         module = call_with_seed(seed, lambda: library.create_model(name, pretrained=False, **options))
     except Exception as error:
         raise ModelNotFoundError(f"timm cannot build {name} ({root_message(error)})") from error
     if weights != "random":
         module = _load_weights(library, module, name, Path(weights), options)
-    return module, timm_preprocess(module) or Preprocess(), timm_input_size(module)
+    return module, read_timm_preprocess(module) or Preprocess(), read_timm_input_size(module)
 
 
 def _load_weights(library: Any, module: nn.Module, name: str, path: Path, options: dict[str, Any]) -> nn.Module:
@@ -91,8 +91,8 @@ def _load_weights(library: Any, module: nn.Module, name: str, path: Path, option
     return module
 
 
-def timm_preprocess(module: Any) -> Preprocess | None:
-    """Return the preprocessing that a timm module carries; None where it carries none."""
+def read_timm_preprocess(module: Any) -> Preprocess | None:
+    """Return the preprocessing in a timm module's configuration; None for any other module."""
     config = getattr(module, "pretrained_cfg", None)
     if not isinstance(config, dict) or "mean" not in config or "std" not in config:
         return None
@@ -102,8 +102,8 @@ def timm_preprocess(module: Any) -> Preprocess | None:
     return Preprocess(mean=mean, std=std, grey=grey, note=f"timm {tag}".strip())
 
 
-def timm_input_size(module: Any) -> tuple[int, int] | None:
-    """Return height and width that a timm module was made for: those of its patches, else those of its training."""
+def read_timm_input_size(module: Any) -> tuple[int, int] | None:
+    """Return the height and width that a timm module's patch embedding expects, else those of its training images."""
     config = getattr(module, "pretrained_cfg", None)
     if not isinstance(config, dict):
         return None
@@ -112,6 +112,6 @@ def timm_input_size(module: Any) -> tuple[int, int] | None:
 
 
 def set_timm_input_size(module: Any, input_size: tuple[int, int]) -> None:
-    """Make a timm module take inputs of another size: position tables are resampled, windows fitted."""
+    """Make a timm module accept another input size: resample its position embeddings, adapt its windows."""
     if hasattr(module, "set_input_size"):
         module.set_input_size(img_size=input_size)

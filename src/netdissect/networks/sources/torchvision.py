@@ -1,4 +1,4 @@
-"""``torchvision:NAME``: an architecture of torchvision, with its own weights and preprocessing or with yours."""
+"""``torchvision:NAME``: architectures of torchvision, with torchvision's weights, your own or random ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def load_torchvision(name: str, options: LoadOptions) -> TorchNetwork:
-    """Return an architecture of torchvision as a Network (see `build_torchvision`)."""
+    """Return an architecture of torchvision as a network; `build_torchvision` documents its weights."""
     module, preprocess, size = build_torchvision(name, options.weights, options.seed)
     source = f"torchvision:{name}" + (f" --weights {options.weights}" if options.weights else "")
     preprocess = override_preprocess(preprocess, options)
@@ -33,19 +33,19 @@ def load_torchvision(name: str, options: LoadOptions) -> TorchNetwork:
 
 
 def build_torchvision(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preprocess, tuple[int, int]]:
-    """Return an architecture of torchvision.
+    """Build an architecture of torchvision.
 
     Args:
         name: such as ``resnet18``.
-        weights: None for the library's own, ``"random"``, one of its names (``IMAGENET1K_V1``), or a state dict file.
+        weights: None for torchvision's default, the name of others (``IMAGENET1K_V1``), a state dict file, or ``random``.
         seed: of random weights.
 
     Returns:
-        the network, its preprocessing, and the height and width it was trained at.
+        the module, its preprocessing, and the height and width of its training images.
 
     Raises:
         MissingExtraError: if torchvision is not installed.
-        ModelNotFoundError: if it has no such architecture, or its weights cannot be fetched.
+        ModelNotFoundError: if it has no such architecture, or its weights cannot be downloaded.
         ModelFileError: if the state dict does not fit.
     """
     library = import_optional("torchvision", extra="torchvision", purpose="for torchvision: models").models
@@ -66,7 +66,7 @@ def build_torchvision(name: str, weights: str | None, seed: int) -> tuple[nn.Mod
             raise
         except (OSError, RuntimeError) as error:
             raise ModelNotFoundError(
-                f"the weights of torchvision's {name} could not be fetched ({root_message(error)}): give a state dict with "
+                f"the weights of torchvision's {name} could not be downloaded ({root_message(error)}): give a state dict with "
                 f"--weights FILE, or --weights random"
             ) from error
     if weights == "random":
@@ -79,7 +79,7 @@ def build_torchvision(name: str, weights: str | None, seed: int) -> tuple[nn.Mod
 
 
 def call_with_seed(seed: int, make: Callable[[], Any]) -> Any:
-    """Return what a function makes with random numbers of a seed; others' random numbers go on as they were."""
+    """Call a function with torch's random numbers seeded, and restore their state afterwards."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -88,17 +88,17 @@ def call_with_seed(seed: int, make: Callable[[], Any]) -> Any:
 
 
 def _build_random(library: Any, name: str, seed: int, **options: Any) -> nn.Module:
-    """Build an architecture with random weights all over; some would fetch those of their backbone."""
+    """Build an architecture with random weights everywhere; some would download their backbone's."""
     if "weights_backbone" in inspect.signature(library.get_model_builder(name)).parameters:
         options["weights_backbone"] = None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # old networks warn that their random weights may change
+        warnings.simplefilter("ignore", FutureWarning)  # old architectures warn that their random weights may change
         module: nn.Module = call_with_seed(seed, lambda: library.get_model(name, weights=None, **options))
     return module
 
 
 def _build_from_file(library: Any, name: str, path: Path) -> nn.Module:
-    """Build the architecture with as many classes as the weights have, with auxiliary heads or without."""
+    """Build the architecture with the weights' number of classes, with auxiliary heads or without."""
     checkpoint = weight_files.read_checkpoint(path)
     module = _build_random(library, name, 0)
     classes = checkpoints.count_classes(checkpoint, module)
@@ -115,11 +115,11 @@ def _build_from_file(library: Any, name: str, path: Path) -> nn.Module:
 
 
 def _read_transforms(weights: Any) -> tuple[Preprocess, tuple[int, int]]:
-    """Read the preprocessing off a weights entry; its resize and crop become a plain scaling (labels stay aligned)."""
+    """Return mean, standard deviation and size of a weights entry; its crop is left out, so that labels stay aligned."""
     if weights is None:
         return Preprocess(note="assumed: ImageNet statistics; the model states none"), (224, 224)
     transform = weights.transforms()
-    # Detectors, whose transforms state no mean, normalize by themselves.
+    # Object detectors have no mean in their transforms: they normalize the input themselves.
     mean = np.array(getattr(transform, "mean", (0.0, 0.0, 0.0)), np.float32)
     std = np.array(getattr(transform, "std", (1.0, 1.0, 1.0)), np.float32)
     size = getattr(transform, "crop_size", None) or getattr(transform, "resize_size", None) or [224]

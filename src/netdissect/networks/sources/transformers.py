@@ -1,6 +1,6 @@
-"""``hf:NAME``: a vision model of transformers, from the hub's cache, the hub or a local folder, with its processor's numbers.
+"""``hf:NAME``: vision models of transformers, from the hub's cache, the hub or a folder, with their processor's settings.
 
-What lies in the cache is taken from there and the hub is not asked; code from the hub is never run.
+The hub is asked only for what is not in the cache; code from the hub is never run.
 """
 
 from __future__ import annotations
@@ -32,58 +32,60 @@ if TYPE_CHECKING:
 
     from netdissect.networks.load_options import LoadOptions
 
-#: Files in which a processor's numbers lie.
+#: Files with a processor's settings.
 _PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 
 
 def load_transformers(name: str, options: LoadOptions) -> TorchNetwork:
-    """Return a vision model of transformers as a Network (see `build_transformers`)."""
+    """Return a vision model of transformers as a network; `build_transformers` documents its weights."""
     module, preprocess, size = build_transformers(name, options.weights, options.seed)
     source = f"hf:{name}" + (f" --weights {options.weights}" if options.weights else "")
     return TorchNetwork(
         module, preprocess=override_preprocess(preprocess, options), name=Path(name).name or name, source=source, input_size=size,
-        call=find_processor_call(module) or call_module,
+        call=find_transformers_call(module) or call_module,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class ProcessorCall:
-    """How a model of transformers is called on pixels.
+class TransformersCall:
+    """How to call a model of transformers on images.
 
     Attributes:
-        keyword: name of the pixels, where they may not come first; empty where they do.
-        resampling: whether it can be asked to resample its position tables for other sizes.
+        keyword: name of the image argument; empty if it is the first.
+        resampling: whether the model can interpolate its position embeddings for other sizes.
     """
 
     keyword: str = ""
     resampling: bool = False
 
     def __call__(self, module: nn.Module, x: torch.Tensor) -> Any:
-        """Run the model on images of any size, as far as it can."""
+        """Call the model, interpolating its position embeddings if it can."""
         return self.call_unresized(module, x, **({"interpolate_pos_encoding": True} if self.resampling else {}))
 
     def call_unresized(self, module: nn.Module, x: torch.Tensor, **options: Any) -> Any:
-        """Run the model on images of a size that it accepts."""
+        """Call the model without interpolating its position embeddings."""
         return module(**{self.keyword: x}, **options) if self.keyword else module(x, **options)
 
 
-def find_processor_call(module: Any) -> ProcessorCall | None:
-    """Return how a transformers module is called; None for any other module."""
+def find_transformers_call(module: Any) -> TransformersCall | None:
+    """Return how to call a module of transformers; None for any other module."""
     if not hasattr(module, "main_input_name") or not hasattr(module, "config"):
         return None
-    takes = inspect.signature(module.forward).parameters
-    return ProcessorCall("pixel_values" if "pixel_values" in takes else "", "interpolate_pos_encoding" in takes)
+    parameters = inspect.signature(module.forward).parameters
+    return TransformersCall(
+        "pixel_values" if "pixel_values" in parameters else "", "interpolate_pos_encoding" in parameters
+    )
 
 
-def transformers_input_size(module: Any) -> tuple[int, int] | None:
-    """Return height and width that a transformers module was made for."""
+def read_transformers_input_size(module: Any) -> tuple[int, int] | None:
+    """Return the height and width of a transformers module's training images, if its configuration has them."""
     return _as_size(getattr(getattr(module, "config", None), "image_size", None))
 
 
-def transformers_preprocess(module: Any) -> Preprocess | None:
-    """Return the preprocessing that belongs to a transformers module, from its folder or the cache; None without any."""
+def read_transformers_preprocess(module: Any) -> Preprocess | None:
+    """Return a transformers module's preprocessing from its folder or the cache; None if there is none."""
     name = getattr(getattr(module, "config", None), "name_or_path", None)
-    if find_processor_call(module) is None or not isinstance(name, str) or not name:
+    if find_transformers_call(module) is None or not isinstance(name, str) or not name:
         return None
     library = sys.modules.get("transformers")
     return None if library is None else _read_processor(library, module.config, name, local_files_only=True)
@@ -92,20 +94,20 @@ def transformers_preprocess(module: Any) -> Preprocess | None:
 def build_transformers(
     name: str, weights: str | None, seed: int
 ) -> tuple[nn.Module, Preprocess, tuple[int, int] | None]:
-    """Return a vision model of transformers.
+    """Build a vision model of transformers.
 
     Args:
-        name: of the hub, such as ``facebook/dinov2-base``; a folder with ``config.json``; or, with weights of your own,
-            a type of model such as ``vit``.
-        weights: None for those that belong to it, ``"random"``, or a checkpoint file.
+        name: on the hub, such as ``facebook/dinov2-base``; a folder with ``config.json``; or, with `weights`, a model
+            type such as ``vit``.
+        weights: None for the model's own, a checkpoint file, or ``random``.
         seed: of random weights.
 
     Returns:
-        the model, its preprocessing, and the height and width it was made for.
+        the module, its preprocessing, and the height and width of its training images.
 
     Raises:
-        MissingExtraError: if transformers is not installed, or a library that this model needs.
-        ModelNotFoundError: if there is no such model, or it cannot be fetched.
+        MissingExtraError: if transformers, or a library that this model needs, is not installed.
+        ModelNotFoundError: if there is no such model, or it cannot be downloaded.
         ModelFileError: if its weights are damaged or do not fit.
     """
     library = import_optional("transformers", extra="hf", purpose="for hf: models")
@@ -134,7 +136,7 @@ def build_transformers(
 
 @contextlib.contextmanager
 def _silence(library: Any) -> Iterator[None]:
-    """Keep transformers and the hub's client from saying what the one sentence of an error says better."""
+    """Suppress log messages and progress bars of transformers and the hub's client."""
     loggers = [(logger, logger.level) for logger in map(logging.getLogger, ("transformers", "huggingface_hub"))]
     bars = getattr(library.utils.logging, "is_progress_bar_enabled", lambda: False)() and not sys.stderr.isatty()
     for logger, _ in loggers:
@@ -151,7 +153,7 @@ def _silence(library: Any) -> Iterator[None]:
 
 
 def _read_cache_or_hub(read: Callable[..., Any], name: str, **options: Any) -> Any:
-    """Return what a reader of transformers returns, without asking the hub where all of it lies in the cache."""
+    """Call a reader of transformers; the hub is asked only if the cache does not have all of it."""
     if not Path(name).is_dir():
         with contextlib.suppress(Exception):
             return read(name, **options | {"local_files_only": True})
@@ -159,7 +161,7 @@ def _read_cache_or_hub(read: Callable[..., Any], name: str, **options: Any) -> A
 
 
 def _read_config(library: Any, name: str, weights: str | None) -> tuple[Any, bool]:
-    """Return a model's configuration, and whether it is that of a type with nothing of its own."""
+    """Return a model's configuration, and whether it is a model type's default one."""
     if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
         raise ModelNotFoundError(f"{name}: expected a folder with config.json, as save_pretrained writes it")
     try:
@@ -170,22 +172,23 @@ def _read_config(library: Any, name: str, weights: str | None) -> tuple[Any, boo
         if "trust_remote_code" in str(error):
             raise ModelNotFoundError(
                 f"{name} needs Python code of its own from the hub, which is not run: load it yourself and dissect the "
-                f"module in Python, or by python:module:function"
+                f"module in Python, or as python:module:function"
             ) from error
         raise ModelNotFoundError(f"transformers cannot find or read {name} ({root_message(error)})") from error
 
 
 def _choose_auto_class(library: Any, config: Any, name: str) -> tuple[Any, Any]:
-    """Return the Auto class that reads a model, and the configuration of its vision part."""
-    told = " ".join(getattr(config, "architectures", None) or [])
+    """Return the Auto class that loads a model, and the configuration of its vision part."""
+    architectures = " ".join(getattr(config, "architectures", None) or [])
     try:
-        if "Backbone" in told:
+        if "Backbone" in architectures:
             return library.AutoBackbone, config
-        if "ImageClassification" in told and type(config) in library.AutoModelForImageClassification._model_mapping:  # noqa: SLF001
-            return library.AutoModelForImageClassification, config
+        classifier = library.AutoModelForImageClassification
+        if "ImageClassification" in architectures and type(config) in classifier._model_mapping:  # noqa: SLF001
+            return classifier, config
         vision = getattr(config, "vision_config", None)
         known = vision is not None and type(vision) in library.AutoModel._model_mapping  # noqa: SLF001
-    except (ImportError, AttributeError) as error:  # transformers imports a model's library when it is asked for
+    except (ImportError, AttributeError) as error:  # transformers imports lazily
         raise _missing_extra(name, error) from error
     return library.AutoModel, vision if known else config
 
@@ -202,7 +205,7 @@ def _build_random(maker: Any, config: Any, name: str, seed: int) -> nn.Module:
 
 def _load_pretrained(maker: Any, config: Any, name: str) -> nn.Module:
     try:
-        # The class itself is asked: AutoBackbone would look up even a folder on the hub.
+        # Not the Auto class: AutoBackbone would look even a folder up on the hub.
         own = maker._model_mapping.get(type(config), maker)  # noqa: SLF001
         reader = maker if isinstance(own, (tuple, list)) else own
         with weight_files.safe_torch_load():
@@ -212,23 +215,23 @@ def _load_pretrained(maker: Any, config: Any, name: str) -> nn.Module:
     except ImportError as error:
         raise _missing_extra(name, error) from error
     except Exception as error:
-        if (ours := _find_model_error(error)) is not None:
-            raise ours from error
+        if (cause := _find_model_error(error)) is not None:
+            raise cause from error
         if Path(name).is_dir():
             raise ModelFileError(f"{name}: its weights cannot be read ({root_message(error)})") from error
         raise ModelNotFoundError(
-            f"the weights of {name} could not be fetched ({root_message(error)}): give a checkpoint with --weights FILE, or "
+            f"the weights of {name} could not be downloaded ({root_message(error)}): give a checkpoint with --weights FILE, or "
             f"--weights random"
         ) from error
     return module
 
 
 def _find_model_error(error: BaseException) -> ModelError | None:
-    """Return the error of this project's that a library put its own in the place of."""
-    behind: BaseException | None = error
-    while behind is not None and not isinstance(behind, ModelError):
-        behind = behind.__cause__ or behind.__context__
-    return behind
+    """Return the error of this project that a library replaced by its own; None if there is none."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ModelError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _missing_extra(name: str, error: BaseException) -> MissingExtraError:
@@ -236,27 +239,27 @@ def _missing_extra(name: str, error: BaseException) -> MissingExtraError:
 
 
 def _read_processor(library: Any, config: Any, name: str, **options: Any) -> Preprocess | None:
-    """Read a processor's numbers from its file; resizing and cropping are left out, since labels must stay aligned."""
+    """Return a processor's mean, standard deviation and channel order; its crop is left out, so that labels stay aligned."""
     for file in _PROCESSOR_FILES:
-        told = _read_processor_file(library, name, file, options)
-        told = told.get("image_processor", told)
-        if told:
+        settings = _read_processor_file(library, name, file, options)
+        settings = settings.get("image_processor", settings)
+        if settings:
             break
     else:
-        timm = getattr(config, "pretrained_cfg", None)  # models of timm in transformers' clothes
-        told = (
+        timm = getattr(config, "pretrained_cfg", None)  # timm models wrapped by transformers
+        settings = (
             {"image_mean": timm["mean"], "image_std": timm["std"]} if isinstance(timm, dict) and "mean" in timm else {}
         )
-    if not told:
+    if not settings:
         return None
-    rescale = float(told.get("rescale_factor", 1 / 255)) if told.get("do_rescale", True) else 1.0
-    plain = not told.get("do_normalize", "image_mean" in told)
+    rescale = float(settings.get("rescale_factor", 1 / 255)) if settings.get("do_rescale", True) else 1.0
+    plain = not settings.get("do_normalize", "image_mean" in settings)
     mean, std = (
-        np.resize(np.array(default if plain else told.get(key, default), np.float32), 3)
+        np.resize(np.array(default if plain else settings.get(key, default), np.float32), 3)
         for key, default in (("image_mean", 0.0), ("image_std", 1.0))
     )
-    kind = told.get("image_processor_type", "its processor")
-    flipped = bool(told.get("do_flip_channel_order", False))
+    kind = settings.get("image_processor_type", "its processor")
+    flipped = bool(settings.get("do_flip_channel_order", False))
     return Preprocess("bgr" if flipped else "rgb", rescale, mean, std, note=f"transformers {kind}")
 
 
@@ -270,8 +273,8 @@ def _read_processor_file(library: Any, name: str, file: str, options: dict[str, 
         path = Path(found) if found else None
     if path is None or not path.is_file():
         return {}
-    told = read_json(path, "a processor's settings", missing=ModelFileError, wrong=ModelFileError)
-    return told if isinstance(told, dict) else {}
+    settings = read_json(path, "a processor's settings", missing=ModelFileError, wrong=ModelFileError)
+    return settings if isinstance(settings, dict) else {}
 
 
 def _as_size(size: Any) -> tuple[int, int] | None:

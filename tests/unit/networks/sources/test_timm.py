@@ -121,7 +121,7 @@ def test_a_vision_transformer_gets_its_own_size_unless_another_is_asked_for(vit,
     before = vit.fingerprint()
     result = nd.dissect(vit, "blocks.5", data, quantile=0.1)
     assert result.network.input_size == (160, 160)
-    assert result.journal["notes"][0].startswith("pictures of 40 x 48 are scaled to 160 x 160, the only size test_vit")
+    assert result.journal["notes"][0].startswith("images of 40 x 48 are scaled to 160 x 160, the only size test_vit")
     result = nd.dissect(vit, "blocks.5", data, quantile=0.1, resolution=96)
     assert result["blocks.5"].layer.grid == (6, 6)
     assert result.journal["notes"][:2] == [
@@ -247,7 +247,9 @@ def test_a_misspelt_architecture_gets_the_nearest_and_no_connection_is_told(monk
         raise OSError("no route to host")
 
     monkeypatch.setattr(timm.models._builder, "load_pretrained", unreachable)
-    with pytest.raises(ModelNotFoundError, match=r"could not be fetched \(no route to host\): give a checkpoint with"):
+    with pytest.raises(
+        ModelNotFoundError, match=r"could not be downloaded \(no route to host\): give a checkpoint with"
+    ):
         open_network("timm:test_resnet")
 
 

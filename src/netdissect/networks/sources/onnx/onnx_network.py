@@ -200,7 +200,7 @@ def wrap_onnx(file: OnnxFile, preprocess: Preprocess | None = None) -> OnnxNetwo
     graph = OnnxGraph(file)
     return OnnxNetwork(
         file=file,
-        preprocess=preprocess or onnx_preprocess(graph),
+        preprocess=preprocess or read_onnx_preprocess(graph),
         name=file.name,
         source=file.path,
         input_size=graph.input.fixed.size,
@@ -208,7 +208,7 @@ def wrap_onnx(file: OnnxFile, preprocess: Preprocess | None = None) -> OnnxNetwo
     )
 
 
-def onnx_preprocess(graph: OnnxGraph) -> Preprocess:
+def read_onnx_preprocess(graph: OnnxGraph) -> Preprocess:
     """Return the preprocessing a file states in ONNX's own metadata, or an assumption that says it is one."""
     told = {entry.key: entry.value for entry in graph.model.metadata_props}
     channels: Literal["rgb", "bgr"] = "bgr" if told.get("Image.BitmapPixelFormat", "").startswith("Bgr") else "rgb"
