@@ -50,3 +50,15 @@ def test_the_map_names_every_room():
     text = (ROOT / "docs" / "map.md").read_text()
     rooms = {path.name for path in SOURCE.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert {room for room in rooms if f"`{room}/`" not in text} == set()
+
+
+def test_the_tour_in_the_readme_leads_to_files():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tour = text.partition("## A tour of the code")[2]
+    paths = [
+        path
+        for row in re.findall(r"^\| .+ \| (.+) \|$", tour, re.MULTILINE)[1:]
+        for path in re.findall(r"`([^`]+)`", row)
+    ]
+    assert len(paths) > 15
+    assert [path for path in paths if not (SOURCE / path).exists()] == []
