@@ -46,11 +46,11 @@ def write(
     (folder / "images" / "a").mkdir(parents=True)
     rows = []
     for n in range(images):
-        image = f"a/picture {n}.jpg"
+        image = f"a/image {n}.jpg"
         (folder / "images" / image).write_bytes(jpeg(rng.integers(0, 256, size=(*size, 3)).astype(np.uint8)))
 
         def plane(kind, choices, n=n):
-            name = f"a/picture {n}_{kind}.png"
+            name = f"a/image {n}_{kind}.png"
             (folder / "images" / name).write_bytes(label_pngs.encode_label_map(rng.choice([0, *choices], size=labels)))
             return name
 

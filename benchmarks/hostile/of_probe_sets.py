@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 TABLES = "a probe set's tables"
 IMAGES = "a probe set's images"
-PICTURE, PLANE = "images/a/picture 2.jpg", "images/a/picture 2_object.png"
+PICTURE, PLANE = "images/a/image 2.jpg", "images/a/image 2_object.png"
 
 for _name, _table, _old, _new, _sentence in (
-    ("a file outside", "index.csv", "a/picture 2.jpg", "../../secret.jpg", "secret"),
-    ("an absolute file", "index.csv", "a/picture 2.jpg", "/etc/passwd", "passwd"),
-    ("a plane outside", "index.csv", "a/picture 2_object.png", "../../../etc/passwd", "passwd"),
+    ("a file outside", "index.csv", "a/image 2.jpg", "../../secret.jpg", "secret"),
+    ("an absolute file", "index.csv", "a/image 2.jpg", "/etc/passwd", "passwd"),
+    ("a plane outside", "index.csv", "a/image 2_object.png", "../../../etc/passwd", "passwd"),
     ("a height that is a word", "index.csv", ",32,32,", ",tall,32,", "tall"),
     ("a height of 0", "index.csv", ",32,32,", ",0,32,", "0"),
     ("a height below zero", "index.csv", ",32,32,", ",-32,32,", "-32"),
@@ -34,7 +34,7 @@ for _name, _table, _old, _new, _sentence in (
     ("a label of many digits", "index.csv", ",5,\n", f",{'9' * 5000},\n", "9"),
     ("a column of another name", "index.csv", "split", "splitt", "split"),
     ("a column twice", "index.csv", "image,split", "image,image", "split|image|twice"),
-    ("a name with a NUL", "index.csv", "a/picture 2.jpg", "a/pic\0ture 2.jpg", "picture 2|NUL|pic"),
+    ("a name with a NUL", "index.csv", "a/image 2.jpg", "a/pic\0ture 2.jpg", "image 2|NUL|pic"),
     ("a number in label.csv twice", "label.csv", "\n2,", "\n1,", "1"),
     ("a number in label.csv that is a word", "label.csv", "\n2,", "\ntwo,", "two"),
     ("a number in label.csv beyond measure", "label.csv", "\n2,", "\n99999999999,", "99999999999"),
@@ -73,17 +73,17 @@ for _table in ("index.csv", "label.csv", "category.csv", "c_object.csv"):
 
 
 for _name, _file, _data, _sentence in (
-    ("an image cut short", PICTURE, b"\xff\xd8\xff\xe0\0\x10JFIF", "picture 2"),
-    ("an image that is text", PICTURE, b"GIF, not", "picture 2"),
-    ("an image that is empty", PICTURE, b"", "picture 2"),
-    ("an EPS", PICTURE, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "picture 2"),
-    ("an image whose header lies", PICTURE, png(60000, 60000), "picture 2"),
-    ("an image that is a bomb", PICTURE, "bomb", "picture 2"),
-    ("a plane that is a bomb", PLANE, "bomb", "picture 2_object"),
+    ("an image cut short", PICTURE, b"\xff\xd8\xff\xe0\0\x10JFIF", "image 2"),
+    ("an image that is text", PICTURE, b"GIF, not", "image 2"),
+    ("an image that is empty", PICTURE, b"", "image 2"),
+    ("an EPS", PICTURE, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "image 2"),
+    ("an image whose header lies", PICTURE, png(60000, 60000), "image 2"),
+    ("an image that is a bomb", PICTURE, "bomb", "image 2"),
+    ("a plane that is a bomb", PLANE, "bomb", "image 2_object"),
     ("a plane of 8 bits", PLANE, encoded(Image.new("L", (16, 16), 1), "PNG"), "24-bit"),
     ("a plane with a palette", PLANE, encoded(Image.new("P", (16, 16), 1), "PNG"), "24-bit|palette"),
-    ("a plane that is a JPEG", PLANE, encoded(Image.new("RGB", (16, 16), (1, 0, 0)), "JPEG"), "picture 2_object"),
-    ("a plane of another size", PLANE, encoded(Image.new("RGB", (8, 16), (1, 0, 0)), "PNG"), "picture 2_object"),
+    ("a plane that is a JPEG", PLANE, encoded(Image.new("RGB", (16, 16), (1, 0, 0)), "JPEG"), "image 2_object"),
+    ("a plane of another size", PLANE, encoded(Image.new("RGB", (8, 16), (1, 0, 0)), "PNG"), "image 2_object"),
     ("a label in a plane beyond the list", PLANE, encoded(Image.new("RGB", (16, 16), (99, 1, 0)), "PNG"), "355"),
 ):
 
@@ -95,7 +95,7 @@ for _name, _file, _data, _sentence in (
 
 for _file in (PICTURE, PLANE):
 
-    @attempt(IMAGES, f"{_file.rpartition('/')[2]} is missing", refused("picture 2"))
+    @attempt(IMAGES, f"{_file.rpartition('/')[2]} is missing", refused("image 2"))
     def _(place: Place, file: str = _file) -> object:
         (place.set / file).unlink()
         return place.run()
@@ -119,7 +119,7 @@ for _file in (PICTURE, PLANE):
         return place.run()
 
 
-@attempt(IMAGES, "one large plane named 300 times in a row", refused("plane|memory|pixels|picture 5"))
+@attempt(IMAGES, "one large plane named 300 times in a row", refused("plane|memory|pixels|image 5"))
 def _(place: Place) -> object:
     path = place.set / "images/a/b.png"
     path.write_bytes(encoded(Image.new("RGB", (4000, 4000)), "PNG"))

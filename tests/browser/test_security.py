@@ -88,9 +88,9 @@ def test_a_real_run_over_names_with_markup_shows_them_as_text(visiting, tmp_path
         path = data / table
         path.write_text(path.read_text().replace("tree", '"' + NASTY.replace('"', '""') + '"'))
     nasty_picture = f"a/{NASTY} 3.jpg"
-    shutil.move(data / "images/a/picture 3.jpg", data / "images" / nasty_picture)
+    shutil.move(data / "images/a/image 3.jpg", data / "images" / nasty_picture)
     index = data / "index.csv"
-    index.write_text(index.read_text().replace("a/picture 3.jpg", '"' + nasty_picture.replace('"', '""') + '"'))
+    index.write_text(index.read_text().replace("a/image 3.jpg", '"' + nasty_picture.replace('"', '""') + '"'))
     result = nd.dissect(nets.small(), ["conv2"], data, quantile=0.1, images_per_unit=6, out=tmp_path / "r <i>")
     assert NASTY in result["conv2"].vocabulary.names
     result.write_report(tmp_path / "r <i>", single_file=True)

@@ -130,7 +130,7 @@ def _(desk):
 @mistake("an image of `index.csv` names too many label maps")
 def _(desk):
     lines = (desk.data / "index.csv").read_text().splitlines()
-    lines[1] = "a/picture 0.jpg,val,32,32,4000,4000," + ";".join(["a/picture 1_object.png"] * 300) + ",,,,"
+    lines[1] = "a/image 0.jpg,val,32,32,4000,4000," + ";".join(["a/image 1_object.png"] * 300) + ",,,,"
     return desk.write("index.csv", "\n".join(lines).encode())
 
 

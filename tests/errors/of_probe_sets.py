@@ -13,7 +13,7 @@ from tests.folders import jpeg
 from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.reader import Broden
 
-PICTURE, PLANE = "images/a/picture 2.jpg", "images/a/picture 2_object.png"
+PICTURE, PLANE = "images/a/image 2.jpg", "images/a/image 2_object.png"
 
 
 @mistake("no such folder, and no downloaded set of that name")
@@ -141,7 +141,7 @@ def _(desk):
 
 @mistake("a file in `index.csv` lies outside `images/`")
 def _(desk):
-    return desk.table("index.csv", "a/picture 2.jpg", "../../secret.jpg")
+    return desk.table("index.csv", "a/image 2.jpg", "../../secret.jpg")
 
 
 @mistake("`index.csv` has no row with a label")

@@ -19,7 +19,7 @@ from netdissect.io import images
 from netdissect.probe_sets.broden.reader import Broden
 
 TABLES = ["index.csv", "label.csv", "category.csv", "c_object.csv", "c_part.csv"]
-PICTURES = ["images/a/picture 1.jpg", "images/a/picture 1_object.png", "images/a/picture 1_part_1.png"]
+PICTURES = ["images/a/image 1.jpg", "images/a/image 1_object.png", "images/a/image 1_part_1.png"]
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +86,11 @@ def picture_of(folder):
 @pytest.mark.parametrize("side", [12_000, 60_000])  # below and above what Pillow itself lets pass
 def test_a_png_bomb_is_refused_before_it_is_unpacked(pristine, tmp_path, side):
     folder = shutil.copytree(pristine, tmp_path / "set")
-    (folder / "images/a/picture 1_object.png").write_bytes(bomb(side, side))
+    (folder / "images/a/image 1_object.png").write_bytes(bomb(side, side))
     kind, said = confined(labels_of, folder)
     assert kind == DataFileError.__name__
     assert f"expected a label map of 16 x 16 pixels as index.csv says, got {side} x {side}" in said
-    (folder / "images/a/picture 1.jpg").write_bytes(bomb(side, side))
+    (folder / "images/a/image 1.jpg").write_bytes(bomb(side, side))
     kind, said = confined(picture_of, folder)
     assert kind == DataFileError.__name__
     assert f"expected 32 x 32 pixels as index.csv says, got {side} x {side}" in said
@@ -98,7 +98,7 @@ def test_a_png_bomb_is_refused_before_it_is_unpacked(pristine, tmp_path, side):
 
 def test_a_jpeg_that_claims_to_be_huge_is_refused(pristine, tmp_path):
     folder = shutil.copytree(pristine, tmp_path / "set")
-    (folder / "images/a/picture 1.jpg").write_bytes(huge_jpeg())
+    (folder / "images/a/image 1.jpg").write_bytes(huge_jpeg())
     kind, said = confined(picture_of, folder)
     assert kind == DataFileError.__name__
     assert "expected 32 x 32 pixels as index.csv says, got 65500 x 65500" in said

@@ -198,7 +198,7 @@ def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
     result, probe_set = pretend.run((3,), 6, pictures=8)
     report.write_report(result, tmp_path, probe_set, NullProgress())
     assert "left out" not in (tmp_path / "html" / "index.html").read_text()
-    skipped = {f"dir/<{n}>.jpg": f"picture {n} does not decode" for n in range(3)}
+    skipped = {f"dir/<{n}>.jpg": f"image {n} does not decode" for n in range(3)}
     result = dataclasses.replace(result, journal={**result.journal, "skipped_images": skipped})
     report.write_report(result, tmp_path, probe_set, NullProgress())
     page = (tmp_path / "html" / "index.html").read_text()

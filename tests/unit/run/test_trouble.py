@@ -114,17 +114,17 @@ def test_two_runs_into_one_folder_at_once_are_refused(data, tmp_path):
 
 def test_an_unreadable_image_stops_the_run_by_name_or_is_skipped_and_listed(tmp_path):
     data = folders.write(tmp_path / "data", images=40)
-    (data / "images/a/picture 7.jpg").write_bytes(b"no picture")
-    (data / "images/a/picture 9_color.png").write_bytes(b"no labels")
+    (data / "images/a/image 7.jpg").write_bytes(b"no picture")
+    (data / "images/a/image 9_color.png").write_bytes(b"no labels")
     with pytest.raises(DataFileError, match=r"picture (7\.jpg|9_color)"):
         run(data, tmp_path / "stopped")
     result = run(data, tmp_path / "r", on_error="skip")
-    assert sorted(result.journal["skipped_images"]) == ["a/picture 7.jpg", "a/picture 9.jpg"]
+    assert sorted(result.journal["skipped_images"]) == ["a/image 7.jpg", "a/image 9.jpg"]
     assert result.probe_set.images == 38
-    assert json.loads((tmp_path / "r/run.json").read_text())["skipped_images"]["a/picture 7.jpg"]
+    assert json.loads((tmp_path / "r/run.json").read_text())["skipped_images"]["a/image 7.jpg"]
     lines = (data / "index.csv").read_text().splitlines()
     (data / "index.csv").write_text(
-        "\n".join(line for line in lines if "picture 7" not in line and "picture 9." not in line) + "\n"
+        "\n".join(line for line in lines if "image 7" not in line and "image 9." not in line) + "\n"
     )
     without = run(data, None)
     np.testing.assert_array_equal(result["conv2"].counts.G, without["conv2"].counts.G)
@@ -134,7 +134,7 @@ def test_an_unreadable_image_stops_the_run_by_name_or_is_skipped_and_listed(tmp_
 def test_skipping_goes_on_after_an_interrupt(tmp_path):
     data = folders.write(tmp_path / "data", images=40)
     for n in (3, 20, 33):
-        (data / f"images/a/picture {n}.jpg").write_bytes(b"")
+        (data / f"images/a/image {n}.jpg").write_bytes(b"")
     run(data, tmp_path / "whole", on_error="skip")
     interrupted(data, tmp_path / "r", 3, on_error="skip")
     result = run(data, tmp_path / "r", on_error="skip")

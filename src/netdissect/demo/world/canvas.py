@@ -37,7 +37,7 @@ _CIRCLES = {
 
 
 class Fill(TypedDict, total=False):
-    """How a shape is filled; see `Shape`."""
+    """How a shape is filled; see `CanvasShape`."""
 
     to: Color | None
     shade: float
@@ -45,7 +45,7 @@ class Fill(TypedDict, total=False):
     glows: bool
 
 
-class Shape(NamedTuple):
+class CanvasShape(NamedTuple):
     """What is known of one shape.
 
     Attributes:
@@ -102,7 +102,7 @@ class Canvas:
 
     side: int
     light: Light
-    shapes: list[Shape] = field(default_factory=list)
+    shapes: list[CanvasShape] = field(default_factory=list)
     veils: list[Veil] = field(default_factory=list)
     glows: list[Glow] = field(default_factory=list)
     _corners: list[int] = field(default_factory=list)
@@ -120,7 +120,7 @@ class Canvas:
         unit = scale * self.side
         return Pen(self, (-unit if flip else unit, 0.0, x * self.side, 0.0, -unit, y * self.side), haze)
 
-    def add(self, corners: list[int], shape: Shape) -> None:
+    def add(self, corners: list[int], shape: CanvasShape) -> None:
         """Draw a shape; its corners are x, y, x, y and so on, in sixteenths of a pixel."""
         self._corners += corners
         self._ends.append(len(self._corners) // 2)
@@ -182,7 +182,7 @@ class Pen:
         box = (min(xs), min(ys), max(xs), max(ys))
         side = self.canvas.side * FINE
         if box[2] >= 0 and box[3] >= 0 and box[0] < side and box[1] < side:
-            self.canvas.add(corners, Shape(region, color, to, shade, grain, self.haze, glows, box))
+            self.canvas.add(corners, CanvasShape(region, color, to, shade, grain, self.haze, glows, box))
 
     def box(
         self, u0: float, v0: float, u1: float, v1: float, color: Color, region: Region, **how: Unpack[Fill]

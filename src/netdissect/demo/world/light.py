@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdissect.demo.world.palette import mix_colors, parse_color
+from netdissect.demo.world.palette import mix_colors, parse_hex_color
 
 if TYPE_CHECKING:
     from random import Random
@@ -74,10 +74,10 @@ def choose_light(rng: Random, times: tuple[str, ...]) -> Light:
     red, green, blue = (factor * level * rng.uniform(0.98, 1.02) for factor in tint)
     turn = rng.uniform(-0.12, 0.12)
     sky = (
-        mix_colors(parse_color(top), parse_color(low), max(turn, 0.0)),
-        mix_colors(parse_color(low), parse_color(top), max(-turn, 0.0)),
+        mix_colors(parse_hex_color(top), parse_hex_color(low), max(turn, 0.0)),
+        mix_colors(parse_hex_color(low), parse_hex_color(top), max(-turn, 0.0)),
     )
     return Light(
-        name=name, side=rng.choice((-1, 1)), tint=(red, green, blue), sky=sky, cloud=parse_color(cloud), shadow=parse_color(shadow),
+        name=name, side=rng.choice((-1, 1)), tint=(red, green, blue), sky=sky, cloud=parse_hex_color(cloud), shadow=parse_hex_color(shadow),
         depth=depth, dark=dark,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netdissect.demo.world.grain import hash_lattice_corners, make_noise
-from netdissect.demo.world.palette import darken, lighten, mix_colors, parse_palette
+from netdissect.demo.world.palette import darken_color, lighten_color, mix_colors, parse_palette
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def _choose_two_colors(rng: Random) -> tuple[Color, Color]:
     first, second = rng.choice(_PALETTES)
     if rng.random() < 0.5:
         first, second = second, first
-    toned = rng.choice((darken, lighten))
+    toned = rng.choice((darken_color, lighten_color))
     first, second = toned(first, rng.uniform(0, 0.2)), toned(second, rng.uniform(0, 0.2))
     apart = max(abs(a - b) for a, b in zip(first, second, strict=True))
     wanted = min(apart, rng.uniform(85, 130))

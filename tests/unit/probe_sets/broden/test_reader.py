@@ -60,7 +60,7 @@ def test_a_row_with_nothing_but_zeros_is_dropped_as_the_released_code_does(folde
     lines = (folder / "index.csv").read_text().splitlines()
     header = lines[0].split(",")
     record = dict.fromkeys(header, "") | {
-        "image": "a/picture 9.jpg",
+        "image": "a/image 9.jpg",
         "split": "val",
         "ih": "32",
         "iw": "32",
@@ -80,9 +80,9 @@ def test_a_row_with_nothing_but_zeros_is_dropped_as_the_released_code_does(folde
 
 def test_label_maps_of_one_image_have_a_budget_before_any_is_read(folder):
     """A small file named often, or many small files, would take gigabytes."""
-    bomb = ";".join(["a/picture 1_object.png"] * 300)
+    bomb = ";".join(["a/image 1_object.png"] * 300)
     lines = (folder / "index.csv").read_text().splitlines()
-    lines[1] = f"a/picture 0.jpg,val,32,32,4000,4000,{bomb},,,,"
+    lines[1] = f"a/image 0.jpg,val,32,32,4000,4000,{bomb},,,,"
     (folder / "index.csv").write_text("\n".join(lines) + "\n")
     for read in (Broden, check_probe_set):
         with pytest.raises(
@@ -109,7 +109,7 @@ def test_a_category_that_cannot_be_a_files_name_is_refused_before_its_table_is_l
 
 @pytest.mark.parametrize("image", ["../x.jpg", "/etc/passwd", "a\\..\\x.jpg", "c:/x.jpg", ""])
 def test_an_image_elsewhere_is_refused(folder, image):
-    edit(folder, "index.csv", lambda text: text.replace("a/picture 0.jpg", image, 1))
+    edit(folder, "index.csv", lambda text: text.replace("a/image 0.jpg", image, 1))
     with pytest.raises(DataFileError, match="line 2: expected a file below images/"):
         Broden(folder)
 
@@ -130,7 +130,7 @@ def test_split_and_limit_choose_rows(folder):
 
 
 def test_an_images_file_is_given_as_it_is(folder):
-    assert Broden(folder).read_image_file(1) == (folder / "images/a/picture 1.jpg").read_bytes()
+    assert Broden(folder).read_image_file(1) == (folder / "images/a/image 1.jpg").read_bytes()
 
 
 def test_a_label_of_a_whole_image_in_a_gap_of_the_list_is_refused(folder):
@@ -179,7 +179,7 @@ def test_numbers_may_have_gaps(folder):
     assert probe_set.read_labels(0).whole.tolist() == [6]  # its code
 
 
-def plane_of(folder, name="a/picture 1_object.png"):
+def plane_of(folder, name="a/image 1_object.png"):
     return folder / "images" / name
 
 
@@ -188,7 +188,7 @@ def plane_of(folder, name="a/picture 1_object.png"):
 )
 def test_label_maps_that_are_not_24_bit_are_refused(folder, mode, words):
     Image.new(mode, (16, 16)).save(plane_of(folder))
-    with pytest.raises(LabelError, match=f"picture 1_object.png: expected a 24-bit RGB .* got an? {words} PNG"):
+    with pytest.raises(LabelError, match=f"image 1_object.png: expected a 24-bit RGB .* got an? {words} PNG"):
         Broden(folder).read_labels(1)
 
 
@@ -210,7 +210,7 @@ def test_a_label_in_a_gap_of_the_list_is_refused(folder):
         if accepted:
             assert np.unique(Broden(folder).read_labels(1).planes[0]).tolist() == [min(number, 6)]  # its code
         else:
-            with pytest.raises(LabelError, match=rf"picture 1_object\.png: label {number} .* label\.csv"):
+            with pytest.raises(LabelError, match=rf"image 1_object\.png: label {number} .* label\.csv"):
                 Broden(folder).read_labels(1)
 
 
@@ -237,7 +237,7 @@ def test_a_label_map_of_another_size_is_refused(folder):
 def test_a_picture_of_another_size_is_refused(folder):
     out = io.BytesIO()
     Image.new("RGB", (31, 32)).save(out, format="JPEG")
-    (folder / "images/a/picture 0.jpg").write_bytes(out.getvalue())
+    (folder / "images/a/image 0.jpg").write_bytes(out.getvalue())
     with pytest.raises(DataFileError, match="expected 32 x 32 pixels as index.csv says, got 31 x 32"):
         Broden(folder).read_image(0)
 
@@ -245,22 +245,22 @@ def test_a_picture_of_another_size_is_refused(folder):
 @pytest.mark.parametrize("cut", [0, 10, 200])
 def test_a_truncated_picture_or_label_map_is_told_by_name(folder, cut):
     for path, read in (
-        (folder / "images/a/picture 0.jpg", "read_image"),
-        (plane_of(folder, "a/picture 0_color.png"), "read_labels"),
+        (folder / "images/a/image 0.jpg", "read_image"),
+        (plane_of(folder, "a/image 0_color.png"), "read_labels"),
     ):
         path.write_bytes(path.read_bytes()[:cut])
         if cut == 200 and read == "read_labels":
             continue  # so small a PNG may still be whole
-        with pytest.raises(DataFileError, match="picture 0"):
+        with pytest.raises(DataFileError, match="image 0"):
             getattr(Broden(folder), read)(0)
 
 
 def test_missing_files_are_told_by_name(folder, tmp_path):
     plane_of(folder).unlink()
-    with pytest.raises(DataNotFoundError, match="label map .*picture 1_object.png, named in index.csv, does not exist"):
+    with pytest.raises(DataNotFoundError, match="label map .*image 1_object.png, named in index.csv, does not exist"):
         Broden(folder).read_labels(1)
-    (folder / "images/a/picture 0.jpg").unlink()
-    with pytest.raises(DataNotFoundError, match="image .*picture 0.jpg, named in index.csv, does not exist"):
+    (folder / "images/a/image 0.jpg").unlink()
+    with pytest.raises(DataNotFoundError, match="image .*image 0.jpg, named in index.csv, does not exist"):
         Broden(folder).read_image(0)
     with pytest.raises(DataNotFoundError, match="there is no probe set at"):
         Broden(tmp_path / "nothing")
@@ -283,9 +283,9 @@ def test_a_folder_without_one_of_its_tables_is_told_so(folder, table):
         ("index.csv", ",32,32,16,16,", ",32,1234567890,16,16,", "'iw', got '1234567890'"),
         ("index.csv", "6;0", "7;0", "label 7 is not listed in label.csv"),
         ("index.csv", "6;0", "999999999999;0", "label 999999999999 is not listed"),
-        ("index.csv", "a/picture 0.jpg", "../../etc/passwd", "expected a file below images/"),
-        ("index.csv", "a/picture 0_color.png", "/etc/passwd", "expected a file below images/"),
-        ("index.csv", "a/picture 1.jpg", "a/picture 0.jpg", "stands there already in line 2"),
+        ("index.csv", "a/image 0.jpg", "../../etc/passwd", "expected a file below images/"),
+        ("index.csv", "a/image 0_color.png", "/etc/passwd", "expected a file below images/"),
+        ("index.csv", "a/image 1.jpg", "a/image 0.jpg", "stands there already in line 2"),
         ("label.csv", "\n2,", "\n1,", "label 1 is listed twice"),
         ("label.csv", "\n2,", "\ntwo,", "expected a whole number"),
         ("label.csv", "\n6,", "\n70000,", "beyond what a label map can hold"),
@@ -357,9 +357,9 @@ def test_an_address_that_cannot_be_read_is_told_by_what_it_lacks(monkeypatch):
 
 
 def test_grey_and_png_pictures_are_read_as_rgb(folder):
-    Image.new("L", (32, 32), 90).save(folder / "images/a/picture 0.jpg")
+    Image.new("L", (32, 32), 90).save(folder / "images/a/image 0.jpg")
     assert np.unique(Broden(folder).read_image(0)).tolist() == [90]
-    Image.new("RGBA", (32, 32), (1, 2, 3, 4)).save(folder / "images/a/picture 0.jpg", format="PNG")
+    Image.new("RGBA", (32, 32), (1, 2, 3, 4)).save(folder / "images/a/image 0.jpg", format="PNG")
     assert Broden(folder).read_image(0)[0, 0].tolist() == [1, 2, 3]
 
 
@@ -386,8 +386,8 @@ def test_a_probe_set_behind_a_url_is_read_alike(folder):
     assert (there.name, there.fingerprint, len(there)) == (here.name, here.fingerprint, len(here))
     np.testing.assert_array_equal(there.read_labels(1).planes, here.read_labels(1).planes)
     np.testing.assert_array_equal(there.read_image(1), here.read_image(1))
-    (remote / "images/a/picture 0.jpg").unlink()
-    with pytest.raises(DataNotFoundError, match="picture 0.jpg"):
+    (remote / "images/a/image 0.jpg").unlink()
+    with pytest.raises(DataNotFoundError, match="image 0.jpg"):
         there.read_image(0)
     with pytest.raises(DataNotFoundError, match="there is no probe set at memory://"):
         Broden("memory://bucket/other")

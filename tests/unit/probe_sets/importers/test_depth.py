@@ -126,11 +126,11 @@ def test_deeper_modes_are_refused_by_name(tmp_path, way, depth, named):
 
 def test_a_deep_image_of_a_probe_set_is_read_checked_and_shown_alike(tmp_path):
     folder = folders.write(tmp_path / "set")
-    path = folder / "images" / "a" / "picture 0.jpg"
+    path = folder / "images" / "a" / "image 0.jpg"
     ramp = np.repeat(np.linspace(0, 65535, 32)[np.newaxis], 32, axis=0).astype(np.uint16)
     Image.fromarray(ramp).save(path, format="PNG")
     assert abs(int(Broden(folder).read_image(0)[16, 16, 0]) - 128) <= 8
-    assert not [problem for problem in check_probe_set(folder).problems if "picture 0.jpg" in problem]
+    assert not [problem for problem in check_probe_set(folder).problems if "image 0.jpg" in problem]
     assert write_preview(folder, tmp_path / "p.html").is_file()
     Image.fromarray(ramp.astype(np.float32)).save(path, format="TIFF")
     assert any("floating-point numbers (mode F)" in problem for problem in check_probe_set(folder).problems)

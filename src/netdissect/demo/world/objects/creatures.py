@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdissect.demo.world.palette import CLOTHES, darken, lighten, parse_color, parse_palette
+from netdissect.demo.world.palette import CLOTHES, darken_color, lighten_color, parse_hex_color, parse_palette
 from netdissect.demo.world.world_concepts import Region
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def draw_person(pen: Pen, rng: Random, *, sitting: bool = False) -> None:
                 max(sign * (stride - 0.03), sign * (stride + 0.11)),
                 0.05,
                 0.024,
-                parse_color("4a332a"),
+                parse_hex_color("4a332a"),
                 _FOOT,
             )
     dress = not sitting and rng.random() < 0.35
@@ -80,7 +80,7 @@ def draw_person(pen: Pen, rng: Random, *, sitting: bool = False) -> None:
             end=0.055,
         )
         pen.line(((sign * 0.11, 0.75), (sign * (0.18 + 0.8 * bend), 0.6)), 0.095, shirt, _SLEEVE)
-    pen.box(-0.035, 0.76, 0.035, 0.84, darken(skin, 0.12), _HEAD)
+    pen.box(-0.035, 0.76, 0.035, 0.84, darken_color(skin, 0.12), _HEAD)
     pen.disc(0, 0.95 if rng.random() < 0.3 else 0.93, 0.125, hair, _HAIR, shade=0.2)
     if rng.random() < 0.4:
         pen.soft("-.13,.95 .13,.95 .14,.74 .08,.74 -.08,.74 -.14,.74", hair, _HAIR, shade=0.2)
@@ -94,17 +94,17 @@ def _draw_four_legs(
     for i, u in enumerate(at):
         pen.poly(
             ((u - width, top), (u + width, top), (u + 0.7 * width, 0), (u - 0.7 * width, 0)),
-            darken(color, 0.22) if i % 2 else color,
+            darken_color(color, 0.22) if i % 2 else color,
             leg,
             shade=0.15,
         )
-        pen.box(u - 0.75 * width, 0, u + 0.75 * width, 0.06, parse_color("3f332c"), hoof, shade=0)
+        pen.box(u - 0.75 * width, 0, u + 0.75 * width, 0.06, parse_hex_color("3f332c"), hoof, shade=0)
 
 
 def draw_cow(pen: Pen, rng: Random) -> None:
     """Draw a cow, 1 high, 1.5 long."""
     base = rng.choice(parse_palette("f6f1e7 f6f1e7 b5713f 8a5a3a"))
-    spot = parse_color("3b2f2c") if base[2] > 200 else darken(base, 0.35)
+    spot = parse_hex_color("3b2f2c") if base[2] > 200 else darken_color(base, 0.35)
     body, head, ear, horn = (
         Region("cow", "torso", "fur"),
         Region("cow", "head", "fur"),
@@ -116,16 +116,18 @@ def draw_cow(pen: Pen, rng: Random) -> None:
     pen.soft("-.66,.82 -.6,.3 .55,.3 .66,.7 .5,.88", base, body, shade=0.35)
     for u, v, r in ((-0.35, 0.65, 0.15), (0.05, 0.55, 0.13), (0.36, 0.7, 0.12)):
         pen.disc(u, v, r, spot, body, rv=0.8 * r)
-    pen.disc(-0.1, 0.33, 0.09, parse_color("f0b5ad"), body)
-    pen.line("-.64,.78 -.72,.45", 0.04, darken(base, 0.2), Region("cow", "tail", "fur"))
+    pen.disc(-0.1, 0.33, 0.09, parse_hex_color("f0b5ad"), body)
+    pen.line("-.64,.78 -.72,.45", 0.04, darken_color(base, 0.2), Region("cow", "tail", "fur"))
     pen.soft(".5,.98 .86,.98 .9,.6 .66,.56", base, head, shade=0.2)
-    pen.pill(0.68, 0.52, 0.94, 0.7, 0.08, parse_color("f0b5ad"), Region("cow", "muzzle"), shade=0.2)
-    pen.disc(0.74, 0.83, 0.03, parse_color("2a2220"), Region("cow", "eye"))
+    pen.pill(0.68, 0.52, 0.94, 0.7, 0.08, parse_hex_color("f0b5ad"), Region("cow", "muzzle"), shade=0.2)
+    pen.disc(0.74, 0.83, 0.03, parse_hex_color("2a2220"), Region("cow", "eye"))
     for u in (0.55, 0.86):
         pen.poly(
-            ((u - 0.04, 0.94), (u + 0.04, 0.94), (u + (0.06 if u > 0.7 else -0.06), 1.06)), parse_color("e8dcc0"), horn
+            ((u - 0.04, 0.94), (u + 0.04, 0.94), (u + (0.06 if u > 0.7 else -0.06), 1.06)),
+            parse_hex_color("e8dcc0"),
+            horn,
         )
-    pen.disc(0.48, 0.92, 0.09, darken(base, 0.15), ear, rv=0.05)
+    pen.disc(0.48, 0.92, 0.09, darken_color(base, 0.15), ear, rv=0.05)
 
 
 def draw_sheep(pen: Pen, rng: Random) -> None:
@@ -133,11 +135,11 @@ def draw_sheep(pen: Pen, rng: Random) -> None:
     wool = rng.choice(parse_palette("fbf7ee f3ead8 e9e4da"))
     fleece, head = Region("sheep", "torso", "fur"), Region("sheep", "head")
     pen.shadow(0, 0, 0.6, 0.08)
-    _draw_four_legs(pen, "sheep", parse_color("4a4240"), (-0.3, -0.15, 0.2, 0.34), 0.4, 0.055)
+    _draw_four_legs(pen, "sheep", parse_hex_color("4a4240"), (-0.3, -0.15, 0.2, 0.34), 0.4, 0.055)
     for u, v, r in ((-0.4, 0.5, 0.22), (-0.15, 0.68, 0.26), (0.18, 0.7, 0.26), (0.42, 0.52, 0.22), (0, 0.48, 0.3)):
         pen.disc(u, v, r, wool, fleece, shade=0.25)
-    pen.soft(".44,.86 .7,.86 .76,.55 .56,.48", parse_color("4a4240"), head, shade=0.2)
-    pen.disc(0.42, 0.8, 0.1, parse_color("3f3836"), Region("sheep", "ear"), rv=0.05)
+    pen.soft(".44,.86 .7,.86 .76,.55 .56,.48", parse_hex_color("4a4240"), head, shade=0.2)
+    pen.disc(0.42, 0.8, 0.1, parse_hex_color("3f3836"), Region("sheep", "ear"), rv=0.05)
     pen.disc(0.52, 0.9, 0.12, wool, fleece)
 
 
@@ -148,18 +150,20 @@ def draw_deer(pen: Pen, rng: Random) -> None:
     pen.shadow(0, 0, 0.42, 0.04)
     _draw_four_legs(pen, "deer", color, (-0.27, -0.18, 0.17, 0.26), 0.4, 0.035)
     pen.soft("-.36,.58 -.34,.34 .28,.34 .36,.56 .2,.62", color, body, shade=0.35)
-    pen.disc(-0.36, 0.52, 0.06, parse_color("f3e6d2"), Region("deer", "tail", "fur"))
+    pen.disc(-0.36, 0.52, 0.06, parse_hex_color("f3e6d2"), Region("deer", "tail", "fur"))
     pen.poly(".18,.56 .34,.46 .48,.76 .38,.8", color, Region("deer", "neck", "fur"))
     pen.soft(".36,.86 .5,.86 .66,.72 .6,.68 .4,.7", color, head, shade=0.2)
-    pen.disc(0.48, 0.79, 0.018, parse_color("2a2220"), Region("deer", "eye"))
+    pen.disc(0.48, 0.79, 0.018, parse_hex_color("2a2220"), Region("deer", "eye"))
     for d in (0.0, 0.07):
-        pen.line(((0.4 + d, 0.84), (0.36 + 1.6 * d, 1.0), (0.46 + 1.4 * d, 1.1)), 0.025, parse_color("7a5a3a"), horn)
-        pen.line(((0.37 + 1.4 * d, 0.95), (0.28 + 2.4 * d, 1.04)), 0.022, parse_color("7a5a3a"), horn)
+        pen.line(
+            ((0.4 + d, 0.84), (0.36 + 1.6 * d, 1.0), (0.46 + 1.4 * d, 1.1)), 0.025, parse_hex_color("7a5a3a"), horn
+        )
+        pen.line(((0.37 + 1.4 * d, 0.95), (0.28 + 2.4 * d, 1.04)), 0.022, parse_hex_color("7a5a3a"), horn)
 
 
 def draw_giraffe(pen: Pen, rng: Random) -> None:
     """Draw a giraffe, 1 high."""
-    color, spot = parse_color("e8b65a"), rng.choice(parse_palette("a5652f b0702f 94582c"))
+    color, spot = parse_hex_color("e8b65a"), rng.choice(parse_palette("a5652f b0702f 94582c"))
     body, neck, head = (
         Region("giraffe", "torso", "fur"),
         Region("giraffe", "neck", "fur"),
@@ -187,9 +191,9 @@ def draw_elephant(pen: Pen, rng: Random) -> None:
     pen.soft("-.62,.75 -.56,.3 .45,.3 .56,.8 .1,1.04 -.4,.98", color, body, shade=0.35)
     pen.line(".72,.66 .86,.4 .84,.16 .94,.1", 0.17, color, Region("elephant", "nose", "leather"), end=0.07)
     pen.soft(".36,.98 .72,1 .86,.7 .7,.48 .42,.5", color, head, shade=0.25)
-    pen.soft(".3,.96 .52,.98 .58,.6 .42,.42 .26,.6", darken(color, 0.18), Region("elephant", "ear", "leather"))
-    pen.line(".74,.55 .88,.46 .98,.5", 0.05, parse_color("fbf5e4"), Region("elephant", "tusk"), end=0.015)
-    pen.disc(0.68, 0.8, 0.025, parse_color("26242a"), Region("elephant", "eye"))
+    pen.soft(".3,.96 .52,.98 .58,.6 .42,.42 .26,.6", darken_color(color, 0.18), Region("elephant", "ear", "leather"))
+    pen.line(".74,.55 .88,.46 .98,.5", 0.05, parse_hex_color("fbf5e4"), Region("elephant", "tusk"), end=0.015)
+    pen.disc(0.68, 0.8, 0.025, parse_hex_color("26242a"), Region("elephant", "eye"))
 
 
 def draw_fish(pen: Pen, rng: Random) -> None:
@@ -197,14 +201,14 @@ def draw_fish(pen: Pen, rng: Random) -> None:
     color = rng.choice(parse_palette("f28c28 f4d03f e4572e 5dade2 f48fb1 ffffff 7ad7c9"))
     stripe = rng.choice(parse_palette("ffffff 2f3e66 f4d03f e4572e"))
     body, fin, tail = Region("fish", "body"), Region("fish", "fin"), Region("fish", "tail")
-    pen.poly("-.28,0 -.56,.22 -.48,0 -.56,-.22", darken(color, 0.12), tail)
-    pen.soft("-.1,.16 .02,.38 .2,.3 .2,.16", darken(color, 0.15), fin)
+    pen.poly("-.28,0 -.56,.22 -.48,0 -.56,-.22", darken_color(color, 0.12), tail)
+    pen.soft("-.1,.16 .02,.38 .2,.3 .2,.16", darken_color(color, 0.15), fin)
     pen.soft("-.36,0 -.1,.27 .25,.26 .5,0 .25,-.26 -.1,-.27", color, body, shade=0.35)
     for u in (-0.08, 0.14):
         pen.soft(((u, 0.19), (u + 0.09, 0.19), (u + 0.09, -0.19), (u, -0.19)), stripe, body, shade=0.2)
-    pen.soft("0,-.05 .12,-.02 0,-.2 -.1,-.2", darken(color, 0.2), fin)
-    pen.disc(0.32, 0.06, 0.06, parse_color("fffdf5"), Region("fish", "eye"), shade=0)
-    pen.disc(0.335, 0.06, 0.032, parse_color("1d1d28"), Region("fish", "eye"), shade=0)
+    pen.soft("0,-.05 .12,-.02 0,-.2 -.1,-.2", darken_color(color, 0.2), fin)
+    pen.disc(0.32, 0.06, 0.06, parse_hex_color("fffdf5"), Region("fish", "eye"), shade=0)
+    pen.disc(0.335, 0.06, 0.032, parse_hex_color("1d1d28"), Region("fish", "eye"), shade=0)
 
 
 def draw_snowman(pen: Pen, rng: Random) -> None:
@@ -213,19 +217,19 @@ def draw_snowman(pen: Pen, rng: Random) -> None:
     scarf = rng.choice(CLOTHES)
     pen.shadow(0, 0, 0.34, 0.05)
     for v, r in ((0.22, 0.25), (0.53, 0.18)):
-        pen.disc(0, v, r, parse_color("f8fbff"), body, shade=0.4)
+        pen.disc(0, v, r, parse_hex_color("f8fbff"), body, shade=0.4)
     for sign in (-1, 1):
         pen.line(
-            ((sign * 0.15, 0.56), (sign * 0.4, 0.7)), 0.03, parse_color("6b4630"), Region("snowman", "arm", "wood")
+            ((sign * 0.15, 0.56), (sign * 0.4, 0.7)), 0.03, parse_hex_color("6b4630"), Region("snowman", "arm", "wood")
         )
-    pen.disc(0, 0.77, 0.135, parse_color("f8fbff"), Region("snowman", "head", "snow"), shade=0.35)
+    pen.disc(0, 0.77, 0.135, parse_hex_color("f8fbff"), Region("snowman", "head", "snow"), shade=0.35)
     pen.pill(-0.13, 0.63, 0.13, 0.7, 0.03, scarf, Region("snowman", "scarf", "fabric"))
-    pen.poly(".05,.66 .12,.66 .13,.48 .06,.48", darken(scarf, 0.15), Region("snowman", "scarf", "fabric"))
-    pen.poly("0,.79 .17,.76 0,.74", parse_color("f08a24"), Region("snowman", "nose"))
+    pen.poly(".05,.66 .12,.66 .13,.48 .06,.48", darken_color(scarf, 0.15), Region("snowman", "scarf", "fabric"))
+    pen.poly("0,.79 .17,.76 0,.74", parse_hex_color("f08a24"), Region("snowman", "nose"))
     for u, v in ((-0.05, 0.83), (0.05, 0.83), (0, 0.56), (0, 0.47), (0, 0.3)):
-        pen.disc(u, v, 0.02, parse_color("2b2b33"), Region("snowman", "eye") if v > 0.7 else body, shade=0)
-    pen.box(-0.16, 0.88, 0.16, 0.915, parse_color("2f2b3a"), Region("snowman", "hat", "fabric"))
-    pen.box(-0.1, 0.9, 0.1, 1.05, parse_color("2f2b3a"), Region("snowman", "hat", "fabric"), shade=0.4)
+        pen.disc(u, v, 0.02, parse_hex_color("2b2b33"), Region("snowman", "eye") if v > 0.7 else body, shade=0)
+    pen.box(-0.16, 0.88, 0.16, 0.915, parse_hex_color("2f2b3a"), Region("snowman", "hat", "fabric"))
+    pen.box(-0.1, 0.9, 0.1, 1.05, parse_hex_color("2f2b3a"), Region("snowman", "hat", "fabric"), shade=0.4)
 
 
 def draw_cat(pen: Pen, rng: Random) -> None:
@@ -235,9 +239,9 @@ def draw_cat(pen: Pen, rng: Random) -> None:
     pen.shadow(0, 0, 0.4, 0.06)
     pen.line("-.25,.08 -.5,.16 -.48,.42", 0.09, color, Region("cat", "tail", "fur"))
     pen.soft("-.32,0 -.3,.4 0,.66 .22,.4 .26,0", color, fur, shade=0.3)
-    pen.soft("-.05,.02 0,.45 .15,.4 .16,.02", lighten(color, 0.3), fur)
+    pen.soft("-.05,.02 0,.45 .15,.4 .16,.02", lighten_color(color, 0.3), fur)
     for u in (-0.12, 0.2):
         pen.poly(((u - 0.1, 0.82), (u + 0.1, 0.82), (u + (0.04 if u > 0 else -0.04), 1.04)), color, ear)
     pen.disc(0.04, 0.72, 0.24, color, head, rv=0.2, shade=0.2)
     for u in (-0.05, 0.13):
-        pen.disc(u, 0.75, 0.035, parse_color("b9d94a"), Region("cat", "eye"), shade=0)
+        pen.disc(u, 0.75, 0.035, parse_hex_color("b9d94a"), Region("cat", "eye"), shade=0)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdissect.demo.world.palette import BOOKS, CLOTHS, WOODS, darken, lighten, parse_color, parse_palette
+from netdissect.demo.world.palette import (
+    BOOKS,
+    CLOTHS,
+    WOODS,
+    darken_color,
+    lighten_color,
+    parse_hex_color,
+    parse_palette,
+)
 from netdissect.demo.world.world_concepts import Region
 
 if TYPE_CHECKING:
@@ -20,15 +28,15 @@ def draw_bed(pen: Pen, rng: Random) -> None:
     pen.pill(-1.05, 0, -0.92, 1.0, 0.05, wood, Region("bed", "headboard", "wood"), shade=0.3)
     pen.box(-0.95, 0.16, 1.0, 0.34, wood, Region("bed", "frame", "wood"))
     for u in (-0.98, 0.9):
-        pen.box(u, 0, u + 0.1, 0.2, darken(wood, 0.2), Region("bed", "leg", "wood"))
-    pen.pill(-0.93, 0.32, 0.98, 0.54, 0.06, parse_color("faf6ec"), Region("bed", "mattress", "fabric"), shade=0.2)
-    pen.pill(-0.88, 0.5, -0.4, 0.7, 0.09, parse_color("fffdf6"), Region("bed", "pillow", "fabric"), shade=0.35)
+        pen.box(u, 0, u + 0.1, 0.2, darken_color(wood, 0.2), Region("bed", "leg", "wood"))
+    pen.pill(-0.93, 0.32, 0.98, 0.54, 0.06, parse_hex_color("faf6ec"), Region("bed", "mattress", "fabric"), shade=0.2)
+    pen.pill(-0.88, 0.5, -0.4, 0.7, 0.09, parse_hex_color("fffdf6"), Region("bed", "pillow", "fabric"), shade=0.35)
     blanket = Region("bed", "blanket", "fabric")
     pen.soft("-.42,.24 -.42,.6 -.1,.62 .9,.58 1.02,.5 1.02,.2", cover, blanket, shade=0.25)
-    pen.poly("-.41,.32 -.41,.57 -.24,.59 -.24,.32", lighten(cover, 0.45), blanket)
+    pen.poly("-.41,.32 -.41,.57 -.24,.59 -.24,.32", lighten_color(cover, 0.45), blanket)
     if rng.random() < 0.5:
         for u in (0.05, 0.35, 0.65):
-            pen.box(u, 0.27, u + 0.07, 0.56, lighten(cover, 0.3), blanket, shade=0.1)
+            pen.box(u, 0.27, u + 0.07, 0.56, lighten_color(cover, 0.3), blanket, shade=0.1)
     pen.pill(0.96, 0, 1.06, 0.66, 0.04, wood, Region("bed", "headboard", "wood"), shade=0.3)
 
 
@@ -38,11 +46,11 @@ def draw_sofa(pen: Pen, rng: Random) -> None:
     material = "leather" if rng.random() < 0.3 else "fabric"
     pen.shadow(0, 0, 1.15, 0.08)
     for u in (-0.9, 0.82):
-        pen.box(u, 0, u + 0.08, 0.16, parse_color("5a3f2e"), Region("sofa", "leg", "wood"))
-    pen.pill(-0.95, 0.3, 0.95, 1.0, 0.14, darken(color, 0.12), Region("sofa", "back", material), shade=0.25)
-    pen.pill(-0.9, 0.14, 0.9, 0.42, 0.06, darken(color, 0.08), Region("sofa", "frame", material))
+        pen.box(u, 0, u + 0.08, 0.16, parse_hex_color("5a3f2e"), Region("sofa", "leg", "wood"))
+    pen.pill(-0.95, 0.3, 0.95, 1.0, 0.14, darken_color(color, 0.12), Region("sofa", "back", material), shade=0.25)
+    pen.pill(-0.9, 0.14, 0.9, 0.42, 0.06, darken_color(color, 0.08), Region("sofa", "frame", material))
     for u0, u1 in ((-0.84, -0.01), (0.01, 0.84)):
-        pen.pill(u0, 0.36, u1, 0.58, 0.08, lighten(color, 0.1), Region("sofa", "seat", material), shade=0.3)
+        pen.pill(u0, 0.36, u1, 0.58, 0.08, lighten_color(color, 0.1), Region("sofa", "seat", material), shade=0.3)
     for u0, u1 in ((-1.1, -0.82), (0.82, 1.1)):
         pen.pill(u0, 0.12, u1, 0.72, 0.12, color, Region("sofa", "armrest", material), shade=0.35)
     accent = rng.choice(CLOTHS)
@@ -56,9 +64,9 @@ def draw_armchair(pen: Pen, rng: Random) -> None:
     color = rng.choice(CLOTHS)
     pen.shadow(0, 0, 0.6, 0.07)
     for u in (-0.42, 0.34):
-        pen.box(u, 0, u + 0.08, 0.16, parse_color("5a3f2e"), Region("armchair", "leg", "wood"))
-    pen.pill(-0.42, 0.26, 0.42, 1.0, 0.18, darken(color, 0.12), Region("armchair", "back", "fabric"), shade=0.3)
-    pen.pill(-0.36, 0.3, 0.36, 0.52, 0.08, lighten(color, 0.1), Region("armchair", "seat", "fabric"))
+        pen.box(u, 0, u + 0.08, 0.16, parse_hex_color("5a3f2e"), Region("armchair", "leg", "wood"))
+    pen.pill(-0.42, 0.26, 0.42, 1.0, 0.18, darken_color(color, 0.12), Region("armchair", "back", "fabric"), shade=0.3)
+    pen.pill(-0.36, 0.3, 0.36, 0.52, 0.08, lighten_color(color, 0.1), Region("armchair", "seat", "fabric"))
     for u0, u1 in ((-0.56, -0.34), (0.34, 0.56)):
         pen.pill(u0, 0.12, u1, 0.68, 0.1, color, Region("armchair", "armrest", "fabric"), shade=0.35)
 
@@ -69,12 +77,14 @@ def draw_table(pen: Pen, rng: Random, *, cloth: bool = False, name: str = "table
     pen.shadow(0, 0, 1.1, 0.1)
     for u in (-0.92, 0.8):
         pen.poly(
-            ((u, 0.9), (u + 0.13, 0.9), (u + 0.1, 0), (u + 0.03, 0)), darken(wood, 0.18), Region(name, "leg", "wood")
+            ((u, 0.9), (u + 0.13, 0.9), (u + 0.1, 0), (u + 0.03, 0)),
+            darken_color(wood, 0.18),
+            Region(name, "leg", "wood"),
         )
     pen.pill(-1.1, 0.86, 1.1, 1.0, 0.04, wood, Region(name, "top", "wood"), shade=0.15)
     if cloth:
         color, fabric = rng.choice(CLOTHS), Region("tablecloth", "", "fabric")
-        pen.poly("-1.12,1.02 1.12,1.02 1.16,.62 -1.16,.62", parse_color("fffaf0"), fabric, shade=0)
+        pen.poly("-1.12,1.02 1.12,1.02 1.16,.62 -1.16,.62", parse_hex_color("fffaf0"), fabric, shade=0)
         for i in range(12):
             for j in range(3):
                 if (i + j) % 2 == 0:
@@ -87,7 +97,7 @@ def draw_chair(pen: Pen, rng: Random, color: Color | None = None) -> None:
     color = color or rng.choice(WOODS)
     pen.shadow(0, 0, 0.35, 0.06)
     for u in (-0.24, 0.2):
-        pen.box(u, 0, u + 0.06, 0.46, darken(color, 0.15), Region("chair", "leg", "wood"))
+        pen.box(u, 0, u + 0.06, 0.46, darken_color(color, 0.15), Region("chair", "leg", "wood"))
     pen.pill(-0.28, 0.44, 0.3, 0.53, 0.03, rng.choice(CLOTHS), Region("chair", "seat", "fabric"))
     pen.poly("-.28,.5 -.2,.5 -.26,1 -.35,1", color, Region("chair", "back", "wood"), shade=0.25)
 
@@ -96,17 +106,17 @@ def draw_lamp(pen: Pen, rng: Random) -> None:
     """Draw a standing lamp, 1 high."""
     shade, lit = rng.choice(parse_palette("f2d9a0 e9c7a4 f4ead6 d99a6a")), pen.light.dark
     pen.shadow(0, 0, 0.16, 0.02)
-    pen.disc(0, 0.015, 0.11, parse_color("6a5344"), Region("lamp", "base", "metal"), rv=0.025)
-    pen.box(-0.014, 0.02, 0.014, 0.75, parse_color("7a6250"), Region("lamp", "pole", "metal"))
+    pen.disc(0, 0.015, 0.11, parse_hex_color("6a5344"), Region("lamp", "base", "metal"), rv=0.025)
+    pen.box(-0.014, 0.02, 0.014, 0.75, parse_hex_color("7a6250"), Region("lamp", "pole", "metal"))
     pen.poly(
         "-.17,.72 .17,.72 .1,1 -.1,1",
-        parse_color("ffe3a3") if lit else shade,
+        parse_hex_color("ffe3a3") if lit else shade,
         Region("lamp", "shade", "fabric"),
         glows=lit,
         shade=0.25,
     )
     if lit:
-        pen.glow(0, 0.8, 0.55, parse_color("ffd98a"), 0.65)
+        pen.glow(0, 0.8, 0.55, parse_hex_color("ffd98a"), 0.65)
 
 
 def draw_table_lamp(pen: Pen, rng: Random) -> None:
@@ -117,13 +127,13 @@ def draw_table_lamp(pen: Pen, rng: Random) -> None:
     )
     pen.poly(
         "-.42,.42 .42,.42 .26,1 -.26,1",
-        parse_color("ffe3a3") if lit else parse_color("f4ead6"),
+        parse_hex_color("ffe3a3") if lit else parse_hex_color("f4ead6"),
         Region("lamp", "shade", "fabric"),
         glows=lit,
         shade=0.25,
     )
     if lit:
-        pen.glow(0, 0.6, 1.5, parse_color("ffd98a"), 0.6)
+        pen.glow(0, 0.6, 1.5, parse_hex_color("ffd98a"), 0.6)
 
 
 def draw_bookcase(pen: Pen, rng: Random, *, width: float = 0.75) -> None:
@@ -134,7 +144,7 @@ def draw_bookcase(pen: Pen, rng: Random, *, width: float = 0.75) -> None:
     pen.box(-half, 0, half, 1, wood, frame, shade=0.15)
     for row in range(4):
         low = 0.05 + 0.235 * row
-        pen.box(-half + 0.04, low, half - 0.04, low + 0.2, darken(wood, 0.5), frame, shade=0.1)
+        pen.box(-half + 0.04, low, half - 0.04, low + 0.2, darken_color(wood, 0.5), frame, shade=0.1)
         u = -half + 0.05
         while u < half - 0.09:
             thick = rng.uniform(0.03, 0.055)
@@ -149,10 +159,10 @@ def draw_television(pen: Pen, rng: Random) -> None:
     pen.shadow(0, 0, 0.75, 0.06)
     pen.pill(-0.68, 0.04, 0.68, 0.3, 0.02, wood, Region("cabinet", "drawer", "wood"))
     for u in (-0.34, 0.34):
-        pen.box(u - 0.3, 0.08, u + 0.3, 0.26, darken(wood, 0.14), Region("cabinet", "drawer", "wood"))
-        pen.disc(u, 0.17, 0.025, parse_color("e9d9a0"), Region("cabinet", "knob", "metal"))
-    pen.box(-0.06, 0.3, 0.06, 0.36, parse_color("33313a"), Region("television", "stand", "plastic"))
-    pen.pill(-0.6, 0.34, 0.6, 1.0, 0.03, parse_color("25252d"), Region("television", "frame", "plastic"))
+        pen.box(u - 0.3, 0.08, u + 0.3, 0.26, darken_color(wood, 0.14), Region("cabinet", "drawer", "wood"))
+        pen.disc(u, 0.17, 0.025, parse_hex_color("e9d9a0"), Region("cabinet", "knob", "metal"))
+    pen.box(-0.06, 0.3, 0.06, 0.36, parse_hex_color("33313a"), Region("television", "stand", "plastic"))
+    pen.pill(-0.6, 0.34, 0.6, 1.0, 0.03, parse_hex_color("25252d"), Region("television", "frame", "plastic"))
     pen.box(
         -0.56,
         0.38,
@@ -164,7 +174,7 @@ def draw_television(pen: Pen, rng: Random) -> None:
     )
     pen.poly(
         "-.4,.96 -.1,.96 -.5,.45 -.56,.6",
-        lighten(parse_color("3f6f8f"), 0.25),
+        lighten_color(parse_hex_color("3f6f8f"), 0.25),
         Region("television", "screen", "glass"),
         shade=0,
     )
@@ -175,16 +185,16 @@ def draw_desk(pen: Pen, rng: Random) -> None:
     wood = rng.choice(WOODS)
     pen.shadow(0, 0, 1.1, 0.08)
     for u in (-1.0, 0.92):
-        pen.box(u, 0, u + 0.08, 0.92, darken(wood, 0.2), Region("desk", "leg", "wood"))
+        pen.box(u, 0, u + 0.08, 0.92, darken_color(wood, 0.2), Region("desk", "leg", "wood"))
     pen.box(0.35, 0.12, 0.98, 0.92, wood, Region("desk", "drawer", "wood"), shade=0.2)
     for v in (0.15, 0.42, 0.68):
-        pen.box(0.39, v, 0.94, v + 0.22, lighten(wood, 0.12), Region("desk", "drawer", "wood"), shade=0.1)
-        pen.disc(0.66, v + 0.12, 0.035, parse_color("e9d9a0"), Region("desk", "knob", "metal"))
-    pen.pill(-1.08, 0.9, 1.08, 1.0, 0.03, lighten(wood, 0.08), Region("desk", "top", "wood"))
+        pen.box(0.39, v, 0.94, v + 0.22, lighten_color(wood, 0.12), Region("desk", "drawer", "wood"), shade=0.1)
+        pen.disc(0.66, v + 0.12, 0.035, parse_hex_color("e9d9a0"), Region("desk", "knob", "metal"))
+    pen.pill(-1.08, 0.9, 1.08, 1.0, 0.03, lighten_color(wood, 0.08), Region("desk", "top", "wood"))
     plastic = Region("computer", "frame", "plastic")
-    pen.poly("-.3,1 .1,1 .02,1.08 -.22,1.08", parse_color("b9bec6"), Region("computer", "stand", "plastic"))
-    pen.box(-0.14, 1.05, -0.06, 1.2, parse_color("b9bec6"), Region("computer", "stand", "plastic"))
-    pen.pill(-0.55, 1.16, 0.35, 1.74, 0.04, parse_color("2f313a"), plastic)
+    pen.poly("-.3,1 .1,1 .02,1.08 -.22,1.08", parse_hex_color("b9bec6"), Region("computer", "stand", "plastic"))
+    pen.box(-0.14, 1.05, -0.06, 1.2, parse_hex_color("b9bec6"), Region("computer", "stand", "plastic"))
+    pen.pill(-0.55, 1.16, 0.35, 1.74, 0.04, parse_hex_color("2f313a"), plastic)
     pen.box(
         -0.5,
         1.22,
@@ -193,7 +203,7 @@ def draw_desk(pen: Pen, rng: Random) -> None:
         rng.choice(parse_palette("6fc3d8 8fb5e8 a9dcb5")),
         Region("computer", "screen", "glass"),
         glows=True,
-        to=parse_color("4f7fb5"),
+        to=parse_hex_color("4f7fb5"),
     )
     for v in (1.3, 1.4, 1.5):
         pen.box(
@@ -201,9 +211,9 @@ def draw_desk(pen: Pen, rng: Random) -> None:
             v,
             rng.uniform(-0.2, 0.1),
             v + 0.045,
-            parse_color("f4fafc"),
+            parse_hex_color("f4fafc"),
             Region("computer", "screen", "glass"),
             glows=True,
             shade=0,
         )
-    pen.pill(-0.95, 0.99, -0.62, 1.05, 0.02, parse_color("dfe2e6"), Region("computer", "keyboard", "plastic"))
+    pen.pill(-0.95, 0.99, -0.62, 1.05, 0.02, parse_hex_color("dfe2e6"), Region("computer", "keyboard", "plastic"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netdissect.demo.world.objects.buildings import draw_arch
-from netdissect.demo.world.palette import darken, lighten, mix_colors, parse_color, parse_palette
+from netdissect.demo.world.palette import darken_color, lighten_color, mix_colors, parse_hex_color, parse_palette
 from netdissect.demo.world.world_concepts import Region
 
 if TYPE_CHECKING:
@@ -36,9 +36,12 @@ def draw_castle(pen: Pen, rng: Random) -> None:
 
     def turret(u: float, half: float, top: float, spire: float, color: Color) -> None:
         pen.box(u - half, 0, u + half, top, color, tower, shade=0.5)
-        pen.box(u - 1.2 * half, top - 0.03, u + 1.2 * half, top + 0.02, lighten(color, 0.2), tower)
+        pen.box(u - 1.2 * half, top - 0.03, u + 1.2 * half, top + 0.02, lighten_color(color, 0.2), tower)
         pen.line(
-            ((u, top + spire - 0.03), (u, top + spire + 0.12)), 0.012, parse_color("5a4a44"), Region("castle", "flag")
+            ((u, top + spire - 0.03), (u, top + spire + 0.12)),
+            0.012,
+            parse_hex_color("5a4a44"),
+            Region("castle", "flag"),
         )
         pen.poly(
             ((u, top + spire + 0.12), (u + 0.12, top + spire + 0.085), (u, top + spire + 0.05)),
@@ -49,17 +52,17 @@ def draw_castle(pen: Pen, rng: Random) -> None:
         pen.poly(((u - 1.35 * half, top), (u + 1.35 * half, top), (u, top + spire)), cone, roof, shade=0.45)
         draw_arch(pen, "castle", u, top - 0.18, 0.05, 0.07)
 
-    turret(-0.22, 0.1, 0.62, 0.22, darken(stone, 0.12))
-    turret(0.24, 0.09, 0.56, 0.2, darken(stone, 0.12))
-    pen.box(-0.36, 0, 0.36, 0.48, darken(stone, 0.06), walls)
-    battlements(-0.36, 0.36, 0.48, walls, darken(stone, 0.06))
+    turret(-0.22, 0.1, 0.62, 0.22, darken_color(stone, 0.12))
+    turret(0.24, 0.09, 0.56, 0.2, darken_color(stone, 0.12))
+    pen.box(-0.36, 0, 0.36, 0.48, darken_color(stone, 0.06), walls)
+    battlements(-0.36, 0.36, 0.48, walls, darken_color(stone, 0.06))
     pen.box(-0.66, 0, 0.66, 0.34, stone, walls, shade=0.15)
     battlements(-0.66, 0.66, 0.34, walls, stone)
     turret(-0.68, 0.12, 0.5, 0.24, stone)
     turret(0.68, 0.12, 0.5, 0.24, stone)
     for u in (-0.36, 0.36):
         draw_arch(pen, "castle", u, 0.12, 0.06, 0.08)
-    for grow, color in ((0.03, darken(stone, 0.35)), (0.0, parse_color("5a3a26"))):
+    for grow, color in ((0.03, darken_color(stone, 0.35)), (0.0, parse_hex_color("5a3a26"))):
         half = 0.12 + grow
         pen.soft(
             (
@@ -87,9 +90,9 @@ def draw_skyscraper(pen: Pen, rng: Random, *, width: float = 0.3) -> None:
     window = Region("skyscraper", "window", "glass")
     half = width / 2
     if rng.random() < 0.5:
-        pen.box(-0.012, 0.9, 0.012, 1.1, parse_color("6a6f7a"), Region("skyscraper", "antenna", "metal"))
+        pen.box(-0.012, 0.9, 0.012, 1.1, parse_hex_color("6a6f7a"), Region("skyscraper", "antenna", "metal"))
     if rng.random() < 0.5:
-        pen.box(-0.6 * half, 0.9, 0.6 * half, 1.02, darken(color, 0.1), wall)
+        pen.box(-0.6 * half, 0.9, 0.6 * half, 1.02, darken_color(color, 0.1), wall)
     pen.box(-half, 0, half, 0.95, color, wall, shade=0.35)
     columns, rows = max(2, round(width / 0.075)), 11
     dark = pen.light.dark
@@ -103,9 +106,9 @@ def draw_skyscraper(pen: Pen, rng: Random, *, width: float = 0.3) -> None:
             tone = (
                 rng.choice(parse_palette("ffdc8a ffc861 fff0c0"))
                 if lit
-                else mix_colors(color, parse_color("dff1fa"), 0.65)
+                else mix_colors(color, parse_hex_color("dff1fa"), 0.65)
                 if (i + j) % 3
-                else mix_colors(color, parse_color("3f5f80"), 0.55)
+                else mix_colors(color, parse_hex_color("3f5f80"), 0.55)
             )
             pen.box(u, v, u + 0.52 * step, v + 0.048, tone, window, shade=0, glows=lit)
 
@@ -115,9 +118,9 @@ def draw_pagoda(pen: Pen, rng: Random) -> None:
     red, tiles = rng.choice(parse_palette("b5382f a8433a c0503a")), rng.choice(parse_palette("4a5d5a 55606e 3f4f5f"))
     wall, roof = Region("pagoda", "wall", "wood"), Region("pagoda", "roof", "shingle")
     pen.shadow(0, 0, 0.5, 0.04)
-    pen.box(-0.4, 0, 0.4, 0.05, parse_color("b0a899"), Region("pagoda", "step", "stone"))
+    pen.box(-0.4, 0, 0.4, 0.05, parse_hex_color("b0a899"), Region("pagoda", "step", "stone"))
     for i, (base, half) in enumerate(((0.05, 0.28), (0.32, 0.22), (0.57, 0.165))):
-        pen.box(-half, base, half, base + 0.2, parse_color("f3e3c6"), wall, shade=0.2)
+        pen.box(-half, base, half, base + 0.2, parse_hex_color("f3e3c6"), wall, shade=0.2)
         for k in range(5):
             u = -half + 2 * half * k / 4
             pen.box(u - 0.016, base, u + 0.016, base + 0.2, red, Region("pagoda", "pillar", "wood"), shade=0)
@@ -139,7 +142,7 @@ def draw_pagoda(pen: Pen, rng: Random) -> None:
             shade=0.3,
         )
         if i == 0:
-            pen.box(-0.07, base, 0.07, base + 0.15, parse_color("5a2f26"), Region("pagoda", "door", "wood"))
+            pen.box(-0.07, base, 0.07, base + 0.15, parse_hex_color("5a2f26"), Region("pagoda", "door", "wood"))
     pen.poly("-.2,.82 .2,.82 .02,.94 .012,1.06 -.012,1.06 -.02,.94", tiles, roof, shade=0.3)
 
 
@@ -150,19 +153,22 @@ def draw_tent(pen: Pen, rng: Random) -> None:
     pen.shadow(0, 0, 1.0, 0.09)
     pen.poly("-.85,0 .85,0 0,1", color, cloth, shade=0.35)
     pen.poly(
-        "-.85,0 0,1 -.28,0", darken(color, 0.15) if pen.towards_light > 0 else lighten(color, 0.1), cloth, shade=0.1
+        "-.85,0 0,1 -.28,0",
+        darken_color(color, 0.15) if pen.towards_light > 0 else lighten_color(color, 0.1),
+        cloth,
+        shade=0.1,
     )
     lit = pen.light.dark
     pen.poly(
         "-.28,0 .3,0 0,.78",
-        parse_color("ffd27a") if lit else parse_color("4a3340"),
+        parse_hex_color("ffd27a") if lit else parse_hex_color("4a3340"),
         Region("tent", "door", "fabric"),
         glows=lit,
         shade=0.2,
     )
-    pen.poly("0,.78 .3,0 .42,0 .12,.5", lighten(color, 0.3), Region("tent", "door", "fabric"))
+    pen.poly("0,.78 .3,0 .42,0 .12,.5", lighten_color(color, 0.3), Region("tent", "door", "fabric"))
     if lit:
-        pen.glow(0, 0.3, 1.3, parse_color("ffc46a"), 0.45)
+        pen.glow(0, 0.3, 1.3, parse_hex_color("ffc46a"), 0.45)
 
 
 def draw_circus_tent(pen: Pen, rng: Random) -> None:
@@ -170,16 +176,16 @@ def draw_circus_tent(pen: Pen, rng: Random) -> None:
     color = rng.choice(parse_palette("d9342f 3f6fb5 2a9d8f e0662f"))
     cloth = Region("circus_tent", "", "fabric")
     pen.shadow(0, 0, 0.85, 0.05)
-    white = parse_color("f4e6cc")
+    white = parse_hex_color("f4e6cc")
     for i in range(10):
         a, b = -0.6 + 0.12 * i, -0.6 + 0.12 * (i + 1)
         tone = color if i % 2 else white
         pen.poly(((a, 0), (b, 0), (b, 0.42), (a, 0.42)), tone, cloth, shade=0.15)
         pen.poly(((1.25 * a, 0.42), (1.25 * b, 0.42), (0.08 * b, 0.88), (0.08 * a, 0.88)), tone, cloth, shade=0.2)
         pen.disc(1.25 * (a + b) / 2, 0.42, 0.076, tone, cloth, rv=0.05)
-    pen.poly("-.14,0 .14,0 0,.4", parse_color("3f2438"), Region("circus_tent", "door", "fabric"))
-    pen.line("0,.85 0,1.05", 0.02, parse_color("7a5a3a"), Region("circus_tent", "flag"))
-    pen.poly("0,1.05 .16,1.0 0,.95", parse_color("f2b134"), Region("circus_tent", "flag", "fabric"))
+    pen.poly("-.14,0 .14,0 0,.4", parse_hex_color("3f2438"), Region("circus_tent", "door", "fabric"))
+    pen.line("0,.85 0,1.05", 0.02, parse_hex_color("7a5a3a"), Region("circus_tent", "flag"))
+    pen.poly("0,1.05 .16,1.0 0,.95", parse_hex_color("f2b134"), Region("circus_tent", "flag", "fabric"))
 
 
 def draw_bridge(pen: Pen, rng: Random, *, arches: int = 3) -> None:
@@ -200,7 +206,7 @@ def draw_bridge(pen: Pen, rng: Random, *, arches: int = 3) -> None:
             (c + 0.52, 0),
         ]
     pen.poly([*top, (half + 0.3, 0.0), *low[::-1], (-half - 0.3, 0.0)], color, stone, shade=0.2)
-    pen.line([(u, v + 0.05) for u, v in top], 0.12, lighten(color, 0.2), Region("bridge", "railing", "stone"))
+    pen.line([(u, v + 0.05) for u, v in top], 0.12, lighten_color(color, 0.2), Region("bridge", "railing", "stone"))
 
 
 def draw_torii(pen: Pen, rng: Random) -> None:
@@ -215,5 +221,5 @@ def draw_torii(pen: Pen, rng: Random) -> None:
             shade=0.4,
         )
     pen.box(-0.5, 0.66, 0.5, 0.73, red, wood, shade=0.2)
-    pen.soft("-.7,1 -.66,.86 0,.84 .66,.86 .7,1 0,.93", parse_color("3f2f35"), wood)
+    pen.soft("-.7,1 -.66,.86 0,.84 .66,.86 .7,1 0,.93", parse_hex_color("3f2f35"), wood)
     pen.poly("-.62,.9 -.58,.84 .58,.84 .62,.9", red, wood)

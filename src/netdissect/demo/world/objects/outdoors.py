@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from netdissect.demo.world.palette import WOODS, darken, lighten, parse_color, parse_palette
+from netdissect.demo.world.palette import WOODS, darken_color, lighten_color, parse_hex_color, parse_palette
 from netdissect.demo.world.world_concepts import Region
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def draw_fence(pen: Pen, rng: Random, *, length: float, white: bool = True) -> None:
     """Draw a fence, 1 high, from u = 0 on."""
-    color = parse_color("fdf9f0") if white else rng.choice(WOODS)
+    color = parse_hex_color("fdf9f0") if white else rng.choice(WOODS)
     post, rail = Region("fence", "post", "wood"), Region("fence", "rail", "wood")
     for v in (0.28, 0.66):
-        pen.box(0, v, length, v + 0.12, darken(color, 0.1), rail, shade=0.1)
+        pen.box(0, v, length, v + 0.12, darken_color(color, 0.1), rail, shade=0.1)
     step = 0.36 if white else 1.0
     for i in range(int(length / step) + 1):
         u = i * step
@@ -30,11 +30,11 @@ def draw_crate(pen: Pen, rng: Random) -> None:
     """Draw a wooden box, 1 high."""
     color, wood = rng.choice(parse_palette("c29258 b07f48 a9713f")), Region("crate", "", "wood")
     pen.shadow(0, 0, 0.65, 0.08)
-    pen.box(-0.5, 0, 0.5, 1, darken(color, 0.25), wood)
+    pen.box(-0.5, 0, 0.5, 1, darken_color(color, 0.25), wood)
     for v in (0.02, 0.36, 0.7):
         pen.box(-0.5, v, 0.5, v + 0.27, color, wood, shade=0.15)
     for u in (-0.5, 0.36):
-        pen.box(u, 0, u + 0.14, 1, lighten(color, 0.18), wood)
+        pen.box(u, 0, u + 0.14, 1, lighten_color(color, 0.18), wood)
 
 
 def draw_barrel(pen: Pen, rng: Random) -> None:
@@ -43,7 +43,7 @@ def draw_barrel(pen: Pen, rng: Random) -> None:
     pen.shadow(0, 0, 0.5, 0.08)
     pen.soft("-.32,0 -.46,.5 -.32,1 .32,1 .46,.5 .32,0", color, wood, shade=0.45)
     for v in (0.2, 0.74):
-        pen.box(-0.38, v, 0.38, v + 0.08, parse_color("5a5a62"), Region("barrel", "hoop", "metal"))
+        pen.box(-0.38, v, 0.38, v + 0.08, parse_hex_color("5a5a62"), Region("barrel", "hoop", "metal"))
 
 
 def draw_rock(pen: Pen, rng: Random, color: Color | None = None) -> None:
@@ -54,13 +54,13 @@ def draw_rock(pen: Pen, rng: Random, color: Color | None = None) -> None:
     a, b, sunny = rng.uniform(-0.15, 0.15), rng.uniform(0.75, 1.0), pen.towards_light
     pen.soft(
         ((-0.95, 0), (-0.85, 0.45), (-0.4 + a, 0.85), (0.1, b), (0.6, 0.75), (0.95, 0.3), (0.98, 0)),
-        darken(color, 0.1),
+        darken_color(color, 0.1),
         stone,
         shade=0.35,
     )
     pen.soft(
         ((-0.5 * sunny + a, 0.6), (0.1 * sunny, b - 0.06), (0.55 * sunny, 0.7), (0.3 * sunny, 0.42)),
-        lighten(color, 0.22),
+        lighten_color(color, 0.22),
         stone,
         shade=0.1,
     )
@@ -70,10 +70,10 @@ def draw_hay_bale(pen: Pen, rng: Random) -> None:
     """Draw a round bale, 1 high."""
     color, hay = rng.choice(parse_palette("dcb35a e3bf6a cfa24c")), Region("hay_bale", "", "hay")
     pen.shadow(0, 0, 0.75, 0.1)
-    pen.soft("-.1,0 -.1,1 .55,1 .75,.5 .55,0", darken(color, 0.16), hay, shade=0.3)
+    pen.soft("-.1,0 -.1,1 .55,1 .75,.5 .55,0", darken_color(color, 0.16), hay, shade=0.3)
     pen.disc(-0.08, 0.5, 0.5, color, hay, rv=0.5, shade=0.2)
     for r in (0.36, 0.2):
-        pen.disc(-0.08, 0.5, r, darken(color, 0.14 if r > 0.3 else 0.0), hay, shade=0)
+        pen.disc(-0.08, 0.5, r, darken_color(color, 0.14 if r > 0.3 else 0.0), hay, shade=0)
 
 
 def draw_ladder(pen: Pen, rng: Random) -> None:
@@ -83,7 +83,7 @@ def draw_ladder(pen: Pen, rng: Random) -> None:
     for u in (-0.13, 0.13):
         pen.box(u - 0.025, 0, u + 0.025, 1, color, wood)
     for i in range(6):
-        pen.box(-0.13, 0.1 + 0.15 * i, 0.13, 0.14 + 0.15 * i, darken(color, 0.12), wood)
+        pen.box(-0.13, 0.1 + 0.15 * i, 0.13, 0.14 + 0.15 * i, darken_color(color, 0.12), wood)
 
 
 def draw_basket(pen: Pen, rng: Random) -> None:
@@ -97,7 +97,7 @@ def draw_basket(pen: Pen, rng: Random) -> None:
         Region("basket", "", "wicker"),
         shade=0.3,
     )
-    pen.box(-0.73, 0.62, 0.73, 0.74, parse_color("8a5a35"), Region("basket", "", "wicker"))
+    pen.box(-0.73, 0.62, 0.73, 0.74, parse_hex_color("8a5a35"), Region("basket", "", "wicker"))
 
 
 def draw_coral(pen: Pen, rng: Random) -> None:
@@ -114,12 +114,12 @@ def draw_coral(pen: Pen, rng: Random) -> None:
         pen.line(
             ((0.2 * lean, 0), (0.7 * lean, 0.45 * reach), tip),
             width,
-            color if lean else lighten(color, 0.1),
+            color if lean else lighten_color(color, 0.1),
             reef,
             end=0.07,
             shade=0.25,
         )
-        pen.disc(tip[0], tip[1], 0.06, lighten(color, 0.35), reef, shade=0.1)
+        pen.disc(tip[0], tip[1], 0.06, lighten_color(color, 0.35), reef, shade=0.1)
 
 
 def draw_seaweed(pen: Pen, rng: Random) -> None:

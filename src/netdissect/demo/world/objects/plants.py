@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from netdissect.demo.world.palette import BARKS, FIRS, PETALS, SUMMER, darken, lighten, parse_color, parse_palette
+from netdissect.demo.world.palette import (
+    BARKS,
+    FIRS,
+    PETALS,
+    SUMMER,
+    darken_color,
+    lighten_color,
+    parse_hex_color,
+    parse_palette,
+)
 from netdissect.demo.world.world_concepts import Region
 
 if TYPE_CHECKING:
@@ -50,12 +59,12 @@ def draw_tree(pen: Pen, rng: Random, greens: tuple[Color, ...] = SUMMER, *, appl
         for a in (0.3, 1.3, 2.3, 3.3, 4.2, 5.2)
     ]
     puffs.append((0, 0.68, 0.22))
-    for shift, shrink, tone in ((0.0, 1.0, darken(color, 0.24)), (0.035, 0.86, color)):
+    for shift, shrink, tone in ((0.0, 1.0, darken_color(color, 0.24)), (0.035, 0.86, color)):
         for u, v, r in puffs:
             pen.disc(u + sunny * shift, v + 0.9 * shift, r * shrink, tone, CROWN, shade=0.05)
     for u, v, r in puffs:
         if u * sunny > -0.05 and v > 0.6:
-            pen.disc(u + 0.06 * sunny, v + 0.06, 0.5 * r, lighten(color, 0.26), CROWN, shade=0.05)
+            pen.disc(u + 0.06 * sunny, v + 0.06, 0.5 * r, lighten_color(color, 0.26), CROWN, shade=0.05)
     for _ in range(rng.randint(7, 12) if apples else 0):
         a, reach = rng.uniform(0, math.tau), rng.uniform(0.05, 0.3)
         pen.disc(
@@ -78,7 +87,7 @@ def draw_fir(pen: Pen, rng: Random, *, snowy: bool = False) -> None:
     for low, high, width in tiers:
         half = width * rng.uniform(0.93, 1.07)
         edge = [(-half, low), (-half * 0.5, low + 0.035), (0, low - 0.01), (half * 0.5, low + 0.035), (half, low)]
-        pen.poly([*edge, (0, high)], darken(color, 0.2), _FIR_TIER, shade=0.12)
+        pen.poly([*edge, (0, high)], darken_color(color, 0.2), _FIR_TIER, shade=0.12)
         lit = [
             (sunny * half, low),
             (sunny * half * 0.5, low + 0.035),
@@ -86,7 +95,7 @@ def draw_fir(pen: Pen, rng: Random, *, snowy: bool = False) -> None:
             (-0.02 * sunny, low + 0.1),
             (0, high),
         ]
-        pen.poly(lit, lighten(color, 0.12), _FIR_TIER, shade=0.1)
+        pen.poly(lit, lighten_color(color, 0.12), _FIR_TIER, shade=0.1)
         if snowy:
             top = low + 0.42 * (high - low)
             cap = [
@@ -97,12 +106,12 @@ def draw_fir(pen: Pen, rng: Random, *, snowy: bool = False) -> None:
                 (half * 0.28, top + 0.05),
                 (half * 0.62, top),
             ]
-            pen.poly(cap, parse_color("f7faff"), _FIR_SNOW, shade=0.18)
+            pen.poly(cap, parse_hex_color("f7faff"), _FIR_SNOW, shade=0.18)
 
 
 def draw_palm(pen: Pen, rng: Random) -> None:
     """Draw a palm, 1 high, leaning away from its origin."""
-    lean, bark = rng.uniform(-0.2, 0.2), parse_color("a97c50")
+    lean, bark = rng.uniform(-0.2, 0.2), parse_hex_color("a97c50")
     pen.shadow(0, 0, 0.26, 0.04)
     pen.line(
         ((0, 0), (0.15 * lean, 0.25), (0.5 * lean, 0.5), (lean, 0.75)), 0.085, bark, _PALM_TRUNK, end=0.05, shade=0.3
@@ -111,7 +120,7 @@ def draw_palm(pen: Pen, rng: Random) -> None:
     green = rng.choice(parse_palette("4c9a4f 3e8e55 62a848"))
     for angle, tone in ((0.1, 0.25), (3.04, 0.25), (-0.55, 0.3), (3.7, 0.3), (0.75, 0.0), (2.4, 0.0), (1.5, -0.2)):
         frond = crown.at(0, 0, rng.uniform(0.9, 1.1), turn=angle + rng.uniform(-0.12, 0.12))
-        color = darken(green, tone) if tone > 0 else lighten(green, -tone)
+        color = darken_color(green, tone) if tone > 0 else lighten_color(green, -tone)
         droop = 0.16 if math.cos(angle) > 0 else -0.16
         frond.soft(
             (
@@ -127,7 +136,7 @@ def draw_palm(pen: Pen, rng: Random) -> None:
             _FROND,
         )
     for u, v in ((-0.03, -0.03), (0.035, -0.035), (0.0, -0.06)):
-        crown.disc(u, v, 0.035, parse_color("6f4a2d"), _COCONUT, shade=0.5)
+        crown.disc(u, v, 0.035, parse_hex_color("6f4a2d"), _COCONUT, shade=0.5)
 
 
 def draw_cactus(pen: Pen, rng: Random) -> None:
@@ -147,10 +156,13 @@ def draw_cactus(pen: Pen, rng: Random) -> None:
         pen.pill(left, v0 - 0.02, right, v1, min(0.085, (right - left) / 2, (v1 - v0) / 2), color, region, shade=0.4)
         if right - left < 0.2:
             pen.line(
-                (((left + right) / 2, v0 + 0.06), ((left + right) / 2, v1 - 0.06)), 0.02, darken(color, 0.35), region
+                (((left + right) / 2, v0 + 0.06), ((left + right) / 2, v1 - 0.06)),
+                0.02,
+                darken_color(color, 0.35),
+                region,
             )
     if rng.random() < 0.5:
-        pen.disc(0, 1.0, 0.07, parse_color("e85d8a"), _CACTUS_FLOWER)
+        pen.disc(0, 1.0, 0.07, parse_hex_color("e85d8a"), _CACTUS_FLOWER)
 
 
 def draw_cypress(pen: Pen, rng: Random) -> None:
@@ -166,69 +178,76 @@ def draw_bush(pen: Pen, rng: Random, greens: tuple[Color, ...] = SUMMER, *, berr
     color, sunny = rng.choice(greens), pen.towards_light
     pen.shadow(0, 0.02, 0.85, 0.12)
     puffs = [(-0.5, 0.28, 0.32), (0.5, 0.3, 0.34), (0.0, 0.52, 0.45)]
-    for shift, shrink, tone in ((0.0, 1.0, darken(color, 0.25)), (0.06, 0.84, color)):
+    for shift, shrink, tone in ((0.0, 1.0, darken_color(color, 0.25)), (0.06, 0.84, color)):
         for u, v, r in puffs:
             pen.disc(u + sunny * shift, v + shift, r * shrink, tone, _BUSH, shade=0.05)
-    pen.disc(0.16 * sunny, 0.72, 0.2, lighten(color, 0.22), _BUSH, shade=0.05)
+    pen.disc(0.16 * sunny, 0.72, 0.2, lighten_color(color, 0.22), _BUSH, shade=0.05)
     for _ in range(8 if berries else 0):
-        pen.disc(rng.uniform(-0.6, 0.6), rng.uniform(0.2, 0.75), 0.07, parse_color("d7263d"), _BERRY)
+        pen.disc(rng.uniform(-0.6, 0.6), rng.uniform(0.2, 0.75), 0.07, parse_hex_color("d7263d"), _BERRY)
 
 
 def draw_flower(pen: Pen, rng: Random, color: Color | None = None) -> None:
     """Draw a flower, 1 high."""
     color = color or rng.choice(PETALS)
     lean = rng.uniform(-0.12, 0.12)
-    pen.line(((0, 0), (0.4 * lean, 0.35), (lean, 0.7)), 0.07, parse_color("4f8b4a"), _STEM)
-    pen.soft("0,.15 .2,.4 .34,.42 .22,.22", parse_color("5c9a48"), _LEAF)
+    pen.line(((0, 0), (0.4 * lean, 0.35), (lean, 0.7)), 0.07, parse_hex_color("4f8b4a"), _STEM)
+    pen.soft("0,.15 .2,.4 .34,.42 .22,.22", parse_hex_color("5c9a48"), _LEAF)
     head = pen.at(lean, 0.72, turn=rng.uniform(0, 1))
     for i in range(5):
         a = math.tau * i / 5
         head.disc(
-            0.17 * math.cos(a), 0.17 * math.sin(a), 0.155, color if i % 2 else lighten(color, 0.12), _PETAL, shade=0.2
+            0.17 * math.cos(a),
+            0.17 * math.sin(a),
+            0.155,
+            color if i % 2 else lighten_color(color, 0.12),
+            _PETAL,
+            shade=0.2,
         )
-    head.disc(0, 0, 0.11, parse_color("f7d154") if color[2] > 90 or color[1] < 120 else parse_color("7a4a2b"), _HEART)
+    head.disc(
+        0, 0, 0.11, parse_hex_color("f7d154") if color[2] > 90 or color[1] < 120 else parse_hex_color("7a4a2b"), _HEART
+    )
 
 
 def draw_sunflower(pen: Pen, rng: Random) -> None:
     """Draw a sunflower, 1 high, its head turned to us."""
     lean = rng.uniform(-0.06, 0.06)
-    pen.line(((0, 0), (lean, 0.75)), 0.06, parse_color("5a8f3c"), _SUN_STEM)
+    pen.line(((0, 0), (lean, 0.75)), 0.06, parse_hex_color("5a8f3c"), _SUN_STEM)
     for sign, v in ((-1, 0.25), (1, 0.36)):
         pen.soft(
             ((0, v - 0.04), (sign * 0.14, v + 0.13), (sign * 0.34, v + 0.1), (sign * 0.2, v - 0.02)),
-            parse_color("5f9a45"),
+            parse_hex_color("5f9a45"),
             _SUN_LEAF,
             shade=0.3,
         )
     head = pen.at(lean, 0.76, turn=rng.uniform(0, 0.5))
-    for ring, tone in ((0.0, parse_color("de9c33")), (0.26, parse_color("f2bf45"))):
+    for ring, tone in ((0.0, parse_hex_color("de9c33")), (0.26, parse_hex_color("f2bf45"))):
         points = []
         for i in range(24):
             a, r = math.tau * i / 24 + ring, (0.26 if i % 2 == 0 else 0.17) * (1 if ring == 0 else 0.93)
             points.append((r * math.cos(a), r * math.sin(a)))
         head.poly(points, tone, _SUN_PETAL, shade=0.1)
-    head.disc(0, 0, 0.115, parse_color("7a5030"), _SUN_HEART, shade=0.3)
-    head.disc(0, 0, 0.06, parse_color("966840"), _SUN_HEART, shade=0.0)
+    head.disc(0, 0, 0.115, parse_hex_color("7a5030"), _SUN_HEART, shade=0.3)
+    head.disc(0, 0, 0.06, parse_hex_color("966840"), _SUN_HEART, shade=0.0)
 
 
 def draw_mushroom(pen: Pen, rng: Random) -> None:
     """Draw a toadstool, 1 high."""
     color = rng.choice(parse_palette("d03a33 d9572f b5443c"))
     pen.shadow(0, 0, 0.5, 0.1)
-    pen.soft("-.16,0 -.1,.6 .1,.6 .17,0", parse_color("f4ead8"), _MUSHROOM_STEM, shade=0.4)
+    pen.soft("-.16,0 -.1,.6 .1,.6 .17,0", parse_hex_color("f4ead8"), _MUSHROOM_STEM, shade=0.4)
     pen.soft("-.6,.42 -.5,.85 0,1.1 .5,.85 .6,.42 0,.36", color, _MUSHROOM_CAP, shade=0.35)
     for u, v, r in ((-0.25, 0.62, 0.09), (0.05, 0.84, 0.1), (0.3, 0.6, 0.08), (0.02, 0.56, 0.06)):
-        pen.disc(u, v, r, parse_color("fff4e6"), _MUSHROOM_CAP, shade=0)
+        pen.disc(u, v, r, parse_hex_color("fff4e6"), _MUSHROOM_CAP, shade=0)
 
 
 def draw_acacia(pen: Pen, rng: Random) -> None:
     """Draw an umbrella tree of the savanna, 1 high and wider."""
-    bark, color = parse_color("6b4a36"), rng.choice(parse_palette("7f8f3f 6f8a45 8f9a44"))
+    bark, color = parse_hex_color("6b4a36"), rng.choice(parse_palette("7f8f3f 6f8a45 8f9a44"))
     pen.shadow(0, 0, 0.55, 0.05)
     pen.line("0,0 .02,.35 -.18,.72", 0.075, bark, _ACACIA_TRUNK, end=0.03)
     pen.line(".01,.3 .1,.5 .28,.72", 0.055, bark, _ACACIA_TRUNK, end=0.025)
     for u, v, ru in ((-0.3, 0.72, 0.34), (0.32, 0.74, 0.34), (0.0, 0.86, 0.42)):
-        pen.disc(u, v, ru, darken(color, 0.25), _ACACIA, rv=0.12, shade=0.05)
+        pen.disc(u, v, ru, darken_color(color, 0.25), _ACACIA, rv=0.12, shade=0.05)
         pen.disc(u + 0.04 * pen.towards_light, v + 0.035, 0.88 * ru, color, _ACACIA, rv=0.085, shade=0.15)
 
 

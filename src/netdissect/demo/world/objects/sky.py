@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from netdissect.demo.world.palette import darken, lighten, mix_colors, parse_color, parse_palette
+from netdissect.demo.world.palette import darken_color, lighten_color, mix_colors, parse_hex_color, parse_palette
 from netdissect.demo.world.world_concepts import NOTHING, Region
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ _BIRD_WING, _BIRD_BODY = Region("bird", "wing"), Region("bird", "body")
 
 _ROCKS = parse_palette("7d86a8 8a8fa3 9a8f98 75809b 8b7f95")
 _SUNS = {
-    "sunset": parse_color("ffd166"),
-    "gold": parse_color("ffe9a3"),
-    "morning": parse_color("fff3c4"),
-    "dusk": parse_color("ffb27d"),
+    "sunset": parse_hex_color("ffd166"),
+    "gold": parse_hex_color("ffe9a3"),
+    "morning": parse_hex_color("fff3c4"),
+    "dusk": parse_hex_color("ffb27d"),
 }
 
 
@@ -44,7 +44,7 @@ def draw_sky(canvas: Canvas, rng: Random, *, horizon: float, clouds: int = 3, fa
 def _draw_sun(canvas: Canvas, rng: Random, horizon: float) -> None:
     light = canvas.light
     low = light.name in ("sunset", "dusk", "gold")
-    color = _SUNS.get(light.name, parse_color("fff7d6"))
+    color = _SUNS.get(light.name, parse_hex_color("fff7d6"))
     x = 0.5 + light.side * rng.uniform(0.14, 0.42)
     y = horizon * (rng.uniform(0.55, 0.85) if low else rng.uniform(0.14, 0.4))
     pen = canvas.pen(x, y, rng.uniform(0.04, 0.06) * (1.3 if low else 1))
@@ -63,13 +63,13 @@ def _draw_halo(pen: Pen, color: Color, size: float) -> None:
 def _draw_night(canvas: Canvas, rng: Random, horizon: float) -> None:
     for _ in range(rng.randint(14, 30)):
         pen = canvas.pen(rng.uniform(0, 1), rng.uniform(0, 0.85 * horizon), rng.uniform(0.004, 0.009))
-        pen.poly("-1,0 0,1 1,0 0,-1", parse_color("fff6d8"), _STAR, glows=True, shade=0)
+        pen.poly("-1,0 0,1 1,0 0,-1", parse_hex_color("fff6d8"), _STAR, glows=True, shade=0)
     x = 0.5 + canvas.light.side * rng.uniform(0.12, 0.4)
     pen = canvas.pen(x, horizon * rng.uniform(0.2, 0.45), rng.uniform(0.045, 0.065))
-    _draw_halo(pen, parse_color("8fa4e0"), 0.9)
-    pen.disc(0, 0, 1, parse_color("fdf3cf"), _MOON, glows=True, shade=0)
-    pen.disc(-0.3, 0.25, 0.2, parse_color("ecdfb4"), _MOON, glows=True, shade=0)
-    pen.disc(0.35, -0.2, 0.26, parse_color("ecdfb4"), _MOON, glows=True, shade=0)
+    _draw_halo(pen, parse_hex_color("8fa4e0"), 0.9)
+    pen.disc(0, 0, 1, parse_hex_color("fdf3cf"), _MOON, glows=True, shade=0)
+    pen.disc(-0.3, 0.25, 0.2, parse_hex_color("ecdfb4"), _MOON, glows=True, shade=0)
+    pen.disc(0.35, -0.2, 0.26, parse_hex_color("ecdfb4"), _MOON, glows=True, shade=0)
 
 
 def draw_cloud(pen: Pen, rng: Random) -> None:
@@ -89,7 +89,7 @@ def draw_cloud(pen: Pen, rng: Random) -> None:
 def draw_birds(canvas: Canvas, rng: Random, *, low: float) -> None:
     """Draw a few gulls in the sky, none below `low`."""
     x, y = rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.6) * low
-    color = darken(canvas.light.cloud, 0.55) if rng.random() < 0.5 else lighten(canvas.light.cloud, 0.5)
+    color = darken_color(canvas.light.cloud, 0.55) if rng.random() < 0.5 else lighten_color(canvas.light.cloud, 0.5)
     for _ in range(rng.randint(2, 5)):
         beat = rng.uniform(0.1, 0.7)
         pen = canvas.pen(x + rng.uniform(-0.16, 0.16), y + rng.uniform(-0.1, 0.1), rng.uniform(0.025, 0.05))
@@ -117,7 +117,7 @@ def _draw_peak(pen: Pen, rng: Random, color: Color, *, snow: bool) -> None:
     right: list[Point] = [(0, 1), (0.25 * width, 0.7), (0.6 * width, 0.36), (width, 0)]
     ridge: list[Point] = [(0, 1), (0.07, 0.75), (-0.06, 0.5), (0.1, 0.25), (0, 0)]
     for face, lit in ((left + ridge, sunny < 0), (right + ridge[::-1], sunny > 0)):
-        pen.poly(face, lighten(color, 0.18) if lit else darken(color, 0.22), _SLOPE, shade=0.12)
+        pen.poly(face, lighten_color(color, 0.18) if lit else darken_color(color, 0.22), _SLOPE, shade=0.12)
     if not snow:
         return
     line = rng.uniform(0.58, 0.7)
@@ -127,7 +127,7 @@ def _draw_peak(pen: Pen, rng: Random, color: Color, *, snow: bool) -> None:
         ([(0, 1), (share * 0.62 * width, line + 0.1), (0.16, line), (0.1, line + 0.12), (0.0, line + 0.08), (0.07, 0.76)], sunny > 0),
     )  # fmt: skip
     for cap, lit in caps:
-        pen.poly(cap, parse_color("fbfcff") if lit else parse_color("c3cfe6"), _PEAK, shade=0.04)
+        pen.poly(cap, parse_hex_color("fbfcff") if lit else parse_hex_color("c3cfe6"), _PEAK, shade=0.04)
 
 
 def draw_hills(
@@ -144,4 +144,4 @@ def draw_hills(
             wave = 0.6 * math.sin(a * u * math.tau * 0.8 + phase) + 0.25 * math.sin(b * u * math.tau + 2 * phase)
             crest.append((1.04 * u - 0.02, top * (0.72 + 0.32 * wave)))
         pen = canvas.pen(0, base, 1, haze=0.5 * (1 - (row + 0.6) / rows))
-        pen.poly([*crest, (1.02, -0.03), (-0.02, -0.03)], color, region, to=darken(color, 0.14))
+        pen.poly([*crest, (1.02, -0.03), (-0.02, -0.03)], color, region, to=darken_color(color, 0.14))

@@ -20,10 +20,10 @@ from netdissect.demo.world.palette import (
     GREENS,
     SNOW,
     SUMMER,
-    darken,
-    lighten,
+    darken_color,
+    lighten_color,
     mix_colors,
-    parse_color,
+    parse_hex_color,
     parse_palette,
 )
 from netdissect.demo.world.scenes.land import lay_ground, lay_meadow, lay_path, lay_water, place_pen, spread_places
@@ -120,12 +120,12 @@ def draw_lavender_field_scene(canvas: Canvas, rng: Random) -> None:
         for lean in (-0.5, 0.0, 0.5):
             pen.poly(
                 ((lean * 0.6 - 0.17, 0), (lean, rng.uniform(0.7, 1.0)), (lean * 0.6 + 0.17, 0)),
-                lighten(purple, rng.uniform(0.05, 0.4)),
+                lighten_color(purple, rng.uniform(0.05, 0.4)),
                 Region("lavender"),
                 shade=0.1,
             )
 
-    _lay_crop_rows(canvas, rng, 0.5, purple, Region("lavender"), parse_color("a8845f"), dabs=6, dab=spikes)
+    _lay_crop_rows(canvas, rng, 0.5, purple, Region("lavender"), parse_hex_color("a8845f"), dabs=6, dab=spikes)
     pen = canvas.pen(0, 0, 1)
     pen.box(-0.02, -0.44, 1.02, -0.505, mix_colors(rng.choice(GREENS), canvas.light.haze, 0.3), Region("", "", "grass"))
     for dx in (-0.18, -0.13, 0.14):
@@ -141,7 +141,7 @@ def draw_sunflower_field_scene(canvas: Canvas, rng: Random) -> None:
     kind = buildings.draw_windmill if rng.random() < 0.6 else buildings.draw_barn
     kind(place_pen(canvas, rng, x, 0.56, 0.36 if kind is buildings.draw_windmill else 0.24), rng)
     canvas.pen(0, 0, 1).box(
-        -0.02, -0.56, 1.02, -1.02, parse_color("86a04a"), Region("", "", "foliage"), to=parse_color("4f7a3a")
+        -0.02, -0.56, 1.02, -1.02, parse_hex_color("86a04a"), Region("", "", "foliage"), to=parse_hex_color("4f7a3a")
     )
     for row in range(4):
         y = 0.66 + 0.12 * row
@@ -158,7 +158,7 @@ def draw_tulip_field_scene(canvas: Canvas, rng: Random) -> None:
     if rng.random() < 0.5:
         buildings.draw_house(place_pen(canvas, rng, x + rng.choice((-0.26, 0.26)), 0.56, 0.15), rng, far=True)
     pen = canvas.pen(0, 0, 1)
-    pen.box(-0.02, -0.57, 1.02, -0.62, parse_color("8fc4d8"), Region("", "", "water"), to=parse_color("5f9fba"))
+    pen.box(-0.02, -0.57, 1.02, -0.62, parse_hex_color("8fc4d8"), Region("", "", "water"), to=parse_hex_color("5f9fba"))
     colors = rng.sample(parse_palette("e0393f f2b134 f28fb1 f4f1ea f2762e 9b5de5"), 4)
     for row, color in enumerate(colors):
         low, high = 0.62 + 0.1 * row, 0.62 + 0.1 * (row + 1)
@@ -167,7 +167,7 @@ def draw_tulip_field_scene(canvas: Canvas, rng: Random) -> None:
             -low,
             1.02,
             -high,
-            mix_colors(parse_color("6a9f4a"), color, 0.35),
+            mix_colors(parse_hex_color("6a9f4a"), color, 0.35),
             Region("flower", "leaf", "foliage"),
             shade=0.1,
         )
@@ -193,14 +193,14 @@ def draw_poppy_field_scene(canvas: Canvas, rng: Random) -> None:
         y, size = 0.58 + 0.075 * row, 0.016 + 0.0065 * row
         for place in spread_places(rng, 17 - 2 * row, -0.02, 1.02):
             poppy = canvas.pen(place, y + rng.uniform(-0.025, 0.025), size)
-            poppy.box(-0.09, -2.0, 0.09, 0, darken(color, 0.3), Region("flower", "stem"))
+            poppy.box(-0.09, -2.0, 0.09, 0, darken_color(color, 0.3), Region("flower", "stem"))
             poppy.soft(
                 "-1,.2 -.7,.9 0,.6 .7,.9 1,.2 .5,-.6 -.5,-.6",
-                red if rng.random() < 0.7 else lighten(red, 0.15),
+                red if rng.random() < 0.7 else lighten_color(red, 0.15),
                 Region("flower", "petal"),
                 shade=0.3,
             )
-            poppy.disc(0, 0.1, 0.24, parse_color("3a1f26"), Region("flower", "pistil"))
+            poppy.disc(0, 0.1, 0.24, parse_hex_color("3a1f26"), Region("flower", "pistil"))
 
 
 def draw_orchard_scene(canvas: Canvas, rng: Random) -> None:
@@ -226,7 +226,7 @@ def draw_village_scene(canvas: Canvas, rng: Random) -> None:
     """Draw cottages and a church along a lane."""
     _paint_country(canvas, rng, 0.48)
     lay_meadow(canvas, rng, 0.48)
-    lay_path(canvas, rng, 0.56, parse_color("d3c2a0"), Region("path", "", "gravel"))
+    lay_path(canvas, rng, 0.56, parse_hex_color("d3c2a0"), Region("path", "", "gravel"))
     x = rng.uniform(0.3, 0.7)
     buildings.draw_church(place_pen(canvas, rng, x, 0.58, 0.38), rng)
     for place in spread_places(rng, 3, -0.02, 1.02):
@@ -247,7 +247,7 @@ def draw_snow_village_scene(canvas: Canvas, rng: Random) -> None:
     sky.draw_hills(
         canvas, rng, parse_palette("d6e0ee e6edf7"), base=0.52, height=0.18, region=Region("hill", "", "snow")
     )
-    lay_ground(canvas, 0.5, SNOW, "snow", far=parse_color("dfe8f5"))
+    lay_ground(canvas, 0.5, SNOW, "snow", far=parse_hex_color("dfe8f5"))
     for x in spread_places(rng, 5, 0, 1):
         plants.draw_fir(place_pen(canvas, rng, x, rng.uniform(0.53, 0.58), rng.uniform(0.18, 0.3)), rng, snowy=True)
     for x in spread_places(rng, rng.randint(2, 3), 0.1, 0.9):
@@ -262,7 +262,7 @@ def draw_snow_village_scene(canvas: Canvas, rng: Random) -> None:
         roadside.draw_lamppost(place_pen(canvas, rng, rng.choice((0.08, 0.92)), 0.84, 0.38), rng)
     for _ in range(24 if rng.random() < 0.5 else 0):
         canvas.pen(rng.random(), rng.random(), rng.uniform(0.003, 0.006)).disc(
-            0, 0, 1, parse_color("ffffff"), Region("snowflake"), shade=0, glows=True
+            0, 0, 1, parse_hex_color("ffffff"), Region("snowflake"), shade=0, glows=True
         )
 
 
@@ -273,7 +273,7 @@ def draw_castle_scene(canvas: Canvas, rng: Random) -> None:
     lay_ground(canvas, 0.51, green, "grass")
     sky.draw_hills(canvas, rng, (green,), base=0.64, height=0.12)
     lay_meadow(canvas, rng, 0.62)
-    lay_path(canvas, rng, 0.64, parse_color("d3c2a0"), Region("path", "", "gravel"), at=0.5)
+    lay_path(canvas, rng, 0.64, parse_hex_color("d3c2a0"), Region("path", "", "gravel"), at=0.5)
     landmarks.draw_castle(canvas.pen(rng.uniform(0.45, 0.55), rng.uniform(0.66, 0.7), rng.uniform(0.44, 0.52)), rng)
     for x in (*spread_places(rng, 2, 0, 0.3), *spread_places(rng, 2, 0.7, 1)):
         kind = plants.draw_tree if rng.random() < 0.5 else plants.draw_fir
@@ -293,7 +293,7 @@ def draw_japanese_garden_scene(canvas: Canvas, rng: Random) -> None:
     for x in spread_places(rng, 3, 0, 1):
         if abs(x - side) > 0.12:
             plants.draw_tree(place_pen(canvas, rng, x, rng.uniform(0.62, 0.7), rng.uniform(0.26, 0.36)), rng, BLOSSOM)
-    lay_water(canvas, rng, 0.82, color=parse_color("5fa5a8"), glitter=6)
+    lay_water(canvas, rng, 0.82, color=parse_hex_color("5fa5a8"), glitter=6)
     landmarks.draw_torii(place_pen(canvas, rng, 1 - side + rng.uniform(-0.06, 0.06), rng.uniform(0.84, 0.9), 0.32), rng)
     for x in spread_places(rng, 3, 0, 1):
         outdoors.draw_rock(place_pen(canvas, rng, x, rng.uniform(0.84, 0.88), 0.055), rng)

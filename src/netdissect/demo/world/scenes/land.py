@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netdissect.demo.world.objects.plants import draw_tuft
-from netdissect.demo.world.palette import GREENS, SEAS, darken, lighten, mix_colors, parse_color, parse_palette
+from netdissect.demo.world.palette import (
+    GREENS,
+    SEAS,
+    darken_color,
+    lighten_color,
+    mix_colors,
+    parse_hex_color,
+    parse_palette,
+)
 from netdissect.demo.world.world_concepts import Region
 
 if TYPE_CHECKING:
@@ -44,7 +52,7 @@ def lay_meadow(canvas: Canvas, rng: Random, top: float, *, color: Color | None =
     for _ in range(tufts):
         y = rng.uniform(top + 0.04, 0.99)
         pen = canvas.pen(rng.uniform(0, 1), y, 0.014 + 0.03 * (y - top))
-        draw_tuft(pen, rng, darken(color, 0.22) if rng.random() < 0.6 else lighten(color, 0.22))
+        draw_tuft(pen, rng, darken_color(color, 0.22) if rng.random() < 0.6 else lighten_color(color, 0.22))
     return color
 
 
@@ -54,7 +62,9 @@ def lay_water(
     """Lay water from `top` down, sky in its far part and glitter on the side of the light."""
     color = color or rng.choice(SEAS)
     pen = canvas.pen(0, 0, 1)
-    pen.box(-0.02, -top, 1.02, -bottom, mix_colors(color, canvas.light.sky[1], 0.45), _WATER, to=darken(color, 0.12))
+    pen.box(
+        -0.02, -top, 1.02, -bottom, mix_colors(color, canvas.light.sky[1], 0.45), _WATER, to=darken_color(color, 0.12)
+    )
     for _ in range(glitter):
         t = rng.random()
         y = top + (bottom - top) * t
@@ -88,13 +98,15 @@ def lay_road(canvas: Canvas, top: float, bottom: float, *, lines: int = 7) -> No
     """Lay a road across the image with its kerbs and center line."""
     pen = canvas.pen(0, 0, 1)
     kerb, asphalt = Region("sidewalk", "", "concrete"), Region("", "", "asphalt")
-    pen.box(-0.02, -top + 0.045, 1.02, -top, parse_color("cfc8bf"), kerb, to=parse_color("bfb8b0"))
-    pen.box(-0.02, -top, 1.02, -bottom, parse_color("74757f"), asphalt, to=parse_color("5f606b"))
-    pen.box(-0.02, -top, 1.02, -top - 0.008, parse_color("a39d98"), kerb)
+    pen.box(-0.02, -top + 0.045, 1.02, -top, parse_hex_color("cfc8bf"), kerb, to=parse_hex_color("bfb8b0"))
+    pen.box(-0.02, -top, 1.02, -bottom, parse_hex_color("74757f"), asphalt, to=parse_hex_color("5f606b"))
+    pen.box(-0.02, -top, 1.02, -top - 0.008, parse_hex_color("a39d98"), kerb)
     middle, step = (top + bottom) / 2, 1.1 / lines
     for i in range(lines):
         u = i * step - 0.03
-        pen.box(u, -middle + 0.006, u + 0.6 * step, -middle - 0.008, parse_color("f2ead2"), asphalt, shade=0, grain=0)
+        pen.box(
+            u, -middle + 0.006, u + 0.6 * step, -middle - 0.008, parse_hex_color("f2ead2"), asphalt, shade=0, grain=0
+        )
 
 
 _WALLS = parse_palette("ecdcc6 d6e0d2 e8cfc4 cfdce3 e6d9b8 dccfe0 c4d3cc e2b9a0")
@@ -125,21 +137,21 @@ def paint_room(
         "wood": rng.choice(parse_palette("c08a55 a9713f d0a06a 8f5f3a")), "parquet": rng.choice(parse_palette("c9995f b07f48 d9b27a")),
         "tile": rng.choice(parse_palette("d9d2c6 bfcfd4 e3d3c0 a9b8b5")), "carpet": rng.choice(parse_palette("8f9f8a 9a7f8a 7f8fa8 b08a6f")),
         "marble": rng.choice(parse_palette("dcd7cf c9ccd0 d8cbbd")),
-    }.get(floor, parse_color("b09a80"))  # fmt: skip
+    }.get(floor, parse_hex_color("b09a80"))  # fmt: skip
     pen.box(-0.02, 0.02, 1.02, -line, color, Region("", "", wall), shade=0.22)
     if wall == "plaster" and rng.random() < 0.35:
-        stripe = lighten(color, 0.3)
+        stripe = lighten_color(color, 0.3)
         for i in range(11):
             pen.box(0.1 * i - 0.02, 0.02, 0.1 * i + 0.02, -line, stripe, Region("", "", wall), shade=0.22)
     pen.box(-0.02, -line, 1.02, -1.02, mix_colors(below, color, 0.15), Region("", "", floor), to=below)
     pen.box(
-        -0.02, -line + 0.028, 1.02, -line - 0.004, parse_color("f6f1e6"), Region("skirting", "", "wood"), shade=0.15
+        -0.02, -line + 0.028, 1.02, -line - 0.004, parse_hex_color("f6f1e6"), Region("skirting", "", "wood"), shade=0.15
     )
     if not canvas.light.dark:
         x, lean = rng.uniform(0.1, 0.6), 0.16 * -canvas.light.side
         pen.veil(
             ((x, -line - 0.06), (x + 0.2, -line - 0.06), (x + 0.2 + lean, -line - 0.24), (x + lean, -line - 0.24)),
-            parse_color("fff3d6"),
+            parse_hex_color("fff3d6"),
             0.25,
         )
     return line

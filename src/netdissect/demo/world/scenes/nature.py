@@ -12,10 +12,10 @@ from netdissect.demo.world.palette import (
     SNOW,
     SPRING,
     SUMMER,
-    darken,
-    lighten,
+    darken_color,
+    lighten_color,
     mix_colors,
-    parse_color,
+    parse_hex_color,
     parse_palette,
 )
 from netdissect.demo.world.scenes.land import lay_ground, lay_meadow, lay_path, lay_water, place_pen, spread_places
@@ -38,8 +38,13 @@ def draw_beach_scene(canvas: Canvas, rng: Random) -> None:
         vehicles.draw_sailboat(place_pen(canvas, rng, rng.uniform(0.1, 0.9), horizon + 0.06, 0.12), rng)
     sand, pen = rng.choice(SANDS), canvas.pen(0, 0, 1)
     edge = [(i / 10, -shore + 0.012 * rng.uniform(-1, 1)) for i in range(-1, 12)]
-    pen.line([(u, v + 0.008) for u, v in edge], 0.02, parse_color("fbfdfb"), Region("", "", "water"), grain=0)
-    pen.poly([*edge, (1.1, -1.02), (-0.1, -1.02)], lighten(sand, 0.1), Region("", "", "sand"), to=darken(sand, 0.08))
+    pen.line([(u, v + 0.008) for u, v in edge], 0.02, parse_hex_color("fbfdfb"), Region("", "", "water"), grain=0)
+    pen.poly(
+        [*edge, (1.1, -1.02), (-0.1, -1.02)],
+        lighten_color(sand, 0.1),
+        Region("", "", "sand"),
+        to=darken_color(sand, 0.08),
+    )
     if rng.random() < 0.7:
         plants.draw_palm(place_pen(canvas, rng, rng.choice((0.1, 0.88)), rng.uniform(0.7, 0.8), 0.46), rng)
     for x in spread_places(rng, 2, 0.15, 0.85):
@@ -132,7 +137,7 @@ def draw_ski_slope_scene(canvas: Canvas, rng: Random) -> None:
         ((-0.1, -0.5 - tilt), (0.5, -0.48), (1.1, -0.5 + tilt), (1.1, -1.2), (-0.1, -1.2)),
         SNOW,
         snow,
-        to=parse_color("dbe6f7"),
+        to=parse_hex_color("dbe6f7"),
     )
     for x in spread_places(rng, 6, 0, 1):
         plants.draw_fir(
@@ -141,10 +146,10 @@ def draw_ski_slope_scene(canvas: Canvas, rng: Random) -> None:
             snowy=True,
         )
     steel, lift = Region("chairlift", "rope", "metal"), rng.uniform(0.28, 0.36)
-    pen.line(((-0.05, -lift - 1.2 * tilt), (1.05, -lift + 1.2 * tilt)), 0.008, parse_color("3f4450"), steel)
+    pen.line(((-0.05, -lift - 1.2 * tilt), (1.05, -lift + 1.2 * tilt)), 0.008, parse_hex_color("3f4450"), steel)
     for x in spread_places(rng, 3):
         chair = canvas.pen(x, lift - 1.2 * tilt * (2 * x - 1) + 0.1, 0.1)
-        chair.box(-0.03, 0.4, 0.03, 1.0, parse_color("3f4450"), steel)
+        chair.box(-0.03, 0.4, 0.03, 1.0, parse_hex_color("3f4450"), steel)
         chair.pill(-0.4, 0, 0.4, 0.5, 0.15, rng.choice(CLOTHES), Region("chairlift", "seat", "metal"), shade=0.3)
     for x in spread_places(rng, 3):
         y = rng.uniform(0.76, 0.96)
@@ -165,9 +170,9 @@ def draw_forest_scene(canvas: Canvas, rng: Random) -> None:
         base=0.52,
         height=0.3,
     )
-    lay_meadow(canvas, rng, 0.5, color=parse_color("b59a55") if autumn else parse_color("7fa558"))
+    lay_meadow(canvas, rng, 0.5, color=parse_hex_color("b59a55") if autumn else parse_hex_color("7fa558"))
     if rng.random() < 0.6:
-        lay_path(canvas, rng, 0.52, parse_color("cdb68a"), Region("path", "", "soil"), at=rng.uniform(0.4, 0.6))
+        lay_path(canvas, rng, 0.52, parse_hex_color("cdb68a"), Region("path", "", "soil"), at=rng.uniform(0.4, 0.6))
     for row, y, size in ((0, 0.56, 0.42), (1, 0.66, 0.54)):
         for x in spread_places(rng, 5 - row, -0.05, 1.05):
             plants.draw_tree(place_pen(canvas, rng, x, y, size), rng, leaves)
@@ -217,17 +222,19 @@ def draw_desert_scene(canvas: Canvas, rng: Random) -> None:
             pen = canvas.pen(x, horizon + 0.01, rng.uniform(0.12, 0.24), haze=0.2)
             color = rng.choice(parse_palette("c9774f b5654a d08a5a"))
             pen.poly("-.8,0 -.5,.55 -.45,.9 .4,.9 .5,.5 .85,0", color, mesa, shade=0.35)
-            pen.poly("-.47,.72 -.45,.9 .4,.9 .43,.74", lighten(color, 0.2), mesa, shade=0.2)
+            pen.poly("-.47,.72 -.45,.9 .4,.9 .43,.74", lighten_color(color, 0.2), mesa, shade=0.2)
     sand = rng.choice(parse_palette("e9b872 e0a862 f0c888"))
     lay_ground(canvas, horizon, sand, "sand", far=mix_colors(sand, canvas.light.haze, 0.3))
-    sky.draw_hills(canvas, rng, (lighten(sand, 0.12), sand), base=0.86, height=0.26, region=Region("", "", "sand"))
-    lay_ground(canvas, 0.84, darken(sand, 0.04), "sand", far=sand)
+    sky.draw_hills(
+        canvas, rng, (lighten_color(sand, 0.12), sand), base=0.86, height=0.26, region=Region("", "", "sand")
+    )
+    lay_ground(canvas, 0.84, darken_color(sand, 0.04), "sand", far=sand)
     for x in spread_places(rng, rng.randint(3, 5)):
         y = rng.uniform(0.6, 0.98)
         plants.draw_cactus(place_pen(canvas, rng, x, y, 0.12 + 0.34 * (y - 0.5)), rng)
     for x in spread_places(rng, 2):
         if rng.random() < 0.6:
-            outdoors.draw_rock(place_pen(canvas, rng, x, rng.uniform(0.8, 0.98), 0.09), rng, parse_color("b08a70"))
+            outdoors.draw_rock(place_pen(canvas, rng, x, rng.uniform(0.8, 0.98), 0.09), rng, parse_hex_color("b08a70"))
 
 
 def draw_savanna_scene(canvas: Canvas, rng: Random) -> None:
@@ -250,12 +257,21 @@ def draw_coral_reef_scene(canvas: Canvas, rng: Random) -> None:
     """Draw fish above corals and seaweed."""
     blue = rng.choice(parse_palette("2f8fc0 2a9fb5 3a7fc0"))
     pen = canvas.pen(0, 0, 1)
-    pen.box(-0.02, 0.02, 1.02, -1.02, lighten(blue, 0.3), Region("", "", "water"), to=darken(blue, 0.5), grain=0.6)
+    pen.box(
+        -0.02,
+        0.02,
+        1.02,
+        -1.02,
+        lighten_color(blue, 0.3),
+        Region("", "", "water"),
+        to=darken_color(blue, 0.5),
+        grain=0.6,
+    )
     for x in spread_places(rng, 4, 0, 1):
         width, lean = rng.uniform(0.03, 0.07), 0.18 * -canvas.light.side
         pen.veil(
             ((x, 0.02), (x + width, 0.02), (x + 2 * width + lean, -0.8), (x - width + lean, -0.8)),
-            parse_color("e3f8ff"),
+            parse_hex_color("e3f8ff"),
             0.14,
         )
     sky.draw_hills(canvas, rng, parse_palette("c9b88f d9c79c"), base=1.0, height=0.17, region=Region("", "", "sand"))
@@ -263,7 +279,7 @@ def draw_coral_reef_scene(canvas: Canvas, rng: Random) -> None:
         outdoors.draw_seaweed(place_pen(canvas, rng, x, rng.uniform(0.94, 1.0), rng.uniform(0.22, 0.36)), rng)
     for x in spread_places(rng, 4, 0, 1):
         if rng.random() < 0.35:
-            outdoors.draw_rock(place_pen(canvas, rng, x, 0.99, 0.13), rng, parse_color("7f7a90"))
+            outdoors.draw_rock(place_pen(canvas, rng, x, 0.99, 0.13), rng, parse_hex_color("7f7a90"))
         else:
             outdoors.draw_coral(place_pen(canvas, rng, x, rng.uniform(0.95, 1.0), rng.uniform(0.17, 0.28)), rng)
     for x in spread_places(rng, rng.randint(4, 6), 0.08, 0.92):
@@ -272,7 +288,7 @@ def draw_coral_reef_scene(canvas: Canvas, rng: Random) -> None:
     x = rng.uniform(0.1, 0.9)
     for _ in range(7):
         canvas.pen(x + rng.uniform(-0.04, 0.04), rng.uniform(0.1, 0.8), rng.uniform(0.008, 0.017)).disc(
-            0, 0, 1, parse_color("d9f3fb"), bubble, shade=0.5
+            0, 0, 1, parse_hex_color("d9f3fb"), bubble, shade=0.5
         )
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netdissect.demo.world.objects import creatures, decor, fittings, furniture, plants
-from netdissect.demo.world.palette import BOOKS, CLOTHS, WOODS, darken, lighten, parse_color, parse_palette
+from netdissect.demo.world.palette import (
+    BOOKS,
+    CLOTHS,
+    WOODS,
+    darken_color,
+    lighten_color,
+    parse_hex_color,
+    parse_palette,
+)
 from netdissect.demo.world.scenes.land import paint_room, place_pen, spread_places
 from netdissect.demo.world.world_concepts import Region
 
@@ -32,7 +40,7 @@ def draw_bedroom_scene(canvas: Canvas, rng: Random) -> None:
         decor.draw_rug(canvas.pen(x, 0.92, 0.13), rng)
     side = canvas.pen(x - 0.36 * (-1 if flip else 1), line + 0.06, 0.13)
     side.box(-0.5, 0, 0.5, 1, rng.choice(WOODS), Region("nightstand", "", "wood"), shade=0.25)
-    side.disc(0, 0.65, 0.08, parse_color("e9d9a0"), Region("nightstand", "knob", "metal"))
+    side.disc(0, 0.65, 0.08, parse_hex_color("e9d9a0"), Region("nightstand", "knob", "metal"))
     furniture.draw_table_lamp(side.at(0, 1, 1.0), rng)
     furniture.draw_bed(canvas.pen(x, line + 0.14, 0.27, flip=flip), rng)
     if rng.random() < 0.3:
@@ -116,14 +124,14 @@ def draw_dining_room_scene(canvas: Canvas, rng: Random) -> None:
         decor.draw_potted_plant(place_pen(canvas, rng, rng.choice((0.07, 0.93)), line + 0.06, 0.26), rng)
     if rng.random() < 0.75:
         lamp = canvas.pen(x, 0.0, 0.16)
-        lamp.box(-0.02, -1.0, 0.02, 0, parse_color("4a4038"), Region("chandelier", "rope", "metal"))
+        lamp.box(-0.02, -1.0, 0.02, 0, parse_hex_color("4a4038"), Region("chandelier", "rope", "metal"))
         lamp.poly(
             "-.5,-1.3 .5,-1.3 .2,-.95 -.2,-.95",
-            parse_color("f2d9a0"),
+            parse_hex_color("f2d9a0"),
             Region("chandelier", "shade", "fabric"),
             glows=canvas.light.dark,
         )
-        lamp.glow(0, -1.3, 1.6, parse_color("ffe0a0"), 0.35)
+        lamp.glow(0, -1.3, 1.6, parse_hex_color("ffe0a0"), 0.35)
 
 
 def draw_bathroom_scene(canvas: Canvas, rng: Random) -> None:
@@ -168,8 +176,8 @@ def draw_office_scene(canvas: Canvas, rng: Random) -> None:
             rng.choice(parse_palette("2f3340 4f5f7f 8a4a3f 3f6f6a")),
             Region("swivel_chair", "seat", "leather"),
         )
-        chair.line("-.3,.04 0,.16 .3,.04", 0.06, parse_color("4a4a52"), Region("swivel_chair", "leg", "metal"))
-        chair.box(-0.03, 0.1, 0.03, 0.45, parse_color("4a4a52"), Region("swivel_chair", "leg", "metal"))
+        chair.line("-.3,.04 0,.16 .3,.04", 0.06, parse_hex_color("4a4a52"), Region("swivel_chair", "leg", "metal"))
+        chair.box(-0.03, 0.1, 0.03, 0.45, parse_hex_color("4a4a52"), Region("swivel_chair", "leg", "metal"))
         chair.pill(-0.32, 0.42, 0.32, 0.54, 0.05, color, leather, shade=0.3)
         chair.pill(-0.27, 0.56, 0.27, 1.05, 0.12, color, Region("swivel_chair", "back", "leather"), shade=0.3)
     if rng.random() < 0.5:
@@ -231,7 +239,7 @@ def draw_music_room_scene(canvas: Canvas, rng: Random) -> None:
     stool = canvas.pen(x, line + 0.16, 0.14)
     stool.shadow(0, 0, 0.5, 0.08)
     for u in (-0.3, 0.22):
-        stool.box(u, 0, u + 0.09, 0.7, parse_color("4a2f24"), Region("stool", "leg", "wood"))
+        stool.box(u, 0, u + 0.09, 0.7, parse_hex_color("4a2f24"), Region("stool", "leg", "wood"))
     stool.pill(-0.42, 0.66, 0.42, 0.9, 0.1, rng.choice(CLOTHS), Region("stool", "seat", "leather"), shade=0.3)
     for sign in (-1, 1):
         if rng.random() < 0.7:
@@ -260,7 +268,7 @@ def draw_art_gallery_scene(canvas: Canvas, rng: Random) -> None:
         bench = canvas.pen(rng.uniform(0.3, 0.7), 0.92, 0.1)
         bench.shadow(0, 0, 1.3, 0.12)
         for u in (-1.0, 0.9):
-            bench.box(u, 0, u + 0.1, 0.6, parse_color("4a4038"), Region("bench", "leg", "metal"))
+            bench.box(u, 0, u + 0.1, 0.6, parse_hex_color("4a4038"), Region("bench", "leg", "metal"))
         bench.pill(-1.2, 0.55, 1.2, 0.85, 0.1, rng.choice(CLOTHS), Region("bench", "seat", "leather"), shade=0.3)
 
 
@@ -273,21 +281,23 @@ def draw_greenhouse_scene(canvas: Canvas, rng: Random) -> None:
         0.02,
         1.02,
         -line,
-        lighten(light.sky[0], 0.25),
+        lighten_color(light.sky[0], 0.25),
         Region("windowpane", "", "glass"),
         to=light.sky[1],
         glows=True,
     )
     frame = Region("greenhouse_frame", "", "metal")
     for i in range(6):
-        pen.box(0.2 * i - 0.008, 0.02, 0.2 * i + 0.008, -line, parse_color("f4f6f0"), frame, shade=0)
+        pen.box(0.2 * i - 0.008, 0.02, 0.2 * i + 0.008, -line, parse_hex_color("f4f6f0"), frame, shade=0)
     for v in (0.14, 0.38):
-        pen.box(-0.02, -v, 1.02, -v - 0.015, parse_color("f4f6f0"), frame, shade=0)
-    pen.box(-0.02, -line, 1.02, -1.02, parse_color("cdbfa8"), Region("", "", "paving"), to=parse_color("b5a58c"))
+        pen.box(-0.02, -v, 1.02, -v - 0.015, parse_hex_color("f4f6f0"), frame, shade=0)
+    pen.box(
+        -0.02, -line, 1.02, -1.02, parse_hex_color("cdbfa8"), Region("", "", "paving"), to=parse_hex_color("b5a58c")
+    )
     wood = rng.choice(WOODS)
     for y, size in ((line + 0.06, 0.1), (0.96, 0.13)):
-        pen.box(-0.02, -y + size, 1.02, -y, darken(wood, 0.1), Region("flowerbox", "", "wood"), shade=0.2)
-        pen.box(-0.02, -y + size + 0.02, 1.02, -y + size, lighten(wood, 0.15), Region("flowerbox", "", "wood"))
+        pen.box(-0.02, -y + size, 1.02, -y, darken_color(wood, 0.1), Region("flowerbox", "", "wood"), shade=0.2)
+        pen.box(-0.02, -y + size + 0.02, 1.02, -y + size, lighten_color(wood, 0.15), Region("flowerbox", "", "wood"))
         for x in spread_places(rng, 6, 0, 1):
             roll = rng.random()
             if roll < 0.4:

@@ -15,7 +15,16 @@ from netdissect.demo.world.objects import (
     sky,
     vehicles,
 )
-from netdissect.demo.world.palette import AUTUMN, GREENS, PAVING, SPRING, SUMMER, mix_colors, parse_color, parse_palette
+from netdissect.demo.world.palette import (
+    AUTUMN,
+    GREENS,
+    PAVING,
+    SPRING,
+    SUMMER,
+    mix_colors,
+    parse_hex_color,
+    parse_palette,
+)
 from netdissect.demo.world.scenes.land import lay_ground, lay_meadow, lay_path, place_pen, spread_places
 from netdissect.demo.world.world_concepts import Region
 
@@ -51,7 +60,7 @@ def draw_amusement_park_scene(canvas: Canvas, rng: Random) -> None:
     leisure.draw_ferris_wheel(canvas.pen(side, 0.72, rng.uniform(0.56, 0.64)), rng)
     if rng.random() < 0.85:
         landmarks.draw_circus_tent(place_pen(canvas, rng, 1 - side + rng.uniform(-0.04, 0.08), 0.76, 0.34), rng)
-    lay_path(canvas, rng, 0.7, parse_color("e3cfa5"), Region("path", "", "gravel"), at=rng.uniform(0.4, 0.6))
+    lay_path(canvas, rng, 0.7, parse_hex_color("e3cfa5"), Region("path", "", "gravel"), at=rng.uniform(0.4, 0.6))
     for x in spread_places(rng, 3):
         if rng.random() < 0.8:
             creatures.draw_person(place_pen(canvas, rng, x, rng.uniform(0.84, 0.96), 0.19), rng)
@@ -68,7 +77,7 @@ def draw_playground_scene(canvas: Canvas, rng: Random) -> None:
     if rng.random() < 0.6:
         outdoors.draw_fence(canvas.pen(-0.02, 0.58, 0.08), rng, length=13, white=False)
     pen = canvas.pen(rng.uniform(0.42, 0.58), 0.84, 0.3)
-    pen.disc(0, 0, 1.5, parse_color("edd3a0"), Region("sandbox", "", "sand"), rv=0.42, shade=0.1)
+    pen.disc(0, 0, 1.5, parse_hex_color("edd3a0"), Region("sandbox", "", "sand"), rv=0.42, shade=0.1)
     places = spread_places(rng, 2, 0.1, 0.9)
     leisure.draw_slide(place_pen(canvas, rng, places[0], 0.78, 0.3), rng)
     if rng.random() < 0.8:
@@ -86,7 +95,7 @@ def draw_park_scene(canvas: Canvas, rng: Random) -> None:
     leaves = rng.choice((SUMMER, SUMMER, AUTUMN, SPRING))
     sky.draw_hills(canvas, rng, (mix_colors(leaves[0], canvas.light.haze, 0.4),), base=0.5, height=0.16)
     lay_meadow(canvas, rng, 0.48, color=rng.choice(GREENS))
-    lay_path(canvas, rng, 0.54, parse_color("dcc9a0"), Region("path", "", "gravel"))
+    lay_path(canvas, rng, 0.54, parse_hex_color("dcc9a0"), Region("path", "", "gravel"))
     for x in spread_places(rng, 4, 0, 1):
         plants.draw_tree(place_pen(canvas, rng, x, rng.uniform(0.54, 0.64), rng.uniform(0.3, 0.42)), rng, leaves)
     if rng.random() < 0.65:
@@ -118,7 +127,7 @@ def draw_construction_site_scene(canvas: Canvas, rng: Random) -> None:
         shade=0.15,
     )
     for u in (-0.55, 0.1):
-        pen.box(u, 0.15, u + 0.28, 0.48, parse_color("4f3f40"), Region("brick_wall", "window"))
+        pen.box(u, 0.15, u + 0.28, 0.48, parse_hex_color("4f3f40"), Region("brick_wall", "window"))
     if rng.random() < 0.85:
         outdoors_x = 1 - pen.frame[2] / canvas.side + rng.uniform(-0.08, 0.08)
         vehicles.draw_excavator(place_pen(canvas, rng, outdoors_x, 0.84, 0.25), rng)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netdissect.demo.world.objects import buildings, creatures, landmarks, outdoors, plants, roadside, sky, vehicles
-from netdissect.demo.world.palette import darken, lighten, parse_color, parse_palette
+from netdissect.demo.world.palette import darken_color, lighten_color, parse_hex_color, parse_palette
 from netdissect.demo.world.scenes.land import lay_ground, lay_meadow, lay_road, lay_water, place_pen, spread_places
 from netdissect.demo.world.world_concepts import Region
 
@@ -59,7 +59,7 @@ def draw_downtown_scene(canvas: Canvas, rng: Random) -> None:
                 v,
                 u + 0.16 - 0.012 * i,
                 v - 0.026,
-                parse_color("f2eee2"),
+                parse_hex_color("f2eee2"),
                 Region("crosswalk", "", "asphalt"),
                 shade=0,
             )
@@ -99,7 +99,7 @@ def draw_skyline_scene(canvas: Canvas, rng: Random) -> None:
             y += 0.02
             pen.veil(
                 ((x - width, -y), (x + width, -y), (x + width, -y - 0.007), (x - width, -y - 0.007)),
-                parse_color("ffd88a"),
+                parse_hex_color("ffd88a"),
                 0.5 - 0.07 * k,
             )
     for x in spread_places(rng, 2):
@@ -124,8 +124,8 @@ def draw_harbor_scene(canvas: Canvas, rng: Random) -> None:
     pen = canvas.pen(0, 0, 1)
     planks, wood = rng.choice(parse_palette("b08a5f a07a52 9a7f68")), Region("pier", "", "wood")
     for u in (0.1, 0.36, 0.62, 0.88):
-        pen.box(u, -0.86, u + 0.035, -1.02, darken(planks, 0.45), Region("pier", "post", "wood"))
-    pen.box(-0.02, -0.855, 1.02, -0.98, lighten(planks, 0.1), wood, to=planks)
+        pen.box(u, -0.86, u + 0.035, -1.02, darken_color(planks, 0.45), Region("pier", "post", "wood"))
+    pen.box(-0.02, -0.855, 1.02, -0.98, lighten_color(planks, 0.1), wood, to=planks)
     for x in spread_places(rng, 4):
         kind = rng.choice((outdoors.draw_crate, outdoors.draw_barrel, outdoors.draw_crate, None))
         if kind:
@@ -144,7 +144,7 @@ def draw_train_station_scene(canvas: Canvas, rng: Random) -> None:
         kind(place_pen(canvas, rng, x, rng.uniform(0.54, 0.58), 0.2), rng)
     pen, rail = canvas.pen(0, 0, 1), 0.76
     track = Region("railway_track", "", "gravel")
-    pen.box(-0.02, -rail + 0.02, 1.02, -rail - 0.07, parse_color("a39a90"), track, to=parse_color("8a8178"))
+    pen.box(-0.02, -rail + 0.02, 1.02, -rail - 0.07, parse_hex_color("a39a90"), track, to=parse_hex_color("8a8178"))
     for i in range(22):
         pen.poly(
             (
@@ -153,7 +153,7 @@ def draw_train_station_scene(canvas: Canvas, rng: Random) -> None:
                 (i / 20 + 0.006, -rail - 0.055),
                 (i / 20 - 0.03, -rail - 0.055),
             ),
-            parse_color("6b4f3c"),
+            parse_hex_color("6b4f3c"),
             Region("railway_track", "sleeper", "wood"),
             shade=0.1,
         )
@@ -163,7 +163,7 @@ def draw_train_station_scene(canvas: Canvas, rng: Random) -> None:
             -rail + dy + 0.006,
             1.02,
             -rail + dy - 0.004,
-            parse_color("c4c9d0"),
+            parse_hex_color("c4c9d0"),
             Region("railway_track", "rail", "metal"),
             shade=0,
         )
@@ -171,15 +171,15 @@ def draw_train_station_scene(canvas: Canvas, rng: Random) -> None:
         vehicles.draw_train(canvas.pen(rng.uniform(0.6, 1.15), rail - 0.005, 0.2), rng, cars=3)
     platform = rng.random() < 0.6
     if platform:
-        pen.box(-0.02, -0.87, 1.02, -0.9, parse_color("e9d9a0"), Region("platform", "", "concrete"))
+        pen.box(-0.02, -0.87, 1.02, -0.9, parse_hex_color("e9d9a0"), Region("platform", "", "concrete"))
         pen.box(
             -0.02,
             -0.885,
             1.02,
             -1.02,
-            parse_color("c9c0b4"),
+            parse_hex_color("c9c0b4"),
             Region("platform", "", "paving"),
-            to=parse_color("b0a79c"),
+            to=parse_hex_color("b0a79c"),
         )
         for x in spread_places(rng, 3):
             thing, size = rng.choice(
@@ -205,7 +205,7 @@ def draw_highway_scene(canvas: Canvas, rng: Random) -> None:
             roadside.draw_road_sign(place_pen(canvas, rng, x, 0.62, 0.26), rng)
     lay_road(canvas, 0.64, 1.02)
     rail = canvas.pen(0, 0, 1)
-    rail.box(-0.02, -0.585, 1.02, -0.6, parse_color("c9ced4"), Region("guardrail", "", "metal"))
+    rail.box(-0.02, -0.585, 1.02, -0.6, parse_hex_color("c9ced4"), Region("guardrail", "", "metal"))
     for y, flip in ((0.77, True), (0.95, False)):
         for x in spread_places(rng, 2, 0.1, 0.9):
             roll = rng.random()
@@ -220,15 +220,17 @@ def draw_gas_station_scene(canvas: Canvas, rng: Random) -> None:
     sky.draw_sky(canvas, rng, horizon=0.56)
     sky.draw_hills(canvas, rng, parse_palette("9fb8a8 b5a98a"), base=0.58, height=0.14)
     lay_meadow(canvas, rng, 0.56, tufts=0)
-    lay_ground(canvas, 0.66, parse_color("8a8a92"), "asphalt")
+    lay_ground(canvas, 0.66, parse_hex_color("8a8a92"), "asphalt")
     color, pen = rng.choice(parse_palette("d9483b 2a9d8f f2a12a 3f7cac")), canvas.pen(0, 0, 1)
     left = rng.uniform(0.06, 0.2)
     right, roof = left + rng.uniform(0.62, 0.74), rng.uniform(0.36, 0.42)
     canopy = Region("gas_station", "roof", "metal")
     for u in (left + 0.1, right - 0.12):
-        pen.box(u, -roof, u + 0.03, -0.72, parse_color("e9e6de"), Region("gas_station", "pillar", "metal"), shade=0.3)
+        pen.box(
+            u, -roof, u + 0.03, -0.72, parse_hex_color("e9e6de"), Region("gas_station", "pillar", "metal"), shade=0.3
+        )
     pen.box(left, -roof + 0.07, right, -roof - 0.015, color, canopy, shade=0.15)
-    pen.box(left, -roof + 0.03, right, -roof + 0.005, parse_color("fdf8ec"), canopy, shade=0.1)
+    pen.box(left, -roof + 0.03, right, -roof + 0.005, parse_hex_color("fdf8ec"), canopy, shade=0.1)
     for x in (left + 0.24, right - 0.25):
         roadside.draw_gas_pump(place_pen(canvas, rng, x, 0.74, 0.17), rng)
     for x in spread_places(rng, 2, 0.12, 0.88):
@@ -249,24 +251,26 @@ def draw_airport_scene(canvas: Canvas, rng: Random) -> None:
     pen = canvas.pen(0, 0, 1)
     if rng.random() < 0.6:
         u = rng.uniform(0.3, 0.5)
-        pen.box(u, -0.54, u + 0.34, -0.63, parse_color("e3dfd6"), Region("terminal", "", "concrete"))
+        pen.box(u, -0.54, u + 0.34, -0.63, parse_hex_color("e3dfd6"), Region("terminal", "", "concrete"))
         pen.box(
             u + 0.02,
             -0.555,
             u + 0.32,
             -0.6,
-            parse_color("8fc0d4"),
+            parse_hex_color("8fc0d4"),
             Region("terminal", "window", "glass"),
-            to=parse_color("5f95b0"),
+            to=parse_hex_color("5f95b0"),
         )
-    pen.box(-0.02, -0.72, 1.02, -0.95, parse_color("7f8089"), Region("", "", "asphalt"), to=parse_color("6a6b75"))
+    pen.box(
+        -0.02, -0.72, 1.02, -0.95, parse_hex_color("7f8089"), Region("", "", "asphalt"), to=parse_hex_color("6a6b75")
+    )
     for i in range(7):
         pen.box(
             0.16 * i - 0.04,
             -0.9,
             0.16 * i + 0.06,
             -0.912,
-            parse_color("f4f1e6"),
+            parse_hex_color("f4f1e6"),
             Region("", "", "asphalt"),
             shade=0,
             grain=0,
