@@ -70,11 +70,11 @@ def test_python_loads_a_network_with_the_options_of_the_shell():
 
 
 def test_the_shells_options_of_importers_are_those_of_python_with_the_same_defaults():
-    from netdissect.cli.data_import import SetOptions
+    from netdissect.cli.data_import import ProbeSetOptions
     from netdissect.probe_sets.importers.import_options import ImportOptions
 
     python = {field.name: field.default for field in fields(ImportOptions)}
-    shell = {field.name: field.default for field in fields(SetOptions)}
+    shell = {field.name: field.default for field in fields(ProbeSetOptions)}
     assert set(python) - set(shell) == {"workers", "progress", "say"}
     assert shell == {name: python[name] for name in shell}
 

@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 from netdissect.cli.console import ProgressBars, print_line
 from netdissect.cli.help_screen import HelpScreen
 from netdissect.cli.option_groups import EXECUTION, OPTIONS, SEVERAL, SWITCH, as_parameters, describe_default
-from netdissect.config import option
+from netdissect.probe_sets.set_options import SetOptions
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -26,36 +26,6 @@ _Quiet = Annotated[bool, Parameter(group=EXECUTION), SWITCH]
 _First = Annotated[int | None, describe_default("1; 0 if the first name means no label")]
 _NumberColumn = Annotated[str | None, describe_default("found by its name")]
 _Workers = Annotated[int, Parameter(group=EXECUTION, show_default=lambda _: "one per CPU core")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetOptions:
-    """The options of every importer that describe the probe set, as `ImportOptions` has them."""
-
-    size: int = option(224, "Side of the images in pixels; label maps have half of it.")
-    category: str | None = option(
-        None, "Category of classes without one: object, scene, part, material, texture or a word of your own.",
-        none="object; scene for from-labels",
-    )  # fmt: skip
-    train: float = option(0.7, "Share of images in the split train, unless the data has splits.")
-    limit: int | None = option(None, "Use only the first N images.", none="all")
-    colors: bool = option(True, "Label every pixel with the name of its color.")
-    preview: int = option(12, "Labeled images shown in preview.html; 0 writes no page.")
-    name: str | None = option(None, "Name of the images' folder below images/.", none="the images' folder", rare=True)
-    rename: Path | None = option(
-        None, "Table of other names and categories: a .csv with the columns name, as, category; an empty as drops a class.",
-        none="none", rare=True,
-    )  # fmt: skip
-    color_table: Path | None = option(
-        None,
-        "Published table of color names as a file.",
-        none="a built-in model",
-        aliases=("--colour-table",),
-        rare=True,
-    )
-    min_frequency: int = option(1, "Leave out classes on fewer images than this.", rare=True)
-    min_coverage: float = option(0.0, "Leave out classes whose shares of images add up to less than this.", rare=True)
-    skip_missing: bool = option(False, "Leave out images whose image or mask file is missing.", rare=True)
 
 
 if TYPE_CHECKING:

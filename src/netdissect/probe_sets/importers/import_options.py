@@ -16,6 +16,7 @@ from netdissect.probe_sets.broden.preview import write_preview
 from netdissect.probe_sets.compile.build_options import BuildOptions
 from netdissect.probe_sets.compile.make import BuildResult, compile_probe_set
 from netdissect.probe_sets.importers.class_list import ClassList, ClassListLike, read_class_list, read_renaming
+from netdissect.probe_sets.set_options import SetOptions
 from netdissect.probe_sets.source import Source, check_category
 from netdissect.progress import require_progress, show_progress
 
@@ -31,41 +32,16 @@ def _ignore_message(_: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportOptions:
-    """Options of every importer.
+class ImportOptions(SetOptions):
+    """Options of every importer: those of `SetOptions`, and how the work is done.
 
     Attributes:
-        name: folder of the images below ``images/``; default: the name of the folder they come from.
-        category: category of classes for which the class list gives none; default: ``object``, or ``scene`` where labels
-            hold for whole images.
-        rename: new names and categories: a .csv with the columns name, as, category, or a mapping from a name to its new
-            name and category.
-        size: side of the images in pixels; label maps have half of it.
-        train: share of images in the split ``train``, where the data does not say.
-        limit: take only the first so many images.
-        colors: add a label map of color names to every image.
-        color_table: the published table of color names as a file; default: the built-in model.
-        min_frequency: leave out classes that occur in fewer images.
-        min_coverage: leave out classes that cover less, in images (the sum of their shares of pixels).
-        skip_missing: leave out images whose file or mask is missing.
-        preview: labeled images shown in ``preview.html``; 0 writes none.
+        rename: a table, or in Python also a mapping from the name of a class to its new name and category.
         workers: worker processes.
         progress: is shown how far the work is; True shows progress bars.
         say: is called with a sentence on what was found and left out.
     """
 
-    name: str | None = None
-    category: str | None = None
-    rename: Path | Mapping[str, tuple[str, str]] | None = None
-    size: int = 224
-    train: float = 0.7
-    limit: int | None = None
-    colors: bool = True
-    color_table: Path | None = None
-    min_frequency: int = 1
-    min_coverage: float = 0.0
-    skip_missing: bool = False
-    preview: int = 12
     workers: int = 1
     progress: Progress | bool | None = None
     say: Callable[[str], None] = _ignore_message
@@ -119,9 +95,9 @@ class ImportOptions:
             SettingsError: if a category has a name that cannot be one.
         """
         classes = read_class_list(given, self.category or category, **numbering)
-        if self.rename is not None:
-            rules = self.rename if isinstance(self.rename, Mapping) else read_renaming(self.rename)
-            classes = classes.rename(rules)
+        rules: Any = self.rename
+        if rules is not None:
+            classes = classes.rename(rules if isinstance(rules, Mapping) else read_renaming(Path(rules)))
         for name in set(classes.categories):
             check_category(name)
             if name == "color" and self.colors:
