@@ -164,7 +164,7 @@ for _name, _env in (
         return Cold(place.run(), env=env)
 
 
-@attempt(KIND, "the folder one stands in is gone", refused("does not exist any more"))
+@attempt(KIND, "the folder one stands in is gone", refused("no longer exists"))
 def _(place: Place) -> object:
     return Cold(place.run(), ("sh", "-c", 'mkdir ../gone && cd ../gone && rmdir ../gone && exec "$@"', "sh"))
 

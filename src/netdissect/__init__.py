@@ -1,10 +1,11 @@
 """Network Dissection for any vision network: which concept does each unit detect?
 
-Bau, Zhou, Khosla, Oliva, Torralba: "Network Dissection", CVPR 2017.
+Bau, Zhou, Khosla, Oliva, Torralba: "Network Dissection", CVPR 2017. ::
 
-    >>> import netdissect as nd
-    >>> result = nd.dissect(model, layers=["layer4"], data="dataset/broden1_224")  # doctest: +SKIP
-    >>> result["layer4"].units                                                     # doctest: +SKIP
+    import netdissect as nd
+
+    result = nd.dissect(model, layers=["layer4"], data="dataset/broden1_224")  # model: any torch.nn.Module
+    print(result["layer4"].units)
 
 ``docs/api.md`` lists the public names. They are imported when they are first used, so that ``import netdissect`` is quick
 and does not import torch.
