@@ -1,0 +1,97 @@
+"""Every Python example in README and docs runs, page by page, over a small network and a small probe set."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from tests import folders
+from torch import nn
+
+import netdissect as nd
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    page
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    if page.name != "extending.md" and "```python" in page.read_text(encoding="utf-8")  # it has a test of its own
+]
+
+
+class MyNetwork(nn.Sequential):
+    """What the examples call their own network: two layers, and a block that transformers would have."""
+
+    def __init__(self) -> None:
+        blocks = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(12))
+        super().__init__(OrderedDict(layer3=nn.Conv2d(3, 8, 5, 2), layer4=nn.ReLU(), blocks=nn.Sequential(*blocks)))
+
+
+class Drawing(nn.Module):
+    """A generator of images of 32 pixels from latents of 128 numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer4 = nn.Linear(128, 4 * 8 * 8)
+        self.shape = nn.Unflatten(1, (4, 8, 8))
+        self.out = nn.Sequential(nn.Upsample(scale_factor=4), nn.Conv2d(4, 3, 1), nn.Tanh())
+
+    def forward(self, z):
+        return self.out(self.shape(self.layer4(z)))
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """Return the names that examples take for granted, in a folder with the files that they name."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    folders.write(tmp_path / "dataset" / "broden1_224", images=6)
+    sae = nn.Linear(8, 16)
+    save_file({"weight": sae.weight.detach(), "bias": sae.bias.detach()}, tmp_path / "sae.safetensors")
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        for folder, array in (("photos", rng.integers(0, 256, (32, 32, 3))), ("masks", rng.integers(0, 3, (32, 32)))):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(array.astype(np.uint8)).save(tmp_path / folder / f"{number}.png")
+    # what takes a download or the sources of Broden is called with a signature that fits, and no more
+    build = inspect.signature(nd.build_broden)
+    monkeypatch.setattr(nd, "build_broden", build.bind, raising=False)
+    segmenter = inspect.signature(nd.load_segmenter)
+
+    def label(image):
+        return (image[..., 0] > 127).astype(np.uint16) + 1
+
+    def load_segmenter(*args, **options):
+        segmenter.bind(*args, **options)
+        return nd.ImageLabeler(label, ["dark", "bright"])
+
+    monkeypatch.setattr(nd, "load_segmenter", load_segmenter, raising=False)
+    generate = nd.generate_probe_set
+    monkeypatch.setattr(
+        nd, "generate_probe_set", lambda *args, images, **more: generate(*args, images=min(images, 6), **more), raising=False
+    )  # fmt: skip
+    return {"MyNetwork": MyNetwork, "model": MyNetwork(), "sae": sae, "module": Drawing()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_of_a_page_run(page, desk, tmp_path):
+    text = page.read_text(encoding="utf-8")
+    names = dict(desk)
+    for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
+        code = block.group(1)
+        line = text[: block.start()].count("\n") + 1
+        if "torchvision:resnet18" in code:
+            torchvision = pytest.importorskip("torchvision")
+            torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "mine.pth")
+        elif "mine.pth" in code:
+            torch.save(MyNetwork().state_dict(), tmp_path / "mine.pth")
+        exec(compile("\n" * line + code, str(page), "exec"), names)
+        if callable(names.get("network")) and not isinstance(names["network"], nn.Module):
+            names["network"] = names["network"]()  # the function of nets.py in docs/models.md
