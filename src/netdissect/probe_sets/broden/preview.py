@@ -78,7 +78,7 @@ def choose_concept_color(number: int, name: str) -> tuple[int, int, int]:
 
 def _make_card(source: Broden, position: int, row: IndexRow) -> dict[str, object]:
     """Return the template's data of one image: the image, and each category's labels over it."""
-    picture = source.read_image(position, (_SIDE, _SIDE))
+    image = source.read_image(position, (_SIDE, _SIDE))
     names = {concept.number: concept.name for concept in source.vocabulary.concepts} | {0: ""}
     views: list[dict[str, object]] = []
     whole: dict[str, list[str]] = {}
@@ -92,14 +92,14 @@ def _make_card(source: Broden, position: int, row: IndexRow) -> dict[str, object
         if numbers := [item for item in items if isinstance(item, int) and item]:
             whole[category] = [display_name(names[number]) for number in numbers]
         if planes:
-            views.append(_make_view(category, names, picture, np.stack(planes)))
+            views.append(_make_view(category, names, image, np.stack(planes)))
     return {
-        "name": row.image, "split": row.split, "picture": _encode_data_url(picture), "views": views, "whole": whole,
+        "name": row.image, "split": row.split, "image": _encode_data_url(image), "views": views, "whole": whole,
     }  # fmt: skip
 
 
 def _make_view(
-    category: str, names: Mapping[int, str], picture: NDArray[np.uint8], planes: NDArray[np.uint16]
+    category: str, names: Mapping[int, str], image: NDArray[np.uint8], planes: NDArray[np.uint16]
 ) -> dict[str, object]:
     """Return one category's labels over the gray image; where several planes overlap, the last one."""
     top = planes[0]
@@ -109,13 +109,13 @@ def _make_view(
     numbers, inverse = np.unique(labels, return_inverse=True)
     palette = np.array([choose_concept_color(number, names.get(number, "")) for number in numbers.tolist()], np.float32)
     over = palette[inverse].reshape(_SIDE, _SIDE, 3)
-    grey = picture.mean(axis=2, keepdims=True).astype(np.float32)
-    mixed = np.where(labels[..., np.newaxis] > 0, 0.4 * grey + 0.6 * over, 0.35 * grey + 150)
+    gray = image.mean(axis=2, keepdims=True).astype(np.float32)
+    mixed = np.where(labels[..., np.newaxis] > 0, 0.4 * gray + 0.6 * over, 0.35 * gray + 150)
     counted = np.bincount(planes[planes > 0].ravel().astype(np.int64))
     order = sorted(np.flatnonzero(counted).tolist(), key=lambda number: -int(counted[number]))
     return {
         "category": category,
-        "picture": _encode_data_url(mixed.clip(0, 255).astype(np.uint8)),
+        "image": _encode_data_url(mixed.clip(0, 255).astype(np.uint8)),
         "names": _make_legend(order, names),
     }
 
@@ -131,7 +131,7 @@ def _make_legend(numbers: Sequence[int], names: Mapping[int, str]) -> list[dict[
     return [*entries, *([{"name": f"and {rest} more", "color": ""}] if rest else [])]
 
 
-def _encode_data_url(picture: NDArray[np.uint8]) -> str:
+def _encode_data_url(image: NDArray[np.uint8]) -> str:
     out = io.BytesIO()
-    Image.fromarray(picture).save(out, format="JPEG", quality=80)
+    Image.fromarray(image).save(out, format="JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()

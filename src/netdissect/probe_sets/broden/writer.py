@@ -30,7 +30,7 @@ _README = """\
 
 A probe set in Broden's format (Network Dissection, CVPR 2017):
 
-    images/         pictures (.jpg) and label maps (.png, label number = R + 256 * G)
+    images/         images (.jpg) and label maps (.png, label number = R + 256 * G)
     index.csv       image,split,ih,iw,sh,sw,{categories}
                     A category's field is empty, or several items joined by ';', the dominant one first:
                     a label number holds for the whole image, a file for each pixel. 0 is nothing.

@@ -48,20 +48,20 @@ class ColorNames:
     table: NDArray[np.uint8]
     about: str
 
-    def label_pixels(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def label_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the color label of every pixel, uint8, shape (h, w), 1..11.
 
         Args:
-            picture: RGB, uint8, shape (h, w, 3).
+            pixels: RGB, uint8, shape (h, w, 3).
         """
-        return self.table.reshape(-1).take(_quantize(picture))
+        return self.table.reshape(-1).take(_quantize(pixels))
 
-    def count_pixels(self, picture: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def count_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return how many pixels have each color label, int64, shape (12,); no pixel has label 0.
 
         Counting cells of the table and naming them afterwards is much faster than naming pixels.
         """
-        cells = np.bincount(_quantize(picture).ravel(), minlength=self.table.size)
+        cells = np.bincount(_quantize(pixels).ravel(), minlength=self.table.size)
         counted = np.zeros(len(COLOR_NAMES) + 1, np.int64)
         np.add.at(counted, self.table.ravel(), cells)
         return counted
@@ -71,12 +71,12 @@ class ColorNames:
         return hash_parts("colors", self.table.tobytes())
 
 
-def _quantize(picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
+def _quantize(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """Return the table cell of every pixel: RGB // 8 as one number, red in the highest bits."""
-    cells = (picture[..., 0] >> 3).astype(np.uint16)
+    cells = (pixels[..., 0] >> 3).astype(np.uint16)
     for channel in (1, 2):
         cells <<= 5
-        cells |= picture[..., channel] >> 3
+        cells |= pixels[..., channel] >> 3
     return cells
 
 

@@ -72,7 +72,7 @@ class Pascal(Source):
                 continue
             found.append(SourceImage(photo.name, (photo, annotation, context), inputs))
         if not found:
-            raise DataNotFoundError(f"PASCAL: no annotation of {self.parts} has its picture in {self.photos}")
+            raise DataNotFoundError(f"PASCAL: no annotation of {self.parts} has its image in {self.photos}")
         return found
 
     def list_names(self, category: str, label: int) -> Sequence[str]:

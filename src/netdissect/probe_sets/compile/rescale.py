@@ -46,14 +46,14 @@ def scale_label_planes(labels: NDArray[Number], size: tuple[int, int]) -> NDArra
     return labels[..., rows[:, np.newaxis], columns]
 
 
-def sample_pixels(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def sample_pixels(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the pixels of an image, shape (h, w, 3), at the positions where `scale_label_planes` reads labels."""
-    rows, columns = find_nearest_positions(picture.shape[0], size[0]), find_nearest_positions(picture.shape[1], size[1])
-    return picture[rows[:, np.newaxis], columns]
+    rows, columns = find_nearest_positions(image.shape[0], size[0]), find_nearest_positions(image.shape[1], size[1])
+    return image[rows[:, np.newaxis], columns]
 
 
-def encode_scaled_jpeg(picture: NDArray[np.uint8], size: tuple[int, int]) -> bytes:
+def encode_scaled_jpeg(image: NDArray[np.uint8], size: tuple[int, int]) -> bytes:
     """Scale (not crop) an image to a height and width; return the bytes of a JPEG file."""
     out = io.BytesIO()
-    Image.fromarray(images.resize_image(picture, size)).save(out, format="JPEG", quality=JPEG_QUALITY)
+    Image.fromarray(images.resize_image(image, size)).save(out, format="JPEG", quality=JPEG_QUALITY)
     return out.getvalue()

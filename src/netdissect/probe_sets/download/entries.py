@@ -17,7 +17,7 @@ from netdissect.probe_sets.download.unpack import is_archive, unpack_archive
 from netdissect.protocols import NullProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from netdissect.protocols import Progress
@@ -56,27 +56,34 @@ def download_entry(
         for member in entry.members
         for path in download_entry(member, registry, into, keep=keep, progress=progress, say=say)
     ]
-    shown = progress or NullProgress()
 
     def refuse(who: str) -> DownloadError:
         return DownloadError(f"{name} is being downloaded to {into} by another process ({who}): wait for it")
 
-    fresh = not into.exists()
-    if not fresh and not into.is_dir():
+    is_new = not into.exists()
+    if not is_new and not into.is_dir():
         raise DownloadError(f"{into} is no folder: choose one with --into")
     download_record.load_record(into)  # before any work: refuse a foreign file of that name
     try:
         with lock_work_folder(into, name, refuse):
-            if entry.folder:
-                _require_inside(into, into / entry.folder)
-                found.append(_fetch_and_unpack(entry, into, keep=keep, progress=shown, say=say))
-            elif entry.files:
-                found += [_fetch_or_verify(entry, file, into, shown, say) for file in entry.files]
-            if entry.photos:
-                _fetch_photos(entry, into / entry.folder, shown, say)
+            found += _download_files(entry, into, keep=keep, progress=progress or NullProgress(), say=say)
     finally:
-        if fresh:
-            remove_if_empty(into)  # nothing came
+        if is_new:
+            remove_if_empty(into)  # nothing was downloaded
+    return found
+
+
+def _download_files(
+    entry: RegistryEntry, into: Path, *, keep: bool, progress: Progress, say: Callable[[str], None]
+) -> list[Path]:
+    """Download the files of an entry itself; return its folder or files."""
+    if entry.folder:
+        _require_inside(into, into / entry.folder)
+        found = [_fetch_and_unpack(entry, into, keep=keep, progress=progress, say=say)]
+    else:
+        found = [_fetch_or_verify(entry, file, into, progress, say) for file in entry.files]
+    if entry.photos:
+        _fetch_photos(entry, into / entry.folder, progress, say)
     return found
 
 
@@ -155,14 +162,14 @@ def _fetch_photos(entry: RegistryEntry, folder: Path, progress: Progress, say: C
     photos = {
         f"{int(photo['pk'])}.jpg": str(photo.get("image_orig", "")) for photo in opensurfaces_shapes.load_photos(folder)
     }
-    missing = {name: inside for name, inside in photos.items() if not is_regular(target / name)}
+    missing = {name: path for name, path in photos.items() if not is_regular(target / name)}
     if not missing:
         return
     say(f"{entry.name}: fetching {len(missing)} of {len(photos)} photos one by one to {target}")
     failures: list[str] = []
 
-    def one(name: str, inside: str) -> None:
-        file = RemoteFile(name, tuple(Mirror(f"{base}{inside}") for base in entry.photos))
+    def fetch_photo(name: str, path: str) -> None:
+        file = RemoteFile(name, tuple(Mirror(f"{base}{path}") for base in entry.photos))
         try:
             fetch_file(file, target, progress=NullProgress(), say=lambda _: None)
         except DownloadError as error:
@@ -173,7 +180,8 @@ def _fetch_photos(entry: RegistryEntry, folder: Path, progress: Progress, say: C
     # The lock keeps the folder of unfinished files, which each photo would otherwise remove when it is the last one.
     with lock_work_folder(target, "photos", DownloadError), ThreadPoolExecutor(_PHOTO_THREADS) as pool:
         try:
-            for _ in _submit_all(pool, one, missing):
+            for future in [pool.submit(fetch_photo, name, path) for name, path in missing.items()]:
+                future.result()
                 progress.advance(1)
         except KeyboardInterrupt as interrupt:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -185,8 +193,3 @@ def _fetch_photos(entry: RegistryEntry, folder: Path, progress: Progress, say: C
             f"{len(failures)} of {len(photos)} photos could not be fetched, the first: {failures[0]}. Run again, or build "
             f"without them: netdissect data build --skip-missing"
         )
-
-
-def _submit_all(pool: ThreadPoolExecutor, task: Callable[[str, str], None], jobs: Mapping[str, str]) -> Iterator[None]:
-    for future in [pool.submit(task, name, inside) for name, inside in jobs.items()]:
-        yield future.result()

@@ -92,10 +92,9 @@ def fetch_file(
             ) from interrupt
         if mirror.evidence == "guess" and file.digest is None and digest is None:
             say(f"{file.name} comes from {mirror.url}; that it is the right file is only a guess: {mirror.why}")
-        sha256 = _hash_file(partial.path, "sha256")
-        size = partial.size
+        fetched = FetchedFile(target, mirror.url, partial.size, _hash_file(partial.path, "sha256"))
         partial.finish()
-        return FetchedFile(target, mirror.url, size, sha256)
+        return fetched
     remove_if_empty(PartialFile.of(target).path.parent)
     raise DownloadError(
         f"{file.name} could not be fetched. {'; '.join(failures)}. If you have it from elsewhere, put it at {target} and "

@@ -6,6 +6,7 @@ import errno
 import http.client
 import shutil
 import urllib.error
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import DownloadError
@@ -55,64 +56,13 @@ def transfer_file(url: str, partial: PartialFile, *, size: int | None, trusted: 
     have, again = _find_resumable(url, partial, trusted=trusted)
     if size is not None and have == size:
         return
-    with TransferDeadline() as watch:
+    with TransferDeadline() as deadline:
         try:
-            _transfer(url, partial, (have, again), size, trusted, progress, watch)
+            _Transfer(url, partial, size, trusted, progress, deadline).run(have, again)
         except (TransferInterrupted, MirrorRejected) as error:
-            if watch.slow:
+            if deadline.slow:
                 raise MirrorRejected(f"it sends less than {format_bytes(MIN_BYTES_PER_SECOND)} a second") from error
             raise
-
-
-def _transfer(
-    url: str,
-    partial: PartialFile,
-    place: tuple[int, int],
-    size: int | None,
-    trusted: bool,
-    progress: Progress,
-    watch: TransferDeadline,
-) -> None:
-    have, again = place
-    try:
-        response = open_url(url, _make_headers(partial, have - again), watch)
-    except urllib.error.HTTPError as error:
-        _handle_http_error(error, partial, have, size)
-        return
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise TransferInterrupted(f"the connection broke ({_describe_error(error)})") from error
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, (ConnectionResetError, TimeoutError)):
-            raise TransferInterrupted(f"the connection broke ({_describe_error(error.reason)})") from error
-        raise MirrorRejected(f"it cannot be reached ({_describe_error(error.reason)})") from error
-    except (OSError, ValueError, OverflowError) as error:
-        raise MirrorRejected(f"it cannot be reached ({_describe_error(error)})") from error
-    with response:
-        try:
-            have, total, origin = _check_response(url, response, partial, (have, again), size, watch, trusted=trusted)
-            _require_space(partial.path, total - have if total is not None else None)
-            first = b"" if have else _read_first_bytes(response, partial.name, total, watch)
-            if not have:
-                partial.drop()  # only now that the new bytes are known to be of the right kind
-            partial.write_note(**origin)
-            progress.start("download", total or 0)
-            _receive(response, partial, have, first, total, progress, watch)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise DownloadError(
-                f"{partial.target.parent}: the disk is full; {format_bytes(partial.size)} of {partial.name} are kept: make room "
-                f"and run the same command again to continue"
-            ) from error
-
-
-def _make_headers(partial: PartialFile, first: int) -> dict[str, str]:
-    headers = {"Accept-Encoding": "identity"}
-    if first:
-        headers["Range"] = f"bytes={first}-"
-        if validator := partial.origin.get("validator"):
-            headers["If-Range"] = str(validator)
-    return headers
 
 
 def _find_resumable(url: str, partial: PartialFile, *, trusted: bool) -> tuple[int, int]:
@@ -125,153 +75,189 @@ def _find_resumable(url: str, partial: PartialFile, *, trusted: bool) -> tuple[i
     return 0, 0
 
 
-def _check_response(
-    url: str,
-    response: Any,
-    partial: PartialFile,
-    place: tuple[int, int],
-    size: int | None,
-    watch: TransferDeadline,
-    *,
-    trusted: bool,
-) -> tuple[int, int | None, dict[str, Any]]:
-    """Check a response against the bytes so far.
+@dataclass(frozen=True)
+class _Transfer:
+    """One attempt to fetch a file; the fields are as in `transfer_file`."""
 
-    Returns:
-        the number of bytes to keep, the total size in bytes (None if only the end of the response will tell), and the
-        note on the origin of the bytes.
-    """
-    have, again = place
-    responses.require_file_response(response, partial.name, lambda: _read_block(response, watch, _BLOCK))
-    if response.status == 206:
+    url: str
+    partial: PartialFile
+    size: int | None
+    trusted: bool
+    progress: Progress
+    deadline: TransferDeadline
+
+    def run(self, have: int, again: int) -> None:
+        """Fetch what is missing after `have` bytes, and the last `again` bytes of them once more."""
+        response = self._open(have, again)
+        if response is None:
+            return
+        with response:
+            try:
+                have, total, origin = self._check(response, have, again)
+                _require_space(self.partial.path, total - have if total is not None else None)
+                first = b"" if have else self._read_first_bytes(response, total)
+                if not have:
+                    self.partial.drop()  # only now that the new bytes are known to be of the right kind
+                self.partial.write_note(**origin)
+                self.progress.start("download", total or 0)
+                self._receive(response, have, first, total)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise DownloadError(
+                    f"{self.partial.target.parent}: the disk is full; {format_bytes(self.partial.size)} of "
+                    f"{self.partial.name} are kept: make room and run the same command again to continue"
+                ) from error
+
+    def _open(self, have: int, again: int) -> Any:
+        """Return the server's response; None if nothing is missing."""
+        headers = {"Accept-Encoding": "identity"}
+        if have - again:
+            headers["Range"] = f"bytes={have - again}-"
+            if validator := self.partial.origin.get("validator"):
+                headers["If-Range"] = str(validator)
+        try:
+            return open_url(self.url, headers, self.deadline)
+        except urllib.error.HTTPError as error:
+            self._handle_http_error(error, have)
+            return None
+        except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            raise TransferInterrupted(f"the connection broke ({_describe_error(error)})") from error
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, (ConnectionResetError, TimeoutError)):
+                raise TransferInterrupted(f"the connection broke ({_describe_error(error.reason)})") from error
+            raise MirrorRejected(f"it cannot be reached ({_describe_error(error.reason)})") from error
+        except (OSError, ValueError, OverflowError) as error:
+            raise MirrorRejected(f"it cannot be reached ({_describe_error(error)})") from error
+
+    def _handle_http_error(self, error: urllib.error.HTTPError, have: int) -> None:
+        """Raise what an HTTP error means for the file; return if nothing of it was missing."""
+        error.close()
+        if error.code == 416 and have:
+            total = responses.parse_total_length(error)
+            if (self.size if total is None else total) == have and self.partial.origin.get("total") in (None, have):
+                return  # nothing is missing: the checksum decides
+            raise self._restart(_CHANGED) from error
+        if error.code in (408, 425, 429) or error.code >= 500:
+            raise TransferInterrupted(f"the server is busy or broken (HTTP {error.code})") from error
+        if error.code // 100 == 3:
+            raise MirrorRejected(f"it redirects to {error.url}, which is not followed") from error
+        raise MirrorRejected(f"it answers HTTP {error.code}, {escape_line(str(error.reason))}") from error
+
+    def _restart(self, reason: str) -> TransferInterrupted:
+        """Drop all bytes, so that the next attempt starts from the first; return the error."""
+        self.partial.drop()
+        return TransferInterrupted(reason)
+
+    def _check(self, response: Any, have: int, again: int) -> tuple[int, int | None, dict[str, Any]]:
+        """Check a response against the bytes so far.
+
+        Returns:
+            the number of bytes to keep, the total size in bytes (None if only the end of the response will tell), and
+            the note on the origin of the bytes.
+        """
+        responses.require_file_response(response, self.partial.name, lambda: self._read_block(response, _BLOCK))
+        origin: dict[str, Any] = {}
+        if response.status == 206:
+            origin = self.partial.origin
+            total: int | None = self._check_part(response, have, again)
+        else:
+            have, total = 0, responses.parse_content_length(response)
+        if self.size is not None and total is not None and total != self.size:
+            raise MirrorRejected(f"it offers a file of {total} bytes, and the right one has {self.size}")
+        if total is None and self.size is None and not self.trusted and not responses.has_known_end(response):
+            raise MirrorRejected(
+                "it does not state the length of the file, so an interrupted connection could not be noticed"
+            )
+        total = self.size if total is None else total
+        validator = responses.get_validator(response) or origin.get("validator", "")
+        return have, total, {"url": origin.get("url", self.url), "validator": validator, "total": total}
+
+    def _check_part(self, response: Any, have: int, again: int) -> int:
+        """Check that a part (HTTP 206) continues the bytes so far; return the total size in bytes."""
         first, total = responses.parse_content_range(response)
-        known = partial.origin.get("total")
+        known = self.partial.origin.get("total")
         if first != have - again or not have:
-            partial.drop()
-            raise TransferInterrupted("the server sent another part of the file than the requested one")
+            raise self._restart("the server sent another part of the file than the requested one")
         if total is None:
-            total = known if isinstance(known, int) else size
-        if total is None or (known is not None and total != known):
-            partial.drop()
-            raise TransferInterrupted("the server does not say how long the file is" if total is None else _CHANGED)
+            total = known if isinstance(known, int) else self.size
+        if total is None:
+            raise self._restart("the server does not say how long the file is")
+        if known is not None and total != known:
+            raise self._restart(_CHANGED)
         if again:
-            _compare_overlap(response, partial, have, again, watch)
-    else:
-        have, total = 0, responses.parse_content_length(response)
-    if size is not None and total is not None and total != size:
-        raise MirrorRejected(f"it offers a file of {total} bytes, and the right one has {size}")
-    if total is None and size is None and not trusted and not responses.has_known_end(response):
-        raise MirrorRejected(
-            "it does not state the length of the file, so an interrupted connection could not be noticed"
-        )
-    total = size if total is None else total
-    validator = responses.get_validator(response)
-    origin = partial.origin if response.status == 206 else {}
-    return have, total, {
-        "url": origin.get("url", url), "validator": validator or origin.get("validator", ""), "total": total,
-    }  # fmt: skip
+            self._compare_overlap(response, have, again)
+        return total
 
+    def _compare_overlap(self, response: Any, have: int, again: int) -> None:
+        """Compare the bytes that are fetched again with those on disk; drop all bytes if they differ."""
+        found = b""
+        while len(found) < again and (block := self._read_block(response, again - len(found))):
+            found += block
+        if len(found) < again:
+            raise TransferInterrupted("the connection ended at once")
+        with self.partial.open() as file:
+            file.seek(have - again)
+            same = file.read(again) == found
+        if not same:
+            raise self._restart(_CHANGED)
 
-def _compare_overlap(response: Any, partial: PartialFile, have: int, again: int, watch: TransferDeadline) -> None:
-    """Compare the bytes that are fetched again with those on disk.
+    def _read_first_bytes(self, response: Any, total: int | None) -> bytes:
+        """Return the first bytes of a file, enough to recognize its kind.
 
-    Raises:
-        TransferInterrupted: if they differ; then all bytes are dropped.
-    """
-    found = b""
-    while len(found) < again and (block := _read_block(response, watch, again - len(found))):
-        found += block
-    if len(found) < again:
-        raise TransferInterrupted("the connection ended at once")
-    with partial.open() as file:
-        file.seek(have - again)
-        same = file.read(again) == found
-    if not same:
-        partial.drop()
-        raise TransferInterrupted(_CHANGED)
+        Raises:
+            MirrorRejected: if a file of its name cannot begin so, or is empty.
+        """
+        first = b""
+        wanted = _FIRST_BYTES if total is None else min(_FIRST_BYTES, total)
+        while len(first) < wanted and (
+            block := self._read_block(response, _BLOCK if total is None else min(_BLOCK, total - len(first)))
+        ):
+            first += block
+        if not first and total:
+            raise TransferInterrupted("the connection ended at once")
+        if wrong := responses.find_wrong_start(self.partial.name, first) if first else "it sends an empty file":
+            raise MirrorRejected(wrong)
+        return first
 
+    def _receive(self, response: Any, have: int, first: bytes, total: int | None) -> None:
+        """Write the first bytes and the rest of the response after the bytes to keep."""
+        check_at = have + _RECHECK_BYTES
+        with self.partial.open() as file:
+            file.seek(have)
+            file.truncate()
+            file.write(first)
+            have += len(first)
+            self.progress.advance(have)
+            while total is None or have < total:
+                block = self._read_block(response, _BLOCK if total is None else min(_BLOCK, total - have))
+                if not block:
+                    break
+                file.write(block)
+                have += len(block)
+                self.progress.advance(len(block))
+                if total is None and have >= check_at:
+                    _require_space(self.partial.path, 0)
+                    check_at = have + _RECHECK_BYTES
+        if total is not None and have < total:
+            raise TransferInterrupted(f"the connection ended after {have} of {total} bytes")
 
-def _read_first_bytes(response: Any, name: str, total: int | None, watch: TransferDeadline) -> bytes:
-    """Return the first bytes of a file, enough to recognize its kind.
-
-    Raises:
-        MirrorRejected: if a file of its name cannot begin so, or is empty.
-    """
-    first = b""
-    wanted = _FIRST_BYTES if total is None else min(_FIRST_BYTES, total)
-    while len(first) < wanted and (
-        block := _read_block(response, watch, _BLOCK if total is None else min(_BLOCK, total - len(first)))
-    ):
-        first += block
-    if not first and total:
-        raise TransferInterrupted("the connection ended at once")
-    if wrong := responses.find_wrong_start(name, first) if first else "it sends an empty file":
-        raise MirrorRejected(wrong)
-    return first
-
-
-def _receive(
-    response: Any,
-    partial: PartialFile,
-    have: int,
-    first: bytes,
-    total: int | None,
-    progress: Progress,
-    watch: TransferDeadline,
-) -> None:
-    look_again = have + _RECHECK_BYTES
-    with partial.open() as file:
-        file.seek(have)
-        file.truncate()
-        file.write(first)
-        have += len(first)
-        progress.advance(have)
-        while total is None or have < total:
-            block = _read_block(response, watch, _BLOCK if total is None else min(_BLOCK, total - have))
-            if not block:
-                break
-            file.write(block)
-            have += len(block)
-            progress.advance(len(block))
-            if total is None and have >= look_again:
-                _require_space(partial.path, 0)
-                look_again = have + _RECHECK_BYTES
-    if total is not None and have < total:
-        raise TransferInterrupted(f"the connection ended after {have} of {total} bytes")
-
-
-def _read_block(response: Any, watch: TransferDeadline, most: int) -> bytes:
-    """Return the next bytes, at most `most`; empty at the end."""
-    try:
-        block: bytes = response.read1(most)
-    except (http.client.HTTPException, OSError, ValueError) as error:
-        raise TransferInterrupted(f"the connection broke ({_describe_error(error)})") from error
-    watch.count_bytes(len(block))
-    return block
-
-
-def _handle_http_error(error: urllib.error.HTTPError, partial: PartialFile, have: int, size: int | None) -> None:
-    """Raise what an HTTP error means for the file; return if nothing of it was missing."""
-    error.close()
-    if error.code == 416 and have:
-        whole = responses.parse_total_length(error)
-        if (size if whole is None else whole) == have and partial.origin.get("total") in (None, have):
-            return  # nothing is missing: the checksum decides
-        partial.drop()
-        raise TransferInterrupted(_CHANGED) from error
-    if error.code in (408, 425, 429) or error.code >= 500:
-        raise TransferInterrupted(f"the server is busy or broken (HTTP {error.code})") from error
-    if error.code // 100 == 3:
-        raise MirrorRejected(f"it redirects to {error.url}, which is not followed") from error
-    raise MirrorRejected(f"it answers HTTP {error.code}, {escape_line(str(error.reason))}") from error
+    def _read_block(self, response: Any, most: int) -> bytes:
+        """Return the next bytes, at most `most`; empty at the end."""
+        try:
+            block: bytes = response.read1(most)
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            raise TransferInterrupted(f"the connection broke ({_describe_error(error)})") from error
+        self.deadline.count_bytes(len(block))
+        return block
 
 
 def _require_space(path: Path, needed: int | None) -> None:
     free = shutil.disk_usage(path.parent).free
     if needed is not None and needed + _MARGIN > free:
         raise MirrorRejected(
-            f"{path.parent.parent} has {format_bytes(free)} free and {format_bytes(needed)} are still to come: make room, or choose "
-            f"another disk with --into"
+            f"{path.parent.parent} has {format_bytes(free)} free and {format_bytes(needed)} are still to come: make room, or "
+            f"choose another disk with --into"
         )
 
 

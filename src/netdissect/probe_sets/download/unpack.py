@@ -56,25 +56,16 @@ def unpack_archive(archive: Path, target: Path, *, marker: str, progress: Progre
         DownloadError: if a member leads outside the folder, or is a link or a device; if the archive unpacks to too many
             bytes for its size or the disk, needs too much memory, is damaged, or lacks the marker.
     """
-    own = make_work_folder(archive.parent)
-    beside = own / f"{target.name}.unpacking"
-    if describe_irregular(beside) == "a folder":
-        shutil.rmtree(beside)
+    work = make_work_folder(archive.parent)
+    unpacked = work / f"{target.name}.unpacking"
+    if describe_irregular(unpacked) == "a folder":
+        shutil.rmtree(unpacked)
     else:
-        beside.unlink(missing_ok=True)
-    beside.mkdir()
+        unpacked.unlink(missing_ok=True)
+    unpacked.mkdir()
     try:
-        try:
-            _write_members(archive, beside, progress)
-        except DownloadError:
-            raise
-        except _DAMAGE_ERRORS as error:
-            if isinstance(error, OSError) and not _is_archive_error(error):
-                raise
-            raise DownloadError(
-                f"{archive} is damaged and cannot be unpacked ({_first_line(error)}): delete it and run again"
-            ) from error
-        found = _find_marker(beside, marker)
+        _unpack_members(archive, unpacked, progress)
+        found = _find_marker(unpacked, marker)
         if found is None:
             raise DownloadError(f"{archive} was unpacked, and holds no {marker}: it is not the right archive")
         if describe_irregular(target) == "a folder" and not any(target.iterdir()):
@@ -84,8 +75,22 @@ def unpack_archive(archive: Path, target: Path, *, marker: str, progress: Progre
         target.parent.mkdir(parents=True, exist_ok=True)
         found.replace(target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        remove_if_empty(own)
+        shutil.rmtree(unpacked, ignore_errors=True)
+        remove_if_empty(work)
+
+
+def _unpack_members(archive: Path, folder: Path, progress: Progress) -> None:
+    """Write all members, after checking them; a damaged archive is a DownloadError."""
+    try:
+        _write_members(archive, folder, progress)
+    except DownloadError:
+        raise
+    except _DAMAGE_ERRORS as error:
+        if isinstance(error, OSError) and not _is_archive_error(error):
+            raise
+        raise DownloadError(
+            f"{archive} is damaged and cannot be unpacked ({_first_line(error)}): delete it and run again"
+        ) from error
 
 
 def _is_archive_error(error: OSError) -> bool:

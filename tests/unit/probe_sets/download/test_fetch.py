@@ -310,7 +310,7 @@ def test_a_disk_that_fills_up_is_told_and_nothing_is_lost(server, tmp_path, monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(transfer, "_receive", full)
+        patch.setattr(transfer._Transfer, "_receive", full)
         with pytest.raises(DownloadError, match=r"the disk is full; 0\.0 kB of file\.bin are kept: make room and run"):
             get(tmp_path, url)
     assert get(tmp_path, url).path.read_bytes() == BODY
