@@ -1,4 +1,4 @@
-"""Hashes by which networks are told apart: structure, weights, preprocessing."""
+"""Fingerprints of networks: hashes of structure, weights and preprocessing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from netdissect.networks.preprocess import Preprocess
 
-#: Bytes of weights that are hashed at once.
+#: Bytes of weights per hashed chunk.
 _CHUNK_BYTES = 2**22
 
 
@@ -31,13 +31,13 @@ def fingerprint_module(module: nn.Module, preprocess: Preprocess) -> str:
 
 
 def hash_preprocess(hashed: Any, preprocess: Preprocess) -> None:
-    """Add to a hash how images become a network's input."""
+    """Add a preprocessing to a hash."""
     hashed.update(preprocess.describe().encode())
     hashed.update(np.ascontiguousarray(preprocess.mean).tobytes())
 
 
 def hash_tensors(hashed: Any, state: Mapping[str, torch.Tensor]) -> None:
-    """Add named tensors to a hash; their bytes are hashed piece by piece on all processors."""
+    """Add named tensors to a hash; their bytes are hashed in chunks on all CPU cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for name, tensor in sorted(state.items()):
             hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

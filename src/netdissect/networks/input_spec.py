@@ -1,4 +1,4 @@
-"""What a file fixes of its network's input: how many images at once, of how many channels, of which size."""
+"""What a file fixes of its network's input: batch, channels, height and width."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from netdissect.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """What a file fixes; None is free.
+    """What a file fixes of its network's input; None is free.
 
     Attributes:
-        batch: images at once.
-        channels: 3, or 1 for grey.
+        batch: images per forward pass.
+        channels: 3, or 1 for gray.
         height: in pixels.
         width: in pixels.
     """
@@ -25,33 +25,33 @@ class InputSpec:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Height and width, where both are fixed."""
+        """Height and width; None unless both are fixed."""
         return None if self.height is None or self.width is None else (self.height, self.width)
 
     def allows(self, input_size: tuple[int, int]) -> bool:
-        """Tell whether images of a size may be given."""
+        """Return whether the network accepts images of a size."""
         return self.height in (None, input_size[0]) and self.width in (None, input_size[1])
 
     def check(self, name: str, input_size: tuple[int, int], depth: int) -> None:
-        """See that a network may be given what it is about to be given.
+        """Check an input against what the file fixes.
 
         Args:
-            name: the network's.
+            name: of the network.
             input_size: height and width of the images.
-            depth: channels that its preprocessing gives.
+            depth: channels after preprocessing.
 
         Raises:
-            ModelError: if it may not.
+            ModelError: if the network does not accept it.
         """
         if not self.allows(input_size):
             square = self.height == self.width
             raise ModelError(
-                f"{name} was exported for pictures of {self.width or 'any'} x {self.height or 'any'} and takes no "
+                f"{name} was exported for images of {self.width or 'any'} x {self.height or 'any'} and takes no "
                 f"others, not {input_size[1]} x {input_size[0]}: "
                 + (f"give --resolution {self.height}" if square else "export it with free height and width")
             )
         if self.channels not in (None, depth):
             raise ModelError(
-                f"{name} takes pictures of {self.channels} channels, its preprocessing gives {depth}: "
+                f"{name} takes images of {self.channels} channels, its preprocessing gives {depth}: "
                 + ("give --colordepth 1" if self.channels == 1 else "leave out --colordepth 1")
             )

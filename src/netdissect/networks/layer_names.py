@@ -1,6 +1,7 @@
-"""Layer names that say more than a module: ``NAME[1]``, ``NAME.key``, ``NAME:in``, and ``output`` for the whole network.
+"""Layer names: ``NAME`` for a module, ``NAME[1]`` and ``NAME.key`` for a part of its output, ``NAME:in`` for its input.
 
-A module may return a tuple, a list, a dict or a ``ModelOutput``; a plain name then takes its first tensor.
+A module may return a tuple, a list, a dict or a ``ModelOutput``; ``NAME`` alone is its first tensor. ``output`` is the
+output of the whole network.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-#: What goes into a module, such as the heads' outputs that go into an attention's output projection.
+#: Suffix for the input of a module, such as the heads' outputs that enter an attention's output projection.
 INPUT_SUFFIX = ":in"
-#: The network's own output, where no submodule is called so.
+#: Name of the network's own output, unless a submodule has this name.
 OUTPUT_NAME = "output"
 
 _STEP = re.compile(r"\[(\d+)\]|\.?([A-Za-z_]\w*)")
@@ -25,12 +26,12 @@ _STEP = re.compile(r"\[(\d+)\]|\.?([A-Za-z_]\w*)")
 
 @dataclass(frozen=True, slots=True)
 class LayerSelector:
-    """A module and the way to one tensor of what it takes or gives.
+    """Selects one tensor of a module's input or output.
 
     Attributes:
         module: its qualified name; empty for the whole network.
         path: keys and positions; empty for the first tensor.
-        entering: whether its first argument is meant, not its output.
+        is_input: whether the tensor is its first argument, not its output.
     """
 
     module: str
@@ -38,7 +39,7 @@ class LayerSelector:
     is_input: bool = False
 
     def pick(self, value: Any) -> torch.Tensor | None:
-        """Return the tensor this means of what the module takes or gives; None if there is none."""
+        """Return the selected tensor of a module's input or output; None if there is none."""
         for step in self.path:
             value = _follow_step(value, step)
         for _, tensor in iterate_tensors(value):  # a loop, since torch 2.8 compiles no next() with a default
@@ -50,21 +51,21 @@ def parse_layer_name(name: str, modules: Collection[str]) -> LayerSelector | Non
     """Read a layer's name; None if it names no module.
 
     >>> parse_layer_name("layers.0[1]", {"", "layers", "layers.0"})
-    Selector(module='layers.0', path=(1,), entering=False)
+    LayerSelector(module='layers.0', path=(1,), is_input=False)
     >>> parse_layer_name("attn.proj:in", {"", "attn", "attn.proj"})
-    Selector(module='attn.proj', path=(), entering=True)
+    LayerSelector(module='attn.proj', path=(), is_input=True)
     >>> parse_layer_name("output.feature_maps[0]", {"", "stem"})
-    Selector(module='', path=('feature_maps', 0), entering=False)
+    LayerSelector(module='', path=('feature_maps', 0), is_input=False)
     """
-    entering = name.endswith(INPUT_SUFFIX)
+    is_input = name.endswith(INPUT_SUFFIX)
     bare = name.removesuffix(INPUT_SUFFIX)
     if bare in modules and bare:
-        return LayerSelector(bare, (), entering)
+        return LayerSelector(bare, (), is_input)
     for cut in sorted({match.start() for match in re.finditer(r"[\[.]", bare)} | {len(bare)}, reverse=True):
         head, rest = bare[:cut], bare[cut:]
         module = "" if head == OUTPUT_NAME and OUTPUT_NAME not in modules else head
         if head and module in modules and (path := _parse_path(rest)) is not None:
-            return LayerSelector(module, path, entering)
+            return LayerSelector(module, path, is_input)
     return None
 
 
@@ -80,7 +81,7 @@ def _parse_path(text: str) -> tuple[str | int, ...] | None:
 
 
 def get_type_name(module: Any) -> str:
-    """Return the name of a module's type, or of the type it had before it was exported."""
+    """Return the name of a module's type; of an exported one, the type it was exported from."""
     read = getattr(module, "type_name", None)  # torch.export.unflatten
     exported = read() if callable(read) else None
     return exported.rpartition(".")[2] if isinstance(exported, str) else type(module).__name__
@@ -97,7 +98,7 @@ def _follow_step(value: Any, step: str | int) -> Any:
 
 
 def iterate_tensors(value: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield every floating-point tensor of what a module gives, with what selects it."""
+    """Yield every floating-point tensor of a module's input or output, with the path that selects it."""
     if isinstance(value, torch.Tensor):
         if value.is_floating_point():
             yield path, value

@@ -1,7 +1,7 @@
-"""A private copy of a network that computes the same and runs faster; the network itself is never touched.
+"""Copies of a torch module: to inspect, to trace without numbers, and to run faster. The module itself never changes.
 
-Batch norms are folded into the convolutions before them, and weights are laid out channels last, which halves the time
-of a convolutional network on a CPU. Values change in their last bits only (docs/performance.md says by how much).
+The fast copy has its batch norms folded into the convolutions before them and its weights in channels last, which
+halves the time of a convolutional network on a CPU. Values change in their last bits only (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=nn.Module)
 
-#: What a network raises on images it was not made for.
+#: What a network's forward pass raises on inputs that it was not made for.
 FORWARD_ERRORS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, NotImplementedError)
 
 
 def copy_sharing_weights(module: nn.Module) -> tuple[nn.Module, str]:
-    """Return a copy of a network that shares its parameters and nothing else, to be run and looked at.
+    """Return a copy of a network that shares its parameters and nothing else.
 
     Returns:
-        the copy and an empty note; the network itself and a note that says why, where it cannot be copied.
+        the copy and an empty note; if the network cannot be copied, itself and a note with the reason.
     """
     memo = {id(parameter): parameter for parameter in module.parameters()}
     try:
@@ -43,7 +43,7 @@ def copy_sharing_weights(module: nn.Module) -> tuple[nn.Module, str]:
 def prepare_module(
     module: nn.Module,
     probed: Collection[str],
-    picture: torch.Tensor,
+    x: torch.Tensor,
     *,
     entered: Collection[str] = (),
     call: Callable[[nn.Module, torch.Tensor], Any] = lambda module, x: module(x),
@@ -53,19 +53,19 @@ def prepare_module(
     """Return a copy of a network in evaluation mode, folded and channels last.
 
     Args:
-        module: the network; not changed. It is returned itself where it cannot be copied.
-        probed: names of the layers whose outputs will be looked at; they keep giving what they give.
-        picture: an input it runs on, shape (B, C, H, W).
-        entered: names of the layers whose inputs will be looked at.
-        call: how it is called on an input.
-        fit: makes a copy take inputs of this size.
-        device: where the copy goes; a network spread over several devices stays where it is.
+        module: the network; not changed. It is returned itself if it cannot be copied.
+        probed: names of the layers whose outputs are probed; these stay the same.
+        x: a blank input, shape (B, C, H, W).
+        entered: names of the layers whose inputs are probed.
+        call: how it is called with an input.
+        fit: adapts the copy to the input's size, in place.
+        device: of the copy; a network spread over several devices stays where it is.
     """
     if copy_sharing_weights(module)[1]:
         return module
     twin = _remove_compiled_call(copy.deepcopy(module)).eval()
     fit(twin)
-    pairs = _find_foldable(twin, set(probed), set(entered), picture, call)
+    pairs = _find_foldable(twin, set(probed), set(entered), x, call)
     modules = dict(twin.named_modules())
     for convolution, norm in pairs:
         _fold_batch_norm(modules[convolution], modules[norm])
@@ -91,7 +91,7 @@ def find_device(module: nn.Module, default: torch.device | None = None) -> torch
 
 
 def _remove_compiled_call(module: nn.Module) -> nn.Module:
-    """Let a copy run as plain Python: compiled code never calls hooks."""
+    """Make a copy run as plain Python: compiled code calls no hooks."""
     for part in module.modules():
         part._compiled_call_impl = None  # noqa: SLF001 - what Module.compile() sets
     return module
@@ -101,21 +101,21 @@ def _find_foldable(
     module: nn.Module,
     probed: set[str],
     entered: set[str],
-    picture: torch.Tensor,
+    x: torch.Tensor,
     call: Callable[[nn.Module, torch.Tensor], Any],
 ) -> list[tuple[str, str]]:
-    """Return (convolution, batch norm) names where the norm alone reads what the convolution gives."""
-    given: dict[str, list[torch.Tensor]] = {}
-    taken: dict[str, list[torch.Tensor]] = {}
-    # Behind the probed layers it may fail at this size: nobody goes there.
-    seen, failing = _record_batch_norms(module, given, taken), contextlib.suppress(*FORWARD_ERRORS)
-    with seen, torch.no_grad(), failing, FieldTracer(picture) as tracer:
-        call(module, picture)
-    owners = {id(outputs[0]): name for name, outputs in given.items() if len(outputs) == 1}
+    """Return (convolution, batch norm) names where only the norm reads the convolution's output."""
+    convolved: dict[str, list[torch.Tensor]] = {}
+    normalized: dict[str, list[torch.Tensor]] = {}
+    # After the probed layers it may fail at this size.
+    recording, failing = _record_batch_norms(module, convolved, normalized), contextlib.suppress(*FORWARD_ERRORS)
+    with recording, torch.no_grad(), failing, FieldTracer(x) as tracer:
+        call(module, x)
+    owners = {id(outputs[0]): name for name, outputs in convolved.items() if len(outputs) == 1}
     shared = Counter(id(parameter) for part in module.modules() for parameter in part._parameters.values())  # noqa: SLF001
     modules = dict(module.named_modules())
     pairs = []
-    for norm, inputs in taken.items():
+    for norm, inputs in normalized.items():
         convolution = owners.get(id(inputs[0])) if len(inputs) == 1 else None
         if (
             convolution is not None
@@ -123,7 +123,7 @@ def _find_foldable(
             and norm not in entered
             and tracer.count_uses(inputs[0]) == 1
             and shared[id(modules[convolution].weight)] == 1
-            and modules[convolution].weight.dtype in (torch.float32, torch.float64)  # halves would be rounded again
+            and modules[convolution].weight.dtype in (torch.float32, torch.float64)  # half precision would round again
         ):
             pairs.append((convolution, norm))
     return pairs
@@ -131,24 +131,28 @@ def _find_foldable(
 
 @contextlib.contextmanager
 def _record_batch_norms(
-    module: nn.Module, given: dict[str, list[torch.Tensor]], taken: dict[str, list[torch.Tensor]]
+    module: nn.Module, convolved: dict[str, list[torch.Tensor]], normalized: dict[str, list[torch.Tensor]]
 ) -> Iterator[None]:
-    """Note what convolutions give and what batch norms take; the tensors are held, so each has an identity of its own."""
+    """Record outputs of convolutions and inputs of batch norms; they are kept, so that every ``id`` is unique."""
     handles = []
 
-    def give(name: str, output: torch.Tensor) -> None:
-        given.setdefault(name, []).append(output)
+    def record_output(name: str, output: torch.Tensor) -> None:
+        convolved.setdefault(name, []).append(output)
 
-    def take(name: str, given_in: torch.Tensor) -> None:
-        taken.setdefault(name, []).append(given_in)
+    def record_input(name: str, value: torch.Tensor) -> None:
+        normalized.setdefault(name, []).append(value)
 
     with evaluation_mode(module):
         try:
             for name, part in module.named_modules():
                 if type(part) is nn.Conv2d and _is_plain(part):
-                    handles.append(part.register_forward_hook(lambda _m, _i, output, name=name: give(name, output)))
+                    handles.append(
+                        part.register_forward_hook(lambda _m, _i, output, name=name: record_output(name, output))
+                    )
                 elif type(part) is nn.BatchNorm2d and _is_plain(part) and part.running_var is not None:
-                    handles.append(part.register_forward_pre_hook(lambda _m, inputs, name=name: take(name, inputs[0])))
+                    handles.append(
+                        part.register_forward_pre_hook(lambda _m, inputs, name=name: record_input(name, inputs[0]))
+                    )
             yield
         finally:
             for handle in handles:
@@ -156,7 +160,7 @@ def _record_batch_norms(
 
 
 def _is_plain(part: nn.Module) -> bool:
-    """Tell whether a module does nothing but what its type says."""
+    """Return whether a module has no hooks and no parametrizations."""
     return not (part._forward_hooks or part._forward_pre_hooks or hasattr(part, "parametrizations"))  # noqa: SLF001
 
 

@@ -1,4 +1,4 @@
-"""How images become a network's input; carried with the model, never global (docs/models.md)."""
+"""Preprocessing: how images become a network's input. Part of each network, never global (docs/models.md)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, eq=False)
 class Preprocess:
-    """Images to network input: order of channels, then (value · unit − mean) / std, then grey if asked for.
+    """Images to network input: order of channels, then (value · unit − mean) / std, then the mean of the channels for grey.
 
     Attributes:
         channels: order of the input's channels.
@@ -44,26 +44,26 @@ class Preprocess:
         """Number of input channels."""
         return 1 if self.grey else 3
 
-    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Return the network's input.
 
         Args:
-            pictures: RGB, uint8, shape (B, H, W, 3), on any device.
+            images: RGB, uint8, shape (B, H, W, 3), on any device.
 
         Returns:
             float32, shape (B, depth, H, W), channels last, on the same device.
         """
-        count, height, width, _ = pictures.shape
-        mean = torch.from_numpy(self.mean).to(pictures.device)
+        count, height, width, _ = images.shape
+        mean = torch.from_numpy(self.mean).to(images.device)
         if mean.ndim == 3 and mean.shape[1:] != (height, width):
             raise SettingsError(
                 f"the mean image is {mean.shape[2]} x {mean.shape[1]} pixels and the network's input "
                 f"{width} x {height}: give --mean three numbers instead"
             )
         if self.channels == "bgr":
-            pictures = pictures.flip(3)
-        # In rows of all channels of all pixels: vectors, where three channels of a pixel are none.
-        x = pictures.to(torch.float32, memory_format=torch.contiguous_format, copy=True).view(count, height, width * 3)
+            images = images.flip(3)
+        # Rows of all channels of all pixels: a CPU vectorizes these, and not the three channels of a pixel.
+        x = images.to(torch.float32, memory_format=torch.contiguous_format, copy=True).view(count, height, width * 3)
         if self.unit != 1:
             x.mul_(self.unit)
         x.sub_(mean.permute(1, 2, 0).reshape(height, width * 3) if mean.ndim == 3 else mean.repeat(width))
@@ -73,7 +73,7 @@ class Preprocess:
         return x.mean(dim=1, keepdim=True) if self.grey else x
 
     def describe(self) -> str:
-        """Return the preprocessing in words."""
+        """Return a description of the preprocessing."""
         numbers = _format_numbers(self.mean.reshape(3, -1).mean(axis=1))
         parts = [self.channels.upper(), f"mean {numbers}" + (" (per pixel)" if self.mean.ndim == 3 else "")]
         if (self.std != 1).any():
@@ -86,7 +86,7 @@ class Preprocess:
 
 
 def _format_numbers(values: NDArray[np.float32]) -> str:
-    """Return numbers as they were given.
+    """Return numbers as they were typed.
 
     >>> _format_numbers(np.array([109.5388, 58, 0.229], np.float32))
     '109.5388 58 0.229'
@@ -109,7 +109,7 @@ def make_caffe_preprocess(
             the input's is averaged per channel, as Caffe's own Python examples do.
         scale: multiplied after the mean is subtracted.
         channels: order of the input's channels.
-        grey: average the channels at the end.
+        grey: whether the channels are averaged at the end.
         input_size: height and width of the input.
     """
     average = np.array(CAFFE_MEAN if channels == "bgr" else CAFFE_MEAN[::-1], np.float32)

@@ -1,6 +1,6 @@
-"""Which layers to begin with: the last of every resolution, or blocks a quarter of the depth apart where there is one.
+"""Suggest layers to dissect: the last of every resolution; for a row of equal blocks, one at each quarter of the depth.
 
-Judged by names, types and grids alone, so it holds for a network from any file or library.
+Only names, types and grids are used, so that it works for any network.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
     from netdissect.layers import Layer
 
-#: More than these are no suggestion any more.
+#: Most layers that are suggested.
 _MAX_SUGGESTIONS = 5
-#: Blocks from which a row of them counts as the network's body.
+#: Fewest blocks of a row that is the network's body.
 _MIN_BLOCKS = 4
-#: Types whose outputs show what the layer before them shows, coarser, finer or with a border.
+#: Types that only change the resolution or the border of the previous layer's output.
 _POOL = re.compile(r"(pool(ing|er)?|pad|padding)(\dd)?$|upsample", re.IGNORECASE)
-#: Types that do nothing to what they are given, or are no layers.
+#: Types that leave their input as it is, or are not layers.
 _NO_OPERATION = re.compile(r"input|data|dropout|identity|flatten", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.*[._])\d+$")
 
 
 @dataclass(frozen=True, slots=True)
 class _Output:
-    """One output and all names it goes by: a container gives what its last part gives."""
+    """One output and all its names: a container has the output of its last part."""
 
     layers: tuple[Layer, ...]
 
@@ -47,15 +47,15 @@ class _Output:
 
     @property
     def repeats_previous(self) -> bool:
-        """Whether it shows what the layer before it shows."""
+        """Whether it only repeats the previous output."""
         return bool(_POOL.search(self.layers[0].kind) or _NO_OPERATION.fullmatch(self.layers[-1].kind))
 
 
 def suggest_layers(layers: Sequence[Layer]) -> list[str]:
-    """Return the layers of a network to begin with, in the order of computation.
+    """Return the layers of a network to start with, in the order of computation.
 
     Args:
-        layers: everything that can be dissected, in the order of computation.
+        layers: all that can be dissected, in the order of computation.
 
     Example:
         >>> from netdissect.layers import FieldMap, Layer
@@ -81,7 +81,7 @@ def suggest_layers(layers: Sequence[Layer]) -> list[str]:
 
 
 def _group_outputs(layers: Sequence[Layer]) -> list[_Output]:
-    """Return the outputs that have a grid, one container after its last part joined with it."""
+    """Return the outputs that have a grid; a container is joined with its last part."""
     rows: list[list[Layer]] = []
     for layer in layers:
         if layer.grid == (1, 1) or layer.name.endswith(INPUT_SUFFIX):
@@ -99,19 +99,19 @@ def _are_same(one: Layer, other: Layer) -> bool:
 
 
 def _pick_last(group: Sequence[_Output], parents: set[str]) -> _Output:
-    """Return the last stage or block of those of one grid; where there is none, the last of the outermost layers."""
+    """Return the last stage or block of those with one grid; without any, the last of the outermost layers."""
     stages = [one for one in group if one.name in parents] or group
     least = min(_count_depth(one.name) for one in stages)
     return [one for one in stages if _count_depth(one.name) <= least + (one.name in parents and _is_numbered(one))][-1]
 
 
 def _is_numbered(one: _Output) -> bool:
-    """Tell whether an output is that of one stage of a row, as stages.0 is."""
+    """Return whether an output is that of one of several stages, such as stages.0."""
     return one.name.rpartition(".")[2].isdigit()
 
 
 def _find_blocks(outputs: Sequence[_Output]) -> list[Layer]:
-    """Return the longest row of layers of one type that are numbered through; of equal ones the outermost."""
+    """Return the longest row of numbered layers of one type; of equally long ones the outermost."""
     rows: dict[tuple[str, str], list[Layer]] = defaultdict(list)
     for one in outputs:
         for layer in one.layers:
@@ -121,7 +121,7 @@ def _find_blocks(outputs: Sequence[_Output]) -> list[Layer]:
 
 
 def _find_neurons(block: Layer, layers: Sequence[Layer]) -> list[str]:
-    """Return the widest output inside a block, which is that of its neurons, behind their activation function."""
+    """Return the widest output within a block: its neurons, after the activation function."""
     inside = [
         layer
         for layer in layers
@@ -134,7 +134,7 @@ def _find_neurons(block: Layer, layers: Sequence[Layer]) -> list[str]:
 
 
 def _pick_name(one: _Output, chosen: Sequence[_Output]) -> str:
-    """Return an output's shortest name that holds none of the other chosen ones."""
+    """Return an output's shortest name that is not a prefix of another chosen one's."""
     others = [name for other in chosen if other is not one for name in other.names]
     return next((name for name in one.names if not any(o.startswith(f"{name}.") for o in others)), one.name)
 

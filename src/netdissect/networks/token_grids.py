@@ -1,6 +1,6 @@
-"""What a shape alone tells: a guess for outputs that nobody could watch being computed.
+"""Guess the meaning of an output's dimensions from its shape, for outputs that were not traced.
 
-Token counts are taken apart as T = prefix + h·w: from the patch size where the network says it, else from the input's
+A number of tokens is split as T = prefix + h·w: by the patch size if the network states it, else by the input's
 proportions, with as few prefix tokens as possible.
 """
 
@@ -14,17 +14,17 @@ from netdissect.networks.trace.tensor_trace import AxisPart, TensorTrace, make_c
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: More tokens than these in front of the patches are not believed: class, distillation, and up to eight registers.
+#: Most tokens before the patches: class, distillation, and up to eight registers.
 _MAX_PREFIX = 10
 
 
 @dataclass(frozen=True, slots=True)
 class TokenHints:
-    """What a network says of its tokens.
+    """What a network states about its tokens.
 
     Attributes:
         patch: height and width of a patch, in pixels.
-        prefix: tokens in front of the patches.
+        prefix: tokens before the patches.
     """
 
     patch: tuple[int, int] | None = None
@@ -32,7 +32,7 @@ class TokenHints:
 
 
 def read_token_hints(module: Any) -> TokenHints:
-    """Return what a torch module says of its tokens, by the attributes that timm, torchvision and transformers use."""
+    """Read patch size and prefix tokens from the attributes that timm, torchvision and transformers set."""
     config = getattr(module, "config", None)
     patch = next(
         (
@@ -60,15 +60,15 @@ def _to_pair(value: Any) -> tuple[int, int] | None:
 def split_tokens(
     count: int, input_size: tuple[int, int], hints: TokenHints | None = None
 ) -> tuple[int, int, int] | None:
-    """Take a number of tokens apart.
+    """Split a number of tokens into prefix and grid.
 
     Args:
         count: T.
         input_size: height and width of the input.
-        hints: what the network says.
+        hints: what the network states about its tokens.
 
     Returns:
-        prefix tokens, rows and columns; None where nothing fits.
+        prefix tokens, rows and columns; None if nothing fits.
 
     >>> split_tokens(197, (224, 224)), split_tokens(14 * 20 + 5, (224, 320)), split_tokens(50, (224, 224), TokenHints(patch=(32, 32)))
     ((1, 14, 14), (5, 14, 20), (1, 7, 7))
@@ -96,22 +96,22 @@ def _iterate_grids(input_size: tuple[int, int], patch: tuple[int, int] | None) -
 
 
 def guess_trace(
-    shape: tuple[int, ...], pictures: int, input_size: tuple[int, int], hints: TokenHints | None = None
+    shape: tuple[int, ...], images: int, input_size: tuple[int, int], hints: TokenHints | None = None
 ) -> tuple[TensorTrace, str] | None:
-    """Guess what the dimensions of an output mean.
+    """Guess the trace of an output from its shape.
 
     Args:
-        shape: of the output for so many images.
-        pictures: B.
+        shape: of the output.
+        images: B, how many images it is for.
         input_size: height and width of the input.
-        hints: what the network says of its tokens.
+        hints: what the network states about its tokens.
 
     Returns:
-        what its dimensions mean, and a note where that was a guess; None where nothing fits.
+        the trace, and a note if it is a guess; None if nothing fits.
     """
-    if len(shape) == 2 and shape[0] == pictures:
+    if len(shape) == 2 and shape[0] == images:
         return TensorTrace(((AxisPart("n", shape[0]),), make_channels(shape[1])), None), ""
-    if len(shape) == 4 and shape[0] == pictures:
+    if len(shape) == 4 and shape[0] == images:
         order = (
             "ncyx"
             if _has_proportions(shape[2:4], input_size)
@@ -122,8 +122,8 @@ def guess_trace(
         if not order:
             return None
         return TensorTrace(tuple((AxisPart(m, size),) for m, size in zip(order, shape, strict=True)), None), ""
-    if len(shape) == 3 and pictures in shape[:2]:
-        first = shape[0] == pictures
+    if len(shape) == 3 and images in shape[:2]:
+        first = shape[0] == images
         count = shape[1] if first else shape[0]
         found = split_tokens(count, input_size, hints)
         if found is None:
@@ -131,7 +131,7 @@ def guess_trace(
         prefix, rows, columns = found
         grid = (AxisPart("y", rows), AxisPart("x", columns))
         tokens = (AxisPart("t", count, 1, prefix, grid),) if prefix else grid
-        dims = ((AxisPart("n", pictures),), tokens, make_channels(shape[2]))
+        dims = ((AxisPart("n", images),), tokens, make_channels(shape[2]))
         note = (
             f"its {count} tokens are taken for {f'{prefix} and ' if prefix else ''}{rows} x {columns} patches: a guess"
         )
@@ -140,6 +140,6 @@ def guess_trace(
 
 
 def _has_proportions(cells: tuple[int, ...], input_size: tuple[int, int]) -> bool:
-    """Tell whether a grid has the input's proportions, give or take a cell."""
+    """Return whether a grid has the input's proportions, within one cell."""
     (h, w), (height, width) = cells, input_size
     return h <= height and w <= width and abs(h * width - w * height) <= max(height, width)

@@ -95,5 +95,5 @@ def test_a_network_of_grey_pictures_is_told_how(capsys, script):
     (script / "grey.py").write_text("from torch import nn\ndef net(): return nn.Sequential(nn.Conv2d(1, 2, 3))\n")
     code, _, err = run(capsys, "layers", "python:grey:net")
     assert code == 2
-    assert "--colordepth 1 for grey pictures" in err
+    assert "--colordepth 1 for gray images" in err
     assert run(capsys, "layers", "python:grey:net", "--colordepth", "1")[0] == 0

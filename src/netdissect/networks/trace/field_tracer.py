@@ -1,8 +1,8 @@
-"""Receptive fields of any torch network, traced by running it once (docs/method.md, § 2).
+"""Receptive fields of any torch network, traced during one forward pass (docs/method.md, § 2).
 
-Every operation of one real forward pass is watched, below Python and below every module: convolutions, poolings, adds,
-concatenations, whatever the code is. Each tensor carries what its dimensions mean and its field map; an operation
-composes them, passes them on, or loses them. A layer whose field map was lost gets an even grid.
+Every torch operation of the forward pass is intercepted, whatever module or code calls it. Each tensor that depends on
+the image has a trace: the meaning of its dimensions, and its field map. A layer whose field map was lost gets an even
+grid.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Watches every operation inside its block and keeps a Track for every tensor computed from the image.
+    """Traces every operation inside its block: a TensorTrace for every tensor that depends on the image.
 
     Example:
         >>> import torch
@@ -36,54 +36,54 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, picture: torch.Tensor, meanings: str = "ncyx") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        # Tensors are not held: intermediate results of a large network would fill the memory.
-        self._tracks: MutableMapping[torch.Tensor, TensorTrace] = WeakTensorKeyDictionary()
+        # Weak keys: the intermediate results of a large network would fill the memory.
+        self._traces: MutableMapping[torch.Tensor, TensorTrace] = WeakTensorKeyDictionary()
         self._uses: MutableMapping[torch.Tensor, int] = WeakTensorKeyDictionary()
-        is_picture = picture.ndim == len(meanings)  # a generator is given something else
-        track = (
+        is_picture = picture.ndim == len(meanings)  # a generator's input is a latent
+        trace = (
             make_image_trace(picture.shape, fieldmap.IDENTITY, meanings)
             if is_picture
             else make_unknown_trace(picture.shape)
         )
-        self._set(picture, track)
+        self._set(picture, trace)
 
     def get_trace(self, tensor: torch.Tensor) -> TensorTrace | None:
-        """Return what is known of a tensor; None if it does not depend on the image."""
-        return self._tracks.get(tensor)
+        """Return a tensor's trace; None if it does not depend on the image."""
+        return self._traces.get(tensor)
 
     def count_uses(self, tensor: torch.Tensor) -> int:
-        """Return how many operations read a tensor."""
+        """Return the number of operations that have read a tensor."""
         return self._uses.get(tensor, 0)
 
-    def _set(self, tensor: torch.Tensor, track: TensorTrace) -> None:
-        self._tracks[tensor] = track
+    def _set(self, tensor: torch.Tensor, trace: TensorTrace) -> None:
+        self._traces[tensor] = trace
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Say that torch need not hide this class from its compiler: to do so it would load all of the compiler."""
+        """Return False, so that torch does not load its compiler."""
         return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run one operation and derive the tracks of its outputs."""
+        """Run one operation and derive the traces of its outputs."""
         kwargs = kwargs or {}
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-        tracked = [(tensor, track) for tensor in inputs if (track := self.get_trace(tensor)) is not None]
+        traced = [(tensor, trace) for tensor in inputs if (trace := self.get_trace(tensor)) is not None]
         result = func(*args, **kwargs)
-        for tensor, _ in tracked:
+        for tensor, _ in traced:
             self._uses[tensor] = self.count_uses(tensor) + 1
-        if tracked:
+        if traced:
             outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
             for index, output in enumerate(outputs):
                 self._set(
-                    output, apply_torch_rule(func, TorchCall(args, kwargs, tracked, output, index, self.get_trace))
+                    output, apply_torch_rule(func, TorchCall(args, kwargs, traced, output, index, self.get_trace))
                 )
                 self._lose_base(output)
         return result
 
     def _lose_base(self, output: torch.Tensor) -> None:
-        """What is written into a part of a tensor makes the whole depend on the image, in ways not followed."""
+        """Mark the whole tensor as dependent on the image, in an unknown way, if the output is a part of it."""
         base = output._base  # noqa: SLF001 - whose part it is
         if base is not None and base is not output and self.get_trace(base) is None:
             self._set(base, make_unknown_trace(base.shape))

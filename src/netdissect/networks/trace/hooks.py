@@ -1,4 +1,4 @@
-"""Hooks that give back what they took, whatever happens."""
+"""Forward hooks and evaluation mode, undone when their block ends."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class StopForward(BaseException):
-    """Raised inside a forward pass when every probed layer has given its output."""
+    """Raised inside a forward pass to end it once every probed layer has run."""
 
 
 @contextlib.contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode; afterwards every part is in the mode it was in."""
+    """Put a network into evaluation mode; afterwards every part has its own mode again."""
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
@@ -33,19 +33,19 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def hook_modules(
-    modules: Mapping[str, nn.Module], selectors: Mapping[str, LayerSelector], see: Callable[[str, Any], None]
+    modules: Mapping[str, nn.Module], selectors: Mapping[str, LayerSelector], record: Callable[[str, Any], None]
 ) -> Iterator[None]:
-    """Call ``see(name, value)`` whenever a selected module has run; afterwards no hook is left.
+    """Call ``record(name, value)`` whenever a selected module runs; afterwards its hooks are removed.
 
     Args:
         modules: a network's modules by qualified name.
-        selectors: which of them are watched, by layer name, and whether what they take or what they give is meant.
-        see: given what the module took or gave.
+        selectors: by layer name, the module and whether its input or its output is recorded.
+        record: called with the layer's name and that input or output.
     """
     handles: list[Any] = []
     try:
         for name, selector in selectors.items():
-            handles.append(_register_hook(modules, name, selector, see))
+            handles.append(_register_hook(modules, name, selector, record))
         yield
     finally:
         for handle in handles:
@@ -53,13 +53,13 @@ def hook_modules(
 
 
 def _register_hook(
-    modules: Mapping[str, nn.Module], name: str, selector: LayerSelector, see: Callable[[str, Any], None]
+    modules: Mapping[str, nn.Module], name: str, selector: LayerSelector, record: Callable[[str, Any], None]
 ) -> Any:
     module = modules[selector.module]
     if not selector.is_input:
 
         def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            see(name, output)
+            record(name, output)
 
         return module.register_forward_hook(after)
 
@@ -67,20 +67,20 @@ def _register_hook(
     if isinstance(parent, nn.MultiheadAttention) and module is parent.out_proj:
 
         def heads(attention: nn.Module, inputs: Any, keywords: Any, _output: Any) -> None:
-            see(name, _compute_heads(attention, inputs, keywords))
+            record(name, _compute_heads(attention, inputs, keywords))
 
         return parent.register_forward_hook(heads, with_kwargs=True)
 
     def before(_module: nn.Module, inputs: Any, keywords: Any) -> None:
-        see(name, [*inputs, *keywords.values()])
+        record(name, [*inputs, *keywords.values()])
 
     return module.register_forward_pre_hook(before, with_kwargs=True)
 
 
 def _compute_heads(attention: nn.Module, inputs: Any, keywords: Any) -> Any:
-    """Return what goes into the output projection of torch's attention, which never calls it as a module.
+    """Return the input of the output projection of torch's attention, which never calls it as a module.
 
-    The attention runs once more with a projection that does nothing.
+    The attention runs a second time, with the identity as its projection.
     """
     assert isinstance(attention, nn.MultiheadAttention)
     bare = copy.copy(attention)

@@ -1,4 +1,4 @@
-"""Sees what the layers of a torch module give on one forward pass, in the order of computation."""
+"""Records the outputs of a torch module's layers during one forward pass, in the order of computation."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class _Output(NamedTuple):
         shape: its shape.
         trace: meaning of its dimensions.
         heads: attention heads whose outputs it holds.
-        version: counts what was done to it in place before.
-        tensor: the output itself where few layers are asked for; all of a network's would fill the memory.
+        version: number of in-place operations on it before.
+        tensor: the output itself if layers were named; those of a whole network would fill the memory.
     """
 
     shape: tuple[int, ...]
@@ -39,24 +39,24 @@ class _Output(NamedTuple):
 
     @property
     def is_overwritten(self) -> bool:
-        """Whether it was changed in place after it was seen."""
+        """Whether it was changed in place after it was recorded."""
         return self.tensor is not None and self.tensor._version > self.version  # noqa: SLF001
 
 
 class LayerRecorder:
-    """What was seen of a module's layers; `see` is called by hooks (`hooks.watching`).
+    """Records layers; hooks call `record` (`hooks.hook_modules`).
 
     Attributes:
-        selectors: what is watched, by layer name.
+        selectors: what is recorded, by layer name.
     """
 
     def __init__(self, modules: Mapping[str, nn.Module], names: Collection[str] | None, tracer: FieldTracer) -> None:
-        """Prepare to watch a module.
+        """Prepare to record a module.
 
         Args:
-            modules: its submodules by qualified name, itself as the empty name.
-            names: the layers that are asked for; None for everything that can be dissected.
-            tracer: knows what depends on the image.
+            modules: its submodules by qualified name, itself as ``""``.
+            names: the layers to record; None for everything that can be dissected.
+            tracer: of the forward pass.
         """
         self._modules = modules
         self._tracer = tracer
@@ -67,10 +67,10 @@ class LayerRecorder:
         self.selectors = _select_all(modules) if names is None else _select_named(names, modules)
 
     def record(self, name: str, value: Any) -> None:
-        """Record what a hooked module was given, or returned."""
+        """Record the input or the output of a hooked module."""
         for key, tensor in self._found(name, value):
             self._calls[key] += 1
-            self._outputs.pop(key, None)  # the last call counts, also for the order
+            self._outputs.pop(key, None)  # the last call decides the order too
             self._outputs[key] = _Output(
                 tuple(tensor.shape), self._tracer.get_trace(tensor), self._heads(key, tensor), tensor._version,  # noqa: SLF001
                 None if self._everything else tensor,
@@ -78,11 +78,11 @@ class LayerRecorder:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every layer that was asked for has been seen."""
+        """Whether every named layer has been recorded."""
         return not self._everything and self.selectors.keys() <= self._outputs.keys()
 
     def collect_infos(self, note: str) -> dict[str, LayerInfo]:
-        """Return what was seen, with a note that all of it shares."""
+        """Return what was recorded, each with the same note."""
         return {
             name: LayerInfo(
                 one.shape, one.trace, self._kind(name), self._calls[name], one.is_overwritten, note, one.heads
@@ -105,27 +105,27 @@ class LayerRecorder:
         found = list(layer_names.iterate_tensors(value))
         for position, (path, tensor) in enumerate(found):
             if name == layer_names.OUTPUT_NAME and len(found) == 1:
-                continue  # the last layer has it too
+                continue  # it is the last layer's output
             if self._is_new(name, tensor):
                 yield name + path if position or name == layer_names.OUTPUT_NAME else name, tensor
 
     def _is_new(self, name: str, tensor: torch.Tensor) -> bool:
-        """Tell whether a module without parts gives more than what it was given, as Dropout and Identity do not."""
+        """Return whether an output is not a module's own input, as it is after Dropout and Identity."""
         versions = self._known.setdefault(tensor, set())
         known = tensor._version in versions  # noqa: SLF001
         versions.add(tensor._version)  # noqa: SLF001
         return not known or any(True for _ in self._modules[self.selectors[name].module].children())
 
     def _heads(self, name: str, tensor: torch.Tensor) -> int:
-        """Return how many attention heads' outputs lie side by side in what goes into a module."""
+        """Return the number of attention heads whose outputs a module's input holds; 0 for none."""
         selector = layer_names.parse_layer_name(name, self._modules)
         if selector is None or not selector.is_input:
             return 0
         attention = self._modules.get(selector.module.rpartition(".")[0])
         if isinstance(attention, nn.MultiheadAttention):
             return int(attention.num_heads)
-        track = self._tracer.get_trace(tensor)
-        return 0 if track is None else track.heads
+        trace = self._tracer.get_trace(tensor)
+        return 0 if trace is None else trace.heads
 
     def _kind(self, name: str) -> str:
         selector = layer_names.parse_layer_name(name, self._modules)
@@ -135,7 +135,7 @@ class LayerRecorder:
 
 
 def _select_all(modules: Mapping[str, nn.Module]) -> dict[str, LayerSelector]:
-    """Watch what every module gives, and what goes into those with weights: it may be the outputs of attention heads."""
+    """Select every output, and every input of a module with weights: it may hold the outputs of attention heads."""
     selectors: dict[str, LayerSelector] = {}
     for name, module in modules.items():
         if name:

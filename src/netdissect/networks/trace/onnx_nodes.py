@@ -1,4 +1,4 @@
-"""One node of an ONNX graph, and all that is known of the tensors around it."""
+"""Nodes of an ONNX graph, and what is known about its tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netdissect.networks.trace.rules import Shape
     from netdissect.networks.trace.tensor_trace import TensorTrace
 
-#: Inputs that are numbers to steer a node, by operator: they are read, not looked at as tensors.
+#: Positions of the inputs that steer an operator (axes, starts, widths): their values are read.
 STEERING: Mapping[str, tuple[int, ...]] = {
     "Slice": (1, 2, 3, 4), "Pad": (1, 3), "Gather": (1,), "Unsqueeze": (1,), "Tile": (1,),
     **{f"Reduce{kind}": (1,) for kind in (
@@ -25,7 +25,7 @@ STEERING: Mapping[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SliceSpec:
-    """A slice along one axis, remembered because a roll is two of them laid end to end."""
+    """A slice along one axis; two of them concatenated may be a roll."""
 
     source: str
     axis: int
@@ -34,29 +34,29 @@ class SliceSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KnownTensor:
-    """What is known of a graph's tensors.
+class GraphTensors:
+    """What is known about a graph's tensors.
 
     Attributes:
-        shapes: of the tensors that depend on the image, of what they are joined with, and of weights.
-        values: of the inputs that steer nodes (`STEERING`), as far as they do not depend on the image.
+        shapes: of the tensors that depend on the image, of their operands, and of weights.
+        values: of the inputs that steer nodes (`STEERING`), unless they depend on the image.
         opset: version of ONNX's operators.
-        tracks: of the tensors that depend on the image, as far as they were followed.
-        cuts: the tensors that are slices.
+        traces: of the tensors that depend on the image, as far as nodes were traced.
+        slices: the tensors that are slices.
     """
 
     shapes: Mapping[str, Shape]
     values: Mapping[str, NDArray[np.generic]]
     opset: int
-    tracks: dict[str, TensorTrace] = field(default_factory=dict)
-    cuts: dict[str, SliceSpec] = field(default_factory=dict)
+    traces: dict[str, TensorTrace] = field(default_factory=dict)
+    slices: dict[str, SliceSpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxCall:
-    """One node, and the output whose track is asked for."""
+    """One node, and one of its outputs."""
 
-    known: KnownTensor
+    tensors: GraphTensors
     node: Any
     attributes: Mapping[str, Any]
     index: int
@@ -69,31 +69,31 @@ class OnnxCall:
     @property
     def shape(self) -> Shape:
         """Shape of the output."""
-        return self.known.shapes[self.output]
+        return self.tensors.shapes[self.output]
 
-    def track(self, position: int) -> TensorTrace | None:
-        """Return the track of an input; None if it does not depend on the image."""
-        return self.known.tracks.get(self.node.input[position]) if position < len(self.node.input) else None
+    def trace(self, position: int) -> TensorTrace | None:
+        """Return the trace of an input; None if it does not depend on the image."""
+        return self.tensors.traces.get(self.node.input[position]) if position < len(self.node.input) else None
 
     def shape_of(self, position: int) -> Shape | None:
-        """Return the shape of an input, where it is known."""
-        return self.known.shapes.get(self.node.input[position]) if position < len(self.node.input) else None
+        """Return the shape of an input; None if it is unknown."""
+        return self.tensors.shapes.get(self.node.input[position]) if position < len(self.node.input) else None
 
     @property
     def first(self) -> TensorTrace:
-        """Track of the first input that depends on the image."""
-        return next(track for name in self.node.input if (track := self.known.tracks.get(name)) is not None)
+        """Trace of the first input that depends on the image."""
+        return next(trace for name in self.node.input if (trace := self.tensors.traces.get(name)) is not None)
 
     @property
     def parts(self) -> list[tuple[TensorTrace, Shape]]:
-        """Tracks and shapes of all inputs that depend on the image."""
-        tracks, shapes = self.known.tracks, self.known.shapes
-        return [(tracks[name], shapes[name]) for name in self.node.input if name in tracks]
+        """Traces and shapes of all inputs that depend on the image."""
+        traces, shapes = self.tensors.traces, self.tensors.shapes
+        return [(traces[name], shapes[name]) for name in self.node.input if name in traces]
 
     def numbers(self, position: int, attribute: str = "") -> list[int] | None:
-        """Return whole numbers that are an input, or were an attribute in older files; None if there are none."""
+        """Return integers given as an input, or as an attribute in older files; None if unknown."""
         if position < len(self.node.input) and self.node.input[position]:
-            value = self.known.values.get(self.node.input[position])
+            value = self.tensors.values.get(self.node.input[position])
             return None if value is None else [int(number) for number in value.reshape(-1)]
         found = self.attributes.get(attribute)
         return None if found is None else [int(number) for number in found]

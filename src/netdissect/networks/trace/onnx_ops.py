@@ -1,7 +1,7 @@
-"""ONNX's nodes: which move each of them is (`moves`), so that every tensor gets its track and its field map.
+"""The trace rule of each of ONNX's operators.
 
-Nothing is watched here: a node says what it does. Shapes, and the numbers that a graph computes for itself (the axes of
-a reduction, the ends of a slice), come from one run on an empty image.
+Traces are derived from the nodes alone. Shapes, and numbers that the graph computes itself (axes of a reduction, ends of
+a slice), come from one run on a blank input.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from netdissect.networks.trace.tensor_trace import TensorTrace, collect_meanings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from netdissect.networks.trace.onnx_nodes import KnownTensor
+    from netdissect.networks.trace.onnx_nodes import GraphTensors
 
 
-def trace_onnx_node(known: KnownTensor, node: Any) -> None:
-    """Derive the tracks of what one node gives, from those of what it takes."""
-    if not any(name in known.tracks for name in node.input if name) or node.op_type in ("Shape", "Size"):
+def trace_onnx_node(tensors: GraphTensors, node: Any) -> None:
+    """Derive the traces of one node's outputs from those of its inputs."""
+    if not any(name in tensors.traces for name in node.input if name) or node.op_type in ("Shape", "Size"):
         return
     attributes = {entry.name: read_attribute(entry) for entry in node.attribute}
     for index, name in enumerate(node.output):
-        if name in known.shapes:
-            call = OnnxCall(known, node, attributes, index)
-            known.tracks[name] = RULES.get(node.op_type, _mixed)(call)
+        if name in tensors.shapes:
+            call = OnnxCall(tensors, node, attributes, index)
+            tensors.traces[name] = RULES.get(node.op_type, _mixed)(call)
 
 
 def _mixed(call: OnnxCall) -> TensorTrace:
@@ -42,7 +42,7 @@ def _pointwise(call: OnnxCall) -> TensorTrace:
 
 
 def _first_output(call: OnnxCall) -> TensorTrace:
-    """Normalizations return statistics behind their result."""
+    """Normalizations return statistics after their result."""
     return _pointwise(call) if call.index == 0 else make_unknown_trace(call.shape)
 
 
@@ -50,7 +50,7 @@ def _convolution(weight: int) -> Callable[[OnnxCall], TensorTrace]:
     def rule(call: OnnxCall) -> TensorTrace:
         shape = call.shape_of(weight)
         kernel = call.attributes.get("kernel_shape") or (shape[2:] if shape is not None else ())
-        return make_unknown_trace(call.shape) if call.track(weight) is not None else _window(call, kernel)
+        return make_unknown_trace(call.shape) if call.trace(weight) is not None else _window(call, kernel)
 
     return rule
 
@@ -62,8 +62,8 @@ def _pool(call: OnnxCall) -> TensorTrace:
 
 
 def _window(call: OnnxCall, kernel: Sequence[int], *, transposed: bool = False) -> TensorTrace:
-    track = call.first
-    if len(kernel) != 2 or len(call.shape) != 4 or len(track.dims) != 4:
+    trace = call.first
+    if len(kernel) != 2 or len(call.shape) != 4 or len(trace.dims) != 4:
         return make_unknown_trace(call.shape)
     stride = call.attributes.get("strides") or [1, 1]
     dilation = call.attributes.get("dilations") or [1, 1]
@@ -73,18 +73,18 @@ def _window(call: OnnxCall, kernel: Sequence[int], *, transposed: bool = False) 
         before = [0, 0]
     elif automatic.startswith("SAME") or (transposed and call.attributes.get("output_shape")):
         before = [
-            _automatic(automatic, track.shape[axis + 2], call.shape[axis + 2], stride[axis],
+            _automatic(automatic, trace.shape[axis + 2], call.shape[axis + 2], stride[axis],
                        dilation[axis] * (kernel[axis] - 1) + 1, transposed=transposed)
             for axis in (0, 1)
         ]  # fmt: skip
     return rules.slide_window(
-        track, call.shape, (kernel[0], kernel[1]), stride=(stride[0], stride[1]), padding=(before[0], before[1]),
+        trace, call.shape, (kernel[0], kernel[1]), stride=(stride[0], stride[1]), padding=(before[0], before[1]),
         dilation=(dilation[0], dilation[1]), transposed=transposed,
     )  # fmt: skip
 
 
 def _automatic(rule: str, given: int, out: int, stride: int, reach: int, *, transposed: bool) -> int:
-    """Return how many cells ONNX's ``auto_pad`` puts in front of an axis."""
+    """Return the cells that ONNX's ``auto_pad`` adds before an axis."""
     if transposed:
         total = stride * (given - 1) + reach - out
         return total // 2 if rule == "SAME_UPPER" else total - total // 2
@@ -120,32 +120,32 @@ def _reduce(call: OnnxCall) -> TensorTrace:
 
 def _concatenate(call: OnnxCall) -> TensorTrace:
     axis = call.attributes.get("axis", 1) % len(call.shape)
-    names = [name for name in call.node.input if math.prod(call.known.shapes.get(name, (1,)))]
+    names = [name for name in call.node.input if math.prod(call.tensors.shapes.get(name, (1,)))]
     turned = _rolled(call, names, axis)
     if turned is not None:
         return turned
     parts = []
     for name in names:
-        shape = call.known.shapes.get(name)
+        shape = call.tensors.shapes.get(name)
         if shape is None:
             return make_unknown_trace(call.shape)
-        parts.append((call.known.tracks.get(name), shape))
+        parts.append((call.tensors.traces.get(name), shape))
     return rules.concatenate_traces(parts, axis, call.shape)
 
 
 def _rolled(call: OnnxCall, names: Sequence[str], axis: int) -> TensorTrace | None:
-    """Return the track of a tensor's end laid before its beginning: a roll."""
+    """Return the trace of a roll: a tensor's end concatenated with its beginning. None for anything else."""
     if len(names) != 2:
         return None
-    end, begin = (call.known.cuts.get(name) for name in names)
+    end, begin = (call.tensors.slices.get(name) for name in names)
     if end is None or begin is None:
         return None
-    whole = call.known.shapes[end.source][axis] if end.axis == axis else -1
+    whole = call.tensors.shapes[end.source][axis] if end.axis == axis else -1
     if (begin.source, begin.axis) != (end.source, axis) or begin.start or begin.length != end.start:
         return None
     if end.start + end.length != whole:
         return None
-    return rules.roll_grid(call.known.tracks[end.source], {axis: end.length})
+    return rules.roll_grid(call.tensors.traces[end.source], {axis: end.length})
 
 
 def _transpose(call: OnnxCall) -> TensorTrace:
@@ -159,12 +159,12 @@ def _view(call: OnnxCall) -> TensorTrace:
 
 def _unsqueeze(call: OnnxCall) -> TensorTrace:
     axes = call.numbers(1, "axes")
-    track = call.first
+    trace = call.first
     if axes is None:
-        return regroup_dims(track, call.shape)
+        return regroup_dims(trace, call.shape)
     for axis in sorted(axis % len(call.shape) for axis in axes):
-        track = rules.insert_dim(track, axis)
-    return track
+        trace = rules.insert_dim(trace, axis)
+    return trace
 
 
 def _expand(call: OnnxCall) -> TensorTrace:
@@ -172,14 +172,14 @@ def _expand(call: OnnxCall) -> TensorTrace:
 
 
 def _tile(call: OnnxCall) -> TensorTrace:
-    track, times = call.first, call.numbers(1)
-    if times is None or any(many > 1 and size > 1 for many, size in zip(times, track.shape, strict=False)):
+    trace, times = call.first, call.numbers(1)
+    if times is None or any(many > 1 and size > 1 for many, size in zip(times, trace.shape, strict=False)):
         return make_unknown_trace(call.shape)
-    return rules.expand_dims(track, call.shape)
+    return rules.expand_dims(trace, call.shape)
 
 
 def _slice(call: OnnxCall) -> TensorTrace:
-    track = call.first
+    trace = call.first
     starts, ends = call.numbers(1, "starts"), call.numbers(2, "ends")
     if starts is None or ends is None:
         return make_unknown_trace(call.shape)
@@ -187,48 +187,48 @@ def _slice(call: OnnxCall) -> TensorTrace:
     steps = call.numbers(4, "steps") or [1] * len(starts)
     moved = []
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        position = axis % len(track.dims)
-        length = track.shape[position]
+        position = axis % len(trace.dims)
+        length = trace.shape[position]
         begin, stop, _ = slice(start, end, step).indices(length)
         taken = len(range(begin, stop, step))
-        if step < 0 and not collect_meanings(track.dims[position]) <= {"c", "?"}:
+        if step < 0 and not collect_meanings(trace.dims[position]) <= {"c", "?"}:
             return make_unknown_trace(call.shape)
         if taken != length:
             moved.append(SliceSpec(call.node.input[0], position, begin, taken))
-        shape = (*track.shape[:position], taken, *track.shape[position + 1 :])
-        track = rules.take_slice(track, position, begin, abs(step), shape)
+        shape = (*trace.shape[:position], taken, *trace.shape[position + 1 :])
+        trace = rules.take_slice(trace, position, begin, abs(step), shape)
     if len(moved) == 1 and all(step == 1 for step in steps):
-        call.known.cuts[call.output] = moved[0]
-    return track
+        call.tensors.slices[call.output] = moved[0]
+    return trace
 
 
 def _split(call: OnnxCall) -> TensorTrace:
     axis = call.attributes.get("axis", 0) % len(call.first.dims)
     names = call.node.output[: call.index]
-    start = sum(call.known.shapes[name][axis] for name in names if name in call.known.shapes)
+    start = sum(call.tensors.shapes[name][axis] for name in names if name in call.tensors.shapes)
     return rules.take_slice(call.first, axis, start, 1, call.shape) if all(names) else make_unknown_trace(call.shape)
 
 
 def _gather(call: OnnxCall) -> TensorTrace:
-    track, indices = call.track(0), call.known.values.get(call.node.input[1])
-    if track is None or call.track(1) is not None:
+    trace, indices = call.trace(0), call.tensors.values.get(call.node.input[1])
+    if trace is None or call.trace(1) is not None:
         return make_unknown_trace(call.shape)
-    axis = call.attributes.get("axis", 0) % len(track.dims)
+    axis = call.attributes.get("axis", 0) % len(trace.dims)
     if indices is None:
         return make_unknown_trace(call.shape)
     if indices.ndim == 0:
-        return rules.select_index(track, axis, call.shape)
-    if np.array_equal(indices.reshape(-1), np.arange(track.shape[axis])):
-        return regroup_dims(track, call.shape)  # everything in its order
+        return rules.select_index(trace, axis, call.shape)
+    if np.array_equal(indices.reshape(-1), np.arange(trace.shape[axis])):
+        return regroup_dims(trace, call.shape)  # all of it, in order
     if indices.ndim != 1:
         return make_unknown_trace(call.shape)
-    if collect_meanings(track.dims[axis]) <= {"c"}:
-        return rules.resize_dims(track, call.shape, track.field)
-    numbers = [int(number) % track.shape[axis] for number in indices]
+    if collect_meanings(trace.dims[axis]) <= {"c"}:
+        return rules.resize_dims(trace, call.shape, trace.field)
+    numbers = [int(number) % trace.shape[axis] for number in indices]
     step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
     if step < 1 or numbers != list(range(numbers[0], numbers[0] + step * len(numbers), step)):
         return make_unknown_trace(call.shape)
-    return rules.take_slice(track, axis, numbers[0], step, call.shape)
+    return rules.take_slice(trace, axis, numbers[0], step, call.shape)
 
 
 def _pad(call: OnnxCall) -> TensorTrace:
@@ -251,30 +251,30 @@ def _resize(call: OnnxCall) -> TensorTrace:
 
 
 def _space_to_depth(call: OnnxCall) -> TensorTrace:
-    block, track = call.attributes["blocksize"], call.first
-    if len(track.dims) != 4:
+    block, trace = call.attributes["blocksize"], call.first
+    if len(trace.dims) != 4:
         return make_unknown_trace(call.shape)
-    n, c, h, w = track.shape
-    cut = regroup_dims(track, (n, c, h // block, block, w // block, block))
+    n, c, h, w = trace.shape
+    cut = regroup_dims(trace, (n, c, h // block, block, w // block, block))
     return regroup_dims(rules.permute_dims(cut, (0, 3, 5, 1, 2, 4)), call.shape)
 
 
 def _depth_to_space(call: OnnxCall) -> TensorTrace:
-    """Channels become the pixels of a block, each of which sees what the block's cell saw."""
-    track = call.first
-    return rules.resample_grid(track, call.shape, 1) if track.is_image else make_unknown_trace(call.shape)
+    """Channels become the cells of a block, each with the field of the cell it comes from."""
+    trace = call.first
+    return rules.resample_grid(trace, call.shape, 1) if trace.is_image else make_unknown_trace(call.shape)
 
 
 def _matrix_product(right: int) -> Callable[[OnnxCall], TensorTrace]:
-    return lambda call: rules.multiply_matrices(call.track(0), call.track(right), call.shape)
+    return lambda call: rules.multiply_matrices(call.trace(0), call.trace(right), call.shape)
 
 
 def _linear(call: OnnxCall) -> TensorTrace:
-    """``alpha·A·B + beta·C``, where A or B may lie on its side."""
+    """``alpha·A·B + beta·C``, where A or B may be transposed."""
     sides = []
     for position, turned in ((0, "transA"), (1, "transB")):
-        track = call.track(position)
-        sides.append(rules.permute_dims(track, (1, 0)) if track is not None and call.attributes.get(turned) else track)
+        trace = call.trace(position)
+        sides.append(rules.permute_dims(trace, (1, 0)) if trace is not None and call.attributes.get(turned) else trace)
     left, right = sides
     if left is None and right is None:
         return _mixed(call)
@@ -282,15 +282,15 @@ def _linear(call: OnnxCall) -> TensorTrace:
 
 
 def _softmax(call: OnnxCall) -> TensorTrace:
-    """A softmax looks along one dimension; before version 13 along all from that one on."""
-    axis = call.attributes.get("axis", -1 if call.known.opset >= 13 else 1) % len(call.shape)
-    if call.known.opset < 13 and math.prod(call.shape[axis + 1 :]) > 1:
+    """A softmax runs along one dimension; before opset 13 along that one and all after it."""
+    axis = call.attributes.get("axis", -1 if call.tensors.opset >= 13 else 1) % len(call.shape)
+    if call.tensors.opset < 13 and math.prod(call.shape[axis + 1 :]) > 1:
         return replace(call.first, is_global=True)
     return rules.normalize_along(call.first, axis, call.shape)
 
 
 def _attention(call: OnnxCall) -> TensorTrace:
-    query, value = call.track(0), call.track(2)
+    query, value = call.trace(0), call.trace(2)
     if query is None or value is None or len(value.dims) != len(call.shape):
         return _mixed(call)
     return rules.attend(query, value, call.shape) if call.index == 0 else make_unknown_trace(call.shape)
@@ -332,7 +332,7 @@ _NAMES: Mapping[Callable[[OnnxCall], TensorTrace], str] = {
     _attention: "Attention MultiHeadAttention",
 }
 
-#: Operators by name; any other may mix places in any way.
+#: Rules by the operator's name; any other may mix places.
 RULES: Mapping[str, Callable[[OnnxCall], TensorTrace]] = {
     name: rule for rule, names in _NAMES.items() for name in names.split()
 }

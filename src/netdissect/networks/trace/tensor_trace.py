@@ -1,8 +1,8 @@
-"""What is known of a tensor computed from an image: what its dimensions mean, and where its cells look.
+"""Traces: the meaning of a tensor's dimensions, and the field map of its cells.
 
-A dimension is a row of *atoms*, indivisible pieces: channels (c), rows (y), columns (x), images (n), tokens (t),
-repetitions (r), unknown (?). Windows cut y in two atoms, flattening puts y and x into one dimension, attention splits channels into
-heads: as long as every atom is known, a tensor can be put back on its grid, whatever shape it has.
+A dimension is a sequence of *parts*: channels (c), rows (y), columns (x), images (n), tokens (t), repetitions (r) or
+unknown (?). Windows split y into two parts, flattening merges y and x into one dimension, attention splits channels
+into heads. As long as every part is known, a tensor of any shape can be put back on its grid.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class AxisPart(NamedTuple):
-    """One indivisible piece of a dimension.
+    """One part of a dimension.
 
     Attributes:
         meaning: ``n``, ``c``, ``y``, ``x``, ``t``, ``r`` or ``?``.
-        length: how many steps it has.
-        inner: how many steps of the whole axis one of its steps is; 1 for the innermost piece.
-        before: of ``t``: tokens in front of the patches; what is left behind them are tokens too.
-        grid: of ``t``: the atoms of the patches.
+        length: number of steps.
+        inner: steps of the whole axis that one of its steps spans; 1 for the innermost part.
+        before: of ``t``: tokens before the patches; those left over come after the patches.
+        grid: of ``t``: the parts of the patches.
     """
 
     meaning: str
@@ -36,7 +36,7 @@ class AxisPart(NamedTuple):
 
     @property
     def patches(self) -> int:
-        """How many patches the tokens hold."""
+        """Number of patches among the tokens."""
         return measure_dim(self.grid)
 
 
@@ -45,15 +45,14 @@ Dim = tuple[AxisPart, ...]
 
 @dataclass(frozen=True, slots=True)
 class TensorTrace:
-    """What is known of a tensor that was computed from the image.
+    """The trace of a tensor that depends on the image.
 
     Attributes:
-        dims: what every dimension means.
-        field: where the cells look; None once it was lost.
-        rolled: by how many steps y and x were rolled, for shifted windows.
-        everywhere: whether a cell may have seen more than `field` says, the whole image even; then `field` says where
-            the cell lies.
-        heads: how many attention heads' outputs lie side by side in the channels; 0 once they were mixed, or for none.
+        dims: the parts of every dimension.
+        field: the field map of the cells; None once it was lost.
+        rolled: steps by which y and x were rolled, for shifted windows.
+        is_global: whether a cell may depend on the whole image; `field` then gives its place only.
+        heads: number of attention heads whose outputs the channels hold one after the other; 0 for none, or if mixed.
     """
 
     dims: tuple[Dim, ...]
@@ -68,80 +67,80 @@ class TensorTrace:
         return tuple(measure_dim(dim) for dim in self.dims)
 
     def axis(self, meaning: str) -> int | None:
-        """Return the dimension that means only this and holds all of it, or None."""
+        """Return the only dimension with this meaning if it has no other and is whole; else None."""
         holds = [
             position for position, dim in enumerate(self.dims) if any(a.meaning == meaning for a in iterate_parts(dim))
         ]
         if len(holds) != 1:
             return None
         dim = self.dims[holds[0]]
-        if meaning in "nc":  # channels may lie in any order
-            return holds[0] if all(atom.meaning == meaning for atom in dim) else None
+        if meaning in "nc":  # channels may be in any order
+            return holds[0] if all(part.meaning == meaning for part in dim) else None
         return holds[0] if len(dim) == 1 and dim[0].meaning == meaning and dim[0].inner == 1 else None
 
     @property
     def spatial(self) -> tuple[int, int] | None:
-        """The dimensions of y and x, or None where they are not both whole dimensions."""
+        """The dimensions of y and x; None unless each is one whole dimension."""
         y, x = self.axis("y"), self.axis("x")
         return None if y is None or x is None else (y, x)
 
     @property
     def is_image(self) -> bool:
-        """Whether the dimensions are (n, c, y, x); heads may lie beside n."""
+        """Whether the dimensions are (n, c, y, x); n may include attention heads."""
         if len(self.dims) != 4 or self.spatial != (2, 3):
             return False
         return collect_meanings(self.dims[0]) <= {"n", "c"} and collect_meanings(self.dims[1]) <= {"c"}
 
     @property
     def has_grid(self) -> bool:
-        """Whether any dimension still tells rows or columns apart."""
-        return any(atom.meaning in "yx" for dim in self.dims for atom in iterate_parts(dim))
+        """Whether any dimension has a part of rows or columns."""
+        return any(part.meaning in "yx" for dim in self.dims for part in iterate_parts(dim))
 
     @property
     def grid(self) -> tuple[int, int] | None:
-        """Rows and columns of the whole grid; None where pieces are missing or anything is unknown or repeated."""
-        atoms = [atom for dim in self.dims for atom in iterate_parts(dim) if atom.length > 1]
-        if any(atom.meaning not in "ncyx" for atom in atoms):
+        """Rows and columns of the grid; None if parts are missing, unknown or repeated."""
+        parts = [part for dim in self.dims for part in iterate_parts(dim) if part.length > 1]
+        if any(part.meaning not in "ncyx" for part in parts):
             return None
-        sizes = [_measure_axis(atom for atom in atoms if atom.meaning == meaning) for meaning in "yx"]
+        sizes = [_measure_axis(part for part in parts if part.meaning == meaning) for meaning in "yx"]
         return None if None in sizes or not self.has_grid else (sizes[0] or 1, sizes[1] or 1)
 
     @property
     def is_lost(self) -> bool:
-        """Whether nothing is known but perhaps which dimension holds the images."""
+        """Whether nothing is known but the dimension of images."""
         return all(collect_meanings(dim) <= {"?", "n"} for dim in self.dims)
 
 
 def make_image_trace(shape: Sequence[int], field: FieldMap, meanings: str = "ncyx") -> TensorTrace:
-    """Return the track of the image itself."""
+    """Return the trace of an input of images."""
     return TensorTrace(tuple((AxisPart(meaning, size),) for meaning, size in zip(meanings, shape, strict=True)), field)
 
 
 def make_unknown_trace(shape: Iterable[int]) -> TensorTrace:
-    """Return the track of a tensor of which nothing is known but that it depends on the image."""
+    """Return the trace of a tensor that depends on the image in an unknown way."""
     return TensorTrace(tuple((AxisPart("?", size),) for size in shape), None)
 
 
 def measure_dim(dim: Iterable[AxisPart]) -> int:
     """Return the length of a dimension."""
-    return math.prod(atom.length for atom in dim)
+    return math.prod(part.length for part in dim)
 
 
 def iterate_parts(dim: Iterable[AxisPart]) -> Iterator[AxisPart]:
-    """Yield a dimension's atoms, and those of the patches inside tokens."""
-    for atom in dim:
-        yield from atom.grid if atom.meaning == "t" else (atom,)
+    """Yield a dimension's parts; for tokens, the parts of their patches."""
+    for part in dim:
+        yield from part.grid if part.meaning == "t" else (part,)
 
 
 def collect_meanings(dim: Iterable[AxisPart]) -> set[str]:
-    """Return what a dimension holds."""
-    return {atom.meaning for atom in iterate_parts(dim)} - ({"?"} if measure_dim(dim) == 1 else set())
+    """Return the meanings of a dimension's parts; an unknown one of length 1 does not count."""
+    return {part.meaning for part in iterate_parts(dim)} - ({"?"} if measure_dim(dim) == 1 else set())
 
 
 def _measure_axis(pieces: Iterable[AxisPart]) -> int | None:
-    """Return the length of an axis if its pieces make up all of it."""
+    """Return the length of an axis if these parts make up all of it; else None."""
     whole = 1
-    for piece in sorted(pieces, key=lambda atom: atom.inner):
+    for piece in sorted(pieces, key=lambda part: part.inner):
         if piece.inner != whole:
             return None
         whole *= piece.length
@@ -154,60 +153,60 @@ def make_channels(size: int) -> Dim:
 
 
 def merge_parts(dim: Iterable[AxisPart]) -> Dim:
-    """Join neighboring pieces of one axis."""
+    """Join neighboring parts of one axis."""
     joined: list[AxisPart] = []
-    for atom in dim:
+    for part in dim:
         last = joined[-1] if joined else None
         if (
             last is not None
-            and last.meaning == atom.meaning
-            and atom.meaning in "ncyx"
-            and last.inner == atom.length * atom.inner
+            and last.meaning == part.meaning
+            and part.meaning in "ncyx"
+            and last.inner == part.length * part.inner
         ):
-            joined[-1] = AxisPart(atom.meaning, last.length * atom.length, atom.inner)
+            joined[-1] = AxisPart(part.meaning, last.length * part.length, part.inner)
         else:
-            joined.append(atom)
+            joined.append(part)
     return tuple(joined)
 
 
-def regroup_dims(track: TensorTrace, shape: Sequence[int]) -> TensorTrace:
-    """Return the track of a view of another shape: atoms are grouped anew and cut where a dimension ends."""
-    if track.shape == tuple(shape):
-        return track
-    atoms = [atom for dim in track.dims for atom in dim if atom.length != 1]
+def regroup_dims(trace: TensorTrace, shape: Sequence[int]) -> TensorTrace:
+    """Return the trace of a view: parts are grouped into the new dimensions, and split where a dimension ends."""
+    if trace.shape == tuple(shape):
+        return trace
+    parts = [part for dim in trace.dims for part in dim if part.length != 1]
     dims: list[Dim] = []
     for size in shape:
-        taken = _take_parts(atoms, size)
+        taken = _take_parts(parts, size)
         if taken is None:
             return make_unknown_trace(shape)
         dims.append(merge_parts(taken) or (AxisPart("?", 1),))
-    if atoms:
+    if parts:
         return make_unknown_trace(shape)
-    return replace(track, dims=_restore_ones(track, tuple(dims)))
+    return replace(trace, dims=_restore_ones(trace, tuple(dims)))
 
 
-def _take_parts(atoms: list[AxisPart], size: int) -> Dim | None:
-    """Take atoms off the front that make up a dimension; cut the last one if need be."""
+def _take_parts(parts: list[AxisPart], size: int) -> Dim | None:
+    """Remove the first parts that make up a dimension, splitting the last one if necessary; None if they do not fit."""
     taken: list[AxisPart] = []
     have = 1
     while have < size:
-        if not atoms:
+        if not parts:
             return None
-        atom = atoms.pop(0)
-        if have * atom.length > size:
+        part = parts.pop(0)
+        if have * part.length > size:
             outer = size // have
-            if atom.meaning == "t" or size % have or atom.length % outer:
+            if part.meaning == "t" or size % have or part.length % outer:
                 return None
-            rest = atom.length // outer
-            atoms.insert(0, atom._replace(length=rest))
-            atom = atom._replace(length=outer, inner=atom.inner * rest)
-        taken.append(atom)
-        have *= atom.length
+            rest = part.length // outer
+            parts.insert(0, part._replace(length=rest))
+            part = part._replace(length=outer, inner=part.inner * rest)
+        taken.append(part)
+        have *= part.length
     return tuple(taken) if have == size else None
 
 
 def _restore_ones(before: TensorTrace, dims: tuple[Dim, ...]) -> tuple[Dim, ...]:
-    """Give rows and columns of length 1 their meaning back where dimensions of length 1 only came or went elsewhere."""
+    """Restore the meaning of rows and columns of length 1 if the number of such dimensions is the same as before."""
     ones = [dim for dim in before.dims if measure_dim(dim) == 1]
     if not ones or sum(measure_dim(dim) == 1 for dim in dims) != len(ones):
         return dims
@@ -215,38 +214,38 @@ def _restore_ones(before: TensorTrace, dims: tuple[Dim, ...]) -> tuple[Dim, ...]
     return tuple(next(remaining) if measure_dim(dim) == 1 else dim for dim in dims)
 
 
-def absorb_patches(track: TensorTrace, axis: int) -> tuple[TensorTrace, tuple[int, int] | None]:
-    """Let channels absorb the pieces of patches that lie in their dimension (space to depth, patches by reshaping).
+def absorb_patches(trace: TensorTrace, axis: int) -> tuple[TensorTrace, tuple[int, int] | None]:
+    """Turn the parts of patches in a dimension of channels into channels (space to depth, patches by reshaping).
 
     Args:
-        track: what is known.
-        axis: the dimension that is about to be mixed as channels.
+        trace: of the tensor.
+        axis: the dimension of channels.
 
     Returns:
-        the track with whole rows and columns, and height and width of a patch; None where nothing was absorbed.
+        the trace with whole rows and columns, and height and width of a patch; None if there were no patches.
     """
-    dim = track.dims[axis]
+    dim = trace.dims[axis]
     if "c" not in collect_meanings(dim) or not collect_meanings(dim) & {"y", "x"}:
-        return track, None
+        return trace, None
     cut = {"y": 1, "x": 1}
-    for atom in dim:
-        if atom.meaning in "yx":
-            if atom.inner != 1 or cut[atom.meaning] != 1:
-                return track, None
-            cut[atom.meaning] = atom.length
-        elif atom.meaning != "c":
-            return track, None
-    if not TensorTrace((*track.dims[:axis], *track.dims[axis + 1 :]), None).has_grid:
-        return track, None
+    for part in dim:
+        if part.meaning in "yx":
+            if part.inner != 1 or cut[part.meaning] != 1:
+                return trace, None
+            cut[part.meaning] = part.length
+        elif part.meaning != "c":
+            return trace, None
+    if not TensorTrace((*trace.dims[:axis], *trace.dims[axis + 1 :]), None).has_grid:
+        return trace, None
     dims = tuple(
-        make_channels(measure_dim(dim)) if position == axis else tuple(coarsen_part(atom, cut) for atom in other)
-        for position, other in enumerate(track.dims)
+        make_channels(measure_dim(dim)) if position == axis else tuple(coarsen_part(part, cut) for part in other)
+        for position, other in enumerate(trace.dims)
     )
-    return replace(track, dims=dims), (cut["y"], cut["x"])
+    return replace(trace, dims=dims), (cut["y"], cut["x"])
 
 
-def coarsen_part(atom: AxisPart, cut: Mapping[str, int]) -> AxisPart:
-    """Return a piece of y or x after `cut` of its innermost steps became one."""
-    if atom.meaning == "t":
-        return atom._replace(grid=tuple(coarsen_part(piece, cut) for piece in atom.grid))
-    return atom._replace(inner=max(1, atom.inner // cut[atom.meaning])) if atom.meaning in cut else atom
+def coarsen_part(part: AxisPart, cut: Mapping[str, int]) -> AxisPart:
+    """Return a part of y or x after every `cut` innermost steps became one."""
+    if part.meaning == "t":
+        return part._replace(grid=tuple(coarsen_part(piece, cut) for piece in part.grid))
+    return part._replace(inner=max(1, part.inner // cut[part.meaning])) if part.meaning in cut else part

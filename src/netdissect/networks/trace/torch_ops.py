@@ -1,7 +1,7 @@
-"""Torch's operators: which move each of them is (`moves`).
+"""The trace rule of each of torch's operators.
 
-An operator that torch itself calls pointwise joins its inputs. One that is neither pointwise nor listed here may mix
-places in any way: what its dimensions mean is kept where the shape is, its field map is lost.
+An operator that torch tags as pointwise joins its inputs. Any other that is not listed here may mix places: if it keeps
+the shape, its dimensions keep their meaning; its field map is lost.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TorchCall:
-    """One call of an operator, and the output whose track is asked for."""
+    """One call of an operator, and one of its outputs."""
 
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    tracked: Sequence[tuple[torch.Tensor, TensorTrace]]
+    traced: Sequence[tuple[torch.Tensor, TensorTrace]]
     output: torch.Tensor
     index: int
     get_trace: Callable[[torch.Tensor], TensorTrace | None]
 
     @property
     def first(self) -> TensorTrace:
-        """Track of the first input that depends on the image."""
-        return self.tracked[0][1]
+        """Trace of the first input that depends on the image."""
+        return self.traced[0][1]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -42,8 +42,8 @@ class TorchCall:
 
     @property
     def parts(self) -> list[tuple[TensorTrace, tuple[int, ...]]]:
-        """Tracks and shapes of all inputs that depend on the image."""
-        return [(track, tuple(tensor.shape)) for tensor, track in self.tracked]
+        """Traces and shapes of all inputs that depend on the image."""
+        return [(trace, tuple(tensor.shape)) for tensor, trace in self.traced]
 
     def argument(self, position: int, name: str = "", default: Any = None) -> Any:
         """Return an argument by position or name."""
@@ -51,7 +51,7 @@ class TorchCall:
 
 
 def apply_torch_rule(operator: Any, call: TorchCall) -> TensorTrace:
-    """Return what is known of an operator's output."""
+    """Return the trace of an operator's output."""
     name = operator.overloadpacket.__name__
     rule = RULES.get(name) or RULES.get(name.removesuffix("_"))
     if rule is not None:
@@ -62,7 +62,7 @@ def apply_torch_rule(operator: Any, call: TorchCall) -> TensorTrace:
 
 
 def _is_pointwise(operator: Any) -> bool:
-    """Tell whether torch calls an operator pointwise; an in-place one is what its twin is."""
+    """Return whether torch tags an operator, or the one it is the in-place form of, as pointwise."""
     if torch.Tag.pointwise in operator.tags:
         return True
     twin = getattr(torch.ops.aten, operator.overloadpacket.__name__.removesuffix("_"), None)
@@ -81,7 +81,7 @@ def _pointwise(call: TorchCall) -> TensorTrace:
 
 
 def _first_output(call: TorchCall) -> TensorTrace:
-    """Normalizations return statistics behind their result."""
+    """Normalizations return statistics after their result."""
     return _pointwise(call) if call.index == 0 else make_unknown_trace(call.shape)
 
 
@@ -119,12 +119,12 @@ def _reduce(call: TorchCall) -> TensorTrace:
 
 
 def _gated(call: TorchCall) -> TensorTrace:
-    """A gated linear unit: one half of the channels times a gate made of the other."""
+    """A gated linear unit multiplies one half of the channels with a gate from the other."""
     return rules.take_slice(call.first, call.argument(1, "dim", -1) % len(call.first.dims), 0, 1, call.shape)
 
 
 def _norm(call: TorchCall) -> TensorTrace:
-    """A vector norm, which has its order before the dimensions."""
+    """A vector norm has its order as the first argument."""
     given, keep = call.argument(2, "dim"), call.argument(3, "keepdim", default=False)
     if given is None:
         return make_unknown_trace(call.shape)
@@ -189,7 +189,7 @@ def _linear(call: TorchCall) -> TensorTrace:
 
 
 def _matrix_product(call: TorchCall) -> TensorTrace:
-    """The two last tensors are multiplied; addmm and baddbmm have a bias before them."""
+    """The last two tensors are multiplied; addmm and baddbmm have a bias before them."""
     matrices = [arg for arg in call.args if isinstance(arg, torch.Tensor)][-2:]
     if any(matrix.ndim != call.output.ndim for matrix in matrices):
         return make_unknown_trace(call.shape)
@@ -237,7 +237,7 @@ def _adaptive_pool(call: TorchCall) -> TensorTrace:
 
 
 def _softmax(call: TorchCall) -> TensorTrace:
-    """A softmax over channels stays at its place; any other looks along the grid."""
+    """A softmax over anything but channels depends on the whole grid."""
     return rules.normalize_along(call.first, call.args[1], call.shape)
 
 
@@ -256,13 +256,13 @@ def _roll(call: TorchCall) -> TensorTrace:
 
 
 def _copy(call: TorchCall) -> TensorTrace:
-    """What is copied into a tensor is what it then holds."""
-    track = call.get_trace(call.args[1])
-    return make_unknown_trace(call.shape) if track is None or track.shape != call.shape else track
+    """The copied tensor replaces what the tensor held."""
+    trace = call.get_trace(call.args[1])
+    return make_unknown_trace(call.shape) if trace is None or trace.shape != call.shape else trace
 
 
 def _strided(call: TorchCall) -> TensorTrace:
-    """New strides for a single cell per channel, which global pooling writes, change nothing."""
+    """New strides of a single cell per channel, as after global pooling, change nothing."""
     single = call.first.shape == call.shape and math.prod(call.shape[2:]) == 1
     return call.first if single else make_unknown_trace(call.shape)
 
@@ -316,7 +316,7 @@ _NAMES: Mapping[Callable[[TorchCall], TensorTrace], str] = {
     _strided: "as_strided",
 }
 
-#: Operators by name; an in-place one does what its twin does.
+#: Rules by the operator's name; in-place forms follow the same rule.
 RULES: Mapping[str, Callable[[TorchCall], TensorTrace]] = {
     name: rule for rule, names in _NAMES.items() for name in names.split()
 }

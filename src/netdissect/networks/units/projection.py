@@ -1,7 +1,6 @@
-"""Units of a projection attached to a layer: latents of a sparse autoencoder, or any map of a layer's units, as channels.
+"""Projections: units computed from a layer's units, such as the latents of a sparse autoencoder.
 
-``LAYER+NAME`` is what a projection NAME makes of a layer, cell by cell. A projected network wraps any other, so that
-projections go with every kind of model.
+``LAYER+NAME`` is the output of projection NAME on layer LAYER, cell by cell. A projected network wraps any other.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ if TYPE_CHECKING:
     from netdissect.networks.preprocess import Preprocess
     from netdissect.protocols import ActivationSource, ConceptSource
 
-#: What may be given as projections: one for every layer, or a layer's own by its name.
+#: Projections as an argument: one for every layer, or a mapping from layers to theirs.
 Projections = nn.Module | str | Path | Mapping[str, nn.Module | str | Path]
-#: What stands between a layer's name and a projection's.
+#: Separates a layer's name from a projection's.
 SEPARATOR = "+"
-#: Numbers made at once, so that what a projection needs besides its result stays small.
+#: Numbers computed at once, which bounds the memory that a projection needs besides its result.
 _CHUNK_NUMBERS = 2**24
 
 
@@ -52,9 +51,9 @@ class Projection:
     """A map of a layer's units to others, (…, U) → (…, L).
 
     Attributes:
-        name: what people call it.
+        name: of the projection.
         module: the map.
-        source: where it comes from.
+        source: the file or module it comes from.
     """
 
     name: str
@@ -62,37 +61,37 @@ class Projection:
     source: str
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what it makes of units (…, U): its module's ``encode`` where it has one, else its forward pass.
+        """Return its output for units (…, U): of the module's ``encode`` if it has one, else of its forward pass.
 
         Raises:
-            ActivationError: if that is no tensor (…, L).
+            ActivationError: if that is not a tensor (…, L).
         """
         encode = getattr(self.module, "encode", None)
         try:
-            made = call_user_code(encode if callable(encode) else self.module, x)
+            output = call_user_code(encode if callable(encode) else self.module, x)
         except FORWARD_ERRORS as error:
             raise ActivationError(
                 f"the projection {self.name} cannot map {x.shape[-1]} units ({root_message(error)})"
             ) from error
-        if not isinstance(made, torch.Tensor) or made.shape[:-1] != x.shape[:-1] or not made.is_floating_point():
-            got = tuple(made.shape) if isinstance(made, torch.Tensor) else type(made).__name__
+        if not isinstance(output, torch.Tensor) or output.shape[:-1] != x.shape[:-1] or not output.is_floating_point():
+            got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
             raise ActivationError(
                 f"the projection {self.name} must map units (…, {x.shape[-1]}) to (…, L) at every place on its own, "
                 f"and gives {got} for {tuple(x.shape)}"
             )
-        return made
+        return output
 
     def fingerprint(self) -> str:
-        """Return a hash of what it computes."""
+        """Return a hash of the module's structure and weights."""
         hashed = hashlib.blake2b(repr(self.module).encode(), digest_size=16)
         hash_tensors(hashed, self.module.state_dict())
         return hashed.hexdigest()
 
-    def layer(self, of: Layer) -> Layer:
-        """Return what it makes of a layer, in words and numbers.
+    def describe_layer(self, of: Layer) -> Layer:
+        """Return the description of its units on a layer.
 
         Raises:
-            ActivationError: if it was made for another number of units.
+            ActivationError: if it maps another number of units.
         """
         if isinstance(self.module, Encoder) and self.module.units != of.units:
             raise ActivationError(
@@ -103,8 +102,8 @@ class Projection:
         with evaluation_mode(self.module), torch.no_grad():
             units = self(torch.zeros(1, of.units, device=home.device)).shape[-1]
         describe = getattr(self.module, "describe", None)
-        told = describe() if callable(describe) else f"{units} units of {of.units}"
-        note = "; ".join(part for part in (told, of.note) if part)
+        description = describe() if callable(describe) else f"{units} units of {of.units}"
+        note = "; ".join(part for part in (description, of.note) if part)
         return replace(
             of, name=of.name + SEPARATOR + self.name, units=units, kind=type(self.module).__name__, note=note
         )
@@ -117,20 +116,20 @@ def attach_projections(
 
     Args:
         network: the network.
-        layers: the layers to probe. Where a layer has a projection, its latents are probed in its place; to probe both,
-            ``LAYER+NAME`` is named too.
-        given: a module or file that every layer gets, or a mapping from layers to modules or files.
+        layers: the layers to probe. If a layer has a projection, its latents are probed instead; to probe both, name
+            ``LAYER+NAME`` too.
+        given: a module or file for every layer, or a mapping from layers to modules or files.
 
     Returns:
-        the network that has them, and the layers to probe.
+        the projected network, and the layers to probe.
 
     Raises:
-        SettingsError: if a projection is neither a module nor a file, or belongs to a layer that is not probed.
+        SettingsError: if a projection is neither a module nor a file, or its layer is not probed.
     """
     bases = [_find_base(name, given) or name for name in layers]
     wanted = dict(given) if isinstance(given, Mapping) else dict.fromkeys(bases, given)
-    made = {id(one): _make_projection(one) for one in wanted.values()}
-    attached = {layer: made[id(one)] for layer, one in wanted.items()}
+    projections = {id(one): _make_projection(one) for one in wanted.values()}
+    attached = {layer: projections[id(one)] for layer, one in wanted.items()}
     idle = [layer for layer in attached if layer not in bases]
     if idle:
         raise SettingsError(
@@ -144,7 +143,7 @@ def attach_projections(
 
 
 def _find_base(name: str, given: Any) -> str | None:
-    """Return the layer in ``LAYER+NAME``, if that names what is given."""
+    """Return LAYER of ``LAYER+NAME`` if NAME is its projection."""
     layer, _, called = name.rpartition(SEPARATOR)
     one = given.get(layer) if isinstance(given, Mapping) else given
     return layer if layer and one is not None and _name_projection(one) == called else None
@@ -220,15 +219,15 @@ class ProjectedNetwork:
         return hashed.hexdigest()
 
     def remarks(self) -> list[str]:
-        """Return what a person should know of the network."""
+        """Return what a user should know before probing the network."""
         return self.network.remarks()
 
     def layers(self, input_size: tuple[int, int]) -> list[Layer]:
-        """Return everything that can be probed, latents behind the layer they are made of."""
+        """Return every layer that can be probed, latents after the layer they are computed from."""
         found = []
         for layer in self.network.layers(input_size):
             found.append(layer)
-            found += [one.layer(layer) for base, one in self._by_name.values() if base == layer.name]
+            found += [one.describe_layer(layer) for base, one in self._by_name.values() if base == layer.name]
         return found
 
     def probe(
@@ -261,7 +260,7 @@ class ProjectedNetwork:
 
 
 class ProjectedProbe:
-    """A projected network standing ready: an ActivationSource around another."""
+    """A projected network ready to be probed: an ActivationSource around another."""
 
     def __init__(
         self,
@@ -278,7 +277,8 @@ class ProjectedProbe:
         self._ready: dict[str, Projection] = {}
         plain = {layer.name: layer for layer in inner.layers}
         self.layers = tuple(
-            projections[name].layer(plain[base]) if name in projections else plain[base] for name, base in bases.items()
+            projections[name].describe_layer(plain[base]) if name in projections else plain[base]
+            for name, base in bases.items()
         )
         self.input_size = inner.input_size
 
@@ -300,7 +300,7 @@ class ProjectedProbe:
         return self._inner.model_input(concepts, image)
 
     def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
-        """Run the network on a batch, and the projections on what it gives."""
+        """Run the network on a batch, and the projections on its activations."""
         given = self._inner.activations(pictures)
         found = {}
         for layer in self.layers:
@@ -311,13 +311,13 @@ class ProjectedProbe:
 
 
 def _format_option(layer: str, projection: Projection) -> str:
-    """Return how a projection is asked for in the shell."""
-    asked: str | None = getattr(projection.module, "asked", None)
-    return asked or f"--projection {layer}={projection.source}"
+    """Return the command-line option that asks for a projection."""
+    option: str | None = getattr(projection.module, "option", None)
+    return option or f"--projection {layer}={projection.source}"
 
 
 def _compute_latents(projection: Projection, units: torch.Tensor, latents: int) -> torch.Tensor:
-    """Return what a projection makes of units, shape (B, h, w, U): latents, shape (B, h, w, L)."""
+    """Return the output of a projection for units, shape (B, h, w, U): latents, shape (B, h, w, L)."""
     places = units.reshape(-1, units.shape[-1])
     found = torch.empty(len(places), latents, dtype=torch.float32, device=units.device)
     step = max(1, _CHUNK_NUMBERS // latents)

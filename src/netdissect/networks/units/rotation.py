@@ -1,4 +1,4 @@
-"""A layer's units turned into other directions of the same space (paper, § 4.2; docs/method.md, § 6)."""
+"""Rotations: a layer's units in another basis of the same space (paper, § 4.2; docs/method.md, § 6)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.networks.network import Network
 
-#: Powers beyond lose digits, and mean nothing that those within do not.
+#: Largest power; beyond it digits are lost.
 _MAX_POWER = 10
 
 
 class Rotation(nn.Module):
-    """Replaces units a by Q·a, cell by cell: (…, U) → (…, U).
+    """Maps units a to Q·a, cell by cell: (…, U) → (…, U).
 
     Attributes:
-        asked: how it is asked for in the shell.
+        option: the command-line option that asks for it.
 
     Example:
         >>> Rotation([[0, -1], [1, 0]], seed=1)(torch.tensor([3.0, 4.0]))
@@ -39,14 +39,14 @@ class Rotation(nn.Module):
     matrix: torch.Tensor
 
     def __init__(self, matrix: ArrayLike, seed: int) -> None:
-        """Take Q, shape (U, U), and the seed it was drawn from."""
+        """Create the rotation from Q, shape (U, U), and the seed it was drawn with."""
         super().__init__()
         self.register_buffer("matrix", torch.as_tensor(matrix, dtype=torch.float32))
-        self.asked = f"--rotation-seed {seed}"
+        self.option = f"--rotation-seed {seed}"
 
     def describe(self) -> str:
-        """Return what it does, in words."""
-        return f"units turned by powers of a random rotation ({self.asked})"
+        """Return a description of it."""
+        return f"units rotated by powers of a random rotation ({self.option})"
 
     def forward(self, units: torch.Tensor) -> torch.Tensor:
         """Return Q·a for units a, shape (…, U)."""
@@ -54,7 +54,7 @@ class Rotation(nn.Module):
 
 
 def name_rotated_layer(layer: str, alpha: float) -> str:
-    """Return what a layer turned by Q^α is called; a layer that is not turned keeps its name.
+    """Return the name of a layer rotated by Q^α; without a rotation, α = 0, it keeps its name.
 
     >>> name_rotated_layer("conv5", 0.2), name_rotated_layer("conv5", 0)
     ('conv5+rotation-0.2', 'conv5')
@@ -71,22 +71,22 @@ def rotate_units(
     alphas: Sequence[float],
     near_axes: bool = False,
 ) -> tuple[ProjectedNetwork, list[str]]:
-    """Turn the units of layers by powers of a random rotation.
+    """Rotate the units of layers by powers of a random rotation.
 
     Args:
         network: the network.
-        layers: names of the layers whose units are turned.
-        known: what the network has; tells every layer's number of units.
-        seed: of the rotation Q; every layer is turned by its own, of its size.
-        alphas: the powers Q^α: 0 leaves the units, 1 gives Q.
-        near_axes: whether Q's rows are put in the order in which they lie nearest to the axes.
+        layers: names of the layers to rotate.
+        known: the network's layers, with their number of units.
+        seed: of the rotation Q; every layer has its own, of its number of units.
+        alphas: the powers α of Q^α: 0 leaves the units as they are, 1 is Q.
+        near_axes: whether Q's rows are sorted so that they are nearest to the axes.
 
     Returns:
-        the network that has the turned layers, and what they are called: layer by layer, alpha by alpha.
+        the network with the rotated layers, and their names: layer by layer, alpha by alpha.
 
     Raises:
         UnknownLayerError: if the network has no such layer.
-        SettingsError: if an alpha is no number, or stands twice.
+        SettingsError: if an alpha is not a number, or is given twice.
     """
     check_powers(alphas, seed)
     names = [name_rotated_layer(layer, alpha) for layer in layers for alpha in alphas]
@@ -106,10 +106,10 @@ def rotate_units(
 
 
 def check_powers(alphas: Sequence[float], seed: int) -> None:
-    """Refuse powers and seeds that there are none of; no network is needed to know.
+    """Check powers and seed.
 
     Raises:
-        SettingsError: if an alpha is no number, or lies beyond what means something.
+        SettingsError: if an alpha is not a number, or too large.
     """
     require_integer("rotation-seed", seed, 0, MAX_SEED)
     if not alphas or not all(abs(alpha) <= _MAX_POWER for alpha in alphas):

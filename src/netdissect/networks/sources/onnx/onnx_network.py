@@ -22,7 +22,7 @@ from netdissect.networks.probe import LayerInfo
 from netdissect.networks.sources.onnx.onnx_file import read_onnx
 from netdissect.networks.sources.onnx.onnx_graph import OnnxGraph, shape_output_name
 from netdissect.networks.sources.onnx.session import is_readable_type, open_session, session_message
-from netdissect.networks.trace.onnx_nodes import STEERING, KnownTensor
+from netdissect.networks.trace.onnx_nodes import STEERING, GraphTensors
 from netdissect.networks.trace.onnx_ops import trace_onnx_node
 from netdissect.networks.trace.tensor_trace import make_image_trace
 from netdissect.optional_libraries import import_optional
@@ -85,8 +85,8 @@ class OnnxNetwork(ListedNetwork):
             graph, None if names is None else {tensor for n in names if (tensor := graph.tensor(n))}
         )
         shapes, values, kinds = self._measure(graph, tensors, input_size)
-        known = KnownTensor(shapes, values, graph.opset)
-        known.tracks[self._input.name] = make_image_trace(
+        known = GraphTensors(shapes, values, graph.opset)
+        known.traces[self._input.name] = make_image_trace(
             shapes[self._input.name], fieldmap.IDENTITY, self._input.meanings
         )
         made_by = {}
@@ -95,9 +95,9 @@ class OnnxNetwork(ListedNetwork):
             made_by.update(dict.fromkeys(node.output, node.op_type))
         seen = {
             name: LayerInfo(
-                shapes[name], track, made_by[name], note=_note_modules(graph, name), heads=track.heads if track else 0
+                shapes[name], trace, made_by[name], note=_note_modules(graph, name), heads=trace.heads if trace else 0
             )
-            for name, track in ((name, known.tracks.get(name)) for name in tensors)
+            for name, trace in ((name, known.traces.get(name)) for name in tensors)
             if name in shapes and is_readable_type(kinds[name])
         }
         if names is None:
