@@ -46,7 +46,7 @@ NOTHING_CHOSEN = 5
 #: And of these, what is about files that only later versions write.
 LATER = (
     "tests/unit/networks/sources/onnx/test_graph.py::test_files_of_torchs_exporter_know_the_modules",
-    "tests/unit/networks/sources/onnx/test_network.py::test_a_file_for_a_single_picture_is_given_one_at_a_time",
+    "tests/unit/networks/sources/onnx/test_network.py::test_a_file_for_a_single_image_is_given_one_at_a_time",
     "tests/unit/networks/sources/test_transformers.py::test_the_feature_maps_of_a_backbone_are_layers[3]",
 )
 

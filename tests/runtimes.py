@@ -62,7 +62,7 @@ class EveryRuntimeOfWorkers(EveryRuntime):
             with pytest.raises((RunError, TypeError), match=r"(?i)pickl|serializ"):
                 list(workers.map(tasks.give_what_cannot_be_sent, range(4)))
 
-    def test_an_error_tells_where_in_the_worker_it_arose(self):
+    def test_an_error_says_where_in_the_worker_it_arose(self):
         with self.workers(tasks.Setup()) as workers, pytest.raises(KeyError) as caught:
             list(workers.map(tasks.complain, [3]))
         assert any("in complain" in note for note in caught.value.__notes__)

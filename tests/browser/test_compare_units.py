@@ -13,7 +13,7 @@ def address(number, query=""):
     return f"#/unit/{urllib.parse.quote(LAYER, safe='')}/{number}{query}"
 
 
-def test_units_that_share_most_pictures_stand_below_a_unit(visit, drawn):
+def test_units_that_share_most_images_stand_below_a_unit(visit, drawn):
     result, folder = drawn
     images = result.layers[LAYER].exemplars.images
     unit = 7

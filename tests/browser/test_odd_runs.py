@@ -53,7 +53,7 @@ def test_where_nothing_passes_the_cut_the_page_says_how_near_the_best_comes(visi
     assert visit.page.locator("#graph-empty").is_visible() == (factor == 0)
 
 
-def test_a_run_without_pictures_shows_its_numbers_and_no_empty_frames(visiting, tmp_path):
+def test_a_run_without_images_shows_its_numbers_and_no_empty_frames(visiting, tmp_path):
     result, probe_set = pretend.run((8, 20), 12, exemplars=0)
     visit = opened(visiting, tmp_path, result, probe_set)
     assert not visit.page.locator("#units .styles").is_visible()
@@ -106,7 +106,7 @@ def test_a_single_unit_is_called_the_only_one(visiting, tmp_path):
 
 
 @pytest.mark.parametrize("size", [(112, 224), (224, 112)])
-def test_pictures_that_are_not_square_keep_their_shape(visiting, tmp_path, size):
+def test_images_that_are_not_square_keep_their_shape(visiting, tmp_path, size):
     result, _ = pretend.run((6,), 12, pictures=20)
     height, width = size
     result = changed(result, lambda layer: dataclasses.replace(layer, layer=dataclasses.replace(
@@ -125,7 +125,7 @@ def test_pictures_that_are_not_square_keep_their_shape(visiting, tmp_path, size)
     assert box["width"] / box["height"] == pytest.approx(width / height, rel=0.03)
 
 
-def test_more_categories_than_colours_keep_their_names_apart(visiting, tmp_path):
+def test_more_categories_than_colors_keep_their_names_apart(visiting, tmp_path):
     kinds = ("animal", "vehicle", "action", "mood", "weather", "material", "sound", "a-very-long-category-name")
     result, probe_set = pretend.run((40,), 64, categories=kinds, pictures=20)
     visit = opened(visiting, tmp_path, result, probe_set, "#/unit/block1%2Fconv/1")

@@ -235,7 +235,7 @@ def test_cards_on_other_pages_go_to_paper_with_their_masks(visit, drawn, view):
     visit.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
 
 
-def test_a_missing_data_file_is_told_on_the_page(visiting, drawn, tmp_path):
+def test_a_missing_data_file_is_reported_on_the_page(visiting, drawn, tmp_path):
     import shutil
 
     _, folder = drawn
@@ -264,7 +264,7 @@ def test_the_button_offers_the_other_theme_from_the_beginning(visiting, drawn, s
     assert started.text("#theme") == offers
 
 
-def test_a_layer_is_told_in_a_line(visit, drawn):
+def test_a_layer_is_reported_in_a_line(visit, drawn):
     open_layer(visit, drawn[1])
     words = visit.text("#layer-words")
     assert re.fullmatch(r"Conv2d; 7 × 7 cells, .* 16 × 16 pixels, 16 apart\.", words), words

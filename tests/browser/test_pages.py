@@ -38,7 +38,7 @@ def test_a_card_opens_its_unit_and_back_returns_to_the_same_card(visit):
     assert abs(visit.page.evaluate("scrollY") - place) < 3
 
 
-def test_the_page_of_a_unit_tells_what_the_result_tells(visit, drawn):
+def test_the_page_of_a_unit_says_what_the_result_says(visit, drawn):
     result, folder = drawn
     layer = result.layers[LAYER]
     row = layer.units[3]
@@ -122,7 +122,7 @@ def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
     assert said < len(shown)
 
 
-def test_pointing_at_a_picture_tells_what_is_labelled_there(visit, drawn):
+def test_pointing_at_an_image_says_what_is_labelled_there(visit, drawn):
     _result, folder = drawn
     visit.open(folder / "html/index.html", unit_address(LAYER, 5))
     visit.page.wait_for_function("() => [...document.querySelectorAll('.share-on')].every((span) => span.textContent)")

@@ -31,7 +31,7 @@ def test_run_json_of_a_real_run_meets_the_schema(run):
     jsonschema.Draft202012Validator(load_run_schema()).validate(json.loads((run[1] / "run.json").read_text()))
 
 
-def test_a_loaded_run_finds_its_probe_set_again_and_shows_the_same_pictures(run, shared):
+def test_a_loaded_run_finds_its_probe_set_again_and_shows_the_same_images(run, shared):
     result, folder = run
     loaded = nd.load(folder)
     assert loaded.pictures is not None

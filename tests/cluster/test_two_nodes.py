@@ -54,7 +54,7 @@ def test_data_and_artefacts_may_lie_where_every_node_reaches_them(two_nodes, dat
     assert not list((tmp_path / "shared").glob("*"))
 
 
-def test_a_node_that_does_not_see_the_intermediate_results_is_told_by_name(two_nodes, data, tmp_path):
+def test_a_node_that_does_not_see_the_intermediate_results_is_reported_by_name(two_nodes, data, tmp_path):
     with pytest.raises(RunError, match=r"memory://x/\w+, .* not the same folder on"):
         run(two_nodes, data, tmp_path, artefacts="memory://x", workers=1)
 

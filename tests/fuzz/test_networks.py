@@ -130,7 +130,7 @@ def random_network(text):
         ("num_output: 500000 kernel_size: 32", "1,536,500,000"),
     ],
 )
-def test_a_prototxt_that_asks_for_a_trillion_weights_is_told_so_before_one_is_made(settings, weights):
+def test_a_prototxt_that_asks_for_a_trillion_weights_is_reported_so_before_one_is_made(settings, weights):
     kind, said = confined(random_network, TEXT.replace("num_output: 5 kernel_size: 5", settings))
     assert kind == ModelFileError.__name__, said
     assert f'layer "conv1" (Convolution) asks for {weights} weights, and at most 536,870,912 are made' in said
@@ -211,7 +211,7 @@ def test_a_directory_that_readers_may_find_at_two_places_is_damaged(tmp_path):
             read_checkpoint(tmp_path / "w.pth")
 
 
-def test_a_caffemodel_whose_shape_has_a_million_sizes_is_told_at_once(pair, tmp_path):
+def test_a_caffemodel_whose_shape_has_a_million_sizes_is_reported_at_once(pair, tmp_path):
     stem = tmp_path / "long"
     shutil.copy(pair.with_suffix(".prototxt"), stem.with_suffix(".prototxt"))
     shape = message(7, message(1, *[varint(2**40)] * 200_000))

@@ -113,7 +113,7 @@ def test_an_index_that_agrees_with_a_bomb_is_refused_too(pristine, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
-def test_a_picture_that_an_importer_reads_may_not_be_a_bomb_either(tmp_path, name):
+def test_an_image_that_an_importer_reads_may_not_be_a_bomb_either(tmp_path, name):
     (tmp_path / name).write_bytes(bomb(60_000, 60_000) if name == "a.png" else huge_jpeg())
     kind, said = confined(images.load_image, tmp_path / name)
     assert kind == DataFileError.__name__, said

@@ -61,7 +61,7 @@ def test_a_bare_pickle_is_refused(tmp_path, trace):
         open_network(str(tmp_path / "net.pth"), LoadOptions(arch="torchvision:resnet18"))
 
 
-def test_a_mean_picture_that_would_run_code_is_refused(tmp_path, trace):
+def test_a_mean_image_that_would_run_code_is_refused(tmp_path, trace):
     np.save(tmp_path / "mean.npy", np.array([Trap(trace)], dtype=object), allow_pickle=True)
     with pytest.raises(ModelFileError, match=r"mean\.npy: expected a mean"):
         read_mean(tmp_path / "mean.npy")

@@ -28,7 +28,7 @@ def test_a_preprocessing_that_is_only_assumed_is_said_so(data, caplog):
         assert not caplog.records
 
 
-def test_preprocessing_is_told_with_every_digit():
+def test_preprocessing_is_reported_with_every_digit():
     assert make_caffe_preprocess().describe() == "BGR, mean 109.5388 118.6897 124.6901"
     assert Preprocess().describe() == "RGB, 0 to 1, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"
 
@@ -71,7 +71,7 @@ def test_a_probe_set_of_ones_own_refuses_what_it_cannot_be_narrowed_to(data):
 @pytest.mark.parametrize(
     "given", [[1, 2], {"a": 1}, 5, None, nd.Broden, lambda: None], ids=lambda given: type(given).__name__
 )
-def test_what_is_no_probe_set_is_told_by_what_it_is(given):
+def test_what_is_no_probe_set_is_reported_by_what_it_is(given):
     with pytest.raises(nd.NetdissectError, match="data= takes a folder in Broden's format"):
         nd.dissect(nets.small(), "conv1", given, **QUICK)
 
@@ -88,7 +88,7 @@ def test_a_module_of_the_network_is_a_layer(data):
 
 
 @pytest.mark.parametrize("layers", [None, [], (), [None]], ids=str)
-def test_no_layer_is_told(data, layers):
+def test_no_layer_is_reported(data, layers):
     with pytest.raises(nd.NetdissectError, match="no layer was named"):
         nd.dissect(nets.small(), layers, data, **QUICK)
 

@@ -68,7 +68,7 @@ def test_beside_nothing_it_is_kept_in_the_users_folder_for_caches(place):
     assert doubled(place).parent == place / "home/.cache/netdissect/compiled"
 
 
-def test_where_nothing_can_be_written_it_is_kept_for_this_process_and_told_once(place, monkeypatch, caplog):
+def test_where_nothing_can_be_written_it_is_kept_for_this_process_and_reported_once(place, monkeypatch, caplog):
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/proc/nowhere")
     shut(place / "package/__pycache__")
     shut(place / "home")

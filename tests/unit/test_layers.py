@@ -44,7 +44,7 @@ def test_a_layer_does_not_take_the_place_of_the_report(name):
 
 
 @pytest.mark.parametrize("name", ["", " ", "a "])
-def test_a_name_that_no_file_can_have_is_written_otherwise_or_told(name):
+def test_a_name_that_no_file_can_have_is_written_otherwise_or_reported(name):
     assert make_file_stem(name) in ("", "-", "a -", " -")
 
 
@@ -65,7 +65,7 @@ def test_layers_that_would_share_files_are_told_apart_from_others(names):
         check_file_stems(["a", *names])
 
 
-def test_layers_that_would_share_files_are_told_before_any_work(tmp_path):
+def test_layers_that_would_share_files_are_reported_before_any_work(tmp_path):
     data = folders.write(tmp_path / "data", images=2)
     with pytest.raises(SettingsError, match="dissect them one by one"):
         nd.dissect(nets.small(), ["conv1/x", "conv1-x"], data)

@@ -144,7 +144,7 @@ def test_layers_shows_what_can_be_dissected(capsys, caffe):
         (["disect"], "disect"),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence_with_exit_code_2(capsys, caffe, data, words, sentence):
+def test_a_mistake_is_reported_in_one_sentence_with_exit_code_2(capsys, caffe, data, words, sentence):
     given = [{"CAFFE": caffe, "DATA": data}.get(word, word) for word in words]
     if "resnet19" in " ".join(words):
         pytest.importorskip("torchvision")
@@ -174,7 +174,7 @@ def test_an_interrupt_leaves_with_130(capsys, monkeypatch, caffe, data):
     assert "interrupted" in err
 
 
-def test_a_full_disk_is_told_in_one_sentence(capsys, monkeypatch, caffe, data, tmp_path):
+def test_a_full_disk_is_reported_in_one_sentence(capsys, monkeypatch, caffe, data, tmp_path):
     import errno
 
     from netdissect.results import files
@@ -274,7 +274,7 @@ def test_a_fraction_is_no_whole_number(capsys, caffe, data):
     ],
     ids=str,
 )
-def test_an_impossible_number_is_told_by_every_command_before_any_work(capsys, caffe, words, sentence):
+def test_an_impossible_number_is_reported_by_every_command_before_any_work(capsys, caffe, words, sentence):
     code, _, err = run(capsys, *[{"CAFFE": caffe}.get(word, word) for word in words])
     assert (code, err.startswith(f"netdissect: {sentence}")) == (2, True), err
 

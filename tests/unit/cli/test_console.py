@@ -114,7 +114,7 @@ def test_a_reader_that_leaves_ends_nothing():
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")  # noqa: PTH110
-def test_output_that_cannot_be_written_is_told_in_a_sentence():
+def test_output_that_cannot_be_written_is_reported_in_a_sentence():
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = subprocess.run(
             [sys.executable, "-m", "netdissect", "zoo", "list"], stdout=full, stderr=subprocess.PIPE, check=False

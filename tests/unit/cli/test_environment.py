@@ -16,7 +16,7 @@ def said(words, capsys):
     return left.value.code, capsys.readouterr().err.strip()
 
 
-def test_a_folder_that_is_gone_is_told_before_a_library_ends_the_process(tmp_path, monkeypatch, capsys):
+def test_a_folder_that_is_gone_is_reported_before_a_library_ends_the_process(tmp_path, monkeypatch, capsys):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
@@ -26,7 +26,7 @@ def test_a_folder_that_is_gone_is_told_before_a_library_ends_the_process(tmp_pat
 
 
 @pytest.mark.parametrize(("name", "letter"), [("RLIMIT_AS", "v"), ("RLIMIT_DATA", "d")])
-def test_too_little_memory_for_the_libraries_is_told(monkeypatch, capsys, name, letter):
+def test_too_little_memory_for_the_libraries_is_reported(monkeypatch, capsys, name, letter):
     limits = {"RLIMIT_AS": 1, "RLIMIT_DATA": 2}
     small = SimpleNamespace(
         RLIM_INFINITY=-1, **limits, getrlimit=lambda which: (400_000_000 if which == limits[name] else -1, -1)
@@ -38,7 +38,7 @@ def test_too_little_memory_for_the_libraries_is_told(monkeypatch, capsys, name, 
     assert said(["--version"], capsys) == (2, f"{sentence} (ulimit -{letter})")
 
 
-def test_no_more_threads_is_told(monkeypatch, capsys):
+def test_no_more_threads_is_reported(monkeypatch, capsys):
     def refuse(_):
         raise RuntimeError("can't start new thread")
 

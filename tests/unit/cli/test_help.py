@@ -53,7 +53,7 @@ def test_every_option_shows_its_default_or_that_it_is_required(command):
             assert argument.required or argument.show_default or argument.name in marked, argument.name
 
 
-def test_run_marks_what_is_required_and_tells_fresh_from_resume(screen):
+def test_run_marks_what_is_required_and_says_fresh_from_resume(screen):
     lines = screen("run", "--help")
     required = [line.split()[2] for line in lines if line.startswith("│ *")]
     assert required == ["MODEL", "--layers", "--data"]
@@ -62,7 +62,7 @@ def test_run_marks_what_is_required_and_tells_fresh_from_resume(screen):
     assert "--resume, the default: continue it where it was interrupted" in " ".join(text.split())
 
 
-def test_model_is_told_from_the_table_of_kinds(screen):
+def test_model_is_reported_from_the_table_of_kinds(screen):
     from netdissect.networks.plugins import list_model_kinds
 
     text = " ".join(" ".join(line.strip("│ ") for line in screen("run", "--help")).split())

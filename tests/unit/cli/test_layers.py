@@ -91,7 +91,7 @@ def test_preprocessing_said_on_the_command_line_is_what_the_run_records(capsys, 
     assert recorded in out
 
 
-def test_a_network_of_grey_pictures_is_told_how(capsys, script):
+def test_a_network_of_grey_images_is_reported_how(capsys, script):
     (script / "grey.py").write_text("from torch import nn\ndef net(): return nn.Sequential(nn.Conv2d(1, 2, 3))\n")
     code, _, err = run(capsys, "layers", "python:grey:net")
     assert code == 2

@@ -182,7 +182,7 @@ def test_endafter_the_report_draws_it(typed, tmp_path, phase):
     assert (tmp_path / "small" / "html" / "image" / "layer-graph.svg").is_file()
 
 
-def test_endafter_what_is_no_phase_is_told_before_any_work(typed, tmp_path):
+def test_endafter_what_is_no_phase_is_reported_before_any_work(typed, tmp_path):
     code, record, said = typed("--endafter", "lunch")
     assert (code, record) == (2, None)
     assert (

@@ -92,7 +92,7 @@ finally:
 
 
 @pytest.mark.parametrize(("end", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
-def test_any_command_that_is_told_to_end_leaves_with_the_signals_code(end, code):
+def test_any_command_that_is_reported_to_end_leaves_with_the_signals_code(end, code):
     left = subprocess.run([sys.executable, "-c", TOLD_TO_END, end], capture_output=True, text=True, check=False)
     assert left.returncode == code
     assert re.fullmatch(r"netdissect: interrupted; .*same command again.*\n", left.stderr)

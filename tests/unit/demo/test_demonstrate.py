@@ -47,7 +47,7 @@ def test_the_trained_networks_last_layer_has_many_concepts_and_its_controls_few(
     assert trained.total == control.total
 
 
-def test_both_networks_saw_the_same_pictures(whole):
+def test_both_networks_saw_the_same_images(whole):
     found, _ = whole
     assert found.trained.probe_set.fingerprint == found.control.probe_set.fingerprint
     assert found.trained.probe_set.images == found.control.probe_set.images == world.DEMO_IMAGES
@@ -143,7 +143,7 @@ def test_what_is_not_the_demos_is_left_alone(capsys, little, tmp_path):
         demonstrate.run_demo(tmp_path)
 
 
-def test_a_file_in_its_place_and_a_full_disk_are_told_in_one_sentence(capsys, little, tmp_path, monkeypatch):
+def test_a_file_in_its_place_and_a_full_disk_are_reported_in_one_sentence(capsys, little, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     code, _, complained = run(capsys, "--out", tmp_path / "file")
     assert (code, len(complained.splitlines())) == (2, 1), complained

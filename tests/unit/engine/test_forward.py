@@ -28,7 +28,7 @@ def failing(said):
         ("DefaultCPUAllocator: not enough memory", ": use a smaller --batch-size"),
     ],
 )  # fmt: skip
-def test_memory_that_runs_out_is_told_with_the_batch(said, more):
+def test_memory_that_runs_out_is_reported_with_the_batch(said, more):
     with pytest.raises(RunError, match=rf"^memory ran out over a batch of 3 pictures of 30 x 20{more}"):
         _run_network(failing(said), PICTURES)
 

@@ -57,7 +57,7 @@ def test_a_unit_is_scanned_again_though_an_image_is_left_out():
         fakes.run(*case(activations, {missing}), plan=plan, quantile=0.4)
 
 
-def test_why_an_image_is_left_out_is_told_whole_and_again_by_a_run_that_goes_on(tmp_path):
+def test_why_an_image_is_left_out_is_reported_whole_and_again_by_a_run_that_goes_on(tmp_path):
     activations = np.random.default_rng(3).normal(size=(20, 2, 4, 4)).astype(np.float32)
     plan = Plan(20, 4, 8, 8, 0)
     missing = [int(plan.shards[0].images[1]), int(plan.shards[1].images[2])]
@@ -71,7 +71,7 @@ def test_why_an_image_is_left_out_is_told_whole_and_again_by_a_run_that_goes_on(
     assert len(source.images_seen) == seen == 18
 
 
-def test_every_image_is_told_to_be_done_once_in_the_scan_and_once_in_the_tally():
+def test_every_image_is_reported_to_be_done_once_in_the_scan_and_once_in_the_tally():
     told = []
     activations = np.random.default_rng(4).normal(size=(30, 2, 4, 4)).astype(np.float32)
     fakes.run(*case(activations), plan=Plan(30, 4, 8, 8, 0), advance=told.append)

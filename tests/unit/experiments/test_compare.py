@@ -158,7 +158,7 @@ def test_numbers_beside_the_other_figures_add_up(runs, tmp_path):
         (["stat.mat"], {"threshold": 0.1}, "without --threshold"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(tmp_path, sources, options, says):
+def test_mistakes_are_reported_in_a_sentence(tmp_path, sources, options, says):
     with pytest.raises((SettingsError, RunNotFoundError), match=says):
         compare([tmp_path / source for source in sources], **options)
 
@@ -237,7 +237,7 @@ def test_a_broken_member_of_a_folder_of_runs_is_named_and_an_unfinished_one_left
     assert any("epoch_5 holds a run that is not finished and is left out" in remark for remark in comparison.remarks)
 
 
-def test_a_folder_that_holds_neither_a_run_nor_runs_is_told(tmp_path):
+def test_a_folder_that_holds_neither_a_run_nor_runs_is_reported(tmp_path):
     (tmp_path / "photos").mkdir()
     with pytest.raises(RunNotFoundError, match="holds no finished run .*or one that holds such folders"):
         compare([tmp_path])
@@ -274,7 +274,7 @@ def test_a_dot_in_a_figures_name_is_no_ending(runs, tmp_path):
 @pytest.mark.parametrize(
     ("name", "value"), [("num_detectors", np.nan), ("num_uniquedetectors", -3), ("ratio_detectors", 1.5)]
 )
-def test_numbers_of_the_mat_that_are_no_counts_are_told(tmp_path, name, value):
+def test_numbers_of_the_mat_that_are_no_counts_are_reported(tmp_path, name, value):
     table = {
         "concepts": np.array(["total", "object"], object), "networks_name": np.array(["a", "b"], object),
         "layers_name": np.array(["c", "c"], object), "num_detectors": np.array([[8.0, 8], [4, 4]]),

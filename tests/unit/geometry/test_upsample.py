@@ -39,7 +39,7 @@ def test_another_resolution_along_each_axis_is_another_reduction():
     assert np.diff(columns.start[1:-1]).tolist() == [16] * 6
 
 
-def test_on_a_picture_of_the_inputs_size_cells_lie_as_on_labels_of_that_size():
+def test_on_an_image_of_the_inputs_size_cells_lie_as_on_labels_of_that_size():
     field = FieldMap((-3, 2), (9, 4), (6, 5))
     pictures = make_image_axes(field, (4, 7), (26, 37), (26, 37))
     labels = make_label_axes(field, (4, 7), (26, 37), (26, 37))
@@ -48,7 +48,7 @@ def test_on_a_picture_of_the_inputs_size_cells_lie_as_on_labels_of_that_size():
         np.testing.assert_array_equal(one.fraction, other.fraction)
 
 
-def test_on_a_picture_of_another_size_a_cell_lies_at_its_own_share_of_it():
+def test_on_an_image_of_another_size_a_cell_lies_at_its_own_share_of_it():
     field = FieldMap((0, 0), (4, 2), (4, 2))  # centers at 2, 6, … along y, at 1, 3, … along x
     rows, columns = make_image_axes(field, (2, 4), (8, 8), (4, 16))  # half as high, twice as broad
     assert rows.start.tolist() == [0, 1, 3, 4]  # pixels lie at 0, 2, 4, 6

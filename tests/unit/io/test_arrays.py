@@ -46,7 +46,7 @@ def with_shape(text):
         (saved(np.array(["a"])), "an array of <U1, and not of numbers"),
     ],
 )
-def test_what_is_no_such_array_is_told_before_anything_is_allocated(data, told):
+def test_what_is_no_such_array_is_reported_before_anything_is_allocated(data, told):
     with pytest.raises(ValueError, match=told):
         parse_npy(data)
 

@@ -41,7 +41,7 @@ def test_a_mark_is_a_regular_file_that_is_reached_through_no_link(tmp_path, what
         folders.require_free(tmp_path / "it", KIND)
 
 
-def test_files_are_written_by_way_of_one_folder_and_told_of_before(tmp_path):
+def test_files_are_written_by_way_of_one_folder_and_reported_of_before(tmp_path):
     told = []
     with atomic.stage_writes(tmp_path, tmp_path / ".work/parts", told.append):
         with atomic.open_replacement(tmp_path / "a/b.txt") as file:

@@ -136,7 +136,7 @@ def test_a_size_beyond_measure_is_known_before_anything_is_unpacked(data):
         images.decode_image(data, "a.png")
 
 
-def test_a_size_beyond_measure_is_told_as_width_and_height():
+def test_a_size_beyond_measure_is_reported_as_width_and_height():
     with pytest.raises(DataFileError, match="at most 134,217,728 pixels, got 2 x 70000000: scale it down first"):
         images.decode_image(png(2, 70_000_000, 8, 2, b""), "a.png")
 
@@ -227,7 +227,7 @@ def test_a_frame_may_be_three_hundredths_off_and_no_more():
     assert not images.is_same_shape((1033, 1000), (1000, 1000))
 
 
-def test_what_was_expected_is_told_with_every_format():
+def test_what_was_expected_is_reported_with_every_format():
     assert images._join_names(["PNG"]) == "PNG"
     assert images._join_names(["PNG", "BMP", "TIFF"]) == "PNG, BMP or TIFF"
 
@@ -252,7 +252,7 @@ def test_an_image_is_scaled_to_a_height_and_a_width():
         ((4, 4), 6, (2, 2), True),  # a square cannot tell
     ],
 )
-def test_an_image_is_turned_as_its_labels_frame_tells(size, turn, frame, turned):
+def test_an_image_is_turned_as_its_labels_frame_says(size, turn, frame, turned):
     image = Image.new("RGB", size)
     image.putpixel((0, 0), (255, 255, 255))
     exif = Image.Exif()
@@ -276,6 +276,6 @@ def test_every_turn_that_a_camera_notes_keeps_or_swaps_height_and_width(turn, sw
 
 
 @pytest.mark.parametrize("rest", [b"", b"nothing", b"\xe0\x00\x10JFIF"])
-def test_what_only_begins_as_a_jpeg_is_told(rest):
+def test_what_only_begins_as_a_jpeg_is_reported(rest):
     with pytest.raises(DataFileError, match=r"image a\.jpg does not decode: \w"):
         images.decode_image(b"\xff\xd8\xff" + rest, "a.jpg")

@@ -50,7 +50,7 @@ def told(path, **how):
     return f"{type(caught.value).__name__}: {str(caught.value).replace(str(path.parent), '…')}"
 
 
-def test_a_file_is_told_with_its_name_and_what_it_should_be(tmp_path):
+def test_a_file_is_reported_with_its_name_and_what_it_should_be(tmp_path):
     assert told(tmp_path / "a.json") == "DataNotFoundError: COCO's annotations is missing: expected …/a.json"
     os.mkfifo(tmp_path / "pipe")
     assert "cannot be read as COCO's annotations: expected a regular file, and it is a named pipe" in told(

@@ -27,7 +27,7 @@ def refuse(who):
 
 
 @pytest.mark.processes
-def test_another_process_is_refused_and_told_who_holds_it_and_a_killed_one_holds_nothing(tmp_path):
+def test_another_process_is_refused_and_reported_who_holds_it_and_a_killed_one_holds_nothing(tmp_path):
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", WAITING, str(path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"

@@ -22,7 +22,7 @@ def test_names_of_layers_and_categories_can_be_files(name):
         ("x" * 201, "longer than 200 bytes"), ("é" * 101, "longer than 200 bytes"), ("a\udce9", "it holds"),
     ],
 )  # fmt: skip
-def test_a_name_that_cannot_be_a_file_is_told_why(name, told):
+def test_a_name_that_cannot_be_a_file_is_reported_why(name, told):
     import re
 
     assert re.search(told, find_name_problem(name) or "")

@@ -88,7 +88,7 @@ def test_text_in_another_encoding_names_the_byte_or_is_read_where_that_is_allowe
     assert text_of(tmp_path / "a", encodings=("utf-8-sig", "latin-1")) == "café"
 
 
-def test_a_text_that_is_missing_or_no_file_is_told_by_name(tmp_path):
+def test_a_text_that_is_missing_or_no_file_is_reported_by_name(tmp_path):
     with pytest.raises(DataNotFoundError, match=r"the class list is missing: expected .*/none"):
         text_of(tmp_path / "none")
     os.mkfifo(tmp_path / "pipe")

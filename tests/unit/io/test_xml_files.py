@@ -39,7 +39,7 @@ def test_what_is_wrong_is_one_sentence(tmp_path, data, words):
         read(tmp_path, data)
 
 
-def test_a_missing_file_and_a_pipe_are_told(tmp_path):
+def test_a_missing_file_and_a_pipe_are_reported(tmp_path):
     with pytest.raises(DataNotFoundError, match=r"the annotations is missing: expected .*gone\.xml"):
         read_xml(tmp_path / "gone.xml", "the annotations", missing=DataNotFoundError, wrong=DataFileError)
     os.mkfifo(tmp_path / "pipe.xml")

@@ -148,7 +148,7 @@ def test_a_pickled_model_is_refused_and_it_is_said_what_to_do(module, tmp_path):
         read_checkpoint(path)
 
 
-def test_a_damaged_file_is_told_whatever_is_wrong_with_it(module, tmp_path):
+def test_a_damaged_file_is_reported_whatever_is_wrong_with_it(module, tmp_path):
     whole = tmp_path / "whole.pth"
     torch.save(module.state_dict(), whole)
     data = whole.read_bytes()
@@ -162,7 +162,7 @@ def test_a_damaged_file_is_told_whatever_is_wrong_with_it(module, tmp_path):
         read_checkpoint(tmp_path / "damaged.safetensors")
 
 
-def test_a_file_without_tensors_is_told(tmp_path):
+def test_a_file_without_tensors_is_reported(tmp_path):
     path = tmp_path / "log.pth"
     torch.save({"epoch": 3, "history": [1, 2]}, path)
     with pytest.raises(ModelFileError, match=r"expected a state dict of named tensors, .* its keys are epoch, history"):
@@ -173,7 +173,7 @@ def checkpoint(state):
     return Checkpoint(Path("f.pth"), dict(state), keys=tuple(state), folders=("",))
 
 
-def test_weights_of_another_architecture_are_told_with_the_first_name_that_is_missing(module):
+def test_weights_of_another_architecture_are_reported_with_the_first_name_that_is_missing(module):
     state = module.state_dict()
     del state["conv2.weight"]
     with pytest.raises(ModelFileError, match=r"f\.pth does not hold the weights of small: 'conv2.weight' is missing"):

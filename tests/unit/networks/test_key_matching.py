@@ -137,7 +137,7 @@ def test_the_entry_that_fits_is_found_wherever_it_lies(software, tmp_path):
     assert is_plain_plus(loaded(tmp_path / "w.pth"), 0)
 
 
-def test_two_sets_that_nothing_tells_apart_are_an_error_that_names_both(tmp_path):
+def test_two_sets_that_nothing_says_apart_are_an_error_that_names_both(tmp_path):
     torch.save({"generator_a": STATE, "generator_b": tiny(1.0).state_dict()}, tmp_path / "w.pth")
     with pytest.raises(
         ModelFileError, match=r"two sets of weights that fit tiny, below 'generator_a\.' and 'generator_b\.'"

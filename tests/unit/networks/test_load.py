@@ -75,7 +75,7 @@ def test_a_misspelt_prefix_gets_the_nearest():
         open_network("tim:resnet18")
 
 
-def test_a_file_of_no_known_kind_is_told(tmp_path):
+def test_a_file_of_no_known_kind_is_reported(tmp_path):
     (tmp_path / "weights.h5").write_bytes(b"x")
     with pytest.raises(ModelNotFoundError, match=r"weights\.h5 is no known kind of model: MODEL may be"):
         open_network(str(tmp_path / "weights.h5"))
@@ -135,7 +135,7 @@ def test_a_function_of_yours_makes_a_network(script):
         ("broken_nets:small", ModelError, "there is no module 'no_such_library_at_all'"),
     ],
 )
-def test_a_function_that_is_none_is_told(script, spec, error, sentence):
+def test_a_function_that_is_none_is_reported(script, spec, error, sentence):
     with pytest.raises(error, match=sentence):
         open_network(f"python:{spec}")
 
@@ -164,7 +164,7 @@ def test_weights_without_an_architecture_ask_for_it(script):
         open_network("whole.pth")
 
 
-def test_weights_that_are_not_there_are_told(script):
+def test_weights_that_are_not_there_are_reported(script):
     for model, options in (
         ("mine.pth", LoadOptions(arch="python:my_nets:small")),
         ("python:my_nets:small", LoadOptions(weights="mine.pth")),
@@ -174,14 +174,14 @@ def test_weights_that_are_not_there_are_told(script):
 
 
 @pytest.mark.parametrize(("module", "model"), [("timm", "timm:resnet18"), ("transformers", "hf:vit"), ("torchvision", "torchvision:resnet18")])  # fmt: skip
-def test_a_library_that_is_missing_is_told_with_the_extra_that_brings_it(monkeypatch, module, model):
+def test_a_library_that_is_missing_is_reported_with_the_extra_that_brings_it(monkeypatch, module, model):
     monkeypatch.setitem(sys.modules, module, None)
     extra = {"transformers": "hf"}.get(module, module)
     with pytest.raises(MissingExtraError, match=rf"{module} is needed .* pip install 'netdissect\[{extra}\]'"):
         open_network(model)
 
 
-def test_a_library_that_does_not_fit_the_others_is_told(monkeypatch):
+def test_a_library_that_does_not_fit_the_others_is_reported(monkeypatch):
     import importlib
 
     def broken(name):
@@ -249,7 +249,7 @@ def test_preprocessing_that_means_nothing_is_refused(options, sentence):
         override_preprocess(OWN, LoadOptions(**options))
 
 
-def test_a_mean_picture_is_read_from_a_file(tmp_path):
+def test_a_mean_image_is_read_from_a_file(tmp_path):
     np.save(tmp_path / "mean.npy", np.full((3, 4, 5), 0.25, np.float32))
     assert override_preprocess(OWN, LoadOptions(mean=[str(tmp_path / "mean.npy")])).mean.shape == (3, 4, 5)
 
@@ -267,7 +267,7 @@ def test_preprocessing_given_in_python_leaves_the_network_its_own(tmp_path):
 
 
 @pytest.mark.shared
-def test_a_caffe_network_of_grey_pictures_asks_for_them(shared):
+def test_a_caffe_network_of_grey_images_asks_for_them(shared):
     lenet = str(shared / "models/lenet_V2")
     with pytest.raises(SettingsError, match="takes 1 channels and would get 3: give --colordepth 1"):
         open_network(lenet)

@@ -164,7 +164,7 @@ def test_a_network_laid_out_channels_last_gives_the_same_and_stays_so(pictures):
     assert module.conv2.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_pictures_need_not_be_square():
+def test_images_need_not_be_square():
     module = Small().eval()
     pictures = np.random.default_rng(1).integers(0, 256, size=(2, 24, 40, 3)).astype(np.uint8)
     with probe(module, "conv2", size=(24, 40)) as source:
@@ -239,12 +239,12 @@ def test_a_misspelt_layer_gets_the_nearest_names():
         probe(Small(), "con2")
 
 
-def test_a_layer_that_never_runs_is_told_so():
+def test_a_layer_that_never_runs_is_reported_so():
     with pytest.raises(ActivationError, match="unused .* never run"):
         probe(Small(), "unused")
 
 
-def test_a_picture_the_network_cannot_take_is_told_so():
+def test_an_image_the_network_cannot_take_is_reported_so():
     with pytest.raises(ModelError, match="does not run on a 4 x 4 image"):
         probe(nn.Sequential(nn.Conv2d(3, 4, 7), nn.ReLU()), "1", size=(4, 4))
 

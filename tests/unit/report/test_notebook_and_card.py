@@ -57,18 +57,18 @@ def test_a_notebook_shows_a_layer_and_a_unit(result):
 
 
 @pytest.mark.parametrize("number", [0, 41, -1])
-def test_a_unit_that_is_not_there_is_told(result, number):
+def test_a_unit_that_is_not_there_is_reported(result, number):
     with pytest.raises(SettingsError, match="units 1 to 40"):
         result["block2/conv"].unit(number)
 
 
-def test_without_its_probe_set_a_unit_shows_no_pictures(result, tmp_path):
+def test_without_its_probe_set_a_unit_shows_no_images(result, tmp_path):
     result.save(tmp_path)
     html = nd.load(tmp_path)["block1/conv"].unit(3)._repr_html_()
     assert "data:image/jpeg" not in html
 
 
-def test_a_model_card_tells_both_definitions_and_its_figure_lies_beside_it(result, tmp_path):
+def test_a_model_card_says_both_definitions_and_its_figure_lies_beside_it(result, tmp_path):
     path = result.write_model_card(tmp_path)
     text = path.read_text()
     for name, layer in result.layers.items():

@@ -149,13 +149,13 @@ def test_a_report_is_drawn_again_without_the_probe_set(tmp_path):
     assert before == after
 
 
-def test_without_pictures_one_sentence_says_what_is_missing(tmp_path):
+def test_without_images_one_sentence_says_what_is_missing(tmp_path):
     result, _ = pretend.run((6,), 8, pictures=12)
     with pytest.raises(DataNotFoundError, match="put the probe set back"):
         report.write_report(result, tmp_path, pretend.Gone(), NullProgress())
 
 
-def test_pictures_of_another_probe_set_are_not_taken_for_this_ones(tmp_path):
+def test_images_of_another_probe_set_are_not_taken_for_this_ones(tmp_path):
     result, probe_set = pretend.run((6,), 8, pictures=12)
     report.write_report(result, tmp_path, probe_set, NullProgress())
     other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
@@ -175,7 +175,7 @@ def test_a_run_of_nothing_much_is_drawn_too(tmp_path):
     assert "-0000.jpg" not in (tmp_path / "html/block1-conv.html").read_text()
 
 
-def test_a_large_picture_is_kept_smaller(tmp_path):
+def test_a_large_image_is_kept_smaller(tmp_path):
     import io
 
     result, probe_set = pretend.run((2,), 4, pictures=3, exemplars=2, input_size=112)
@@ -221,7 +221,7 @@ def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
     assert "3 images could not be read and were left out." in (tmp_path / "model-card.md").read_text()
 
 
-def test_the_head_tells_network_probe_set_settings_date_and_versions(drawn):
+def test_the_head_says_network_probe_set_settings_date_and_versions(drawn):
     result, folder = drawn
     page = (folder / "html" / "index.html").read_text()
     head = page[page.index("<header") : page.index("</header>")]

@@ -154,13 +154,13 @@ def test_a_result_table_is_read_back(tmp_path):
         ("unit,category,label,score,x-iou\n1,object\n", "line 2"),
     ],
 )
-def test_something_that_is_no_result_table_is_told_so(tmp_path, text, message):
+def test_something_that_is_no_result_table_is_reported_so(tmp_path, text, message):
     path = tmp_path / "a.csv"
     path.write_text(text)
     with pytest.raises(RunFileError, match=message):
         classic.read_result_csv(path)
 
 
-def test_a_result_table_that_is_not_there_is_told_so(tmp_path):
+def test_a_result_table_that_is_not_there_is_reported_so(tmp_path):
     with pytest.raises(RunNotFoundError, match="no result table"):
         classic.read_result_csv(tmp_path / "none.csv")

@@ -34,7 +34,7 @@ def test_nothing_but_the_run_is_left_in_its_folder(saved):
     ]  # fmt: skip
 
 
-def test_a_folder_without_a_run_is_told_so(tmp_path):
+def test_a_folder_without_a_run_is_reported_so(tmp_path):
     with pytest.raises(RunNotFoundError, match=r"holds no finished run \(run.json is missing\)"):
         nd.load(tmp_path)
     with pytest.raises(RunNotFoundError, match="does not exist"):
@@ -43,7 +43,7 @@ def test_a_folder_without_a_run_is_told_so(tmp_path):
 
 @pytest.mark.parametrize("name", ["run.json", "conv1.parquet", "conv1.npz"])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "other", "missing"])
-def test_a_damaged_file_is_told_by_name(saved, name, damage):
+def test_a_damaged_file_is_reported_by_name(saved, name, damage):
     path = saved / name
     data = path.read_bytes()
     if damage == "missing":
@@ -54,7 +54,7 @@ def test_a_damaged_file_is_told_by_name(saved, name, damage):
         nd.load(saved)
 
 
-def test_a_run_of_a_newer_version_is_told_so(saved):
+def test_a_run_of_a_newer_version_is_reported_so(saved):
     record = json.loads((saved / "run.json").read_text())
     (saved / "run.json").write_text(json.dumps(record | {"schema_version": 99}))
     with pytest.raises(RunFileError, match="newer netdissect"):

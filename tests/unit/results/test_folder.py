@@ -67,7 +67,7 @@ def test_only_what_is_recorded_is_removed(tmp_path):
     assert "a.csv" not in written
 
 
-def test_the_work_of_shards_is_told_from_an_empty_folder_and_from_a_calibration(tmp_path):
+def test_the_work_of_shards_is_reported_from_an_empty_folder_and_from_a_calibration(tmp_path):
     assert not has_finished_shards(tmp_path)
     work = tmp_path / WORK / "a run"
     work.mkdir(parents=True)

@@ -93,7 +93,7 @@ def swapped(columns):
     ],
 )
 @pytest.mark.parametrize("signed", [True, False])
-def test_counts_that_cannot_be_are_told(saved, change, said, signed):
+def test_counts_that_cannot_be_are_reported(saved, change, said, signed):
     counts(saved, change)
     sign(saved)
     if not signed:
@@ -116,7 +116,7 @@ def test_counts_that_cannot_be_are_told(saved, change, said, signed):
         ("exemplars.images", 10**9, "shows the image of row 1000000000, which has no name"),
     ],
 )
-def test_arrays_that_cannot_be_are_told(saved, name, value, said):
+def test_arrays_that_cannot_be_are_reported(saved, name, value, said):
     arrays(saved, lambda found: found[name].reshape(-1).__setitem__(0, value))
     sign(saved)
     with pytest.raises(RunFileError, match=said):
@@ -124,7 +124,7 @@ def test_arrays_that_cannot_be_are_told(saved, name, value, said):
 
 
 @pytest.mark.parametrize("name", ["thresholds", "exemplars.grids", "activity.low"])
-def test_an_array_that_is_not_there_is_told(saved, name):
+def test_an_array_that_is_not_there_is_reported(saved, name):
     arrays(saved, lambda found: found.pop(name))
     sign(saved)
     with pytest.raises(RunFileError, match=rf"{STEM}\.npz is damaged: .*{name}"):
@@ -171,14 +171,14 @@ def test_nor_the_first_image_twice(saved):
         ("activity.minimum", lambda array: array.astype(np.float64), "its minimum are float64 and no"),
     ],
 )
-def test_arrays_of_another_shape_or_type_are_told(saved, name, change, said):
+def test_arrays_of_another_shape_or_type_are_reported(saved, name, change, said):
     arrays(saved, lambda found: found.__setitem__(name, change(found[name])))
     sign(saved)
     with pytest.raises(RunFileError, match=rf"{STEM}\.npz is damaged: {re.escape(said)}"):
         nd.load(saved)
 
 
-def test_a_table_that_cannot_be_read_is_told_with_the_systems_words(saved, monkeypatch):
+def test_a_table_that_cannot_be_read_is_reported_with_the_systems_words(saved, monkeypatch):
     def failing(path, **_):
         raise OSError(5, "Input/output error", str(path))
 
@@ -249,7 +249,7 @@ def edit(*keys, value):
         (edit("schema_version", value=0), "schema_version is 0"),
     ],
 )
-def test_a_record_that_cannot_be_is_told(saved, change, said):
+def test_a_record_that_cannot_be_is_reported(saved, change, said):
     record = record_of(saved)
     change(record)
     (saved / "run.json").write_text(json.dumps(record))
@@ -267,7 +267,7 @@ def test_a_record_that_cannot_be_is_told(saved, change, said):
         ("[]", "expected an object, got list"),
     ],
 )
-def test_a_record_that_is_no_json_that_can_be_used_is_told(saved, text, said):
+def test_a_record_that_is_no_json_that_can_be_used_is_reported(saved, text, said):
     (saved / "run.json").write_text(text)
     with pytest.raises(RunFileError, match=said):
         nd.load(saved)
@@ -337,7 +337,7 @@ def test_numbers_of_eight_bytes_in_a_pages_head_are_passed_over():
     assert parquet_sizes._PageHeader(head, 0).integers() == {2: 7}
 
 
-def test_a_list_of_fourteen_tells_its_length_in_its_first_byte():
+def test_a_list_of_fourteen_says_its_length_in_its_first_byte():
     for count in (8, 14):
         head = bytes([0x19, count << 4 | 5]) + bytes([2] * count) + b"\x15\x0e\x00"
         assert parquet_sizes._PageHeader(head, 0).integers() == {2: 7}
@@ -368,7 +368,7 @@ def edited(folder, column, value, line=0):
 
 
 @pytest.mark.parametrize("value", ["nan", "1e400", "-inf", "-0.5", "7", "0x1", ""])
-def test_a_score_that_is_none_is_told_with_its_line(saved, value):
+def test_a_score_that_is_none_is_reported_with_its_line(saved, value):
     path = edited(saved, "score", value, line=2)
     with pytest.raises(RunFileError, match=f"{STEM}-result.csv, line 4: expected the columns of a result table"):
         classic.read_result_csv(path)
@@ -383,19 +383,19 @@ def test_a_score_that_is_none_is_told_with_its_line(saved, value):
         ("object-activation", "nan"), ("object-truth", "1.5"), ("unit", "0"), ("unit", "-3"), ("unit", "2.5"),
     ],
 )  # fmt: skip
-def test_counts_that_cannot_be_are_told_with_their_line(saved, column, value):
+def test_counts_that_cannot_be_are_reported_with_their_line(saved, column, value):
     with pytest.raises(RunFileError, match="line 2: expected the columns of a result table, got"):
         classic.read_result_csv(edited(saved, column, value))
 
 
-def test_an_iou_of_nothing_is_told(saved):
+def test_an_iou_of_nothing_is_reported(saved):
     for column in ("object-truth", "object-activation", "object-intersect"):
         edited(saved, column, "0")
     with pytest.raises(RunFileError, match=r"counts of object that are impossible \(truth 0, .*, iou 0\.5\)"):
         classic.read_result_csv(edited(saved, "object-iou", "0.5"))
 
 
-def test_a_unit_that_stands_twice_is_told(saved):
+def test_a_unit_that_stands_twice_is_reported(saved):
     path = edited(saved, "unit", classic.read_result_csv(saved / f"{STEM}-result.csv")[3].unit.__str__())
     with pytest.raises(RunFileError, match=r"got unit \d twice"):
         classic.read_result_csv(path)
@@ -425,7 +425,7 @@ def test_a_score_without_columns_of_its_category_is_an_iou(saved):
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1])
-def test_a_threshold_that_no_iou_has_is_told(saved, threshold):
+def test_a_threshold_that_no_iou_has_is_reported(saved, threshold):
     run = nd.load(saved)
     with pytest.raises(NetdissectError, match=f"threshold must lie between 0 and 1, an IoU, not {threshold}"):
         run.detectors(threshold)
@@ -441,7 +441,7 @@ def test_a_table_beside_a_record_of_somebody_elses_is_taken_as_it_is(saved, reco
 
 
 @pytest.mark.parametrize("change", [lambda line: line + b",7", lambda line: line.rpartition(b",")[0]])
-def test_a_line_with_a_field_too_many_or_too_few_is_told(saved, change):
+def test_a_line_with_a_field_too_many_or_too_few_is_reported(saved, change):
     path = saved / f"{STEM}-result.csv"
     lines = path.read_bytes().split(b"\r\n")
     lines[2] = change(lines[2])

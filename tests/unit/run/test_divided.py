@@ -60,7 +60,7 @@ def test_a_network_that_kills_every_worker_ends_the_run_which_goes_on_when_it_fi
     assert tables(tmp_path / "r") == expected
 
 
-def test_workers_that_do_not_see_the_same_folders_are_told_what_to_share(data, tmp_path):
+def test_workers_that_do_not_see_the_same_folders_are_reported_what_to_share(data, tmp_path):
     with pytest.raises(RunError, match=r"memory://x/\w+, .* is not the same folder"):
         run(data, tmp_path, workers=2, artefacts="memory://x")  # every process has such a folder of its own
     (tmp_path / "data").symlink_to(data)

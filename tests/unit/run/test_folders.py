@@ -70,7 +70,7 @@ def test_a_folder_that_is_no_runs_is_refused_and_left_as_it_is(data, tmp_path, n
         ({"seed": 3, "geometry": "grid"}, "with --geometry receptive-field, with --seed 0"),
     ],
 )
-def test_a_second_run_is_refused_where_another_lies_and_what_differs_is_told(data, finished, other, said):
+def test_a_second_run_is_refused_where_another_lies_and_what_differs_is_reported(data, finished, other, said):
     before = everything(finished)
     with pytest.raises(
         FolderTakenError, match="holds another run, .*: --fresh replaces it wholly, or choose"
@@ -292,7 +292,7 @@ def test_another_run_is_not_saved_over_one(finished, tmp_path):
 
 
 @pytest.mark.parametrize("side", [16, 999])
-def test_a_run_with_another_input_is_told_with_the_input_it_has(finished, side):
+def test_a_run_with_another_input_is_reported_with_the_input_it_has(finished, side):
     found = nd.load(finished)
     own = found.network.input_size
     asked = run_match.collect_facts(

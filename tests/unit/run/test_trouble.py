@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_anywhere_stops_the_run_and_space_lets_it_go_on(dat
     assert len(full) > 3, full
 
 
-def test_a_disk_that_is_read_only_is_told_by_name(data, small_disk):
+def test_a_disk_that_is_read_only_is_reported_by_name(data, small_disk):
     small_disk.change("ro")
     with pytest.raises(OSError) as refused:
         run(data, small_disk.folder / "r")

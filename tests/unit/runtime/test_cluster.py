@@ -76,7 +76,7 @@ def test_a_cluster_that_answers_is_used(recorded, started, silent, monkeypatch):
     assert started == [silent]
 
 
-def test_a_named_cluster_that_does_not_answer_is_told_in_a_sentence(started, silent, closed, monkeypatch, recorded):
+def test_a_named_cluster_that_does_not_answer_is_reported_in_a_sentence(started, silent, closed, monkeypatch, recorded):
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 3)
     with pytest.raises(RunError, match=rf"cluster at {silent} .* not answer within 3 s"):
         RayCluster(silent)
@@ -91,7 +91,7 @@ def test_a_named_cluster_that_does_not_answer_is_told_in_a_sentence(started, sil
 
 
 @pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:port", ":", "auto"])
-def test_an_address_that_is_none_is_told_what_one_looks_like(address, started):
+def test_an_address_that_is_none_is_reported_what_one_looks_like(address, started):
     with pytest.raises(SettingsError, match="--address takes HOST:PORT"):
         RayCluster(address)
 

@@ -34,7 +34,7 @@ def predicted(network, images):
     return [script.CLASSES[number] for number in scores.reshape(len(images), -1).argmax(1)]
 
 
-def test_it_says_what_new_pictures_show(network, images):
+def test_it_says_what_new_images_show(network, images):
     right = [word == SUBJECTS[48 + place] for place, word in enumerate(predicted(network, images))]
     assert np.mean(right) > 0.8
 
@@ -47,13 +47,13 @@ def test_the_control_knows_nothing(images):
     assert np.mean(right) < 0.1
 
 
-def test_its_classes_are_words_for_whole_pictures():
+def test_its_classes_are_words_for_whole_images():
     assert len(set(script.CLASSES)) == len(script.CLASSES)
     assert set(script.CLASSES) == set(SUBJECTS)
     assert set(TEXTURES) < set(script.CLASSES)
 
 
-def test_it_learns_from_pictures_of_other_seeds_than_the_demos():
+def test_it_learns_from_images_of_other_seeds_than_the_demos():
     from netdissect.demo import demonstrate
 
     assert len({demonstrate.SEED, script.TRAINING_SEED, script.HELD_OUT_SEED}) == 3

@@ -17,7 +17,7 @@ def shown(canvas, times=3):
     return shading.shade_image(canvas, canvas.numbers(), times=times, drift=(0, 0))
 
 
-def test_a_flat_shape_has_its_colour_in_the_picture_and_its_number_on_the_canvas():
+def test_a_flat_shape_has_its_color_in_the_image_and_its_number_on_the_canvas():
     canvas = Canvas(60, PLAIN)
     pen = canvas.pen(0, 0, 1)
     pen.box(0, 0, 1, -1, (10, 20, 30), NOTHING, shade=0)
@@ -28,7 +28,7 @@ def test_a_flat_shape_has_its_colour_in_the_picture_and_its_number_on_the_canvas
     assert (ids == 1).sum() == 30 * 30
 
 
-def test_what_is_hidden_in_the_picture_is_hidden_in_the_labels():
+def test_what_is_hidden_in_the_image_is_hidden_in_the_labels():
     canvas = Canvas(60, PLAIN)
     pen = canvas.pen(0, 0, 1)
     pen.box(0, 0, 1, -1, (0, 0, 0), NOTHING, shade=0)

@@ -16,11 +16,11 @@ def named(*rgb):
         ((200, 25, 30), "red"), ((250, 250, 250), "white"), ((245, 220, 40), "yellow"), ((140, 190, 235), "blue"),
     ],
 )  # fmt: skip
-def test_focal_colours_have_their_names(rgb, name):
+def test_focal_colors_have_their_names(rgb, name):
     assert named(*rgb) == name
 
 
-def test_every_colour_of_the_cube_has_one_of_eleven_names():
+def test_every_color_of_the_cube_has_one_of_eleven_names():
     cube = np.stack(np.meshgrid(*[np.arange(0, 256, 8, dtype=np.uint8)] * 3, indexing="ij"), axis=-1)
     numbers = name_colors(cube)
     assert numbers.shape == cube.shape[:-1]

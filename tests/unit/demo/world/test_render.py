@@ -46,7 +46,7 @@ def test_an_image_depends_on_seed_and_index_alone():
     assert digest(render_image(7 + len(SUBJECTS), size=64, seed=3)) != first
 
 
-def test_pictures_and_labels_are_what_they_were():
+def test_images_and_labels_are_what_they_were():
     # Polygons, grain and sums are whole-number work: these hold for every machine and for every Pillow and numpy.
     # A drawing that is meant to change changes them; the bundled network should then be trained again.
     found = {
@@ -85,7 +85,7 @@ def test_the_scene_and_the_texture_are_those_of_the_subject(sample):
         assert labels[category] == NUMBERS[category][name]
 
 
-def test_the_colour_plane_names_the_pixels_of_the_picture(sample):
+def test_the_color_plane_names_the_pixels_of_the_image(sample):
     for image, labels in sample[::7]:
         expected = name_colors(image[1::2, 1::2]).astype(int) + min(NUMBERS["color"].values())
         np.testing.assert_array_equal(labels["color"], expected)

@@ -141,7 +141,7 @@ def test_many_words_are_asked_in_portions(clipseg, monkeypatch):
 
 
 @pytest.mark.parametrize("concepts", [[], ["a", "a"], [""]])
-def test_words_that_are_none_are_told_before_anything_is_loaded(concepts):
+def test_words_that_are_none_are_reported_before_anything_is_loaded(concepts):
     with pytest.raises(SettingsError, match="--concepts wants words"):
         open_vocabulary.load_open_vocabulary(concepts, model="hf:no/such-model")
 
@@ -202,7 +202,7 @@ def test_a_fingerprint_is_of_weights_classes_and_threshold():
 @pytest.mark.parametrize(
     ("device", "told"), [("gpu", "must be auto, cpu, cuda"), ("cuda", "torch sees no CUDA device")]
 )
-def test_a_device_that_is_not_here_is_told_before_anything_is_loaded(monkeypatch, device, told):
+def test_a_device_that_is_not_here_is_reported_before_anything_is_loaded(monkeypatch, device, told):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SettingsError, match=told):
         segmenters.load_segmenter("hf:no/such-model", device=device)
@@ -211,12 +211,12 @@ def test_a_device_that_is_not_here_is_told_before_anything_is_loaded(monkeypatch
     assert segmenters.parse_device("auto") == segmenters.parse_device("cpu") == torch.device("cpu")
 
 
-def test_a_class_list_of_another_length_is_told():
+def test_a_class_list_of_another_length_is_reported():
     with pytest.raises(SettingsError, match="scores 3 classes, and the class list has 2"):
         segmenters.TorchSegmenter(Scores(), ["a", "b"], name="mine")(PICTURE)
 
 
-def test_a_module_that_gives_no_scores_is_told():
+def test_a_module_that_gives_no_scores_is_reported():
     with pytest.raises(ModelError, match="no scores of shape"):
         segmenters.TorchSegmenter(nn.Flatten(), ["a"], name="mine")(PICTURE)
 
@@ -249,7 +249,7 @@ def test_a_model_that_is_not_there_is_one_sentence(model, told):
     assert "\n" not in str(raised.value)
 
 
-def test_large_pictures_are_labelled_on_a_smaller_grid(monkeypatch, clipseg):
+def test_large_images_are_labelled_on_a_smaller_grid(monkeypatch, clipseg):
     monkeypatch.setattr(segmenters, "MAX_LABEL_SIDE", 16)
     network = segmenters.TorchSegmenter(Scores(), ["red", "green", "blue"], name="mine")
     assert network(PICTURE).shape == (12, 16)

@@ -68,7 +68,7 @@ def test_a_dissection_finds_what_one_in_torch_finds(exported, module, data):
     assert "an exported program states none" in ours.network.preprocessing
 
 
-def test_a_number_of_pictures_that_the_file_fixes_is_kept_to(tmp_path, module, pictures):
+def test_a_number_of_images_that_the_file_fixes_is_kept_to(tmp_path, module, pictures):
     network = load_trusted(exports.write_pt2(tmp_path / "fixed.pt2", module, fixed=True))
     assert network.batch == 2
     found, expected = (activations(one, ["block", "mlp"], pictures) for one in (network, wrap_module(module)))
@@ -76,7 +76,7 @@ def test_a_number_of_pictures_that_the_file_fixes_is_kept_to(tmp_path, module, p
         torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
 
 
-def test_a_largest_number_of_pictures_is_kept_to(tmp_path, pictures):
+def test_a_largest_number_of_images_is_kept_to(tmp_path, pictures):
     shapes = ({0: torch.export.Dim("n", max=4)},)
     path = exports.write_pt2(tmp_path / "most.pt2", nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval(), shapes=shapes)
     network = load_trusted(path)
@@ -93,7 +93,7 @@ def test_height_and_width_may_be_free(tmp_path, pictures):
     assert activations(network, ["1"], np.zeros((3, 40, 48, 3), np.uint8))["1"].shape == (3, 4, 19, 23)
 
 
-def test_pictures_of_another_size_are_scaled_or_told(exported):
+def test_images_of_another_size_are_scaled_or_reported(exported):
     network = load_trusted(exported)
     assert network.size_for((64, 64)) == (32, 32)
     with pytest.raises(ModelError, match=r"was exported for images of 32 x 32 and takes no others, not 64 x 48: "
@@ -122,7 +122,7 @@ def test_a_norm_without_statistics_is_no_sign_of_training(tmp_path, pictures):
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_an_input_that_is_no_picture_is_told(tmp_path):
+def test_an_input_that_is_no_image_is_reported(tmp_path):
     path = exports.write_pt2(tmp_path / "flat.pt2", nn.Linear(8, 4), x=torch.zeros(2, 8))
     with pytest.raises(ModelFileError, match="got one of 2 dimensions"):
         load_trusted(path)
@@ -131,7 +131,7 @@ def test_an_input_that_is_no_picture_is_told(tmp_path):
         load_trusted(path)
 
 
-def test_grey_pictures_go_into_a_program_of_one_channel(tmp_path, pictures):
+def test_grey_images_go_into_a_program_of_one_channel(tmp_path, pictures):
     path = exports.write_pt2(tmp_path / "grey.pt2", nn.Sequential(nn.Conv2d(1, 4, 1)), x=torch.zeros(2, 1, 32, 32))
     assert activations(load_trusted(path), ["0"], pictures)["0"].shape == (5, 4, 32, 32)
 
@@ -197,7 +197,7 @@ def test_a_file_is_not_opened_without_trust(tmp_path, exported):
     assert (tmp_path / "it ran").exists(), "the trap itself must work"
 
 
-def test_a_missing_file_is_told_before_trust_is_asked_for(tmp_path):
+def test_a_missing_file_is_reported_before_trust_is_asked_for(tmp_path):
     with pytest.raises(ModelNotFoundError, match="got none"):
         open_network(str(tmp_path / "net.pt2"))
 
@@ -210,13 +210,13 @@ def test_a_missing_file_is_told_before_trust_is_asked_for(tmp_path):
         (b"PK\x03\x04 no zip", "got an archive whose directory is damaged"),
     ],
 )
-def test_a_file_of_another_kind_is_told(tmp_path, content, sentence):
+def test_a_file_of_another_kind_is_reported(tmp_path, content, sentence):
     (tmp_path / "net.pt2").write_bytes(content)
     with pytest.raises(ModelFileError, match=sentence):
         load_trusted(tmp_path / "net.pt2")
 
 
-def test_another_archive_is_told(tmp_path):
+def test_another_archive_is_reported(tmp_path):
     torch.save({"weight": torch.zeros(3)}, tmp_path / "net.pt2")
     with pytest.raises(ModelFileError, match=r"from torch 2\.8 or later, got another kind of archive"):
         load_trusted(tmp_path / "net.pt2")
@@ -230,7 +230,7 @@ def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused_before(
         load_trusted(tmp_path / "bomb.pt2")
 
 
-def test_a_named_pipe_is_told(tmp_path):
+def test_a_named_pipe_is_reported(tmp_path):
     os.mkfifo(tmp_path / "net.pt2")
     with pytest.raises(ModelFileError, match=r"net\.pt2 cannot be read .* it is a named pipe"):
         load_trusted(tmp_path / "net.pt2")

@@ -132,7 +132,7 @@ def test_a_vision_transformer_gets_its_own_size_unless_another_is_asked_for(vit,
     assert vit.fingerprint() == before
 
 
-def test_positions_are_resampled_for_pictures_that_are_not_square(vit):
+def test_positions_are_resampled_for_images_that_are_not_square(vit):
     layer = listed(vit, (96, 128))["blocks.5"]
     assert (layer.grid, layer.field.step) == ((6, 8), (16, 16))
 
@@ -239,7 +239,7 @@ def test_grey_networks_are_made_for_one_channel():
     assert listed(network, (64, 64))["layer4"].grid == (2, 2)
 
 
-def test_a_misspelt_architecture_gets_the_nearest_and_no_connection_is_told(monkeypatch):
+def test_a_misspelt_architecture_gets_the_nearest_and_no_connection_is_reported(monkeypatch):
     with pytest.raises(ModelNotFoundError, match="timm has no model 'test_vitt': did you mean test_vit"):
         open_network("timm:test_vitt")
 

@@ -53,7 +53,7 @@ def test_a_misspelt_architecture_gets_the_nearest():
         open_network("torchvision:resnet19")
 
 
-def test_weights_are_fetched_by_name_and_what_to_do_without_a_connection_is_told(offline):
+def test_weights_are_fetched_by_name_and_what_to_do_without_a_connection_is_reported(offline):
     for weights in (None, "IMAGENET1K_V1"):
         with pytest.raises(ModelNotFoundError, match="could not be downloaded .*--weights FILE, or --weights random"):
             open_network("torchvision:squeezenet1_1", LoadOptions(weights=weights))

@@ -149,7 +149,7 @@ def test_the_layout_of_swin_is_found_by_watching(tmp_path):
     )  # fmt: skip
 
 
-def test_of_a_model_of_pictures_and_words_the_pictures_part_is_taken(tmp_path):
+def test_of_a_model_of_images_and_words_the_images_part_is_taken(tmp_path):
     torch.manual_seed(0)
     vision = {**TINY, "projection_dim": 8}
     text = {
@@ -187,7 +187,7 @@ def test_random_weights_need_nothing_but_a_type_of_model(vit):
     assert open_network("hf:poolformer", LoadOptions(weights="random")).input_size is None
 
 
-def test_what_is_wrong_with_a_folder_is_told(vit, tmp_path):
+def test_what_is_wrong_with_a_folder_is_reported(vit, tmp_path):
     with pytest.raises(ModelNotFoundError, match=r"expected a folder with config\.json"):
         open_network(f"hf:{tmp_path}")
     (tmp_path / "config.json").write_text('{"model_type": "nothing_known"}')
@@ -255,7 +255,7 @@ def test_code_from_the_hub_is_not_run(tmp_path):
     assert not trace.exists()
 
 
-def test_the_cache_is_asked_before_the_hub_and_no_connection_is_told(monkeypatch):
+def test_the_cache_is_asked_before_the_hub_and_no_connection_is_reported(monkeypatch):
     asked = []
 
     def unreachable(name, **options):

@@ -202,7 +202,7 @@ def test_an_encoder_computes_what_its_library_does(tmp_path, parts, name):
     torch.testing.assert_close(encoder(parts["x"]), expected)
 
 
-def test_what_a_file_does_not_say_is_assumed_and_told(tmp_path, parts):
+def test_what_a_file_does_not_say_is_assumed_and_reported(tmp_path, parts):
     state = {"W_enc": parts["W"].T, "b_enc": parts["b"], "b_dec": parts["before"]}
     told = read_encoder(written(tmp_path, state)).describe()
     assert re.fullmatch("10 latents of 6 units, .*relu, b_dec subtracted.* assumed: relu, b_dec subtracted", told)
@@ -243,13 +243,13 @@ def test_metadata_of_the_file_come_before_the_configuration_beside_it(tmp_path, 
         ({}, {"finetuning_scaling_factor": True}, "its latents are scaled by what finetuning found"),
     ],
 )
-def test_what_cannot_be_read_is_told(tmp_path, parts, change, config, sentence):
+def test_what_cannot_be_read_is_reported(tmp_path, parts, change, config, sentence):
     state = {"W_enc": parts["W"].T, "b_enc": parts["b"], "b_dec": parts["before"]} | change
     with pytest.raises(ModelFileError, match=sentence.replace(" .*", ".*")):
         read_encoder(written(tmp_path, state, config))
 
 
-def test_a_file_without_an_encoder_is_told(tmp_path):
+def test_a_file_without_an_encoder_is_reported(tmp_path):
     with pytest.raises(ModelFileError, match=r"expected an encoder's weights, W_enc .* got W_dec"):
         read_encoder(written(tmp_path, {"W_dec": torch.zeros(2, 3)}))
     with pytest.raises(ModelNotFoundError, match="there is no weights file"):
@@ -259,7 +259,7 @@ def test_a_file_without_an_encoder_is_told(tmp_path):
         read_encoder(tmp_path / "sae.safetensors")
 
 
-def test_a_damaged_configuration_is_told(tmp_path, parts):
+def test_a_damaged_configuration_is_reported(tmp_path, parts):
     path = written(tmp_path, {"encoder.weight": parts["W"]})
     (tmp_path / "cfg.json").write_text("{")
     with pytest.raises(ModelFileError, match=r"cfg.json: expected an encoder's settings as JSON"):
@@ -321,7 +321,7 @@ def test_gemma_scopes_arrays_are_read_as_they_are_published(tmp_path, parts):
         read_encoder(path)
 
 
-def test_a_configuration_that_is_no_regular_file_is_told(tmp_path, parts):
+def test_a_configuration_that_is_no_regular_file_is_reported(tmp_path, parts):
     path = written(tmp_path, {"encoder.weight": parts["W"]})
     os.mkfifo(tmp_path / "cfg.json")
     with pytest.raises(ModelFileError, match=r"cfg\.json cannot be read .* it is a named pipe"):

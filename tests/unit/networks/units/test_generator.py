@@ -37,7 +37,7 @@ def test_black_and_white_are_the_ends_of_its_span():
     assert made[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
 
 
-def test_layers_lie_evenly_over_the_picture(generator):
+def test_layers_lie_evenly_over_the_image(generator):
     found = {layer.name: layer for layer in generator.layers((32, 32))}
     canvas = found["canvas"]
     assert (canvas.units, canvas.grid, canvas.geometry) == (3, (8, 8), "grid")
@@ -46,7 +46,7 @@ def test_layers_lie_evenly_over_the_picture(generator):
     assert found["place"].grid == (1, 1)
 
 
-def test_activations_are_those_that_made_the_picture(generator):
+def test_activations_are_those_that_made_the_image(generator):
     latents = generator.latents(3, 0)
     with generator.probe(["canvas"], (32, 32), geometry="receptive-field", device=CPU) as source:
         found = nets.channels_first(source.activations(latents))["canvas"]
@@ -64,19 +64,19 @@ def test_activations_are_those_that_made_the_picture(generator):
         (nn.Linear(4, 3), r"Linear does not run on latents of shape \(5,\)"),
     ],
 )
-def test_a_module_that_makes_no_pictures_is_told(module, sentence):
+def test_a_module_that_makes_no_images_is_reported(module, sentence):
     with pytest.raises(ModelError, match=sentence):
         Generator(module, (5,)).pictures(np.zeros((2, 5), np.float32))
 
 
-def test_what_cannot_be_a_generator_is_told():
+def test_what_cannot_be_a_generator_is_reported():
     with pytest.raises(SettingsError, match=r"expected a torch.nn.Module that makes images, got function"):
         Generator(lambda z: z, (5,))
     with pytest.raises(SettingsError, match="span is the values for black and white"):
         Generator(painter.Painter(), (5,), span=(1, 1))
 
 
-def test_a_probe_set_of_photographs_is_told(generator, tmp_path):
+def test_a_probe_set_of_photographs_is_reported(generator, tmp_path):
     folder = folders.write(tmp_path / "small")
     with pytest.raises(DataNotFoundError, match=r"holds no latents.npy: its images were not made by a generator"):
         nd.dissect(generator, ["canvas"], folder, pictures=False)
@@ -84,14 +84,14 @@ def test_a_probe_set_of_photographs_is_told(generator, tmp_path):
         generator.model_input(type("Other", (), {"name": "other"})(), 0, (32, 32))
 
 
-def test_latents_of_another_generator_are_told(generator, tmp_path):
+def test_latents_of_another_generator_are_reported(generator, tmp_path):
     folder = folders.write(tmp_path / "small")
     np.save(folder / LATENTS_FILE, np.zeros((6, 7), np.float32))
     with pytest.raises(DataFileError, match=r"takes latents of shape \(5,\), and those of small have \(7,\)"):
         nd.dissect(generator, ["canvas"], folder, pictures=False)
 
 
-def test_a_damaged_table_of_latents_is_told(tmp_path):
+def test_a_damaged_table_of_latents_is_reported(tmp_path):
     folder = folders.write(tmp_path / "small")
     (folder / LATENTS_FILE).write_bytes(b"none")
     with pytest.raises(DataFileError, match=r"latents.npy: expected a table of latents"):

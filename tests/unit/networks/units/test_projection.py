@@ -195,19 +195,19 @@ def test_preprocessing_is_that_of_the_network_below(autoencoder):
     assert inner.preprocess is network.preprocess is not other
 
 
-def test_a_projection_of_another_layer_is_told(data, file):
+def test_a_projection_of_another_layer_is_reported(data, file):
     with pytest.raises(ActivationError, match=r"sae.safetensors maps 8 units, .* conv1 has 5"):
         nd.dissect(nets.small(), ["conv1"], data, projection=file, **OPTIONS)
     with pytest.raises(ActivationError, match=r"the projection Linear cannot map 5 units"):
         nd.dissect(nets.small(), ["conv1"], data, projection=nn.Linear(8, 3), **OPTIONS)
 
 
-def test_a_module_that_mixes_places_is_told(data):
+def test_a_module_that_mixes_places_is_reported(data):
     with pytest.raises(ActivationError, match=r"the projection Flatten must map units .* at every place on its own"):
         nd.dissect(nets.small(), ["conv2"], data, projection=nn.Flatten(0), **OPTIONS)
 
 
-def test_a_projection_for_a_layer_that_is_not_probed_is_told(data, autoencoder):
+def test_a_projection_for_a_layer_that_is_not_probed_is_reported(data, autoencoder):
     with pytest.raises(SettingsError, match=r"given for layer conv3, which is not probed: did you mean conv2"):
         nd.dissect(nets.small(), ["conv2"], data, projection={"conv3": autoencoder}, **OPTIONS)
     with pytest.raises(SettingsError, match="a projection is a torch.nn.Module or a file of one, not int"):

@@ -53,7 +53,7 @@ def test_any_number_of_workers_finds_the_same(folder):
     assert check_probe_set(folder, workers=2) == check_probe_set(folder)
 
 
-def test_every_missing_file_is_told(folder):
+def test_every_missing_file_is_reported(folder):
     (folder / "images" / "dtd" / "banded_1.jpg").unlink()
     (folder / "images" / "opensurfaces" / "2_material.png").unlink()
     problems = sorted(check_probe_set(folder).problems)
@@ -62,7 +62,7 @@ def test_every_missing_file_is_told(folder):
     assert "2_material.png, named in index.csv, does not exist" in problems[1]
 
 
-def test_pictures_that_do_not_decode_or_have_another_size_are_told(folder):
+def test_images_that_do_not_decode_or_have_another_size_are_reported(folder):
     (folder / "images" / "dtd" / "banded_1.jpg").write_bytes(b"\xff\xd8nothing")
     Image.new("RGB", (30, 32)).save(folder / "images" / "dtd" / "banded_2.jpg")
     (folder / "images" / "opensurfaces" / "1_material.png").write_bytes(b"nothing")
@@ -78,7 +78,7 @@ def test_pictures_that_do_not_decode_or_have_another_size_are_told(folder):
     assert "expected a 24-bit RGB label map" in problems
 
 
-def test_a_number_that_its_category_does_not_list_is_told(folder):
+def test_a_number_that_its_category_does_not_list_is_reported(folder):
     path = folder / "images" / "opensurfaces" / "2_material.png"
     path.write_bytes(label_pngs.encode_label_map(np.full((16, 16), 1)))
     path = folder / "images" / "opensurfaces" / "3_material.png"
@@ -113,12 +113,12 @@ def test_a_number_that_its_category_does_not_list_is_told(folder):
         ),
     ],
 )
-def test_tables_that_do_not_agree_are_told(folder, table, change, told):
+def test_tables_that_do_not_agree_are_reported(folder, table, change, told):
     edit(folder / table, change)
     assert told in " ".join(check_probe_set(folder).problems)
 
 
-def test_a_damaged_table_is_told_at_once(folder):
+def test_a_damaged_table_is_reported_at_once(folder):
     edit(folder / "label.csv", lambda t: [["number"], *t[1:]])
     with pytest.raises(DataFileError, match=r"label\.csv: expected the columns number, name"):
         check_probe_set(folder)

@@ -35,7 +35,7 @@ def image(path):
     ],
     ids=str,
 )
-def test_a_folder_that_is_no_probe_set_is_told_for_what_it_is(tmp_path, files, told):
+def test_a_folder_that_is_no_probe_set_is_reported_for_what_it_is(tmp_path, files, told):
     for name in files:
         image(tmp_path / name)
     assert told.format(tmp_path) in explain_not_broden(tmp_path)
@@ -44,7 +44,7 @@ def test_a_folder_that_is_no_probe_set_is_told_for_what_it_is(tmp_path, files, t
 @pytest.mark.parametrize(
     ("name", "told"), [("a.json", "from-coco {0} IMAGES"), ("set.zip", "unpack it"), ("index.csv", "that it lies in")]
 )
-def test_a_file_that_is_no_probe_set_is_told_for_what_it_is(tmp_path, name, told):
+def test_a_file_that_is_no_probe_set_is_reported_for_what_it_is(tmp_path, name, told):
     (tmp_path / name).touch()
     assert told.format(tmp_path / name) in explain_not_broden(tmp_path / name)
 
@@ -55,7 +55,7 @@ def test_a_folder_with_some_of_the_tables_is_left_to_their_reader(tmp_path):
     assert explain_not_broden(tmp_path / "nowhere") is None
 
 
-def test_a_probe_set_that_can_be_downloaded_is_told_with_the_command(tmp_path, monkeypatch):
+def test_a_probe_set_that_can_be_downloaded_is_reported_with_the_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for given in ("broden1_227", "dataset/broden1_227", "elsewhere/broden1_227"):
         with pytest.raises(
@@ -73,7 +73,7 @@ def test_a_probe_set_that_can_be_downloaded_is_told_with_the_command(tmp_path, m
         "zoo/vgg16_places365.prototxt,zoo/vgg16_places365.caffemodel",
     ],
 )
-def test_a_network_that_can_be_downloaded_is_told_with_the_command(tmp_path, monkeypatch, model):
+def test_a_network_that_can_be_downloaded_is_reported_with_the_command(tmp_path, monkeypatch, model):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelNotFoundError, match="is not here yet: netdissect zoo download vgg16_places365 fetches it"):
         require_downloaded(model)
@@ -105,6 +105,6 @@ def test_names_with_sense_stand_for_what_the_released_scripts_fetch(names, netwo
     assert all(find_entry(ENTRIES, name, networks=networks) for name in entries)
 
 
-def test_names_without_sense_are_told_as_they_were_typed():
+def test_names_without_sense_are_reported_as_they_were_typed():
     with pytest.raises(SettingsError, match="nothing called 'brodem' can be downloaded: did you mean broden1_"):
         find_entry(ENTRIES, expand_names(["brodem"], ENTRIES, networks=False)[0], networks=False)

@@ -154,7 +154,7 @@ def test_a_set_is_narrowed_to_a_split_and_to_its_first_images_and_else_stays_its
     ("sizes", "got"),
     [("65535,65537,4,4", 65535 * 65537), ("4,4,65537,65535", 65535 * 65537), ("20000,3,20001,20003", 20001 * 20003)],
 )
-def test_an_image_or_label_map_beyond_measure_is_told_with_its_pixels(folder, sizes, got):
+def test_an_image_or_label_map_beyond_measure_is_reported_with_its_pixels(folder, sizes, got):
     edit(folder, "index.csv", lambda text: text.replace("32,32,16,16", sizes, 1))
     with pytest.raises(DataFileError, match=f"line 2: expected images of at most 134,217,728 pixels, got {got:,}$"):
         Broden(folder)
@@ -234,7 +234,7 @@ def test_a_label_map_of_another_size_is_refused(folder):
         Broden(folder).read_labels(1)
 
 
-def test_a_picture_of_another_size_is_refused(folder):
+def test_an_image_of_another_size_is_refused(folder):
     out = io.BytesIO()
     Image.new("RGB", (31, 32)).save(out, format="JPEG")
     (folder / "images/a/image 0.jpg").write_bytes(out.getvalue())
@@ -243,7 +243,7 @@ def test_a_picture_of_another_size_is_refused(folder):
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200])
-def test_a_truncated_picture_or_label_map_is_told_by_name(folder, cut):
+def test_a_truncated_image_or_label_map_is_reported_by_name(folder, cut):
     for path, read in (
         (folder / "images/a/image 0.jpg", "read_image"),
         (plane_of(folder, "a/image 0_color.png"), "read_labels"),
@@ -255,7 +255,7 @@ def test_a_truncated_picture_or_label_map_is_told_by_name(folder, cut):
             getattr(Broden(folder), read)(0)
 
 
-def test_missing_files_are_told_by_name(folder, tmp_path):
+def test_missing_files_are_reported_by_name(folder, tmp_path):
     plane_of(folder).unlink()
     with pytest.raises(DataNotFoundError, match="label map .*image 1_object.png, named in index.csv, does not exist"):
         Broden(folder).read_labels(1)
@@ -267,7 +267,7 @@ def test_missing_files_are_told_by_name(folder, tmp_path):
 
 
 @pytest.mark.parametrize("table", ["index.csv", "label.csv", "category.csv", "c_part.csv"])
-def test_a_folder_without_one_of_its_tables_is_told_so(folder, table):
+def test_a_folder_without_one_of_its_tables_is_reported_so(folder, table):
     (folder / table).unlink()
     with pytest.raises(DataNotFoundError, match=f"not a complete Broden folder: {table} is missing"):
         Broden(folder)
@@ -301,7 +301,7 @@ def test_a_folder_without_one_of_its_tables_is_told_so(folder, table):
         ("category.csv", "part,", "object,", "must be distinct"),
     ],
 )  # fmt: skip
-def test_tables_that_say_something_impossible_are_told_by_line(folder, table, old, new, message):
+def test_tables_that_say_something_impossible_are_reported_by_line(folder, table, old, new, message):
     assert old in (folder / table).read_text()
     edit(folder, table, lambda text: text.replace(old, new, 1))
     with pytest.raises(DataError, match=message):
@@ -318,13 +318,13 @@ def test_tables_that_a_spreadsheet_saved_are_read(folder):
     assert check_probe_set(folder).problems == problems
 
 
-def test_a_table_that_is_no_text_is_told_so(folder):
+def test_a_table_that_is_no_text_is_reported_so(folder):
     (folder / "label.csv").write_bytes(b"\xff\xfe\x00binary")
     with pytest.raises(DataFileError, match=r"label.csv: expected a table as text in UTF-8"):
         Broden(folder)
 
 
-def test_a_table_that_is_no_csv_is_told_by_its_line(folder):
+def test_a_table_that_is_no_csv_is_reported_by_its_line(folder):
     edit(folder, "index.csv", lambda text: text + "a" * 200_000 + "\n")
     with pytest.raises(DataFileError, match=rf"{re.escape(str(folder / 'index.csv'))}, line 8: not a CSV table"):
         Broden(folder)
@@ -347,7 +347,7 @@ def test_every_image_has_the_latent_of_its_row(folder):
         Broden(folder).latent(0)
 
 
-def test_an_address_that_cannot_be_read_is_told_by_what_it_lacks(monkeypatch):
+def test_an_address_that_cannot_be_read_is_reported_by_what_it_lacks(monkeypatch):
     pytest.importorskip("upath")
     monkeypatch.setitem(sys.modules, "s3fs", None)  # not installed
     with pytest.raises(MissingExtraError, match=r"s3://bucket/set needs a library that is not installed"):
@@ -356,7 +356,7 @@ def test_an_address_that_cannot_be_read_is_told_by_what_it_lacks(monkeypatch):
         Broden("nowhere://set")
 
 
-def test_grey_and_png_pictures_are_read_as_rgb(folder):
+def test_grey_and_png_images_are_read_as_rgb(folder):
     Image.new("L", (32, 32), 90).save(folder / "images/a/image 0.jpg")
     assert np.unique(Broden(folder).read_image(0)).tolist() == [90]
     Image.new("RGBA", (32, 32), (1, 2, 3, 4)).save(folder / "images/a/image 0.jpg", format="PNG")
@@ -393,7 +393,7 @@ def test_a_probe_set_behind_a_url_is_read_alike(folder):
         Broden("memory://bucket/other")
 
 
-def test_a_probe_set_behind_an_address_that_does_not_answer_is_told(monkeypatch):
+def test_a_probe_set_behind_an_address_that_does_not_answer_is_reported(monkeypatch):
     upath = pytest.importorskip("upath")
     monkeypatch.setattr(
         type(upath.UPath("memory://bucket")), "exists", lambda _: (_ for _ in ()).throw(ConnectionError("no route"))

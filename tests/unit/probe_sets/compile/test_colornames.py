@@ -22,7 +22,7 @@ def names_of(picture):
     return [COLOR_NAMES[label - 1] for label in load_built_in_colors().label_pixels(np.array([picture], np.uint8))[0]]
 
 
-def test_plain_colours_have_their_plain_names():
+def test_plain_colors_have_their_plain_names():
     pure = [(0, 0, 0), (255, 255, 255), (128, 128, 128), (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)]
     assert names_of(pure) == ["black", "white", "grey", "red", "green", "blue", "yellow"]
     assert names_of([(255, 140, 0), (255, 150, 190), (130, 30, 150), (110, 70, 30)]) == [
@@ -30,7 +30,7 @@ def test_plain_colours_have_their_plain_names():
     ]  # fmt: skip
 
 
-def test_a_colour_is_named_by_its_value_without_the_last_three_bits():
+def test_a_color_is_named_by_its_value_without_the_last_three_bits():
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
     labels = load_built_in_colors().label_pixels(picture)
@@ -67,7 +67,7 @@ def test_the_published_table_is_read_in_both_of_its_forms(tmp_path):
     assert (read_color_table(tmp_path / "w2c.mat").table == table + 1).all()
 
 
-def test_a_file_that_is_no_colour_table_is_one_sentence(tmp_path):
+def test_a_file_that_is_no_color_table_is_one_sentence(tmp_path):
     with pytest.raises(DataNotFoundError, match="there is no color table"):
         read_color_table(tmp_path / "gone.npy")
     (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01\x00")
@@ -103,7 +103,7 @@ def test_a_table_that_claims_to_be_huge_is_refused_by_its_header(tmp_path):
         read_color_table(path)
 
 
-def test_a_table_that_is_no_regular_file_or_no_array_is_told(tmp_path):
+def test_a_table_that_is_no_regular_file_or_no_array_is_reported(tmp_path):
     os.mkfifo(tmp_path / "pipe.npy")
     with pytest.raises(
         DataFileError, match="cannot be read as a color table: expected a regular file, and it is a named"

@@ -311,7 +311,7 @@ def test_pascal_planes_are_those_that_the_released_code_made(built, shared):
     assert equal == total > 50_000
 
 
-def test_colour_planes_of_the_samples_are_nearly_those_of_the_released_code(built, shared):
+def test_color_planes_of_the_samples_are_nearly_those_of_the_released_code(built, shared):
     """Its photos were compressed once more than these, so a few pixels by the borders of a color differ."""
     for name in ("2008_000700", "2008_000726", "2008_000939", "2010_000145"):
         (theirs,) = planes_of(shared / "data" / "real_a_224", f"pascal/{name}.jpg", "color")

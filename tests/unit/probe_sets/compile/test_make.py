@@ -85,7 +85,7 @@ def test_all_sources_make_a_sound_set_with_the_right_names(sources, tmp_path):
     assert len(dtd.whole) == 2
 
 
-def test_every_image_has_a_colour_plane_unless_none_is_wanted(sources, tmp_path):
+def test_every_image_has_a_color_plane_unless_none_is_wanted(sources, tmp_path):
     build(sources, tmp_path / "with")
     assert all(any("_color.png" in plane for plane in row.planes) for row in Broden(tmp_path / "with").rows)
     build(sources, tmp_path / "without", colors=False)
@@ -201,7 +201,7 @@ def test_the_published_thresholds_are_the_default_and_too_few_images_leave_nothi
         build_broden(sources, tmp_path / "out", size=32, colors=False)
 
 
-def test_rare_labels_become_nothing_and_are_told(sources, tmp_path):
+def test_rare_labels_become_nothing_and_are_reported(sources, tmp_path):
     made = build(sources, tmp_path / "out", min_frequency=2, colors=False)
     assert "bush" in made.unused
     assert names_in(tmp_path / "out", "ade20k/ADE_train_00000001.jpg", "object") == [{"sky", ""}]
@@ -217,7 +217,7 @@ def test_your_own_synonym_table_decides_the_names(sources, tmp_path):
     assert "airplane" not in names
 
 
-def test_the_table_of_assignments_tells_of_every_label(sources, tmp_path):
+def test_the_table_of_assignments_says_of_every_label(sources, tmp_path):
     build(sources, tmp_path / "out", min_frequency=2, colors=False)
     lines = (tmp_path / "out" / "label_assignment.csv").read_text().splitlines()
     assert lines[0] == "dataset,category,raw_label,raw_name,frequency,coverage,broden_label,broden_name"
@@ -232,14 +232,14 @@ def test_phases_report_their_progress(sources, tmp_path):
     assert all(watch.done[task] == total for task, total in watch.tasks)
 
 
-def test_a_mask_of_another_picture_is_told(sources, tmp_path):
+def test_a_mask_of_another_image_is_reported(sources, tmp_path):
     path = next((sources / "ade20k").rglob("*00000001_seg.png"))
     originals.plane(path, originals.ade_classes(np.ones((40, 20), np.int64)))
     with pytest.raises(DataFileError, match=r"00000001.jpg: the object map is 20 x 40 pixels and the image 32 x 24"):
         build(sources, tmp_path / "out")
 
 
-def test_label_pictures_that_were_drawn_apart_may_have_another_shape(sources, tmp_path):
+def test_label_images_that_were_drawn_apart_may_have_another_shape(sources, tmp_path):
     path = sources / "opensurfaces" / "photos-labels" / "2.png"
     originals.plane(path, np.stack([originals.halves((64, 70), 1, 2)] * 3, axis=-1))
     assert build(sources, tmp_path / "out").images == 12
@@ -283,7 +283,7 @@ def test_order_and_split_go_by_the_hash_of_the_name():
         ({"color": True}, "a build has no option 'color': did you mean colors"),
     ],
 )
-def test_an_option_out_of_its_range_is_told(sources, tmp_path, wrong, told):
+def test_an_option_out_of_its_range_is_reported(sources, tmp_path, wrong, told):
     with pytest.raises(SettingsError, match=told):
         build(sources, tmp_path / "out", **wrong)
 
@@ -355,7 +355,9 @@ def test_missing_files_are_counted_before_any_work_is_done_and_can_be_left_out(s
     assert build(sources, tmp_path / "out", skip_missing=True).images == 10
 
 
-def test_a_disk_that_fills_up_is_told_by_the_folder_and_the_build_goes_on_later(sources, tmp_path, small, monkeypatch):
+def test_a_disk_that_fills_up_is_reported_by_the_folder_and_the_build_goes_on_later(
+    sources, tmp_path, small, monkeypatch
+):
     build(sources, tmp_path / "whole", colors=False)
     real, written = image_batches.rescale.encode_scaled_jpeg, []
 

@@ -41,7 +41,7 @@ def test_values_come_back_as_they_were_written(path):
     np.testing.assert_array_equal(parts[0]["inside"]["m"], np.arange(3.0))
 
 
-def test_what_is_not_there_is_told(path, tmp_path):
+def test_what_is_not_there_is_reported(path, tmp_path):
     with pytest.raises(DataFileError, match="expected a variable 'other', and it holds none"):
         matlab.read_mat_variable(path, "other")
     with pytest.raises(DataNotFoundError, match=r"nowhere\.mat does not exist"):

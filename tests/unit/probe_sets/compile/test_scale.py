@@ -60,7 +60,7 @@ def test_pixels_are_read_where_planes_are():
     ).all()
 
 
-def test_pictures_are_scaled_and_not_cropped():
+def test_images_are_scaled_and_not_cropped():
     picture = np.zeros((40, 80, 3), np.uint8)
     picture[:, 40:] = 255
     small = np.asarray(Image.open(io.BytesIO(encode_scaled_jpeg(picture, (20, 20)))))

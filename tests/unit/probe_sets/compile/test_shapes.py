@@ -19,7 +19,7 @@ def rendered(root, workers=1):
     return render_label_maps(root, workers=workers, progress=NullProgress())
 
 
-def test_shapes_become_label_pictures_the_ones_with_fewer_corners_on_top(tmp_path):
+def test_shapes_become_label_images_the_ones_with_fewer_corners_on_top(tmp_path):
     root = originals.opensurfaces(tmp_path, processed=False)
     assert has_release(root)
     assert rendered(root) == 3
@@ -64,7 +64,7 @@ def test_an_interrupted_rendering_goes_on(tmp_path):
 
 
 @pytest.mark.shared
-def test_the_genuine_substances_get_their_genuine_colours(shared, tmp_path):
+def test_the_genuine_substances_get_their_genuine_colors(shared, tmp_path):
     genuine = (shared / "reference" / "broden" / "opensurfaces_label-substance-colors.csv").read_text()
     rows = [line.rsplit(",", 1)[0].split(",", 1) for line in genuine.splitlines()[1:]]
     root = originals.opensurfaces(tmp_path, processed=False)

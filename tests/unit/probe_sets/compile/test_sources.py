@@ -54,7 +54,7 @@ def test_scenes_lose_their_slashes():
     assert normalize_scene("hotel - room/inn") == "hotel-room-inn"
 
 
-def test_a_missing_image_of_ade20k_is_told_or_skipped(tmp_path):
+def test_a_missing_image_of_ade20k_is_reported_or_skipped(tmp_path):
     folder = originals.ade20k(tmp_path)
     gone = next(folder.rglob("*00000001_seg.png"))
     gone.unlink()
@@ -64,7 +64,7 @@ def test_a_missing_image_of_ade20k_is_told_or_skipped(tmp_path):
     assert len(open_ade20k(folder, skip_missing=True).list_images()) == 2
 
 
-def test_a_class_beyond_the_index_is_told(tmp_path):
+def test_a_class_beyond_the_index_is_reported(tmp_path):
     source = open_ade20k(originals.ade20k(tmp_path))
     with pytest.raises(DataFileError, match="holds class 401, and the index names only 400"):
         source.list_names("object", 401)
@@ -86,7 +86,7 @@ def test_a_damaged_index_is_one_sentence(tmp_path, damage):
         open_ade20k(tmp_path / "ade20k")
 
 
-def test_a_folder_without_an_index_is_told(tmp_path):
+def test_a_folder_without_an_index_is_reported(tmp_path):
     with pytest.raises(DataNotFoundError, match=r"expected index_ade20k.mat"):
         open_ade20k(tmp_path)
 
@@ -164,7 +164,7 @@ def test_a_strange_line_of_the_part_table_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("number", ["abc", np.array([1, 2]), np.nan, np.inf, 1.5, np.array([]), {"a": 1}])
-def test_a_class_number_that_is_none_is_told(tmp_path, number):
+def test_a_class_number_that_is_none_is_reported(tmp_path, number):
     root = originals.pascal(tmp_path, images=1)
     path = next((root / "part" / "Annotations_Part").glob("*.mat"))
     thing = {"class_ind": number, "mask": np.ones((24, 32), np.uint8), "parts": []}
@@ -174,7 +174,7 @@ def test_a_class_number_that_is_none_is_told(tmp_path, number):
 
 
 @pytest.mark.parametrize("value", [70_000, -1, 1.5, np.nan, np.inf])
-def test_a_context_map_of_numbers_that_a_label_cannot_have_is_told(tmp_path, value):
+def test_a_context_map_of_numbers_that_a_label_cannot_have_is_reported(tmp_path, value):
     savemat(tmp_path / "map.mat", {"LabelMap": np.array([[1, value], [2, 3]])})
     with pytest.raises(DataFileError, match="expected a plane of label numbers as LabelMap"):
         read_context_map(tmp_path / "map.mat")
@@ -182,7 +182,7 @@ def test_a_context_map_of_numbers_that_a_label_cannot_have_is_told(tmp_path, val
     assert read_context_map(tmp_path / "map.mat").tolist() == [[1, 459], [2, 65_535]]
 
 
-def test_a_part_that_the_table_does_not_name_is_told(tmp_path):
+def test_a_part_that_the_table_does_not_name_is_reported(tmp_path):
     root = originals.pascal(tmp_path)
     mask = np.ones((24, 32))
     path = root / "part" / "Annotations_Part" / "2008_000000.mat"
@@ -244,7 +244,7 @@ def test_opensurfaces_materials_are_the_red_channel_and_their_names_are_split(tm
         source.list_names("material", 9)
 
 
-def test_a_table_of_opensurfaces_without_its_column_is_told(tmp_path):
+def test_a_table_of_opensurfaces_without_its_column_is_reported(tmp_path):
     root = originals.opensurfaces(tmp_path)
     originals.table(root / "photos.csv", ["id"], [[1]])
     with pytest.raises(DataFileError, match="'photo_id' is missing"):
@@ -266,7 +266,7 @@ def test_any_subset_of_the_sources_is_found(tmp_path):
     assert [source.name for source in found] == ["pascal"]
 
 
-def test_a_source_that_is_not_there_is_told_with_the_way_to_it(tmp_path):
+def test_a_source_that_is_not_there_is_reported_with_the_way_to_it(tmp_path):
     with pytest.raises(DataNotFoundError, match="none of Broden's sources"):
         find_sources(tmp_path)
     originals.dtd(tmp_path)

@@ -62,7 +62,7 @@ def test_a_table_that_is_not_there_is_one_sentence_with_the_choices():
 @pytest.mark.parametrize(
     "line", ["a" * 2_000_000, "a b " * 500_000, "a" + " " * 2_000_000 + "b", "a + " + "b, " * 500_000]
 )
-def test_a_long_line_that_is_no_rule_is_told_in_linear_time(line):
+def test_a_long_line_that_is_no_rule_is_reported_in_linear_time(line):
     began = time.process_time()
     with pytest.raises(DataFileError, match="here, line 1: expected a rule") as told:
         parse_synonyms(line, "here")

@@ -303,7 +303,7 @@ def test_a_zip_file_without_its_end_goes_to_the_next_mirror(server, tmp_path):
     assert "it is a zip file without its end" in said[0]
 
 
-def test_a_disk_that_fills_up_is_told_and_nothing_is_lost(server, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_is_reported_and_nothing_is_lost(server, tmp_path, monkeypatch):
     url = server.serve("f", BODY)
 
     def full(*_):
@@ -426,7 +426,7 @@ def short_minutes(monkeypatch):
 
 
 @pytest.mark.parametrize("headers", [False, True])
-def test_a_host_that_drips_is_told_and_the_next_mirror_is_tried(server, tmp_path, short_minutes, headers):
+def test_a_host_that_drips_is_reported_and_the_next_mirror_is_tried(server, tmp_path, short_minutes, headers):
     said = []
     slow = server.serve("slow", BODY, drip=0.05, drips_headers=headers)
     found = get(tmp_path, slow, server.serve("good", BODY), said=said)

@@ -261,7 +261,7 @@ def test_a_file_of_yours_that_is_called_like_the_record_is_left_alone(server, tm
     assert server.requests == []
 
 
-def test_a_download_into_a_file_is_told_and_one_that_brings_nothing_leaves_no_folder(server, tmp_path):
+def test_a_download_into_a_file_is_reported_and_one_that_brings_nothing_leaves_no_folder(server, tmp_path):
     entries = registry(server)
     (tmp_path / "file").touch()
     with pytest.raises(DownloadError, match="file is no folder: choose one with --into"):
@@ -316,7 +316,7 @@ def test_the_built_in_registry_is_sound_and_says_who_made_what():
 
 
 @pytest.mark.shared
-def test_the_checksum_of_the_colour_table_is_that_of_the_genuine_one(shared):
+def test_the_checksum_of_the_color_table_is_that_of_the_genuine_one(shared):
     file = load_registry()["color-names"].files[0]
     data = (shared / "reference" / "broden" / "w2color.npy").read_bytes()
     assert (file.size, file.digest) == (len(data), ("sha256", hashlib.sha256(data).hexdigest()))
@@ -386,7 +386,7 @@ def test_your_own_registry_goes_on_top(server, tmp_path):
         (('files = [{ name = "a", mirrors = ["https://x/a"] }]', ""), "neither files nor members"),
     ],
 )
-def test_a_registry_that_says_something_impossible_is_told(change, told):
+def test_a_registry_that_says_something_impossible_is_reported(change, told):
     text = (
         '[one]\nkind = "table"\nabout = "x"\nlicence = "x"\ncitation = "x"\n'
         'files = [{ name = "a", mirrors = ["https://x/a"] }]\n'
@@ -409,7 +409,7 @@ def test_a_registry_that_says_something_impossible_is_told(change, told):
         ('[a]\nfiles = [{ name = "DTD-R1.0.1.tar.gz", mirrors = ["https://x/a"] }]', "differ only in case"),
     ],
 )
-def test_a_registry_whose_entries_cannot_stand_together_is_told(tmp_path, entries, told):
+def test_a_registry_whose_entries_cannot_stand_together_is_reported(tmp_path, entries, told):
     own = tmp_path / "own.toml"
     fields = 'kind = "source"\nabout = "x"\nlicence = "x"\ncitation = "x"\n'
     own.write_text(re.sub(r"^(\[\w\])$", rf"\1\n{fields}", entries, flags=re.MULTILINE))

@@ -171,7 +171,7 @@ def test_a_list_of_one_that_matlab_writes_as_that_one_is_a_list(release, tmp_pat
 
 
 @pytest.mark.parametrize("number", [0, -1, 10**9, True, "7", None])
-def test_a_class_that_no_class_map_can_hold_is_told_before_any_work(release, tmp_path, number):
+def test_a_class_that_no_class_map_can_hold_is_reported_before_any_work(release, tmp_path, number):
     path = next(release.rglob("ADE_val*.json"))
     told = json.loads(path.read_text())
     told["annotation"]["object"][0]["name_ndx"] = number
@@ -195,6 +195,6 @@ def test_a_photo_that_its_camera_turned_lies_as_its_class_map(release, tmp_path)
     assert (red & car).sum() / (red | car).sum() > 0.9
 
 
-def test_a_folder_that_is_none_is_told(tmp_path):
+def test_a_folder_that_is_none_is_reported(tmp_path):
     with pytest.raises(DataNotFoundError, match="expected a release of ADE20K, or the name of a copy of it"):
         importers.from_ade(tmp_path / "gone", tmp_path / "out")

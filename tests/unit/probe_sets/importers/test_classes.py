@@ -67,7 +67,7 @@ def test_masks_of_every_width_are_read_alike(kind):
             classes.label_mask(np.array([[-3, 1]]), "m")
 
 
-def test_a_class_list_shorter_than_the_masks_is_told():
+def test_a_class_list_shorter_than_the_masks_is_reported():
     with pytest.raises(
         LabelError, match=r"m\.png: the mask holds number 3, and the class list names 2 numbers, 1 to 2"
     ):
@@ -108,7 +108,7 @@ def test_a_list_that_cannot_be_read_is_one_sentence(tmp_path, name, text, told):
         read_class_list(written(tmp_path / name, text), "object")
 
 
-def test_a_list_that_is_not_there_is_told(tmp_path):
+def test_a_list_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(DataNotFoundError, match="the class list is missing"):
         read_class_list(tmp_path / "gone.txt", "object")
 

@@ -170,7 +170,7 @@ def again(kind, **changes):
         (lambda told: told["annotations"].append(5), "expected annotations to be objects, got 5 as number 3"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_with_the_annotation_image_or_category(dinner, change, said):
+def test_what_is_wrong_is_reported_with_the_annotation_image_or_category(dinner, change, said):
     folder, told = dinner
     change(told)
     with pytest.raises(DataFileError, match=said):

@@ -34,7 +34,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize(("spelled", "split"), SPELLINGS)
-def test_every_name_of_a_split_is_one_for_every_importer(tmp_path, spelled, split):
+def test_every_name_of_a_split_is_one_forevery_importer(tmp_path, spelled, split):
     assert split_names.parse_split(spelled) == split
     originals.picture(tmp_path / "folders" / "train" / "cat" / "1.jpg", SIZE)
     originals.picture(tmp_path / "folders" / spelled / "cat" / "2.jpg", SIZE)
@@ -76,7 +76,7 @@ def test_splits_beside_a_folder_that_is_none_are_refused(tmp_path):
         importers.from_labels(tmp_path / "folders", tmp_path / "out", **PLAIN)
 
 
-def test_trainval_lists_both_splits_and_an_image_in_two_lists_is_told(tmp_path):
+def test_trainval_lists_both_splits_and_an_image_in_two_lists_is_reported(tmp_path):
     for name in "12":
         originals.picture(tmp_path / "voc" / "JPEGImages" / f"{name}.jpeg", SIZE)
         originals.plane(
@@ -104,7 +104,7 @@ def test_every_ending_of_an_image_is_taken(tmp_path, ending):
     assert frequencies(made.folder) == {"cat": 2, "dog": 1}
 
 
-def test_what_is_left_aside_is_counted_and_told(tmp_path):
+def test_what_is_left_aside_is_counted_and_reported(tmp_path):
     originals.picture(tmp_path / "folders" / "cat" / "a.jpg", SIZE)
     for name in ("cat/a.txt", "cat/b.heic", "dog/c.heic", "dog/plain"):
         (tmp_path / "folders" / name).parent.mkdir(exist_ok=True)

@@ -101,7 +101,7 @@ def test_suffixes_and_folders_below_are_matched(tmp_path):
 
 
 @pytest.mark.parametrize(("suffix", "below"), [("", ""), ("_mask", ""), ("", "masks"), ("_mask", "masks")])
-def test_pictures_and_masks_may_lie_in_one_folder(tmp_path, suffix, below):
+def test_images_and_masks_may_lie_in_one_folder(tmp_path, suffix, below):
     folder = tmp_path / "both"
     for number in range(2):
         originals.picture(folder / f"{number}.{'png' if suffix else 'jpg'}", SIZE, seed=number)
@@ -121,7 +121,7 @@ def test_palette_and_16_bit_masks_are_numbers(masked):
     assert names_of(made.folder, "p2")["object"] == {"cow"}
 
 
-def test_a_picture_that_its_camera_turned_lies_as_its_mask(masked):
+def test_an_image_that_its_camera_turned_lies_as_its_mask(masked):
     path = masked / "photos" / "p1.jpg"
     picture = Image.open(path)
     exif = Image.Exif()
@@ -163,7 +163,7 @@ def test_missing_files_can_be_left_out(masked):
     assert from_masks(masked, skip_missing=True).images == 2
 
 
-def test_masks_of_other_names_are_told_with_an_example(masked):
+def test_masks_of_other_names_are_reported_with_an_example(masked):
     for mask in (masked / "masks").iterdir():
         mask.rename(mask.with_name(f"{mask.stem}_mask.png"))
     with pytest.raises(DataFileError, match=r"such as p0\.jpg and p0\.png \(--mask-suffix"):
@@ -188,7 +188,7 @@ def test_masks_of_other_names_are_told_with_an_example(masked):
         ({"rename": {"cow": ("x", "")}}, "no class is called so"),
     ],
 )
-def test_options_that_mean_nothing_are_told(masked, options, told):
+def test_options_that_mean_nothing_are_reported(masked, options, told):
     with pytest.raises(SettingsError, match=told):
         from_masks(masked, **options)
 
@@ -202,7 +202,7 @@ def test_progress_true_draws_bars_of_a_set_that_is_made(masked, monkeypatch):
     assert "images" in started and "preview" in started
 
 
-def test_masks_without_a_single_label_are_told(masked):
+def test_masks_without_a_single_label_are_reported(masked):
     for mask in (masked / "masks").iterdir():
         write_mask(mask, np.zeros(SIZE))
     with pytest.raises(DataError, match="no label is left"):
@@ -251,7 +251,7 @@ def test_a_labelmap_of_colors_is_found(voc, tmp_path):
     assert names_of(made.folder, "v0")["part"] == {"wheel"}
 
 
-def test_a_voc_folder_that_lacks_something_is_told(voc, tmp_path):
+def test_a_voc_folder_that_lacks_something_is_reported(voc, tmp_path):
     (voc / "JPEGImages" / "v2.jpg").unlink()
     with pytest.raises(DataNotFoundError, match=r"1 masks of .* have no image .*v2\.png"):
         importers.from_voc(voc, tmp_path / "out", size=32)
@@ -300,7 +300,7 @@ def test_coco_instances_are_drawn_the_smaller_on_top(coco):
     assert names[plane[20, 20]] == "cat"
 
 
-def test_coco_panoptic_pictures_are_read_by_segment(coco):
+def test_coco_panoptic_images_are_read_by_segment(coco):
     told = json.loads((coco / "instances.json").read_text())
     segments = np.zeros((*SIZE, 3), np.uint8)
     segments[:, :16] = (5, 1, 0)  # 261
@@ -340,7 +340,7 @@ def test_what_is_wrong_with_the_json_is_one_sentence(coco, change, told):
         importers.from_coco(file, coco / "photos", coco / "out", size=32)
 
 
-def test_options_are_told_as_they_are_though_the_json_is_at_hand(coco):
+def test_options_are_reported_as_they_are_though_the_json_is_at_hand(coco):
     with pytest.raises(SettingsError, match="no class is called so"):
         importers.from_coco(coco / "instances.json", coco / "photos", coco / "out", rename={"cow": ("x", "")})
 
@@ -354,7 +354,7 @@ def test_coco_by_several_workers_is_the_same(coco):
     assert one == two
 
 
-def test_json_that_is_none_is_told(coco):
+def test_json_that_is_none_is_reported(coco):
     (coco / "instances.json").write_text("{")
     with pytest.raises(DataFileError, match="expected COCO's JSON"):
         importers.from_coco(coco / "instances.json", coco / "photos", coco / "out")
@@ -375,7 +375,7 @@ def test_the_full_ade20k_is_read_by_its_index(tmp_path):
 
 
 @pytest.mark.shared
-def test_the_full_ade20k_is_read_by_the_json_beside_its_pictures(shared, tmp_path):
+def test_the_full_ade20k_is_read_by_the_json_beside_its_images(shared, tmp_path):
     made = importers.from_ade(shared / "data" / "originals" / "ade20k", tmp_path / "out", size=192)
     found = names_of(made.folder, "ADE_train_00016869")
     assert {"sky", "building", "car", "road"} <= found["object"]
@@ -430,7 +430,7 @@ def test_class_folders_in_train_and_val_are_splits(tmp_path):
     assert names_of(made.folder, "val-cat-2")["scene"] == {"cat-s"}
 
 
-def test_a_picture_in_no_class_folder_is_told(tmp_path):
+def test_an_image_in_no_class_folder_is_reported(tmp_path):
     originals.picture(tmp_path / "folders" / "cat" / "1.jpg", SIZE)
     originals.picture(tmp_path / "folders" / "stray.jpg", SIZE)
     with pytest.raises(DataFileError, match=r"1 images lie in no class folder .* stray\.jpg"):
@@ -493,12 +493,12 @@ def test_a_hugging_face_set_with_classes_of_whole_images(hf, tmp_path):
         ({"part": "test"}, "no part 'test': choose from train, validation"),
     ],
 )
-def test_what_a_hugging_face_set_lacks_is_told(hf, tmp_path, options, told):
+def test_what_a_hugging_face_set_lacks_is_reported(hf, tmp_path, options, told):
     with pytest.raises(SettingsError, match=told):
         importers.from_hf(hf, tmp_path / "out", size=32, **options)
 
 
-def test_a_hugging_face_set_that_is_none_is_told(hf, tmp_path):
+def test_a_hugging_face_set_that_is_none_is_reported(hf, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataNotFoundError, match="cannot be opened"):
         importers.from_hf(tmp_path / "empty", tmp_path / "out", classes=["a"])
@@ -534,7 +534,7 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def test_a_segmenter_labels_pictures_and_the_set_says_so(photos, tmp_path):
+def test_a_segmenter_labels_images_and_the_set_says_so(photos, tmp_path):
     made = importers.from_segmenter(Halves(), photos, tmp_path / "out", size=32, workers=2)
     assert names_of(made.folder, "1")["object"] == {"cat", "dog"}
     assert "Labeled by two halves." in (made.folder / "README.txt").read_text()
@@ -546,7 +546,7 @@ def test_several_planes_of_a_segmenter_are_kept(photos, tmp_path):
     assert [len(row.planes) for row in Broden(made.folder).rows] == [2, 2, 2]
 
 
-def test_pictures_that_were_labelled_are_not_labelled_again(photos, tmp_path):
+def test_images_that_were_labelled_are_not_labelled_again(photos, tmp_path):
     class Once(Halves):
         def __call__(self, picture):
             if self.calls == 2:
@@ -565,7 +565,7 @@ def test_pictures_that_were_labelled_are_not_labelled_again(photos, tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [np.full((4, 4), 3), np.zeros((4, 4)), np.zeros((0, 4, 4), int), np.array([-1])])
-def test_labels_that_no_segmenter_may_give_are_told(photos, tmp_path, wrong):
+def test_labels_that_no_segmenter_may_give_are_reported(photos, tmp_path, wrong):
     with pytest.raises(DataFileError, match=r"0\.jpg: the network gave"):
         importers.from_segmenter(Halves(wrong=wrong), photos, tmp_path / "out")
 

@@ -214,7 +214,7 @@ def test_python_takes_what_a_file_may_hold(given, expected):
 
 
 @pytest.mark.parametrize("given", [[1, 2], {"gull": None}, {7: None}, {"a": "b"}, [None], [["gull"]], {1.5: "gull"}])
-def test_python_is_told_what_is_no_class_list(given):
+def test_python_is_reported_what_is_no_class_list(given):
     with pytest.raises(DataFileError, match="the class list: expected a JSON list of names, an object number → name"):
         read_class_list(given, "object")
 

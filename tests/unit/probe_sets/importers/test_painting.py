@@ -64,7 +64,7 @@ def test_the_smaller_lies_on_top_whatever_the_order_and_of_equals_the_later():
         (10, "expected a polygon as a list x, y, x, y, …, got 10"),
     ],
 )
-def test_coordinates_that_are_none_are_told_before_anything_is_drawn(ring, told):
+def test_coordinates_that_are_none_are_reported_before_anything_is_drawn(ring, told):
     with pytest.raises(ValueError, match=told):
         painting.draw_polygons([ring], SIZE)
 
@@ -77,6 +77,6 @@ def test_coordinates_that_are_none_are_told_before_anything_is_drawn(ring, told)
         (None, "a box of 4"),
     ],
 )
-def test_boxes_that_are_none_are_told(box, told):
+def test_boxes_that_are_none_are_reported(box, told):
     with pytest.raises(ValueError, match=told):
         painting.draw_box(box, SIZE)

@@ -40,7 +40,7 @@ def test_a_byte_in_a_name_that_is_no_text_is_written_in_a_visible_form(tmp_path)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are no text exist on Linux only")
 @pytest.mark.parametrize("name", [b"caf\xe9", b"cat\x1b[2J"])
-def test_a_class_folder_whose_name_cannot_be_written_is_told_before_any_work(tmp_path, name):
+def test_a_class_folder_whose_name_cannot_be_written_is_reported_before_any_work(tmp_path, name):
     originals.picture(tmp_path / "folders" / "x" / "1.jpg", SIZE)
     (tmp_path / "folders" / "x").rename(tmp_path / "folders" / os.fsdecode(name))
     with pytest.raises(DataFileError, match="the class name .* holds a character that cannot be written"):
@@ -64,7 +64,7 @@ def test_long_names_are_cut_and_told_apart(tmp_path):
     assert check_probe_set(made.folder).problems == ()
 
 
-def test_categories_and_new_names_that_cannot_be_written_are_told(tmp_path):
+def test_categories_and_new_names_that_cannot_be_written_are_reported(tmp_path):
     given = masked(tmp_path)
     with pytest.raises(SettingsError, match="a category's name has at most 60 letters"):
         importers.from_masks(*given, ["cat"], tmp_path / "out", category="c" * 300, **PLAIN)
@@ -104,7 +104,7 @@ def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path):
         importers.from_coco(tmp_path / "i.json", photos, tmp_path / "out3", **PLAIN)
 
 
-def test_a_folder_whose_name_means_nothing_is_told(tmp_path):
+def test_a_folder_whose_name_means_nothing_is_reported(tmp_path):
     for name in ("cat/1", "unknown/2"):
         originals.picture(tmp_path / "folders" / f"{name}.jpg", SIZE)
     said = []
@@ -113,7 +113,7 @@ def test_a_folder_whose_name_means_nothing_is_told(tmp_path):
     assert len(Broden(made.folder)) == 1
 
 
-def test_more_classes_than_a_label_map_can_hold_are_told(tmp_path):
+def test_more_classes_than_a_label_map_can_hold_are_reported(tmp_path):
     with pytest.raises(DataFileError, match="70,000 classes are more than a label map can hold, 65,535"):
         importers.from_masks(*masked(tmp_path), [f"c{number}" for number in range(70_000)], tmp_path / "out", **PLAIN)
 

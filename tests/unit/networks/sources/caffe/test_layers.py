@@ -154,11 +154,11 @@ def test_pooling_over_everything(run_layer):
 
 
 @pytest.mark.parametrize("settings", [{"round_mode": "FLOOR"}, {"ceil_mode": False}])
-def test_pooling_rounds_down_where_it_is_told_to(run_layer, settings):
+def test_pooling_rounds_down_where_it_is_reported_to(run_layer, settings):
     assert run_layer("Pooling", X, pooling_param={"kernel_size": 2, "stride": 2, **settings}).shape == (2, 6, 3, 4)
 
 
-def test_pooling_larger_than_the_picture_takes_what_there_is(run_layer):
+def test_pooling_larger_than_the_image_takes_what_there_is(run_layer):
     x = X[:, :, :2, :2]
     close(run_layer("Pooling", x, pooling_param={"kernel_size": 3, "stride": 2}), x.max((2, 3), keepdims=True))
 

@@ -54,7 +54,7 @@ def test_a_file_that_is_missing_is_named_with_its_nearest(pair):
         load_caffe(text)
 
 
-def test_files_the_wrong_way_round_are_told(pair):
+def test_files_the_wrong_way_round_are_reported(pair):
     text, binary = pair
     with pytest.raises(ModelFileError, match="wrong way round"):
         load_caffe(binary, text)
@@ -62,7 +62,7 @@ def test_files_the_wrong_way_round_are_told(pair):
         load_caffe(text, shutil.copy(text, text.with_name("copy.caffemodel")))
 
 
-def test_a_caffemodel_of_another_network_is_told(pair, tmp_path):
+def test_a_caffemodel_of_another_network_is_reported(pair, tmp_path):
     text, _ = pair
     other = make_net_spec(
         "o",

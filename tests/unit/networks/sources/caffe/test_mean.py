@@ -10,7 +10,7 @@ from netdissect.networks.sources.caffe.mean_files import read_mean
 from netdissect.networks.sources.caffe.messages import make_message
 
 
-def test_a_binaryproto_is_a_picture(tmp_path):
+def test_a_binaryproto_is_an_image(tmp_path):
     mean = np.arange(36, dtype=np.float32).reshape(3, 3, 4)
     blob = make_message("BlobProto", num=1, channels=3, height=3, width=4, data=mean.ravel())
     (tmp_path / "mean.binaryproto").write_bytes(blob.SerializeToString())
@@ -23,7 +23,7 @@ def test_a_binaryproto_is_a_picture(tmp_path):
     ("stored", "shape"),
     [((3,), (3,)), ((3, 5, 6), (3, 5, 6)), ((1, 3, 5, 6), (3, 5, 6)), ((3, 1, 1), (3,)), ((5, 6), (1, 5, 6))],
 )
-def test_an_npy_may_have_a_number_a_channel_or_a_picture(tmp_path, stored, shape):
+def test_an_npy_may_have_a_number_a_channel_or_an_image(tmp_path, stored, shape):
     np.save(tmp_path / "mean.npy", np.arange(np.prod(stored), dtype=np.float64).reshape(stored))
     found = read_mean(tmp_path / "mean.npy")
     assert found.dtype == np.float32
@@ -85,13 +85,13 @@ def test_halves_in_a_binaryproto_are_the_same_mean(tmp_path):
         ((0, 4, 4), r"got \(0, 4, 4\)"),
     ],
 )
-def test_a_mean_of_another_shape_is_told_with_its_shape(tmp_path, shape, said):
+def test_a_mean_of_another_shape_is_reported_with_its_shape(tmp_path, shape, said):
     np.save(tmp_path / "mean.npy", np.zeros(shape, np.float32))
     with pytest.raises(ModelFileError, match=said):
         read_mean(tmp_path / "mean.npy")
 
 
-def test_a_mean_that_is_no_regular_file_is_told(tmp_path):
+def test_a_mean_that_is_no_regular_file_is_reported(tmp_path):
     os.mkfifo(tmp_path / "mean.npy")
     with pytest.raises(
         ModelFileError, match=r"mean\.npy: expected a mean file, .* regular file, and it is a named pipe"

@@ -169,7 +169,7 @@ def test_missing_weights_are_an_error_that_names_the_layer_and_the_nearest(make_
         ([np.zeros((2, 2, 1, 1)), np.zeros(2)], r"got 2 in the caffemodel \(\(2, 2, 1, 1\), \(2\)\)"),
     ],
 )
-def test_weights_of_another_shape_are_told(make_net, blobs, words):
+def test_weights_of_another_shape_are_reported(make_net, blobs, words):
     net = make_net(INPUT, [conv("a")], {"a": [blob.astype(np.float32) for blob in blobs]})
     with pytest.raises(ModelFileError, match=words):
         net(X, ["a"])
@@ -235,7 +235,7 @@ def test_a_network_without_an_input_is_refused(make_net):
         make_net({}, [conv("a")])
 
 
-def test_pictures_of_another_size_are_taken_where_layers_take_them(make_net):
+def test_images_of_another_size_are_taken_where_layers_take_them(make_net):
     fc = make_caffe_layer("fc", "InnerProduct", "a", inner_product_param={"num_output": 4, "bias_term": False})
     net = make_net(INPUT, [conv("a"), fc], {"a": eye(), "fc": [np.zeros((4, 72), np.float32)]})
     larger = torch.zeros(1, 2, 9, 11)
@@ -244,12 +244,12 @@ def test_pictures_of_another_size_are_taken_where_layers_take_them(make_net):
         net(larger, ["fc"])
 
 
-def test_any_number_of_pictures_is_taken_where_a_reshape_fixes_the_prototxts(make_net):
+def test_any_number_of_images_is_taken_where_a_reshape_fixes_the_prototxts(make_net):
     reshape = make_caffe_layer("flat", "Reshape", "data", reshape_param={"shape": {"dim": [1, -1]}})
     assert make_net(INPUT, [reshape])(X).shape == (3, 72)
 
 
-def test_pictures_with_other_channels_are_refused(make_net):
+def test_images_with_other_channels_are_refused(make_net):
     net = make_net(INPUT, [conv("a")], {"a": eye()})
     with pytest.raises(ModelError, match=r"pictures with 2 channels, got an input of shape 1 x 3 x 6 x 6"):
         net(torch.zeros(1, 3, 6, 6), ["a"])
@@ -345,7 +345,7 @@ def shapes_of(net, shape):
     return net.map_blobs(torch.zeros(shape), lambda blob: tuple(blob.shape))
 
 
-def test_shapes_are_told_for_any_size_of_input(residual):
+def test_shapes_are_reported_for_any_size_of_input(residual):
     shapes = shapes_of(residual, (7, 2, 20, 10))
     assert list(shapes) == list(residual.blob_names)
     assert shapes["data"] == (7, 2, 20, 10)

@@ -66,7 +66,7 @@ def test_todays_syntax_survives_being_written_and_read():
         'layer { type: "ImageData" top: "data" image_data_param { batch_size: 1 new_height: 6 new_width: 7 } }',
     ],
 )
-def test_an_input_may_be_told_in_many_ways(head):
+def test_an_input_may_be_reported_in_many_ways(head):
     spec = parse_prototxt(head + ' layer { name: "r" type: "ReLU" bottom: "data" top: "r" }')
     assert [(blob.name, blob.shape) for blob in spec.inputs] == [("data", (1, 3, 6, 7))]
 

@@ -95,7 +95,7 @@ def test_weights_for_a_layer_that_is_not_there_are_refused_and_nothing_is_writte
     assert not list(tmp_path.iterdir())
 
 
-def test_a_network_ends_where_it_is_told_to():
+def test_a_network_ends_where_it_is_reported_to():
     assert [one.name for one in SPEC.until("scale1").layers] == ["conv/1", "bn1", "scale1"]
     assert SPEC.with_input(1, 3, 9, 9).inputs[0].shape == (1, 3, 9, 9)
 

@@ -66,7 +66,7 @@ def test_weights_outside_the_folder_are_refused(tmp_path, location):
         read_onnx(path)
 
 
-def test_weights_that_are_missing_or_cut_off_are_told(tmp_path):
+def test_weights_that_are_missing_or_cut_off_are_reported(tmp_path):
     path = outside(graphs.convolution(tmp_path), "weights.bin")
     with pytest.raises(ModelFileError, match=r"expected the weights 'w' .* there is no file 'weights.bin'"):
         read_onnx(path)
@@ -80,7 +80,7 @@ def test_weights_that_are_missing_or_cut_off_are_told(tmp_path):
         read_onnx(path)
 
 
-def test_a_place_that_is_no_number_is_told(tmp_path):
+def test_a_place_that_is_no_number_is_reported(tmp_path):
     path = outside(graphs.convolution(tmp_path), "weights.bin")
     model = onnx.load(path, load_external_data=False)
     model.graph.initializer[0].external_data.add(key="offset", value="first")
@@ -98,14 +98,14 @@ def test_a_place_that_is_no_number_is_told(tmp_path):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "got a pointer of Git LFS"),
     ],
 )
-def test_a_file_that_is_no_onnx_file_is_told(tmp_path, content, sentence):
+def test_a_file_that_is_no_onnx_file_is_reported(tmp_path, content, sentence):
     path = tmp_path / "net.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match=sentence):
         read_onnx(path)
 
 
-def test_no_file_and_a_folder_are_told(tmp_path):
+def test_no_file_and_a_folder_are_reported(tmp_path):
     with pytest.raises(ModelNotFoundError, match=r"expected an ONNX file, got none"):
         open_network(str(tmp_path / "net.onnx"))
     (tmp_path / "net.onnx").mkdir()
@@ -130,7 +130,7 @@ def test_a_file_cut_off_or_changed_anywhere_is_one_sentence_or_still_a_network(e
     assert refused > 20
 
 
-def test_names_that_are_no_text_are_told(tmp_path):
+def test_names_that_are_no_text_are_reported(tmp_path):
     path = graphs.convolution(tmp_path)
     path.write_bytes(path.read_bytes().replace(b"second", b"secon\xff"))
     with pytest.raises(ModelFileError, match="damaged names"):
@@ -208,7 +208,7 @@ def test_functions_that_call_one_another_without_end_are_not_written_out(tmp_pat
         read_onnx(path)
 
 
-def test_a_file_or_weights_that_are_no_regular_files_are_told(tmp_path):
+def test_a_file_or_weights_that_are_no_regular_files_are_reported(tmp_path):
     os.mkfifo(tmp_path / "net.onnx")
     with pytest.raises(
         ModelFileError, match=r"net\.onnx cannot be read .* expected a regular file, and it is a named pipe"

@@ -91,6 +91,6 @@ def test_what_it_takes_is_read_off_its_input(tmp_path, options, expected):
         ({"inputs": ("x", "text")}, r"got 2 \(x, text\)"),
     ],
 )
-def test_an_input_that_is_no_picture_is_told(tmp_path, options, sentence):
+def test_an_input_that_is_no_image_is_reported(tmp_path, options, sentence):
     with pytest.raises(ModelFileError, match=sentence):
         _ = graph(graphs.convolution(tmp_path, **options)).input

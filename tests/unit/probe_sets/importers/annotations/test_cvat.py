@@ -131,7 +131,7 @@ def test_a_document_type_is_refused(tmp_path, head):
         ("<annotations>&x;</annotations>", "as XML: undefined entity"),
     ],
 )
-def test_xml_that_is_damaged_is_told(tmp_path, text, words):
+def test_xml_that_is_damaged_is_reported(tmp_path, text, words):
     write(tmp_path / "annotations.xml", text)
     with pytest.raises(DataFileError, match=words):
         source_of(tmp_path)

@@ -79,7 +79,7 @@ def test_roboflow_coco_is_taken_as_it_comes_with_its_dummy_category(tmp_path):
     assert set(Broden(tmp_path / "set").vocabulary.names) == {"herring", "gull"}
 
 
-def test_a_folder_without_cocos_json_is_told(tmp_path):
+def test_a_folder_without_cocos_json_is_reported(tmp_path):
     photo(tmp_path / "a.jpg")
     with pytest.raises(DataFileError, match=r"expected COCO's JSON, or a folder that holds _annotations\.coco\.json"):
         importers.from_coco(tmp_path, None, tmp_path / "set")

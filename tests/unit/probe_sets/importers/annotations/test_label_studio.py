@@ -151,7 +151,7 @@ def test_images_are_found_whatever_address_they_had(tmp_path, address):
     assert list(label_maps(tmp_path)) == ["images-a.jpg"]
 
 
-def test_the_ground_truth_of_several_annotations_counts_and_otherwise_they_are_told(tmp_path):
+def test_the_ground_truth_of_several_annotations_counts_and_otherwise_they_are_reported(tmp_path):
     photo(tmp_path / "a.jpg")
     two = task(rectangle("cat", 0, 0, 8, 8))
     two["annotations"] += [{"id": 10, "result": [rectangle("dog", 0, 0, 8, 8)]}]

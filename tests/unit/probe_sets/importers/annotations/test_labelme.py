@@ -118,7 +118,7 @@ def test_a_photo_that_its_camera_turned_is_annotated_upright(tmp_path):
     same(label_maps(tmp_path)["a.jpg"], expected)  # sizes of the file: somebody wrote it over the raw image
 
 
-def test_sizes_that_fit_neither_way_are_told(tmp_path):
+def test_sizes_that_fit_neither_way_are_reported(tmp_path):
     with pytest.raises(DataFileError, match=r"a\.jpg: a\.json says 20 x 24 pixels, and the image has 32 x 24: use"):
         one(tmp_path, shape("cat", SQUARE), imageWidth=20)
     with pytest.raises(DataFileError, match=r"a\.json says 32000 x 24000 pixels, and the image has 32 x 24"):
@@ -183,7 +183,7 @@ def test_missing_images_are_counted_and_can_be_left_out(tmp_path):
     assert list(label_maps(tmp_path, skip_missing=True)) == ["a.jpg"]
 
 
-def test_one_image_annotated_twice_and_a_stray_json_are_told(tmp_path):
+def test_one_image_annotated_twice_and_a_stray_json_are_reported(tmp_path):
     photo(tmp_path / "a.jpg")
     write(tmp_path / "a.json", told(shape("cat", SQUARE)))
     write(tmp_path / "b.json", told(shape("dog", SQUARE)))

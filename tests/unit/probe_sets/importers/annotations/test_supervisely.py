@@ -122,7 +122,7 @@ def test_an_object_that_is_not_understood_is_named(tmp_path, wrong, words):
         one(tmp_path, wrong)
 
 
-def test_an_annotation_without_its_image_is_told(tmp_path):
+def test_an_annotation_without_its_image_is_reported(tmp_path):
     project(tmp_path, thing("cat", "polygon", SQUARE))
     (tmp_path / "ds0" / "img" / "a.jpg").unlink()
     with pytest.raises(DataNotFoundError, match=r"1 of its images are not below .*: a\.jpg"):

@@ -90,7 +90,7 @@ def test_which_attribute_is_the_class_is_asked(tmp_path):
         one(tmp_path, *regions, attribute="size")
 
 
-def test_a_ticked_box_is_a_class_and_a_region_without_one_is_told(tmp_path):
+def test_a_ticked_box_is_a_class_and_a_region_without_one_is_reported(tmp_path):
     said = []
     found = one(
         tmp_path,

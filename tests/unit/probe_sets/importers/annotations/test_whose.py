@@ -187,7 +187,7 @@ def test_a_layout_that_is_not_taken_is_refused_by_name(tmp_path, path):
         source_of(tmp_path)
 
 
-def test_nothing_and_several_are_told(tmp_path):
+def test_nothing_and_several_are_reported(tmp_path):
     with pytest.raises(DataNotFoundError, match="there is no file or folder"):
         source_of(tmp_path / "gone")
     with pytest.raises(DataFileError, match="expected what an annotation tool wrote"):
@@ -227,7 +227,7 @@ def test_a_pipe_in_place_of_a_file_is_refused(tmp_path):
         source_of(tmp_path / "x.json")
 
 
-def test_names_that_cannot_be_written_are_told_before_any_work(tmp_path):
+def test_names_that_cannot_be_written_are_reported_before_any_work(tmp_path):
     import os
 
     yolo(tmp_path / "export")
@@ -285,7 +285,7 @@ def test_numbers_that_are_none_matter_only_where_they_are_used(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["c\ud800at", "c\x1b[2Jat"])
-def test_class_names_that_cannot_be_written_are_told_before_any_work(tmp_path, name):
+def test_class_names_that_cannot_be_written_are_reported_before_any_work(tmp_path, name):
     labelme(tmp_path / "export")
     write(tmp_path / "export" / "a.json", test_labelme.told(test_labelme.shape(name, test_labelme.SQUARE)))
     with pytest.raises(DataFileError, match=r"cannot be written"):

@@ -127,12 +127,12 @@ def test_a_line_that_is_damaged_is_named(tmp_path, line, words):
         ("names: " + "[" * 600, DataFileError, "data.yaml.*: expected YAML"),
     ],
 )  # fmt: skip
-def test_a_data_yaml_that_says_no_names_is_told(tmp_path, names, error, words):
+def test_a_data_yaml_that_says_no_names_is_reported(tmp_path, names, error, words):
     with pytest.raises(error, match=words):
         one(tmp_path, CAT, names=names)
 
 
-def test_labels_without_an_image_and_images_without_labels_are_told(tmp_path):
+def test_labels_without_an_image_and_images_without_labels_are_reported(tmp_path):
     photo(tmp_path / "images" / "train" / "a.jpg")
     write(tmp_path / "labels" / "train" / "b.txt", CAT)
     write(tmp_path / "labels" / "train" / "c.txt", "")
