@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images
 from netdissect.probe_sets.compile import source_pixels
-from netdissect.probe_sets.importers import coco_json, painting
+from netdissect.probe_sets.importers import painting
+from netdissect.probe_sets.importers.coco_json import CocoJson, CocoShape, draw_coco_shape
 from netdissect.probe_sets.importers.image_folders import name_and_divide
 from netdissect.probe_sets.importers.import_options import ImportOptions
 from netdissect.probe_sets.importers.imported_images import ImportedImages
@@ -81,27 +82,25 @@ def from_coco(
     """
     settings = ImportOptions.from_keywords(options)
     root = Path(annotations)
-    files = [
-        _CocoFile(path, folder, *coco_json.read_coco_json(path)) for path, folder in _find_json_files(root, photos)
-    ]
-    categories = [coco_json.read_categories(file.path, file.content) for file in files]
+    files = [(CocoJson(path), folder) for path, folder in _find_json_files(root, photos)]
+    categories = [file.read_categories() for file, _ in files]
     names = dict.fromkeys(name for own in categories for name in own.values())
     numbers = {name: number for number, name in enumerate(names, start=1)}
     if not numbers:
         raise DataFileError(f"{root}: it lists no category")
     classes = settings.read_classes({number: name for name, number in numbers.items()})
     found = []
-    for file, own in zip(files, categories, strict=True):
+    for (file, folder), own in zip(files, categories, strict=True):
         labels = {number: classes.codes[numbers[name]] for number, name in own.items()}
-        found += _read_images(file, labels, masks, settings, boxes=boxes)
-    base = files[0].folder if len(files) == 1 else root
+        found += _read_images(file, folder, labels, masks, settings, boxes=boxes)
+    base = files[0][1] if len(files) == 1 else root
     if not found:
         raise DataNotFoundError(f"{root}: no annotated image of it is in {base}")
     kind = "panoptic" if isinstance(found[0][2], tuple) else "instances"
     named = name_and_divide([photo for photo, *_ in found], base)
     source = CocoImages(
         name=settings.choose_name(base), about=f"{root.name}, COCO's {kind}", classes=classes,
-        settings_hash=hash_parts([file.digest for file in files], boxes),
+        settings_hash=hash_parts([file.digest for file, _ in files], boxes),
         images=tuple(
             SourceImage(name, record, (record[0], *record[2][:1]) if kind == "panoptic" else record[:1], split)
             for record, (name, split) in zip(found, named, strict=True)
@@ -109,15 +108,6 @@ def from_coco(
     )  # fmt: skip
     note = "Made with: netdissect data from-coco. Of overlapping objects the smaller is on top."
     return settings.write_probe_set(source, out, note=note)
-
-
-class _CocoFile(NamedTuple):
-    """A JSON file, the folder of its images, its content and the SHA-256 of that."""
-
-    path: Path
-    folder: Path
-    content: dict[str, Any]
-    digest: str
 
 
 def _find_json_files(root: Path, photos: str | Path | None) -> list[tuple[Path, Path]]:
@@ -135,24 +125,29 @@ def _find_json_files(root: Path, photos: str | Path | None) -> list[tuple[Path, 
 
 
 def _read_images(
-    file: _CocoFile, labels: Mapping[Any, int], masks: str | Path | None, options: ImportOptions, *, boxes: bool
+    file: CocoJson,
+    folder: Path,
+    labels: Mapping[Any, int],
+    masks: str | Path | None,
+    options: ImportOptions,
+    *,
+    boxes: bool,
 ) -> list[tuple[Path, tuple[int, int], Any]]:
     """Return the file, size and annotations of every image of a JSON that has annotations."""
-    path, folder, content, _ = file
-    listed = coco_json.read_coco_images(path, content)
+    listed = file.read_images()
     annotated: Mapping[Any, Any]
-    if any("segments_info" in entry for entry in content["annotations"] if isinstance(entry, dict)):
-        mask_folder = Path(masks) if masks else path.with_suffix("")
+    if file.is_panoptic:
+        mask_folder = Path(masks) if masks else file.path.with_suffix("")
         if not mask_folder.is_dir():
             raise DataNotFoundError(
-                f"{path}: its label maps are missing: expected the folder {mask_folder}, or name it with --masks"
+                f"{file.path}: its label maps are missing: expected the folder {mask_folder}, or name it with --masks"
             )
-        found = coco_json.read_segments(path, content, listed, labels)
-        annotated = {own: (mask_folder / name, segments) for own, (name, segments) in found.items()}
+        segments = file.read_segments(listed, labels)
+        annotated = {own: (mask_folder / name, table) for own, (name, table) in segments.items()}
     else:
-        annotated = coco_json.read_coco_shapes(path, content, listed, labels, boxes=boxes, skip=options.skip_missing)
-    images_ = [(folder / image.file, image.size, annotated[own]) for own, image in listed.items() if own in annotated]
-    return [image for image in images_ if not options.skip_missing or image[0].is_file()]
+        annotated = file.read_shapes(listed, labels, boxes=boxes, skip=options.skip_missing)
+    found = [(folder / image.file, image.size, annotated[own]) for own, image in listed.items() if own in annotated]
+    return [image for image in found if not options.skip_missing or image[0].is_file()]
 
 
 def _check_size(photo: Path, size: tuple[int, int]) -> None:
@@ -166,12 +161,10 @@ def _check_size(photo: Path, size: tuple[int, int]) -> None:
         )
 
 
-def _draw_shapes(
-    photo: Path, size: tuple[int, int], shapes: Sequence[tuple[int, coco_json.CocoShape]]
-) -> NDArray[np.uint16]:
-    def draw(shape: coco_json.CocoShape) -> painting.MaskPatch:
+def _draw_shapes(photo: Path, size: tuple[int, int], shapes: Sequence[tuple[int, CocoShape]]) -> NDArray[np.uint16]:
+    def draw(shape: CocoShape) -> painting.MaskPatch:
         try:
-            return coco_json.draw_coco_shape(shape, size)
+            return draw_coco_shape(shape, size)
         except (ValueError, TypeError) as error:
             raise DataFileError(f"{photo.name}: {shape.who}: its shape is damaged ({error})") from error
 

@@ -1,4 +1,4 @@
-"""What COCO's JSON says, checked before any work: every mistake is told with the annotation, image or category it is in."""
+"""COCO's JSON, checked before any work: errors name the annotation, image or category."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from netdissect.io.names import is_below
 from netdissect.io.reading import MAX_TEXT_BYTES, read_bytes
 from netdissect.io.text import escape_line
 from netdissect.probe_sets.importers import painting, rle
+from netdissect.probe_sets.importers.painting import abbreviate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,11 +30,11 @@ class CocoImage(NamedTuple):
 
 
 class CocoShape(NamedTuple):
-    """What one annotation outlines.
+    """The outline of an annotation.
 
     Attributes:
-        who: the annotation, for messages.
-        kind: ``draw_polygons``, ``runs`` or ``draw_box``.
+        who: the annotation, for errors.
+        kind: ``polygons``, ``runs`` or ``box``.
         outline: as the JSON has it.
     """
 
@@ -42,176 +43,225 @@ class CocoShape(NamedTuple):
     outline: Any
 
 
-def read_coco_json(path: Path) -> tuple[dict[str, Any], str]:
-    """Return what the JSON says, and a hash of it.
-
-    Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if it is no JSON, or lacks images, annotations or categories.
-    """
-    try:
-        data = read_bytes(path, most=MAX_TEXT_BYTES)
-        told = parse_json(data, lenient=True)
-    except FileNotFoundError as error:
-        raise DataNotFoundError(f"there is no annotation file {path}") from error
-    except InvalidJSONError as error:
-        raise DataFileError(f"{path}: expected COCO's JSON, got a file that does not read ({error})") from error
-    except OSError as error:
-        raise DataFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(told, dict) or key not in told:
-            raise DataFileError(
-                f"{path}: expected COCO's instances or panoptic JSON; {key!r} is missing (netdissect data from-annotations "
-                f"takes what other tools write)"
-            )
-        if not isinstance(told[key], list):
-            raise DataFileError(f"{path}: expected a list of {key}, got {painting.abbreviate(told[key])}")
-    return told, hashlib.sha256(data).hexdigest()
-
-
-def read_categories(path: Path, told: Mapping[str, Any]) -> dict[CocoId, str]:
-    """Return the name of every category by its id.
-
-    Raises:
-        DataFileError: if two have one id, or a name cannot be written.
-    """
-    found: dict[CocoId, str] = {}
-    for entry in _iterate_objects(path, told, "categories"):
-        own = _read_id(path, entry, "id", "a category")
-        name = entry.get("name")
-        if isinstance(name, bool) or not isinstance(name, (str, int)) or not str(name).strip():
-            raise DataFileError(f"{path}: category {own!a}: expected a name, got {painting.abbreviate(name)}")
-        if escape_line(" ".join(str(name).split())) != " ".join(str(name).split()):
-            raise DataFileError(f"{path}: category {own!a}: its name {name!a} holds a character that cannot be written")
-        if own in found:
-            raise DataFileError(f"{path}: two categories have the id {own!a}: {found[own]!a} and {name!a}")
-        found[own] = str(name)
-    return found
-
-
-def read_coco_images(path: Path, told: Mapping[str, Any]) -> dict[CocoId, CocoImage]:
-    """Return every image by its id.
-
-    Raises:
-        DataFileError: if two have one id or one file, a file lies elsewhere, or a size is none.
-    """
-    found: dict[CocoId, CocoImage] = {}
-    files: dict[str, CocoId] = {}
-    for entry in _iterate_objects(path, told, "images"):
-        own = _read_id(path, entry, "id", "an image")
-        file = entry.get("file_name")
-        if not isinstance(file, str) or not is_below(file) or escape_line(file) != file:
-            raise DataFileError(
-                f"{path}: image {own!a}: expected a file below the folder of images as 'file_name', got {painting.abbreviate(file)}"
-            )
-        if own in found:
-            raise DataFileError(f"{path}: two images have the id {own!a}: {found[own].file} and {file}")
-        if file in files:
-            raise DataFileError(f"{path}: the images {files[file]!a} and {own!a} are one file, {file}")
-        height, width = (_read_side(path, entry, side, own) for side in ("height", "width"))
-        if height * width > images.MAX_IMAGE_PIXELS:
-            raise DataFileError(
-                f"{path}: image {own!a} ({file}): expected at most {images.MAX_IMAGE_PIXELS:,} pixels, got {width} x {height}"
-            )
-        files[file] = own
-        found[own] = CocoImage(file, (height, width))
-    return found
-
-
-def read_coco_shapes(
-    path: Path, told: Mapping[str, Any], listed: Mapping[CocoId, CocoImage], labels: Mapping[CocoId, int], *,
-    boxes: bool, skip: bool,
-) -> dict[CocoId, list[tuple[int, CocoShape]]]:  # fmt: skip
-    """Return, per image, the label and shape of every annotation.
+class CocoJson:
+    """A JSON of COCO's; every method raises `DataFileError` for what is wrong with its part.
 
     Args:
-        path: the JSON.
-        told: what it says.
-        listed: its images.
-        labels: the label of every category; 0 leaves it out.
-        boxes: whether an annotation without an outline is its box.
-        skip: whether annotations without an outline, or of no image that is listed, are left out.
+        path: the file.
 
     Raises:
-        DataFileError: naming the annotation and what is wrong with it.
+        DataNotFoundError: if there is no such file.
+        DataFileError: if it is no JSON, or lacks images, annotations or categories.
     """
-    found: dict[CocoId, list[tuple[int, CocoShape]]] = defaultdict(list)
-    seen: set[CocoId] = set()
-    for position, entry in enumerate(_iterate_objects(path, told, "annotations"), start=1):
-        who = _describe_annotation(path, entry, position, seen)
-        image = _read_image_id(path, entry, who, listed)
-        label = _read_label(path, entry, who, labels)
-        if image not in listed:
-            if skip:
-                continue
-            raise DataFileError(_describe_unknown_image(path, who, image, listed))
-        shape = _read_shape(path, entry, who, boxes=boxes)
-        if shape is None:
-            if skip:
-                continue
-            raise DataFileError(
-                f"{path}: {who} has no outline ('segmentation'){_suggest_boxes(entry)}; --skip-missing leaves such out"
-            )
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
         try:
-            _check_shape(shape, listed[image].size)
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataFileError(f"{path}: {who} of {listed[image].file}: its shape is damaged ({error})") from error
-        if label:
-            found[image].append((label, shape))
-    return dict(found)
-
-
-def read_segments(
-    path: Path, told: Mapping[str, Any], listed: Mapping[CocoId, CocoImage], labels: Mapping[CocoId, int]
-) -> dict[CocoId, tuple[str, tuple[tuple[int, int], ...]]]:
-    """Return, per image of a panoptic segmentation, the file of its label map and the label of every segment.
-
-    Raises:
-        DataFileError: naming the annotation and what is wrong with it.
-    """
-    found: dict[CocoId, tuple[str, tuple[tuple[int, int], ...]]] = {}
-    for position, entry in enumerate(_iterate_objects(path, told, "annotations"), start=1):
-        who = f"annotation {position} (of image {painting.abbreviate(entry.get('image_id'))})"
-        image = _read_image_id(path, entry, who, listed)
-        file, infos = entry.get("file_name"), entry.get("segments_info")
-        if image not in listed:
-            raise DataFileError(_describe_unknown_image(path, who, image, listed))
-        if image in found:
-            raise DataFileError(f"{path}: {who}: that image has an annotation before")
-        if not isinstance(infos, list) or not isinstance(file, str) or not is_below(file):
-            raise DataFileError(f"{path}: {who}: expected 'segments_info' and a 'file_name' below the folder of masks")
-        own: dict[int, int] = {}
-        for info in infos:
-            segment = info.get("id") if isinstance(info, dict) else None
-            if isinstance(segment, bool) or not isinstance(segment, int) or not 0 < segment < 2**24 or segment in own:
-                raise DataFileError(
-                    f"{path}: {who}: expected segments of distinct ids from 1 to {2**24 - 1}, got {painting.abbreviate(segment)}"
+            data = read_bytes(path, most=MAX_TEXT_BYTES)
+            self._content = parse_json(data, lenient=True)
+        except FileNotFoundError as error:
+            raise DataNotFoundError(f"there is no annotation file {path}") from error
+        except InvalidJSONError as error:
+            raise self._error(f"expected COCO's JSON, got a file that does not read ({error})") from error
+        except OSError as error:
+            raise DataFileError(f"{path} cannot be read: {error.strerror or error}") from error
+        for key in ("images", "annotations", "categories"):
+            if not isinstance(self._content, dict) or key not in self._content:
+                raise self._error(
+                    f"expected COCO's instances or panoptic JSON; {key!r} is missing (netdissect data from-annotations takes "
+                    f"what other tools write)"
                 )
-            own[segment] = _read_label(path, info, f"{who}, segment {segment}", labels)
-        found[image] = file, tuple(own.items())
-    return found
+            if not isinstance(self._content[key], list):
+                raise self._error(f"expected a list of {key}, got {abbreviate(self._content[key])}")
+        self.digest = hashlib.sha256(data).hexdigest()
+
+    @property
+    def is_panoptic(self) -> bool:
+        """Whether its annotations are label maps with segments."""
+        return any("segments_info" in entry for entry in self._content["annotations"] if isinstance(entry, dict))
+
+    def read_categories(self) -> dict[CocoId, str]:
+        """Return the name of every category by its id."""
+        found: dict[CocoId, str] = {}
+        for entry in self._objects("categories"):
+            own = self._read_id(entry, "id", "a category")
+            name = entry.get("name")
+            if isinstance(name, bool) or not isinstance(name, (str, int)) or not str(name).strip():
+                raise self._error(f"category {own!a}: expected a name, got {abbreviate(name)}")
+            if escape_line(" ".join(str(name).split())) != " ".join(str(name).split()):
+                raise self._error(f"category {own!a}: its name {name!a} holds a character that cannot be written")
+            if own in found:
+                raise self._error(f"two categories have the id {own!a}: {found[own]!a} and {name!a}")
+            found[own] = str(name)
+        return found
+
+    def read_images(self) -> dict[CocoId, CocoImage]:
+        """Return every image by its id."""
+        found: dict[CocoId, CocoImage] = {}
+        files: dict[str, CocoId] = {}
+        for entry in self._objects("images"):
+            own = self._read_id(entry, "id", "an image")
+            file = entry.get("file_name")
+            if not isinstance(file, str) or not is_below(file) or escape_line(file) != file:
+                raise self._error(
+                    f"image {own!a}: expected a file below the folder of images as 'file_name', got {abbreviate(file)}"
+                )
+            if own in found:
+                raise self._error(f"two images have the id {own!a}: {found[own].file} and {file}")
+            if file in files:
+                raise self._error(f"the images {files[file]!a} and {own!a} are one file, {file}")
+            height, width = (self._read_side(entry, side, own) for side in ("height", "width"))
+            if height * width > images.MAX_IMAGE_PIXELS:
+                raise self._error(
+                    f"image {own!a} ({file}): expected at most {images.MAX_IMAGE_PIXELS:,} pixels, got {width} x {height}"
+                )
+            files[file] = own
+            found[own] = CocoImage(file, (height, width))
+        return found
+
+    def read_shapes(
+        self, listed: Mapping[CocoId, CocoImage], labels: Mapping[CocoId, int], *, boxes: bool, skip: bool
+    ) -> dict[CocoId, list[tuple[int, CocoShape]]]:
+        """Return the label and shape of every annotation, by image.
+
+        Args:
+            listed: the images.
+            labels: the label of every category; 0 leaves it out.
+            boxes: take the box of an annotation without an outline.
+            skip: leave out annotations without an outline, or of an image that is not listed.
+        """
+        found: dict[CocoId, list[tuple[int, CocoShape]]] = defaultdict(list)
+        seen: set[CocoId] = set()
+        for position, entry in enumerate(self._objects("annotations"), start=1):
+            who = self._describe(entry, position, seen)
+            image = self._read_image_id(entry, who, listed)
+            label = self._read_label(entry, who, labels)
+            if image not in listed:
+                if skip:
+                    continue
+                raise self._unknown_image(who, image, listed)
+            shape = self._read_shape(entry, who, boxes=boxes)
+            if shape is None:
+                if skip:
+                    continue
+                hint = ", only a box: --boxes takes boxes as masks" if entry.get("bbox") else " and no box"
+                raise self._error(f"{who} has no outline ('segmentation'){hint}; --skip-missing leaves such out")
+            try:
+                _check_shape(shape, listed[image].size)
+            except (ValueError, TypeError, KeyError) as error:
+                raise self._error(f"{who} of {listed[image].file}: its shape is damaged ({error})") from error
+            if label:
+                found[image].append((label, shape))
+        return dict(found)
+
+    def read_segments(
+        self, listed: Mapping[CocoId, CocoImage], labels: Mapping[CocoId, int]
+    ) -> dict[CocoId, tuple[str, tuple[tuple[int, int], ...]]]:
+        """Return the file of the label map and the label of every segment, by image of a panoptic segmentation."""
+        found: dict[CocoId, tuple[str, tuple[tuple[int, int], ...]]] = {}
+        for position, entry in enumerate(self._objects("annotations"), start=1):
+            who = f"annotation {position} (of image {abbreviate(entry.get('image_id'))})"
+            image = self._read_image_id(entry, who, listed)
+            file, segments = entry.get("file_name"), entry.get("segments_info")
+            if image not in listed:
+                raise self._unknown_image(who, image, listed)
+            if image in found:
+                raise self._error(f"{who}: the image has an annotation before")
+            if not isinstance(segments, list) or not isinstance(file, str) or not is_below(file):
+                raise self._error(f"{who}: expected 'segments_info' and a 'file_name' below the folder of masks")
+            own: dict[int, int] = {}
+            for each in segments:
+                segment = each.get("id") if isinstance(each, dict) else None
+                is_id = isinstance(segment, int) and not isinstance(segment, bool) and 0 < segment < 2**24
+                if segment is None or not is_id or segment in own:
+                    raise self._error(
+                        f"{who}: expected segments of distinct ids from 1 to {2**24 - 1}, got {abbreviate(segment)}"
+                    )
+                own[segment] = self._read_label(each, f"{who}, segment {segment}", labels)
+            found[image] = file, tuple(own.items())
+        return found
+
+    def _error(self, text: str) -> DataFileError:
+        return DataFileError(f"{self.path}: {text}")
+
+    def _unknown_image(self, who: str, image: CocoId, listed: Mapping[CocoId, CocoImage]) -> DataFileError:
+        return self._error(
+            f"{who} is of image {abbreviate(image)}, which is none of its {len(listed)} images; --skip-missing leaves such out"
+        )
+
+    def _objects(self, key: str) -> Iterator[Mapping[str, Any]]:
+        for position, entry in enumerate(self._content[key], start=1):
+            if not isinstance(entry, dict):
+                raise self._error(f"expected {key} to be objects, got {abbreviate(entry)} as number {position}")
+            yield entry
+
+    def _read_id(self, entry: Mapping[str, Any], key: str, who: str) -> CocoId:
+        """Return an id: a whole number or text."""
+        value = _to_integer(entry.get(key))
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise self._error(f"{who} has no id that can be one: expected a number or text, got {abbreviate(value)}")
+        return value
+
+    def _describe(self, entry: Mapping[str, Any], position: int, seen: set[CocoId]) -> str:
+        """Return what an annotation is called in errors: its id, or else its position."""
+        if entry.get("id") is None:
+            return f"the annotation at position {position}"
+        own = self._read_id(entry, "id", f"the annotation at position {position}")
+        if own in seen:
+            raise self._error(f"two annotations have the id {abbreviate(own)}")
+        seen.add(own)
+        return f"annotation {abbreviate(own)}"
+
+    def _read_image_id(self, entry: Mapping[str, Any], who: str, listed: Mapping[CocoId, CocoImage]) -> CocoId:
+        image = self._read_id(entry, "image_id", f"the 'image_id' of {who}")
+        other = _convert_id(image)
+        if image not in listed and other in listed:
+            raise self._error(
+                f"{who} is of image {image!a}, and the image's id is {other!a}: ids must be numbers in both places, or text in "
+                f"both"
+            )
+        return image
+
+    def _read_label(self, entry: Mapping[str, Any], who: str, labels: Mapping[CocoId, int]) -> int:
+        category = self._read_id(entry, "category_id", f"the 'category_id' of {who}")
+        if category not in labels:
+            other = _convert_id(category)
+            hint = f" (they list {other!a}: numbers in both places, or text in both)" if other in labels else ""
+            raise self._error(f"{who} is of category {abbreviate(category)}, which its categories do not list{hint}")
+        return labels[category]
+
+    def _read_side(self, entry: Mapping[str, Any], side: str, own: CocoId) -> int:
+        value = _to_integer(entry.get(side))
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= images.MAX_IMAGE_PIXELS:
+            raise self._error(
+                f"image {own!a}: expected its {side} as a whole number from 1 to {images.MAX_IMAGE_PIXELS:,}, got "
+                f"{abbreviate(value)}"
+            )
+        return value
+
+    def _read_shape(self, entry: Mapping[str, Any], who: str, *, boxes: bool) -> CocoShape | None:
+        outline = entry.get("segmentation")
+        if isinstance(outline, dict):
+            return CocoShape(who, "runs", outline)
+        if isinstance(outline, list) and outline:
+            return CocoShape(who, "polygons", outline)
+        if outline not in (None, [], ""):
+            raise self._error(f"{who}: expected polygons or run lengths as 'segmentation', got {abbreviate(outline)}")
+        return CocoShape(who, "box", entry["bbox"]) if boxes and entry.get("bbox") else None
 
 
 def draw_coco_shape(shape: CocoShape, size: tuple[int, int]) -> painting.MaskPatch:
-    """Draw a shape.
-
-    Raises:
-        ValueError: if it cannot be drawn.
-    """
+    """Return the mask of a shape; raise ValueError if it cannot be drawn."""
     if shape.kind == "box":
         return painting.draw_box(shape.outline, size)
     if shape.kind == "runs":
         return painting.MaskPatch(0, 0, rle.decode_run_lengths(shape.outline, size))
-    # A line between two corners has no pixel; pieces of lines beside true polygons are common.
+    # Lines between two corners, which cover no pixel, are common among polygons.
     return painting.draw_polygons([ring for ring in shape.outline if len(ring) >= 6], size)
 
 
 def _check_shape(shape: CocoShape, size: tuple[int, int]) -> None:
-    """Look at a shape's numbers without drawing it.
-
-    Raises:
-        ValueError: if it cannot be drawn.
-    """
+    """Check the numbers of a shape without drawing it; raise ValueError if it cannot be drawn."""
     if shape.kind == "box":
         painting.parse_box(shape.outline, size)
     elif shape.kind == "runs":
@@ -228,97 +278,13 @@ def _check_shape(shape: CocoShape, size: tuple[int, int]) -> None:
             raise ValueError("none of its polygons has 3 corners")
 
 
-def _read_shape(path: Path, entry: Mapping[str, Any], who: str, *, boxes: bool) -> CocoShape | None:
-    outline = entry.get("segmentation")
-    if isinstance(outline, dict):
-        return CocoShape(who, "runs", outline)
-    if isinstance(outline, list) and outline:
-        return CocoShape(who, "polygons", outline)
-    if outline not in (None, [], ""):
-        raise DataFileError(
-            f"{path}: {who}: expected polygons or run lengths as 'segmentation', got {painting.abbreviate(outline)}"
-        )
-    return CocoShape(who, "box", entry["bbox"]) if boxes and entry.get("bbox") else None
-
-
-def _suggest_boxes(entry: Mapping[str, Any]) -> str:
-    return ", only a box: --boxes takes boxes as masks" if entry.get("bbox") else " and no box"
-
-
-def _iterate_objects(path: Path, told: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
-    for position, entry in enumerate(told[key], start=1):
-        if not isinstance(entry, dict):
-            raise DataFileError(
-                f"{path}: expected {key} to be objects, got {painting.abbreviate(entry)} as number {position}"
-            )
-        yield entry
-
-
-def _read_id(path: Path, entry: Mapping[str, Any], key: str, who: str) -> CocoId:
-    """Return an id: a whole number or text."""
-    value = entry.get(key)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise DataFileError(
-            f"{path}: {who} has no id that can be one: expected a number or text, got {painting.abbreviate(value)}"
-        )
-    return value
-
-
-def _describe_annotation(path: Path, entry: Mapping[str, Any], position: int, seen: set[CocoId]) -> str:
-    """Return what an annotation is called in messages: by its id, or by where it stands."""
-    if entry.get("id") is None:
-        return f"the annotation at position {position}"
-    own = _read_id(path, entry, "id", f"the annotation at position {position}")
-    if own in seen:
-        raise DataFileError(f"{path}: two annotations have the id {painting.abbreviate(own)}")
-    seen.add(own)
-    return f"annotation {painting.abbreviate(own)}"
-
-
-def _read_image_id(path: Path, entry: Mapping[str, Any], who: str, listed: Mapping[CocoId, CocoImage]) -> CocoId:
-    image = _read_id(path, entry, "image_id", f"the 'image_id' of {who}")
-    other = _convert_id(image)
-    if image not in listed and other in listed:
-        raise DataFileError(
-            f"{path}: {who} is of image {image!a}, and the image's id is {other!a}: ids must be numbers in both places, or "
-            f"text in both"
-        )
-    return image
-
-
-def _read_label(path: Path, entry: Mapping[str, Any], who: str, labels: Mapping[CocoId, int]) -> int:
-    category = _read_id(path, entry, "category_id", f"the 'category_id' of {who}")
-    if category not in labels:
-        other = _convert_id(category)
-        hint = f" (they list {other!a}: numbers in both places, or text in both)" if other in labels else ""
-        raise DataFileError(
-            f"{path}: {who} is of category {painting.abbreviate(category)}, which its categories do not list{hint}"
-        )
-    return labels[category]
+def _to_integer(value: Any) -> Any:
+    """Return a whole number that is written as 3.0 as an integer, and anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def _convert_id(own: CocoId) -> CocoId | None:
+    """Return a number as text and text as a number; None if it is none."""
     if isinstance(own, int):
         return str(own)
     return int(own) if own.isascii() and own.isdigit() and len(own) < 19 else None
-
-
-def _describe_unknown_image(path: Path, who: str, image: CocoId, listed: Mapping[CocoId, CocoImage]) -> str:
-    return (
-        f"{path}: {who} is of image {painting.abbreviate(image)}, which is none of its {len(listed)} images; --skip-missing leaves "
-        f"such out"
-    )
-
-
-def _read_side(path: Path, entry: Mapping[str, Any], side: str, own: CocoId) -> int:
-    value = entry.get(side)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= images.MAX_IMAGE_PIXELS:
-        raise DataFileError(
-            f"{path}: image {own!a}: expected its {side} as a whole number from 1 to {images.MAX_IMAGE_PIXELS:,}, got "
-            f"{painting.abbreviate(value)}"
-        )
-    return value

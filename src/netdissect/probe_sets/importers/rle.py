@@ -1,4 +1,4 @@
-"""COCO's run lengths: masks as the lengths of runs of 0 and 1, column by column, spelled out or packed into letters."""
+"""COCO's run lengths: masks as the lengths of runs of 0 and 1, column by column, as a list or packed into a string."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.probe_sets.importers import painting
+from netdissect.probe_sets.importers.painting import abbreviate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-#: Bits of the largest length that is read; no mask has so many pixels.
-_MOST_BITS = 40
+#: Bits of the largest length that is read.
+_MAX_BITS = 40
 
 
 def decode_run_lengths(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Return a mask, (h, w).
 
     Args:
-        rle: ``size`` (h, w) and ``counts``: a list of lengths, or a string of them.
-        size: the height and width it must have; no more is ever allocated.
+        rle: ``size`` (h, w) and ``counts``, a list or string of lengths.
+        size: the height and width that it must have.
 
     Raises:
         ValueError: if it has another size, or the runs do not fill the mask.
@@ -42,34 +42,26 @@ def decode_run_lengths(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray
 
 
 def check_run_lengths(rle: Mapping[str, Any], size: tuple[int, int]) -> None:
-    """Look at run lengths without unpacking them.
-
-    Raises:
-        ValueError: if they are of another size, or of no kind that is known.
-    """
-    said, counts = rle.get("size"), rle.get("counts")
-    if not isinstance(said, (list, tuple)) or list(said) != list(size):
-        raise ValueError(
-            f"its run lengths have the size {painting.abbreviate(said)}, and the image [{size[0]}, {size[1]}]"
-        )
+    """Check run lengths without unpacking them; raise ValueError for another size or unknown values."""
+    given, counts = rle.get("size"), rle.get("counts")
+    if not isinstance(given, (list, tuple)) or list(given) != list(size):
+        raise ValueError(f"its run lengths have the size {abbreviate(given)}, and the image [{size[0]}, {size[1]}]")
     if isinstance(counts, list):
-        strange = [x for x in counts if type(x) is not int or not 0 <= x < 2**_MOST_BITS]
-        if strange:
-            raise ValueError(f"expected whole numbers as run lengths, got {painting.abbreviate(strange[0])}")
+        wrong = [length for length in counts if type(length) is not int or not 0 <= length < 2**_MAX_BITS]
+        if wrong:
+            raise ValueError(f"expected whole numbers as run lengths, got {abbreviate(wrong[0])}")
     elif not isinstance(counts, (str, bytes)):
-        raise ValueError(  # noqa: TRY004
-            f"expected a list or string of run lengths as 'counts', got {painting.abbreviate(counts)}"
-        )
+        raise ValueError(f"expected a list or string of run lengths as 'counts', got {abbreviate(counts)}")  # noqa: TRY004
 
 
 def unpack_run_lengths(counts: str | bytes) -> list[int]:
-    """Return the lengths that a string of run lengths holds.
+    """Return the lengths in a string of run lengths.
 
-    Every letter carries five bits and whether more follow; from the third length on, it is the difference to the one
-    before the last.
+    A letter holds five bits of a number and whether more bits follow; from the third length on, the number is the difference
+    to the length before the previous one.
 
     Raises:
-        ValueError: if the string holds another letter, ends inside a number, or holds one of more than 40 bits.
+        ValueError: for another letter, an incomplete number, or one of more than 40 bits.
     """
     letters = counts.encode("ascii") if isinstance(counts, str) else counts
     lengths: list[int] = []
@@ -81,8 +73,8 @@ def unpack_run_lengths(counts: str | bytes) -> list[int]:
         value |= (bits & 31) << shift
         shift += 5
         if bits & 32:
-            if shift >= _MOST_BITS:
-                raise ValueError(f"a run length has more than {_MOST_BITS} bits")
+            if shift >= _MAX_BITS:
+                raise ValueError(f"a run length has more than {_MAX_BITS} bits")
             continue
         if bits & 16:
             value -= 1 << shift

@@ -231,5 +231,5 @@ def test_panoptic_segments_become_the_classes_that_the_json_says(dinner):
         with pytest.raises(DataFileError, match=said):
             made_of(folder, wrong, masks=folder / "masks")
     wrong = {**told, "annotations": told["annotations"] * 2}
-    with pytest.raises(DataFileError, match="annotation 2 .of image 1.: that image has an annotation before"):
+    with pytest.raises(DataFileError, match="annotation 2 .of image 1.: the image has an annotation before"):
         made_of(folder, wrong, masks=folder / "masks")

@@ -1,4 +1,4 @@
-"""Masks that tools store pixel by pixel: packed PNGs and run lengths. Sizes are known before anything is unpacked."""
+"""Masks that tools store as PNGs or run lengths; their sizes are checked before they are decompressed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-#: Bytes that a mask's PNG may have besides those of its pixels.
+#: Bytes of a mask's PNG besides those of its pixels, at most.
 _HEADER_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class PNGMask:
-    """A mask as a PNG in base64, perhaps packed by zlib besides: labelme's, Supervisely's.
+    """A mask as a PNG in base64, perhaps compressed with zlib (labelme, Supervisely).
 
     Attributes:
         text: the base64.
-        left: column of its first pixel in the image.
-        top: row of its first pixel.
-        expected: its height and width, if the file says them.
+        left: column of the mask's first pixel in the image.
+        top: row of the mask's first pixel.
+        expected: height and width of the mask that the file gives.
     """
 
     text: str
@@ -41,7 +41,7 @@ class PNGMask:
     expected: tuple[int, int] | None = None
 
     def patch(self, size: tuple[int, int]) -> MaskPatch:
-        """Return its mask."""
+        """Return the mask."""
         data = decompress_mask(decode_base64(self.text), 5 * size[0] * size[1] + _HEADER_BYTES)
         try:
             with images.open_image(data, "of the mask", what="PNG", formats=("PNG",)) as image:
@@ -59,7 +59,7 @@ class PNGMask:
 
 
 def _read_opacity(image: Image.Image) -> NDArray[np.integer[Any]]:
-    """Return the pixels of a mask: how opaque they are, if that is said, else how bright."""
+    """Return the opacity of a mask's pixels, or their brightness if there is none."""
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     pixels = np.asarray(image)
@@ -70,15 +70,14 @@ def _read_opacity(image: Image.Image) -> NDArray[np.integer[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class RunLengthMask:
-    """A mask as run lengths within a box, row by row.
+    """A mask as run lengths in a box, row by row.
 
     Attributes:
-        lengths: lengths of runs of 0 and 1 in turn; or with `pairs`, where each run of 1 starts, counted from 1, and its
-            length.
+        lengths: lengths of runs of 0 and 1 in turn; with `pairs`, start (from 1) and length of every run of 1.
         left: first column of the box.
-        top: its first row.
-        width: its width.
-        height: its height.
+        top: first row of the box.
+        width: width of the box.
+        height: height of the box.
         pairs: whether starts and lengths are given.
     """
 
@@ -90,23 +89,23 @@ class RunLengthMask:
     pairs: bool = False
 
     def patch(self, size: tuple[int, int]) -> MaskPatch:
-        """Return its mask."""
+        """Return the mask."""
         whole = self.width * self.height
         if self.width < 0 or self.height < 0 or whole > 4 * size[0] * size[1]:
             raise ValueError(f"its mask of {self.width} x {self.height} pixels does not fit the image")
         if min(self.lengths, default=0) < 0:
             raise ValueError("a run of its mask has a negative length")
-        flat = self._from_pairs(whole) if self.pairs else self._from_turns(whole)
+        flat = self._fill_pairs(whole) if self.pairs else self._fill_alternating(whole)
         return place_mask(flat.reshape(self.height, self.width), self.top, self.left, size)
 
-    def _from_turns(self, whole: int) -> NDArray[np.bool_]:
+    def _fill_alternating(self, whole: int) -> NDArray[np.bool_]:
         if sum(self.lengths) != whole:
             raise ValueError(
                 f"the runs of its mask cover {sum(self.lengths)} pixels, and its box has {self.width} x {self.height}"
             )
         return np.repeat(np.arange(len(self.lengths)) % 2 == 1, np.array(self.lengths, np.int64))
 
-    def _from_pairs(self, whole: int) -> NDArray[np.bool_]:
+    def _fill_pairs(self, whole: int) -> NDArray[np.bool_]:
         if len(self.lengths) % 2:
             raise ValueError("its mask has a start without a length")
         flat = np.zeros(whole, bool)
@@ -122,28 +121,20 @@ class RunLengthMask:
 
 
 def place_mask(mask: NDArray[np.bool_], top: int, left: int, size: tuple[int, int]) -> MaskPatch:
-    """Return a mask as it lies in an image; what lies outside is cut."""
+    """Return a mask at its place in an image, cut at the edges."""
     inside = mask[max(0, -top) : max(0, size[0] - top), max(0, -left) : max(0, size[1] - left)]
     return MaskPatch(max(0, top) if inside.size else 0, max(0, left) if inside.size else 0, inside)
 
 
 def parse_whole_numbers(values: object, count: int | None = None) -> tuple[int, ...]:
-    """Return a list of whole numbers, so many if that is said.
-
-    Raises:
-        ValueError: if it is none.
-    """
+    """Return a list of whole numbers, `count` if given; raise ValueError if it is something else."""
     if not isinstance(values, (list, tuple)) or count not in (None, len(values)):
         raise ValueError(f"expected a list of {count or 'whole'} numbers, got {abbreviate(values)}")
     return tuple(parse_whole_number(value) for value in values)
 
 
 def parse_whole_number(value: object) -> int:
-    """Return a whole number, which may be written as 3.0.
-
-    Raises:
-        ValueError: if it is none.
-    """
+    """Return a whole number, which may be written as 3.0; raise ValueError if it is something else."""
     found = parse_coordinate(value)
     if found != int(found):
         raise ValueError(f"expected a whole number, got {abbreviate(value)}")
@@ -151,11 +142,7 @@ def parse_whole_number(value: object) -> int:
 
 
 def decode_base64(text: object) -> bytes:
-    """Return what base64 says.
-
-    Raises:
-        ValueError: if it is none.
-    """
+    """Return the bytes of base64; raise ValueError if it is damaged."""
     if not isinstance(text, str):
         raise ValueError(f"expected base64, got {abbreviate(text)}")  # noqa: TRY004 - one kind
     try:
@@ -165,31 +152,23 @@ def decode_base64(text: object) -> bytes:
 
 
 def decompress_mask(data: bytes, most: int) -> bytes:
-    """Return what zlib packed, or the bytes themselves if they are a PNG.
-
-    Raises:
-        ValueError: if it is neither, or has more than `most` bytes.
-    """
+    """Return a PNG, decompressed with zlib if it is compressed; raise ValueError if it has more than `most` bytes."""
     if data.startswith(b"\x89PNG"):
         return data
     unpack = zlib.decompressobj()
     try:
         found = unpack.decompress(data, most + 1)
     except zlib.error as error:
-        raise ValueError(f"its mask is neither a PNG nor packed by zlib ({error})") from error
+        raise ValueError(f"its mask is neither a PNG nor compressed with zlib ({error})") from error
     if len(found) > most:
         raise ValueError(f"its mask unpacks to more than the {most:,} bytes that an image of this size can need")
     if not unpack.eof:
-        raise ValueError("its packed mask ends too early")
+        raise ValueError("its compressed mask ends too early")
     return found
 
 
 def decode_byte_list(values: Sequence[object]) -> bytes:
-    """Return bytes that a file spells as a list of numbers.
-
-    Raises:
-        ValueError: if one is no byte.
-    """
+    """Return bytes from a list of numbers; raise ValueError if one is no byte."""
     try:
         return bytes(values)  # type: ignore[arg-type]  # anything else than 0..255 raises
     except (TypeError, ValueError) as error:

@@ -1,8 +1,8 @@
-"""Label Studio's brush masks: its own packing of RGBA pixels (thi.ng's rle-pack), of which the alpha channel counts.
+"""Label Studio's brush masks: RGBA pixels compressed with thi.ng's rle-pack; the alpha channel is the mask.
 
-The stream of bits: 32 bits how many values, 5 bits a value's width less 1, four times 4 bits a width of lengths less 1;
-then pieces: one bit whether it is a run, 2 bits which of the four widths its length has, the length less 1, and the one
-value of a run or all the values.
+The bits: 32 for the number of values, 5 for the width of a value less 1, four times 4 for widths of lengths less 1; then
+pieces: 1 bit whether it is a run, 2 for which of the four widths its length has, the length less 1, and the one value of a run
+or all values.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class BrushMask:
     """A brush mask.
 
     Attributes:
-        data: its bytes.
+        data: the compressed pixels.
         size: height and width of the image it was painted on.
     """
 
@@ -31,7 +31,7 @@ class BrushMask:
     size: tuple[int, int]
 
     def patch(self, size: tuple[int, int]) -> MaskPatch:
-        """Return its mask."""
+        """Return the mask."""
         if self.size != size:
             raise ValueError(
                 f"it was painted on an image of {self.size[1]} x {self.size[0]} pixels, and this one has {size[1]} x {size[0]}"
@@ -41,15 +41,7 @@ class BrushMask:
 
 
 def decode_brush(data: bytes, expected: int) -> NDArray[np.uint8]:
-    """Return the values of a packed mask.
-
-    Args:
-        data: the bytes.
-        expected: how many values it must hold; no more is ever unpacked.
-
-    Raises:
-        ValueError: if it holds another number of values, ends too early, or its values are no bytes.
-    """
+    """Return the values of a brush mask; raise ValueError if they are not as many bytes as expected."""
     bits = _BitReader(data)
     count, width = bits.read(32), bits.read(5) + 1
     sizes = [bits.read(4) + 1 for _ in range(4)]
@@ -70,14 +62,14 @@ def decode_brush(data: bytes, expected: int) -> NDArray[np.uint8]:
 
 
 class _BitReader:
-    """A stream of bits, the upper one of each byte first."""
+    """A stream of bits, from the highest bit of every byte to the lowest."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def read(self, count: int) -> int:
-        """Return the next few bits as a number."""
+        """Return the next bits as a number."""
         first, end = self._at >> 3, self._at + count
         if end > 8 * len(self._data):
             raise ValueError("its brush mask ends too early")
@@ -87,7 +79,7 @@ class _BitReader:
         return number & ((1 << count) - 1)
 
     def bytes(self, count: int) -> NDArray[np.uint8]:
-        """Return the next few bytes, which need not begin where one of the stream's does."""
+        """Return the next bytes, which may begin inside a byte of the stream."""
         first, shift, end = self._at >> 3, self._at & 7, self._at + 8 * count
         if end > 8 * len(self._data):
             raise ValueError("its brush mask ends too early")

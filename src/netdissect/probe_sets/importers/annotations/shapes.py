@@ -1,4 +1,4 @@
-"""Shapes that people draw, as masks: polygons with holes, boxes, ellipses, lines."""
+"""Shapes of annotation tools as masks: polygons with holes, boxes, ellipses, lines."""
 
 from __future__ import annotations
 
@@ -17,19 +17,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: A corner: x and y, in pixels from the image's left and upper edge, or in shares of its sides.
+#: x and y, in pixels from the image's left and upper edge, or as shares of its sides.
 Point = tuple[float, float]
 
 
 class Shape(Protocol):
-    """A shape of one label. It travels to other processes, and its ``repr`` says all that it is."""
+    """The outline of a labeled object; it is pickled into worker processes, and its ``repr`` says all that it is."""
 
     def patch(self, size: tuple[int, int]) -> MaskPatch:
-        """Return its mask in an image of a height and width; what lies outside is cut.
-
-        Raises:
-            ValueError: if it is damaged.
-        """
+        """Return the mask in an image of a height and width, cut at the edges; raise ValueError if it is damaged."""
         ...
 
 
@@ -38,9 +34,9 @@ class Polygon:
     """A polygon.
 
     Attributes:
-        corners: at least three.
-        holes: polygons that are taken out of it.
-        shares: whether corners are in shares of the image's sides, not in pixels.
+        corners: three or more points.
+        holes: polygons that are cut out.
+        shares: whether points are shares of the image's sides, and not pixels.
     """
 
     corners: tuple[Point, ...]
@@ -48,7 +44,7 @@ class Polygon:
     shares: bool = False
 
     def patch(self, size: tuple[int, int]) -> MaskPatch:
-        """Return its mask."""
+        """Return the mask."""
         outer = self._ring(self.corners, size)
         if not self.holes:
             return outer
@@ -65,14 +61,14 @@ class Polygon:
 
 
 def make_box(left: float, top: float, right: float, bottom: float, *, shares: bool = False) -> Polygon:
-    """Return a box: from its left edge to its right one, and from its upper edge to its lower one."""
+    """Return a box by its edges, in any order."""
     left, right = sorted((left, right))
     top, bottom = sorted((top, bottom))
     return Polygon(((left, top), (left, bottom), (right, bottom), (right, top)), shares=shares)
 
 
 def make_rotated_box(left: float, top: float, width: float, height: float, degrees: float, about: Point) -> Polygon:
-    """Return a box that is turned clockwise about a point."""
+    """Return a box rotated clockwise about a point."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     right, bottom = left + width, top + height
     corners = []
@@ -84,14 +80,14 @@ def make_rotated_box(left: float, top: float, width: float, height: float, degre
 
 @dataclass(frozen=True, slots=True)
 class Ellipse:
-    """An ellipse: the pixels whose middle lies in it.
+    """An ellipse: the pixels whose centers are in it.
 
     Attributes:
-        x: its middle.
-        y: its middle.
-        across: half of its width.
-        down: half of its height.
-        degrees: how far it is turned clockwise.
+        x: x of the center.
+        y: y of the center.
+        across: half of the width.
+        down: half of the height.
+        degrees: clockwise rotation.
     """
 
     x: float
@@ -101,7 +97,7 @@ class Ellipse:
     degrees: float = 0.0
 
     def patch(self, size: tuple[int, int]) -> MaskPatch:
-        """Return its mask."""
+        """Return the mask."""
         if self.across < 0 or self.down < 0:
             raise ValueError(f"an ellipse with the radii {self.across:g} and {self.down:g}, and none can be negative")
         if not self.across or not self.down:
@@ -122,33 +118,29 @@ class Ellipse:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of straight pieces.
+    """A line of straight segments.
 
     Attributes:
-        points: at least two.
-        width: its width in pixels.
+        points: two or more points.
+        width: the width in pixels.
     """
 
     points: tuple[Point, ...]
     width: int
 
     def patch(self, size: tuple[int, int]) -> MaskPatch:
-        """Return its mask."""
+        """Return the mask."""
         if len(self.points) < 2:
             raise ValueError(f"a line of {len(self.points)} points, and two are the least")
         flat = [value for point in self.points for value in point]
-        painting.parse_corners([*flat, *flat[:2]], size)  # none lies far outside
+        painting.parse_corners([*flat, *flat[:2]], size)  # none is far outside
         canvas = Image.new("1", (size[1], size[0]))
         ImageDraw.Draw(canvas).line(list(self.points), fill=1, width=self.width)
         return MaskPatch(0, 0, np.array(canvas))
 
 
 def parse_points(pairs: object) -> tuple[Point, ...]:
-    """Return corners that a file spells as a list of [x, y].
-
-    Raises:
-        ValueError: if it is none.
-    """
+    """Return points from a list of [x, y]; raise ValueError if it is something else."""
     if not isinstance(pairs, list):
         raise ValueError(f"expected points as a list of [x, y], got {painting.abbreviate(pairs)}")  # noqa: TRY004 - one kind
     corners = []

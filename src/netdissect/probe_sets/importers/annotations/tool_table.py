@@ -120,16 +120,12 @@ def _recognize_folder(folder: Path, out: Path | None) -> tuple[AnnotationTool, P
 
 def _recognize_jsons(folder: Path, files: list[Path]) -> tuple[AnnotationTool, Path]:
     """Return the tool that wrote the JSON files of a folder, and the path: that of a JSON of all images, or the folder."""
-    first, told = files[0], None
     known: list[tuple[AnnotationTool, Path]] = []
     for path in files[:12]:
-        told = _read_json(path)
-        tool = next((tool for tool in TOOLS.values() if tool.wrote is not None and tool.wrote(told)), None)
-        if tool is None:
-            unsupported.refuse_unsupported_json(path, told)
-        elif tool.one_each:
+        tool = _find_writer(path)
+        if tool is not None and tool.one_each:
             return tool, folder
-        else:
+        if tool is not None:
             known.append((tool, path))
     if len(known) > 1:
         raise DataFileError(
@@ -137,18 +133,16 @@ def _recognize_jsons(folder: Path, files: list[Path]) -> tuple[AnnotationTool, P
         )
     if known:
         return known[0]
-    raise _unknown_format(first)
+    raise _unknown_format(files[0])
 
 
 def _recognize_file(path: Path) -> tuple[AnnotationTool, Path]:
     unsupported.refuse_unsupported_file(path)
     ending = path.suffix.lower()
     if ending == ".json":
-        told = _read_json(path)
-        for tool in TOOLS.values():
-            if tool.wrote is not None and tool.wrote(told):
-                return tool, path
-        unsupported.refuse_unsupported_json(path, told)
+        tool = _find_writer(path)
+        if tool is not None:
+            return tool, path
     elif ending == ".xml":
         head = _read_head(path)
         if "<annotations" in head:
@@ -160,6 +154,16 @@ def _recognize_file(path: Path) -> tuple[AnnotationTool, Path]:
     elif ending in (".yaml", ".yml"):
         return TOOLS["yolo"], path
     raise _unknown_format(path)
+
+
+def _find_writer(path: Path) -> AnnotationTool | None:
+    """Return the tool that wrote a JSON; None if it is unknown. Raise DataFileError for an unsupported tool."""
+    content = _read_json(path)
+    for tool in TOOLS.values():
+        if tool.wrote is not None and tool.wrote(content):
+            return tool
+    unsupported.refuse_unsupported_json(path, content)
+    return None
 
 
 def _read_json(path: Path) -> Any:
