@@ -1,28 +1,28 @@
-"""Every error this project raises on purpose, as one tree whose leaves are named after the user's mistake.
+"""All errors that this project raises on purpose, as one tree with leaves named after the user's mistake.
 
 ::
 
-    NetdissectError                 anything below; the command line prints its one sentence and exits with 2
-    ├── SettingsError               an option out of its range, or two that contradict each other
+    NetdissectError                 the command line prints its one sentence and exits with 2
+    ├── SettingsError               an option out of its range, or options that contradict each other
     ├── MissingExtraError           an optional library is not installed
     ├── ModelError                  the network
     │   ├── ModelNotFoundError      no such file, name or function
-    │   ├── ModelFileError          a file that is truncated, damaged, of another kind, or unsafe to open
+    │   ├── ModelFileError          a file that is damaged, of another kind, or unsafe to open
     │   ├── UnsupportedLayerError   a probed blob depends on a layer that is not implemented
     │   ├── UnknownLayerError       the network has no layer of that name
     │   └── ActivationError         a layer gave NaN or infinity, or no units at all
     ├── DataError                   the probe set
     │   ├── DataNotFoundError       no such folder or file
-    │   ├── DataFileError           a file that is damaged or says something impossible
+    │   ├── DataFileError           a file that is damaged or impossible
     │   └── LabelError              a label number beyond the list, or an 8-bit label map
-    ├── DownloadError               no mirror gave the file, or it is not the file that was meant
+    ├── DownloadError               no mirror has the file, or another file than expected
     └── RunError                    the run's folder
-        ├── RunNotFoundError        no finished run there
+        ├── RunNotFoundError        no finished run in it
         ├── RunFileError            a result file is damaged or of another version
-        ├── RunBusyError            another process is writing there
-        └── FolderTakenError        the folder holds another run, or something that is no run
+        ├── RunBusyError            another process is writing into it
+        └── FolderTakenError        it holds another run, or something that is no run
 
-A message is one sentence for a person: what was expected, what was got, where, and what to do.
+A message is one sentence: what was expected, what was found, where, and what to do.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 
 
 class NetdissectError(Exception):
-    """Base of every error raised on purpose."""
+    """Base of all errors that this project raises on purpose."""
 
 
 class SettingsError(NetdissectError, ValueError):
-    """An option is out of its range, or two options contradict each other."""
+    """An option is out of its range, or options contradict each other."""
 
 
 class MissingExtraError(NetdissectError, ImportError):
-    """An optional library is asked for and not installed."""
+    """An optional library is needed and not installed."""
 
 
 class ModelError(NetdissectError):
@@ -51,11 +51,11 @@ class ModelError(NetdissectError):
 
 
 class ModelNotFoundError(ModelError, FileNotFoundError):
-    """No model file, name or function like the one given."""
+    """There is no model file, name or function as given."""
 
 
 class ModelFileError(ModelError, ValueError):
-    """A model file is truncated, damaged, of another kind, or unsafe to open."""
+    """A model file is damaged, of another kind, or unsafe to open."""
 
 
 class UnsupportedLayerError(ModelError, ValueError):
@@ -71,7 +71,7 @@ class UnknownLayerError(ModelError, KeyError):
 
 
 class ActivationError(ModelError, ValueError):
-    """A layer gave NaN or infinity, or nothing that has units."""
+    """A layer returned NaN or infinity, or has no units."""
 
 
 class DataError(NetdissectError):
@@ -79,11 +79,11 @@ class DataError(NetdissectError):
 
 
 class DataNotFoundError(DataError, FileNotFoundError):
-    """No probe set, or no file of it, where it should be."""
+    """A probe set, or one of its files, does not exist."""
 
 
 class DataFileError(DataError, ValueError):
-    """A file of the probe set is damaged or says something impossible."""
+    """A file of the probe set is damaged or impossible."""
 
 
 class LabelError(DataError, ValueError):
@@ -91,7 +91,7 @@ class LabelError(DataError, ValueError):
 
 
 class DownloadError(NetdissectError, OSError):
-    """No mirror gave the file, or what came is not the file that was meant."""
+    """No mirror has the file, or a mirror sent another file."""
 
 
 class RunError(NetdissectError):
@@ -99,15 +99,15 @@ class RunError(NetdissectError):
 
 
 class RunNotFoundError(RunError, FileNotFoundError):
-    """No finished run lies in that folder."""
+    """The folder holds no finished run."""
 
 
 class RunFileError(RunError, ValueError):
-    """A result file is damaged, or was written by a newer version."""
+    """A result file is damaged or was written by a newer version."""
 
 
 class RunBusyError(RunError):
-    """Another process is writing into that folder."""
+    """Another process is writing into the folder."""
 
 
 class FolderTakenError(RunError):
@@ -115,20 +115,20 @@ class FolderTakenError(RunError):
 
 
 def root_message(error: BaseException) -> str:
-    """Return the first line of what another library said; of errors raised from others, the one at the bottom.
+    """Return the first line of the message of an error's root cause, at most 160 letters.
 
     >>> root_message(RuntimeError("no such operator."))
     'no such operator'
     """
     while error.__cause__ is not None:
         error = error.__cause__
-    said = "it ends too early" if isinstance(error, EOFError) else str(error)
-    line = next(iter(said.strip().splitlines()), "") or type(error).__name__
+    message = "it ends too early" if isinstance(error, EOFError) else str(error)
+    line = next(iter(message.strip().splitlines()), "") or type(error).__name__
     return line.rstrip(".: ") if len(line) <= 160 else f"{line[:159]}…"
 
 
 def describe_exit(leave: SystemExit) -> str:
-    """Return the beginning of a sentence about code that left the program instead of doing its work.
+    """Return the beginning of a sentence about loaded code that called ``sys.exit``.
 
     >>> describe_exit(SystemExit(3))
     'code that was loaded or run ended the program itself (sys.exit(3))'
@@ -138,7 +138,7 @@ def describe_exit(leave: SystemExit) -> str:
 
 
 def suggest_nearest(word: str, choices: Iterable[str], *, most: int = 5) -> str:
-    """Return the end of a sentence that lists the choices nearest to a misspelt word.
+    """Return the end of a sentence that suggests the choices nearest to a misspelled word.
 
     >>> suggest_nearest("con5", ["conv4", "conv5", "fc6"])
     'did you mean conv5 or conv4?'

@@ -76,7 +76,7 @@ def run_demo(out: Path, *, progress: Progress | None = None) -> DemoResult:
     """
     progress = progress or NullProgress()
     with place.lock_run_folder(out) as written:
-        written.begin(written.run)  # from now on the folder is a run's
+        written.start(written.run)  # from now on the folder is a run's
     with folders.lock_folder(out, RUN_FOLDER):
         anew = _draw_probe_set(out / PROBE_SET, progress)
     data = out / PROBE_SET

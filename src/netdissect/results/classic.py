@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-#: Bytes of a table at most.
+#: The largest table in bytes.
 _MAX_BYTES = 2**28
-#: Numbers that a table writes twice, or that follow from others, agree to this.
+#: Tolerance between numbers that a table holds twice or that follow from others.
 _TOLERANCE = 1e-6
 _UNIT_COLUMNS = ("unit", "category", "label", "score")
 _CATEGORY_COLUMNS = ("label", "truth", "activation", "intersect", "iou")
@@ -27,7 +27,7 @@ _SCORE_COLUMN = "score"
 
 
 def write_result_csv(path: Path, units: UnitTable, categories: Sequence[str]) -> None:
-    """Write the table, best score first, as the released code did: CRLF lines, activations with a decimal point."""
+    """Write the table as the released code did, best score first: CRLF lines, activations with a decimal point."""
     scored = any(entry.other_score is not None for row in units for entry in row.profile)
     fields = (*_CATEGORY_COLUMNS, _SCORE_COLUMN) if scored else _CATEGORY_COLUMNS
     out = io.StringIO()
@@ -45,11 +45,11 @@ def write_result_csv(path: Path, units: UnitTable, categories: Sequence[str]) ->
 
 
 def read_result_csv(path: Path) -> UnitTable:
-    """Read a table written by this project or by the released code; columns may stand in any order.
+    """Read a table written by this project or by the released code, with its columns in any order.
 
     Raises:
-        RunNotFoundError: if there is no such file.
-        RunFileError: if it is no such table, naming the line.
+        RunNotFoundError: if the file does not exist.
+        RunFileError: if it is not a result table; the message names the line.
     """
     if not path.exists():
         raise RunNotFoundError(f"there is no result table {path}")
@@ -94,16 +94,16 @@ def _read_header(reader: csv.DictReader[str], path: Path) -> Sequence[str]:
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise RunFileError(
-            f"{path} is not a result table of Network Dissection: its column {escape_line(twice)} stands twice"
+            f"{path} is not a result table of Network Dissection: it has the column {escape_line(twice)} twice"
         )
     return header
 
 
 def _parse_row(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
-    """Return a line's unit; counts and IoU must be possible, and agree.
+    """Return the unit of a line, whose counts and scores must be possible and consistent.
 
     Raises:
-        ValueError: saying what was got, as the end of a sentence.
+        ValueError: with what is wrong as the end of a sentence.
     """
     profile = []
     for category in categories:
@@ -117,7 +117,7 @@ def _parse_row(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
             _parse_number(record, f"{category}-{_SCORE_COLUMN}") if f"{category}-{_SCORE_COLUMN}" in record else None,
         )
         union = best.activation + best.truth - best.intersect
-        # The released code writes an activation of 0, and then an IoU of 0 too, where a category has no image of its own.
+        # The released code writes activation 0 and IoU 0 for a category without images.
         agrees = best.iou == 0 or (union > 0 and abs(best.intersect / union - best.iou) <= _TOLERANCE)
         if best.intersect > best.truth or best.iou > 1 or best.score > 1 or not agrees:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""One side of a comparison: how many units of a layer detect something, and how many concepts."""
+"""The counts of a layer that figures across networks compare: detectors and unique detectors."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class DetectorCounts:
-    """A layer of a network as figures across networks show it.
+    """The detectors of one layer of a network.
 
     Attributes:
-        name: the network's name, with the layer's where several layers of it are compared.
+        name: the network's name, followed by the layer's if several of its layers are compared.
         network: the network's name.
-        layer: the layer's name; empty where a table does not tell.
+        layer: the layer's name; empty if the table has none.
         units: number of units U.
-        detectors: units that detect something.
-        unique: distinct concepts detected, per category that has any.
-        by_category: (unit, concept) pairs, per category that has any.
+        detectors: number of units that detect a concept.
+        unique: number of distinct concepts detected, per category that has any.
+        by_category: number of (unit, concept) pairs, per category that has any.
         definition: ``"label"`` or ``"category"``.
-        table: the units; None where only counts are known (the paper's .mat).
-        step: the training step of a checkpoint; None for what is none.
-        basis: what a run was made over and how, in words (`basis`); empty where nothing tells.
+        table: the units; None if only counts are known (the paper's .mat).
+        step: the training step of a checkpoint; None for other networks.
+        basis: probe set and settings of the run (`describe_run`); empty if unknown.
     """
 
     name: str
@@ -64,7 +64,7 @@ class DetectorCounts:
 def count_for_comparison(
     name: str, network: str, layer: str, table: UnitTable, threshold: float, definition: Definition
 ) -> DetectorCounts:
-    """Count a table of units for a comparison."""
+    """Count the detectors of a table of units for a comparison."""
     found = count_detectors(table, threshold=threshold, definition=definition)
     return DetectorCounts(
         name, network, layer, found.total, found.units, found.unique_by_category, found.units_by_category, definition,
@@ -73,7 +73,7 @@ def count_for_comparison(
 
 
 def describe_run(run: Result) -> str:
-    """Say what a run was made over and how: runs that differ in it are not alike, and a reader must know."""
+    """Return a run's probe set and settings as text: readers must know where compared runs differ in them."""
     probe, settings = run.probe_set, run.settings
     split = f", split {settings.split}" if settings.split else ""
     score = f", scored by {run.score_title}" if settings.score != IOU else ""
@@ -85,7 +85,7 @@ def describe_run(run: Result) -> str:
 def find_detections(
     table: UnitTable, threshold: float, definition: Definition
 ) -> tuple[NDArray[np.bool_], Sequence[str]]:
-    """Return which unit detects which concept, shape (U, C'), of the C' concepts detected, and their names."""
+    """Return a matrix of which unit detects which concept, shape (U, C'), and the names of the C' concepts detected."""
     columns: dict[tuple[str, str], int] = {}
     seen: list[tuple[int, int]] = []
     for position, row in enumerate(table):

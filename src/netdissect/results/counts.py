@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """Pixel counts of a layer over a probe set; integers, added up over images and never divided.
+    """Pixel counts of a layer, summed over the images of a probe set.
 
     Attributes:
-        I: |M_k ∧ L_c|, intersections of every unit's mask with every concept, int64, shape (U, C).
-        A: |M_k| over the images that have the concept's primary category, int64, shape (U, C).
+        I: |M_k ∧ L_c|, pixels where a unit's mask and a concept's label intersect, int64, shape (U, C).
+        A: |M_k|, pixels of a unit's mask on the images that have the concept's primary category, int64, shape (U, C).
         G: |L_c|, labeled pixels of every concept, int64, shape (C,).
     """
 
@@ -36,7 +36,7 @@ class Counts:
 
 
 def compute_iou(counts: Counts) -> NDArray[np.float64]:
-    """Return IoU(k, c) = I / (A + G − I), shape (U, C) (paper, § 3.3); 0 where neither mask nor label has a pixel."""
+    """Return the IoU of every unit with every concept, I / (A + G − I), shape (U, C) (paper, § 3.3); 0 for 0 / 0."""
     union = counts.A + counts.G - counts.I
     result = np.zeros(counts.I.shape, dtype=np.float64)
     np.divide(counts.I, union, out=result, where=union > 0)
@@ -48,8 +48,8 @@ class BestConcept:
     """The best concepts of every unit.
 
     Attributes:
-        column: the best concept's column per category, int64, shape (U, K); -1 where none intersects the mask.
-        score: its IoU, float64, shape (U, K); 0 where none intersects.
+        column: column of the best concept per category, int64, shape (U, K); -1 if no concept scores above 0.
+        score: its score, float64, shape (U, K); 0 if no concept scores above 0.
         category: position of the unit's best category, int64, shape (U,); -1 for a unit without a label.
     """
 
@@ -59,12 +59,12 @@ class BestConcept:
 
 
 def find_best_concepts(scores: NDArray[np.float64], vocabulary: Vocabulary) -> BestConcept:
-    """Choose the best concept per category and the label of every unit.
+    """Return the best concept per category and the label of every unit.
 
-    Within a category the first of equals wins, between categories the later one, as in the released code.
+    Among equal scores the first concept of a category wins, and the last category, as in the released code.
 
     Args:
-        scores: IoU of every unit with every concept, shape (U, C).
+        scores: score of every unit with every concept, shape (U, C).
         vocabulary: the C concepts and their K categories.
     """
     units, width = scores.shape[0], len(vocabulary.categories)

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Detectors:
-    """How many units of a layer detect a concept, and which concepts.
+    """The detectors of a layer.
 
     Attributes:
-        definition: ``"label"`` or ``"category"``; counts mean nothing without it.
+        definition: ``"label"`` or ``"category"``, how detectors were counted.
         threshold: the score that had to be reached (label) or exceeded (category).
-        units: number of units that detect something.
-        total: number of units of the layer.
-        concepts: number of units per (category, label).
+        units: number of units that detect a concept.
+        total: number of the layer's units.
+        concepts: number of detectors per (category, label).
         score_title: what the score is called.
     """
 
@@ -41,7 +41,7 @@ class Detectors:
         return len(self.concepts)
 
     def describe(self) -> str:
-        """Return the counts as a sentence that says how they were counted."""
+        """Return the counts and their definition as text."""
         sign = "≥" if self.definition == "label" else ">"
         return (
             f"{self.units} of {self.total} units detect {self.unique} unique concepts "
@@ -63,10 +63,10 @@ class Detectors:
 
 
 def count_detectors(units: UnitTable, *, threshold: float = 0.04, definition: Definition = "label") -> Detectors:
-    """Count detectors.
+    """Count the detectors of a table of units.
 
-    ``"label"``, the paper's text: a unit counts once, under its label, if its score ≥ threshold.
-    ``"category"``, the published figure: a unit counts in every category whose best score > threshold.
+    By ``"label"``, as in the paper's text, a unit counts once, under its label, if its score ≥ threshold. By
+    ``"category"``, as in the paper's figure, it counts in every category whose best score > threshold.
 
     Raises:
         SettingsError: if the definition is neither.

@@ -1,6 +1,6 @@
-"""A finished dissection on disk: ``run.json`` and, per layer, a CSV, a Parquet table and an array file.
+"""A run on disk: ``run.json`` and the tables of every layer, CSV, Parquet and .npz (docs/run-folder.md).
 
-``run.json`` is written last: a folder that has one is a finished run (docs/run-folder.md).
+``run.json`` is written last: a folder that has one holds a finished run.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from netdissect.errors import NetdissectError, RunFileError, RunNotFoundError
+from netdissect.errors import NetdissectError, RunFileError, RunNotFoundError, root_message
 from netdissect.io import atomic, reading
 from netdissect.io.json_files import parse_json
 from netdissect.layers import check_file_stems, make_file_stem
@@ -21,7 +21,6 @@ from netdissect.results.table_files import (
     MAXIMA_SUFFIX,
     TableFiles,
     compute_checksum,
-    first_line,
     write_arrays,
     write_counts,
     write_maxima,
@@ -32,12 +31,12 @@ if TYPE_CHECKING:
 
     from netdissect.results.run_result import Result
 
-#: Bytes of ``run.json`` at most; it names every exemplar image.
+#: The largest ``run.json`` in bytes; it names every exemplar image.
 _MAX_BYTES = 2**28
 
 
 def save_run(result: Result, folder: Path) -> None:
-    """Write a dissection into a folder, images and report aside.
+    """Write a run's tables and ``run.json`` into a folder.
 
     Raises:
         SettingsError: if two layers would have the same file name.
@@ -61,7 +60,7 @@ def save_run(result: Result, folder: Path) -> None:
 
 
 def restore_tables(result: Result, folder: Path) -> None:
-    """Write the result tables that were deleted from a finished run's folder; no run is read from them."""
+    """Write the CSV tables that are missing from a finished run's folder; loading does not need them."""
     for layer in result.layers.values():
         path = folder / f"{layer.layer.file_stem}{CSV_SUFFIX}"
         if not path.exists():
@@ -69,11 +68,11 @@ def restore_tables(result: Result, folder: Path) -> None:
 
 
 def load_run(folder: Path) -> Result:
-    """Read a finished dissection.
+    """Read a finished run.
 
     Raises:
         RunNotFoundError: if the folder holds no finished run.
-        RunFileError: if one of its files is damaged, missing, of a newer version, or not as the run wrote it.
+        RunFileError: if one of its files is damaged, missing, of a newer version, or was changed since the run.
     """
     path, record = folder / "run.json", _read_record(folder)
     try:
@@ -88,17 +87,17 @@ def load_run(folder: Path) -> Result:
         return record_of.run_from_json(record, TableFiles(folder, record_of.read_checksums(record)))
     except RunFileError:
         raise
-    except NetdissectError as error:  # settings, layers or concepts that no run has
-        raise RunFileError(f"{path} is damaged: {first_line(error)}; run it again") from error
+    except NetdissectError as error:  # impossible settings, layers or concepts
+        raise RunFileError(f"{path} is damaged: {str(error).rstrip('.')}; run it again") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise RunFileError(f"{path} is damaged: {type(error).__name__} {first_line(error)}; run it again") from error
+        raise RunFileError(f"{path} is damaged: {type(error).__name__} {root_message(error)}; run it again") from error
 
 
 def require_unchanged(table: Path) -> None:
-    """Refuse a result table that a run wrote and somebody changed since; one with no run beside it is taken as it is.
+    """Refuse a CSV table that was changed since its run wrote it; a table without a run is accepted.
 
     Raises:
-        RunFileError: if the run's record beside it has another checksum for it.
+        RunFileError: if the ``run.json`` of its folder has another checksum for it.
     """
     try:
         known = record_of.read_checksums(_read_record(table.parent)).get(table.name)
@@ -107,12 +106,13 @@ def require_unchanged(table: Path) -> None:
         return
     if known is not None and known != found:
         raise RunFileError(
-            f"{table} is not as the run beside it wrote it (its checksum is another): compare the run's folder, {table.parent}"
+            f"{table} was changed since its run wrote it (its checksum is not the one in run.json): compare the run's folder, "
+            f"{table.parent}"
         )
 
 
 def list_table_files(folder: Path) -> dict[str, None]:
-    """Return the names of a run's tables, as its ``run.json`` tells them; none where it tells nothing."""
+    """Return the names of a run's tables by its ``run.json``; none if that cannot be read."""
     try:
         record = _read_record(folder)
         stems = [make_file_stem(str(entry["files"])) for entry in record["layers"]]
@@ -134,7 +134,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
-        raise RunFileError(f"{path} is damaged: {first_line(error)}; run it again") from error
+        raise RunFileError(f"{path} is damaged: {root_message(error)}; run it again") from error
     if not isinstance(record, dict):
         raise RunFileError(f"{path} is damaged: expected an object, got {type(record).__name__}; run it again")
     return record

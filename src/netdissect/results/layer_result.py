@@ -1,4 +1,4 @@
-"""What a dissection says about one layer."""
+"""The dissection of one layer: counts, scores, labels, thresholds and exemplars."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exemplars:
-    """The images that excite every unit most, and the unit's grid on each.
+    """The images that activate every unit most, and the unit's activation map on each.
 
     Attributes:
-        images: positions in the probe set's ``index.csv`` (rows from 0), int64, shape (U, k); by falling maximum,
-            ties by rising position; -1 where the probe set has fewer than k images.
-        maxima: the unit's maximum on each, float32, shape (U, k).
-        grids: activation above the threshold as a share of `scale`, float16, shape (U, k, h, w): the unit's mask is
-            where the upsampled grid is positive.
-        scale: float32, shape (U,); the activation is threshold + scale · grid.
+        images: rows in ``index.csv``, from 0, int64, shape (U, k); by falling maximum, ties by row; -1 beyond the number of
+            images.
+        maxima: the unit's maximum activation on each, float32, shape (U, k).
+        grids: (activation − threshold) / scale, float16, shape (U, k, h, w); the unit's mask is where the upsampled grid is
+            positive.
+        scale: float32, shape (U,).
     """
 
     images: NDArray[np.int64]
@@ -45,15 +45,15 @@ class Exemplars:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Activity:
-    """How a unit's activations are distributed, read off a random sample of the cells.
+    """The distribution of every unit's activations, from a random sample of the cells.
 
     Attributes:
-        histogram: sampled cells per bin, int64, shape (U, bins).
+        histogram: number of sampled cells per bin, int64, shape (U, bins).
         low: lower edge of the first bin, float32, shape (U,).
         high: upper edge of the last bin, float32, shape (U,).
-        mean: of the sample, float64, shape (U,).
-        minimum: of the sample, float32, shape (U,).
-        maximum: of all cells of all images, float32, shape (U,).
+        mean: mean of the sample, float64, shape (U,).
+        minimum: minimum of the sample, float32, shape (U,).
+        maximum: maximum of all cells of all images, float32, shape (U,).
     """
 
     histogram: NDArray[np.int64]
@@ -70,13 +70,13 @@ class LayerResult:
 
     Attributes:
         layer: name, units, grid and geometry.
-        vocabulary: the C concepts, in the order of every table's columns.
-        counts: I, A and G.
-        thresholds: T of every unit, float32, shape (U,).
+        vocabulary: the C concepts, in the order of the columns of every array.
+        counts: the pixel counts I, A and G.
+        thresholds: T, the threshold of every unit, float32, shape (U,).
         cells: M, the number of cells the thresholds are quantiles of.
-        exemplars: the images that excite every unit most.
-        activity: how the activations are distributed.
-        image_maxima: maximum of every (image, unit), float32, shape (N, U); None unless it was asked for.
+        exemplars: the images that activate every unit most.
+        activity: the distribution of the activations.
+        image_maxima: maximum activation of every image and unit, float32, shape (N, U); None without ``image_maxima``.
         score: the scores that label the units; None where they are IoU.
         presenter: draws the layer; None for a layer that belongs to no run.
     """
@@ -118,7 +118,7 @@ class LayerResult:
 
     @cached_property
     def best(self) -> BestConcept:
-        """The best concept per category and the label of every unit."""
+        """The best concept per category, and the label, of every unit."""
         return find_best_concepts(self.scores, self.vocabulary)
 
     @cached_property

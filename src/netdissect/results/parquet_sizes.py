@@ -1,7 +1,7 @@
-"""How much a Parquet file would unpack to, told by the heads of its pages, before anything is unpacked.
+"""The uncompressed size of a Parquet file by its page headers, read before anything is decompressed.
 
-The reader believes these heads: a page of a few kilobytes may say that it holds two gigabytes. They are structures of
-Thrift's compact protocol, and no library of Parquet's shows them.
+Parquet readers trust these headers: a page of a few kilobytes may claim two gigabytes. The headers are structures of
+Thrift's compact protocol, which no Parquet library exposes.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-#: Field numbers of a page's head, and Thrift's kinds of values.
+#: Field numbers of a page header, and Thrift's types.
 _UNCOMPRESSED_SIZE, _COMPRESSED_SIZE = 2, 3
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 _MAX_DEPTH = 8
 
 
-def count_unpacked_bytes(data: bytes, said: pq.FileMetaData, names: Collection[str]) -> int:
-    """Return how many bytes the pages of some columns would unpack to.
+def count_unpacked_bytes(data: bytes, metadata: pq.FileMetaData, names: Collection[str]) -> int:
+    """Return the number of bytes that the pages of some columns would decompress to.
 
     Raises:
-        ValueError: if the file contradicts itself.
+        ValueError: if the file is inconsistent.
     """
     total = rows = 0
-    for position in range(said.num_row_groups):
-        group = said.row_group(position)
+    for position in range(metadata.num_row_groups):
+        group = metadata.row_group(position)
         rows += group.num_rows
         for number in range(group.num_columns):
             column = group.column(number)
@@ -39,8 +39,8 @@ def count_unpacked_bytes(data: bytes, said: pq.FileMetaData, names: Collection[s
                 )
             start = min(column.dictionary_page_offset or column.data_page_offset, column.data_page_offset)
             total += _count_page_bytes(data, start, start + column.total_compressed_size)
-    if rows != said.num_rows:
-        raise ValueError(f"its parts have {rows:,} rows, and it says {said.num_rows:,}")
+    if rows != metadata.num_rows:
+        raise ValueError(f"its parts have {rows:,} rows, and its metadata says {metadata.num_rows:,}")
     return total
 
 
@@ -50,75 +50,75 @@ def _count_page_bytes(data: bytes, at: int, end: int) -> int:
     total = 0
     while at < end:
         head = _PageHeader(data, at)
-        sizes = head.integers()
+        sizes = head.read_integers()
         unpacked_size, packed_size = sizes.get(_UNCOMPRESSED_SIZE, -1), sizes.get(_COMPRESSED_SIZE, -1)
         if unpacked_size < 0 or packed_size < 0:
-            raise ValueError("a page does not tell its size")
+            raise ValueError("a page has no size")
         total += unpacked_size
         at = head.at + packed_size
     return total
 
 
 class _PageHeader:
-    """A structure of Thrift's compact protocol, read from a place in the data."""
+    """A structure of Thrift's compact protocol, read from a position in the data."""
 
     def __init__(self, data: bytes, at: int) -> None:
         self._data = data
         self.at = at
 
-    def integers(self) -> dict[int, int]:
-        """Read the structure; return its 32-bit fields by number."""
-        return self._structure(0)
+    def read_integers(self) -> dict[int, int]:
+        """Read the structure; return its 32-bit integers by field number."""
+        return self._read_structure(0)
 
-    def _structure(self, depth: int) -> dict[int, int]:
+    def _read_structure(self, depth: int) -> dict[int, int]:
         if depth > _MAX_DEPTH:
-            raise ValueError("a page's head is nested too deeply")
+            raise ValueError("a page header is nested too deeply")
         found: dict[int, int] = {}
         field = 0
-        while (byte := self._byte()) != 0:
+        while (byte := self._read_byte()) != 0:
             kind, step = byte & 15, byte >> 4
-            field = field + step if step else _decode_zigzag(self._number())
-            value = self._value(kind, depth)
+            field = field + step if step else _decode_zigzag(self._read_varint())
+            value = self._read_value(kind, depth)
             if kind == _I32:
                 found[field] = value
         return found
 
-    def _value(self, kind: int, depth: int) -> int:
+    def _read_value(self, kind: int, depth: int) -> int:
         if kind in (_TRUE, _FALSE):
             return 0
         if kind == _BYTE:
-            return self._byte()
+            return self._read_byte()
         if kind in (_I16, _I32, _I64):
-            return _decode_zigzag(self._number())
+            return _decode_zigzag(self._read_varint())
         if kind in (_DOUBLE, _BINARY):
-            self._skip(8 if kind == _DOUBLE else self._number())
+            self._skip(8 if kind == _DOUBLE else self._read_varint())
             return 0
         if kind in (_LIST, _SET):
-            head = self._byte()
-            count = head >> 4 if head >> 4 < 15 else self._number()
+            head = self._read_byte()
+            count = head >> 4 if head >> 4 < 15 else self._read_varint()
             if count > len(self._data):
-                raise ValueError("a page's head is longer than the file")
+                raise ValueError("a page header is longer than the file")
             for _ in range(count):
-                self._byte() if head & 15 in (_TRUE, _FALSE) else self._value(head & 15, depth)
+                self._read_byte() if head & 15 in (_TRUE, _FALSE) else self._read_value(head & 15, depth)
             return 0
         if kind == _STRUCT:
-            self._structure(depth + 1)
+            self._read_structure(depth + 1)
             return 0
-        raise ValueError("a page's head is damaged")
+        raise ValueError("a page header is damaged")
 
-    def _number(self) -> int:
+    def _read_varint(self) -> int:
         value = shift = 0
         while shift < 64:
-            byte = self._byte()
+            byte = self._read_byte()
             value |= (byte & 127) << shift
             if byte < 128:
                 return value
             shift += 7
-        raise ValueError("a page's head is damaged")
+        raise ValueError("a page header is damaged")
 
-    def _byte(self) -> int:
+    def _read_byte(self) -> int:
         if self.at >= len(self._data):
-            raise ValueError("the file ends in a page's head")
+            raise ValueError("the file ends in a page header")
         self.at += 1
         return self._data[self.at - 1]
 
@@ -127,7 +127,7 @@ class _PageHeader:
 
 
 def _decode_zigzag(number: int) -> int:
-    """Undo Thrift's zigzag.
+    """Return the signed integer of a zigzag code.
 
     >>> [_decode_zigzag(number) for number in (0, 1, 2, 3)]
     [0, -1, 1, -2]

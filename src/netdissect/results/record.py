@@ -1,4 +1,4 @@
-"""``run.json``: everything a run says of itself, as plain values; read back only if it is possible (run.schema.json)."""
+"""``run.json`` to and from a `Result`; what is read must be possible (run.schema.json)."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
     from netdissect.results.table_files import TableFiles
 
-#: Raised whenever an older reader would go wrong; runs scored by IoU are still written as 1.
+#: Raised whenever an older reader would go wrong; runs labeled by IoU are still written as version 1.
 SCHEMA_VERSION = 2
-#: What a run says that was written before tables had checksums.
-NO_CHECKSUMS_NOTE = "this run has no checksums: that its tables are as they were written cannot be told"
+#: Added to a run that was written before tables had checksums.
+NO_CHECKSUMS_NOTE = "this run has no checksums: whether its tables were changed cannot be checked"
 #: Keys of ``run.json`` that are not the journal's.
 _KEYS = frozenset({
     "schema_version", "settings", "score", "network", "probe_set", "layers", "detectors", "image_names", "checksums",
 })  # fmt: skip
-#: Numbers that no run reaches: they would only take memory.
+#: No number of a run is larger; a larger one would only take memory.
 _MAX_NUMBER = 2**40
 
 
 def run_to_json(result: Result) -> dict[str, Any]:
-    """Return everything ``run.json`` holds, as plain values."""
+    """Return the contents of ``run.json`` as plain values, without the tables' checksums."""
     probe_set = dataclasses.asdict(dataclasses.replace(result.probe_set, vocabulary=Vocabulary((), ())))
     vocabulary = result.probe_set.vocabulary
     probe_set["vocabulary"] = {
@@ -55,16 +55,7 @@ def run_to_json(result: Result) -> dict[str, Any]:
             "score": {"name": result.settings.score, "title": result.score_title},
             "network": dataclasses.asdict(result.network),
             "probe_set": probe_set,
-            "layers": [
-                {
-                    **{field.name: getattr(entry.layer, field.name) for field in dataclasses.fields(entry.layer)},
-                    "field": entry.layer.field._asdict(),
-                    "files": entry.layer.file_stem,
-                    "cells": entry.cells,
-                    "overlapping_labels": bool((entry.counts.I > entry.counts.A).any()),
-                }
-                for entry in result.layers.values()
-            ],
+            "layers": [_layer_to_json(entry) for entry in result.layers.values()],
             "detectors": {
                 definition: {
                     name: {"units": found.units, "unique": found.unique}
@@ -79,8 +70,18 @@ def run_to_json(result: Result) -> dict[str, Any]:
     return record
 
 
+def _layer_to_json(entry: LayerResult) -> dict[str, Any]:
+    return {
+        **{field.name: getattr(entry.layer, field.name) for field in dataclasses.fields(entry.layer)},
+        "field": entry.layer.field._asdict(),
+        "files": entry.layer.file_stem,
+        "cells": entry.cells,
+        "overlapping_labels": bool((entry.counts.I > entry.counts.A).any()),
+    }
+
+
 def _make_writable(value: Any) -> Any:
-    """Return plain values whose text is what UTF-8 can write: a name may be bytes that are no text."""
+    """Return plain values whose strings UTF-8 can encode: a file's name may be bytes that are not text."""
     if isinstance(value, str):
         return make_writable(value)
     if isinstance(value, dict):
@@ -89,42 +90,29 @@ def _make_writable(value: Any) -> Any:
 
 
 def read_checksums(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the SHA-256 of every table by its file's name; empty for runs that were written without them."""
-    found = record.get("checksums", {})
-    return {_require_text(name): _require_text(digest) for name, digest in found.items()}
+    """Return the SHA-256 of every table by file name; empty for runs that were written without checksums."""
+    return {_require_text(name): _require_text(digest) for name, digest in record.get("checksums", {}).items()}
 
 
 def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
-    """Return the run that a record tells of, with its tables.
+    """Return the run of a ``run.json``, with its tables.
 
     Raises:
         RunFileError: if a table is damaged.
-        KeyError, TypeError, ValueError, AttributeError: if the record says something impossible.
+        KeyError, TypeError, ValueError, AttributeError: if the record is impossible.
     """
-    probe_set = _select_known_fields(ProbeSetCard, record["probe_set"])
-    words = probe_set["vocabulary"]
-    vocabulary = Vocabulary(
-        tuple(map(_require_text, words["categories"])),
-        tuple(
-            Concept(_require_whole(number), _require_text(name), _require_text(kind))
-            for number, name, kind in words["concepts"]
-        ),
-    )
-    if len(set(vocabulary.categories)) < len(vocabulary.categories):
-        raise ValueError("a category stands twice")
     settings = Settings(**_select_known_fields(Settings, record["settings"]))
     _require_whole(settings.images_per_unit, 0)
-    images, skipped = _require_whole(probe_set["images"]), record.get("skipped_images", {})
+    probe_set = _parse_probe_set(record["probe_set"])
     names = {int(row): _require_text(name) for row, name in record["image_names"].items()}
-    title = None if settings.score == IOU else _require_text(record["score"]["title"])
+    rows = probe_set.images + len(record.get("skipped_images", {}))
+    score_title = None if settings.score == IOU else _require_text(record["score"]["title"])
     layers: dict[str, LayerResult] = {}
     for entry in record["layers"]:
         layer = _parse_layer(entry)
         if layer.name in layers:
             raise ValueError(f"two layers are called {layer.name}")
-        layers[layer.name] = _read_layer_result(
-            layer, entry, vocabulary, tables, settings, images + len(skipped), title
-        )
+        layers[layer.name] = _read_layer_result(layer, entry, probe_set.vocabulary, tables, settings, rows, score_title)
         _require_names(layers[layer.name], names)
     if not layers:
         raise ValueError("it has no layer")
@@ -133,21 +121,30 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
     if not tables.checksums:
         notes = journal.get("notes", [])
         journal["notes"] = [*(note for note in notes if note != NO_CHECKSUMS_NOTE), NO_CHECKSUMS_NOTE]
-    network = _select_known_fields(NetworkCard, record["network"])
-    for card in (network, probe_set):
-        for name in ("name", "source", "path", "fingerprint", "preprocessing"):
-            _require_text(card.get(name, ""))
-    return Result(
-        layers,
-        settings,
-        NetworkCard(**network | {"input_size": _parse_size(network["input_size"])}),
-        ProbeSetCard(
-            **probe_set
-            | {"vocabulary": vocabulary}
-            | {name: _parse_size(probe_set[name]) for name in ("image_size", "label_size")}
-        ),
-        names,
-        journal,
+    return Result(layers, settings, _parse_network(record["network"]), probe_set, names, journal)
+
+
+def _parse_network(record: Mapping[str, Any]) -> NetworkCard:
+    fields = _select_known_fields(NetworkCard, record)
+    size = _parse_size(fields.pop("input_size"))
+    return NetworkCard(**{name: _require_text(value) for name, value in fields.items()}, input_size=size)
+
+
+def _parse_probe_set(record: Mapping[str, Any]) -> ProbeSetCard:
+    fields = _select_known_fields(ProbeSetCard, record)
+    categories = tuple(map(_require_text, fields["vocabulary"]["categories"]))
+    if len(set(categories)) < len(categories):
+        raise ValueError("it names a category twice")
+    concepts = tuple(
+        Concept(_require_whole(number), _require_text(name), _require_text(category))
+        for number, name, category in fields["vocabulary"]["concepts"]
+    )
+    return ProbeSetCard(
+        **{name: _require_text(fields[name]) for name in ("name", "path", "fingerprint")},
+        images=_require_whole(fields["images"]),
+        image_size=_parse_size(fields["image_size"]),
+        label_size=_parse_size(fields["label_size"]),
+        vocabulary=Vocabulary(categories, concepts),
     )
 
 
@@ -164,7 +161,7 @@ def _read_layer_result(
     score_title: str | None,
 ) -> LayerResult:  # fmt: skip
     stem = make_file_stem(_require_text(entry["files"]))
-    overlapping = bool(entry.get("overlapping_labels", True))  # runs of before do not tell
+    overlapping = bool(entry.get("overlapping_labels", True))  # earlier runs do not say
     counts = read_counts(tables, f"{stem}{COUNTS_SUFFIX}", layer.units, vocabulary, overlapping=overlapping)
     thresholds, exemplars, activity = read_arrays(tables, f"{stem}{ARRAYS_SUFFIX}", layer, settings.images_per_unit)
     maxima = read_maxima(tables, f"{stem}{MAXIMA_SUFFIX}", rows, layer.units)
@@ -186,7 +183,7 @@ def _require_names(layer: LayerResult, names: Mapping[int, str]) -> None:
 
 
 def _select_known_fields(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a record that this version knows."""
+    """Return the fields of a record that this version has."""
     names = {field.name for field in dataclasses.fields(kind)}
     return {name: value for name, value in values.items() if name in names}
 
@@ -199,7 +196,7 @@ def _require_whole(value: Any, least: int = 1) -> int:
 
 def _require_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"expected a text, got {value!r}")
+        raise TypeError(f"expected a string, got {value!r}")
     return value
 
 

@@ -1,7 +1,7 @@
-"""The folder of a run: which one it holds, and a record of every file that was written there.
+"""The folder of a run: its lock, and ``files.txt``, a list of every file that was written there.
 
-``files.txt`` names them, one a line, each before it takes its place: what a run replaced by another leaves behind is
-removed by this list, and nothing else ever is. Half-written files and finished shards lie in ``.work/`` and go in the end.
+A file is listed before it is renamed into the folder. ``--fresh`` removes the listed files and no others. Partial files
+and finished shards are kept in ``.work/``, which is removed when the run succeeds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from netdissect.io.names import is_below
 from netdissect.io.reading import read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 FILE_LIST = "files.txt"
@@ -54,10 +54,10 @@ RUN_FOLDER = folders.FolderKind(
 
 
 class RunFiles:
-    """The record of a run's folder: ``files.txt``.
+    """The list of a run folder's files, ``files.txt``.
 
     Attributes:
-        run: identity of the run that is or was made there; empty if nothing tells.
+        run: hash of the run's facts (`hash_facts`); empty if there is no list.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,33 +65,26 @@ class RunFiles:
         self._lock = threading.Lock()
         self.run, self._names = self._read()
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether the file is a record at all."""
-        return bool(self.run or self._names)
-
-    def begin(self, run: str) -> None:
-        """Say whose the folder is from now on; the files that are recorded stay so."""
-        lines = [_FIRST_LINE, f"{_RUN_PREFIX}{run}", *self._names]
-        atomic.write_bytes(self._folder / FILE_LIST, b"".join(_encode_line(line) for line in lines))
+    def start(self, run: str) -> None:
+        """Write the hash of a run into the list; listed files stay listed."""
         self.run = run
+        self._write()
 
     def add(self, name: str) -> None:
-        """Record a file, by its path with ``/``, before it takes its place."""
+        """List a file, by its path with ``/``."""
         if name.startswith(f"{WORK}/") or name == FILE_LIST:
             return
         with self._lock:
             if name in self._names:
                 return
             if not atomic.is_regular_below(self._folder, FILE_LIST):
-                lines = [_FIRST_LINE, f"{_RUN_PREFIX}{self.run}", *self._names]
-                atomic.write_bytes(self._folder / FILE_LIST, b"".join(_encode_line(line) for line in lines))
+                self._write()
             with (self._folder / FILE_LIST).open("ab") as file:
                 file.write(_encode_line(name))
             self._names[name] = None
 
     def remove(self, names: Mapping[str, None] | None = None) -> None:
-        """Remove the files that were recorded, and these; ``run.json`` first: what is left is no finished run."""
+        """Remove the listed files, and these; ``run.json`` first, so that the rest is not taken for a finished run."""
         names = {**self._names, **(names or {})}
         atomic.remove_files_below(self._folder, ["run.json"])
         atomic.remove_files_below(self._folder, [name for name in names if is_below(name) and name != "run.json"])
@@ -99,6 +92,15 @@ class RunFiles:
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Paths of the listed files below the folder, with ``/``."""
+        return list(self._names)
+
+    def _write(self) -> None:
+        lines = [_FIRST_LINE, f"{_RUN_PREFIX}{self.run}", *self._names]
+        atomic.write_bytes(self._folder / FILE_LIST, b"".join(_encode_line(line) for line in lines))
 
     def _read(self) -> tuple[str, dict[str, None]]:
         try:
@@ -111,17 +113,19 @@ class RunFiles:
             return "", {}
         lines = data.decode(errors="surrogateescape").split("\n")
         run = lines[1].removeprefix(_RUN_PREFIX) if len(lines) > 1 else ""
-        return run, dict.fromkeys(line for line in lines[2:-1] if line)  # a last line without its end was cut off
+        return run, dict.fromkeys(line for line in lines[2:-1] if line)  # a last line without a line end was cut off
 
 
 @contextlib.contextmanager
 def lock_run_folder(folder: Path) -> Iterator[RunFiles]:
-    """Hold a run's folder: every file below it is written by way of ``.work/`` and recorded; no link is followed.
+    """Return a context manager that locks a run's folder and gives its list of files.
+
+    Inside it, every file below the folder is written through ``.work/`` and listed, and no link is followed.
 
     Raises:
         FolderTakenError: if it holds something that is no run.
-        RunBusyError: if another process holds it, naming its pid and host.
-        RunError: if it cannot be locked, or a link lies in it where none may.
+        RunBusyError: if another process has locked it, with its pid and host.
+        RunError: if its file system has no locks.
     """
 
     def unlocked(error: OSError) -> RunError | OSError:
@@ -135,39 +139,40 @@ def lock_run_folder(folder: Path) -> Iterator[RunFiles]:
     with folders.lock_folder(folder, RUN_FOLDER, unlocked=unlocked):
         work = folder / WORK
         if work.is_symlink() or (work.exists() and not atomic.is_real_folder(work)):
-            raise FolderTakenError(f"{work} is in the way of what a run keeps there: move it, or choose another --out")
+            raise FolderTakenError(f"{work} is in the way of the run's work folder: move it, or choose another --out")
         atomic.remove_partial_files(work)
-        written = RunFiles(folder)
+        files = RunFiles(folder)
         try:
-            with atomic.stage_writes(folder, work / _PARTS, written.add):
-                yield written
+            with atomic.stage_writes(folder, work / _PARTS, files.add):
+                yield files
         finally:
-            atomic.remove_partial_files(work)  # of what workers that were ended had begun
-            for left in (work / _PARTS, work):
+            atomic.remove_partial_files(work)  # of workers that were ended
+            for path in (work / _PARTS, work):
                 with contextlib.suppress(OSError):
-                    left.rmdir()
+                    path.rmdir()
 
 
 def remove_work(folder: Path) -> None:
-    """Remove what finished shards left behind."""
+    """Remove the intermediate results from a run's folder."""
     if atomic.is_real_folder(folder / WORK):
         shutil.rmtree(folder / WORK, ignore_errors=True)
 
 
 def has_finished_shards(folder: Path) -> bool:
-    """Say whether finished shards of an interrupted run lie in a folder."""
+    """Return whether a folder holds finished shards of an interrupted run."""
     return atomic.is_real_folder(folder / WORK) and any(
         path.name.startswith("scan-") for path in (folder / WORK).glob("*/*.arrays")
     )
 
 
 def is_run_started(folder: Path) -> bool:
-    """Say whether a run was begun in a folder; it may be finished."""
-    return atomic.is_regular_below(folder, FILE_LIST) and RunFiles(folder).is_ours
+    """Return whether a run was started in a folder; it may be finished."""
+    files = RunFiles(folder)
+    return bool(files.run or files.names)
 
 
 def hash_facts(facts: Mapping[str, Any]) -> str:
-    """Return a hash of plain values: of everything that makes a run this one."""
+    """Return a hash of everything that decides a run's result (`run_match.collect_facts`)."""
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Which run lies in a folder: the same that is asked for, another one, or none that is finished."""
+"""Whether a folder holds the requested run, another run, or none that is finished."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import FolderTakenError, RunFileError
 from netdissect.io.text import escape_line
-from netdissect.results import files
-from netdissect.results import run_folder as place
+from netdissect.results import files, run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,13 +22,13 @@ _LOG = logging.getLogger("netdissect")
 def collect_facts(
     network: str, layers: Sequence[str], probe_set: str, settings: Settings, size: Sequence[int]
 ) -> dict[str, Any]:
-    """Return everything that makes a run this one, as plain values: runs of the same facts have the same result.
+    """Return everything that decides a run's result, as plain values.
 
     Args:
-        network: its fingerprint.
-        layers: names of its probed layers.
-        probe_set: its fingerprint.
-        settings: as they were decided for the device.
+        network: the network's fingerprint.
+        layers: names of the probed layers.
+        probe_set: the probe set's fingerprint.
+        settings: all settings, with the batch size for the device.
         size: height and width of the network's input.
     """
     return {
@@ -42,92 +41,94 @@ def collect_facts(
 
 
 def load_or_start(
-    folder: Path, written: place.RunFiles, asked: Mapping[str, Any], threshold: float, *, fresh: bool
+    folder: Path, run_files: run_folder.RunFiles, requested: Mapping[str, Any], threshold: float, *, fresh: bool
 ) -> Result | None:
-    """Return the run that is asked for if it lies in a folder, finished; else make the folder this run's.
+    """Return the requested run if a folder holds it, finished; else start it there and return None.
 
     Args:
-        folder: the folder, held.
-        written: its record.
-        asked: the `collect_facts` of the run that is asked for.
-        threshold: IoU from which a unit counts as a detector.
-        fresh: whether what lies there is removed first.
+        folder: the folder, locked.
+        run_files: its list of files.
+        requested: the facts of the requested run (`collect_facts`).
+        threshold: score from which a unit counts as a detector.
+        fresh: whether the run in the folder is removed first.
 
     Raises:
-        FolderTakenError: if another run lies there, finished or with finished shards.
+        FolderTakenError: if the folder holds another run, finished or with finished shards.
     """
-    identity = place.hash_facts(asked)
+    identity = run_folder.hash_facts(requested)
     if fresh:
-        written.remove(files.list_table_files(folder))
-        place.remove_work(folder)
+        run_files.remove(files.list_table_files(folder))
+        run_folder.remove_work(folder)
     elif (folder / "run.json").exists():
-        found = _load_finished(folder, written, identity)
+        found = _load_finished(folder, run_files, identity)
         if found is not None:
-            _require_same_run(folder, found, asked, threshold)
+            _require_same_run(folder, found, requested, threshold)
             return found
-    elif written.run not in ("", identity) and place.has_finished_shards(folder):
+    elif run_files.run not in ("", identity) and run_folder.has_finished_shards(folder):
         raise FolderTakenError(
-            f"{folder} holds what another run, with another network, layers, probe set or settings, had finished when it "
-            f"was interrupted: --fresh removes it, or choose another --out"
+            f"{folder} holds finished shards of an interrupted run with another network, layers, probe set or settings: --fresh "
+            f"removes them, or choose another --out"
         )
-    if written.run != identity:
-        written.remove()
-        place.remove_work(folder)
-    written.begin(identity)
+    if run_files.run != identity:
+        run_files.remove()
+        run_folder.remove_work(folder)
+    run_files.start(identity)
     return None
 
 
-def claim_folder(folder: Path, written: place.RunFiles, run: Result) -> None:
-    """Make a held folder a run's that is at hand, finished.
+def claim_folder(folder: Path, run_files: run_folder.RunFiles, run: Result) -> None:
+    """Start a finished run in a locked folder, before it is saved there.
 
     Raises:
-        FolderTakenError: if another run lies there.
+        FolderTakenError: if the folder holds another run.
     """
-    asked = collect_facts(
+    requested = collect_facts(
         run.network.fingerprint, list(run.layers), run.probe_set.fingerprint, run.settings, run.network.input_size
     )
-    found = _load_finished(folder, written, place.hash_facts(asked)) if (folder / "run.json").exists() else None
+    found = (
+        _load_finished(folder, run_files, run_folder.hash_facts(requested)) if (folder / "run.json").exists() else None
+    )
     if found is not None:
-        _require_same_run(folder, found, asked, found.settings.threshold)
-    written.begin(place.hash_facts(asked))
+        _require_same_run(folder, found, requested, found.settings.threshold)
+    run_files.start(run_folder.hash_facts(requested))
 
 
-def _load_finished(folder: Path, written: place.RunFiles, identity: str) -> Result | None:
-    """Return the finished run of a folder; None where it is this one and damaged."""
+def _load_finished(folder: Path, run_files: run_folder.RunFiles, identity: str) -> Result | None:
+    """Return the finished run of a folder; None if it is the requested one and damaged."""
     try:
         return files.load_run(folder)
     except RunFileError as error:
-        if written.run not in ("", identity):
+        if run_files.run not in ("", identity):
             raise FolderTakenError(
-                f"{folder} holds another run, which is damaged: --fresh replaces it wholly, or choose another --out"
+                f"{folder} holds another run, which is damaged: --fresh replaces it, or choose another --out"
             ) from error
-        _LOG.info("%s: it is made again", str(error).removesuffix("; run it again"))
+        _LOG.info("%s: it is computed again", str(error).removesuffix("; run it again"))
         return None
 
 
-def _require_same_run(folder: Path, found: Result, asked: Mapping[str, Any], threshold: float) -> None:
-    """Refuse a folder whose finished run is not the one that is asked for, and say what differs."""
-    there = collect_facts(
+def _require_same_run(folder: Path, found: Result, requested: Mapping[str, Any], threshold: float) -> None:
+    """Raise an error that says what differs if a folder's finished run is not the requested one."""
+    found_facts = collect_facts(
         found.network.fingerprint, list(found.layers), found.probe_set.fingerprint, found.settings,
         found.network.input_size,
     )  # fmt: skip
     differs = []
-    if there["network"] != asked["network"]:
+    if found_facts["network"] != requested["network"]:
         differs.append(f"of {found.network.name} with other weights, structure or preprocessing")
-    if there["layers"] != asked["layers"]:
-        differs.append(f"of the layers {', '.join(there['layers'])}")
-    if there["probe set"] != asked["probe set"]:
+    if found_facts["layers"] != requested["layers"]:
+        differs.append(f"of the layers {', '.join(found_facts['layers'])}")
+    if found_facts["probe set"] != requested["probe set"]:
         differs.append(f"over another probe set, {found.probe_set.name}")
     differs += [
         f"with --{name.replace('_', '-')} {value}"
-        for name, value in there["settings"].items()
-        if value != asked["settings"].get(name)
+        for name, value in found_facts["settings"].items()
+        if value != requested["settings"].get(name)
     ]
-    if there["input"] != asked["input"] and not differs:
+    if found_facts["input"] != requested["input"] and not differs:
         differs.append(f"with an input of {found.network.input_size[1]} x {found.network.input_size[0]}")
     if differs:
         raise FolderTakenError(
-            f"{folder} holds another run, {', '.join(escape_line(word) for word in differs)}: --fresh replaces it wholly, or "
+            f"{folder} holds another run, {', '.join(escape_line(word) for word in differs)}: --fresh replaces it, or "
             f"choose another --out"
         )
     if found.settings.threshold != threshold:

@@ -1,7 +1,6 @@
-"""The tables of a layer as files: counts as Parquet, exemplars and activations as arrays, maxima as Parquet.
+"""The tables of a layer as files: counts and image maxima as Parquet, exemplars and activity as .npz.
 
-What is read is checked before it is believed: checksums where the run has them, how much a file would unpack to,
-and that its numbers are possible.
+A table is checked when it is read: its checksum, the size it would decompress to, and that its numbers are possible.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from netdissect.errors import RunFileError
+from netdissect.errors import RunFileError, root_message
 from netdissect.io import atomic, reading
 from netdissect.io.arrays import encode_npz, parse_npz
 from netdissect.results import parquet_sizes
@@ -32,22 +31,22 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.results.layer_result import LayerResult
 
-#: A table may unpack to so many times its own size, and so many bytes besides; real ones to a few hundred times.
+#: A table may decompress to this multiple of its size plus so many bytes; real ones reach a few hundred times.
 _MAX_UNPACKED_RATIO, _MAX_UNPACKED_EXTRA = 5_000, 2**26
-#: Pixels of a probe set at most: sums of counts stay within 64 bits.
+#: The most pixels of a probe set, so that sums of counts fit into 64 bits.
 _MAX_PIXELS = 2**60
-#: Names of a layer's files after its stem.
+#: Suffixes of a layer's files.
 CSV_SUFFIX, COUNTS_SUFFIX, ARRAYS_SUFFIX, MAXIMA_SUFFIX = "-result.csv", ".parquet", ".npz", "-image-maxima.parquet"
 _INTEGER_COLUMNS = {"unit": pa.int32(), "number": pa.int32(), "I": pa.int64(), "A": pa.int64(), "G": pa.int64()}
 
 
 @dataclass(frozen=True)
 class TableFiles:
-    """The tables of a run's folder, opened only as the run wrote them.
+    """The tables of a run's folder, read only if their checksums are right.
 
     Attributes:
         folder: the run's folder.
-        checksums: SHA-256 by file name; empty for runs that were written without them.
+        checksums: SHA-256 by file name; empty for runs that were written without checksums.
     """
 
     folder: Path
@@ -57,7 +56,7 @@ class TableFiles:
         """Return the bytes of a table.
 
         Raises:
-            RunFileError: if it is missing, no regular file, or not as the run wrote it.
+            RunFileError: if it is missing, is not a regular file, or has another checksum.
         """
         path = self.folder / name
         try:
@@ -67,13 +66,11 @@ class TableFiles:
         except OSError as error:
             raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
         if self.checksums and self.checksums.get(name) != hashlib.sha256(data).hexdigest():
-            raise RunFileError(
-                f"{path} is damaged: its checksum is not the one in run.json, so it is not as the run wrote it; run it again"
-            )
+            raise RunFileError(f"{path} is damaged: its checksum is not the one in run.json; run it again")
         return data
 
     def has(self, name: str) -> bool:
-        """Say whether the run has a table of that name."""
+        """Return whether the run has a table of that name."""
         return name in self.checksums if self.checksums else (self.folder / name).exists()
 
 
@@ -83,7 +80,7 @@ def compute_checksum(path: Path) -> str:
 
 
 def write_counts(path: Path, layer: LayerResult) -> None:
-    """Write I, A, G and IoU of every unit and concept, unit by unit; also the run's score where it is not IoU."""
+    """Write I, A, G and IoU of every unit and concept, unit by unit, and the run's score if it is not IoU."""
     vocabulary, counts = layer.vocabulary, layer.counts
     units, width = counts.I.shape
     unit = np.repeat(np.arange(1, units + 1, dtype=np.int32), width)
@@ -112,17 +109,17 @@ def write_counts(path: Path, layer: LayerResult) -> None:
 
 
 def write_maxima(path: Path, maxima: NDArray[np.float32]) -> None:
-    """Write the maximum of every (image, unit): a row per image of the probe set, a column per unit, from 1."""
+    """Write the maximum of every image and unit: a row per image, a column per unit, from 1."""
     table = pa.table({str(channel + 1): maxima[:, channel] for channel in range(maxima.shape[1])})
     with atomic.open_replacement(path) as file:
         pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
 def read_maxima(tables: TableFiles, name: str, rows: int, units: int) -> NDArray[np.float32] | None:
-    """Read the maximum of every (image, unit), shape (N, U); None where the run kept none.
+    """Read the maximum of every image and unit, shape (N, U); None if the run has none.
 
     Raises:
-        RunFileError: as `Tables.read`, and if they are no maxima of so many images and units.
+        RunFileError: as `TableFiles.read`, or if they are not maxima of so many images and units.
     """
     if not tables.has(name):
         return None
@@ -138,13 +135,13 @@ def read_counts(tables: TableFiles, name: str, units: int, vocabulary: Vocabular
 
     Args:
         tables: the run's tables.
-        name: of the file.
+        name: the file's name.
         units: number of units U.
         vocabulary: the C concepts.
-        overlapping: whether a pixel may be labeled more than once with a concept, so that I may exceed A.
+        overlapping: whether a pixel may have a concept's label more than once, so that I may exceed A.
 
     Raises:
-        RunFileError: as `Tables.read`, and if they are no counts of these units and concepts.
+        RunFileError: as `TableFiles.read`, or if they are not counts of these units and concepts.
     """
     path, width = tables.folder / name, len(vocabulary)
     columns = {
@@ -180,14 +177,14 @@ def read_scores(tables: TableFiles, name: str, units: int, vocabulary: Vocabular
 def _read_columns(
     tables: TableFiles, name: str, kinds: Mapping[str, pa.DataType], rows: int
 ) -> dict[str, NDArray[Any]]:
-    """Return columns of a Parquet table; what it says of itself is looked at before anything is unpacked."""
+    """Return columns of a Parquet table, whose metadata is checked before anything is decompressed."""
     path, data = tables.folder / name, tables.read(name)
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        said = file.metadata.num_rows
-        _require_valid(path, said == rows, f"expected {rows:,} rows, got {said:,}")
-        wanted = [file.schema_arrow.field(column).type == kind for column, kind in kinds.items()]
-        _require_valid(path, all(wanted), "its columns are of other types")
+        count = file.metadata.num_rows
+        _require_valid(path, count == rows, f"expected {rows:,} rows, got {count:,}")
+        right = [file.schema_arrow.field(column).type == kind for column, kind in kinds.items()]
+        _require_valid(path, all(right), "its columns are of other types")
         width = sum(kind.bit_width // 8 for kind in kinds.values())
         most = _MAX_UNPACKED_RATIO * len(data) + _MAX_UNPACKED_EXTRA
         _require_valid(path, rows * width <= most, f"it would unpack to {rows * width:,} bytes")
@@ -199,7 +196,7 @@ def _read_columns(
     except RunFileError:
         raise
     except (pa.ArrowException, ValueError, OSError, KeyError, MemoryError, OverflowError) as error:
-        raise RunFileError(f"{path} is damaged: {first_line(error)}; run it again") from error
+        raise RunFileError(f"{path} is damaged: {root_message(error)}; run it again") from error
 
 
 def write_arrays(path: Path, layer: LayerResult) -> None:
@@ -218,7 +215,7 @@ def read_arrays(
     """Read thresholds, exemplars and activity.
 
     Raises:
-        RunFileError: as `Tables.read`, and if they are of another layer or impossible.
+        RunFileError: as `TableFiles.read`, or if they are of another layer or impossible.
     """
     path, data = tables.folder / name, tables.read(name)
     per_exemplar = 16 + 4 * layer.grid[0] * layer.grid[1]
@@ -229,13 +226,13 @@ def read_arrays(
         activity = Activity(**{f.name: arrays[f"activity.{f.name}"] for f in dataclasses.fields(Activity)})
         thresholds = arrays["thresholds"]
     except (ValueError, KeyError, AttributeError) as error:
-        raise RunFileError(f"{path} is damaged: {first_line(error)}; run it again") from error
+        raise RunFileError(f"{path} is damaged: {root_message(error)}; run it again") from error
     _check_arrays(path, layer, thresholds, exemplars, activity)
     return thresholds, exemplars, activity
 
 
 def _check_arrays(path: Path, layer: Layer, thresholds: NDArray[Any], exemplars: Exemplars, activity: Activity) -> None:
-    """Refuse arrays that are of another layer, of other types, or that hold what no run finds."""
+    """Refuse arrays of another layer, of other types, or with impossible values."""
     units, k = layer.units, exemplars.images.shape[1:]
     shapes: dict[str, tuple[NDArray[Any], tuple[int, ...], type]] = {
         "images": (exemplars.images, (units, *k), np.int64),
@@ -268,8 +265,3 @@ def _check_arrays(path: Path, layer: Layer, thresholds: NDArray[Any], exemplars:
 def _require_valid(path: Path, true: bool, otherwise: str) -> None:
     if not true:
         raise RunFileError(f"{path} is damaged: {otherwise}; run it again")
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of what a library said."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

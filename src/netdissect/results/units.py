@@ -1,4 +1,4 @@
-"""Units as rows: what the result CSV holds, for people, pandas and Arrow."""
+"""Units as rows of the result table, for people, pandas and Arrow."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class CategoryBest:
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """One unit of a layer and the concept it sees best.
+    """One unit of a layer and its label.
 
     Attributes:
         unit: its number, counted from 1 as in the result CSV and the reports.
-        category: category of its label; empty when no concept intersects its mask.
-        label: its best concept as written in ``label.csv``; empty when no concept intersects its mask.
+        category: category of its label; empty for a unit without a label.
+        label: the concept with the best score, as in ``label.csv``; empty if no concept has a score above 0.
         score: score of the label: its IoU, or the run's own score.
-        threshold: T, the activation above which the unit's mask lies; NaN where a table does not tell.
+        threshold: T, the activation from which the unit's mask is made; NaN if read from a CSV table.
         profile: the best concept of every category, in the order of ``category.csv``.
     """
 
@@ -71,7 +71,7 @@ class UnitRow:
         return self.as_dict()[field]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the row under the CSV's column names, with `channel` and `threshold` beside them."""
+        """Return the row under the CSV's column names, with `channel` and `threshold`."""
         row: dict[str, Any] = {
             "unit": self.unit, "channel": self.channel, "category": self.category, "label": self.label,
             "score": self.score, "threshold": self.threshold,

@@ -137,9 +137,9 @@ class RayRuntime:
         try:
             success, value = self._ray.get(ready)
         except self._ray.exceptions.RayTaskError as error:  # the result cannot be pickled
-            raise RunError(f"a worker of the cluster failed with {_read_first_line(error.cause or error)}") from error
+            raise RunError(f"a worker of the cluster failed with {root_message(error.cause or error)}") from error
         except self._ray.exceptions.RayError as error:  # the actor, its node, or the result on its way was lost
-            self._put_back(ready, queue, _read_first_line(error), error)
+            self._put_back(ready, queue, root_message(error), error)
             return
         actor, number, _ = self._under_way.pop(ready)
         self._idle.append(actor)
@@ -185,7 +185,7 @@ class RayRuntime:
         except self._ray.exceptions.RayTaskError as failure:  # the setup could not be unpickled
             cause = failure.cause if isinstance(failure.cause, Exception) else failure
             raise RunError(
-                f"a worker of the cluster cannot make its context ({type(cause).__name__}: {_read_first_line(cause)}): is "
+                f"a worker of the cluster cannot make its context ({type(cause).__name__}: {root_message(cause)}): is "
                 f"the same software installed on every node?"
             ) from failure
         except self._ray.exceptions.RayError as failure:
@@ -194,7 +194,7 @@ class RayRuntime:
             if self._early_losses >= ATTEMPTS:
                 raise RunError(
                     f"workers of the cluster were lost {ATTEMPTS} times before they could start "
-                    f"({_read_first_line(failure)}): run the same command again, it continues from what is finished"
+                    f"({root_message(failure)}): run the same command again, it continues from what is finished"
                 ) from failure
             return
         if error is not None:
@@ -281,7 +281,3 @@ class _Actor:
             return True, task(self._context, item)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the coordinator raises it
             return False, make_picklable(error)
-
-
-def _read_first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

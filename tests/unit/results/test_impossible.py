@@ -237,7 +237,7 @@ def edit(*keys, value):
         (edit("layers", 0, "units", value=-6), "expected a whole number of at least 1, got -6"),
         (edit("layers", 0, "units", value=6.0), "expected a whole number of at least 1, got 6.0"),
         (edit("layers", 0, "units", value=10**30), "expected a whole number of at least 1"),
-        (edit("layers", 0, "name", value=7), "expected a text, got 7"),
+        (edit("layers", 0, "name", value=7), "expected a string, got 7"),
         (edit("layers", 0, "field", "step", value=[None, 1]), "expected two numbers"),
         (edit("settings", "quantile", value=7), "--quantile"),
         (edit("settings", "images_per_unit", value=1e300), "images.per.unit"),
@@ -316,40 +316,40 @@ def test_a_page_that_says_it_holds_two_gigabytes_is_refused_by_what_it_says(save
         nd.load(saved)
 
 
-def test_a_pages_head_has_a_depth_and_an_end():
+def test_a_page_header_has_a_bounded_depth_and_an_end():
     def nested(depth):
         return b"\x1c" * depth + bytes(depth + 1)  # a structure in the first field of another
 
-    parquet_sizes._PageHeader(nested(parquet_sizes._MAX_DEPTH), 0).integers()
+    parquet_sizes._PageHeader(nested(parquet_sizes._MAX_DEPTH), 0).read_integers()
     with pytest.raises(ValueError, match="nested too deeply"):
-        parquet_sizes._PageHeader(nested(parquet_sizes._MAX_DEPTH + 1), 0).integers()
-    with pytest.raises(ValueError, match="the file ends in a page's head"):
-        parquet_sizes._PageHeader(nested(2)[:-1], 0).integers()
+        parquet_sizes._PageHeader(nested(parquet_sizes._MAX_DEPTH + 1), 0).read_integers()
+    with pytest.raises(ValueError, match="the file ends in a page header"):
+        parquet_sizes._PageHeader(nested(2)[:-1], 0).read_integers()
     endless = b"\x15" + b"\x80" * 12 + b"\x00\x00"
-    with pytest.raises(ValueError, match="a page's head is damaged"):
-        parquet_sizes._PageHeader(endless, 0).integers()
+    with pytest.raises(ValueError, match="a page header is damaged"):
+        parquet_sizes._PageHeader(endless, 0).read_integers()
     longest = b"\x16" + b"\x80" * 9 + b"\x00\x00"
-    assert parquet_sizes._PageHeader(longest, 0).integers() == {}
+    assert parquet_sizes._PageHeader(longest, 0).read_integers() == {}
 
 
-def test_numbers_of_eight_bytes_in_a_pages_head_are_passed_over():
+def test_doubles_in_a_page_header_are_skipped():
     head = b"\x17" + bytes([0x15] * 8) + b"\x15\x0e\x00"  # a double of bytes that would each begin a field
-    assert parquet_sizes._PageHeader(head, 0).integers() == {2: 7}
+    assert parquet_sizes._PageHeader(head, 0).read_integers() == {2: 7}
 
 
-def test_a_list_of_fourteen_says_its_length_in_its_first_byte():
+def test_a_list_of_fourteen_has_its_length_in_its_first_byte():
     for count in (8, 14):
         head = bytes([0x19, count << 4 | 5]) + bytes([2] * count) + b"\x15\x0e\x00"
-        assert parquet_sizes._PageHeader(head, 0).integers() == {2: 7}
+        assert parquet_sizes._PageHeader(head, 0).read_integers() == {2: 7}
 
 
-def test_lists_in_a_pages_head_are_passed_over():
+def test_lists_in_a_page_header_are_skipped():
     numbers, truths = bytes([2] * 16), bytes([1] * 3)
     for of_list in (b"\x19\x35" + numbers[:3], b"\x19\xf5\x10" + numbers, b"\x19\x31" + truths):
         head = of_list + b"\x15\x0e\x00"  # then the next field: 7, zigzag
-        assert parquet_sizes._PageHeader(head, 0).integers() == {2: 7}
-    with pytest.raises(ValueError, match="a page's head is longer than the file"):
-        parquet_sizes._PageHeader(b"\x19\xf5\xff\x7f\x00", 0).integers()
+        assert parquet_sizes._PageHeader(head, 0).read_integers() == {2: 7}
+    with pytest.raises(ValueError, match="a page header is longer than the file"):
+        parquet_sizes._PageHeader(b"\x19\xf5\xff\x7f\x00", 0).read_integers()
 
 
 # The released code's tables, as they are given to compare.
@@ -404,7 +404,7 @@ def test_a_unit_that_stands_twice_is_reported(saved):
 def test_a_table_that_a_run_wrote_and_somebody_edited_is_not_compared(saved):
     path = saved / f"{STEM}-result.csv"
     path.write_bytes(path.read_bytes() + b"\r\n")
-    with pytest.raises(NetdissectError, match="is not as the run beside it wrote it .*: compare the run's folder"):
+    with pytest.raises(NetdissectError, match="was changed since its run wrote it .*: compare the run's folder"):
         compare([path])
 
 

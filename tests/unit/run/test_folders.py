@@ -72,9 +72,7 @@ def test_a_folder_that_is_no_runs_is_refused_and_left_as_it_is(data, tmp_path, n
 )
 def test_a_second_run_is_refused_where_another_lies_and_what_differs_is_reported(data, finished, other, said):
     before = everything(finished)
-    with pytest.raises(
-        FolderTakenError, match="holds another run, .*: --fresh replaces it wholly, or choose"
-    ) as caught:
+    with pytest.raises(FolderTakenError, match="holds another run, .*: --fresh replaces it, or choose") as caught:
         run(data, finished, **other)
     assert said in str(caught.value)
     assert everything(finished) == before

@@ -103,7 +103,7 @@ def test_other_settings_never_reuse_anything(data, tmp_path):
     ):
         folder = tmp_path / str(n)
         interrupted(data, folder, 3)
-        with pytest.raises(FolderTakenError, match="--fresh removes it, or choose another --out"):
+        with pytest.raises(FolderTakenError, match="--fresh removes them, or choose another --out"):
             run(data, folder, **other)
         result = run(data, folder, fresh=True, **other)
         assert result.journal["resumed_shards"] == 0

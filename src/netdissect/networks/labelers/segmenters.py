@@ -250,20 +250,13 @@ def load_pretrained_part(kind: str, name: str) -> Any:
         raise
     except ImportError as error:
         raise MissingExtraError(
-            f"transformers is installed, but its {kind} cannot be imported ({_first_cause(error)}): check that the versions of torch "
+            f"transformers is installed, but its {kind} cannot be imported ({root_message(error)}): check that the versions of torch "
             f"and torchvision fit each other"
         ) from error
     except (OSError, ValueError, KeyError) as error:
         raise ModelNotFoundError(
-            f"transformers cannot load {name!r}: expected a folder or a name on the hub ({_first_cause(error)})"
+            f"transformers cannot load {name!r}: expected a folder or a name on the hub ({root_message(error)})"
         ) from error
-
-
-def _first_cause(error: BaseException) -> str:
-    """Return the first line of what an error goes back to."""
-    while isinstance(error, ImportError) and error.__cause__ is not None:
-        error = error.__cause__
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _load_torchvision_segmenter(name: str) -> tuple[nn.Module, Sequence[str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
+from netdissect.errors import DataFileError, DataNotFoundError, SettingsError, root_message
 from netdissect.io import images
 from netdissect.optional_libraries import import_optional
 from netdissect.probe_sets.importers.import_options import ImportOptions
@@ -179,10 +179,9 @@ def open_dataset(dataset: Any) -> Any:
             return library.load_from_disk(str(dataset)) if saved else library.load_dataset(str(dataset))
         return library.load_dataset(str(dataset))
     except Exception as error:  # the library raises dozens of kinds, its own and others'
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataNotFoundError(
             f"the data set {str(dataset)!r} cannot be opened: expected a folder it was saved to, or its name on the hub "
-            f"({reason})"
+            f"({root_message(error)})"
         ) from error
 
 

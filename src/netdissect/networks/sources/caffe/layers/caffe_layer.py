@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 
-from netdissect.errors import ModelError, ModelFileError, NetdissectError
+from netdissect.errors import ModelError, ModelFileError, NetdissectError, root_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,8 +78,7 @@ def explain_torch_errors(label: str, bottoms: Sequence[Tensor]) -> Iterator[None
         if isinstance(error, torch.OutOfMemoryError) or "memory" in str(error):
             raise
         shapes = " and ".join(map(format_bottom_shape, bottoms))
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{label} cannot take {shapes}: {reason}") from error
+        raise ModelError(f"{label} cannot take {shapes}: {root_message(error)}") from error
 
 
 def format_bottom_shape(bottom: Tensor) -> str:
