@@ -74,12 +74,18 @@ def parse_index(table: Table, categories: Sequence[str]) -> Iterator[tuple[int, 
         DataFileError: if a size is not a whole number, or a file lies outside ``images/``.
         LabelError: if a label number has more than 9 digits.
     """
+    sizes: dict[tuple[str, ...], tuple[int, ...]] = {}  # most rows have the same
     for number, line in enumerate(table.lines):
-        if has_label(line[category] for category in categories):
-            ih, iw, sh, sw = (line.parse_integer(column, 1) for column in INDEX_COLUMNS[2:])
-            fields = {category: tuple(_parse_items(line, category)) for category in categories}
-            image = _require_below(line, line["image"])
-            yield number, line, IndexRow(image, line["split"], (ih, iw), (sh, sw), fields)
+        texts = [line[category] for category in categories]
+        if not has_label(texts):
+            continue
+        key = line["ih"], line["iw"], line["sh"], line["sw"]
+        if key not in sizes:
+            sizes[key] = tuple(line.parse_integer(column, 1) for column in INDEX_COLUMNS[2:])
+        ih, iw, sh, sw = sizes[key]
+        image = _require_below(line, line["image"])
+        fields = {category: _parse_items(line, text) for category, text in zip(categories, texts, strict=True)}
+        yield number, line, IndexRow(image, line["split"], (ih, iw), (sh, sw), fields)
 
 
 def read_index_rows(folder: Path, categories: Sequence[str]) -> tuple[list[IndexRow], int]:
@@ -89,14 +95,17 @@ def read_index_rows(folder: Path, categories: Sequence[str]) -> tuple[list[Index
     return rows, len(table.lines) - len(rows)
 
 
-def _parse_items(line: TableLine, category: str) -> Iterator[str | int]:
-    for item in filter(None, line[category].split(";")):
+def _parse_items(line: TableLine, text: str) -> tuple[str | int, ...]:
+    """Return the items of a category's field."""
+    items: list[str | int] = []
+    for item in filter(None, text.split(";")):
         if not is_label_number(item):
-            yield _require_below(line, item)
+            items.append(_require_below(line, item))
         elif len(item) < 10:
-            yield int(item)
+            items.append(int(item))
         else:
             raise LabelError(f"{line.path}, line {line.number}: label {item} is not listed in label.csv")
+    return tuple(items)
 
 
 def _require_below(line: TableLine, name: str) -> str:
