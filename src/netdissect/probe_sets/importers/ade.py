@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
 from netdissect.io.json_files import read_json
 from netdissect.probe_sets.compile.ade20k import Ade20k, normalize_scene, open_ade20k
-from netdissect.probe_sets.importers.ade_names import (
+from netdissect.probe_sets.importers.ade_rows import (
+    AdeRows,
     check_class_number,
+    open_ade_rows,
     order_class_names,
     read_scene_name,
     wrap_in_list,
 )
-from netdissect.probe_sets.importers.ade_rows import AdeRows, open_ade_rows
 from netdissect.probe_sets.importers.image_folders import pair_by_stem
 from netdissect.probe_sets.importers.import_options import ImportOptions
 from netdissect.probe_sets.importers.mask_folders import MaskFolders

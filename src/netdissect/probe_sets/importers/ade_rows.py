@@ -11,8 +11,7 @@ import numpy as np
 
 from netdissect.errors import DataFileError
 from netdissect.io import images
-from netdissect.probe_sets.compile.ade20k import decode_classes
-from netdissect.probe_sets.importers.ade_names import check_class_number, order_class_names, read_scene_name
+from netdissect.probe_sets.compile.ade20k import decode_classes, normalize_scene
 from netdissect.probe_sets.importers.hugging_face import DatasetRows, list_dataset_parts, open_dataset, read_cell_file
 from netdissect.probe_sets.importers.split_names import find_split
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 _COLUMNS = ("image", "segmentations", "filename", "scene", "objects")
 #: Rows whose objects are read together.
 _ROWS_PER_READ = 1000
+#: Class maps hold a class as (R // 10)·256 + G.
+_LARGEST_CLASS = 25 * 256 + 255
 
 
 @dataclass(frozen=True)
@@ -152,3 +153,27 @@ def _read_class_names(dataset: object, rows: Any) -> dict[int, str]:
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise DataFileError(f"{dataset}: expected ADE20K's objects, each with name and name_ndx ({error})") from error
     return names
+
+
+def wrap_in_list(value: Any) -> list[Any]:
+    """Return a list of MATLAB's JSON, which writes a list of one item as the item itself."""
+    return value if isinstance(value, list) else [value]
+
+
+def read_scene_name(path: Any) -> str:
+    """Return a scene's name as Broden spells it: the last part of its path; empty if there is none."""
+    last = str(wrap_in_list(path)[-1]) if path else ""
+    scene = normalize_scene(last.strip("/").rsplit("/", 1)[-1] if isinstance(path, str) else last)
+    return "" if scene.startswith("~") else scene
+
+
+def check_class_number(number: Any) -> int:
+    """Return a class's number; raise ValueError if no class map can hold it."""
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= _LARGEST_CLASS:
+        raise ValueError(f"expected a class from 1 to {_LARGEST_CLASS} as 'name_ndx', got {ascii(number)[:40]}")
+    return number
+
+
+def order_class_names(names: Mapping[int, str]) -> tuple[str, ...]:
+    """Return the names of class 1, 2, …; ``-`` for a class that no image has."""
+    return tuple(names.get(number, "-") for number in range(1, max(names, default=0) + 1))

@@ -16,8 +16,8 @@ from netdissect.io.text import escape_line
 from netdissect.probe_sets.broden.label_pngs import MAX_LABEL
 from netdissect.probe_sets.compile.source_pixels import relabel
 from netdissect.probe_sets.importers.class_lists.formats import read_class_rows
-from netdissect.probe_sets.importers.class_lists.json_kinds import parse_json_classes
 from netdissect.probe_sets.importers.class_lists.rows import UNLABELED_NAMES, ClassRow, ListRequest
+from netdissect.probe_sets.importers.class_lists.structured import parse_json_classes
 from netdissect.probe_sets.source import hash_parts, read_source_text
 
 if TYPE_CHECKING:

@@ -77,7 +77,7 @@ def from_segmenter(segmenter: Segmenter, photos: str | Path, out: str | Path, **
     The labels are as good as the network. Label maps are kept as they are made, so an interrupted call goes on.
 
     Args:
-        segmenter: the network; ``netdissect.networks.labelers.segmenters`` loads one of transformers or torchvision.
+        segmenter: the network; `netdissect.load_segmenter` loads one of transformers or torchvision.
         photos: folder of images.
         out: folder of the probe set.
         options: see `ImportOptions`.
@@ -93,14 +93,13 @@ def from_words(segmenter: Segmenter, photos: str | Path, out: str | Path, **opti
     """Make a probe set with words of your own as concepts, labeled by an open-vocabulary network.
 
     Args:
-        segmenter: the network with the words; ``load_open_vocabulary`` of
-            ``netdissect.networks.labelers.open_vocabulary`` loads one.
-        photos: folder of images.
-        out: folder of the probe set.
+        segmenter: the network with the words; `netdissect.load_open_vocabulary` loads one.
+        photos: as `from_segmenter`.
+        out: as `from_segmenter`.
         options: see `ImportOptions`.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files or the network's labels.
+        DataError: as `from_segmenter`.
         SettingsError: for an option out of its range.
     """
     return _import_segmented(segmenter, photos, out, "from-words", options)

@@ -157,10 +157,10 @@ def test_a_column_of_numbers_is_chosen_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("c.txt", "background\nunlabeled\ncat\n", "begins with 2 names for nothing .background, unlabeled."),
-        ("c.txt", "_background_\n__ignore__\ncat\n", "begins with 2 names for nothing"),
-        ("c.txt", "void\nnone\n-\ncat\n", "begins with 3 names for nothing"),
-        ("c.json", '["void", "background", "cat"]', "begins with 2 names for nothing"),
+        ("c.txt", "background\nunlabeled\ncat\n", "begins with 2 names without a label .background, unlabeled."),
+        ("c.txt", "_background_\n__ignore__\ncat\n", "begins with 2 names without a label"),
+        ("c.txt", "void\nnone\n-\ncat\n", "begins with 3 names without a label"),
+        ("c.json", '["void", "background", "cat"]', "begins with 2 names without a label"),
         ("c.json", '[{"name": "cat"}, {"name": "dog"}]', "gives neither a number .id. nor a color"),
         ("c.json", '[{"colour": 1}]', "expected a column 'name', got 'colour'"),
         ("c.json", '[{"id": 1, "name": "a"}, {"name": "b"}]', "entry 2: a number or color does not read .'id' is missing"),
@@ -175,7 +175,7 @@ def test_a_column_of_numbers_is_chosen_by_name(tmp_path):
         ("c.csv", "id,name\n1,cat\n2\n", "line 3: expected 2 fields"),
         ("data.yaml", "names: [cat", "data.yaml, line 1: expected YAML"),
         ("data.yaml", "path: x\ntrain: y\n", "an object with the keys 'path', 'train' that says neither"),
-        ("c.txt", "- background\n- void\n- cat\n", "begins with 2 names for nothing"),
+        ("c.txt", "- background\n- void\n- cat\n", "begins with 2 names without a label"),
         ("c.txt", "<annotation><name>cat</name></annotation>", "got an XML file or web page"),
         ("labels.py", "labels = [\n]\n", "got a Python file"),
         ("c.txt", "labels = [\n  Label('unlabeled', 0)\n]\n", "got a Python file"),

@@ -15,6 +15,7 @@ from netdissect.probe_sets.importers.annotations.records import (
     locate_errors,
     parse_label,
     parse_size,
+    read_numbers,
     read_tool_json,
     require_object,
     require_objects,
@@ -175,13 +176,12 @@ def _read_shape(
     down, across = size[0] / 100, size[1] / 100
     if kind == "polygon":
         return Polygon(tuple((x * across, y * down) for x, y in parse_points(value["points"])))
-    x, y = parse_coordinate(value["x"]) * across, parse_coordinate(value["y"]) * down
     degrees = parse_coordinate(value.get("rotation") or 0)
+    sides = ("radiusX", "radiusY") if kind == "ellipse" else ("width", "height")
+    x, y, width, height = read_numbers(value, "x", "y", *sides)
+    x, y, width, height = x * across, y * down, width * across, height * down
     if kind == "ellipse":
-        return Ellipse(
-            x, y, parse_coordinate(value["radiusX"]) * across, parse_coordinate(value["radiusY"]) * down, degrees
-        )
-    width, height = parse_coordinate(value["width"]) * across, parse_coordinate(value["height"]) * down
+        return Ellipse(x, y, width, height, degrees)
     return make_rotated_box(x, y, width, height, degrees, (x, y)) if degrees else make_box(x, y, x + width, y + height)
 
 

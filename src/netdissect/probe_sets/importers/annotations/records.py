@@ -12,11 +12,11 @@ from netdissect.errors import DataFileError, NetdissectError, SettingsError, sug
 from netdissect.io.json_files import read_json
 from netdissect.io.text import escape_line
 from netdissect.probe_sets.importers.annotations.image_finder import ImageFinder, find_files
-from netdissect.probe_sets.importers.painting import abbreviate
+from netdissect.probe_sets.importers.painting import abbreviate, parse_coordinate
 from netdissect.probe_sets.source import SourceImage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from netdissect.probe_sets.importers.annotations.shapes import Shape
 
@@ -253,6 +253,11 @@ def require_objects(value: object, what: str) -> list[dict[str, Any]]:
     if not isinstance(value, list):
         raise ValueError(f"expected {what} as a list, got {abbreviate(value)}")  # noqa: TRY004 - one kind
     return [require_object(entry, f"each of {what}") for entry in value]
+
+
+def read_numbers(entry: Mapping[str, Any], *keys: str) -> tuple[float, ...]:
+    """Return the numbers below keys of an object; raise ValueError for one that is not finite."""
+    return tuple(parse_coordinate(entry[key]) for key in keys)
 
 
 def parse_label(value: object) -> str:

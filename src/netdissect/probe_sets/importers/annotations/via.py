@@ -14,8 +14,10 @@ from netdissect.probe_sets.importers.annotations.records import (
     AnnotationSet,
     locate_errors,
     parse_label,
+    read_numbers,
     read_tool_json,
     require_object,
+    require_objects,
     require_text,
 )
 from netdissect.probe_sets.importers.annotations.shapes import Ellipse, Polygon, make_box
@@ -69,17 +71,15 @@ def _read_json(where: Path) -> Iterator[tuple[str, list[_Region]]]:
     with locate_errors(str(where)):
         for image in require_object(content.get("_via_img_metadata", content), "VIA's images").values():
             regions = require_object(image, "an image")["regions"]
-            listed = regions.values() if isinstance(regions, dict) else regions
-            yield (
-                require_text(image["filename"], "filename"),
-                [
-                    (
-                        require_object(require_object(region, "a region")["shape_attributes"], "shape_attributes"),
-                        require_object(region.get("region_attributes") or {}, "region_attributes"),
-                    )
-                    for region in listed
-                ],
-            )
+            listed = list(regions.values()) if isinstance(regions, dict) else regions
+            pairs = [
+                (
+                    require_object(region["shape_attributes"], "shape_attributes"),
+                    require_object(region.get("region_attributes") or {}, "region_attributes"),
+                )
+                for region in require_objects(listed, "regions")
+            ]
+            yield require_text(image["filename"], "filename"), pairs
 
 
 def _read_csv(where: Path) -> Iterator[tuple[str, list[_Region]]]:
@@ -140,21 +140,14 @@ def _read_shape(shape: dict[str, Any], where: str, found: AnnotationSet) -> Shap
             raise ValueError("a polygon with as many x as y was expected")
         return Polygon(tuple((parse_coordinate(x), parse_coordinate(y)) for x, y in zip(across, down, strict=True)))
     if kind == "rect":
-        left, top, width, height = (parse_coordinate(shape[key]) for key in ("x", "y", "width", "height"))
+        left, top, width, height = read_numbers(shape, "x", "y", "width", "height")
         return make_box(left, top, left + width, top + height)
     if kind == "circle":
-        return Ellipse(
-            parse_coordinate(shape["cx"]),
-            parse_coordinate(shape["cy"]),
-            parse_coordinate(shape["r"]),
-            parse_coordinate(shape["r"]),
-        )
+        x, y, radius = read_numbers(shape, "cx", "cy", "r")
+        return Ellipse(x, y, radius, radius)
     if kind == "ellipse":
-        theta = parse_coordinate(shape.get("theta") or 0)  # in radians
-        across, down = parse_coordinate(shape["rx"]), parse_coordinate(shape["ry"])
-        return Ellipse(
-            parse_coordinate(shape["cx"]), parse_coordinate(shape["cy"]), across, down, theta * 180 / 3.141592653589793
-        )
+        x, y, across, down = read_numbers(shape, "cx", "cy", "rx", "ry")
+        return Ellipse(x, y, across, down, parse_coordinate(shape.get("theta") or 0) * 180 / 3.141592653589793)
     raise ValueError(
         f"a region of the shape {abbreviate(kind)}, which is not known: polygon, rect, circle and ellipse are"
     )

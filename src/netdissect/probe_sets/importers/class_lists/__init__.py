@@ -1,1 +1,1 @@
-"""Class lists in every format that people's tools write: `formats` is the table of them."""
+"""Class lists in the formats of people's tools; `formats` lists them."""

@@ -1,4 +1,4 @@
-"""Class lists as tables, or as objects of JSON: columns are known by their names."""
+"""Class lists as tables, or as objects of JSON, whose columns are found by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.importers.class_lists.rows import ListRequest
 
-#: Columns of tables, and keys of JSON's objects, in lower case with ``_`` for spaces; the first that is there counts.
+#: Names of columns, and of keys of JSON objects, in lower case with ``_`` for spaces; the first one found counts.
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "number": (
         "number", "pixel_value", "pixel", "value", "png_index", "label_id", "labelid", "class_id", "classid", "category_id",
@@ -35,12 +35,12 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _TRAIN = ("trainid", "train_id")
 
-#: Under this key a record says where it stands.
+#: The key of a record's place in the list, for errors.
 LOCATION = ""
 
 
 class _Columns(NamedTuple):
-    """Which columns of a table say what; None where it has none."""
+    """The columns of a table; None for one that it lacks."""
 
     name: str
     number: str | None
@@ -58,17 +58,16 @@ class _Columns(NamedTuple):
 def read_records(
     where: object, records: Sequence[Mapping[str, object]], asked: ListRequest, *, by_position: bool
 ) -> list[ClassRow]:
-    """Return the classes of a table's lines, or of JSON's objects, by the names of their columns.
+    """Return the classes in the lines of a table, or in objects of JSON.
 
     Args:
-        where: the list's name, for messages.
-        records: the lines or objects; under `LOCATION` they say where they stand.
-        asked: what the user asks.
-        by_position: whether lines are numbered in their order if they hold neither numbers nor colors.
+        where: the list's name, for errors.
+        records: the lines or objects; their places are below `LOCATION`.
+        asked: how the numbers are found.
+        by_position: whether lines without numbers and colors are numbered in order.
 
     Raises:
-        DataFileError: if there is no column of names, no column of numbers that is understood though one is there, or a
-            number or color does not read.
+        DataFileError: if there is no column of names, the column of numbers is unclear, or a number or color does not read.
     """
     columns = _find_columns(where, records, asked)
     rows = []
@@ -118,19 +117,19 @@ def _find_columns(where: object, records: Sequence[Mapping[str, object]], asked:
 def _find_number_column(
     where: object, records: Sequence[Mapping[str, object]], keys: Mapping[str, str], known: set[str], asked: ListRequest
 ) -> str | None:
-    """Return the column of numbers; which of several, or whether one of another name, is never guessed."""
+    """Return the column of numbers; raise rather than guess between several, or at one with another name."""
     trained = [keys[name] for name in _TRAIN if name in keys]
     if asked.trained and trained:
         return trained[0]
     named = [keys[name] for name in COLUMN_NAMES["number"] if name in keys and keys[name] not in (*known, *trained)]
-    # A column "label" or "class" beside the names holds numbers, or says nothing of them.
+    # A second column "label" or "class" counts if it holds numbers.
     named = named or [
         keys[n] for n in ("label", "class") if keys.get(n, "") not in ("", *known) and _is_numeric(records, keys[n])
     ]
     if len({tuple(str(record.get(column)) for record in records) for column in named}) > 1:
         raise DataFileError(
-            f"{where}: its columns {' and '.join(map(repr, named))} both look like the classes' numbers, and differ: say "
-            f"--number-column, the one whose numbers the masks hold"
+            f"{where}: its columns {' and '.join(map(repr, named))} both look like the classes' numbers, and differ: name "
+            f"the one with the masks' numbers with --number-column"
         )
     if named or trained:
         return (named or trained)[0]
@@ -138,7 +137,7 @@ def _find_number_column(
         if normalize_column(column) != "category":
             raise DataFileError(
                 f"{where}: its column {column!a} holds numbers, and nothing says whether they are the classes' numbers in the "
-                f"masks: call that column 'number', or say --number-column"
+                f"masks: call that column 'number', or name it with --number-column"
             )
     return None
 
@@ -164,13 +163,13 @@ def _read_row(record: Mapping[str, object], columns: _Columns, position: int, as
     category = str(record.get(columns.category or " ") or "")
     if not columns.cityscapes:
         return ClassRow(number, name, category, color)
-    # There a category is a group of classes; what is in the group void, or is not trained on, means nothing.
+    # Its categories are groups of classes; those in the group void, or left out of training, have no label.
     ignored = category == "void" or (normalize_column(columns.number) in _TRAIN and number in (255, -1))
     return ClassRow(number, "" if ignored else name, "", color)
 
 
 def _read_color(record: Mapping[str, object], columns: _Columns) -> int | None:
-    """Return a record's color; None if it has none that reads, which is a mistake only where numbers are missing too."""
+    """Return the color of a record; None if it has none."""
     if columns.channels:
         values = [record.get(channel) for channel in columns.channels]
         if all(value is None or not str(value).strip() for value in values):
@@ -180,7 +179,7 @@ def _read_color(record: Mapping[str, object], columns: _Columns) -> int | None:
 
 
 def read_class_table(path: Path, text: str, asked: ListRequest) -> list[ClassRow]:
-    """Return the classes of a table whose first line names its columns: joined by commas, semicolons or tabs."""
+    """Return the classes of a table whose first line names its columns, separated by commas, semicolons or tabs."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     reader = csv.DictReader(
         io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), skipinitialspace=True
@@ -203,7 +202,7 @@ def read_class_table(path: Path, text: str, asked: ListRequest) -> list[ClassRow
 
 
 def has_header(path: Path, text: str) -> bool:
-    """Say whether the first line names columns: in a .csv or .tsv it must, elsewhere it may."""
+    """Return whether the first line names columns; in a .csv or .tsv it must."""
     if path.suffix.lower() in (".csv", ".tsv"):
         return True
     first = next((line for line in text.splitlines() if line.strip()), "")
@@ -213,7 +212,7 @@ def has_header(path: Path, text: str) -> bool:
 
 
 def is_object_info(_: Path, text: str) -> bool:
-    """Say whether a text is ADE20K's ``objectInfo150``, joined by tabs or commas."""
+    """Return whether a text is ADE20K's ``objectInfo150``, separated by tabs or commas."""
     fields = re.split(r"[\t,]", text.split("\n", 1)[0].strip())
     return len(fields) > 1 and fields[0].strip().lower() == "idx" and fields[-1].strip().lower() == "name"
 

@@ -1,16 +1,16 @@
-"""The table of class-list formats: how each is recognized, and how it is read into rows.
+"""The formats of class lists: how each is recognized, and what numbers its classes have.
 
 | format | recognized by | numbers |
 |---|---|---|
-| a name a line | no line that begins with a number | from 1; from 0 behind one name for nothing, as labelme's behind two |
+| a name per line | no line begins with a number | from 1; from 0 if the first name means no label; from -1 if labelme's two such names come first |
 | ``number: name``, ``name: number`` | every line | those |
-| palettes: ``r g b name``, ``name r g b``, with a number before it or not | every line | the number, else none |
+| palettes: ``r g b name``, ``name r g b``, perhaps after a number | every line | the number, if any |
 | CVAT's ``labelmap.txt`` | its first line | from 0 |
 | tables with a first line (.csv, .tsv, .txt) | a column of names | a column of numbers; else from 1 |
 | Roboflow's ``_classes.csv`` | ``Pixel Value, Class`` | those |
-| Cityscapes' table of labels | a column ``trainId`` | ``id``, or ``trainId`` if it is asked for |
+| Cityscapes' table of labels | a column ``trainId`` | ``id``, or ``trainId`` if asked for |
 | ADE20K's ``objectInfo150`` | ``Idx``, ``Ratio`` … | ``Idx`` |
-| JSON | see `json_kinds` | |
+| JSON | see `structured` | |
 | YAML | its ending, or lines ``key:`` | as in JSON; ``names`` of YOLO's ``data.yaml`` from 0 |
 | XML, Python and the rest | its ending or first characters | refused by name |
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io.reading import read_text
-from netdissect.probe_sets.importers.class_lists import columns, json_kinds, lines, yaml_kinds
+from netdissect.probe_sets.importers.class_lists import columns, lines, structured
 from netdissect.probe_sets.importers.class_lists.not_lists import recognize_other, refuse_by_suffix, refuse_class_list
 
 if TYPE_CHECKING:
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 
 def read_class_rows(path: Path, asked: ListRequest) -> list[ClassRow]:
-    """Return the classes that a file lists.
+    """Return the classes in a file.
 
     Raises:
-        DataNotFoundError: if it is not there.
-        DataFileError: if it is of no format of the table, or cannot be understood whole.
+        DataNotFoundError: if there is no such file.
+        DataFileError: if it has none of the formats, or does not read as a whole.
     """
     refuse_by_suffix(path)
     text = read_text(path, "the class list", missing=DataNotFoundError, wrong=DataFileError)
     for recognized, read in _FORMATS:
         if recognized(path, text):
             return read(path, text, asked)
-    raise AssertionError  # the last format takes anything
+    raise AssertionError  # the last format is for any file
 
 
 def _is_json(path: Path, text: str) -> bool:
@@ -66,13 +66,13 @@ def _is_any(_: Path, __: str) -> bool:
     return True
 
 
-#: Asked in this order; the first that recognizes a file reads it.
+#: The first format that recognizes a file reads it.
 _FORMATS: tuple[tuple[Callable[[Path, str], bool], Callable[[Path, str, ListRequest], list[ClassRow]]], ...] = (
-    (_is_json, json_kinds.read_json_classes),
+    (_is_json, structured.read_json_classes),
     (_is_cvat, lines.read_cvat_labelmap),
     (columns.is_object_info, columns.read_object_info),
     (columns.has_header, columns.read_class_table),
-    (yaml_kinds.is_yaml, yaml_kinds.read_yaml_classes),
+    (structured.is_yaml, structured.read_yaml_classes),
     (_is_other, _refuse_other),
     (_is_any, lines.read_class_lines),
 )

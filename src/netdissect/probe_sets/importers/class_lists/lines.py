@@ -1,4 +1,4 @@
-"""Class lists of lines: a name a line, numbers and names, palettes, CVAT's ``labelmap.txt``."""
+"""Class lists of one class per line: names, numbers and names, palettes, CVAT's ``labelmap.txt``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _GAP = r"\s*[,;:\t ]\s*"
 _RGB = r"\(?(?P<r>\d{1,3})" + _GAP + r"(?P<g>\d{1,3})" + _GAP + r"(?P<b>\d{1,3})\)?"
 _NAME = r"(?P<name>[^\W\d_].*?|_\S*?)"
-#: What all lines of a list may look like, the most special first.
+#: Patterns that all lines of a list match, the most specific first.
 _LINE_PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -35,10 +35,10 @@ _LONGEST_LINE = 300
 
 
 def read_class_lines(path: Path, text: str, asked: ListRequest) -> list[ClassRow]:
-    """Return the classes of a list that has one a line.
+    """Return the classes of a list with one per line.
 
     Raises:
-        DataFileError: if its lines look like more than names, and not all of them alike.
+        DataFileError: if the lines seem to hold more than names, but not all of them match one pattern.
     """
     lines = strip_lines(text)
     long = next((line for line in lines if len(line) > _LONGEST_LINE), None)
@@ -49,10 +49,10 @@ def read_class_lines(path: Path, text: str, asked: ListRequest) -> list[ClassRow
             rows = [_read_line(path, _match_fields(pattern, line), line) for line in lines]
             _refuse_further_columns(path, rows, lines)
             return rows
-    strange = [line for line in lines if "\t" in line or _NUMBERED.fullmatch(line) or line.startswith(("- ", "{", "["))]
-    most = bool(strange) and (2 * len(strange) >= len(lines) or strange == lines[1:])
+    unclear = [line for line in lines if "\t" in line or _NUMBERED.fullmatch(line) or line.startswith(("- ", "{", "["))]
+    most = bool(unclear) and (2 * len(unclear) >= len(lines) or unclear == lines[1:])
     if most or any(line[0] in "{[" for line in lines) or _looks_like_a_table(lines):
-        refuse_class_list(path, f"a list that cannot be understood (a line of it is {(strange or lines)[0]!r})")
+        refuse_class_list(path, f"a list that cannot be understood (a line of it is {(unclear or lines)[0]!r})")
     return _read_trailing_numbers(path, lines) or number_class_names(lines, asked.first, path)
 
 
@@ -62,7 +62,7 @@ def _match_fields(pattern: re.Pattern[str], line: str) -> Mapping[str, str | Non
 
 
 def _refuse_further_columns(path: Path, rows: Sequence[ClassRow], lines: Sequence[str]) -> None:
-    """Refuse numbers and names in whose names more columns stand, which no first line explains."""
+    """Raise if the names of numbered classes hold further columns, which no first line explains."""
     for sign in "\t;,":
         widths = {len(row.name.split(sign)) for row in rows}
         joined = all(re.match(rf"-?\d+\s*{sign}", line) for line in lines)
@@ -75,15 +75,15 @@ def _refuse_further_columns(path: Path, rows: Sequence[ClassRow], lines: Sequenc
 
 
 def _read_trailing_numbers(path: Path, lines: Sequence[str]) -> list[ClassRow]:
-    """Return the classes of a list whose names stand before a space and their position; none if it is no such list.
+    """Return the classes of a list of lines ``name number``; none if it is no such list.
 
     Raises:
-        DataFileError: if all lines end in numbers that may be the classes' or a part of their names.
+        DataFileError: if all lines end in numbers that may be the classes' or parts of their names.
     """
     matches = [_ENDS_IN_A_NUMBER.fullmatch(line) for line in lines]
     found = [(match["name"], int(match["number"])) for match in matches if match]
     if len(found) < len(lines) or not lines or len({name for name, _ in found}) < len(found):
-        return []  # of "class 1", "class 2" the numbers are parts of the names
+        return []  # in "class 1", "class 2" the numbers are parts of the names
     numbers = [number for _, number in found]
     if numbers not in (list(range(len(found))), list(range(1, len(found) + 1))):
         refuse_class_list(path, f"lines that end in numbers, of the classes or of their names (one is {lines[0]!r})")
@@ -103,13 +103,13 @@ def _read_line(path: Path, fields: Mapping[str, str | None], line: str) -> Class
 
 
 def strip_lines(text: str) -> list[str]:
-    """Return the lines that say something."""
+    """Return the lines with single spaces, without empty ones and comments."""
     lines = ("\t".join(" ".join(field.split()) for field in line.strip().split("\t")) for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def _looks_like_a_table(lines: Sequence[str]) -> bool:
-    """Say whether every line has the same number of fields, and one of them is always a number."""
+    """Return whether all lines have the same number of fields, and one field is a number in all of them."""
     for sign in "\t;,|":
         rows = [[field.strip() for field in line.split(sign)] for line in lines[1:] or lines]
         widths = {len(row) for row in rows}

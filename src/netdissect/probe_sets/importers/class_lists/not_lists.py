@@ -1,4 +1,4 @@
-"""Files that are given for a class list and are none: refused by name, with what to give."""
+"""Files that are no class lists; each is refused by name, with what to give instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netdissect.errors import DataFileError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ADVICE = "write a name a line, lines 'number: name', a .csv with a column 'name' or a .json, and give that"
+_ADVICE = "write a name per line, lines 'number: name', a .csv with a column 'name' or a .json, and give that"
 _OTHER_SUFFIXES = {
     ".xml": "an XML file", ".toml": "a TOML file", ".py": "a Python file",
     ".ini": "an INI file", ".pkl": "a pickle", ".npy": "an array", ".npz": "an array", ".mat": "a MATLAB file",
@@ -20,23 +20,19 @@ _OTHER_SUFFIXES = {
 
 
 def refuse_by_suffix(path: Path) -> None:
-    """Refuse a file whose ending says that it is no class list."""
+    """Raise DataFileError for a file whose ending is not that of a class list."""
     kind = _OTHER_SUFFIXES.get(path.suffix.lower())
     if kind is not None and path.is_file():
         refuse_class_list(path, kind)
 
 
 def refuse_class_list(path: Path, kind: str) -> NoReturn:
-    """Raise the error for a file that is no class list, naming its kind.
-
-    Raises:
-        DataFileError: always.
-    """
+    """Raise DataFileError for a file of another kind."""
     raise DataFileError(f"{path}: expected a class list, got {kind}: {_ADVICE}")
 
 
 def recognize_other(text: str) -> str | None:
-    """Return what a text is that is no list of names; None if it may be one."""
+    """Return what kind of text it is; None if it may be a list of names."""
     start = text.lstrip()[:200]
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if start.startswith("<"):

@@ -1,4 +1,4 @@
-"""What a class list says, format aside: rows of a number, a name, a category and a color."""
+"""The classes of a list in any format: number, name, category and color."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netdissect.errors import DataFileError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Class names that mean "nothing": their pixels carry no label.
+#: Names of classes whose pixels have no label.
 UNLABELED_NAMES = frozenset({
     "background", "_background_", "__background__", "void", "__void__", "unlabeled", "unlabelled", "unknown", "ignore",
     "_ignore_", "__ignore__", "none", "-",
@@ -24,10 +24,10 @@ class ClassRow(NamedTuple):
     """One class of a list.
 
     Attributes:
-        number: the number that masks hold for it; None where a list gives colors only.
-        name: what it is called; empty, or a word for nothing, if its pixels carry no label.
-        category: its category; empty if the list says none.
-        color: the color that masks hold for it, as (R·256 + G)·256 + B; None if the list gives none.
+        number: its number in masks; None if the list gives only colors.
+        name: its name; empty or one of `UNLABELED_NAMES` if its pixels have no label.
+        category: its category; empty if the list gives none.
+        color: its color in masks, as (R·256 + G)·256 + B; None if the list gives none.
     """
 
     number: int | None
@@ -37,12 +37,12 @@ class ClassRow(NamedTuple):
 
 
 class ListRequest(NamedTuple):
-    """What a user asks of a list.
+    """How the numbers of a list are found.
 
     Attributes:
         first: number of the first name of a list without numbers; None leaves that to the list.
         column: the column or key of the numbers; None finds it.
-        trained: whether masks hold Cityscapes' numbers for training, where a list gives both.
+        trained: whether masks hold Cityscapes' numbers for training, if a list gives both.
     """
 
     first: int | None = None
@@ -51,11 +51,7 @@ class ListRequest(NamedTuple):
 
 
 def number_class_names(names: Sequence[str], first: int | None, where: object) -> list[ClassRow]:
-    """Number a list of names.
-
-    Raises:
-        DataFileError: if it begins with several names for nothing, and nothing says which of them is 0.
-    """
+    """Number a list of names; raise DataFileError if it begins with several names without a label."""
     if first is None:
         head = 0
         while head < len(names) and names[head].strip().casefold() in UNLABELED_NAMES:
@@ -63,26 +59,22 @@ def number_class_names(names: Sequence[str], first: int | None, where: object) -
         words = [name.strip().casefold() for name in names[:head]]
         if head > 2 or (head == 2 and not (words[0] in _IGNORED and words[1] in _BACKGROUND)):
             raise DataFileError(
-                f"{where}: it begins with {head} names for nothing ({', '.join(names[:head])}), and nothing says which of "
+                f"{where}: it begins with {head} names without a label ({', '.join(names[:head])}), and nothing says which of "
                 f"them is 0 in the masks: write lines 'number: name', or say --first, the number of {names[0]!r}"
             )
-        first = 1 - head  # behind one name for nothing, which is 0; behind labelme's two, which are -1 and 0
+        first = 1 - head  # one name without a label is 0; labelme's two are -1 and 0
     return [ClassRow(number, name) for number, name in enumerate(names, start=first)]
 
 
 def parse_class_number(value: object) -> int:
-    """Return a class's number.
-
-    Raises:
-        ValueError: if it is none.
-    """
+    """Return a class's number; raise ValueError if it is not a whole number."""
     if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,18}", text := str(value).strip()):
         raise ValueError(f"expected a whole number, got {value!r}")
     return int(text)
 
 
 def parse_color(value: object) -> int | None:
-    """Return a color as one number: of r, g, b in any brackets, or of #rrggbb; None if it is none.
+    """Return r, g, b in any brackets, or #rrggbb, as one number; None for anything else.
 
     >>> parse_color("#0000ff"), parse_color("(0, 1, 2)"), parse_color([0, 0, 9]), parse_color("red")
     (255, 258, 9, None)

@@ -1,4 +1,4 @@
-"""Class lists in JSON, in the shapes that tools write.
+"""Class lists in JSON and YAML.
 
 | shape | example | written by |
 |---|---|---|
@@ -15,9 +15,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from netdissect.errors import DataFileError
+from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io.json_files import parse_json
+from netdissect.io.yaml_files import read_yaml
 from netdissect.probe_sets.importers.class_lists.columns import LOCATION, read_records
+from netdissect.probe_sets.importers.class_lists.not_lists import recognize_other
 from netdissect.probe_sets.importers.class_lists.rows import (
     ClassRow,
     number_class_names,
@@ -31,16 +33,12 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.importers.class_lists.rows import ListRequest
 
-#: Keys below which a larger file keeps its list, the best first.
+#: Keys of the list in a larger file, the best first.
 _LIST_KEYS = ("categories", "classes", "labels", "names", "id2label", "label2id", "label_classes", "palette")
 
 
 def read_json_classes(path: Path, text: str, asked: ListRequest) -> list[ClassRow]:
-    """Return the classes that a JSON text lists.
-
-    Raises:
-        DataFileError: if it is no JSON, or a list of no known shape.
-    """
+    """Return the classes in a JSON; raise DataFileError if it is none, or has another structure."""
     try:
         return parse_json_classes(path, parse_json(text), asked)
     except ValueError as error:
@@ -50,11 +48,7 @@ def read_json_classes(path: Path, text: str, asked: ListRequest) -> list[ClassRo
 
 
 def parse_json_classes(where: object, found: Any, asked: ListRequest) -> list[ClassRow]:
-    """Return the classes that JSON's lists and objects say.
-
-    Raises:
-        DataFileError: if they are of no known shape.
-    """
+    """Return the classes in lists and objects; raise DataFileError if they have another structure."""
     if isinstance(found, dict):
         inner = next((key for key in _LIST_KEYS if isinstance(found.get(key), (list, dict))), None)
         return _read_object(where, found, asked) if inner is None else parse_json_classes(where, found[inner], asked)
@@ -62,7 +56,7 @@ def parse_json_classes(where: object, found: Any, asked: ListRequest) -> list[Cl
         return number_class_names(found, asked.first, where)
     if isinstance(found, list) and all(isinstance(entry, dict) for entry in found):
         return _read_objects(where, found, asked)
-    raise _unknown_shape(where, found)
+    raise _unknown_structure(where, found)
 
 
 def _read_objects(where: object, found: Sequence[Mapping[str, Any]], asked: ListRequest) -> list[ClassRow]:
@@ -71,7 +65,7 @@ def _read_objects(where: object, found: Sequence[Mapping[str, Any]], asked: List
 
 
 def _drop_tool_ids(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Leave out an id that numbers a class in a tool's database and not in its masks: Supervisely's and CVAT's."""
+    """Leave out the ids of Supervisely and CVAT, which number classes in a database and not in masks."""
     tools = {"title", "shape"} <= set(entry) or {"attributes", "color"} <= set(entry)
     return {key: value for key, value in entry.items() if not (tools and key == "id")}
 
@@ -93,13 +87,36 @@ def _read_object(where: object, found: Mapping[str, Any], asked: ListRequest) ->
     colors = [parse_color(key) for key in found]
     if found and None not in colors and all(isinstance(value, str) for value in values):
         return [ClassRow(None, name, "", color) for name, color in zip(values, colors, strict=True)]
-    raise _unknown_shape(where, found)
+    raise _unknown_structure(where, found)
 
 
-def _unknown_shape(where: object, found: Any) -> DataFileError:
+def _unknown_structure(where: object, found: Any) -> DataFileError:
     kind = "an object" if isinstance(found, dict) else "a list" if isinstance(found, list) else type(found).__name__
     held = f" with the keys {', '.join(map(ascii, list(found)[:5]))}" if isinstance(found, dict) and found else ""
     return DataFileError(
         f"{where}: expected a JSON list of names, an object number → name, or objects with a name and an id or color, got "
         f"{kind}{held} that says neither"
     )
+
+
+def is_yaml(path: Path, text: str) -> bool:
+    """Return whether a text is YAML, by its ending or its lines."""
+    return path.suffix.lower() in (".yaml", ".yml") or recognize_other(text) == "YAML"
+
+
+def read_yaml_classes(path: Path, _: str, asked: ListRequest) -> list[ClassRow]:
+    """Return the classes in a YAML file; the names of YOLO's ``data.yaml`` are numbered from 0."""
+    content = read_yaml(path, "the class list", missing=DataNotFoundError, wrong=DataFileError)
+    names = content.get("names") if isinstance(content, dict) else None
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return [ClassRow(number, name) for number, name in enumerate(names, start=asked.first or 0)]
+    return parse_json_classes(path, _convert_numbers(content), asked)
+
+
+def _convert_numbers(content: Any) -> Any:
+    """Return an object with numbers for its values, if all of them are texts of numbers."""
+    if not isinstance(content, dict):
+        return content
+    if content and all(isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value) for value in content.values()):
+        return {key: int(value) for key, value in content.items()}
+    return {key: _convert_numbers(value) for key, value in content.items()}
