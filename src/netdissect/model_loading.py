@@ -108,7 +108,7 @@ def list_layers(model: nn.Module | str | Network, resolution: int | None = None)
         >>> from torch import nn
         >>> layers = list_layers(nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU()), resolution=32)
         >>> [(layer.name, layer.units, layer.grid, layer.field.step) for layer in layers]
-        [('0', 4, (15, 15), (2.0, 2.0)), ('1', 4, (15, 15), (2.0, 2.0))]
+        [('0', 4, (15, 15), (2, 2)), ('1', 4, (15, 15), (2, 2))]
     """
     if resolution is not None:
         resolution = require_integer("resolution", resolution, *RESOLUTION_RANGE)

@@ -1,4 +1,4 @@
-"""Words as concepts: an open-vocabulary network, asked for them, as a function from an image to labels."""
+"""Open-vocabulary networks as `Segmenter`: any words become concepts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 
 from netdissect.errors import SettingsError
 from netdissect.networks.labelers.segmenters import (
+    LoadedSegmenter,
     check_probability,
     load_pretrained_part,
     parse_device,
     resize_scores,
-    segmenter_fingerprint,
 )
 from netdissect.networks.trace.hooks import evaluation_mode
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from netdissect.protocols import Segmenter
 
-#: The open-vocabulary network that is taken if none is named.
+#: The default model.
 CLIPSEG = "hf:CIDAS/clipseg-rd64-refined"
 
 _CONCEPTS_PER_BATCH = 16
@@ -33,18 +33,18 @@ _CONCEPTS_PER_BATCH = 16
 def load_open_vocabulary(
     concepts: Sequence[str], *, model: str = CLIPSEG, threshold: float = 0.5, device: str = "auto"
 ) -> Segmenter:
-    """Return an open-vocabulary network, asked for some words.
+    """Load an open-vocabulary network that labels some concepts.
 
     Args:
-        concepts: the words.
+        concepts: words, such as ``["wheel", "zebra stripes"]``.
         model: a CLIPSeg model, ``hf:NAME`` or ``hf:FOLDER``.
-        threshold: probability from which a pixel carries a word.
-        device: where it runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threshold: pixels get a concept from this probability on.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         ModelNotFoundError: if there is no such model.
         MissingExtraError: if transformers is not installed.
-        SettingsError: if there is no word, or one stands twice; or the threshold or the device is none.
+        SettingsError: if there is no concept, if one is given twice, or if the threshold or the device is invalid.
     """
     check_concepts(concepts)
     name = model.removeprefix("hf:")
@@ -57,21 +57,19 @@ def load_open_vocabulary(
 
 
 def check_concepts(concepts: Sequence[str]) -> list[str]:
-    """Return words with single spaces.
+    """Return concepts with single spaces between their words.
 
     Raises:
-        SettingsError: if there is none, or one stands twice.
+        SettingsError: if there is none, or if one is given twice.
     """
     words = [" ".join(concept.split()) for concept in concepts]
     if not words or not all(words) or len(set(words)) < len(words):
-        raise SettingsError(
-            "--concepts wants words with commas between them, each once: 'wheel, watermark, zebra stripes'"
-        )
+        raise SettingsError("--concepts takes words separated by commas, each once: 'wheel, watermark, zebra stripes'")
     return words
 
 
-class OpenVocabularySegmenter:
-    """CLIPSeg, asked for words. A pixel may carry several: each further one goes to a further plane."""
+class OpenVocabularySegmenter(LoadedSegmenter):
+    """CLIPSeg with a list of concepts. A pixel may have several: each goes to a label map of its own."""
 
     def __init__(
         self,
@@ -83,55 +81,48 @@ class OpenVocabularySegmenter:
         threshold: float = 0.5,
         device: str = "auto",
     ) -> None:
-        self.classes = check_concepts(concepts)
-        self._device = parse_device(device)
-        self._model = model.to(self._device)
+        super().__init__(model, check_concepts(concepts), threshold=threshold, device=device)
         self._processor = processor
-        self._threshold = check_probability(threshold)
         self.about = (
-            f"the open-vocabulary network {name}, asked for {len(self.classes)} words; a pixel carries a word from a "
-            f"probability of {self._threshold:g} on"
+            f"the open-vocabulary network {name}, with {len(self.classes)} concepts; a pixel gets a concept from a "
+            f"probability of {threshold:g} on"
         )
 
-    def fingerprint(self) -> str:
-        """Return a hash of everything that decides its labels."""
-        return segmenter_fingerprint(self._model, self.classes, self._threshold)
-
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
-        """Return the labels of an image, (p, h, w), the likeliest word of every pixel first."""
+    def __call__(self, image: NDArray[np.uint8], /) -> NDArray[np.uint16]:
+        """Return the label maps of an image, shape (p, h, w), the most probable concept of every pixel first."""
         parts = []
-        with evaluation_mode(self._model), torch.no_grad():
+        with evaluation_mode(self._module), torch.no_grad():
             for start in range(0, len(self.classes), _CONCEPTS_PER_BATCH):
                 some = self.classes[start : start + _CONCEPTS_PER_BATCH]
-                inputs = self._processor(text=some, images=[picture] * len(some), padding=True, return_tensors="pt")
-                logits = self._model(**inputs.to(self._device)).logits
+                inputs = self._processor(text=some, images=[image] * len(some), padding=True, return_tensors="pt")
+                logits = self._module(**inputs.to(self._device)).logits
                 parts.append(logits.reshape(len(some), *logits.shape[-2:]))
-        chances = resize_scores(torch.cat(parts)[None].float(), picture.shape)[0].sigmoid()
-        return rank_labels(chances.cpu().numpy(), self._threshold)
+        probabilities = resize_scores(torch.cat(parts)[None].float(), image.shape)[0].sigmoid()
+        return rank_labels(probabilities.cpu().numpy(), self._threshold)
 
 
-def rank_labels(chances: NDArray[np.floating[Any]], threshold: float) -> NDArray[np.uint16]:
-    """Return planes of labels, (p, h, w): in plane i every pixel's i-th likeliest class, if it is likely enough.
+def rank_labels(probabilities: NDArray[np.floating[Any]], threshold: float) -> NDArray[np.uint16]:
+    """Return label maps, shape (p, h, w); map i has every pixel's i-th most probable class above the threshold.
 
     Args:
-        chances: probability of every class at every pixel, shape (C, h, w).
-        threshold: the least probability.
+        probabilities: of every class at every pixel, shape (C, h, w).
+        threshold: smallest probability of a label.
 
     Example:
         >>> rank_labels(np.array([[[0.9, 0.1]], [[0.7, 0.2]]]), 0.5).tolist()
         [[[1, 0]], [[2, 0]]]
     """
-    order = np.argsort(-chances, axis=0, kind="stable")
-    sorted_chances = np.take_along_axis(chances, order, axis=0)
-    planes = np.where(sorted_chances >= threshold, order + 1, 0).astype(np.uint16)
-    needed = max(1, int((planes > 0).any(axis=(1, 2)).sum()))
-    return planes[:needed]
+    order = np.argsort(-probabilities, axis=0, kind="stable")
+    ranked = np.take_along_axis(probabilities, order, axis=0)
+    maps = np.where(ranked >= threshold, order + 1, 0).astype(np.uint16)
+    used = max(1, int((maps > 0).any(axis=(1, 2)).sum()))
+    return maps[:used]
 
 
-def parse_concepts(given: str) -> list[str]:
-    """Return the words of ``--concepts``: between commas, or one a line.
+def parse_concepts(text: str) -> list[str]:
+    """Return the concepts of ``--concepts``, separated by commas or lines.
 
     >>> parse_concepts("wheel, watermark, zebra stripes")
     ['wheel', 'watermark', 'zebra stripes']
     """
-    return [word.strip() for line in given.splitlines() for word in line.split(",") if word.strip()]
+    return [word.strip() for line in text.splitlines() for word in line.split(",") if word.strip()]

@@ -1,6 +1,7 @@
-"""Segmentation networks as functions from an image to labels: what ``from-segmenter`` and ``from-words`` are given.
+"""Segmentation networks as `Segmenter`: they label the images of ``from-segmenter`` and ``from-words``.
 
-A label is a class's position plus 1; 0 is nothing. Probabilities are scaled to the image before they are compared.
+Class n of the list has label n + 1; label 0 is no label. Probabilities are resized to the image before the most probable class
+is chosen.
 """
 
 from __future__ import annotations
@@ -30,26 +31,26 @@ if TYPE_CHECKING:
     from netdissect.protocols import Segmenter
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-#: Longest side of a label map, and of an image before a plain torch module sees it.
+#: Longest side in pixels of a label map, and of the input of a torch module.
 MAX_LABEL_SIDE = 1024
 
 
 def load_segmenter(
     model: str, *, classes: Sequence[str] | None = None, threshold: float = 0.0, device: str = "auto"
 ) -> Segmenter:
-    """Return a segmentation network by what is typed for it.
+    """Load a segmentation network by name.
 
     Args:
-        model: ``hf:NAME`` or ``hf:FOLDER`` for a semantic segmentation model of transformers; ``torchvision:NAME``;
-            ``python:module:function`` for a function that returns a torch module.
-        classes: its classes; needed where the model carries none.
-        threshold: probability below which a pixel carries no label.
-        device: where it runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        model: ``hf:NAME`` or ``hf:FOLDER`` for a semantic segmentation model of transformers, ``torchvision:NAME``, or
+            ``python:module:function`` for a function that returns a ``torch.nn.Module``.
+        classes: names of its classes; needed if the model has no list of its own.
+        threshold: pixels below this probability get no label.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         ModelNotFoundError: if there is no such model.
-        MissingExtraError: if the library it needs is not installed.
-        SettingsError: if classes are needed and missing, or the threshold or the device is none.
+        MissingExtraError: if the library that it needs is not installed.
+        SettingsError: if classes are needed and missing, or if the threshold or the device is invalid.
     """
     check_probability(threshold)
     parse_device(device)
@@ -61,19 +62,50 @@ def load_segmenter(
             device=device,
         )  # fmt: skip
     if kind == "torchvision" and name:
-        found, carried = _load_torchvision_segmenter(name)
-        return TorchSegmenter(found, classes or carried, name=model, threshold=threshold, device=device)
+        module, categories = _load_torchvision_segmenter(name)
+        return TorchSegmenter(module, classes or categories, name=model, threshold=threshold, device=device)
     if kind == "python" and name:
         if classes is None:
-            raise SettingsError(f"{model} carries no class list: give one with --classes")
+            raise SettingsError(f"{model} has no class list: give one with --classes")
         return TorchSegmenter(python.call_factory(name), classes, name=model, threshold=threshold, device=device)
     raise ModelNotFoundError(
-        f"there is no segmentation model {model!r}: known are hf:NAME, torchvision:NAME and python:module:function"
+        f"there is no segmentation model {model!r}: expected hf:NAME, torchvision:NAME or python:module:function"
     )
 
 
-class TorchSegmenter:
-    """Any torch module that gives scores of shape (B, C, h, w), bare or as ``out`` or ``logits``."""
+class LoadedSegmenter:
+    """A `Segmenter` whose labels are decided by a module's weights and some settings.
+
+    Attributes:
+        classes: names of label 1, 2, ….
+        about: which network it is, for README.txt.
+    """
+
+    about: str
+
+    def __init__(
+        self, module: Any, classes: Sequence[str], *, threshold: float, device: str, settings: Sequence[object] = ()
+    ) -> None:
+        self._device = parse_device(device)
+        self._module = module.to(self._device)
+        self._threshold = check_probability(threshold)
+        self._settings = settings
+        self.classes = list(classes)
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides the labels."""
+        settings = (self.classes, self._threshold, *self._settings)
+        hashed = hashlib.blake2b(repr(settings).encode(), digest_size=16)
+        hash_tensors(hashed, self._module.state_dict())
+        return hashed.hexdigest()
+
+    def __call__(self, image: NDArray[np.uint8], /) -> NDArray[np.uint16]:
+        """Return the label map of an image, RGB, shape (H, W, 3)."""
+        raise NotImplementedError
+
+
+class TorchSegmenter(LoadedSegmenter):
+    """Any torch module that returns scores of shape (B, C, h, w), alone or as ``out`` or ``logits``."""
 
     def __init__(
         self,
@@ -86,34 +118,26 @@ class TorchSegmenter:
         mean: Sequence[float] = _MEAN,
         std: Sequence[float] = _STD,
     ) -> None:
-        self._device = parse_device(device)
-        self._module = module.to(self._device)
-        self._threshold = check_probability(threshold)
         self._mean, self._std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
-        self.classes = list(classes)
-        self.about = f"the network {name}{_describe_threshold(self._threshold)}"
+        settings = (self._mean.tolist(), self._std.tolist())
+        super().__init__(module, classes, threshold=threshold, device=device, settings=settings)
+        self.about = f"the network {name}{_describe_threshold(threshold)}"
 
-    def fingerprint(self) -> str:
-        """Return a hash of everything that decides its labels."""
-        return segmenter_fingerprint(
-            self._module, self.classes, self._threshold, self._mean.tolist(), self._std.tolist()
-        )
-
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
-        """Return the labels of an image."""
-        values = (picture.astype(np.float32) / 255 - self._mean) / self._std
+    def __call__(self, image: NDArray[np.uint8], /) -> NDArray[np.uint16]:
+        """Return the label map of an image, RGB, shape (H, W, 3)."""
+        values = (image.astype(np.float32) / 255 - self._mean) / self._std
         batch = torch.from_numpy(values).permute(2, 0, 1)[None]
-        if max(picture.shape[:2]) > MAX_LABEL_SIDE:
+        if max(image.shape[:2]) > MAX_LABEL_SIDE:
             batch = nn.functional.interpolate(
-                batch, size=label_map_size(picture.shape), mode="bilinear", align_corners=False, antialias=True
+                batch, size=label_map_size(image.shape), mode="bilinear", align_corners=False, antialias=True
             )
         batch = batch.to(self._device)
         with evaluation_mode(self._module), torch.no_grad():
             scores = _find_scores(_run_module(self._module, batch))
-        return _label_pixels(scores, picture.shape, len(self.classes), self._threshold)
+        return _label_pixels(scores, image.shape, len(self.classes), self._threshold)
 
 
-class TransformersSegmenter:
+class TransformersSegmenter(LoadedSegmenter):
     """A semantic segmentation model of transformers and its image processor."""
 
     def __init__(
@@ -126,25 +150,21 @@ class TransformersSegmenter:
         threshold: float = 0.0,
         device: str = "auto",
     ) -> None:
-        self._device = parse_device(device)
-        self._model = model.to(self._device)
+        names = model.config.id2label
+        own = [str(names[number]) for number in sorted(names)]
+        settings = (getattr(processor, "to_json_string", str)(),)
+        super().__init__(
+            model, own if classes is None else classes, threshold=threshold, device=device, settings=settings
+        )
         self._processor = processor
-        self._threshold = check_probability(threshold)
-        carried = model.config.id2label
-        self.classes = list(classes) if classes is not None else [str(carried[number]) for number in sorted(carried)]
-        self.about = f"the network {name}{_describe_threshold(self._threshold)}"
+        self.about = f"the network {name}{_describe_threshold(threshold)}"
 
-    def fingerprint(self) -> str:
-        """Return a hash of everything that decides its labels."""
-        settings = getattr(self._processor, "to_json_string", str)()
-        return segmenter_fingerprint(self._model, self.classes, self._threshold, settings)
-
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
-        """Return the labels of an image."""
-        inputs = self._processor(images=picture, return_tensors="pt").to(self._device)
-        with evaluation_mode(self._model), torch.no_grad():
-            output = self._model(**inputs)
-        return _label_pixels(_find_scores(output), picture.shape, len(self.classes), self._threshold)
+    def __call__(self, image: NDArray[np.uint8], /) -> NDArray[np.uint16]:
+        """Return the label map of an image, RGB, shape (H, W, 3)."""
+        inputs = self._processor(images=image, return_tensors="pt").to(self._device)
+        with evaluation_mode(self._module), torch.no_grad():
+            output = self._module(**inputs)
+        return _label_pixels(_find_scores(output), image.shape, len(self.classes), self._threshold)
 
 
 def _run_module(module: nn.Module, batch: torch.Tensor) -> Any:
@@ -157,30 +177,32 @@ def _run_module(module: nn.Module, batch: torch.Tensor) -> Any:
 def _label_pixels(scores: torch.Tensor, size: tuple[int, ...], classes: int, threshold: float) -> NDArray[np.uint16]:
     if scores.shape[1] != classes:
         raise SettingsError(f"the network scores {scores.shape[1]} classes, and the class list has {classes}")
-    chances = resize_scores(scores.float(), size).softmax(dim=1)
-    best, labels = chances[0].max(dim=0)
-    found: NDArray[np.uint16] = torch.where(best >= threshold, labels + 1, 0).cpu().numpy().astype(np.uint16)
-    return found
+    probabilities = resize_scores(scores.float(), size).softmax(dim=1)
+    best, classes_of_pixels = probabilities[0].max(dim=0)
+    labels: NDArray[np.uint16] = (
+        torch.where(best >= threshold, classes_of_pixels + 1, 0).cpu().numpy().astype(np.uint16)
+    )
+    return labels
 
 
-def resize_scores(scores: torch.Tensor, picture: tuple[int, ...]) -> torch.Tensor:
-    """Return scores (B, C, h, w) at the size of an image (h, w, …), or as large as label maps may be."""
-    return nn.functional.interpolate(scores, size=label_map_size(picture), mode="bilinear", align_corners=False)
+def resize_scores(scores: torch.Tensor, image: tuple[int, ...]) -> torch.Tensor:
+    """Resize scores (B, C, h, w) to the label map of an image of shape (H, W, …)."""
+    return nn.functional.interpolate(scores, size=label_map_size(image), mode="bilinear", align_corners=False)
 
 
-def label_map_size(picture: tuple[int, ...]) -> tuple[int, int]:
-    """Return height and width of the label maps of an image (h, w, …): its own, up to `MAX_LABEL_SIDE`.
+def label_map_size(image: tuple[int, ...]) -> tuple[int, int]:
+    """Return height and width of the label map of an image of shape (H, W, …): its own, up to `MAX_LABEL_SIDE`.
 
     >>> label_map_size((480, 640, 3)), label_map_size((3000, 4000, 3))
     ((480, 640), (768, 1024))
     """
-    height, width = picture[:2]
+    height, width = image[:2]
     shrink = min(1.0, MAX_LABEL_SIDE / max(height, width))
     return max(1, round(height * shrink)), max(1, round(width * shrink))
 
 
 def _find_scores(output: Any) -> torch.Tensor:
-    """Return the scores (B, C, h, w) in whatever a network gives."""
+    """Return the scores (B, C, h, w) in a network's output."""
     if isinstance(output, torch.Tensor):
         found: Any = output
     elif hasattr(output, "get"):
@@ -188,15 +210,15 @@ def _find_scores(output: Any) -> torch.Tensor:
     else:
         found = getattr(output, "logits", None)
     if not isinstance(found, torch.Tensor) or found.ndim != 4:
-        raise ModelError("the network gives no scores of shape (pictures, classes, h, w): it is no semantic segmenter")
+        raise ModelError("the network returns no scores of shape (images, classes, h, w): it is no semantic segmenter")
     return found
 
 
 def parse_device(device: str) -> torch.device:
-    """Return a device by its name; ``auto`` takes the first GPU if there is one.
+    """Return a device by its name; ``auto`` is the first GPU if there is one.
 
     Raises:
-        SettingsError: if it is none, or not here.
+        SettingsError: if there is no such device.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -205,37 +227,30 @@ def parse_device(device: str) -> torch.device:
     except RuntimeError as error:
         raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {device!r}") from error
     if found.type == "cuda" and not torch.cuda.is_available():
-        raise SettingsError(f"--device {device} was asked for, and torch sees no CUDA device here: use --device cpu")
+        raise SettingsError(f"--device {device} was asked for, and torch finds no CUDA device here: use --device cpu")
     return found
 
 
 def check_probability(threshold: float) -> float:
-    """Return a threshold that is a probability, or refuse it."""
+    """Return a threshold; raise SettingsError if it is no probability."""
     if not 0 <= threshold <= 1:
         raise SettingsError(f"--threshold is a probability between 0 and 1, not {threshold}")
     return threshold
 
 
 def _describe_threshold(threshold: float) -> str:
-    return f"; pixels below a probability of {threshold:g} carry no label" if threshold else ""
-
-
-def segmenter_fingerprint(module: nn.Module, *settings: object) -> str:
-    """Return a hash of a module's weights and of settings."""
-    hashed = hashlib.blake2b(repr(settings).encode(), digest_size=16)
-    hash_tensors(hashed, module.state_dict())
-    return hashed.hexdigest()
+    return f"; pixels below a probability of {threshold:g} get no label" if threshold else ""
 
 
 def load_pretrained_part(kind: str, name: str) -> Any:
-    """Load a part of a transformers model: one sentence if it cannot be, and no bars where nobody is watching.
+    """Load a model or processor of transformers; progress bars are shown on a terminal only.
 
     Args:
         kind: its class, such as ``AutoImageProcessor``.
         name: a name on the hub, or a folder.
 
     Raises:
-        MissingExtraError: if the class cannot be imported; transformers imports its parts when they are asked for.
+        MissingExtraError: if the class cannot be imported.
         ModelNotFoundError: if there is no such model.
     """
     library = import_optional("transformers", extra="hf", purpose="for models of transformers")
@@ -273,4 +288,4 @@ def _load_torchvision_segmenter(name: str) -> tuple[nn.Module, Sequence[str]]:
     except ModelError:
         raise
     except (OSError, RuntimeError) as error:
-        raise ModelNotFoundError(f"the weights of torchvision's {name} could not be fetched ({error})") from error
+        raise ModelNotFoundError(f"the weights of torchvision's {name} could not be downloaded ({error})") from error

@@ -128,7 +128,7 @@ def test_words_make_a_probe_set_that_states_its_threshold(clipseg, photos, tmp_p
     made = importers.from_words(network, photos, tmp_path / "out", size=32, colors=False)
     assert check_probe_set(made.folder).problems == ()
     readme = (made.folder / "README.txt").read_text()
-    assert "a pixel carries a word from a probability of 0.4 on" in " ".join(readme.split())
+    assert "a pixel gets a concept from a probability of 0.4 on" in " ".join(readme.split())
 
 
 def test_many_words_are_asked_in_portions(clipseg, monkeypatch):
@@ -142,7 +142,7 @@ def test_many_words_are_asked_in_portions(clipseg, monkeypatch):
 
 @pytest.mark.parametrize("concepts", [[], ["a", "a"], [""]])
 def test_words_that_are_none_are_reported_before_anything_is_loaded(concepts):
-    with pytest.raises(SettingsError, match="--concepts wants words"):
+    with pytest.raises(SettingsError, match="--concepts takes words"):
         open_vocabulary.load_open_vocabulary(concepts, model="hf:no/such-model")
 
 
@@ -200,7 +200,7 @@ def test_a_fingerprint_is_of_weights_classes_and_threshold():
 
 
 @pytest.mark.parametrize(
-    ("device", "told"), [("gpu", "must be auto, cpu, cuda"), ("cuda", "torch sees no CUDA device")]
+    ("device", "told"), [("gpu", "must be auto, cpu, cuda"), ("cuda", "torch finds no CUDA device")]
 )
 def test_a_device_that_is_not_here_is_reported_before_anything_is_loaded(monkeypatch, device, told):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -238,7 +238,7 @@ def test_a_function_of_yours_is_found_by_its_name(monkeypatch):
 @pytest.mark.parametrize(
     ("model", "told"),
     [
-        ("resnet", "known are hf:NAME"),
+        ("resnet", "expected hf:NAME"),
         ("hf:/nowhere/at/all", "transformers cannot load"),
         ("torchvision:resnet18", "has no segmentation model 'resnet18'"),
     ],
