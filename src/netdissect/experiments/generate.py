@@ -97,7 +97,7 @@ def generate_probe_set(
     """
     if images < 1 or batch_size < 1:
         raise SettingsError(f"images and batch_size must be at least 1, not {images} and {batch_size}")
-    latents = generator.latents(images, seed) if latents is None else np.asarray(latents, np.float32)
+    latents = generator.draw_latents(images, seed) if latents is None else np.asarray(latents, np.float32)
     if latents.ndim < 1 or latents.shape[1:] != generator.latent or not len(latents):
         shape = ", ".join(["N", *map(str, generator.latent)])
         raise SettingsError(f"expected latents of shape ({shape}), got {latents.shape}")
@@ -116,7 +116,7 @@ def generate_probe_set(
 
 def _require_deterministic(generator: Generator, latents: NDArray[np.float32]) -> None:
     """Raise ModelError if the generator makes different images of the same latents."""
-    first, second = (generator.pictures(latents) for _ in range(2))
+    first, second = (generator.make_images(latents) for _ in range(2))
     if (first != second).any():
         raise ModelError(
             f"{generator.name} makes another image of the same latent every time: fix its noise, so that its units are "
@@ -135,7 +135,7 @@ def _write_images(
     progress.start("generate", len(latents))
     height = width = 0
     for start in range(0, len(latents), batch_size):
-        batch = generator.pictures(latents[start : start + batch_size])
+        batch = generator.make_images(latents[start : start + batch_size])
         for number, image in enumerate(batch, start):
             Image.fromarray(image).save(folder / f"{number:08d}.png")
         height, width = batch.shape[1:3]

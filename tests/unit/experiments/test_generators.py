@@ -35,7 +35,7 @@ def test_every_image_keeps_its_latent(generator, data):
     assert len(probe_set) == 24
     assert probe_set.image_size == (32, 32)
     for index in range(len(probe_set)):
-        image = generator.pictures(probe_set.latent(index)[None])[0].astype(int)
+        image = generator.make_images(probe_set.latent(index)[None])[0].astype(int)
         assert np.abs(probe_set.read_image(index).astype(int) - image).mean() < 12  # a JPEG
 
 
@@ -84,7 +84,7 @@ def test_a_function_that_returns_a_generator_is_a_model(data, tmp_path, monkeypa
 
 
 def test_a_probe_set_of_given_latents_and_its_replacement(generator, tmp_path):
-    latents = generator.latents(6, 0)
+    latents = generator.draw_latents(6, 0)
     out = tmp_path / "set"
     generate_probe_set(generator, LABELER, out, latents=latents, preview=0, colors=False)
     first = np.load(out / LATENTS_FILE)

@@ -1,6 +1,6 @@
-"""A generator of images as a network that is probed: its input is a latent, and its layers lie on what it makes.
+"""Image generators as networks: the input is a latent, and cells of a layer lie on the generated image.
 
-The probe set is made of its own images (``experiments/generators.py``), each with the latent it was made from.
+The probe set consists of the generator's own images, each stored with its latent (`experiments.generate`).
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ if TYPE_CHECKING:
     from netdissect.networks.probe import LayerInfo
     from netdissect.protocols import ConceptSource
 
-_GRID_NOTE = "its cells are taken to lie evenly over the picture that is made"
+_GRID_NOTE = "its cells are assumed to lie evenly on the generated image"
 
 
 @dataclass(frozen=True, eq=False)
 class _LatentInput(Preprocess):
-    """Latents go in as they are."""
+    """Pass latents on unchanged."""
 
-    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return latents."""
-        return pictures.float()
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return the latents as float32."""
+        return latents.float()
 
     def describe(self) -> str:
-        """Return in words what is done."""
-        return "latents as they are"
+        """Return a description for the report."""
+        return "latents as they are"  # part of the fingerprint
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Generator(TorchNetwork):
-    """A module that makes images (B, 3, H, W) from latents (B, …).
+    """A module that generates images (B, 3, H, W) from latents (B, …).
 
     Attributes:
-        module: the generator. It must make the same image from a latent every time.
+        module: the generator; it must generate the same image from a latent every time.
         latent: shape of a latent, such as ``(128,)`` or ``(100, 1, 1)``.
-        span: its output for black and white; a generator that ends in tanh has -1 and 1.
-        call: how it is called with latents, if it takes more than them; returns images, alone or first.
-        name: what to call it; the class's name by default.
+        span: its output for black and for white; (-1, 1) for a generator that ends in tanh.
+        call: calls it with latents and returns images, alone or first in a tuple; needed if it takes more arguments.
+        name: what to call it; its class's name by default.
     """
 
     is_traced: ClassVar[bool] = False
@@ -76,18 +76,18 @@ class Generator(TorchNetwork):
         """
         module: object = self.module
         if not isinstance(module, nn.Module):
-            raise SettingsError(f"expected a torch.nn.Module that makes images, got {type(module).__name__}")
+            raise SettingsError(f"expected a torch.nn.Module that generates images, got {type(module).__name__}")
         if self.span[0] >= self.span[1]:
-            raise SettingsError(f"span is the values for black and white, such as (-1, 1), not {self.span}")
+            raise SettingsError(f"span is the output for black and for white, such as (-1, 1), not {self.span}")
         name = self.name or type(module).__name__
         self.__dict__.update(name=name, source=self.source or name, latent=tuple(int(size) for size in self.latent))
 
-    def latents(self, images: int, seed: int) -> NDArray[np.float32]:
-        """Return latents drawn from a standard normal distribution, float32, shape (N, …)."""
+    def draw_latents(self, images: int, seed: int) -> NDArray[np.float32]:
+        """Draw latents from a standard normal distribution, float32, shape (N, …)."""
         return np.random.default_rng(seed).standard_normal((images, *self.latent), np.float32)
 
-    def pictures(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Make images, where the module lies.
+    def make_images(self, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Generate images on the module's device.
 
         Args:
             latents: shape (B, …).
@@ -96,34 +96,34 @@ class Generator(TorchNetwork):
             RGB, uint8, shape (B, H, W, 3).
 
         Raises:
-            ModelError: if it makes no images of them.
+            ModelError: if the module fails, or returns no images.
         """
         with evaluation_mode(self.module), torch.inference_mode():
             try:
-                made = self._call(self.module, torch.from_numpy(latents).to(find_device(self.module), self.dtype))
+                images = self._call(self.module, torch.from_numpy(latents).to(find_device(self.module), self.dtype))
             except FORWARD_ERRORS as error:
                 raise ModelError(
                     f"{self.name} does not run on latents of shape {latents.shape[1:]}: {root_message(error)}"
                 ) from error
-        made = made[0] if isinstance(made, (tuple, list)) and made else made
-        if not isinstance(made, torch.Tensor) or made.ndim != 4 or made.shape[1] not in (1, 3):
-            got = tuple(made.shape) if isinstance(made, torch.Tensor) else type(made).__name__
-            raise ModelError(f"{self.name} must make pictures of shape (B, 3, H, W), and gives {got}")
+        images = images[0] if isinstance(images, (tuple, list)) and images else images
+        if not isinstance(images, torch.Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3):
+            got = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
+            raise ModelError(f"{self.name} must return images of shape (B, 3, H, W), and returns {got}")
         low, high = self.span
-        scaled = ((made.float() - low) / (high - low) * 255).round().clamp(0, 255).to(torch.uint8)
-        found: NDArray[np.uint8] = scaled.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        return found
+        scaled = ((images.float() - low) / (high - low) * 255).round().clamp(0, 255).to(torch.uint8)
+        rgb: NDArray[np.uint8] = scaled.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return rgb
 
     def make_blank_input(self, input_size: tuple[int, int], device: torch.device) -> torch.Tensor:  # noqa: ARG002
         """Return two random latents: a latent of zeros may give no image at all."""
-        return torch.from_numpy(self.latents(2, 0)).to(device, self.dtype)
+        return torch.from_numpy(self.draw_latents(2, 0)).to(device, self.dtype)
 
     def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
-        """Run it once. What a cell of a latent reaches is no field map: nothing is known but shapes."""
+        """Run it once and return the shapes of its layers, without traces: latents have no pixels."""
         return {name: replace(info, trace=None) for name, info in super().inspect(names, input_size).items()}
 
     def model_input(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:  # noqa: ARG002
-        """Return the latent that an image of a probe set was made from.
+        """Return the latent that an image of a probe set was generated from.
 
         Raises:
             ActivationError: if the probe set has no latents.
@@ -131,8 +131,8 @@ class Generator(TorchNetwork):
         """
         if not isinstance(concepts, LatentSource):
             raise ActivationError(
-                f"{self.name} makes pictures of latents, and {concepts.name} has none: make a probe set of its own "
-                f"pictures with netdissect.experiments.generate.generate_probe_set"
+                f"{self.name} makes images from latents, and {concepts.name} has none: make a probe set of its own "
+                f"images with netdissect.generate_probe_set"
             )
         latent = concepts.latent(image)
         if latent.shape != self.latent:

@@ -22,9 +22,9 @@ def generator():
 
 
 def test_latents_follow_from_their_seed(generator):
-    assert generator.latents(3, 1).shape == (3, 5)
-    np.testing.assert_array_equal(generator.latents(3, 1), generator.latents(3, 1))
-    assert (generator.latents(3, 1) != generator.latents(3, 2)).any()
+    assert generator.draw_latents(3, 1).shape == (3, 5)
+    np.testing.assert_array_equal(generator.draw_latents(3, 1), generator.draw_latents(3, 1))
+    assert (generator.draw_latents(3, 1) != generator.draw_latents(3, 2)).any()
 
 
 def test_black_and_white_are_the_ends_of_its_span():
@@ -32,7 +32,7 @@ def test_black_and_white_are_the_ends_of_its_span():
         def forward(self, z):
             return z.reshape(-1, 1, 1, 1).expand(-1, 1, 2, 2)
 
-    made = Generator(Ends(), (1,), span=(-2, 2)).pictures(np.array([[-3], [-2], [0], [2], [9]], np.float32))
+    made = Generator(Ends(), (1,), span=(-2, 2)).make_images(np.array([[-3], [-2], [0], [2], [9]], np.float32))
     assert made.shape == (5, 2, 2, 3)
     assert made[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
 
@@ -47,7 +47,7 @@ def test_layers_lie_evenly_over_the_image(generator):
 
 
 def test_activations_are_those_that_made_the_image(generator):
-    latents = generator.latents(3, 0)
+    latents = generator.draw_latents(3, 0)
     with generator.probe(["canvas"], (32, 32), geometry="receptive-field", device=CPU) as source:
         found = nets.channels_first(source.activations(latents))["canvas"]
     seen = []
@@ -60,13 +60,13 @@ def test_activations_are_those_that_made_the_image(generator):
 @pytest.mark.parametrize(
     ("module", "sentence"),
     [
-        (nn.Linear(5, 3), r"must make pictures of shape \(B, 3, H, W\), and gives \(2, 3\)"),
+        (nn.Linear(5, 3), r"must return images of shape \(B, 3, H, W\), and returns \(2, 3\)"),
         (nn.Linear(4, 3), r"Linear does not run on latents of shape \(5,\)"),
     ],
 )
 def test_a_module_that_makes_no_images_is_reported(module, sentence):
     with pytest.raises(ModelError, match=sentence):
-        Generator(module, (5,)).pictures(np.zeros((2, 5), np.float32))
+        Generator(module, (5,)).make_images(np.zeros((2, 5), np.float32))
 
 
 def test_what_cannot_be_a_generator_is_reported():
@@ -80,7 +80,7 @@ def test_a_probe_set_of_photographs_is_reported(generator, tmp_path):
     folder = folders.write(tmp_path / "small")
     with pytest.raises(DataNotFoundError, match=r"holds no latents.npy: its images were not made by a generator"):
         nd.dissect(generator, ["canvas"], folder, pictures=False)
-    with pytest.raises(ActivationError, match=r"makes pictures of latents, and other has none: make a probe set"):
+    with pytest.raises(ActivationError, match=r"makes images from latents, and other has none: make a probe set"):
         generator.model_input(type("Other", (), {"name": "other"})(), 0, (32, 32))
 
 
