@@ -1,6 +1,6 @@
-"""The half of a sparse autoencoder that makes latents of a layer's units, or any linear map of them.
+"""Encoders of sparse autoencoders, and other linear maps of a layer's units.
 
-How files spell it is told in `encoder_files`; docs/models.md has the table.
+`encoder_files` reads them; ``docs/models.md`` has the table of names that files use.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What encoders do to the sums of products.
+#: Activation functions of encoders.
 ACTIVATIONS = ("none", "relu", "topk", "jumprelu", "gated")
-#: What they do to a place's units first.
+#: Normalizations of a cell's units before the linear map.
 NORMALIZATIONS = ("layer_norm", "constant_norm_rescale")
-#: The names of an encoder's tensors.
+#: Names of an encoder's tensors.
 ENCODER_TENSORS = ("weight", "bias", "before", "threshold", "gate", "magnitude", "norms")
 _EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """What an encoder does besides multiplying.
+    """What an encoder does before and after its linear map.
 
     Attributes:
         activation: one of `ACTIVATIONS`.
-        k: of ``topk``: how many latents are active at a place.
-        subtract: whether the decoder's bias is subtracted first.
-        normalize: one of `NORMALIZATIONS`, done to a place's units before anything else; empty for none.
-        assumed: what the file does not say.
+        k: number of active latents in a cell; for ``topk``.
+        subtract: whether the decoder's bias is subtracted from the units.
+        normalize: one of `NORMALIZATIONS`, applied to a cell's units first; empty for none.
+        assumed: settings that the file does not state.
     """
 
     activation: str
@@ -43,10 +43,10 @@ class EncoderConfig:
 
 
 class Encoder(nn.Module):
-    """Latents of a layer's units: ``f(W·(x − b_dec) + b)``, at every place on its own.
+    """Latents of a layer's units: ``f(W·(x − b_dec) + b)``, for every cell by itself.
 
     Attributes:
-        manner: f, and what is done to x first.
+        config: the activation function f, and what is done to x first.
     """
 
     weight: torch.Tensor
@@ -57,39 +57,32 @@ class Encoder(nn.Module):
     magnitude: torch.Tensor
     norms: torch.Tensor | None
 
-    def __init__(self, parts: Mapping[str, torch.Tensor], manner: EncoderConfig) -> None:
-        """Take what a file holds.
+    def __init__(self, parts: Mapping[str, torch.Tensor], config: EncoderConfig) -> None:
+        """Create an encoder.
 
         Args:
-            parts: ``weight`` (L, U), and as far as there are any ``bias`` (L,), ``before`` (U,), ``threshold`` (L,) or
-                (1,), ``gate`` (L,), ``magnitude`` (L,), and ``norms`` (L,) of the decoder's vectors, by which sums are
-                multiplied before they are compared.
-            manner: what is done with them.
+            parts: ``weight`` (L, U) and, where the encoder has them, ``bias`` (L,), ``before`` (U,) (the decoder's bias),
+                ``threshold`` (L,) or (1,), ``gate`` (L,), ``magnitude`` (L,), and ``norms`` (L,) of the decoder's vectors,
+                by which latents are multiplied before the activation function.
+            config: its activation function and normalization.
         """
         super().__init__()
-        self.config = manner
+        self.config = config
         for name in ENCODER_TENSORS:
             self.register_buffer(name, parts.get(name))
 
     @property
     def units(self) -> int:
-        """Number of units U it takes."""
+        """Number of units U."""
         return int(self.weight.shape[1])
 
     @property
     def latents(self) -> int:
-        """Number of latents L it gives."""
+        """Number of latents L."""
         return int(self.weight.shape[0])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the latents of units.
-
-        Args:
-            x: shape (…, U).
-
-        Returns:
-            shape (…, L).
-        """
+        """Return the latents, shape (…, L), of units, shape (…, U)."""
         if self.config.normalize:
             x = _normalize(x, self.config.normalize)
         if self.config.subtract:
@@ -107,29 +100,29 @@ class Encoder(nn.Module):
             return latents
         latents = latents.relu()
         if self.config.activation == "topk" and self.config.k < self.latents:
-            values, places = latents.topk(self.config.k, dim=-1, sorted=False)
-            return torch.zeros_like(latents).scatter_(-1, places, values)
+            values, positions = latents.topk(self.config.k, dim=-1, sorted=False)
+            return torch.zeros_like(latents).scatter_(-1, positions, values)
         return latents
 
     def extra_repr(self) -> str:
-        """Return what stands in its name when it is printed, and so in its fingerprint."""
+        """Return its settings; they are part of its fingerprint."""
         return f"{self.units}, {self.latents}, {self.config}"
 
     def describe(self) -> str:
-        """Return in words what it does."""
-        manner = self.config
+        """Return what it does, for reports."""
+        config = self.config
         parts = [f"{self.latents} latents of {self.units} units"]
-        parts += [f"topk {manner.k}" if manner.activation == "topk" else manner.activation]
-        parts += [f"units normalized ({manner.normalize})"] if manner.normalize else []
-        parts += ["b_dec subtracted first"] if manner.subtract else []
+        parts += [f"topk {config.k}" if config.activation == "topk" else config.activation]
+        parts += [f"units normalized ({config.normalize})"] if config.normalize else []
+        parts += ["b_dec subtracted first"] if config.subtract else []
         parts += ["multiplied by the decoder's norms"] if self.norms is not None else []
-        parts += [f"assumed: {', '.join(manner.assumed)}"] if manner.assumed else []
+        parts += [f"assumed: {', '.join(config.assumed)}"] if config.assumed else []
         return ", ".join(parts)
 
 
-def _normalize(x: torch.Tensor, manner: str) -> torch.Tensor:
-    """Return a place's units normalized as SAELens and OpenAI's library do it."""
-    if manner == "constant_norm_rescale":
+def _normalize(x: torch.Tensor, kind: str) -> torch.Tensor:
+    """Normalize a cell's units as SAELens and OpenAI's library do."""
+    if kind == "constant_norm_rescale":
         scaled: torch.Tensor = x * (x.shape[-1] ** 0.5 / x.norm(dim=-1, keepdim=True))
         return scaled
     x = x - x.mean(dim=-1, keepdim=True)

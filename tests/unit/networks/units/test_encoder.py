@@ -223,24 +223,32 @@ def test_metadata_of_the_file_come_before_the_configuration_beside_it(tmp_path, 
         ({"b_enc": torch.zeros(3)}, None, r"makes 10 latents of 6 units, and its bias has the shape \(3,\)"),
         ({"b_dec": torch.zeros(L)}, None, r"its before has the shape \(10,\)"),
         ({}, {"activation": "topk"}, "nothing says how many latents are active"),
-        ({}, {"architecture": "jumprelu"}, "its activation is jumprelu, and it holds no threshold"),
-        ({}, {"activation": "softmax"}, "its class or activation 'softmax' is none that is known"),
-        ({}, {"trainer": {"dict_class": "CrossCoder"}}, "its class or activation 'CrossCoder' is none that is known"),
-        ({}, {"architecture": "gated", "activation": "topk"}, "what is said of it contradicts itself: gated, topk"),
-        ({}, {"normalize_activations": "expected_average_only_in"}, "wants its input normalized .*projection=module"),
-        ({"b_gate": torch.zeros(L)}, None, "its activation is gated, and it holds no magnitude"),
-        ({"r_mag": torch.zeros(L)}, {"architecture": "standard"}, "its activation is relu, which has no r_mag"),
-        ({"threshold": torch.zeros(L)}, {"trainer": {"dict_class": "AutoEncoder"}}, "relu, which has no threshold"),
+        ({}, {"architecture": "jumprelu"}, "its activation is jumprelu, but it holds no threshold"),
+        ({}, {"activation": "softmax"}, "its class or activation 'softmax' is not among the known ones"),
+        (
+            {},
+            {"trainer": {"dict_class": "CrossCoder"}},
+            "its class or activation 'CrossCoder' is not among the known ones",
+        ),
+        ({}, {"architecture": "gated", "activation": "topk"}, "its settings contradict each other: gated, topk"),
+        ({}, {"normalize_activations": "expected_average_only_in"}, "its input must be normalized .*projection=module"),
+        ({"b_gate": torch.zeros(L)}, None, "its activation is gated, but it holds no magnitude"),
+        ({"r_mag": torch.zeros(L)}, {"architecture": "standard"}, "its activation is relu, which does not use r_mag"),
+        (
+            {"threshold": torch.zeros(L)},
+            {"trainer": {"dict_class": "AutoEncoder"}},
+            "relu, which does not use threshold",
+        ),
         (
             {"threshold": torch.tensor(0.1), "k": torch.tensor(2)},
             None,
             "it holds both k and a threshold, .* nothing says",
         ),
-        ({"gate_weight": torch.zeros(L, U)}, None, "its tensor 'gate_weight' is no part of an encoder that is known"),
-        ({"encoder.1.running_mean": torch.zeros(L)}, None, "its tensor 'encoder.1.running_mean' is no part"),
-        ({"scaling_factor": torch.full((L,), 2.0)}, None, "its tensor 'scaling_factor' is no part"),
-        ({"mag_bias": torch.zeros(L)}, None, "its tensor 'mag_bias' is no part"),
-        ({}, {"finetuning_scaling_factor": True}, "its latents are scaled by what finetuning found"),
+        ({"gate_weight": torch.zeros(L, U)}, None, "its tensor 'gate_weight' is no known part of an encoder"),
+        ({"encoder.1.running_mean": torch.zeros(L)}, None, "its tensor 'encoder.1.running_mean' is no known part"),
+        ({"scaling_factor": torch.full((L,), 2.0)}, None, "its tensor 'scaling_factor' is no known part"),
+        ({"mag_bias": torch.zeros(L)}, None, "its tensor 'mag_bias' is no known part"),
+        ({}, {"finetuning_scaling_factor": True}, "its latents are scaled by a fine-tuned factor"),
     ],
 )
 def test_what_cannot_be_read_is_reported(tmp_path, parts, change, config, sentence):
@@ -284,7 +292,7 @@ def test_openais_files_say_what_they_are_among_their_tensors_and_their_topk_kind
     torch.save({**state, **told}, tmp_path / "topk.pt")
     torch.testing.assert_close(read_encoder(tmp_path / "topk.pt")(x), topk((standardized(x) - before) @ W.T + b, 4))
     torch.save({**state, **told, "activation_state_dict": {"k": 4, "postact_fn": "Identity"}}, tmp_path / "other.pt")
-    with pytest.raises(ModelFileError, match="its class or activation 'TopK of Identity' is none that is known"):
+    with pytest.raises(ModelFileError, match="its class or activation 'TopK of Identity' is not among the known ones"):
         read_encoder(tmp_path / "other.pt")
 
 
@@ -299,7 +307,7 @@ def test_an_encoder_is_found_under_any_key(tmp_path, parts, kept):
 
 def test_of_several_encoders_none_is_guessed(tmp_path, parts):
     torch.save({"a": {"W_enc": parts["W"].T}, "b": {"W_enc": parts["W"].T}}, tmp_path / "saes.pt")
-    with pytest.raises(ModelFileError, match=r"holds several encoders, behind 'a\.', 'b\.', and nothing tells which"):
+    with pytest.raises(ModelFileError, match=r"holds several encoders, below 'a\.', 'b\.', and nothing tells which"):
         read_encoder(tmp_path / "saes.pt")
 
 
