@@ -70,7 +70,7 @@ def test_a_module_that_makes_no_images_is_reported(module, sentence):
 
 
 def test_what_cannot_be_a_generator_is_reported():
-    with pytest.raises(SettingsError, match=r"expected a torch.nn.Module that makes images, got function"):
+    with pytest.raises(SettingsError, match=r"expected a torch.nn.Module that generates images, got function"):
         Generator(lambda z: z, (5,))
     with pytest.raises(SettingsError, match="span is the output for black and for white"):
         Generator(painter.Painter(), (5,), span=(1, 1))
