@@ -166,7 +166,7 @@ def _(desk):
 
 @mistake("regions with several attributes")
 def _(desk):
-    return typed(desk, told=test_via.via(test_via.region(test_via.POLYGON, kind="cat", colour="red")))
+    return typed(desk, told=test_via.via(test_via.region(test_via.POLYGON, kind="cat", color="red")))
 
 
 @mistake("runs of a mask that do not fit its box")

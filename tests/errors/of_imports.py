@@ -46,7 +46,7 @@ def annotation(**changes):
     } | changes
 
 
-@mistake("a class list that begins with several names for nothing")
+@mistake("a class list that begins with several names without a label")
 def _(desk):
     return masks_with(desk, "classes.txt", "background\nunlabeled\ncat\n")
 

@@ -82,11 +82,11 @@ def test_the_csv_says_the_same(tmp_path):
 
 
 def test_which_attribute_is_the_class_is_asked(tmp_path):
-    regions = region(POLYGON, kind="cat", colour="red"), region(RECT, kind="dog", colour="blue")
-    with pytest.raises(DataFileError, match=r"regions have the attributes kind, colour: --attribute names the one"):
+    regions = region(POLYGON, kind="cat", color="red"), region(RECT, kind="dog", color="blue")
+    with pytest.raises(DataFileError, match=r"regions have the attributes kind, color: --attribute names the one"):
         one(tmp_path, *regions)
-    assert set(one(tmp_path, *regions, attribute="colour").ravel()) == {"", "red", "blue"}
-    with pytest.raises(DataFileError, match=r"no region has the attribute 'size'; there are kind, colour"):
+    assert set(one(tmp_path, *regions, attribute="color").ravel()) == {"", "red", "blue"}
+    with pytest.raises(DataFileError, match=r"no region has the attribute 'size'; there are kind, color"):
         one(tmp_path, *regions, attribute="size")
 
 
