@@ -125,7 +125,7 @@ def _(desk):
     return desk.run(layers="con1")
 
 
-@mistake("a network that does not run on pictures of this size")
+@mistake("a network that does not run on images of this size")
 def _(desk):
     return desk.run("--resolution", "8", layers="conv2")
 

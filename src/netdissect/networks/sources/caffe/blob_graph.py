@@ -1,7 +1,7 @@
-"""Who reads and who writes which blob, when layers may write over what they read.
+"""The graph of layers and blobs, where layers may work in place.
 
-A layer works in place if a bottom and a top of it have one name. Every writing makes a new *version* of the blob, a
-number here; a reader gets the version written last before it, and a probe gets the last of all.
+A layer works in place if a bottom and a top have the same name. Every write creates a new *version* of the blob, a
+number here. A layer reads the version written last before it; a probe reads the last version of all.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BlobStep:
-    """One layer at work.
+    """One layer of the graph.
 
     Attributes:
-        module: its key among the network's modules.
+        module: key of its module.
         kind: its type.
         bottoms: the versions it reads.
         tops: the versions it writes.
@@ -35,27 +35,29 @@ class BlobGraph:
     """The layers in order, over versions of blobs.
 
     Attributes:
-        blobs: for every version the name of its blob.
+        blobs: name of the blob of every version.
         steps: the layers in order.
         last: blob → its last version.
-        made_by: blob → type of the layer that wrote it first.
+        first_writers: blob → type of the layer that wrote it first.
+        inputs: version → blob, of the network's inputs.
+        writer: version → index of the step that writes it.
     """
 
     blobs: list[str] = field(default_factory=list)
     steps: list[BlobStep] = field(default_factory=list)
     last: dict[str, int] = field(default_factory=dict)
-    made_by: dict[str, str] = field(default_factory=dict)
+    first_writers: dict[str, str] = field(default_factory=dict)
     inputs: dict[int, str] = field(default_factory=dict)
     writer: dict[int, int] = field(default_factory=dict)
 
     def add_input(self, blob: str) -> int:
-        """Add a blob that comes from outside."""
+        """Add an input of the network."""
         version = self._write(blob, "Input")
         self.inputs[version] = blob
         return version
 
     def add_step(self, module: str, kind: str, bottoms: Iterable[str], tops: Iterable[str]) -> BlobStep:
-        """Add a layer after all others; bottoms that nobody wrote are left out."""
+        """Add a layer after all others; bottoms that no layer writes are left out."""
         read = tuple(self.last[blob] for blob in bottoms if blob in self.last)
         step = BlobStep(module, kind, read, tuple(self._write(blob, kind) for blob in tops))
         for version in step.tops:
@@ -63,14 +65,14 @@ class BlobGraph:
         self.steps.append(step)
         return step
 
-    def ends(self, *, but: frozenset[str]) -> list[str]:
-        """Return the blobs whose last version nobody reads, those of layers in `but` left out on both sides."""
+    def find_ends(self, *, but: frozenset[str]) -> list[str]:
+        """Return the blobs whose last version no layer reads; layers in `but` count neither as readers nor as writers."""
         read = {version for step in self.steps if step.module not in but for version in step.bottoms}
         written = {version for step in self.steps if step.module not in but for version in step.tops}
         return [blob for blob, version in self.last.items() if version in written and version not in read]
 
-    def needed(self, versions: Iterable[int]) -> list[BlobStep]:
-        """Return the steps on which these versions depend, in order."""
+    def find_steps(self, versions: Iterable[int]) -> list[BlobStep]:
+        """Return the steps that these versions depend on, in order."""
         waiting, seen = list(versions), set()
         while waiting:
             number = self.writer.get(waiting.pop())
@@ -79,18 +81,19 @@ class BlobGraph:
                 waiting.extend(self.steps[number].bottoms)
         return [self.steps[number] for number in sorted(seen)]
 
-    def inputs_of(self, versions: Iterable[int]) -> list[int]:
-        """Return the inputs on which these versions depend, in order."""
+    def find_inputs(self, versions: Iterable[int]) -> list[int]:
+        """Return the inputs that these versions depend on, in order."""
         versions = list(versions)
-        read = {version for step in self.needed(versions) for version in step.bottoms}
+        read = {version for step in self.find_steps(versions) for version in step.bottoms}
         return [version for version in self.inputs if version in read or version in versions]
 
     def plan(self, wanted: Sequence[int] | None) -> list[tuple[BlobStep, tuple[int, ...]]]:
-        """Return the steps on which the wanted versions depend, each with the versions to forget after it.
+        """Return the steps to run for some versions, each with the versions that are no longer read after it.
 
-        None wants nothing, but all steps.
+        Args:
+            wanted: the versions; None runs all steps and keeps no version.
         """
-        steps = self.steps if wanted is None else self.needed(wanted)
+        steps = self.steps if wanted is None else self.find_steps(wanted)
         last_use = {version: number for number, step in enumerate(steps) for version in (*step.tops, *step.bottoms)}
         kept = set(wanted or ())
         done: list[list[int]] = [[] for _ in steps]
@@ -102,5 +105,5 @@ class BlobGraph:
     def _write(self, blob: str, kind: str) -> int:
         self.blobs.append(blob)
         self.last[blob] = len(self.blobs) - 1
-        self.made_by.setdefault(blob, kind)
+        self.first_writers.setdefault(blob, kind)
         return self.last[blob]

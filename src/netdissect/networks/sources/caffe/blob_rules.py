@@ -1,7 +1,7 @@
-"""Caffe's rules of which layer may write which blob; a network that breaks them is refused, as Caffe refuses it.
+"""Caffe's rules for layers that write blobs; a network that breaks them is refused, as Caffe does.
 
-A layer may write over a blob only where that is its own bottom at the same position (``Net::AppendTop``). Anything else
-with two writers means that a name stands for two things, and whichever were taken would be a guess.
+A layer may overwrite a blob only if it is its own bottom at the same position (``Net::AppendTop``). Otherwise two blobs
+have the same name, and it is not known which of them is meant.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ if TYPE_CHECKING:
 
     from netdissect.networks.sources.caffe.net_spec import NetSpec
 
-#: Types that Caffe does not let write over their bottom.
+#: Types that may not work in place.
 _NEVER_IN_PLACE = frozenset({"AbsVal", "Flatten", "Reshape", "Split"})
 
 
 def check_blob_writers(inputs: Sequence[str], layers: Iterable[Any], where: str) -> None:
-    """See that every blob has one writer, but for layers that work in place.
+    """Check that every blob has one writer, besides layers that work in place.
 
     Args:
-        inputs: blobs that come from outside.
+        inputs: the network's inputs.
         layers: ``LayerParameter`` messages in order.
-        where: the file, for messages.
+        where: the file, for error messages.
 
     Raises:
-        ModelFileError: if a blob has two, naming the blob and both layers; or if a layer of a type that cannot works in
-            place.
+        ModelFileError: if a blob has two writers, or a layer works in place that may not.
     """
     writers: dict[str, str] = {}
     for name in inputs:
@@ -48,10 +47,10 @@ def check_blob_writers(inputs: Sequence[str], layers: Iterable[Any], where: str)
 
 
 def check_layer_names(spec: NetSpec, blobs: Mapping[str, object], where: str) -> None:
-    """See that no two layers take the weights of one name, of which Caffe gives them to the first alone.
+    """Check that no two layers with weights have the same name: Caffe gives the weights to the first only.
 
     Raises:
-        ModelFileError: if two do.
+        ModelFileError: if two have.
     """
     taken: dict[str, str] = {}
     for layer in spec.layers:
@@ -73,7 +72,7 @@ def _add_writer(blob: str, writers: dict[str, str], by: str, where: str) -> None
     if blob in writers:
         twice = "twice by" if writers[blob] == by else f"by {writers[blob]} and by"
         raise ModelFileError(
-            f"{where}: the blob {blob!r} is written {twice} {by}, which is no layer that works in place: Caffe refuses "
+            f"{where}: the blob {blob!r} is written {twice} {by}, which does not work in place: Caffe refuses "
             f"such a network; give one of them a top of its own"
         )
     writers[blob] = by

@@ -1,4 +1,4 @@
-"""Paths → `CaffeNet`: ``PATH.prototxt,PATH.caffemodel``, or the stem that both share."""
+"""Loads a `CaffeNet` from ``PATH.prototxt,PATH.caffemodel``, or from the stem that both share."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def load_caffe(model: str | Path, weights: str | Path | None = None) -> CaffeNet
     Args:
         model: ``PATH.prototxt,PATH.caffemodel``; the stem both share; or the prototxt alone, with `weights` or with
             its caffemodel beside it.
-        weights: the caffemodel, if `model` does not say it.
+        weights: the caffemodel, if `model` does not name it.
 
     Raises:
-        ModelNotFoundError: if a file is not there.
+        ModelNotFoundError: if a file does not exist.
         ModelFileError: if one is of another kind or damaged, or they do not belong together.
     """
     text, binary = find_pair(model, weights)
@@ -40,10 +40,10 @@ def load_caffe(model: str | Path, weights: str | Path | None = None) -> CaffeNet
 
 
 def find_pair(model: str | Path, weights: str | Path | None = None) -> tuple[Path, Path]:
-    """Return prototxt and caffemodel that a model's name means (see `load_caffe`).
+    """Return the prototxt and the caffemodel of a model's name (see `load_caffe`).
 
     Raises:
-        ModelNotFoundError: if one of them is not there; the message names the files nearest to it.
+        ModelNotFoundError: if one of them does not exist.
     """
     if weights is not None:
         return _require_file(Path(model)), _require_file(Path(weights))
@@ -55,22 +55,22 @@ def find_pair(model: str | Path, weights: str | Path | None = None) -> tuple[Pat
     for pair in (beside, *pairs):
         if all(path.is_file() for path in pair):
             return pair
-    # Nothing is there as a whole: complain about the reading that comes nearest.
+    # No pair exists: report the most likely reading of the name.
     endings = [(pair[0].suffix == _TEXT) + (pair[1].suffix == _BINARY) for pair in pairs]
     text, binary = pairs[endings.index(max(endings))] if any(endings) else beside
     return _require_file(text), _require_file(binary)
 
 
 def is_caffe(model: str) -> bool:
-    """Say whether a model's name means Caffe's files: by its endings, or because a stem's files exist."""
+    """Return whether a model's name means Caffe's files: by its suffixes, or because the files of a stem exist."""
     if any(part.strip().endswith((_TEXT, _BINARY)) for part in model.split(",")):
         return True
     return Path(model + _TEXT).is_file() or Path(model + _BINARY).is_file()
 
 
 def _require_file(path: Path) -> Path:
-    """Return a path if a file is there."""
-    if path.is_file() or (path.exists() and not path.is_dir()):  # reading tells what it is
+    """Return a path if it is a file."""
+    if path.is_file() or (path.exists() and not path.is_dir()):  # the reader checks it
         return path
     kind = "caffemodel" if path.suffix == _BINARY else "prototxt" if path.suffix == _TEXT else "Caffe file"
     if path.is_dir():
@@ -83,7 +83,7 @@ def _require_file(path: Path) -> Path:
 
 
 def _check_pair(spec: NetSpec, blobs: Mapping[str, Sequence[Blob]], text: Path, binary: Path) -> None:
-    """Refuse a pair in which not one layer with weights has the same name on both sides."""
+    """Check that at least one layer with weights has the same name in both files."""
     needing = [layer.name for layer in spec.layers if layer.type in _WITH_WEIGHTS]
     if needing and not any(name in blobs for name in needing):
         raise ModelFileError(

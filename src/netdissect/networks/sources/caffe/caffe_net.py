@@ -1,4 +1,4 @@
-"""A Caffe network as one `torch.nn.Module` whose blobs are reached by Caffe's own names."""
+"""A Caffe network as one `torch.nn.Module`; its blobs have Caffe's own names."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ T = TypeVar("T")
 class CaffeNet(nn.Module):
     """A network from Caffe's files.
 
-    A blob holds what its last in-place layer leaves, as in Caffe. A layer that cannot be made (of a type that is not
-    implemented, or without weights) is no error until a blob that depends on it is asked for. Everything is float32
-    and nothing trains.
+    As in Caffe, a blob has the value of its last in-place layer. A layer that cannot be created (its type is not
+    implemented, or its weights are missing) is no error unless a blob that depends on it is asked for. All weights are
+    float32 and need no gradient.
 
     Attributes:
-        title: what its author calls it.
-        layers: its layers as modules, under their own names with dots as underscores.
+        title: the name in the prototxt.
+        layers: its layers as modules, by name, with dots replaced by underscores.
         blob_names: all blobs in the order in which they are first written, inputs first.
-        input_name: the blob that images go into.
-        input_shape: (N, C, H, W) as the prototxt says it, or None.
-        input_channels: how many channels its images have, or None if neither file says it.
+        input_name: the blob that holds the images.
+        input_shape: (N, C, H, W) in the prototxt, if given.
+        input_channels: number of channels of its images, if either file gives it.
     """
 
     def __init__(self, spec: NetSpec, weights: Mapping[str, Sequence[Blob]] | WeightStore) -> None:
-        """Make the network from its description and the weights of its layers.
+        """Create the network from its description and the weights of its layers.
 
         Raises:
-            ModelFileError: if it has no input, or a blob has two writers (`rules`).
+            ModelFileError: if it has no input, or a blob has two writers (`blob_rules`).
         """
         super().__init__()
         self.title = spec.name
@@ -83,7 +83,7 @@ class CaffeNet(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor, blobs: Sequence[str] | None = None) -> Tensor | dict[str, Tensor]:
-        """Run the network, no further than the last blob asked for, forgetting what is no longer read.
+        """Run the network up to the last blob asked for.
 
         Args:
             x: float32, shape (N, C, H, W); of any size that the layers on the way take.
@@ -97,7 +97,7 @@ class CaffeNet(nn.Module):
             UnknownLayerError: for a blob that the network does not have.
             UnsupportedLayerError: if one depends on a layer that is not implemented.
             ModelFileError: if one depends on a layer whose weights are missing or misshapen.
-            ModelError: if one depends on several inputs, or a layer cannot take what it gets.
+            ModelError: if one depends on several inputs, or a bottom does not fit its layer.
         """
         names = self.outputs if blobs is None else list(dict.fromkeys(blobs))
         wanted = self._versions(names)
@@ -116,12 +116,12 @@ class CaffeNet(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
-        """The blobs that no layer reads, but for losses and accuracies, which are not implemented."""
+        """The blobs that no layer reads, besides losses and accuracies."""
         watching = frozenset(step.module for step in self.graph.steps if is_watcher(step.kind))
-        return self.graph.ends(but=watching)
+        return self.graph.find_ends(but=watching)
 
     def check(self, blobs: Sequence[str]) -> int:
-        """See that blobs can be had, and return the input that they depend on.
+        """Check that blobs can be computed, and return the input that they depend on.
 
         Raises:
             UnknownLayerError: for a blob that the network does not have.
@@ -130,15 +130,15 @@ class CaffeNet(nn.Module):
             ModelError: if they depend on several inputs.
         """
         versions = self._versions(blobs)
-        for step in self.graph.needed(versions):
+        for step in self.graph.find_steps(versions):
             module = self.layers[step.module]
             if isinstance(module, UnavailableLayer):
                 raise module.error()
-        sources = self.graph.inputs_of(versions)
+        sources = self.graph.find_inputs(versions)
         if len(sources) > 1:
             names = ", ".join(self.graph.inputs[version] for version in sources)
             raise ModelError(
-                f"blobs {', '.join(blobs)} depend on {len(sources)} inputs ({names}), and there is one picture; "
+                f"blobs {', '.join(blobs)} depend on {len(sources)} inputs ({names}), and there is one image; "
                 f"probe blobs that depend on one of them"
             )
         return sources[0] if sources else self._main_version()
@@ -150,10 +150,10 @@ class CaffeNet(nn.Module):
             UnknownLayerError: for a blob that the network does not have.
         """
         self._versions([blob])
-        return self.graph.made_by[blob]
+        return self.graph.first_writers[blob]
 
     def last_layer(self, blob: str) -> nn.Module:
-        """Return the module that writes a blob last, where a forward hook sees, and may replace, what it holds.
+        """Return the module that writes a blob last; a forward hook on it gets, and may replace, the blob.
 
         Raises:
             UnknownLayerError: for a blob that the network does not have, or that is an input.
@@ -168,11 +168,11 @@ class CaffeNet(nn.Module):
 
         Args:
             x: an input (N, C, H, W).
-            read: called with what a blob holds, as soon as it is written.
+            read: called with a blob as soon as it is written.
             blobs: the blobs; None for all that can be computed from this input, at its size.
 
         Returns:
-            for every blob what was read after its last in-place layer, in the order in which they are first written.
+            for every blob what was read from its last version, in the order in which blobs are first written.
 
         Raises:
             ModelError: one of its leaves, if a blob that was asked for cannot be computed.
@@ -198,11 +198,12 @@ class CaffeNet(nn.Module):
         return {blob: found[version] for blob, version in self.graph.last.items() if version in found}
 
     def find_uncomputable_blobs(self) -> dict[str, list[str]]:
-        """Return the types of layers that cannot be made, each with the blobs that cannot be had for one of them."""
+        """Return the types of layers that cannot be created, each with the blobs that depend on one of them."""
         found: dict[str, list[str]] = {}
         for blob, version in self.graph.last.items():
             step = next(
-                (s for s in self.graph.needed([version]) if isinstance(self.layers[s.module], UnavailableLayer)), None
+                (s for s in self.graph.find_steps([version]) if isinstance(self.layers[s.module], UnavailableLayer)),
+                None,
             )
             if step is not None:
                 found.setdefault(step.kind, []).append(blob)
@@ -213,7 +214,7 @@ class CaffeNet(nn.Module):
         if missing:
             module: CaffeLayer = UnavailableLayer(layer, self._unwritten_blob_error(layer, missing[0]))
         else:
-            module = build_caffe_layer(layer, store.of(layer))
+            module = build_caffe_layer(layer, store.get_layer(layer))
         given = count_computed_tops(layer)
         key = self._key(layer.name)
         self.layers[key] = module
@@ -226,7 +227,7 @@ class CaffeNet(nn.Module):
             self.graph.add_step(key, layer.type, layer.bottom, layer.top[given:])
 
     def _key(self, name: str) -> str:
-        """Return a name under which `nn.ModuleDict` takes a layer."""
+        """Return a key for a layer that `nn.ModuleDict` accepts."""
         key = re.sub(r"[.\0]", "_", name) or "_"
         while key in self.layers or hasattr(self.layers, key):
             key += "_"
@@ -239,7 +240,7 @@ class CaffeNet(nn.Module):
         )
 
     def _main_input(self) -> str:
-        """Return the first input that layers other than losses read, or the first."""
+        """Return the first input that a layer other than a loss reads, else the first."""
         read = {version for step in self.graph.steps if not is_watcher(step.kind) for version in step.bottoms}
         names = [name for version, name in self.graph.inputs.items() if version in read]
         return (names or list(self.graph.inputs.values()))[0]
@@ -248,7 +249,7 @@ class CaffeNet(nn.Module):
         return next(version for version, name in self.graph.inputs.items() if name == self.input_name)
 
     def _input_channels(self) -> int | None:
-        """Return the channels that the first convolution's weights are for, or else what the prototxt says."""
+        """Return the input channels of the first convolution's weights, else those in the prototxt."""
         source = self._main_version()
         for step in self.graph.steps:
             module = self.layers[step.module]
@@ -257,10 +258,10 @@ class CaffeNet(nn.Module):
         return self.input_shape[1] if self.input_shape and len(self.input_shape) > 1 else None
 
     def _set_batch_sizes(self) -> None:
-        """Tell the layers that may fix the number of images which number the prototxt means."""
+        """Set the prototxt's batch size in layers that may fix the batch size."""
         for module in self.layers.values():
             if isinstance(module, Reshape) and self.input_shape:
-                module.pictures = self.input_shape[0]
+                module.batch = self.input_shape[0]
 
     def _versions(self, blobs: Sequence[str]) -> list[int]:
         for blob in blobs:
@@ -276,12 +277,12 @@ class CaffeNet(nn.Module):
     def _check_input(self, x: Tensor) -> None:
         if self.input_channels and x.dim() > 1 and x.shape[1] != self.input_channels:
             raise ModelError(
-                f"the network takes pictures with {self.input_channels} channels, got an input of shape {format_bottom_shape(x)}; "
-                f"for grey pictures use --colordepth 1"
+                f"the network takes images with {self.input_channels} channels, got an input of shape {format_bottom_shape(x)}; "
+                f"for gray images use --colordepth 1"
             )
 
     def _run(self, step: BlobStep, bottoms: list[Tensor], *, whole: bool) -> tuple[Tensor, ...]:
-        """Return what a layer makes of its bottoms; every layer for itself if the network is looked at as a `whole`."""
+        """Return a layer's tops; if `whole`, without computing it together with other layers."""
         module = self.layers[step.module]
         with explain_torch_errors(getattr(module, "label", step.module), bottoms):
             tops = module(*bottoms) if whole else self._run_folded(step.module, module, bottoms)
@@ -293,7 +294,7 @@ class CaffeNet(nn.Module):
             return bottoms[0]
         if key in cuts.followers:
             return run_folded(module, [self.layers[follower] for follower in cuts.followers[key]], bottoms[0])
-        if key in cuts.overwriting:
+        if key in cuts.in_place_relus:
             return apply_relu_in_place(module, bottoms[0])
         tops: Tensor | tuple[Tensor, ...] = module(*bottoms)
         return tops

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 def load_caffe_network(model: str, options: LoadOptions) -> CaffeNetwork:
-    """Load a network from Caffe's two files, with the released code's preprocessing or what was said of it.
+    """Load a network from Caffe's two files, with the released code's preprocessing unless options say otherwise.
 
     Raises:
-        ModelNotFoundError: if a file is not there.
+        ModelNotFoundError: if a file does not exist.
         ModelFileError: if one is damaged, or they do not belong together.
         SettingsError: if its images have another number of channels.
     """
@@ -54,7 +54,7 @@ def load_caffe_network(model: str, options: LoadOptions) -> CaffeNetwork:
     )
     if size is not None and shape is not None and shape[1] != preprocess.depth:
         way = {1: "give --colordepth 1", 3: "leave out --colordepth 1"}.get(
-            shape[1], "it cannot be dissected on pictures"
+            shape[1], "it cannot be dissected on images"
         )
         raise SettingsError(f"{model} takes {shape[1]} channels and would get {preprocess.depth}: {way}")
     name = Path(model.split(",", maxsplit=1)[0]).name.removesuffix(".prototxt")
@@ -62,7 +62,7 @@ def load_caffe_network(model: str, options: LoadOptions) -> CaffeNetwork:
 
 
 def load_prototxt_network(model: str, options: LoadOptions) -> WeightlessCaffeNetwork | None:
-    """Return the network of a prototxt that has no caffemodel, to be looked at; None where there is no such thing.
+    """Load a prototxt without a caffemodel, to list its layers; None for any other model.
 
     Raises:
         ModelFileError: if the prototxt is damaged, or of another kind.

@@ -1,4 +1,4 @@
-"""A network and its weights → prototxt and caffemodel, in today's formats, as Caffe and OpenCV read them."""
+"""Writes a network and its weights as prototxt and caffemodel, which Caffe and OpenCV read."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _NET_NAME, _NET_LAYER, _LAYER_BLOBS, _BLOB_DATA, _BLOB_SHAPE, _SHAPE_DIM = 1, 10
 
 
 def write_caffe(stem: str | Path, spec: NetSpec, weights: Mapping[str, Sequence[ArrayLike]]) -> tuple[Path, Path]:
-    """Write ``<stem>.prototxt`` and ``<stem>.caffemodel``, each whole or not at all.
+    """Write ``<stem>.prototxt`` and ``<stem>.caffemodel``, each atomically.
 
     Args:
-        stem: path without ending.
-        spec: the network, read from a prototxt or made with `spec.network` and `spec.layer`.
-        weights: for every layer that has any its blobs in Caffe's order, in the shapes Caffe gives them.
+        stem: path without suffix.
+        spec: the network, read from a prototxt or made with `make_net_spec` and `make_caffe_layer`.
+        weights: layer → its blobs, in Caffe's order and shapes.
 
     Returns:
         the two paths.
 
     Raises:
-        ModelFileError: if there are weights for a layer that the network does not have.
-        OSError: as any write does.
+        ModelFileError: if the network has no layer of a name in `weights`.
+        OSError: if a file cannot be written.
     """
     arrays = {name: [np.asarray(blob, dtype="<f4") for blob in blobs] for name, blobs in weights.items()}
     names = [layer.name for layer in spec.layers]
@@ -58,7 +58,7 @@ def _write_net(file: IO[bytes], spec: NetSpec, arrays: Mapping[str, Sequence[NDA
 
 
 def _write_layer(file: IO[bytes], layer: Any, blobs: Sequence[NDArray[np.float32]]) -> None:
-    """Write a layer's settings, then its numbers, which are never gathered in one place."""
+    """Write a layer's settings, then its numbers, one blob at a time."""
     settings = layer.SerializeToString(deterministic=True)
     heads = [_encode_blob_head(blob) for blob in blobs]
     fronts = [
@@ -72,7 +72,7 @@ def _write_layer(file: IO[bytes], layer: Any, blobs: Sequence[NDArray[np.float32
 
 
 def _encode_blob_head(blob: NDArray[np.float32]) -> bytes:
-    """Return a blob's fields up to its numbers."""
+    """Return a blob's fields before its numbers."""
     dims = b"".join(encode_varint(size) for size in blob.shape)
     shape = encode_bytes(_BLOB_SHAPE, encode_bytes(_SHAPE_DIM, dims) if dims else b"")
     return shape + encode_header(_BLOB_DATA, blob.nbytes)

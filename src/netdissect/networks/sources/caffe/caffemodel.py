@@ -1,9 +1,9 @@
-"""Caffemodel → {layer: its weights}: all three of Caffe's binary formats, without copying a number.
+"""Reads caffemodels, {layer: its weights}, in all three of Caffe's binary formats, without copying.
 
 =======  ==========================  ==================  ====================
 format   layers                      name of a layer     its weights
 =======  ==========================  ==================  ====================
-today's  field 100 of the network    1                   7
+current  field 100 of the network    1                   7
 V1       2                           4                   6
 V0       2, and 1 within it          1                   50
 =======  ==========================  ==================  ====================
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 #: A layer's weights or bias.
 Blob = NDArray[np.float32]
 
-#: NVIDIA's branch keeps numbers as raw bytes of one of these types (field 12; field 10 says which).
+#: NVIDIA's branch stores raw bytes (field 12) of one of these types (field 10).
 _RAW_TYPES = {0: "<f8", 1: "<f4", 2: "<f2"}
 
 
@@ -47,18 +47,18 @@ def read_caffemodel(path: Path) -> dict[str, list[Blob]]:
     """Read the weights of every layer that has any.
 
     Returns:
-        for every layer its blobs, float32, in Caffe's order (weights, then bias), in the shape the file says. They are
-        views of the file's bytes: read-only, and not aligned.
+        for every layer its blobs, float32, in Caffe's order (weights, then bias), in the shape that the file gives. They
+        are views of the file's bytes: read-only, and not aligned.
 
     Raises:
-        ModelNotFoundError: if it is not there.
+        ModelNotFoundError: if there is no such file.
         ModelFileError: if it is of another kind, truncated or damaged.
     """
     return parse_caffemodel(read_caffe_file(path, "caffemodel"), where=str(path))
 
 
 def parse_caffemodel(data: bytes, *, where: str = "caffemodel") -> dict[str, list[Blob]]:
-    """Return the weights in the bytes of a caffemodel (`where` names it in messages).
+    """Return the weights in the bytes of a caffemodel; `where` names it in error messages.
 
     Raises:
         ModelFileError: if it is of another kind, truncated or damaged.
@@ -86,10 +86,10 @@ def parse_caffemodel(data: bytes, *, where: str = "caffemodel") -> dict[str, lis
 
 
 def read_blob(data: bytes, start: int = 0, end: int | None = None, *, name: str = "blob") -> Blob:
-    """Return the numbers of the ``BlobProto`` message that fills ``data[start:end]``.
+    """Return the numbers of the ``BlobProto`` message in ``data[start:end]``.
 
     Raises:
-        WireError: if it is not one, or if it has more or fewer numbers than its shape says.
+        WireError: if it is damaged, or its numbers do not fit its shape.
     """
     shape: list[int] | None = None
     legacy = [0, 0, 0, 0]
@@ -116,10 +116,10 @@ def read_blob(data: bytes, start: int = 0, end: int | None = None, *, name: str 
 
 
 def read_caffe_file(path: Path, kind: str, *, most: int = MAX_FILE_BYTES) -> bytes:
-    """Return a whole file.
+    """Return the bytes of a file.
 
     Raises:
-        ModelNotFoundError: if it is not there.
+        ModelNotFoundError: if there is no such file.
         ModelFileError: if it cannot be read, is no regular file, or is larger than `most` bytes.
     """
     try:
@@ -147,7 +147,7 @@ def _read_layer(data: bytes, layer: WireField, name_number: int, blobs_number: i
 
 
 def _append_numbers(parts: list[bytes | bytearray | memoryview], contents: memoryview, *, single: bool) -> None:
-    """Add numbers to a blob's; single ones, as old files have them by the million, are gathered at once."""
+    """Add numbers to a blob; single ones, of which old files have millions, are joined as they come."""
     if not single:
         parts.append(contents)
     elif parts and isinstance(parts[-1], bytearray):

@@ -1,8 +1,8 @@
-"""Short cuts that give the same blobs: BatchNorm and Scale folded into what they follow, ReLU over its own bottom.
+"""Layers computed together: BatchNorm and Scale folded into the layer they follow, ReLU in place.
 
-Caffe's networks spell a normalized convolution as three or four layers that work in place one after the other. What
-lies between them is nobody's to see, so they may be computed as one. Only layers that are in place *by name* and have
-the only claim on their bottom are taken together, whatever is probed: a blob has the same bits in every run.
+A normalized convolution in Caffe is three or four layers that work in place one after the other. No blob holds what is
+between them, so they can be computed as one. Only layers that are in place *by name* and the only reader of their bottom
+are folded, whatever is probed: a blob has the same bits in every run.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 
     from netdissect.networks.sources.caffe.blob_graph import BlobGraph, BlobStep
 
-#: Layers whose top is memory of its own.
+#: Layers whose top never shares memory with a bottom.
 _ALLOCATING = (BatchNorm, Bias, Convolution, Deconvolution, Eltwise, InnerProduct, Scale)
 
 
 @dataclass(slots=True)
 class FoldedLayers:
-    """What may be taken together, as keys of the network's modules.
+    """Layers that are computed together, by the keys of their modules.
 
     Attributes:
-        followers: of a Convolution or BatchNorm, the BatchNorm and Scale that are computed with it.
-        folded: all those followers; they have nothing left to do.
-        overwriting: ReLUs that may write over their bottom.
+        followers: for a Convolution or BatchNorm, the BatchNorm and Scale that are folded into it.
+        folded: all these followers.
+        in_place_relus: ReLUs that may overwrite their bottom.
     """
 
     followers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     folded: set[str] = field(default_factory=set)
-    overwriting: set[str] = field(default_factory=set)
+    in_place_relus: set[str] = field(default_factory=set)
 
 
 def find_folded_layers(graph: BlobGraph, layers: Mapping[str, nn.Module]) -> FoldedLayers:
-    """Find every short cut of a network."""
+    """Find the layers of a network that can be computed together."""
     found = FoldedLayers()
     readers: dict[int, list[BlobStep]] = {}
     for step in graph.steps:
@@ -73,12 +73,12 @@ def find_folded_layers(graph: BlobGraph, layers: Mapping[str, nn.Module]) -> Fol
         after = next_in_place(step)
         makes = isinstance(layers[step.module], _ALLOCATING) and (len(step.bottoms) > 1 or step.kind != "Eltwise")
         if after is not None and makes and isinstance(layers[after.module], ReLU):
-            found.overwriting.add(after.module)
+            found.in_place_relus.add(after.module)
     return found
 
 
 def run_folded(leader: nn.Module, followers: Sequence[nn.Module], bottom: Tensor) -> Tensor:
-    """Return what a layer and the followers found for it make of a bottom, in one pass over it."""
+    """Return the output of a layer and its followers for a bottom, computed in one pass."""
     if isinstance(leader, BatchNorm):
         (scale,) = followers
         assert isinstance(scale, Scale)
@@ -99,7 +99,7 @@ def run_folded(leader: nn.Module, followers: Sequence[nn.Module], bottom: Tensor
 
 
 def apply_relu_in_place(layer: nn.Module, bottom: Tensor) -> Tensor:
-    """Return a ReLU's top in the memory of its bottom."""
+    """Return a ReLU's top, in the memory of its bottom."""
     assert isinstance(layer, ReLU)
     return functional.leaky_relu_(bottom, layer.slope) if layer.slope else functional.relu_(bottom)
 
@@ -109,7 +109,7 @@ def _can_lead(layer: nn.Module) -> bool:
 
 
 def _can_follow(layer: nn.Module, leader: nn.Module, place: int) -> bool:
-    """Say whether a layer can be computed with the leader of a chain, as its follower number `place`."""
+    """Return whether a layer can be folded into the first one of a chain, as its follower number `place`."""
     if type(layer) is Scale and layer.weight is not None and layer.weight.dim() == 1 and layer.first_axis == 1:
         channels = len(layer.weight)
     elif isinstance(layer, BatchNorm) and layer.stored and isinstance(leader, Convolution):

@@ -1,4 +1,4 @@
-"""A layer's weights on their way from the caffemodel into its module: found, checked, shared."""
+"""A layer's weights from the caffemodel: found, checked, shared between layers."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
     from netdissect.networks.sources.caffe.caffemodel import Blob
 
-#: The shape a blob should have; None where the layer does not say.
+#: The expected shape of a blob; None fits any size.
 Expected = tuple[int | None, ...]
 
 
 class WeightStore:
-    """The weights of a whole network, and which of them layers share; of a hollow one only their shapes."""
+    """The weights of a network, and those that layers share; of a weightless network only the shapes."""
 
-    def __init__(self, blobs: Mapping[str, Sequence[Blob]], *, hollow: bool = False) -> None:
+    def __init__(self, blobs: Mapping[str, Sequence[Blob]], *, weightless: bool = False) -> None:
         self.blobs = blobs
-        self.hollow = hollow
+        self.weightless = weightless
         self.shared: dict[str, nn.Parameter] = {}
 
-    def of(self, layer: Any) -> LayerWeights:
+    def get_layer(self, layer: Any) -> LayerWeights:
         """Return the weights of one layer."""
         return LayerWeights(layer, self)
 
 
 class LayerWeights:
-    """The weights of one layer, taken out as parameters of the shapes it expects."""
+    """The weights of one layer, as parameters of the shapes that it expects."""
 
     def __init__(self, layer: Any, store: WeightStore) -> None:
         self.layer = layer
@@ -43,11 +43,11 @@ class LayerWeights:
         self.names = [param.name for param in layer.param]
 
     def take(self, **expected: Expected | None) -> dict[str, nn.Parameter]:
-        """Return the layer's blobs, in Caffe's order, under names of its own.
+        """Return the layer's weights as parameters.
 
         Args:
-            expected: for every blob its shape, where a None takes any size, and None instead of a shape takes any
-                shape. Ones at the ends are added or left out as Caffe's older files have them.
+            expected: name → shape, in Caffe's order of blobs. None fits any shape, and None in a shape any size. Ones
+                at the ends may be missing or added, as in Caffe's older files.
 
         Raises:
             ModelFileError: if there are fewer blobs, or more, or one has another shape.
@@ -74,9 +74,9 @@ class LayerWeights:
                 f"{self.label}: expected {name} of shape {_format_shape(expected or ())} as the prototxt says, "
                 f"got {_format_shape(blob.shape)} in the caffemodel; do the two belong together?"
             )
-        if self.store.hollow:
+        if self.store.weightless:
             numbers = torch.empty(shape, device="meta")
-        else:  # the file's bytes are read-only and unaligned: this is the one copy
+        else:  # copied once: the file's bytes are read-only and unaligned
             numbers = torch.from_numpy(np.array(blob, dtype=np.float32)).reshape(shape)
         parameter = nn.Parameter(numbers, requires_grad=False)
         if place < len(self.names) and self.names[place]:
@@ -108,7 +108,7 @@ def _to_blob(shared: nn.Parameter | None) -> Blob | None:
 
 
 def _match_shape(found: tuple[int, ...], expected: Expected) -> tuple[int, ...] | None:
-    """Return `found` with as many axes as expected, adding or leaving out ones at its ends; None if it does not fit."""
+    """Return a shape with as many axes as expected, by adding or removing ones at its ends; None if it does not fit."""
     while len(found) > len(expected) and 1 in (found[0], found[-1]):
         found = found[1:] if found[0] == 1 else found[:-1]
     found = (1,) * (len(expected) - len(found)) + found

@@ -1,4 +1,4 @@
-"""Caffe's two older layer syntaxes, told in today's: ``layers { type: CONVOLUTION }`` and ``layers { layer { … } }``."""
+"""Converts Caffe's two older layer syntaxes to the current one: ``layers { type: CONVOLUTION }`` and ``layers { layer { … } }``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netdissect.networks.sources.caffe.messages import make_message
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Types of ``layers { type: … }`` (an enumeration until 2015) → today's names.
+#: Types of ``layers { type: … }`` (an enumeration until 2015) → current names.
 V1_TYPES = {
     "ABSVAL": "AbsVal", "ACCURACY": "Accuracy", "ARGMAX": "ArgMax", "BNLL": "BNLL", "CONCAT": "Concat",
     "CONTRASTIVE_LOSS": "ContrastiveLoss", "CONVOLUTION": "Convolution", "DATA": "Data",
@@ -23,7 +23,7 @@ V1_TYPES = {
     "TANH": "TanH", "THRESHOLD": "Threshold", "WINDOW_DATA": "WindowData",
 }  # fmt: skip
 
-#: Types of ``layers { layer { type: … } }`` (texts of 2013) → today's names.
+#: Types of ``layers { layer { type: … } }`` (in files of 2013) → current names.
 V0_TYPES = {
     "accuracy": "Accuracy", "bnll": "BNLL", "concat": "Concat", "conv": "Convolution", "data": "Data",
     "dropout": "Dropout", "euclidean_loss": "EuclideanLoss", "flatten": "Flatten", "hdf5_data": "HDF5Data",
@@ -33,7 +33,7 @@ V0_TYPES = {
     "softmax_loss": "SoftmaxWithLoss", "split": "Split", "tanh": "TanH", "window_data": "WindowData",
 }  # fmt: skip
 
-#: Today's type → (its message, {field of 2013: field of today}).
+#: Current type → (its message, {field of 2013: current field}).
 _V0_SETTINGS: dict[str, tuple[str, dict[str, str]]] = {
     "Concat": ("concat_param", {"concat_dim": "concat_dim"}),
     "Convolution": (
@@ -48,7 +48,7 @@ _V0_SETTINGS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "InnerProduct": ("inner_product_param", {"num_output": "num_output", "biasterm": "bias_term"}),
     "LRN": ("lrn_param", {"local_size": "local_size", "alpha": "alpha", "beta": "beta", "k": "k"}),
-    # "Padding" was a layer of its own; its width is kept where `fold_padding` finds it.
+    # "Padding" was a layer; its width is stored here for `fold_padding`.
     "Padding": ("convolution_param", {"pad": "pad"}),
     "Pooling": ("pooling_param", {"pool": "pool", "kernelsize": "kernel_size", "stride": "stride", "pad": "pad"}),
 }  # fmt: skip
@@ -57,12 +57,12 @@ _SAME_IN_BOTH = ("bottom", "top", "include", "exclude")
 
 
 def convert_old_layers(layers: Iterable[Any]) -> list[Any]:
-    """Return ``V1LayerParameter`` messages, those that hold a V0 layer too, as ``LayerParameter`` messages."""
+    """Convert ``V1LayerParameter`` messages, including those that hold a V0 layer, to ``LayerParameter`` messages."""
     return fold_padding([_from_v0(old) if old.HasField("layer") else _from_v1(old) for old in layers])
 
 
 def fold_padding(layers: list[Any]) -> list[Any]:
-    """Give the width of each layer of type "padding", which Caffe lost in 2013, to the layers that read it."""
+    """Remove the layers of type "padding", which Caffe dropped in 2013, and pad the layers that read them."""
     pads = {one.top[0]: one for one in layers if one.type == "Padding" and one.top and one.bottom}
     kept = [one for one in layers if one.type != "Padding"]
     for one in kept:

@@ -1,4 +1,4 @@
-"""Mean pictures: what is subtracted from every input, as a ``.npy`` or Caffe's ``.binaryproto``."""
+"""Reads mean images, which are subtracted from every input, from ``.npy`` and ``.binaryproto`` files."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Bytes of a mean image; one of 4000 x 4000 in double precision has 0.4 GB.
+#: Largest file in bytes; a mean image of 4000 x 4000 pixels in double precision has 0.4 GB.
 _LARGEST = 1 << 29
 _NPY = b"\x93NUMPY"
 
 
 def read_mean(path: Path) -> NDArray[np.float32]:
-    """Read a mean.
+    """Read a mean or mean image.
 
     Returns:
-        float32, shape (C,) for one number a channel or (C, H, W) for an image, channels in the order of the file
-        (Caffe's is BGR).
+        float32, shape (C,) or (C, H, W), with the channels in the order of the file (Caffe's is BGR).
 
     Raises:
-        ModelNotFoundError: if it is not there.
+        ModelNotFoundError: if there is no such file.
         ModelFileError: if it is neither kind, damaged, or has another shape.
     """
     data = read_caffe_file(path, "mean file", most=_LARGEST)
@@ -38,22 +37,22 @@ def read_mean(path: Path) -> NDArray[np.float32]:
         return _to_channels(_from_npy(path, data), path)
     suspicion = sniff.sniff_caffemodel(data)
     if suspicion:
-        raise ModelFileError(f"{path}: expected a mean picture (.npy or .binaryproto), got {suspicion}")
+        raise ModelFileError(f"{path}: expected a mean image (.npy or .binaryproto), got {suspicion}")
     try:
         return _to_channels(np.array(read_blob(data, name="the mean"), dtype=np.float32), path)
     except WireError as error:
         raise ModelFileError(
-            f"{path}: expected a mean picture (.npy or .binaryproto), got a truncated or damaged file: {error}"
+            f"{path}: expected a mean image (.npy or .binaryproto), got a truncated or damaged file: {error}"
         ) from error
 
 
 def _from_npy(path: Path, data: bytes) -> NDArray[np.float32]:
-    """Return the array in a .npy file, which must have as many numbers as its header says."""
+    """Return the array in a .npy file."""
     try:
         found = parse_npy(data)
     except ValueError as error:
         raise ModelFileError(
-            f"{path}: expected a mean picture (.npy), got a truncated or damaged file: {error}"
+            f"{path}: expected a mean image (.npy), got a truncated or damaged file: {error}"
         ) from error
     with np.errstate(over="ignore"):
         return found.astype(np.float32)
@@ -79,5 +78,5 @@ def _to_channels(mean: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
             f"{shape}; {advice}"
         )
     if not np.isfinite(mean).all():
-        raise ModelFileError(f"{path}: expected a mean picture, got one with NaN or infinity in it")
+        raise ModelFileError(f"{path}: expected a mean image, got one with NaN or infinity in it")
     return mean

@@ -1,7 +1,6 @@
-"""Caffe's messages: the classes that protobuf makes of ``caffe.desc``, in a pool of their own.
+"""Caffe's protobuf messages, created from ``caffe.desc``, which is ``caffe.proto`` compiled.
 
-The descriptor is ``caffe.proto`` compiled; both lie beside this file. A pool of its own lets another library in the
-same process bring its own idea of a package named ``caffe``.
+They have a descriptor pool of their own, because another library in the process may define a package ``caffe`` too.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ def make_message(name: str, /, **fields: Any) -> Any:
 
     Args:
         name: such as ``"LayerParameter"``.
-        fields: what is set in it.
+        fields: values of its fields.
 
     >>> make_message("BlobShape", dim=[1, 3, 227, 227]).dim[1]
     3

@@ -1,4 +1,4 @@
-"""A network as its prototxt tells it, whatever the syntax: named inputs, then layers in order."""
+"""The description of a network in its prototxt: named inputs, then layers in order."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class CaffeInput:
-    """A blob that comes from outside.
+    """An input of a network.
 
     Attributes:
         name: of the blob.
-        shape: (N, C, H, W) as far as the prototxt says it, else None.
+        shape: (N, C, H, W), if the prototxt gives it.
     """
 
     name: str
@@ -30,14 +30,14 @@ class CaffeInput:
 
 @dataclass(frozen=True, slots=True)
 class NetSpec:
-    """A network without its weights.
+    """The description of a network, without weights.
 
     Attributes:
-        name: what its author calls it.
-        inputs: blobs that come from outside, in order.
-        layers: ``LayerParameter`` messages in today's syntax, in the order in which they run; of those that only train,
-            that only another phase has, or that bring data, none is left.
-        where: the file it was read from, for messages; may be empty.
+        name: of the network.
+        inputs: its inputs, in order.
+        layers: ``LayerParameter`` messages in the current syntax, in order; without data layers and those of the
+            training phase.
+        where: the file it was read from, for error messages; may be empty.
     """
 
     name: str
@@ -46,16 +46,16 @@ class NetSpec:
     where: str = ""
 
     def with_input(self, *shape: int) -> NetSpec:
-        """Return the same network with another shape of its first input."""
+        """Return the network with another shape of its first input."""
         return replace(self, inputs=(CaffeInput(self.inputs[0].name, shape), *self.inputs[1:]))
 
     def until(self, layer: str) -> NetSpec:
-        """Return the network that ends after a layer."""
+        """Return the network up to a layer."""
         names = [one.name for one in self.layers]
         return replace(self, layers=self.layers[: names.index(layer) + 1])
 
     def to_prototxt(self) -> str:
-        """Return the network as text in today's syntax, inputs as Input layers."""
+        """Return the network as text in the current syntax, with Input layers."""
         net = make_message("NetParameter", name=self.name)
         for blob in self.inputs:
             entry = net.layer.add(name=blob.name, type="Input", top=[blob.name])
@@ -69,14 +69,14 @@ class NetSpec:
 def make_caffe_layer(
     name: str, kind: str, bottoms: str | Sequence[str], tops: str | Sequence[str] | None = None, **settings: Any
 ) -> Any:
-    """Return one layer.
+    """Return a layer.
 
     Args:
         name: of the layer.
         kind: Caffe's type, such as ``"Convolution"``.
         bottoms: the blob or blobs it reads.
-        tops: the blob or blobs it writes; by default one with the name of the layer. The name of a bottom here makes
-            the layer one that works in place.
+        tops: the blob or blobs it writes; by default one with the name of the layer. If one has the name
+            of a bottom, the layer works in place.
         settings: Caffe's messages as mappings, such as ``convolution_param={"num_output": 96, "kernel_size": 11}``.
 
     >>> make_caffe_layer("conv1", "Convolution", "data", convolution_param={"num_output": 96, "kernel_size": 11}).top[0]
@@ -89,7 +89,7 @@ def make_caffe_layer(
 
 
 def make_net_spec(name: str, inputs: Mapping[str, Sequence[int] | None], layers: Iterable[Any]) -> NetSpec:
-    """Return a network from its inputs (blob → shape) and layers (see `layer`)."""
+    """Return a network from its inputs (blob → shape) and layers (see `make_caffe_layer`)."""
     blobs = tuple(CaffeInput(blob, None if shape is None else tuple(shape)) for blob, shape in inputs.items())
     return NetSpec(name, blobs, tuple(layers))
 
@@ -99,7 +99,7 @@ def _to_list(names: str | Sequence[str]) -> list[str]:
 
 
 def _set_fields(target: Any, values: Mapping[str, Any]) -> None:
-    """Set fields of a message, where a repeated field also takes one value and an enumeration the name of one."""
+    """Set fields of a message; a repeated field accepts one value too, an enumeration the name of a value."""
     target.SetInParent()
     for name, value in values.items():
         field = target.DESCRIPTOR.fields_by_name[name]

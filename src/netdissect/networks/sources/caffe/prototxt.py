@@ -1,4 +1,4 @@
-"""Prototxt → `NetSpec`: every syntax found in the wild, as Caffe reads it when it tests."""
+"""Reads a prototxt in any of Caffe's syntaxes, in the test phase."""
 
 from __future__ import annotations
 
@@ -20,25 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-#: A description larger than this is something else.
+#: Largest prototxt in bytes.
 _LARGEST = 16 << 20
 
-#: Strings and comments, left as they are; or a type that is not in quotes.
+#: Strings and comments, which stay as they are; or a type without quotes.
 _BARE_TYPE = re.compile(
     r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*)|\btype[ \t]*:[ \t]*([A-Za-z_]\w*)""", re.ASCII
 )
 
-#: Layers that bring data, and need no data here: what they give comes from outside. Any layer without a bottom counts
-#: as one, but for these, whose tops are made of settings or weights.
+#: Layers without a bottom are data layers, whose tops are inputs; these make their tops from settings or weights.
 _NOT_DATA_LAYERS = frozenset({"Parameter", "PriorBox"})
 
 
 def read_prototxt(path: Path) -> NetSpec:
-    """Read a network's description.
+    """Read the description of a network.
 
     Raises:
-        ModelNotFoundError: if it is not there.
-        ModelFileError: if it is of another kind or does not parse; the message names line and column.
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is of another kind, or does not parse.
     """
     if is_regular(path) and path.stat().st_size > _LARGEST:
         raise ModelFileError(
@@ -50,10 +49,9 @@ def read_prototxt(path: Path) -> NetSpec:
 
 
 def parse_prototxt(text: bytes | str, *, where: str = "prototxt") -> NetSpec:
-    """Parse a network's description (`where` names it in messages).
+    """Parse the description of a network; `where` names it in error messages.
 
-    Layers whose rules exclude them from testing are dropped; layers that bring data become inputs; the older syntaxes
-    are told in today's.
+    Layers of the training phase are dropped, data layers become inputs, and older syntaxes are converted.
 
     Raises:
         ModelFileError: if it is of another kind or does not parse.
@@ -104,9 +102,9 @@ def _parse(text: str, where: str) -> Any:
     quoted = _BARE_TYPE.sub(lambda found: found[1] or f'type: "{found[2]}"', text)
     try:
         with warnings.catch_warnings():
-            # An odd escape in a text of no importance needs no warning.
+            # Odd escapes in comments need no warning.
             warnings.simplefilter("ignore", DeprecationWarning)
-            # Merge, unlike Parse, lets a setting that is given twice have its last value.
+            # Merge, unlike Parse, takes the last value of a setting that is given twice.
             text_format.Merge(quoted, net, allow_unknown_field=True)
     except text_format.ParseError as error:
         place = f"line {error.GetLine()}, column {error.GetColumn()}" if error.GetLine() else "its end"
@@ -124,10 +122,10 @@ def _parse(text: str, where: str) -> Any:
 
 
 def _select_test_phase(layers: Iterable[Any], net: Any) -> list[Any]:
-    """Return the layers whose rules admit them when Caffe tests.
+    """Return the layers whose rules include them in the test phase.
 
-    Caffe's own state (phase TEST, level 0, no stages) is used, with the stages that the file itself sets; a file that
-    keeps all its phases in one and calls the finished network stage "deploy" is read as that.
+    The state is Caffe's own (phase TEST, level 0, no stages) plus the stages that the file sets. If it sets none and has
+    rules for the stage "deploy", the stage is "deploy".
     """
     layers = list(layers)
     rules = [rule for layer in layers for rule in (*layer.include, *layer.exclude)]
@@ -167,7 +165,7 @@ def _read_declared_inputs(net: Any) -> list[CaffeInput]:
 
 
 def _read_data_layer(layer: Any) -> list[CaffeInput]:
-    """Return the tops of a layer that brings data, with their shapes as far as it tells them."""
+    """Return the tops of a data layer as inputs, with their shapes if the layer gives them."""
     if layer.type in ("Input", "DummyData"):
         shapes = _read_input_shapes(layer)
         several = shapes if len(shapes) == len(layer.top) else [shapes[0] if shapes else None] * len(layer.top)
@@ -189,7 +187,7 @@ def _read_input_shapes(layer: Any) -> list[Shape | None]:
 
 
 def _read_image_shape(layer: Any) -> Shape | None:
-    """Return the shape of the images a data layer gives; their channels are a guess unless it says grey."""
+    """Return the shape of a data layer's images; they have three channels unless it says grayscale."""
     crop = layer.transform_param.crop_size or layer.data_param.crop_size or layer.image_data_param.crop_size
     channels = 1 if layer.transform_param.force_gray else 3
     if layer.type == "MemoryData":

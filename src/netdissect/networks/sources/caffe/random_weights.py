@@ -20,25 +20,26 @@ if TYPE_CHECKING:
     from netdissect.networks.sources.caffe.caffemodel import Blob
     from netdissect.networks.sources.caffe.net_spec import NetSpec
 
-#: Spread of the noise that stands for pictures: about that of images with 0 … 255 less their mean.
+#: Standard deviation of the noise image: about that of images from 0 to 255 minus their mean.
 _INPUT_SPREAD = 64.0
 
-#: Weights that one layer may have; VGG's largest has a fifth of them.
+#: Most weights of one layer, five times VGG's largest.
 _MAX_WEIGHTS = 2**29
 
-#: Layers whose outputs are sums of products: their weights are scaled by what comes out.
+#: Layers whose weights are scaled by the spread of their output.
 _SUMS = frozenset({"Convolution", "Deconvolution", "InnerProduct"})
 
 
 def make_random_weights(spec: NetSpec, seed: int = 0) -> dict[str, list[Blob]]:
-    """Return weights for every layer that has any.
+    """Return random weights for every layer that has any.
 
-    A layer's numbers depend on the seed and its name. One noise image is sent along while they are drawn, and each
-    layer of sums is scaled, by a power of two, until its outputs spread about 1; so are the stored statistics of
-    BatchNorm. Layers that are not implemented, and what depends on them, get none.
+    A layer's weights depend on the seed and its name. A noise image is run through the layers as they are drawn: the
+    weights of convolutions and linear layers are scaled by a power of two so that the standard deviation of the output
+    is about 1, and BatchNorm gets matching statistics. Layers that are not implemented, and those that depend on them,
+    get none.
 
     Raises:
-        ModelFileError: if the prototxt does not say the shape of its input.
+        ModelFileError: if the prototxt does not give the shape of its input, or a layer has too many weights.
     """
     values: dict[str, Tensor] = {}
     for blob in spec.inputs:
@@ -101,7 +102,7 @@ def _draw_weights(
 
 
 def _run(layer: Any, blobs: list[Blob], bottoms: list[Tensor]) -> tuple[Tensor, ...]:
-    module = build_caffe_layer(layer, WeightStore({layer.name: blobs}).of(layer))
+    module = build_caffe_layer(layer, WeightStore({layer.name: blobs}).get_layer(layer))
     if isinstance(module, UnavailableLayer):
         raise module.error()
     with torch.inference_mode(), explain_torch_errors(module.label, bottoms):

@@ -1,7 +1,7 @@
-"""Protobuf's wire format, as far as Caffe's binary files need it: fields in, fields out, numbers never copied.
+"""Protobuf's wire format, as far as Caffe's binary files need it, read and written without copying numbers.
 
-A caffemodel is hundreds of megabytes of floats in a few hundred small messages. Walking the messages here leaves the
-floats where they lie, and lets no length in a damaged file be believed before it is checked.
+A caffemodel is hundreds of megabytes of floats in a few hundred small messages. These functions do not copy the floats,
+and check every length before it is used.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class WireField(NamedTuple):
         number: of the field.
         kind: VARINT, FIXED64, BYTES or FIXED32.
         value: of a VARINT, else 0.
-        start: where its contents begin in the buffer.
-        end: where they end.
+        start: offset of its contents in the buffer.
+        end: offset after its contents.
     """
 
     number: int
@@ -37,10 +37,10 @@ class WireField(NamedTuple):
 
 
 def read_wire_fields(data: bytes, start: int = 0, end: int | None = None) -> Iterator[WireField]:
-    """Walk the fields of the message that fills ``data[start:end]``.
+    """Yield the fields of the message in ``data[start:end]``.
 
     Raises:
-        WireError: at a length beyond the end, a varint without end, or a kind that does not exist.
+        WireError: if a length is beyond the end, a varint does not end, or a kind does not exist.
     """
     place, end = start, len(data) if end is None else end
     while place < end:
@@ -68,7 +68,7 @@ def read_wire_fields(data: bytes, start: int = 0, end: int | None = None) -> Ite
 
 
 def read_varint(data: bytes, place: int, end: int) -> tuple[int, int]:
-    """Return the number at `place` and where it ends.
+    """Return the varint at `place`, and the offset after it.
 
     Raises:
         WireError: if it does not end within ten bytes and before `end`.
@@ -83,12 +83,12 @@ def read_varint(data: bytes, place: int, end: int) -> tuple[int, int]:
 
 
 def to_signed_int(value: int) -> int:
-    """Return an unsigned 64-bit number as the signed one with the same bits."""
+    """Return the signed number with the bits of an unsigned 64-bit one."""
     return value - (1 << 64) if value >> 63 else value
 
 
 def encode_varint(value: int) -> bytes:
-    """Return a number that is not negative as bytes."""
+    """Return a non-negative number as a varint."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -98,10 +98,10 @@ def encode_varint(value: int) -> bytes:
 
 
 def encode_header(number: int, length: int) -> bytes:
-    """Return what stands before `length` bytes of a field of kind BYTES."""
+    """Return the header of a field of kind BYTES with `length` bytes."""
     return encode_varint(number << 3 | BYTES) + encode_varint(length)
 
 
 def encode_bytes(number: int, contents: bytes) -> bytes:
-    """Return a whole field of kind BYTES: a text, a message or packed numbers."""
+    """Return a field of kind BYTES: a string, a message or packed numbers."""
     return encode_header(number, len(contents)) + contents

@@ -1,4 +1,4 @@
-"""A network from its prototxt alone: shapes and field maps without a single weight, so that it can be looked at."""
+"""Caffe networks without weights, from the prototxt alone: their blobs have shapes and field maps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def make_weightless_net(spec: NetSpec, input_shape: Sequence[int]) -> CaffeNet:
-    """Return a network whose weights have shapes and no numbers; it can be asked for shapes, not run.
+    """Return a network whose weights are on torch's meta device: they have shapes and no numbers.
 
     Args:
         spec: the network.
@@ -32,7 +32,7 @@ def make_weightless_net(spec: NetSpec, input_shape: Sequence[int]) -> CaffeNet:
     """
     values = {blob.name: torch.empty(tuple(blob.shape or ()), device="meta") for blob in spec.inputs}
     values |= {spec.inputs[0].name: torch.empty(tuple(input_shape), device="meta")} if spec.inputs else {}
-    store = WeightStore({}, hollow=True)
+    store = WeightStore({}, weightless=True)
     blobs: dict[str, list[Blob]] = {}
     for layer in spec.layers:
         known = (
@@ -46,7 +46,7 @@ def make_weightless_net(spec: NetSpec, input_shape: Sequence[int]) -> CaffeNet:
                 shapes = LAYER_TYPES[layer.type][0].weight_shapes(layer, [tuple(bottom.shape) for bottom in bottoms])
                 blobs[layer.name] = [np.broadcast_to(np.float32(0), shape) for shape in shapes]
                 store.blobs = {layer.name: blobs[layer.name]}
-                module = build_caffe_layer(layer, store.of(layer))
+                module = build_caffe_layer(layer, store.get_layer(layer))
                 if isinstance(module, UnavailableLayer):
                     raise module.error()
                 tops = module(*bottoms)
@@ -55,4 +55,4 @@ def make_weightless_net(spec: NetSpec, input_shape: Sequence[int]) -> CaffeNet:
                 values.pop(top, None)
         else:
             values.update(zip(layer.top, tops if isinstance(tops, tuple) else (tops,), strict=False))
-    return CaffeNet(spec, WeightStore({name: made for name, made in blobs.items() if made}, hollow=True))
+    return CaffeNet(spec, WeightStore({name: made for name, made in blobs.items() if made}, weightless=True))

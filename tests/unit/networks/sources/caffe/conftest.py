@@ -29,7 +29,7 @@ def run_layer():
         blobs = [np.asarray(blob, dtype=np.float32) for blob in weights]
         names = [f"bottom{place}" for place in range(len(bottoms))]
         one = make_caffe_layer("it", kind, names, [f"top{place}" for place in range(tops)], **settings)
-        module = build_caffe_layer(one, WeightStore({"it": blobs} if blobs else {}).of(one))
+        module = build_caffe_layer(one, WeightStore({"it": blobs} if blobs else {}).get_layer(one))
         out = module(*(torch.from_numpy(np.asarray(bottom, dtype=np.float32)) for bottom in bottoms))
         return [top.numpy() for top in out] if isinstance(out, tuple) else out.numpy()
 

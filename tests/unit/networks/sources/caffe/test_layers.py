@@ -168,7 +168,7 @@ def test_pooling_refuses_what_caffe_refuses(run_layer):
         run_layer("Pooling", X, pooling_param={"pool": "STOCHASTIC", "kernel_size": 2})
     with pytest.raises(ModelFileError, match="padding"):
         run_layer("Pooling", X, pooling_param={"kernel_size": 2, "pad": 2})
-    with pytest.raises(ModelError, match="use larger pictures"):
+    with pytest.raises(ModelError, match="use larger images"):
         run_layer("Pooling", X[:, :, :2], pooling_param={"kernel_size": 5})
 
 
@@ -459,7 +459,7 @@ def test_settings_without_sense_are_refused_by_the_layers_name(run_layer, kind, 
             "kernel of (9, 9) fits",
         ),
         ("Deconvolution", [(5, 4, 3, 3), (4,)], {"convolution_param": {"num_output": 4, "kernel_size": 3}}, "N x 5 x"),
-        ("InnerProduct", [(4, 9), (4,)], {"inner_product_param": {"num_output": 4}}, "9 numbers per picture"),
+        ("InnerProduct", [(4, 9), (4,)], {"inner_product_param": {"num_output": 4}}, "9 numbers per image"),
         ("BatchNorm", [(5,), (5,), (1,)], {}, "5 channels"),
         ("PReLU", [(5,)], {}, "5 channels"),
         ("Scale", [(5,)], {}, "with 5 from axis 1 on"),

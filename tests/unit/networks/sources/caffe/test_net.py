@@ -240,7 +240,7 @@ def test_images_of_another_size_are_taken_where_layers_take_them(make_net):
     net = make_net(INPUT, [conv("a"), fc], {"a": eye(), "fc": [np.zeros((4, 72), np.float32)]})
     larger = torch.zeros(1, 2, 9, 11)
     assert net(larger, ["a"])["a"].shape == (1, 2, 9, 11)
-    with pytest.raises(ModelError, match=r"expected 72 numbers per picture.* probe blobs below this layer"):
+    with pytest.raises(ModelError, match=r"expected 72 numbers per image.* probe blobs below this layer"):
         net(larger, ["fc"])
 
 
@@ -251,7 +251,7 @@ def test_any_number_of_images_is_taken_where_a_reshape_fixes_the_prototxts(make_
 
 def test_images_with_other_channels_are_refused(make_net):
     net = make_net(INPUT, [conv("a")], {"a": eye()})
-    with pytest.raises(ModelError, match=r"pictures with 2 channels, got an input of shape 1 x 3 x 6 x 6"):
+    with pytest.raises(ModelError, match=r"images with 2 channels, got an input of shape 1 x 3 x 6 x 6"):
         net(torch.zeros(1, 3, 6, 6), ["a"])
 
 
@@ -312,7 +312,7 @@ def residual(make_net):
 def test_short_cuts_give_what_the_single_layers_give(residual):
     net = residual
     assert net._short_cuts.followers == {"c1": ("bn1", "s1"), "c2": ("bn2", "s2"), "bn4": ("s4",), "bn5": ("s5",)}
-    assert net._short_cuts.overwriting == {"r1", "r3", "r4"}
+    assert net._short_cuts.in_place_relus == {"r1", "r3", "r4"}
     blobs = ["c1", "c2", "sum", "bn4", "c5", "bn5", "keep"]
     short = net(X, blobs)
     handle = net.layers["r1"].register_forward_hook(lambda *_: None)

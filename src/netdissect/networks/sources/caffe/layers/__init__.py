@@ -1,4 +1,4 @@
-"""Caffe's layers as torch modules: one class for every type that a finished network may use."""
+"""Caffe's layers as torch modules: one class for every type that a deployed network uses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netdissect.networks.sources.caffe.layer_weights import LayerWeights
     from netdissect.networks.sources.caffe.layers.caffe_layer import Tops
 
-#: Caffe's name of a type → what it is here, and how many bottoms it may have.
+#: Caffe's type → its class, and the numbers of bottoms that it may have.
 LAYER_TYPES: dict[str, tuple[type[CaffeLayer], range]] = {
     "AbsVal": (pointwise.AbsVal, range(1, 2)),
     "ArgMax": (arrange.ArgMax, range(1, 2)),
@@ -48,12 +48,12 @@ LAYER_TYPES: dict[str, tuple[type[CaffeLayer], range]] = {
     "TanH": (pointwise.TanH, range(1, 2)),
 }
 
-#: Types that only measure or watch; what they read counts as read by nobody.
+#: Types that only measure; the blobs that they read still count as outputs.
 _WATCHERS = frozenset({"Accuracy", "HDF5Output", "Silence"})
 
 
 class UnavailableLayer(CaffeLayer):
-    """A layer that cannot be made; the reason is raised when a probed blob depends on it, and not before."""
+    """A layer that cannot be created; its error is raised only if a probed blob depends on it."""
 
     def __init__(self, layer: Any, reason: ModelError) -> None:
         super().__init__(layer)
@@ -71,7 +71,7 @@ class UnavailableLayer(CaffeLayer):
 
 
 def build_caffe_layer(layer: Any, weights: LayerWeights) -> CaffeLayer:
-    """Return the module for a ``LayerParameter`` message: an `UnavailableLayer` one if it cannot be made."""
+    """Return the module for a ``LayerParameter`` message: an `UnavailableLayer` if it cannot be created."""
     try:
         kind, bottoms = LAYER_TYPES[layer.type]
         if len(layer.bottom) not in bottoms:
@@ -84,7 +84,7 @@ def build_caffe_layer(layer: Any, weights: LayerWeights) -> CaffeLayer:
 
 
 def count_computed_tops(layer: Any) -> int:
-    """Return how many of a layer's tops its module computes: Pooling, for one, has a second that it does not."""
+    """Return the number of tops that a layer's module computes: not Pooling's second, for example."""
     if layer.type in ("Slice", "Split") or layer.type not in LAYER_TYPES:
         return len(layer.top)
     if layer.type in ("Convolution", "Deconvolution"):
@@ -93,12 +93,12 @@ def count_computed_tops(layer: Any) -> int:
 
 
 def is_watcher(kind: str) -> bool:
-    """Say whether a type only measures or watches: losses, accuracies, Silence."""
+    """Return whether a type only measures: losses, accuracies, Silence."""
     return kind in _WATCHERS or kind.endswith(("Loss", "Evaluate"))
 
 
 def missing_top_error(layer: Any) -> UnsupportedLayerError:
-    """Return the error of a further top that a layer has in Caffe and not here."""
+    """Return the error of a top that Caffe computes and its module does not."""
     return UnsupportedLayerError(
         f'layer "{layer.name}" ({layer.type}): of its {len(layer.top)} tops ({", ".join(layer.top)}) '
         f"only {count_computed_tops(layer)} can be computed; probe blobs that do not depend on the rest"

@@ -1,4 +1,4 @@
-"""What every Caffe layer is here: an `nn.Module` from bottoms to tops, which knows where its cells look."""
+"""The base class of Caffe's layers: an `nn.Module` from bottoms to tops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 
 
 class CaffeLayer(nn.Module):
-    """A layer: some bottoms in, a top or a tuple of tops out. No bottom is ever changed."""
+    """A layer: bottoms in, a top or a tuple of tops out. It never changes a bottom."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
@@ -28,48 +28,45 @@ class CaffeLayer(nn.Module):
 
     @classmethod
     def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
-        """Make the layer from its ``LayerParameter`` message and its weights.
+        """Create the layer from its ``LayerParameter`` message and its weights.
 
         Raises:
             ModelFileError: if its settings contradict each other, or its weights are missing or misshapen.
-            UnsupportedLayerError: if it is asked for something that is not implemented.
+            UnsupportedLayerError: if a setting is not implemented.
         """
         del weights
         return cls(layer)
 
     @classmethod
     def weight_shapes(cls, layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
-        """Return the shapes of its blobs, in Caffe's order, for bottoms of these shapes."""
+        """Return the shapes of its weights, in Caffe's order, for bottoms of these shapes."""
         del layer, bottoms
         return []
 
-    def refused(self, expected: str, got: str, advice: str = "") -> ModelError:
-        """Return the error of a bottom that this layer cannot take."""
+    def input_error(self, expected: str, got: str, advice: str = "") -> ModelError:
+        """Return the error of a bottom that does not fit this layer."""
         return ModelError(f"{self.label}: expected {expected}, got {got}" + (f"; {advice}" if advice else ""))
 
     def axis(self, axis: int, bottom: Tensor, *, beyond: int = 0) -> int:
-        """Return an axis of a bottom counted from the front; a negative one counts from the end.
+        """Return the index of an axis of a bottom; a negative one counts from the end.
 
         Raises:
-            ModelError: if the bottom has no such axis (`beyond` it, that many more are allowed).
+            ModelError: if the bottom has no such axis, nor one of `beyond` further ones.
         """
         count = bottom.dim() + beyond
         if not -count <= axis < count:
-            raise self.refused(f"a bottom with an axis {axis}", f"one of shape {format_bottom_shape(bottom)}")
+            raise self.input_error(f"a bottom with an axis {axis}", f"one of shape {format_bottom_shape(bottom)}")
         return axis % count
 
 
 def setting_error(layer: Any, sentence: str) -> ModelFileError:
-    """Return the error of a layer whose settings in the prototxt make no sense."""
+    """Return the error of a layer with a wrong setting in the prototxt."""
     return ModelFileError(f'layer "{layer.name}" ({layer.type}): {sentence}; correct the prototxt')
 
 
 @contextlib.contextmanager
 def explain_torch_errors(label: str, bottoms: Sequence[Tensor]) -> Iterator[None]:
-    """Turn torch's own complaints about bottoms that are too small or too odd into ours.
-
-    Running out of memory is nobody's mistake and stays what it is.
-    """
+    """Turn torch's errors about the shapes of bottoms into a ModelError; running out of memory stays as it is."""
     try:
         yield
     except NetdissectError:
@@ -82,7 +79,7 @@ def explain_torch_errors(label: str, bottoms: Sequence[Tensor]) -> Iterator[None
 
 
 def format_bottom_shape(bottom: Tensor) -> str:
-    """Return a shape in words.
+    """Return a bottom's shape as text.
 
     >>> import torch
     >>> format_bottom_shape(torch.zeros(2, 3, 8, 8))

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from torch.nn import functional
 
 from netdissect.errors import UnsupportedLayerError
-from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, setting_error
-from netdissect.networks.sources.caffe.layers.caffe_layer import format_bottom_shape as told
+from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, format_bottom_shape, setting_error
 from netdissect.networks.sources.caffe.layers.window import Window, read_window
 
 if TYPE_CHECKING:
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
     from netdissect.networks.sources.caffe.layers.caffe_layer import Shape, Tops
 
 
-#: Cells that no top has, unless its layer's settings are damaged.
+#: More cells than any top has unless the prototxt is damaged.
 _MOST_CELLS = 1 << 26
 
 
 class Convolution(CaffeLayer):
-    """Sums of products under a sliding window, per group of channels; the same for each of its bottoms."""
+    """A convolution, in groups of channels; the same for each of its bottoms."""
 
     def __init__(
         self, layer: Any, window: Window, groups: int, weight: nn.Parameter, bias: nn.Parameter | None
@@ -36,7 +35,7 @@ class Convolution(CaffeLayer):
 
     @classmethod
     def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
-        """Make the layer; the number of its input channels is what its weights say."""
+        """Create the layer; its weights give the number of input channels."""
         settings = layer.convolution_param
         window, groups = read_window(layer, settings), settings.group
         _check(layer, settings)
@@ -48,7 +47,7 @@ class Convolution(CaffeLayer):
 
     @classmethod
     def weight_shapes(cls, layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
-        """Return the shape of the weights and, if it has one, of the bias."""
+        """Return the shapes of the weights and of the bias, if there is one."""
         settings = layer.convolution_param
         _check(layer, settings)
         kernel = read_window(layer, settings).kernel
@@ -63,7 +62,7 @@ class Convolution(CaffeLayer):
 
     @property
     def channels(self) -> int:
-        """The number of input channels that its weights are for."""
+        """Number of input channels of its weights."""
         return int(self.weight.shape[1]) * self.groups
 
     def forward(self, *bottoms: Tensor) -> Tops:
@@ -74,23 +73,27 @@ class Convolution(CaffeLayer):
     def convolved(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return the top for one bottom, with weights and bias of these shapes."""
         if bottom.dim() != 4 or bottom.shape[1] != self.channels:
-            raise self.refused(f"a bottom of shape N x {self.channels} x H x W as its weights have", told(bottom))
+            raise self.input_error(
+                f"a bottom of shape N x {self.channels} x H x W as its weights have", format_bottom_shape(bottom)
+            )
         height, width = (self._cells(axis, bottom.shape[2 + axis]) for axis in (0, 1))
         if height < 1 or width < 1:
-            raise self.refused(
-                f"a bottom that a kernel of {self.window.kernel} fits", told(bottom), "use larger pictures"
+            raise self.input_error(
+                f"a bottom that a kernel of {self.window.kernel} fits", format_bottom_shape(bottom), "use larger images"
             )
         if height * width > _MOST_CELLS:
-            raise self.refused("a top of some thousand cells a side", f"{height} x {width}", "is the prototxt damaged?")
+            raise self.input_error(
+                "a top of some thousand cells a side", f"{height} x {width}", "is the prototxt damaged?"
+            )
         return self._slide(bottom, weight, bias)
 
     def _cells(self, axis: int, size: int) -> int:
-        """Return how many cells an axis of the top has."""
+        """Return the number of cells along an axis of the top."""
         w = self.window
         return (size + 2 * w.padding[axis] - self._reach(axis)) // w.stride[axis] + 1 if size else 0
 
     def _reach(self, axis: int) -> int:
-        """Return how far the kernel reaches along an axis; dilation widens it."""
+        """Return the size of the dilated kernel along an axis."""
         return self.window.dilation[axis] * (self.window.kernel[axis] - 1) + 1
 
     def _slide(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -99,7 +102,7 @@ class Convolution(CaffeLayer):
 
 
 class Deconvolution(Convolution):
-    """The transpose of a convolution: every input cell adds its multiple of the kernel to the output."""
+    """A transposed convolution."""
 
     @staticmethod
     def weight_shape(outputs: int, channels: int | None, groups: int, kernel: tuple[int, int]) -> Expected:
@@ -108,7 +111,7 @@ class Deconvolution(Convolution):
 
     @property
     def channels(self) -> int:
-        """The number of input channels that its weights are for."""
+        """Number of input channels of its weights."""
         return int(self.weight.shape[0])
 
     def _cells(self, axis: int, size: int) -> int:
@@ -124,7 +127,7 @@ def _check(layer: Any, settings: Any) -> None:
     if settings.num_output < 1:
         raise setting_error(layer, "its num_output must be at least 1")
     if settings.group < 1 or settings.num_output % settings.group:
-        raise setting_error(layer, f"{settings.num_output} outputs cannot be parted into {settings.group} groups")
+        raise setting_error(layer, f"{settings.num_output} outputs cannot be split into {settings.group} groups")
     if settings.axis not in (1, -3):
         raise UnsupportedLayerError(
             f'layer "{layer.name}" ({layer.type}) has its channels on axis {settings.axis}; only axis 1 is supported'

@@ -1,4 +1,4 @@
-"""Layers that bring activations to scale: LRN, BatchNorm, Scale and Bias."""
+"""Layers that normalize: LRN, BatchNorm, Scale and Bias."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, setting_error
-from netdissect.networks.sources.caffe.layers.caffe_layer import format_bottom_shape as told
+from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, format_bottom_shape, setting_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,7 @@ class LRN(CaffeLayer):
         """Return the normalized bottom (N, C, H, W)."""
         bottom = bottoms[0]
         if bottom.dim() != 4:
-            raise self.refused("a bottom of shape N x C x H x W", told(bottom))
+            raise self.input_error("a bottom of shape N x C x H x W", format_bottom_shape(bottom))
         if self.within:
             mean = functional.avg_pool2d(bottom.square(), self.size, 1, self.size // 2)
             return bottom * mean.mul_(self.alpha).add_(1).pow_(-self.beta)
@@ -53,7 +52,7 @@ class LRN(CaffeLayer):
 
 
 class BatchNorm(CaffeLayer):
-    """Takes the stored mean of each channel away and divides by the stored standard deviation."""
+    """Subtracts the stored mean of each channel and divides by the stored standard deviation."""
 
     mean: Tensor
     variance: Tensor
@@ -61,21 +60,21 @@ class BatchNorm(CaffeLayer):
     def __init__(self, layer: Any, mean: Tensor, variance: Tensor) -> None:
         super().__init__(layer)
         self.eps = float(layer.batch_norm_param.eps)
-        # A prototxt may insist on the statistics of the batch, also when it tests.
+        # A prototxt may ask for the statistics of the batch in the test phase too.
         self.stored = bool(layer.batch_norm_param.use_global_stats)
         self.register_buffer("mean", mean)
         self.register_buffer("variance", variance)
 
     @classmethod
     def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
-        """Make the layer: Caffe keeps sums, and in a third blob what they are to be divided by (0 gives 0)."""
+        """Create the layer: Caffe stores sums, and their divisor in a third blob (0 gives 0)."""
         if not layer.batch_norm_param.use_global_stats and not weights.blobs:
             return cls(layer, torch.zeros(0), torch.zeros(0))
         expected: dict[str, Expected] = {"mean": (None,), "variance": (None,), "factor": (1,)}
         if len(weights.blobs) == 2:
             del expected["factor"]
         taken = weights.take(**expected)
-        # Of a hollow network, which has no numbers, any will do.
+        # A weightless network has no numbers: any divisor will do.
         factor = float(taken["factor"]) if "factor" in taken and not taken["factor"].is_meta else 1.0
         divisor = 1 / factor if factor else 0.0
         return cls(layer, taken["mean"].data * divisor, taken["variance"].data * divisor)
@@ -95,14 +94,16 @@ class BatchNorm(CaffeLayer):
         return self.normalized(bottom)
 
     def normalized(self, bottom: Tensor, factors: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-        """Return the bottom normalized by what is stored, then scaled along its channels if there are factors."""
+        """Return the bottom, normalized with the stored statistics, then scaled along its channels if there are factors."""
         if bottom.dim() < 2 or bottom.shape[1] != len(self.mean):
-            raise self.refused(f"a bottom with {len(self.mean)} channels, as its weights have", told(bottom))
+            raise self.input_error(
+                f"a bottom with {len(self.mean)} channels, as its weights have", format_bottom_shape(bottom)
+            )
         return functional.batch_norm(bottom, self.mean, self.variance, factors, bias, eps=self.eps)
 
 
 class Scale(CaffeLayer):
-    """Multiplies by a factor, and adds a bias, along some axes; the factor is learnt, or the second bottom."""
+    """Multiplies by factors along some axes and adds a bias; the factors are weights, or the second bottom."""
 
     def __init__(self, layer: Any, axis: int, weight: nn.Parameter | None, bias: nn.Parameter | None) -> None:
         super().__init__(layer)
@@ -111,7 +112,7 @@ class Scale(CaffeLayer):
 
     @classmethod
     def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
-        """Make the layer."""
+        """Create the layer."""
         settings = layer.scale_param
         shape: Expected | None = None
         if len(layer.bottom) == 1 and settings.num_axes >= 0:
@@ -124,11 +125,11 @@ class Scale(CaffeLayer):
 
     @classmethod
     def weight_shapes(cls, layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
-        """Return the shapes of factors and bias, as far as they are learnt."""
+        """Return the shapes of factors and bias, unless they are bottoms."""
         settings = layer.scale_param
-        learnt = len(bottoms) == 1
-        shape = align_to_axis(bottoms[0], settings.axis, settings.num_axes) if learnt else bottoms[1]
-        return [shape] * (learnt + settings.bias_term)
+        learned = len(bottoms) == 1
+        shape = align_to_axis(bottoms[0], settings.axis, settings.num_axes) if learned else bottoms[1]
+        return [shape] * (learned + settings.bias_term)
 
     def forward(self, *bottoms: Tensor) -> Tops:
         """Return the first bottom, scaled."""
@@ -138,40 +139,42 @@ class Scale(CaffeLayer):
         return top if self.bias is None else top + self._along(self.bias, bottom)
 
     def _along(self, values: Tensor, bottom: Tensor) -> Tensor:
-        """Return values with ones for the axes of the bottom that they do not cover."""
+        """Return values reshaped to broadcast over a bottom, from the layer's first axis on."""
         if values.dim() == 0:
             return values
         axis = self.axis(self.first_axis, bottom)
         if bottom.shape[axis : axis + values.dim()] != values.shape:
-            raise self.refused(f"a bottom with {told(values)} from axis {axis} on", told(bottom))
+            raise self.input_error(
+                f"a bottom with {format_bottom_shape(values)} from axis {axis} on", format_bottom_shape(bottom)
+            )
         return values.reshape(*values.shape, *(1,) * (bottom.dim() - axis - values.dim()))
 
 
 class Bias(Scale):
-    """Adds a bias along some axes; it is learnt, or the second bottom."""
+    """Adds a bias along some axes; it is a weight, or the second bottom."""
 
     @classmethod
     def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
-        """Make the layer."""
+        """Create the layer."""
         settings = layer.bias_param
         shape = (None,) * settings.num_axes if settings.num_axes >= 0 else None
-        learnt: dict[str, Expected | None] = {"bias": shape} if len(layer.bottom) == 1 else {}
-        return cls(layer, settings.axis, None, weights.take(**learnt).get("bias"))
+        learned: dict[str, Expected | None] = {"bias": shape} if len(layer.bottom) == 1 else {}
+        return cls(layer, settings.axis, None, weights.take(**learned).get("bias"))
 
     @classmethod
     def weight_shapes(cls, layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
-        """Return the shape of the bias, if it is learnt."""
+        """Return the shape of the bias, unless it is a bottom."""
         settings = layer.bias_param
         return [align_to_axis(bottoms[0], settings.axis, settings.num_axes)] if len(bottoms) == 1 else []
 
     def forward(self, *bottoms: Tensor) -> Tops:
-        """Return the first bottom and the bias added up."""
+        """Return the first bottom plus the bias."""
         bottom = bottoms[0]
         return bottom + self._along(self.bias if self.bias is not None else bottoms[1], bottom)
 
 
 def align_to_axis(shape: Shape, axis: int, axes: int) -> Shape:
-    """Return the part of a shape that `axes` axes from `axis` on cover; all of them if `axes` is -1.
+    """Return the sizes of `axes` axes from `axis` on; of all after it if `axes` is -1.
 
     >>> align_to_axis((10, 3, 8, 8), 1, 1)
     (3,)

@@ -1,4 +1,4 @@
-"""Layers that work on every number by itself."""
+"""Elementwise layers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, setting_error
-from netdissect.networks.sources.caffe.layers.caffe_layer import format_bottom_shape as told
+from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, format_bottom_shape, setting_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Pointwise(CaffeLayer):
-    """A function of each number of its only bottom."""
+    """An elementwise function of its only bottom."""
 
     def forward(self, *bottoms: Tensor) -> Tops:
         """Return the function of every number."""
@@ -32,7 +31,7 @@ class Pointwise(CaffeLayer):
 
 
 class Identity(Pointwise):
-    """Dropout, which does nothing when a network is tested."""
+    """Dropout, which does nothing in the test phase."""
 
     def function(self, x: Tensor) -> Tensor:
         """Return x."""
@@ -52,7 +51,7 @@ class ReLU(Pointwise):
 
 
 class PReLU(Pointwise):
-    """max(x, 0) + slope · min(x, 0) with a learnt slope for each channel, or one for all."""
+    """max(x, 0) + slope · min(x, 0) with a learned slope per channel, or one for all."""
 
     def __init__(self, layer: Any, slope: nn.Parameter) -> None:
         super().__init__(layer)
@@ -60,7 +59,7 @@ class PReLU(Pointwise):
 
     @classmethod
     def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
-        """Make the layer."""
+        """Create the layer."""
         shape = () if layer.prelu_param.channel_shared else (None,)
         return cls(layer, weights.take(slope=shape)["slope"])
 
@@ -72,12 +71,14 @@ class PReLU(Pointwise):
     def function(self, x: Tensor) -> Tensor:
         """Return f(x)."""
         if self.slope.dim() and (x.dim() < 2 or x.shape[1] != len(self.slope)):
-            raise self.refused(f"a bottom with {len(self.slope)} channels, as its weights have", told(x))
+            raise self.input_error(
+                f"a bottom with {len(self.slope)} channels, as its weights have", format_bottom_shape(x)
+            )
         return functional.prelu(x, self.slope.reshape(-1))
 
 
 class ELU(Pointwise):
-    """X where it is positive, α · (exp(x) - 1) where it is not."""
+    """X if it is positive, else α · (exp(x) - 1)."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
@@ -135,7 +136,7 @@ class Power(Pointwise):
 
 
 class Exp(Pointwise):
-    """base^(shift + scale · x), where a base of -1 stands for e."""
+    """base^(shift + scale · x), a base of -1 stands for e."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
@@ -149,7 +150,7 @@ class Exp(Pointwise):
 
 
 class Log(Pointwise):
-    """log_base(shift + scale · x), where a base of -1 stands for e."""
+    """log_base(shift + scale · x), a base of -1 stands for e."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)

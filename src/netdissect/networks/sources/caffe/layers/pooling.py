@@ -1,4 +1,4 @@
-"""Pooling, by Caffe's own rule for where the last window lies."""
+"""Pooling, with Caffe's rule for the place of the last window."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from netdissect.errors import UnsupportedLayerError
-from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, setting_error
-from netdissect.networks.sources.caffe.layers.caffe_layer import format_bottom_shape as told
+from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, format_bottom_shape, setting_error
 from netdissect.networks.sources.caffe.layers.window import Pair, Window, read_window
 
 if TYPE_CHECKING:
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
     from netdissect.networks.sources.caffe.layers.caffe_layer import Tops
 
 _MAX, _AVE = 0, 1
-#: What lies around the image when the largest is looked for.
+#: Padding of max pooling.
 _LOWEST = torch.finfo(torch.float32).min
 
 
 class Pooling(CaffeLayer):
-    """The largest value, or the mean, under a sliding window; or under one window that is the whole image."""
+    """Max or average pooling, over a sliding window or over the whole image."""
 
     def __init__(self, layer: Any, window: Window | None) -> None:
         super().__init__(layer)
@@ -34,7 +33,7 @@ class Pooling(CaffeLayer):
 
     @classmethod
     def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
-        """Make the layer."""
+        """Create the layer."""
         del weights
         settings = layer.pooling_param
         if settings.pool not in (_MAX, _AVE):
@@ -52,7 +51,7 @@ class Pooling(CaffeLayer):
         """Return the pooled bottom (N, C, H, W)."""
         bottom = bottoms[0]
         if bottom.dim() != 4:
-            raise self.refused("a bottom of shape N x C x H x W", told(bottom))
+            raise self.input_error("a bottom of shape N x C x H x W", format_bottom_shape(bottom))
         if self.window is None:
             return bottom.amax((2, 3), keepdim=True) if self.largest else bottom.mean((2, 3), keepdim=True)
         w, cells = self.window, self._cells(self.window, bottom)
@@ -63,7 +62,7 @@ class Pooling(CaffeLayer):
         if self.largest:
             top = functional.max_pool2d(_pad_with(bottom, w, cells, _LOWEST), w.kernel, w.stride)
             rows, columns = (-(-(bottom.shape[2 + axis] + w.padding[axis]) // w.stride[axis]) for axis in (0, 1))
-            # Windows that lie beyond the image: 0, as OpenCV has it (Caffe leaves its smallest number there).
+            # Windows beyond the image are 0, as in OpenCV (Caffe leaves its smallest number there).
             top[:, :, rows:], top[:, :, :, columns:] = 0, 0
             return top
         sums = functional.avg_pool2d(_pad_with(bottom, w, cells, 0.0), w.kernel, w.stride, divisor_override=1)
@@ -83,13 +82,15 @@ class Pooling(CaffeLayer):
             if max(w.padding) and (count - 1) * stride >= size + pad:
                 count -= 1
             if count < 1 or not size:
-                raise self.refused(f"a bottom that a window of {w.kernel} fits", told(bottom), "use larger pictures")
+                raise self.input_error(
+                    f"a bottom that a window of {w.kernel} fits", format_bottom_shape(bottom), "use larger images"
+                )
             cells.append(count)
         return cells[0], cells[1]
 
 
 def _matches_torch(w: Window, bottom: Tensor, cells: Pair) -> bool:
-    """Say whether torch's own rule is the same here: padding of at most half the kernel, no window without a cell."""
+    """Return whether torch's rule is the same: padding of at most half the kernel, no window without a cell."""
     return all(
         2 * w.padding[axis] <= w.kernel[axis]
         and (cells[axis] - 1) * w.stride[axis] < bottom.shape[2 + axis] + w.padding[axis]
@@ -98,7 +99,7 @@ def _matches_torch(w: Window, bottom: Tensor, cells: Pair) -> bool:
 
 
 def _pad_with(bottom: Tensor, w: Window, cells: Pair, value: float) -> Tensor:
-    """Return the bottom in a frame of `value`, exactly as large as its windows need."""
+    """Return the bottom padded with a value, exactly as far as its windows reach."""
     lower, right = (
         (cells[axis] - 1) * w.stride[axis] + w.kernel[axis] - bottom.shape[2 + axis] - w.padding[axis]
         for axis in (0, 1)
@@ -107,7 +108,7 @@ def _pad_with(bottom: Tensor, w: Window, cells: Pair, value: float) -> Tensor:
 
 
 def _compute_areas(w: Window, bottom: Tensor, cells: Pair) -> Tensor:
-    """Return the area of every window within the padded image; at least 1, where Caffe divides zero by zero."""
+    """Return the area of every window within the padded image; at least 1, since Caffe divides zero by zero."""
     extents = []
     for axis in (0, 1):
         starts = torch.arange(cells[axis]) * w.stride[axis] - w.padding[axis]

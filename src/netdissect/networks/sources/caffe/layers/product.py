@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from torch.nn import functional
 
-from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, setting_error
-from netdissect.networks.sources.caffe.layers.caffe_layer import format_bottom_shape as told
+from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, format_bottom_shape, setting_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class InnerProduct(CaffeLayer):
-    """Every output is a weighted sum of all the numbers from an axis on."""
+    """A linear map of all numbers of an axis and those after it."""
 
     def __init__(self, layer: Any, weight: nn.Parameter, bias: nn.Parameter | None) -> None:
         super().__init__(layer)
@@ -30,7 +29,7 @@ class InnerProduct(CaffeLayer):
 
     @classmethod
     def from_caffe(cls, layer: Any, weights: LayerWeights) -> Self:
-        """Make the layer; the number of its inputs is what its weights say."""
+        """Create the layer; its weights give the number of inputs."""
         settings = layer.inner_product_param
         outputs = _read_outputs(layer)
         expected: dict[str, Expected] = {"weights": (None, outputs) if settings.transpose else (outputs, None)}
@@ -41,22 +40,22 @@ class InnerProduct(CaffeLayer):
 
     @classmethod
     def weight_shapes(cls, layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
-        """Return the shape of the weights and, if it has one, of the bias."""
+        """Return the shapes of the weights and of the bias, if there is one."""
         settings, outputs = layer.inner_product_param, _read_outputs(layer)
         inputs = math.prod(bottoms[0][settings.axis :])
         weights = (inputs, outputs) if settings.transpose else (outputs, inputs)
         return [weights, (outputs,)] if settings.bias_term else [weights]
 
     def forward(self, *bottoms: Tensor) -> Tops:
-        """Return the bottom's leading axes with the outputs behind them."""
+        """Return the outputs, after the bottom's leading axes."""
         bottom = bottoms[0]
         flat = bottom.flatten(self.axis(self.from_axis, bottom))
         weight = self.weight.t() if self.transposed else self.weight
         if flat.shape[-1] != weight.shape[1]:
-            raise self.refused(
-                f"{weight.shape[1]} numbers per picture, as its weights have",
-                f"{flat.shape[-1]} from a bottom of shape {told(bottom)}",
-                "use pictures of the size that the prototxt gives, or probe blobs below this layer",
+            raise self.input_error(
+                f"{weight.shape[1]} numbers per image, as its weights have",
+                f"{flat.shape[-1]} from a bottom of shape {format_bottom_shape(bottom)}",
+                "use images of the size that the prototxt gives, or probe blobs below this layer",
             )
         return functional.linear(flat, weight, self.bias)
 

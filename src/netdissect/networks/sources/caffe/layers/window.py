@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 Pair = tuple[int, int]
 
-#: No network has a window like this; a damaged file may.
+#: Largest side of a window; more means a damaged file.
 _MAX_SIDE = 4096
 
 
 class Window(NamedTuple):
-    """A window, everything as (y, x)."""
+    """A window; everything is (y, x)."""
 
     kernel: Pair
     stride: Pair
@@ -26,10 +26,10 @@ class Window(NamedTuple):
 
 
 def read_window(layer: Any, settings: Any) -> Window:
-    """Return the window that a layer's settings describe, in any of the ways Caffe understands.
+    """Read the window from a layer's settings, in any of Caffe's notations.
 
     Raises:
-        ModelFileError: if there is no kernel, or something is zero that cannot be.
+        ModelFileError: if there is no kernel, or a number is out of range.
         UnsupportedLayerError: for other than two spatial axes.
     """
     window = Window(
@@ -47,7 +47,7 @@ def read_window(layer: Any, settings: Any) -> Window:
 
 
 def _read_pair(layer: Any, settings: Any, name: str, stem: str, default: int | None) -> Pair:
-    """Return a setting that is given once, once per axis, or as ``_h`` and ``_w``."""
+    """Read a setting given once, per axis, or as ``_h`` and ``_w``."""
     if settings.HasField(f"{stem}_h") or settings.HasField(f"{stem}_w"):
         return int(getattr(settings, f"{stem}_h")), int(getattr(settings, f"{stem}_w"))
     return _read_numbers(layer, name, getattr(settings, name), default)
