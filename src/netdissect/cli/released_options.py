@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,9 @@ from netdissect.io.names import find_name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from netdissect.config import Settings
+    from netdissect.networks.network import Network
 
 #: The phases of rundissect.sh, in order.
 _PHASES = ("probe", "quant", "tally", "imgmax", "result", "view", "report", "graph")
@@ -98,33 +101,44 @@ class ReleasedOptions:
         is_named = self.model_option is not None and find_name_problem(self.model_option) is None
         return self.choose_run_folder(out, model) if out is not None or is_named else None
 
-    def resolve_device(self, device: str) -> str:
-        """Return the device; of the GPUs that --gpu lists (CUDA_VISIBLE_DEVICES in the released code), the first.
+    def change_settings(self, settings: Settings) -> Settings:
+        """Return the settings with the device that --gpu names and what --endafter implies.
 
         Raises:
-            SettingsError: if --gpu is not a number, or --device is given too.
-        """
-        if self.gpu is None:
-            return device
-        if device != "auto":
-            raise SettingsError(f"--gpu {self.gpu} and --device {device} both name a device: give one of them")
-        first = self.gpu.split(",")[0].strip().lower()
-        if first in ("", "none", "-1"):
-            return "cpu"
-        if not first.isdecimal():
-            raise SettingsError(f"--gpu takes the number of a GPU, or none, not {self.gpu!r}")
-        return f"cuda:{int(first)}"
-
-    def override_settings(self) -> dict[str, Any]:
-        """Return the settings that --endafter implies.
-
-        Raises:
-            SettingsError: if it does not name a phase.
+            SettingsError: if --gpu is not a number, --device is given too, or --endafter does not name a phase.
         """
         phase = self._find_last_phase()
-        if phase is None or phase in _DRAWING_PHASES:
-            return {}
-        return {"pictures": False} | ({"image_maxima": True} if phase == "imgmax" else {})
+        changes: dict[str, Any] = {"device": self._resolve_device(settings.device)}
+        if phase in _COMPUTING_PHASES:
+            changes |= {"pictures": False, "image_maxima": settings.image_maxima or phase == "imgmax"}
+        return replace(settings, **changes)
+
+    def check_rotation(self, projection: Sequence[str] | None) -> None:
+        """Check the options of the rotation.
+
+        Raises:
+            SettingsError: if one is out of its bounds, or --projection is given too.
+        """
+        if self.rotation_seed is None:
+            return
+        if projection:
+            raise SettingsError(
+                "--rotation_seed rotates a layer's units, --projection replaces them: give one of the two"
+            )
+        from netdissect.networks.units.rotation import check_powers
+
+        check_powers([self.rotation_power], self.rotation_seed)
+
+    def rotate(self, network: Network, layers: list[str], resolution: int | None) -> tuple[Network, list[str]]:
+        """Return the network with its layers rotated, and their names; both unchanged if no rotation was asked for."""
+        if self.rotation_seed is None:
+            return network, layers
+        from netdissect.experiments.rotation_curve import rotate_layers
+
+        return rotate_layers(
+            network, layers, [self.rotation_power], self.rotation_seed, near_axes=bool(self.rotation_unpermute),
+            resolution=resolution,
+        )  # fmt: skip
 
     @property
     def recomputes(self) -> bool:
@@ -148,6 +162,19 @@ class ReleasedOptions:
                 "--rotation_unpermute: the rotation's rows are ordered by nearest axis, as rotate --near-axes does"
             )
         return lines
+
+    def _resolve_device(self, device: str) -> str:
+        """Return the device; of the GPUs that --gpu lists (CUDA_VISIBLE_DEVICES in the released code), the first."""
+        if self.gpu is None:
+            return device
+        if device != "auto":
+            raise SettingsError(f"--gpu {self.gpu} and --device {device} both name a device: give one of them")
+        first = self.gpu.split(",")[0].strip().lower()
+        if first in ("", "none", "-1"):
+            return "cpu"
+        if not first.isdecimal():
+            raise SettingsError(f"--gpu takes the number of a GPU, or none, not {self.gpu!r}")
+        return f"cuda:{int(first)}"
 
     def _describe_force(self) -> str:
         if self.recomputes:

@@ -60,31 +60,18 @@ def run(
     """
     model, weights = released.resolve_model(model, loading.weights)
     layers, data = require_layers_and_data(model, layers, data)
-    if released.rotation_seed is not None and projection:
-        raise SettingsError("--rotation_seed rotates a layer's units, --projection replaces them: give one of the two")
     projections = _parse_projections(projection)
-    device = released.resolve_device(execution.device)
-    settings = Settings(**vars(method) | vars(execution) | {"device": device} | released.override_settings())
+    released.check_rotation(projection)
+    settings = released.change_settings(Settings(**vars(method) | vars(execution)))
     loading = replace(loading, weights=weights, seed=method.seed)
     for line in released.describe_changes():
         print_line(line)
-    if released.rotation_seed is not None:
-        from netdissect.networks.units.rotation import check_powers
-
-        check_powers([released.rotation_power], released.rotation_seed)
-
     network, concepts, settings = load_model_and_data(
         model, loading, data, settings, released.find_run_folder(out, model)
     )
     folder = released.choose_run_folder(out, network.name)
     redraw = released.redraws_report and settings.pictures and (folder / "run.json").is_file()
-    if released.rotation_seed is not None:
-        from netdissect.experiments.rotation_curve import rotate_layers
-
-        network, layers = rotate_layers(
-            network, layers, [released.rotation_power], released.rotation_seed,
-            near_axes=bool(released.rotation_unpermute), resolution=settings.resolution,
-        )  # fmt: skip
+    network, layers = released.rotate(network, layers, settings.resolution)
 
     from netdissect.api import dissect
 
