@@ -1,4 +1,4 @@
-"""What Python callers are told."""
+"""The public functions: their arguments, checks and messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def data(tmp_path_factory):
     return folders.write(tmp_path_factory.mktemp("data") / "small", images=6)
 
 
-def test_a_preprocessing_that_is_only_assumed_is_said_so(data, caplog):
+def test_an_assumed_preprocessing_is_logged(data, caplog):
     options = {"quantile": 0.05, "pictures": False}
     with caplog.at_level(logging.WARNING, logger="netdissect"):
         nd.dissect(nets.small(), ["conv1"], data, **options)
@@ -28,7 +28,7 @@ def test_a_preprocessing_that_is_only_assumed_is_said_so(data, caplog):
         assert not caplog.records
 
 
-def test_preprocessing_is_reported_with_every_digit():
+def test_preprocessing_is_described_with_every_digit():
     assert make_caffe_preprocess().describe() == "BGR, mean 109.5388 118.6897 124.6901"
     assert Preprocess().describe() == "RGB, 0 to 1, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"
 
@@ -36,7 +36,7 @@ def test_preprocessing_is_reported_with_every_digit():
 QUICK = {"quantile": 0.1, "pictures": False, "preprocess": Preprocess()}
 
 
-def test_a_broden_is_narrowed_to_the_split_and_the_limit_that_are_asked_for(data, tmp_path):
+def test_split_and_limit_narrow_a_broden(data, tmp_path):
     opened = nd.Broden(data)
     by_path = nd.dissect(nets.small(), "conv1", data, limit=2, split="val", **QUICK)
     by_object = nd.dissect(nets.small(), "conv1", opened, limit=2, split="val", out=tmp_path / "run", **QUICK)
@@ -48,7 +48,7 @@ def test_a_broden_is_narrowed_to_the_split_and_the_limit_that_are_asked_for(data
     assert (recorded.settings.limit, recorded.settings.split, recorded.probe_set.images) == (2, "val", 2)
 
 
-def test_what_a_broden_was_opened_with_is_recorded(data):
+def test_a_brodens_own_split_and_limit_are_recorded(data):
     narrow = nd.Broden(data, split="val", limit=2)
     result = nd.dissect(nets.small(), "conv1", narrow, limit=5, **QUICK)
     assert (result.settings.limit, result.settings.split, result.probe_set.images) == (2, "val", 2)
@@ -58,9 +58,9 @@ def test_what_a_broden_was_opened_with_is_recorded(data):
         nd.dissect(nets.small(), "conv1", narrow, split="train", **QUICK)
 
 
-def test_a_probe_set_of_ones_own_refuses_what_it_cannot_be_narrowed_to(data):
+def test_split_and_limit_are_refused_for_a_users_own_probe_set(data):
     class Own(nd.Broden):
-        """Somebody's own."""
+        """A user's own probe set."""
 
     assert nd.dissect(nets.small(), "conv1", Own(data), **QUICK).probe_set.images == 6
     for setting in ({"limit": 2}, {"split": "val"}):
@@ -71,7 +71,7 @@ def test_a_probe_set_of_ones_own_refuses_what_it_cannot_be_narrowed_to(data):
 @pytest.mark.parametrize(
     "given", [[1, 2], {"a": 1}, 5, None, nd.Broden, lambda: None], ids=lambda given: type(given).__name__
 )
-def test_what_is_no_probe_set_is_reported_by_what_it_is(given):
+def test_anything_but_a_probe_set_is_refused_by_its_type(given):
     with pytest.raises(nd.NetdissectError, match="data= takes a folder in Broden's format"):
         nd.dissect(nets.small(), "conv1", given, **QUICK)
 
@@ -82,13 +82,17 @@ def test_a_module_of_the_network_is_a_layer(data):
     assert list(result) == ["conv2", "conv1"]
     assert (result[0].name, result[-1].name, result["conv1"].name) == ("conv2", "conv1", "conv1")
     assert list(nd.dissect(network, network.conv1, data, **QUICK)) == ["conv1"]
-    for wrong, told in ((2, "so none at position 2"), (-3, "so none at position -3"), ("conv", "did you mean conv")):
-        with pytest.raises(nd.NetdissectError, match=told):
+    for wrong, expected in (
+        (2, "so none at position 2"),
+        (-3, "so none at position -3"),
+        ("conv", "did you mean conv"),
+    ):
+        with pytest.raises(nd.NetdissectError, match=expected):
             result[wrong]
 
 
 @pytest.mark.parametrize("layers", [None, [], (), [None]], ids=str)
-def test_no_layer_is_reported(data, layers):
+def test_no_layers_is_an_error(data, layers):
     with pytest.raises(nd.NetdissectError, match="no layer was named"):
         nd.dissect(nets.small(), layers, data, **QUICK)
 
@@ -137,7 +141,7 @@ def test_the_shell_checks_everything_cheap_before_a_network_is_loaded(data, tmp_
             assert leave.value.code == 2, capsys.readouterr()
 
 
-def test_a_network_of_a_fixed_batch_says_that_no_batch_size_changes_it(data):
+def test_a_network_with_a_fixed_batch_size_notes_it(data):
     from netdissect.networks.load import wrap_module
 
     network = replace(wrap_module(nets.small()), batch=2)

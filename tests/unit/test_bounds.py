@@ -1,4 +1,4 @@
-"""Impossible settings are refused where they are declared, whoever gives them."""
+"""Settings out of their bounds are refused where they are declared."""
 
 from __future__ import annotations
 
@@ -55,20 +55,20 @@ NAN, INFINITE = float("nan"), float("inf")
     ],
     ids=str,
 )
-def test_a_setting_that_means_nothing_is_refused_with_its_range(setting, sentence):
+def test_a_setting_out_of_its_bounds_is_refused(setting, sentence):
     with pytest.raises(SettingsError) as refused:
         Settings(**setting)
     assert str(refused.value) == sentence
 
 
-def test_what_is_refused_is_shown_in_one_short_line():
+def test_a_refused_value_is_shown_in_one_short_line():
     with pytest.raises(SettingsError) as refused:
         Settings(geometry="\x1b[2J\n" + "x" * 500)
     said = str(refused.value)
     assert "\x1b" not in said and "\n" not in said and len(said) < 200
 
 
-def test_numpys_numbers_are_numbers_and_become_plain():
+def test_numpy_numbers_become_python_numbers():
     settings = Settings(quantile=np.float32(0.25), limit=np.int64(3), threshold=0)
     assert [type(value) for value in (settings.quantile, settings.limit, settings.threshold)] == [float, int, float]
     assert settings.exact_quantile == 0.25

@@ -27,7 +27,7 @@ def test_a_name_becomes_a_file_name_that_every_system_takes(name, stem):
     assert make_file_stem(name) == stem
 
 
-def test_a_name_beyond_what_a_file_system_takes_is_cut_and_told_apart():
+def test_a_name_too_long_for_a_file_system_is_cut_and_stays_unique():
     one, other = make_file_stem("é" * 150 + "1"), make_file_stem("é" * 150 + "2")
     assert one != other
     assert len(one.encode()) <= len(other.encode()) <= 200
@@ -44,7 +44,7 @@ def test_a_layer_does_not_take_the_place_of_the_report(name):
 
 
 @pytest.mark.parametrize("name", ["", " ", "a "])
-def test_a_name_that_no_file_can_have_is_written_otherwise_or_reported(name):
+def test_a_name_that_no_file_can_have_is_changed_or_refused(name):
     assert make_file_stem(name) in ("", "-", "a -", " -")
 
 
@@ -59,13 +59,13 @@ def test_a_name_that_no_file_can_have_is_written_otherwise_or_reported(name):
         ("ß", "SS"),
     ],
 )
-def test_layers_that_would_share_files_are_told_apart_from_others(names):
+def test_layers_that_would_share_files_are_found(names):
     check_file_stems(["a", "b", names[0]])
     with pytest.raises(SettingsError, match=f"the layers {names[0]} and {names[1]} would both be written as"):
         check_file_stems(["a", *names])
 
 
-def test_layers_that_would_share_files_are_reported_before_any_work(tmp_path):
+def test_layers_that_would_share_files_are_refused_before_any_work(tmp_path):
     data = folders.write(tmp_path / "data", images=2)
     with pytest.raises(SettingsError, match="dissect them one by one"):
         nd.dissect(nets.small(), ["conv1/x", "conv1-x"], data)

@@ -25,12 +25,12 @@ def test_every_option_has_a_help_text_in_a_sentence():
             assert field.default is not None or field.metadata["none"] or record is LoadOptions, field.name
 
 
-def test_the_typed_dictionary_is_the_settings_field_by_field():
+def test_the_typed_dictionary_has_every_setting_with_its_type():
     assert typing.get_type_hints(SettingsDict) == typing.get_type_hints(Settings)
     assert not SettingsDict.__required_keys__
 
 
-def test_settings_are_those_of_the_method_and_those_of_its_execution():
+def test_settings_are_method_and_execution_settings():
     method, execution = ({field.name for field in fields(part)} for part in (MethodSettings, ExecutionSettings))
     assert not method & execution
     assert list(Settings().as_dict()) == [
@@ -52,16 +52,16 @@ def test_the_command_line_takes_every_setting_with_its_default_and_choices():
         assert set(field.metadata["aliases"]) <= set(argument.names)
 
 
-def test_the_schema_of_run_json_has_every_setting_with_its_bounds_and_choices():
+def test_the_settings_in_the_schema_of_run_json_are_generated():
     assert load_run_schema() == schema(), "python3 dev.py settings writes it again"
     assert list(schema()["properties"]["settings"]["properties"]) == list(Settings().as_dict())
 
 
-def test_the_page_of_settings_is_what_the_declarations_say():
+def test_the_settings_page_is_generated():
     assert PAGE.read_text(encoding="utf-8") == settings_page(), "python3 dev.py settings writes it again"
 
 
-def test_python_loads_a_network_with_the_options_of_the_shell():
+def test_load_network_takes_the_options_of_the_shell():
     signature = inspect.signature(load_network).parameters.values()
     keywords = {
         parameter.name: parameter.default for parameter in signature if parameter.kind is parameter.KEYWORD_ONLY
@@ -69,7 +69,7 @@ def test_python_loads_a_network_with_the_options_of_the_shell():
     assert keywords == {field.name: field.default for field in fields(LoadOptions)}
 
 
-def test_the_shells_options_of_importers_are_those_of_python_with_the_same_defaults():
+def test_importers_have_the_same_options_in_shell_and_python():
     from netdissect.cli.data_import import ProbeSetOptions
     from netdissect.probe_sets.importers.import_options import ImportOptions
 
@@ -80,7 +80,7 @@ def test_the_shells_options_of_importers_are_those_of_python_with_the_same_defau
 
 
 @pytest.mark.parametrize("record", [MethodSettings, ExecutionSettings, Settings, LoadOptions])
-def test_a_record_of_options_knows_nothing_of_the_command_line(record):
+def test_declarations_do_not_import_the_command_line(record):
     assert is_dataclass(record)
     assert not hasattr(record, "__cyclopts__")
     text = (Path(__file__).parents[2] / "src/netdissect/config.py").read_text(encoding="utf-8")

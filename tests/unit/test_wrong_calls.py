@@ -1,4 +1,4 @@
-"""What is given in place of a folder or a number in Python, and no units at all: errors of the project's own, by name."""
+"""Arguments of the wrong type, and layers without units, raise the package's own errors."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from netdissect.errors import ActivationError, SettingsError
 
 
 @pytest.mark.parametrize(("given", "words"), [(None, "None"), (7, "7")])
-def test_what_is_no_folder_is_reported(given, words):
+def test_anything_but_a_folder_is_refused(given, words):
     with pytest.raises(SettingsError, match=f"netdissect.load takes the folder of a run, not {words}"):
         nd.load(given)
     with pytest.raises(SettingsError, match=f"Broden takes the folder of a probe set, not {words}"):
         nd.Broden(given)
 
 
-def test_a_name_with_a_nul_is_reported(tmp_path):
+def test_a_name_with_a_nul_character_is_refused(tmp_path):
     data = folders.write(tmp_path / "set")
     with pytest.raises(SettingsError, match=r"--out a\\x00b: a file name cannot contain a NUL character"):
         nd.dissect(nets.small(), "conv1", data, out="a\0b")
@@ -29,7 +29,7 @@ class _Nothing(torch.nn.Module):
         return x[:, :0]
 
 
-def test_a_layer_without_units_is_reported(tmp_path):
+def test_a_layer_without_units_is_refused(tmp_path):
     network = torch.nn.Sequential()
     network.nothing = _Nothing()
     with pytest.raises(ActivationError, match="layer nothing of .* gives 0 units .*: there is nothing to dissect"):

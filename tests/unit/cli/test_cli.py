@@ -1,4 +1,4 @@
-"""What people type, and what they get back."""
+"""Commands: what they write, print and refuse."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(capsys, *words):
 
 @pytest.fixture(scope="module")
 def caffe(tmp_path_factory):
-    """A small Caffe pair, written by this project."""
+    """Write a small Caffe network; return the stem of its two files."""
     from netdissect.networks.sources.caffe.caffe_writer import write_caffe
     from netdissect.networks.sources.caffe.prototxt import read_prototxt
     from netdissect.networks.sources.caffe.random_weights import make_random_weights
@@ -48,7 +48,7 @@ def data(tmp_path_factory):
     return folders.write(tmp_path_factory.mktemp("data") / "small set", images=10)
 
 
-def test_help_answers_without_torch():
+def test_help_does_not_import_heavy_libraries():
     script = (
         "import sys\n"
         "from netdissect.cli import main\n"
@@ -67,11 +67,11 @@ def test_help_answers_without_torch():
         subprocess.run([sys.executable, "-c", script.replace("['--help']", words)], check=True, capture_output=True)
 
 
-def test_version_is_the_packages(capsys):
+def test_version_prints_the_package_version(capsys):
     assert netdissect.__version__ in run(capsys, "--version")[1]
 
 
-def test_run_writes_everything_the_contract_names(capsys, caffe, data, tmp_path):
+def test_run_writes_every_documented_file(capsys, caffe, data, tmp_path):
     code, out, _ = run(
         capsys, "run", caffe, "--layers", "conv1", "part/two", "--data", data, "--out", tmp_path / "r", "--quantile",
         "0.05", "--images-per-unit", "3",
@@ -87,7 +87,7 @@ def test_run_writes_everything_the_contract_names(capsys, caffe, data, tmp_path)
         assert (tmp_path / "r" / name).is_file(), name
 
 
-def test_mean_takes_numbers_one_after_the_other(capsys, caffe, data, tmp_path):
+def test_mean_takes_three_numbers(capsys, caffe, data, tmp_path):
     for words in (["104", "117", "123"], ["-104.5", "117", "-123"]):
         code, _, err = run(
             capsys, "run", caffe, "--layers", "conv1", "--data", data, "--mean", *words, "--out", tmp_path / "r",
@@ -96,7 +96,7 @@ def test_mean_takes_numbers_one_after_the_other(capsys, caffe, data, tmp_path):
         assert (code, err) == (0, "")
 
 
-def test_report_draws_again_without_the_probe_set(capsys, caffe, tmp_path):
+def test_report_is_written_again_without_the_probe_set(capsys, caffe, tmp_path):
     import shutil
 
     data = folders.write(tmp_path / "soon gone", images=6)
@@ -109,7 +109,7 @@ def test_report_draws_again_without_the_probe_set(capsys, caffe, tmp_path):
     assert (tmp_path / "r/html/index.html").is_file()
 
 
-def test_layers_shows_what_can_be_dissected(capsys, caffe):
+def test_layers_lists_what_can_be_dissected(capsys, caffe):
     code, out, _ = run(capsys, "layers", caffe)
     assert code == 0
     assert "conv1" in out and "part/two" in out and "16 x 16" in out and "5 x 5" in out
@@ -144,7 +144,7 @@ def test_layers_shows_what_can_be_dissected(capsys, caffe):
         (["disect"], "disect"),
     ],
 )
-def test_a_mistake_is_reported_in_one_sentence_with_exit_code_2(capsys, caffe, data, words, sentence):
+def test_an_error_is_one_sentence_with_exit_code_2(capsys, caffe, data, words, sentence):
     given = [{"CAFFE": caffe, "DATA": data}.get(word, word) for word in words]
     if "resnet19" in " ".join(words):
         pytest.importorskip("torchvision")
@@ -162,7 +162,7 @@ def test_debug_shows_the_traceback(capsys):
         main(["report", "nowhere", "--debug"])
 
 
-def test_an_interrupt_leaves_with_130(capsys, monkeypatch, caffe, data):
+def test_an_interrupt_exits_with_130(capsys, monkeypatch, caffe, data):
     import netdissect.api
 
     def interrupted(*_, **__):
@@ -203,7 +203,7 @@ def test_a_state_dict_runs_with_its_architecture(capsys, data, tmp_path):
     assert "layer1: " in out
 
 
-def test_the_result_does_not_depend_on_being_asked_for_by_shell_or_python(capsys, caffe, data, tmp_path):
+def test_shell_and_python_give_the_same_result(capsys, caffe, data, tmp_path):
     import netdissect as nd
 
     run(capsys, "run", caffe, "--layers", "conv1", "--data", data, "--out", tmp_path / "shell", "--no-pictures")
@@ -211,47 +211,47 @@ def test_the_result_does_not_depend_on_being_asked_for_by_shell_or_python(capsys
     assert (tmp_path / "shell/conv1-result.csv").read_bytes() == (tmp_path / "python/conv1-result.csv").read_bytes()
 
 
-def test_a_module_of_ones_own_runs_in_python(data):
+def test_a_users_own_module_is_dissected(data):
     import netdissect as nd
 
     result = nd.dissect(nets.small(), ["conv2"], data, quantile=0.1)
     assert len(result["conv2"].units) == 8
 
 
-def test_rotate_counts_what_is_left_of_the_concepts(capsys, caffe, data, tmp_path):
+def test_rotate_counts_the_detectors_of_every_step(capsys, caffe, data, tmp_path):
     words = ("--layers", "conv1", "--data", data, "--out", tmp_path / "r", "--quantile", 0.05, "--no-pictures")
-    code, said, _ = run(capsys, "rotate", caffe, *words, "--alphas", 0, 0.5)
+    code, out, _ = run(capsys, "rotate", caffe, *words, "--alphas", 0, 0.5)
     assert code == 0
-    assert "conv1 α = 0: " in said
-    assert "conv1 α = 0.5: " in said
+    assert "conv1 α = 0: " in out
+    assert "conv1 α = 0.5: " in out
     assert (tmp_path / "r" / "rotation.svg").is_file()
     assert (tmp_path / "r" / "conv1+rotation-0.5-result.csv").is_file()
-    code, _, told = run(capsys, "rotate", caffe, *words, "--alphas", 0, 0)
-    assert (code, "conv1 would be probed twice" in told) == (2, True)
+    code, _, err = run(capsys, "rotate", caffe, *words, "--alphas", 0, 0)
+    assert (code, "conv1 would be probed twice" in err) == (2, True)
 
 
-def test_the_released_codes_rotation_is_understood(capsys, caffe, data, tmp_path):
+def test_run_accepts_the_released_codes_rotation(capsys, caffe, data, tmp_path):
     words = ("--layers", "conv1", "--data", data, "--out", tmp_path / "r", "--quantile", 0.05, "--no-pictures")
-    code, said, _ = run(capsys, "run", caffe, *words, "--rotation_seed", 3, "--rotation_power", 0.5)
+    code, out, _ = run(capsys, "run", caffe, *words, "--rotation_seed", 3, "--rotation_power", 0.5)
     assert code == 0
-    assert "conv1+rotation-0.5: " in said
+    assert "conv1+rotation-0.5: " in out
 
 
-def test_a_network_of_the_zoo_goes_by_its_name(capsys, caffe, monkeypatch, tmp_path):
+def test_a_network_of_the_zoo_is_found_by_name(capsys, caffe, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NETDISSECT_ZOO", str(caffe.parent))
-    code, said, _ = run(capsys, "layers", "small")
-    assert (code, "conv1" in said) == (0, True)
-    code, _, told = run(capsys, "layers", "vgg16_places365")
-    assert (code, "netdissect zoo download vgg16_places365 fetches it" in told) == (2, True)
+    code, out, _ = run(capsys, "layers", "small")
+    assert (code, "conv1" in out) == (0, True)
+    code, _, err = run(capsys, "layers", "vgg16_places365")
+    assert (code, "netdissect zoo download vgg16_places365 fetches it" in err) == (2, True)
 
 
-def test_a_fraction_is_no_whole_number(capsys, caffe, data):
+def test_a_fraction_is_refused_for_an_integer(capsys, caffe, data):
     for words in (("--seed", "1.5"), ("--limit", "2.7"), ("--workers=1.2",)):
-        code, _, told = run(capsys, "run", caffe, "--layers", "conv1", "--data", data, *words)
-        assert (code, "is not a whole number" in told) == (2, True)
-    code, _, told = run(capsys, "data", "synthetic", "--images", "3.7")
-    assert (code, "3.7 is not a whole number" in told) == (2, True)
+        code, _, err = run(capsys, "run", caffe, "--layers", "conv1", "--data", data, *words)
+        assert (code, "is not a whole number" in err) == (2, True)
+    code, _, err = run(capsys, "data", "synthetic", "--images", "3.7")
+    assert (code, "3.7 is not a whole number" in err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_fraction_is_no_whole_number(capsys, caffe, data):
     ],
     ids=str,
 )
-def test_an_impossible_number_is_reported_by_every_command_before_any_work(capsys, caffe, words, sentence):
+def test_every_command_refuses_an_impossible_number_before_any_work(capsys, caffe, words, sentence):
     code, _, err = run(capsys, *[{"CAFFE": caffe}.get(word, word) for word in words])
     assert (code, err.startswith(f"netdissect: {sentence}")) == (2, True), err
 
@@ -293,15 +293,15 @@ def test_an_impossible_number_is_reported_by_every_command_before_any_work(capsy
         (("data", "from-voc", "DATA", "--classes=", "--out", "x"), "Invalid value for --classes: "),
     ],
 )
-def test_an_empty_word_is_not_the_folder_one_stands_in(capsys, caffe, data, tmp_path, monkeypatch, words, where):
+def test_an_empty_word_is_not_the_current_folder(capsys, caffe, data, tmp_path, monkeypatch, words, where):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    code, _, told = run(capsys, *({"CAFFE": caffe, "DATA": data}.get(word, word) for word in words))
+    code, _, err = run(capsys, *({"CAFFE": caffe, "DATA": data}.get(word, word) for word in words))
     assert code == 2
-    assert told.startswith(f"netdissect: {where}an empty word was given; type a value, or a dot for the current folder")
+    assert err.startswith(f"netdissect: {where}an empty word was given; type a value, or a dot for the current folder")
     assert not list((tmp_path / "here").iterdir())
 
 
-def test_an_empty_folder_is_not_the_one_python_stands_in(data):
+def test_an_empty_out_is_not_the_current_folder(data):
     with pytest.raises(SettingsError, match="out= is empty"):
         netdissect.dissect(nets.small(), "conv1", data, out="")

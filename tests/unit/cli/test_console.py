@@ -1,4 +1,4 @@
-"""What others named reaches the terminal as text, and output never fails: not for a letter, a width, or a reader that left."""
+"""Names are printed as plain text, and output never fails for an encoding, a width or a closed pipe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run(capsys, *words):
     return leave.value.code, captured.out, captured.err
 
 
-def test_a_name_of_others_is_shown_in_one_line_as_it_is_written(capsys):
+def test_control_characters_in_a_name_are_escaped_in_one_line(capsys):
     console.print_line(EVIL)
     console.print_error(EVIL)
     captured = capsys.readouterr()
@@ -31,14 +31,14 @@ def test_a_name_of_others_is_shown_in_one_line_as_it_is_written(capsys):
     assert captured.err == f"netdissect: {SHOWN}\n"
 
 
-def test_a_sentence_of_any_length_stays_readable(capsys):
+def test_a_long_sentence_is_shortened_in_the_middle(capsys):
     console.print_error("a" * 100_000 + " end")
-    told = capsys.readouterr().err
-    assert len(told) < 5000
-    assert told.endswith(" end\n")
+    err = capsys.readouterr().err
+    assert len(err) < 5000
+    assert err.endswith(" end\n")
 
 
-def test_a_table_and_a_bar_show_names_as_text(capsys, monkeypatch):
+def test_a_table_and_a_progress_bar_escape_names(capsys, monkeypatch):
     from rich.table import Table
 
     from netdissect import progress
@@ -54,23 +54,23 @@ def test_a_table_and_a_bar_show_names_as_text(capsys, monkeypatch):
         assert shown._progress.tasks[0].description == r"[red]x\x1b[2J"
 
 
-def test_numbers_for_programs_are_ascii_whatever_a_name_holds(capsys):
+def test_json_is_ascii_whatever_a_name_contains(capsys):
     console.print_json({"name": "é\x9b\x1b"})
     assert capsys.readouterr().out == '{\n "name": "\\u00e9\\u009b\\u001b"\n}\n'
 
 
-def test_what_the_library_logs_is_shown_as_a_line(capsys, monkeypatch):
+def test_log_records_are_printed_as_lines(capsys, monkeypatch):
     import logging
 
     from netdissect.cli import app
 
     monkeypatch.setattr(app, "app", lambda *_, **__: logging.getLogger("netdissect").warning("worker\x1b[2J is silent"))
-    code, _, told = run(capsys, "zoo", "list")
-    assert (code, told) == (0, "netdissect: worker\\x1b[2J is silent\n")
+    code, _, err = run(capsys, "zoo", "list")
+    assert (code, err) == (0, "netdissect: worker\\x1b[2J is silent\n")
 
 
 def started(*words, **how):
-    """Run a command in a process of its own; return its exit code, output and errors as bytes."""
+    """Run a command in its own process; return its exit code, stdout and stderr in bytes."""
     environment = {**os.environ, **how.pop("env", {})}
     done = subprocess.run(
         [sys.executable, "-m", "netdissect", *words], capture_output=True, check=False, env=environment, **how
@@ -78,7 +78,7 @@ def started(*words, **how):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_a_terminal_that_knows_only_ascii_gets_what_it_can_show(tmp_path):
+def test_output_works_on_an_ascii_terminal(tmp_path):
     ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     code, out, err = started("zoo", "list", env=ascii_only)
     assert (code, err) == (0, b"")
@@ -97,7 +97,7 @@ def test_a_terminal_that_knows_only_ascii_gets_what_it_can_show(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bytes that are no UTF-8 can stand in paths on Linux")
-def test_words_that_are_no_utf8_are_shown_by_their_bytes():
+def test_arguments_that_are_not_utf8_are_shown_by_their_bytes():
     code, _, err = started(b"report", b"caf\xe9\x1b[31m")
     assert (code, err) == (
         2,
@@ -105,16 +105,16 @@ def test_words_that_are_no_utf8_are_shown_by_their_bytes():
     )
 
 
-def test_a_reader_that_leaves_ends_nothing():
+def test_a_closed_pipe_ends_no_command():
     script = "import sys; from netdissect.cli import main; main(['zoo', 'list'])"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
         command.stdout.close()
-        told = command.stderr.read()
-        assert (command.wait(), told) == (0, b"")
+        err = command.stderr.read()
+        assert (command.wait(), err) == (0, b"")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")  # noqa: PTH110
-def test_output_that_cannot_be_written_is_reported_in_a_sentence():
+def test_output_that_cannot_be_written_is_one_sentence():
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = subprocess.run(
             [sys.executable, "-m", "netdissect", "zoo", "list"], stdout=full, stderr=subprocess.PIPE, check=False
@@ -123,7 +123,7 @@ def test_output_that_cannot_be_written_is_reported_in_a_sentence():
     assert b"Traceback" not in done.stderr.split(b"Exception ignored")[0]
 
 
-def test_concepts_of_others_are_shown_as_text_by_the_check_of_a_probe_set(capsys, tmp_path):
+def test_data_check_escapes_concept_names(capsys, tmp_path):
     data = folders.write(tmp_path / "set", images=4)
     table = data / "label.csv"
     lines = table.read_text().splitlines()

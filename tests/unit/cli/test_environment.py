@@ -1,4 +1,4 @@
-"""What a process needs before it begins: a folder to stand in, memory for the libraries, threads."""
+"""What a process needs before it starts: a current folder, memory for the libraries, threads."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pytest
 from netdissect.cli import environment, main
 
 
-def said(words, capsys):
+def run_command(words, capsys):
     with pytest.raises(SystemExit) as left:
         main(words)
     return left.value.code, capsys.readouterr().err.strip()
 
 
-def test_a_folder_that_is_gone_is_reported_before_a_library_ends_the_process(tmp_path, monkeypatch, capsys):
+def test_a_deleted_current_folder_is_reported_before_a_library_ends_the_process(tmp_path, monkeypatch, capsys):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    assert said(["--version"], capsys) == (
+    assert run_command(["--version"], capsys) == (
         2, "netdissect: the folder this was started in no longer exists: change to one that does"
     )  # fmt: skip
 
@@ -35,18 +35,18 @@ def test_too_little_memory_for_the_libraries_is_reported(monkeypatch, capsys, na
     sentence = (
         "netdissect: this process may use 400 MB of memory, and the libraries alone need 1,000 MB: raise the limit"
     )
-    assert said(["--version"], capsys) == (2, f"{sentence} (ulimit -{letter})")
+    assert run_command(["--version"], capsys) == (2, f"{sentence} (ulimit -{letter})")
 
 
-def test_no_more_threads_is_reported(monkeypatch, capsys):
+def test_a_process_without_threads_is_reported(monkeypatch, capsys):
     def refuse(_):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert said(["--version"], capsys) == (
+    assert run_command(["--version"], capsys) == (
         2, "netdissect: no more threads can be started here: raise the limit of processes (ulimit -u)"
     )  # fmt: skip
 
 
-def test_nothing_is_missing_here():
+def test_this_process_lacks_nothing():
     assert environment.find_missing_resource() is None

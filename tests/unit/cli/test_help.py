@@ -53,7 +53,7 @@ def test_every_option_shows_its_default_or_that_it_is_required(command):
             assert argument.required or argument.show_default or argument.name in marked, argument.name
 
 
-def test_run_marks_what_is_required_and_says_fresh_from_resume(screen):
+def test_run_marks_required_options_and_explains_fresh_and_resume(screen):
     lines = screen("run", "--help")
     required = [line.split()[2] for line in lines if line.startswith("│ *")]
     assert required == ["MODEL", "--layers", "--data"]
@@ -62,7 +62,7 @@ def test_run_marks_what_is_required_and_says_fresh_from_resume(screen):
     assert "--resume, the default: continue it where it was interrupted" in " ".join(text.split())
 
 
-def test_model_is_reported_from_the_table_of_kinds(screen):
+def test_the_help_of_model_lists_every_kind(screen):
     from netdissect.networks.plugins import list_model_kinds
 
     text = " ".join(" ".join(line.strip("│ ") for line in screen("run", "--help")).split())
@@ -70,7 +70,7 @@ def test_model_is_reported_from_the_table_of_kinds(screen):
         assert spelling in text
 
 
-def test_rare_options_and_other_spellings_are_shown_when_they_are_asked_for(screen):
+def test_help_all_shows_rare_options_and_every_spelling(screen):
     short, long = (" ".join(screen("run", word)) for word in ("--help", "--help-all"))
     for name in ("--shard-size", "--mean", "--imcount", "-t", "--blobs"):
         assert f" {name} " not in short

@@ -1,4 +1,4 @@
-"""netdissect layers: what can be dissected, in words a person can type again."""
+"""netdissect layers: the list of layers, and the commands it prints."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_layer_has_a_line_and_no_name_is_cut_off(capsys, script):
     assert not any("…" in line for line in out.splitlines())
 
 
-def test_a_place_to_begin_is_marked_and_can_be_typed(capsys, script):
+def test_suggested_layers_are_marked_and_the_printed_command_runs(capsys, script):
     _, out, _ = run(capsys, "layers", "python:mine:vit", "--resolution", "32")
     marked = [line.split()[1] for line in out.splitlines() if line.startswith("* ") and "to start" not in line]
     command = next(line for line in out.splitlines() if line.startswith("* to start: ")).partition(": ")[2]
@@ -61,7 +61,7 @@ def test_a_place_to_begin_is_marked_and_can_be_typed(capsys, script):
     assert "note: blocks.0, blocks.1, blocks.2, blocks.3.mlp.act, blocks.3: class token left out" in out
 
 
-def test_the_table_comes_as_json_too(capsys, script):
+def test_the_table_is_printed_as_json(capsys, script):
     code, out, _ = run(capsys, "layers", "python:mine:small", "--json", "--resolution", "32")
     assert code == 0
     rows = {row["name"]: row for row in json.loads(out)}
@@ -79,7 +79,7 @@ def test_workers_find_a_function_of_the_current_folder(capsys, script):
     assert (script / "one/conv2-result.csv").read_bytes() == (script / "two/conv2-result.csv").read_bytes()
 
 
-def test_preprocessing_said_on_the_command_line_is_what_the_run_records(capsys, script):
+def test_preprocessing_options_are_recorded_in_the_run(capsys, script):
     data = folders.write(script / "set", images=4)
     words = ["run", "python:mine:small", "--layers", "conv2", "--data", data, "--no-pictures", "--quantile", "0.1"]
     code, out, _ = run(
@@ -91,7 +91,7 @@ def test_preprocessing_said_on_the_command_line_is_what_the_run_records(capsys, 
     assert recorded in out
 
 
-def test_a_network_of_grey_images_is_reported_how(capsys, script):
+def test_a_network_of_grayscale_images_says_which_option_it_needs(capsys, script):
     (script / "grey.py").write_text("from torch import nn\ndef net(): return nn.Sequential(nn.Conv2d(1, 2, 3))\n")
     code, _, err = run(capsys, "layers", "python:grey:net")
     assert code == 2

@@ -1,4 +1,4 @@
-"""Every option of the released code's scripts, typed once, and what it does here (docs/released-code.md)."""
+"""Every option of the released code's scripts and what it does here (docs/released-code.md)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_MEAN = "109.5388 118.6897 124.6901"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder as the released code has it: zoo/small, zoo/grey and dataset/set."""
+    """Make a folder laid out as the released code's: zoo/small, zoo/grey and dataset/set."""
     from netdissect.networks.sources.caffe.caffe_writer import write_caffe
     from netdissect.networks.sources.caffe.prototxt import parse_prototxt
     from netdissect.networks.sources.caffe.random_weights import make_random_weights
@@ -37,11 +37,11 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def typed(capsys, monkeypatch, place, tmp_path):
-    """Type a run as rundissect.sh takes it; return exit code, run.json and everything said."""
+def run_released(capsys, monkeypatch, place, tmp_path):
+    """Run a command line of rundissect.sh; return the exit code, run.json and everything printed."""
     monkeypatch.chdir(place)
 
-    def type_it(*words, model=("--model", "small"), layers=("--layers", "conv1"), folder=None):
+    def run(*words, model=("--model", "small"), layers=("--layers", "conv1"), folder=None):
         given = ["run", *model, *layers, *([] if "-s" in words else ["--dataset", "dataset/set"])]
         where = [] if {"--workdir", "--directory"} & set(words) else ["--workdir", tmp_path]
         with pytest.raises(SystemExit) as leave:
@@ -51,27 +51,27 @@ def typed(capsys, monkeypatch, place, tmp_path):
         record = json.loads(written.read_text()) if written.is_file() else None
         return leave.value.code, record, captured.out + captured.err
 
-    return type_it
+    return run
 
 
-def test_model_names_the_pair_in_zoo_and_the_folder_below_workdir(typed, tmp_path):
-    code, record, said = typed("--endafter", "result")
-    assert code == 0, said
+def test_model_names_the_pair_in_zoo_and_the_folder_below_workdir(run_released, tmp_path):
+    code, record, output = run_released("--endafter", "result")
+    assert code == 0, output
     assert record["network"]["name"] == "small"
-    assert f"results: {tmp_path / 'small'}" in said
+    assert f"results: {tmp_path / 'small'}" in output
     assert (tmp_path / "small" / "conv1-result.csv").is_file()
 
 
-def test_model_names_only_the_folder_where_proto_and_weights_name_the_network(typed, tmp_path):
+def test_model_names_only_the_folder_where_proto_and_weights_name_the_network(run_released, tmp_path):
     words = ("--proto", "zoo/small.prototxt", "--weights", "zoo/small.caffemodel", "--endafter", "result")
-    code, record, said = typed(*words, model=("--model", "mine"), folder=tmp_path / "mine")
-    assert (code, record["network"]["name"]) == (0, "small"), said
+    code, record, output = run_released(*words, model=("--model", "mine"), folder=tmp_path / "mine")
+    assert (code, record["network"]["name"]) == (0, "small"), output
     words = ("-p", "zoo/small.prototxt", "-w", "zoo/small.caffemodel", "--endafter", "result")
-    code, record, said = typed(*words, model=("-d", "shorter"), folder=tmp_path / "shorter")
-    assert (code, record["network"]["name"]) == (0, "small"), said
+    code, record, output = run_released(*words, model=("-d", "shorter"), folder=tmp_path / "shorter")
+    assert (code, record["network"]["name"]) == (0, "small"), output
 
 
-def test_without_workdir_a_run_lies_in_dissection(typed, place, monkeypatch, tmp_path):
+def test_without_workdir_a_run_is_written_to_dissection(run_released, place, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "zoo").symlink_to(place / "zoo")
     with pytest.raises(SystemExit):
@@ -91,9 +91,9 @@ def test_without_workdir_a_run_lies_in_dissection(typed, place, monkeypatch, tmp
     ],
     ids=" ".join,
 )
-def test_layers_may_stand_in_one_word(typed, tmp_path, layers):
-    code, record, said = typed("--endafter", "result", layers=layers)
-    assert code == 0, said
+def test_layers_may_be_one_word(run_released, tmp_path, layers):
+    code, record, output = run_released("--endafter", "result", layers=layers)
+    assert code == 0, output
     assert [layer["name"] for layer in record["layers"]] == ["conv1", "part/two"]
     assert (tmp_path / "small" / "part-two-result.csv").is_file()
 
@@ -116,26 +116,26 @@ def test_layers_may_stand_in_one_word(typed, tmp_path, layers):
     ],
     ids=str,
 )
-def test_an_option_of_the_scripts_is_the_setting_it_was(typed, words, setting, value):
-    code, record, said = typed(*words, "--endafter", "result")
-    assert code == 0, said
+def test_an_option_of_the_scripts_changes_the_same_setting(run_released, words, setting, value):
+    code, record, output = run_released(*words, "--endafter", "result")
+    assert code == 0, output
     assert record["settings"][setting] == value
 
 
-def test_gpu_names_a_device_of_cuda(typed, monkeypatch):
+def test_gpu_names_a_device_of_cuda(run_released, monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for words, device in ((("--gpu", "2"), "cuda:2"), (("--gpu", "1,0"), "cuda:1")):
-        code, _, said = typed(*words)
-        assert (code, f"--device {device} was asked for" in said) == (2, True), said
-    code, _, said = typed("--gpu", "first")
-    assert (code, "--gpu takes the number of a GPU, or none, not 'first'" in said) == (2, True)
+        code, _, output = run_released(*words)
+        assert (code, f"--device {device} was asked for" in output) == (2, True), output
+    code, _, output = run_released("--gpu", "first")
+    assert (code, "--gpu takes the number of a GPU, or none, not 'first'" in output) == (2, True)
 
 
-def test_dataset_has_a_short_spelling(typed):
-    code, record, said = typed("-s", "dataset/set", "--endafter", "result")
-    assert (code, record["probe_set"]["name"]) == (0, "set"), said
+def test_dataset_has_a_short_spelling(run_released):
+    code, record, output = run_released("-s", "dataset/set", "--endafter", "result")
+    assert (code, record["probe_set"]["name"]) == (0, "set"), output
 
 
 @pytest.mark.parametrize(
@@ -151,79 +151,80 @@ def test_dataset_has_a_short_spelling(typed):
     ],
     ids=str,
 )
-def test_the_mean_is_the_one_that_was_given_or_the_released_codes(typed, words, mean):
-    code, record, said = typed(*words, "--endafter", "result")
-    assert code == 0, said
+def test_the_default_mean_is_the_released_codes(run_released, words, mean):
+    code, record, output = run_released(*words, "--endafter", "result")
+    assert code == 0, output
     assert f"mean {mean}" in record["network"]["preprocessing"]
 
 
-def test_colordepth_1_is_grey(typed, tmp_path):
-    code, record, said = typed(
+def test_colordepth_1_is_grayscale(run_released, tmp_path):
+    code, record, output = run_released(
         "--colordepth", "1", "--endafter", "result", model=("-d", "grey"), folder=tmp_path / "grey"
     )
-    assert code == 0, said
+    assert code == 0, output
     assert "grey" in record["network"]["preprocessing"]
 
 
 @pytest.mark.parametrize("phase", ["probe", "quant", "tally", "imgmax", "result"])
-def test_endafter_a_phase_before_the_report_draws_none(typed, tmp_path, phase):
-    code, record, said = typed("--endafter", phase)
-    assert code == 0, said
-    assert "--endafter: " in said and "the report is not written" in said
+def test_endafter_a_phase_before_the_report_writes_none(run_released, tmp_path, phase):
+    code, record, output = run_released("--endafter", phase)
+    assert code == 0, output
+    assert "--endafter: " in output and "the report is not written" in output
     assert not (tmp_path / "small" / "html").exists()
     assert (tmp_path / "small" / "conv1-result.csv").is_file()
     assert record["settings"]["image_maxima"] == (phase == "imgmax")
 
 
 @pytest.mark.parametrize("phase", ["view", "graph", "none"])
-def test_endafter_the_report_draws_it(typed, tmp_path, phase):
-    code, _, said = typed("--endafter", phase, "--imcount", "2")
-    assert code == 0, said
+def test_endafter_the_report_writes_it(run_released, tmp_path, phase):
+    code, _, output = run_released("--endafter", phase, "--imcount", "2")
+    assert code == 0, output
     assert (tmp_path / "small" / "html" / "image" / "layer-graph.svg").is_file()
 
 
-def test_endafter_what_is_no_phase_is_reported_before_any_work(typed, tmp_path):
-    code, record, said = typed("--endafter", "lunch")
+def test_endafter_another_word_is_refused_before_any_work(run_released, tmp_path):
+    code, record, output = run_released("--endafter", "lunch")
     assert (code, record) == (2, None)
     assert (
-        "--endafter takes one of probe, quant, tally, imgmax, result, view, report, graph or none, not 'lunch'" in said
+        "--endafter takes one of probe, quant, tally, imgmax, result, view, report, graph or none, not 'lunch'"
+        in output
     )
 
 
-def test_force_computes_or_draws_again_what_it_names(typed, tmp_path):
-    assert typed("--imcount", "2")[0] == 0
+def test_force_recomputes_or_rewrites_the_report(run_released, tmp_path):
+    assert run_released("--imcount", "2")[0] == 0
     folder = tmp_path / "small"
     first = json.loads((folder / "run.json").read_text())["finished"]
     page = folder / "html" / "index.html"
     page.unlink()
-    code, record, said = typed("--imcount", "2", "-f", "report")
-    assert (code, page.is_file()) == (0, True), said
-    assert "--force: the report is written again" in said
+    code, record, output = run_released("--imcount", "2", "-f", "report")
+    assert (code, page.is_file()) == (0, True), output
+    assert "--force: the report is written again" in output
     (folder / "run.json").write_text((folder / "run.json").read_text().replace(first, "1999-01-01"))
-    code, record, said = typed("--imcount", "2", "--force", "probe,tally")
-    assert (code, record["finished"] != "1999-01-01") == (0, True), said
-    assert "--force: the run starts over, as with --fresh" in said
-    code, _, said = typed("--imcount", "2", "--force", "none")
-    assert (code, "--force: it names no phase" in said) == (0, True)
+    code, record, output = run_released("--imcount", "2", "--force", "probe,tally")
+    assert (code, record["finished"] != "1999-01-01") == (0, True), output
+    assert "--force: the run starts over, as with --fresh" in output
+    code, _, output = run_released("--imcount", "2", "--force", "none")
+    assert (code, "--force: it names no phase" in output) == (0, True)
 
 
-def test_the_released_rotation_is_understood(typed):
+def test_the_options_of_the_rotation_work(run_released):
     words = ("--rotation_seed", "3", "--rotation_power", "0.5", "--rotation_unpermute", "1", "--endafter", "result")
-    code, record, said = typed(*words)
-    assert code == 0, said
+    code, record, output = run_released(*words)
+    assert code == 0, output
     assert [layer["name"] for layer in record["layers"]] == ["conv1+rotation-0.5"]
-    assert "--rotation_unpermute: the rotation's rows are ordered by nearest axis" in said
+    assert "--rotation_unpermute: the rotation's rows are ordered by nearest axis" in output
 
 
-def test_directory_is_the_runs_own_folder(typed, tmp_path):
+def test_directory_is_the_run_folder(run_released, tmp_path):
     words = ("--directory", tmp_path / "exactly", "--endafter", "result")
-    code, record, said = typed(*words, "--definition", "zoo/small.prototxt", "--weights", "zoo/small.caffemodel",
+    code, record, output = run_released(*words, "--definition", "zoo/small.prototxt", "--weights", "zoo/small.caffemodel",
                                model=(), folder=tmp_path / "exactly")  # fmt: skip
-    assert (code, record["network"]["name"]) == (0, "small"), said
+    assert (code, record["network"]["name"]) == (0, "small"), output
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (("--tallydepth", "2048"), "--tallydepth: every pixel is counted"),
         (("--tally_depth", "2048"), "--tallydepth: every pixel is counted"),
@@ -240,19 +241,19 @@ def test_directory_is_the_runs_own_folder(typed, tmp_path):
     ],
     ids=str,
 )
-def test_an_option_that_lost_its_meaning_says_what_took_its_place(typed, words, told):
-    code, _, said = typed(*words, "--limit", "2", "--endafter", "result")
-    assert (code, told in said) == (0, True), said
+def test_an_option_without_effect_says_what_replaces_it(run_released, words, expected):
+    code, _, output = run_released(*words, "--limit", "2", "--endafter", "result")
+    assert (code, expected in output) == (0, True), output
 
 
-def test_two_names_for_one_thing_are_refused(typed, tmp_path):
-    code, _, said = typed("--out", tmp_path / "x")
-    assert (code, "--out names one run folder, --workdir a folder of many: give one of the two" in said) == (2, True)
-    code, _, said = typed("--gpu", "0", "--device", "cpu")
-    assert (code, "--gpu 0 and --device cpu both name a device: give one of them" in said) == (2, True)
+def test_two_names_for_one_thing_are_refused(run_released, tmp_path):
+    code, _, output = run_released("--out", tmp_path / "x")
+    assert (code, "--out names one run folder, --workdir a folder of many: give one of the two" in output) == (2, True)
+    code, _, output = run_released("--gpu", "0", "--device", "cpu")
+    assert (code, "--gpu 0 and --device cpu both name a device: give one of them" in output) == (2, True)
 
 
-def test_the_page_for_people_names_every_option_that_is_understood():
+def test_the_docs_list_every_option():
     from dataclasses import fields
     from typing import get_type_hints
 

@@ -23,12 +23,12 @@ def call(*words):
     return left.value.code
 
 
-def test_report_draws_again_with_another_cut_a_single_file_and_a_card(run, capsys):
+def test_report_takes_a_threshold_and_writes_a_single_file_and_a_card(run, capsys):
     index = run / "html" / "index.html"
     index.unlink()
     assert call("report", run, "--threshold", "0.1", "--single-file", "--card") == 0
-    said = capsys.readouterr().out
-    assert "IoU ≥ 0.1" in said
+    out = capsys.readouterr().out
+    assert "IoU ≥ 0.1" in out
     assert index.exists()
     assert "with IoU ≥ 0.1" in (run / "html" / "block1-conv.html").read_text()
     assert (run / "report.html").stat().st_size > 100_000
@@ -36,15 +36,15 @@ def test_report_draws_again_with_another_cut_a_single_file_and_a_card(run, capsy
     assert json.loads((run / "run.json").read_text())["settings"]["threshold"] == 0.04  # the run is as it was
 
 
-def test_compare_writes_figures_and_says_what_they_show(run, tmp_path, capsys):
+def test_compare_writes_figures_and_prints_their_numbers(run, tmp_path, capsys):
     other, _ = pretend.run((12, 16), 9, pictures=20, seed=5, name="other")
     files.save_run(other, tmp_path / "other")
     assert (
         call("compare", run, tmp_path / "other", "--out", tmp_path / "f" / "two.svg", "--definition", "category") == 0
     )
-    said = capsys.readouterr().out
-    assert "unique by category" in said
-    assert "side by side" in said
+    out = capsys.readouterr().out
+    assert "unique by category" in out
+    assert "side by side" in out
     for name in ("two.svg", "two.png", "two.csv", "two-width.svg", "two.html"):
         assert (tmp_path / "f" / name).exists()
 
@@ -57,8 +57,8 @@ def test_compare_writes_figures_and_says_what_they_show(run, tmp_path, capsys):
         (["report", "nowhere"], "does not exist"),
     ],
 )
-def test_mistakes_leave_with_2_and_one_sentence(words, says, capsys):
+def test_errors_exit_with_2_and_one_sentence(words, says, capsys):
     assert call(*words) == 2
-    said = capsys.readouterr().err
-    assert says in said
-    assert "Traceback" not in said
+    err = capsys.readouterr().err
+    assert says in err
+    assert "Traceback" not in err

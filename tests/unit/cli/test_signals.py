@@ -1,4 +1,4 @@
-"""A run that is told to end puts everything away, says how to go on, and goes on."""
+"""A run that a signal ends cleans up, says how to resume, and resumes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
-    """What is typed, short of the folder."""
+    """Return the words of the command, without the run folder."""
     folder = tmp_path_factory.mktemp("signals")
     net = parse_prototxt(WIDE)
     write_caffe(folder / "wide", net, make_random_weights(net, seed=0))
@@ -53,7 +53,7 @@ def expected(words, tmp_path_factory):
     [(signal.SIGINT, 2, 130), (signal.SIGTERM, 1, 143)],
     ids=["Ctrl-C with workers", "SIGTERM alone"],
 )
-def test_a_signal_ends_a_run_cleanly_and_the_same_command_goes_on(words, expected, tmp_path, end, workers, code):
+def test_a_signal_ends_a_run_cleanly_and_the_same_command_resumes_it(words, expected, tmp_path, end, workers, code):
     command = [*words, tmp_path, "--workers", str(workers)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
         wait_until(lambda: len(list(tmp_path.glob(".work/*/scan-*.arrays"))) > 4, "the first shards")
@@ -62,11 +62,11 @@ def test_a_signal_ends_a_run_cleanly_and_the_same_command_goes_on(words, expecte
             os.killpg(run.pid, end)  # as a terminal does: everybody in the foreground gets it
         else:
             run.send_signal(end)
-        said = run.communicate(timeout=120)[1]
-    assert run.returncode == code, said
-    assert "; the same command goes on from there" in said
-    assert "Traceback" not in said
-    assert len(said.strip().splitlines()) == 1
+        err = run.communicate(timeout=120)[1]
+    assert run.returncode == code, err
+    assert "; the same command goes on from there" in err
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
     assert not list(tmp_path.rglob("*.part"))
     assert not (tmp_path / ".lock").exists()
     wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in started), "every process to end")
@@ -76,7 +76,7 @@ def test_a_signal_ends_a_run_cleanly_and_the_same_command_goes_on(words, expecte
     assert (tmp_path / "conv1-result.csv").read_bytes() == expected
 
 
-#: A command that is told to end while it works. It has a process of its own: libraries that other tests load may have
+#: A command that receives a signal while it works. It has a process of its own: libraries that other tests load may have
 #: ways of their own with signals.
 TOLD_TO_END = """
 import os, signal, sys
@@ -92,7 +92,7 @@ finally:
 
 
 @pytest.mark.parametrize(("end", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
-def test_any_command_that_is_reported_to_end_leaves_with_the_signals_code(end, code):
+def test_every_command_exits_with_the_code_of_the_signal(end, code):
     left = subprocess.run([sys.executable, "-c", TOLD_TO_END, end], capture_output=True, text=True, check=False)
     assert left.returncode == code
     assert re.fullmatch(r"netdissect: interrupted; .*same command again.*\n", left.stderr)
