@@ -65,7 +65,7 @@ _FRAMES = """(what) => new Promise((done) => {
   const times = [];
   let last = null;
   let frame = 0;
-  const slider = document.getElementById("cut-graph");
+  const slider = document.getElementById("threshold-graph");
   const tick = (now) => {
     if (last !== null) times.push(now - last);
     last = now;

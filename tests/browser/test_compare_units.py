@@ -13,22 +13,22 @@ def address(number, query=""):
     return f"#/unit/{urllib.parse.quote(LAYER, safe='')}/{number}{query}"
 
 
-def test_units_that_share_most_images_stand_below_a_unit(visit, drawn):
+def test_units_that_share_most_images_are_shown_below_a_unit(visit, drawn):
     result, folder = drawn
     images = result.layers[LAYER].exemplars.images
     unit = 7
     shared = {other: len(set(images[unit]) & set(images[other])) for other in range(len(images)) if other != unit}
     visit.open(folder / "html/index.html", address(unit + 1))
-    visit.page.wait_for_selector(".alike .card")
-    told = visit.page.locator(".alike .meta").all_inner_texts()
-    counts = [int(text.split(", ")[-1].split()[0]) for text in told]
+    visit.page.wait_for_selector(".similar .card")
+    shown = visit.page.locator(".similar .meta").all_inner_texts()
+    counts = [int(text.split(", ")[-1].split()[0]) for text in shown]
     assert counts == sorted(shared.values(), reverse=True)[: len(counts)]
-    for text, count in zip(told, counts, strict=True):
+    for text, count in zip(shown, counts, strict=True):
         assert shared[int(text.split()[1].strip(",")) - 1] == count
-        assert text.endswith(f"{count} pictures shared")
-    visit.page.locator(".alike .card").first.click()
+        assert text.endswith(f"{count} images shared")
+    visit.page.locator(".similar .card").first.click()
     visit.settle()
-    assert visit.page.evaluate("netdissect.state.unit") == int(told[0].split()[1].strip(",")) - 1
+    assert visit.page.evaluate("netdissect.state.unit") == int(shown[0].split()[1].strip(",")) - 1
 
 
 def test_a_pinned_unit_stays_beside_the_others(visit, drawn):

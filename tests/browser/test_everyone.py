@@ -11,9 +11,9 @@ pytestmark = pytest.mark.browser
 
 VIEWS = {
     "overview": "#/layer/block2%2Fconv",
-    "below the cut": "#/layer/block2%2Fconv?show=below&cut=0.1&q=c",
+    "below the threshold": "#/layer/block2%2Fconv?show=below&cut=0.1&q=c",
     "unit": "#/unit/block2%2Fconv/4",
-    "unit below the cut": "#/unit/block2%2Fconv/4?cut=0.9&mask=heat",
+    "unit below the threshold": "#/unit/block2%2Fconv/4?cut=0.9&mask=heat",
     "unit beside a pinned one": "#/unit/block2%2Fconv/4?pin=7%2Fblock2%2Fconv",
     "concept": "#/concept/3/sheep",
 }
@@ -72,7 +72,7 @@ def test_two_runs_side_by_side_open_filter_and_satisfy_axe(visiting, axe, tmp_pa
         visit.page.goto(path.as_uri())
         assert violations(axe, visit.page) == []
         every = visit.page.locator(".unit-table tbody tr:visible").count()
-        chip = visit.page.locator(".filters button[data-fate=changed]")
+        chip = visit.page.locator(".filters button[data-change=changed]")
         chip.click()
         assert visit.page.locator(".unit-table tbody tr:visible").count() == int(chip.inner_text().split()[1]) < every
         assert visit.page.locator(".unit-table img").first.evaluate("(image) => image.naturalWidth") > 0
@@ -88,18 +88,18 @@ def test_nothing_scrolls_sideways_on_a_phone(visiting, drawn, view):
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def test_on_a_phone_the_cut_is_at_hand_while_the_cards_scroll(visiting, drawn):
+def test_on_a_phone_the_threshold_stays_visible_while_the_cards_scroll(visiting, drawn):
     visit = visiting(viewport=PHONE, is_mobile=True, has_touch=True)
     visit.open(drawn[1] / "html/index.html", VIEWS["overview"])
     visit.page.evaluate("document.getElementById('units').scrollIntoView()")
     visit.settle()
-    box = visit.page.locator("#cut-bar").bounding_box()
+    box = visit.page.locator("#threshold-bar").bounding_box()
     assert box["y"] + box["height"] <= PHONE["height"]
     assert box["height"] >= 24
-    before = visit.text("#cut-found")
-    visit.page.locator("#cut-bar").fill("0.12")
+    before = visit.text("#threshold-found")
+    visit.page.locator("#threshold-bar").fill("0.12")
     visit.settle()
-    assert visit.text("#cut-found") != before
+    assert visit.text("#threshold-found") != before
     assert visit.page.evaluate("netdissect.state.cut") == pytest.approx(0.12)
 
 
@@ -125,7 +125,7 @@ def test_a_swipe_turns_to_the_next_unit(visiting, drawn):
 
 
 def test_a_step_of_the_slider_stays_within_a_frame_at_2048_units(visiting, tmp_path):
-    """Generous: the bar of 16 ms is held by the benchmark on a quiet machine; here half a test run may be beside it."""
+    """A generous bound for busy machines; the benchmark holds 16 ms on a quiet one."""
     from netdissect.report import ReportCache
     from netdissect.report.html import page
     from netdissect.report.html.page_data import PageData

@@ -61,7 +61,7 @@ def test_a_run_without_images_shows_its_numbers_and_no_empty_frames(visiting, tm
     assert below["y"] - first["y"] < 100
     visit.page.locator("#cards .card").first.click()
     visit.page.wait_for_selector(".profile tbody tr")
-    assert visit.page.locator(".pictures, .switches, .alike").count() == 0
+    assert visit.page.locator(".images, .switches, .similar").count() == 0
     assert visit.page.locator(".side > section").first.bounding_box()["width"] > 500
 
 
@@ -96,7 +96,7 @@ def test_long_and_foreign_names_never_scroll_a_phone_sideways(visiting, tmp_path
 def test_a_layer_of_single_cells_says_so(visiting, tmp_path):
     result, probe_set = pretend.run((5,), 12, grid=1, pictures=20)
     visit = opened(visiting, tmp_path, result, probe_set)
-    assert visit.text("#layer-words") == "Conv2d; one cell for the whole picture."
+    assert visit.text("#layer-words") == "Conv2d; one cell for the whole image."
 
 
 def test_a_single_unit_is_called_the_only_one(visiting, tmp_path):
@@ -160,7 +160,7 @@ def test_five_thousand_units_open_and_slide(visiting, tmp_path):
     visit.open(html / "index.html")
     assert visit.text("#n-units") == "5,000"
     assert visit.number("#n-detectors") == big.detectors(0.04).units
-    visit.page.locator("#cut-graph").fill("0.1")
+    visit.page.locator("#threshold-graph").fill("0.1")
     visit.settle()
     assert visit.number("#n-detectors") == big.detectors(0.1).units
     assert visit.page.locator("#cards li").count() < 60

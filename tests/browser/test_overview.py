@@ -57,7 +57,7 @@ def test_the_slider_recounts_everything_as_it_moves(visit, drawn):
     result, folder = drawn
     open_layer(visit, folder)
     layer = result.layers[LAYER]
-    slider = visit.page.locator("#cut-graph")
+    slider = visit.page.locator("#threshold-graph")
     slider.focus()
     box = slider.bounding_box()
     visit.page.mouse.click(box["x"] + box["width"] * 0.55, box["y"] + 50)
@@ -71,7 +71,7 @@ def test_the_slider_recounts_everything_as_it_moves(visit, drawn):
     assert 0 < sum(graph) <= layer.detectors(cut).units
     tab = visit.page.locator(".tab[aria-current] .tab-note").inner_text()
     assert tab.startswith(f"{layer.detectors(cut).units} of 90 named")
-    visit.page.locator("#cut-reset").click()
+    visit.page.locator("#threshold-reset").click()
     visit.settle()
     assert visit.number("#n-detectors") == layer.detectors(0.04).units
 
@@ -129,8 +129,8 @@ def test_cards_sort_by_iou_name_and_number(visit, drawn):
     result, folder = drawn
     open_layer(visit, folder)
     layer = result.layers[LAYER]
-    first = "() => netdissect.chosen().slice(0, 12).map((unit) => unit + 1)"
-    assert visit.page.evaluate("() => [...netdissect.chosen()].slice(0, 12).map((unit) => unit + 1)") == [
+    first = "() => netdissect.listShownUnits().slice(0, 12).map((unit) => unit + 1)"
+    assert visit.page.evaluate("() => [...netdissect.listShownUnits()].slice(0, 12).map((unit) => unit + 1)") == [
         row.unit for row in layer.units[:12]
     ]
     visit.page.locator("#sort").select_option("unit")
@@ -164,9 +164,9 @@ def test_a_category_filters_the_cards_and_the_rest_lies_below_the_cut(visit, dra
 
 
 def test_a_score_just_below_the_cut_is_not_printed_as_if_it_reached_it(visit):
-    assert visit.page.evaluate("netdissect.iou(0.03967, 0.04)") == "0.0397"
-    assert visit.page.evaluate("netdissect.iou(0.0412, 0.04)") == "0.041"
-    assert visit.page.evaluate("netdissect.iou(0.0396, 0.0395)") == "0.040"
+    assert visit.page.evaluate("netdissect.formatScore(0.03967, 0.04)") == "0.0397"
+    assert visit.page.evaluate("netdissect.formatScore(0.0412, 0.04)") == "0.041"
+    assert visit.page.evaluate("netdissect.formatScore(0.0396, 0.0395)") == "0.040"
 
 
 def test_only_cards_near_the_window_exist_and_every_unit_can_be_scrolled_to(visit, drawn):

@@ -6,9 +6,12 @@ import urllib.parse
 
 import numpy as np
 import pytest
+from tests import pretend
 
-from netdissect.concepts import display_name
+from netdissect import report
+from netdissect.concepts import Concept, Vocabulary, display_name
 from netdissect.geometry.upsample import make_image_axes, make_label_axes, upsample
+from netdissect.protocols import NullProgress
 
 pytestmark = pytest.mark.browser
 
@@ -38,7 +41,7 @@ def test_a_card_opens_its_unit_and_back_returns_to_the_same_card(visit):
     assert abs(visit.page.evaluate("scrollY") - place) < 3
 
 
-def test_the_page_of_a_unit_says_what_the_result_says(visit, drawn):
+def test_the_page_of_a_unit_shows_the_numbers_of_the_result(visit, drawn):
     result, folder = drawn
     layer = result.layers[LAYER]
     row = layer.units[3]
@@ -96,10 +99,7 @@ def test_masks_painted_in_the_page_are_the_results_masks(visit, drawn):
 
 def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
     result, folder = drawn
-    _, probe_set = (
-        None,
-        __import__("tests.pretend", fromlist=["x"]).PretendProbeSet(result.probe_set.vocabulary, (112, 112), (56, 56)),
-    )
+    probe_set = pretend.PretendProbeSet(result.probe_set.vocabulary, (112, 112), (56, 56))
     layer = result.layers[LAYER]
     row = layer.units[0]
     code = layer.vocabulary.names.index(row.label) + 1
@@ -112,7 +112,7 @@ def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
         labels = probe_set.read_labels(int(layer.exemplars.images[row.channel, place]))
         here = (labels.planes == code).any(axis=0) | (code in labels.whole)
         if not here.any():
-            assert text == "unlabelled" or text.startswith("no ")
+            assert text == "unlabeled" or text.startswith("no ")
             continue
         mask = upsample(layer.exemplars.grids[row.channel, place].astype(np.float32), *axes) > 0
         share = (mask & here).sum() / mask.sum()
@@ -122,7 +122,7 @@ def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
     assert said < len(shown)
 
 
-def test_pointing_at_an_image_says_what_is_labelled_there(visit, drawn):
+def test_pointing_at_an_image_shows_the_labels_there(visit, drawn):
     _result, folder = drawn
     visit.open(folder / "html/index.html", unit_address(LAYER, 5))
     visit.page.wait_for_function("() => [...document.querySelectorAll('.share-on')].every((span) => span.textContent)")
@@ -134,7 +134,7 @@ def test_pointing_at_an_image_says_what_is_labelled_there(visit, drawn):
             said.add(visit.text(".pointed"))
     assert any(text.startswith(("Labeled here: ", "Nothing is labeled")) for text in said)
     visit.page.mouse.move(2, 2)
-    assert visit.text(".pointed").startswith("Point at a picture")
+    assert visit.text(".pointed").startswith("Point at an image")
 
 
 def test_a_concept_leads_to_its_units_in_every_layer(visit, drawn):
@@ -289,8 +289,8 @@ def test_the_link_of_a_unit_can_be_copied(visiting, drawn):
     visit = visiting(permissions=["clipboard-read", "clipboard-write"])
     visit.open(drawn[1] / "html/index.html", unit_address(LAYER, 7, "?cut=0.06"))
     visit.page.get_by_role("button", name="Copy link").click()
-    visit.page.wait_for_function("() => document.getElementById('said').textContent")
-    assert visit.text("#said") == "Link copied"
+    visit.page.wait_for_function("() => document.getElementById('announcement').textContent")
+    assert visit.text("#announcement") == "Link copied"
 
 
 def test_dark_is_remembered_and_masks_follow_it(visit, drawn):
@@ -301,12 +301,6 @@ def test_dark_is_remembered_and_masks_follow_it(visit, drawn):
 
 
 def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
-    from tests import pretend
-
-    from netdissect import report
-    from netdissect.concepts import Concept, Vocabulary
-    from netdissect.protocols import NullProgress
-
     nasty = "<script>alert(1)</script><img src=x onerror=alert(2)>\u2028'\"&"
     words = Vocabulary(("object", "<b>kind"), (Concept(1, nasty, "object"), Concept(2, "plain", "<b>kind")))
     result, probe_set = pretend.run((5,), 2, words=words, name=nasty, layer_names=(nasty,), pictures=12)
@@ -369,13 +363,6 @@ def test_pointing_at_the_spectrum_names_the_concept_and_a_click_opens_it(visit, 
 
 
 def test_the_histogram_says_what_it_is_of_and_reaches_the_maximum(visiting, tmp_path):
-    import dataclasses
-
-    from tests import pretend
-
-    from netdissect import report
-    from netdissect.protocols import NullProgress
-
     result, probe_set = pretend.run((2, 2), 6, pictures=10)
     layers = list(result.layers.values())
     few = dataclasses.replace(

@@ -59,8 +59,8 @@ def test_the_policy_stops_scripts_styles_and_requests_that_are_not_the_reports(b
         handler.setAttribute("onclick", "window.ran = true");
         document.body.append(handler);
         handler.click();
-        const picture = new Image();
-        picture.src = elsewhere + "/x.png";
+        const image = new Image();
+        image.src = elsewhere + "/x.png";
         const frame = document.createElement("iframe");
         frame.src = elsewhere;
         document.body.append(frame);
@@ -87,10 +87,10 @@ def test_a_real_run_over_names_with_markup_shows_them_as_text(visiting, tmp_path
     for table in ("label.csv", "c_object.csv"):
         path = data / table
         path.write_text(path.read_text().replace("tree", '"' + NASTY.replace('"', '""') + '"'))
-    nasty_picture = f"a/{NASTY} 3.jpg"
-    shutil.move(data / "images/a/image 3.jpg", data / "images" / nasty_picture)
+    nasty_image = f"a/{NASTY} 3.jpg"
+    shutil.move(data / "images/a/image 3.jpg", data / "images" / nasty_image)
     index = data / "index.csv"
-    index.write_text(index.read_text().replace("a/image 3.jpg", '"' + nasty_picture.replace('"', '""') + '"'))
+    index.write_text(index.read_text().replace("a/image 3.jpg", '"' + nasty_image.replace('"', '""') + '"'))
     result = nd.dissect(nets.small(), ["conv2"], data, quantile=0.1, images_per_unit=6, out=tmp_path / "r <i>")
     assert NASTY in result["conv2"].vocabulary.names
     result.write_report(tmp_path / "r <i>", single_file=True)

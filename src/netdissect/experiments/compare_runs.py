@@ -148,7 +148,7 @@ def _choose_definition(
 
 
 def _collect_remarks(entries: Sequence[DetectorCounts]) -> list[str]:
-    remarks = ["Counts by category need IoU > the cut, counts by label IoU ≥ the cut."]
+    remarks = ["Counts by category need IoU > the threshold, counts by label IoU ≥ the threshold."]
     bases = list(dict.fromkeys(entry.basis for entry in entries if entry.basis))
     if len(bases) > 1:
         remarks.append(f"These runs are not alike: {'; '.join(bases)}. Part of any difference comes from that.")

@@ -1,4 +1,4 @@
-"""A section for a model card: what a dissection found, as Markdown with a table and a figure."""
+"""Write a section for a model card: the results of a dissection as Markdown with a table and a figure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netdissect.report import figures
 if TYPE_CHECKING:
     from netdissect.results.run_result import Result
 
-#: The section and its figure, in the run's folder; copy both.
+#: The section and its figure, in the run's folder.
 CARD_FILE = "model-card.md"
 CARD_FIGURE = "model-card.png"
 _HEAD = "## What its units see (Network Dissection)"
@@ -23,25 +23,26 @@ _CONCEPTS = 8
 
 
 def write_model_card(result: Result, folder: Path) -> Path:
-    """Write ``model-card.md`` and its figure into a folder; return the former.
+    """Write ``model-card.md`` and its figure into a folder.
+
+    Returns:
+        the Markdown file.
 
     Raises:
-        FolderTakenError: if a file of somebody else's has that name there.
+        FolderTakenError: if the folder has a file of that name that netdissect did not write.
     """
     threshold, path = result.settings.threshold, folder / CARD_FILE
     if path.exists() and not (is_regular(path) and path.read_bytes().startswith(_HEAD.encode())):
-        raise FolderTakenError(
-            f"{path} is there already and was not written by netdissect: move it, or choose another folder"
-        )
-    with tempfile.TemporaryDirectory(prefix="netdissect-") as apart:  # the figure's other files are not asked for
-        figures.draw_layer_graph(result.detectors(threshold), Path(apart) / CARD_FIGURE)
-        atomic.write_bytes(folder / CARD_FIGURE, (Path(apart) / CARD_FIGURE).read_bytes())
+        raise FolderTakenError(f"{path} exists and was not written by netdissect: move it, or choose another folder")
+    with tempfile.TemporaryDirectory(prefix="netdissect-") as temporary:  # only the PNG is kept
+        figures.draw_layer_graph(result.detectors(threshold), Path(temporary) / CARD_FIGURE)
+        atomic.write_bytes(folder / CARD_FIGURE, (Path(temporary) / CARD_FIGURE).read_bytes())
     atomic.write_text(path, format_model_card(result))
     return path
 
 
 def format_model_card(result: Result) -> str:
-    """Return the section: one table row per layer, both definitions of unique detectors, the most detected concepts."""
+    """Return the section: a table of detectors per layer in both definitions, and the most detected concepts."""
     threshold, probe = result.settings.threshold, result.probe_set
     by_label = result.detectors(threshold, "label")
     by_category = result.detectors(threshold, "category")
@@ -65,9 +66,9 @@ def format_model_card(result: Result) -> str:
         lines.append(f"| {_escape_markdown(name)} | " + " | ".join(f"{cell:,}" for cell in cells) + " |")
     lines += ["", f"![Share of each layer's units that detect concepts of each category]({CARD_FIGURE})", ""]
     for name, found in by_label.items():
-        often = sorted(found.concepts.items(), key=lambda item: (-item[1], item[0][1]))[:_CONCEPTS]
-        if often:
-            words = ", ".join(f"{_escape_markdown(display_name(label))} ({units})" for (_, label), units in often)
+        most = sorted(found.concepts.items(), key=lambda item: (-item[1], item[0][1]))[:_CONCEPTS]
+        if most:
+            words = ", ".join(f"{_escape_markdown(display_name(label))} ({units})" for (_, label), units in most)
             lines.append(f"- **{_escape_markdown(name)}** most often detects {words}.")
     skipped = len(result.journal.get("skipped_images", {}))
     if skipped:
@@ -99,5 +100,5 @@ def _pluralize(number: int, noun: str) -> str:
 
 
 def _escape_markdown(words: str) -> str:
-    """Return a name that Markdown takes for nothing but text."""
+    """Return a name on one line with Markdown's special characters escaped."""
     return "".join(f"\\{char}" if char in "\\`*_[]<>|#&~" else char for char in " ".join(words.split()))

@@ -1,6 +1,6 @@
-"""One color per category, told apart with every kind of color blindness; the category's name always stands beside it.
+"""One color per category, distinct under every kind of color blindness; each is always shown with the category's name.
 
-Found by search: the smallest OKLab distance under simulated protan, deutan and tritan vision is 0.094.
+The colors were found by search: their smallest OKLab distance under simulated protan, deutan and tritan vision is 0.094.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from netdissect.concepts import CATEGORY_ORDER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Fills on a light ground, by slot; every category takes a slot.
+#: Colors of areas on a light background, by slot.
 FILL_COLORS = {
     "object": "#4b86f7", "scene": "#24633d", "part": "#c27f69", "material": "#684c88", "texture": "#82771f",
     "color": "#6a1447", "other": "#6b6e74",
 }  # fmt: skip
-#: The same for text.
+#: Colors of text.
 TEXT_COLORS = {
     "object": "#2a60cc", "scene": "#24633d", "part": "#9a5a46", "material": "#684c88", "texture": "#746a10",
     "color": "#6a1447", "other": "#55585e",
@@ -25,7 +25,7 @@ TEXT_COLORS = {
 
 
 def assign_color_slots(categories: Sequence[str]) -> dict[str, str]:
-    """Return every category's slot: its own where it has one, else a free one, else ``"other"``.
+    """Return the color slot of every category: its own if it has one, else a free one, else ``"other"``.
 
     >>> assign_color_slots(["object", "animal"])
     {'object': 'object', 'animal': 'scene'}

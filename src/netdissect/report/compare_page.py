@@ -1,7 +1,6 @@
-"""Two runs side by side, in one self-contained page: which units gained, lost or changed their concept.
+"""Write a self-contained page that sets two runs side by side: which units gained, lost or changed their concept.
 
-Made for checkpoints of one network, whose units correspond. Where they do not (another width), only concepts are
-compared.
+It is meant for checkpoints of one network, whose units correspond. Layers of different widths are compared by concept only.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdissect.concepts import display_name, sort_categories
+from netdissect.concepts import sort_categories
 from netdissect.io import atomic
 from netdissect.report import strips
 from netdissect.report.category_colors import assign_color_slots
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.units import UnitRow, UnitTable
 
-#: Units of a layer shown with images, images of each, and their height.
+#: Units of a layer that are shown with strips, images of a strip, and its height in pixels.
 _UNITS_WITH_STRIPS = 60
 _IMAGES_PER_STRIP = 6
 _STRIP_HEIGHT = 64
@@ -35,15 +34,15 @@ _CHANGES = ("gained", "lost", "changed", "kept")
 
 @dataclass(frozen=True, eq=False)
 class ComparedRun:
-    """One side of the page.
+    """A layer of one of the two runs.
 
     Attributes:
-        name: of the run.
-        table: its units.
-        layer: the layer's whole result; None where only a table is known.
-        input_size: of its network.
-        basis: what it was made over and how, in words; empty where nothing tells.
-        picture_file: gives an image's file by its row, or None where it is gone; None without images.
+        name: name of the run.
+        table: the layer's units.
+        layer: the layer's result; None if only a table is known.
+        input_size: height and width of the network's input.
+        basis: images and settings of the run, in words; empty if unknown.
+        read_image_file: returns an image file by its row, or None if it is not available; None without images.
     """
 
     name: str
@@ -57,7 +56,7 @@ class ComparedRun:
 @dataclass(frozen=True)
 class _UnitChange:
     number: int
-    fate: str
+    change: str
     before: UnitRow
     after: UnitRow
     strips: tuple[str, str]
@@ -77,28 +76,31 @@ class _LayerChange:
     before: tuple[Detectors, Detectors]
     after: tuple[Detectors, Detectors]
     concepts: dict[str, list[_ConceptChange]]
-    fates: dict[str, int]
+    changes: dict[str, int]
     units: list[_UnitChange]
 
 
 def write_compare_page(pairs: Sequence[tuple[str, ComparedRun, ComparedRun]], path: Path, *, threshold: float) -> Path:
-    """Write the page; return it.
+    """Write the page of two runs.
 
     Args:
-        pairs: by layer, the side before and the side after.
+        pairs: name of each layer, and the layer of the first and of the second run.
         path: the file.
         threshold: score from which a unit counts as a detector.
+
+    Returns:
+        the file.
     """
     layers = [_compare_layer(name, before, after, threshold) for name, before, after in pairs]
     kinds = sort_categories(
-        list({concept.category for layer in layers for fate in layer.concepts.values() for concept in fate})
+        list({concept.category for layer in layers for concepts in layer.concepts.values() for concept in concepts})
     )
     _, before, after = pairs[0]
     atomic.write_text(
         path,
         page.render_standalone_page(
-            "versus.html", ("versus.css",), ("versus.js",), before=before.name, after=after.name, layers=layers, threshold=threshold, score_title=before.table.score_title,
-            slots=assign_color_slots(kinds), pictured=_UNITS_WITH_STRIPS, fates=_CHANGES, same=all(layer.units for layer in layers), bases=[side.basis for side in (before, after) if side.basis],
+            "compare.html", ("compare.css",), ("compare.js",), before=before.name, after=after.name, layers=layers, threshold=threshold, score_title=before.table.score_title,
+            slots=assign_color_slots(kinds), units_with_strips=_UNITS_WITH_STRIPS, changes=_CHANGES, same=all(layer.units for layer in layers), bases=[side.basis for side in (before, after) if side.basis],
         ),
     )  # fmt: skip
     return path
@@ -112,12 +114,12 @@ def _compare_layer(name: str, before: ComparedRun, after: ComparedRun, threshold
     units = _compare_units(before, after, threshold) if len(before.table) == len(after.table) else []
     return _LayerChange(
         name, (counts[0][0], counts[0][1]), (counts[1][0], counts[1][1]), _compare_concepts(counts[0][0], counts[1][0]),
-        {fate: Counter(unit.fate for unit in units)[fate] for fate in _CHANGES}, units,
+        {change: Counter(unit.change for unit in units)[change] for change in _CHANGES}, units,
     )  # fmt: skip
 
 
 def _compare_concepts(before: Detectors, after: Detectors) -> dict[str, list[_ConceptChange]]:
-    """Return the concepts by what became of them, those with most units first."""
+    """Return the concepts by change, those with most units first."""
     concepts = [
         _ConceptChange(
             label, category, before.concepts.get((category, label), 0), after.concepts.get((category, label), 0)
@@ -133,29 +135,30 @@ def _compare_concepts(before: Detectors, after: Detectors) -> dict[str, list[_Co
 
 
 def _compare_units(before: ComparedRun, after: ComparedRun, threshold: float) -> list[_UnitChange]:
-    """Return the units, those that changed first, the strongest of them first."""
+    """Return the units that detect a concept in either run, changed ones first, by falling score."""
     rows = {row.unit: row for row in after.table}
     pairs = [(row, rows[row.unit]) for row in before.table if row.unit in rows]
-    fates = [(first, second, _classify_change(first, second, threshold)) for first, second in pairs]
-    fates = [entry for entry in fates if entry[2]]
-    fates.sort(key=lambda entry: (entry[2] == "kept", -max(entry[0].score, entry[1].score), entry[0].unit))
+    changes = [(first, second, _classify_change(first, second, threshold)) for first, second in pairs]
+    changes = [entry for entry in changes if entry[2]]
+    changes.sort(key=lambda entry: (entry[2] == "kept", -max(entry[0].score, entry[1].score), entry[0].unit))
     units = []
-    for place, (first, second, fate) in enumerate(fates):
-        pictured = fate != "kept" and place < _UNITS_WITH_STRIPS
-        strips = (_embed_strip(before, first) if pictured else "", _embed_strip(after, second) if pictured else "")
-        units.append(_UnitChange(first.unit, fate, first, second, strips))
+    for position, (first, second, change) in enumerate(changes):
+        with_strips = change != "kept" and position < _UNITS_WITH_STRIPS
+        strips = (_embed_strip(before, first), _embed_strip(after, second)) if with_strips else ("", "")
+        units.append(_UnitChange(first.unit, change, first, second, strips))
     return units
 
 
 def _classify_change(before: UnitRow, after: UnitRow, threshold: float) -> str:
-    was, is_ = (bool(row.label) and row.score >= threshold for row in (before, after))
-    if was and is_:
+    """Return how a unit's concept has changed; ``""`` if it is a detector in neither run."""
+    detected, detects = (bool(row.label) and row.score >= threshold for row in (before, after))
+    if detected and detects:
         return "kept" if (before.category, before.label) == (after.category, after.label) else "changed"
-    return "lost" if was else "gained" if is_ else ""
+    return "lost" if detected else "gained" if detects else ""
 
 
 def _embed_strip(side: ComparedRun, row: UnitRow) -> str:
-    """Return a unit's images as a data address; nothing where there are none."""
+    """Return a unit's strip as a data URL, or ``""`` without images."""
     if side.layer is None or side.read_image_file is None or not side.layer.exemplars.images.shape[1]:
         return ""
     rows = [int(image) for image in side.layer.exemplars.images[row.channel][:_IMAGES_PER_STRIP] if image >= 0]
@@ -166,8 +169,3 @@ def _embed_strip(side: ComparedRun, row: UnitRow) -> str:
         side.layer, row.channel, side.input_size, files.__getitem__, height=_STRIP_HEIGHT, most=_IMAGES_PER_STRIP
     )
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-
-
-def shown(row: UnitRow) -> str:
-    """Return a unit's label as people read it."""
-    return display_name(row.label) if row.label else "no concept"

@@ -1,4 +1,4 @@
-"""Results as notebooks show them: compact HTML that needs no file beside it and keeps to the notebook's own colors."""
+"""Results as compact HTML for notebooks, self-contained and in the notebook's own colors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def render_unit(unit: UnitResult, threshold: float) -> str:
     """Return a unit as its name, its exemplars and its best concepts."""
     layer, row, title = unit.layer, unit.row, unit.layer.score_title
     name = _escape(display_name(row.label)) if row.label else "no concept"
-    below = "" if row.label and row.score >= threshold else f", below the cut of {threshold:g}"
+    below = "" if row.label and row.score >= threshold else f", below the threshold of {threshold:g}"
     data = unit.strip()
     image = (
         ""
@@ -109,7 +109,7 @@ def _render_rest(number: int, noun: str) -> str:
 
 
 def _render_bar_graph(found: Detectors) -> str:
-    """Return the bar graph as an image on paper's color, so that it reads on a dark page too."""
+    """Return the bar graph as an image on white, so that it is legible on dark pages too."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.svg"
         figures.draw_bar_graph(found, path)

@@ -212,8 +212,8 @@ def test_a_unit_is_said_to_have_gained_lost_changed_or_kept_its_concept(tmp_path
         .write_page(tmp_path / "p.html")
         .read_text()
     )
-    fates = [part.split('"')[0] for part in text.split('<tr data-fate="')[1:]]
-    assert sorted(fates) == ["changed", "gained", "kept", "lost"]
+    changes = [part.split('"')[0] for part in text.split('<tr data-change="')[1:]]
+    assert sorted(changes) == ["changed", "gained", "kept", "lost"]
 
 
 def test_a_folder_of_runs_is_compared_run_by_run_each_called_as_its_folder(runs, tmp_path):

@@ -1,4 +1,4 @@
-"""Figures that papers print, as SVG and PNG, in one style; the numbers of every figure go beside it as CSV."""
+"""Figures for papers as SVG and PNG, in one style; most write their numbers as CSV too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How detectors spread over concepts, and scores over units."""
+"""Distributions: of detectors over concepts, and of scores over units."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def draw_concept_histogram(counts: Mapping[str, Sequence[int]], path: Path, *, d
     Args:
         counts: by network, the number of detectors of every concept that has any.
         path: the figure.
-        definition: of detectors.
+        definition: definition of detectors.
     """
     most = max((max(values, default=0) for values in counts.values()), default=0)
     edges = _make_bins(most)
@@ -48,7 +48,7 @@ def draw_concept_histogram(counts: Mapping[str, Sequence[int]], path: Path, *, d
 
 
 def _make_bins(most: int) -> list[tuple[int, int]]:
-    """Return bins that widen: 1, 2, 3, 4, 5 to 8, 9 to 16, and so on up to what is needed."""
+    """Return bins of increasing width up to a number: 1, 2, 3, 4, 5 to 8, 9 to 16, …."""
     edges = [(1, 1), (2, 2), (3, 3), (4, 4)]
     low = 5
     while low <= most:
@@ -60,9 +60,9 @@ def _make_bins(most: int) -> list[tuple[int, int]]:
 def draw_score_distribution(
     scores: Mapping[str, Sequence[float]], path: Path, *, threshold: float, title: str = "IoU"
 ) -> None:
-    """Draw, for every score, which share of units reaches it; the cut is marked.
+    """Draw the share of units that reach each score, with the threshold marked.
 
-    A curve that falls steeply at the cut says that counts there hang on its exact place.
+    A steep curve at the threshold means that the counts depend on its exact value.
     """
     with style.open_figure(4.6, 2.6) as (figure, axes):
         for index, (name, values) in enumerate(scores.items()):
@@ -80,7 +80,12 @@ def draw_score_distribution(
             )
         axes.axvline(threshold, color=style.SOFT, lw=0.8, ls=(0, (3, 3)))
         axes.text(
-            threshold, 1.01, f" cut {threshold:g}", transform=axes.get_xaxis_transform(), color=style.SOFT, va="bottom"
+            threshold,
+            1.01,
+            f" threshold {threshold:g}",
+            transform=axes.get_xaxis_transform(),
+            color=style.SOFT,
+            va="bottom",
         )
         axes.set_xlim(left=0)
         axes.set_ylim(0, 1)

@@ -1,4 +1,4 @@
-"""Unique detectors across networks, stacked by category and sorted, with the number of detectors beside (paper, fig. 8)."""
+"""Network bars: unique detectors of networks, sorted and stacked by category, and the number of detectors (paper, fig. 8)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw_network_bars(entries: Sequence[DetectorCounts], path: Path, *, threshold: float) -> None:
-    """Draw a bar per network, most unique detectors first; of equals in the order given."""
+    """Draw a bar per network, most unique detectors first."""
     ranked = sorted(entries, key=lambda entry: -entry.total)
     categories = sort_categories(list(dict.fromkeys(kind for entry in ranked for kind in entry.unique)))
     fills = style.get_fill_colors(categories)

@@ -1,4 +1,4 @@
-"""The style of all figures: small sans-serif type, thin axes, one color per category; prints in a column of a paper."""
+"""The style of all figures: small sans-serif type, thin axes, one color per category, sized for a column of a paper."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INK = "#1b1c1e"
 SOFT = "#6b6e74"
 RULE = "#dedbd3"
 IDLE = "#d3d1cb"
-#: Lines of different networks; told apart with every kind of color blindness, and by their labels.
+#: Colors of lines, distinct under every kind of color blindness; each line is also labeled.
 LINE_COLORS = ("#2a60cc", "#c2571a", "#24633d", "#684c88", "#82771f", "#6a1447", "#55585e", "#1d8a99")
 _STYLE: Any = {
     "font.size": 8.0, "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK,
@@ -28,31 +28,37 @@ _STYLE: Any = {
     "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "xtick.major.size": 2.5,
     "ytick.major.size": 2.5, "axes.titlesize": 8.5, "axes.titlelocation": "left", "legend.frameon": False,
     "legend.handlelength": 1.2, "svg.fonttype": "path", "svg.hashsalt": "netdissect", "path.simplify": False,
-    "text.parse_math": False,  # a $ in a name is a $
+    "text.parse_math": False,  # a $ in a name starts no formula
 }  # fmt: skip
-#: Fonts that lend glyphs which the first lacks, where they are installed.
+#: Fonts for glyphs that the first one lacks, if installed.
 _FONTS = (
     "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans",
     "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS", "Noto Sans Arabic", "Noto Sans Devanagari",
     "Noto Sans Thai", "Noto Sans Symbols2",
 )  # fmt: skip
-#: Letters of a name that are shown.
+#: Letters of a name that are shown, at most.
 _MAX_LETTERS = 40
 _PIXELS_PER_INCH = 200
 
 
 @contextlib.contextmanager
 def open_figure(width: float, height: float, panels: Sequence[float] = (1.0,)) -> Iterator[tuple[Any, Any]]:
-    """Give a figure of a size in inches and its panels, side by side, of these relative widths; no screen is needed.
+    """Open a figure in the project's style; works without a display.
 
-    One panel is given as it is, several as an array.
+    Args:
+        width: in inches.
+        height: in inches.
+        panels: relative widths of the panels, side by side.
+
+    Yields:
+        the figure, and its axes (an array of them for several panels).
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with mpl.rc_context():
-        mpl.rcdefaults()  # a matplotlibrc, which may lie in the folder one stands in, changes no figure
+        mpl.rcdefaults()  # ignore any matplotlibrc
         mpl.rcParams.update({**_STYLE, "font.family": _find_fonts()})
         drawn = Figure(figsize=(width, height))
         FigureCanvasAgg(drawn)
@@ -61,19 +67,19 @@ def open_figure(width: float, height: float, panels: Sequence[float] = (1.0,)) -
 
 
 def save_figure(drawn: Any, path: Path) -> None:
-    """Write a figure as SVG and PNG; `path` may name either."""
+    """Write a figure as SVG and PNG; `path` may have either ending."""
     for suffix in (".svg", ".png"):
         out = io.BytesIO()
         metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
         with warnings.catch_warnings():
-            # A letter that no installed font has is drawn as a box; the CSV beside the figure has the whole name.
+            # Letters that no installed font has are drawn as boxes; the CSV has the name.
             warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
             drawn.savefig(out, format=suffix[1:], bbox_inches="tight", metadata=metadata, dpi=_PIXELS_PER_INCH)
         atomic.write_bytes(path.with_suffix(suffix), out.getvalue())
 
 
 def shorten_name(name: str) -> str:
-    """Return a name on one line, cut where it would leave no room for the figure.
+    """Return a name on one line, shortened to 40 letters.
 
     >>> shorten_name("a  name"), len(shorten_name("long " * 20))
     ('a name', 40)
@@ -86,12 +92,12 @@ def shorten_name(name: str) -> str:
 def _find_fonts() -> list[str]:
     from matplotlib import font_manager
 
-    there = set(font_manager.get_font_names())
-    return [name for name in _FONTS if name in there] or ["sans-serif"]
+    installed = set(font_manager.get_font_names())
+    return [name for name in _FONTS if name in installed] or ["sans-serif"]
 
 
 def write_numbers(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write the numbers of a figure beside it, as CSV."""
+    """Write the numbers of a figure as CSV, next to the figure."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(head)
@@ -100,10 +106,10 @@ def write_numbers(path: Path, head: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def get_fill_colors(categories: Sequence[str]) -> Mapping[str, str]:
-    """Return every category's color for areas."""
+    """Return the color of each category for areas."""
     return {category: FILL_COLORS[slot] for category, slot in assign_color_slots(categories).items()}
 
 
 def get_text_colors(categories: Sequence[str]) -> Mapping[str, str]:
-    """Return every category's color for words."""
+    """Return the color of each category for text."""
     return {category: TEXT_COLORS[slot] for category, slot in assign_color_slots(categories).items()}

@@ -1,4 +1,4 @@
-"""What the head and the foot of the page say: the network, the probe set, the settings, what made the run."""
+"""Values of the page's header and footer: network, probe set, settings, versions."""
 
 from __future__ import annotations
 
@@ -8,37 +8,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netdissect.results.run_result import Result
 
-#: Skipped images that are named; of more, only their number is told.
+#: Skipped images that are listed by name, at most.
 _MAX_NAMED = 200
-#: Letters that fit beside a setting's name in half the column.
+#: Letters of a setting's value that fit in half the width.
 _HALF_COLUMN = 26
 
 
 def describe_page(result: Result) -> dict[str, Any]:
-    """Return what the shell of the page says of a run."""
+    """Return the values of the index template that describe a run."""
     versions = result.journal.get("versions", {})
     versions = versions if isinstance(versions, dict) else {}
-    made = ", ".join(f"{name} {version}" for name, version in versions.items())
-    prints = f"Fingerprints: network {result.network.fingerprint[:16]}, probe set {result.probe_set.fingerprint[:16]}."
+    software = ", ".join(f"{name} {version}" for name, version in versions.items())
+    fingerprints = (
+        f"Fingerprints: network {result.network.fingerprint[:16]}, probe set {result.probe_set.fingerprint[:16]}."
+    )
     return {
         "run": result,
         "units": sum(layer.layer.units for layer in result.layers.values()),
         "settings": list_page_settings(result),
         "versions": versions,
-        "footer": f"Made by {made}. {prints}" if made else prints,
+        "footer": f"Made by {software}. {fingerprints}" if software else fingerprints,
         "skipped": list_skipped_images(result),
     }
 
 
 def list_skipped_images(result: Result) -> dict[str, Any]:
-    """Return how many images the run left out because they could not be read, and why, of the first, by name."""
+    """Return the number of images that could not be read, and name and reason of the first ones."""
     images = result.journal.get("skipped_images", {})
     images = images if isinstance(images, dict) else {}
     return {"number": len(images), "images": list(images.items())[:_MAX_NAMED]}
 
 
 def list_page_settings(result: Result) -> list[tuple[str, str, bool]]:
-    """Return the settings as name, value, and whether the value needs the whole width."""
+    """Return name and value of every setting, and whether it needs the whole width."""
     probe, chosen, network = result.probe_set, result.settings, result.network
     geometries = sorted({layer.layer.geometry.replace("-", " ") for layer in result.layers.values()})
     kinds = len(probe.vocabulary.categories)
@@ -54,7 +56,7 @@ def list_page_settings(result: Result) -> list[tuple[str, str, bool]]:
         ("Label grid", f"{probe.label_size[1]} × {probe.label_size[0]}"),
         ("Geometry", " and ".join(geometries)),
         ("Activation quantile", f"{chosen.quantile:g}, exact"),
-        (f"{result.score_title} cut", f"{chosen.threshold:g}"),
+        (f"{result.score_title} threshold", f"{chosen.threshold:g}"),
         (
             "Made",
             ", ".join(
@@ -65,4 +67,4 @@ def list_page_settings(result: Result) -> list[tuple[str, str, bool]]:
         *(("Note", str(note)) for note in notes if isinstance(notes, list)),
     ]
     rows = [(name, value, len(name) + len(value) > _HALF_COLUMN + 12) for name, value in pairs if value]
-    return sorted(rows, key=lambda row: row[2])  # those that need a line of their own come last
+    return sorted(rows, key=lambda row: row[2])  # whole-width rows come last

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from netdissect.results.run_result import Result
 
 #: Scripts in the order the page runs them; the early ones set the theme before anything is drawn.
-_EARLY_SCRIPTS = ("store.js", "words.js", "theme.js")
+_EARLY_SCRIPTS = ("data.js", "format.js", "dom.js", "theme.js")
 _LATE_SCRIPTS = (
-    "run.js", "interpolate.js", "paint.js", "labels.js", "address.js", "list.js", "tabs.js", "cut.js", "graph.js",
-    "toolbar.js", "card.js", "grid.js", "alike.js", "tile.js", "profile.js", "activity.js", "unit.js", "plot.js", "concept.js", "panels.js",
-    "keys.js", "main.js",
+    "run.js", "interpolate.js", "masks.js", "labels.js", "state.js", "filter.js", "layers.js", "threshold.js", "concept-graph.js",
+    "toolbar.js", "card.js", "card-grid.js", "similar-units.js", "image-tile.js", "concept-profile.js", "activations.js",
+    "unit-page.js", "concept-plot.js", "concept-page.js", "panels.js", "keyboard.js", "main.js",
 )  # fmt: skip
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
@@ -41,14 +41,14 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 _METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (
     (("/",), "search"),
-    (("←", "→", "↑", "↓"), "move among units; on a unit’s page, previous and next"),
+    (("←", "→", "↑", "↓"), "move between units; on a unit’s page, previous and next"),
     (("Enter",), "open"),
-    (("Esc",), "clear the search, or go back to where you were"),
-    (("m",), "style of the masks"),
+    (("Esc",), "clear the search, or go back"),
+    (("m",), "mask style"),
     (("o",), "outline where the concept is labeled"),
-    (("p",), "pin a unit, to see it beside others"),
+    (("p",), "pin a unit to see it beside others"),
     (("[", "]"), "previous and next layer"),
-    ((",", "."), "lower and raise the cut by 0.005"),
+    ((",", "."), "lower and raise the threshold by 0.005"),
     (("d",), "dark or light"),
     (("?",), "this list"),
 )
@@ -65,7 +65,7 @@ def write_pages(data: PageData, folder: Path) -> Path:
         ``index.html``.
     """
     fonts = (f"fonts/{font}.woff2" for font in _FONTS)
-    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, "style.css", "classic.css", *fonts, "fonts/OFL.txt"):
+    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, "style.css", "layer.css", *fonts, "fonts/OFL.txt"):
         atomic.write_bytes(folder / "app" / name, _read_static_file(name))
     written = set()
     for key, text in page_data.pack_page_data(data):

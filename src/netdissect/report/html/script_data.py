@@ -1,8 +1,8 @@
-"""Arrays and facts as JavaScript files: the only data a page opened from disk may load is a script.
+"""Arrays and plain values as JavaScript files, the only data that a page opened from disk can load.
 
-A file holds one call, ``netdissect.put(KEY, FACTS, LAYOUT, "BASE64")``. The bytes are the arrays one after another,
-each with bytes of equal significance side by side (they compress better so), then zlib. Both sides know nothing else:
-the page reads it in ``store.js``, and `unpack_script` reads it here when a report is drawn again.
+A file is one call, ``netdissect.put(KEY, FACTS, LAYOUT, "BASE64")``. The bytes are the arrays one after another, each with
+bytes of equal significance side by side for better compression, compressed by zlib. The page reads them in ``data.js``,
+`unpack_script` when a report is redrawn.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LEVEL = 6
 
 
 def encode_script_json(value: Any) -> str:
-    """Return JSON that stands safely inside a script: no ``<``, and nothing outside ASCII (so no U+2028)."""
+    """Return JSON that is safe inside a script: without ``<``, ``>`` and ``&``, and ASCII only (so no U+2028)."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -41,9 +41,9 @@ def pack_arrays(key: str, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> str
     """Return the arguments of ``netdissect.put`` as JSON without the brackets.
 
     Args:
-        key: what the page asks for.
+        key: name of the data file.
         facts: plain values.
-        arrays: by name; of the types a page has, little-endian.
+        arrays: arrays by name, of types that JavaScript has.
 
     Raises:
         ValueError: if an array is of another type.
@@ -66,10 +66,10 @@ def format_script(packed: str) -> str:
 
 
 def read_script_arguments(text: str) -> str:
-    """Return the packed arguments that stand in a file.
+    """Return the packed arguments in a file.
 
     Raises:
-        ValueError: if it is no file that `format_script` wrote.
+        ValueError: if `format_script` did not write it.
     """
     if not text.startswith(_HEAD) or not text.endswith(_TAIL):
         raise ValueError("expected a data file of a report")
@@ -77,14 +77,14 @@ def read_script_arguments(text: str) -> str:
 
 
 def unpack_script(text: str, *, most: int = MAX_ARRAY_BYTES) -> tuple[str, Any, dict[str, NDArray[Any]]]:
-    """Read a file that `format_script` wrote: key, facts, arrays.
+    """Return key, facts and arrays of a file that `format_script` wrote.
 
     Args:
         text: the file.
-        most: bytes that its arrays may have.
+        most: bytes of its arrays, at most.
 
     Raises:
-        ValueError: if it is no such file.
+        ValueError: if it is another file, or has more bytes.
     """
     try:
         key, facts, layout, data = parse_json(f"[{read_script_arguments(text)}]")
@@ -106,7 +106,7 @@ def unpack_script(text: str, *, most: int = MAX_ARRAY_BYTES) -> tuple[str, Any, 
 
 
 def _inflate(data: str, expected: int, most: int) -> bytes:
-    """Unpack a stream to exactly as many bytes as are expected, and never to more."""
+    """Return a stream decompressed to exactly the expected number of bytes, and never to more."""
     if expected > most:
         raise ValueError(f"expected at most {most:,} bytes of arrays, got {expected:,}")
     if not data and not expected:

@@ -1,21 +1,21 @@
 "use strict";
-// A unit as a card: number, category, name, other concepts past the cut, a bar per category, score, five pictures.
-// The browser draws the pictures; the masks are one canvas over all five, painted when there is time.
+// A unit as a card: number, category, label, its second concept if that reaches the threshold, a bar per category, score and
+// five images. The browser draws the images; the masks are one canvas over all five, painted when there is time.
 (() => {
   const nd = window.netdissect;
-  const { make, say } = nd;
-  const PICTURES = 5;
+  const { make, setText } = nd;
+  const IMAGES = 5;
   const GAP = 2;
   const BARS = [66, 28];
   const waiting = new Set();
 
-  const pattern = make("li", {}, make("a.card", { href: "#" },
+  const template = make("li", {}, make("a.card", { href: "#" },
     make("span.meta", {}, make("span.number"), make("span.kind")),
     make("span.line", {}, make("span.names", {}, make("span.name"), make("span.also")), make("canvas.bars", { "aria-hidden": "true" }), make("span.score")),
     make("span.strip")));
 
   nd.makeCard = (layer, unit) => {
-    const element = pattern.cloneNode(true);
+    const element = template.cloneNode(true);
     const link = element.firstChild;
     const [meta, line, strip] = link.children;
     const [names, bars, score] = line.children;
@@ -26,14 +26,14 @@
     };
   };
 
-  // Brings a card's words and bars up to date with the cut; costs nothing where nothing changed.
+  // Updates a card's text and bars for the threshold; does nothing if nothing has changed.
   nd.fillCard = (card) => {
     const { layer, unit } = card;
     const { cut } = nd.state;
     const concept = layer.label[unit];
     const detector = nd.isDetector(layer, unit, cut);
     const kind = layer.best[unit];
-    const address = nd.address({ view: "unit", layer: layer.index, unit });
+    const address = nd.makeAddress({ view: "unit", layer: layer.index, unit });
     if (card.address !== address) {
       card.address = address;
       card.link.setAttribute("href", address);
@@ -43,11 +43,11 @@
       card.link.className = detector ? `card e-${nd.run.slots[kind]}` : "card low";
       card.kind.className = detector ? `kind t-${nd.run.slots[kind]}` : "kind";
     }
-    say(card.kind, detector ? nd.run.categories[kind] : "below the cut");
-    say(card.name, concept < 0 ? "no concept" : detector ? nd.run.concepts[concept] : `closest: ${nd.run.concepts[concept]}`);
+    setText(card.kind, detector ? nd.run.categories[kind] : "below threshold");
+    setText(card.name, concept < 0 ? "no concept" : detector ? nd.run.concepts[concept] : `closest: ${nd.run.concepts[concept]}`);
     const also = detector && layer.nextScore[unit] >= cut ? layer.next[unit] : -1;
-    say(card.also, also >= 0 ? `also ${nd.run.concepts[also]}` : "");
-    say(card.score, nd.scoreText(layer.labelScore[unit], cut));
+    setText(card.also, also >= 0 ? `also ${nd.run.concepts[also]}` : "");
+    setText(card.score, nd.formatScore(layer.labelScore[unit], cut));
     drawBars(card, cut);
   };
 
@@ -57,21 +57,21 @@
     if (card.barsAt === key) return;
     card.barsAt = key;
     const [width, height] = BARS;
-    const context = nd.canvas(card.bars, width, height);
+    const context = nd.prepareCanvas(card.bars, width, height);
     const step = Math.min(14, width / Math.max(layer.kinds, 1));
     const most = Math.max(0.2, layer.labelScore[unit]);
     for (let kind = 0; kind < layer.kinds; kind++) {
       const score = layer.score[unit * layer.kinds + kind];
       const tall = Math.max(score > 0 ? 1.5 : 0, (score / most) * (height - 2));
       context.globalAlpha = score >= cut ? 1 : 0.4;
-      context.fillStyle = nd.color(`fill-${nd.run.slots[kind]}`);
+      context.fillStyle = nd.getColor(`fill-${nd.run.slots[kind]}`);
       context.fillRect(kind * step + 0.75, height - tall, step - 1.5, tall);
     }
     context.globalAlpha = 1;
     const y = Math.round(height - (cut / most) * (height - 2)) - 0.5;
     if (y > 0) {
       context.setLineDash([2, 2]);
-      context.strokeStyle = nd.color("soft");
+      context.strokeStyle = nd.getColor("soft");
       context.beginPath();
       context.moveTo(0, y);
       context.lineTo(width, y);
@@ -80,20 +80,20 @@
     }
   }
 
-  // Gives a card its pictures, once the layer's are known.
-  nd.showPictures = (card, width) => {
+  // Shows a card's images, if the layer's are loaded.
+  nd.showImages = (card, width) => {
     const { layer, unit } = card;
     if (!layer.images) return;
-    if (card.width === width) return nd.askPaint(card);
+    if (card.width === width) return nd.schedulePaint(card);
     card.width = width;
-    const tile = Math.floor((width - (PICTURES - 1) * GAP) / PICTURES);
-    card.lefts = Array.from({ length: PICTURES }, (_, i) => Math.round((i * (width - tile)) / (PICTURES - 1)));
+    const tile = Math.floor((width - (IMAGES - 1) * GAP) / IMAGES);
+    card.lefts = Array.from({ length: IMAGES }, (_, i) => Math.round((i * (width - tile)) / (IMAGES - 1)));
     const tall = Math.round((tile * nd.run.input[0]) / nd.run.input[1]);
     card.size = [tile, tall];
     if (!card.count) {
-      const places = [...layer.images.subarray(unit * layer.exemplars, (unit + 1) * layer.exemplars)].filter((place) => place >= 0).slice(0, PICTURES);
+      const places = [...layer.images.subarray(unit * layer.exemplars, (unit + 1) * layer.exemplars)].filter((place) => place >= 0).slice(0, IMAGES);
       card.count = places.length;
-      card.strip.append(...places.map((place) => make("img", { src: nd.run.source(place), alt: "", decoding: "async", draggable: false })), card.masks);
+      card.strip.append(...places.map((place) => make("img", { src: nd.run.getImageURL(place), alt: "", decoding: "async", draggable: false })), card.masks);
     }
     card.strip.style.height = `${tall}px`;
     card.strip.querySelectorAll("img").forEach((image, i) => {
@@ -101,11 +101,11 @@
       image.height = tall;
       image.style.left = `${card.lefts[i]}px`;
     });
-    nd.askPaint(card);
+    nd.schedulePaint(card);
   };
 
-  // Masks are painted a few milliseconds a frame, those asked for last first: they are what is on the screen.
-  nd.askPaint = (card) => {
+  // Schedules a card's masks: painting takes a few milliseconds per frame, latest request first, which is on the screen.
+  nd.schedulePaint = (card) => {
     if (!waiting.size) requestAnimationFrame(paintSome);
     waiting.delete(card);
     waiting.add(card);
@@ -121,7 +121,7 @@
     if (waiting.size) requestAnimationFrame(paintSome);
   }
 
-  // Paints a card at once, as far as its grids are there.
+  // Paints a card's masks now, if its grids are loaded.
   nd.paintNow = (card) => paint(card);
 
   function paint(card) {
@@ -129,20 +129,20 @@
     const style = nd.state.mask;
     const key = `${style} ${nd.theme} ${size}`;
     if (!size || !count || card.painted === key) return;
-    card.grids = card.grids || nd.gridsNow(layer, unit);
+    card.grids = card.grids || nd.getGrids(layer, unit);
     if (!card.grids) {
-      if (!card.asked) {
-        card.asked = true;
-        nd.grids(layer, unit).then((grids) => { card.grids = grids; nd.askPaint(card); });
+      if (!card.requested) {
+        card.requested = true;
+        nd.loadGrids(layer, unit).then((grids) => { card.grids = grids; nd.schedulePaint(card); });
       }
       return;
     }
     card.painted = key;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     const [tile, tall] = size.map((side) => Math.round(side * ratio));
-    const context = nd.canvas(card.masks, card.lefts[count - 1] + size[0], size[1]);
-    if (style === "picture") return;
-    const values = nd.values(layer, unit);
+    const context = nd.prepareCanvas(card.masks, card.lefts[count - 1] + size[0], size[1]);
+    if (style === "image") return;
+    const values = nd.decodeValues(layer, unit);
     for (let exemplar = 0; exemplar < count; exemplar++) {
       nd.paintMask(context, layer, card.grids, values, exemplar, Math.round(card.lefts[exemplar] * ratio), tile, tall, style);
     }

@@ -1,11 +1,11 @@
 "use strict";
-// From a unit's 8-bit grid to a value per pixel: bilinear between the centers of the cells' receptive fields, the
-// border value beyond the outermost, first along y and then along x (docs/method.md, section 2).
+// Upsamples a unit's 8-bit grid to pixels: bilinear between the centers of the cells' receptive fields, constant beyond the
+// outermost, first along y and then along x (docs/method.md, section 2).
 (() => {
   const nd = window.netdissect;
-  const axesOf = new Map();
+  const axesCache = new Map();
 
-  function axis(positions, pixels, at) {
+  function makeAxis(positions, pixels, at) {
     const cells = positions.length;
     const lower = new Uint16Array(pixels);
     const upper = new Uint16Array(pixels);
@@ -20,28 +20,28 @@
     return { lower, upper, fraction };
   }
 
-  function anchors(field, side, cells, reduction) {
+  function computeAnchors(field, side, cells, reduction) {
     const first = Math.floor((field.offset[side] + Math.floor(field.size[side] / 2)) / reduction);
     return Float64Array.from({ length: cells }, (_, cell) => first + cell * (field.step[side] / reduction));
   }
 
-  // The axes that carry a layer's grid to `height` x `width` pixels that show the whole input, or to the label grid.
-  nd.axes = (layer, height, width, onLabels) => {
+  // Returns the axes that upsample a layer's grid to `height` x `width` pixels of the whole input, or to the label map.
+  nd.makeAxes = (layer, height, width, onLabels) => {
     const key = `${layer.index} ${height} ${width} ${onLabels ? "labels" : ""}`;
-    if (!axesOf.has(key)) {
+    if (!axesCache.has(key)) {
       const pixels = [height, width];
-      axesOf.set(key, [0, 1].map((side) => {
+      axesCache.set(key, [0, 1].map((side) => {
         const input = nd.run.input[side];
         const reduction = onLabels ? Math.max(1, Math.round(input / pixels[side])) : 1;
         const scale = onLabels ? 1 : input / pixels[side];
-        return axis(anchors(layer.field, side, layer.grid[side], reduction), pixels[side], (pixel) => pixel * scale);
+        return makeAxis(computeAnchors(layer.field, side, layer.grid[side], reduction), pixels[side], (pixel) => pixel * scale);
       }));
     }
-    return axesOf.get(key);
+    return axesCache.get(key);
   };
 
-  // What every code stands for: activation above the threshold as a share of its largest; the code 127.5 is the threshold.
-  nd.values = (layer, unit) => {
+  // Returns the value of every code: activation above the threshold as a share of the largest; code 127.5 is the threshold.
+  nd.decodeValues = (layer, unit) => {
     const [above, below] = [layer.scale[2 * unit], layer.scale[2 * unit + 1]];
     const largest = above || 1;
     return Float32Array.from({ length: 256 }, (_, code) => {
@@ -50,7 +50,7 @@
     });
   };
 
-  // Interpolates one grid, `codes` from `start`; fills and returns `out`, Float32Array(height * width).
+  // Upsamples one grid, `codes` from `start`, into `out`, Float32Array(height * width).
   nd.interpolate = (codes, start, values, [rows, columns], cells, out) => {
     const height = rows.lower.length;
     const width = columns.lower.length;
@@ -71,17 +71,17 @@
     return out;
   };
 
-  // Promises the codes of a unit's exemplars and where they begin.
-  nd.grids = async (layer, unit) => {
-    await nd.openLayer(layer);
+  // Resolves to the codes of a unit's exemplars and their start.
+  nd.loadGrids = async (layer, unit) => {
+    await nd.loadLayer(layer);
     const file = Math.floor(layer.placeOf[unit] / layer.unitsPerFile);
     layer.grids = layer.grids || [];
     layer.grids[file] = (await nd.get(`layer-${layer.index}-masks-${file}`)).arrays.codes;
-    return nd.gridsNow(layer, unit);
+    return nd.getGrids(layer, unit);
   };
 
-  // The same at once, where they were loaded before; else null.
-  nd.gridsNow = (layer, unit) => {
+  // Returns the same if it is loaded, else null.
+  nd.getGrids = (layer, unit) => {
     if (!layer.placeOf || !layer.grids) return null;
     const place = layer.placeOf[unit];
     const codes = layer.grids[Math.floor(place / layer.unitsPerFile)];

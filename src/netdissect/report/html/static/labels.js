@@ -1,14 +1,13 @@
 "use strict";
-// Where concepts are labeled: a picture's label maps, the outline of one concept, what lies under the pointer, and how
-// much of a mask falls on it.
+// Label maps of images: the mask and outline of a concept, the labels at a point, and the share of a unit's mask on a concept.
 (() => {
   const nd = window.netdissect;
-  const opened = new Map();
+  const loaded = new Map();
 
-  // Promises a picture's labels by its place among the kept pictures, or null where none are kept.
-  nd.openLabels = (place) => {
-    if (!opened.has(place)) opened.set(place, nd.run.labelsOf(place).then((file) => file && decode(file)));
-    return opened.get(place);
+  // Resolves to the label map of the image at `place`, or null if there is none.
+  nd.loadLabels = (place) => {
+    if (!loaded.has(place)) loaded.set(place, nd.run.getLabels(place).then((file) => file && decode(file)));
+    return loaded.get(place);
   };
 
   function decode({ facts, arrays }) {
@@ -26,8 +25,8 @@
     return { height, width, planes, whole: [...arrays.whole], concepts, kinds };
   }
 
-  // The pixels where a concept is labeled, Uint8Array(height * width); null where it is nowhere in the picture.
-  nd.labelMask = (labels, concept) => {
+  // Returns the pixels that are labeled with a concept, Uint8Array(height * width), or null if there are none.
+  nd.makeLabelMask = (labels, concept) => {
     if (!labels || !labels.concepts.has(concept + 1)) return null;
     const mask = new Uint8Array(labels.height * labels.width);
     if (labels.whole.includes(concept + 1)) return mask.fill(1);
@@ -35,12 +34,12 @@
     return mask;
   };
 
-  // The share of a unit's mask on a picture that lies on a concept; null where the mask is empty there.
-  nd.shareOn = (layer, grids, values, exemplar, labels, concept) => {
+  // Returns the share of a unit's mask on an image that is labeled with a concept, or null if the mask is empty.
+  nd.measureShare = (layer, grids, values, exemplar, labels, concept) => {
     const each = layer.grid[0] * layer.grid[1];
     const out = new Float32Array(labels.height * labels.width);
-    nd.interpolate(grids.codes, grids.start + exemplar * each, values, nd.axes(layer, labels.height, labels.width, true), layer.grid[1], out);
-    const mask = nd.labelMask(labels, concept);
+    nd.interpolate(grids.codes, grids.start + exemplar * each, values, nd.makeAxes(layer, labels.height, labels.width, true), layer.grid[1], out);
+    const mask = nd.makeLabelMask(labels, concept);
     let [all, on] = [0, 0];
     for (let i = 0; i < out.length; i++) {
       if (out[i] <= 0) continue;
@@ -50,8 +49,8 @@
     return all ? on / all : null;
   };
 
-  // The names of what is labeled at a point, given as shares of width and height.
-  nd.namesAt = (labels, right, down) => {
+  // Returns the names of the concepts labeled at a point, which is given as shares of width and height.
+  nd.findNames = (labels, right, down) => {
     const x = Math.min(labels.width - 1, Math.floor(right * labels.width));
     const y = Math.min(labels.height - 1, Math.floor(down * labels.height));
     const codes = new Set([...labels.planes.map((plane) => plane[y * labels.width + x]), ...labels.whole]);
@@ -61,9 +60,9 @@
       .map((concept) => nd.run.concepts[concept]);
   };
 
-  // The border of a pixel mask as closed lines through the middles of its pixels' sides, in pixels of the mask.
-  nd.contours = (mask, width, height) => {
-    const next = new Map(); // corner -> corners that border edges lead to, the inside on their right
+  // Returns the outline of a pixel mask as closed lines through the middles of its pixels' sides.
+  nd.traceContours = (mask, width, height) => {
+    const next = new Map(); // corner -> corners that edges of the outline lead to, with the inside on their right
     const edge = (from, to) => { if (next.has(from)) next.get(from).push(to); else next.set(from, [to]); };
     const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x];
     const corner = (x, y) => y * (width + 1) + x;
@@ -84,7 +83,7 @@
         loops.push(loop);
       }
     }
-    const specks = loops.length > 40; // colors are noisy: leave out single pixels where there are many
+    const specks = loops.length > 40; // labels of colors are noisy: leave out single pixels if there are many
     return loops.filter((loop) => !specks || loop.length > 10).map((loop) => loop.map((from, i) => {
       const to = loop[(i + 1) % loop.length];
       const [x0, y0, x1, y1] = [from % (width + 1), Math.floor(from / (width + 1)), to % (width + 1), Math.floor(to / (width + 1))];
@@ -92,14 +91,14 @@
     }));
   };
 
-  // Draws contours dashed, in a color that shows on any picture.
+  // Draws contours as dashed lines that are visible on any image.
   nd.strokeContours = (context, loops, scaleX, scaleY, color) => {
     context.beginPath();
     for (const loop of loops) {
       loop.forEach(([x, y], i) => (i ? context.lineTo(x * scaleX, y * scaleY) : context.moveTo(x * scaleX, y * scaleY)));
       context.closePath();
     }
-    const thin = scaleX < 2 ? 0.7 : 1; // finer on small pictures
+    const thin = scaleX < 2 ? 0.7 : 1; // finer on small images
     context.lineJoin = "round";
     context.strokeStyle = "rgba(255,255,255,.85)";
     context.lineWidth = 2.6 * thin;

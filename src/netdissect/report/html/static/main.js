@@ -1,15 +1,15 @@
 "use strict";
-// Puts the page together: opens the run, reads the address, draws what changed.
+// Starts the page: loads the run, reads the address, and draws what has changed.
 (() => {
   const nd = window.netdissect;
   const byId = (id) => document.getElementById(id);
-  let narrow = 0;
+  let pageWidth = 0;
 
-  // The cut stands in the bar of the overview, or at the top of a page.
-  nd.cutControl = byId("cut-control");
+  // The control of the threshold is in the toolbar of the overview, or at the top of another page.
+  nd.thresholdControl = byId("threshold-control");
 
-  // Says something to those who do not see it.
-  nd.announce = (text) => { byId("said").textContent = text; };
+  // Announces something to screen readers.
+  nd.announce = (text) => { byId("announcement").textContent = text; };
 
   nd.redraw = (what) => draw(new Set([what]));
 
@@ -18,8 +18,8 @@
     const layer = run.layers[state.layer];
     const counts = run.layers.map((each) => nd.recount(each, state.cut));
     const count = counts[state.layer];
-    nd.drawTabs(counts);
-    nd.drawCut(layer, count);
+    nd.drawLayers(counts);
+    nd.drawThreshold(layer, count);
     nd.drawGraph(layer, count);
     nd.drawPanels(layer);
     nd.drawToolbar(layer, count);
@@ -30,53 +30,53 @@
   function draw(changed) {
     const { state, run } = nd;
     const overview = state.view === "layer";
-    const turned = changed.has("view") || changed.has("start");
-    if (turned) {
+    const newPage = changed.has("view") || changed.has("start");
+    if (newPage) {
       byId("overview").hidden = !overview;
       byId("page").hidden = overview;
-      if (overview) byId("sort").before(nd.cutControl);
+      if (overview) byId("sort").before(nd.thresholdControl);
       document.body.dataset.view = state.view;
-      document.body.classList.toggle("no-pictures", !run.layers.some((layer) => layer.exemplars));
+      document.body.classList.toggle("no-images", !run.layers.some((layer) => layer.exemplars));
     }
     if (overview) {
-      if (turned || changed.has("layer")) document.title = `${run.network}, ${run.layers[state.layer].name}`;
+      if (newPage || changed.has("layer")) document.title = `${run.network}, ${run.layers[state.layer].name}`;
       nd.drawStyles();
       nd.drawOverview();
     } else {
-      if (changed.has("cut")) drawBar();
+      if (changed.has("cut")) drawThresholdControl();
       if (state.view === "unit") nd.drawUnit(changed);
       else nd.drawConcept(changed);
     }
   }
 
-  // On a unit's or a concept's page only the bar of the cut follows it.
-  function drawBar() {
+  // Updates the control of the threshold on the page of a unit or a concept.
+  function drawThresholdControl() {
     const layer = nd.run.layers[nd.state.layer];
-    byId("cut-bar").value = String(nd.state.cut);
-    nd.say(byId("cut-value"), nd.cutText(nd.state.cut));
-    nd.say(byId("cut-found"), nd.units(nd.recount(layer, nd.state.cut).detectors, "detector"));
+    byId("threshold-bar").value = String(nd.state.cut);
+    nd.setText(byId("threshold-value"), nd.formatThreshold(nd.state.cut));
+    nd.setText(byId("threshold-found"), nd.formatUnits(nd.recount(layer, nd.state.cut).detectors, "detector"));
   }
 
-  // Links within the page are steps of its history.
-  function follow(event) {
+  // Makes links within the report steps of the page's history.
+  function followLink(event) {
     const link = event.target.closest && event.target.closest("a[href^='#/']");
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    if (link.classList.contains("up") && history.state && history.state.inside) nd.back();
+    if (link.classList.contains("up") && history.state && history.state.inside) nd.goBack();
     else {
-      const { view, layer, unit, concept } = nd.parse(link.getAttribute("href"));
+      const { view, layer, unit, concept } = nd.parseAddress(link.getAttribute("href"));
       nd.go({ view, layer: view === "concept" ? nd.state.layer : layer, unit, concept }, "keep" in link.dataset);
     }
   }
 
-  function resized() {
+  function resize() {
     const width = document.documentElement.clientWidth;
-    if (width === narrow) return scroll(); // a taller window shows more cards
-    narrow = width;
+    if (width === pageWidth) return scroll(); // a taller window shows more cards
+    pageWidth = width;
     draw(new Set(["size"]));
   }
 
-  // Canvases are as wide as the page: before paper they are drawn again for its width.
+  // Redraws everything for the width of the paper, and again for the screen.
   function print(on) {
     document.documentElement.classList.toggle("printing", on);
     nd.printing = on;
@@ -84,36 +84,36 @@
     if (nd.state.view === "layer") nd.grid.print(on);
   }
 
-  let scrolled = false;
+  let scrollPending = false;
   function scroll() {
-    if (scrolled || nd.state.view !== "layer") return;
-    scrolled = true;
+    if (scrollPending || nd.state.view !== "layer") return;
+    scrollPending = true;
     requestAnimationFrame(() => {
-      scrolled = false;
+      scrollPending = false;
       if (nd.state.view === "layer") nd.grid.draw();
     });
   }
 
   async function start() {
-    const run = await nd.openRun();
+    const run = await nd.loadRun();
     document.documentElement.classList.add("running");
     byId("missing").hidden = true;
     if (!run.layers.length) return;
-    nd.buildTabs();
-    nd.buildCut();
+    nd.buildLayers();
+    nd.buildThreshold();
     nd.buildGraph();
     nd.buildToolbar();
     nd.buildKeys();
-    nd.grid = nd.makeGrid(byId("cards"), nd.chosen);
-    nd.watch(draw);
-    Object.assign(nd.state, nd.parse(location.hash));
-    narrow = document.documentElement.clientWidth;
+    nd.grid = nd.makeGrid(byId("cards"), nd.listShownUnits);
+    nd.onChange(draw);
+    Object.assign(nd.state, nd.parseAddress(location.hash));
+    pageWidth = document.documentElement.clientWidth;
     draw(new Set(["start", "view", "layer", "cut"]));
-    drawBar();
+    drawThresholdControl();
     window.scrollTo(0, (history.state && history.state.scroll) || 0);
-    document.addEventListener("click", follow);
+    document.addEventListener("click", followLink);
     window.addEventListener("scroll", scroll, { passive: true });
-    window.addEventListener("resize", resized);
+    window.addEventListener("resize", resize);
     window.addEventListener("pagehide", nd.rememberScroll);
     window.addEventListener("beforeprint", () => print(true));
     window.addEventListener("afterprint", () => print(false));

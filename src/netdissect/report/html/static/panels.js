@@ -20,7 +20,7 @@
   nd.drawPanels = async (layer) => {
     if (shown === layer) return;
     shown = layer;
-    const { layer: panels } = await nd.openPanels(layer);
+    const { layer: panels } = await nd.loadPanels(layer);
     if (shown !== layer) return;
     const home = document.getElementById("panels");
     home.hidden = !panels.length;

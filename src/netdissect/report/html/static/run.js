@@ -1,12 +1,12 @@
 "use strict";
-// The run as the page knows it, and how detectors are counted at any cut.
+// The run, and its detector counts at any detection threshold (`cut`).
 //
 // By label (the paper's text): a unit counts once, under its best concept, if its score >= cut.
 // By category (the paper's figure): a unit counts in every category whose best score > cut.
 (() => {
   const nd = window.netdissect;
 
-  nd.openRun = async () => {
+  nd.loadRun = async () => {
     const { facts, arrays } = await nd.get("run");
     const run = {
       ...facts,
@@ -20,18 +20,19 @@
       hasLabels: arrays.hasLabels,
       names: null,
     };
-    run.layers = facts.layers.map((layer, index) => layerOf(layer, index, arrays, run));
+    run.layers = facts.layers.map((layer, index) => makeLayer(layer, index, arrays, run));
     run.conceptAt = new Map([...run.conceptNumber].map((number, index) => [number, index]));
     run.anyLabels = run.hasLabels.includes(1);
     run.examplesEach = run.concepts.length ? run.examples.length / run.concepts.length : 0;
-    run.source = (place) => nd.imageURL(`image/probe/${String(run.row[place]).padStart(6, "0")}.${run.png[place] ? "png" : "jpg"}`);
-    run.labelsOf = (place) => (run.hasLabels[place] ? nd.get(`labels/${String(run.row[place]).padStart(6, "0")}`) : Promise.resolve(null));
+    // `place` is an image's position among the cached images.
+    run.getImageURL = (place) => nd.imageURL(`image/probe/${String(run.row[place]).padStart(6, "0")}.${run.png[place] ? "png" : "jpg"}`);
+    run.getLabels = (place) => (run.hasLabels[place] ? nd.get(`labels/${String(run.row[place]).padStart(6, "0")}`) : Promise.resolve(null));
     run.loadNames = async () => { run.names = run.names || (await nd.get("names")).facts; };
     nd.run = run;
     return run;
   };
 
-  function layerOf(facts, index, arrays, run) {
+  function makeLayer(facts, index, arrays, run) {
     const kinds = facts.kinds = run.categories.length;
     const layer = { ...facts, index, column: arrays[`${index}.column`], score: arrays[`${index}.score`], best: arrays[`${index}.best`],
       next: arrays[`${index}.next`], nextScore: arrays[`${index}.nextScore`] }; // the second best concept of all
@@ -42,7 +43,7 @@
       layer.label[unit] = layer.column[unit * kinds + layer.best[unit]];
       layer.labelScore[unit] = layer.score[unit * kinds + layer.best[unit]];
     }
-    // Units by falling score, of equals the lower number first: those past any cut are a beginning of this list.
+    // Units by falling score, of equals the lower number first: the detectors at any threshold come first.
     layer.ranked = Int32Array.from({ length: layer.units }, (_, unit) => unit)
       .sort((a, b) => layer.labelScore[b] - layer.labelScore[a] || a - b);
     layer.rankOf = new Int32Array(layer.units);
@@ -54,18 +55,18 @@
       if (!layer.unitsOf.has(concept)) layer.unitsOf.set(concept, []);
       layer.unitsOf.get(concept).push(unit);
     }
-    // Every (category best) by falling score, for the second definition.
+    // Scores of every unit's best concept per category, falling, for counts by category.
     const entries = [];
     for (let i = 0; i < layer.column.length; i++) if (layer.column[i] >= 0) entries.push(i);
     entries.sort((a, b) => layer.score[b] - layer.score[a]);
     const firsts = new Map();
     for (const i of entries) if (!firsts.has(layer.column[i])) firsts.set(layer.column[i], layer.score[i]);
-    layer.firstBest = Float64Array.from(firsts.values()); // falling: highest score at which each concept is some unit's best of a category
+    layer.firstBest = Float64Array.from(firsts.values()); // highest score of each concept that is some unit's best of its category, falling
     return layer;
   }
 
-  // How many values of a falling list reach (or, strictly, pass) a cut.
-  function reach(length, value, cut, strictly) {
+  // Returns how many values of a falling list are at least (or, strictly, above) a threshold.
+  function countReaching(length, value, cut, strictly) {
     let low = 0;
     let high = length;
     while (low < high) {
@@ -76,43 +77,43 @@
     return low;
   }
 
-  nd.passing = (layer, units, cut) => reach(units.length, (i) => layer.labelScore[units[i]], cut, false);
+  nd.countPassing = (layer, units, cut) => countReaching(units.length, (i) => layer.labelScore[units[i]], cut, false);
 
-  // Everything the page says of a layer at a cut; costs a binary search per concept.
+  // Returns all counts of a layer at a threshold; takes a binary search per concept.
   nd.recount = (layer, cut) => {
     const kinds = nd.run.categories.length;
-    const detectors = layer.label.length ? Math.min(nd.passing(layer, layer.ranked, cut), named(layer)) : 0;
+    const detectors = layer.label.length ? Math.min(nd.countPassing(layer, layer.ranked, cut), countNamed(layer)) : 0;
     const perCategory = new Int32Array(kinds);
     const conceptsPerCategory = new Int32Array(kinds);
     const found = [];
     for (const [concept, units] of layer.unitsOf) {
-      const passing = nd.passing(layer, units, cut);
+      const passing = nd.countPassing(layer, units, cut);
       if (!passing) continue;
       found.push({ concept, passing, units });
       perCategory[nd.run.category[concept]] += passing;
       conceptsPerCategory[nd.run.category[concept]] += 1;
     }
-    const byCategory = reach(layer.firstBest.length, (i) => layer.firstBest[i], cut, true);
+    const byCategory = countReaching(layer.firstBest.length, (i) => layer.firstBest[i], cut, true);
     return { detectors, byLabel: found.length, byCategory, perCategory, conceptsPerCategory, found };
   };
 
-  function named(layer) {
+  function countNamed(layer) {
     if (layer.named === undefined) layer.named = layer.label.reduce((sum, concept) => sum + (concept >= 0 ? 1 : 0), 0);
     return layer.named;
   }
 
   nd.isDetector = (layer, unit, cut) => layer.label[unit] >= 0 && layer.labelScore[unit] >= cut;
 
-  // Concepts a unit can be found by: its label, its second best and the best of every category, where they pass the cut.
-  nd.seenBy = (layer, unit, cut) => {
-    const seen = [layer.label[unit]];
-    if (layer.nextScore[unit] >= cut) seen.push(layer.next[unit]);
-    for (let i = unit * layer.kinds; i < (unit + 1) * layer.kinds; i++) if (layer.score[i] >= cut) seen.push(layer.column[i]);
-    return seen;
+  // Returns the concepts that a search finds a unit by: its label, and its second best and best per category that reach the threshold.
+  nd.listConcepts = (layer, unit, cut) => {
+    const found = [layer.label[unit]];
+    if (layer.nextScore[unit] >= cut) found.push(layer.next[unit]);
+    for (let i = unit * layer.kinds; i < (unit + 1) * layer.kinds; i++) if (layer.score[i] >= cut) found.push(layer.column[i]);
+    return found;
   };
 
-  // Loads a layer's pictures and scales.
-  nd.openLayer = async (layer) => {
+  // Loads which images are a layer's exemplars, and the scales of its grids.
+  nd.loadLayer = async (layer) => {
     if (!layer.images) {
       const { arrays } = await nd.get(`layer-${layer.index}`);
       Object.assign(layer, { images: arrays.images, maxima: arrays.maxima, scale: arrays.scale, T: arrays.threshold, stored: arrays.rank });
@@ -122,15 +123,16 @@
     return layer;
   };
 
-  nd.openCounts = async (layer) => {
+  nd.loadCounts = async (layer) => {
     if (!layer.counts) layer.counts = (await nd.get(`layer-${layer.index}-counts`)).arrays;
     return layer.counts;
   };
 
   // Resolves to the panels of a layer's page and of its units' pages.
-  nd.openPanels = async (layer) => (layer.panels ? (await nd.get(`layer-${layer.index}-panels`)).facts : { layer: [], units: [] });
+  nd.loadPanels = async (layer) => (layer.panels ? (await nd.get(`layer-${layer.index}-panels`)).facts : { layer: [], units: [] });
 
-  // Score, IoU, shares of one unit with one concept, from its counts. The score is IoU unless the run has its own.
+  // Returns score, IoU, precision, recall and attainable IoU of a unit and a concept from their counts. The score is IoU unless
+  // the run has another.
   nd.measure = (layer, unit, concept) => {
     const { run } = nd;
     const I = layer.counts.I[unit * run.concepts.length + concept];

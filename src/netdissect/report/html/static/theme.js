@@ -1,5 +1,5 @@
 "use strict";
-// Light or dark: as the system says, until a person chooses.
+// Light or dark: follows the system until the reader chooses.
 (() => {
   const nd = window.netdissect;
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -19,7 +19,7 @@
   nd.toggleTheme = () => {
     const theme = nd.theme === "dark" ? "light" : "dark";
     set(theme);
-    try { localStorage.setItem("netdissect-theme", theme); } catch { /* a page may not store where storage is off */ }
+    try { localStorage.setItem("netdissect-theme", theme); } catch { /* storage is off */ }
     nd.redraw("theme");
   };
 
@@ -30,5 +30,5 @@
   });
 
   set(stored() || (system.matches ? "dark" : "light"));
-  document.addEventListener("DOMContentLoaded", () => set(nd.theme)); // now the button is there to say what it does
+  document.addEventListener("DOMContentLoaded", () => set(nd.theme)); // now the button exists
 })();

@@ -1,8 +1,8 @@
 "use strict";
-// The bar that stays: search, categories with live counts, sort, style of the masks; and the line that says what is shown.
+// The sticky toolbar (search, categories with counts, sort, mask style), and the line below it that says what is shown.
 (() => {
   const nd = window.netdissect;
-  const { make, say } = nd;
+  const { make, setText } = nd;
   const byId = (id) => document.getElementById(id);
   let buttons = [];
 
@@ -15,7 +15,7 @@
       const kind = at - 1;
       const swatch = name === "all" ? null : make(`span.swatch.${name === "below" ? "none" : `k-${nd.run.slots[kind]}`}`);
       const number = make("span.number");
-      const title = name === "below" ? "Units whose best concept does not reach the cut" : null;
+      const title = name === "below" ? "Units whose best concept does not reach the threshold" : null;
       const button = make("button.chip", { type: "button", title, onclick: () => nd.change({ show: name }) }, swatch, name === "all" ? "All" : name, number);
       byId("categories").append(button);
       return { name, kind, button, number };
@@ -23,7 +23,7 @@
     for (const home of document.querySelectorAll(".styles")) nd.buildStyles(home);
   };
 
-  // The switch between styles of masks; the unit page has one too.
+  // Adds the buttons for mask styles; the page of a unit has them too.
   nd.buildStyles = (home) => {
     for (const style of nd.styles) {
       const button = make("button", { type: "button", onclick: () => nd.change({ mask: style }) }, style[0].toUpperCase() + style.slice(1));
@@ -44,11 +44,11 @@
     for (const { name, kind, button, number } of buttons) {
       const units = name === "all" ? null : name === "below" ? layer.units - count.detectors : count.perCategory[kind];
       button.setAttribute("aria-pressed", String(state.show === name));
-      say(number, units === null ? "" : ` ${nd.count(units)}`);
+      setText(number, units === null ? "" : ` ${nd.formatCount(units)}`);
     }
-    const shown = nd.chosen().length;
-    say(byId("found-number"), nd.count(shown));
-    say(byId("found-rest"), ` of ${nd.units(layer.units)} in ${layer.name}`);
+    const shown = nd.listShownUnits().length;
+    setText(byId("found-number"), nd.formatCount(shown));
+    setText(byId("found-rest"), ` of ${nd.formatUnits(layer.units)} in ${layer.name}`);
     byId("nothing").hidden = shown > 0;
     drawSuggestions(state.query);
   };
@@ -58,16 +58,16 @@
     const key = `${query} ${nd.state.cut} ${nd.state.layer}`;
     if (key === suggested) return;
     suggested = key;
-    const concepts = nd.conceptsLike(query, 4);
+    const concepts = nd.findConcepts(query, 4);
     const home = byId("suggestions");
     home.hidden = !concepts.length;
     home.replaceChildren(...concepts.flatMap((concept, at) => [
-      at ? ", " : "Concept page: ", make("a", { href: nd.address({ view: "concept", concept }) }, nd.run.concepts[concept]),
+      at ? ", " : "Concept page: ", make("a", { href: nd.makeAddress({ view: "concept", concept }) }, nd.run.concepts[concept]),
     ]));
   }
 
-  // Height of what covers the top of the window.
-  nd.sticky = () => {
+  // Returns the height of the toolbar if it covers the top of the window.
+  nd.measureToolbar = () => {
     const bar = byId("toolbar");
     return getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
   };

@@ -1,15 +1,15 @@
 "use strict";
-// Every unit's score with a concept, as a dot on one axis per layer. Dots are spread so that few hide each other.
+// Every unit's score with a concept as a dot on one axis per layer, spread vertically so that few dots overlap.
 (() => {
   const nd = window.netdissect;
-  const { make, say } = nd;
+  const { make, setText } = nd;
   const LANE = 46;
   const FOOT = 22;
 
   nd.makePlot = (concept, scores) => {
     const { run } = nd;
-    const canvas = make("canvas", { role: "img", "aria-label": `${run.scoreTitle} of every unit with ${run.concepts[concept]}; the units past the cut are listed below` });
-    const names = make("div.lanes", {}, run.layers.map((layer) => make("span", { title: layer.name }, make("b", {}, nd.breakable(layer.name)))));
+    const canvas = make("canvas", { role: "img", "aria-label": `${run.scoreTitle} of every unit with ${run.concepts[concept]}; the units that reach the threshold are listed below` });
+    const names = make("div.lanes", {}, run.layers.map((layer) => make("span", { title: layer.name }, make("b", {}, nd.breakName(layer.name)))));
     const tip = make("p.tip", { hidden: true });
     const field = make("div.field", {}, canvas, tip);
     const element = make("div.plot", {}, names, field);
@@ -21,12 +21,12 @@
       const width = field.clientWidth;
       if (!width) return;
       const height = LANE * run.layers.length + FOOT;
-      const context = nd.canvas(canvas, width, height);
+      const context = nd.prepareCanvas(canvas, width, height);
       const x = (value) => 6 + (value / most) * (width - 12);
-      const fill = nd.color(`fill-${run.slots[run.category[concept]]}`);
+      const fill = nd.getColor(`fill-${run.slots[run.category[concept]]}`);
       const tick = [0.01, 0.02, 0.04, 0.1, 0.2].find((step) => most / step <= 8) || 0.25;
-      context.font = `12px ${nd.color("sans")}`;
-      context.fillStyle = nd.color("soft");
+      context.font = `12px ${nd.getColor("sans")}`;
+      context.fillStyle = nd.getColor("soft");
       for (let at = 0; at <= most; at += tick) {
         context.textAlign = at === 0 ? "left" : "center";
         context.fillText(at.toFixed(2), at === 0 ? 0 : x(at), height - 6);
@@ -34,13 +34,13 @@
       dots = [];
       run.layers.forEach((layer, index) => {
         const middle = LANE * index + LANE / 2;
-        context.fillStyle = nd.color("rule");
+        context.fillStyle = nd.getColor("rule");
         context.fillRect(0, middle, width, 1);
         drawLane(context, layer, scores[index], { x, middle, cut, fill });
       });
       context.globalAlpha = 1;
       context.setLineDash([3, 3]);
-      context.strokeStyle = nd.color("soft");
+      context.strokeStyle = nd.getColor("soft");
       context.beginPath();
       context.moveTo(x(cut), 0);
       context.lineTo(x(cut), height - FOOT);
@@ -57,16 +57,16 @@
         const y = middle + 0.5 + [0, -7, 7, -13, 13, -4, 10, -10, 4][i % 9];
         context.beginPath();
         context.arc(x(values[unit]), y, own ? 4 : 3.2, 0, 7);
-        context.strokeStyle = passes ? fill : nd.color("control");
+        context.strokeStyle = passes ? fill : nd.getColor("control");
         context.globalAlpha = passes ? 1 : 0.75;
-        context.fillStyle = own ? fill : nd.color("paper");
-        context.fill(); // so that dots that overlap stay dots
+        context.fillStyle = own ? fill : nd.getColor("paper");
+        context.fill(); // keeps overlapping dots apart
         context.stroke();
         if (passes) dots.push({ x: x(values[unit]), y, layer, unit, value: values[unit] });
       });
     }
 
-    function nearest(event) {
+    function findNearest(event) {
       const box = canvas.getBoundingClientRect();
       const [px, py] = [event.clientX - box.left, event.clientY - box.top];
       let [found, best] = [null, 144];
@@ -78,17 +78,17 @@
     }
 
     canvas.addEventListener("pointermove", (event) => {
-      const dot = nearest(event);
+      const dot = findNearest(event);
       canvas.classList.toggle("pick", Boolean(dot));
       tip.hidden = !dot;
       if (!dot) return;
-      say(tip, `unit ${dot.unit + 1}, ${run.concepts[dot.layer.label[dot.unit]]}, ${nd.run.scoreTitle} ${dot.value.toFixed(3)}`);
+      setText(tip, `unit ${dot.unit + 1}, ${run.concepts[dot.layer.label[dot.unit]]}, ${nd.run.scoreTitle} ${dot.value.toFixed(3)}`);
       tip.style.left = `${Math.min(dot.x, field.clientWidth - 190)}px`;
       tip.style.top = `${dot.y - 34}px`;
     });
     canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
     canvas.addEventListener("click", (event) => {
-      const dot = nearest(event);
+      const dot = findNearest(event);
       if (dot) nd.go({ view: "unit", layer: dot.layer.index, unit: dot.unit });
     });
     return { element, draw };

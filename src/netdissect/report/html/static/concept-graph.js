@@ -1,13 +1,13 @@
 "use strict";
-// The concept graph: a line per concept, a tick per unit, stronger where the score is higher. Categories keep their column
-// while the cut moves, and a long tail is folded away.
+// The concept graph: a line per concept, a tick per unit, darker for higher scores. Categories keep their column while the
+// threshold moves, and rare concepts are folded away.
 (() => {
   const nd = window.netdissect;
-  const { make, say } = nd;
+  const { make, setText } = nd;
   const SHOWN = 10; // lines of a category before the rest is folded
-  const small = matchMedia("(max-width: 640px)"); // lines are taller where fingers point
+  const small = matchMedia("(max-width: 640px)"); // taller lines for touch
   const NAMES = 116; // width of the names
-  const COUNTS = 40; // room for the count behind the ticks
+  const COUNTS = 40; // room for the count after the ticks
   let groups = [];
   let arranged = "";
 
@@ -33,7 +33,7 @@
     nd.drawOverview();
   }
 
-  // Hands the categories to the columns so that these are about equally long at the run's own cut.
+  // Distributes the categories over the columns so that these are about equally long at the run's own threshold.
   function arrange(layer) {
     const home = document.getElementById("columns");
     const columns = Math.max(1, Math.min(3, Math.floor(home.clientWidth / 320)));
@@ -58,12 +58,12 @@
   }
 
   nd.drawGraph = (layer, count) => {
-    say(document.getElementById("graph-title"), `What ${layer.name} looks for`);
-    say(document.getElementById("layer-words"), layerWords(layer));
+    setText(document.getElementById("graph-title"), `What ${layer.name} looks for`);
+    setText(document.getElementById("layer-words"), describeLayer(layer));
     arrange(layer);
     const empty = document.getElementById("graph-empty");
     empty.hidden = count.detectors > 0;
-    if (!empty.hidden) sayNearest(empty, layer);
+    if (!empty.hidden) showNearest(empty, layer);
     const most = Math.max(1, ...count.found.map((entry) => entry.passing));
     const strongest = layer.units ? layer.labelScore[layer.ranked[0]] || 1 : 1;
     for (const group of groups) {
@@ -71,37 +71,37 @@
         .sort((a, b) => b.passing - a.passing || layer.labelScore[b.units[0]] - layer.labelScore[a.units[0]]);
       const units = count.perCategory[group.kind];
       group.element.classList.toggle("empty", !units);
-      say(group.note, units ? `${nd.units(units)}, ${nd.units(entries.length, "concept")}` : "none at this cut");
+      setText(group.note, units ? `${nd.formatUnits(units)}, ${nd.formatUnits(entries.length, "concept")}` : "none at this threshold");
       const shown = group.open || entries.length <= SHOWN + 2 ? entries : entries.slice(0, SHOWN);
-      fill(group, shown);
+      fillLines(group, shown);
       group.more.hidden = entries.length <= SHOWN + 2;
       const rest = entries.slice(SHOWN).reduce((sum, entry) => sum + entry.passing, 0);
-      say(group.more, group.open ? "fewer" : `${nd.units(entries.length - SHOWN, "concept")} more, ${nd.units(rest)}`);
+      setText(group.more, group.open ? "fewer" : `${nd.formatUnits(entries.length - SHOWN, "concept")} more, ${nd.formatUnits(rest)}`);
       group.more.setAttribute("aria-expanded", String(group.open));
       drawTicks(group, shown, layer, most, strongest);
     }
   };
 
-  // What a layer is, in a line.
-  function layerWords({ kind, note, grid, field, geometry }) {
+  // Returns a sentence about a layer.
+  function describeLayer({ kind, note, grid, field, geometry }) {
     const short = (number) => String(Number(number.toFixed(1)));
     const apart = field.step[0] === field.step[1] ? short(field.step[0]) : `${short(field.step[1])} and ${short(field.step[0])}`;
-    const seen = geometry === "grid" ? " that divide the picture evenly"
+    const view = geometry === "grid" ? " that divide the image evenly"
       : `, each of which sees ${short(field.size[1])} × ${short(field.size[0])} pixels, ${apart} apart`;
-    const cells = grid[0] * grid[1] === 1 ? "one cell for the whole picture" : `${grid[1]} × ${grid[0]} cells${seen}`;
+    const cells = grid[0] * grid[1] === 1 ? "one cell for the whole image" : `${grid[1]} × ${grid[0]} cells${view}`;
     return `${[kind, cells, note].filter(Boolean).join("; ")}.`;
   }
 
-  // Where no unit passes the cut: how near the best comes.
-  function sayNearest(element, layer) {
+  // Names the unit closest to the threshold, if none reaches it.
+  function showNearest(element, layer) {
     const unit = layer.ranked[0];
-    if (unit === undefined || layer.label[unit] < 0) return say(element, "No unit’s mask touches a labeled pixel.");
-    const link = make("a", { href: nd.address({ view: "unit", unit }) }, `unit ${unit + 1}`);
-    return element.replaceChildren(`No unit has a best concept at this cut. The closest is `, link,
-      `, ${nd.run.concepts[layer.label[unit]]}, with ${nd.run.scoreTitle} ${nd.scoreText(layer.labelScore[unit], nd.state.cut)}.`);
+    if (unit === undefined || layer.label[unit] < 0) return setText(element, "No unit’s mask touches a labeled pixel.");
+    const link = make("a", { href: nd.makeAddress({ view: "unit", unit }) }, `unit ${unit + 1}`);
+    return element.replaceChildren(`No unit reaches this threshold. The closest is `, link,
+      `, ${nd.run.concepts[layer.label[unit]]}, with ${nd.run.scoreTitle} ${nd.formatScore(layer.labelScore[unit], nd.state.cut)}.`);
   }
 
-  function fill(group, entries) {
+  function fillLines(group, entries) {
     while (group.lines.length < entries.length) {
       const line = { name: make("span.name"), count: make("span.count") };
       line.link = make("a", { href: "#" }, line.name, line.count);
@@ -111,15 +111,15 @@
     entries.forEach((entry, at) => {
       const line = group.lines[at];
       if (line.concept !== entry.concept || line.address !== nd.state.cut) {
-        line.link.setAttribute("href", nd.address({ view: "concept", concept: entry.concept }));
+        line.link.setAttribute("href", nd.makeAddress({ view: "concept", concept: entry.concept }));
         line.address = nd.state.cut;
         line.concept = entry.concept;
       }
-      say(line.name, nd.run.concepts[entry.concept]);
+      setText(line.name, nd.run.concepts[entry.concept]);
       if (line.passing !== entry.passing) {
         line.passing = entry.passing;
-        line.count.textContent = nd.count(entry.passing);
-        line.link.title = `${nd.run.concepts[entry.concept]}: ${nd.units(entry.passing)}`;
+        line.count.textContent = nd.formatCount(entry.passing);
+        line.link.title = `${nd.run.concepts[entry.concept]}: ${nd.formatUnits(entry.passing)}`;
       }
       if (!line.item.parentNode) group.list.append(line.item);
     });
@@ -133,8 +133,8 @@
     const step = Math.min(9, room / most);
     const gap = step > 3.5 ? 1.2 : step > 2 ? 0.5 : 0;
     const LINE = small.matches ? 28 : 21;
-    const context = nd.canvas(group.canvas, width, Math.max(1, entries.length * LINE));
-    context.fillStyle = nd.color(`fill-${nd.run.slots[group.kind]}`);
+    const context = nd.prepareCanvas(group.canvas, width, Math.max(1, entries.length * LINE));
+    context.fillStyle = nd.getColor(`fill-${nd.run.slots[group.kind]}`);
     entries.forEach((entry, at) => {
       const y = at * LINE + (LINE - 13) / 2;
       for (let i = 0; i < entry.passing; i++) {

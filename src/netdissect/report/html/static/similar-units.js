@@ -1,32 +1,32 @@
 "use strict";
-// Beside a unit: the units of its layer that fire on the same pictures, and a unit that was pinned to compare.
+// Units to compare a unit with: those of its layer that fire on the same images, and a pinned unit.
 (() => {
   const nd = window.netdissect;
   const { make } = nd;
   const MOST = 6;
   const GAP = 32;
-  const LEAST = 330; // width of a card
+  const MIN_WIDTH = 330; // of a card
 
-  // A list of cards in columns as wide as there is room; call its `fit` once it is in the page.
-  nd.makeRow = (cards, most = Infinity) => {
+  // Returns a list of cards in columns; call its `fit` after adding it to the page.
+  nd.makeCardRow = (cards, most = Infinity) => {
     const list = make("ol.row.fit", { role: "list" }, cards.map((card) => card.element));
     list.fit = () => {
-      const columns = Math.max(1, Math.min(most, Math.floor((list.clientWidth + GAP) / (LEAST + GAP))));
+      const columns = Math.max(1, Math.min(most, Math.floor((list.clientWidth + GAP) / (MIN_WIDTH + GAP))));
       const width = Math.floor((list.clientWidth - (columns - 1) * GAP) / columns);
       if (width < 50) return; // not laid out
       list.style.gridTemplateColumns = `repeat(${columns}, ${width}px)`;
       for (const card of cards) {
         nd.fillCard(card);
-        nd.showPictures(card, width);
-        if (nd.printing) nd.paintNow(card); // paper does not wait
+        nd.showImages(card, width);
+        if (nd.printing) nd.paintNow(card); // printing does not wait
       }
     };
     return list;
   };
 
-  // Units of a layer with most strongest pictures in common with one, and how many; fewer than chance would give
-  // (three times the expected number) are left out.
-  nd.alike = (layer, unit) => {
+  // Returns the units that share most exemplars with a unit, and how many; those with fewer than three times the number
+  // expected by chance are left out.
+  nd.findSimilarUnits = (layer, unit) => {
     const each = layer.exemplars;
     const own = new Set(layer.images.subarray(unit * each, (unit + 1) * each));
     own.delete(-1);
@@ -41,22 +41,22 @@
     return found.sort((a, b) => b.shared - a.shared || layer.rankOf[a.unit] - layer.rankOf[b.unit]).slice(0, MOST);
   };
 
-  nd.makeAlike = (layer, unit) => {
-    const found = nd.alike(layer, unit);
+  nd.makeSimilarUnits = (layer, unit) => {
+    const found = nd.findSimilarUnits(layer, unit);
     if (!found.length) return null;
     const cards = found.map(({ unit: other, shared }) => {
       const card = nd.makeCard(layer, other);
-      card.kind.after(make("span.shared", {}, `, ${nd.units(shared, "picture")} shared`));
+      card.kind.after(make("span.shared", {}, `, ${nd.formatUnits(shared, "image")} shared`));
       return card;
     });
-    const row = nd.makeRow(cards);
-    const element = make("section.alike", { "aria-label": "Units alike" }, make("h2", {}, "Fires on the same pictures"),
-      make("p.note", {}, `Units of ${layer.name} that share most of its ${layer.exemplars} strongest pictures; the masks tell whether they look at the same part.`), row);
+    const row = nd.makeCardRow(cards);
+    const element = make("section.similar", { "aria-label": "Similar units" }, make("h2", {}, "Fires on the same images"),
+      make("p.note", {}, `Units of ${layer.name} that share most of its ${layer.exemplars} strongest images; the masks show whether they look at the same part.`), row);
     return { element, fit: row.fit };
   };
 
-  // The pinned unit as {layer, unit}, or null.
-  nd.pinned = () => {
+  // Returns the pinned unit as { layer, unit }, or null.
+  nd.getPinned = () => {
     const { pin } = nd.state;
     if (!pin) return null;
     const [index, unit] = pin.split(":").map(Number);
@@ -68,16 +68,16 @@
     if (view !== "unit") return;
     const own = `${layer}:${unit}`;
     nd.change({ pin: pin === own ? "" : own });
-    nd.announce(pin === own ? "Not pinned any more" : `Unit ${unit + 1} stays beside the others`);
+    nd.announce(pin === own ? "Unpinned" : `Unit ${unit + 1} is pinned beside the others`);
   };
 
-  // The pinned unit and the one that is looked at as two cards, side by side.
+  // Makes two cards side by side: the pinned unit and the current one.
   nd.makePinned = (pin, own) => {
-    const row = nd.makeRow([nd.makeCard(pin.layer, pin.unit), nd.makeCard(own.layer, own.unit)], 2);
+    const row = nd.makeCardRow([nd.makeCard(pin.layer, pin.unit), nd.makeCard(own.layer, own.unit)], 2);
     const off = make("button.link", { type: "button", onclick: () => nd.change({ pin: "" }) }, "Unpin");
     const element = make("section.pinned", { "aria-label": "Pinned unit" },
       make("p.kicker", {}, `Pinned: unit ${pin.unit + 1} of ${pin.layer.name}, beside this one. `, off), row);
-    Promise.all([nd.openLayer(pin.layer), nd.openLayer(own.layer)]).then(row.fit);
+    Promise.all([nd.loadLayer(pin.layer), nd.loadLayer(own.layer)]).then(row.fit);
     return { element, fit: row.fit };
   };
 })();

@@ -1,17 +1,17 @@
 "use strict";
-// Masks in four styles, painted over a picture that the browser draws itself:
-// cut-out   the outside fades to the color of the page, a thin line around the mask
-// outline   the line alone
+// Paints masks over images that the browser draws, in four styles:
+// cut-out   the outside fades to the color of the page, with a thin line around the mask
+// outline   the line only
 // heat      color and opacity follow the activation
-// picture   nothing
-// An edge is as soft as its distance in pixels, value / |gradient|, tells.
+// image     no mask
+// Edges are antialiased by the distance from the edge in pixels, value / |gradient|.
 (() => {
   const nd = window.netdissect;
   const FADE = 0.7;
   const STOPS = [[0, 20, 11, 52], [0.25, 101, 21, 110], [0.5, 187, 55, 84], [0.75, 249, 142, 9], [1, 252, 255, 164]];
   let buffer = { width: 0, height: 0 };
 
-  nd.styles = ["cut-out", "outline", "heat", "picture"];
+  nd.styles = ["cut-out", "outline", "heat", "image"];
 
   const heat = Uint32Array.from({ length: 256 }, (_, i) => {
     const share = i / 255;
@@ -31,7 +31,7 @@
     return [number >> 16, (number >> 8) & 255, number & 255];
   }
 
-  function scratch(width, height) {
+  function getBuffer(width, height) {
     if (buffer.width !== width || buffer.height !== height) {
       buffer = { width, height, values: new Float32Array(width * height), image: new ImageData(width, height) };
       buffer.pixels = new Uint32Array(buffer.image.data.buffer);
@@ -41,11 +41,11 @@
 
   // Paints one exemplar of a unit onto a canvas context at (left, 0), in the canvas's own pixels.
   nd.paintMask = (context, layer, grids, values, exemplar, left, width, height, style) => {
-    const work = scratch(width, height);
+    const work = getBuffer(width, height);
     const each = layer.grid[0] * layer.grid[1];
-    nd.interpolate(grids.codes, grids.start + exemplar * each, values, nd.axes(layer, height, width, false), layer.grid[1], work.values);
+    nd.interpolate(grids.codes, grids.start + exemplar * each, values, nd.makeAxes(layer, height, width, false), layer.grid[1], work.values);
     if (style === "heat") paintHeat(work, values);
-    else paintEdge(work, style === "outline" ? outline(width < 200 ? 0.62 : 1) : cutOut());
+    else paintEdge(work, style === "outline" ? makeOutline(width < 200 ? 0.62 : 1) : makeCutOut());
     context.putImageData(work.image, left, 0);
   };
 
@@ -58,9 +58,9 @@
     }
   }
 
-  // A style is how far its edge reaches in pixels, the pixel far outside, and the pixel at a distance (inside: above 0).
-  function cutOut() {
-    const [paper, ink] = [rgb(nd.color("paper")), rgb(nd.color("contour"))];
+  // A style has the reach of its edge in pixels, the pixel far outside, and a function from distance (positive inside) to pixel.
+  function makeCutOut() {
+    const [paper, ink] = [rgb(nd.getColor("paper")), rgb(nd.getColor("contour"))];
     const outside = pixel(...paper, Math.round(255 * FADE));
     const near = (distance) => {
       const line = 0.92 * clamp(0.95 - Math.abs(distance));
@@ -73,7 +73,7 @@
     return { reach: 1.2, outside, near };
   }
 
-  function outline(scale) {
+  function makeOutline(scale) {
     const near = (distance) => {
       const size = Math.abs(distance) / scale;
       const line = clamp(1.6 - size);

@@ -1,8 +1,8 @@
 "use strict";
-// A unit's concept profile: its score with every concept as a spectrum, and a table of the best.
+// A unit's concept profile: its scores with all concepts as a spectrum, and a table of the best.
 (() => {
   const nd = window.netdissect;
-  const { make, say } = nd;
+  const { make, setText } = nd;
   const BEST = 8;
   const EACH = 3; // per category
   const HEIGHT = 74;
@@ -19,7 +19,7 @@
     const head = make("tr", {}, heads.map(([text, cls]) => (text ? make(`th.${cls}`, { scope: "col" }, text) : make(`td.${cls}`))));
     const table = make("table.profile", {}, make("thead", {}, head), body);
     const byCategory = () => run.categories.flatMap((_, kind) => best.filter((entry) => run.category[entry.concept] === kind).slice(0, EACH));
-    const choices = [["Best", () => best.slice(0, BEST)], ["By category", byCategory], [`All ${nd.count(best.length)}`, () => best]]
+    const choices = [["Best", () => best.slice(0, BEST)], ["By category", byCategory], [`All ${nd.formatCount(best.length)}`, () => best]]
       .map(([text, rows]) => ({ rows, button: make("button", { type: "button", onclick: () => choose(rows) }, text) }));
     let chosen = choices[0].rows;
     let pin = null;
@@ -28,21 +28,21 @@
     const scroll = make("div.scroll", { tabIndex: 0, role: "region", "aria-label": "Table of concepts" }, table);
     const element = make("section", {},
       make("div.head", {}, make("h2", {}, "Concept profile"), make("div.small-switch", { role: "group", "aria-label": "Which concepts" }, choices.map(({ button }) => button))),
-      make("p.note", {}, `${run.scoreTitle} with all ${nd.units(run.concepts.length, "concept")}, by category.`),
+      make("p.note", {}, `${run.scoreTitle} with all ${nd.formatUnits(run.concepts.length, "concept")}, by category.`),
       make("div.spectrum", {}, canvas, spectrum.tip, kinds), scroll,
-      make("p.fine", {}, `Prec.: share of its mask that lies on the concept. Recall: share of the concept under its mask. ${own ? "" : "Att.: the largest IoU a mask of this size could reach, the upright mark. "}Dashed: the cut.`));
+      make("p.fine", {}, `Prec.: share of its mask on the concept. Recall: share of the concept under its mask. ${own ? "" : "Att.: the largest IoU a mask of this size could reach, the vertical mark. "}Dashed: the threshold.`));
 
-    // Adds another unit's score with the same concepts as a column; null takes it away.
-    async function beside(other) {
+    // Adds a column with the pinned unit's scores; null removes it.
+    async function setPinned(other) {
       pin = other;
       pinHead.remove();
       if (pin && !pin.layer.counts) {
-        draw(); // without the column, until its numbers are there
-        await nd.openCounts(pin.layer);
+        draw(); // without the column until its counts are loaded
+        await nd.loadCounts(pin.layer);
         if (pin !== other) return;
       }
       if (pin) {
-        say(pinHead, `Unit ${pin.unit + 1}`);
+        setText(pinHead, `Unit ${pin.unit + 1}`);
         pinHead.title = `${run.scoreTitle} of the pinned unit ${pin.unit + 1} of ${pin.layer.name}`;
         head.children[1].after(pinHead);
       }
@@ -60,13 +60,13 @@
       spectrum.draw();
       const rows = chosen();
       const most = Math.max(nd.state.cut * 1.25, 0.05, ...rows.map((entry) => entry.score));
-      body.replaceChildren(...rows.map((entry) => row(layer, entry, most, own, pin)));
-      if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: heads.length + 1 }, "No labeled pixel lies under the mask.")));
+      body.replaceChildren(...rows.map((entry) => makeRow(layer, entry, most, own, pin)));
+      if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: heads.length + 1 }, "The mask covers no labeled pixel.")));
     }
-    return { element, draw, beside };
+    return { element, draw, setPinned };
   };
 
-  function row(layer, entry, most, own, pin) {
+  function makeRow(layer, entry, most, own, pin) {
     const { run, state } = nd;
     const slot = run.slots[run.category[entry.concept]];
     const passes = entry.score >= state.cut;
@@ -76,33 +76,33 @@
     cut.style.left = `${(100 * state.cut) / most}%`;
     const mark = !own && entry.attainable <= most ? make("span.attainable") : null;
     if (mark) mark.style.left = `${(100 * entry.attainable) / most}%`;
-    const name = make("a", { href: nd.address({ view: "concept", concept: entry.concept }) }, run.concepts[entry.concept]);
+    const name = make("a", { href: nd.makeAddress({ view: "concept", concept: entry.concept }) }, run.concepts[entry.concept]);
     return make(`tr${passes ? "" : ".below"}`, {},
       make("th.concept", { scope: "row" }, make(`span.swatch.${passes ? `k-${slot}` : "none"}`, { title: run.categories[run.category[entry.concept]] }), name),
-      make("td.figure.iou", { title: `I ${nd.count(entry.I)}, A ${nd.count(entry.A)}, G ${nd.count(entry.G)} pixels` }, nd.scoreText(entry.score, state.cut)),
-      pin && pin.layer.counts ? make("td.figure", {}, nd.scoreText(nd.measure(pin.layer, pin.unit, entry.concept).score, state.cut)) : null,
+      make("td.figure.iou", { title: `I ${nd.formatCount(entry.I)}, A ${nd.formatCount(entry.A)}, G ${nd.formatCount(entry.G)} pixels` }, nd.formatScore(entry.score, state.cut)),
+      pin && pin.layer.counts ? make("td.figure", {}, nd.formatScore(nd.measure(pin.layer, pin.unit, entry.concept).score, state.cut)) : null,
       make("td.bar-cell", { "aria-hidden": "true" }, make("span.bar", {}, fill, cut, mark)),
-      make("td.figure", {}, own ? nd.scoreText(entry.iou, state.cut) : entry.attainable.toFixed(2)),
-      make("td.figure", {}, nd.percent(entry.precision)),
-      make("td.figure", {}, nd.percent(entry.recall)));
+      make("td.figure", {}, own ? nd.formatScore(entry.iou, state.cut) : entry.attainable.toFixed(2)),
+      make("td.figure", {}, nd.formatPercent(entry.precision)),
+      make("td.figure", {}, nd.formatPercent(entry.recall)));
   }
 
-  // All concepts side by side; pointing at one names it, a click opens its page.
+  // Makes the spectrum of all concepts; pointing at one shows its name, a click opens its page.
   function makeSpectrum(canvas, kinds, measured) {
     const tip = make("p.tip", { hidden: true });
-    let places = []; // from, to, the strongest concept there
-    const under = (event) => {
+    let places = []; // from, to, and the concept with the highest score there
+    const findPlace = (event) => {
       const x = event.clientX - canvas.getBoundingClientRect().left;
       return places.reduce((found, place) => (distance(place, x) < distance(found, x) ? place : found), null);
     };
     const distance = (place, x) => (place ? Math.max(place.from - x, x - place.to, 0) : 8);
-    let named = null; // what the tip names is what a click opens
+    let named = null; // the concept in the tip, which a click opens
     const show = (event) => {
-      const place = named = under(event);
+      const place = named = findPlace(event);
       canvas.classList.toggle("pick", Boolean(place));
       tip.hidden = !place;
       if (!place) return;
-      say(tip, `${nd.run.concepts[place.entry.concept]}, ${nd.run.scoreTitle} ${nd.scoreText(place.entry.score, nd.state.cut)}`);
+      setText(tip, `${nd.run.concepts[place.entry.concept]}, ${nd.run.scoreTitle} ${nd.formatScore(place.entry.score, nd.state.cut)}`);
       tip.style.left = `${Math.max(0, Math.min(place.from - 20, canvas.clientWidth - tip.offsetWidth))}px`;
     };
     canvas.addEventListener("pointermove", show);
@@ -119,7 +119,7 @@
     const width = canvas.parentElement.clientWidth;
     const places = [];
     if (!width) return places;
-    const context = nd.canvas(canvas, width, HEIGHT);
+    const context = nd.prepareCanvas(canvas, width, HEIGHT);
     const groups = run.categories.map((_, kind) => measured.filter((entry) => run.category[entry.concept] === kind));
     const gap = 9;
     const least = 34; // room for a category's name
@@ -130,7 +130,7 @@
     kinds.replaceChildren();
     groups.forEach((group, kind) => {
       const size = least + (room * group.length) / Math.max(1, measured.length);
-      context.fillStyle = nd.color("rule");
+      context.fillStyle = nd.getColor("rule");
       context.fillRect(left, HEIGHT - 1, size, 1);
       const columns = Array(Math.max(1, Math.min(group.length, Math.floor(size)))).fill(null);
       group.forEach((entry, i) => {
@@ -138,7 +138,7 @@
         if (!columns[at] || entry.score > columns[at].score) columns[at] = entry;
       });
       const step = size / columns.length;
-      context.fillStyle = nd.color(`fill-${run.slots[kind]}`);
+      context.fillStyle = nd.getColor(`fill-${run.slots[kind]}`);
       columns.forEach((entry, i) => {
         if (!entry || !entry.score) return;
         context.globalAlpha = entry.score >= state.cut ? 1 : 0.45;
@@ -155,20 +155,20 @@
       left += size + gap;
     });
     context.setLineDash([3, 3]);
-    context.strokeStyle = nd.color("soft");
+    context.strokeStyle = nd.getColor("soft");
     context.beginPath();
     context.moveTo(0, Math.round(y) + 0.5);
     context.lineTo(width, Math.round(y) + 0.5);
     context.stroke();
     context.setLineDash([]);
-    const text = `cut ${nd.cutText(state.cut)}`;
-    context.font = `12px ${nd.color("sans")}`;
+    const text = `threshold ${nd.formatThreshold(state.cut)}`;
+    context.font = `12px ${nd.getColor("sans")}`;
     const size = context.measureText(text).width;
-    context.globalAlpha = 0.85; // the words stand over bars
-    context.fillStyle = nd.color("paper");
+    context.globalAlpha = 0.85; // behind the text, over the bars
+    context.fillStyle = nd.getColor("paper");
     context.fillRect(width - size - 4, Math.max(9, y - 4) - 11, size + 4, 14);
     context.globalAlpha = 1;
-    context.fillStyle = nd.color("soft");
+    context.fillStyle = nd.getColor("soft");
     context.textAlign = "right";
     context.fillText(text, width, Math.max(9, y - 4));
     return places;

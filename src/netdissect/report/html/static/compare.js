@@ -1,5 +1,5 @@
 "use strict";
-// Filters the units of a layer by what became of them, and switches between light and dark.
+// Filters the units of a layer by their change, and switches between light and dark.
 (() => {
   const nd = window.netdissect;
   for (const filters of document.querySelectorAll(".filters")) {
@@ -8,7 +8,7 @@
       const chosen = event.target.closest("button");
       if (!chosen) return;
       for (const button of filters.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button === chosen));
-      for (const row of rows) row.hidden = Boolean(chosen.dataset.fate) && row.dataset.fate !== chosen.dataset.fate;
+      for (const row of rows) row.hidden = Boolean(chosen.dataset.change) && row.dataset.change !== chosen.dataset.change;
     });
   }
   nd.redraw = () => {};

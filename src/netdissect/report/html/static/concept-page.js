@@ -1,8 +1,8 @@
 "use strict";
-// The page of a concept: labeled examples, every unit's score with it on one axis per layer, the units that see it.
+// The page of a concept: labeled examples, every unit's score on one axis per layer, and the units that reach the threshold.
 (() => {
   const nd = window.netdissect;
-  const { make, say } = nd;
+  const { make, setText } = nd;
   const EXAMPLES = 6;
   const CARDS = 9; // of a layer before "more"
   let page = null;
@@ -29,26 +29,26 @@
     const places = [...run.examples.subarray(concept * run.examplesEach, (concept + 1) * run.examplesEach)].filter((place) => place >= 0).slice(0, EXAMPLES);
     page.tiles = places.map((place) => nd.makeTile(place, {
       name: `Example of ${name}`,
-      pointed: (names) => say(pointed, names && names.length ? `Labeled here: ${names.join(", ")}.` : names ? "Nothing is labeled here." : ""),
+      pointed: (names) => setText(pointed, names && names.length ? `Labeled here: ${names.join(", ")}.` : names ? "Nothing is labeled here." : ""),
     }));
-    page.tiles.forEach((tile) => tile.ready.then(() => nd.paintLabelled(tile, concept)));
+    page.tiles.forEach((tile) => tile.ready.then(() => nd.paintLabeled(tile, concept)));
     page.plotHome = make("div.plot-home");
     page.layerHome = make("div");
     document.title = `${name}, ${run.network}`;
     document.getElementById("page").replaceChildren(
-      make("nav.crumbs", { "aria-label": "Page" }, make("a.up", { href: nd.address({ view: "layer" }) }, `← ${run.network}, ${run.layers[nd.state.layer].name}`), nd.cutControl),
+      make("nav.crumbs", { "aria-label": "Page" }, make("a.up", { href: nd.makeAddress({ view: "layer" }) }, `← ${run.network}, ${run.layers[nd.state.layer].name}`), nd.thresholdControl),
       make("header.unit-head", {}, make("p.kicker", {}, "Concept"), page.heading,
         make("p.lead", {}, make(`span.swatch.k-${run.slots[kind]}`), make(`span.t-${run.slots[kind]}`, {}, run.categories[kind]),
-          `, ${nd.percent(pixels ? run.G[concept] / pixels : 0)} of all pixels`,
-          run.anyLabels ? `, labeled in ${nd.count(run.labeled[concept])} of the ${nd.count(run.row.length)} pictures of this report. ` : ". ", page.named)),
+          `, ${nd.formatPercent(pixels ? run.G[concept] / pixels : 0)} of all pixels`,
+          run.anyLabels ? `, labeled in ${nd.formatCount(run.labeled[concept])} of the ${nd.formatCount(run.row.length)} images of this report. ` : ". ", page.named)),
       page.tiles.length ? make("section", { "aria-label": "Examples" }, make("div.examples", {}, page.tiles.map((tile) => tile.element)), pointed) : "",
       make("section", {}, make("h2", {}, `Every unit’s ${run.scoreTitle} with ${name}`),
-        make("p.note", {}, `Filled: named ${name}. Ring: passes the cut, but another concept fits better. Grey: below the cut.`), page.plotHome),
+        make("p.note", {}, `Filled: named ${name}. Ring: reaches the threshold, but another concept fits better. Gray: below the threshold.`), page.plotHome),
       page.layerHome,
     );
     page.heading.focus({ preventScroll: true });
     const mine = page;
-    Promise.all(run.layers.map(async (layer) => { await nd.openLayer(layer); await nd.openCounts(layer); })).then(() => {
+    Promise.all(run.layers.map(async (layer) => { await nd.loadLayer(layer); await nd.loadCounts(layer); })).then(() => {
       if (mine !== page) return;
       page.scores = run.layers.map((layer) => Float64Array.from({ length: layer.units }, (_, unit) => nd.measure(layer, unit, concept).score));
       page.plot = nd.makePlot(concept, page.scores);
@@ -60,10 +60,10 @@
   }
 
   function paintExamples() {
-    for (const tile of page.tiles) if (tile.labels) nd.paintLabelled(tile, page.concept);
+    for (const tile of page.tiles) if (tile.labels) nd.paintLabeled(tile, page.concept);
   }
 
-  // The units of every layer that pass the cut: those named after the concept first.
+  // Shows the units of every layer that reach the threshold, those named after the concept first.
   function drawLayers() {
     const { run, state } = nd;
     const { concept, scores } = page;
@@ -77,16 +77,16 @@
       const others = passing.filter((unit) => layer.label[unit] !== concept);
       named += own.length;
       layers += own.length ? 1 : 0;
-      if (passing.length) sections.push(section(layer, index, own, others));
+      if (passing.length) sections.push(makeSection(layer, index, own, others));
     });
     page.named.replaceChildren(...(named
-      ? [make("strong", {}, nd.units(named)), ` ${named === 1 ? "is" : "are"} named after it in ${layers} of ${nd.units(run.layers.length, "layer")}.`]
-      : ["At this cut no unit is named after it."]));
+      ? [make("strong", {}, nd.formatUnits(named)), ` ${named === 1 ? "is" : "are"} named after it in ${layers} of ${nd.formatUnits(run.layers.length, "layer")}.`]
+      : ["No unit is named after it at this threshold."]));
     page.layerHome.replaceChildren(...sections);
     for (const card of page.layerHome.querySelectorAll(".fit")) card.fit();
   }
 
-  function section(layer, index, own, others) {
+  function makeSection(layer, index, own, others) {
     const all = [...own, ...others];
     const open = page.layers[index];
     const cards = all.slice(0, open ? all.length : CARDS).map((unit) => {
@@ -95,10 +95,10 @@
       if (layer.label[unit] !== page.concept) card.score.title = `${nd.run.scoreTitle} with ${nd.run.concepts[page.concept]}: ${page.scores[index][unit].toFixed(3)}`;
       return card;
     });
-    const list = nd.makeRow(cards);
+    const list = nd.makeCardRow(cards);
     const rest = all.length - cards.length;
-    const words = [own.length ? `${nd.count(own.length)} named ${nd.run.concepts[page.concept]}` : "", others.length ? `${nd.count(others.length)} ${own.length ? "more " : ""}${others.length === 1 ? "sees it but is" : "see it but are"} named otherwise` : ""];
+    const words = [own.length ? `${nd.formatCount(own.length)} named ${nd.run.concepts[page.concept]}` : "", others.length ? `${nd.formatCount(others.length)} ${own.length ? "more " : ""}${others.length === 1 ? "fits it but is" : "fit it but are"} named otherwise` : ""];
     return make("section.of-layer", {}, make("h2", {}, layer.name), make("p.note", {}, words.filter(Boolean).join(", ")), list,
-      rest > 0 ? make("button.more", { type: "button", onclick: () => { page.layers[index] = true; drawLayers(); } }, `${nd.units(rest)} more`) : null);
+      rest > 0 ? make("button.more", { type: "button", onclick: () => { page.layers[index] = true; drawLayers(); } }, `${nd.formatUnits(rest)} more`) : null);
   }
 })();

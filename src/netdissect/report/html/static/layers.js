@@ -1,19 +1,19 @@
 "use strict";
-// Layer tabs that are a graph themselves (the share of units per category at the cut), and the table across layers.
+// The tabs of the layers, with a bar of the share of detectors per category, and the table across layers.
 (() => {
   const nd = window.netdissect;
-  const { make, say } = nd;
+  const { make, setText } = nd;
   let tabs = [];
   let rows = [];
 
-  nd.buildTabs = () => {
+  nd.buildLayers = () => {
     const { run } = nd;
     const home = document.getElementById("tabs");
     tabs = run.layers.map((layer) => {
       const tab = {
-        link: make("a.tab", { href: "#" }, make("span.tab-name", {}, nd.breakable(layer.name))),
+        link: make("a.tab", { href: "#" }, make("span.tab-name", {}, nd.breakName(layer.name))),
         note: make("span.tab-note"),
-        bar: shareBar(),
+        bar: makeShareBar(),
       };
       tab.link.dataset.keep = "";
       tab.link.append(tab.note, tab.bar.element);
@@ -23,11 +23,11 @@
     });
     const legend = document.getElementById("legend");
     for (const [kind, name] of run.categories.entries()) legend.append(make("span.key", {}, make(`span.swatch.k-${run.slots[kind]}`), name));
-    legend.append(make("span.key", {}, make("span.swatch.none"), "no concept passes the cut"));
+    legend.append(make("span.key", {}, make("span.swatch.none"), "no concept reaches the threshold"));
     buildTable();
   };
 
-  function shareBar() {
+  function makeShareBar() {
     const parts = nd.run.categories.map((_, kind) => make(`span.k-${nd.run.slots[kind]}`));
     return { element: make("span.share", { "aria-hidden": "true" }, parts), parts };
   }
@@ -55,7 +55,7 @@
     );
   }
 
-  nd.drawTabs = (counts) => {
+  nd.drawLayers = (counts) => {
     const { run, state } = nd;
     const widest = Math.max(1e-9, ...counts.flatMap((count, index) => [...count.perCategory].map((units) => units / run.layers[index].units)));
     run.layers.forEach((layer, index) => {
@@ -63,17 +63,17 @@
       const count = counts[index];
       const current = index === state.layer ? "page" : null;
       if (current) link.setAttribute("aria-current", current); else link.removeAttribute("aria-current");
-      link.href = nd.address({ view: "layer", layer: index });
-      say(note, `${nd.count(count.detectors)} of ${nd.count(layer.units)} named, ${nd.units(count.byLabel, "concept")}`);
+      link.href = nd.makeAddress({ view: "layer", layer: index });
+      setText(note, `${nd.formatCount(count.detectors)} of ${nd.formatCount(layer.units)} named, ${nd.formatUnits(count.byLabel, "concept")}`);
       bar.parts.forEach((part, kind) => { part.style.width = `${(100 * count.perCategory[kind]) / layer.units}%`; });
       const row = rows[index];
       row.link.href = link.href;
       row.row.classList.toggle("here", index === state.layer);
-      [layer.units, count.detectors, count.byLabel, count.byCategory].forEach((value, at) => say(row.figures[at], nd.count(value)));
+      [layer.units, count.detectors, count.byLabel, count.byCategory].forEach((value, at) => setText(row.figures[at], nd.formatCount(value)));
       row.bars.forEach(({ fill, text }, kind) => {
         const share = count.perCategory[kind] / layer.units;
         fill.style.width = `${(100 * share) / widest}%`;
-        say(text, count.perCategory[kind] ? nd.percent(share) : "–");
+        setText(text, count.perCategory[kind] ? nd.formatPercent(share) : "–");
       });
     });
   };

@@ -1,18 +1,18 @@
 "use strict";
-// Where data comes from. A page opened from disk may load nothing but scripts, pictures and fonts, so numbers come as
-// scripts that call netdissect.put(key, facts, layout, base64): arrays, bytes of equal significance side by side, zlib.
-// In a single file the same arguments stand in <script type="application/json"> blocks, which are never executed.
+// Loads data files. A page opened from disk can load only scripts, images and fonts, so the data files are scripts that
+// call netdissect.put(key, facts, layout, base64): arrays with bytes of equal significance side by side, compressed by
+// zlib. In a single file the same arguments are in <script type="application/json"> blocks, which are never executed.
 (() => {
   const TYPES = {
     u1: Uint8Array, i1: Int8Array, u2: Uint16Array, i2: Int16Array, u4: Uint32Array, i4: Int32Array,
     f4: Float32Array, f8: Float64Array,
   };
-  const promised = new Map();
-  const awaited = new Map();
+  const loaded = new Map();
+  const waiting = new Map();
   const urls = new Map();
   const IMAGE_TYPES = { png: "image/png", jpg: "image/jpeg", svg: "image/svg+xml" };
 
-  function bytesOf(base64) {
+  function decodeBase64(base64) {
     if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
     const text = atob(base64);
     const bytes = new Uint8Array(text.length);
@@ -25,7 +25,7 @@
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
-  // Returns the array that lies in `flat` from `at`, its bytes put back in order.
+  // Returns the array that starts at byte `at`, with its bytes back in order.
   function gather(flat, at, kind, size) {
     const Type = TYPES[kind];
     const width = Type.BYTES_PER_ELEMENT;
@@ -39,7 +39,7 @@
   }
 
   async function unpack(facts, layout, base64) {
-    const flat = base64 ? await inflate(bytesOf(base64)) : new Uint8Array(0);
+    const flat = base64 ? await inflate(decodeBase64(base64)) : new Uint8Array(0);
     const arrays = {};
     let at = 0;
     for (const [name, kind, shape] of layout) {
@@ -51,10 +51,10 @@
   }
 
   function put(key, facts, layout, base64) {
-    const entry = awaited.get(key);
-    awaited.delete(key);
+    const entry = waiting.get(key);
+    waiting.delete(key);
     if (entry) unpack(facts, layout, base64).then(entry.resolve, entry.reject);
-    else promised.set(key, unpack(facts, layout, base64));
+    else loaded.set(key, unpack(facts, layout, base64));
   }
 
   function load(key) {
@@ -65,27 +65,27 @@
       return unpack(facts, layout, base64);
     }
     return new Promise((resolve, reject) => {
-      awaited.set(key, { resolve, reject });
+      waiting.set(key, { resolve, reject });
       const script = document.createElement("script");
       script.src = `data/${key}.js`;
       script.onload = () => script.remove();
-      script.onerror = () => reject(new Error(`data/${key}.js is missing: keep the folder html/ whole`));
+      script.onerror = () => reject(new Error(`data/${key}.js is missing: keep all files of the folder html/`));
       document.head.append(script);
     });
   }
 
-  // Promises the facts and arrays of a file; asks for it once.
+  // Resolves to the facts and arrays of a file, which is loaded once.
   function get(key) {
-    if (!promised.has(key)) promised.set(key, load(key));
-    return promised.get(key);
+    if (!loaded.has(key)) loaded.set(key, load(key));
+    return loaded.get(key);
   }
 
-  // Returns the URL of an image file of the report.
+  // Returns the URL of an image file: a path of the report's folder, or a blob in a single file.
   function imageURL(path) {
     if (!urls.has(path)) {
       const block = document.getElementById(path);
       const type = IMAGE_TYPES[path.split(".").pop()];
-      urls.set(path, block ? URL.createObjectURL(new Blob([bytesOf(block.textContent)], { type }))
+      urls.set(path, block ? URL.createObjectURL(new Blob([decodeBase64(block.textContent)], { type }))
         : path.split("/").map(encodeURIComponent).join("/"));
     }
     return urls.get(path);

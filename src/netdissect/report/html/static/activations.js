@@ -1,5 +1,5 @@
 "use strict";
-// How a unit's activations are distributed, with the threshold, and its numbers.
+// The histogram of a unit's activations with its threshold, and its statistics.
 (() => {
   const nd = window.netdissect;
   const { make } = nd;
@@ -13,24 +13,24 @@
     const T = layer.T[unit];
     const sampled = histogram.reduce((sum, cells) => sum + cells, 0);
     const whole = sampled >= layer.cells;
-    // The sample may miss the few strongest cells; the axis does not.
+    // The sample may lack the strongest cells, but the axis includes them.
     const [low, high] = [Math.min(counts.low[unit], T), Math.max(counts.high[unit], counts.maximum[unit], T)];
-    const canvas = make("canvas", { role: "img", "aria-label": `Histogram of the activations of unit ${unit + 1}; its threshold is ${nd.number(T)}` });
+    const canvas = make("canvas", { role: "img", "aria-label": `Histogram of the activations of unit ${unit + 1}; its threshold is ${nd.formatNumber(T)}` });
     const facts = [
-      ["Threshold T", nd.number(T)], ["Maximum", nd.number(counts.maximum[unit])], ["Mean", nd.number(counts.mean[unit])],
-      ["Minimum", nd.number(counts.minimum[unit])], ["Cells", nd.count(layer.cells)], ["Grid", `${layer.grid[1]} × ${layer.grid[0]}`],
+      ["Threshold T", nd.formatNumber(T)], ["Maximum", nd.formatNumber(counts.maximum[unit])], ["Mean", nd.formatNumber(counts.mean[unit])],
+      ["Minimum", nd.formatNumber(counts.minimum[unit])], ["Cells", nd.formatCount(layer.cells)], ["Grid", `${layer.grid[1]} × ${layer.grid[0]}`],
     ];
     const element = make("section", {}, make("h2", {}, "Activation"),
-      make("p.note", {}, whole ? `All ${nd.count(layer.cells)} cells, log counts.` : `A random sample of ${nd.count(sampled)} of ${nd.count(layer.cells)} cells, log counts; T and the maximum are of all cells.`,
+      make("p.note", {}, whole ? `All ${nd.formatCount(layer.cells)} cells, log counts.` : `A random sample of ${nd.formatCount(sampled)} of ${nd.formatCount(layer.cells)} cells, log counts; T and the maximum are of all cells.`,
         ` At most ${Number((100 * nd.run.quantile).toPrecision(3))} % lie right of T.`),
       make("div.spectrum", {}, canvas),
-      make("div.ends", {}, make("span", {}, nd.number(low)), make("span", {}, nd.number(high))),
+      make("div.ends", {}, make("span", {}, nd.formatNumber(low)), make("span", {}, nd.formatNumber(high))),
       make("dl.facts", {}, facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))));
 
     function draw() {
       const width = canvas.parentElement.clientWidth;
       if (!width) return;
-      const context = nd.canvas(canvas, width, HEIGHT);
+      const context = nd.prepareCanvas(canvas, width, HEIGHT);
       const x = (value) => (high > low ? ((value - low) / (high - low)) * width : 0);
       const most = Math.log1p(Math.max(1, ...histogram));
       const slot = nd.isDetector(layer, unit, nd.state.cut) ? nd.run.slots[layer.best[unit]] : "other";
@@ -43,17 +43,17 @@
         const room = step > 3 ? 0.5 : 0;
         const [from, to] = [start + bin * step + room, start + (bin + 1) * step - room];
         const split = Math.min(to, Math.max(from, at));
-        context.fillStyle = nd.color("idle");
+        context.fillStyle = nd.getColor("idle");
         context.fillRect(from, HEIGHT - tall, split - from, tall);
-        context.fillStyle = nd.color(`fill-${slot}`);
+        context.fillStyle = nd.getColor(`fill-${slot}`);
         context.fillRect(split, HEIGHT - tall, to - split, tall);
       });
-      context.fillStyle = nd.color("ink");
+      context.fillStyle = nd.getColor("ink");
       context.fillRect(Math.min(width - 1.5, at), 0, 1.5, HEIGHT);
-      context.font = `12px ${nd.color("sans")}`;
+      context.font = `12px ${nd.getColor("sans")}`;
       const right = at > width - 90;
       context.textAlign = right ? "right" : "left";
-      context.fillText(`T = ${nd.number(T)}`, at + (right ? -6 : 6), 10);
+      context.fillText(`T = ${nd.formatNumber(T)}`, at + (right ? -6 : 6), 10);
     }
     return { element, draw };
   };

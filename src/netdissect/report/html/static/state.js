@@ -1,7 +1,8 @@
 "use strict";
-// The state of the page and its address. Every state is in the address, so that it can be sent:
+// The state of the page, and the address that holds it, so that every view can be bookmarked and sent:
 //   #/layer/fire9%2Fconcat?cut=0.05&q=cow   #/unit/fire9%2Fconcat/433   #/concept/17/hair
-// Steps from page to page are steps of the browser's history; the slider, search and the like replace the last one.
+// Going to another page adds a step to the browser's history; the slider, search and so on replace the current step.
+// `cut` is the detection threshold that the page shows: the score from which a unit counts as a detector.
 (() => {
   const nd = window.netdissect;
   const listeners = [];
@@ -12,8 +13,8 @@
     view: "layer", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "",
   };
 
-  // Calls a function with the set of names that changed, once a frame at most, in the order of registration.
-  nd.watch = (listener) => listeners.push(listener);
+  // Registers a function to be called with the names of what has changed, once a frame at most.
+  nd.onChange = (listener) => listeners.push(listener);
 
   // Changes the state and replaces the address.
   nd.change = (changes) => {
@@ -21,19 +22,19 @@
     if (written === null) written = setTimeout(write, 180);
   };
 
-  // Goes to another page: a step of the history. Where the old page was scrolled to is remembered in its own step.
+  // Goes to another page. The scroll position of the current page is stored in its step of the history.
   nd.go = (changes, keep = false) => {
     write();
     nd.rememberScroll();
     apply(changes);
-    history.pushState({ inside: true }, "", nd.address(state));
+    history.pushState({ inside: true }, "", nd.makeAddress(state));
     flush();
     if (!keep) window.scrollTo(0, 0);
   };
 
   nd.rememberScroll = () => history.replaceState({ ...history.state, scroll: window.scrollY }, "");
 
-  nd.back = () => {
+  nd.goBack = () => {
     if (history.state && history.state.inside) history.back();
     else nd.go({ view: "layer" });
   };
@@ -61,30 +62,30 @@
   function write() {
     clearTimeout(written);
     written = null;
-    const address = nd.address(state);
+    const address = nd.makeAddress(state);
     if (address !== location.hash) history.replaceState(history.state, "", address);
   }
 
-  nd.address = (wanted) => {
+  nd.makeAddress = (changes) => {
     const { run } = nd;
-    const full = { ...state, ...wanted };
+    const full = { ...state, ...changes };
     const layer = encodeURIComponent(run.layers[full.layer].name);
     const paths = {
       layer: () => `#/layer/${layer}`,
       unit: () => `#/unit/${layer}/${full.unit + 1}`,
       concept: () => `#/concept/${run.conceptNumber[full.concept]}/${encodeURIComponent(run.concepts[full.concept])}`,
     };
-    const query = settings(full);
+    const query = makeQuery(full);
     return paths[full.view]() + (query ? `?${query}` : "");
   };
 
-  // The query that tells how things are shown; the last one is kept, for a page has many links with the same.
-  const made = { key: "", query: "" };
-  function settings(full) {
+  // Returns the query with everything that is not the default; the last one is cached, as most links of a page share it.
+  const cached = { key: "", query: "" };
+  function makeQuery(full) {
     const { run } = nd;
     const inside = full.view === "concept" && full.layer ? run.layers[full.layer].name : "";
     const key = `${full.cut} ${full.show} ${full.sort} ${full.mask} ${full.outlines} ${full.pin} ${inside} ${full.query}`;
-    if (made.key === key) return made.query;
+    if (cached.key === key) return cached.query;
     const words = new URLSearchParams();
     if (full.cut !== run.threshold) words.set("cut", String(Number(full.cut.toFixed(5))));
     if (full.query) words.set("q", full.query);
@@ -97,49 +98,49 @@
       words.set("pin", `${unit + 1}/${run.layers[at].name}`);
     }
     if (inside) words.set("in", inside);
-    return Object.assign(made, { key, query: words.toString() }).query;
+    return Object.assign(cached, { key, query: words.toString() }).query;
   }
 
-  // Reads an address; what it does not tell is as at the beginning. Anything nonsensical is left out.
-  nd.parse = (hash) => {
+  // Returns the state of an address; what is missing or invalid has its default.
+  nd.parseAddress = (hash) => {
     const { run } = nd;
-    const read = { view: "layer", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "" };
+    const found = { view: "layer", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "" };
     const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
-    const [view, first = "", second = ""] = path.split("/").map(decoded);
+    const [view, first = "", second = ""] = path.split("/").map(decodePart);
     const words = new URLSearchParams(query);
     const layerNamed = (name) => Math.max(0, run.layers.findIndex((layer) => layer.name === name || layer.stem === name));
-    if (view === "unit" || view === "layer") read.layer = layerNamed(first);
-    if (view === "unit" && second >= 1 && second <= run.layers[read.layer].units) Object.assign(read, { view, unit: Math.floor(second) - 1 });
+    if (view === "unit" || view === "layer") found.layer = layerNamed(first);
+    if (view === "unit" && second >= 1 && second <= run.layers[found.layer].units) Object.assign(found, { view, unit: Math.floor(second) - 1 });
     if (view === "concept" && run.conceptAt.has(Number(first))) {
-      Object.assign(read, { view, concept: run.conceptAt.get(Number(first)), layer: layerNamed(words.get("in")) });
+      Object.assign(found, { view, concept: run.conceptAt.get(Number(first)), layer: layerNamed(words.get("in")) });
     }
     const cut = Number(words.get("cut"));
-    if (words.has("cut") && cut >= 0 && cut <= 1) read.cut = cut;
-    read.query = words.get("q") || "";
-    if ([...run.categories, "below"].includes(words.get("show"))) read.show = words.get("show");
-    if (["label", "unit"].includes(words.get("sort"))) read.sort = words.get("sort");
-    if (nd.styles.includes(words.get("mask"))) read.mask = words.get("mask");
-    read.outlines = words.get("labels") !== "off";
-    read.pin = pinOf(words.get("pin") || "");
-    return read;
+    if (words.has("cut") && cut >= 0 && cut <= 1) found.cut = cut;
+    found.query = words.get("q") || "";
+    if ([...run.categories, "below"].includes(words.get("show"))) found.show = words.get("show");
+    if (["label", "unit"].includes(words.get("sort"))) found.sort = words.get("sort");
+    if (nd.styles.includes(words.get("mask"))) found.mask = words.get("mask");
+    found.outlines = words.get("labels") !== "off";
+    found.pin = parsePin(words.get("pin") || "");
+    return found;
   };
 
-  // The pinned unit as "layer:unit", counted from 0; "" where the words mean none.
-  function pinOf(words) {
+  // Returns the pinned unit as "layer:unit", counted from 0; "" if the words are not a unit.
+  function parsePin(words) {
     const [, number, name] = /^(\d+)\/(.+)$/.exec(words) || [];
     const index = nd.run.layers.findIndex((layer) => layer.name === name);
     return index >= 0 && number >= 1 && number <= nd.run.layers[index].units ? `${index}:${number - 1}` : "";
   }
 
-  function decoded(text) {
+  function decodePart(text) {
     try { return decodeURIComponent(text); } catch { return text; }
   }
 
-  // Back and forward keep how things are shown (cut, masks, pin); an address that was typed or pasted tells everything.
+  // Back and forward keep threshold, mask style and pin; an address that was typed or pasted sets everything.
   window.addEventListener("popstate", (event) => {
     const { cut, mask, outlines, pin } = state;
-    const own = event.state !== null;
-    apply({ ...nd.parse(location.hash), ...(own ? { cut, mask, outlines, pin } : {}) });
+    const fromHistory = event.state !== null;
+    apply({ ...nd.parseAddress(location.hash), ...(fromHistory ? { cut, mask, outlines, pin } : {}) });
     flush();
     write();
     window.scrollTo(0, (event.state && event.state.scroll) || 0);

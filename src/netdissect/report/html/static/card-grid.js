@@ -1,33 +1,33 @@
 "use strict";
-// The cards of thousands of units: only those near the window exist. Their places are known from their equal sizes.
+// A grid of cards for thousands of units: only cards near the window exist; equal sizes give their positions.
 (() => {
   const nd = window.netdissect;
-  const LEAST = 330; // width of a card
+  const MIN_WIDTH = 330; // of a card
   const GAP = [32, 30]; // between columns and rows
-  const HEAD = 66; // height of a card above its pictures
-  const AHEAD = 0.6; // windows drawn beyond the visible one
-  const KEPT = 160; // cards kept for coming back
-  const PRINTED = 60; // cards that go to paper
+  const HEAD = 66; // height of a card above its images
+  const AHEAD = 0.6; // height beyond the window that is drawn, in windows
+  const CACHED = 160; // cards kept for scrolling back
+  const PRINTED = 60; // cards that are printed
 
-  // A grid over a list element; `units` returns what to show.
+  // Makes a grid in a list element; `units` returns the channels to show.
   nd.makeGrid = (home, units) => {
     const cards = new Map();
     let layer = null;
     let printing = false;
-    let place = { columns: 1, width: LEAST, row: 100 };
+    let place = { columns: 1, width: MIN_WIDTH, row: 100 };
 
     function measure() {
-      const room = Math.max(LEAST / 2, home.clientWidth); // a page that is not laid out yet has none
-      const columns = printing ? 2 : Math.max(1, Math.min(6, Math.floor((room + GAP[0]) / (LEAST + GAP[0]))));
+      const room = Math.max(MIN_WIDTH / 2, home.clientWidth); // a page that is not laid out yet has none
+      const columns = printing ? 2 : Math.max(1, Math.min(6, Math.floor((room + GAP[0]) / (MIN_WIDTH + GAP[0]))));
       const width = Math.floor((room - (columns - 1) * GAP[0]) / columns);
       const { exemplars } = nd.run.layers[nd.state.layer];
-      const picture = exemplars ? Math.round((Math.floor((width - 8) / 5) * nd.run.input[0]) / nd.run.input[1]) : -10;
-      place = { columns, width, row: HEAD + picture + GAP[1], card: HEAD + picture };
+      const image = exemplars ? Math.round((Math.floor((width - 8) / 5) * nd.run.input[0]) / nd.run.input[1]) : -10;
+      place = { columns, width, row: HEAD + image + GAP[1], card: HEAD + image };
     }
 
-    function cardOf(unit) {
+    function getCard(unit) {
       let card = cards.get(unit);
-      if (card) cards.delete(unit); // the order of the map is that of use
+      if (card) cards.delete(unit); // keeps the map in order of use
       else card = nd.makeCard(layer, unit);
       cards.set(unit, card);
       return card;
@@ -39,7 +39,7 @@
         layer = now;
         cards.clear();
         home.replaceChildren();
-        nd.openLayer(layer).then(draw);
+        nd.loadLayer(layer).then(draw);
       }
       const list = units();
       const rows = Math.ceil(list.length / place.columns);
@@ -47,7 +47,7 @@
       if (home.style.height !== height) home.style.height = height;
       const top = -home.getBoundingClientRect().top;
       const window_ = window.innerHeight;
-      // At least two rows exist, so that the Tab key finds them from wherever the window is.
+      // Draws at least two rows, so that the Tab key reaches them from anywhere.
       const upper = Math.max(0, Math.min(rows - 2, Math.floor((top - AHEAD * window_) / place.row)));
       const lower = Math.max(upper + 2, Math.ceil((top + (1 + AHEAD) * window_) / place.row));
       const first = upper * place.columns;
@@ -55,19 +55,19 @@
       const focused = document.activeElement && document.activeElement.closest("li");
       const drawn = [];
       for (let at = first; at < last; at++) {
-        const card = cardOf(list[at]);
+        const card = getCard(list[at]);
         drawn.push(card);
-        put(card, at, list.length);
+        placeCard(card, at, list.length);
       }
-      order(drawn, focused);
-      for (const card of drawn) nd.showPictures(card, place.width);
+      updateList(drawn, focused);
+      for (const card of drawn) nd.showImages(card, place.width);
       for (const [unit, card] of cards) {
-        if (cards.size <= KEPT) break;
+        if (cards.size <= CACHED) break;
         if (!card.element.isConnected) cards.delete(unit);
       }
     }
 
-    function put(card, at, all) {
+    function placeCard(card, at, all) {
       const x = (at % place.columns) * (place.width + GAP[0]);
       const y = Math.floor(at / place.columns) * place.row;
       const where = `translate(${x}px, ${y}px)`;
@@ -87,9 +87,9 @@
       nd.fillCard(card);
     }
 
-    // Leaves exactly these cards in the list, in their order: it is the order of the Tab key. A card that has the
-    // focus stays though it is scrolled away.
-    function order(drawn, focused) {
+    // Puts exactly these cards into the list, in the order of the Tab key. A card that has the focus stays even if it is
+    // scrolled away.
+    function updateList(drawn, focused) {
       const wanted = new Set(drawn.map((card) => card.element));
       for (const element of [...home.children]) if (!wanted.has(element) && element !== focused) element.remove();
       let next = home.firstElementChild;
@@ -100,7 +100,7 @@
       }
     }
 
-    // Moves the focus by so many places, or to the first visible card.
+    // Moves the focus by columns and rows, or to the first visible card.
     function step(across, down) {
       const list = units();
       if (!list.length) return;
@@ -116,7 +116,7 @@
       const at = units().indexOf(unit);
       if (at < 0) return;
       const top = home.getBoundingClientRect().top + Math.floor(at / place.columns) * place.row;
-      const above = nd.sticky();
+      const above = nd.measureToolbar();
       if (top < above) window.scrollBy(0, top - above - 12);
       else if (top + place.card > window.innerHeight - 20) window.scrollBy(0, top + place.card - window.innerHeight + 20);
       draw();
@@ -124,7 +124,7 @@
       if (card) card.link.focus({ preventScroll: true });
     }
 
-    // On paper cards follow each other; of very many only the first.
+    // Lays out the first cards for print, or returns to the screen.
     function print(on) {
       printing = on;
       home.classList.toggle("printing", on);
@@ -132,18 +132,18 @@
       if (!on) return draw();
       const list = units().slice(0, PRINTED);
       const drawn = [...list].map((unit, at) => {
-        const card = cardOf(unit);
-        put(card, at, list.length);
+        const card = getCard(unit);
+        placeCard(card, at, list.length);
         return card;
       });
-      order(drawn, null);
+      updateList(drawn, null);
       for (const card of drawn) {
-        nd.showPictures(card, place.width);
+        nd.showImages(card, place.width);
         nd.paintNow(card);
       }
       home.style.height = "auto";
       const rest = units().length - list.length;
-      document.getElementById("print-rest").textContent = rest > 0 ? `The first ${nd.count(list.length)} of ${nd.count(list.length + rest)} units; filter or search to print others.` : "";
+      document.getElementById("print-rest").textContent = rest > 0 ? `The first ${nd.formatCount(list.length)} of ${nd.formatCount(list.length + rest)} units; filter or search to print others.` : "";
     }
 
     return { draw, measure, step, focus, print };

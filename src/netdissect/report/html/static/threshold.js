@@ -1,21 +1,21 @@
 "use strict";
-// The three numbers and the cut. The histogram of best scores is the slider: left of its handle grey, right of it in the
-// categories' colors.
+// The three counts, and the detection threshold. The histogram of best scores is the slider: gray left of its handle, in the
+// categories' colors right of it.
 (() => {
   const nd = window.netdissect;
-  const { say } = nd;
+  const { setText } = nd;
   const BIN = 0.005; // of score
   const HEIGHT = 96;
   const TOP = 14; // room for the handle
   const byId = (id) => document.getElementById(id);
   let sliders = [];
 
-  nd.buildCut = () => {
-    // One axis for all layers: up to where one unit in two hundred lies beyond, in steps of 0.05.
+  nd.buildThreshold = () => {
+    // One axis for all layers: one unit in two hundred may lie beyond its end, a multiple of 0.05.
     const scores = nd.run.layers.flatMap((layer) => [...layer.labelScore]).sort((a, b) => a - b);
     const high = scores[Math.floor(scores.length * 0.995)] || 0.1;
     nd.run.axis = Math.min(1, Math.max(0.1, Math.ceil(high / 0.05 - 1e-9) * 0.05));
-    sliders = [byId("cut-graph"), byId("cut-bar")];
+    sliders = [byId("threshold-graph"), byId("threshold-bar")];
     for (const slider of sliders) {
       Object.assign(slider, { min: "0", max: nd.run.axis.toFixed(2), step: "0.001" });
       slider.addEventListener("input", () => nd.change({ cut: Number(slider.value) }));
@@ -23,10 +23,10 @@
       slider.addEventListener("pointerup", release);
       slider.addEventListener("pointercancel", release);
     }
-    byId("cut-reset").addEventListener("click", () => nd.change({ cut: nd.run.threshold }));
+    byId("threshold-reset").addEventListener("click", () => nd.change({ cut: nd.run.threshold }));
   };
 
-  // While a handle is dragged nothing below may move away from under it.
+  // While a handle is dragged, nothing below it may move.
   function hold() {
     const graph = byId("graph");
     graph.style.minHeight = `${graph.offsetHeight}px`;
@@ -36,27 +36,27 @@
     byId("graph").style.minHeight = "";
   }
 
-  nd.stepCut = (steps) => nd.change({ cut: Math.min(1, Math.max(0, Number((nd.state.cut + steps * 0.005).toFixed(5)))) });
+  nd.stepThreshold = (steps) => nd.change({ cut: Math.min(1, Math.max(0, Number((nd.state.cut + steps * 0.005).toFixed(5)))) });
 
-  nd.drawCut = (layer, count) => {
+  nd.drawThreshold = (layer, count) => {
     const { cut } = nd.state;
-    say(byId("n-detectors"), nd.count(count.detectors));
-    say(byId("n-label"), nd.count(count.byLabel));
-    say(byId("n-category"), nd.count(count.byCategory));
-    say(byId("n-units"), nd.count(layer.units));
-    const text = nd.cutText(cut);
-    say(byId("cut-text"), `${nd.run.scoreTitle} ≥ ${text}`);
-    say(byId("cut-value"), text);
-    say(byId("cut-found"), nd.units(count.detectors, "detector"));
+    setText(byId("n-detectors"), nd.formatCount(count.detectors));
+    setText(byId("n-label"), nd.formatCount(count.byLabel));
+    setText(byId("n-category"), nd.formatCount(count.byCategory));
+    setText(byId("n-units"), nd.formatCount(layer.units));
+    const text = nd.formatThreshold(cut);
+    setText(byId("threshold-text"), `${nd.run.scoreTitle} ≥ ${text}`);
+    setText(byId("threshold-value"), text);
+    setText(byId("threshold-found"), nd.formatUnits(count.detectors, "detector"));
     for (const slider of sliders) {
       slider.value = String(cut);
-      slider.setAttribute("aria-valuetext", `${nd.run.scoreTitle} ${text}, ${nd.units(count.detectors, "detector")}`);
+      slider.setAttribute("aria-valuetext", `${nd.run.scoreTitle} ${text}, ${nd.formatUnits(count.detectors, "detector")}`);
     }
-    byId("cut-reset").hidden = cut === nd.run.threshold;
-    say(byId("cut-reset"), `back to ${nd.cutText(nd.run.threshold)}`);
-    const other = [Math.max(0, cut - 0.005), cut + 0.005].map((at) => nd.count(Math.min(nd.passing(layer, layer.ranked, at), layer.named)));
-    const same = other.every((found) => found === nd.count(count.detectors));
-    say(byId("cut-note"), same ? "A cut 0.005 lower or higher gives as many" : `A cut 0.005 lower or higher gives ${other[0]} or ${other[1]} detectors`);
+    byId("threshold-reset").hidden = cut === nd.run.threshold;
+    setText(byId("threshold-reset"), `back to ${nd.formatThreshold(nd.run.threshold)}`);
+    const other = [Math.max(0, cut - 0.005), cut + 0.005].map((at) => nd.formatCount(Math.min(nd.countPassing(layer, layer.ranked, at), layer.named)));
+    const same = other.every((found) => found === nd.formatCount(count.detectors));
+    setText(byId("threshold-note"), same ? "A threshold 0.005 lower or higher gives as many" : `A threshold 0.005 lower or higher gives ${other[0]} or ${other[1]} detectors`);
     drawHistogram(layer, cut);
   };
 
@@ -64,11 +64,11 @@
     const canvas = byId("histogram");
     const width = canvas.parentElement.clientWidth;
     if (!width) return;
-    const context = nd.canvas(canvas, width, HEIGHT);
+    const context = nd.prepareCanvas(canvas, width, HEIGHT);
     const { axis, categories, slots } = nd.run;
     const kinds = categories.length;
     const BINS = Math.round(axis / BIN);
-    const bins = new Int32Array(BINS * (kinds + 1)); // the last of each: below the cut
+    const bins = new Int32Array(BINS * (kinds + 1)); // the last of each: below the threshold
     for (let unit = 0; unit < layer.units; unit++) {
       const bin = Math.min(BINS - 1, Math.floor((layer.labelScore[unit] / axis) * BINS + 1e-9));
       bins[bin * (kinds + 1) + (nd.isDetector(layer, unit, cut) ? layer.best[unit] : kinds)]++;
@@ -84,18 +84,18 @@
     for (let bin = 0; bin < BINS; bin++) {
       let bottom = HEIGHT - 1;
       for (let at = 0; at <= kinds; at++) {
-        const kind = (at + kinds) % (kinds + 1); // grey first
+        const kind = (at + kinds) % (kinds + 1); // gray first
         const size = (bins[bin * (kinds + 1) + kind] / most) * tall;
         if (!size) continue;
-        context.fillStyle = kind === kinds ? nd.color("idle") : nd.color(`fill-${slots[kind]}`);
+        context.fillStyle = kind === kinds ? nd.getColor("idle") : nd.getColor(`fill-${slots[kind]}`);
         context.fillRect(bin * step + 0.5, bottom - size, step - 1, size);
         bottom -= size;
       }
     }
-    context.fillStyle = nd.color("control");
+    context.fillStyle = nd.getColor("control");
     context.fillRect(0, HEIGHT - 1, width, 1);
     const x = Math.min(1, cut / axis) * width;
-    context.fillStyle = nd.color("ink");
+    context.fillStyle = nd.getColor("ink");
     context.fillRect(Math.min(width - 2, Math.max(0, x - 1)), 6, 2, HEIGHT - 6);
     context.beginPath();
     context.arc(Math.min(width - 6, Math.max(6, x)), 6.5, 6, 0, 7);
@@ -104,7 +104,7 @@
   }
 
   function drawTicks() {
-    const home = byId("cut-ticks");
+    const home = byId("threshold-ticks");
     if (home.childElementCount) return;
     const { axis } = nd.run;
     const step = axis <= 0.25 ? 0.04 : axis <= 0.5 ? 0.1 : 0.2;

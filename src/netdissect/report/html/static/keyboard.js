@@ -1,5 +1,5 @@
 "use strict";
-// The keyboard, and swiping between units. Single keys can be switched off in the list of keys (WCAG 2.1.4).
+// Keyboard shortcuts, and swiping between units. Shortcuts of single keys can be switched off (WCAG 2.1.4).
 (() => {
   const nd = window.netdissect;
   const byId = (id) => document.getElementById(id);
@@ -7,14 +7,14 @@
 
   try { on = localStorage.getItem("netdissect-keys") !== "off"; } catch { /* stays on */ }
 
-  const anywhere = {
-    "?": () => nd.help(),
+  const shortcuts = {
+    "?": () => nd.openHelp(),
     d: () => nd.toggleTheme(),
     m: () => nd.change({ mask: nd.styles[(nd.styles.indexOf(nd.state.mask) + 1) % nd.styles.length] }),
     o: () => nd.change({ outlines: !nd.state.outlines }),
     p: () => nd.togglePin(),
-    ",": () => nd.stepCut(-1),
-    ".": () => nd.stepCut(1),
+    ",": () => nd.stepThreshold(-1),
+    ".": () => nd.stepThreshold(1),
     "[": () => stepLayer(-1),
     "]": () => stepLayer(1),
     "/": () => {
@@ -29,7 +29,7 @@
     if (nd.run.layers[layer]) nd.go({ view: "layer", layer }, true);
   }
 
-  function arrow(key) {
+  function moveByArrow(key) {
     const { view } = nd.state;
     const across = { ArrowLeft: -1, ArrowRight: 1 }[key] || 0;
     const down = { ArrowUp: -1, ArrowDown: 1 }[key] || 0;
@@ -42,17 +42,17 @@
   function escape() {
     const search = byId("search");
     if (document.activeElement === search) {
-      if (nd.state.query) forget({});
+      if (nd.state.query) clearSearch({});
       else search.blur();
     } else if (nd.state.view !== "layer") {
-      nd.back();
+      nd.goBack();
     } else if (nd.state.query || nd.state.show !== "all") {
-      forget({ show: "all" });
+      clearSearch({ show: "all" });
     }
   }
 
-  // The box is emptied at once, not with the next frame: what is typed before it would be added to the old words.
-  function forget(changes) {
+  // Empties the search box now, not in the next frame, so that what is typed meanwhile is not added to the old search.
+  function clearSearch(changes) {
     byId("search").value = "";
     nd.change({ query: "", ...changes });
   }
@@ -64,7 +64,7 @@
     if (target === byId("search") && (event.key === "Enter" || event.key === "ArrowDown")) {
       event.preventDefault();
       nd.flush();
-      const first = nd.chosen()[0];
+      const first = nd.listShownUnits()[0];
       if (first !== undefined) nd.grid.focus(first);
       return;
     }
@@ -72,24 +72,24 @@
       if (target.type !== "checkbox" && (target.type !== "range" || event.key.startsWith("Arrow"))) return;
     }
     if (event.key.startsWith("Arrow")) {
-      if (!event.shiftKey && arrow(event.key)) event.preventDefault();
+      if (!event.shiftKey && moveByArrow(event.key)) event.preventDefault();
       return;
     }
-    const does = on && anywhere[event.key];
-    if (!does) return;
+    const run = on && shortcuts[event.key];
+    if (!run) return;
     event.preventDefault();
-    does();
+    run();
   });
 
-  nd.help = () => byId("help").showModal();
+  nd.openHelp = () => byId("help").showModal();
 
   nd.buildKeys = () => {
-    byId("help-open").addEventListener("click", nd.help);
+    byId("help-open").addEventListener("click", nd.openHelp);
     byId("help-close").addEventListener("click", () => byId("help").close());
     byId("theme").addEventListener("click", nd.toggleTheme);
     byId("skip").addEventListener("click", () => {
       if (nd.state.view !== "layer") document.querySelector("#page h1").focus();
-      else if (nd.chosen().length) nd.grid.focus(nd.chosen()[0]);
+      else if (nd.listShownUnits().length) nd.grid.focus(nd.listShownUnits()[0]);
     });
     byId("keys-on").checked = on;
     byId("keys-on").addEventListener("change", (event) => {

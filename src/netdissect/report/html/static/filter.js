@@ -1,27 +1,27 @@
 "use strict";
-// Which units are shown, and in which order: search, category, sort.
+// Which units are shown and in which order, by search, category and sort.
 (() => {
   const nd = window.netdissect;
   const cache = { key: "", units: null };
 
-  // Does a unit answer a search? By its number, its name, or another concept of its that passes the cut.
-  function searcher(layer, query, cut) {
+  // Returns a test of whether a unit matches a search: by its number, its label, or another concept that reaches the threshold.
+  function makeSearch(layer, query, cut) {
     const text = query.trim().toLowerCase();
     if (!text) return null;
     if (/^\d+$/.test(text)) return (unit) => String(unit + 1).startsWith(text);
     const hits = new Set();
     nd.run.concepts.forEach((name, concept) => { if (name.toLowerCase().includes(text)) hits.add(concept); });
-    return (unit) => nd.seenBy(layer, unit, cut).some((concept) => hits.has(concept));
+    return (unit) => nd.listConcepts(layer, unit, cut).some((concept) => hits.has(concept));
   }
 
-  function filter(layer, show, cut) {
+  function makeFilter(layer, show, cut) {
     if (show === "all") return null;
     if (show === "below") return (unit) => !nd.isDetector(layer, unit, cut);
     const kind = nd.run.categories.indexOf(show);
     return (unit) => layer.best[unit] === kind && nd.isDetector(layer, unit, cut);
   }
 
-  function sorted(layer, units, sort, cut) {
+  function sortUnits(layer, units, sort, cut) {
     if (sort === "unit") return units.sort((a, b) => a - b);
     if (sort === "label") {
       const name = (unit) => (nd.isDetector(layer, unit, cut) ? nd.run.concepts[layer.label[unit]] : "\uffff");
@@ -31,8 +31,8 @@
     return units; // ranked already
   }
 
-  // The units to show, as an array of channels (a unit's number less one).
-  nd.chosen = () => {
+  // Returns the channels (unit numbers minus one) of the units to show.
+  nd.listShownUnits = () => {
     const { layer: index, query, show, sort, cut } = nd.state;
     const layer = nd.run.layers[index];
     const plain = !query.trim() && show === "all" && sort === "score";
@@ -40,15 +40,15 @@
     const bound = show !== "all" || sort === "label" || query.trim() ? cut : "";
     const key = JSON.stringify([index, query, show, sort, bound]);
     if (cache.key !== key) {
-      const tests = [searcher(layer, query, cut), filter(layer, show, cut)].filter(Boolean);
+      const tests = [makeSearch(layer, query, cut), makeFilter(layer, show, cut)].filter(Boolean);
       const units = [...layer.ranked].filter((unit) => tests.every((test) => test(unit)));
-      Object.assign(cache, { key, units: sorted(layer, units, sort, cut) });
+      Object.assign(cache, { key, units: sortUnits(layer, units, sort, cut) });
     }
     return cache.units;
   };
 
-  // Concepts whose name a search begins or holds, best first.
-  nd.conceptsLike = (query, most) => {
+  // Returns the concepts whose name contains the search, best match first.
+  nd.findConcepts = (query, most) => {
     const text = query.trim().toLowerCase();
     if (!text || /^\d+$/.test(text)) return [];
     const rank = (name) => (name === text ? 0 : name.startsWith(text) ? 1 : name.includes(text) ? 2 : 3);

@@ -1,0 +1,87 @@
+"use strict";
+// An image on the page of a unit or a concept, with a mask, the outline of a labeled concept, and the names of the labels
+// under the pointer.
+(() => {
+  const nd = window.netdissect;
+  const { make, setText } = nd;
+
+  // Makes a figure of the image at `place` with `caption` below; `pointed` is called with the names under the pointer.
+  nd.makeTile = (place, { name, caption = [], pointed }) => {
+    const image = make("img", { src: nd.run.getImageURL(place), alt: name || "", decoding: "async", draggable: false });
+    const mask = make("canvas", { "aria-hidden": "true" });
+    const lines = make("canvas", { "aria-hidden": "true" });
+    const frame = make("div.frame", {}, image, mask, lines);
+    const tile = { place, frame, mask, lines, labels: null, element: make("figure.tile", {}, frame, caption.length ? make("figcaption", {}, caption) : null) };
+    frame.style.aspectRatio = `${nd.run.input[1]} / ${nd.run.input[0]}`;
+    tile.ready = nd.loadLabels(place).then((labels) => { tile.labels = labels; }, () => null);
+    if (pointed) {
+      frame.addEventListener("pointermove", (event) => tile.labels && pointed(findNamesUnder(tile, event)));
+      frame.addEventListener("pointerleave", () => pointed(null));
+    }
+    return tile;
+  };
+
+  function findNamesUnder(tile, event) {
+    const box = tile.frame.getBoundingClientRect();
+    return nd.findNames(tile.labels, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+  }
+
+  // Paints a unit's mask over a tile.
+  nd.paintTile = (tile, layer, unit, grids, exemplar, style) => {
+    const [width, height] = [tile.frame.clientWidth, tile.frame.clientHeight];
+    if (!width) return;
+    const context = nd.prepareCanvas(tile.mask, width, height);
+    if (style !== "image") nd.paintMask(context, layer, grids, nd.decodeValues(layer, unit), exemplar, 0, tile.mask.width, tile.mask.height, style);
+  };
+
+  // Fades a tile except where a concept is labeled.
+  nd.paintLabeled = (tile, concept) => {
+    const [width, height] = [tile.frame.clientWidth, tile.frame.clientHeight];
+    const mask = nd.makeLabelMask(tile.labels, concept);
+    if (!width || !mask) return;
+    const context = nd.prepareCanvas(tile.mask, width, height);
+    const loops = nd.traceContours(mask, tile.labels.width, tile.labels.height);
+    const [x, y] = [width / tile.labels.width, height / tile.labels.height];
+    const border = new Path2D();
+    for (const loop of loops) {
+      loop.forEach((point, i) => (i ? border.lineTo(point[0] * x, point[1] * y) : border.moveTo(point[0] * x, point[1] * y)));
+      border.closePath();
+    }
+    const outside = new Path2D(border);
+    outside.rect(0, 0, width, height);
+    context.fillStyle = nd.getColor("paper");
+    context.globalAlpha = 0.74;
+    context.fill(outside, "evenodd");
+    context.globalAlpha = 1;
+    if (tile.labels.whole.includes(concept + 1)) return;
+    context.strokeStyle = nd.getColor("contour");
+    context.lineWidth = 1.2;
+    context.stroke(border);
+  };
+
+  // Draws the outline of where a concept is labeled, or clears it.
+  nd.drawOutline = (tile, concept, on) => {
+    const [width, height] = [tile.frame.clientWidth, tile.frame.clientHeight];
+    if (!width) return;
+    const context = nd.prepareCanvas(tile.lines, width, height);
+    const mask = on && tile.labels && !tile.labels.whole.includes(concept + 1) ? nd.makeLabelMask(tile.labels, concept) : null;
+    if (!mask) return;
+    const loops = nd.traceContours(mask, tile.labels.width, tile.labels.height);
+    nd.strokeContours(context, loops, width / tile.labels.width, height / tile.labels.height, nd.getColor("labeled"));
+  };
+
+  // Writes the share of a mask on a concept into a caption, or why there is none.
+  nd.showShare = (element, tile, layer, unit, grids, exemplar, concept) => {
+    if (!tile.labels || concept < 0) return setText(element, "");
+    const name = nd.run.concepts[concept];
+    if (!tile.labels.concepts.has(concept + 1)) {
+      const category = nd.run.categories[nd.run.category[concept]];
+      const labeled = tile.labels.kinds.has(nd.run.category[concept]);
+      element.title = labeled ? `no ${name} is labeled in this image` : `no ${category} is labeled in this image`;
+      return setText(element, labeled ? `no ${name}` : "unlabeled");
+    }
+    const share = nd.measureShare(layer, grids, nd.decodeValues(layer, unit), exemplar, tile.labels, concept);
+    element.title = share === null ? "the unit stays at or below its threshold here" : `${nd.formatPercent(share)} of the mask lies on ${name}`;
+    return setText(element, share === null ? "no mask" : `${nd.formatPercent(share)} on ${name}`);
+  };
+})();
