@@ -79,7 +79,7 @@ def from_masks(
 
     Args:
         photos: Folder of images.
-        masks: Folder of masks: class numbers (grey or palette), or colors.
+        masks: Folder of masks: class numbers (gray or palette), or colors.
         classes: Class list: .txt (a name per line, or number: name), .csv (name, number, category, r, g, b), .json, or
             as an annotation tool writes it (docs/broden.md).
         out: Folder of the probe set.

@@ -41,7 +41,7 @@ def from_labels(folder: str | Path, out: str | Path, **options: Any) -> BuildRes
     """Make a probe set of class folders: labels of whole images, as scenes unless `category` names another category.
 
     Args:
-        folder: holds a folder per class; ``abbey/indoor/`` is the class ``abbey-indoor``. If every image lies in a folder
+        folder: holds a folder per class; ``abbey/indoor/`` is the class ``abbey-indoor``. If every image is in a folder
             named like a split (``train``, ``Valid``, ``test``, …), above or below its class, that is not part of the class.
         out: folder of the probe set.
         options: see `ImportOptions`; `category` is ``scene`` by default, ``texture`` suits textures.
@@ -59,7 +59,7 @@ def from_labels(folder: str | Path, out: str | Path, **options: Any) -> BuildRes
     outside = [photo for photo, place in zip(photos, places, strict=True) if len(place) < 2]
     if outside:
         raise DataFileError(
-            f"{len(outside)} images lie in no class folder of {root}: {abbreviate_paths(outside)}; expected {root}/CLASS/IMAGE"
+            f"{len(outside)} images are in no class folder of {root}: {abbreviate_paths(outside)}; expected {root}/CLASS/IMAGE"
         )
     names = ["-".join(part for level, part in enumerate(place[:-1]) if level != depth) for place in places]
     unique = sorted(set(names))

@@ -55,7 +55,7 @@ def flatten_path(path: Path, folder: Path) -> str:
 def name_and_divide(paths: Sequence[Path], folder: Path) -> list[tuple[str, str]]:
     """Return the name in the probe set and the split of images below a folder.
 
-    The split is that of the folder an image lies in, if every image lies in a folder named like a split; else it is empty.
+    If every image is in a folder named like a split, that is its split; otherwise splits are empty.
     """
     places = [path.relative_to(folder).parts for path in paths]
     depth = find_split_depth(places, besides=0)

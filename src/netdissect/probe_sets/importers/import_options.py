@@ -23,7 +23,7 @@ from netdissect.progress import require_progress, show_progress
 if TYPE_CHECKING:
     from netdissect.protocols import Progress
 
-#: Options that say what a source is called and labeled with; a source of one's own says it itself.
+#: Options of importers that a source of one's own decides itself.
 _OF_IMPORTERS = frozenset({"name", "category", "rename", "skip_missing"})
 
 
@@ -133,7 +133,7 @@ def make_probe_set(source: Source, folder: str | Path, *, note: str = "", **opti
     Raises:
         DataError: one of its leaves, if the source's images and labels do not fit each other, or the folder holds
             something else.
-        SettingsError: for an option out of its range, or a source whose name is none.
+        SettingsError: for an option out of its range, or a source without a valid name.
     """
     if not isinstance(source, Source):
         raise SettingsError(f"expected a source that is a netdissect.Source, got {type(source).__name__}")

@@ -65,7 +65,7 @@ def from_masks(
     """Make a probe set of images and masks.
 
     A mask has the name of its image, in a format that keeps numbers (PNG, TIFF, BMP, …). Its pixels hold class numbers
-    (gray or palette) or colors; 0 and 255 are no label unless the class list names them. If every image lies in a folder
+    (gray or palette) or colors; 0 and 255 are no label unless the class list names them. If every image is in a folder
     named like a split, that is its split.
 
     Args:

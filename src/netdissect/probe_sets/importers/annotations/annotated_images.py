@@ -121,7 +121,7 @@ def from_annotations(
 def read_annotations(
     where: Path, out: Path | None, tool: str | None, asked: AnnotationOptions, options: ImportOptions
 ) -> AnnotatedImages:
-    """Read what a tool wrote; `options.say` is told which tool it is and what is left out.
+    """Read what a tool wrote; `options.say` is called with the tool's name and with what is left out.
 
     Raises:
         DataError: one of its leaves, for anything wrong with the files, or an unsupported format.
