@@ -34,32 +34,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("netdissect")
 
 
-def _open_recorded_probe_set(run: Result) -> ConceptSource | None:
-    """Return the probe set that a run's record names, if it lies there and is the one."""
-    card, settings = run.probe_set, run.settings
-    if not card.path or "://" in card.path:  # what a file says is never fetched over a network
-        return None
-    with contextlib.suppress(Exception):  # it may long be gone, or be another
-        if os.path.isdir(card.path):  # noqa: PTH112 - what a file says may be no path at all
-            found = Broden(card.path, split=settings.split, limit=settings.limit)
-            return found if found.fingerprint == card.fingerprint else None
-    return None
-
-
-def _add_presenter(
-    run: Result, find_probe_set: Callable[[], ConceptSource | None], cache: ImageSource | None = None
-) -> Result:
-    """Return a run that can draw itself and its layers, with the images of a report's cache or of its probe set."""
-    presenter = report.ReportPresenter(
-        report.RunImages(find_probe_set, cache), run.settings.threshold, run.network.input_size
-    )
-    layers = {name: replace(layer, presenter=presenter) for name, layer in run.layers.items()}
-    return replace(run, layers=layers, presenter=presenter)
-
-
 @contextlib.contextmanager
 def _forbid_exit() -> Iterator[None]:
-    """Let code that would leave the program, in a network's forward pass or in a worker, end the call instead."""
+    """Raise an error for code of a network that calls ``sys.exit``."""
     try:
         yield
     except SystemExit as leave:
@@ -80,30 +57,30 @@ def dissect(
     settings: Settings | None = None,
     **options: Unpack[SettingsDict],
 ) -> Result:
-    """Dissect layers of a network: tell which concept every unit sees.
+    """Label the units of a network's layers with the concepts of a probe set.
 
     Args:
-        model: any ``torch.nn.Module``, what the shell takes for MODEL, or a loaded Network.
-        layers: the layers to probe, by qualified name, or as modules of the network.
-        data: a Broden folder, the name of one that was downloaded, an fsspec URL of one, a Broden, which a split and a
-            limit among the settings narrow, or any ConceptSource, which has the images it has.
-        preprocess: how images become the network's input; None takes what the model carries, else RGB with ImageNet
-            mean and standard deviation.
-        projection: latents to dissect in place of the units they are made of: a sparse autoencoder's file, or a module
-            that maps (…, U) to (…, L) or has such an ``encode``; for every layer, or a mapping from layers to theirs.
-            The result's layers are called ``LAYER+NAME``.
-        out: a folder to write the run into; None writes nothing. A run that was interrupted there goes on, one that is
-            finished is returned as it is, and another's is refused.
-        fresh: replace the run that lies in the folder, finished or not.
-        progress: shown how far it is; True draws bars on a terminal or in a notebook.
-        settings: every setting; None takes the paper's.
+        model: any ``torch.nn.Module``, anything that the shell takes for MODEL, or a loaded Network.
+        layers: the layers to dissect, by name or as modules of the network.
+        data: a probe set: a folder in Broden's format, the name of a downloaded one, an fsspec URL, a Broden, to which the
+            settings ``split`` and ``limit`` apply, or any other ConceptSource.
+        preprocess: how images become the network's input; None takes the model's own, else RGB with ImageNet's mean and
+            standard deviation.
+        projection: latents to dissect instead of the layers' units: the file of a sparse autoencoder, or a module that maps
+            (…, U) to (…, L) or has such a method ``encode``; one for all layers, or a mapping from layers. The result's
+            layers are named ``LAYER+NAME``.
+        out: the run's folder; None writes nothing. An interrupted run in it is continued, the same run returned if it is
+            finished, and another run refused.
+        fresh: replace the run that the folder holds.
+        progress: shows how far the work is; True draws progress bars on a terminal or in a notebook.
+        settings: all settings; None takes the paper's.
         options: single settings by name (docs/settings.md), such as ``quantile=0.01`` or ``batch_size=64``.
 
     Returns:
-        the result; ``result["layer4"].units`` is its table of units.
+        the result; ``result["layer4"].units`` is the table of a layer's units.
 
     Raises:
-        NetdissectError: one of its leaves, for anything wrong with the model, the data or the settings.
+        NetdissectError: one of its subclasses, if the model, the probe set or the settings are wrong.
 
     Example:
         >>> import netdissect as nd, torchvision                                      # doctest: +SKIP
@@ -113,16 +90,16 @@ def dissect(
         'dog'
     """
     settings = arguments.merge_settings(settings, options)
-    given = arguments.require_preprocess(preprocess)
+    preprocess = arguments.require_preprocess(preprocess)
     require_progress(progress)
     concepts, settings, folder = check_inputs(data, settings, out)
-    network = as_network(model, given)
+    network = as_network(model, preprocess)
     names = arguments.resolve_layer_names(layers, network)
     if projection is not None:
         from netdissect.networks.units.projection import attach_projections
 
         network, names = attach_projections(network, names, projection)
-    check_file_stems(names)  # now, not when hours of work are to be written
+    check_file_stems(names)  # before hours of work, not after
     from netdissect import run
 
     with (
@@ -130,42 +107,34 @@ def dissect(
         run.prepare_run(network, names, concepts, settings) as prepared,
         run.lock_run(folder, prepared, fresh=fresh) as lock,
     ):
-        if folder is not None and lock.finished is not None:
-            result = _return_finished(folder, lock.finished, concepts)
-        else:
+        if folder is None:
+            return _add_presenter(run.execute_run(prepared, lock, shown), lambda: concepts)
+        if lock.finished is None:
             result = _add_presenter(run.execute_run(prepared, lock, shown), lambda: concepts)
-            if folder is not None:
-                files.save_run(result, folder)
-        if folder is not None and settings.pictures and not (lock.finished and report.has_report(folder)):
+            files.save_run(result, folder)
+        else:
+            result = _return_finished(folder, lock.finished, concepts)
+        if settings.pictures and not (lock.finished is not None and report.has_report(folder)):
             assert result.presenter is not None
             result.presenter.write_report(result, folder, shown, single_file=False)
     return result
 
 
-def _return_finished(folder: Path, run: Result, concepts: ConceptSource) -> Result:
-    """Return a finished run as it is in its folder, with its CSV tables written again where they are missing."""
-    when = str(run.journal.get("finished", ""))[:10]
-    on = f" on {when}" if when else ""
-    _LOG.warning("%s holds this very run, finished%s: nothing is computed again", folder, on)  # the shell shows it too
-    files.restore_tables(run, folder)
-    return _add_presenter(run, lambda: concepts, report.ReportCache(run, folder))
-
-
 def check_inputs(
     data: str | Path | ConceptSource, settings: Settings, out: str | Path | None
 ) -> tuple[ConceptSource, Settings, Path | None]:
-    """Check all that can be checked before a network is loaded.
+    """Check everything that can be checked before a network is loaded.
 
     Args:
         data: as for `dissect`.
-        settings: every setting.
+        settings: all settings.
         out: as for `dissect`.
 
     Returns:
-        the probe set, the settings with the split and limit that it has, and the folder of the run.
+        the probe set, the settings with its split and limit, and the run's folder.
 
     Raises:
-        NetdissectError: one of its leaves, for anything wrong with them.
+        NetdissectError: one of its subclasses, if the probe set, the settings or the folder are wrong.
         OSError: if the folder cannot be written.
     """
     from netdissect import run
@@ -182,15 +151,47 @@ def check_inputs(
 
 
 def load(folder: str | Path) -> Result:
-    """Read a finished run from its folder.
+    """Load a finished run from its folder.
 
     Raises:
         RunNotFoundError: if the folder holds no finished run.
         RunFileError: if one of its files is damaged.
-        SettingsError: if it is no path at all.
+        SettingsError: if `folder` is not a path.
     """
     given: object = folder
     if not isinstance(given, (str, os.PathLike)):
         raise SettingsError(f"netdissect.load takes the folder of a run, not {describe_type(given)}")
     run = files.load_run(Path(folder))
     return _add_presenter(run, lambda: _open_recorded_probe_set(run), report.ReportCache(run, Path(folder)))
+
+
+def _return_finished(folder: Path, run: Result, concepts: ConceptSource) -> Result:
+    """Return the finished run of a folder, after its missing CSV tables are written again."""
+    when = str(run.journal.get("finished", ""))[:10]
+    on = f" on {when}" if when else ""
+    _LOG.warning("%s holds this very run, finished%s: nothing is computed again", folder, on)  # the shell shows it too
+    files.restore_tables(run, folder)
+    return _add_presenter(run, lambda: concepts, report.ReportCache(run, folder))
+
+
+def _open_recorded_probe_set(run: Result) -> ConceptSource | None:
+    """Open the probe set that ``run.json`` names; None if it is not there or has changed."""
+    card, settings = run.probe_set, run.settings
+    if not card.path or "://" in card.path:  # a file never makes this program open a URL
+        return None
+    with contextlib.suppress(Exception):  # whatever is wrong with it, it is not available
+        if os.path.isdir(card.path):  # noqa: PTH112 - the string may not be a valid path
+            found = Broden(card.path, split=settings.split, limit=settings.limit)
+            return found if found.fingerprint == card.fingerprint else None
+    return None
+
+
+def _add_presenter(
+    run: Result, find_probe_set: Callable[[], ConceptSource | None], cache: ImageSource | None = None
+) -> Result:
+    """Return a run that can draw itself and its layers, with the images of a report's cache or of its probe set."""
+    presenter = report.ReportPresenter(
+        report.RunImages(find_probe_set, cache), run.settings.threshold, run.network.input_size
+    )
+    layers = {name: replace(layer, presenter=presenter) for name, layer in run.layers.items()}
+    return replace(run, layers=layers, presenter=presenter)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import NetdissectError, RunFileError, RunNotFoundError, root_message
 from netdissect.io import atomic, reading
-from netdissect.io.json_files import parse_json
+from netdissect.io.json_files import InvalidJSONError, parse_json
 from netdissect.layers import check_file_stems, make_file_stem
 from netdissect.results import classic
 from netdissect.results import record as record_of
@@ -133,8 +133,8 @@ def _read_record(folder: Path) -> dict[str, Any]:
         raise RunNotFoundError(f"{folder} {what}: expected a folder that netdissect run wrote") from error
     except OSError as error:
         raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise RunFileError(f"{path} is damaged: {root_message(error)}; run it again") from error
+    except InvalidJSONError as error:
+        raise RunFileError(f"{path} is damaged: {str(error).rstrip('.')}; run it again") from error
     if not isinstance(record, dict):
         raise RunFileError(f"{path} is damaged: expected an object, got {type(record).__name__}; run it again")
     return record
