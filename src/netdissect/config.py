@@ -97,7 +97,9 @@ class MethodSettings(_Checked):
     quantile: float = option(
         0.005, "Fraction of a unit's activations above its threshold T.", bounds=(0, 1), inclusive=False, paper="0.005"
     )
-    threshold: float = option(0.04, "Smallest IoU of a detector.", bounds=(0, 1), paper="0.04", aliases=("-t",))
+    threshold: float = option(
+        0.04, "Smallest score of a detector, an IoU by default.", bounds=(0, 1), paper="0.04", aliases=("-t",)
+    )
     score: str = option("iou", "Score that labels units: iou, or the name of a registered score.", rare=True)
     resolution: int | None = option(
         None, "Side of the network's input in pixels.", none="the probe set's", bounds=RESOLUTION_RANGE
@@ -145,6 +147,7 @@ class ExecutionSettings(_Checked):
         None,
         "Folder or fsspec URL for intermediate results, which every worker reaches.",
         none="the run folder",
+        aliases=("--artifacts",),
         rare=True,
     )
     shard_size: int | None = option(

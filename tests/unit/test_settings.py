@@ -13,16 +13,17 @@ from tests.settings_page import PAGE, schema, settings_page
 from netdissect.config import ExecutionSettings, MethodSettings, Settings, SettingsDict
 from netdissect.model_loading import load_network
 from netdissect.networks.load_options import LoadOptions
+from netdissect.probe_sets.set_options import SetOptions
 from netdissect.results.run_schema import load_run_schema
 
 
 def test_every_option_has_a_help_text_in_a_sentence():
-    for record in (Settings, LoadOptions):
+    for record in (Settings, LoadOptions, SetOptions):
         for field in fields(record):
             text = field.metadata["help"]
             assert text[0].isupper(), field.name
             assert text.endswith("."), field.name
-            assert field.default is not None or field.metadata["none"] or record is LoadOptions, field.name
+            assert field.default is not None or field.metadata["none"], field.name
 
 
 def test_the_typed_dictionary_has_every_setting_with_its_type():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cyclopts.help import DefaultFormatter
+from cyclopts.help import DefaultFormatter, InlineText
+from rich.text import Text
 
 if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
@@ -29,21 +30,26 @@ class HelpScreen:
         self._rare = rare
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
-        """Print a group of options, unless it is a rare one and not asked for."""
-        if self._rare and not HelpScreen.show_all:
-            return
-        entries = [
-            entry.copy(required=True)
-            if self._required & {*entry.names, getattr(entry, "positional_label", "")}
-            else entry
-            for entry in panel.entries
-        ]
-        if not HelpScreen.show_all:
-            entries = [_hide_aliases(entry) for entry in entries]
-        DefaultFormatter()(console, options, panel.copy(entries=entries))
+        """Print a group of options, unless it is a rare one and ``--help-all`` was not typed."""
+        if HelpScreen.show_all or not self._rare:
+            entries = [self._complete(entry) for entry in panel.entries]
+            DefaultFormatter()(console, options, panel.copy(entries=entries))
+
+    def _complete(self, entry: HelpEntry) -> HelpEntry:
+        """Return an option with its mark, with the kinds of MODEL, and with one spelling unless all are shown."""
+        names = {*entry.names, getattr(entry, "positional_label", "")}
+        if "MODEL" in names:
+            entry = entry.copy(description=InlineText(Text(describe_model())))
+        if names & self._required:
+            entry = entry.copy(required=True)
+        spellings = getattr(entry, "positive_names", ())  # cyclopts 4 does not tell them apart, and shows all
+        if spellings and not HelpScreen.show_all:
+            entry = entry.copy(positive_names=spellings[:1], positive_shorts=())
+        return entry
 
 
-def _hide_aliases(entry: HelpEntry) -> HelpEntry:
-    """Return an option with its first spelling only; cyclopts 4 has no such list and shows all."""
-    names = getattr(entry, "positive_names", ())
-    return entry.copy(positive_names=names[:1], positive_shorts=()) if names else entry
+def describe_model() -> str:
+    """Return everything that MODEL may be, kinds that other packages add included."""
+    from netdissect.networks.plugins import list_model_kinds
+
+    return f"{', '.join(spelling for spelling, _ in list_model_kinds())} (docs/models.md)."

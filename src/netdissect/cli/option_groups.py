@@ -11,7 +11,6 @@ from cyclopts import Group, Parameter
 from netdissect.cli.help_screen import HelpScreen
 from netdissect.config import ExecutionSettings, MethodSettings
 from netdissect.networks.load_options import LoadOptions
-from netdissect.networks.plugins import list_model_kinds
 
 Record = TypeVar("Record")
 
@@ -28,8 +27,8 @@ SWITCH = Parameter(negative="")
 #: An option that takes several words: ``--layers conv4 conv5``.
 SEVERAL = Parameter(consume_multiple=True, negative_iterable="")
 
-#: MODEL, as every command that takes one shows it.
-IS_MODEL = Parameter(group=MODEL, help=f"{', '.join(spelling for spelling, _ in list_model_kinds())} (docs/models.md).")
+#: MODEL of every command that takes one; `HelpScreen` lists what it may be.
+IS_MODEL = Parameter(group=MODEL, help="A network.")
 
 
 def describe_default(text: str) -> Parameter:
