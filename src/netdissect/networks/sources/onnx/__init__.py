@@ -1,1 +1,0 @@
-"""ONNX files: read without trusting them, probed at any inner tensor by onnxruntime, receptive fields traced by node."""

@@ -1,4 +1,4 @@
-"""An ONNX file in memory, read without trusting it: bytes of the graph, and its weights as arrays beside them."""
+"""Read an ONNX file without trusting it: the bytes of its graph, and its weights as arrays."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PURPOSE = "to read ONNX files"
-#: Tensors of up to so many bytes stay in the graph: shapes and axes, which onnxruntime reads while it builds it.
+#: Tensors up to this many bytes stay in the graph: shapes and axes, which onnxruntime reads while it builds a session.
 _MAX_INLINE_BYTES = 4096
-#: Types of the weights, in ONNX's count: 32-, 16- and 64-bit floats.
+#: ONNX's numbers for 32-, 16- and 64-bit floats.
 _FLOAT_TYPES = (1, 10, 11)
-#: Bytes of a file; protobuf's own limit.
+#: Bytes of a file; protobuf's limit.
 _MAX_FILE_BYTES = 2**31
-#: Numbers of a sparse tensor once it is written out, and nodes of a graph once its functions are.
+#: Values of a sparse tensor when it is dense, and nodes of a graph when its functions are inlined.
 _MAX_SPARSE_VALUES, _MAX_NODES = 2**28, 10**6
 
 
 @dataclass(frozen=True, eq=False)
 class OnnxFile:
-    """What an ONNX file holds. It pickles, so that every worker makes its own session of it.
+    """The contents of an ONNX file; can be pickled, so that every worker opens a session of its own.
 
     Attributes:
-        name: of the file, without its ending.
-        path: where it lay.
-        model: the serialized ModelProto; no function is left in it, and no file that it names is ever opened again.
-        arrays: its weights, by name, wherever they lay; shapes and other small tensors are still in the model.
-        digest: hash of all that was read.
+        name: of the file, without its suffix.
+        path: of the file.
+        model: the serialized ModelProto, with functions inlined and without references to other files.
+        arrays: weights by name, external data included; shapes and other small tensors are still in the model.
+        digest: hash of everything that was read.
     """
 
     name: str
@@ -50,7 +50,7 @@ class OnnxFile:
 
 
 def read_onnx(path: Path) -> OnnxFile:
-    """Read an ONNX file and the weights beside it.
+    """Read an ONNX file and its external data.
 
     Args:
         path: ``FILE.onnx``.
@@ -58,7 +58,7 @@ def read_onnx(path: Path) -> OnnxFile:
     Raises:
         MissingExtraError: if onnx is not installed.
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it is no ONNX file, is damaged, or names weights outside its folder.
+        ModelFileError: if it is no ONNX file, is damaged, or names files outside its folder.
     """
     onnx = import_optional("onnx", extra="onnx", purpose=_PURPOSE)
     if path.is_dir() or not path.exists():
@@ -67,10 +67,10 @@ def read_onnx(path: Path) -> OnnxFile:
     hashed = hashlib.blake2b(data, digest_size=16)
     model = _parse(onnx, path, data)
     arrays: dict[str, NDArray[np.generic]] = {}
-    beside = ExternalData(path)
+    external = ExternalData(path)
     for tensor, named in _iterate_tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            content = beside.read(tensor)
+            content = external.read(tensor)
             hashed.update(content)
             tensor.raw_data = content
             tensor.data_location = onnx.TensorProto.DEFAULT
@@ -90,7 +90,7 @@ def _parse(onnx: Any, path: Path, data: bytes) -> Any:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
-    except Exception as error:  # protobuf's own DecodeError, wherever protobuf is installed from
+    except Exception as error:  # protobuf's DecodeError, from whichever protobuf is installed
         raise ModelFileError(f"{path}: expected an ONNX file, got one that is damaged or of another kind") from error
     if not model.ir_version or not len(model.graph.node) or not len(model.graph.output):
         raise ModelFileError(f"{path}: expected an ONNX file, got one without a graph: damaged, or of another kind")
@@ -98,7 +98,7 @@ def _parse(onnx: Any, path: Path, data: bytes) -> Any:
 
 
 def _check_names(path: Path, message: Any) -> None:
-    """Refuse a file whose names are no text, which protobuf hands over as bytes or cannot decode."""
+    """Refuse a file whose names are not valid text: protobuf returns them as bytes or cannot decode them."""
     try:
         for field, value in message.ListFields():
             parts = [value] if hasattr(value, "ListFields") or isinstance(value, (str, bytes)) else value
@@ -112,13 +112,13 @@ def _check_names(path: Path, message: Any) -> None:
 
 
 def _check_sizes(path: Path, model: Any) -> None:
-    """Refuse a small file that says it is large: sparse tensors of any size, functions that call others without end."""
+    """Refuse a file that would expand too much: huge sparse tensors, or functions that call each other endlessly."""
     for sparse in model.graph.sparse_initializer:
         numbers = math.prod(size for size in sparse.dims if size > 0)
         if numbers > _MAX_SPARSE_VALUES:
             raise ModelFileError(
-                f"{path}: its sparse weights {sparse.values.name!r} would have {numbers:,} numbers, and at most "
-                f"{_MAX_SPARSE_VALUES:,} are written out"
+                f"{path}: its sparse weights {sparse.values.name!r} would have {numbers:,} values, and at most "
+                f"{_MAX_SPARSE_VALUES:,} are allowed"
             )
     functions = {(function.domain, function.name): function for function in model.functions}
     sizes: dict[tuple[str, str], int] = {}
@@ -134,24 +134,24 @@ def _check_sizes(path: Path, model: Any) -> None:
     try:
         total = sum(nodes_of(key, 1) for node in model.graph.node if (key := (node.domain, node.op_type)) in functions)
     except RecursionError as error:
-        raise ModelFileError(f"{path}: its functions call one another too deeply") from error
+        raise ModelFileError(f"{path}: its functions call each other too deeply") from error
     if total > _MAX_NODES:
         raise ModelFileError(
-            f"{path}: its functions would become {total:,} nodes, and at most {_MAX_NODES:,} are written out"
+            f"{path}: its functions would become {total:,} nodes, and at most {_MAX_NODES:,} are allowed"
         )
 
 
 def _inline_functions(path: Path, model: Any) -> Any:
-    """Put functions of the file's own in place of their calls, so that every node is an operator."""
+    """Inline the file's functions, so that every node is an operator."""
     inliner = import_optional("onnx.inliner", extra="onnx", purpose=_PURPOSE)
     try:
         return inliner.inline_local_functions(model)
-    except Exception as error:  # whatever onnx finds wrong with the file
+    except Exception as error:  # onnx may raise anything
         raise ModelFileError(f"{path}: its functions cannot be read ({root_message(error)})") from error
 
 
 def _iterate_tensors(model: Any) -> Iterator[tuple[Any, bool]]:
-    """Yield every tensor of a model at any depth, and whether it is one of the graph's own initializers."""
+    """Yield every tensor of a model at any depth, and whether it is an initializer of the main graph."""
     for tensor in model.graph.initializer:
         yield tensor, True
     for tensor in _graph_tensors(model.graph, initializers=False):
@@ -182,7 +182,7 @@ def _node_tensors(nodes: Any) -> Iterator[Any]:
 
 
 def _extract_array(onnx: Any, tensor: Any, path: Path) -> NDArray[np.generic]:
-    """Return a tensor as an array, and leave in its place that it will be given."""
+    """Return a tensor as an array, and mark it in the model as external data."""
     try:
         array: NDArray[np.generic] = onnx.numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError) as error:

@@ -1,4 +1,4 @@
-"""The graph of an ONNX file: what it takes, what its tensors are called, and the part of it that some of them need."""
+"""The graph of an ONNX file: its input, the names of its tensors, and subgraphs that compute some of them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
     from netdissect.networks.sources.onnx.onnx_file import OnnxFile
 
-#: Operators whose output tells of their input's shape alone, not of the image.
+#: Operators whose output depends on their input's shape only, not on the image.
 _SHAPE_OPERATORS = ("Shape", "Size")
-#: Where torch's exporter notes in which modules a node was.
+#: Metadata in which torch's exporter notes the modules of a node.
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 _DTYPES = {1: "float32", 10: "float16", 11: "float64", 2: "uint8"}
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxInput:
-    """What the network takes.
+    """The network's input.
 
     Attributes:
         name: of the input.
         dtype: numpy's name of its type.
-        meanings: ``ncyx`` or ``nyxc``.
-        fixed: how many images, of how many channels and which size, where that is fixed.
+        meanings: of its dimensions: ``ncyx`` or ``nyxc``.
+        fixed: batch size, channels and image size, where the file fixes them.
     """
 
     name: str
@@ -44,7 +44,7 @@ class OnnxInput:
 
 @dataclass(frozen=True, slots=True)
 class Subgraph:
-    """A part of a graph that can be run by itself.
+    """A part of a graph that can run by itself.
 
     Attributes:
         model: the serialized ModelProto.
@@ -56,7 +56,7 @@ class Subgraph:
 
 
 class OnnxGraph:
-    """The nodes of an ONNX file and the names of what they give."""
+    """The nodes of an ONNX file and the names of their outputs."""
 
     def __init__(self, file: OnnxFile) -> None:
         self._onnx = import_optional("onnx", extra="onnx", purpose="to read ONNX files")
@@ -68,41 +68,43 @@ class OnnxGraph:
 
     @cached_property
     def input(self) -> OnnxInput:
-        """What the network takes.
+        """The network's input.
 
         Raises:
-            ModelFileError: if that is anything else than images.
+            ModelFileError: if it is anything but images.
         """
         free = [entry for entry in self.model.graph.input if entry.name not in self._weights]
         if len(free) != 1:
             names = ", ".join(entry.name for entry in free) or "none"
             raise ModelFileError(
-                f"{self.path}: expected a network with one input, the pictures; got {len(free)} ({names})"
+                f"{self.path}: expected a network with one input, the images; got {len(free)} ({names})"
             )
         kind = free[0].type.tensor_type
         dims = [dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim]
         if not kind.HasField("shape"):
             dims = [None] * 4
-        told = f"{self.path}: expected an input of pictures (B, 3, H, W), got {free[0].name!r}"
+        expected = f"{self.path}: expected an input of images (B, 3, H, W), got {free[0].name!r}"
         if kind.elem_type not in _DTYPES:
-            raise ModelFileError(f"{told} of type {kind.elem_type} in ONNX's count: export it in 32- or 16-bit floats")
+            raise ModelFileError(
+                f"{expected} of ONNX's type number {kind.elem_type}: export it with 32- or 16-bit floats"
+            )
         if len(dims) != 4:
-            raise ModelFileError(f"{told} with {len(dims)} dimensions")
+            raise ModelFileError(f"{expected} with {len(dims)} dimensions")
         batch, a, b, c = dims
         if a not in (1, 3) and c in (1, 3):
             return OnnxInput(free[0].name, _DTYPES[kind.elem_type], "nyxc", InputSpec(batch, c, a, b))
         if a not in (1, 3, None):
-            raise ModelFileError(f"{told} with {a} channels")
+            raise ModelFileError(f"{expected} with {a} channels")
         return OnnxInput(free[0].name, _DTYPES[kind.elem_type], "ncyx", InputSpec(batch, a or 3, b, c))
 
     @cached_property
     def opset(self) -> int:
-        """Version of ONNX's own operators."""
+        """Version of ONNX's operator set."""
         return max((entry.version for entry in self.model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
 
     @cached_property
     def dependent(self) -> set[str]:
-        """Names of the tensors that are computed from the images."""
+        """Names of the tensors that are computed from the input."""
         found = {self.input.name}
         for node in self.nodes:
             if node.op_type not in _SHAPE_OPERATORS and found & set(_consumed_names(node)):
@@ -111,7 +113,7 @@ class OnnxGraph:
 
     @cached_property
     def _runs(self) -> Mapping[str, tuple[str, list[int]]]:
-        """The torch modules that the exporter noted: type, and positions of the nodes of their last call."""
+        """Type, and positions of the nodes of the last call, of every torch module that the exporter noted."""
         runs: dict[str, tuple[str, list[int]]] = {}
         before: set[str] = set()
         for at, node in enumerate(self.nodes):
@@ -127,9 +129,9 @@ class OnnxGraph:
 
     @cached_property
     def modules(self) -> Mapping[str, list[tuple[str, str]]]:
-        """For every tensor that is some torch module's output: the modules' qualified names and types.
+        """Qualified names and types of the torch modules whose output a tensor is.
 
-        A module's output is the one tensor that leaves the nodes of its last call.
+        A module's output is the only tensor of its last call that other nodes use.
         """
         takers: dict[str, list[int]] = defaultdict(list)
         for at, node in enumerate(self.nodes):
@@ -150,7 +152,7 @@ class OnnxGraph:
 
     @cached_property
     def by_module(self) -> Mapping[str, str]:
-        """Tensors by the name of the torch module whose output they are; ``NAME:in`` is the one tensor it takes."""
+        """Tensors by the name of the torch module whose output they are; ``NAME:in`` is the module's only input."""
         found = {module: tensor for tensor, entries in self.modules.items() for module, _ in entries}
         for module, (_, run) in self._runs.items():
             given = {name for at in run for name in self.nodes[at].output}
@@ -161,27 +163,27 @@ class OnnxGraph:
 
     @cached_property
     def by_node(self) -> Mapping[str, str]:
-        """Tensors by the name of the node that gives them; of several, the first."""
+        """Tensors by the name of the node whose first output they are."""
         return {node.name: node.output[0] for node in self.nodes if node.name and node.output[0] in self.dependent}
 
     def tensor(self, name: str) -> str | None:
-        """Return the tensor that a layer's name means: a tensor, a node, or a torch module; None if it means nothing."""
+        """Return the tensor that a name of a tensor, a node or a torch module refers to; None if there is none."""
         if name in self.dependent:
             return name
         return self.by_node.get(name) or self.by_module.get(name)
 
     def names(self) -> list[str]:
-        """Return everything that may name a layer."""
+        """Return every name that a layer may be given by."""
         tensors = [name for node in self.nodes for name in node.output if name in self.dependent]
         modules = [name for name in self.by_module if not name.endswith(INPUT_SUFFIX)]
         return list(dict.fromkeys([*tensors, *modules, *self.by_node]))
 
     def weight(self, name: str) -> Any | None:
-        """Return an initializer."""
+        """Return an initializer by name; None if there is none."""
         return self._weights.get(name)
 
     def needed(self, tensors: Collection[str]) -> list[Any]:
-        """Return the nodes that some tensors depend on, in order."""
+        """Return the nodes that compute some tensors, in order."""
         wanted = set(tensors)
         nodes = []
         for node in reversed(self.nodes):
@@ -191,7 +193,7 @@ class OnnxGraph:
         return nodes[::-1]
 
     def extract(self, tensors: Sequence[str], *, shapes: Sequence[str] = ()) -> Subgraph:
-        """Return the part that gives some tensors and the shapes of others, and has nothing that they do not need."""
+        """Return the smallest subgraph that computes some tensors and the shapes of others."""
         model = self._onnx.ModelProto()
         for field, value in self.model.ListFields():
             if field.name != "graph":
@@ -229,23 +231,23 @@ class OnnxGraph:
 
 
 def shape_output_name(tensor: str) -> str:
-    """Return the name of the output that tells a tensor's shape."""
+    """Return the name of the output that is a tensor's shape."""
     return f"netdissect shape of {tensor}"
 
 
 def read_scopes(node: Any) -> list[tuple[str, str]]:
-    """Return qualified names and types of the torch modules that a node was in, where the exporter noted them."""
-    told = {entry.key: entry.value for entry in getattr(node, "metadata_props", ())}
-    names, kinds = _parse_strings(told.get(_SCOPES)), _parse_strings(told.get(_CLASSES))
+    """Return qualified names and types of the torch modules around a node, if the exporter noted them."""
+    metadata = {entry.key: entry.value for entry in getattr(node, "metadata_props", ())}
+    names, kinds = _parse_strings(metadata.get(_SCOPES)), _parse_strings(metadata.get(_CLASSES))
     if len(names) != len(kinds):
         kinds = [""] * len(names)
-    # The last entry is the operation itself.
+    # The last entry is the operator itself.
     pairs = zip(names[:-1], kinds[:-1], strict=True)
     return [(name, kind.rpartition(".")[2]) for name, kind in pairs if name and not name.startswith("_empty_nn")]
 
 
 def _parse_strings(text: str | None) -> list[str]:
-    """Read a list of strings as Python prints it."""
+    """Parse a list of strings as Python prints it."""
     try:
         found = ast.literal_eval(text or "[]")
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -254,7 +256,7 @@ def _parse_strings(text: str | None) -> list[str]:
 
 
 def _consumed_names(node: Any) -> Iterator[str]:
-    """Yield the names a node takes, also for the graphs inside it."""
+    """Yield the names of a node's inputs, those of its inner graphs included."""
     yield from filter(None, node.input)
     for graph in _inner_graphs(node.attribute):
         for inside in graph.node:

@@ -1,4 +1,4 @@
-"""An ONNX file as a network that is probed: layers are its inner tensors, run by onnxruntime."""
+"""ONNX files as networks: layers are inner tensors, computed by onnxruntime."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 class OnnxNetwork(ListedNetwork):
     """A network in an ONNX file.
 
-    A layer's name is the name of a tensor or of the node that gives it, or, in files of torch's exporter, the qualified
-    name of the torch module whose output the tensor is.
+    A layer is named by a tensor, by the node that computes it, or, in files of torch's exporter, by the torch module whose
+    output it is.
 
     Attributes:
-        file: the file.
+        file: the file's contents.
     """
 
     takes_execution: ClassVar[bool] = False
@@ -60,25 +60,25 @@ class OnnxNetwork(ListedNetwork):
         return OnnxGraph(self.file).input
 
     def fingerprint(self) -> str:
-        """Return a hash of the file, of the weights beside it, and of its preprocessing."""
+        """Return a hash of the file, its external data and the preprocessing."""
         hashed = hashlib.blake2b(self.file.digest.encode(), digest_size=16)
         hash_preprocess(hashed, self.preprocess)
         return hashed.hexdigest()
 
     def list_names(self) -> Collection[str]:
-        """Return the names of its tensors, of torch's modules where they are known, and of its nodes."""
+        """Return the names of tensors, of torch modules if they are known, and of nodes."""
         return OnnxGraph(self.file).names()
 
     def has_layer(self, name: str) -> bool:
-        """Tell whether a name means a tensor that is computed from the images."""
+        """Return whether a name refers to a tensor that is computed from the images."""
         return OnnxGraph(self.file).tensor(name) is not None
 
     def accepts_size(self, input_size: tuple[int, int]) -> bool:
-        """Tell whether the file lets it run on images of a size."""
+        """Return whether the network accepts images of a size."""
         return self._input.fixed.allows(input_size)
 
     def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
-        """Run it once on an empty image, for the shapes of its tensors; follow its nodes for what they mean."""
+        """Run it once on a blank image for the shapes of its tensors, and trace its nodes for their axes."""
         self._input.fixed.check(self.name, input_size, self.preprocess.depth)
         graph = OnnxGraph(self.file)
         tensors = _sort_tensors(
@@ -89,26 +89,26 @@ class OnnxNetwork(ListedNetwork):
         known.traces[self._input.name] = make_image_trace(
             shapes[self._input.name], fieldmap.IDENTITY, self._input.meanings
         )
-        made_by = {}
+        operators = {}
         for node in graph.needed(tensors):
             trace_onnx_node(known, node)
-            made_by.update(dict.fromkeys(node.output, node.op_type))
-        seen = {
+            operators.update(dict.fromkeys(node.output, node.op_type))
+        infos = {
             name: LayerInfo(
-                shapes[name], trace, made_by[name], note=_note_modules(graph, name), heads=trace.heads if trace else 0
+                shapes[name], trace, operators[name], note=_note_modules(graph, name), heads=trace.heads if trace else 0
             )
             for name, trace in ((name, known.traces.get(name)) for name in tensors)
             if name in shapes and is_readable_type(kinds[name])
         }
         if names is None:
-            return seen
-        asked = {name: graph.tensor(name) for name in names}
-        return {name: _note_ambiguity(graph, name, seen[tensor]) for name, tensor in asked.items() if tensor in seen}
+            return infos
+        named = {name: graph.tensor(name) for name in names}
+        return {name: _note_ambiguity(graph, name, infos[tensor]) for name, tensor in named.items() if tensor in infos}
 
     def _measure(
         self, graph: OnnxGraph, tensors: Collection[str], input_size: tuple[int, int]
     ) -> tuple[dict[str, Shape], dict[str, NDArray[np.generic]], dict[str, str]]:
-        """Return shapes of tensors and weights, the numbers that steer nodes, and types of tensors."""
+        """Return shapes of tensors and weights, values of the inputs that control nodes, and types of tensors."""
         nodes = graph.needed(tensors)
         inner = _find_measurable(graph, nodes)
         steering = _find_steering(graph, nodes)
@@ -117,9 +117,9 @@ class OnnxNetwork(ListedNetwork):
         kinds = {entry.name: entry.type for entry in types}
         inner = [name for name in inner if kinds[name].startswith("tensor")]
         session = open_session(self.file, graph.extract(computed, shapes=inner))
-        given = self._as_input(self.make_blank_input(input_size, torch.device("cpu")))
+        blank = self._as_input(self.make_blank_input(input_size, torch.device("cpu")))
         try:
-            outputs = session.run([*computed, *map(shape_output_name, inner)], {self._input.name: given})
+            outputs = session.run([*computed, *map(shape_output_name, inner)], {self._input.name: blank})
         except Exception as error:
             raise self.size_error(input_size, ModelError(session_message(error))) from error
         values = dict(zip(computed, outputs[: len(computed)], strict=True))
@@ -127,7 +127,7 @@ class OnnxNetwork(ListedNetwork):
             name: tuple(int(size) for size in shape)
             for name, shape in zip(inner, outputs[len(computed) :], strict=True)
         }
-        shapes[self._input.name] = given.shape
+        shapes[self._input.name] = blank.shape
         to_array = import_optional("onnx.numpy_helper", extra="onnx", purpose="to read ONNX files").to_array
         for node in nodes:
             for name in node.input:
@@ -144,29 +144,27 @@ class OnnxNetwork(ListedNetwork):
         probed: Mapping[str, ProbedLayer],
         input_size: tuple[int, int],
         device: torch.device,
-        execution: Execution,  # noqa: ARG002 - onnxruntime decides itself
+        execution: Execution,  # noqa: ARG002 - onnxruntime runs it as it is
     ) -> Iterator[Forward]:
-        """Run the part of the graph that the probed tensors need, optimized, on a device."""
+        """Open a session of the smallest subgraph that computes the probed tensors."""
         self._input.fixed.check(self.name, input_size, self.preprocess.depth)
         graph = OnnxGraph(self.file)
         tensors = {name: tensor for name in probed if (tensor := graph.tensor(name)) is not None}
-        wanted = list(dict.fromkeys(tensors.values()))
-        session = open_session(self.file, graph.extract(wanted), device=device)
+        outputs = list(dict.fromkeys(tensors.values()))
+        session = open_session(self.file, graph.extract(outputs), device=device)
 
         def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
             try:
-                outputs = session.run(wanted, {self._input.name: self._as_input(x)})
+                values = session.run(outputs, {self._input.name: self._as_input(x)})
             except Exception as error:
-                raise ModelError(
-                    f"{self.name} failed on pictures of the probe set ({session_message(error)})"
-                ) from error
-            found = dict(zip(wanted, outputs, strict=True))
+                raise ModelError(f"{self.name} failed on images of the probe set ({session_message(error)})") from error
+            found = dict(zip(outputs, values, strict=True))
             return {name: torch.from_numpy(found[tensor]) for name, tensor in tensors.items()}
 
         yield run
 
     def _as_input(self, x: torch.Tensor) -> NDArray[np.generic]:
-        """Return an input (B, C, H, W) as the file wants it."""
+        """Convert an input (B, C, H, W) to the layout and type of the file's input."""
         array = x.cpu().numpy()
         if self._input.meanings == "nyxc":
             array = array.transpose(0, 2, 3, 1)
@@ -176,26 +174,26 @@ class OnnxNetwork(ListedNetwork):
 
 
 def load_onnx(model: str, options: LoadOptions) -> OnnxNetwork:
-    """Return the network in an ONNX file, with what was said of its preprocessing.
+    """Return the network in an ONNX file.
 
     Raises:
         MissingExtraError: if onnx is not installed.
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it is damaged, of another kind, or takes anything else than images.
+        ModelFileError: if it is damaged, of another kind, or takes anything but images.
     """
     network = wrap_onnx(read_onnx(Path(model)))
     return network.with_preprocess(override_preprocess(network.preprocess, options))
 
 
 def wrap_onnx(file: OnnxFile, preprocess: Preprocess | None = None) -> OnnxNetwork:
-    """Return the network in a file that was read (`read_onnx`).
+    """Return an ONNX file as a network.
 
     Args:
-        file: the file.
-        preprocess: how images become its input; None takes what the file states, else ImageNet's numbers.
+        file: its contents, from `read_onnx`.
+        preprocess: how images become its input; None takes what the file states, else ImageNet statistics.
 
     Raises:
-        ModelFileError: if its input is anything else than images.
+        ModelFileError: if its input is anything but images.
     """
     graph = OnnxGraph(file)
     return OnnxNetwork(
@@ -209,25 +207,25 @@ def wrap_onnx(file: OnnxFile, preprocess: Preprocess | None = None) -> OnnxNetwo
 
 
 def read_onnx_preprocess(graph: OnnxGraph) -> Preprocess:
-    """Return the preprocessing a file states in ONNX's own metadata, or an assumption that says it is one."""
-    told = {entry.key: entry.value for entry in graph.model.metadata_props}
-    channels: Literal["rgb", "bgr"] = "bgr" if told.get("Image.BitmapPixelFormat", "").startswith("Bgr") else "rgb"
+    """Return the preprocessing that a file states in ONNX's metadata, else ImageNet statistics with a note."""
+    metadata = {entry.key: entry.value for entry in graph.model.metadata_props}
+    channels: Literal["rgb", "bgr"] = "bgr" if metadata.get("Image.BitmapPixelFormat", "").startswith("Bgr") else "rgb"
     grey = graph.input.fixed.channels == 1
     low, high = {
         "NominalRange_0_255": (0, 255), "Normalized_0_1": (0, 1), "Normalized_1_1": (-1, 1),
-    }.get(told.get("Image.NominalPixelRange", ""), (0, 255) if graph.input.dtype == "uint8" else (0, 0))  # fmt: skip
+    }.get(metadata.get("Image.NominalPixelRange", ""), (0, 255) if graph.input.dtype == "uint8" else (0, 0))  # fmt: skip
     if low == high:
         return Preprocess(channels, grey=grey, note="assumed: ImageNet statistics; an ONNX file states none")
     std = np.full(3, 1 / (high - low), np.float32)
     mean = np.full(3, -low / (high - low), np.float32)
-    note = "as the ONNX file states" if "Image.NominalPixelRange" in told else "its input is 8-bit"
+    note = "as the ONNX file states" if "Image.NominalPixelRange" in metadata else "its input is 8-bit"
     if (low, high) == (0, 255):
         return Preprocess(channels, 1.0, np.zeros(3, np.float32), np.ones(3, np.float32), grey, note)
     return Preprocess(channels, 1 / 255, mean, std, grey, note)
 
 
 def _sort_tensors(graph: OnnxGraph, wanted: Collection[str] | None) -> list[str]:
-    """Return tensors in the order in which they are computed."""
+    """Return tensors in the order of computation; None stands for all of them."""
     return [
         name for node in graph.nodes for name in node.output
         if name in graph.dependent and (wanted is None or name in wanted)
@@ -235,14 +233,14 @@ def _sort_tensors(graph: OnnxGraph, wanted: Collection[str] | None) -> list[str]
 
 
 def _find_measurable(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
-    """Return the tensors whose shapes are asked for: those computed from the images, and what they are joined with."""
-    given = dict.fromkeys(name for node in nodes for name in node.output if name)
+    """Return the tensors whose shapes are needed: those computed from the images, and other inputs of the same nodes."""
+    computed = dict.fromkeys(name for node in nodes for name in node.output if name)
     joined = {name for node in nodes if set(node.output) & graph.dependent for name in node.input}
-    return [name for name in given if name in graph.dependent or name in joined]
+    return [name for name in computed if name in graph.dependent or name in joined]
 
 
 def _find_steering(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
-    """Return the names of inputs that steer nodes and do not depend on the image."""
+    """Return the names of inputs that control nodes, such as axes, and do not depend on the image."""
     found = [
         node.input[position]
         for node in nodes
@@ -252,16 +250,16 @@ def _find_steering(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
     return [name for name in dict.fromkeys(found) if name not in graph.dependent]
 
 
-def _note_ambiguity(graph: OnnxGraph, name: str, seen: LayerInfo) -> LayerInfo:
-    """Say so where a name means a tensor here, and something else in the network that was exported."""
+def _note_ambiguity(graph: OnnxGraph, name: str, info: LayerInfo) -> LayerInfo:
+    """Add a note if a name refers to a tensor, and to another tensor as the name of a torch module."""
     other = graph.by_module.get(name)
     if other in (None, graph.tensor(name)):
-        return seen
-    more = f"the tensor of this name; the torch module of this name gives the tensor {other}"
-    return replace(seen, note="; ".join(note for note in (seen.note, more) if note))
+        return info
+    note = f"the tensor of this name; the output of the torch module of this name is the tensor {other}"
+    return replace(info, note="; ".join(part for part in (info.note, note) if part))
 
 
 def _note_modules(graph: OnnxGraph, tensor: str) -> str:
-    """Return a note that says which torch modules' output a tensor is."""
-    found = [f"{name} ({kind})" if kind else name for name, kind in graph.modules.get(tensor, ())]
-    return f"output of {', '.join(found)}" if found else ""
+    """Return a note that names the torch modules whose output a tensor is."""
+    modules = [f"{name} ({kind})" if kind else name for name, kind in graph.modules.get(tensor, ())]
+    return f"output of {', '.join(modules)}" if modules else ""

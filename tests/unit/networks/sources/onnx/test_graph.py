@@ -87,7 +87,7 @@ def test_what_it_takes_is_read_off_its_input(tmp_path, options, expected):
     [
         ({"shape": ("n", 4, 8, 8), "channels": 4}, "with 4 channels"),
         ({"shape": (1, 768), "channels": 3}, "with 2 dimensions"),
-        ({"dtype": TensorProto.INT64}, "of type 7"),
+        ({"dtype": TensorProto.INT64}, "type number 7"),
         ({"inputs": ("x", "text")}, r"got 2 \(x, text\)"),
     ],
 )

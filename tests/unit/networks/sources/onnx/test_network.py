@@ -77,7 +77,7 @@ def test_a_name_that_means_a_tensor_and_another_module_says_so(tmp_path):
         made.graph.node[1].metadata_props.add(key=f"pkg.torch.onnx.{key}", value=value)
     onnx.save(made, tmp_path / "net.onnx")
     source = open_network(str(tmp_path / "net.onnx")).probe(["relu"], (8, 8), geometry="grid", device=CPU)
-    assert "the torch module of this name gives the tensor z" in source.layers[0].note
+    assert "the torch module of this name is the tensor z" in source.layers[0].note
 
 
 def test_a_number_of_pictures_that_the_file_fixes_is_kept_to(legacy, module, pictures):
@@ -251,5 +251,5 @@ def test_a_device_that_onnxruntime_has_not_is_told(tmp_path, pictures):
     source = open_network(str(graphs.convolution(tmp_path))).probe(
         ["z"], (32, 32), geometry="grid", device=torch.device("meta")
     )
-    with pytest.raises(SettingsError, match="this onnxruntime cannot run on meta: give --device cpu"), source:
+    with pytest.raises(SettingsError, match="this onnxruntime cannot run on meta: use --device cpu"), source:
         pass
