@@ -1,6 +1,6 @@
 """Draw the images of the demo that the README shows, from a finished demo.
 
-    python -m benchmarks demo_pictures -- RUN [OUT]        OUT is docs/images if not given
+    python -m benchmarks demo_images -- RUN [OUT]        OUT is docs/images if not given
 
 demo-scenes.png: scenes of the bundled probe set, and below them one with its label maps. demo-units.png: what some units
 of the last layer see: of those whose strongest images show their concept, the best of each concept, half of them objects.
