@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -32,10 +32,11 @@ def display_name(name: str) -> str:
     return re.sub(r"-[sc]$", "", name).replace("_", " ")
 
 
-def sort_categories(categories: Sequence[str]) -> tuple[str, ...]:
-    """Sort categories as the paper's figures do; unknown ones come last, in their own order."""
-    known = [category for category in CATEGORY_ORDER if category in categories]
-    return (*known, *(category for category in categories if category not in CATEGORY_ORDER))
+def sort_categories(categories: Iterable[str]) -> tuple[str, ...]:
+    """Return distinct categories in the order of the paper's figures; unknown ones come last, in their own order."""
+    distinct = dict.fromkeys(categories)
+    known = [category for category in CATEGORY_ORDER if category in distinct]
+    return (*known, *(category for category in distinct if category not in CATEGORY_ORDER))
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,14 +83,10 @@ def _entries_with_units(comparison: Comparison) -> list[DetectorCounts]:
     return [entry for entry in comparison.entries if entry.table is not None and entry.units]
 
 
-def _list_categories(names: Iterable[str]) -> tuple[str, ...]:
-    return sort_categories(list(dict.fromkeys(names)))
-
-
 def _write_network_bars(comparison: Comparison, path: Path) -> bool:
     entries = comparison.entries
     draw.draw_network_bars(entries, path, threshold=comparison.threshold)
-    kinds = _list_categories(kind for entry in entries for kind in (*entry.unique, *entry.by_category))
+    kinds = sort_categories(kind for entry in entries for kind in (*entry.unique, *entry.by_category))
     head = ["name", "network", "layer", "units", "definition", "threshold", "detectors", "unique"]
     head += [f"unique-{kind}" for kind in kinds] + [f"detectors-{kind}" for kind in kinds]
     write_numbers(path, head, [
@@ -165,7 +161,7 @@ def _write_training_curve(comparison: Comparison, path: Path) -> bool:
     if len({entry.step for entry in entries}) < 2:
         return False
     draw.draw_training_curve(entries, path)
-    kinds = _list_categories(kind for entry in entries for kind in entry.unique)
+    kinds = sort_categories(kind for entry in entries for kind in entry.unique)
     head = ["step", "name", "layer", "units", "definition", "threshold", "detectors", "unique"]
     write_numbers(path, [*head, *(f"unique-{kind}" for kind in kinds)], [
         [entry.step, entry.name, entry.layer, entry.units, entry.definition, comparison.threshold, entry.detectors, entry.total,

@@ -46,7 +46,7 @@ def format_model_card(result: Result) -> str:
     threshold, probe = result.settings.threshold, result.probe_set
     by_label = result.detectors(threshold, "label")
     by_category = result.detectors(threshold, "category")
-    kinds = sort_categories(list({kind for found in by_label.values() for kind in found.units_by_category}))
+    kinds = sort_categories(kind for found in by_label.values() for kind in found.units_by_category)
     lines = [
         _HEAD,
         "",

@@ -93,7 +93,7 @@ def write_compare_page(pairs: Sequence[tuple[str, ComparedRun, ComparedRun]], pa
     """
     layers = [_compare_layer(name, before, after, threshold) for name, before, after in pairs]
     kinds = sort_categories(
-        list({concept.category for layer in layers for concepts in layer.concepts.values() for concept in concepts})
+        concept.category for layer in layers for concepts in layer.concepts.values() for concept in concepts
     )
     _, before, after = pairs[0]
     atomic.write_text(

@@ -53,7 +53,7 @@ def write_report(
     data = PageData(result, images, cache.cache_labels(source), write_panels(result.layers.values(), html))
     threshold = result.settings.threshold
     units = sum(layer.layer.units for layer in result.layers.values())
-    progress.start("pictures", units)
+    progress.start("strips", units)
     for layer in result.layers.values():
         strips.write_strips(layer, result.network.input_size, images, html / "image", progress)
         figures.draw_bar_graph(layer.detectors(threshold), html / "image" / f"{layer.layer.file_stem}-bargraph.svg")

@@ -1,4 +1,4 @@
-"""The bar graph of a layer: number of units per concept, grouped by category (the released code's figure)."""
+"""Bar graph of a layer: number of units per concept, grouped by category (the released code's figure)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from netdissect.results.detectors import Detectors
 
 
-#: Width of a letter in bars.
+#: Width of a letter, in bars.
 _LETTER_WIDTH = 0.55
 
 
 def draw_bar_graph(found: Detectors, path: Path) -> None:
-    """Draw the number of units per concept; the concepts of a category by falling number, then by name."""
-    groups = sort_categories(list(dict.fromkeys(category for category, _ in found.concepts)))
+    """Draw the number of units per concept, by category, falling number and name; write the numbers as CSV."""
+    groups = sort_categories(category for category, _ in found.concepts)
     fills, texts = style.get_fill_colors(groups), style.get_text_colors(groups)
     bars = [
         (category, label, units)
@@ -27,7 +27,7 @@ def draw_bar_graph(found: Detectors, path: Path) -> None:
         for (kind, label), units in sorted(found.concepts.items(), key=lambda item: (-item[1], item[0][1]))
         if kind == category
     ]
-    with style.open_figure(max(3.2, 0.16 * len(bars) + 1.0), 2.4) as (figure, axes):
+    with style.open_figure(max(3.2, 0.16 * len(bars) + 1.0), 2.4) as (figure, (axes,)):
         left = 0.0
         places = []
         for index, (category, _, units) in enumerate(bars):
@@ -40,7 +40,7 @@ def draw_bar_graph(found: Detectors, path: Path) -> None:
             members = [place for place, bar in zip(places, bars, strict=True) if bar[0] == category]
             count = sum(bar[2] for bar in bars if bar[0] == category)
             words = f"{style.shorten_name(category)} {count}"
-            # A name too wide for its bars is lifted a line above its neighbors.
+            # A name wider than its bars is written a line above its neighbors.
             level = next((level for level, end in enumerate(free) if members[0] >= end), len(free) - 1)
             free[level] = members[0] + _LETTER_WIDTH * (len(words) + 2)
             axes.text(

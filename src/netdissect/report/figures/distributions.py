@@ -23,7 +23,7 @@ def draw_concept_histogram(counts: Mapping[str, Sequence[int]], path: Path, *, d
     """
     most = max((max(values, default=0) for values in counts.values()), default=0)
     edges = _make_bins(most)
-    with style.open_figure(max(4.6, 0.52 * len(edges)), 2.6) as (figure, axes):
+    with style.open_figure(max(4.6, 0.52 * len(edges)), 2.6) as (figure, (axes,)):
         places = np.arange(len(edges))
         width = 0.8 / max(len(counts), 1)
         for index, (name, values) in enumerate(counts.items()):
@@ -64,7 +64,7 @@ def draw_score_distribution(
 
     A steep curve at the threshold means that the counts depend on its exact value.
     """
-    with style.open_figure(4.6, 2.6) as (figure, axes):
+    with style.open_figure(4.6, 2.6) as (figure, (axes,)):
         for index, (name, values) in enumerate(scores.items()):
             falling = np.sort(np.asarray(values, float))[::-1]
             share = np.arange(1, falling.size + 1) / max(falling.size, 1)

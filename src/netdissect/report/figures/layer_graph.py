@@ -1,4 +1,4 @@
-"""The layer graph: which share of every layer's units detects concepts of each category."""
+"""Layer graph: the share of each layer's units that detect concepts of each category."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     from netdissect.results.detectors import Detectors
 
-#: Letters of all layers' names that fit side by side.
+#: Letters of all layers' names that fit in one line.
 _MAX_LETTERS_HORIZONTAL = 40
 
 
 def draw_layer_graph(layers: Mapping[str, Detectors], path: Path) -> None:
-    """Draw the share of every layer's units that detect a concept, per category, layer by layer."""
-    categories = sort_categories(list({category for found in layers.values() for category in found.units_by_category}))
+    """Draw the share of each layer's units that detect a concept, per category; write the numbers as CSV."""
+    categories = sort_categories(category for found in layers.values() for category in found.units_by_category)
     fills = style.get_fill_colors(categories)
-    with style.open_figure(max(3.2, 0.8 * len(layers) + 1.6), 2.4) as (figure, axes):
+    with style.open_figure(max(3.2, 0.8 * len(layers) + 1.6), 2.4) as (figure, (axes,)):
         places = range(len(layers))
         for category in categories:
             shares = [found.units_by_category.get(category, 0) / found.total for found in layers.values()]

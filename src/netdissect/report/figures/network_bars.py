@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def draw_network_bars(entries: Sequence[DetectorCounts], path: Path, *, threshold: float) -> None:
     """Draw a bar per network, most unique detectors first."""
     ranked = sorted(entries, key=lambda entry: -entry.total)
-    categories = sort_categories(list(dict.fromkeys(kind for entry in ranked for kind in entry.unique)))
+    categories = sort_categories(kind for entry in ranked for kind in entry.unique)
     fills = style.get_fill_colors(categories)
     definition = ranked[0].definition
     with style.open_figure(6.6, 0.9 + 0.19 * len(ranked), (3.0, 1.0)) as (figure, (left, right)):

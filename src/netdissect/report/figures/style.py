@@ -51,7 +51,7 @@ def open_figure(width: float, height: float, panels: Sequence[float] = (1.0,)) -
         panels: relative widths of the panels, side by side.
 
     Yields:
-        the figure, and its axes (an array of them for several panels).
+        the figure, and the axes of each panel.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -63,7 +63,7 @@ def open_figure(width: float, height: float, panels: Sequence[float] = (1.0,)) -
         drawn = Figure(figsize=(width, height))
         FigureCanvasAgg(drawn)
         axes = drawn.subplots(1, len(panels), width_ratios=list(panels), squeeze=False)[0]
-        yield drawn, axes[0] if len(panels) == 1 else axes
+        yield drawn, axes
 
 
 def save_figure(drawn: Any, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The training curve: unique detectors per category, checkpoint by checkpoint."""
+"""Training curve: unique detectors per category over the checkpoints of a training run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def draw_training_curve(entries: Sequence[DetectorCounts], path: Path) -> None:
-    """Draw unique detectors over training steps, one panel per layer; every entry must have its step.
+    """Draw unique detectors over training steps, one panel per layer, for entries that all have a step.
 
-    Steps that span more than two orders of magnitude are drawn on a logarithmic axis that keeps 0.
+    Steps over more than two orders of magnitude are drawn on a logarithmic axis that includes 0.
     """
     layers = list(dict.fromkeys(entry.layer for entry in entries))
-    categories = sort_categories(list(dict.fromkeys(kind for entry in entries for kind in entry.unique)))
+    categories = sort_categories(kind for entry in entries for kind in entry.unique)
     fills = style.get_fill_colors(categories)
     steps = sorted({entry.step or 0.0 for entry in entries})
     positive = [step for step in steps if step > 0]
     with style.open_figure(0.9 + 2.9 * len(layers), 2.6, (1.0,) * len(layers)) as (figure, panels):
-        for axes, layer in zip([panels] if len(layers) == 1 else panels, layers, strict=True):
+        for axes, layer in zip(panels, layers, strict=True):
             rows = sorted((entry for entry in entries if entry.layer == layer), key=lambda entry: entry.step or 0.0)
             x = [entry.step or 0.0 for entry in rows]
             axes.plot(x, [entry.total for entry in rows], "o-", color=style.INK, lw=1.4, ms=3, label="all")
@@ -38,8 +38,6 @@ def draw_training_curve(entries: Sequence[DetectorCounts], path: Path) -> None:
             axes.set_title(style.shorten_name(layer))
             axes.set_xlabel("training step")
             axes.yaxis.get_major_locator().set_params(integer=True)
-        first = panels if len(layers) == 1 else panels[0]
-        last = panels if len(layers) == 1 else panels[-1]
-        first.set_ylabel(f"unique detectors, by {entries[0].definition}")
-        last.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        panels[0].set_ylabel(f"unique detectors, by {entries[0].definition}")
+        panels[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         style.save_figure(figure, path)

@@ -1,4 +1,4 @@
-"""Unique detectors among equally many units: what is left of a difference when no network is wider than another."""
+"""Width curve: expected unique detectors among equally many random units, to compare networks of different widths."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def draw_width_curve(
     """Draw the expected number of unique detectors among n random units, with a band of one standard deviation.
 
     Args:
-        curves: by network, (n, mean, standard deviation) by rising n.
-        common: the width at which all are compared.
+        curves: by network, (n, mean, standard deviation) for rising n.
+        common: width at which all are compared.
         path: the figure.
-        definition: of unique detectors.
+        definition: definition of unique detectors.
     """
-    with style.open_figure(4.6, 2.9) as (figure, axes):
+    with style.open_figure(4.6, 2.9) as (figure, (axes,)):
         ends = []
         for index, (name, points) in enumerate(curves.items()):
             n, mean, spread = np.array(points, float).T
@@ -43,7 +43,7 @@ def draw_width_curve(
 
 
 def _label_curve_ends(axes: object, ends: list[tuple[float, float, str, str]]) -> None:
-    """Write every curve's name right of the axes, at its end's height, moved apart where they would overlap."""
+    """Write the name of each curve to the right of its end, moved apart where names would overlap."""
     low, high = axes.get_ylim()  # type: ignore[attr-defined]
     gap = (high - low) * 0.055
     at = -np.inf

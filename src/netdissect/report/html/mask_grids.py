@@ -1,8 +1,8 @@
-"""Exemplars' grids in 8 bits: what the page interpolates to draw a unit's mask in any style.
+"""Exemplars' grids with 8 bits per cell, which the page upsamples to draw a unit's mask.
 
-The threshold lies between the codes 127 and 128, so that a cell is on its right side exactly. Distance from it is
-stored as a square root: fine near the threshold, where the mask's edge runs, coarse far from it. A cell that no edge
-can depend on (below the threshold like all its neighbors) is rounded further; it only shades the heat style.
+The threshold is between the codes 127 and 128, so that each cell is exactly on its side of it. The distance from the
+threshold is stored as a square root: fine near the threshold, where the edge of the mask is, and coarse far from it. Cells
+that no edge depends on (below the threshold, as are all their neighbors) are rounded further; they show in the heat style only.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Steps that cells far below the threshold are rounded to.
+#: Codes of cells far from any mask are multiples of this.
 _COARSE_STEP = 16
 
 
 def encode_grids(grids: NDArray[np.floating]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return codes, uint8, of the same shape, and each unit's scale above and below the threshold, shape (U, 2).
+    """Return the codes of grids, and each unit's scale above and below the threshold.
 
     Args:
-        grids: activation above the threshold, of any scale, shape (U, k, h, w).
+        grids: activations minus threshold, at any scale, shape (U, k, h, w).
+
+    Returns:
+        codes, uint8, shape (U, k, h, w); scales, float32, shape (U, 2).
     """
     flat = grids.reshape(grids.shape[0], -1).astype(np.float32)
     above = np.maximum(flat.max(axis=1, initial=0), 0)
@@ -40,14 +43,14 @@ def encode_grids(grids: NDArray[np.floating]) -> tuple[NDArray[np.uint8], NDArra
 
 
 def decode_grids(codes: NDArray[np.uint8], scale: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what the page makes of codes, float32, shape (U, k, h, w)."""
+    """Return the grids that the page decodes from codes, float32, shape (U, k, h, w)."""
     distance = ((codes.astype(np.float32) - 127.5) / 127.5) ** 2
-    side = scale[:, :, None, None, None]
-    return np.where(codes >= 128, distance * side[:, 0], -distance * side[:, 1]).astype(np.float32)
+    scales = scale[:, :, None, None, None]
+    return np.where(codes >= 128, distance * scales[:, 0], -distance * scales[:, 1]).astype(np.float32)
 
 
 def _find_cells_near_mask(above: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which cells are, or have among their eight neighbors, one above the threshold."""
+    """Return which cells are above the threshold or have one of their eight neighbors above it."""
     wide = above.copy()
     wide[..., 1:, :] |= above[..., :-1, :]
     wide[..., :-1, :] |= above[..., 1:, :]

@@ -69,7 +69,7 @@ def pack_page_data(data: PageData) -> Iterator[tuple[str, str]]:
 
 
 def count_units_per_file(layer: LayerResult) -> int:
-    """Return how many units' grids share a file."""
+    """Return the number of units whose grids share a file."""
     each: int = layer.exemplars.images.shape[1] * layer.layer.grid[0] * layer.layer.grid[1]
     return max(1, _BYTES_PER_FILE // max(each, 1))
 
@@ -77,7 +77,7 @@ def count_units_per_file(layer: LayerResult) -> int:
 def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
     result, labels = data.result, data.labels
     vocabulary = result.probe_set.vocabulary
-    shown = sort_categories(vocabulary.categories)
+    categories = sort_categories(vocabulary.categories)
     facts = {
         "network": result.network.name,
         "probeSet": result.probe_set.name,
@@ -87,8 +87,8 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
         "threshold": result.settings.threshold,
         "scoreTitle": result.score_title,
         "quantile": result.settings.quantile,
-        "categories": list(shown),
-        "slots": list(assign_color_slots(shown).values()),
+        "categories": list(categories),
+        "slots": list(assign_color_slots(categories).values()),
         "concepts": [display_name(name) for name in vocabulary.names],
         "layers": [
             {
@@ -110,7 +110,7 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
     }
     arrays: dict[str, NDArray[Any]] = {
         "number": np.array([concept.number for concept in vocabulary.concepts], np.int32),
-        "category": np.array([shown.index(concept.category) for concept in vocabulary.concepts], np.int8),
+        "category": np.array([categories.index(concept.category) for concept in vocabulary.concepts], np.int8),
         "G": next(iter(result.layers.values())).counts.G.astype(np.float64) if result.layers else np.zeros(0),
         "examples": _find_positions(labels.examples, rows),
         "labeled": labels.labeled.astype(np.int32),
@@ -118,20 +118,20 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
         "png": np.array([data.images[int(row)].suffix == ".png" for row in rows], np.uint8),
         "hasLabels": np.isin(rows, list(labels.files)).astype(np.uint8),
     }
-    place = [vocabulary.categories.index(category) for category in shown]
+    order = [vocabulary.categories.index(category) for category in categories]
     for number, layer in enumerate(result.layers.values()):
-        arrays[f"{number}.column"] = layer.best.column[:, place].astype(np.int32)
-        arrays[f"{number}.score"] = layer.best.score[:, place]
-        winner = np.array([*(shown.index(category) for category in vocabulary.categories), -1], np.int8)
+        arrays[f"{number}.column"] = layer.best.column[:, order].astype(np.int32)
+        arrays[f"{number}.score"] = layer.best.score[:, order]
+        winner = np.array([*(categories.index(category) for category in vocabulary.categories), -1], np.int8)
         arrays[f"{number}.best"] = winner[layer.best.category]
         arrays[f"{number}.next"], arrays[f"{number}.nextScore"] = _find_second_best(layer)
     return pack_arrays("run", facts, arrays)
 
 
 def _find_second_best(layer: LayerResult) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return every unit's best concept other than its label, shape (U,), and its score; -1 where there is none."""
+    """Return each unit's best concept other than its label, shape (U,), -1 if there is none, and its score."""
     units = np.arange(layer.layer.units)
-    label = layer.best.column[units, layer.best.category]  # of a unit without a label -1, too
+    label = layer.best.column[units, layer.best.category]  # also -1 for a unit without a label
     if len(layer.vocabulary) < 2:
         return np.full(units.size, -1, np.int32), np.zeros(units.size)
     others = layer.scores.copy()
@@ -154,16 +154,16 @@ def _pack_layer(number: int, layer: LayerResult, rows: NDArray[np.int64]) -> Ite
     yield f"layer-{number}", pack_arrays(f"layer-{number}", None, arrays)
     yield f"layer-{number}-counts", pack_arrays(f"layer-{number}-counts", None, _collect_counts(layer))
     step = count_units_per_file(layer)
-    for place, start in enumerate(range(0, layer.layer.units, step)):
-        key = f"layer-{number}-masks-{place}"
+    for index, start in enumerate(range(0, layer.layer.units, step)):
+        key = f"layer-{number}-masks-{index}"
         yield key, pack_arrays(key, None, {"codes": codes[ranked[start : start + step]]})
 
 
 def _collect_counts(layer: LayerResult) -> dict[str, NDArray[Any]]:
     vocabulary, counts, activity = layer.vocabulary, layer.counts, layer.activity
-    shown = sort_categories(vocabulary.categories)
-    per_category = np.zeros((layer.layer.units, len(shown)))
-    for position, category in enumerate(shown):
+    categories = sort_categories(vocabulary.categories)
+    per_category = np.zeros((layer.layer.units, len(categories)))
+    for position, category in enumerate(categories):
         members = vocabulary.find_columns(category)
         if members.size:  # A depends on a concept's category alone
             per_category[:, position] = counts.A[:, members[0]]
@@ -182,7 +182,7 @@ def _collect_counts(layer: LayerResult) -> dict[str, NDArray[Any]]:
 
 
 def _find_positions(images: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return positions among the kept images for rows of ``index.csv``; -1 stays."""
+    """Return the positions of rows of ``index.csv`` among the cached images; -1 stays."""
     if not rows.size:
         return np.full(images.shape, -1, np.int32)
     found = np.minimum(np.searchsorted(rows, images), rows.size - 1)
