@@ -20,9 +20,9 @@ LISTS = "class lists"
 _BOTH = gives(concepts(herring=0.125, gull=0.25))
 
 for _name, _file, _text, _expected in (
-    ("labelme's two names for nothing", "labels.txt", "__ignore__\n_background_\nherring\ngull\n", _BOTH),
-    ("a name for nothing on top", "labels.txt", "background\nherring\ngull\n", _BOTH),
-    ("a name for nothing in capitals", "labels.txt", "BACKGROUND\nherring\ngull\n", _BOTH),
+    ("labelme's two names without a label", "labels.txt", "__ignore__\n_background_\nherring\ngull\n", _BOTH),
+    ("a name without a label on top", "labels.txt", "background\nherring\ngull\n", _BOTH),
+    ("a name without a label in capitals", "labels.txt", "BACKGROUND\nherring\ngull\n", _BOTH),
     ("objects with numbers", "c.json", '[{"id": 2, "name": "gull"}, {"id": 1, "name": "herring"}]', _BOTH),
     ("objects below a key", "c.json", '{"categories": [{"id": 1, "name": "herring"}, {"id": 2, "name": "gull"}]}',
      _BOTH),

@@ -1,4 +1,4 @@
-"""Mistakes in what annotation tools wrote."""
+"""Mistakes in files of annotation tools."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.unit.probe_sets.importers.annotations import (
     test_via,
     test_yolo,
 )
-from tests.unit.probe_sets.importers.annotations.desk import photo
+from tests.unit.probe_sets.importers.annotations.tiny_exports import photo
 
 SQUARE = test_labelme.SQUARE
 
 
 def typed(desk, *more, name="a.json", told=None, text=None):
-    """Write an export of one file beside its image; return what is typed to import it."""
+    """Write an export of one file next to its image; return the command that imports it."""
     folder = desk.folder / "export"
     photo(folder / "a.jpg")
     (folder / name).write_text(json.dumps(told) if text is None else text)

@@ -1,4 +1,4 @@
-"""Mistakes in what own probe sets are made of: class lists, COCO's JSON, folders."""
+"""Mistakes in class lists, COCO's JSON and folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.errors.desk import mistake
 
 
 def masks_with(desk, name, text, pixels=None):
-    """Return what is typed to bring in one image with its mask and a class list; `pixels` make a mask of 16 bits."""
+    """Return the command that imports one image with its mask and a class list; `pixels` make a mask of 16 bits."""
     for folder, mode in (("photos", "RGB"), ("masks", "L")):
         (desk.folder / folder).mkdir()
         Image.new(mode, (32, 24)).save(desk.folder / folder / "a.png")
@@ -24,7 +24,7 @@ def masks_with(desk, name, text, pixels=None):
 
 
 def coco_with(desk, **changes):
-    """Return what is typed to bring in one annotated image; `changes` replace lists of the JSON."""
+    """Return the command that imports one annotated image; `changes` replace lists of the JSON."""
     (desk.folder / "photos").mkdir()
     Image.fromarray(np.zeros((24, 32, 3), np.uint8)).save(desk.folder / "photos" / "a.png")
     told = {

@@ -1,4 +1,4 @@
-"""Whatever an annotation tool's file holds, only the project's own errors come out, in one sentence."""
+"""Damaged files of annotation tools raise only the project's own errors, of one sentence."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.unit.probe_sets.importers.annotations import (
     test_label_studio,
     test_labelme,
     test_supervisely,
+    test_tool_table,
     test_via,
-    test_whose,
 )
-from tests.unit.probe_sets.importers.annotations.desk import SIZE, label_maps, photo, png, write
+from tests.unit.probe_sets.importers.annotations.tiny_exports import SIZE, label_maps, photo, png, write
 
 from netdissect.errors import NetdissectError
 
@@ -85,7 +85,7 @@ def exports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
     files = {tool: make(folder / tool) for tool, make in TOLD.items()}
     for tool in ("YOLO", "CVAT"):
-        test_whose.TOOLS[tool](folder / tool)
+        test_tool_table.TOOLS[tool](folder / tool)
     files["yolo"] = folder / "YOLO" / "train" / "labels" / "a.txt"
     files["data.yaml"] = folder / "YOLO" / "data.yaml"
     files["cvat"] = folder / "CVAT" / "annotations.xml"
@@ -120,7 +120,7 @@ def read(folder):
 @pytest.mark.parametrize("tool", list(TOLD))
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_any_value_may_stand_anywhere(exports, tool, data):
+def test_any_value_may_be_anywhere(exports, tool, data):
     folder, files = exports
     whole = files[tool].read_text()
     told = json.loads(whole)
@@ -135,7 +135,7 @@ def test_any_value_may_stand_anywhere(exports, tool, data):
 @pytest.mark.parametrize("tool", ["labelme", "label-studio", "yolo", "data.yaml", "cvat"])
 @settings(max_examples=10, deadline=None)
 @given(changes=damages)
-def test_any_bytes_may_stand_in_the_file(exports, tool, changes):
+def test_any_bytes_may_be_in_the_file(exports, tool, changes):
     folder, files = exports
     with spoilt(files[tool], changes):
         read(folder / {"yolo": "YOLO", "data.yaml": "YOLO", "cvat": "CVAT"}.get(tool, tool))

@@ -1,4 +1,4 @@
-"""ADE20K's release of 2021: its JSON beside every image, and its copy as a Hugging Face data set, give the same set."""
+"""ADE20K's release of 2021: the JSON next to every image, and the copy as a Hugging Face data set, give the same probe set."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_a_class_that_no_class_map_can_hold_is_reported_before_any_work(release,
         importers.from_ade(release, tmp_path / "out", **PLAIN)
 
 
-def test_a_photo_that_its_camera_turned_lies_as_its_class_map(release, tmp_path):
+def test_a_photo_that_its_camera_rotated_fits_its_class_map(release, tmp_path):
     photo = next(release.rglob("ADE_train*.jpg"))
     upright = np.full((*SIZE, 3), 255, np.uint8)
     upright[:, :16] = (255, 0, 0)

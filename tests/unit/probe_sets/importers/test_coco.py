@@ -1,4 +1,4 @@
-"""COCO's JSON as tools really write it, and as it should not be: the right label map, or the annotation and what is wrong."""
+"""COCO's JSON as tools write it, with the right label map; and damaged, with an error that names the annotation."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def shares(made):
 @pytest.mark.parametrize(
     "areas", [(800, 6000), (None, None), (0, 0), (800, 1.0), (1e9, -5), (float("nan"), 3), ("800", "6000")]
 )
-def test_what_lies_on_top_is_measured_whatever_the_file_says_of_areas(dinner, areas):
+def test_what_is_on_top_is_measured_whatever_the_file_says_of_areas(dinner, areas):
     folder, told = dinner
     for entry, area in zip(told["annotations"], areas, strict=True):
         if area is not None:
@@ -68,7 +68,7 @@ def test_run_lengths_are_measured_as_polygons_are(dinner):
 
 
 @pytest.mark.parametrize("turn", [6, 8, 3, 5])
-def test_a_photo_that_its_camera_turned_lies_as_its_annotations(tmp_path, turn):
+def test_a_photo_that_its_camera_rotated_fits_its_annotations(tmp_path, turn):
     upright = np.full((120, 80, 3), 255, np.uint8)
     upright[10:50, 10:40] = (255, 0, 0)
     back = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270, 3: Image.Transpose.ROTATE_180,
@@ -83,7 +83,7 @@ def test_a_photo_that_its_camera_turned_lies_as_its_annotations(tmp_path, turn):
         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[10, 10, 40, 10, 40, 50, 10, 50]]}],
     }
     assert agreement(made_of(tmp_path, told)) > 0.9
-    # Annotations drawn over the image as it is stored: its size says so.
+    # Annotations on the image as stored, as its size says.
     if turn != 3:
         box = np.argwhere(np.asarray(stored)[..., 1] < 128).tolist()
         (top, left), (bottom, right) = np.min(box, axis=0).tolist(), (np.max(box, axis=0) + 1).tolist()

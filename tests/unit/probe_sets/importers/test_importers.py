@@ -1,4 +1,4 @@
-"""Own probe sets, one of each kind, from tiny files."""
+"""One probe set by every importer, from tiny files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.probe_sets import originals
 
 from netdissect.errors import DataError, DataFileError, DataNotFoundError, LabelError, SettingsError
 from netdissect.probe_sets import importers
-from netdissect.probe_sets.broden import label_pngs as label_pictures
+from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.check import check_probe_set
 from netdissect.probe_sets.broden.reader import Broden
 
@@ -40,7 +40,7 @@ def names_of(folder, image):
         for item in row[category].split(";"):
             if item and not item.isdigit():
                 size = int(row["sh"]), int(row["sw"])
-                numbers |= set(np.unique(label_pictures.read_label_map(folder / "images" / item, size)).tolist())
+                numbers |= set(np.unique(label_pngs.read_label_map(folder / "images" / item, size)).tolist())
         found[category] = {names[number] for number in numbers if number}
     return found
 
@@ -101,7 +101,7 @@ def test_suffixes_and_folders_below_are_matched(tmp_path):
 
 
 @pytest.mark.parametrize(("suffix", "below"), [("", ""), ("_mask", ""), ("", "masks"), ("_mask", "masks")])
-def test_images_and_masks_may_lie_in_one_folder(tmp_path, suffix, below):
+def test_images_and_masks_may_be_in_one_folder(tmp_path, suffix, below):
     folder = tmp_path / "both"
     for number in range(2):
         originals.picture(folder / f"{number}.{'png' if suffix else 'jpg'}", SIZE, seed=number)
@@ -121,7 +121,7 @@ def test_palette_and_16_bit_masks_are_numbers(masked):
     assert names_of(made.folder, "p2")["object"] == {"cow"}
 
 
-def test_an_image_that_its_camera_turned_lies_as_its_mask(masked):
+def test_an_image_that_its_camera_rotated_fits_its_mask(masked):
     path = masked / "photos" / "p1.jpg"
     picture = Image.open(path)
     exif = Image.Exif()
@@ -265,7 +265,7 @@ def test_a_voc_folder_that_lacks_something_is_reported(voc, tmp_path):
 
 @pytest.fixture
 def coco(tmp_path):
-    """Two pictures: polygons with a small dog on a large cat, and run lengths."""
+    """Two images: polygons with a small dog on a large cat, and run lengths."""
     for number in (1, 2, 3):
         originals.picture(tmp_path / "photos" / f"{number:012d}.jpg", SIZE, seed=number)
     square = [0, 0, 31, 0, 31, 23, 0, 23]

@@ -1,4 +1,4 @@
-"""Polygons as COCO's API draws them; what lies on top is decided by sizes that are measured."""
+"""Polygons as COCO's API draws them; of overlapping shapes the one with fewer pixels is on top."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_several_polygons_are_one_mask_and_a_box_is_its_four_corners():
     assert painting.draw_polygons([[9, 9, 11, 9, 11, 11]], SIZE).mask.sum() == 0
 
 
-def test_the_smaller_lies_on_top_whatever_the_order_and_of_equals_the_later():
+def test_the_smaller_is_on_top_whatever_the_order_and_of_equals_the_later():
     large, small = [[0, 0, 6, 0, 6, 4, 0, 4]], [[1, 1, 4, 1, 4, 3, 1, 3]]
 
     def patch_of(rings):

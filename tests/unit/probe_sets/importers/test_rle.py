@@ -26,7 +26,7 @@ def runs(mask):
 
 
 def packed(lengths):
-    """Return lengths as a string, five bits and a sign that more follow in every letter."""
+    """Return lengths as a string: five bits in every letter, and whether more follow."""
     out = ""
     for position, length in enumerate(lengths):
         value = length - (lengths[position - 2] if position > 2 else 0)

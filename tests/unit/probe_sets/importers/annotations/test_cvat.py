@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.probe_sets.importers.annotations.desk import (
+from tests.unit.probe_sets.importers.annotations.tiny_exports import (
     SIZE,
     label_maps,
     nothing,
@@ -33,7 +33,7 @@ def one(folder, *shapes, **how):
     return label_maps(folder)["images-a.jpg"]
 
 
-def test_the_highest_z_order_lies_on_top_and_of_equals_the_later(tmp_path):
+def test_the_highest_z_order_is_on_top_and_of_equals_the_later(tmp_path):
     box = '<box label="dog" source="manual" occluded="0" xtl="10" ytl="6" xbr="28" ybr="20" z_order="{}"><attribute name="n">1</attribute></box>'
     below, above = nothing(), nothing()
     below[6:20, 10:28] = "dog"
@@ -62,7 +62,7 @@ def test_masks_are_runs_of_nothing_and_something_row_by_row_in_their_box(tmp_pat
         one(tmp_path, shape.replace('width="7"', 'width="8"'))
 
 
-def test_ellipses_and_turned_boxes(tmp_path):
+def test_ellipses_and_rotated_boxes(tmp_path):
     rows, columns = np.mgrid[:24, :32] + 0.5
     expected = nothing()
     expected[((columns - 8) / 6) ** 2 + ((rows - 12) / 4) ** 2 <= 1] = "dog"
@@ -74,7 +74,7 @@ def test_ellipses_and_turned_boxes(tmp_path):
     same(found, expected)
 
 
-def test_an_image_tag_is_no_shape_and_a_turned_photo_is_annotated_upright(tmp_path):
+def test_an_image_tag_is_no_shape_and_a_rotated_photo_is_annotated_upright(tmp_path):
     photo(tmp_path / "images" / "a.jpg", (32, 24), turned=6)
     write(tmp_path / "annotations.xml", xml(POLYGON.format(0), '<tag label="night" source="manual"></tag>'))
     expected = nothing()
@@ -137,7 +137,7 @@ def test_xml_that_is_damaged_is_reported(tmp_path, text, words):
         source_of(tmp_path)
 
 
-def test_what_lies_outside_is_cut(tmp_path):
+def test_what_is_outside_is_cut(tmp_path):
     found = one(tmp_path, '<box label="cat" xtl="-4" ytl="-4" xbr="60" ybr="12" z_order="0"/>')
     expected = nothing()
     expected[:12] = "cat"

@@ -1,4 +1,4 @@
-"""Exports of annotation tools in formats that other importers take: the folders as they come, every pixel compared."""
+"""Exports of annotation tools in formats of other importers: unchanged folders, every pixel compared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.probe_sets.importers.annotations.desk import photo, write
+from tests.unit.probe_sets.importers.annotations.tiny_exports import photo, write
 
 from netdissect.cli import main
 from netdissect.errors import DataFileError
@@ -51,7 +51,7 @@ def typed(folder, out, *more):
     return maps_of(out)
 
 
-def test_roboflow_coco_is_taken_as_it_comes_with_its_dummy_category(tmp_path):
+def test_roboflow_coco_is_read_as_it_comes_with_its_dummy_category(tmp_path):
     folder = tmp_path / "fish v1.coco"
     for split in ("train", "valid", "test"):
         photo(folder / split / "a_jpg.rf.0f.jpg", SIZE)
@@ -85,7 +85,7 @@ def test_a_folder_without_cocos_json_is_reported(tmp_path):
         importers.from_coco(tmp_path, None, tmp_path / "set")
 
 
-def test_roboflow_masks_are_taken_as_they_come(tmp_path):
+def test_roboflow_masks_are_read_as_they_come(tmp_path):
     folder = tmp_path / "fish masks"
     for split in ("train", "valid"):
         photo(folder / split / f"{split}_jpg.rf.0f.jpg", SIZE)
@@ -100,7 +100,7 @@ def test_roboflow_masks_are_taken_as_they_come(tmp_path):
         assert np.array_equal(plane, expected())
 
 
-def test_cvats_segmentation_mask_is_taken_as_it_comes(tmp_path):
+def test_cvats_segmentation_mask_is_read_as_it_comes(tmp_path):
     folder = tmp_path / "task"
     photo(folder / "JPEGImages" / "a.jpg", SIZE)
     colors = np.zeros((*SIZE, 3), np.uint8)
@@ -118,7 +118,7 @@ def test_cvats_segmentation_mask_is_taken_as_it_comes(tmp_path):
     assert np.array_equal(plane, expected())
 
 
-def test_label_studios_coco_export_is_taken_by_from_coco(tmp_path):
+def test_label_studios_coco_export_is_read_by_from_coco(tmp_path):
     folder = tmp_path / "project"
     photo(folder / "images" / "0a1b2c3d-a.jpg", SIZE)
     told = {
@@ -140,7 +140,7 @@ def test_label_studios_coco_export_is_taken_by_from_coco(tmp_path):
     assert np.array_equal(plane, expected())
 
 
-def test_hastys_masks_are_taken_by_from_masks(tmp_path):
+def test_hastys_masks_are_read_by_from_masks(tmp_path):
     photo(tmp_path / "photos" / "a.jpg", SIZE)
     plane = np.zeros(SIZE, np.uint8)
     plane[2:12, 4:20] = 1

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.probe_sets.importers.annotations.desk import label_maps, nothing, photo, same, source_of, splits, write
+from tests.unit.probe_sets.importers.annotations.tiny_exports import (
+    label_maps,
+    nothing,
+    photo,
+    same,
+    source_of,
+    splits,
+    write,
+)
 
 from netdissect.errors import DataFileError
 
@@ -43,7 +51,7 @@ def runs(mask):
     return [number for start, end in edges.reshape(-1, 2).tolist() for number in (start + 1, end - start)]
 
 
-def test_the_highest_z_index_lies_on_top_wherever_it_stands(tmp_path):
+def test_the_highest_z_index_is_on_top_wherever_it_is(tmp_path):
     mask = np.random.default_rng(1).random((7, 9)) < 0.5
     found = one(
         tmp_path, label("dog", 5, [10, 5, 19, 12], mask=runs(mask)), label("cat", 2, [4, 2, 20, 12], polygon=SQUARE)
@@ -54,7 +62,7 @@ def test_the_highest_z_index_lies_on_top_wherever_it_stands(tmp_path):
     same(found, expected)
 
 
-def test_a_background_class_takes_away_what_lies_below(tmp_path):
+def test_a_background_class_takes_away_what_is_below(tmp_path):
     found = one(
         tmp_path, label("cat", 1, polygon=SQUARE), label("ground", 2, [0, 0, 8, 24], mask=runs(np.ones((24, 8))))
     )
@@ -75,7 +83,7 @@ def test_boxes_are_refused_taken_or_left_out(tmp_path):
     same(one(tmp_path, *boxes, boxes=True), expected)
 
 
-def test_images_of_one_name_lie_in_their_data_sets(tmp_path):
+def test_images_of_one_name_are_in_their_data_sets(tmp_path):
     photo(tmp_path / "train" / "a.jpg")
     photo(tmp_path / "valid" / "a.jpg")
     cat, dog = label("cat", polygon=SQUARE), label("dog", polygon=SQUARE)

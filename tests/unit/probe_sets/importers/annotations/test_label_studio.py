@@ -1,10 +1,18 @@
-"""Label Studio's JSON and JSON-MIN: percents, turned rectangles, ellipses and brush masks, pixel by pixel."""
+"""Label Studio's JSON and JSON-MIN: percents, rotated rectangles, ellipses and brush masks, pixel by pixel."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.probe_sets.importers.annotations.desk import SIZE, label_maps, nothing, photo, same, source_of, write
+from tests.unit.probe_sets.importers.annotations.tiny_exports import (
+    SIZE,
+    label_maps,
+    nothing,
+    photo,
+    same,
+    source_of,
+    write,
+)
 
 from netdissect.errors import DataFileError
 from netdissect.probe_sets.importers.annotations import brush_masks
@@ -58,7 +66,7 @@ def one(folder, *regions, **more):
     return label_maps(folder)["a.jpg"]
 
 
-def test_polygons_and_rectangles_are_in_percent_and_the_later_lies_on_top(tmp_path):
+def test_polygons_and_rectangles_are_in_percent_and_the_later_is_on_top(tmp_path):
     found = one(tmp_path, polygon("cat", (4, 2), (20, 2), (20, 12), (4, 12)), rectangle("dog", 10, 6, 18, 14))
     expected = nothing()
     expected[2:12, 4:20] = "cat"
@@ -66,7 +74,7 @@ def test_polygons_and_rectangles_are_in_percent_and_the_later_lies_on_top(tmp_pa
     same(found, expected)
 
 
-def test_a_rectangle_is_turned_clockwise_about_its_first_corner(tmp_path):
+def test_a_rectangle_is_rotated_clockwise_about_its_first_corner(tmp_path):
     expected = nothing()
     expected[4:14, 12:20] = "dog"  # from (20, 4), 10 to the right become 10 down, 8 down become 8 to the left
     same(one(tmp_path, rectangle("dog", 20, 4, 10, 8, rotation=90)), expected)
@@ -76,7 +84,7 @@ def test_an_ellipse_has_its_middle_and_radii_in_percent(tmp_path):
     value = {"x": 50, "y": 50, "radiusX": 25, "radiusY": 25, "rotation": 90, "ellipselabels": ["egg"]}
     rows, columns = np.mgrid[:24, :32] + 0.5
     expected = nothing()
-    expected[((columns - 16) / 6) ** 2 + ((rows - 12) / 8) ** 2 <= 1] = "egg"  # turned: its width becomes its height
+    expected[((columns - 16) / 6) ** 2 + ((rows - 12) / 8) ** 2 <= 1] = "egg"  # rotated: its width becomes its height
     same(one(tmp_path, region("ellipselabels", value)), expected)
 
 
@@ -111,7 +119,7 @@ def test_values_that_begin_within_a_byte_are_read():
     )
 
 
-def test_labels_may_stand_apart_from_their_shape_and_answers_are_no_shapes(tmp_path):
+def test_labels_may_be_apart_from_their_shape_and_answers_are_no_shapes(tmp_path):
     place = {"x": 0, "y": 0, "width": 50, "height": 50, "rotation": 0}
     found = one(
         tmp_path, region("rectangle", place, id="r7"), region("labels", {**place, "labels": ["cat"]}, id="r7"),

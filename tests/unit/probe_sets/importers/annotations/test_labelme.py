@@ -1,4 +1,4 @@
-"""labelme's files: every shape as labelme means it, pixel by pixel."""
+"""labelme's files: every shape as labelme draws it, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import base64
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from tests.unit.probe_sets.importers.annotations.desk import (
+from tests.unit.probe_sets.importers.annotations.tiny_exports import (
     SIZE,
     label_maps,
     nothing,
@@ -42,7 +42,7 @@ def one(folder, *shapes, **more):
     return label_maps(folder)["a.jpg"]
 
 
-def test_polygons_and_rectangles_lie_in_the_order_of_the_file(tmp_path):
+def test_polygons_and_rectangles_are_in_the_order_of_the_file(tmp_path):
     found = one(
         tmp_path, shape("herring", SQUARE), shape("gull", [[28.0, 20.0], [10.0, 6.0]], "rectangle"),
         shape("eye", [[11, 7], [13, 7], [13, 9], [11, 9]], None),
@@ -54,7 +54,7 @@ def test_polygons_and_rectangles_lie_in_the_order_of_the_file(tmp_path):
     same(found, expected)
 
 
-def test_background_and_ignored_regions_take_away_what_lies_below(tmp_path):
+def test_background_and_ignored_regions_take_away_what_is_below(tmp_path):
     found = one(
         tmp_path, shape("herring", SQUARE), shape("_background_", [[4, 2], [8, 2], [8, 12], [4, 12]]),
         shape("__ignore__", [[16, 2], [20, 2], [20, 12], [16, 12]]),
@@ -64,7 +64,7 @@ def test_background_and_ignored_regions_take_away_what_lies_below(tmp_path):
     same(found, expected)
 
 
-def test_a_mask_lies_in_its_box_and_is_cut_at_the_edge(tmp_path):
+def test_a_mask_is_in_its_box_and_is_cut_at_the_edge(tmp_path):
     mask = np.zeros((4, 5), bool)
     mask[0] = mask[:, 4] = True
     corner = np.ones((4, 4), bool)
@@ -96,7 +96,7 @@ def test_circles_are_discs_and_lines_are_ten_pixels_wide(tmp_path):
     assert "left out: 1 lines" in said
 
 
-def test_a_slanted_polygon_covers_what_lies_in_it(tmp_path):
+def test_a_slanted_polygon_covers_what_is_in_it(tmp_path):
     from matplotlib.path import Path as Outline
 
     corners = [[3.2, 2.7], [27.9, 6.1], [20.4, 21.3]]
@@ -106,7 +106,7 @@ def test_a_slanted_polygon_covers_what_lies_in_it(tmp_path):
     assert (found & inside).sum() / (found | inside).sum() > 0.95
 
 
-def test_a_photo_that_its_camera_turned_is_annotated_upright(tmp_path):
+def test_a_photo_that_its_camera_rotated_is_annotated_upright(tmp_path):
     photo(tmp_path / "a.jpg", (24, 32), turned=6)
     write(tmp_path / "a.json", told(shape("cat", [[0, 0], [24, 0], [24, 8], [0, 8]]), imageHeight=32, imageWidth=24))
     expected = nothing((32, 24))
@@ -115,7 +115,7 @@ def test_a_photo_that_its_camera_turned_is_annotated_upright(tmp_path):
     write(tmp_path / "a.json", told(shape("cat", [[0, 0], [32, 0], [32, 8], [0, 8]])))
     expected = nothing()
     expected[:8] = "cat"
-    same(label_maps(tmp_path)["a.jpg"], expected)  # sizes of the file: somebody wrote it over the raw image
+    same(label_maps(tmp_path)["a.jpg"], expected)  # the size in the file: it was drawn on the image as stored
 
 
 def test_sizes_that_fit_neither_way_are_reported(tmp_path):
@@ -125,7 +125,7 @@ def test_sizes_that_fit_neither_way_are_reported(tmp_path):
         one(tmp_path, shape("cat", SQUARE), imageWidth=32000, imageHeight=24000)
 
 
-def test_a_smaller_copy_of_the_image_that_was_annotated_is_taken(tmp_path):
+def test_a_smaller_copy_of_the_image_that_was_annotated_is_read(tmp_path):
     photo(tmp_path / "a.jpg", (12, 16))
     write(tmp_path / "a.json", told(shape("cat", SQUARE)))
     source = source_of(tmp_path)
@@ -136,7 +136,7 @@ def test_a_smaller_copy_of_the_image_that_was_annotated_is_taken(tmp_path):
     assert (plane != 0).sum() == 160
 
 
-def test_an_image_that_lies_only_in_the_json_is_taken(tmp_path):
+def test_an_image_that_is_only_in_the_json_is_read(tmp_path):
     data = base64.b64encode(photo(tmp_path / "gone.jpg").read_bytes()).decode()
     (tmp_path / "gone.jpg").unlink()
     write(tmp_path / "b.json", told(shape("cat", SQUARE), imagePath="..\\gone.jpg", imageData=data))

@@ -1,4 +1,4 @@
-"""Shapes that have no inside, lie outside, or are turned: what they cover, pixel by pixel."""
+"""Shapes that are empty, outside of the image, or rotated: what they cover, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_what_has_no_inside_in_the_image_covers_nothing(shape):
     assert not full(shape.patch(SIZE)).any()
 
 
-def test_a_turn_by_nothing_or_all_round_changes_nothing():
+def test_a_rotation_by_nothing_or_a_full_circle_changes_nothing():
     straight = full(make_box(2, 1, 7, 5).patch(SIZE))
     assert straight.sum() == 20
     for degrees in (0, 360):

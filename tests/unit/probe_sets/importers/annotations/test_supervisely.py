@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from tests.unit.probe_sets.importers.annotations.desk import (
+from tests.unit.probe_sets.importers.annotations.tiny_exports import (
     label_maps,
     nothing,
     photo,
@@ -56,7 +56,7 @@ def test_a_polygon_has_holes_and_a_rectangle_its_last_pixels(tmp_path):
     same(found, expected)
 
 
-def test_a_hole_shows_what_lies_below(tmp_path):
+def test_a_hole_shows_what_is_below(tmp_path):
     hole = [[8, 4], [14, 4], [14, 8], [8, 8]]
     found = one(tmp_path, thing("mat", "rectangle", [[0, 0], [31, 23]]), thing("cat", "polygon", SQUARE, [hole]))
     expected = np.full((24, 32), "mat", object)
@@ -67,7 +67,7 @@ def test_a_hole_shows_what_lies_below(tmp_path):
 
 @pytest.mark.parametrize("mode", ["RGBA", "L", "1"])
 @pytest.mark.parametrize("pack", [True, False])
-def test_bitmaps_lie_at_their_origin(tmp_path, mode, pack):
+def test_bitmaps_are_at_their_origin(tmp_path, mode, pack):
     mask = np.eye(6, 9, dtype=bool)
     expected = nothing()
     expected[5:11, 7:16][mask] = "fur"

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.unit.probe_sets.importers.annotations.desk import label_maps, nothing, photo, same, source_of, write
+from tests.unit.probe_sets.importers.annotations.tiny_exports import label_maps, nothing, photo, same, source_of, write
 
 from netdissect.errors import DataFileError
 
@@ -33,7 +33,7 @@ def one(folder, *regions, version=2, **asked):
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_regions_of_both_versions_lie_in_their_order(tmp_path, version):
+def test_regions_of_both_versions_are_in_their_order(tmp_path, version):
     found = one(tmp_path, region(POLYGON, kind="cat"), region(RECT, kind="dog"), version=version)
     expected = nothing()
     expected[2:12, 4:20] = "cat"
@@ -41,7 +41,7 @@ def test_regions_of_both_versions_lie_in_their_order(tmp_path, version):
     same(found, expected)
 
 
-def test_circles_and_turned_ellipses(tmp_path):
+def test_circles_and_rotated_ellipses(tmp_path):
     rows, columns = np.mgrid[:24, :32] + 0.5
     circle = {"name": "circle", "cx": 8, "cy": 8, "r": 5.5}
     turned = {"name": "ellipse", "cx": 22, "cy": 12, "rx": 9, "ry": 4, "theta": math.pi / 2}
@@ -51,7 +51,7 @@ def test_circles_and_turned_ellipses(tmp_path):
     same(one(tmp_path, region(circle, kind="ball"), region(turned, kind="egg")), expected)
 
 
-def test_a_turned_ellipse_leans_clockwise(tmp_path):
+def test_a_rotated_ellipse_leans_clockwise(tmp_path):
     found = one(tmp_path, region({"name": "ellipse", "cx": 16, "cy": 12, "rx": 10, "ry": 2, "theta": 0.5}, kind="egg"))
     assert found[12 + 3, 16 + 6] == "egg"  # down on the right, as on a screen
     assert found[12 - 3, 16 + 6] == ""

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.probe_sets.importers.annotations.desk import label_maps, nothing, photo, same, source_of, splits, write
+from tests.unit.probe_sets.importers.annotations.tiny_exports import (
+    label_maps,
+    nothing,
+    photo,
+    same,
+    source_of,
+    splits,
+    write,
+)
 
 from netdissect.errors import DataFileError, DataNotFoundError
 
@@ -20,7 +28,7 @@ def one(folder, *lines, names=NAMES, **asked):
 
 
 @pytest.mark.parametrize("lines", [(CAT, DOG), (DOG, CAT)])
-def test_the_smaller_lies_on_top_wherever_it_stands(tmp_path, lines):
+def test_the_smaller_is_on_top_wherever_it_is(tmp_path, lines):
     expected = nothing()
     expected[2:12, 4:20] = "cat"
     expected[:8, :8] = "dog"
@@ -84,7 +92,7 @@ def test_detection_boxes_are_refused_taken_or_left_out(tmp_path):
     same(one(tmp_path, CAT, box, boxes=True), expected)
 
 
-def test_a_turned_photo_has_shares_of_its_upright_sides(tmp_path):
+def test_a_rotated_photo_has_shares_of_its_upright_sides(tmp_path):
     photo(tmp_path / "images" / "train" / "a.jpg", turned=8)
     write(tmp_path / "labels" / "train" / "a.txt", "0 0 0 1 0 1 0.25 0 0.25")
     write(tmp_path / "data.yaml", NAMES)
@@ -93,7 +101,7 @@ def test_a_turned_photo_has_shares_of_its_upright_sides(tmp_path):
     same(label_maps(tmp_path)["images-train-a.jpg"], expected)
 
 
-def test_what_lies_outside_is_cut(tmp_path):
+def test_what_is_outside_is_cut(tmp_path):
     expected = nothing()
     expected[12:, 16:] = "cat"
     same(one(tmp_path, "0 0.5 0.5 1.25 0.5 1.25 1.25 0.5 1.25"), expected)

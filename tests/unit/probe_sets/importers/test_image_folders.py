@@ -1,4 +1,4 @@
-"""Folders as people lay them out: splits by any of their names, every image that can be opened, the others counted."""
+"""Folders of images: splits by any of their names, every image that can be opened; other files are counted."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_trainval_lists_both_splits_and_an_image_in_two_lists_is_reported(tmp_pa
 
 
 @pytest.mark.parametrize("ending", ["jfif", "jpe", "JPG", "apng", "dib", "webp", "tif", "gif", "pgm"])
-def test_every_ending_of_an_image_is_taken(tmp_path, ending):
+def test_every_ending_of_an_image_is_read(tmp_path, ending):
     kinds = {"jfif": "JPEG", "jpe": "JPEG", "jpg": "JPEG", "apng": "PNG", "dib": "BMP", "tif": "TIFF", "pgm": "PPM"}
     originals.picture(tmp_path / "folders" / "cat" / "a.jpg", SIZE)
     image = Image.open(tmp_path / "folders" / "cat" / "a.jpg")
@@ -104,7 +104,7 @@ def test_every_ending_of_an_image_is_taken(tmp_path, ending):
     assert frequencies(made.folder) == {"cat": 2, "dog": 1}
 
 
-def test_what_is_left_aside_is_counted_and_reported(tmp_path):
+def test_what_is_left_out_is_counted_and_reported(tmp_path):
     originals.picture(tmp_path / "folders" / "cat" / "a.jpg", SIZE)
     for name in ("cat/a.txt", "cat/b.heic", "dog/c.heic", "dog/plain"):
         (tmp_path / "folders" / name).parent.mkdir(exist_ok=True)

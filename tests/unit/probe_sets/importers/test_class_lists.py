@@ -1,4 +1,4 @@
-"""Class lists as tools write them: every format of the table gives the numbers its masks hold, or is refused by name."""
+"""Class lists as tools write them: every format gives the numbers of its masks, or is refused by name."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_list_of_colors_only_gives_no_number_to_masks_of_numbers(tmp_path):
     assert read_class_names(tmp_path / "p.csv") == ["gull"]
 
 
-def test_cityscapes_numbers_for_training_are_taken_where_they_are_asked_for(tmp_path):
+def test_cityscapes_numbers_for_training_are_read_where_they_are_asked_for(tmp_path):
     assert meaning(read(tmp_path, "c.csv", CITYSCAPES, trained=True)) == {255: "", 0: "road", 13: "car"}
     assert meaning(read(tmp_path, "c.csv", CITYSCAPES, column="trainId")) == {255: "", 0: "road", 13: "car"}
     assert colors(read(tmp_path, "c.csv", CITYSCAPES)) == {0: "", 0x804080: "road", 0xFAAAA0: "parking", 142: "car"}
@@ -223,7 +223,7 @@ def test_python_is_reported_what_is_no_class_list(given):
 
 
 def coverage(folder):
-    """Return coverage by name, as label.csv says it."""
+    """Return coverage by name, from label.csv."""
     lines = (folder / "label.csv").read_text().splitlines()[1:]
     fields = [line.split(",") for line in lines]
     return {field[1]: float(field[4]) for field in fields}

@@ -1,4 +1,4 @@
-"""Images deeper than 8 bits, on every way in: the middle of a ramp is in the middle, or the mode is refused by name."""
+"""Images of more than 8 bits in every importer: the middle of a ramp stays in the middle, or the mode is refused by name."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def ade(folder, depth):
 
 
 class Bright:
-    """A segmenter that labels what is brighter than the middle."""
+    """A segmenter that labels bright pixels."""
 
     classes = ("bright",)
     about = "a threshold"

@@ -1,4 +1,4 @@
-"""Class lists in every spelling people have them in."""
+"""Class lists: numbers, colors, categories and new names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_file_is_read_in_its_own_spelling(tmp_path, name, text, expected):
     assert meaning(read_class_list(written(tmp_path / name, text), "object")) == expected
 
 
-def test_lists_and_mappings_are_taken_as_they_are():
+def test_lists_and_mappings_are_read_as_they_are():
     assert meaning(read_class_list(["cat", "dog"], "object")) == {1: "cat", 2: "dog"}
     assert meaning(read_class_list(["cat", "dog"], "object", first=0)) == {0: "cat", 1: "dog"}
     assert meaning(read_class_list({10: "cat"}, "object")) == {10: "cat"}

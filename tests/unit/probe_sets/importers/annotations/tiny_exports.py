@@ -19,7 +19,7 @@ SIZE = (24, 32)
 
 
 def photo(path, size=SIZE, turned=None):
-    """Write an image; `turned` is the camera's note (EXIF) how to turn it."""
+    """Write an image; `turned` is its EXIF orientation."""
     path.parent.mkdir(parents=True, exist_ok=True)
     exif = Image.Exif()
     if turned is not None:
@@ -50,7 +50,7 @@ def png(mask, mode="1"):
 
 
 def nothing(size=SIZE):
-    """Return a label map of nothing."""
+    """Return a label map without labels."""
     return np.full(size, "", object)
 
 
@@ -62,7 +62,7 @@ def source_of(where, *, tool=None, said=None, boxes=False, leave_out=(), attribu
 
 
 def label_maps(where, **asked):
-    """Return, by image, the names that every pixel carries, (h, w); the image has the same frame."""
+    """Return the names of all pixels, (h, w), by image; check that the image has the same shape."""
     source = source_of(where, **asked)
     names = np.array(["", *source.classes.names], object)
     maps = {}
@@ -79,7 +79,7 @@ def splits(where, **asked):
 
 
 def same(found, expected):
-    """Compare two label maps; say what stands where they differ."""
+    """Compare two label maps; show where they differ."""
     assert found.shape == expected.shape
     differ = np.argwhere(found != expected)
     assert not len(differ), [(tuple(at), found[tuple(at)], expected[tuple(at)]) for at in differ[:8]]

@@ -1,4 +1,4 @@
-"""Whose a file or folder is; formats that are not taken are refused by name with the nearest that is."""
+"""Which tool wrote a file or folder; unsupported formats are refused by name with the nearest supported one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.probe_sets.importers.annotations import (
     test_via,
     test_yolo,
 )
-from tests.unit.probe_sets.importers.annotations.desk import label_maps, photo, source_of, write
+from tests.unit.probe_sets.importers.annotations.tiny_exports import label_maps, photo, source_of, write
 
 from netdissect.cli import main
 from netdissect.errors import DataError, DataFileError, DataNotFoundError, SettingsError
@@ -65,7 +65,7 @@ TOOLS = {
 
 
 @pytest.mark.parametrize("title", list(TOOLS))
-def test_the_tool_is_recognised_said_and_its_set_is_sound(tmp_path, title):
+def test_the_tool_is_recognized_printed_and_its_set_is_sound(tmp_path, title):
     TOOLS[title](tmp_path / "export")
     said = []
     made = importers.from_annotations(tmp_path / "export", tmp_path / "set", size=32, colors=False, say=said.append)
@@ -79,7 +79,7 @@ def test_the_tool_is_recognised_said_and_its_set_is_sound(tmp_path, title):
     assert 32 <= (plane != 0).sum() <= 64
 
 
-def test_a_file_is_recognised_as_its_folder_is_and_the_tool_may_be_named(tmp_path):
+def test_a_file_is_recognized_as_its_folder_is_and_the_tool_may_be_named(tmp_path):
     yolo(tmp_path / "y")
     hasty(tmp_path / "h")
     cvat(tmp_path / "c")
@@ -209,7 +209,7 @@ def test_names_that_lead_outside_are_refused_and_links_are_not_looked_through(tm
             source_of(folder)
 
 
-def test_images_of_one_name_are_told_apart_by_their_folders(tmp_path):
+def test_images_of_one_name_are_distinguished_by_their_folders(tmp_path):
     for name in ("a", "b"):
         photo(tmp_path / "photos" / name / "1.jpg")
     write(tmp_path / "export" / "annotations.xml", test_cvat.xml(test_cvat.POLYGON.format(0), name="deep/b/1.jpg"))
@@ -241,7 +241,7 @@ def test_names_that_cannot_be_written_are_reported_before_any_work(tmp_path):
     assert not (tmp_path / "set").exists()
 
 
-def test_a_second_call_knows_that_nothing_changed_and_a_changed_shape_is_made_anew(tmp_path):
+def test_a_second_call_knows_that_nothing_changed_and_a_changed_shape_is_made_again(tmp_path):
     labelme(tmp_path / "export")
     options = {"size": 32, "colors": False, "preview": 0}
     assert importers.from_annotations(tmp_path / "export", tmp_path / "set", **options).is_new
@@ -263,11 +263,11 @@ def test_classes_are_renamed_and_dropped_as_everywhere(tmp_path):
     with (tmp_path / "rename.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["name", "as", "category"], ["cat", "fur", "material"], ["dog", "", ""]])
     (found,) = label_maps(tmp_path / "export.json", rename=tmp_path / "rename.csv").values()
-    assert (found == "fur").sum() == 6 * 16  # what the dropped one covers stays covered
+    assert (found == "fur").sum() == 6 * 16  # the dropped class still covers what is below
 
 
 @pytest.mark.parametrize("title", list(TOOLS))
-def test_the_set_may_lie_in_the_folder_that_is_read(tmp_path, title):
+def test_the_set_may_be_in_the_folder_that_is_read(tmp_path, title):
     TOOLS[title](tmp_path)
     options = {"size": 32, "colors": False, "preview": 0}
     assert importers.from_annotations(tmp_path, tmp_path / "dataset" / "mine", **options).images == 1

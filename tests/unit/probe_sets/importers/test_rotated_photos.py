@@ -1,4 +1,4 @@
-"""A photo that its camera turned lies as its label map, in every importer whose labels have a frame."""
+"""A photo with an EXIF orientation fits its label map, in every importer with label maps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def scene():
 
 
 def write(photo, mask, turn, *, upright):
-    """Write the image as a camera held in that way stores it, and its mask over the image upright, or as it is stored."""
+    """Write the image with an EXIF orientation, and its mask on the upright image or on the image as stored."""
     pixels, labels = scene()
     exif = Image.Exif()
     exif[0x0112] = turn
@@ -62,7 +62,7 @@ def hf(folder, turn, *, upright):
 
 
 class Red:
-    """A segmenter that labels what is red."""
+    """A segmenter that labels red pixels."""
 
     classes = ("box",)
     about = "a threshold"
@@ -81,7 +81,7 @@ def segmenter(folder, turn, *, upright):
 
 @pytest.mark.parametrize("way", [masks, voc, challenge, hf, segmenter])
 @pytest.mark.parametrize(("turn", "upright"), [(6, True), (8, True), (3, True), (6, False), (8, False)])
-def test_image_and_label_lie_over_one_another(tmp_path, way, turn, upright):
+def test_image_and_label_cover_each_other(tmp_path, way, turn, upright):
     source = Broden(way(tmp_path, turn, upright=upright).folder)
     picture = source.read_image(0, source.label_size(0)).astype(int)
     red = (picture[..., 0] - picture[..., 1]) > 100

@@ -1,4 +1,4 @@
-"""Names and files that nobody expects: told before any work, or written in a form that every system takes."""
+"""Unusual names and files: reported before any work, or written so that every file system accepts them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLAIN = {"size": 32, "colors": False, "preview": 0}
 
 
 def masked(folder, name="a"):
-    """Write an image and its mask; return what is given for them."""
+    """Write an image and its mask; return the importer's arguments."""
     originals.picture(folder / "photos" / "x.jpg", SIZE)
     (folder / "photos" / "x.jpg").rename(folder / "photos" / f"{name}.jpg")
     originals.plane(folder / "masks" / "x.png", originals.halves(SIZE, 1, 0).astype(np.uint8))
@@ -48,7 +48,7 @@ def test_a_class_folder_whose_name_cannot_be_written_is_reported_before_any_work
     assert not (tmp_path / "out").exists()
 
 
-def test_long_names_are_cut_and_told_apart(tmp_path):
+def test_long_names_are_cut_and_distinguished(tmp_path):
     folders = ["d" * 60] * 4
     for name in ("1", "2"):
         masked(tmp_path, name)
