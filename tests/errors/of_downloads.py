@@ -96,7 +96,7 @@ def _(desk):
     return ["data", "download", "broden1_227", "--into", desk.folder / "mine"]
 
 
-@mistake("a `--registry` whose mirror is a guess, and why is not said")
+@mistake("a `--registry` whose mirror is a guess, and does not say why")
 def _(desk):
     path = desk.folder / "own.toml"
     path.write_text(

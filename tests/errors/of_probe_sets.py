@@ -292,7 +292,7 @@ def _(desk):
     return desk.write(PLANE, label_pngs.encode_label_map(np.zeros((9, 9), int)))
 
 
-@mistake("a label map is an 8-bit grey PNG")
+@mistake("a label map is an 8-bit gray PNG")
 def _(desk):
     out = io.BytesIO()
     Image.new("L", (16, 16)).save(out, format="PNG")

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 MAX_LABEL = 256 * 256 - 1
 
 _MODE_NAMES = {
-    "L": "an 8-bit grey",
+    "L": "an 8-bit gray",
     "P": "a palette",
     "1": "a 1-bit",
-    "I;16": "a 16-bit grey",
-    "I": "a 32-bit grey",
-    "LA": "a grey + alpha",
+    "I;16": "a 16-bit gray",
+    "I": "a 32-bit gray",
+    "LA": "a gray + alpha",
 }
 
 
@@ -48,18 +48,17 @@ def read_label_map(path: Path, size: tuple[int, int]) -> NDArray[np.uint16]:
         raise DataNotFoundError(f"label map {path}, named in index.csv, does not exist") from error
     except Exception as error:
         raise images.make_read_error("label map", path, error) from error
-    said = images.parse_header_size(data[:32])
-    if said is not None and said != size:
+    found = images.parse_header_size(data[:32])
+    if found is not None and found != size:
         raise DataFileError(
-            f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, got {said[1]} x {said[0]}"
+            f"{path}: expected a label map of {size[1]} x {size[0]} pixels as index.csv says, got {found[1]} x {found[0]}"
         )
-    from netdissect.probe_sets.broden import (
-        png_decoder,
-    )  # imported here because it loads numba, which reading tables does not need
+    # Imported here because it loads numba, which reading tables does not need.
+    from netdissect.probe_sets.broden.png_decoder import decode_plain_png
 
-    quick = png_decoder.decode_plain_png(data, size)
-    if quick is not None:
-        return quick
+    plain = decode_plain_png(data, size)
+    if plain is not None:
+        return plain
     with images.open_image(data, path, what="label map", formats=("PNG",), expected=size) as image:
         if image.mode not in ("RGB", "RGBA"):
             kind = _MODE_NAMES.get(image.mode, f"a {image.mode}")

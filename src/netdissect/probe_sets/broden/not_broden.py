@@ -17,7 +17,7 @@ _COMMANDS = {
     ".zip": "unpack it, and give the folder that holds index.csv",
     ".tar": "unpack it, and give the folder that holds index.csv",
     ".gz": "unpack it, and give the folder that holds index.csv",
-    ".csv": "give the folder that it lies in",
+    ".csv": "give the folder that holds it",
 }
 
 
@@ -34,7 +34,7 @@ def explain_not_broden(path: Path) -> str | None:
         return None
     inside = next((below for below in _list_folders(path) if (below / "index.csv").is_file()), None)
     if inside is not None:
-        return f"{path} is no probe set, but {inside} below it may be one: give that"
+        return f"{path} is no probe set, but {inside} below it may be one: give that folder"
     lead = f"{path} holds no index.csv and is no probe set"
     if (path / "JPEGImages").is_dir():
         return f"{lead}: netdissect data from-voc {path} --out DIR makes one of a folder laid out as PASCAL VOC"

@@ -47,7 +47,7 @@ def write_preview(folder: Path, page: Path, *, images: int = 12, progress: Progr
         progress: reports the progress.
 
     Raises:
-        DataError: one of its leaves, if the set cannot be read.
+        DataError: a subclass, if the probe set cannot be read.
     """
     shown = progress or NullProgress()
     source = Broden(folder)

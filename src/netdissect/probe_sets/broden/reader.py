@@ -211,7 +211,7 @@ class Broden:
         largest = int(numbers.max(initial=0))
         if largest > self.vocabulary.largest_number:
             raise LabelError(
-                f"{path}: label {largest} lies beyond the largest number in label.csv, {self.vocabulary.largest_number}"
+                f"{path}: label {largest} is beyond the largest number in label.csv, {self.vocabulary.largest_number}"
             )
         if self._numbers_are_codes:
             return numbers

@@ -131,7 +131,7 @@ def parse_table(path: Path, text: str, columns: Sequence[str], *, strict: bool =
         if missing := [column for column in columns if column not in positions]:
             raise DataFileError(f"{path}: expected the columns {', '.join(columns)}; {missing[0]!r} is missing")
         if strict and len(positions) < len(header):
-            raise DataFileError(f"{path}: a column stands twice in the first line")
+            raise DataFileError(f"{path}: a column is listed twice in the first line")
         least = len(header) if strict else 1 + max(positions[column] for column in columns)
         lines = []
         for values in filter(None, reader):

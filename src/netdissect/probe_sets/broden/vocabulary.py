@@ -36,9 +36,7 @@ def read_vocabulary(folder: Path) -> tuple[Vocabulary, list[Table]]:
     primary = _find_primary_categories(use_tables, names)
     unused = sorted(set(names) - set(primary))
     if unused:
-        raise DataFileError(
-            f"{folder}: label {unused[0]} ({names[unused[0]]}) of label.csv stands in no c_<category>.csv"
-        )
+        raise DataFileError(f"{folder}: label {unused[0]} ({names[unused[0]]}) of label.csv is in no c_<category>.csv")
     concepts = tuple(Concept(number, names[number], categories[primary[number]]) for number in sorted(names))
     return Vocabulary(categories, concepts), [category_table, label_table, *use_tables]
 
@@ -54,7 +52,7 @@ def _parse_categories(table: Table) -> tuple[str, ...]:
         if problem is not None or category in INDEX_COLUMNS:
             raise DataFileError(
                 f"{table.path}: the category {category!a} names a table, c_{category!a}.csv, and a column of index.csv, and "
-                f"cannot be called so: {problem or 'index.csv has such a column for every image'}"
+                f"cannot have that name: {problem or 'index.csv has such a column for every image'}"
             )
     return categories
 

@@ -1,5 +1,5 @@
-"""Broden from its sources, and any probe set from any source (docs/broden.md).
+"""Compile a probe set from sources: Broden from its four, or any probe set from any source (docs/broden.md).
 
-A *source* yields images and what is labeled in them; five phases make a probe set of one or several sources:
-statistics, names, numbers, label files, images.
+A *source* yields images and their labels. Five phases make a probe set of one or several sources: statistics, names,
+numbers, label tables, images.
 """

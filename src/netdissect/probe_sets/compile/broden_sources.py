@@ -31,11 +31,10 @@ def open_sources(folders: Mapping[str, Path], *, skip_missing: bool, workers: in
         progress: reports the progress of that.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with one of them.
+        DataError: a subclass, for anything wrong with one of them.
     """
-    from netdissect.probe_sets.importers.ade import (
-        open_ade_release,
-    )  # imported here because that module imports this package
+    # Imported here because that module imports this package.
+    from netdissect.probe_sets.importers.ade import open_ade_release
 
     found: list[Source] = []
     for name in SOURCE_NAMES:

@@ -105,7 +105,7 @@ def compile_probe_set(
     inputs = hash_parts([batch.key for batch in batches])
     cache = BuildCache(out)
     if cache.is_finished(state, inputs):
-        say(f"{out}: this very probe set is there already")
+        say(f"{out}: this very probe set is complete there already")
         return _describe_existing(out)
     with cache.lock():
         cache.begin(state, inputs, say)

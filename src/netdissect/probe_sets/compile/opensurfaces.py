@@ -103,7 +103,7 @@ def open_opensurfaces(folder: Path, *, skip_missing: bool = False) -> OpenSurfac
     lines = _read_lines(folder / "photos.csv", ["photo_id"])
     photos = tuple(line.parse_integer("photo_id", 0) for line in lines)
     if len(set(photos)) < len(photos):
-        raise DataFileError(f"{folder / 'photos.csv'}: a photo_id stands there twice")
+        raise DataFileError(f"{folder / 'photos.csv'}: a photo_id is listed twice")
     return OpenSurfaces(folder, photos, substances, skip_missing)
 
 

@@ -149,7 +149,7 @@ def draw_label_map(job: PhotoShapes) -> Image.Image:
         points = [(int(x * width), int(y * height)) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
         order = [int(number) for number in triangles.split(",")]
         if not all(0 <= number < len(points) for number in order):
-            raise ValueError("a triangle has a corner that there is none of")
+            raise ValueError("a triangle refers to a corner that does not exist")
         for first, second, third in zip(order[::3], order[1::3], order[2::3], strict=True):
             brush.polygon([points[first], points[second], points[third]], fill=(red, green, job.blue))
     return canvas

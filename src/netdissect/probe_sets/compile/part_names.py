@@ -103,12 +103,11 @@ def parse_part_table(path: Path) -> tuple[dict[tuple[int, str], str], dict[int, 
     """
     table: dict[int, dict[str, str]] = defaultdict(dict)
     classes: dict[int, str] = {}
-    heading, last, copied, named = "", 0, 0, 0
+    last = copied = named = 0
     for line, text in _read_lines(path):
         if match := _CLASS.match(text):
             # Classes are listed in the order of their numbers; those without parts have no line with a number.
-            heading = match["name"]
-            classes[len(classes) + 1] = heading
+            classes[len(classes) + 1] = match["name"]
         elif match := _ONE.match(text):
             number = _require_class(path, line, match["number"], classes)
             table[number][match["part"]] = _choose_readable_name(match["comment"], match["part"])

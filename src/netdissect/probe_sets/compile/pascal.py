@@ -123,7 +123,7 @@ def open_pascal(folder: Path, *, skip_missing: bool = False) -> Pascal:
         return Pascal(photos, parts, None, part_names.classes, part_names, skip_missing)
     context = labels[0].parent / "trainval"
     if not context.is_dir():
-        raise DataNotFoundError(f"PASCAL: expected PASCAL-Context's label maps in {context}, beside labels.txt")
+        raise DataNotFoundError(f"PASCAL: expected PASCAL-Context's label maps in {context}, next to labels.txt")
     return Pascal(photos, parts, context, read_context_names(labels[0]), part_names, skip_missing)
 
 

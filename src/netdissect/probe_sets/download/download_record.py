@@ -47,8 +47,7 @@ def load_record(into: Path) -> dict[str, dict[str, Any]]:
         return {}
     if not isinstance(found, dict) or not all(_is_record(entry) for entry in found.values()):
         raise DownloadError(
-            f"{path} is not the record of downloads that is kept under this name: move it, or choose another place with "
-            f"--into"
+            f"{path} is not the record of downloads, which has this name: move it, or choose another place with --into"
         )
     return found
 

@@ -81,7 +81,7 @@ class ArchiveBudget:
     def make_too_large_error(self, least: int) -> DownloadError:
         """Return the error for an archive that unpacks to too many bytes."""
         return DownloadError(
-            f"{self._archive} would unpack to at least {format_bytes(least)} in {self.count:,} files, beyond all measure for its own "
+            f"{self._archive} would unpack to at least {format_bytes(least)} in {self.count:,} files, too much for an archive of "
             f"{format_bytes(self._size)}: it is not unpacked"
         )
 
@@ -98,7 +98,7 @@ def resolve_member_path(archive: Path, name: str) -> PurePosixPath:
         DownloadError: if it leads outside the folder, or some system would change the name or display another.
     """
     if not is_below(name):
-        raise DownloadError(f"{archive} holds {name[:200]!r}, which would lie outside its folder: it is not unpacked")
+        raise DownloadError(f"{archive} holds {name[:200]!r}, which would be outside its folder: it is not unpacked")
     path = PurePosixPath(name)
     if len(name) > _MAX_NAME or len(path.parts) > _MAX_DEPTH:
         raise DownloadError(f"{archive} holds a name of {len(name):,} characters, {name[:40]!a}…: it is not unpacked")

@@ -171,12 +171,14 @@ def _require_consistent(entries: Mapping[str, RegistryEntry], where: str) -> Non
     for file in (file for entry in entries.values() for file in entry.files):
         other = spelled.setdefault(file.name.casefold(), file.name)
         if other != file.name:
-            raise DataFileError(f"{where}: the files {other!r} and {file.name!r} differ only in case, as no disk must")
+            raise DataFileError(
+                f"{where}: the files {other!r} and {file.name!r} differ only in case, which some file systems do not distinguish"
+            )
 
 
 def _parse_entry(where: str, name: str, table: Any, hosts: Any) -> RegistryEntry:
     if (problem := find_name_problem(name)) is not None:
-        raise DataFileError(f"{where}: an entry cannot be called so: {problem}")
+        raise DataFileError(f"{where}: an entry cannot have that name: {problem}")
     try:
         files = tuple(_parse_file(where, file, hosts) for file in table.get("files", ()))
         texts = [table[key] for key in ("kind", "about", "licence", "citation")]
@@ -206,12 +208,14 @@ def _parse_entry(where: str, name: str, table: Any, hosts: Any) -> RegistryEntry
 def _parse_file(where: str, table: Any, hosts: Any) -> RemoteFile:
     name = table["name"]
     if (problem := find_name_problem(name)) is not None or name.casefold() == "downloads.json":
-        raise DataFileError(f"{where}: {name!r} is no plain file name ({problem or 'the record of downloads has it'})")
+        raise DataFileError(
+            f"{where}: {name!r} is not a plain file name ({problem or 'the record of downloads has that name'})"
+        )
     mirror_tables = table.get("mirrors") or [_join_host(host, name) for host in hosts[table["host"]]]
     mirrors = tuple(_parse_mirror(where, mirror) for mirror in mirror_tables)
     for size in (table.get("size"), table.get("about")):
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
-            raise DataFileError(f"{where}: {size!r} is no size in bytes of {name}")
+            raise DataFileError(f"{where}: {size!r} is not a size in bytes of {name}")
     return RemoteFile(name, mirrors, table.get("size"), table.get("about"), _parse_digest(where, table))
 
 
@@ -233,7 +237,7 @@ def _parse_mirror(where: str, mirror_table: Any) -> Mirror:
     if mirror.evidence not in EVIDENCE or not isinstance(mirror.why, str):
         raise DataFileError(f"{where}: evidence must be one of {', '.join(EVIDENCE)}, not {mirror.evidence!r}")
     if mirror.evidence != "published" and not mirror.why:
-        raise DataFileError(f"{where}: {mirror.url} has the evidence {mirror.evidence!r}, and why is not said")
+        raise DataFileError(f"{where}: {mirror.url} has the evidence {mirror.evidence!r}, and does not say why")
     return mirror
 
 

@@ -38,7 +38,7 @@ def iterate_zip_members(archive: Path, file: IO[bytes]) -> Iterator[ArchiveMembe
     file.seek(max(0, end - size))
     if size > _MAX_DIRECTORY or (count := file.read(size).count(_ENTRY)) > MAX_MEMBERS:
         size_words = f"of {size:,} bytes" if size > _MAX_DIRECTORY else f"of {count:,} files"
-        raise DownloadError(f"{archive} has a directory {size_words}, beyond all measure: it is not unpacked")
+        raise DownloadError(f"{archive} has a directory {size_words}, too large: it is not unpacked")
     file.seek(0)
     with zipfile.ZipFile(file) as opened:
         infos = opened.infolist()

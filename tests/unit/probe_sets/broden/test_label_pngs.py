@@ -62,10 +62,10 @@ def test_a_label_map_is_refused_by_what_is_wrong_with_it(tmp_path):
     with pytest.raises(DataFileError, match="of 2 x 3 pixels .* got 3 x 2"):
         label_pngs.read_label_map(path, (3, 2))
     for mode, kind in (
-        ("L", "8-bit grey"),
-        ("LA", "grey . alpha"),
+        ("L", "8-bit gray"),
+        ("LA", "gray . alpha"),
         ("P", "palette"),
-        ("I;16", "16-bit grey"),
+        ("I;16", "16-bit gray"),
         ("1", "1-bit"),
     ):
         Image.new(mode, (3, 2)).save(path)

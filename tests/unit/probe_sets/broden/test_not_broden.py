@@ -30,7 +30,7 @@ def image(path):
         (["images/a.jpg"], "{0}/images holds images and no labels"),
         (["cat/a.jpg", "dog/b.webp"], "netdissect data from-labels {0} --out DIR makes one of class folders"),
         (["JPEGImages/a.jpg", "SegmentationClass/a.png"], "netdissect data from-voc {0} --out DIR makes one"),
-        (["broden1_227/index.csv"], "{0} is no probe set, but {0}/broden1_227 below it may be one: give that"),
+        (["broden1_227/index.csv"], "{0} is no probe set, but {0}/broden1_227 below it may be one: give that folder"),
         ([], "expected a folder in Broden's format; netdissect data list shows what can be downloaded"),
     ],
     ids=str,
@@ -42,7 +42,7 @@ def test_a_folder_that_is_no_probe_set_is_reported_for_what_it_is(tmp_path, file
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("a.json", "from-coco {0} IMAGES"), ("set.zip", "unpack it"), ("index.csv", "that it lies in")]
+    ("name", "told"), [("a.json", "from-coco {0} IMAGES"), ("set.zip", "unpack it"), ("index.csv", "that holds it")]
 )
 def test_a_file_that_is_no_probe_set_is_reported_for_what_it_is(tmp_path, name, told):
     (tmp_path / name).touch()

@@ -103,7 +103,7 @@ def test_label_maps_of_one_image_have_a_budget_before_any_is_read(folder):
 )
 def test_a_category_that_cannot_be_a_files_name_is_refused_before_its_table_is_looked_for(folder, category, said):
     (folder / "category.csv").write_text(f"name,first,last,count,frequency\nobject,1,2,2,2\n{category},,,,\n")
-    with pytest.raises(DataFileError, match=f"category.csv: the category .* cannot be called so: .*{said}"):
+    with pytest.raises(DataFileError, match=f"category.csv: the category .* cannot have that name: .*{said}"):
         Broden(folder)
 
 
@@ -184,7 +184,7 @@ def plane_of(folder, name="a/image 1_object.png"):
 
 
 @pytest.mark.parametrize(
-    ("mode", "words"), [("L", "8-bit grey"), ("P", "palette"), ("1", "1-bit"), ("I;16", "16-bit grey")]
+    ("mode", "words"), [("L", "8-bit gray"), ("P", "palette"), ("1", "1-bit"), ("I;16", "16-bit gray")]
 )
 def test_label_maps_that_are_not_24_bit_are_refused(folder, mode, words):
     Image.new(mode, (16, 16)).save(plane_of(folder))
@@ -194,10 +194,10 @@ def test_label_maps_that_are_not_24_bit_are_refused(folder, mode, words):
 
 def test_a_label_beyond_the_list_is_refused(folder):
     Image.new("RGB", (16, 16), (7, 0, 0)).save(plane_of(folder))
-    with pytest.raises(LabelError, match=r"label 7 lies beyond the largest number in label.csv, 6"):
+    with pytest.raises(LabelError, match=r"label 7 is beyond the largest number in label.csv, 6"):
         Broden(folder).read_labels(1)
     Image.new("RGB", (16, 16), (0, 255, 0)).save(plane_of(folder))
-    with pytest.raises(LabelError, match="label 65280 lies beyond"):
+    with pytest.raises(LabelError, match="label 65280 is beyond"):
         Broden(folder).read_labels(1)
 
 
@@ -285,19 +285,19 @@ def test_a_folder_without_one_of_its_tables_is_reported_so(folder, table):
         ("index.csv", "6;0", "999999999999;0", "label 999999999999 is not listed"),
         ("index.csv", "a/image 0.jpg", "../../etc/passwd", "expected a file below images/"),
         ("index.csv", "a/image 0_color.png", "/etc/passwd", "expected a file below images/"),
-        ("index.csv", "a/image 1.jpg", "a/image 0.jpg", "stands there already in line 2"),
+        ("index.csv", "a/image 1.jpg", "a/image 0.jpg", "is listed already in line 2"),
         ("label.csv", "\n2,", "\n1,", "label 1 is listed twice"),
         ("label.csv", "\n2,", "\ntwo,", "expected a whole number"),
         ("label.csv", "\n6,", "\n70000,", "beyond what a label map can hold"),
         ("c_part.csv", "1,3,leaf", "1,33,leaf", "label 33 is not listed in label.csv"),
         ("c_part.csv", "1,3,leaf", "1,-1,leaf", "line 2: expected .* 'number', got '-1'"),
-        ("c_part.csv", "coverage", "coverage,code", "c_part.csv: a column stands twice in the first line"),
-        ("label.csv", "number,name", "number,number,name", "label.csv: a column stands twice in the first line"),
+        ("c_part.csv", "coverage", "coverage,code", "c_part.csv: a column is listed twice in the first line"),
+        ("label.csv", "number,name", "number,number,name", "label.csv: a column is listed twice in the first line"),
         ("c_part.csv", "0.1", "much", "line 2: expected a number of at least 0 as 'coverage', got 'much'"),
         ("c_part.csv", "0.1", "nan", "line 2: expected a number of at least 0 as 'coverage', got 'nan'"),
         ("c_part.csv", "0.1", "-0.1", "line 2: expected a number of at least 0 as 'coverage', got '-0.1'"),
         ("c_part.csv", "0.1", "1e400", "line 2: .* 'coverage', got '1e400'"),
-        ("c_texture.csv", "1,6,dotted,1,0.1\n", "", r"label 6 \(dotted\) of label.csv stands in no c_<category>.csv"),
+        ("c_texture.csv", "1,6,dotted,1,0.1\n", "", r"label 6 \(dotted\) of label.csv is in no c_<category>.csv"),
         ("category.csv", "part,", "object,", "must be distinct"),
     ],
 )  # fmt: skip

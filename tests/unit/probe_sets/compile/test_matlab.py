@@ -90,7 +90,7 @@ def test_cells_that_lie_too_deep_in_one_another_are_a_sentence(tmp_path):
         value = np.array([value, None], object)
         value[1] = 1.0
     savemat(tmp_path / "deep.mat", {"x": value})
-    with pytest.raises(DataFileError, match="damaged .structures lie in one another more than 50 times"):
+    with pytest.raises(DataFileError, match="damaged .structures are nested more than 50 levels deep"):
         matlab.read_mat_variable(tmp_path / "deep.mat", "x")
 
 

@@ -105,7 +105,7 @@ def test_a_damaged_release_is_one_sentence(tmp_path):
             "shapes.materialshape.json",
             "triangles",
             "0,1,-1",
-            r"damaged \(a triangle has a corner that there is none of\)",
+            r"damaged \(a triangle refers to a corner that does not exist\)",
         ),
         ("shapes.materialshape.json", "vertices", "1e300,0,0,1,1,1,1,0", r"damaged \(a corner lies far outside\)"),
         ("shapes.materialshape.json", "vertices", "nan,0,0,1,1,1,1,0", r"damaged \(a corner lies far outside\)"),

@@ -71,7 +71,7 @@ def test_nothing_is_written_outside(tmp_path, name):
         zipped(tmp_path / "a.zip", {"index.csv": b"", name: b"evil"}),
         tarred(tmp_path / "a.tar", {"index.csv": b"", name: b"evil"}),
     ):
-        with pytest.raises(DownloadError, match=r"would lie outside its folder|damaged"):
+        with pytest.raises(DownloadError, match=r"would be outside its folder|damaged"):
             unpacked(archive, tmp_path / "deep" / "set")
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.tar", "a.zip"]
 
@@ -94,7 +94,7 @@ def test_links_and_devices_are_refused(tmp_path):
 
 def test_a_bomb_is_refused_before_anything_is_written(tmp_path):
     archive = zipped(tmp_path / "a.zip", {"index.csv": bytes(100 << 20)}, compression=zipfile.ZIP_DEFLATED)
-    with pytest.raises(DownloadError, match="beyond all measure"):
+    with pytest.raises(DownloadError, match="too much for an archive"):
         unpacked(archive, tmp_path / "set")
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
@@ -105,7 +105,7 @@ def test_a_bomb_in_a_tar_is_refused_at_its_header(tmp_path):
     member.size = 1 << 50
     archive = tmp_path / "a.tar.gz"
     archive.write_bytes(gzip.compress(member.tobuf() + bytes(1 << 20)))
-    with pytest.raises(DownloadError, match="would unpack to at least 1125900 GB in 1 files, beyond all measure"):
+    with pytest.raises(DownloadError, match="would unpack to at least 1125900 GB in 1 files, too much for an archive"):
         unpacked(archive, tmp_path / "set")
 
 
@@ -285,7 +285,7 @@ def test_a_bomb_between_the_files_of_a_tar_is_refused_too(tmp_path):
     """A folder may have bytes as well, that nobody counts."""
     archive = tmp_path / "a.tar.gz"
     archive.write_bytes(gzipped_quickly(end_of(header("folder", tarfile.DIRTYPE)) + bytes(200 << 20)))
-    with pytest.raises(DownloadError, match="beyond all measure"):
+    with pytest.raises(DownloadError, match="too much for an archive"):
         unpacked(archive, tmp_path / "set")
 
 
@@ -293,11 +293,11 @@ def test_many_small_files_count_as_the_disk_counts_them(tmp_path, monkeypatch):
     monkeypatch.setattr(members, "SPARE_BYTES", 1 << 20)
     monkeypatch.setattr(members, "MAX_GROWTH", 1)
     archive = tarred(tmp_path / "a.tar.gz", {f"{number}": b"" for number in range(300)})
-    with pytest.raises(DownloadError, match=r"would unpack to at least 1\.1 MB in \d+ files, beyond all measure"):
+    with pytest.raises(DownloadError, match=r"would unpack to at least 1\.1 MB in \d+ files, too much for an archive"):
         unpacked(archive, tmp_path / "set")
     monkeypatch.setattr(zips, "MAX_MEMBERS", 200)
     archive = zipped(tmp_path / "a.zip", {f"{number}": b"" for number in range(300)})
-    with pytest.raises(DownloadError, match="has a directory of 300 files, beyond all measure"):
+    with pytest.raises(DownloadError, match="has a directory of 300 files, too large"):
         unpacked(archive, tmp_path / "set")
 
 
