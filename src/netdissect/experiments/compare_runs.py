@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect import api
@@ -18,7 +19,6 @@ from netdissect.results.compared import DetectorCounts, count_for_comparison, de
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from netdissect.config import Definition
 
@@ -51,7 +51,7 @@ class Comparison:
         """
         return compare_figures.match_widths(self)
 
-    def write_figures(self, out: Path, *, figures: Sequence[str] = ()) -> list[Path]:
+    def write_figures(self, out: str | Path, *, figures: Sequence[str] = ()) -> list[Path]:
         """Write every figure that applies as SVG and PNG, and its numbers as CSV.
 
         Args:
@@ -64,9 +64,9 @@ class Comparison:
         Raises:
             SettingsError: if there is no such figure, or a file would replace one that is compared.
         """
-        return compare_figures.write_figures(self, out, figures=figures)
+        return compare_figures.write_figures(self, Path(out), figures=figures)
 
-    def write_page(self, out: Path) -> Path | None:
+    def write_page(self, out: str | Path) -> Path | None:
         """Write an HTML page that sets two runs side by side, unit by unit.
 
         Args:
@@ -75,7 +75,7 @@ class Comparison:
         Returns:
             the page, or None unless there are exactly two sources with units and a layer in common.
         """
-        path = compare_figures.name_output_file(out, ".html")
+        path = compare_figures.name_output_file(Path(out), ".html")
         return write_side_by_side(self.sources, path, threshold=self.threshold, layers=self.layers)
 
 
@@ -110,7 +110,7 @@ def compare(
     Example:
         >>> comparison = compare(["dissection/resnet18", "random=dissection/resnet18-random"])  # doctest: +SKIP
         >>> [(entry.name, entry.total) for entry in comparison.entries]                         # doctest: +SKIP
-        >>> comparison.write_figures(Path("comparison.svg"))                                    # doctest: +SKIP
+        >>> comparison.write_figures("comparison.svg")                                          # doctest: +SKIP
     """
     require_between("threshold", threshold, "lie between 0 and 1, an IoU", 0, 1)
     steps = [require_number("steps", step, "be numbers, a training step for each source") for step in steps]

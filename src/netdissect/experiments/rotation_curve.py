@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdissect import api, arguments, model_loading
@@ -17,7 +18,6 @@ from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from torch import nn
 
@@ -58,8 +58,9 @@ class RotationResult:
             layer: [(alpha, found[name]) for alpha, name in by_alpha.items()] for layer, by_alpha in self.names.items()
         }
 
-    def write_figure(self, path: Path) -> None:
+    def write_figure(self, path: str | Path) -> None:
         """Draw unique detectors over α as SVG and PNG, and write the numbers as CSV."""
+        path = Path(path)
         with contextlib.ExitStack() as stack:
             if folders.find_owner(path.parent, RUN_FOLDER) == "ours":
                 stack.enter_context(lock_run_folder(path.parent))
