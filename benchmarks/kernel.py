@@ -9,7 +9,7 @@ from benchmarks import machine, probe_sets
 from netdissect.engine.batch_scan import scan_batch_with_kernels
 from netdissect.engine.calibrate import Bounds
 from netdissect.engine.row_threads import RowThreads
-from netdissect.engine.tally import MaskCounts, count_label_pixels, has_categories
+from netdissect.engine.tally import MaskCounts, count_label_pixels, group_labels, has_categories
 from netdissect.geometry.fieldmap import divide_into_whole_steps
 from netdissect.layers import Layer
 
@@ -36,7 +36,7 @@ def main(words: list[str]) -> None:
 
             def kernel(candidates=candidates, layer=layer, threshold=threshold, threads=threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
                 counts = MaskCounts.empty(layer.units, probe_set.vocabulary)
-                counts.update(layer, candidates, threshold, labels, has, (224, 224), threads)
+                counts.update(layer, candidates, threshold, group_labels(labels, has), (224, 224), threads)
                 return counts
 
             def dense(activations=activations, threshold=threshold):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202

@@ -19,20 +19,20 @@ from netdissect.stats.top_images import TopImages
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What is timed: phase, where it stands, its name. Time within another phase counts for the inner one alone.
+#: What is timed: phase, where its function is defined, its name. Time in an inner phase counts for the inner one alone.
 PHASES: list[tuple[str, Any, str]] = [
-    ("look at the network, fold it", ListedNetwork, "probe"),
-    ("the network", forward, "_run"),
-    ("waiting for pictures", forward, "_those_read"),
+    ("prepare the network", ListedNetwork, "probe"),
+    ("the network", forward, "_run_network"),
+    ("wait for images", forward, "_collect_inputs"),
     ("calibration", scan, "calibrate"),
-    ("one look: maxima, candidates", scan, "look"),
-    ("a look at the sample", scan, "peaks"),
+    ("scan: maxima, candidates", scan, "scan_batch"),
+    ("maxima of the sample", scan, "find_maxima"),
     ("exemplars", TopImages, "update"),
-    ("artefacts", tasks, "keep"),
-    ("thresholds", dissect, "exact_thresholds"),
+    ("store scans", tasks, "store_scan"),
+    ("thresholds", dissect, "find_thresholds"),
     ("labels", tasks.TallyTask, "__call__"),
     ("tally", MaskCounts, "update"),
-    ("merging, result", dissect, "_result"),
+    ("merge scans", dissect._Dissection, "make_result"),  # noqa: SLF001 - what is measured here
 ]
 
 

@@ -1,14 +1,13 @@
-"""One look at a batch: the maxima, what is broken, the cells at the bounds, the candidates (docs/engine.md).
+"""The scan of a batch: maxima, non-finite activations, cells at the bounds, candidates (docs/engine.md).
 
-Activations come as (images, h, w, units), the layout convolutions compute in, so that no batch is laid out anew. On a
-CPU compiled kernels look at them, image by image, so that an image is read from memory once; on another device torch
-does, and only what was found leaves it. Both find the same.
+On a CPU, compiled kernels go image by image, so that an image is read from memory once. On another device torch's own
+operations select, and only what they select is copied to the host. Both give the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -23,34 +22,34 @@ if TYPE_CHECKING:
     from netdissect.engine.calibrate import Bounds
     from netdissect.engine.row_threads import RowThreads
 
-#: Units whose planes are gathered together: as many floats as share a cache line.
-_BLOCK = 16
+#: Units whose grids are copied together: as many float32 as fit a cache line.
+_UNITS_PER_BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchScan:
-    """What one look at a batch found.
+    """The scan of one layer over one batch.
 
     Attributes:
-        most: largest activation of every (image, unit), float32, shape (B, U).
-        broken: which (image, unit) holds a NaN or an infinity, shape (B, U).
-        equal: cells exactly at the bound, for the units where they may decide, int64, shape (U,); 0 for the others.
-        candidates: the cells that can decide anything.
+        maxima: largest activation of every (image, unit), float32, shape (B, U).
+        non_finite: which (image, unit) has a NaN or infinite activation, shape (B, U).
+        equal: number of cells exactly at the bound, for the units in `Bounds.tied`, int64, shape (U,); 0 for others.
+        candidates: the cells above the bounds, and their neighbors.
     """
 
-    most: NDArray[np.float32]
-    broken: NDArray[np.bool_]
+    maxima: NDArray[np.float32]
+    non_finite: NDArray[np.bool_]
     equal: NDArray[np.int64]
     candidates: Candidates
 
 
 def scan_batch(activations: torch.Tensor, bounds: Bounds, threads: RowThreads) -> BatchScan:
-    """Look at a batch once, where it is.
+    """Scan a batch on the device it is on.
 
     Args:
         activations: float32, shape (B, h, w, U), contiguous.
         bounds: B_k of every unit, and the units whose cells at the bound are counted.
-        threads: the threads to use on a CPU.
+        threads: threads for the kernels on a CPU.
     """
     if activations.device.type != "cpu":
         return scan_batch_with_torch(activations, bounds)
@@ -61,18 +60,18 @@ def scan_batch_with_kernels(activations: torch.Tensor, bounds: Bounds, threads: 
     """Do what `scan_batch` does with compiled kernels, on a CPU."""
     array = activations.numpy()
     images, h, w, units = array.shape
-    kind = np.uint16(0) if h * w <= 65536 else np.int32(0)
-    most = np.empty((images, units), np.float32)
-    flaw = np.zeros_like(most)
-    parts = threads.split(images, _scan_batch_kernel, array, bounds.bound, bounds.tied, most, flaw, kind)
-    blocks = [Candidates(units, *found) for _, found in parts]
+    cell_type = np.uint16(0) if h * w <= 65536 else np.int32(0)
+    maxima = np.empty((images, units), np.float32)
+    flaws = np.zeros_like(maxima)
+    parts = threads.split(images, _scan_batch_kernel, array, bounds.bound, bounds.tied, maxima, flaws, cell_type)
+    blocks = [Candidates(units, *arrays) for _, arrays in parts]
     equal: NDArray[np.int64] = np.stack([part for part, _ in parts]).sum(axis=0)
-    # Every part already counts its images from the batch's first.
-    return BatchScan(most, ~np.isfinite(flaw), equal, join_candidates(blocks, [0] * len(blocks), units))
+    # Every part numbers its images from the batch's first already.
+    return BatchScan(maxima, ~np.isfinite(flaws), equal, join_candidates(blocks, [0] * len(blocks), units))
 
 
 def scan_batch_with_torch(activations: torch.Tensor, bounds: Bounds) -> BatchScan:
-    """Do what `scan_batch` does with torch's own operations, on whatever device the activations are."""
+    """Do what `scan_batch` does with torch's own operations, on any device."""
     _, h, w, units = activations.shape
     device = activations.device
     bound = torch.from_numpy(bounds.bound).to(device)
@@ -91,28 +90,28 @@ def scan_batch_with_torch(activations: torch.Tensor, bounds: Bounds) -> BatchSca
     equal = torch.zeros(units, dtype=torch.int64, device=device)
     equal[tied] = (activations[..., tied] == bound[tied]).sum(dim=(0, 1, 2))
     found = copy_to_host(*_find_extremes(activations), equal, unit.int(), image.int(), start, cells.int(), values)
-    kind = np.uint16 if h * w <= 65536 else np.int32
+    cell_type = np.uint16 if h * w <= 65536 else np.int32
     candidates = Candidates(
-        units, found[3], found[4], np.append(found[5], chosen.numel()), found[6].astype(kind), found[7]
+        units, found[3], found[4], np.append(found[5], chosen.numel()), found[6].astype(cell_type), found[7]
     )
     return BatchScan(found[0], found[1], found[2], candidates)
 
 
 def find_maxima(activations: torch.Tensor, threads: RowThreads) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the largest activation of every (image, unit), shape (B, U), and where one is NaN or infinite.
+    """Return the largest activation of every (image, unit), and which have a NaN or infinite one, shape (B, U) each.
 
     Args:
         activations: float32, shape (B, h, w, U), contiguous.
-        threads: the threads to use on a CPU.
+        threads: threads for the kernel on a CPU.
     """
     if activations.device.type != "cpu":
-        most, broken = copy_to_host(*_find_extremes(activations))
-        return most, broken
+        maxima, non_finite = copy_to_host(*_find_extremes(activations))
+        return maxima, non_finite
     array = activations.flatten(1, 2).numpy()
-    most = np.empty((array.shape[0], array.shape[2]), np.float32)
-    flaw = np.zeros_like(most)
-    threads.split(array.shape[0], _find_maxima_kernel, array, most, flaw)
-    return most, ~np.isfinite(flaw)
+    maxima = np.empty((array.shape[0], array.shape[2]), np.float32)
+    flaws = np.zeros_like(maxima)
+    threads.split(array.shape[0], _find_maxima_kernel, array, maxima, flaws)
+    return maxima, ~np.isfinite(flaws)
 
 
 def copy_grids(
@@ -123,15 +122,15 @@ def copy_grids(
     into: NDArray[np.float32],
     places: NDArray[np.int64],
 ) -> None:
-    """Copy the whole grids of some (images, units) of a batch.
+    """Copy the grids of n (image, unit) of a batch.
 
     Args:
         activations: float32, shape (B, h, w, U), contiguous.
-        threads: the threads to use on a CPU.
-        images: position in the batch, shape (n,).
+        threads: threads for the kernel on a CPU.
+        images: positions in the batch, shape (n,).
         units: shape (n,).
-        into: takes the grids, float32, shape (places, h, w), contiguous.
-        places: where each goes, shape (n,).
+        into: receives the grids, float32, shape (places, h, w), contiguous.
+        places: positions in `into`, shape (n,).
     """
     if activations.device.type != "cpu":
         chosen = torch.from_numpy(images).to(activations.device), torch.from_numpy(units).to(activations.device)
@@ -150,18 +149,36 @@ def _find_extremes(activations: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
     return largest, ~(torch.isfinite(largest) & torch.isfinite(smallest))
 
 
+class _Marks(NamedTuple):
+    """What `_mark_candidates` writes, one value per unit in the last axis.
+
+    Attributes:
+        above: whether a cell lies above the bound, with a border that is never marked, uint8, shape (h + 2, w + 2, U).
+        beside: whether a cell or its left or right neighbor does, uint8, shape (h + 2, w, U).
+        near: whether a cell or any of its eight neighbors does, so that it is a candidate, uint8, shape (h, w, U).
+        in_row: whether a row has candidates, uint8, shape (h, U).
+        counts: number of candidates, int32, shape (U,).
+    """
+
+    above: NDArray[np.uint8]
+    beside: NDArray[np.uint8]
+    near: NDArray[np.uint8]
+    in_row: NDArray[np.uint8]
+    counts: NDArray[np.int32]
+
+
 @cached_njit(error_model="numpy")
-def _find_maxima_kernel(first, last, activations, most, flaw):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _find_maxima_kernel(first, last, activations, maxima, flaws):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     _, cells, units = activations.shape
     for b in range(first, last):
-        peak, wrong = most[b], flaw[b]
+        peak, flaw = maxima[b], flaws[b]
         peak[:] = activations[b, 0]
         for cell in range(cells):
             row = activations[b, cell]
             for u in range(units):
                 value = row[u]
                 peak[u] = max(peak[u], value)
-                wrong[u] += value * np.float32(0)  # stays 0 unless the value is NaN or infinite
+                flaw[u] += value * np.float32(0)  # stays 0 unless the value is NaN or infinite
 
 
 @cached_njit()
@@ -169,7 +186,7 @@ def _copy_grids_kernel(first, last, activations, images, units, order, grids, pl
     at = first
     while at < last:
         end = at + 1
-        while end < min(at + _BLOCK, last) and images[order[end]] == images[order[at]]:
+        while end < min(at + _UNITS_PER_BLOCK, last) and images[order[end]] == images[order[at]]:
             end += 1
         image = activations[images[order[at]]]
         for cell in range(image.shape[0]):
@@ -179,31 +196,32 @@ def _copy_grids_kernel(first, last, activations, images, units, order, grids, pl
 
 
 @cached_njit()
-def _scan_batch_kernel(first, last, activations, bounds, tied, most, flaw, kind):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _scan_batch_kernel(first, last, activations, bounds, tied, maxima, flaws, cell_type):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     _, h, w, units = activations.shape
     flat = activations.reshape(-1, h * w, units)
     equal = np.zeros(units, np.int64)
-    above = np.zeros((h + 2, w + 2, units), np.uint8)  # a border that is never marked saves asking where a grid ends
-    beside = np.zeros((h + 2, w, units), np.uint8)
     near = np.zeros((h, w, units), np.uint8)
     in_row = np.zeros((h, units), np.uint8)
     count = np.zeros(units, np.int32)
+    marks = _Marks(
+        np.zeros((h + 2, w + 2, units), np.uint8), np.zeros((h + 2, w, units), np.uint8), near, in_row, count
+    )
     pairs = units
     pair_unit = np.empty(pairs, np.int32)
     pair_image = np.empty(pairs, np.int32)
     pair_start = np.empty(pairs + 1, np.int64)
     size = max(1024, h * w * units // 8)
-    cells = np.full(size, kind)
+    cells = np.full(size, cell_type)
     values = np.empty(size, np.float32)
     found = 0
     at = 0
     for b in range(first, last):
-        _find_maxima_kernel(b, b + 1, flat, most, flaw)
+        _find_maxima_kernel(b, b + 1, flat, maxima, flaws)
         if tied.size:
             for cell in range(h * w):
                 for u in tied:
                     equal[u] += flat[b, cell, u] == bounds[u]
-        _mark_candidates(activations[b], bounds, above, beside, near, in_row, count)
+        _mark_candidates(activations[b], bounds, marks)
         end = at + count.sum() + 1
         if end > size:
             size = 2 * end
@@ -223,7 +241,7 @@ def _scan_batch_kernel(first, last, activations, bounds, tied, most, flaw, kind)
             found += 1
             for y in range(h):
                 if in_row[y, u]:
-                    for x in range(w):  # without a branch: what was not to be kept is written over by the next
+                    for x in range(w):  # without a branch: what is no candidate is overwritten by the next
                         cells[at] = y * w + x
                         values[at] = activations[b, y, x, u]
                         at += near[y, x, u]
@@ -235,29 +253,30 @@ def _scan_batch_kernel(first, last, activations, bounds, tied, most, flaw, kind)
 
 
 @cached_njit()
-def _mark_candidates(image, bounds, above, beside, near, in_row, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Mark an image's cells above the bounds and their neighbors, and the rows that hold any; count them by unit."""
+def _mark_candidates(image, bounds, marks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Mark the candidates of an image, and the rows that have any; count them by unit."""
     h, w, units = image.shape
+    above, beside, near, in_row, count = marks
     for y in range(h):
         for x in range(w):
-            row, marks = image[y, x], above[y + 1, x + 1]
+            row, marked = image[y, x], above[y + 1, x + 1]
             for u in range(units):
-                marks[u] = row[u] > bounds[u]
+                marked[u] = row[u] > bounds[u]
     for y in range(1, h + 1):
         for x in range(w):
-            left, middle, right, marks = above[y, x], above[y, x + 1], above[y, x + 2], beside[y, x]
-            for u in range(marks.size):
-                marks[u] = left[u] | middle[u] | right[u]
+            left, middle, right, marked = above[y, x], above[y, x + 1], above[y, x + 2], beside[y, x]
+            for u in range(marked.size):
+                marked[u] = left[u] | middle[u] | right[u]
     count[:] = 0
     in_row[:] = 0
     for y in range(h):
         any_ = in_row[y]
         for x in range(w):
-            upper, middle, lower, marks = beside[y, x], beside[y + 1, x], beside[y + 2, x], near[y, x]
-            for u in range(marks.size):
-                marks[u] = upper[u] | middle[u] | lower[u]
-                any_[u] |= marks[u]
-                count[u] += marks[u]
+            upper, middle, lower, marked = beside[y, x], beside[y + 1, x], beside[y + 2, x], near[y, x]
+            for u in range(marked.size):
+                marked[u] = upper[u] | middle[u] | lower[u]
+                any_[u] |= marked[u]
+                count[u] += marked[u]
 
 
 @cached_njit()

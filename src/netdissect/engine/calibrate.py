@@ -1,11 +1,11 @@
-"""Calibration: from a random sample of the images, a bound B_k that lies below T_k almost surely.
+"""Calibration: choose for every unit a bound B_k that almost certainly lies below T_k, from a random sample of images.
 
-The lower the bound, the more cells must be kept; the higher, the likelier that it passes T_k and the unit must be
-scanned again. Activations come in clusters (one image may hold most of a unit's high cells), so the margin is set
-from how unevenly the sample's images contribute: a level is taken as bound when, `MARGIN` standard errors below what
-the sample shows, more than a share q of all cells would still lie above it.
+A low bound keeps many candidates; a high one may exceed T_k, and then the unit must be scanned again. High activations
+come in clusters (one image may hold most of a unit's), so the margin depends on how unevenly the sample's images
+contribute: a level becomes the bound if `MARGIN` standard errors below the sample's count of cells above it is still
+more than a share q of all cells.
 
-What is proven later never depends on what is chosen here.
+The thresholds do not depend on the bounds: whatever is chosen here, they are exact.
 """
 
 from __future__ import annotations
@@ -27,26 +27,28 @@ if TYPE_CHECKING:
 
     from netdissect.engine.row_threads import RowThreads
 
-#: Standard errors between what the sample shows and what is relied upon.
+#: Standard errors between the sample's count and the count that is relied upon.
 MARGIN = 5.0
 #: Shares of cells above the bound that are tried, as multiples of q.
 _LEVELS = (1.1, 1.3, 1.6, 2.0, 3.0, 5.0, 9.0, 16.0, 30.0)
-#: Values that levels are read off: over all units, and of each at least; more would only be slower.
+#: Values that levels are read from, over all units; more would only be slower.
 _VALUES = 2**21
+#: The same, at least for each unit.
 _VALUES_EACH = 2**12
+#: Bins of a unit's histogram.
 _BINS = 48
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bounds:
-    """What a scan must know of a layer beforehand.
+    """The bounds of a layer's units, which a scan needs.
 
     Attributes:
         bound: B_k, float32, shape (U,).
-        tied: units whose cells exactly at the bound are counted too, for they may decide, int64, shape (t,): those
-            whose bound is the sample's smallest value (they are rarely active), or the threshold itself.
-        floor: an image whose maximum lies below it is no exemplar of the unit, for the sample has enough above,
-            float32, shape (U,); None where that is not known.
+        tied: units whose cells exactly at the bound are counted too, int64, shape (t,), because T_k may equal B_k:
+            those whose bound is the sample's smallest value (they are rarely active), or the threshold itself.
+        floor: the maximum below which an image cannot be an exemplar, as the sample has enough above it, float32, shape
+            (U,); None if unknown.
     """
 
     bound: NDArray[np.float32]
@@ -55,13 +57,13 @@ class Bounds:
 
 
 def calibrate(sample: torch.Tensor, quantile: Fraction, images: int, threads: RowThreads) -> tuple[Bounds, Activity]:
-    """Choose bounds from a sample, and describe how its activations are distributed.
+    """Choose bounds from a sample, and describe the distribution of its activations.
 
     Args:
-        sample: activations of a simple random sample of the images, float32, shape (n, cells, U), finite.
+        sample: activations of a simple random sample of n images, float32, shape (n, cells, U), finite.
         quantile: q.
         images: number of images N of the whole probe set; a sample of all of them needs no margin.
-        threads: the threads to use on a CPU.
+        threads: threads for the kernel on a CPU.
     """
     n, cells, units = sample.shape
     values = _sample_values(sample)
@@ -89,7 +91,7 @@ def calibrate(sample: torch.Tensor, quantile: Fraction, images: int, threads: Ro
 
 
 def _count_above(sample: torch.Tensor, level: torch.Tensor, units: torch.Tensor, threads: RowThreads) -> torch.Tensor:
-    """Return how many cells of every image lie above some units' levels, int64, shape (n, units)."""
+    """Return how many cells of every image lie above the levels of some units, int64, shape (n, units)."""
     if len(units) < sample.shape[2]:
         sample = sample[:, :, units]
     return (
@@ -100,7 +102,7 @@ def _count_above(sample: torch.Tensor, level: torch.Tensor, units: torch.Tensor,
 
 
 def count_above_with_torch(sample: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    """Return how many cells of every image lie above the units' levels, with torch's own operations, on any device.
+    """Return how many cells of every image lie above the units' levels, with torch's operations, on any device.
 
     Args:
         sample: float32, shape (n, cells, units).
@@ -132,7 +134,7 @@ def _make_bounds(bound: torch.Tensor, tied: torch.Tensor) -> Bounds:
 
 
 def _sample_values(sample: torch.Tensor) -> torch.Tensor:
-    """Return values of every unit in falling order, shape (U, m): all of the sample's, or as many as are quick."""
+    """Return values of every unit in falling order, shape (U, m): all of the sample's, or a random part of a large one."""
     rows = sample.reshape(-1, sample.shape[2])
     most = max(_VALUES_EACH, _VALUES // rows.shape[1])
     if rows.shape[0] > most:
@@ -142,12 +144,12 @@ def _sample_values(sample: torch.Tensor) -> torch.Tensor:
 
 
 def _describe_activity(values: torch.Tensor) -> Activity:
-    """Histogram and mean of a random sample of cells, given in falling order, shape (U, m)."""
+    """Return histogram, range and mean of values in falling order, shape (U, m)."""
     high, low = values[:, 0], values[:, -1]
     width = torch.where(high > low, high - low, torch.ones_like(high))
-    place = ((values - low[:, None]) / width[:, None] * _BINS).long().clamp_(0, _BINS - 1)
+    bins = ((values - low[:, None]) / width[:, None] * _BINS).long().clamp_(0, _BINS - 1)
     histogram = torch.zeros((values.shape[0], _BINS), dtype=torch.int64, device=values.device)
-    histogram.scatter_add_(1, place, torch.ones_like(place))
+    histogram.scatter_add_(1, bins, torch.ones_like(bins))
     return Activity(
         histogram.cpu().numpy(),
         low.cpu().numpy(),

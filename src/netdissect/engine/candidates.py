@@ -1,7 +1,7 @@
-"""Candidates: the few cells that can decide anything, kept sparse until the thresholds are known (docs/engine.md).
+"""Candidates: the cells that masks can depend on, stored sparsely until the thresholds are known (docs/engine.md).
 
-A label pixel can exceed T_k only if one of the four cells around it does. So for a lower bound B_k ≤ T_k it is enough
-to keep, for every image and unit, the cells above B_k and their neighbors.
+A label pixel can exceed T_k only if one of the four cells around it does. So for a bound B_k ≤ T_k it is enough to keep,
+for every image and unit, the cells above B_k and their neighbors.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Candidate cells of one layer over some images.
+    """Candidates of one layer over some images.
 
-    A *pair* is one unit on one image, of which some cell lies above the unit's bound.
+    A *pair* is a unit and an image on which some cell lies above the unit's bound.
 
     Attributes:
         units: number of units U.
         pair_unit: unit of every pair, int32, shape (P,).
-        pair_image: position of its image, int32, shape (P,).
-        pair_start: first cell of every pair, and the end of the last, int64, shape (P + 1,).
-        cells: position of every candidate in its grid, row by row, uint16 or int32, shape (cells,).
-        values: its activation, float32, shape (cells,).
+        pair_image: position of every pair's image, int32, shape (P,).
+        pair_start: position of every pair's first candidate, and the end of the last, int64, shape (P + 1,).
+        cells: position of every candidate in its grid, row by row, uint16 or int32, shape (n,).
+        values: activation of every candidate, float32, shape (n,).
     """
 
     units: int
@@ -42,7 +42,7 @@ class Candidates:
 
     @cached_property
     def by_unit(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The pairs sorted by unit, shape (P,), and where every unit's begin among them, shape (U + 1,)."""
+        """The pairs ordered by unit, shape (P,), and the position of every unit's first one, shape (U + 1,)."""
         order = np.argsort(self.pair_unit, kind="stable")
         return order, np.searchsorted(self.pair_unit[order], np.arange(self.units + 1)).astype(np.int64)
 
@@ -51,21 +51,21 @@ def join_candidates(blocks: Sequence[Candidates], images: Sequence[int], units: 
     """Join the candidates of consecutive batches.
 
     Args:
-        blocks: the batches' candidates.
+        blocks: candidates of every batch.
         images: number of images of every batch.
         units: number of units U.
     """
     first_image = np.cumsum([0, *images])
     first_cell = np.cumsum([0, *(block.values.size for block in blocks)])
 
-    def together(name: str, kind: Any) -> NDArray[Any]:
+    def concatenate(name: str, kind: Any) -> NDArray[Any]:
         return np.concatenate([getattr(block, name) for block in blocks]) if blocks else np.zeros(0, kind)
 
     return Candidates(
         units,
-        together("pair_unit", np.int32),
+        concatenate("pair_unit", np.int32),
         np.concatenate([np.zeros(0, np.int32), *(b.pair_image + np.int32(f) for b, f in zip(blocks, first_image, strict=False))]),
         np.concatenate([*(b.pair_start[:-1] + f for b, f in zip(blocks, first_cell, strict=False)), first_cell[-1:]]),
-        together("cells", np.uint16),
-        together("values", np.float32),
+        concatenate("cells", np.uint16),
+        concatenate("values", np.float32),
     )  # fmt: skip

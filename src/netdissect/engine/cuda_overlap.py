@@ -1,4 +1,4 @@
-"""On a GPU: a batch is looked at while the network is already busy with the next one."""
+"""On a GPU, scan a batch on a second stream while the network runs on the next one."""
 
 from __future__ import annotations
 
@@ -17,79 +17,79 @@ if TYPE_CHECKING:
 
 
 class ScanStream(Protocol):
-    """Somewhere beside the network where work may be done."""
+    """A stream on which batches are scanned."""
 
-    def mark(self) -> Any:
-        """Return a mark of how far the network is."""
+    def record_event(self) -> Any:
+        """Return an event after everything the network has been asked to compute so far."""
         ...
 
-    def after(self, mark: Any, outputs: Mapping[str, torch.Tensor]) -> contextlib.AbstractContextManager[None]:
-        """Return a context whose work waits for the network to have passed the mark, and for nothing later."""
+    def wait_for(self, event: Any, outputs: Mapping[str, torch.Tensor]) -> contextlib.AbstractContextManager[None]:
+        """Return a context manager; GPU work inside it waits for the recorded event only."""
         ...
 
 
 class CudaScanStream:
-    """A stream of its own on the network's GPU."""
+    """A second stream on the network's GPU."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
-    def mark(self) -> torch.cuda.Event:
-        """Return an event behind what the network was told to do."""
+    def record_event(self) -> torch.cuda.Event:
+        """Return an event after everything the network has been asked to compute so far."""
         event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(self._device))
         return event
 
     @contextlib.contextmanager
-    def after(self, mark: torch.cuda.Event, outputs: Mapping[str, torch.Tensor]) -> Iterator[None]:
-        """Let the block's work run on the side stream, once the event has passed."""
+    def wait_for(self, event: torch.cuda.Event, outputs: Mapping[str, torch.Tensor]) -> Iterator[None]:
+        """Run the block's GPU work on the second stream, after the event."""
         with torch.cuda.stream(self._stream):
-            self._stream.wait_event(mark)
+            self._stream.wait_event(event)
             for tensor in outputs.values():
                 tensor.record_stream(self._stream)
             yield
 
 
 def make_scan_stream(device: torch.device) -> ScanStream | None:
-    """Return where batches are looked at while a network goes on; None where the same processors do both."""
+    """Return the stream for batches on a device; None on a CPU, where network and scan share the cores."""
     return CudaScanStream(device) if device.type == "cuda" else None
 
 
 def overlap_batches(
-    batches: Iterator[Batch], beside: Callable[[torch.device], ScanStream | None] = make_scan_stream
+    batches: Iterator[Batch], make_stream: Callable[[torch.device], ScanStream | None] = make_scan_stream
 ) -> Iterator[Batch]:
-    """Yield every batch after the network was given the next one, to be looked at beside that; on a CPU as they come.
+    """Yield every batch after the network was given the next one, on the scan stream; on a CPU as they come.
 
     Args:
-        batches: what the network gives; asking for one tells the network to compute it.
-        beside: tells where batches on a device are looked at.
+        batches: outputs of the network; asking for one makes the network compute it.
+        make_stream: returns the scan stream of a device.
     """
     waiting: tuple[Batch, ScanStream, Any] | None = None
-    side: ScanStream | None = None
+    stream: ScanStream | None = None
     for number, batch in enumerate(batches):
         if number == 0:
-            side = beside(next(iter(batch[1].values())).device)
-        if side is None:
+            stream = make_stream(next(iter(batch[1].values())).device)
+        if stream is None:
             yield batch
             continue
-        mark = side.mark()
+        event = stream.record_event()
         if waiting is not None:
             yield from _yield_on_stream(*waiting)
-        waiting = batch, side, mark
+        waiting = batch, stream, event
     if waiting is not None:
         yield from _yield_on_stream(*waiting)
 
 
-def _yield_on_stream(batch: Batch, side: ScanStream, mark: Any) -> Iterator[Batch]:
-    with side.after(mark, batch[1]):
+def _yield_on_stream(batch: Batch, stream: ScanStream, event: Any) -> Iterator[Batch]:
+    with stream.wait_for(event, batch[1]):
         yield batch
 
 
 def copy_to_host(*tensors: torch.Tensor) -> list[NDArray[Any]]:
-    """Return tensors as arrays; from a GPU all are copied before any is waited for, into page-locked memory."""
+    """Return tensors as arrays; from a GPU all copies start before the first is waited for."""
     on_gpu = [tensor.is_cuda for tensor in tensors]
-    here = [tensor.to("cpu", non_blocking=gpu) for tensor, gpu in zip(tensors, on_gpu, strict=True)]
+    copies = [tensor.to("cpu", non_blocking=gpu) for tensor, gpu in zip(tensors, on_gpu, strict=True)]
     if any(on_gpu):
         torch.cuda.current_stream(tensors[0].device).synchronize()
-    return [tensor.numpy() for tensor in here]
+    return [tensor.numpy() for tensor in copies]

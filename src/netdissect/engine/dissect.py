@@ -1,8 +1,8 @@
-"""The algorithm: calibrate → scan → thresholds → tally → result, one forward pass (docs/method.md, § 1 to 3).
+"""The algorithm: calibrate → scan → thresholds → tally → result, in one forward pass (docs/method.md, § 1 to 3).
 
-Scan and tally of a shard are pure functions of the shard and the settings; what they find merges by concatenation and
-addition. That is all a runtime needs to know, and why the result is the same however the work is divided. What is
-stored already, by this run or by one that was interrupted, is not done again.
+The scan and the tally of a shard are pure functions of the shard and the settings, and their results are merged by
+concatenation and addition. So the result does not depend on how shards are divided among workers, and what an
+interrupted run has stored is not computed again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from netdissect.engine.tasks import (
     load_calibration,
     load_layer_scan,
 )
-from netdissect.engine.thresholds import Thresholds, count_allowed_above, find_thresholds
+from netdissect.engine.thresholds import count_allowed_above, find_thresholds
 from netdissect.errors import DataError
 from netdissect.protocols import NullProgress
 from netdissect.results.counts import Counts
@@ -50,30 +50,32 @@ if TYPE_CHECKING:
     from netdissect.results.layer_result import Activity
 
 _LOG = logging.getLogger("netdissect")
-#: Images of a shard; images, and bytes of activations, kept for calibration at most.
+#: Images of a shard.
 SHARD_SIZE = 256
+#: Images of the calibration sample, at most.
 CALIBRATION_IMAGES = 256
+#: Bytes of the calibration sample's activations, at most.
 CALIBRATION_BYTES = 256 * 2**20
 
 
 class ShardRuntime(Protocol):
-    """Maps a task over items; its context is a Bench."""
+    """Maps a task over items; its workers' context is a WorkerContext."""
 
     def map(self, task: Callable[[Any, Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Yield ``task(bench, item)`` for every item, in the items' order."""
+        """Yield ``task(context, item)`` for every item, in the order of the items."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class DissectionOutcome:
-    """What a dissection found, and what it had to do.
+    """The results of a dissection, and how they came about.
 
     Attributes:
         layers: results by layer name.
-        images: number of images seen.
-        rescanned: units whose tail was too short, per layer.
+        images: number of images that were read.
+        rescanned: units that were scanned again, by layer name.
         skipped: why an image was left out, by its position in the probe set.
-        resumed: number of shards that an earlier run had finished.
+        resumed: number of shards that an earlier run had scanned.
     """
 
     layers: Mapping[str, LayerResult]
@@ -98,66 +100,159 @@ def dissect_layers(
     """Dissect layers of a network.
 
     Args:
-        runtime: where the work is done; its context is a Bench.
+        runtime: runs the tasks; its workers' context is a WorkerContext.
         store: where scans are kept until the thresholds are known.
         layers: the probed layers.
-        vocabulary: the probe set's concepts.
-        row: tells an image's row in ``index.csv``.
-        plan: which image is scanned when.
-        settings: quantile and exemplars.
-        progress: shown how far it is.
-        tally_parts: pieces the tally is cut into; each gives back a table of all units and concepts.
+        vocabulary: the concepts of the probe set.
+        row: returns an image's row in ``index.csv``, given its position in the probe set.
+        plan: the order of the images.
+        settings: the quantile, and what is kept of every unit.
+        progress: shows how many images are done.
+        tally_parts: number of parts the tally is divided into; each returns a table of all units and concepts.
 
     Raises:
         ActivationError: if an activation is NaN or infinite.
-        DataError: if an image cannot be read, and is not to be skipped.
+        DataError: if an image cannot be read, unless the settings skip it, or if none can be read.
     """
-    progress = progress or NullProgress()
-    names = [layer.name for layer in layers]
-    wanted = LayerRequest(settings.images_per_unit, settings.image_maxima, skip=settings.on_error == "skip")
-
-    progress.start("scan", plan.images)
-    first, *others = plan.shards
-    receipts = {shard.number: find_receipt(store, shard, names) for shard in plan.shards}
-    if receipts[0] is None or CALIBRATION_KEY not in store:
-        (receipts[0],) = runtime.map(CalibrationTask(settings.exact_quantile, wanted), [first])
-        receipts |= dict.fromkeys(range(1, len(plan.shards)))
-    finished = sum(receipts[shard.number] is not None for shard in others)
-    if finished:
-        _LOG.info("going on: %d of %d shards are there, finished by an earlier call", finished + 1, len(plan.shards))
-    bounds, activity = load_calibration(store, names)
-    resumed = _scan_missing(runtime, ScanTask(bounds, wanted), others, receipts, progress)
-    images = sum(receipt.images for receipt in receipts.values() if receipt is not None)
-    skipped = {n: why for receipt in receipts.values() if receipt is not None for n, why in receipt.skipped.items()}
+    run = _Dissection(runtime, store, layers, vocabulary, row, plan, settings, progress or NullProgress())
+    activity, receipts, resumed = run.scan()
+    images = sum(receipt.images for receipt in receipts)
+    skipped = {image: reason for receipt in receipts for image, reason in receipt.skipped.items()}
     if not images:
         raise DataError(f"none of the {plan.images} images could be read: {next(iter(skipped.values()))}")
-
-    thresholds: dict[str, Thresholds] = {}
-    for layer in layers:
-        allowed = count_allowed_above(settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
-        thresholds[layer.name] = find_thresholds(_make_scan_loader(store, plan, layer.name), layer.units, allowed)
-    again = _rescan_units(runtime, store, layers, plan, thresholds, images, settings, wanted, progress)
-
-    progress.start("tally", plan.images)
-    values = {name: found.value for name, found in thresholds.items()}
-    pieces = [plan.shards[part::tally_parts] for part in range(min(tally_parts, len(plan.shards)))]
-    tally = reduce(ShardTally.merge, runtime.map(TallyTask(values, again), pieces))
-    k = settings.images_per_unit
+    thresholds, rescanned = run.find_thresholds(images)
+    tally = run.tally(thresholds, rescanned, tally_parts)
     results = {
-        layer.name: _make_result(
-            layer, vocabulary, tally, values[layer.name], activity[layer.name], row, store, plan, images, k
-        )
+        layer.name: run.make_result(layer, tally, thresholds[layer.name], activity[layer.name], images)
         for layer in layers
     }
-    return DissectionOutcome(results, images, {name: units.tolist() for name, units in again.items()}, skipped, resumed)
+    return DissectionOutcome(
+        results, images, {name: units.tolist() for name, units in rescanned.items()}, skipped, resumed
+    )
 
 
 def make_plan(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
-    """Return the order of a run; the calibration sample is as large as its activations may be in memory."""
+    """Return the order of a run; the memory that activations take limits the calibration sample."""
     per_image = 4 * sum(layer.units * layer.grid[0] * layer.grid[1] for layer in layers)
     sample = min(CALIBRATION_IMAGES, max(1, CALIBRATION_BYTES // max(per_image, 1)))
-    assert settings.batch_size is not None  # decided for the device
+    assert settings.batch_size is not None  # chosen for the device by now
     return Plan(images, settings.batch_size, settings.shard_size or SHARD_SIZE, sample, settings.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Dissection:
+    """The steps of `dissect_layers`, whose arguments are its fields."""
+
+    runtime: ShardRuntime
+    store: ArtifactStore
+    layers: Sequence[Layer]
+    vocabulary: Vocabulary
+    row: Callable[[int], int]
+    plan: Plan
+    settings: Settings
+    progress: Progress
+
+    @property
+    def _request(self) -> LayerRequest:
+        settings = self.settings
+        return LayerRequest(settings.images_per_unit, settings.image_maxima, skip=settings.on_error == "skip")
+
+    def scan(self) -> tuple[Mapping[str, Activity], list[ShardReceipt], int]:
+        """Scan every shard that is not stored yet, the calibration sample first.
+
+        Returns:
+            how each layer's activations are distributed, the receipts of all shards, and how many shards besides the
+            calibration sample an earlier run had scanned.
+        """
+        names = [layer.name for layer in self.layers]
+        self.progress.start("scan", self.plan.images)
+        first, *others = self.plan.shards
+        receipts = {shard.number: find_receipt(self.store, shard, names) for shard in self.plan.shards}
+        if receipts[0] is None or CALIBRATION_KEY not in self.store:
+            task = CalibrationTask(self.settings.exact_quantile, self._request)
+            (receipts[0],) = self.runtime.map(task, [first])
+            receipts |= dict.fromkeys(range(1, len(self.plan.shards)))  # scanned with other bounds, if at all
+        finished = sum(receipts[shard.number] is not None for shard in others)
+        if finished:
+            _LOG.info("resuming: an earlier run finished %d of %d shards", finished + 1, len(self.plan.shards))
+        bounds, activity = load_calibration(self.store, names)
+        resumed = _scan_missing(self.runtime, ScanTask(bounds, self._request), others, receipts, self.progress)
+        return activity, [receipt for receipt in receipts.values() if receipt is not None], resumed
+
+    def find_thresholds(self, images: int) -> tuple[dict[str, NDArray[np.float32]], Mapping[str, NDArray[np.int64]]]:
+        """Return T_k of every layer's units, and the units that had to be scanned again for it.
+
+        The bound of a unit may prove to lie above its threshold; such units are scanned again without a bound.
+        """
+        found = {
+            layer.name: find_thresholds(
+                self._make_scan_loader(layer.name), layer.units, self._count_allowed(layer, images)
+            )
+            for layer in self.layers
+        }
+        values = {name: thresholds.value for name, thresholds in found.items()}
+        units = {name: thresholds.short for name, thresholds in found.items() if thresholds.short.size}
+        if units:
+            self.progress.start("scan again", self.plan.images)
+            shards = self.plan.shards
+            receipts = {shard.number: find_receipt(self.store, shard, list(units), "again") for shard in shards}
+            _scan_missing(self.runtime, RescanTask(units, self._request), shards, receipts, self.progress)
+        for layer in self.layers:
+            if layer.name in units:
+                short, load = units[layer.name], self._make_scan_loader(layer.name, "again")
+                again = find_thresholds(load, short.size, self._count_allowed(layer, images))
+                values[layer.name][short] = again.value
+        return values, units
+
+    def tally(
+        self,
+        thresholds: Mapping[str, NDArray[np.float32]],
+        rescanned: Mapping[str, NDArray[np.int64]],
+        parts: int,
+    ) -> ShardTally:
+        """Count the pixels of all masks and labels."""
+        self.progress.start("tally", self.plan.images)
+        shards = self.plan.shards
+        pieces = [shards[part::parts] for part in range(min(parts, len(shards)))]
+        tallies: Iterator[ShardTally] = self.runtime.map(TallyTask(thresholds, rescanned), pieces)
+        return reduce(ShardTally.merge, tallies)
+
+    def make_result(
+        self,
+        layer: Layer,
+        tally: ShardTally,
+        thresholds: NDArray[np.float32],
+        activity: Activity,
+        images: int,
+    ) -> LayerResult:
+        """Merge the scans of one layer, and put its result together."""
+        top = TopImages.empty(layer.units, self.settings.images_per_unit, layer.grid)
+        highest = np.full(layer.units, -np.inf, np.float32)
+        maxima: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+        for scan in self._make_scan_loader(layer.name)():
+            top.absorb(TopImages.from_state_dict(scan.exemplars))
+            np.maximum(highest, scan.highest, out=highest)
+            if scan.maxima.size:
+                maxima.append((scan.images, scan.maxima))
+        masks = tally.masks[layer.name]
+        intersection = np.ascontiguousarray(masks.intersection[:, 1:])
+        return LayerResult(
+            layer=layer,
+            vocabulary=self.vocabulary,
+            counts=Counts(intersection, masks.per_category[:, self.vocabulary.primary], tally.labels),
+            thresholds=thresholds,
+            cells=images * layer.grid[0] * layer.grid[1],
+            exemplars=_make_exemplars(top.compute(), thresholds, self.row),
+            activity=replace(activity, maximum=highest),
+            image_maxima=_order_maxima(maxima, self.plan.images),
+        )
+
+    def _count_allowed(self, layer: Layer, images: int) -> int:
+        return count_allowed_above(self.settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
+
+    def _make_scan_loader(self, layer: str, kind: str = "scan") -> Callable[[], Iterator[LayerScan]]:
+        """Return a function that loads one layer's scans, one shard at a time."""
+        return lambda: (load_layer_scan(self.store, shard.number, layer, kind) for shard in self.plan.shards)
 
 
 def _scan_missing(
@@ -167,7 +262,7 @@ def _scan_missing(
     receipts: dict[int, ShardReceipt | None],
     progress: Progress,
 ) -> int:
-    """Scan the shards that have no receipt yet; return how many had one."""
+    """Scan the shards that have no receipt, and add their receipts; return how many had one."""
     waiting = [shard for shard in shards if receipts[shard.number] is None]
     finished = [shard for shard in shards if receipts[shard.number] is not None]
     progress.advance(sum(shard.images.size for shard in finished))
@@ -178,93 +273,25 @@ def _scan_missing(
             done += 1
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(
-            f"interrupted after {done + 1} of {len(shards) + 1} shards; the same command goes on from there"
+            f"interrupted after {done + 1} of {len(shards) + 1} shards; the same command continues from there"
         ) from interrupt
     return len(finished)
 
 
-def _rescan_units(
-    runtime: ShardRuntime,
-    store: ArtifactStore,
-    layers: Sequence[Layer],
-    plan: Plan,
-    thresholds: Mapping[str, Thresholds],
-    images: int,
-    settings: Settings,
-    wanted: LayerRequest,
-    progress: Progress,
-) -> dict[str, NDArray[np.int64]]:
-    """Scan again, without a bound, the units whose tail could not prove their threshold."""
-    units = {name: found.short for name, found in thresholds.items() if found.short.size}
-    if not units:
-        return {}
-    progress.start("scan again", plan.images)
-    receipts = {shard.number: find_receipt(store, shard, list(units), "again") for shard in plan.shards}
-    _scan_missing(runtime, RescanTask(units, wanted), plan.shards, receipts, progress)
-    for layer in layers:
-        if layer.name in units:
-            short = units[layer.name]
-            allowed = count_allowed_above(settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
-            again = find_thresholds(_make_scan_loader(store, plan, layer.name, "again"), short.size, allowed)
-            thresholds[layer.name].value[short] = again.value
-    return units
-
-
-def _make_scan_loader(
-    store: ArtifactStore, plan: Plan, layer: str, kind: str = "scan"
-) -> Callable[[], Iterator[LayerScan]]:
-    """Return a function that gives one layer's scans, shard by shard, anew at every call."""
-    return lambda: (load_layer_scan(store, shard.number, layer, kind) for shard in plan.shards)
-
-
-def _make_result(
-    layer: Layer,
-    vocabulary: Vocabulary,
-    tally: ShardTally,
-    thresholds: NDArray[np.float32],
-    activity: Activity,
-    row: Callable[[int], int],
-    store: ArtifactStore,
-    plan: Plan,
-    images: int,
-    images_per_unit: int,
-) -> LayerResult:
-    top = TopImages.empty(layer.units, images_per_unit, layer.grid)
-    highest = np.full(layer.units, -np.inf, np.float32)
-    maxima: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-    for found in _make_scan_loader(store, plan, layer.name)():
-        top.absorb(TopImages.from_state_dict(found.exemplars))
-        np.maximum(highest, found.highest, out=highest)
-        if found.maxima.size:
-            maxima.append((found.images, found.maxima))
-    masks = tally.masks[layer.name]
-    intersection = np.ascontiguousarray(masks.intersection[:, 1:])
-    return LayerResult(
-        layer=layer,
-        vocabulary=vocabulary,
-        counts=Counts(intersection, masks.per_category[:, vocabulary.primary], tally.labels),
-        thresholds=thresholds,
-        cells=images * layer.grid[0] * layer.grid[1],
-        exemplars=_make_exemplars(top.compute(), thresholds, row),
-        activity=replace(activity, maximum=highest),
-        image_maxima=_order_maxima(maxima, plan.images),
-    )
-
-
 def _order_maxima(
-    kept: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]], images: int
+    parts: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]], images: int
 ) -> NDArray[np.float32] | None:
-    """Put the maxima in the probe set's order, shape (N, U), NaN for an image left out; None if none were kept."""
-    if not kept:
+    """Return the maxima in the order of the probe set, shape (N, U), NaN for a skipped image; None if there are none."""
+    if not parts:
         return None
-    table = np.full((images, kept[0][1].shape[1]), np.nan, np.float32)
-    for positions, maxima in kept:
+    table = np.full((images, parts[0][1].shape[1]), np.nan, np.float32)
+    for positions, maxima in parts:
         table[positions] = maxima
     return table
 
 
 def _make_exemplars(top: TopImages, thresholds: NDArray[np.float32], row: Callable[[int], int]) -> Exemplars:
-    """Store grids as 16-bit shares of their distance from the threshold: fine where the mask's edge runs."""
+    """Return exemplars whose grids are 16-bit distances from the threshold: precise at the edge of the mask."""
     excess = top.grids.astype(np.float64) - thresholds[:, None, None, None].astype(np.float64)
     excess[top.images == NO_IMAGE] = 0
     scale = np.abs(excess).max(axis=(1, 2, 3), initial=0)

@@ -1,4 +1,4 @@
-"""The forward pass: images in, activations out, with reading ahead of the network."""
+"""The forward pass: batches of images to activations, reading ahead of the network."""
 
 from __future__ import annotations
 
@@ -27,72 +27,73 @@ _PREFETCHED_BATCHES = 2
 
 
 def run_batches(
-    bench: WorkerContext, batches: Sequence[NDArray[np.int64]], skipped: dict[int, str] | None = None
+    context: WorkerContext, batches: Sequence[NDArray[np.int64]], skipped: dict[int, str] | None = None
 ) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
     """Run the network once over batches of images.
 
     Args:
-        bench: network and probe set.
+        context: network and probe set.
         batches: positions of the images in the probe set.
-        skipped: takes the reason for every image that cannot be read and is left out; None ends the run instead.
+        skipped: receives why an image was left out, by its position; if None, an image that cannot be read is an error.
 
     Yields:
-        the images' positions and, per layer, their activations, float32, shape (B, h, w, U), contiguous.
+        the positions of the images that were read, shape (B,), and the activations of every layer, float32, shape
+        (B, h, w, U), contiguous.
 
     Raises:
         DataError: if an image cannot be read and may not be skipped.
         RunError: if a batch does not fit into memory.
     """
-    with ThreadPoolExecutor(bench.threads.count, thread_name_prefix="pictures") as readers:
+    with ThreadPoolExecutor(context.threads.count, thread_name_prefix="images") as readers:
 
-        def ask(image: int) -> Future[NDArray[np.generic]]:
-            return readers.submit(_read_input, bench, image, check_labels=skipped is not None)
+        def submit(image: int) -> Future[NDArray[np.generic]]:
+            return readers.submit(_read_input, context, image, check_labels=skipped is not None)
 
-        asked = ((batch, [ask(int(image)) for image in batch]) for batch in batches)
+        submitted = ((batch, [submit(int(image)) for image in batch]) for batch in batches)
         try:
-            for batch, reading in _prefetch(asked, _PREFETCHED_BATCHES):
-                images, pictures = _collect_inputs(batch, reading, skipped)
-                if pictures:
-                    outputs = _run_network(bench, np.stack(pictures))
+            for batch, futures in _prefetch(submitted, _PREFETCHED_BATCHES):
+                images, inputs = _collect_inputs(batch, futures, skipped)
+                if inputs:
+                    outputs = _run_network(context, np.stack(inputs))
                     yield images, {name: output.contiguous() for name, output in outputs.items()}
         finally:
             readers.shutdown(wait=True, cancel_futures=True)
 
 
-def _run_network(bench: WorkerContext, pictures: NDArray[np.uint8]) -> Mapping[str, torch.Tensor]:
+def _run_network(context: WorkerContext, inputs: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
     try:
-        return bench.source.activations(pictures)
-    except RuntimeError as error:  # torch has no one error for this: OutOfMemoryError of a GPU is one of these too
+        return context.source.activations(inputs)
+    except RuntimeError as error:  # torch has no common error for this; a GPU's OutOfMemoryError is a RuntimeError too
         if not any(words in str(error) for words in ("out of memory", "allocate memory", "not enough memory")):
             raise
-        count, height, width = pictures.shape[:3]
-        wanted = re.search(r"tried to allocate ([\d.,]+ \w+)", str(error), re.IGNORECASE)
+        count, height, width = inputs.shape[:3]
+        missing = re.search(r"tried to allocate ([\d.,]+ \w+)", str(error), re.IGNORECASE)
         raise RunError(
-            f"memory ran out over a batch of {count} pictures of {width} x {height}"
-            f"{f' ({wanted[1]} more were asked for)' if wanted else ''}: use a smaller --batch-size, fewer --workers, fewer "
+            f"memory ran out over a batch of {count} images of {width} x {height}"
+            f"{f' ({missing[1]} more were needed)' if missing else ''}: use a smaller --batch-size, fewer --workers, fewer "
             f"layers at once, or a smaller --resolution"
         ) from error
 
 
-def _read_input(bench: WorkerContext, image: int, *, check_labels: bool) -> NDArray[np.generic]:
-    if check_labels:  # they are needed later, when leaving the image out would no longer be possible
-        bench.concepts.read_labels(image)
-    return bench.source.model_input(bench.concepts, image)
+def _read_input(context: WorkerContext, image: int, *, check_labels: bool) -> NDArray[np.generic]:
+    if check_labels:  # the tally needs them, when it is too late to leave the image out
+        context.concepts.read_labels(image)
+    return context.source.model_input(context.concepts, image)
 
 
 def _collect_inputs(
-    batch: NDArray[np.int64], reading: Sequence[Future[NDArray[np.generic]]], skipped: dict[int, str] | None
+    batch: NDArray[np.int64], futures: Sequence[Future[NDArray[np.generic]]], skipped: dict[int, str] | None
 ) -> tuple[NDArray[np.int64], list[NDArray[np.generic]]]:
-    images, pictures = [], []
-    for image, waiting in zip(batch, reading, strict=True):
+    images, inputs = [], []
+    for image, future in zip(batch, futures, strict=True):
         try:
-            pictures.append(waiting.result())
+            inputs.append(future.result())
             images.append(image)
         except DataError as error:
             if skipped is None:
                 raise
             skipped[int(image)] = str(error)
-    return np.array(images, dtype=np.int64), pictures
+    return np.array(images, dtype=np.int64), inputs
 
 
 def _prefetch(items: Iterable[_T], count: int) -> Iterator[_T]:

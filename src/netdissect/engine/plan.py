@@ -1,7 +1,7 @@
-"""Which image is scanned when: a seeded permutation, cut into batches, cut into shards.
+"""The order of a run: a seeded permutation of the images, cut into batches, which are grouped into shards.
 
-Batches are cut first and shards are whole batches, so that the images a network sees together never depend on how
-the work is divided: the same settings give the same activations, bit by bit, for any number of workers.
+A shard is whole batches, so the images a network sees together do not depend on how the work is divided: the same
+settings give the same activations, bit by bit, for any number of workers.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shard:
-    """A piece of the work: some batches of images.
+    """A part of the images that one worker scans.
 
     Attributes:
-        number: its place in the plan; shard 0 is the calibration sample.
-        batches: for every batch the positions of its images in the probe set.
+        number: its number in the plan; shard 0 is the calibration sample.
+        batches: for every batch, the positions of its images in the probe set.
     """
 
     number: int
@@ -43,10 +43,10 @@ class Plan:
 
     Attributes:
         images: number of images N.
-        batch_size: images a forward pass takes at once.
-        shard_size: images of a shard, rounded up to whole batches.
+        batch_size: images per forward pass.
+        shard_size: images per shard, rounded up to whole batches.
         calibration_size: images of shard 0, rounded up to whole batches.
-        seed: of the permutation.
+        seed: seed of the permutation.
     """
 
     images: int
@@ -57,7 +57,7 @@ class Plan:
 
     @cached_property
     def shards(self) -> Sequence[Shard]:
-        """All shards; the first is a simple random sample of the images, whatever order the probe set is in."""
+        """All shards; the first is a simple random sample of the images, whatever the order of the probe set."""
         order = np.random.default_rng(self.seed).permutation(self.images).astype(np.int64)
         batches = [order[start : start + self.batch_size] for start in range(0, self.images, self.batch_size)]
         first = -(-self.calibration_size // self.batch_size)

@@ -1,4 +1,4 @@
-"""Threads that share an array's rows among them; compiled kernels run without Python's lock."""
+"""Threads that share the rows of an array; compiled kernels release the GIL."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class RowThreads:
         self._executor = ThreadPoolExecutor(self.count, thread_name_prefix="dissect") if self.count > 1 else None
 
     def split(self, rows: int, kernel: Callable[..., _T], *arguments: Any) -> list[_T]:
-        """Return what ``kernel(first, last, *arguments)`` gives for ranges that cover the rows, in their order."""
-        # Pieces for no thread to wait long for another; of few rows a piece each, for handing one over costs as well.
+        """Return the results of ``kernel(first, last, *arguments)`` for ranges that cover the rows, in their order."""
+        # Four pieces per thread, so that no thread waits long for another; few rows are not worth so many.
         pieces = max(1, min(rows, self.count if rows <= 16 * self.count else 4 * self.count))
         cuts = [rows * piece // pieces for piece in range(pieces + 1)]
         return self.map(lambda piece: kernel(cuts[piece], cuts[piece + 1], *arguments), range(pieces))
@@ -32,7 +32,7 @@ class RowThreads:
         return list(self._executor.map(function, items))
 
     def close(self) -> None:
-        """Give the threads back."""
+        """End the threads."""
         if self._executor is not None:
             self._executor.shutdown()
 

@@ -1,4 +1,4 @@
-"""The scan: one forward pass over a shard, from which everything else can be computed (docs/engine.md)."""
+"""The scan: one forward pass over a shard, after which the network is not needed any more (docs/engine.md)."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ class LayerRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerScan:
-    """What the scan of one shard keeps of one layer.
+    """The scan of one layer over one shard of n images.
 
     Attributes:
         images: positions of the shard's images in the probe set, int64, shape (n,).
         bounds: the bounds it was scanned with.
-        equal: cells exactly at the bound, for the units where they may decide, int64, shape (U,).
-        candidates: the cells that can decide anything.
-        exemplars: the images that excite every unit most: the state of a TopImages.
+        equal: number of cells exactly at the bound, for the units in `bounds.tied`, int64, shape (U,); 0 for others.
+        candidates: the candidates.
+        exemplars: the images that activate every unit most: the state of a TopImages.
         highest: largest activation of every unit, float32, shape (U,).
-        maxima: maximum of every (image, unit), float32, shape (n, U), or (0, U) if they were not wanted.
+        maxima: maximum of every (image, unit), float32, shape (n, U); (0, U) unless it was requested.
     """
 
     images: NDArray[np.int64]
@@ -68,7 +68,7 @@ class LayerScan:
     maxima: NDArray[np.float32]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the scan as named arrays, to be stored."""
+        """Return the scan as named arrays."""
         parts: dict[str, Mapping[str, Any]] = {
             "bounds": {name: getattr(self.bounds, name) for name in ("bound", "tied")},
             "candidates": {
@@ -82,7 +82,7 @@ class LayerScan:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> LayerScan:
-        """Return a scan from its arrays."""
+        """Return the scan that `to_arrays` made arrays of."""
 
         def part(name: str) -> dict[str, Any]:
             return {key.partition(".")[2]: array for key, array in arrays.items() if key.startswith(f"{name}.")}
@@ -99,56 +99,44 @@ class LayerScan:
 
 
 class LayerScanner:
-    """Collects one layer's LayerScan, batch by batch."""
+    """Builds the LayerScan of one layer, batch by batch."""
 
-    def __init__(
-        self,
-        layer: Layer,
-        units: int,
-        bounds: Bounds,
-        wanted: LayerRequest,
-        threads: RowThreads,
-    ) -> None:
+    def __init__(self, layer: Layer, units: int, bounds: Bounds, request: LayerRequest, threads: RowThreads) -> None:
         self._layer = layer
         self._bounds = bounds
-        self._wanted = wanted
+        self._request = request
         self._threads = threads
         self._images: list[NDArray[np.int64]] = []
         self._blocks: list[Candidates] = []
         self._maxima: list[NDArray[np.float32]] = []
         self._equal = np.zeros(units, np.int64)
         self._highest = np.full(units, -np.inf, np.float32)
-        self._top = TopImages.empty(units, wanted.images_per_unit, layer.grid)
+        self._top = TopImages.empty(units, request.images_per_unit, layer.grid)
 
     def update(self, images: NDArray[np.int64], activations: torch.Tensor, name: Callable[[int], str]) -> None:
-        """See a batch.
+        """Scan a batch.
 
         Args:
             images: positions of the batch's images in the probe set, shape (B,).
             activations: float32, shape (B, h, w, U), contiguous.
-            name: tells an image's name, for messages.
+            name: returns the name of the image at a position, for messages.
 
         Raises:
             ActivationError: if an activation is NaN or infinite, naming layer, unit and image.
         """
-        found = scan_batch(activations, self._bounds, self._threads)
-        if found.broken.any():
-            raise_non_finite(self._layer, found.broken, images, name)
-        self._blocks.append(found.candidates)
-        self._equal += found.equal
+        batch = scan_batch(activations, self._bounds, self._threads)
+        if batch.non_finite.any():
+            raise_non_finite(self._layer, batch.non_finite, images, name)
+        self._blocks.append(batch.candidates)
+        self._equal += batch.equal
         self._images.append(images)
-        np.maximum(self._highest, found.most.max(axis=0), out=self._highest)
-        if self._wanted.maxima:
-            self._maxima.append(found.most)
-        self._top.update(
-            images,
-            found.most,
-            partial(copy_grids, activations, self._threads),
-            self._bounds.floor,
-        )
+        np.maximum(self._highest, batch.maxima.max(axis=0), out=self._highest)
+        if self._request.maxima:
+            self._maxima.append(batch.maxima)
+        self._top.update(images, batch.maxima, partial(copy_grids, activations, self._threads), self._bounds.floor)
 
     def finish(self) -> LayerScan:
-        """Return what was collected."""
+        """Return the scan of all batches."""
         units = self._highest.size
         return LayerScan(
             np.concatenate([np.zeros(0, np.int64), *self._images]),
@@ -163,10 +151,10 @@ class LayerScanner:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardScan:
-    """What the scan of one shard found.
+    """The scan of one shard.
 
     Attributes:
-        layers: by layer name.
+        layers: the scans of its layers, by layer name.
         skipped: why an image was left out, by its position in the probe set.
     """
 
@@ -174,99 +162,139 @@ class ShardScan:
     skipped: Mapping[int, str]
 
 
-def scan_shard(bench: WorkerContext, shard: Shard, bounds: Mapping[str, Bounds], wanted: LayerRequest) -> ShardScan:
-    """Scan a shard; a pure function of the shard and the settings, whose results merge over shards.
+def scan_shard(context: WorkerContext, shard: Shard, bounds: Mapping[str, Bounds], request: LayerRequest) -> ShardScan:
+    """Scan a shard.
+
+    Args:
+        context: network, probe set and threads.
+        shard: the shard.
+        bounds: the bounds of every layer.
+        request: what is kept besides candidates.
 
     Raises:
         ActivationError: if an activation is NaN or infinite.
         DataError: if an image cannot be read and may not be skipped.
     """
-    skipped: dict[int, str] | None = {} if wanted.skip else None
     scanners = {
-        layer.name: LayerScanner(layer, layer.units, bounds[layer.name], wanted, bench.threads)
-        for layer in bench.source.layers
+        layer.name: LayerScanner(layer, layer.units, bounds[layer.name], request, context.threads)
+        for layer in context.source.layers
     }
-    for images, outputs in overlap_batches(run_batches(bench, shard.batches, skipped)):
+    return _run_scanners(context, shard, scanners, request, {})
+
+
+def rescan_shard(
+    context: WorkerContext, shard: Shard, units: Mapping[str, NDArray[np.int64]], request: LayerRequest
+) -> ShardScan:
+    """Scan a shard again for the few units whose tail was too short: without a bound, and keeping no exemplars.
+
+    Args:
+        context: network, probe set and threads.
+        shard: the shard.
+        units: the units to scan, by layer name.
+        request: whether images that cannot be read are skipped.
+    """
+    candidates_only = LayerRequest(images_per_unit=0, skip=request.skip)
+    scanners = {}
+    for layer in context.source.layers:
+        if layer.name in units:
+            no_bounds = Bounds(np.full(units[layer.name].size, -np.inf, np.float32), np.zeros(0, np.int64))
+            scanners[layer.name] = LayerScanner(
+                layer, units[layer.name].size, no_bounds, candidates_only, context.threads
+            )
+    return _run_scanners(context, shard, scanners, request, units)
+
+
+def _run_scanners(
+    context: WorkerContext,
+    shard: Shard,
+    scanners: Mapping[str, LayerScanner],
+    request: LayerRequest,
+    units: Mapping[str, NDArray[np.int64]],
+) -> ShardScan:
+    """Run the network over a shard, and update every layer's scanner with all units, or with those in `units`."""
+    skipped: dict[int, str] | None = {} if request.skip else None
+    for images, outputs in overlap_batches(run_batches(context, shard.batches, skipped)):
         for name, scanner in scanners.items():
-            scanner.update(images, outputs[name], bench.concepts.image_name)
-        bench.advance(images.size)
+            activations = outputs[name]
+            if name in units:
+                activations = activations[..., torch.from_numpy(units[name])].contiguous()
+            scanner.update(images, activations, context.concepts.image_name)
+        context.advance(images.size)
     return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
 
 
 def calibrate_shard(
-    bench: WorkerContext, shard: Shard, quantile: Fraction, wanted: LayerRequest
+    context: WorkerContext, shard: Shard, quantile: Fraction, request: LayerRequest
 ) -> tuple[dict[str, Bounds], dict[str, Activity], ShardScan]:
-    """Scan the calibration sample, keeping its activations until they have given the bounds: no image runs twice.
+    """Scan the calibration sample; its activations are kept until they have given the bounds, so no image runs twice.
+
+    Args:
+        context: network, probe set and threads.
+        shard: the calibration sample.
+        quantile: q.
+        request: what is kept besides candidates.
+
+    Returns:
+        the bounds of every layer, how its activations are distributed, and the scan.
 
     Raises:
         ActivationError: if an activation is NaN or infinite.
-        DataError: if an image cannot be read and may not be skipped, or none of the sample can.
+        DataError: if an image cannot be read and may not be skipped, or if none can be read.
     """
-    skipped: dict[int, str] | None = {} if wanted.skip else None
-    seen: list[tuple[NDArray[np.int64], dict[str, torch.Tensor]]] = []
-    for images, outputs in run_batches(bench, shard.batches, skipped):
-        for layer in bench.source.layers:
-            broken = find_maxima(outputs[layer.name], bench.threads)[1]
-            if broken.any():
-                raise_non_finite(layer, broken, images, bench.concepts.image_name)
-        seen.append((images, outputs))
-        bench.advance(images.size)
-    if not seen:
+    skipped: dict[int, str] | None = {} if request.skip else None
+    batches = _read_sample(context, shard, skipped)
+    if not batches:
         raise DataError(
             f"none of the first {shard.images.size} images could be read: {next(iter((skipped or {}).values()))}"
         )
     bounds, activity, scans = {}, {}, {}
-    for layer in bench.source.layers:
-        sample = torch.cat([outputs[layer.name].flatten(1, 2) for _, outputs in seen])
-        bounds[layer.name], activity[layer.name] = calibrate(sample, quantile, len(bench.concepts), bench.threads)
-        scanner = LayerScanner(layer, layer.units, bounds[layer.name], wanted, bench.threads)
-        for images, outputs in seen:
-            scanner.update(images, outputs.pop(layer.name), bench.concepts.image_name)
+    for layer in context.source.layers:
+        sample = torch.cat([outputs[layer.name].flatten(1, 2) for _, outputs in batches])
+        bounds[layer.name], activity[layer.name] = calibrate(sample, quantile, len(context.concepts), context.threads)
+        scanner = LayerScanner(layer, layer.units, bounds[layer.name], request, context.threads)
+        for images, outputs in batches:
+            scanner.update(images, outputs.pop(layer.name), context.concepts.image_name)
         scans[layer.name] = scanner.finish()
         bounds[layer.name] = replace(bounds[layer.name], floor=_find_floor(scans[layer.name]))
     return bounds, activity, ShardScan(scans, skipped or {})
 
 
+def _read_sample(
+    context: WorkerContext, shard: Shard, skipped: dict[int, str] | None
+) -> list[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
+    """Return the activations of the calibration sample, batch by batch; refuse any that are not finite."""
+    batches = []
+    for images, outputs in run_batches(context, shard.batches, skipped):
+        for layer in context.source.layers:
+            non_finite = find_maxima(outputs[layer.name], context.threads)[1]
+            if non_finite.any():
+                raise_non_finite(layer, non_finite, images, context.concepts.image_name)
+        batches.append((images, outputs))
+        context.advance(images.size)
+    return batches
+
+
 def _find_floor(sample: LayerScan) -> NDArray[np.float32]:
-    """Return below which maximum no image can be an exemplar any more, for the sample has as many above, shape (U,)."""
+    """Return the maximum below which an image cannot be an exemplar, as the sample has enough above it, shape (U,)."""
     floor: NDArray[np.float32] = sample.exemplars["maxima"].min(axis=1, initial=np.inf)
     return floor
 
 
-def rescan_shard(
-    bench: WorkerContext, shard: Shard, units: Mapping[str, NDArray[np.int64]], wanted: LayerRequest
-) -> ShardScan:
-    """Scan a shard again for the few units whose tail was too short, without a bound; nothing else is looked at."""
-    skipped: dict[int, str] | None = {} if wanted.skip else None
-    scanners = {}
-    for layer in bench.source.layers:
-        if layer.name in units:
-            none = Bounds(np.full(units[layer.name].size, -np.inf, np.float32), np.zeros(0, np.int64))
-            only = LayerRequest(images_per_unit=0, skip=wanted.skip)
-            scanners[layer.name] = LayerScanner(layer, units[layer.name].size, none, only, bench.threads)
-    for images, outputs in overlap_batches(run_batches(bench, shard.batches, skipped)):
-        for name, scanner in scanners.items():
-            chosen = outputs[name][..., torch.from_numpy(units[name])].contiguous()
-            scanner.update(images, chosen, bench.concepts.image_name)
-        bench.advance(images.size)
-    return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
-
-
 def raise_non_finite(
-    layer: Layer, broken: NDArray[np.bool_], images: NDArray[np.int64], name: Callable[[int], str]
+    layer: Layer, non_finite: NDArray[np.bool_], images: NDArray[np.int64], name: Callable[[int], str]
 ) -> None:
-    """Refuse a batch in which an activation is NaN or infinite.
+    """Raise the error for a batch in which an activation is NaN or infinite.
 
     Args:
         layer: the layer.
-        broken: which (image, unit) is, shape (B, U).
-        images: positions of the batch's images.
-        name: tells an image's name.
+        non_finite: which (image, unit) has such an activation, shape (B, U).
+        images: positions of the batch's images in the probe set, shape (B,).
+        name: returns the name of the image at a position.
 
     Raises:
         ActivationError: naming layer, unit and image.
     """
-    image, unit = (int(axis[0]) for axis in np.nonzero(broken))
+    image, unit = (int(axis[0]) for axis in np.nonzero(non_finite))
     raise ActivationError(
         f"layer {layer.name}, unit {unit + 1}: expected finite activations, got NaN or infinity on image "
         f"{name(int(images[image]))}; check the weights and the preprocessing"

@@ -1,13 +1,13 @@
-"""The tally: how many pixels of every concept lie under every unit's mask (docs/method.md, § 3).
+"""The tally: count the pixels of every concept under every unit's masks (docs/method.md, § 3).
 
-A pixel can exceed T_k only in a quad of four cells of which one does: the quads around the cells above T_k are walked,
-once each, and candidates hold all their corners. Counts are int64 and add up over images.
+A pixel can exceed T_k only in a quad of four cells one of which exceeds it. So only the quads around the cells above
+T_k are visited, once each; the candidates hold all their corners. Counts are int64 and are added up over images.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from netdissect.compiled import cached_njit
 from netdissect.geometry.upsample import make_label_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -39,13 +39,87 @@ def _count_labels_kernel(labels, pixels):  # type: ignore[no-untyped-def]  # noq
         pixels[label] += 1
 
 
+def has_categories(pixels: NDArray[np.int64], vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Return which primary categories an image has a label of, shape (K,), given its labeled pixels, shape (C,)."""
+    found = np.zeros(len(vocabulary.categories), np.bool_)
+    found[vocabulary.primary[pixels > 0]] = True
+    return found
+
+
+class LabelGroup(NamedTuple):
+    """Labels of those of a shard's n images whose label maps have one size (sh, sw).
+
+    Attributes:
+        members: position in the group of every image of the shard, -1 for images of other groups, int64, shape (n,).
+        planes: label planes of all members, one after the other, uint16, shape (ΣP, sh, sw).
+        first_plane: position of every member's first plane, and the end of the last, int64, shape (members + 1,).
+        whole: codes of all members that hold for the whole image, int64, shape (ΣW,).
+        first_whole: position of every member's first code, and the end of the last, int64, shape (members + 1,).
+        has_category: which images of the shard have a label of which primary category, bool, shape (n, K).
+    """
+
+    members: NDArray[np.int64]
+    planes: NDArray[np.uint16]
+    first_plane: NDArray[np.int64]
+    whole: NDArray[np.int64]
+    first_whole: NDArray[np.int64]
+    has_category: NDArray[np.bool_]
+
+
+def group_labels(labels: Sequence[Labels], has_category: NDArray[np.bool_]) -> list[LabelGroup]:
+    """Group the labels of a shard's images by the size of their label maps.
+
+    Args:
+        labels: of the shard's n images.
+        has_category: which images have a label of which primary category, shape (n, K).
+    """
+    groups: dict[tuple[int, int], list[int]] = {}
+    for position, entry in enumerate(labels):
+        groups.setdefault(entry.shape, []).append(position)
+    return [_pack_labels(labels, positions, has_category) for positions in groups.values()]
+
+
+def _pack_labels(labels: Sequence[Labels], positions: list[int], has_category: NDArray[np.bool_]) -> LabelGroup:
+    entries = [labels[position] for position in positions]
+    members = np.full(len(labels), -1, np.int64)
+    members[positions] = np.arange(len(positions))
+    return LabelGroup(
+        members,
+        np.concatenate([entry.planes for entry in entries]),
+        np.cumsum([0, *(entry.planes.shape[0] for entry in entries)], dtype=np.int64),
+        np.concatenate([entry.whole for entry in entries]),
+        np.cumsum([0, *(entry.whole.size for entry in entries)], dtype=np.int64),
+        has_category,
+    )
+
+
+class _Pairs(NamedTuple):
+    """Candidates, their pairs ordered by unit: the arrays of `Candidates` and of `Candidates.by_unit`."""
+
+    order: NDArray[np.int64]
+    unit_start: NDArray[np.int64]
+    image: NDArray[np.int32]
+    start: NDArray[np.int64]
+    cells: NDArray[np.uint16 | np.int32]
+    values: NDArray[np.float32]
+
+
+class _Axes(NamedTuple):
+    """The arrays of the two `UpsampleAxis` of a label grid."""
+
+    row_start: NDArray[np.int64]
+    row_fraction: NDArray[np.float64]
+    column_start: NDArray[np.int64]
+    column_fraction: NDArray[np.float64]
+
+
 @dataclass(eq=False)
 class MaskCounts:
     """Pixel counts of one layer's masks.
 
     Attributes:
-        intersection: I, int64, shape (U, C + 1); column 0 gathers pixels without a label.
-        per_category: |M_k| over the images that have a category, int64, shape (U, K).
+        intersection: I, int64, shape (U, C + 1); column 0 counts pixels without a label.
+        per_category: |M_k| over the images that have a label of a category, int64, shape (U, K).
     """
 
     intersection: NDArray[np.int64]
@@ -53,13 +127,13 @@ class MaskCounts:
 
     @classmethod
     def empty(cls, units: int, vocabulary: Vocabulary) -> Self:
-        """Return a count of nothing."""
+        """Return counts of 0."""
         return cls(
             np.zeros((units, len(vocabulary) + 1), np.int64), np.zeros((units, len(vocabulary.categories)), np.int64)
         )
 
     def merge(self, other: Self) -> Self:
-        """Return the counts of both; neither is changed."""
+        """Return the sum of both; neither is changed."""
         return type(self)(self.intersection + other.intersection, self.per_category + other.per_category)
 
     def update(
@@ -67,8 +141,7 @@ class MaskCounts:
         layer: Layer,
         candidates: Candidates,
         thresholds: NDArray[np.float32],
-        labels: Sequence[Labels],
-        has_category: NDArray[np.bool_],
+        labels: Sequence[LabelGroup],
         input_size: tuple[int, int],
         threads: RowThreads,
     ) -> None:
@@ -76,61 +149,31 @@ class MaskCounts:
 
         Args:
             layer: the layer.
-            candidates: its candidates over the shard.
+            candidates: the layer's candidates on the shard's images.
             thresholds: T_k, float32, shape (U,).
             labels: the labels of the shard's images.
-            has_category: which images have a label of which primary category, shape (n, K).
-            input_size: height and width of the network's input.
-            threads: the threads to use.
+            input_size: height and width of the network's input in pixels.
+            threads: threads for the kernel.
         """
-        for size, members in _group_by_label_size(labels).items():
-            planes, first_plane, whole, first_whole = _pack_labels(labels, members, size)
-            rows, columns = make_label_axes(layer.field, layer.grid, input_size, size)
-            order, unit_start = candidates.by_unit
+        pairs = _Pairs(
+            *candidates.by_unit, candidates.pair_image, candidates.pair_start, candidates.cells, candidates.values
+        )
+        for group in labels:
+            rows, columns = make_label_axes(layer.field, layer.grid, input_size, group.planes.shape[1:])
+            axes = _Axes(rows.start, rows.fraction, columns.start, columns.fraction)
             threads.split(
-                self.intersection.shape[0], _count_masks_kernel, *layer.grid, order, unit_start, candidates.pair_image,
-                candidates.pair_start, candidates.cells, candidates.values, thresholds, rows.start, rows.fraction,
-                columns.start, columns.fraction, members, planes, first_plane, whole, first_whole, has_category,
+                self.intersection.shape[0], _count_masks_kernel, layer.grid, pairs, thresholds, axes, group,
                 self.intersection, self.per_category,
             )  # fmt: skip
 
 
-def has_categories(pixels: NDArray[np.int64], vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Tell which primary categories are labeled anywhere in an image, shape (K,), from its label pixels (C,)."""
-    found = np.zeros(len(vocabulary.categories), np.bool_)
-    found[vocabulary.primary[pixels > 0]] = True
-    return found
-
-
-def _group_by_label_size(labels: Sequence[Labels]) -> Mapping[tuple[int, int], NDArray[np.int64]]:
-    """Group a shard's images by the size of their label maps: per size, each image's place in the group or -1."""
-    groups: dict[tuple[int, int], NDArray[np.int64]] = {}
-    for position, entry in enumerate(labels):
-        group = groups.setdefault(entry.shape, np.full(len(labels), -1, np.int64))
-        group[position] = group.max() + 1
-    return groups
-
-
-def _pack_labels(
-    labels: Sequence[Labels], members: NDArray[np.int64], size: tuple[int, int]
-) -> tuple[NDArray[np.uint16], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Lay the labels of a group end to end: planes (ΣP, sh, sw) with first plane per image, whole-image codes likewise."""
-    group = [entry for entry, place in zip(labels, members, strict=True) if place >= 0]
-    planes = np.concatenate([entry.planes for entry in group]) if group else np.zeros((0, *size), np.uint16)
-    whole = np.concatenate([entry.whole for entry in group]) if group else np.zeros(0, np.int64)
-    first_plane = np.cumsum([0, *(entry.planes.shape[0] for entry in group)], dtype=np.int64)
-    first_whole = np.cumsum([0, *(entry.whole.size for entry in group)], dtype=np.int64)
-    return planes, first_plane, whole, first_whole
-
-
 @cached_njit()
-def _count_masks_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    first, last, h, w, order, unit_start, pair_image, pair_start, cells, values, thresholds,  # noqa: ANN001
-    row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
-    members, planes, first_plane, whole, first_whole, has_category, intersection, per_category,  # noqa: ANN001
-):  # fmt: skip
-    grid = np.empty((h, w), np.float32)  # what an earlier pair left in it is never read
-    walked = np.full((h + 1, w + 1), -1, np.int64)  # the pair for which a quad was walked last
+def _count_masks_kernel(first, last, grid_shape, pairs, thresholds, axes, labels, intersection, per_category):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    h, w = grid_shape
+    order, unit_start, pair_image, pair_start, cells, values = pairs
+    members, planes, first_plane, whole, first_whole, has_category = labels
+    grid = np.empty((h, w), np.float32)  # cells that an earlier pair left in it are never read
+    visited = np.full((h + 1, w + 1), -1, np.int64)  # the last pair for which a quad was visited
     for u in range(first, last):
         threshold = thresholds[u]
         counts = intersection[u]
@@ -150,12 +193,19 @@ def _count_masks_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202
                 y, x = cells[at] // w, cells[at] % w
                 for i in range(y, y + 2):
                     for j in range(x, x + 2):
-                        if walked[i, j] != pair:
-                            walked[i, j] = pair
+                        if visited[i, j] != pair:
+                            visited[i, j] = pair
                             pixels += _count_quad(
-                                grid, i, j, threshold, row_start, row_fraction, column_start, column_fraction,
-                                planes, first_plane[member], first_plane[member + 1], counts,
-                            )  # fmt: skip
+                                grid,
+                                i,
+                                j,
+                                threshold,
+                                axes,
+                                planes,
+                                first_plane[member],
+                                first_plane[member + 1],
+                                counts,
+                            )
             if pixels:
                 for at in range(first_whole[member], first_whole[member + 1]):
                     counts[whole[at]] += pixels
@@ -165,14 +215,12 @@ def _count_masks_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 
 @cached_njit()
-def _count_quad(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    grid, i, j, threshold, row_start, row_fraction, column_start, column_fraction,  # noqa: ANN001
-    planes, plane_from, plane_to, counts,  # noqa: ANN001
-):  # fmt: skip
-    """Count the mask's pixels between cells i - 1, i and j - 1, j, and, per label, those under it.
+def _count_quad(grid, i, j, threshold, axes, planes, plane_from, plane_to, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return how many pixels of the mask lie between the cells i - 1, i and j - 1, j; count them by label.
 
-    The arithmetic is geometry.upsample's.
+    The arithmetic is that of geometry.upsample.
     """
+    row_start, row_fraction, column_start, column_fraction = axes
     h, w = grid.shape
     top, bottom = max(i - 1, 0), min(i, h - 1)
     left, right = max(j - 1, 0), min(j, w - 1)

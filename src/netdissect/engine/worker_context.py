@@ -1,4 +1,4 @@
-"""What a worker has at hand while it works on shards."""
+"""What a worker uses for all the shards it scans."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class ArtifactStore(Protocol):
-    """Keeps arrays under a key; what was put in is found again whole, or not at all."""
+    """Stores arrays under a key; an entry is complete or absent."""
 
     def put(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Store arrays under a key."""
         ...
 
     def get(self, key: str) -> Mapping[str, NDArray[Any]]:
-        """Return the arrays under a key that was put in."""
+        """Return the arrays under a key; raise an error if there are none."""
         ...
 
     def __contains__(self, key: str) -> bool: ...
@@ -30,7 +30,15 @@ class ArtifactStore(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class WorkerContext:
-    """A network, a probe set, threads, a store, and a way to say how many images more are done."""
+    """What a worker uses for all the shards it scans.
+
+    Attributes:
+        source: the network.
+        concepts: the probe set.
+        threads: threads for the compiled kernels.
+        store: where scans are stored.
+        advance: called with the number of images that were finished.
+    """
 
     source: ActivationSource
     concepts: ConceptSource

@@ -64,7 +64,7 @@ def test_a_signal_ends_a_run_cleanly_and_the_same_command_resumes_it(words, expe
             run.send_signal(end)
         err = run.communicate(timeout=120)[1]
     assert run.returncode == code, err
-    assert "; the same command goes on from there" in err
+    assert "; the same command continues from there" in err
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1
     assert not list(tmp_path.rglob("*.part"))

@@ -1,4 +1,4 @@
-"""What torch finds on a device is what the compiled kernels find, and a batch is looked at behind the network."""
+"""torch's operations and the compiled kernels scan a batch alike, and a GPU scans it while the network runs on."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def bounds_of(rng, values):
 
 @pytest.mark.parametrize("kind", ["normal", "relu", "ties", "constant", "dead"])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_torch_finds_what_the_kernels_find(kind, threads):
+def test_torch_and_the_kernels_scan_a_batch_alike(kind, threads):
     rng = np.random.default_rng(15)
     values = activations(kind, rng)
     bounds, batch = bounds_of(rng, values), torch.from_numpy(values)
     with RowThreads(threads) as pool:
         one, other = scan_batch_with_kernels(batch, bounds, pool), scan_batch_with_torch(batch, bounds)
-        np.testing.assert_array_equal(find_maxima(batch, pool)[0], one.most)
-    np.testing.assert_array_equal(one.most, values.max(axis=(1, 2)))
-    assert not one.broken.any()
+        np.testing.assert_array_equal(find_maxima(batch, pool)[0], one.maxima)
+    np.testing.assert_array_equal(one.maxima, values.max(axis=(1, 2)))
+    assert not one.non_finite.any()
     np.testing.assert_array_equal(one.equal[::2], (values == bounds.bound).sum(axis=(0, 1, 2))[::2])
     assert not one.equal[1::2].any()
-    for name in ("most", "broken", "equal"):
+    for name in ("maxima", "non_finite", "equal"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     for name in ("pair_unit", "pair_image", "pair_start", "cells", "values"):
         found, same = getattr(one.candidates, name), getattr(other.candidates, name)
@@ -64,7 +64,7 @@ def test_torch_finds_what_the_kernels_find(kind, threads):
         assert found.dtype == same.dtype
 
 
-def test_a_batch_without_a_candidate_is_the_same_for_both():
+def test_torch_and_the_kernels_agree_on_a_batch_without_a_candidate():
     batch, bounds = torch.zeros(2, 3, 3, 4), Bounds(np.zeros(4, np.float32), np.arange(4))
     with RowThreads(2) as pool:
         one, other = scan_batch_with_kernels(batch, bounds, pool), scan_batch_with_torch(batch, bounds)
@@ -73,7 +73,7 @@ def test_a_batch_without_a_candidate_is_the_same_for_both():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_both_find_the_same_cells_broken(value):
+def test_torch_and_the_kernels_find_the_same_non_finite_activations(value):
     values = np.random.default_rng(16).normal(size=(4, 3, 3, 5)).astype(np.float32)
     values[2, 1, 2, 3] = values[0, 0, 0, 0] = value
     bounds = Bounds(np.zeros(5, np.float32), np.zeros(0, np.int64))
@@ -82,15 +82,15 @@ def test_both_find_the_same_cells_broken(value):
             scan_batch_with_kernels(torch.from_numpy(values), bounds, pool),
             scan_batch_with_torch(torch.from_numpy(values), bounds),
         )
-    assert np.argwhere(one.broken).tolist() == np.argwhere(other.broken).tolist() == [[0, 0], [2, 3]]
+    assert np.argwhere(one.non_finite).tolist() == np.argwhere(other.non_finite).tolist() == [[0, 0], [2, 3]]
 
 
-def through_torch(monkeypatch):
+def use_torch(monkeypatch):
     monkeypatch.setattr(scanning, "scan_batch", lambda batch, bounds, _threads: scan_batch_with_torch(batch, bounds))
 
 
 @pytest.mark.parametrize("kind", ["relu", "ties", "constant", "dead"])
-def test_a_layers_whole_scan_is_the_same_through_torch(kind, monkeypatch):
+def test_the_scan_of_a_layer_is_the_same_with_torch(kind, monkeypatch):
     rng = np.random.default_rng(17)
     values = activations(kind, rng)
     bounds, layer = bounds_of(rng, values), fakes.layer("l", values.transpose(0, 3, 1, 2), FIELD)
@@ -104,14 +104,14 @@ def test_a_layers_whole_scan_is_the_same_through_torch(kind, monkeypatch):
             return scanner.finish().to_arrays()
 
     one = scanned()
-    through_torch(monkeypatch)
+    use_torch(monkeypatch)
     other = scanned()
     assert one.keys() == other.keys()
     for name, array in one.items():
         np.testing.assert_array_equal(array, other[name], err_msg=name)
 
 
-def test_a_whole_dissection_is_the_same_through_torch_and_refuses_the_same(monkeypatch):
+def test_a_dissection_is_the_same_with_torch_and_so_is_its_error(monkeypatch):
     values = np.maximum(np.random.default_rng(18).normal(size=(40, 6, 4, 4)), 0).astype(np.float32)
     values[np.random.default_rng(0).permutation(40)[:8], 1] += 100  # its bound will prove too high
     entries = [Labels(np.full((1, 16, 16), 1 + n % 3, np.uint16), np.zeros(0, np.int64)) for n in range(40)]
@@ -122,7 +122,7 @@ def test_a_whole_dissection_is_the_same_through_torch_and_refuses_the_same(monke
         return fakes.run(source, concepts, plan=Plan(40, 4, 8, 8, 0), quantile=0.4, images_per_unit=4)
 
     one = dissected()
-    through_torch(monkeypatch)
+    use_torch(monkeypatch)
     other = dissected()
     assert one.rescanned == other.rescanned == {"l": [1]}
     a, b = one.layers["l"], other.layers["l"]
@@ -135,24 +135,24 @@ def test_a_whole_dissection_is_the_same_through_torch_and_refuses_the_same(monke
         dissected()
 
 
-class Noted:
-    """A Side that notes in which order things happen."""
+class RecordingStream:
+    """A ScanStream that records the order of events."""
 
     def __init__(self, notes):
         self.notes = notes
 
-    def mark(self):
-        self.notes.append("mark")
+    def record_event(self):
+        self.notes.append("event")
         return len(self.notes)
 
     @contextlib.contextmanager
-    def after(self, mark, outputs):
+    def wait_for(self, event, outputs):
         self.notes.append(f"in {int(outputs['l'][0])}")
         yield
         self.notes.append("out")
 
 
-def test_a_batch_is_looked_at_once_the_network_has_the_next_one_and_none_is_lost():
+def test_a_batch_is_scanned_once_the_network_has_the_next_one_and_none_is_lost():
     notes = []
 
     def network():
@@ -160,18 +160,18 @@ def test_a_batch_is_looked_at_once_the_network_has_the_next_one_and_none_is_lost
             notes.append(f"network {number}")
             yield np.array([number]), {"l": torch.tensor([number])}
 
-    for images, _ in overlap_batches(network(), lambda _: Noted(notes)):
-        notes.append(f"look {images[0]}")
+    for images, _ in overlap_batches(network(), lambda _: RecordingStream(notes)):
+        notes.append(f"scan {images[0]}")
     assert notes == [
-        "network 0", "mark", "network 1", "mark", "in 0", "look 0", "out", "network 2", "mark", "in 1", "look 1", "out",
-        "in 2", "look 2", "out",
+        "network 0", "event", "network 1", "event", "in 0", "scan 0", "out", "network 2", "event", "in 1", "scan 1", "out",
+        "in 2", "scan 2", "out",
     ]  # fmt: skip
     assert [int(images[0]) for images, _ in overlap_batches(network())] == [0, 1, 2]
     assert list(overlap_batches(iter([]))) == []
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_whole_grids_are_the_batchs(threads):
+def test_grids_are_copied_as_they_are_in_the_batch(threads):
     rng = np.random.default_rng(19)
     values = activations("normal", rng)
     images, units = rng.integers(0, 9, size=100), rng.integers(0, 40, size=100)
@@ -184,14 +184,14 @@ def test_whole_grids_are_the_batchs(threads):
     np.testing.assert_array_equal(grids, values[images, :, :, units])
 
 
-def through_kernels(batch, bounds):
+def scan_with_one_thread(batch, bounds):
     with RowThreads(1) as pool:
         return scan_batch_with_kernels(batch, bounds, pool)
 
 
-@pytest.mark.parametrize("look", [through_kernels, scan_batch_with_torch])
+@pytest.mark.parametrize("look", [scan_with_one_thread, scan_batch_with_torch])
 @pytest.mark.parametrize(("grid", "kind"), [((257, 256), np.int32), ((256, 256), np.uint16), ((1, 65537), np.int32)])
-def test_a_cell_is_found_where_it_lies_in_a_grid_of_more_than_65_536(look, grid, kind):
+def test_cells_of_a_grid_of_more_than_65_536_are_numbered_right(look, grid, kind):
     values = np.zeros((1, *grid, 1), np.float32)
     values[0, -1, -1, 0] = 1
     cells = look(torch.from_numpy(values), Bounds(np.full(1, 0.5, np.float32), np.zeros(0, np.int64))).candidates.cells

@@ -1,4 +1,4 @@
-"""What the calibration sample tells: cells above a level, and how a unit's activations are distributed."""
+"""The calibration sample: cells above a level, and the distribution of a unit's activations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netdissect.engine.row_threads import RowThreads
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_torch_counts_the_cells_above_a_level_as_the_kernel_does(threads):
+def test_torch_and_the_kernel_count_the_same_cells_above_a_level(threads):
     sample = np.round(np.random.default_rng(0).normal(size=(7, 12, 5)), 1).astype(np.float32)
     level = np.array([-1, 0, 0.3, 1, 9], np.float32)
     truth = (sample > level).sum(axis=1)
@@ -24,7 +24,7 @@ def test_torch_counts_the_cells_above_a_level_as_the_kernel_does(threads):
     assert count_above_with_torch(torch.from_numpy(sample), torch.from_numpy(level)).tolist() == truth.tolist()
 
 
-def test_activity_is_the_samples_distribution():
+def test_activity_describes_the_distribution_of_the_sample():
     sample = np.random.default_rng(1).gamma(2, size=(6, 9, 3)).astype(np.float32)
     sample[..., 1] = 2.5
     with RowThreads(1) as pool:
@@ -34,14 +34,14 @@ def test_activity_is_the_samples_distribution():
     for unit in (0, 2):
         low, high = cells[:, unit].min(), cells[:, unit].max()
         truth, _ = np.histogram(cells[:, unit], bins=48, range=(low, high))
-        assert np.abs(found.histogram[unit] - truth).sum() <= 2  # one on the edge of two bins may lie in either
+        assert np.abs(found.histogram[unit] - truth).sum() <= 2  # a value at the edge of two bins may be in either
         assert found.histogram[unit, [0, -1]].tolist() == truth[[0, -1]].tolist()  # the lowest and the highest
         assert (found.low[unit], found.minimum[unit], found.high[unit], found.maximum[unit]) == (low, low, high, high)
     assert found.histogram[1].tolist() == [54, *[0] * 47]  # a constant lies in the first bin
     np.testing.assert_allclose(found.mean, cells.mean(axis=0, dtype=np.float64), rtol=1e-12)
 
 
-def test_of_a_large_sample_as_many_cells_are_looked_at_as_are_quick(monkeypatch):
+def test_of_a_large_sample_only_a_random_part_is_sorted(monkeypatch):
     monkeypatch.setattr("netdissect.engine.calibrate._VALUES_EACH", 10)
     monkeypatch.setattr("netdissect.engine.calibrate._VALUES", 30)
     sample = torch.arange(2 * 40 * 3, dtype=torch.float32).reshape(2, 40, 3)

@@ -21,7 +21,7 @@ def test_every_image_is_scanned_once(images, batch, shard, sample, seed):
 
 
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 80), st.integers(1, 80))
-def test_batches_do_not_depend_on_how_the_work_is_divided(images, batch, shard, other):
+def test_batches_do_not_depend_on_the_shard_size(images, batch, shard, other):
     def batches(size):
         return [b.tolist() for part in Plan(images, batch, size, 7, 3).shards for b in part.batches]
 
@@ -36,7 +36,7 @@ def test_the_calibration_sample_is_a_random_one(seed):
     assert not (np.diff(first) > 0).all()
 
 
-def test_another_seed_is_another_order_and_the_same_seed_the_same():
+def test_the_seed_decides_the_order():
     def order(seed):
         return np.concatenate([shard.images for shard in Plan(1000, 10, 100, 50, seed).shards]).tolist()
 
@@ -62,8 +62,8 @@ def test_the_sample_and_every_shard_are_rounded_up_to_whole_batches(shard_size, 
     assert {batch.size for shard in plan.shards for batch in shard.batches} <= {8, 4}
 
 
-class Interrupted:
-    """A runtime that is stopped after so many shards."""
+class InterruptedRuntime:
+    """A runtime that is interrupted after some shards."""
 
     def __init__(self, after):
         self.after = after
@@ -76,11 +76,11 @@ class Interrupted:
 
 
 @pytest.mark.parametrize(("had", "after"), [(0, 0), (2, 1), (1, 3)])
-def test_a_stopped_run_counts_the_calibration_and_every_scanned_shard(had, after):
+def test_an_interrupted_run_counts_the_calibration_and_every_scanned_shard(had, after):
     shards = Plan(50, 4, 8, 8, 0).shards
     receipts = {part.number: "receipt" if part.number < had else None for part in shards}
     with pytest.raises(
         KeyboardInterrupt, match=rf"^interrupted after {had + after + 1} of {len(shards) + 1} shards; the same"
     ):
-        _scan_missing(Interrupted(after), lambda _, shard: shard, shards, receipts, NullProgress())
+        _scan_missing(InterruptedRuntime(after), lambda _, shard: shard, shards, receipts, NullProgress())
     assert sum(receipt is not None for receipt in receipts.values()) == had + after

@@ -1,4 +1,4 @@
-"""A scan over several batches and shards: maxima, images left out, how far it is."""
+"""Scans over several batches and shards: maxima, skipped images, progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def case(activations, unreadable=()):
     return source, fakes.ArrayConcepts(fakes.vocabulary(3), entries, (16, 16), unreadable=frozenset(unreadable))
 
 
-def short_of_one_unit():
+def make_short_tail():
     """Return a plan and activations whose unit 1 has its only large values in the calibration sample."""
     plan = Plan(40, 4, 8, 8, 0)
     activations = np.random.default_rng(1).normal(size=(40, 3, 4, 4)).astype(np.float32)
@@ -33,8 +33,8 @@ def short_of_one_unit():
 
 
 @pytest.mark.parametrize("largest", [0, 13, 39])
-@pytest.mark.parametrize("sample", [8, 40])  # of several shards, and of one
-def test_the_maximum_of_a_unit_is_that_of_all_images_wherever_it_lies(largest, sample):
+@pytest.mark.parametrize("sample", [8, 40])  # several shards, and one
+def test_the_maximum_of_a_unit_is_that_of_all_images(largest, sample):
     plan = Plan(40, 4, 12, sample, 0)
     activations = np.random.default_rng(2).normal(size=(40, 3, 4, 4)).astype(np.float32)
     activations[np.concatenate([shard.images for shard in plan.shards])[largest], 1, 3, 2] = 50
@@ -43,8 +43,8 @@ def test_the_maximum_of_a_unit_is_that_of_all_images_wherever_it_lies(largest, s
     np.testing.assert_array_equal(found.image_maxima, activations.max(axis=(2, 3)))
 
 
-def test_a_unit_is_scanned_again_though_an_image_is_left_out():
-    plan, activations = short_of_one_unit()
+def test_a_unit_is_scanned_again_although_an_image_is_skipped():
+    plan, activations = make_short_tail()
     missing = int(plan.shards[2].images[3])
     outcome = fakes.run(*case(activations, {missing}), plan=plan, quantile=0.4, on_error="skip")
     assert outcome.rescanned == {"l": [1]}
@@ -57,7 +57,7 @@ def test_a_unit_is_scanned_again_though_an_image_is_left_out():
         fakes.run(*case(activations, {missing}), plan=plan, quantile=0.4)
 
 
-def test_why_an_image_is_left_out_is_reported_whole_and_again_by_a_run_that_goes_on(tmp_path):
+def test_a_resumed_run_knows_why_images_were_skipped(tmp_path):
     activations = np.random.default_rng(3).normal(size=(20, 2, 4, 4)).astype(np.float32)
     plan = Plan(20, 4, 8, 8, 0)
     missing = [int(plan.shards[0].images[1]), int(plan.shards[1].images[2])]
@@ -71,19 +71,19 @@ def test_why_an_image_is_left_out_is_reported_whole_and_again_by_a_run_that_goes
     assert len(source.images_seen) == seen == 18
 
 
-def test_every_image_is_reported_to_be_done_once_in_the_scan_and_once_in_the_tally():
-    told = []
+def test_progress_counts_every_image_once_in_the_scan_and_once_in_the_tally():
+    steps = []
     activations = np.random.default_rng(4).normal(size=(30, 2, 4, 4)).astype(np.float32)
-    fakes.run(*case(activations), plan=Plan(30, 4, 8, 8, 0), advance=told.append)
-    assert sum(told) == 2 * 30
-    assert told[:2] == [4, 4]  # the calibration sample's batches, as they are done
-    plan, activations = short_of_one_unit()
-    told.clear()
-    fakes.run(*case(activations), plan=plan, quantile=0.4, advance=told.append)
-    assert sum(told) == 3 * 40  # scanned, scanned again, counted
+    fakes.run(*case(activations), plan=Plan(30, 4, 8, 8, 0), advance=steps.append)
+    assert sum(steps) == 2 * 30
+    assert steps[:2] == [4, 4]  # the batches of the calibration sample
+    plan, activations = make_short_tail()
+    steps.clear()
+    fakes.run(*case(activations), plan=plan, quantile=0.4, advance=steps.append)
+    assert sum(steps) == 3 * 40  # scanned, scanned again, counted
 
 
-def test_a_shard_of_which_no_image_can_be_read_counts_nothing():
+def test_a_shard_without_a_readable_image_counts_nothing():
     plan = Plan(24, 4, 8, 8, 0)
     activations = np.random.default_rng(5).normal(size=(24, 2, 4, 4)).astype(np.float32)
     missing = frozenset(plan.shards[1].images.tolist())
@@ -95,7 +95,7 @@ def test_a_shard_of_which_no_image_can_be_read_counts_nothing():
         fakes.run(*case(activations, set(plan.shards[0].images.tolist())), plan=plan, on_error="skip")
 
 
-def test_where_there_are_fewer_images_than_exemplars_the_rest_are_none():
+def test_with_fewer_images_than_exemplars_the_rest_are_empty():
     empty = TopImages.empty(2, 3, (1, 1))
     found = _make_exemplars(empty, np.array([1, 2], np.float32), lambda number: number)
     assert found.images.tolist() == [[-1] * 3] * 2

@@ -1,4 +1,4 @@
-"""Which images count for a concept, and what a shard's masks cover."""
+"""Which categories an image has, and how its labeled pixels are counted."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from netdissect.engine.tally import count_label_pixels, has_categories
     ],
 )
 def test_an_image_has_a_category_from_one_labelled_pixel_on(pixels, has):
-    words = fakes.vocabulary(4, categories=3)
-    assert has_categories(np.array(pixels, np.int64), words).tolist() == has
+    vocabulary = fakes.vocabulary(4, categories=3)
+    assert has_categories(np.array(pixels, np.int64), vocabulary).tolist() == has
 
 
-def test_labelled_pixels_are_added_up_over_planes_and_whole_image_labels():
+def test_labeled_pixels_are_summed_over_planes_and_whole_image_labels():
     planes = np.array([[[1, 2, 0], [2, 2, 0]], [[3, 0, 0], [0, 0, 2]]], np.uint16)
     assert count_label_pixels(Labels(planes, np.array([1, 4])), 4).tolist() == [1 + 6, 4, 1, 6]

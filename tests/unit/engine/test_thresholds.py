@@ -1,4 +1,4 @@
-"""Exact thresholds, and what happens where a tail is too short to prove one."""
+"""Thresholds are exact, also where a tail is too short to prove one."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def check(activations, *, plan=None, quantile=0.01):
     return source, outcome
 
 
-def test_a_quantile_is_the_decimal_that_was_typed():
+def test_a_quantile_is_the_decimal_number_that_was_given():
     assert Settings(quantile=0.005).exact_quantile == Fraction(1, 200)
     assert count_allowed_above(Settings(quantile=0.3).exact_quantile, 10) == 3
     assert count_allowed_above(Fraction(1, 200), 151931) == 759
 
 
 def scan_of(values, bound):
-    """A scan that holds nothing but some units' cells, shape (U, n), of which those above the bound are candidates."""
+    """Return a scan of some units' values, shape (U, n), of which those above the bound are candidates."""
     kept = [row[row > low] for row, low in zip(values, bound, strict=True)]
     equal = (values == bound[:, None]).sum(axis=1)
     start = np.cumsum([0, *map(len, kept)])
@@ -82,7 +82,7 @@ FLOATS = st.one_of(
     most=st.sampled_from([0, 1, 5, 2**22]),
 )
 @settings(max_examples=300, deadline=None)
-def test_thresholds_are_those_of_sorting_in_any_number_of_rounds(values, cut, quantile, bound, most):
+def test_thresholds_equal_those_of_sorting_in_any_number_of_rounds(values, cut, quantile, bound, most):
     scans = [scan_of(part, bound) for part in (values[:, :cut], values[:, cut:])]
     allowed = count_allowed_above(quantile, values.shape[1])
     found = find_thresholds(lambda: iter(scans), 3, allowed, most=most)
@@ -93,7 +93,7 @@ def test_thresholds_are_those_of_sorting_in_any_number_of_rounds(values, cut, qu
     assert np.isnan(found.value[found.short]).all()
 
 
-def test_units_whose_threshold_is_known_early_take_no_place_from_the_others():
+def test_units_whose_threshold_is_known_early_do_not_disturb_the_others():
     values = np.full((2, 100), 0.75, np.float32)  # the first unit's is known after three rounds
     values[1, :18] = 1.001 + np.arange(18) * 0.001
     values[1, 18:23] = 1.0002 + np.arange(5) * 2.0**-23  # the second's lies among neighboring floats
@@ -103,7 +103,7 @@ def test_units_whose_threshold_is_known_early_take_no_place_from_the_others():
     np.testing.assert_array_equal(found.value, -np.sort(-values, axis=1)[:, 20])
 
 
-def test_a_unit_whose_sample_was_too_high_is_scanned_again_and_comes_out_exact():
+def test_a_unit_whose_bound_was_too_high_is_scanned_again_and_exact():
     # The first shard holds the only large values: its bound lies far above the true threshold.
     order = np.random.default_rng(0).permutation(40)
     activations = np.random.default_rng(1).normal(size=(40, 3, 4, 4)).astype(np.float32)
@@ -121,7 +121,7 @@ def test_no_image_runs_twice_when_the_bounds_hold():
     assert sorted(source.images_seen) == list(range(300))
 
 
-def test_a_probe_set_sorted_by_class_needs_no_second_look():
+def test_a_probe_set_sorted_by_class_is_scanned_once():
     activations = np.random.default_rng(3).normal(size=(400, 3, 4, 4)).astype(np.float32)
     activations[:, 0] = np.maximum(activations[:, 0], 0)
     activations += np.linspace(0, 6, 400, dtype=np.float32)[:, None, None, None]
@@ -142,14 +142,14 @@ def test_a_probe_set_sorted_by_class_needs_no_second_look():
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_awkward_units_come_out_exact(name, activations):
+def test_thresholds_of_awkward_units_are_exact(name, activations):
     check(activations)
     check(activations, plan=Plan(len(activations), 3, 6, 5, 1))
 
 
 @pytest.mark.parametrize("where", ["sample", "later"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_activations_that_are_not_finite_are_refused_with_layer_unit_and_image(where, value):
+def test_activations_that_are_not_finite_are_an_error_with_layer_unit_and_image(where, value):
     activations = np.random.default_rng(8).normal(size=(20, 3, 4, 4)).astype(np.float32)
     plan = Plan(20, 4, 8, 8, 0)
     image = int(plan.shards[0 if where == "sample" else 1].images[5])
@@ -167,23 +167,23 @@ def test_a_dead_unit_has_an_empty_mask_and_no_label():
     assert (row.label, row.category, row.score) == ("", "", 0.0)
 
 
-def cells_last(sample):
+def units_last(sample):
     return torch.from_numpy(sample).flatten(2).transpose(1, 2).contiguous()
 
 
 def test_the_bound_of_a_sample_of_everything_is_the_threshold():
     sample = np.random.default_rng(10).normal(size=(50, 2, 4, 4)).astype(np.float32)
-    bounds, _ = calibrate(cells_last(sample), Fraction(1, 100), 50, RowThreads(1))
+    bounds, _ = calibrate(units_last(sample), Fraction(1, 100), 50, RowThreads(1))
     truth = [oracle.threshold(sample[:, unit].ravel(), "0.01") for unit in range(2)]
     np.testing.assert_array_equal(bounds.bound, truth)
 
 
-def test_the_bound_of_a_clustered_unit_keeps_a_wider_margin():
+def test_the_bound_of_a_unit_with_clustered_activations_has_a_wider_margin():
     rng = np.random.default_rng(11)
     spread = rng.normal(size=(100, 1, 4, 4)).astype(np.float32)
     clustered = np.sort(spread.ravel()).reshape(spread.shape).astype(np.float32)  # same values, all high ones together
     even, uneven = (
-        calibrate(cells_last(s), Fraction(5, 100), 10_000, RowThreads(1))[0].bound for s in (spread, clustered)
+        calibrate(units_last(s), Fraction(5, 100), 10_000, RowThreads(1))[0].bound for s in (spread, clustered)
     )
     assert uneven < even
 
@@ -192,7 +192,7 @@ def test_bounds_hold_on_nearly_every_unit_of_a_random_sample():
     rng = np.random.default_rng(14)
     loud = rng.gamma(0.3, size=(2000, 200, 1)) * rng.normal(size=(2000, 200, 16))  # few images hold the high cells
     activations = loud.reshape(2000, 200, 4, 4).astype(np.float32)
-    bound = calibrate(cells_last(activations[:256]), Fraction(1, 100), 2000, RowThreads(1))[0].bound
+    bound = calibrate(units_last(activations[:256]), Fraction(1, 100), 2000, RowThreads(1))[0].bound
     above = (activations > bound[:, None, None]).sum(axis=(0, 2, 3))
     assert (above > 0.01 * 2000 * 16).mean() >= 0.99
 

@@ -160,7 +160,7 @@ def test_a_resumed_run_says_what_it_uses_again(data, tmp_path, caplog):
     interrupted(data, tmp_path, 3)
     with caplog.at_level("INFO", "netdissect"):
         result = run(data, tmp_path)
-    assert "going on: 3 of 5 shards are there, finished by an earlier call" in caplog.text
+    assert "resuming: an earlier run finished 3 of 5 shards" in caplog.text
     assert "3 of 5 shards were finished by an earlier call and were used again" in result.journal["notes"]
 
 
