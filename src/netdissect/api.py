@@ -96,7 +96,7 @@ def dissect(
     network = as_network(model, preprocess)
     names = arguments.resolve_layer_names(layers, network)
     if projection is not None:
-        from netdissect.networks.units.projection import attach_projections
+        from netdissect.networks.units.projected_network import attach_projections
 
         network, names = attach_projections(network, names, projection)
     check_file_stems(names)  # before hours of work, not after

@@ -113,14 +113,14 @@ def make_caffe_preprocess(
         input_size: height and width of the input.
     """
     average = np.array(CAFFE_MEAN if channels == "bgr" else CAFFE_MEAN[::-1], np.float32)
-    given = average if mean is None else np.asarray(mean, np.float32)
-    if given.ndim == 3 and given.shape[1:] != input_size:
-        given = given.mean(axis=(1, 2))
-    if given.size == 1:
-        given = np.repeat(given.ravel(), 3)
-    if given.shape[0] != 3:
-        raise SettingsError(f"--mean takes one number, three, or a mean image of three channels, not {given.shape[0]}")
+    values = average if mean is None else np.asarray(mean, np.float32)
+    if values.ndim == 3 and values.shape[1:] != input_size:
+        values = values.mean(axis=(1, 2))
+    if values.size == 1:
+        values = np.repeat(values.ravel(), 3)
+    if values.shape[0] != 3:
+        raise SettingsError(f"--mean takes one number, three, or a mean image of three channels, not {values.shape[0]}")
     if scale == 0:
         raise SettingsError("--scale must not be 0")
     std = np.full(3, 1 / scale, np.float32)
-    return Preprocess(channels, 1.0, given.astype(np.float32), std, grey)
+    return Preprocess(channels, 1.0, values.astype(np.float32), std, grey)

@@ -16,7 +16,7 @@ from netdissect.networks.execution import Execution
 from netdissect.networks.load import wrap_module
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.torch_network import TorchNetwork
-from netdissect.networks.units.projection import attach_projections
+from netdissect.networks.units.projected_network import attach_projections
 
 #: torch's compiler still uses what torch calls outdated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -19,7 +19,7 @@ from netdissect.networks.sources.caffe.caffe_net import CaffeNet
 from netdissect.networks.sources.caffe.net_spec import make_caffe_layer, make_net_spec
 from netdissect.networks.sources.caffe.random_weights import make_random_weights
 from netdissect.networks.units.generator import Generator
-from netdissect.networks.units.projection import attach_projections
+from netdissect.networks.units.projected_network import attach_projections
 from netdissect.networks.units.rotation import rotate_units
 
 KINDS = ("torch", "caffe", "projected", "rotated", "onnx")

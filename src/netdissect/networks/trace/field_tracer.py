@@ -15,8 +15,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from netdissect.geometry import fieldmap
+from netdissect.networks.trace.calls import TorchCall
 from netdissect.networks.trace.tensor_trace import TensorTrace, make_image_trace, make_unknown_trace
-from netdissect.networks.trace.torch_ops import TorchCall, apply_torch_rule
+from netdissect.networks.trace.torch_ops import apply_torch_rule
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

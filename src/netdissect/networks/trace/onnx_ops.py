@@ -12,8 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.networks.trace import rules
+from netdissect.networks.trace import matrix_rules, rules, slice_rules
+from netdissect.networks.trace.calls import (
+    trace_expansion,
+    trace_normalization,
+    trace_pointwise,
+    trace_unknown,
+    trace_view,
+)
 from netdissect.networks.trace.onnx_nodes import STEERING, OnnxCall, SliceSpec, read_attribute
+from netdissect.networks.trace.onnx_windows import (
+    make_convolution_rule,
+    trace_global_pool,
+    trace_pool,
+    trace_transposed_convolution,
+)
 from netdissect.networks.trace.tensor_trace import TensorTrace, collect_meanings, make_unknown_trace, regroup_dims
 
 if TYPE_CHECKING:
@@ -30,76 +43,7 @@ def trace_onnx_node(tensors: GraphTensors, node: Any) -> None:
     for index, name in enumerate(node.output):
         if name in tensors.shapes:
             call = OnnxCall(tensors, node, attributes, index)
-            tensors.traces[name] = RULES.get(node.op_type, _mixed)(call)
-
-
-def _mixed(call: OnnxCall) -> TensorTrace:
-    return rules.keep_shape(call.parts, call.shape)
-
-
-def _pointwise(call: OnnxCall) -> TensorTrace:
-    return rules.join_paths(call.parts, call.shape)
-
-
-def _first_output(call: OnnxCall) -> TensorTrace:
-    """Normalizations return statistics after their result."""
-    return _pointwise(call) if call.index == 0 else make_unknown_trace(call.shape)
-
-
-def _convolution(weight: int) -> Callable[[OnnxCall], TensorTrace]:
-    def rule(call: OnnxCall) -> TensorTrace:
-        shape = call.shape_of(weight)
-        kernel = call.attributes.get("kernel_shape") or (shape[2:] if shape is not None else ())
-        return make_unknown_trace(call.shape) if call.trace(weight) is not None else _window(call, kernel)
-
-    return rule
-
-
-def _pool(call: OnnxCall) -> TensorTrace:
-    return (
-        _window(call, call.attributes.get("kernel_shape") or ()) if call.index == 0 else make_unknown_trace(call.shape)
-    )
-
-
-def _window(call: OnnxCall, kernel: Sequence[int], *, transposed: bool = False) -> TensorTrace:
-    trace = call.first
-    if len(kernel) != 2 or len(call.shape) != 4 or len(trace.dims) != 4:
-        return make_unknown_trace(call.shape)
-    stride = call.attributes.get("strides") or [1, 1]
-    dilation = call.attributes.get("dilations") or [1, 1]
-    before = call.attributes.get("pads") or [0, 0, 0, 0]
-    automatic = call.attributes.get("auto_pad", "NOTSET")
-    if automatic == "VALID":
-        before = [0, 0]
-    elif automatic.startswith("SAME") or (transposed and call.attributes.get("output_shape")):
-        before = [
-            _automatic(automatic, trace.shape[axis + 2], call.shape[axis + 2], stride[axis],
-                       dilation[axis] * (kernel[axis] - 1) + 1, transposed=transposed)
-            for axis in (0, 1)
-        ]  # fmt: skip
-    return rules.slide_window(
-        trace, call.shape, (kernel[0], kernel[1]), stride=(stride[0], stride[1]), padding=(before[0], before[1]),
-        dilation=(dilation[0], dilation[1]), transposed=transposed,
-    )  # fmt: skip
-
-
-def _automatic(rule: str, given: int, out: int, stride: int, reach: int, *, transposed: bool) -> int:
-    """Return the cells that ONNX's ``auto_pad`` adds before an axis."""
-    if transposed:
-        total = stride * (given - 1) + reach - out
-        return total // 2 if rule == "SAME_UPPER" else total - total // 2
-    total = max((out - 1) * stride + reach - given, 0)
-    return total - total // 2 if rule == "SAME_LOWER" else total // 2
-
-
-def _transposed(call: OnnxCall) -> TensorTrace:
-    shape = call.shape_of(1)
-    kernel = call.attributes.get("kernel_shape") or (shape[2:] if shape is not None else ())
-    return _window(call, kernel, transposed=True)
-
-
-def _global_pool(call: OnnxCall) -> TensorTrace:
-    return rules.reduce_dims(call.first, set(range(2, len(call.first.dims))), keep=True, shape=call.shape)
+            tensors.traces[name] = RULES.get(node.op_type, trace_unknown)(call)
 
 
 def _reduce(call: OnnxCall) -> TensorTrace:
@@ -111,7 +55,7 @@ def _reduce(call: OnnxCall) -> TensorTrace:
         axes = call.numbers(1, "axes")
     if not axes:
         if call.attributes.get("noop_with_empty_axes"):
-            return _pointwise(call)
+            return trace_pointwise(call)
         if len(call.node.input) > 1 and call.node.input[1] and axes is None:
             return make_unknown_trace(call.shape)
         axes = list(range(rank))
@@ -121,19 +65,19 @@ def _reduce(call: OnnxCall) -> TensorTrace:
 def _concatenate(call: OnnxCall) -> TensorTrace:
     axis = call.attributes.get("axis", 1) % len(call.shape)
     names = [name for name in call.node.input if math.prod(call.tensors.shapes.get(name, (1,)))]
-    turned = _rolled(call, names, axis)
-    if turned is not None:
-        return turned
+    roll = _find_roll(call, names, axis)
+    if roll is not None:
+        return roll
     parts = []
     for name in names:
         shape = call.tensors.shapes.get(name)
         if shape is None:
             return make_unknown_trace(call.shape)
         parts.append((call.tensors.traces.get(name), shape))
-    return rules.concatenate_traces(parts, axis, call.shape)
+    return slice_rules.concatenate_traces(parts, axis, call.shape)
 
 
-def _rolled(call: OnnxCall, names: Sequence[str], axis: int) -> TensorTrace | None:
+def _find_roll(call: OnnxCall, names: Sequence[str], axis: int) -> TensorTrace | None:
     """Return the trace of a roll: a tensor's end concatenated with its beginning. None for anything else."""
     if len(names) != 2:
         return None
@@ -153,10 +97,6 @@ def _transpose(call: OnnxCall) -> TensorTrace:
     return rules.permute_dims(call.first, call.attributes.get("perm") or list(range(rank))[::-1])
 
 
-def _view(call: OnnxCall) -> TensorTrace:
-    return regroup_dims(call.first, call.shape)
-
-
 def _unsqueeze(call: OnnxCall) -> TensorTrace:
     axes = call.numbers(1, "axes")
     trace = call.first
@@ -165,10 +105,6 @@ def _unsqueeze(call: OnnxCall) -> TensorTrace:
     for axis in sorted(axis % len(call.shape) for axis in axes):
         trace = rules.insert_dim(trace, axis)
     return trace
-
-
-def _expand(call: OnnxCall) -> TensorTrace:
-    return rules.expand_dims(call.first, call.shape)
 
 
 def _tile(call: OnnxCall) -> TensorTrace:
@@ -196,7 +132,7 @@ def _slice(call: OnnxCall) -> TensorTrace:
         if taken != length:
             moved.append(SliceSpec(call.node.input[0], position, begin, taken))
         shape = (*trace.shape[:position], taken, *trace.shape[position + 1 :])
-        trace = rules.take_slice(trace, position, begin, abs(step), shape)
+        trace = slice_rules.take_slice(trace, position, begin, abs(step), shape)
     if len(moved) == 1 and all(step == 1 for step in steps):
         call.tensors.slices[call.output] = moved[0]
     return trace
@@ -206,7 +142,9 @@ def _split(call: OnnxCall) -> TensorTrace:
     axis = call.attributes.get("axis", 0) % len(call.first.dims)
     names = call.node.output[: call.index]
     start = sum(call.tensors.shapes[name][axis] for name in names if name in call.tensors.shapes)
-    return rules.take_slice(call.first, axis, start, 1, call.shape) if all(names) else make_unknown_trace(call.shape)
+    return (
+        slice_rules.take_slice(call.first, axis, start, 1, call.shape) if all(names) else make_unknown_trace(call.shape)
+    )
 
 
 def _gather(call: OnnxCall) -> TensorTrace:
@@ -217,7 +155,7 @@ def _gather(call: OnnxCall) -> TensorTrace:
     if indices is None:
         return make_unknown_trace(call.shape)
     if indices.ndim == 0:
-        return rules.select_index(trace, axis, call.shape)
+        return slice_rules.select_index(trace, axis, call.shape)
     if np.array_equal(indices.reshape(-1), np.arange(trace.shape[axis])):
         return regroup_dims(trace, call.shape)  # all of it, in order
     if indices.ndim != 1:
@@ -228,7 +166,7 @@ def _gather(call: OnnxCall) -> TensorTrace:
     step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
     if step < 1 or numbers != list(range(numbers[0], numbers[0] + step * len(numbers), step)):
         return make_unknown_trace(call.shape)
-    return rules.take_slice(trace, axis, numbers[0], step, call.shape)
+    return slice_rules.take_slice(trace, axis, numbers[0], step, call.shape)
 
 
 def _pad(call: OnnxCall) -> TensorTrace:
@@ -266,19 +204,21 @@ def _depth_to_space(call: OnnxCall) -> TensorTrace:
 
 
 def _matrix_product(right: int) -> Callable[[OnnxCall], TensorTrace]:
-    return lambda call: rules.multiply_matrices(call.trace(0), call.trace(right), call.shape)
+    return lambda call: matrix_rules.multiply_matrices(call.trace(0), call.trace(right), call.shape)
 
 
 def _linear(call: OnnxCall) -> TensorTrace:
     """``alpha·A·B + beta·C``, where A or B may be transposed."""
     sides = []
-    for position, turned in ((0, "transA"), (1, "transB")):
+    for position, attribute in ((0, "transA"), (1, "transB")):
         trace = call.trace(position)
-        sides.append(rules.permute_dims(trace, (1, 0)) if trace is not None and call.attributes.get(turned) else trace)
+        sides.append(
+            rules.permute_dims(trace, (1, 0)) if trace is not None and call.attributes.get(attribute) else trace
+        )
     left, right = sides
     if left is None and right is None:
-        return _mixed(call)
-    return rules.multiply_matrices(left, right, call.shape)
+        return trace_unknown(call)
+    return matrix_rules.multiply_matrices(left, right, call.shape)
 
 
 def _softmax(call: OnnxCall) -> TensorTrace:
@@ -292,31 +232,31 @@ def _softmax(call: OnnxCall) -> TensorTrace:
 def _attention(call: OnnxCall) -> TensorTrace:
     query, value = call.trace(0), call.trace(2)
     if query is None or value is None or len(value.dims) != len(call.shape):
-        return _mixed(call)
-    return rules.attend(query, value, call.shape) if call.index == 0 else make_unknown_trace(call.shape)
+        return trace_unknown(call)
+    return matrix_rules.attend(query, value, call.shape) if call.index == 0 else make_unknown_trace(call.shape)
 
 
 _NAMES: Mapping[Callable[[OnnxCall], TensorTrace], str] = {
-    _pointwise: "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor "
+    trace_pointwise: "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor "
     "Cast CastLike Ceil Celu Clip Cos Cosh DequantizeLinear Div Dropout Elu Equal Erf Exp Floor Gelu Greater "
     "GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LRN LeakyRelu Less LessOrEqual Log Max Mean Min Mish "
     "Mod Mul Neg Not Or PRelu Pow QuantizeLinear Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus "
     "Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor "
     "BiasGelu FastGelu QuickGelu QLinearAdd QLinearMul QLinearSigmoid QLinearLeakyRelu",
-    _first_output: "BatchNormalization InstanceNormalization LayerNormalization GroupNormalization RMSNormalization "
+    trace_normalization: "BatchNormalization InstanceNormalization LayerNormalization GroupNormalization RMSNormalization "
     "SimplifiedLayerNormalization SkipLayerNormalization MeanVarianceNormalization LpNormalization "
     "DynamicQuantizeLinear",
-    _convolution(1): "Conv ConvInteger FusedConv",
-    _convolution(3): "QLinearConv",
-    _transposed: "ConvTranspose",
-    _pool: "MaxPool AveragePool LpPool",
-    _global_pool: "GlobalAveragePool GlobalMaxPool GlobalLpPool QLinearGlobalAveragePool",
+    make_convolution_rule(1): "Conv ConvInteger FusedConv",
+    make_convolution_rule(3): "QLinearConv",
+    trace_transposed_convolution: "ConvTranspose",
+    trace_pool: "MaxPool AveragePool LpPool",
+    trace_global_pool: "GlobalAveragePool GlobalMaxPool GlobalLpPool QLinearGlobalAveragePool",
     _reduce: " ".join(name for name in STEERING if name.startswith("Reduce")) + " ArgMax ArgMin",
     _concatenate: "Concat",
     _transpose: "Transpose",
-    _view: "Reshape Flatten Squeeze",
+    trace_view: "Reshape Flatten Squeeze",
     _unsqueeze: "Unsqueeze",
-    _expand: "Expand",
+    trace_expansion: "Expand",
     _tile: "Tile",
     _slice: "Slice",
     _split: "Split",

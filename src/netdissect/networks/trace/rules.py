@@ -21,6 +21,7 @@ from netdissect.networks.trace.tensor_trace import (
     make_channels,
     make_unknown_trace,
     measure_dim,
+    replace_dim,
 )
 
 if TYPE_CHECKING:
@@ -55,13 +56,13 @@ def slide_window(
     transposed: bool = False,
 ) -> TensorTrace:
     """Return the trace after a convolution or pooling; padding is that above and on the left."""
-    trace = _absorb_patches(trace, 1)
+    trace = absorb_patches(trace, 1)
     if (
         (kernel, stride, padding) == ((1, 1), (1, 1), (0, 0))
         and len(trace.dims) == 4
         and collect_meanings(trace.dims[1]) <= {"c"}
     ):
-        return replace(trace, dims=_replace_dim(trace.dims, 1, make_channels(shape[1])), heads=0)
+        return replace(trace, dims=replace_dim(trace.dims, 1, make_channels(shape[1])), heads=0)
     if not trace.is_image or trace.rolled != (0, 0):
         inside = len(trace.dims) == 4 and collect_meanings(trace.dims[1]) <= {"c"} and trace.shape[2:] == shape[2:]
         return (
@@ -95,16 +96,16 @@ def resample_grid(trace: TensorTrace, shape: Shape, reach: int) -> TensorTrace:
 
 def join_paths(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> TensorTrace:
     """Return the trace after an elementwise operation on several inputs; one that is equal at all places is ignored."""
-    full = [trace for trace, given in parts if given == shape]
+    full = [trace for trace, part_shape in parts if part_shape == shape]
     if not full:
-        full = [trace for trace, given in parts if _covers_grid(trace, given, shape)]
+        full = [trace for trace, part_shape in parts if _covers_grid(trace, part_shape, shape)]
     if not full:
         return make_unknown_trace(shape)
     placed = [trace for trace in full if trace.grid] or [trace for trace in full if trace.has_grid] or full
     if len({(trace.rolled, _locate_cells(trace)) for trace in placed}) > 1:
         return make_unknown_trace(shape)
     inputs = [trace for trace in full if not _is_gate(trace, placed[0])]
-    together = resize_dims(placed[0], shape, _unite_fields([trace.field for trace in inputs]))
+    together = resize_dims(placed[0], shape, unite_known_fields([trace.field for trace in inputs]))
     return replace(
         together,
         is_global=any(trace.is_global for trace in inputs),
@@ -114,7 +115,7 @@ def join_paths(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> Tens
 
 def keep_shape(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> TensorTrace:
     """Return the trace after an operation of which only the output's shape is known."""
-    same = [trace for trace, given in parts if given == shape]
+    same = [trace for trace, part_shape in parts if part_shape == shape]
     placed = [trace for trace in same if trace.grid] or same
     return replace(placed[0], field=None, heads=0) if placed else make_unknown_trace(shape)
 
@@ -125,97 +126,6 @@ def normalize_along(trace: TensorTrace, axis: int, shape: Shape) -> TensorTrace:
         return make_unknown_trace(shape)
     over = collect_meanings(trace.dims[axis % len(shape)])
     return trace if over <= {"c"} else replace(trace, is_global=True)
-
-
-def concatenate_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
-    """Return the trace of concatenated tensors; along rows, columns or tokens the others are extra tokens."""
-    known = [trace for trace, _ in parts if trace is not None]
-    placed = [trace for trace in known if trace.has_grid] or known
-    first = placed[0]
-    if len(first.dims) != len(shape):
-        return make_unknown_trace(shape)
-    if collect_meanings(first.dims[axis]) & {"y", "x"}:
-        return _concatenate_tokens(parts, axis, shape)
-    if any(
-        trace.rolled != first.rolled or any(a != b for i, (a, b) in enumerate(zip(trace.dims, first.dims, strict=True)) if i != axis)
-        for trace in placed
-    ):  # fmt: skip
-        return make_unknown_trace(shape)
-    together = resize_dims(first, shape, _unite_fields([trace.field for trace in known]))
-    return replace(together, is_global=any(trace.is_global for trace in known))
-
-
-def stack_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
-    """Return the trace of tensors stacked along a new dimension, which counts as channels."""
-    traces = [trace for trace, _ in parts if trace is not None]
-    if len(traces) < len(parts) or any((t.dims, t.rolled) != (traces[0].dims, traces[0].rolled) for t in traces):
-        return make_unknown_trace(shape)
-    first = traces[0]
-    dims = (*first.dims[:axis], (AxisPart("c", len(parts)),), *first.dims[axis:])
-    seen = any(trace.is_global for trace in traces)
-    return TensorTrace(dims, _unite_fields([trace.field for trace in traces]), first.rolled, seen)
-
-
-def _concatenate_tokens(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
-    """Return the trace of patches concatenated with class or register tokens."""
-    before, found = 0, None
-    for trace, given in parts:
-        if trace is not None and len(trace.dims) > axis and collect_meanings(trace.dims[axis]) & {"y", "x"}:
-            if found is not None:
-                return make_unknown_trace(shape)
-            found = (trace, before)
-        before += given[axis]
-    if found is None:
-        return make_unknown_trace(shape)
-    trace, before = found
-    dim = trace.dims[axis]
-    if len(dim) == 1 and dim[0].meaning == "t":
-        tokens = AxisPart("t", shape[axis], 1, before + dim[0].before, dim[0].grid)
-    elif collect_meanings(dim) <= {"y", "x"}:
-        tokens = AxisPart("t", shape[axis], 1, before, dim)
-    else:
-        return make_unknown_trace(shape)
-    return replace(trace, dims=_replace_dim(trace.dims, axis, (tokens,)))
-
-
-def take_slice(trace: TensorTrace, axis: int, start: int, step: int, shape: Shape) -> TensorTrace:
-    """Return the trace of a slice; along y or x it shifts the field map and widens its step."""
-    if trace.shape == shape:
-        return trace
-    dim = trace.dims[axis]
-    if collect_meanings(dim) <= {"c"} or collect_meanings(dim) <= {"?"}:
-        return resize_dims(trace, shape, trace.field)
-    if len(dim) == 1 and dim[0].meaning == "t" and step == 1:
-        return _slice_tokens(trace, axis, start, shape)
-    if trace.spatial is None or axis not in trace.spatial or trace.rolled != (0, 0):
-        return make_unknown_trace(shape)
-    offset, stride = [0, 0], [1, 1]
-    offset[trace.spatial.index(axis)], stride[trace.spatial.index(axis)] = -start, step
-    window = fieldmap.make_window_field((1, 1), stride=(stride[0], stride[1]), padding=(offset[0], offset[1]))
-    return resize_dims(trace, shape, None if trace.field is None else fieldmap.compose_fields(trace.field, window))
-
-
-def _slice_tokens(trace: TensorTrace, axis: int, start: int, shape: Shape) -> TensorTrace:
-    tokens = trace.dims[axis][0]
-    stop = start + shape[axis]
-    first, last = tokens.before, tokens.before + tokens.patches
-    if start <= first and stop >= last:
-        left = AxisPart("t", shape[axis], 1, first - start, tokens.grid)
-        return replace(
-            trace, dims=_replace_dim(trace.dims, axis, tokens.grid if left.length == left.patches else (left,))
-        )
-    if stop <= first or start >= last:
-        return TensorTrace(_replace_dim(trace.dims, axis, (AxisPart("?", shape[axis]),)), None)
-    return make_unknown_trace(shape)
-
-
-def select_index(trace: TensorTrace, axis: int, shape: Shape) -> TensorTrace:
-    """Return the trace of one index of a dimension, which is removed."""
-    dims = trace.dims[:axis] + trace.dims[axis + 1 :]
-    if collect_meanings(trace.dims[axis]) <= {"c", "?"}:
-        return replace(trace, dims=dims)
-    left = TensorTrace(dims, None)
-    return make_unknown_trace(shape) if left.has_grid or collect_meanings(trace.dims[axis]) & {"n"} else left
 
 
 def reduce_dims(trace: TensorTrace, axes: set[int], *, keep: bool, shape: Shape) -> TensorTrace:
@@ -291,58 +201,6 @@ def pad_border(trace: TensorTrace, widths: Sequence[tuple[int, int]], shape: Sha
     return resize_dims(trace, shape, None if trace.field is None else fieldmap.compose_fields(trace.field, window))
 
 
-def apply_linear(trace: TensorTrace, shape: Shape) -> TensorTrace:
-    """Return the trace after a linear map of the last dimension."""
-    trace = _absorb_patches(trace, len(trace.dims) - 1)
-    last, others = trace.dims[-1], trace.dims[:-1]
-    if collect_meanings(last) <= {"c"}:
-        return replace(trace, dims=(*others, make_channels(shape[-1])), heads=0)
-    flat = "c" in collect_meanings(last) and not TensorTrace(others, None).has_grid
-    return TensorTrace((*others, make_channels(shape[-1]) if flat else (AxisPart("?", shape[-1]),)), None, trace.rolled)
-
-
-def multiply_matrices(left: TensorTrace | None, right: TensorTrace | None, shape: Shape) -> TensorTrace:
-    """Return the trace of a matrix product; None stands for a side that does not depend on the image."""
-    if left is not None and right is None:
-        return apply_linear(left, shape) if len(left.dims) == len(shape) else make_unknown_trace(shape)
-    if right is not None and left is None:
-        if len(right.dims) != len(shape):
-            return make_unknown_trace(shape)
-        transposed = permute_dims(right, [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2])
-        transposed = apply_linear(transposed, (*shape[:-2], shape[-1], shape[-2]))
-        return permute_dims(transposed, [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2])
-    if left is None or right is None or not len(left.dims) == len(right.dims) == len(shape):
-        return make_unknown_trace(shape)
-    rows, columns = left.dims[-2], right.dims[-1]
-    if collect_meanings(rows) & collect_meanings(columns) & {"y", "x"}:
-        columns = (AxisPart("?", shape[-1]),)
-    places = left if collect_meanings(rows) & {"y", "x"} else right
-    return _count_heads(TensorTrace((*left.dims[:-2], rows, columns), places.field, left.rolled, is_global=True))
-
-
-def attend(query: TensorTrace | None, value: TensorTrace | None, shape: Shape) -> TensorTrace:
-    """Return the trace after attention: the queries' cells, the values' channels, and a view of the whole image.
-
-    Queries that do not depend on the image, as in attention pooling, have no cells.
-    """
-    if value is None or len(value.dims) != len(shape):
-        return make_unknown_trace(shape)
-    if query is None:
-        pooled = (AxisPart("r" if shape[-2] > 1 else "?", shape[-2]),)
-        return _count_heads(TensorTrace((*value.dims[:-2], pooled, value.dims[-1]), None))
-    if len(query.dims) != len(shape):
-        return make_unknown_trace(shape)
-    known = collect_meanings(value.dims[-1]) != {"?"} or not collect_meanings(query.dims[-1]) <= {"c"}
-    last = value.dims[-1] if known else make_channels(shape[-1])
-    return _count_heads(TensorTrace((*query.dims[:-1], last), query.field, query.rolled, is_global=True))
-
-
-def _count_heads(trace: TensorTrace) -> TensorTrace:
-    """Return the trace with its number of attention heads, from the parts of channels before the last two dimensions."""
-    beside = [part.length for dim in trace.dims[:-2] for part in dim if part.meaning == "c"]
-    return replace(trace, heads=math.prod(beside)) if collect_meanings(trace.dims[-1]) <= {"c"} else trace
-
-
 def roll_grid(trace: TensorTrace, shifts: dict[int, int]) -> TensorTrace:
     """Return the trace of a tensor rolled along some dimensions."""
     spatial = trace.spatial
@@ -353,18 +211,7 @@ def roll_grid(trace: TensorTrace, shifts: dict[int, int]) -> TensorTrace:
     return replace(trace, rolled=(moved[0], moved[1]))
 
 
-def _absorb_patches(trace: TensorTrace, axis: int) -> TensorTrace:
-    """Return the trace in which parts of patches among the channels have become a window of the patch's size."""
-    if len(trace.dims) <= axis:
-        return trace
-    found, patch = absorb_patches(trace, axis)
-    if patch is None or trace.field is None:
-        return found
-    window = fieldmap.make_window_field(patch, stride=patch)
-    return replace(found, field=fieldmap.compose_fields(trace.field, window))
-
-
-def _unite_fields(fields: Sequence[FieldMap | None]) -> FieldMap | None:
+def unite_known_fields(fields: Sequence[FieldMap | None]) -> FieldMap | None:
     """Return the field map that covers all others; None if one is unknown."""
     known = [field for field in fields if field is not None]
     if len(known) < len(fields) or not known:
@@ -385,12 +232,8 @@ def _is_gate(trace: TensorTrace, placed: TensorTrace) -> bool:
     return bool(grid) and all(collect_meanings(trace.dims[axis]) <= {"r"} for axis in grid)
 
 
-def _covers_grid(trace: TensorTrace, given: Shape, shape: Shape) -> bool:
+def _covers_grid(trace: TensorTrace, part_shape: Shape, shape: Shape) -> bool:
     """Return whether a broadcast to a shape leaves y and x as they are."""
-    if len(given) != len(shape) or trace.spatial is None:
+    if len(part_shape) != len(shape) or trace.spatial is None:
         return False
-    return all(given[axis] == shape[axis] for axis in trace.spatial)
-
-
-def _replace_dim(dims: tuple[Dim, ...], axis: int, dim: Dim) -> tuple[Dim, ...]:
-    return (*dims[:axis], dim, *dims[axis + 1 :])
+    return all(part_shape[axis] == shape[axis] for axis in trace.spatial)

@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from netdissect.geometry.fieldmap import compose_fields, make_window_field
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -214,34 +216,33 @@ def _restore_ones(before: TensorTrace, dims: tuple[Dim, ...]) -> tuple[Dim, ...]
     return tuple(next(remaining) if measure_dim(dim) == 1 else dim for dim in dims)
 
 
-def absorb_patches(trace: TensorTrace, axis: int) -> tuple[TensorTrace, tuple[int, int] | None]:
+def absorb_patches(trace: TensorTrace, axis: int) -> TensorTrace:
     """Turn the parts of patches in a dimension of channels into channels (space to depth, patches by reshaping).
 
-    Args:
-        trace: of the tensor.
-        axis: the dimension of channels.
-
-    Returns:
-        the trace with whole rows and columns, and height and width of a patch; None if there were no patches.
+    The rows and columns become those of the patches, and the field map that of a window of a patch's size.
     """
+    if len(trace.dims) <= axis:
+        return trace
     dim = trace.dims[axis]
     if "c" not in collect_meanings(dim) or not collect_meanings(dim) & {"y", "x"}:
-        return trace, None
-    cut = {"y": 1, "x": 1}
+        return trace
+    patch = {"y": 1, "x": 1}
     for part in dim:
-        if part.meaning in "yx":
-            if part.inner != 1 or cut[part.meaning] != 1:
-                return trace, None
-            cut[part.meaning] = part.length
+        if part.meaning in patch:
+            if part.inner != 1 or patch[part.meaning] != 1:
+                return trace
+            patch[part.meaning] = part.length
         elif part.meaning != "c":
-            return trace, None
+            return trace
     if not TensorTrace((*trace.dims[:axis], *trace.dims[axis + 1 :]), None).has_grid:
-        return trace, None
+        return trace
     dims = tuple(
-        make_channels(measure_dim(dim)) if position == axis else tuple(coarsen_part(part, cut) for part in other)
+        make_channels(measure_dim(dim)) if position == axis else tuple(coarsen_part(part, patch) for part in other)
         for position, other in enumerate(trace.dims)
     )
-    return replace(trace, dims=dims), (cut["y"], cut["x"])
+    size = patch["y"], patch["x"]
+    field = trace.field and compose_fields(trace.field, make_window_field(size, stride=size))
+    return replace(trace, dims=dims, field=field)
 
 
 def coarsen_part(part: AxisPart, cut: Mapping[str, int]) -> AxisPart:
@@ -249,3 +250,8 @@ def coarsen_part(part: AxisPart, cut: Mapping[str, int]) -> AxisPart:
     if part.meaning == "t":
         return part._replace(grid=tuple(coarsen_part(piece, cut) for piece in part.grid))
     return part._replace(inner=max(1, part.inner // cut[part.meaning])) if part.meaning in cut else part
+
+
+def replace_dim(dims: tuple[Dim, ...], axis: int, dim: Dim) -> tuple[Dim, ...]:
+    """Return dimensions with another one in the place of one."""
+    return (*dims[:axis], dim, *dims[axis + 1 :])

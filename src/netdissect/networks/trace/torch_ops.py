@@ -7,47 +7,23 @@ the shape, its dimensions keep their meaning; its field map is lost.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netdissect.networks.trace import rules
-from netdissect.networks.trace.tensor_trace import TensorTrace, make_unknown_trace, regroup_dims
+from netdissect.networks.trace import matrix_rules, rules, slice_rules
+from netdissect.networks.trace.calls import (
+    TorchCall,
+    trace_expansion,
+    trace_normalization,
+    trace_pointwise,
+    trace_unknown,
+    trace_view,
+)
+from netdissect.networks.trace.tensor_trace import TensorTrace, make_unknown_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-
-@dataclass(frozen=True, slots=True)
-class TorchCall:
-    """One call of an operator, and one of its outputs."""
-
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    traced: Sequence[tuple[torch.Tensor, TensorTrace]]
-    output: torch.Tensor
-    index: int
-    get_trace: Callable[[torch.Tensor], TensorTrace | None]
-
-    @property
-    def first(self) -> TensorTrace:
-        """Trace of the first input that depends on the image."""
-        return self.traced[0][1]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the output."""
-        return tuple(self.output.shape)
-
-    @property
-    def parts(self) -> list[tuple[TensorTrace, tuple[int, ...]]]:
-        """Traces and shapes of all inputs that depend on the image."""
-        return [(trace, tuple(tensor.shape)) for tensor, trace in self.traced]
-
-    def argument(self, position: int, name: str = "", default: Any = None) -> Any:
-        """Return an argument by position or name."""
-        return self.args[position] if position < len(self.args) else self.kwargs.get(name, default)
+    from collections.abc import Callable, Mapping
 
 
 def apply_torch_rule(operator: Any, call: TorchCall) -> TensorTrace:
@@ -57,8 +33,8 @@ def apply_torch_rule(operator: Any, call: TorchCall) -> TensorTrace:
     if rule is not None:
         return rule(call)
     if _is_pointwise(operator):
-        return rules.join_paths(call.parts, call.shape)
-    return rules.keep_shape(call.parts, call.shape)
+        return trace_pointwise(call)
+    return trace_unknown(call)
 
 
 def _is_pointwise(operator: Any) -> bool:
@@ -74,15 +50,6 @@ def _pair(value: Any, default: tuple[int, int] = (1, 1)) -> tuple[int, int]:
         return value, value
     numbers = list(value or default)
     return (numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1])
-
-
-def _pointwise(call: TorchCall) -> TensorTrace:
-    return rules.join_paths(call.parts, call.shape)
-
-
-def _first_output(call: TorchCall) -> TensorTrace:
-    """Normalizations return statistics after their result."""
-    return _pointwise(call) if call.index == 0 else make_unknown_trace(call.shape)
 
 
 def _convolution(call: TorchCall) -> TensorTrace:
@@ -110,37 +77,37 @@ def _average_pool(call: TorchCall) -> TensorTrace:
 
 
 def _reduce(call: TorchCall) -> TensorTrace:
-    given, keep = call.argument(1, "dim"), call.argument(2, "keepdim", default=False)
+    dims, keep = call.argument(1, "dim"), call.argument(2, "keepdim", default=False)
     rank = len(call.first.dims)
-    if given is None or isinstance(given, bool):
+    if dims is None or isinstance(dims, bool):
         return make_unknown_trace(call.shape)
-    axes = {axis % rank for axis in ([given] if isinstance(given, int) else given)} or set(range(rank))
+    axes = {axis % rank for axis in ([dims] if isinstance(dims, int) else dims)} or set(range(rank))
     return rules.reduce_dims(call.first, axes, keep=bool(keep), shape=call.shape)
 
 
 def _gated(call: TorchCall) -> TensorTrace:
     """A gated linear unit multiplies one half of the channels with a gate from the other."""
-    return rules.take_slice(call.first, call.argument(1, "dim", -1) % len(call.first.dims), 0, 1, call.shape)
+    return slice_rules.take_slice(call.first, call.argument(1, "dim", -1) % len(call.first.dims), 0, 1, call.shape)
 
 
 def _norm(call: TorchCall) -> TensorTrace:
     """A vector norm has its order as the first argument."""
-    given, keep = call.argument(2, "dim"), call.argument(3, "keepdim", default=False)
-    if given is None:
+    dims, keep = call.argument(2, "dim"), call.argument(3, "keepdim", default=False)
+    if dims is None:
         return make_unknown_trace(call.shape)
     rank = len(call.first.dims)
-    axes = {axis % rank for axis in ([given] if isinstance(given, int) else given)}
+    axes = {axis % rank for axis in ([dims] if isinstance(dims, int) else dims)}
     return rules.reduce_dims(call.first, axes, keep=bool(keep), shape=call.shape)
 
 
 def _concatenate(call: TorchCall) -> TensorTrace:
     parts = [(call.get_trace(tensor), tuple(tensor.shape)) for tensor in call.args[0] if tensor.numel()]
-    return rules.concatenate_traces(parts, call.argument(1, "dim", 0) % call.output.ndim, call.shape)
+    return slice_rules.concatenate_traces(parts, call.argument(1, "dim", 0) % call.output.ndim, call.shape)
 
 
 def _stack(call: TorchCall) -> TensorTrace:
     parts = [(call.get_trace(tensor), tuple(tensor.shape)) for tensor in call.args[0]]
-    return rules.stack_traces(parts, call.argument(1, "dim", 0) % call.output.ndim, call.shape)
+    return slice_rules.stack_traces(parts, call.argument(1, "dim", 0) % call.output.ndim, call.shape)
 
 
 def _flip(call: TorchCall) -> TensorTrace:
@@ -167,16 +134,8 @@ def _transpose(call: TorchCall) -> TensorTrace:
     return rules.permute_dims(call.first, order)
 
 
-def _view(call: TorchCall) -> TensorTrace:
-    return regroup_dims(call.first, call.shape)
-
-
 def _unsqueeze(call: TorchCall) -> TensorTrace:
     return rules.insert_dim(call.first, call.args[1] % (len(call.first.dims) + 1))
-
-
-def _expand(call: TorchCall) -> TensorTrace:
-    return rules.expand_dims(call.first, call.shape)
 
 
 def _linear(call: TorchCall) -> TensorTrace:
@@ -184,7 +143,7 @@ def _linear(call: TorchCall) -> TensorTrace:
     return (
         make_unknown_trace(call.shape)
         if left is None
-        else rules.multiply_matrices(left, call.get_trace(call.args[1]), call.shape)
+        else matrix_rules.multiply_matrices(left, call.get_trace(call.args[1]), call.shape)
     )
 
 
@@ -193,7 +152,7 @@ def _matrix_product(call: TorchCall) -> TensorTrace:
     matrices = [arg for arg in call.args if isinstance(arg, torch.Tensor)][-2:]
     if any(matrix.ndim != call.output.ndim for matrix in matrices):
         return make_unknown_trace(call.shape)
-    return rules.multiply_matrices(call.get_trace(matrices[0]), call.get_trace(matrices[1]), call.shape)
+    return matrix_rules.multiply_matrices(call.get_trace(matrices[0]), call.get_trace(matrices[1]), call.shape)
 
 
 def _slice(call: TorchCall) -> TensorTrace:
@@ -201,23 +160,23 @@ def _slice(call: TorchCall) -> TensorTrace:
     length = call.first.shape[axis]
     start, step = call.argument(2, "start"), call.argument(4, "step", 1)
     begin = 0 if start is None else min(max(start + length if start < 0 else start, 0), length)
-    return rules.take_slice(call.first, axis, begin, step, call.shape)
+    return slice_rules.take_slice(call.first, axis, begin, step, call.shape)
 
 
 def _split(call: TorchCall) -> TensorTrace:
     axis = call.argument(2, "dim", 0) % len(call.first.dims)
     sizes = call.args[1]
     start = call.index * sizes if isinstance(sizes, int) else sum(sizes[: call.index])
-    return rules.take_slice(call.first, axis, start, 1, call.shape)
+    return slice_rules.take_slice(call.first, axis, start, 1, call.shape)
 
 
 def _narrow(call: TorchCall) -> TensorTrace:
     axis = call.args[1] % len(call.first.dims)
-    return rules.take_slice(call.first, axis, call.args[2] % max(1, call.first.shape[axis]), 1, call.shape)
+    return slice_rules.take_slice(call.first, axis, call.args[2] % max(1, call.first.shape[axis]), 1, call.shape)
 
 
 def _select(call: TorchCall) -> TensorTrace:
-    return rules.select_index(call.first, call.argument(1, "dim", 0) % len(call.first.dims), call.shape)
+    return slice_rules.select_index(call.first, call.argument(1, "dim", 0) % len(call.first.dims), call.shape)
 
 
 def _pad(call: TorchCall) -> TensorTrace:
@@ -244,7 +203,7 @@ def _softmax(call: TorchCall) -> TensorTrace:
 def _attention(call: TorchCall) -> TensorTrace:
     if call.index:
         return make_unknown_trace(call.shape)
-    return rules.attend(call.get_trace(call.args[0]), call.get_trace(call.args[2]), call.shape)
+    return matrix_rules.attend(call.get_trace(call.args[0]), call.get_trace(call.args[2]), call.shape)
 
 
 def _roll(call: TorchCall) -> TensorTrace:
@@ -256,7 +215,7 @@ def _roll(call: TorchCall) -> TensorTrace:
 
 
 def _copy(call: TorchCall) -> TensorTrace:
-    """The copied tensor replaces what the tensor held."""
+    """The copied tensor replaces the tensor's content."""
     trace = call.get_trace(call.args[1])
     return make_unknown_trace(call.shape) if trace is None or trace.shape != call.shape else trace
 
@@ -272,10 +231,10 @@ def _lose(call: TorchCall) -> TensorTrace:
 
 
 _NAMES: Mapping[Callable[[TorchCall], TensorTrace], str] = {
-    _pointwise: "clone _to_copy to contiguous detach alias lift_fresh dropout native_dropout feature_dropout "
+    trace_pointwise: "clone _to_copy to contiguous detach alias lift_fresh dropout native_dropout feature_dropout "
     "channel_shuffle native_channel_shuffle hardswish prelu _prelu_kernel log_sigmoid_forward rrelu_with_noise "
     "fake_quantize_per_tensor_affine_cachemask _fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
-    _first_output: "native_batch_norm native_layer_norm native_group_norm _native_batch_norm_legit "
+    trace_normalization: "native_batch_norm native_layer_norm native_group_norm _native_batch_norm_legit "
     "_native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm "
     "miopen_batch_norm batch_norm layer_norm group_norm instance_norm rms_norm _fused_rms_norm",
     _convolution: "convolution _convolution convolution_overrideable",
@@ -289,9 +248,9 @@ _NAMES: Mapping[Callable[[TorchCall], TensorTrace], str] = {
     _stack: "stack",
     _permute: "permute",
     _transpose: "transpose t swapaxes",
-    _view: "view _unsafe_view reshape _reshape_alias squeeze flatten unflatten _reshape_copy view_copy",
+    trace_view: "view _unsafe_view reshape _reshape_alias squeeze flatten unflatten _reshape_copy view_copy",
     _unsqueeze: "unsqueeze",
-    _expand: "expand",
+    trace_expansion: "expand",
     _linear: "linear",
     _matrix_product: "addmm mm bmm baddbmm matmul _addmm_activation",
     _slice: "slice",

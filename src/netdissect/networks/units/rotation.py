@@ -9,7 +9,8 @@ from torch import nn
 
 from netdissect.bounds import MAX_SEED, require_integer
 from netdissect.errors import SettingsError, UnknownLayerError, suggest_nearest
-from netdissect.networks.units.projection import SEPARATOR, ProjectedNetwork, Projection
+from netdissect.networks.units.projected_network import ProjectedNetwork
+from netdissect.networks.units.projection import SEPARATOR, Projection
 from netdissect.stats.random_rotation import RotationPowers, align_to_axes, draw_rotation
 
 if TYPE_CHECKING:
@@ -122,6 +123,6 @@ def check_powers(alphas: Sequence[float], seed: int) -> None:
 def _draw_powers(
     units: int, seed: int, alphas: Sequence[float], *, near_axes: bool
 ) -> list[tuple[float, NDArray[np.float64]]]:
-    drawn = draw_rotation(units, seed)
-    powers = RotationPowers.of(align_to_axes(drawn) if near_axes else drawn)
+    rotation = draw_rotation(units, seed)
+    powers = RotationPowers.of(align_to_axes(rotation) if near_axes else rotation)
     return [(alpha, powers(alpha)) for alpha in alphas if alpha]

@@ -14,7 +14,7 @@ from torch import nn
 import netdissect as nd
 from netdissect.errors import ActivationError, SettingsError, UnknownLayerError
 from netdissect.networks.load import wrap_module
-from netdissect.networks.units.projection import attach_projections
+from netdissect.networks.units.projected_network import attach_projections
 
 CPU = torch.device("cpu")
 OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": False}
@@ -147,12 +147,12 @@ def test_the_list_of_layers_has_latents_behind_their_layer(autoencoder):
 
 
 def test_many_latents_are_made_in_pieces(monkeypatch):
-    from netdissect.networks.units import projection
+    from netdissect.networks.units import projected_network
 
     module = nn.Linear(8, 30)
     calls = []
     module.register_forward_hook(lambda _m, given, _o: calls.append(len(given[0])))
-    monkeypatch.setattr(projection, "_CHUNK_NUMBERS", 300)
+    monkeypatch.setattr(projected_network, "_CHUNK_NUMBERS", 300)
     network, names = attach_projections(wrap_module(nets.small()), ["conv2"], module)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
     with network.probe(["conv2", *names], (32, 32), geometry="grid", device=CPU) as source:

@@ -73,13 +73,13 @@ class BlobGraph:
 
     def find_steps(self, versions: Iterable[int]) -> list[BlobStep]:
         """Return the steps that these versions depend on, in order."""
-        waiting, seen = list(versions), set()
+        waiting, found = list(versions), set()
         while waiting:
             number = self.writer.get(waiting.pop())
-            if number is not None and number not in seen:
-                seen.add(number)
+            if number is not None and number not in found:
+                found.add(number)
                 waiting.extend(self.steps[number].bottoms)
-        return [self.steps[number] for number in sorted(seen)]
+        return [self.steps[number] for number in sorted(found)]
 
     def find_inputs(self, versions: Iterable[int]) -> list[int]:
         """Return the inputs that these versions depend on, in order."""
@@ -87,20 +87,20 @@ class BlobGraph:
         read = {version for step in self.find_steps(versions) for version in step.bottoms}
         return [version for version in self.inputs if version in read or version in versions]
 
-    def plan(self, wanted: Sequence[int] | None) -> list[tuple[BlobStep, tuple[int, ...]]]:
+    def plan(self, versions: Sequence[int] | None) -> list[tuple[BlobStep, tuple[int, ...]]]:
         """Return the steps to run for some versions, each with the versions that are no longer read after it.
 
         Args:
-            wanted: the versions; None runs all steps and keeps no version.
+            versions: the versions; None runs all steps and keeps no version.
         """
-        steps = self.steps if wanted is None else self.find_steps(wanted)
+        steps = self.steps if versions is None else self.find_steps(versions)
         last_use = {version: number for number, step in enumerate(steps) for version in (*step.tops, *step.bottoms)}
-        kept = set(wanted or ())
+        outputs = set(versions or ())
         done: list[list[int]] = [[] for _ in steps]
         for version, number in last_use.items():
-            if version not in kept:
+            if version not in outputs:
                 done[number].append(version)
-        return [(step, tuple(versions)) for step, versions in zip(steps, done, strict=True)]
+        return [(step, tuple(unread)) for step, unread in zip(steps, done, strict=True)]
 
     def _write(self, blob: str, kind: str) -> int:
         self.blobs.append(blob)

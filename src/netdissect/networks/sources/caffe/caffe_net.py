@@ -100,18 +100,18 @@ class CaffeNet(nn.Module):
             ModelError: if one depends on several inputs, or a bottom does not fit its layer.
         """
         names = self.outputs if blobs is None else list(dict.fromkeys(blobs))
-        wanted = self._versions(names)
+        versions = self._versions(names)
         source = self.check(names)
         if source == self._main_version():
             self._check_input(x)
         values: dict[int, Tensor] = {source: x}
         hooked = any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers.values())  # noqa: SLF001
-        for step, done in self.graph.plan(wanted):
+        for step, done in self.graph.plan(versions):
             tops = self._run(step, [values[version] for version in step.bottoms], whole=hooked)
             values.update(zip(step.tops, tops, strict=False))
             for version in done:
                 del values[version]
-        found = {name: values[version] for name, version in zip(names, wanted, strict=True)}
+        found = {name: values[version] for name, version in zip(names, versions, strict=True)}
         return found if blobs is not None or len(found) != 1 else found[names[0]]
 
     @property
@@ -215,16 +215,16 @@ class CaffeNet(nn.Module):
             module: CaffeLayer = UnavailableLayer(layer, self._unwritten_blob_error(layer, missing[0]))
         else:
             module = build_caffe_layer(layer, store.get_layer(layer))
-        given = count_computed_tops(layer)
+        computed = count_computed_tops(layer)
         key = self._key(layer.name)
         self.layers[key] = module
         self.layer_of.setdefault(layer.name, key)
         self.writes.setdefault(layer.name, list(layer.top))
-        self.graph.add_step(key, layer.type, layer.bottom, layer.top[:given])
-        if len(layer.top) > given:
+        self.graph.add_step(key, layer.type, layer.bottom, layer.top[:computed])
+        if len(layer.top) > computed:
             key = self._key(layer.name)
             self.layers[key] = UnavailableLayer(layer, missing_top_error(layer))
-            self.graph.add_step(key, layer.type, layer.bottom, layer.top[given:])
+            self.graph.add_step(key, layer.type, layer.bottom, layer.top[computed:])
 
     def _key(self, name: str) -> str:
         """Return a key for a layer that `nn.ModuleDict` accepts."""

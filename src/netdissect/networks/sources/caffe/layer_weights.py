@@ -52,8 +52,8 @@ class LayerWeights:
         Raises:
             ModelFileError: if there are fewer blobs, or more, or one has another shape.
         """
-        given = len(self.blobs)
-        if given > len(expected) or any(self._shared(place) is None for place in range(given, len(expected))):
+        count = len(self.blobs)
+        if count > len(expected) or any(self._shared(place) is None for place in range(count, len(expected))):
             raise self._wrong_count(list(expected))
         taken = {}
         for place, (name, shape) in enumerate(expected.items()):
@@ -88,15 +88,15 @@ class LayerWeights:
         return self.store.shared.get(name) if name else None
 
     def _wrong_count(self, expected: list[str]) -> ModelFileError:
-        wanted = f"{len(expected)} blob{'s' if len(expected) > 1 else ''} of weights ({', '.join(expected)})"
+        needed = f"{len(expected)} blob{'s' if len(expected) > 1 else ''} of weights ({', '.join(expected)})"
         if self.blobs:
             shapes = ", ".join(_format_shape(blob.shape) for blob in self.blobs)
             return ModelFileError(
-                f"{self.label}: expected {wanted} as the prototxt says, got {len(self.blobs)} in the caffemodel "
+                f"{self.label}: expected {needed} as the prototxt says, got {len(self.blobs)} in the caffemodel "
                 f"({shapes}); do the two belong together?"
             )
         return ModelFileError(
-            f"{self.label}: expected {wanted}, but the caffemodel has no weights for a layer of that name; "
+            f"{self.label}: expected {needed}, but the caffemodel has no weights for a layer of that name; "
             f"{suggest_nearest(self.layer.name, self.store.blobs)}"
         )
 

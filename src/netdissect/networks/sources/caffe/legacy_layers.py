@@ -64,14 +64,14 @@ def convert_old_layers(layers: Iterable[Any]) -> list[Any]:
 def fold_padding(layers: list[Any]) -> list[Any]:
     """Remove the layers of type "padding", which Caffe dropped in 2013, and pad the layers that read them."""
     pads = {one.top[0]: one for one in layers if one.type == "Padding" and one.top and one.bottom}
-    kept = [one for one in layers if one.type != "Padding"]
-    for one in kept:
+    remaining = [one for one in layers if one.type != "Padding"]
+    for one in remaining:
         settings = {"Convolution": one.convolution_param, "Pooling": one.pooling_param}.get(one.type)
         for place, blob in enumerate(one.bottom):
             if settings is not None and blob in pads:
                 one.bottom[place] = pads[blob].bottom[0]
                 settings.pad[:] = pads[blob].convolution_param.pad
-    return kept
+    return remaining
 
 
 def _from_v1(old: Any) -> Any:

@@ -82,10 +82,10 @@ def make_caffe_layer(
     >>> make_caffe_layer("conv1", "Convolution", "data", convolution_param={"num_output": 96, "kernel_size": 11}).top[0]
     'conv1'
     """
-    made = make_message("LayerParameter", name=name, type=kind, bottom=_to_list(bottoms), top=_to_list(tops or name))
+    message = make_message("LayerParameter", name=name, type=kind, bottom=_to_list(bottoms), top=_to_list(tops or name))
     for field, values in settings.items():
-        _set_fields(getattr(made, field), values)
-    return made
+        _set_fields(getattr(message, field), values)
+    return message
 
 
 def make_net_spec(name: str, inputs: Mapping[str, Sequence[int] | None], layers: Iterable[Any]) -> NetSpec:

@@ -69,7 +69,7 @@ def parse_prototxt(text: bytes | str, *, where: str = "prototxt") -> NetSpec:
             f"is it a solver or another setting file?"
         )
     inputs = _read_declared_inputs(net)
-    kept = []
+    remaining = []
     for number, layer in enumerate(_select_test_phase(layers, net), start=1):
         layer.name = layer.name or next(iter(layer.top), "")
         layer.type = legacy_layers.V1_TYPES.get(layer.type, layer.type)
@@ -80,9 +80,9 @@ def parse_prototxt(text: bytes | str, *, where: str = "prototxt") -> NetSpec:
         if not layer.bottom and layer.type not in _NOT_DATA_LAYERS:
             inputs.extend(_read_data_layer(layer))
         else:
-            kept.append(layer)
-    check_blob_writers([blob.name for blob in inputs], kept, where)
-    return NetSpec(net.name, tuple(inputs), tuple(kept), where)
+            remaining.append(layer)
+    check_blob_writers([blob.name for blob in inputs], remaining, where)
+    return NetSpec(net.name, tuple(inputs), tuple(remaining), where)
 
 
 def _decode(text: bytes | str, where: str) -> str:

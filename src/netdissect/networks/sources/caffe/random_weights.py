@@ -67,10 +67,10 @@ def _add(layer: Any, values: dict[str, Tensor], generator: np.random.Generator) 
     bottoms = [values[name] for name in layer.bottom]
     with explain_torch_errors(f'layer "{layer.name}" ({layer.type})', bottoms):
         shapes = LAYER_TYPES[layer.type][0].weight_shapes(layer, [tuple(bottom.shape) for bottom in bottoms])
-    wanted = sum(math.prod(shape) for shape in shapes)
-    if wanted > _MAX_WEIGHTS:
+    count = sum(math.prod(shape) for shape in shapes)
+    if count > _MAX_WEIGHTS:
         raise ModelFileError(
-            f'layer "{layer.name}" ({layer.type}) asks for {wanted:,} weights, and at most {_MAX_WEIGHTS:,} are made: is the '
+            f'layer "{layer.name}" ({layer.type}) asks for {count:,} weights, and at most {_MAX_WEIGHTS:,} are allowed: is the '
             f"prototxt right?"
         )
     blobs = _draw_weights(layer, shapes, bottoms[0], generator)

@@ -55,4 +55,4 @@ def make_weightless_net(spec: NetSpec, input_shape: Sequence[int]) -> CaffeNet:
                 values.pop(top, None)
         else:
             values.update(zip(layer.top, tops if isinstance(tops, tuple) else (tops,), strict=False))
-    return CaffeNet(spec, WeightStore({name: made for name, made in blobs.items() if made}, weightless=True))
+    return CaffeNet(spec, WeightStore({name: shapes for name, shapes in blobs.items() if shapes}, weightless=True))

@@ -106,9 +106,9 @@ def missing_top_error(layer: Any) -> UnsupportedLayerError:
 
 
 def _bottom_count_error(layer: Any, bottoms: range) -> ModelFileError:
-    wanted = str(bottoms.start) if len(bottoms) == 1 else f"{bottoms.start} or more"
+    count = str(bottoms.start) if len(bottoms) == 1 else f"{bottoms.start} or more"
     return ModelFileError(
-        f'layer "{layer.name}" ({layer.type}): expected {wanted} bottom, got {len(layer.bottom)}; correct the prototxt'
+        f'layer "{layer.name}" ({layer.type}): expected {count} bottom, got {len(layer.bottom)}; correct the prototxt'
     )
 
 

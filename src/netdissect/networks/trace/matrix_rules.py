@@ -1,0 +1,72 @@
+"""Trace rules of linear maps, matrix products and attention."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netdissect.networks.trace.rules import permute_dims
+from netdissect.networks.trace.tensor_trace import (
+    AxisPart,
+    TensorTrace,
+    absorb_patches,
+    collect_meanings,
+    make_channels,
+    make_unknown_trace,
+)
+
+if TYPE_CHECKING:
+    from netdissect.networks.trace.rules import Shape
+
+
+def apply_linear(trace: TensorTrace, shape: Shape) -> TensorTrace:
+    """Return the trace after a linear map of the last dimension."""
+    trace = absorb_patches(trace, len(trace.dims) - 1)
+    last, others = trace.dims[-1], trace.dims[:-1]
+    if collect_meanings(last) <= {"c"}:
+        return replace(trace, dims=(*others, make_channels(shape[-1])), heads=0)
+    flat = "c" in collect_meanings(last) and not TensorTrace(others, None).has_grid
+    return TensorTrace((*others, make_channels(shape[-1]) if flat else (AxisPart("?", shape[-1]),)), None, trace.rolled)
+
+
+def multiply_matrices(left: TensorTrace | None, right: TensorTrace | None, shape: Shape) -> TensorTrace:
+    """Return the trace of a matrix product; None stands for a side that does not depend on the image."""
+    if left is not None and right is None:
+        return apply_linear(left, shape) if len(left.dims) == len(shape) else make_unknown_trace(shape)
+    if right is not None and left is None:
+        if len(right.dims) != len(shape):
+            return make_unknown_trace(shape)
+        transposed = permute_dims(right, [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2])
+        transposed = apply_linear(transposed, (*shape[:-2], shape[-1], shape[-2]))
+        return permute_dims(transposed, [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2])
+    if left is None or right is None or not len(left.dims) == len(right.dims) == len(shape):
+        return make_unknown_trace(shape)
+    rows, columns = left.dims[-2], right.dims[-1]
+    if collect_meanings(rows) & collect_meanings(columns) & {"y", "x"}:
+        columns = (AxisPart("?", shape[-1]),)
+    places = left if collect_meanings(rows) & {"y", "x"} else right
+    return _count_heads(TensorTrace((*left.dims[:-2], rows, columns), places.field, left.rolled, is_global=True))
+
+
+def attend(query: TensorTrace | None, value: TensorTrace | None, shape: Shape) -> TensorTrace:
+    """Return the trace after attention: the queries' cells, the values' channels, and a view of the whole image.
+
+    Queries that do not depend on the image, as in attention pooling, have no cells.
+    """
+    if value is None or len(value.dims) != len(shape):
+        return make_unknown_trace(shape)
+    if query is None:
+        pooled = (AxisPart("r" if shape[-2] > 1 else "?", shape[-2]),)
+        return _count_heads(TensorTrace((*value.dims[:-2], pooled, value.dims[-1]), None))
+    if len(query.dims) != len(shape):
+        return make_unknown_trace(shape)
+    known = collect_meanings(value.dims[-1]) != {"?"} or not collect_meanings(query.dims[-1]) <= {"c"}
+    last = value.dims[-1] if known else make_channels(shape[-1])
+    return _count_heads(TensorTrace((*query.dims[:-1], last), query.field, query.rolled, is_global=True))
+
+
+def _count_heads(trace: TensorTrace) -> TensorTrace:
+    """Return the trace with its number of attention heads, from the parts of channels before the last two dimensions."""
+    beside = [part.length for dim in trace.dims[:-2] for part in dim if part.meaning == "c"]
+    return replace(trace, heads=math.prod(beside)) if collect_meanings(trace.dims[-1]) <= {"c"} else trace

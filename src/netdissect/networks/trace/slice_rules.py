@@ -1,0 +1,112 @@
+"""Trace rules of operations that join or take apart tensors along one dimension."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netdissect.geometry import fieldmap
+from netdissect.networks.trace.rules import resize_dims, unite_known_fields
+from netdissect.networks.trace.tensor_trace import (
+    AxisPart,
+    TensorTrace,
+    collect_meanings,
+    make_unknown_trace,
+    replace_dim,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netdissect.networks.trace.rules import Shape
+
+
+def concatenate_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
+    """Return the trace of concatenated tensors; along rows, columns or tokens the others are extra tokens."""
+    known = [trace for trace, _ in parts if trace is not None]
+    placed = [trace for trace in known if trace.has_grid] or known
+    first = placed[0]
+    if len(first.dims) != len(shape):
+        return make_unknown_trace(shape)
+    if collect_meanings(first.dims[axis]) & {"y", "x"}:
+        return _concatenate_tokens(parts, axis, shape)
+    if any(
+        trace.rolled != first.rolled or any(a != b for i, (a, b) in enumerate(zip(trace.dims, first.dims, strict=True)) if i != axis)
+        for trace in placed
+    ):  # fmt: skip
+        return make_unknown_trace(shape)
+    together = resize_dims(first, shape, unite_known_fields([trace.field for trace in known]))
+    return replace(together, is_global=any(trace.is_global for trace in known))
+
+
+def stack_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
+    """Return the trace of tensors stacked along a new dimension, which counts as channels."""
+    traces = [trace for trace, _ in parts if trace is not None]
+    if len(traces) < len(parts) or any((t.dims, t.rolled) != (traces[0].dims, traces[0].rolled) for t in traces):
+        return make_unknown_trace(shape)
+    first = traces[0]
+    dims = (*first.dims[:axis], (AxisPart("c", len(parts)),), *first.dims[axis:])
+    is_global = any(trace.is_global for trace in traces)
+    return TensorTrace(dims, unite_known_fields([trace.field for trace in traces]), first.rolled, is_global)
+
+
+def _concatenate_tokens(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
+    """Return the trace of patches concatenated with class or register tokens."""
+    before, found = 0, None
+    for trace, part_shape in parts:
+        if trace is not None and len(trace.dims) > axis and collect_meanings(trace.dims[axis]) & {"y", "x"}:
+            if found is not None:
+                return make_unknown_trace(shape)
+            found = (trace, before)
+        before += part_shape[axis]
+    if found is None:
+        return make_unknown_trace(shape)
+    trace, before = found
+    dim = trace.dims[axis]
+    if len(dim) == 1 and dim[0].meaning == "t":
+        tokens = AxisPart("t", shape[axis], 1, before + dim[0].before, dim[0].grid)
+    elif collect_meanings(dim) <= {"y", "x"}:
+        tokens = AxisPart("t", shape[axis], 1, before, dim)
+    else:
+        return make_unknown_trace(shape)
+    return replace(trace, dims=replace_dim(trace.dims, axis, (tokens,)))
+
+
+def take_slice(trace: TensorTrace, axis: int, start: int, step: int, shape: Shape) -> TensorTrace:
+    """Return the trace of a slice; along y or x it shifts the field map and widens its step."""
+    if trace.shape == shape:
+        return trace
+    dim = trace.dims[axis]
+    if collect_meanings(dim) <= {"c"} or collect_meanings(dim) <= {"?"}:
+        return resize_dims(trace, shape, trace.field)
+    if len(dim) == 1 and dim[0].meaning == "t" and step == 1:
+        return _slice_tokens(trace, axis, start, shape)
+    if trace.spatial is None or axis not in trace.spatial or trace.rolled != (0, 0):
+        return make_unknown_trace(shape)
+    offset, stride = [0, 0], [1, 1]
+    offset[trace.spatial.index(axis)], stride[trace.spatial.index(axis)] = -start, step
+    window = fieldmap.make_window_field((1, 1), stride=(stride[0], stride[1]), padding=(offset[0], offset[1]))
+    return resize_dims(trace, shape, None if trace.field is None else fieldmap.compose_fields(trace.field, window))
+
+
+def _slice_tokens(trace: TensorTrace, axis: int, start: int, shape: Shape) -> TensorTrace:
+    tokens = trace.dims[axis][0]
+    stop = start + shape[axis]
+    first, last = tokens.before, tokens.before + tokens.patches
+    if start <= first and stop >= last:
+        left = AxisPart("t", shape[axis], 1, first - start, tokens.grid)
+        return replace(
+            trace, dims=replace_dim(trace.dims, axis, tokens.grid if left.length == left.patches else (left,))
+        )
+    if stop <= first or start >= last:
+        return TensorTrace(replace_dim(trace.dims, axis, (AxisPart("?", shape[axis]),)), None)
+    return make_unknown_trace(shape)
+
+
+def select_index(trace: TensorTrace, axis: int, shape: Shape) -> TensorTrace:
+    """Return the trace of one index of a dimension, which is removed."""
+    dims = trace.dims[:axis] + trace.dims[axis + 1 :]
+    if collect_meanings(trace.dims[axis]) <= {"c", "?"}:
+        return replace(trace, dims=dims)
+    left = TensorTrace(dims, None)
+    return make_unknown_trace(shape) if left.has_grid or collect_meanings(trace.dims[axis]) & {"n"} else left
