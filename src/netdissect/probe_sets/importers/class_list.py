@@ -104,10 +104,10 @@ class ClassList:
             raise SettingsError(f"the renaming names {unknown[0]!r}, and no class is called so")
         names: list[str] = []
         categories: list[str] = []
-        kept = [0]
+        new_labels = [0]
         for name, category in zip(self.names, self.categories, strict=True):
             new, its = rules.get(name, (name, ""))
-            kept.append(len(names) + 1 if new else 0)
+            new_labels.append(len(names) + 1 if new else 0)
             if new:
                 names.append(_clean_name(new, "the renaming"))
                 categories.append(its or category)
@@ -115,8 +115,8 @@ class ClassList:
             self,
             names=tuple(names),
             categories=tuple(categories),
-            codes={number: kept[label] for number, label in self.codes.items()},
-            colors={color: kept[label] for color, label in self.colors.items()},
+            codes={number: new_labels[label] for number, label in self.codes.items()},
+            colors={color: new_labels[label] for color, label in self.colors.items()},
         )
 
 
@@ -151,12 +151,12 @@ def read_class_names(given: str | Path) -> list[str]:
     return [name for number, name in sorted(placed, key=lambda pair: pair[0]) if number >= 0]
 
 
-def _read_rows(given: ClassListLike, asked: ListRequest) -> list[ClassRow]:
+def _read_rows(given: ClassListLike, request: ListRequest) -> list[ClassRow]:
     if isinstance(given, (str, Path)):
-        return read_class_rows(Path(given), asked)
+        return read_class_rows(Path(given), request)
     if isinstance(given, Mapping):
-        return parse_json_classes("the class list", {str(key): value for key, value in given.items()}, asked)
-    return parse_json_classes("the class list", list(given), asked)
+        return parse_json_classes("the class list", {str(key): value for key, value in given.items()}, request)
+    return parse_json_classes("the class list", list(given), request)
 
 
 def read_renaming(path: Path) -> dict[str, tuple[str, str]]:
@@ -204,11 +204,11 @@ def _number_classes(rows: Sequence[ClassRow], category: str, where: str) -> Clas
         if row.number is not None and row.number < 0:  # labelme's ignored class: it is in no mask
             continue
         name = _clean_name(row.name, where)
-        nothing = name.casefold() in UNLABELED_NAMES or not name
-        if not nothing:
+        is_unlabeled = name.casefold() in UNLABELED_NAMES or not name
+        if not is_unlabeled:
             names.append(name)
             categories.append(row.category or category)
-        label = 0 if nothing else len(names)
+        label = 0 if is_unlabeled else len(names)
         # Several names without a label may share a number or color.
         before = [table[key] for table, key in ((codes, row.number), (colors, row.color)) if key in table]
         if any(before) or (before and label):

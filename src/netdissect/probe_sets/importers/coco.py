@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: The JSON that Roboflow writes into the image folder of every split.
 ROBOFLOW_JSON = "_annotations.coco.json"
-#: The image may be a copy so many times smaller than the JSON says.
+#: The image may be a copy that is up to 4 times smaller than the JSON says.
 _LARGEST_SCALE = 4
 
 
@@ -97,13 +97,13 @@ def from_coco(
     if not found:
         raise DataNotFoundError(f"{root}: no annotated image of it is in {base}")
     kind = "panoptic" if isinstance(found[0][2], tuple) else "instances"
-    named = name_and_divide([photo for photo, *_ in found], base)
+    names_and_splits = name_and_divide([photo for photo, *_ in found], base)
     source = CocoImages(
         name=settings.choose_name(base), about=f"{root.name}, COCO's {kind}", classes=classes,
         settings_hash=hash_parts([file.digest for file, _ in files], boxes),
         images=tuple(
             SourceImage(name, record, (record[0], *record[2][:1]) if kind == "panoptic" else record[:1], split)
-            for record, (name, split) in zip(found, named, strict=True)
+            for record, (name, split) in zip(found, names_and_splits, strict=True)
         ),
     )  # fmt: skip
     note = "Made with: netdissect data from-coco. Of overlapping objects the smaller is on top."

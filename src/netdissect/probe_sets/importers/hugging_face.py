@@ -153,10 +153,10 @@ def from_hf(
         first = 0 if first is None else first
     if classes is None:
         raise SettingsError("the data set does not say what its masks mean: give a class list with --classes")
-    named = isinstance(dataset, (str, Path))
+    has_name = isinstance(dataset, (str, Path))
     source = HuggingFaceImages(
-        name=settings.choose_name(dataset if named else "hf"), parts=parts, columns=columns, whole_images=label is not None,
-        about=f"the data set {dataset if named else 'given'}, columns {columns[0]} and {columns[1]}",
+        name=settings.choose_name(dataset if has_name else "hf"), parts=parts, columns=columns, whole_images=label is not None,
+        about=f"the data set {dataset if has_name else 'given'}, columns {columns[0]} and {columns[1]}",
         classes=settings.read_classes(classes, category="object" if label is None else "scene", first=first),
         images=tuple(
             SourceImage(f"{at}_{row:07d}" if len(parts) > 1 else f"{row:07d}", (at, row), (), split)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Corners may be outside of the image by so many times its longer side.
+#: Corners may be outside of the image by up to 4 times its longer side.
 _FARTHEST = 4
-#: COCO's API draws outlines on a grid so many times as fine as the pixels.
+#: COCO's API draws outlines on a grid that is 5 times as fine as the pixels.
 _SUBPIXELS = 5
 #: Pixels of the longest outline that is drawn.
 _LONGEST_OUTLINE = 2**21

@@ -17,6 +17,7 @@ from netdissect.probe_sets.importers.image_folders import find_images, flatten_p
 from netdissect.probe_sets.importers.import_options import ImportOptions
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts, stat_files, to_planes
+from netdissect.protocols import Segmenter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.probe_sets.compile.make import BuildResult
-    from netdissect.protocols import Progress, Segmenter
+    from netdissect.protocols import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,11 @@ def _import_segmented(
 ) -> BuildResult:
     settings = ImportOptions.from_keywords(options)
     folder = Path(photos)
+    if not isinstance(segmenter, Segmenter):
+        raise SettingsError(
+            f"expected a segmenter, with classes, about and fingerprint(), got {type(segmenter).__name__}: "
+            f"netdissect.ImageLabeler makes one of a function"
+        )
     if not segmenter.classes:
         raise SettingsError("the network has no class: nothing can be labeled")
     fingerprint = segmenter.fingerprint()

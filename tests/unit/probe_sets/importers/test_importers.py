@@ -564,6 +564,20 @@ def test_images_that_were_labelled_are_not_labelled_again(photos, tmp_path):
     assert third.calls == 0
 
 
+def test_a_bare_function_is_no_segmenter_and_an_image_labeler_of_it_is_one(photos, tmp_path):
+    from netdissect import ImageLabeler
+
+    def label(image):
+        return originals.halves(image.shape[:2], 1, 2).astype(np.uint16)
+
+    with pytest.raises(
+        SettingsError, match=r"expected a segmenter, .* got function: netdissect\.ImageLabeler makes one"
+    ):
+        importers.from_segmenter(label, photos, tmp_path / "out")
+    made = importers.from_segmenter(ImageLabeler(label, ["cat", "dog"]), photos, tmp_path / "out", size=32)
+    assert names_of(made.folder, "1")["object"] == {"cat", "dog"}
+
+
 @pytest.mark.parametrize("wrong", [np.full((4, 4), 3), np.zeros((4, 4)), np.zeros((0, 4, 4), int), np.array([-1])])
 def test_labels_that_no_segmenter_may_give_are_reported(photos, tmp_path, wrong):
     with pytest.raises(DataFileError, match=r"0\.jpg: the network gave"):

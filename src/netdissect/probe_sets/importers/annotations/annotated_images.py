@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 #: The EXIF tag of a photo's orientation, and its values that exchange height and width.
 _ORIENTATION, _SWAPPED = 0x0112, (5, 6, 7, 8)
-#: The image may be a copy so many times smaller than the annotations say.
+#: The image may be a copy that is up to 4 times smaller than the annotations say.
 _LARGEST_SCALE = 4
 
 
@@ -68,8 +68,8 @@ class AnnotatedImages(ImportedImages):
             (self.labels[name], (place, name, shape)) for place, (name, shape) in enumerate(image.shapes, start=1)
         ]
 
-        def draw(named: tuple[int, str, Shape]) -> MaskPatch:
-            place, name, shape = named
+        def draw(entry: tuple[int, str, Shape]) -> MaskPatch:
+            place, name, shape = entry
             with locate_errors(f"{_describe_image(image.photo)}, shape {place} ({escape_line(name)})"):
                 return shape.patch(size)
 
@@ -108,18 +108,20 @@ def from_annotations(
         SettingsError: for an option out of its range.
     """
     settings = ImportOptions.from_keywords(options)
-    asked = AnnotationOptions.from_keywords(boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos)
-    named = None if tool is None else tool.casefold().replace(" ", "-").replace("_", "-")
-    if named is not None and named not in tool_table.TOOLS:
-        raise SettingsError(f"--tool {tool}: {suggest_nearest(named, tool_table.TOOLS)}")
-    source = read_annotations(Path(where), Path(out), named, asked, settings)
+    annotation_options = AnnotationOptions.from_keywords(
+        boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos
+    )
+    tool_name = None if tool is None else tool.casefold().replace(" ", "-").replace("_", "-")
+    if tool_name is not None and tool_name not in tool_table.TOOLS:
+        raise SettingsError(f"--tool {tool}: {suggest_nearest(tool_name, tool_table.TOOLS)}")
+    source = read_annotations(Path(where), Path(out), tool_name, annotation_options, settings)
     on_top = "the smaller is on top" if source.smaller_on_top else "the one that the tool shows on top counts"
     note = f"Made with: netdissect data from-annotations. Of overlapping shapes {on_top}."
     return settings.write_probe_set(source, out, note=note)
 
 
 def read_annotations(
-    where: Path, out: Path | None, tool: str | None, asked: AnnotationOptions, options: ImportOptions
+    where: Path, out: Path | None, tool: str | None, annotation_options: AnnotationOptions, options: ImportOptions
 ) -> AnnotatedImages:
     """Read what a tool wrote; `options.say` is called with the tool's name and with what is left out.
 
@@ -130,7 +132,7 @@ def read_annotations(
         tool_table.recognize_tool(where, out) if tool is None else tool_table.find_tool_export(tool, where, out)
     )
     options.say(f"{path} is {chosen.title}'s")
-    found = AnnotationSet(path if path.is_dir() else path.parent, out, asked)
+    found = AnnotationSet(path if path.is_dir() else path.parent, out, annotation_options)
     chosen.read(path, found)
     for what, count in found.left_out.items():
         options.say(f"left out: {count} {what}")

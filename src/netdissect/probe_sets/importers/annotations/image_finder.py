@@ -46,27 +46,27 @@ class ImageFinder:
         self._images_only = images_only
         self._by_name: dict[str, list[Path]] | None = None
 
-    def find(self, spelled: str, *, where: object, beside: Path | None = None) -> Path | None:
+    def find(self, name_in_file: str, *, where: object, beside: Path | None = None) -> Path | None:
         r"""Return the image with a name in an annotation file; None if there is none.
 
         A name is looked for next to the annotation file, below the folder, in its ``images/``, and last anywhere below the
         folder.
 
         Args:
-            spelled: the name, with ``/`` or ``\``.
+            name_in_file: the name, with ``/`` or ``\``.
             where: the annotation file, for errors.
             beside: folder of the annotation file.
 
         Raises:
             DataFileError: if the name leads outside the folder, or several images have it.
         """
-        name = spelled.replace("\\", "/")
+        name = name_in_file.replace("\\", "/")
         try:
             os.fsencode(name)
         except UnicodeEncodeError as error:
-            raise DataFileError(f"{where}: the image's name {spelled!a} cannot be written") from error
+            raise DataFileError(f"{where}: the image's name {name_in_file!a} cannot be written") from error
         if not name.strip("/. ") or "\0" in name:
-            raise DataFileError(f"{where}: expected the name of an image, got {escape_line(spelled)!r}")
+            raise DataFileError(f"{where}: expected the name of an image, got {escape_line(name_in_file)!r}")
         absolute = name.startswith("/") or name[1:2] == ":"
         if self._images_only:
             name = "/".join(part for part in name.split("/") if part not in ("", ".", "..") and not part.endswith(":"))
@@ -77,7 +77,7 @@ class ImageFinder:
                     return found
             if absolute or self._leads_out(name, beside):
                 raise DataFileError(
-                    f"{where}: its image {escape_line(spelled)!r} is outside of {self.root}: --photos names the folder of "
+                    f"{where}: its image {escape_line(name_in_file)!r} is outside of {self.root}: --photos names the folder of "
                     f"the images"
                 )
         return self._by_tail(posixpath.normpath(name).removeprefix("../"), where)

@@ -69,14 +69,14 @@ def read_label_studio(where: Path, found: AnnotationSet) -> None:
     with locate_errors(str(where)):
         tasks = require_objects([content] if isinstance(content, dict) else content, "tasks")
         for number, task in enumerate(tasks, start=1):
-            called = f"{where}, task {abbreviate(task.get('id', number))}"
-            with locate_errors(called):
-                _read_task(where, task, called, found)
+            task_name = f"{where}, task {abbreviate(task.get('id', number))}"
+            with locate_errors(task_name):
+                _read_task(where, task, task_name, found)
 
 
-def _read_task(path: Path, task: dict[str, Any], called: str, found: AnnotationSet) -> None:
+def _read_task(path: Path, task: dict[str, Any], task_name: str, found: AnnotationSet) -> None:
     if isinstance(task.get("data"), dict):
-        results, data = _list_results(task, called), task["data"]
+        results, data = _list_results(task, task_name), task["data"]
     else:  # JSON-MIN: the regions of every control are below its name
         results = [
             {"value": region, "original_width": region["original_width"], "original_height": region["original_height"],
@@ -84,7 +84,7 @@ def _read_task(path: Path, task: dict[str, Any], called: str, found: AnnotationS
             for value in task.values() if _is_region_list(value) for region in value
         ]  # fmt: skip
         data = {key: value for key, value in task.items() if isinstance(value, str)}
-    address = _find_image_name(data, called)
+    address = _find_image_name(data, task_name)
     sizes: list[tuple[int, int]] = []
     labels_apart = {entry.get("id"): entry for entry in results if entry.get("type") == "labels"}
 
@@ -106,10 +106,10 @@ def _read_task(path: Path, task: dict[str, Any], called: str, found: AnnotationS
             raise ValueError(f"the image was rotated by {degrees} degrees: rotate it back in Label Studio")
         return _read_shape(_kind(entry).removesuffix("labels"), entry["value"], size, where, found)
 
-    shapes = found.read_shapes(results, f"{called}, region", read_label, read_shape)
+    shapes = found.read_shapes(results, f"{task_name}, region", read_label, read_shape)
     photo = None
     for name in _list_names(address):
-        photo = photo or found.photos.find(name, where=called)
+        photo = photo or found.photos.find(name, where=task_name)
     found.add(photo, found.drop_unlabeled(shapes), name=address, file=path, size=sizes[0] if sizes else None)
 
 
@@ -117,7 +117,7 @@ def _kind(entry: dict[str, Any]) -> str:
     return str(entry.get("type"))
 
 
-def _list_results(task: dict[str, Any], called: str) -> list[dict[str, Any]]:
+def _list_results(task: dict[str, Any], task_name: str) -> list[dict[str, Any]]:
     """Return the results of a task's only annotation, or of the one marked as ground truth."""
     annotations = [
         entry
@@ -128,7 +128,7 @@ def _list_results(task: dict[str, Any], called: str) -> list[dict[str, Any]]:
         annotations = [entry for entry in annotations if entry.get("ground_truth")]
         if len(annotations) != 1:
             raise DataFileError(
-                f"{called} has several annotations, and {len(annotations) or 'none'} of them is marked as ground truth: "
+                f"{task_name} has several annotations, and {len(annotations) or 'none'} of them is marked as ground truth: "
                 f"mark the one that counts"
             )
     return require_objects(annotations[0]["result"], "results") if annotations else []
@@ -141,10 +141,9 @@ def _is_region_list(value: object) -> bool:
 
 def _find_control(region: dict[str, Any]) -> str:
     """Return the control of a region of JSON-MIN, by the key of its labels or by its coordinates."""
-    named = next((key for key in region if key.endswith("labels") and key != "labels"), None)
-    if named is not None:
-        return named
-    return next((kind for key, kind in _CONTROL_BY_KEY.items() if key in region), "region")
+    by_labels = (key for key in region if key.endswith("labels") and key != "labels")
+    by_key = (control for key, control in _CONTROL_BY_KEY.items() if key in region)
+    return next(by_labels, None) or next(by_key, "region")
 
 
 _CONTROL_BY_KEY = {
@@ -185,7 +184,7 @@ def _read_shape(
     return make_rotated_box(x, y, width, height, degrees, (x, y)) if degrees else make_box(x, y, x + width, y + height)
 
 
-def _find_image_name(data: dict[str, Any], called: str) -> str:
+def _find_image_name(data: dict[str, Any], task_name: str) -> str:
     """Return the address of a task's image: the one of its data that ends like an image file."""
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     names = {
@@ -194,7 +193,7 @@ def _find_image_name(data: dict[str, Any], called: str) -> str:
     names = names or texts
     if len(names) != 1:
         listed = ", ".join(sorted(names)) or "none"
-        raise DataFileError(f"{called}: expected one image among its data, got {listed}")
+        raise DataFileError(f"{task_name}: expected one image among its data, got {listed}")
     return next(iter(names.values()))
 
 

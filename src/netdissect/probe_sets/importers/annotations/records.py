@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.importers.annotations.shapes import Shape
 
-#: Shapes without pixels or without an outline, which are left out if asked.
+#: Kinds of shapes without pixels or outline, which can be left out.
 SHAPE_KINDS = ("points", "lines", "boxes", "skeletons", "cuboids")
 
 
@@ -145,9 +145,9 @@ class AnnotationSet:
         for number, entry in enumerate(entries, start=1):
             with locate_errors(f"{where} {number}"):
                 label = parse_label(read_label(entry))
-            named = f"{where} {number} ({escape_line(label)})" if label else f"{where} {number}"
-            with locate_errors(named):
-                shape = read_shape(entry, named, self)
+            where_shape = f"{where} {number} ({escape_line(label)})" if label else f"{where} {number}"
+            with locate_errors(where_shape):
+                shape = read_shape(entry, where_shape, self)
                 depth = read_depth(entry)
             if shape is not None:
                 found.append((depth, label, shape))

@@ -58,7 +58,7 @@ def read_via(where: Path, found: AnnotationSet) -> None:
         shapes = found.read_shapes(
             regions, f"{where}, image {escape_line(name)}, region",
             read_label=lambda region: _read_class(region[1].get(attribute)),
-            read_shape=lambda region, called, found: _read_shape(region[0], called, found),
+            read_shape=lambda region, where, found: _read_shape(region[0], where, found),
         )  # fmt: skip
         photo = found.photos.find(name, where=where, beside=where.parent)
         found.add(photo, found.drop_unlabeled(shapes), name=name, file=where)
@@ -102,18 +102,18 @@ def _read_csv(where: Path) -> Iterator[tuple[str, list[_Region]]]:
 
 def _choose_attribute(where: Path, regions: list[_Region], found: AnnotationSet) -> str:
     """Return the attribute that is the class of regions: the only one, or the one in the options."""
-    named = dict.fromkeys(name for _, attributes in regions for name in attributes)
+    names = dict.fromkeys(name for _, attributes in regions for name in attributes)
     if found.options.attribute is not None:
-        if found.options.attribute not in named:
-            listed = ", ".join(map(escape_line, named)) or "none"
+        if found.options.attribute not in names:
+            listed = ", ".join(map(escape_line, names)) or "none"
             raise DataFileError(f"{where}: no region has the attribute {found.options.attribute!r}; there are {listed}")
         return found.options.attribute
-    if len(named) > 1:
-        listed = ", ".join(map(escape_line, named))
+    if len(names) > 1:
+        listed = ", ".join(map(escape_line, names))
         raise DataFileError(
             f"{where}: its regions have the attributes {listed}: --attribute names the one that is the class"
         )
-    return next(iter(named), "")
+    return next(iter(names), "")
 
 
 def _read_class(value: object) -> str:

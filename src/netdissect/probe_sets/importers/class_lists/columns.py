@@ -56,30 +56,30 @@ class _Columns(NamedTuple):
 
 
 def read_records(
-    where: object, records: Sequence[Mapping[str, object]], asked: ListRequest, *, by_position: bool
+    where: object, records: Sequence[Mapping[str, object]], request: ListRequest, *, by_position: bool
 ) -> list[ClassRow]:
     """Return the classes in the lines of a table, or in objects of JSON.
 
     Args:
         where: the list's name, for errors.
         records: the lines or objects; their places are below `LOCATION`.
-        asked: how the numbers are found.
+        request: how the numbers are found.
         by_position: whether lines without numbers and colors are numbered in order.
 
     Raises:
         DataFileError: if there is no column of names, the column of numbers is unclear, or a number or color does not read.
     """
-    columns = _find_columns(where, records, asked)
+    columns = _find_columns(where, records, request)
     rows = []
     for position, record in enumerate(records):
         try:
-            rows.append(_read_row(record, columns, position, asked))
+            rows.append(_read_row(record, columns, position, request))
         except (ValueError, TypeError, KeyError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             raise DataFileError(
                 f"{where}, {record.get(LOCATION)}: a number or color does not read ({reason})"
             ) from error
-    if columns.number is not None or columns.has_colors or asked.first is not None:
+    if columns.number is not None or columns.has_colors or request.first is not None:
         return rows
     if not by_position:
         raise DataFileError(
@@ -95,44 +95,50 @@ def normalize_column(column: object) -> str:
     return str(column).strip().lower().replace(" ", "_")
 
 
-def _find_columns(where: object, records: Sequence[Mapping[str, object]], asked: ListRequest) -> _Columns:
+def _find_columns(where: object, records: Sequence[Mapping[str, object]], request: ListRequest) -> _Columns:
     keys = {normalize_column(key): str(key) for record in records for key in record if key != LOCATION}
     shown = ", ".join(map(ascii, keys.values())) or "nothing"
     found = {what: next((keys[name] for name in names if name in keys), None) for what, names in COLUMN_NAMES.items()}
     if found["name"] is None:
         raise DataFileError(f"{where}: expected a column 'name', got {shown}")
     channels = tuple(keys[channel] for channel in _find_channels(keys))
-    if asked.column is not None:
-        number = keys.get(normalize_column(asked.column))
+    if request.column is not None:
+        number = keys.get(normalize_column(request.column))
         if number is None:
-            raise DataFileError(f"{where}: it has no column {asked.column!a}: choose from {shown}")
+            raise DataFileError(f"{where}: it has no column {request.column!a}: choose from {shown}")
     else:
         number = _find_number_column(
-            where, records, keys, {*filter(None, (found["name"], found["color"])), *channels}, asked
+            where, records, keys, {*filter(None, (found["name"], found["color"])), *channels}, request
         )
     cityscapes = any(name in keys for name in _TRAIN)
     return _Columns(found["name"], number, found["category"], found["color"], channels, cityscapes)
 
 
 def _find_number_column(
-    where: object, records: Sequence[Mapping[str, object]], keys: Mapping[str, str], known: set[str], asked: ListRequest
+    where: object,
+    records: Sequence[Mapping[str, object]],
+    keys: Mapping[str, str],
+    known: set[str],
+    request: ListRequest,
 ) -> str | None:
     """Return the column of numbers; raise rather than guess between several, or at one with another name."""
     trained = [keys[name] for name in _TRAIN if name in keys]
-    if asked.trained and trained:
+    if request.trained and trained:
         return trained[0]
-    named = [keys[name] for name in COLUMN_NAMES["number"] if name in keys and keys[name] not in (*known, *trained)]
+    candidates = [
+        keys[name] for name in COLUMN_NAMES["number"] if name in keys and keys[name] not in (*known, *trained)
+    ]
     # A second column "label" or "class" counts if it holds numbers.
-    named = named or [
+    candidates = candidates or [
         keys[n] for n in ("label", "class") if keys.get(n, "") not in ("", *known) and _is_numeric(records, keys[n])
     ]
-    if len({tuple(str(record.get(column)) for record in records) for column in named}) > 1:
+    if len({tuple(str(record.get(column)) for record in records) for column in candidates}) > 1:
         raise DataFileError(
-            f"{where}: its columns {' and '.join(map(repr, named))} both look like the classes' numbers, and differ: name "
+            f"{where}: its columns {' and '.join(map(repr, candidates))} both look like the classes' numbers, and differ: name "
             f"the one with the masks' numbers with --number-column"
         )
-    if named or trained:
-        return (named or trained)[0]
+    if candidates or trained:
+        return (candidates or trained)[0]
     for column in (column for column in keys.values() if column not in known and _is_numeric(records, column)):
         if normalize_column(column) != "category":
             raise DataFileError(
@@ -150,13 +156,13 @@ def _find_channels(keys: Mapping[str, str]) -> tuple[str, ...]:
     return next((names for names in (("r", "g", "b"), ("red", "green", "blue")) if all(n in keys for n in names)), ())
 
 
-def _read_row(record: Mapping[str, object], columns: _Columns, position: int, asked: ListRequest) -> ClassRow:
+def _read_row(record: Mapping[str, object], columns: _Columns, position: int, request: ListRequest) -> ClassRow:
     name = str(record.get(columns.name) or "")
     number = None
     if columns.number is not None:
         number = parse_class_number(record[columns.number])
-    elif asked.first is not None:
-        number = asked.first + position
+    elif request.first is not None:
+        number = request.first + position
     color = _read_color(record, columns)
     if color is None and number is None and columns.has_colors and name.strip().casefold() not in UNLABELED_NAMES:
         raise ValueError("a color is r, g, b from 0 to 255, or #rrggbb")
@@ -178,7 +184,7 @@ def _read_color(record: Mapping[str, object], columns: _Columns) -> int | None:
     return None if columns.color is None else parse_color(record.get(columns.color))
 
 
-def read_class_table(path: Path, text: str, asked: ListRequest) -> list[ClassRow]:
+def read_class_table(path: Path, text: str, request: ListRequest) -> list[ClassRow]:
     """Return the classes of a table whose first line names its columns, separated by commas, semicolons or tabs."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     reader = csv.DictReader(
@@ -198,7 +204,7 @@ def read_class_table(path: Path, text: str, asked: ListRequest) -> list[ClassRow
             records.append({name.strip(): value for name, value in record.items() if name.strip()} | {LOCATION: place})
     except csv.Error as error:
         raise DataFileError(f"{path}, line {reader.line_num}: not a table ({error})") from error
-    return read_records(path, records, asked, by_position=True) if records else []
+    return read_records(path, records, request, by_position=True) if records else []
 
 
 def has_header(path: Path, text: str) -> bool:
@@ -221,13 +227,13 @@ def read_object_info(path: Path, text: str, _: ListRequest) -> list[ClassRow]:
     """Return number and first name of every class of ADE20K's challenge."""
     width = len(re.split(r"[\t,]", text.split("\n", 1)[0]))
     rows = []
-    for line, spelled in enumerate(text.splitlines()[1:], start=2):
-        if not spelled.strip():
+    for line, row_text in enumerate(text.splitlines()[1:], start=2):
+        if not row_text.strip():
             continue
         fields = [
-            field.strip() for field in (spelled.split("\t") if "\t" in spelled else spelled.split(",", width - 1))
+            field.strip() for field in (row_text.split("\t") if "\t" in row_text else row_text.split(",", width - 1))
         ]
         if len(fields) < 2 or not fields[0].isdigit():
-            raise DataFileError(f"{path}, line {line}: expected a number, …, a name, got {spelled.strip()!r}")
+            raise DataFileError(f"{path}, line {line}: expected a number, …, a name, got {row_text.strip()!r}")
         rows.append(ClassRow(int(fields[0]), re.split(r"[,;]", fields[-1].strip('"'))[0]))
     return rows

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.importers.class_lists.rows import ClassRow, ListRequest
 
 
-def read_class_rows(path: Path, asked: ListRequest) -> list[ClassRow]:
+def read_class_rows(path: Path, request: ListRequest) -> list[ClassRow]:
     """Return the classes in a file.
 
     Raises:
@@ -42,7 +42,7 @@ def read_class_rows(path: Path, asked: ListRequest) -> list[ClassRow]:
     text = read_text(path, "the class list", missing=DataNotFoundError, wrong=DataFileError)
     for recognized, read in _FORMATS:
         if recognized(path, text):
-            return read(path, text, asked)
+            return read(path, text, request)
     raise AssertionError  # the last format is for any file
 
 

@@ -34,7 +34,7 @@ _ENDS_IN_A_NUMBER = re.compile(r"(?P<name>.*\S) (?P<number>\d+)")
 _LONGEST_LINE = 300
 
 
-def read_class_lines(path: Path, text: str, asked: ListRequest) -> list[ClassRow]:
+def read_class_lines(path: Path, text: str, request: ListRequest) -> list[ClassRow]:
     """Return the classes of a list with one per line.
 
     Raises:
@@ -53,7 +53,7 @@ def read_class_lines(path: Path, text: str, asked: ListRequest) -> list[ClassRow
     most = bool(unclear) and (2 * len(unclear) >= len(lines) or unclear == lines[1:])
     if most or any(line[0] in "{[" for line in lines) or _looks_like_a_table(lines):
         refuse_class_list(path, f"a list that cannot be understood (a line of it is {(unclear or lines)[0]!r})")
-    return _read_trailing_numbers(path, lines) or number_class_names(lines, asked.first, path)
+    return _read_trailing_numbers(path, lines) or number_class_names(lines, request.first, path)
 
 
 def _match_fields(pattern: re.Pattern[str], line: str) -> Mapping[str, str | None]:

@@ -37,31 +37,33 @@ if TYPE_CHECKING:
 _LIST_KEYS = ("categories", "classes", "labels", "names", "id2label", "label2id", "label_classes", "palette")
 
 
-def read_json_classes(path: Path, text: str, asked: ListRequest) -> list[ClassRow]:
+def read_json_classes(path: Path, text: str, request: ListRequest) -> list[ClassRow]:
     """Return the classes in a JSON; raise DataFileError if it is none, or has another structure."""
     try:
-        return parse_json_classes(path, parse_json(text), asked)
+        return parse_json_classes(path, parse_json(text), request)
     except ValueError as error:
         if isinstance(error, DataFileError):
             raise
         raise DataFileError(f"{path}: expected a JSON list of names, or an object number → name ({error})") from error
 
 
-def parse_json_classes(where: object, found: Any, asked: ListRequest) -> list[ClassRow]:
+def parse_json_classes(where: object, found: Any, request: ListRequest) -> list[ClassRow]:
     """Return the classes in lists and objects; raise DataFileError if they have another structure."""
     if isinstance(found, dict):
         inner = next((key for key in _LIST_KEYS if isinstance(found.get(key), (list, dict))), None)
-        return _read_object(where, found, asked) if inner is None else parse_json_classes(where, found[inner], asked)
+        return (
+            _read_object(where, found, request) if inner is None else parse_json_classes(where, found[inner], request)
+        )
     if isinstance(found, list) and all(isinstance(entry, str) for entry in found):
-        return number_class_names(found, asked.first, where)
+        return number_class_names(found, request.first, where)
     if isinstance(found, list) and all(isinstance(entry, dict) for entry in found):
-        return _read_objects(where, found, asked)
+        return _read_objects(where, found, request)
     raise _unknown_structure(where, found)
 
 
-def _read_objects(where: object, found: Sequence[Mapping[str, Any]], asked: ListRequest) -> list[ClassRow]:
+def _read_objects(where: object, found: Sequence[Mapping[str, Any]], request: ListRequest) -> list[ClassRow]:
     records = [{**_drop_tool_ids(entry), LOCATION: f"entry {at}"} for at, entry in enumerate(found, start=1)]
-    return read_records(where, records, asked, by_position=False) if records else []
+    return read_records(where, records, request, by_position=False) if records else []
 
 
 def _drop_tool_ids(entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -70,13 +72,13 @@ def _drop_tool_ids(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in entry.items() if not (tools and key == "id")}
 
 
-def _read_object(where: object, found: Mapping[str, Any], asked: ListRequest) -> list[ClassRow]:
+def _read_object(where: object, found: Mapping[str, Any], request: ListRequest) -> list[ClassRow]:
     numbered = bool(found) and all(re.fullmatch(r"-?\d+", key.strip()) for key in found)
     values = list(found.values())
     if found and all(isinstance(value, dict) for value in values):
         own = "number" if numbered else "name"
         records = [{own: key, **value, LOCATION: f"entry {key!a}"} for key, value in found.items()]
-        return read_records(where, records, asked, by_position=False)
+        return read_records(where, records, request, by_position=False)
     if numbered and all(isinstance(value, str) for value in values):
         return [ClassRow(parse_class_number(key), value) for key, value in found.items()]
     if found and all(isinstance(value, int) and not isinstance(value, bool) for value in values) and not numbered:
@@ -104,13 +106,13 @@ def is_yaml(path: Path, text: str) -> bool:
     return path.suffix.lower() in (".yaml", ".yml") or recognize_other(text) == "YAML"
 
 
-def read_yaml_classes(path: Path, _: str, asked: ListRequest) -> list[ClassRow]:
+def read_yaml_classes(path: Path, _: str, request: ListRequest) -> list[ClassRow]:
     """Return the classes in a YAML file; the names of YOLO's ``data.yaml`` are numbered from 0."""
     content = read_yaml(path, "the class list", missing=DataNotFoundError, wrong=DataFileError)
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
-        return [ClassRow(number, name) for number, name in enumerate(names, start=asked.first or 0)]
-    return parse_json_classes(path, _convert_numbers(content), asked)
+        return [ClassRow(number, name) for number, name in enumerate(names, start=request.first or 0)]
+    return parse_json_classes(path, _convert_numbers(content), request)
 
 
 def _convert_numbers(content: Any) -> Any:
