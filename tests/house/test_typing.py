@@ -1,4 +1,4 @@
-"""A type checker sees the settings of ``netdissect.dissect``."""
+"""A type checker sees the settings of ``netdissect.dissect`` and ``netdissect.rotate``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ nd.dissect("m", "layer4", "data", quantil=0.01)
 nd.dissect("m", "layer4", "data", batch_size="64")
 nd.dissect("m", "layer4", "data", geometry="round")
 nd.dissect("m", "layer4", "data", pictures=None)
+nd.rotate("m", "layer4", "data", alphas=[0, 1], quantile=0.01)
+nd.rotate("m", "layer4", "data", quantil=0.01)
 """
 
 
@@ -31,4 +33,4 @@ def test_mypy_accepts_right_settings_and_catches_wrong_ones(tmp_path):
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = [line for line in checked.stdout.splitlines() if "error:" in line]
-    assert [int(line.partition("snippet.py:")[2].partition(":")[0]) for line in lines] == [5, 6, 7, 8], checked.stdout
+    assert [int(line.partition("snippet.py:")[2].partition(":")[0]) for line in lines] == [5, 6, 7, 8, 10], checked.stdout

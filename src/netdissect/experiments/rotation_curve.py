@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from netdissect import api, arguments, model_loading
 from netdissect.io import folders
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netdissect.config import Definition, Settings
+    from netdissect.config import Definition, Settings, SettingsDict
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
     from netdissect.protocols import ConceptSource, Progress
@@ -80,7 +80,7 @@ def rotate(
     fresh: bool = False,
     progress: Progress | bool | None = None,
     settings: Settings | None = None,
-    **options: Any,
+    **options: Unpack[SettingsDict],
 ) -> RotationResult:
     """Dissect layers whose units are rotated by powers Q^α of a random rotation Q, all in one forward pass.
 
