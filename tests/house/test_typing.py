@@ -33,4 +33,6 @@ def test_mypy_accepts_right_settings_and_catches_wrong_ones(tmp_path):
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = [line for line in checked.stdout.splitlines() if "error:" in line]
-    assert [int(line.partition("snippet.py:")[2].partition(":")[0]) for line in lines] == [5, 6, 7, 8, 10], checked.stdout
+    assert [int(line.partition("snippet.py:")[2].partition(":")[0]) for line in lines] == [5, 6, 7, 8, 10], (
+        checked.stdout
+    )
