@@ -82,12 +82,13 @@ def dissect(
     Raises:
         NetdissectError: one of its subclasses, if the model, the probe set or the settings are wrong.
 
-    Example:
-        >>> import netdissect as nd, torchvision                                      # doctest: +SKIP
-        >>> model = torchvision.models.resnet18(weights="DEFAULT")                    # doctest: +SKIP
-        >>> result = nd.dissect(model, layers=["layer4"], data="dataset/broden1_224") # doctest: +SKIP
-        >>> result["layer4"].units[0].label                                           # doctest: +SKIP
-        'dog'
+    Example::
+
+        import netdissect as nd, torchvision
+
+        model = torchvision.models.resnet18(weights="DEFAULT")
+        result = nd.dissect(model, layers=["layer4"], data="broden1_224")
+        result["layer4"].units[0].label  # 'dog'
     """
     settings = arguments.merge_settings(settings, options)
     preprocess = arguments.require_preprocess(preprocess)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.protocols import Progress
     from netdissect.results.layer_result import LayerResult
-    from netdissect.run.prepare import PreparedRun
+    from netdissect.run.prepared_run import PreparedRun
 
 
 @dataclass(frozen=True)
