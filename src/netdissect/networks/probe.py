@@ -10,7 +10,7 @@ import torch
 
 from netdissect.errors import ActivationError, NetdissectError, root_message
 from netdissect.networks.execution import fill_batch
-from netdissect.networks.prepare import FORWARD_ERRORS
+from netdissect.networks.module_copies import FORWARD_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,14 +95,14 @@ class Probe:
         """Return the network's input for an image of a probe set."""
         return self._network.model_input(concepts, image, self.input_size)
 
-    def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
+    def activations(self, images: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
         """Run the network on a batch, no further than its last probed layer.
 
         Raises:
             ActivationError: if a layer did not run on these images.
         """
         with torch.inference_mode():
-            x = self._network.preprocess(move_images(pictures, self._device))
+            x = self._network.preprocess(move_images(images, self._device))
             batch = self._network.batch
             if batch is None and self._execution.compile:
                 batch = self._largest_batch = max(self._largest_batch, len(x))  # another size would be compiled anew

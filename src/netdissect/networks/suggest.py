@@ -30,7 +30,7 @@ _NUMBERED = re.compile(r"(.*[._])\d+$")
 
 
 @dataclass(frozen=True, slots=True)
-class _Output:
+class _NamedOutput:
     """One output and all its names: a container has the output of its last part."""
 
     layers: tuple[Layer, ...]
@@ -65,7 +65,7 @@ def suggest_layers(layers: Sequence[Layer]) -> list[str]:
         ['stem', 'body.1']
     """
     outputs = [one for one in _group_outputs(layers) if not one.repeats_previous]
-    by_grid: dict[tuple[int, int], list[_Output]] = defaultdict(list)
+    by_grid: dict[tuple[int, int], list[_NamedOutput]] = defaultdict(list)
     for one in outputs:
         by_grid[one.layers[0].grid].append(one)
     most = max(by_grid.values(), key=len, default=[])
@@ -80,7 +80,7 @@ def suggest_layers(layers: Sequence[Layer]) -> list[str]:
     return [_pick_name(one, found) for one in found]
 
 
-def _group_outputs(layers: Sequence[Layer]) -> list[_Output]:
+def _group_outputs(layers: Sequence[Layer]) -> list[_NamedOutput]:
     """Return the outputs that have a grid; a container is joined with its last part."""
     rows: list[list[Layer]] = []
     for layer in layers:
@@ -91,26 +91,26 @@ def _group_outputs(layers: Sequence[Layer]) -> list[_Output]:
             rows[-1].append(layer)
         else:
             rows.append([layer])
-    return [_Output(tuple(row)) for row in rows]
+    return [_NamedOutput(tuple(row)) for row in rows]
 
 
 def _are_same(one: Layer, other: Layer) -> bool:
     return (one.units, one.grid, one.field, one.shape) == (other.units, other.grid, other.field, other.shape)
 
 
-def _pick_last(group: Sequence[_Output], parents: set[str]) -> _Output:
+def _pick_last(group: Sequence[_NamedOutput], parents: set[str]) -> _NamedOutput:
     """Return the last stage or block of those with one grid; without any, the last of the outermost layers."""
     stages = [one for one in group if one.name in parents] or group
     least = min(_count_depth(one.name) for one in stages)
     return [one for one in stages if _count_depth(one.name) <= least + (one.name in parents and _is_numbered(one))][-1]
 
 
-def _is_numbered(one: _Output) -> bool:
+def _is_numbered(one: _NamedOutput) -> bool:
     """Return whether an output is that of one of several stages, such as stages.0."""
     return one.name.rpartition(".")[2].isdigit()
 
 
-def _find_blocks(outputs: Sequence[_Output]) -> list[Layer]:
+def _find_blocks(outputs: Sequence[_NamedOutput]) -> list[Layer]:
     """Return the longest row of numbered layers of one type; of equally long ones the outermost."""
     rows: dict[tuple[str, str], list[Layer]] = defaultdict(list)
     for one in outputs:
@@ -133,7 +133,7 @@ def _find_neurons(block: Layer, layers: Sequence[Layer]) -> list[str]:
     return [[layer.name for layer in inside if layer.units == widest][-1]] if widest > block.units else []
 
 
-def _pick_name(one: _Output, chosen: Sequence[_Output]) -> str:
+def _pick_name(one: _NamedOutput, chosen: Sequence[_NamedOutput]) -> str:
     """Return an output's shortest name that is not a prefix of another chosen one's."""
     others = [name for other in chosen if other is not one for name in other.names]
     return next((name for name in one.names if not any(o.startswith(f"{name}.") for o in others)), one.name)

@@ -12,8 +12,8 @@ from netdissect.errors import root_message
 from netdissect.networks import layer_names, token_grids
 from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.missing_weights import NoWeightsError, describe_missing_weights
+from netdissect.networks.module_copies import FORWARD_ERRORS, copy_sharing_weights, find_device, prepare_module
 from netdissect.networks.network import ListedNetwork
-from netdissect.networks.prepare import FORWARD_ERRORS, copy_sharing_weights, find_device, prepare_module
 from netdissect.networks.sources.python import call_user_code
 from netdissect.networks.trace.field_tracer import FieldTracer
 from netdissect.networks.trace.hooks import StopForward, evaluation_mode, hook_modules

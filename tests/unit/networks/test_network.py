@@ -12,7 +12,7 @@ from torch import nn
 
 from netdissect.errors import ActivationError, ModelError, SettingsError, UnknownLayerError
 from netdissect.networks.load import wrap_module
-from netdissect.networks.prepare import prepare_module
+from netdissect.networks.module_copies import prepare_module
 from netdissect.networks.preprocess import Preprocess
 
 CPU = torch.device("cpu")

@@ -18,7 +18,7 @@ from torch import nn
 from netdissect.errors import MissingExtraError, ModelError, ModelNotFoundError, SettingsError, root_message
 from netdissect.networks import weight_files
 from netdissect.networks.fingerprint import hash_tensors
-from netdissect.networks.prepare import FORWARD_ERRORS
+from netdissect.networks.module_copies import FORWARD_ERRORS
 from netdissect.networks.sources import python
 from netdissect.networks.trace.hooks import evaluation_mode
 from netdissect.optional_libraries import import_optional

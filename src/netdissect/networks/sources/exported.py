@@ -23,7 +23,7 @@ from netdissect.networks import budgets
 from netdissect.networks.fingerprint import hash_preprocess
 from netdissect.networks.input_spec import InputSpec
 from netdissect.networks.load_options import override_preprocess
-from netdissect.networks.prepare import find_device
+from netdissect.networks.module_copies import find_device
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.torch_network import TorchNetwork
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from netdissect.errors import ModelError, ModelNotFoundError, NetdissectError, suggest_nearest
 from netdissect.io.text import escape_line
-from netdissect.networks.prepare import FORWARD_ERRORS
+from netdissect.networks.module_copies import FORWARD_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ class UsersCodeError(ModelError, RuntimeError):
 def call_user_code(call: Callable[..., Any], *args: Any) -> Any:
     """Call a user's code and turn unexpected exceptions into an error of this project.
 
-    Errors that torch raises (`prepare.FORWARD_ERRORS`), errors of this project, MemoryError and KeyboardInterrupt pass
+    Errors that torch raises (`FORWARD_ERRORS`), errors of this project, MemoryError and KeyboardInterrupt pass
     unchanged.
 
     Raises:

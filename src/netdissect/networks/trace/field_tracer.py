@@ -35,18 +35,14 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         FieldMap(offset=(-1, -1), size=(3, 3), step=(2, 2))
     """
 
-    def __init__(self, picture: torch.Tensor, meanings: str = "ncyx") -> None:
+    def __init__(self, x: torch.Tensor, meanings: str = "ncyx") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         # Weak keys: the intermediate results of a large network would fill the memory.
         self._traces: MutableMapping[torch.Tensor, TensorTrace] = WeakTensorKeyDictionary()
         self._uses: MutableMapping[torch.Tensor, int] = WeakTensorKeyDictionary()
-        is_picture = picture.ndim == len(meanings)  # a generator's input is a latent
-        trace = (
-            make_image_trace(picture.shape, fieldmap.IDENTITY, meanings)
-            if is_picture
-            else make_unknown_trace(picture.shape)
-        )
-        self._set(picture, trace)
+        is_image = x.ndim == len(meanings)  # a generator's input is a latent
+        trace = make_image_trace(x.shape, fieldmap.IDENTITY, meanings) if is_image else make_unknown_trace(x.shape)
+        self._set(x, trace)
 
     def get_trace(self, tensor: torch.Tensor) -> TensorTrace | None:
         """Return a tensor's trace; None if it does not depend on the image."""

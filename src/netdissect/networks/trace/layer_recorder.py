@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netdissect.networks.trace.tensor_trace import TensorTrace
 
 
-class _Output(NamedTuple):
+class _LayerOutput(NamedTuple):
     """The last output of a layer.
 
     Attributes:
@@ -62,7 +62,7 @@ class LayerRecorder:
         self._tracer = tracer
         self._everything = names is None
         self._calls: Counter[str] = Counter()
-        self._outputs: dict[str, _Output] = {}
+        self._outputs: dict[str, _LayerOutput] = {}
         self._known: MutableMapping[torch.Tensor, set[int]] = WeakTensorKeyDictionary()
         self.selectors = _select_all(modules) if names is None else _select_named(names, modules)
 
@@ -71,7 +71,7 @@ class LayerRecorder:
         for key, tensor in self._found(name, value):
             self._calls[key] += 1
             self._outputs.pop(key, None)  # the last call decides the order too
-            self._outputs[key] = _Output(
+            self._outputs[key] = _LayerOutput(
                 tuple(tensor.shape), self._tracer.get_trace(tensor), self._heads(key, tensor), tensor._version,  # noqa: SLF001
                 None if self._everything else tensor,
             )  # fmt: skip

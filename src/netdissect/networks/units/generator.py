@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from netdissect.errors import ActivationError, DataFileError, ModelError, SettingsError, root_message
-from netdissect.networks.prepare import FORWARD_ERRORS, find_device
+from netdissect.networks.module_copies import FORWARD_ERRORS, find_device
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.probe import ProbedLayer
 from netdissect.networks.torch_network import TorchNetwork

@@ -16,7 +16,7 @@ from torch import nn
 
 from netdissect.errors import ActivationError, SettingsError, root_message
 from netdissect.networks.fingerprint import hash_tensors
-from netdissect.networks.prepare import FORWARD_ERRORS
+from netdissect.networks.module_copies import FORWARD_ERRORS
 from netdissect.networks.sources.python import call_user_code
 from netdissect.networks.trace.hooks import evaluation_mode
 from netdissect.networks.units.encoder import Encoder

@@ -13,8 +13,8 @@ import torch
 from netdissect.errors import ModelNotFoundError, SettingsError
 from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.load_options import read_mean_option
+from netdissect.networks.module_copies import copy_to_meta
 from netdissect.networks.network import ListedNetwork
-from netdissect.networks.prepare import copy_to_meta
 from netdissect.networks.preprocess import make_caffe_preprocess
 from netdissect.networks.probe import LayerInfo
 from netdissect.networks.sources.caffe.caffe_loader import load_caffe
