@@ -35,7 +35,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args(words)
     sources = release(options.images)
-    machine.title(f"Building {options.size} pixels from {options.images} pictures with object map and part map")
+    machine.title(f"Building {options.size} pixels from {options.images} images with object map and part map")
     rows = [["plain loop, one process", *measured(lambda: plain_loop(sources, options.size), options.images)]]
     for workers in options.workers:
         with tempfile.TemporaryDirectory() as folder:
@@ -69,8 +69,8 @@ def release(images: int) -> Path:
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (61, 81, 3), dtype=np.uint8)
     noise = rng.normal(0, 9, (960, 1280, 3))
-    picture = np.asarray(Image.fromarray(coarse).resize((1280, 960), Image.Resampling.BICUBIC)) + noise
-    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / f"{names[0]}.jpg", quality=90)
+    image = np.asarray(Image.fromarray(coarse).resize((1280, 960), Image.Resampling.BICUBIC)) + noise
+    Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(folder / f"{names[0]}.jpg", quality=90)
     for level, (cells, classes) in {"seg": (20, 300), "parts_1": (60, 900)}.items():
         labels = rng.integers(0, classes, (cells * 3 // 4, cells)).repeat(1280 // cells, 0).repeat(1280 // cells, 1)
         rgb = np.stack([labels // 256 * 10, labels % 256, labels % 7], axis=-1).astype(np.uint8)
@@ -109,9 +109,9 @@ def plain_loop(sources: Path, size: int) -> int:
     return total
 
 
-def _encoded(picture: Image.Image, kind: str) -> int:
+def _encoded(image: Image.Image, kind: str) -> int:
     out = io.BytesIO()
-    picture.save(out, format=kind)
+    image.save(out, format=kind)
     return len(out.getvalue())
 
 

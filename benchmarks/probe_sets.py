@@ -49,7 +49,7 @@ def _write(folder: Path, images: int, concepts: int, size: int, distinct: int) -
         fields: dict[str, list[str | int]] = {"scene": [int(rng.choice(of_category["scene"]))]}
         files = {"": image} | {kind: f"{number:06d}_{kind}.png" for kind in ("object", "part", "material", "color")}
         if number < distinct:
-            (folder / "images" / image).write_bytes(_picture(rng, size))
+            (folder / "images" / image).write_bytes(_encode_image(rng, size))
             for kind, name in files.items():
                 if kind:
                     plane = _blobs(rng, size // 2, of_category[kind])
@@ -68,11 +68,11 @@ def _write(folder: Path, images: int, concepts: int, size: int, distinct: int) -
     )  # fmt: skip
 
 
-def _picture(rng: np.random.Generator, size: int) -> bytes:
+def _encode_image(rng: np.random.Generator, size: int) -> bytes:
     coarse = rng.integers(0, 256, size=(size // 8 + 2, size // 8 + 2, 3)).astype(np.float32)
     smooth = np.repeat(np.repeat(coarse, 8, axis=0), 8, axis=1)[:size, :size]
-    picture = np.clip(smooth + rng.normal(0, 12, size=smooth.shape), 0, 255).astype(np.uint8)
-    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(picture), quality=85))
+    pixels = np.clip(smooth + rng.normal(0, 12, size=smooth.shape), 0, 255).astype(np.uint8)
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=85))
 
 
 def _blobs(rng: np.random.Generator, size: int, numbers: list[int]) -> np.ndarray:

@@ -154,13 +154,13 @@ def _(desk):
 
 @mistake("a color table that is something else")
 def _(desk):
-    originals.dtd(desk.folder)
+    originals.write_dtd(desk.folder)
     (desk.folder / "colors.npy").write_bytes(b"\x93NUMPY\x01\x00")
     return ["data", "build", "--sources", desk.folder, "--color-table", desk.folder / "colors.npy", "--out", desk.out]
 
 
 @mistake("a table of OpenSurfaces with a field longer than a CSV reader takes")
 def _(desk):
-    root = originals.opensurfaces(desk.folder)
+    root = originals.write_opensurfaces(desk.folder)
     (root / "photos.csv").write_text("photo_id\n" + "9" * 200_000 + "\n")
     return ["data", "build", "--sources", desk.folder, "--out", desk.out]

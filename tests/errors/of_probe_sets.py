@@ -211,24 +211,24 @@ def _(desk):
     return desk.run("--split", "trian")
 
 
-@mistake("a picture is missing")
+@mistake("an image is missing")
 def _(desk):
     (desk.data / PICTURE).unlink()
     return desk.run()
 
 
-@mistake("a picture is empty")
+@mistake("an image is empty")
 def _(desk):
     return desk.write(PICTURE, b"")
 
 
-@mistake("a picture is cut short")
+@mistake("an image is cut short")
 def _(desk):
     cut(desk.data / PICTURE)
     return desk.run()
 
 
-@mistake("a picture's bytes are damaged")
+@mistake("an image's bytes are damaged")
 def _(desk):
     path = desk.data / PICTURE
     data = bytearray(path.read_bytes())
@@ -236,26 +236,26 @@ def _(desk):
     return desk.write(PICTURE, bytes(data))
 
 
-@mistake("a picture has another size than `index.csv` says")
+@mistake("an image has another size than `index.csv` says")
 def _(desk):
     return desk.write(PICTURE, jpeg(np.zeros((40, 32, 3), np.uint8)))
 
 
-@mistake("a picture is a folder")
+@mistake("an image is a folder")
 def _(desk):
     (desk.data / PICTURE).unlink()
     (desk.data / PICTURE).mkdir()
     return desk.run()
 
 
-@mistake("a picture claims 60,000 x 60,000 pixels (a bomb)")
+@mistake("an image claims 60,000 x 60,000 pixels (a bomb)")
 def _(desk):
     from tests.fuzz.test_probe_sets import bomb
 
     return desk.write(PICTURE, bomb(60_000, 60_000))
 
 
-@mistake("no picture at all can be read, though `--on-error skip`")
+@mistake("no image at all can be read, though `--on-error skip`")
 def _(desk):
     for path in (desk.data / "images/a").glob("*.jpg"):
         path.write_bytes(b"")

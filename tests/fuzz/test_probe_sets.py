@@ -19,7 +19,7 @@ from netdissect.io import images
 from netdissect.probe_sets.broden.reader import Broden
 
 TABLES = ["index.csv", "label.csv", "category.csv", "c_object.csv", "c_part.csv"]
-PICTURES = ["images/a/image 1.jpg", "images/a/image 1_object.png", "images/a/image 1_part_1.png"]
+IMAGES = ["images/a/image 1.jpg", "images/a/image 1_object.png", "images/a/image 1_part_1.png"]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def read_everything(folder):
     return rows
 
 
-@pytest.mark.parametrize("name", TABLES + PICTURES)
+@pytest.mark.parametrize("name", TABLES + IMAGES)
 @settings(max_examples=60)
 @given(changes=damages)
 def test_a_damaged_file_of_a_probe_set_gives_a_sentence_or_nothing(pristine, name, changes):
@@ -45,7 +45,7 @@ def test_a_damaged_file_of_a_probe_set_gives_a_sentence_or_nothing(pristine, nam
         try:
             found = read_everything(pristine)
         except NetdissectError as error:
-            one_sentence(error, str(pristine), "picture ")
+            one_sentence(error, str(pristine), "image ")
             return
     if name.endswith(".png"):  # its checksums hold the numbers
         assert all(np.array_equal(one[1].planes, other[1].planes) for one, other in zip(found, true, strict=True))
@@ -79,7 +79,7 @@ def labels_of(folder):
     Broden(folder).read_labels(1)
 
 
-def picture_of(folder):
+def read_image_of(folder):
     Broden(folder).read_image(1)
 
 
@@ -91,7 +91,7 @@ def test_a_png_bomb_is_refused_before_it_is_unpacked(pristine, tmp_path, side):
     assert kind == DataFileError.__name__
     assert f"expected a label map of 16 x 16 pixels as index.csv says, got {side} x {side}" in said
     (folder / "images/a/image 1.jpg").write_bytes(bomb(side, side))
-    kind, said = confined(picture_of, folder)
+    kind, said = confined(read_image_of, folder)
     assert kind == DataFileError.__name__
     assert f"expected 32 x 32 pixels as index.csv says, got {side} x {side}" in said
 
@@ -99,7 +99,7 @@ def test_a_png_bomb_is_refused_before_it_is_unpacked(pristine, tmp_path, side):
 def test_a_jpeg_that_claims_to_be_huge_is_refused(pristine, tmp_path):
     folder = shutil.copytree(pristine, tmp_path / "set")
     (folder / "images/a/image 1.jpg").write_bytes(huge_jpeg())
-    kind, said = confined(picture_of, folder)
+    kind, said = confined(read_image_of, folder)
     assert kind == DataFileError.__name__
     assert "expected 32 x 32 pixels as index.csv says, got 65500 x 65500" in said
 

@@ -44,7 +44,7 @@ pimap{4}('lfho') = 30;
 CONTEXT = "1: aeroplane\n2: sky\n3: unknown\n4: grass\n"
 
 
-def picture(path: Path, size: tuple[int, int] = (24, 32), seed: int = 0) -> np.ndarray:
+def write_image(path: Path, size: tuple[int, int] = (24, 32), seed: int = 0) -> np.ndarray:
     """Write an image of a few flat patches, (h, w)."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (3, 4, 3), dtype=np.uint8)
@@ -55,25 +55,25 @@ def picture(path: Path, size: tuple[int, int] = (24, 32), seed: int = 0) -> np.n
     return pixels
 
 
-def plane(path: Path, rgb: np.ndarray) -> None:
+def write_label_map(path: Path, rgb: np.ndarray) -> None:
     """Write an RGB label map."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rgb.astype(np.uint8)).save(path)
 
 
-def ade_classes(labels: np.ndarray) -> np.ndarray:
+def encode_ade_classes(labels: np.ndarray) -> np.ndarray:
     """Return ADE20K's colors of class numbers: R = 10·(class // 256), G = class % 256, B = instance."""
     return np.stack([labels // 256 * 10, labels % 256, np.ones_like(labels)], axis=-1)
 
 
-def halves(size: tuple[int, int], left: int, right: int) -> np.ndarray:
+def make_halves(size: tuple[int, int], left: int, right: int) -> np.ndarray:
     """Return a plane of two labels."""
     labels = np.full(size, left, np.int64)
     labels[:, size[1] // 2 :] = right
     return labels
 
 
-def ade20k(parent: Path, images: int = 3) -> Path:
+def write_ade20k(parent: Path, images: int = 3) -> Path:
     """Write an ADE20K release: class 1 sky, 2 tree, 300 ``door``; part maps in two levels for the first image."""
     release = parent / "ade20k" / "ADE20K_2016_07_26"
     names = np.array(["-"] * 400, dtype=object)
@@ -91,15 +91,15 @@ def ade20k(parent: Path, images: int = 3) -> Path:
     savemat(release / "index_ade20k.mat", {"index": index})
     for number, file in enumerate(files):
         stem = parent / "ade20k" / folder / file.removesuffix(".jpg")
-        picture(stem.with_suffix(".jpg"), seed=number)
-        plane(Path(f"{stem}_seg.png"), ade_classes(halves((24, 32), 1, 2 if number % 2 else 300)))
+        write_image(stem.with_suffix(".jpg"), seed=number)
+        write_label_map(Path(f"{stem}_seg.png"), encode_ade_classes(make_halves((24, 32), 1, 2 if number % 2 else 300)))
     first = parent / "ade20k" / folder / files[0].removesuffix(".jpg")
-    plane(Path(f"{first}_parts_1.png"), ade_classes(halves((24, 32), 0, 300)))
-    plane(Path(f"{first}_parts_2.png"), ade_classes(halves((24, 32), 10, 0)))
+    write_label_map(Path(f"{first}_parts_1.png"), encode_ade_classes(make_halves((24, 32), 0, 300)))
+    write_label_map(Path(f"{first}_parts_2.png"), encode_ade_classes(make_halves((24, 32), 10, 0)))
     return parent / "ade20k"
 
 
-def annotation(path: Path, *objects: tuple[int, np.ndarray, list[tuple[str, np.ndarray]]]) -> None:
+def write_annotation(path: Path, *objects: tuple[int, np.ndarray, list[tuple[str, np.ndarray]]]) -> None:
     """Write a PASCAL-Part annotation: class number, mask, parts of every object."""
     path.parent.mkdir(parents=True, exist_ok=True)
     structure = np.dtype([("class", object), ("class_ind", object), ("mask", object), ("parts", object)])
@@ -113,56 +113,58 @@ def annotation(path: Path, *objects: tuple[int, np.ndarray, list[tuple[str, np.n
     savemat(path, {"anno": {"imname": path.stem, "objects": found}}, do_compression=True)
 
 
-def pascal(parent: Path, images: int = 3, *, context: bool = True) -> Path:
+def write_pascal(parent: Path, images: int = 3, *, context: bool = True) -> Path:
     """Write PASCAL: every image has an airplane with body and wings on its left half, and sky on the right."""
     root = parent / "pascal"
     (root / "part").mkdir(parents=True)
     (root / "part" / "part2ind.m").write_text(PART2IND)
     for number in range(images):
         name = f"2008_{number:06d}"
-        picture(root / "VOC2010" / "JPEGImages" / f"{name}.jpg", seed=100 + number)
-        mask = halves((24, 32), 1, 0)
+        write_image(root / "VOC2010" / "JPEGImages" / f"{name}.jpg", seed=100 + number)
+        mask = make_halves((24, 32), 1, 0)
         wing = np.zeros((24, 32))
         wing[:6, :8] = 1
         parts = [("body", mask), ("lwing", wing), ("engine_2", wing[::-1])]
-        annotation(root / "part" / "Annotations_Part" / f"{name}.mat", (1, mask, parts))
+        write_annotation(root / "part" / "Annotations_Part" / f"{name}.mat", (1, mask, parts))
         if context:
             target = root / "context" / "trainval" / f"{name}.mat"
             target.parent.mkdir(parents=True, exist_ok=True)
-            savemat(target, {"LabelMap": halves((24, 32), 1, 2 if number else 3).astype(np.uint16)})
+            savemat(target, {"LabelMap": make_halves((24, 32), 1, 2 if number else 3).astype(np.uint16)})
     if context:
         (root / "context" / "labels.txt").write_text(CONTEXT)
     return root
 
 
-def dtd(parent: Path) -> Path:
+def write_dtd(parent: Path) -> Path:
     """Write DTD: two textures, one of the images with both."""
     root = parent / "dtd" / "dtd-r1.0.1"
     (root / "labels").mkdir(parents=True)
     lines = ["banded/banded_1.jpg banded ", "banded/banded_2.jpg banded striped", "striped/banded_1.jpg striped"]
     (root / "labels" / "labels_joint_anno.txt").write_text("\n".join(lines) + "\n")
     for number, line in enumerate(lines):
-        picture(root / "images" / line.split()[0], (20, 20), seed=200 + number)
+        write_image(root / "images" / line.split()[0], (20, 20), seed=200 + number)
     return parent / "dtd"
 
 
-def opensurfaces(parent: Path, photos: int = 3, *, processed: bool = True) -> Path:
+def write_opensurfaces(parent: Path, photos: int = 3, *, processed: bool = True) -> Path:
     """Write OpenSurfaces: after its post-processing, or as it is released, with one photo that does not count."""
     root = parent / "opensurfaces"
     for number in range(1, photos + 1):
-        picture(root / "photos" / f"{number}.jpg", (32, 48), seed=300 + number)
+        write_image(root / "photos" / f"{number}.jpg", (32, 48), seed=300 + number)
     if processed:
-        table(root / "photos.csv", ["photo_id", "scene_category_name"], [[n, "kitchen"] for n in range(1, photos + 1)])
-        table(
+        write_csv(
+            root / "photos.csv", ["photo_id", "scene_category_name"], [[n, "kitchen"] for n in range(1, photos + 1)]
+        )
+        write_csv(
             root / "label-substance-colors.csv",
             ["substance_id", "substance_name", "red_color"],
             [[7, "Fabric/cloth", 1], [8, "Plastic - clear", 2]],
         )
         for number in range(1, photos + 1):
-            red = halves((64, 96), 1, 2 if number > 1 else 0)
-            plane(root / "photos-labels" / f"{number}.png", np.stack([red, 0 * red + 5, 0 * red], axis=-1))
+            red = make_halves((64, 96), 1, 2 if number > 1 else 0)
+            write_label_map(root / "photos-labels" / f"{number}.png", np.stack([red, 0 * red + 5, 0 * red], axis=-1))
         return root
-    records(
+    write_json_records(
         root / "shapes.shapesubstance.json",
         [
             {"name": "Plastic - clear", "fail": False},
@@ -170,10 +172,12 @@ def opensurfaces(parent: Path, photos: int = 3, *, processed: bool = True) -> Pa
             {"name": "Bad", "fail": True},
         ],
     )
-    records(root / "shapes.shapename.json", [{"name": "Table", "fail": False}, {"name": "Chair", "fail": False}])
-    records(root / "photos.photoscenecategory.json", [{"name": "kitchen"}])
+    write_json_records(
+        root / "shapes.shapename.json", [{"name": "Table", "fail": False}, {"name": "Chair", "fail": False}]
+    )
+    write_json_records(root / "photos.photoscenecategory.json", [{"name": "kitchen"}])
     common = {"scene_category": 1, "aspect_ratio": 1.5, "special": False, "scene_category_correct_score": 0.5}
-    records(
+    write_json_records(
         root / "photos.photo.json",
         [
             {**common, "scene_category_correct": number < photos + 1, "num_vertices": 10 * number,
@@ -182,7 +186,7 @@ def opensurfaces(parent: Path, photos: int = 3, *, processed: bool = True) -> Pa
         ],
     )  # fmt: skip
     square = {"triangles": "0,1,2,0,2,3", "high_quality": True, "special": False}
-    records(
+    write_json_records(
         root / "shapes.materialshape.json",
         [
             {**square, "photo": 1, "substance": 2, "name": 1, "num_vertices": 4, "vertices": "0,0,.5,0,.5,1,0,1"},
@@ -196,23 +200,23 @@ def opensurfaces(parent: Path, photos: int = 3, *, processed: bool = True) -> Pa
     return root
 
 
-def records(path: Path, fields: list[dict]) -> None:
+def write_json_records(path: Path, fields: list[dict]) -> None:
     """Write a table of OpenSurfaces' release."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([{"pk": key, "fields": entry} for key, entry in enumerate(fields, start=1)]))
 
 
-def table(path: Path, header: list[str], lines: list[list]) -> None:
+def write_csv(path: Path, header: list[str], lines: list[list]) -> None:
     """Write a .csv table."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *lines])
 
 
-def all_sources(parent: Path) -> Path:
+def write_all_sources(parent: Path) -> Path:
     """Write all four sources of Broden."""
-    ade20k(parent)
-    dtd(parent)
-    opensurfaces(parent)
-    pascal(parent)
+    write_ade20k(parent)
+    write_dtd(parent)
+    write_opensurfaces(parent)
+    write_pascal(parent)
     return parent

@@ -54,7 +54,7 @@ def test_help_and_lists_answer_without_heavy_libraries(words):
 
 
 def test_build_then_build_again_then_check(capsys, tmp_path):
-    sources = originals.all_sources(tmp_path / "sources")
+    sources = originals.write_all_sources(tmp_path / "sources")
     words = [
         "data", "build", "--sources", sources, "--out", tmp_path / "out", "--size", "32", "--min-frequency", "1",
         "--min-coverage", "0", "--workers", "2",
@@ -73,7 +73,7 @@ def test_build_then_build_again_then_check(capsys, tmp_path):
 
 
 def test_build_takes_some_sources_a_limit_and_a_table_of_ones_own(capsys, tmp_path):
-    sources = originals.all_sources(tmp_path / "sources")
+    sources = originals.write_all_sources(tmp_path / "sources")
     np.save(tmp_path / "colors.npy", np.full((32, 32, 32), 8, np.uint8))
     (tmp_path / "mine.txt").write_text("stripy <- striped\n")
     code, out, _ = run(
@@ -100,7 +100,7 @@ def test_what_is_wrong_is_one_sentence_and_code_2(capsys, tmp_path):
 
 
 def test_a_check_that_finds_problems_lists_them_and_leaves_with_2(capsys, tmp_path):
-    sources = originals.all_sources(tmp_path / "sources")
+    sources = originals.write_all_sources(tmp_path / "sources")
     run(capsys, "data", "build", "--sources", sources, "--out", tmp_path / "out", "--size", "32", "--min-frequency", "1",
         "--min-coverage", "0", "--workers", "1")  # fmt: skip
     (tmp_path / "out" / "images" / "dtd" / "banded_1.jpg").unlink()
@@ -113,7 +113,7 @@ def test_a_check_that_finds_problems_lists_them_and_leaves_with_2(capsys, tmp_pa
 def test_a_download_is_typed_and_then_found_by_its_name(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NETDISSECT_DATA", raising=False)
-    sources = originals.all_sources(tmp_path / "sources")
+    sources = originals.write_all_sources(tmp_path / "sources")
     run(capsys, "data", "build", "--sources", sources, "--out", "made", "--size", "32", "--min-frequency", "1",
         "--min-coverage", "0", "--workers", "1")  # fmt: skip
     body = io.BytesIO()
@@ -197,8 +197,8 @@ def test_the_synthetic_set_is_drawn_at_any_size_and_count(capsys, tmp_path):
 @pytest.fixture
 def photos(tmp_path):
     for number in range(3):
-        originals.picture(tmp_path / "photos" / f"{number}.jpg", SIZE, seed=number)
-        mask = Image.fromarray(originals.halves(SIZE, 1, 2).astype(np.uint8))
+        originals.write_image(tmp_path / "photos" / f"{number}.jpg", SIZE, seed=number)
+        mask = Image.fromarray(originals.make_halves(SIZE, 1, 2).astype(np.uint8))
         (tmp_path / "masks").mkdir(exist_ok=True)
         mask.save(tmp_path / "masks" / f"{number}.png")
     (tmp_path / "classes.txt").write_text("cat\ndog\n")
@@ -237,7 +237,7 @@ def test_from_voc_from_labels_from_ade_and_from_coco(capsys, photos, tmp_path):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(photo.read_bytes())
     assert "attic-s" in made(capsys, tmp_path, "from-labels", tmp_path / "classes").vocabulary.names
-    assert "door" in made(capsys, tmp_path, "from-ade", originals.ade20k(tmp_path)).vocabulary.names
+    assert "door" in made(capsys, tmp_path, "from-ade", originals.write_ade20k(tmp_path)).vocabulary.names
     told = {
         "images": [{"id": 1, "file_name": "1.jpg", "height": 24, "width": 32}],
         "categories": [{"id": 3, "name": "wheel"}],

@@ -34,19 +34,19 @@ def dissected(folder):
 @pytest.fixture
 def photos(tmp_path):
     for number in range(6):
-        originals.picture(tmp_path / "photos" / f"{number}.jpg", SIZE, seed=number)
+        originals.write_image(tmp_path / "photos" / f"{number}.jpg", SIZE, seed=number)
         (tmp_path / "masks").mkdir(exist_ok=True)
-        Image.fromarray(originals.halves(SIZE, 1, 1 + number % 2).astype(np.uint8)).save(
+        Image.fromarray(originals.make_halves(SIZE, 1, 1 + number % 2).astype(np.uint8)).save(
             tmp_path / "masks" / f"{number}.png"
         )
     return tmp_path
 
 
 def test_broden_of_all_four_sources_is_built_checked_and_dissected(tmp_path):
-    originals.ade20k(tmp_path / "sources", 5)
-    originals.dtd(tmp_path / "sources")
-    originals.opensurfaces(tmp_path / "sources", processed=False)
-    originals.pascal(tmp_path / "sources")
+    originals.write_ade20k(tmp_path / "sources", 5)
+    originals.write_dtd(tmp_path / "sources")
+    originals.write_opensurfaces(tmp_path / "sources", processed=False)
+    originals.write_pascal(tmp_path / "sources")
     made = build_broden(tmp_path / "sources", tmp_path / "out", size=32, min_frequency=1, min_coverage=0)
     assert set(made.categories) == {"color", "object", "part", "material", "texture", "scene"}
     assert dissected(tmp_path / "out")
@@ -55,8 +55,8 @@ def test_broden_of_all_four_sources_is_built_checked_and_dissected(tmp_path):
 @pytest.mark.shared
 def test_broden_of_genuine_samples_and_fixtures_is_built_checked_and_dissected(shared, tmp_path):
     sources = tmp_path / "sources"
-    originals.dtd(sources)
-    originals.opensurfaces(sources)
+    originals.write_dtd(sources)
+    originals.write_opensurfaces(sources)
     samples = shared / "data" / "originals" / "pascal_part"
     (sources / "pascal" / "part").mkdir(parents=True)
     shutil.copy(shared / "reference" / "broden" / "pascal_part2ind.m", sources / "pascal" / "part" / "part2ind.m")
@@ -91,7 +91,7 @@ def test_a_set_from_coco(photos):
 
 
 def test_a_set_from_ade(tmp_path):
-    importers.from_ade(originals.ade20k(tmp_path, 4), tmp_path / "out", size=32)
+    importers.from_ade(originals.write_ade20k(tmp_path, 4), tmp_path / "out", size=32)
     assert dissected(tmp_path / "out")
 
 

@@ -72,7 +72,7 @@ def clipseg(tmp_path_factory):
 @pytest.fixture
 def photos(tmp_path):
     for number in range(3):
-        originals.picture(tmp_path / "photos" / f"{number}.jpg", SIZE, seed=number)
+        originals.write_image(tmp_path / "photos" / f"{number}.jpg", SIZE, seed=number)
     return tmp_path / "photos"
 
 

@@ -19,7 +19,7 @@ from netdissect.probe_sets.compile.build_broden import build_broden
 @pytest.fixture
 def folder(tmp_path):
     out = tmp_path / "set"
-    sources = originals.all_sources(tmp_path / "sources")
+    sources = originals.write_all_sources(tmp_path / "sources")
     build_broden(sources, out, size=32, min_frequency=1, min_coverage=0)
     return out
 

@@ -368,8 +368,8 @@ def test_genuine_photographs_decode_as_pillow_decodes_them(shared):
     probe_set = Broden(shared / "data/real_a_227")
     assert (len(probe_set), len(probe_set.vocabulary)) == (899, 81)
     for index in range(0, 899, 90):
-        with Image.open(shared / "data/real_a_227/images" / probe_set.image_name(index)) as picture:
-            np.testing.assert_array_equal(probe_set.read_image(index), np.asarray(picture.convert("RGB")))
+        with Image.open(shared / "data/real_a_227/images" / probe_set.image_name(index)) as image:
+            np.testing.assert_array_equal(probe_set.read_image(index), np.asarray(image.convert("RGB")))
 
 
 def test_a_probe_set_behind_a_url_is_read_alike(folder):

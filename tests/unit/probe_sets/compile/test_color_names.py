@@ -18,8 +18,8 @@ from netdissect.probe_sets.compile.color_names import (
 )
 
 
-def names_of(picture):
-    return [COLOR_NAMES[label - 1] for label in load_built_in_colors().label_pixels(np.array([picture], np.uint8))[0]]
+def names_of(pixels):
+    return [COLOR_NAMES[label - 1] for label in load_built_in_colors().label_pixels(np.array([pixels], np.uint8))[0]]
 
 
 def test_plain_colors_have_their_plain_names():
@@ -32,11 +32,11 @@ def test_plain_colors_have_their_plain_names():
 
 def test_a_color_is_named_by_its_value_without_the_last_three_bits():
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    labels = load_built_in_colors().label_pixels(picture)
+    pixels = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    labels = load_built_in_colors().label_pixels(pixels)
     assert labels.shape == (5, 7)
-    assert (labels == load_built_in_colors().label_pixels(picture | 7)).all()
-    assert (labels == load_built_in_colors().table[tuple((picture >> 3).reshape(-1, 3).T)].reshape(5, 7)).all()
+    assert (labels == load_built_in_colors().label_pixels(pixels | 7)).all()
+    assert (labels == load_built_in_colors().table[tuple((pixels >> 3).reshape(-1, 3).T)].reshape(5, 7)).all()
 
 
 @pytest.mark.shared
@@ -83,9 +83,9 @@ def test_a_file_that_is_no_color_table_is_one_sentence(tmp_path):
 
 
 def test_names_are_counted_as_the_plane_has_them():
-    picture = np.random.default_rng(1).integers(0, 256, (31, 17, 3), dtype=np.uint8)
-    counted = load_built_in_colors().count_pixels(picture)
-    assert counted.tolist() == np.bincount(load_built_in_colors().label_pixels(picture).ravel(), minlength=12).tolist()
+    pixels = np.random.default_rng(1).integers(0, 256, (31, 17, 3), dtype=np.uint8)
+    counted = load_built_in_colors().count_pixels(pixels)
+    assert counted.tolist() == np.bincount(load_built_in_colors().label_pixels(pixels).ravel(), minlength=12).tolist()
     assert counted[0] == 0
 
 

@@ -21,7 +21,7 @@ IMAGES = 240
 def sources(tmp_path):
     """DTD with a few hundred images, all the same."""
     root = tmp_path / "sources" / "dtd" / "dtd-r1.0.1"
-    originals.picture(root / "images" / "banded" / "0.jpg", (300, 300))
+    originals.write_image(root / "images" / "banded" / "0.jpg", (300, 300))
     for number in range(1, IMAGES):
         shutil.copy(root / "images" / "banded" / "0.jpg", root / "images" / "banded" / f"{number}.jpg")
     (root / "labels").mkdir()

@@ -43,7 +43,7 @@ class Watch:
 
 @pytest.fixture
 def sources(tmp_path):
-    return originals.all_sources(tmp_path / "sources")
+    return originals.write_all_sources(tmp_path / "sources")
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_a_finished_set_stays_whole_until_the_new_one_is(sources, tmp_path):
 def test_a_source_file_that_changed_is_read_again(sources, tmp_path):
     build(sources, tmp_path / "out")
     path = next((sources / "ade20k").rglob("*00000001_seg.png"))
-    originals.plane(path, originals.ade_classes(np.full((24, 32), 10)))
+    originals.write_label_map(path, originals.encode_ade_classes(np.full((24, 32), 10)))
     said = []
     assert build(sources, tmp_path / "out", say=said.append).is_new
     assert "a file of its sources changed" in said[0]
@@ -234,19 +234,19 @@ def test_phases_report_their_progress(sources, tmp_path):
 
 def test_a_mask_of_another_image_is_reported(sources, tmp_path):
     path = next((sources / "ade20k").rglob("*00000001_seg.png"))
-    originals.plane(path, originals.ade_classes(np.ones((40, 20), np.int64)))
+    originals.write_label_map(path, originals.encode_ade_classes(np.ones((40, 20), np.int64)))
     with pytest.raises(DataFileError, match=r"00000001.jpg: the object map is 20 x 40 pixels and the image 32 x 24"):
         build(sources, tmp_path / "out")
 
 
 def test_label_images_that_were_drawn_apart_may_have_another_shape(sources, tmp_path):
     path = sources / "opensurfaces" / "photos-labels" / "2.png"
-    originals.plane(path, np.stack([originals.halves((64, 70), 1, 2)] * 3, axis=-1))
+    originals.write_label_map(path, np.stack([originals.make_halves((64, 70), 1, 2)] * 3, axis=-1))
     assert build(sources, tmp_path / "out").images == 12
 
 
 def test_a_failure_in_a_worker_is_the_same_sentence(sources, tmp_path):
-    next((sources / "dtd").rglob("banded_2.jpg")).write_bytes(b"\xff\xd8 not a picture")
+    next((sources / "dtd").rglob("banded_2.jpg")).write_bytes(b"\xff\xd8 not an image")
     with pytest.raises(DataFileError, match=r"banded_2\.jpg does not decode"):
         build(sources, tmp_path / "out", workers=2)
 
@@ -361,11 +361,11 @@ def test_a_disk_that_fills_up_is_reported_by_the_folder_and_the_build_goes_on_la
     build(sources, tmp_path / "whole", colors=False)
     real, written = image_batches.rescale.encode_scaled_jpeg, []
 
-    def full(*picture):
-        written.append(picture)
+    def full(*arguments):
+        written.append(arguments)
         if len(written) > 5:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real(*picture)
+        return real(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(image_batches.rescale, "encode_scaled_jpeg", full)

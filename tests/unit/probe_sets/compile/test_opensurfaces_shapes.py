@@ -20,7 +20,7 @@ def rendered(root, workers=1):
 
 
 def test_shapes_become_label_images_the_ones_with_fewer_corners_on_top(tmp_path):
-    root = originals.opensurfaces(tmp_path, processed=False)
+    root = originals.write_opensurfaces(tmp_path, processed=False)
     assert has_release(root)
     assert rendered(root) == 3
     first = source_pixels.read_rgb_label_map(root / "photos-labels" / "1.png")
@@ -31,7 +31,7 @@ def test_shapes_become_label_images_the_ones_with_fewer_corners_on_top(tmp_path)
 
 
 def test_photos_and_shapes_that_do_not_count_are_left_out(tmp_path):
-    root = originals.opensurfaces(tmp_path, processed=False)
+    root = originals.write_opensurfaces(tmp_path, processed=False)
     rendered(root)
     assert (source_pixels.read_rgb_label_map(root / "photos-labels" / "2.png")[..., :2] == 0).all()
     assert not (root / "photos-labels" / "4.png").exists()
@@ -42,7 +42,7 @@ def test_photos_and_shapes_that_do_not_count_are_left_out(tmp_path):
 
 
 def test_what_was_drawn_is_read_as_a_source(tmp_path):
-    root = originals.opensurfaces(tmp_path, processed=False)
+    root = originals.write_opensurfaces(tmp_path, processed=False)
     rendered(root)
     source = open_opensurfaces(root)
     labels = source.read_labels(source.list_images()[2])["material"]
@@ -53,7 +53,7 @@ def test_what_was_drawn_is_read_as_a_source(tmp_path):
 
 
 def test_an_interrupted_rendering_goes_on(tmp_path):
-    root = originals.opensurfaces(tmp_path, processed=False)
+    root = originals.write_opensurfaces(tmp_path, processed=False)
     rendered(root)
     whole = (root / "photos-labels" / "1.png").read_bytes()
     (root / "photos-labels" / "1.png").unlink()
@@ -67,7 +67,7 @@ def test_an_interrupted_rendering_goes_on(tmp_path):
 def test_the_genuine_substances_get_their_genuine_colors(shared, tmp_path):
     genuine = (shared / "reference" / "broden" / "opensurfaces_label-substance-colors.csv").read_text()
     rows = [line.rsplit(",", 1)[0].split(",", 1) for line in genuine.splitlines()[1:]]
-    root = originals.opensurfaces(tmp_path, processed=False)
+    root = originals.write_opensurfaces(tmp_path, processed=False)
     records = [{"pk": int(key), "fields": {"name": name, "fail": False}} for key, name in reversed(rows)]
     (root / "shapes.shapesubstance.json").write_text(json.dumps(records))
     rendered(root)
@@ -75,7 +75,7 @@ def test_the_genuine_substances_get_their_genuine_colors(shared, tmp_path):
 
 
 def test_a_damaged_release_is_one_sentence(tmp_path):
-    root = originals.opensurfaces(tmp_path, processed=False)
+    root = originals.write_opensurfaces(tmp_path, processed=False)
     shapes = root / "shapes.materialshape.json"
     broken = json.loads(shapes.read_text())
     broken[0]["fields"]["triangles"] = "0,1,9"
@@ -112,7 +112,7 @@ def test_a_damaged_release_is_one_sentence(tmp_path):
     ],
 )
 def test_a_field_of_another_kind_names_its_record(tmp_path, table, field, value, told):
-    root = originals.opensurfaces(tmp_path, processed=False)
+    root = originals.write_opensurfaces(tmp_path, processed=False)
     records = json.loads((root / table).read_text())
     (records[0] if field == "pk" else records[0]["fields"])[field] = value
     (root / table).write_text(json.dumps(records))

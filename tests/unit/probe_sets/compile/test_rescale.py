@@ -53,17 +53,17 @@ def test_planes_are_scaled_alike():
 
 
 def test_pixels_are_read_where_planes_are():
-    picture = np.random.default_rng(0).integers(0, 256, (13, 31, 3), dtype=np.uint8)
-    small = sample_pixels(picture, (5, 7))
+    pixels = np.random.default_rng(0).integers(0, 256, (13, 31, 3), dtype=np.uint8)
+    small = sample_pixels(pixels, (5, 7))
     assert (
-        small == np.stack([scale_label_planes(picture[..., channel], (5, 7)) for channel in range(3)], axis=-1)
+        small == np.stack([scale_label_planes(pixels[..., channel], (5, 7)) for channel in range(3)], axis=-1)
     ).all()
 
 
 def test_images_are_scaled_and_not_cropped():
-    picture = np.zeros((40, 80, 3), np.uint8)
-    picture[:, 40:] = 255
-    small = np.asarray(Image.open(io.BytesIO(encode_scaled_jpeg(picture, (20, 20)))))
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:, 40:] = 255
+    small = np.asarray(Image.open(io.BytesIO(encode_scaled_jpeg(pixels, (20, 20)))))
     assert small.shape == (20, 20, 3)
     assert small[:, :8].max() < 30
     assert small[:, 12:].min() > 225

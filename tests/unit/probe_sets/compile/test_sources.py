@@ -29,7 +29,7 @@ def only(source, number=0):
 
 
 def test_ade20k_scene_objects_and_levels_of_parts_decode_to_their_names(tmp_path):
-    source = open_ade20k(originals.ade20k(tmp_path))
+    source = open_ade20k(originals.write_ade20k(tmp_path))
     item, labels = only(source)
     assert item.file == "ADE_train_00000000.jpg"
     assert source.read_image(item).shape == (24, 32, 3)
@@ -41,12 +41,12 @@ def test_ade20k_scene_objects_and_levels_of_parts_decode_to_their_names(tmp_path
 
 
 def test_a_scene_that_starts_with_a_tilde_is_no_label(tmp_path):
-    source = open_ade20k(originals.ade20k(tmp_path))
+    source = open_ade20k(originals.write_ade20k(tmp_path))
     assert set(only(source, 2)[1]) == {"object"}
 
 
 def test_a_class_is_a_tenth_of_red_times_256_plus_green(tmp_path):
-    originals.plane(tmp_path / "a.png", np.array([[[0, 7, 3], [10, 0, 3], [119, 255, 0], [129, 1, 9]]]))
+    originals.write_label_map(tmp_path / "a.png", np.array([[[0, 7, 3], [10, 0, 3], [119, 255, 0], [129, 1, 9]]]))
     assert read_class_map(tmp_path / "a.png").tolist() == [[7, 256, 11 * 256 + 255, 12 * 256 + 1]]
 
 
@@ -55,7 +55,7 @@ def test_scenes_lose_their_slashes():
 
 
 def test_a_missing_image_of_ade20k_is_reported_or_skipped(tmp_path):
-    folder = originals.ade20k(tmp_path)
+    folder = originals.write_ade20k(tmp_path)
     gone = next(folder.rglob("*00000001_seg.png"))
     gone.unlink()
     source = open_ade20k(folder)
@@ -65,14 +65,14 @@ def test_a_missing_image_of_ade20k_is_reported_or_skipped(tmp_path):
 
 
 def test_a_class_beyond_the_index_is_reported(tmp_path):
-    source = open_ade20k(originals.ade20k(tmp_path))
+    source = open_ade20k(originals.write_ade20k(tmp_path))
     with pytest.raises(DataFileError, match="holds class 401, and the index names only 400"):
         source.list_names("object", 401)
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "empty", "fieldless", "unequal", "outside"])
 def test_a_damaged_index_is_one_sentence(tmp_path, damage):
-    index = originals.ade20k(tmp_path) / "ADE20K_2016_07_26" / "index_ade20k.mat"
+    index = originals.write_ade20k(tmp_path) / "ADE20K_2016_07_26" / "index_ade20k.mat"
     whole = index.read_bytes()
     if damage == "fieldless":
         savemat(index, {"index": {"filename": np.array(["a.jpg"], dtype=object)}})
@@ -92,7 +92,7 @@ def test_a_folder_without_an_index_is_reported(tmp_path):
 
 
 def test_a_release_whose_folder_was_renamed_is_found(tmp_path):
-    folder = originals.ade20k(tmp_path)
+    folder = originals.write_ade20k(tmp_path)
     (folder / "ADE20K_2016_07_26").rename(tmp_path / "mine")
     item, labels = only(open_ade20k(tmp_path / "mine"))
     assert (item.record[0].is_file(), "part" in labels) == (True, True)
@@ -102,7 +102,7 @@ def test_a_release_whose_folder_was_renamed_is_found(tmp_path):
 
 
 def test_pascal_objects_come_from_the_context_and_parts_lie_later_ones_on_top(tmp_path):
-    source = open_pascal(originals.pascal(tmp_path))
+    source = open_pascal(originals.write_pascal(tmp_path))
     item, labels = only(source)
     assert item.file == "2008_000000.jpg"
     assert {source.list_names("object", int(n)) for n in np.unique(labels["object"])} == {("aeroplane",), ()}
@@ -116,15 +116,15 @@ def test_pascal_objects_come_from_the_context_and_parts_lie_later_ones_on_top(tm
 
 
 def test_pascal_without_its_context_takes_the_objects_of_the_parts(tmp_path):
-    source = open_pascal(originals.pascal(tmp_path, context=False))
+    source = open_pascal(originals.write_pascal(tmp_path, context=False))
     labels = only(source)[1]
     assert source.list_names("object", int(labels["object"][0, 0])) == ("airplane",)
     assert "own 20 classes" in source.describe()
 
 
 def test_a_pascal_image_without_an_object_has_no_part_plane(tmp_path):
-    root = originals.pascal(tmp_path)
-    originals.annotation(root / "part" / "Annotations_Part" / "2008_000000.mat")
+    root = originals.write_pascal(tmp_path)
+    originals.write_annotation(root / "part" / "Annotations_Part" / "2008_000000.mat")
     assert set(only(open_pascal(root))[1]) == {"object"}
 
 
@@ -165,7 +165,7 @@ def test_a_strange_line_of_the_part_table_is_named(tmp_path):
 
 @pytest.mark.parametrize("number", ["abc", np.array([1, 2]), np.nan, np.inf, 1.5, np.array([]), {"a": 1}])
 def test_a_class_number_that_is_none_is_reported(tmp_path, number):
-    root = originals.pascal(tmp_path, images=1)
+    root = originals.write_pascal(tmp_path, images=1)
     path = next((root / "part" / "Annotations_Part").glob("*.mat"))
     thing = {"class_ind": number, "mask": np.ones((24, 32), np.uint8), "parts": []}
     savemat(path, {"anno": {"objects": thing}})
@@ -183,23 +183,23 @@ def test_a_context_map_of_numbers_that_a_label_cannot_have_is_reported(tmp_path,
 
 
 def test_a_part_that_the_table_does_not_name_is_reported(tmp_path):
-    root = originals.pascal(tmp_path)
+    root = originals.write_pascal(tmp_path)
     mask = np.ones((24, 32))
     path = root / "part" / "Annotations_Part" / "2008_000000.mat"
-    originals.annotation(path, (1, mask, [("antler", mask)]))
+    originals.write_annotation(path, (1, mask, [("antler", mask)]))
     with pytest.raises(DataFileError, match=r"part 'antler' of airplane is not in part2ind.m"):
         only(open_pascal(root))
-    originals.annotation(path, (9, mask, []))
+    originals.write_annotation(path, (9, mask, []))
     with pytest.raises(DataFileError, match=r"object class 9 is not in part2ind.m"):
         only(open_pascal(root))
-    originals.annotation(path, (1, mask, [("body", np.ones((5, 5)))]))
+    originals.write_annotation(path, (1, mask, [("body", np.ones((5, 5)))]))
     with pytest.raises(DataFileError, match="masks of one image differ in size"):
         only(open_pascal(root))
 
 
 @pytest.mark.parametrize("keep", [0, 60, 300])
 def test_a_cut_annotation_is_one_sentence(tmp_path, keep):
-    root = originals.pascal(tmp_path)
+    root = originals.write_pascal(tmp_path)
     path = root / "part" / "Annotations_Part" / "2008_000000.mat"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(DataFileError, match=r"2008_000000\.mat"):
@@ -211,7 +211,7 @@ def test_the_context_list_wants_every_index_once(tmp_path):
     file.write_text("1: sky\n1: tree\n")
     with pytest.raises(DataFileError, match="line 2: expected 'index: name', each index once"):
         read_context_names(file)
-    root = originals.pascal(tmp_path)
+    root = originals.write_pascal(tmp_path)
     (root / "context" / "labels.txt").write_text("1: sky\n")
     with pytest.raises(DataFileError, match=r"number 2, which labels.txt does not name"):
         open_pascal(root).list_names("object", 2)
@@ -221,20 +221,20 @@ def test_the_context_list_wants_every_index_once(tmp_path):
 
 
 def test_dtd_textures_are_numbered_by_name_the_main_one_first(tmp_path):
-    source = open_dtd(originals.dtd(tmp_path))
+    source = open_dtd(originals.write_dtd(tmp_path))
     assert [source.read_labels(item)["texture"] for item in source.list_images()] == [(1,), (1, 2), (2,)]
     assert source.list_names("texture", 2) == ("striped",)
 
 
 def test_a_line_of_dtd_without_a_texture_is_named(tmp_path):
-    list_ = originals.dtd(tmp_path) / "dtd-r1.0.1" / "labels" / "labels_joint_anno.txt"
+    list_ = originals.write_dtd(tmp_path) / "dtd-r1.0.1" / "labels" / "labels_joint_anno.txt"
     list_.write_text("banded/banded_1.jpg\n")
     with pytest.raises(DataFileError, match="line 1: expected an image and its textures"):
         open_dtd(tmp_path / "dtd")
 
 
 def test_opensurfaces_materials_are_the_red_channel_and_their_names_are_split(tmp_path):
-    source = open_opensurfaces(originals.opensurfaces(tmp_path))
+    source = open_opensurfaces(originals.write_opensurfaces(tmp_path))
     labels = only(source, 1)[1]
     assert set(labels) == {"material"}
     assert np.unique(labels["material"]).tolist() == [1, 2]
@@ -245,11 +245,11 @@ def test_opensurfaces_materials_are_the_red_channel_and_their_names_are_split(tm
 
 
 def test_a_table_of_opensurfaces_without_its_column_is_reported(tmp_path):
-    root = originals.opensurfaces(tmp_path)
-    originals.table(root / "photos.csv", ["id"], [[1]])
+    root = originals.write_opensurfaces(tmp_path)
+    originals.write_csv(root / "photos.csv", ["id"], [[1]])
     with pytest.raises(DataFileError, match="'photo_id' is missing"):
         open_opensurfaces(root)
-    originals.table(root / "photos.csv", ["photo_id"], [["x"]])
+    originals.write_csv(root / "photos.csv", ["photo_id"], [["x"]])
     with pytest.raises(DataFileError, match="line 2: expected a whole number of at least 0 as 'photo_id', got 'x'"):
         open_opensurfaces(root)
 
@@ -258,8 +258,8 @@ def test_a_table_of_opensurfaces_without_its_column_is_reported(tmp_path):
 
 
 def test_any_subset_of_the_sources_is_found(tmp_path):
-    originals.dtd(tmp_path)
-    originals.pascal(tmp_path)
+    originals.write_dtd(tmp_path)
+    originals.write_pascal(tmp_path)
     assert list(find_sources(tmp_path)) == ["dtd", "pascal"]
     folders = find_sources(tmp_path, ["pascal"])
     found = open_sources(folders, skip_missing=False, workers=1, progress=NullProgress())
@@ -269,7 +269,7 @@ def test_any_subset_of_the_sources_is_found(tmp_path):
 def test_a_source_that_is_not_there_is_reported_with_the_way_to_it(tmp_path):
     with pytest.raises(DataNotFoundError, match="none of Broden's sources"):
         find_sources(tmp_path)
-    originals.dtd(tmp_path)
+    originals.write_dtd(tmp_path)
     with pytest.raises(DataNotFoundError, match="netdissect data download ade20k"):
         find_sources(tmp_path, ["ade20k"])
     with pytest.raises(SettingsError, match="did you mean pascal"):
@@ -308,7 +308,7 @@ def test_a_long_line_of_a_list_is_read_in_linear_time(tmp_path):
 
 
 def test_a_field_larger_than_a_csv_reader_takes_is_one_sentence(tmp_path):
-    root = originals.opensurfaces(tmp_path)
+    root = originals.write_opensurfaces(tmp_path)
     for name, header in (("photos.csv", "photo_id,x\n"), ("label-substance-colors.csv", "substance_name,red_color\n")):
         before = (root / name).read_text()
         for text in (header + "1," + "a" * 200_000 + "\n", "a" * 200_000 + "\n1\n"):
@@ -323,7 +323,7 @@ def test_a_field_larger_than_a_csv_reader_takes_is_one_sentence(tmp_path):
 
 @pytest.mark.parametrize("folder", ["../x", "/etc", "a\\b", "c:/x", "a/../../x"])
 def test_an_index_that_leads_outside_is_refused(tmp_path, folder):
-    root = originals.ade20k(tmp_path)
+    root = originals.write_ade20k(tmp_path)
     index = next(root.rglob("index*.mat"))
     names = np.array(["a.jpg", "b.jpg"], object)
     savemat(index, {"index": {
@@ -334,7 +334,11 @@ def test_an_index_that_leads_outside_is_refused(tmp_path, folder):
 
 
 def test_pipes_in_the_place_of_a_sources_tables_are_not_waited_for(tmp_path):
-    ade, pascal, surfaces = originals.ade20k(tmp_path), originals.pascal(tmp_path), originals.opensurfaces(tmp_path)
+    ade, pascal, surfaces = (
+        originals.write_ade20k(tmp_path),
+        originals.write_pascal(tmp_path),
+        originals.write_opensurfaces(tmp_path),
+    )
     for root, name, call in (
         (ade, next(ade.rglob("index*.mat")), open_ade20k),
         (pascal, pascal / "part" / "part2ind.m", open_pascal),

@@ -39,7 +39,7 @@ def archive(files):
     return out.getvalue()
 
 
-SET = archive({"mini/index.csv": "image,split\n", "mini/images/a.jpg": "picture"})
+SET = archive({"mini/index.csv": "image,split\n", "mini/images/a.jpg": "image"})
 
 
 def registry(server, *, checksum="", body=SET):
@@ -80,7 +80,7 @@ def test_an_entry_is_fetched_verified_and_unpacked(server, tmp_path):
     entries = registry(server, checksum=f', md5 = "{md5}"')
     assert not is_downloaded(entries["mini"], entries, tmp_path)
     assert download_entry("mini", entries, tmp_path, say=said.append) == [tmp_path / "mini"]
-    assert (tmp_path / "mini" / "images" / "a.jpg").read_text() == "picture"
+    assert (tmp_path / "mini" / "images" / "a.jpg").read_text() == "image"
     assert not (tmp_path / "mini.zip").exists()
     assert is_downloaded(entries["mini"], entries, tmp_path)
     assert "md5 as published" in said[0]
@@ -209,7 +209,7 @@ def test_members_come_with_their_entry(server, tmp_path):
 
 
 def test_opensurfaces_photos_are_fetched_one_by_one_and_gone_on_with(server, tmp_path, monkeypatch):
-    release = originals.opensurfaces(tmp_path / "release", processed=False)
+    release = originals.write_opensurfaces(tmp_path / "release", processed=False)
     photo = (release / "photos" / "1.jpg").read_bytes()
     body = archive({path.name: path.read_bytes() for path in release.glob("*.json")})
     server.serve("os.zip", body)
@@ -489,7 +489,7 @@ def test_places_can_be_chosen(tmp_path, monkeypatch):
 
 
 def test_ctrl_c_among_photos_says_how_to_go_on(server, tmp_path, monkeypatch):
-    originals.opensurfaces(tmp_path, processed=False)
+    originals.write_opensurfaces(tmp_path, processed=False)
     for path in (tmp_path / "opensurfaces" / "photos").iterdir():
         path.unlink()
 

@@ -48,13 +48,13 @@ def unpacked(archive, target, marker="index.csv"):
     return {path.relative_to(target).as_posix(): path.read_bytes() for path in target.rglob("*") if path.is_file()}
 
 
-FILES = {"broden1_224/index.csv": b"table", "broden1_224/images/a/b.png": b"picture"}
+FILES = {"broden1_224/index.csv": b"table", "broden1_224/images/a/b.png": b"image"}
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
 def test_the_folder_that_holds_the_marker_becomes_the_target(tmp_path, name):
     archive = (zipped if name.endswith("zip") else tarred)(tmp_path / name, FILES)
-    assert unpacked(archive, tmp_path / "set" / "x") == {"index.csv": b"table", "images/a/b.png": b"picture"}
+    assert unpacked(archive, tmp_path / "set" / "x") == {"index.csv": b"table", "images/a/b.png": b"image"}
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["x"]
 
 

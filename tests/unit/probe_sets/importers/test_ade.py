@@ -24,7 +24,7 @@ NAMES = {CAR: "car, auto, automobile, machine, motorcar", WHEEL: "wheel", RIM: "
 
 def class_map(left, right):
     """Return a class map of two halves: class = (R // 10) · 256 + G, B the instance."""
-    classes = originals.halves(SIZE, left, right)
+    classes = originals.make_halves(SIZE, left, right)
     return np.stack([classes // 256 * 10, classes % 256, classes * 0 + 1], axis=-1).astype(np.uint8)
 
 
@@ -47,9 +47,9 @@ def release(tmp_path):
     root = tmp_path / "ade" / "ADE20K_2021_17_01" / "images" / "ADE"
     for split, name, maps in (("training", "ADE_train_00000001", MAPS), ("validation", "ADE_val_00000002", MAPS[:1])):
         folder = root / split / "urban" / "street"
-        originals.picture(folder / f"{name}.jpg", SIZE)
+        originals.write_image(folder / f"{name}.jpg", SIZE)
         for ending, pixels in zip(("seg", "parts_1", "parts_2"), maps, strict=False):
-            originals.plane(folder / f"{name}_{ending}.png", pixels)
+            originals.write_label_map(folder / f"{name}_{ending}.png", pixels)
         told = {"filename": f"{name}.jpg", "folder": f"ADE20K_2021_17_01/images/ADE/{split}/urban/street",
                 "scene": ["outdoor", "urban", "street"], "object": things()[: 2 + 2 * (len(maps) > 1)]}  # fmt: skip
         (folder / f"{name}.json").write_text(json.dumps({"annotation": told}), encoding="latin-1")

@@ -32,7 +32,7 @@ def write(path, depth):
 
 
 def mask(path):
-    originals.plane(path, originals.halves(SIZE, 1, 2).astype(np.uint8))
+    originals.write_label_map(path, originals.make_halves(SIZE, 1, 2).astype(np.uint8))
 
 
 def masks(folder, depth):

@@ -246,7 +246,7 @@ def test_lists_of_tools_keep_coverage_and_names(tmp_path, way, name, text, first
     mask[:12, :8] = first
     mask[12:, :16] = first + (2 if first == 7 else 1)
     photos, masks = ("JPEGImages", "SegmentationClass") if way == "voc" else ("photos", "masks")
-    originals.picture(tmp_path / "in" / photos / "a.jpg", SIZE)
+    originals.write_image(tmp_path / "in" / photos / "a.jpg", SIZE)
     (tmp_path / "in" / masks).mkdir()
     Image.fromarray(mask).save(tmp_path / "in" / masks / "a.png")
     (tmp_path / name).write_text(text)
@@ -261,8 +261,8 @@ def test_lists_of_tools_keep_coverage_and_names(tmp_path, way, name, text, first
 
 
 def test_masks_of_a_palette_are_read_as_colors_where_the_list_knows_colors_only(tmp_path):
-    originals.picture(tmp_path / "photos" / "a.jpg", SIZE)
-    mask = Image.fromarray(originals.halves(SIZE, 1, 0).astype(np.uint8), mode="P")
+    originals.write_image(tmp_path / "photos" / "a.jpg", SIZE)
+    mask = Image.fromarray(originals.make_halves(SIZE, 1, 0).astype(np.uint8), mode="P")
     mask.putpalette([0, 0, 0, 128, 64, 128])
     (tmp_path / "masks").mkdir()
     mask.save(tmp_path / "masks" / "a.png")

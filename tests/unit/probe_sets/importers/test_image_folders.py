@@ -36,18 +36,22 @@ SPELLINGS = [
 @pytest.mark.parametrize(("spelled", "split"), SPELLINGS)
 def test_every_name_of_a_split_is_one_forevery_importer(tmp_path, spelled, split):
     assert split_names.parse_split(spelled) == split
-    originals.picture(tmp_path / "folders" / "train" / "cat" / "1.jpg", SIZE)
-    originals.picture(tmp_path / "folders" / spelled / "cat" / "2.jpg", SIZE)
+    originals.write_image(tmp_path / "folders" / "train" / "cat" / "1.jpg", SIZE)
+    originals.write_image(tmp_path / "folders" / spelled / "cat" / "2.jpg", SIZE)
     made = importers.from_labels(tmp_path / "folders", tmp_path / "labels", **PLAIN)
     assert frequencies(made.folder) == {"cat-s": 2}
     assert split_of_each(made.folder) == {"train-cat-1.jpg": "train", f"{spelled}-cat-2.jpg": split}
     for folder, name in (("train", "1"), (spelled, "2")):
-        originals.picture(tmp_path / "photos" / folder / f"{name}.jpg", SIZE)
-        originals.plane(tmp_path / "masks" / folder / f"{name}.png", originals.halves(SIZE, 1, 0).astype(np.uint8))
+        originals.write_image(tmp_path / "photos" / folder / f"{name}.jpg", SIZE)
+        originals.write_label_map(
+            tmp_path / "masks" / folder / f"{name}.png", originals.make_halves(SIZE, 1, 0).astype(np.uint8)
+        )
     made = importers.from_masks(tmp_path / "photos", tmp_path / "masks", ["cat"], tmp_path / "masked", **PLAIN)
     assert split_of_each(made.folder) == {"train-1.jpg": "train", f"{spelled}-2.jpg": split}
-    originals.picture(tmp_path / "voc" / "JPEGImages" / "2.jpg", SIZE)
-    originals.plane(tmp_path / "voc" / "SegmentationClass" / "2.png", originals.halves(SIZE, 1, 0).astype(np.uint8))
+    originals.write_image(tmp_path / "voc" / "JPEGImages" / "2.jpg", SIZE)
+    originals.write_label_map(
+        tmp_path / "voc" / "SegmentationClass" / "2.png", originals.make_halves(SIZE, 1, 0).astype(np.uint8)
+    )
     (tmp_path / "voc" / "ImageSets" / "Segmentation").mkdir(parents=True)
     (tmp_path / "voc" / "ImageSets" / "Segmentation" / f"{spelled}.txt").write_text("2\n")
     made = importers.from_voc(tmp_path / "voc", tmp_path / "vocs", **PLAIN)
@@ -56,7 +60,7 @@ def test_every_name_of_a_split_is_one_forevery_importer(tmp_path, spelled, split
 
 def test_splits_below_the_classes_are_no_part_of_their_names(tmp_path):
     for name in ("cat/train/1", "cat/test/2", "dog/train/3", "dog/test/4"):
-        originals.picture(tmp_path / "folders" / f"{name}.jpg", SIZE)
+        originals.write_image(tmp_path / "folders" / f"{name}.jpg", SIZE)
     made = importers.from_labels(tmp_path / "folders", tmp_path / "out", **PLAIN)
     assert frequencies(made.folder) == {"cat-s": 2, "dog-s": 2}
     assert set(split_of_each(made.folder).values()) == {"train", "test"}
@@ -64,23 +68,23 @@ def test_splits_below_the_classes_are_no_part_of_their_names(tmp_path):
 
 def test_a_class_called_train_is_a_class(tmp_path):
     for name in ("train/1", "bus/2"):
-        originals.picture(tmp_path / "folders" / f"{name}.jpg", SIZE)
+        originals.write_image(tmp_path / "folders" / f"{name}.jpg", SIZE)
     made = importers.from_labels(tmp_path / "folders", tmp_path / "out", **PLAIN)
     assert frequencies(made.folder) == {"train-s": 1, "bus-s": 1}
 
 
 def test_splits_beside_a_folder_that_is_none_are_refused(tmp_path):
     for name in ("train/cat/1", "valid/cat/2", "extra/cat/3"):
-        originals.picture(tmp_path / "folders" / f"{name}.jpg", SIZE)
+        originals.write_image(tmp_path / "folders" / f"{name}.jpg", SIZE)
     with pytest.raises(DataFileError, match="train and valid are splits, and extra is none"):
         importers.from_labels(tmp_path / "folders", tmp_path / "out", **PLAIN)
 
 
 def test_trainval_lists_both_splits_and_an_image_in_two_lists_is_reported(tmp_path):
     for name in "12":
-        originals.picture(tmp_path / "voc" / "JPEGImages" / f"{name}.jpeg", SIZE)
-        originals.plane(
-            tmp_path / "voc" / "SegmentationClass" / f"{name}.png", originals.halves(SIZE, 1, 0).astype(np.uint8)
+        originals.write_image(tmp_path / "voc" / "JPEGImages" / f"{name}.jpeg", SIZE)
+        originals.write_label_map(
+            tmp_path / "voc" / "SegmentationClass" / f"{name}.png", originals.make_halves(SIZE, 1, 0).astype(np.uint8)
         )
     lists = tmp_path / "voc" / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True)
@@ -95,7 +99,7 @@ def test_trainval_lists_both_splits_and_an_image_in_two_lists_is_reported(tmp_pa
 @pytest.mark.parametrize("ending", ["jfif", "jpe", "JPG", "apng", "dib", "webp", "tif", "gif", "pgm"])
 def test_every_ending_of_an_image_is_read(tmp_path, ending):
     kinds = {"jfif": "JPEG", "jpe": "JPEG", "jpg": "JPEG", "apng": "PNG", "dib": "BMP", "tif": "TIFF", "pgm": "PPM"}
-    originals.picture(tmp_path / "folders" / "cat" / "a.jpg", SIZE)
+    originals.write_image(tmp_path / "folders" / "cat" / "a.jpg", SIZE)
     image = Image.open(tmp_path / "folders" / "cat" / "a.jpg")
     for place in ("cat/b", "dog/c"):
         (tmp_path / "folders" / place).parent.mkdir(exist_ok=True)
@@ -105,7 +109,7 @@ def test_every_ending_of_an_image_is_read(tmp_path, ending):
 
 
 def test_what_is_left_out_is_counted_and_reported(tmp_path):
-    originals.picture(tmp_path / "folders" / "cat" / "a.jpg", SIZE)
+    originals.write_image(tmp_path / "folders" / "cat" / "a.jpg", SIZE)
     for name in ("cat/a.txt", "cat/b.heic", "dog/c.heic", "dog/plain"):
         (tmp_path / "folders" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "folders" / name).write_text("x")
@@ -116,18 +120,18 @@ def test_what_is_left_out_is_counted_and_reported(tmp_path):
 
 @pytest.mark.parametrize("ending", ["tif", "bmp", "pgm"])
 def test_masks_may_be_of_any_format_that_keeps_numbers(tmp_path, ending):
-    originals.picture(tmp_path / "photos" / "a.jpg", SIZE)
+    originals.write_image(tmp_path / "photos" / "a.jpg", SIZE)
     (tmp_path / "masks").mkdir()
-    Image.fromarray(originals.halves(SIZE, 1, 2).astype(np.uint8)).save(tmp_path / "masks" / f"a.{ending}")
+    Image.fromarray(originals.make_halves(SIZE, 1, 2).astype(np.uint8)).save(tmp_path / "masks" / f"a.{ending}")
     made = importers.from_masks(tmp_path / "photos", tmp_path / "masks", ["cat", "dog"], tmp_path / "out", **PLAIN)
     assert frequencies(made.folder) == {"cat": 1, "dog": 1}
 
 
 @pytest.mark.parametrize("ending", ["gif", "jpg"])
 def test_masks_of_formats_that_change_numbers_are_refused_by_their_ending(tmp_path, ending):
-    originals.picture(tmp_path / "photos" / "a.jpg", SIZE)
+    originals.write_image(tmp_path / "photos" / "a.jpg", SIZE)
     (tmp_path / "masks").mkdir()
-    Image.fromarray(originals.halves(SIZE, 1, 2).astype(np.uint8)).save(tmp_path / "masks" / f"a.{ending}")
+    Image.fromarray(originals.make_halves(SIZE, 1, 2).astype(np.uint8)).save(tmp_path / "masks" / f"a.{ending}")
     with pytest.raises(DataFileError, match=rf"keeps numbers .*\.png.* files there end in \.{ending}"):
         importers.from_masks(tmp_path / "photos", tmp_path / "masks", ["cat", "dog"], tmp_path / "out", **PLAIN)
 
@@ -138,7 +142,7 @@ def test_parts_of_a_hugging_face_set_are_splits_by_the_same_names(tmp_path, spel
     datasets.disable_progress_bars()
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat"])})
     for name in "12":
-        originals.picture(tmp_path / f"{name}.jpg", SIZE, seed=int(name))
+        originals.write_image(tmp_path / f"{name}.jpg", SIZE, seed=int(name))
     parts = {
         part: datasets.Dataset.from_dict({"image": [str(tmp_path / f"{name}.jpg")], "label": [0]}, features=features)
         for part, name in (("other", "1"), (spelled, "2"))
@@ -150,9 +154,11 @@ def test_parts_of_a_hugging_face_set_are_splits_by_the_same_names(tmp_path, spel
 @pytest.mark.parametrize(("spelled", "split"), SPELLINGS)
 def test_folders_of_ade20k_are_splits_by_the_same_names(tmp_path, spelled, split):
     root = tmp_path / "ade"
-    originals.picture(root / "images" / spelled / "a.jfif.jpg", SIZE)
+    originals.write_image(root / "images" / spelled / "a.jfif.jpg", SIZE)
     (root / "images" / spelled / "a.jfif.jpg").rename(root / "images" / spelled / "a.jfif")
-    originals.plane(root / "annotations" / spelled / "a.png", originals.halves(SIZE, 1, 0).astype(np.uint8))
+    originals.write_label_map(
+        root / "annotations" / spelled / "a.png", originals.make_halves(SIZE, 1, 0).astype(np.uint8)
+    )
     (root / "objectInfo150.txt").write_text("Idx\tRatio\tTrain\tVal\tName\n1\t.1\t9\t9\twall\n")
     made = importers.from_ade(root, tmp_path / "out", **PLAIN)
     assert split_of_each(made.folder) == {"a.jpg": split}

@@ -53,8 +53,8 @@ def splits(folder):
 def masked(tmp_path):
     """Four images with masks: 1 on the left, 2 on the right."""
     for number in range(4):
-        originals.picture(tmp_path / "photos" / f"p{number}.jpg", SIZE, seed=number)
-        write_mask(tmp_path / "masks" / f"p{number}.png", originals.halves(SIZE, 1, 2 if number else 0))
+        originals.write_image(tmp_path / "photos" / f"p{number}.jpg", SIZE, seed=number)
+        write_mask(tmp_path / "masks" / f"p{number}.png", originals.make_halves(SIZE, 1, 2 if number else 0))
     return tmp_path
 
 
@@ -94,8 +94,8 @@ def test_options_choose_names_categories_colors_size_and_split(masked):
 
 
 def test_suffixes_and_folders_below_are_matched(tmp_path):
-    originals.picture(tmp_path / "photos" / "aachen" / "x_leftImg8bit.png", SIZE)
-    write_mask(tmp_path / "masks" / "aachen" / "x_gtFine.png", originals.halves(SIZE, 1, 1))
+    originals.write_image(tmp_path / "photos" / "aachen" / "x_leftImg8bit.png", SIZE)
+    write_mask(tmp_path / "masks" / "aachen" / "x_gtFine.png", originals.make_halves(SIZE, 1, 1))
     made = from_masks(tmp_path, photo_suffix="_leftImg8bit", mask_suffix="_gtFine")
     assert [row.image for row in Broden(made.folder).rows] == ["photos/aachen-x_leftImg8bit.jpg"]
 
@@ -104,16 +104,18 @@ def test_suffixes_and_folders_below_are_matched(tmp_path):
 def test_images_and_masks_may_be_in_one_folder(tmp_path, suffix, below):
     folder = tmp_path / "both"
     for number in range(2):
-        originals.picture(folder / f"{number}.{'png' if suffix else 'jpg'}", SIZE, seed=number)
+        originals.write_image(folder / f"{number}.{'png' if suffix else 'jpg'}", SIZE, seed=number)
         (folder / below).mkdir(exist_ok=True)
-        Image.fromarray(originals.halves(SIZE, 1, 2).astype(np.uint8)).save(folder / below / f"{number}{suffix}.PNG")
+        Image.fromarray(originals.make_halves(SIZE, 1, 2).astype(np.uint8)).save(
+            folder / below / f"{number}{suffix}.PNG"
+        )
     made = importers.from_masks(folder, folder / below, ["cat", "dog"], tmp_path / "out", mask_suffix=suffix, size=32)
     assert made.images == 2
     assert {"cat", "dog"} < set(Broden(tmp_path / "out").vocabulary.names)
 
 
 def test_palette_and_16_bit_masks_are_numbers(masked):
-    write_mask(masked / "masks" / "p1.png", originals.halves(SIZE, 2, 0), mode="P")
+    write_mask(masked / "masks" / "p1.png", originals.make_halves(SIZE, 2, 0), mode="P")
     wide = Image.fromarray(np.full(SIZE, 300, np.uint16))
     wide.save(masked / "masks" / "p2.png")
     made = from_masks(masked, classes={1: "cat", 2: "dog", 300: "cow"})
@@ -127,7 +129,7 @@ def test_an_image_that_its_camera_rotated_fits_its_mask(masked):
     exif = Image.Exif()
     exif[0x0112] = 6
     picture.save(path, exif=exif)
-    write_mask(masked / "masks" / "p1.png", originals.halves((32, 24), 1, 2))
+    write_mask(masked / "masks" / "p1.png", originals.make_halves((32, 24), 1, 2))
     assert check_probe_set(from_masks(masked).folder).problems == ()
 
 
@@ -147,7 +149,11 @@ def test_an_image_that_its_camera_rotated_fits_its_mask(masked):
             DataFileError,
             "cannot be a JPEG file",
         ),
-        (lambda f: originals.plane(f / "masks" / "p1.png", np.ones((*SIZE, 3))), LabelError, "names no colors"),
+        (
+            lambda f: originals.write_label_map(f / "masks" / "p1.png", np.ones((*SIZE, 3))),
+            LabelError,
+            "names no colors",
+        ),
     ],
 )
 def test_what_is_wrong_with_the_files_is_one_sentence(masked, spoil, error, told):
@@ -224,10 +230,10 @@ def test_a_corrected_mask_is_read_when_the_call_is_made_again(masked):
 def voc(tmp_path):
     root = tmp_path / "voc"
     for number in range(4):
-        originals.picture(root / "JPEGImages" / f"v{number}.jpg", SIZE, seed=number)
-        labels = originals.halves(SIZE, 15, 255 if number else 8)
+        originals.write_image(root / "JPEGImages" / f"v{number}.jpg", SIZE, seed=number)
+        labels = originals.make_halves(SIZE, 15, 255 if number else 8)
         write_mask(root / "SegmentationClass" / f"v{number}.png", labels, mode="P")
-    originals.picture(root / "JPEGImages" / "unlabelled.jpg", SIZE)
+    originals.write_image(root / "JPEGImages" / "unlabelled.jpg", SIZE)
     lists = root / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True)
     (lists / "train.txt").write_text("v0\nv1\n")
@@ -246,7 +252,7 @@ def test_voc_has_its_classes_its_void_and_its_own_split(voc, tmp_path):
 def test_a_labelmap_of_colors_is_found(voc, tmp_path):
     (voc / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\nwheel:1,2,3::\n")
     for mask in (voc / "SegmentationClass").iterdir():
-        originals.plane(mask, np.broadcast_to(np.array([1, 2, 3]), (*SIZE, 3)))
+        originals.write_label_map(mask, np.broadcast_to(np.array([1, 2, 3]), (*SIZE, 3)))
     made = importers.from_voc(voc, tmp_path / "out", size=32, category="part")
     assert names_of(made.folder, "v0")["part"] == {"wheel"}
 
@@ -267,7 +273,7 @@ def test_a_voc_folder_that_lacks_something_is_reported(voc, tmp_path):
 def coco(tmp_path):
     """Two images: polygons with a small dog on a large cat, and run lengths."""
     for number in (1, 2, 3):
-        originals.picture(tmp_path / "photos" / f"{number:012d}.jpg", SIZE, seed=number)
+        originals.write_image(tmp_path / "photos" / f"{number:012d}.jpg", SIZE, seed=number)
     square = [0, 0, 31, 0, 31, 23, 0, 23]
     corner = [0, 0, 7, 0, 7, 7, 0, 7]
     told = {
@@ -305,7 +311,7 @@ def test_coco_panoptic_images_are_read_by_segment(coco):
     segments = np.zeros((*SIZE, 3), np.uint8)
     segments[:, :16] = (5, 1, 0)  # 261
     segments[:, 16:] = (0, 0, 1)  # 65536
-    originals.plane(coco / "panoptic" / "1.png", segments)
+    originals.write_label_map(coco / "panoptic" / "1.png", segments)
     infos = [{"id": 261, "category_id": 17}, {"id": 65536, "category_id": 18}]
     told["annotations"] = [{"image_id": 1, "file_name": "1.png", "segments_info": infos}]
     (coco / "panoptic.json").write_text(json.dumps(told))
@@ -366,7 +372,7 @@ def test_json_that_is_none_is_reported(coco):
 
 
 def test_the_full_ade20k_is_read_by_its_index(tmp_path):
-    made = importers.from_ade(originals.ade20k(tmp_path), tmp_path / "out", size=32)
+    made = importers.from_ade(originals.write_ade20k(tmp_path), tmp_path / "out", size=32)
     assert names_of(made.folder, "ADE_train_00000000") | {"color": set()} == {
         "object": {"sky", "door"}, "part": {"door", "left arm"}, "scene": {"bow_window-indoor-s"}, "color": set(),
     }  # fmt: skip
@@ -389,8 +395,8 @@ def challenge(tmp_path):
     for folder in ("training", "validation"):
         for number in range(2):
             name = f"ADE_{folder[:3]}_{number}"
-            originals.picture(root / "images" / folder / f"{name}.jpg", SIZE, seed=number)
-            write_mask(root / "annotations" / folder / f"{name}.png", originals.halves(SIZE, 1, 2 * number))
+            originals.write_image(root / "images" / folder / f"{name}.jpg", SIZE, seed=number)
+            write_mask(root / "annotations" / folder / f"{name}.png", originals.make_halves(SIZE, 1, 2 * number))
     (root / "objectInfo150.txt").write_text(
         "Idx\tRatio\tTrain\tVal\tName\n1\t0.1\t9\t9\twall\n2\t0.1\t9\t9\tbuilding, edifice\n"
     )
@@ -413,7 +419,7 @@ def test_the_150_classes_of_the_challenge_have_scenes_and_splits(challenge, tmp_
 
 def test_class_folders_are_scenes_or_textures(tmp_path):
     for name in ("abbey/indoor/1", "abbey/indoor/2", "street/1"):
-        originals.picture(tmp_path / "folders" / f"{name}.jpg", SIZE)
+        originals.write_image(tmp_path / "folders" / f"{name}.jpg", SIZE)
     made = importers.from_labels(tmp_path / "folders", tmp_path / "out", size=32)
     assert names_of(made.folder, "abbey-indoor-1")["scene"] == {"abbey-indoor-s"}
     assert names_of(made.folder, "street-1")["scene"] == {"street-s"}
@@ -423,16 +429,16 @@ def test_class_folders_are_scenes_or_textures(tmp_path):
 
 
 def test_class_folders_in_train_and_val_are_splits(tmp_path):
-    originals.picture(tmp_path / "folders" / "train" / "cat" / "1.jpg", SIZE)
-    originals.picture(tmp_path / "folders" / "val" / "cat" / "2.jpg", SIZE)
+    originals.write_image(tmp_path / "folders" / "train" / "cat" / "1.jpg", SIZE)
+    originals.write_image(tmp_path / "folders" / "val" / "cat" / "2.jpg", SIZE)
     made = importers.from_labels(tmp_path / "folders", tmp_path / "out", size=32)
     assert splits(made.folder) == {"train-cat-1.jpg": "train", "val-cat-2.jpg": "val"}
     assert names_of(made.folder, "val-cat-2")["scene"] == {"cat-s"}
 
 
 def test_an_image_in_no_class_folder_is_reported(tmp_path):
-    originals.picture(tmp_path / "folders" / "cat" / "1.jpg", SIZE)
-    originals.picture(tmp_path / "folders" / "stray.jpg", SIZE)
+    originals.write_image(tmp_path / "folders" / "cat" / "1.jpg", SIZE)
+    originals.write_image(tmp_path / "folders" / "stray.jpg", SIZE)
     with pytest.raises(DataFileError, match=r"1 images are in no class folder .* stray\.jpg"):
         importers.from_labels(tmp_path / "folders", tmp_path / "out")
 
@@ -449,9 +455,9 @@ def hf(tmp_path):
     def part(count, start):
         photos, found = [], []
         for number in range(start, start + count):
-            originals.picture(tmp_path / "raw" / f"{number}.png", SIZE, seed=number)
+            originals.write_image(tmp_path / "raw" / f"{number}.png", SIZE, seed=number)
             photos.append(str(tmp_path / "raw" / f"{number}.png"))
-            write_mask(tmp_path / "raw" / f"{number}_mask.png", originals.halves(SIZE, 0, 1))
+            write_mask(tmp_path / "raw" / f"{number}_mask.png", originals.make_halves(SIZE, 0, 1))
             found.append(str(tmp_path / "raw" / f"{number}_mask.png"))
         features = datasets.Features(
             {
@@ -523,14 +529,14 @@ class Halves:
         self.calls += 1
         if self.wrong is not None:
             return self.wrong
-        plane = originals.halves(picture.shape[:2], 1, 2).astype(np.uint16)
+        plane = originals.make_halves(picture.shape[:2], 1, 2).astype(np.uint16)
         return plane if self.planes == 1 else np.stack([plane] * self.planes)
 
 
 @pytest.fixture
 def photos(tmp_path):
     for number in range(3):
-        originals.picture(tmp_path / "photos" / f"{number}.jpg", SIZE, seed=number)
+        originals.write_image(tmp_path / "photos" / f"{number}.jpg", SIZE, seed=number)
     return tmp_path / "photos"
 
 

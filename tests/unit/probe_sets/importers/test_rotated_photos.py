@@ -29,7 +29,7 @@ def write(photo, mask, turn, *, upright):
     photo.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).transpose(BACK[turn]).save(photo, quality=95, exif=exif)
     drawn = Image.fromarray(labels)
-    originals.plane(mask, np.asarray(drawn if upright else drawn.transpose(BACK[turn])))
+    originals.write_label_map(mask, np.asarray(drawn if upright else drawn.transpose(BACK[turn])))
 
 
 def masks(folder, turn, *, upright):

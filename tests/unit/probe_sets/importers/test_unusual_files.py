@@ -22,9 +22,9 @@ PLAIN = {"size": 32, "colors": False, "preview": 0}
 
 def masked(folder, name="a"):
     """Write an image and its mask; return the importer's arguments."""
-    originals.picture(folder / "photos" / "x.jpg", SIZE)
+    originals.write_image(folder / "photos" / "x.jpg", SIZE)
     (folder / "photos" / "x.jpg").rename(folder / "photos" / f"{name}.jpg")
-    originals.plane(folder / "masks" / "x.png", originals.halves(SIZE, 1, 0).astype(np.uint8))
+    originals.write_label_map(folder / "masks" / "x.png", originals.make_halves(SIZE, 1, 0).astype(np.uint8))
     (folder / "masks" / "x.png").rename(folder / "masks" / f"{name}.png")
     return folder / "photos", folder / "masks"
 
@@ -41,7 +41,7 @@ def test_a_byte_in_a_name_that_is_no_text_is_written_in_a_visible_form(tmp_path)
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are no text exist on Linux only")
 @pytest.mark.parametrize("name", [b"caf\xe9", b"cat\x1b[2J"])
 def test_a_class_folder_whose_name_cannot_be_written_is_reported_before_any_work(tmp_path, name):
-    originals.picture(tmp_path / "folders" / "x" / "1.jpg", SIZE)
+    originals.write_image(tmp_path / "folders" / "x" / "1.jpg", SIZE)
     (tmp_path / "folders" / "x").rename(tmp_path / "folders" / os.fsdecode(name))
     with pytest.raises(DataFileError, match="the class name .* holds a character that cannot be written"):
         importers.from_labels(tmp_path / "folders", tmp_path / "out", **PLAIN)
@@ -106,7 +106,7 @@ def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path):
 
 def test_a_folder_whose_name_means_nothing_is_reported(tmp_path):
     for name in ("cat/1", "unknown/2"):
-        originals.picture(tmp_path / "folders" / f"{name}.jpg", SIZE)
+        originals.write_image(tmp_path / "folders" / f"{name}.jpg", SIZE)
     said = []
     made = importers.from_labels(tmp_path / "folders", tmp_path / "out", say=said.append, **PLAIN)
     assert any("1 images in unknown carry no label" in line for line in said)
