@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import netdissect as nd
-from benchmarks.screenshots import OUT, small
+from benchmarks.screenshots import OUT, compress_png
 from netdissect.concepts import CATEGORY_ORDER, display_name
 from netdissect.demo.world import SUBJECTS, render_image
 from netdissect.demo.world.scenes import SCENES
@@ -56,7 +56,7 @@ def main(rest: Sequence[str] | None = None) -> None:
     given = words.parse_args(rest)
     for name, image in (("demo-scenes", scenes()), ("demo-units", units(nd.load(given.run)))):
         path = given.out / f"{name}.png"
-        path.write_bytes(small(image))
+        path.write_bytes(compress_png(image))
         print(path, path.stat().st_size)
 
 

@@ -1,10 +1,10 @@
-"""What the HTML report costs: its weight, its first second, a step of the slider, a frame of scrolling.
+"""Measure the HTML report: its size, loading, a step of the slider, a frame of scrolling.
 
     python -m benchmarks.report                    2,048 units x 1,200 concepts, made up
-    python -m benchmarks.report made-up RUN …      beside it finished runs, their reports as they lie there
+    python -m benchmarks.report made-up RUN …      also the reports of finished runs
     python -m benchmarks.report --rounds 5
 
-Headless Chromium opens ``html/index.html`` from disk. Every figure is a median over the rounds, frames over all frames.
+Headless Chromium opens ``html/index.html`` from disk. Figures are medians over the rounds, of frames over all frames.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync")  # fmt: skip
 WINDOW = {"width": 1400, "height": 1000}
 
-#: Resolves when the images of the visible cards are there and their masks are painted.
+#: Resolves when the images of the visible cards are loaded and their masks are painted.
 _PAINTED = """() => new Promise((done) => {
   const look = () => {
     const strips = [...document.querySelectorAll("#cards .strip")].filter((strip) => {
       const box = strip.getBoundingClientRect();
       return box.bottom > 0 && box.top < innerHeight;
     });
-    const there = strips.length && strips.every((strip) => strip.querySelector("canvas.masks[width]:not([width='300'])")
+    const complete = strips.length && strips.every((strip) => strip.querySelector("canvas.masks[width]:not([width='300'])")
       && [...strip.querySelectorAll("img")].every((image) => image.complete));
-    if (there) done(performance.now()); else requestAnimationFrame(look);
+    if (complete) done(performance.now()); else requestAnimationFrame(look);
   };
   look();
 })"""
-#: Time of every step of the slider until styles and places are computed again.
+#: Time of every step of the slider until styles and layout are computed again.
 _STEPS = """(through) => {
   const times = [];
   for (let i = 0; i < 120; i++) {
@@ -85,8 +85,8 @@ _TIMED = """(does) => {
 }"""
 
 
-def measure(index: Path, chromium: str, rounds: int) -> dict[str, list[float]]:
-    """Open a report from disk some times and return every measurement."""
+def measure_report(index: Path, chromium: str, rounds: int) -> dict[str, list[float]]:
+    """Open a report from disk several times; return every measurement."""
     from playwright.sync_api import sync_playwright
 
     found: dict[str, list[float]] = {}
@@ -135,7 +135,7 @@ def find_chromium() -> str:
     return found
 
 
-def weigh(html: Path) -> dict[str, int]:
+def measure_sizes(html: Path) -> dict[str, int]:
     """Return the bytes of a report by what they are."""
 
     def size(*patterns: str) -> int:
@@ -147,13 +147,13 @@ def weigh(html: Path) -> dict[str, int]:
         "numbers": size("data/run.js", "data/names.js", "data/layer-?.js", "data/layer-??.js", "data/*-counts.js"),
         "grids": size("data/*-masks-*.js"),
         "label maps": size("data/labels/*.js"),
-        "pictures": size("image/probe/*"),
+        "images": size("image/probe/*"),
         "classic strips, figures and pages": size("image/*.*", "*.html") - size("index.html"),
     }
 
 
-def made_up(folder: Path) -> Path:
-    """Draw the report of a made-up run of 2,048 units and 1,200 concepts."""
+def draw_made_up_report(folder: Path) -> Path:
+    """Write the report of a made-up run of 2,048 units and 1,200 concepts."""
     from tests import pretend
 
     result, probe_set = pretend.run(
@@ -164,28 +164,31 @@ def made_up(folder: Path) -> Path:
 
 
 def main(rest: Sequence[str] | None = None) -> None:
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("runs", nargs="*", type=Path)
-    words.add_argument("--rounds", type=int, default=3)
-    words.add_argument("--json", type=Path, help="also write every measurement here")
-    given = words.parse_args(rest)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="also write every measurement here")
+    arguments = parser.parse_args(rest)
     chromium = find_chromium()
-    with tempfile.TemporaryDirectory() as made:
-        runs = [made_up(Path(made)) if str(run) == "made-up" else run for run in given.runs or [Path("made-up")]]
+    with tempfile.TemporaryDirectory() as temporary:
+        runs = [
+            draw_made_up_report(Path(temporary)) if str(run) == "made-up" else run
+            for run in arguments.runs or [Path("made-up")]
+        ]
         print(
             f"{platform.machine()}, {os.cpu_count()} cores, no GPU; headless Chromium, {WINDOW['width']} x {WINDOW['height']}; medians (95th percentile)\n"
         )
         columns = []
         for run in runs:
-            weights = {f"{name}, MB": f"{size / 1e6:.2f}" for name, size in weigh(run / "html").items()}
-            found = measure(run / "html" / "index.html", chromium, given.rounds)
+            weights = {f"{name}, MB": f"{size / 1e6:.2f}" for name, size in measure_sizes(run / "html").items()}
+            found = measure_report(run / "html" / "index.html", chromium, arguments.rounds)
             times = {
                 name: f"{statistics.median(values):.1f} ({_percentile(values, 0.95):.1f})"
                 for name, values in found.items()
             }
-            columns.append(("made up" if run == Path(made) else run.name, {**weights, **times}))
-            if given.json:
-                given.json.write_text(json.dumps(found))
+            columns.append(("made up" if run == Path(temporary) else run.name, {**weights, **times}))
+            if arguments.json:
+                arguments.json.write_text(json.dumps(found))
     print("| | " + " | ".join(name for name, _ in columns) + " |")
     print("|-|" + "-|" * len(columns))
     for row in columns[0][1]:

@@ -1,9 +1,9 @@
-"""Take the images of a run's report that the README and the docs show.
+"""Take the screenshots of a run's report for the README and the docs.
 
     python -m benchmarks screenshots -- RUN [OUT] [--units N M]        OUT is docs/images if not given
 
-Only take them of a run whose images may be published, such as one over the bundled synthetic probe set. The last layer
-is shown, its two strongest units, or two others by their numbers in the report, and the concept of the first.
+Only take them of a run whose images may be published, such as one over the bundled synthetic probe set. They show the last
+layer, its two strongest units (or two others, by their numbers in the report), and the concept of the first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CARDS = "document.getElementById('units').offsetTop - 56"
 
 @dataclass(frozen=True)
 class Shot:
-    """One image: the size of the window, its theme, what is looked at, where the page is scrolled to."""
+    """One screenshot: size of the window, theme, page, and scroll position."""
 
     name: str
     size: tuple[int, int]
@@ -54,7 +54,7 @@ _GO = """({ view, rank, units }) => {
   const unit = units.length ? units[rank] - 1 : netdissect.run.layers[layer].ranked[rank];
   netdissect.go({ view, layer, unit, concept: netdissect.run.layers[layer].label[unit] });
 }"""
-#: The images in sight are there and their masks are painted.
+#: The visible images are loaded and their masks are painted.
 _DRAWN = """() => [...document.images].every((image) => image.complete)
   && [...document.querySelectorAll(".strip")].every((strip) => {
     const box = strip.getBoundingClientRect();
@@ -62,8 +62,8 @@ _DRAWN = """() => [...document.images].every((image) => image.complete)
   })"""
 
 
-def take(index: Path, out: Path, shots: Sequence[Shot] = SHOTS, *, units: Sequence[int] = ()) -> list[Path]:
-    """Take images of a report, of these units if any are named; return the files, ``report-NAME.png``."""
+def take_screenshots(index: Path, out: Path, shots: Sequence[Shot] = SHOTS, *, units: Sequence[int] = ()) -> list[Path]:
+    """Take screenshots of a report, of the given units if any; return the files, ``report-NAME.png``."""
     from playwright.sync_api import sync_playwright
 
     out.mkdir(parents=True, exist_ok=True)
@@ -84,20 +84,18 @@ def take(index: Path, out: Path, shots: Sequence[Shot] = SHOTS, *, units: Sequen
             page.wait_for_function(_DRAWN)
             page.wait_for_timeout(700)
             files.append(out / f"report-{shot.name}.png")
-            files[-1].write_bytes(small(Image.open(io.BytesIO(page.screenshot())).convert("RGB")))
+            files[-1].write_bytes(compress_png(Image.open(io.BytesIO(page.screenshot())).convert("RGB")))
             context.close()
         browser.close()
     return files
 
 
-def small(picture: Image.Image) -> bytes:
+def compress_png(image: Image.Image) -> bytes:
     """Return an image as an optimized PNG file, with a palette where it would be large."""
     for palette in (False, True):
         out = io.BytesIO()
         shown = (
-            picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
-            if palette
-            else picture
+            image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE) if palette else image
         )
         shown.save(out, format="PNG", optimize=True)
         if out.tell() <= _LARGE:
@@ -106,13 +104,13 @@ def small(picture: Image.Image) -> bytes:
 
 
 def main(rest: Sequence[str] | None = None) -> None:
-    """Take all images of one run."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("run", type=Path)
-    words.add_argument("out", type=Path, nargs="?", default=OUT)
-    words.add_argument("--units", type=int, nargs=2, default=())
-    given = words.parse_args(rest)
-    for path in take(given.run / "html" / "index.html", given.out, units=given.units):
+    """Take all screenshots of one run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path, nargs="?", default=OUT)
+    parser.add_argument("--units", type=int, nargs=2, default=())
+    arguments = parser.parse_args(rest)
+    for path in take_screenshots(arguments.run / "html" / "index.html", arguments.out, units=arguments.units):
         print(path, path.stat().st_size)
 
 

@@ -20,7 +20,7 @@ PHONE = {"width": 375, "height": 780}
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
-    """A drawn report: its result and its folder."""
+    """A report: its result and its folder."""
     folder = tmp_path_factory.mktemp("drawn")
     result, probe_set = pretend.run((24, 90, 40), 40, pictures=50)
     report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
@@ -28,7 +28,7 @@ def drawn(tmp_path_factory):
 
 
 class Visit:
-    """A person's visit to a page; fails at its end if the page complained or asked for anything from outside."""
+    """A visit to a page, which fails at its end if the page logged an error or requested anything from outside."""
 
     def __init__(self, context):
         self.page = context.new_page()
@@ -41,7 +41,7 @@ class Visit:
             "request",
             lambda request: request.url.startswith(("file:", "data:", "blob:")) or self.wrong.append(request.url),
         )
-        # An image still on its way when the page is left is no failure.
+        # An image that is still loading when the page is left is no failure.
         self.page.on(
             "requestfailed",
             lambda request: "ABORTED" in (request.failure or "") or self.wrong.append(f"failed: {request.url}"),
@@ -59,7 +59,7 @@ class Visit:
         return int(self.text(selector).replace(",", ""))
 
     def settle(self) -> None:
-        """Wait until what was asked for is drawn."""
+        """Wait until all changes are drawn."""
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 

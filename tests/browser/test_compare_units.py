@@ -1,4 +1,4 @@
-"""Units beside units: those that fire on the same images, and one that is pinned."""
+"""Units to compare with: those that fire on the same images, and a pinned one."""
 
 import urllib.parse
 
@@ -63,7 +63,7 @@ def test_a_pinned_unit_stays_beside_the_others(visit, drawn):
 
 
 @pytest.mark.parametrize("pin", ["0/block2/conv", "91/block2/conv", "3/no-such-layer", "x"])
-def test_a_pin_that_means_nothing_is_left_out(visit, drawn, pin):
+def test_an_invalid_pin_is_ignored(visit, drawn, pin):
     visit.open(drawn[1] / "html/index.html", address(3, f"?pin={urllib.parse.quote(pin, safe='')}"))
     visit.page.wait_for_selector(".profile tbody tr")
     assert visit.page.locator(".pinned").count() == 0

@@ -1,4 +1,4 @@
-"""Accessibility by axe-core, small screens, the pages beside the report."""
+"""Accessibility by axe-core, small screens, the classic page and the page of two runs."""
 
 import pytest
 from tests import pretend

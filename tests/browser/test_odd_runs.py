@@ -42,7 +42,7 @@ def opened(visiting, tmp_path, result, probe_set, address="", **options):
 @pytest.mark.parametrize(
     ("factor", "says"), [(0.01, "The closest is unit "), (0, "No unit’s mask touches a labeled pixel.")]
 )
-def test_where_nothing_passes_the_cut_the_page_says_how_near_the_best_comes(visiting, tmp_path, factor, says):
+def test_if_no_unit_reaches_the_threshold_the_page_names_the_closest(visiting, tmp_path, factor, says):
     result, probe_set = pretend.run((8,), 12, pictures=20)
     result = weakened(result, factor)
     visit = opened(visiting, tmp_path, result, probe_set)
@@ -65,7 +65,7 @@ def test_a_run_without_images_shows_its_numbers_and_no_empty_frames(visiting, tm
     assert visit.page.locator(".side > section").first.bounding_box()["width"] > 500
 
 
-def test_a_layer_all_of_whose_units_are_named_keeps_its_bar_within_its_tab(visiting, tmp_path):
+def test_the_bar_of_a_layer_with_detectors_only_stays_within_its_tab(visiting, tmp_path):
     result, probe_set = pretend.run((30,), 60, pictures=20)
     visit = opened(visiting, tmp_path, result, probe_set, "#/layer/block1%2Fconv?cut=0")
     assert visit.number("#n-detectors") == 30

@@ -32,7 +32,7 @@ def test_the_report_opens_from_disk_in_a_folder_and_as_a_single_file(visiting, d
     visit.page.wait_for_selector(".profile tbody tr")
 
 
-def test_the_numbers_are_those_of_the_result_at_any_cut(visit, drawn):
+def test_the_numbers_are_those_of_the_result_at_any_threshold(visit, drawn):
     result, _folder = drawn
     for index, (name, layer) in enumerate(result.layers.items()):
         for cut in (0.0, 0.02, 0.04, 0.0405, 0.1, 0.3, 1.0):
@@ -43,7 +43,7 @@ def test_the_numbers_are_those_of_the_result_at_any_cut(visit, drawn):
             assert counted == [by_label.units, by_label.unique, by_category.unique], (name, cut)
 
 
-def test_an_iou_that_equals_the_cut_counts_by_label_and_not_by_category(visit, drawn):
+def test_an_iou_that_equals_the_threshold_counts_by_label_and_not_by_category(visit, drawn):
     result, _folder = drawn
     layer = result.layers[LAYER]
     cut = layer.units[10].score
@@ -143,7 +143,7 @@ def test_cards_sort_by_iou_name_and_number(visit, drawn):
     assert visit.page.locator("#cards .name").first.inner_text() == min(named)
 
 
-def test_a_category_filters_the_cards_and_the_rest_lies_below_the_cut(visit, drawn):
+def test_a_category_filters_the_cards_and_the_rest_is_below_the_threshold(visit, drawn):
     result, folder = drawn
     open_layer(visit, folder, query="?cut=0.1")
     rows = result.layers[LAYER].units
@@ -163,7 +163,7 @@ def test_a_category_filters_the_cards_and_the_rest_lies_below_the_cut(visit, dra
             assert visit.page.locator("#cards .card").first.inner_text().count("closest")
 
 
-def test_a_score_just_below_the_cut_is_not_printed_as_if_it_reached_it(visit):
+def test_a_score_just_below_the_threshold_is_not_printed_as_if_it_reached_it(visit):
     assert visit.page.evaluate("netdissect.formatScore(0.03967, 0.04)") == "0.0397"
     assert visit.page.evaluate("netdissect.formatScore(0.0412, 0.04)") == "0.041"
     assert visit.page.evaluate("netdissect.formatScore(0.0396, 0.0395)") == "0.040"
@@ -192,7 +192,7 @@ def test_the_tab_key_walks_the_cards_in_their_order(visit, drawn):
     assert [int(text.split()[1].strip(",")) for text in walked] == [row.unit for row in result.layers[LAYER].units[:8]]
 
 
-def test_the_layers_table_follows_the_cut(visit, drawn):
+def test_the_table_of_layers_follows_the_threshold(visit, drawn):
     result, folder = drawn
     open_layer(visit, folder, query="?cut=0.1")
     for row, (name, layer) in zip(visit.page.locator("#across tbody tr").all(), result.layers.items(), strict=True):
@@ -217,7 +217,7 @@ def test_print_shows_the_cards_and_no_controls(visit):
 
 
 @pytest.mark.parametrize("view", ["#/unit/block2%2Fconv/4", "#/concept/3/sheep?cut=0"])
-def test_cards_on_other_pages_go_to_paper_with_their_masks(visit, drawn, view):
+def test_cards_on_other_pages_are_printed_with_their_masks(visit, drawn, view):
     visit.open(drawn[1] / "html/index.html", view)
     visit.page.wait_for_function("() => document.querySelector('#page .row canvas.masks[style]')")
     visit.page.emulate_media(media="print")
@@ -264,7 +264,7 @@ def test_the_button_offers_the_other_theme_from_the_beginning(visiting, drawn, s
     assert started.text("#theme") == offers
 
 
-def test_a_layer_is_reported_in_a_line(visit, drawn):
+def test_a_layer_is_described_in_a_sentence(visit, drawn):
     open_layer(visit, drawn[1])
     words = visit.text("#layer-words")
     assert re.fullmatch(r"Conv2d; 7 × 7 cells, .* 16 × 16 pixels, 16 apart\.", words), words

@@ -215,7 +215,7 @@ def test_every_state_is_in_the_address(visit, drawn):
         "#/layer/block1%2Fconv?cut=banana",
     ],
 )
-def test_an_address_that_means_nothing_shows_the_overview(visit, drawn, address):
+def test_an_invalid_address_shows_the_overview(visit, drawn, address):
     visit.open(drawn[1] / "html/index.html", address)
     assert visit.page.locator("#overview").is_visible()
     assert visit.page.evaluate("netdissect.state.cut") == 0.04
@@ -261,7 +261,7 @@ def test_the_keyboard_does_it_all(visit, drawn):
     assert not visit.page.locator("#help").is_visible()
 
 
-def test_escape_returns_from_a_unit_to_where_one_was(visit):
+def test_escape_returns_from_a_unit_to_its_card(visit):
     visit.page.locator("#cards a").nth(3).focus()
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_selector("#page h1")
@@ -269,7 +269,7 @@ def test_escape_returns_from_a_unit_to_where_one_was(visit):
     visit.page.wait_for_selector("#overview:not([hidden])")
 
 
-def test_a_person_without_a_mouse_skips_to_the_units(visit):
+def test_the_skip_link_leads_to_the_units(visit):
     visit.page.keyboard.press("Tab")
     assert visit.page.evaluate("document.activeElement.id") == "skip"
     visit.page.keyboard.press("Enter")
@@ -362,7 +362,7 @@ def test_pointing_at_the_spectrum_names_the_concept_and_a_click_opens_it(visit, 
     assert visit.text("#page h1") == display_name(row.label)
 
 
-def test_the_histogram_says_what_it_is_of_and_reaches_the_maximum(visiting, tmp_path):
+def test_the_histogram_names_its_sample_and_reaches_the_maximum(visiting, tmp_path):
     result, probe_set = pretend.run((2, 2), 6, pictures=10)
     layers = list(result.layers.values())
     few = dataclasses.replace(

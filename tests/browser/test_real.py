@@ -1,4 +1,4 @@
-"""A real network over real photographs: dissected, saved, loaded, drawn again, opened."""
+"""A real network over real photographs: dissected, saved, loaded, redrawn, opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report lets happen in a browser: nothing that its own scripts do not do."""
+"""In a browser, a report runs its own scripts and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NASTY = "<script>alert(1)<!script><img src=x onerror=alert(2)>\"'&`"
 
 @pytest.fixture
 def elsewhere():
-    """Something in the network that notes what is asked of it."""
+    """A server that records the requests it gets."""
     hits = []
 
     class Answer(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The numbers beside the figures, pinned. After a change that is meant, write them anew with the last lines."""
+"""The numbers of the figures, pinned; after an intended change, rewrite them with the last lines."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_the_numbers_of_figures_are_what_they_were(tmp_path):
 
 @pytest.mark.parametrize("definition", ["label", "category"])
 def test_the_pinned_figures_add_up(definition):
-    """Widths of 24 units keep all their concepts; no number hangs on a seed."""
+    """Widths of 24 units keep all their concepts; no number depends on a seed."""
     lines = (PINNED / f"{definition}-width.csv").read_text().splitlines()[1:]
     for line in lines:
         _, units, _, _, drawn, _, spread = line.split(",")

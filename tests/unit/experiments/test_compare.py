@@ -69,7 +69,7 @@ def test_the_released_tables_give_the_published_numbers_in_both_definitions(shar
 
 
 @pytest.mark.shared
-def test_runs_tables_and_the_mat_stand_in_one_figure(shared, runs, tmp_path):
+def test_runs_tables_and_the_mat_are_drawn_in_one_figure(shared, runs, tmp_path):
     reference = shared / "reference/cvpr17"
     comparison = compare(
         [reference / "semantics_cvpr_release.mat", f"mine={reference / 'caffe_reference_places365.csv'}", runs[0]]
@@ -81,7 +81,7 @@ def test_runs_tables_and_the_mat_stand_in_one_figure(shared, runs, tmp_path):
     assert any("left out" in remark for remark in comparison.remarks)
 
 
-def test_a_run_counts_in_a_figure_as_it_counts_itself(runs, tmp_path):
+def test_a_comparison_counts_like_the_run_itself(runs, tmp_path):
     for definition in ("label", "category"):
         comparison = compare(runs[:1], definition=definition, threshold=0.1)
         for entry in comparison.entries:
@@ -89,7 +89,7 @@ def test_a_run_counts_in_a_figure_as_it_counts_itself(runs, tmp_path):
             assert (entry.total, entry.detectors, entry.units) == (found.unique, found.units, found.total)
 
 
-def test_runs_over_unlike_probe_sets_are_said_to_be_unlike(runs, tmp_path):
+def test_runs_over_different_probe_sets_get_a_remark(runs, tmp_path):
     assert not any("not alike" in remark for remark in compare(runs).remarks)
     run, _ = pretend.run((24, 40))
     files.save_run(dataclasses.replace(run, probe_set=dataclasses.replace(run.probe_set, images=300)), tmp_path / "few")
@@ -102,7 +102,7 @@ def test_runs_over_unlike_probe_sets_are_said_to_be_unlike(runs, tmp_path):
     assert "not alike" not in compare(runs[:2]).write_page(tmp_path / "same.html").read_text()
 
 
-def test_different_layers_are_not_set_side_by_side_but_a_table_beside_a_run_is(tmp_path):
+def test_different_layers_are_not_set_side_by_side_but_a_table_and_a_run_are(tmp_path):
     for name in ("conv4", "conv5"):
         run, _ = pretend.run((24,), layer_names=(name,))
         files.save_run(run, tmp_path / name)
@@ -111,7 +111,7 @@ def test_different_layers_are_not_set_side_by_side_but_a_table_beside_a_run_is(t
     assert compare([tmp_path / "conv4", table_of_conv5]).write_page(tmp_path / "two.html") is not None
 
 
-def test_a_training_curve_is_drawn_over_the_steps_that_names_tell(runs, tmp_path):
+def test_a_training_curve_takes_its_steps_from_the_names(runs, tmp_path):
     comparison = compare(runs, layers=["block1/conv"])
     assert [entry.step for entry in comparison.entries] == [1, 5, 20]
     assert tmp_path / "f-curve.svg" in comparison.write_figures(tmp_path / "f.svg")
@@ -121,7 +121,7 @@ def test_a_training_curve_is_drawn_over_the_steps_that_names_tell(runs, tmp_path
     assert given.write_figures(tmp_path / "g.svg", figures=["curve"]) == [tmp_path / "g-curve.svg"]
 
 
-def test_networks_of_unlike_width_are_compared_at_the_smallest(runs, tmp_path):
+def test_networks_of_different_widths_are_compared_at_the_smallest(runs, tmp_path):
     comparison = compare(runs[:1])
     width, matched = comparison.match_widths()
     assert width == 24
@@ -136,7 +136,7 @@ def test_networks_of_unlike_width_are_compared_at_the_smallest(runs, tmp_path):
     assert {row["drawn"] for row in rows} == {"24"}
 
 
-def test_numbers_beside_the_other_figures_add_up(runs, tmp_path):
+def test_the_numbers_of_the_other_figures_add_up(runs, tmp_path):
     comparison = compare(runs[:1])
     comparison.write_figures(tmp_path / "n.svg")
     concepts, scores = table(tmp_path / "n-concepts.csv"), table(tmp_path / "n-iou.csv")
@@ -167,7 +167,7 @@ def test_mistakes_are_reported_in_a_sentence(tmp_path, sources, options, says):
     ("detectors", "share"), [(np.nan, 0.5), (1e300, 0.5), (np.inf, 0.5), (7.0, 5e-324)],
     ids=["no number", "beyond all counts", "infinite", "of next to nothing"],
 )  # fmt: skip
-def test_a_mat_whose_numbers_were_damaged_is_refused(tmp_path, detectors, share):
+def test_a_mat_with_damaged_numbers_is_refused(tmp_path, detectors, share):
     def write(found, ratio):
         stat = {
             "concepts": np.array(["all", "object"], dtype=object), "networks_name": np.array(["a", "b"], dtype=object),
@@ -190,7 +190,7 @@ def test_a_mat_of_something_else_is_refused(tmp_path):
             compare([tmp_path / name])
 
 
-def test_two_checkpoints_stand_side_by_side(runs, tmp_path):
+def test_two_checkpoints_are_set_side_by_side(runs, tmp_path):
     page = compare(runs[:2]).write_page(tmp_path / "two.html")
     text = page.read_text()
     assert "Concepts gained" in text
@@ -198,7 +198,7 @@ def test_two_checkpoints_stand_side_by_side(runs, tmp_path):
     assert compare(runs).write_page(tmp_path / "three.html") is None
 
 
-def test_a_unit_is_said_to_have_gained_lost_changed_or_kept_its_concept(tmp_path):
+def test_units_gain_lose_change_or_keep_their_concept(tmp_path):
     run, _ = pretend.run((4,), 6, pictures=12)
     layer = next(iter(run.layers.values()))
     layer.counts.I[:] = 0
@@ -216,7 +216,7 @@ def test_a_unit_is_said_to_have_gained_lost_changed_or_kept_its_concept(tmp_path
     assert sorted(changes) == ["changed", "gained", "kept", "lost"]
 
 
-def test_a_folder_of_runs_is_compared_run_by_run_each_called_as_its_folder(runs, tmp_path):
+def test_a_folder_of_runs_is_compared_run_by_run_named_after_their_folders(runs, tmp_path):
     (tmp_path / "notes").mkdir()
     comparison = compare([tmp_path], layers=["block1/conv"])
     assert [entry.name for entry in comparison.entries] == ["epoch_1", "epoch_5", "epoch_20"]
@@ -225,7 +225,7 @@ def test_a_folder_of_runs_is_compared_run_by_run_each_called_as_its_folder(runs,
     assert [entry.name for entry in named.entries] == ["mine epoch_1", "mine epoch_5", "mine epoch_20"]
 
 
-def test_a_broken_member_of_a_folder_of_runs_is_named_and_an_unfinished_one_left_out(runs, tmp_path):
+def test_in_a_folder_of_runs_a_damaged_one_is_reported_and_an_unfinished_one_left_out(runs, tmp_path):
     (runs[1] / "block1-conv.npz").write_bytes(b"broken")
     with pytest.raises(RunFileError, match=r"epoch_5/block1-conv\.npz is damaged"):
         compare([tmp_path])
@@ -252,7 +252,7 @@ def test_two_runs_in_one_folder_are_set_side_by_side(runs, tmp_path):
 
 
 @pytest.mark.parametrize("out", ["block1-conv-result.csv", "block1-conv-result.svg", "block1-conv-result"])
-def test_what_is_compared_is_not_written_over(runs, out):
+def test_a_compared_file_is_not_overwritten(runs, out):
     source = runs[0] / "block1-conv-result.csv"
     before = source.read_bytes()
     with pytest.raises(SettingsError, match=r"--out would replace .*block1-conv-result\.csv, which is compared"):
@@ -261,12 +261,12 @@ def test_what_is_compared_is_not_written_over(runs, out):
 
 
 @pytest.mark.parametrize("out", ["", ".", "..", "con.svg", "a:b.svg", ".svg"])
-def test_a_figure_needs_a_name_that_a_file_can_have(runs, tmp_path, out):
+def test_a_figure_needs_a_valid_file_name(runs, tmp_path, out):
     with pytest.raises(SettingsError, match="--out names the main figure, such as comparison.svg"):
         compare(runs[:1]).write_figures(tmp_path / out)
 
 
-def test_a_dot_in_a_figures_name_is_no_ending(runs, tmp_path):
+def test_a_dot_in_a_name_starts_no_ending(runs, tmp_path):
     (figure,) = compare(runs[:1]).write_figures(tmp_path / "epoch.v2", figures=["networks"])
     assert figure.name == "epoch.v2.svg"
 
@@ -274,7 +274,7 @@ def test_a_dot_in_a_figures_name_is_no_ending(runs, tmp_path):
 @pytest.mark.parametrize(
     ("name", "value"), [("num_detectors", np.nan), ("num_uniquedetectors", -3), ("ratio_detectors", 1.5)]
 )
-def test_numbers_of_the_mat_that_are_no_counts_are_reported(tmp_path, name, value):
+def test_a_mat_with_invalid_counts_is_refused(tmp_path, name, value):
     table = {
         "concepts": np.array(["total", "object"], object), "networks_name": np.array(["a", "b"], object),
         "layers_name": np.array(["c", "c"], object), "num_detectors": np.array([[8.0, 8], [4, 4]]),

@@ -1,4 +1,4 @@
-"""Figures of names that are hard to write."""
+"""Figures with unusual names."""
 
 import warnings
 
@@ -25,7 +25,7 @@ def found():
     return result.detectors(0.01)
 
 
-def test_any_name_can_stand_in_a_figure(found, tmp_path):
+def test_a_figure_can_have_any_name(found, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figures.draw_bar_graph(next(iter(found.values())), tmp_path / "bars.svg")
@@ -34,6 +34,6 @@ def test_any_name_can_stand_in_a_figure(found, tmp_path):
     assert (tmp_path / "layers.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_name_stands_on_one_line_and_leaves_room():
+def test_a_name_is_shortened_to_one_line():
     assert style.shorten_name("tab\tand\nline") == "tab and line"
     assert style.shorten_name("x" * 41) == "x" * 39 + "…"

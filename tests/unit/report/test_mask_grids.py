@@ -11,16 +11,16 @@ GRIDS = arrays.arrays(np.float16, (2, 3, 4, 5), elements=some.floats(-1, 1, widt
 
 
 @given(GRIDS)
-def test_a_cell_is_on_its_own_side_of_the_threshold(grids):
+def test_a_decoded_cell_is_on_its_side_of_the_threshold(grids):
     codes, scale = mask_grids.encode_grids(grids)
     np.testing.assert_array_equal(codes >= 128, grids > 0)
     read = mask_grids.decode_grids(codes, scale)
-    # Above half a share of the unit's largest, what is read back differs from what was meant by under one percent.
+    # Above half of the unit's largest value, decoding changes a value by about one percent at most.
     strong = grids > 0.5 * scale[:, 0, None, None, None]
     np.testing.assert_allclose(read[strong], grids[strong].astype(np.float32), rtol=0.012)
 
 
-def test_masks_drawn_from_eight_bits_are_nearly_the_exact_ones():
+def test_masks_from_eight_bits_nearly_equal_the_exact_ones():
     random = np.random.default_rng(1)
     y, x = np.mgrid[:13, :13] / 12
     blobs = np.stack([

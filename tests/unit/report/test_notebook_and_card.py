@@ -10,7 +10,7 @@ from netdissect.report import card
 
 
 class ByIndex:
-    """A probe set as the hall knows it."""
+    """A probe set by position, as `dissect` takes it."""
 
     def __init__(self, probe_set):
         self._probe_set = probe_set
@@ -57,7 +57,7 @@ def test_a_notebook_shows_a_layer_and_a_unit(result):
 
 
 @pytest.mark.parametrize("number", [0, 41, -1])
-def test_a_unit_that_is_not_there_is_reported(result, number):
+def test_an_unknown_unit_is_refused(result, number):
     with pytest.raises(SettingsError, match="units 1 to 40"):
         result["block2/conv"].unit(number)
 
@@ -68,7 +68,7 @@ def test_without_its_probe_set_a_unit_shows_no_images(result, tmp_path):
     assert "data:image/jpeg" not in html
 
 
-def test_a_model_card_says_both_definitions_and_its_figure_lies_beside_it(result, tmp_path):
+def test_a_model_card_has_both_definitions_and_a_figure(result, tmp_path):
     path = result.write_model_card(tmp_path)
     text = path.read_text()
     for name, layer in result.layers.items():

@@ -48,7 +48,7 @@ def test_every_file_the_page_links_to_is_there(drawn):
     assert "-result.csv" not in (folder / "report.html").read_text()
 
 
-def test_a_layer_page_carries_the_released_codes_headline(drawn):
+def test_a_layer_page_has_the_released_codes_headline(drawn):
     result, folder = drawn
     for layer in result.layers.values():
         found = layer.detectors(0.04)
@@ -56,14 +56,14 @@ def test_a_layer_page_carries_the_released_codes_headline(drawn):
         assert f"{found.units}/{layer.layer.units} units covering {found.unique} concepts with IoU ≥ 0.04" in text
 
 
-def test_outside_the_mask_a_strip_keeps_a_fifth_of_its_light(drawn):
+def test_a_strip_has_a_fifth_of_its_brightness_outside_the_mask(drawn):
     result, folder = drawn
     layer = next(iter(result.layers.values()))
     image = folder / "html" / "image"
-    with Image.open(image / f"{layer.layer.file_stem}-0003.jpg") as picture:
-        strip = np.array(picture, float)
-    with Image.open(image / "probe" / f"{layer.exemplars.images[3, 0]:06d}.jpg") as picture:
-        tile = np.array(picture.resize((112, 112)), float)
+    with Image.open(image / f"{layer.layer.file_stem}-0003.jpg") as opened:
+        strip = np.array(opened, float)
+    with Image.open(image / "probe" / f"{layer.exemplars.images[3, 0]:06d}.jpg") as opened:
+        tile = np.array(opened.resize((112, 112)), float)
     ratio = strip[:, :112].sum(2) / tile.sum(2).clip(1)
     inside, outside = ratio > 0.6, ratio < 0.4
     assert 0.02 < inside.mean() < 0.9
@@ -125,7 +125,7 @@ def test_nothing_is_loaded_from_outside_and_nothing_runs_inline(drawn):
             assert not re.search(r"https?://|eval\(|innerHTML|new Function", script.read_text())
 
 
-def test_names_with_markup_are_only_ever_text(tmp_path):
+def test_names_with_markup_are_written_as_text(tmp_path):
     nasty = "<script>alert(1)</script>\u2028</script>\"'&"
     words = Vocabulary(("object", "<b>kind"), (Concept(1, nasty, "object"), Concept(2, "plain", "<b>kind")))
     result, probe_set = pretend.run(
@@ -140,7 +140,7 @@ def test_names_with_markup_are_only_ever_text(tmp_path):
             assert "\u2028" not in text or path.suffix == ".html"
 
 
-def test_a_report_is_drawn_again_without_the_probe_set(tmp_path):
+def test_a_report_is_redrawn_without_the_probe_set(tmp_path):
     result, probe_set = pretend.run((6,), 8, pictures=12)
     report.write_report(result, tmp_path, probe_set, NullProgress())
     before = {path: path.read_bytes() for path in (tmp_path / "html").rglob("*") if path.is_file()}
@@ -149,13 +149,13 @@ def test_a_report_is_drawn_again_without_the_probe_set(tmp_path):
     assert before == after
 
 
-def test_without_images_one_sentence_says_what_is_missing(tmp_path):
+def test_missing_images_are_named_in_one_sentence(tmp_path):
     result, _ = pretend.run((6,), 8, pictures=12)
     with pytest.raises(DataNotFoundError, match="put the probe set back"):
         report.write_report(result, tmp_path, pretend.Gone(), NullProgress())
 
 
-def test_images_of_another_probe_set_are_not_taken_for_this_ones(tmp_path):
+def test_cached_images_of_another_probe_set_are_not_used(tmp_path):
     result, probe_set = pretend.run((6,), 8, pictures=12)
     report.write_report(result, tmp_path, probe_set, NullProgress())
     other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
@@ -163,7 +163,7 @@ def test_images_of_another_probe_set_are_not_taken_for_this_ones(tmp_path):
         report.write_report(other, tmp_path, pretend.Gone(), NullProgress())
 
 
-def test_a_run_of_nothing_much_is_drawn_too(tmp_path):
+def test_a_report_of_one_unit_without_exemplars_is_written(tmp_path):
     """One unit, one concept, no exemplars, nothing detected."""
     words = Vocabulary(("object",), (Concept(1, "thing", "object"),))
     result, probe_set = pretend.run((1,), 1, words=words, exemplars=0, pictures=4)
@@ -175,7 +175,7 @@ def test_a_run_of_nothing_much_is_drawn_too(tmp_path):
     assert "-0000.jpg" not in (tmp_path / "html/block1-conv.html").read_text()
 
 
-def test_a_large_image_is_kept_smaller(tmp_path):
+def test_a_large_image_is_cached_smaller(tmp_path):
     import io
 
     result, probe_set = pretend.run((2,), 4, pictures=3, exemplars=2, input_size=112)
@@ -190,8 +190,8 @@ def test_a_large_image_is_kept_smaller(tmp_path):
         result, tmp_path, Large(probe_set.vocabulary, probe_set.size, probe_set.label_size), NullProgress()
     )
     for path in (tmp_path / "html/image/probe").glob("*.jpg"):
-        with Image.open(path) as picture:
-            assert picture.size == (640, 320)
+        with Image.open(path) as opened:
+            assert opened.size == (640, 320)
 
 
 def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
@@ -206,7 +206,7 @@ def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
     for name, why in skipped.items():
         assert f"<b>{html.escape(name)}</b> {why}" in page
     assert "3 images could not be read" in (tmp_path / "html" / "block1-conv.html").read_text()
-    many = {f"street/{n:03d}.jpg": "picture x does not decode: <b>cut short</b>" for n in range(201)}
+    many = {f"street/{n:03d}.jpg": "image x does not decode: <b>cut short</b>" for n in range(201)}
     report.write_report(
         dataclasses.replace(result, journal={**result.journal, "skipped_images": many}), tmp_path / "many", probe_set,
         NullProgress(), single_file=True,
@@ -214,7 +214,7 @@ def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
     for file in ("html/index.html", "report.html"):
         page = (tmp_path / "many" / file).read_text()
         assert "201 images could not be read and were left out" in page
-        assert "<b>street/007.jpg</b> picture x does not decode: &lt;b&gt;cut short&lt;/b&gt;" in page
+        assert "<b>street/007.jpg</b> image x does not decode: &lt;b&gt;cut short&lt;/b&gt;" in page
         assert "street/200.jpg" not in page
         assert "The others are in run.json" in page
     report.write_model_card(result, tmp_path)
@@ -239,9 +239,9 @@ def test_the_head_says_network_probe_set_settings_date_and_versions(drawn):
     assert f"network {result.network.fingerprint[:16]}" in page
 
 
-def test_what_a_reader_should_know_stands_on_the_page(tmp_path):
+def test_notes_are_on_the_page(tmp_path):
     result, probe_set = pretend.run((4,), 9, pictures=12, exemplars=2)
-    note = "pictures of 96 x 96 are scaled to 32 x 32"
+    note = "images of 96 x 96 are scaled to 32 x 32"
     (name, entry), *_ = result.layers.items()
     layers = {name: dataclasses.replace(entry, layer=dataclasses.replace(entry.layer, note="class token <left> out"))}
     result = dataclasses.replace(result, layers=layers, journal={**result.journal, "notes": [note]})

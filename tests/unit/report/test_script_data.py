@@ -8,7 +8,7 @@ import pytest
 from netdissect.report.html import script_data
 
 
-def test_what_is_packed_is_read_back_in_every_type():
+def test_arrays_of_every_type_are_read_back_unchanged():
     random = np.random.default_rng(0)
     arrays = {
         "u1": random.integers(0, 255, (3, 4)).astype(np.uint8),
@@ -29,7 +29,7 @@ def test_what_is_packed_is_read_back_in_every_type():
         np.testing.assert_array_equal(read[name], array)
 
 
-def test_a_type_that_no_page_has_is_refused():
+def test_a_type_that_javascript_lacks_is_refused():
     with pytest.raises(ValueError, match="int64"):
         script_data.pack_arrays("key", None, {"a": np.zeros(2, np.int64)})
 
@@ -50,7 +50,7 @@ def test_nothing_in_packed_facts_can_end_a_script(nasty):
         ('netdissect.put("k",null,[["a","u1",[3]]],"AAAA");\n', "while decompressing data"),
     ],
 )
-def test_a_file_that_is_no_data_file_is_refused(text, told):
+def test_another_file_is_refused(text, told):
     with pytest.raises(ValueError, match=told):
         script_data.unpack_script(text)
 
@@ -65,7 +65,7 @@ def test_a_file_that_is_no_data_file_is_refused(text, told):
         ([["a", "u1", [200]]], bytes(100), "expected 200 bytes of arrays, got 100"),
     ],
 )
-def test_a_stream_is_unpacked_to_what_it_says_and_never_beyond_a_budget(layout, data, said):
+def test_a_stream_is_unpacked_to_its_stated_size_and_never_beyond_a_limit(layout, data, said):
     """A label map of a few kilobytes in a report that was received unpacked to gigabytes."""
     coded = base64.b64encode(zlib.compress(data, 9)).decode()
     text = f'netdissect.put("k",null,{json.dumps(layout)},"{coded}");\n'
