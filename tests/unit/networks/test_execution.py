@@ -1,4 +1,4 @@
-"""bfloat16 and compiled networks: what they change, what they leave, what is refused."""
+"""bfloat16 and compiled networks: what changes, what stays, what is refused."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def network():
     )
 
 
-def activations(given, pictures, layers=("1", "3"), **execution):
+def activations(given, images, layers=("1", "3"), **execution):
     source = given.probe(
         layers, (16, 16), geometry="grid", device=torch.device("cpu"), execution=Execution(**execution)
     )
     with source:
-        return [{name: out.clone() for name, out in source.activations(batch).items()} for batch in pictures]
+        return [{name: out.clone() for name, out in source.activations(batch).items()} for batch in images]
 
 
 def batches(*sizes):

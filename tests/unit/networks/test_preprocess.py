@@ -1,4 +1,4 @@
-"""Images become a network's input exactly as told, channel by channel."""
+"""Images become a network's input exactly as stated, channel by channel."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_a_mean_image_is_taken_away_pixel_by_pixel():
 def test_the_released_codes_mean_follows_the_order_of_the_channels():
     assert make_caffe_preprocess().mean.tolist() == three(*CAFFE_MEAN).tolist()
     assert make_caffe_preprocess(channels="rgb").mean.tolist() == three(*CAFFE_MEAN[::-1]).tolist()
-    picture = constant(124, 118, 109)
-    one, other = make_caffe_preprocess()(picture), make_caffe_preprocess(channels="rgb")(picture)
+    image = constant(124, 118, 109)
+    one, other = make_caffe_preprocess()(image), make_caffe_preprocess(channels="rgb")(image)
     assert one.flip(1).tolist() == other.tolist()
     assert one.abs().max() < 1  # the image is nearly the mean
 

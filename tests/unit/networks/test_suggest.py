@@ -1,4 +1,4 @@
-"""Where to begin: one layer per resolution, or blocks a quarter of the depth apart."""
+"""Where to start: one layer per resolution, or blocks a quarter of the depth apart."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from netdissect.networks.trace.field_tracer import FieldTracer
 
 
 def traced(module, size=64, channels=3):
-    picture = torch.zeros(2, channels, *(size if isinstance(size, tuple) else (size, size)))
+    image = torch.zeros(2, channels, *(size if isinstance(size, tuple) else (size, size)))
     module.eval()
-    with torch.no_grad(), FieldTracer(picture) as tracer:
-        output = module(picture)
+    with torch.no_grad(), FieldTracer(image) as tracer:
+        output = module(image)
     return tracer.get_trace(output), output
 
 
@@ -34,9 +34,9 @@ class Numerical:
 
     def extent(self, cell):
         """Return the first and the last row, and the first and the last column, that cell (y, x) depends on."""
-        picture = torch.rand(1, self.channels, *self.size, requires_grad=True)
-        self.module(picture)[0, :, cell[0], cell[1]].sum().backward()
-        seen = picture.grad[0].abs().sum(dim=0).nonzero()
+        image = torch.rand(1, self.channels, *self.size, requires_grad=True)
+        self.module(image)[0, :, cell[0], cell[1]].sum().backward()
+        seen = image.grad[0].abs().sum(dim=0).nonzero()
         return list(zip(seen.amin(0).tolist(), seen.amax(0).tolist(), strict=True))
 
 
@@ -153,7 +153,7 @@ class Attention(nn.Module):
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_behind_attention_a_cell_has_seen_everything_and_lies_where_it_lay(fused):
+def test_after_attention_a_cell_sees_everything_and_keeps_its_place(fused):
     track, _ = traced(Attention(fused=fused), size=16)
     assert track.is_global
     assert track.field == FieldMap((-1, -1), (3, 3), (2, 2))
@@ -237,13 +237,13 @@ def linearised(module):
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.GELU, nn.Hardswish, nn.Dropout)
 
 
-def outputs_of(module, layers, picture):
+def outputs_of(module, layers, image):
     seen = {}
     handles = [
         module.get_submodule(layer).register_forward_hook(lambda *call, layer=layer: seen.__setitem__(layer, call[2]))
         for layer in layers
     ]
-    module(picture)
+    module(image)
     for handle in handles:
         handle.remove()
     return seen
@@ -267,17 +267,17 @@ def outputs_of(module, layers, picture):
 def test_the_traced_fields_of_real_architectures_are_the_numerical_ones(name, height, layers, known):
     module = architectures()[name]().eval()
     width = 64 if name in ("alexnet", "convnext_tiny") else 32  # narrow: columns are looked at as rows are
-    picture = torch.zeros(1, 3, height, width)
-    with torch.no_grad(), FieldTracer(picture) as tracer:
-        tracks = {layer: tracer.get_trace(output) for layer, output in outputs_of(module, layers, picture).items()}
-    picture = torch.rand(1, 3, height, width, dtype=torch.float64, requires_grad=True)
-    outputs = outputs_of(linearised(module), layers, picture)
+    image = torch.zeros(1, 3, height, width)
+    with torch.no_grad(), FieldTracer(image) as tracer:
+        tracks = {layer: tracer.get_trace(output) for layer, output in outputs_of(module, layers, image).items()}
+    image = torch.rand(1, 3, height, width, dtype=torch.float64, requires_grad=True)
+    outputs = outputs_of(linearised(module), layers, image)
     for layer, track in tracks.items():
         (offset, _), (size, _), (step, _) = track.field
         output = outputs[layer].movedim(track.spatial[0], 2)
         cells = output.shape[2]
         for cell in (0, cells // 2, cells - 1):
-            (gradient,) = torch.autograd.grad(output[0, :, cell].sum(), picture, retain_graph=True)
+            (gradient,) = torch.autograd.grad(output[0, :, cell].sum(), image, retain_graph=True)
             rows = gradient[0].abs().sum((0, 2)).nonzero().ravel()
             first = offset + cell * step
             assert rows.min() == max(0, first), (layer, cell)

@@ -1,4 +1,4 @@
-"""What a dimension is made of, when dimensions are joined, stacked and written into."""
+"""The parts of dimensions that are joined, stacked and written to."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from netdissect.networks.trace.tensor_trace import AxisPart, merge_parts
 
 
 def traced(function, size=16):
-    picture = torch.zeros(2, 3, size, size)
+    image = torch.zeros(2, 3, size, size)
     conv = nn.Conv2d(3, 4, 3, stride=2, padding=1)
-    with torch.no_grad(), FieldTracer(picture) as tracer:
-        output = function(picture, conv)
+    with torch.no_grad(), FieldTracer(image) as tracer:
+        output = function(image, conv)
     return tracer.get_trace(output)
 
 
 FIELD = FieldMap((-1, -1), (3, 3), (2, 2))
 
 
-def test_neighbouring_pieces_of_an_axis_become_one_and_what_stands_before_them_stays():
+def test_neighboring_parts_of_an_axis_become_one_and_what_stands_before_them_stays():
     channels, outer, inner = AxisPart("c", 3), AxisPart("y", 2, 4), AxisPart("y", 4, 1)
     assert merge_parts([channels, outer, inner]) == (channels, AxisPart("y", 8, 1))
     assert merge_parts([outer, inner, channels]) == (AxisPart("y", 8, 1), channels)
@@ -33,34 +33,34 @@ def test_neighbouring_pieces_of_an_axis_become_one_and_what_stands_before_them_s
 
 
 def test_a_buffer_of_which_a_part_was_written_has_no_field_any_more():
-    def written(picture, conv):
+    def written(image, conv):
         buffer = torch.zeros(2, 4, 8, 8)
-        buffer[:, :2] = conv(picture)[:, :2]
+        buffer[:, :2] = conv(image)[:, :2]
         return buffer
 
     assert traced(written).field is None
-    assert traced(lambda picture, conv: written(picture, conv) + conv(picture)).field is None
-    assert traced(lambda picture, conv: torch.zeros(2, 4, 8, 8) + conv(picture)).field == FIELD
+    assert traced(lambda image, conv: written(image, conv) + conv(image)).field is None
+    assert traced(lambda image, conv: torch.zeros(2, 4, 8, 8) + conv(image)).field == FIELD
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_tensors_laid_side_by_side_keep_their_places(count):
-    def stack(picture, conv):
-        x = conv(picture)
+    def stack(image, conv):
+        x = conv(image)
         return torch.stack([x, x.relu(), x.sigmoid()][:count], dim=2)
 
     track = traced(stack)
     assert track.field == FIELD
     assert track.shape == (2, 4, count, 8, 8)
     assert track.dims[2] == (AxisPart("c", count),)
-    flat = traced(lambda picture, conv: stack(picture, conv).flatten(1, 2))
+    flat = traced(lambda image, conv: stack(image, conv).flatten(1, 2))
     assert (flat.field, flat.shape, flat.spatial) == (FIELD, (2, 4 * count, 8, 8), (2, 3))
 
 
 @pytest.mark.parametrize("other", ["constant", "turned"])
 def test_tensors_that_do_not_lie_alike_have_no_place_side_by_side(other):
-    def stack(picture, conv):
-        x = conv(picture)
+    def stack(image, conv):
+        x = conv(image)
         return torch.stack([x, torch.zeros(2, 4, 8, 8) if other == "constant" else x.transpose(2, 3)], dim=1)
 
     assert traced(stack).field is None

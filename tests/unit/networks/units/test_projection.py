@@ -103,11 +103,11 @@ def test_it_is_sent_to_workers_with_its_projections(file):
     network, names = attach_projections(wrap_module(nets.small()), ["conv2"], file)
     sent = pickle.loads(pickle.dumps(network))
     assert sent.fingerprint() == network.fingerprint()
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
     found = []
     for one in (network, sent):
         with one.probe(names, (32, 32), geometry="grid", device=CPU) as source:
-            found.append(source.activations(pictures)["conv2+sae"])
+            found.append(source.activations(images)["conv2+sae"])
     assert torch.equal(*found)
 
 
@@ -140,13 +140,13 @@ def test_any_kind_of_network_may_lie_below(autoencoder):
         assert source.activations(np.zeros((3, 32, 32, 3), np.uint8))["conv2+Autoencoder"].shape == (3, 8, 8, 20)
 
 
-def test_the_list_of_layers_has_latents_behind_their_layer(autoencoder):
+def test_the_list_of_layers_has_latents_after_their_layer(autoencoder):
     network, _ = attach_projections(wrap_module(nets.small()), ["conv2"], autoencoder)
     names = [layer.name for layer in network.layers((32, 32))]
     assert names[names.index("conv2") + 1] == "conv2+Autoencoder"
 
 
-def test_many_latents_are_made_in_pieces(monkeypatch):
+def test_many_latents_are_computed_in_chunks(monkeypatch):
     from netdissect.networks.units import projected_network
 
     module = nn.Linear(8, 30)
@@ -154,10 +154,10 @@ def test_many_latents_are_made_in_pieces(monkeypatch):
     module.register_forward_hook(lambda _m, given, _o: calls.append(len(given[0])))
     monkeypatch.setattr(projected_network, "_CHUNK_NUMBERS", 300)
     network, names = attach_projections(wrap_module(nets.small()), ["conv2"], module)
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
     with network.probe(["conv2", *names], (32, 32), geometry="grid", device=CPU) as source:
         calls.clear()
-        found = source.activations(pictures)
+        found = source.activations(images)
     assert max(calls) == 10
     assert sum(calls) == 2 * 8 * 8
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What the tests of Caffe's files share."""
+"""Fixtures for the tests of Caffe's files."""
 
 from __future__ import annotations
 

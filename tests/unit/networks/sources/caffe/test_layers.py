@@ -1,4 +1,4 @@
-"""Every layer against the plainest formula for it."""
+"""Every layer against the plain formula."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One network with every kind of layer, whole and damaged: only our own errors may come out."""
+"""One network with every kind of layer, whole and damaged: only errors of this package are raised."""
 
 from __future__ import annotations
 

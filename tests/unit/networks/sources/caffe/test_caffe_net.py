@@ -135,7 +135,7 @@ def test_a_second_top_that_is_not_computed_is_an_error_only_when_probed(make_net
         net(X, ["mask"])
 
 
-def test_a_layer_that_reads_what_nobody_wrote_is_named_when_probed(make_net):
+def test_a_layer_that_reads_a_blob_that_no_layer_writes_is_named_when_probed(make_net):
     net = make_net(INPUT, [conv("conv1"), conv("conv2", "conv")], {"conv1": eye(), "conv2": eye()})
     net(X, ["conv1"])
     with pytest.raises(ModelFileError, match="reads blob 'conv', which no layer before it writes; did you mean conv1"):

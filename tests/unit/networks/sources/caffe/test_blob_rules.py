@@ -1,4 +1,4 @@
-"""Who may write a blob: what Caffe refuses is refused, with the names of both writers."""
+"""What Caffe refuses is refused, with the names of both writers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_blob_with_two_writers_is_refused_and_both_are_named(text, said):
         CaffeNet(parse_prototxt(text, where="net.prototxt"), {})
 
 
-def test_a_network_made_in_python_is_held_to_the_same_rules():
+def test_a_network_created_in_python_follows_the_same_rules():
     from netdissect.networks.sources.caffe.net_spec import make_caffe_layer as made
     from netdissect.networks.sources.caffe.net_spec import make_net_spec
 
