@@ -1,7 +1,7 @@
 """Image files: only listed formats are opened, and the size is checked before anything is decompressed.
 
-Photographs become RGB with 8 bits per channel; label maps keep the numbers of the file. Other formats are never tried,
-because Pillow starts external programs for some of them.
+Photographs become RGB with 8 bits per channel. Other formats are never tried, because Pillow starts external programs for
+some of them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 import functools
 import io
 from pathlib import Path as LocalPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import simplejpeg
@@ -38,11 +38,8 @@ MAX_IMAGE_PIXELS = 2**27
 #: EXIF's orientation tag, and its values that swap height and width.
 _ORIENTATION = 0x0112
 _SIDE_SWAPPING_ORIENTATIONS = (5, 6, 7, 8)
-#: Formats that change pixel values, so that label numbers are lost.
-_LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
 #: Formats whose images of mode "I" hold 16 bits.
 _SIXTEEN_BITS = ("PNG", "PPM")
-_LABEL_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "LA", "PA", "RGB", "RGBA")
 _UNSUPPORTED_MODES = {"F": "floating-point numbers", "I": "32-bit integers"}
 
 
@@ -229,35 +226,6 @@ def convert_to_rgb(image: Image.Image, where: object) -> NDArray[np.uint8]:
             f"is white: save it with 8 or 16 bits a channel"
         )
     return np.asarray(image.convert("RGB"))
-
-
-def read_label_numbers(path: LocalPath, what: str = "label map") -> NDArray[np.integer[Any]]:
-    """Read the numbers of a label map: shape (h, w) for gray and palette images (the index), (h, w, 3) for RGB.
-
-    Raises:
-        DataNotFoundError: if it does not exist.
-        DataFileError: if it cannot be decoded, or its format is lossy.
-    """
-    with open_image(path, path, what=what) as image:
-        return extract_label_numbers(image, path, what)
-
-
-def extract_label_numbers(image: Image.Image, where: object, what: str = "label map") -> NDArray[np.integer[Any]]:
-    """Return the numbers of an open label map, as `read_label_numbers`.
-
-    Raises:
-        DataFileError: if its format is lossy, or its mode holds no class numbers.
-    """
-    if image.format in _LOSSY:
-        raise DataFileError(f"{where}: a {what} cannot be a {image.format} file, which changes the numbers: use PNG")
-    if image.mode not in _LABEL_MODES:
-        raise DataFileError(f"{where}: expected a gray, palette or RGB {what}, got mode {image.mode}")
-    pixels = np.asarray(image)
-    if image.mode in ("LA", "PA"):
-        return pixels[..., 0]
-    if pixels.ndim == 3:
-        return pixels[..., :3]
-    return pixels.astype(np.uint8) if pixels.dtype == bool else pixels
 
 
 def read_image_size(path: LocalPath, what: str = "image") -> tuple[int, int]:

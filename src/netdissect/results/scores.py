@@ -61,7 +61,7 @@ class Score:
         try:
             with np.errstate(all="ignore"):  # what comes of it is checked
                 values = np.asarray(self.function(counts, vocabulary), np.float64)
-        except Exception as error:  # somebody else's code
+        except Exception as error:  # another package's code
             raise SettingsError(f"score {self.name} fails ({type(error).__name__}: {root_message(error)})") from error
         if values.shape != counts.I.shape:
             raise SettingsError(f"score {self.name}: {expected}, got shape {values.shape}")
@@ -134,7 +134,7 @@ def find_score(name: str) -> Score:
         raise SettingsError(f"there is no score {name!r}: {suggest_nearest(name, [*_REGISTRY, *found])}")
     try:
         score = found[name].load()
-    except Exception as error:  # somebody else's code
+    except Exception as error:  # another package's code
         raise SettingsError(f"score {name}: {found[name].value} cannot be loaded ({root_message(error)})") from error
     if not isinstance(score, Score) or score.name != name:
         raise SettingsError(f"score {name}: expected {found[name].value} to be a netdissect.Score of that name")

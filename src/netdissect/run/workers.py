@@ -82,7 +82,7 @@ class ContextSetup:
         path = self.concepts.path
         if path and "://" not in path and not os.path.isdir(path):  # noqa: PTH112 - whatever a ConceptSource calls its path
             raise DataNotFoundError(
-                f"{path} is not there on {socket.gethostname()}: a probe set must lie where every worker reaches it, on "
+                f"{path} is not there on {socket.gethostname()}: a probe set must be where every worker can read it, on "
                 f"shared storage or behind a URL such as s3://"
             )
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, features
 
 from netdissect.errors import DataFileError, DataNotFoundError
-from netdissect.io import images
+from netdissect.io import images, label_images
 
 RAMP = np.linspace(0, 1, 257)[np.newaxis].repeat(9, axis=0)
 
@@ -157,9 +157,9 @@ def test_pipes_devices_and_folders_are_no_images(tmp_path):
     with pytest.raises(DataFileError, match=r"/dev/zero cannot be read: expected a regular file, and it is a device"):
         images.read_image_size(Path("/dev/zero"))
     with pytest.raises(DataFileError, match=r"it is a folder"):
-        images.read_label_numbers(tmp_path)
+        label_images.read_label_numbers(tmp_path)
     with pytest.raises(DataNotFoundError, match=r"label map .*none\.png does not exist"):
-        images.read_label_numbers(tmp_path / "none.png")
+        label_images.read_label_numbers(tmp_path / "none.png")
 
 
 def test_an_error_that_a_caller_raises_while_an_image_is_open_stays_what_it_is(tmp_path):
@@ -183,7 +183,7 @@ def test_label_maps_stay_the_numbers_that_are_in_the_file(mode, tmp_path):
     if mode == "P":
         image.putpalette([9] * 768)
     image.save(tmp_path / "m.png")
-    found = images.read_label_numbers(tmp_path / "m.png")
+    found = label_images.read_label_numbers(tmp_path / "m.png")
     assert found.dtype.kind in "ui"
     assert found.tolist() == values.tolist()
 
@@ -193,7 +193,7 @@ def test_alpha_is_no_part_of_a_label(mode, shape, tmp_path):
     Image.new(mode, (4, 3), (7,) * (shape[-1] if len(shape) == 3 else 1) + (99,) * (mode[-1] == "A")).save(
         tmp_path / "m.png"
     )
-    found = images.read_label_numbers(tmp_path / "m.png")
+    found = label_images.read_label_numbers(tmp_path / "m.png")
     assert found.shape == shape
     assert np.unique(found).tolist() == [7]
 
@@ -204,7 +204,7 @@ def test_a_label_map_of_a_lossy_format_is_refused_by_name(kind, tmp_path):
     with pytest.raises(
         DataFileError, match=f"m.png: a label map cannot be a {kind} file, which changes the numbers: use PNG"
     ):
-        images.read_label_numbers(tmp_path / "m.png")
+        label_images.read_label_numbers(tmp_path / "m.png")
 
 
 def test_a_size_is_read_off_the_first_bytes_and_no_sooner():

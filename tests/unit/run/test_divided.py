@@ -68,7 +68,7 @@ def test_workers_that_do_not_see_the_same_folders_are_reported_what_to_share(dat
 
     probe_set = Broden(tmp_path / "data")
     probe_set.folder = tmp_path / "elsewhere"
-    with pytest.raises(DataNotFoundError, match=r"elsewhere is not there on .*a probe set must lie where every worker"):
+    with pytest.raises(DataNotFoundError, match=r"elsewhere is not there on .*a probe set must be where every worker"):
         run(probe_set, tmp_path / "r", workers=2)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.errors import DataFileError
-from netdissect.io import images
+from netdissect.io import label_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ def read_rgb_label_map(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataFileError: if it is not RGB, cannot be read, or does not decode.
     """
-    pixels = images.read_label_numbers(path)
+    pixels = label_images.read_label_numbers(path)
     if pixels.ndim != 3:
         raise DataFileError(f"{path}: expected an RGB label map, got a gray or palette image")
     return pixels.astype(np.uint8, copy=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.errors import DataFileError
-from netdissect.io import images
+from netdissect.io import images, label_images
 from netdissect.probe_sets.compile.ade20k import decode_classes, normalize_scene
 from netdissect.probe_sets.importers.hugging_face import DatasetRows, list_dataset_parts, open_dataset, read_cell_file
 from netdissect.probe_sets.importers.split_names import find_split
@@ -96,7 +96,7 @@ class AdeRows(DatasetRows):
         maps = []
         for cell in self.read_cell(entry, "segmentations") or ():
             with images.open_image(read_cell_file(cell, where), where, what="class map") as image:
-                rgb = images.extract_label_numbers(image, where, "class map")
+                rgb = label_images.extract_label_numbers(image, where, "class map")
             if rgb.ndim != 3:
                 raise DataFileError(f"{where}: expected class maps in RGB, got one in gray")
             maps.append(decode_classes(rgb.astype(np.uint8, copy=False)))

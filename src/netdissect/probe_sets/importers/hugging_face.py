@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError, root_message
-from netdissect.io import images
+from netdissect.io import images, label_images
 from netdissect.optional_libraries import import_optional
 from netdissect.probe_sets.importers.import_options import ImportOptions
 from netdissect.probe_sets.importers.imported_images import ImportedImages
@@ -106,7 +106,7 @@ class HuggingFaceImages(ImportedImages, DatasetRows):
         cell, where = self.read_cell(entry, self.columns[1]), self.describe_cell(entry, self.columns[1])
         if isinstance(cell, dict):
             with images.open_image(read_cell_file(cell, where), where, what="mask") as image:
-                return images.extract_label_numbers(image, where, "mask")
+                return label_images.extract_label_numbers(image, where, "mask")
         mask = np.asarray(cell)
         if mask.dtype == bool:
             mask = mask.astype(np.uint8)

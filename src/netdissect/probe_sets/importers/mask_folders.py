@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError
-from netdissect.io import images
+from netdissect.io import images, label_images
 from netdissect.probe_sets.importers.image_folders import abbreviate_paths, find_images, name_and_divide
 from netdissect.probe_sets.importers.import_options import ImportOptions
 from netdissect.probe_sets.importers.imported_images import ImportedImages
@@ -44,7 +44,7 @@ class MaskFolders(ImportedImages):
     def _read_mask(self, mask: Path) -> NDArray[np.integer[Any]]:
         """Return the numbers of a mask; its colors if the class list has only colors."""
         with images.open_image(mask, mask, what="mask") as image:
-            numbers = images.extract_label_numbers(image, mask, "mask")
+            numbers = label_images.extract_label_numbers(image, mask, "mask")
             if self.classes.codes or numbers.ndim == 3 or not self.classes.colors:
                 return numbers
             return np.asarray(image.convert("RGB")) if image.mode in ("1", "L", "P", "LA", "PA") else numbers

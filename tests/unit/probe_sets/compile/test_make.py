@@ -14,6 +14,7 @@ from tests.unit.probe_sets import originals
 
 from netdissect.errors import DataError, DataFileError, DataNotFoundError, SettingsError
 from netdissect.io import images as image_files
+from netdissect.io import label_images
 from netdissect.probe_sets.broden.check import check_probe_set
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.probe_sets.compile import build_cache, image_batches, make
@@ -335,7 +336,7 @@ def test_every_file_of_a_source_is_opened_once(sources, tmp_path, monkeypatch):
     for owner, name in (
         (image_files, "load_image"),
         (image_files, "load_image_in_frame"),
-        (image_files, "read_label_numbers"),
+        (label_images, "read_label_numbers"),
     ):
         real = getattr(owner, name)
         monkeypatch.setattr(
