@@ -1,10 +1,9 @@
-"""Functions compiled to machine code: one decorator, and one decision where the machine code is kept between runs.
+"""numba.njit with a cache: a decorator, and the choice of the folder for the machine code.
 
-Compiling takes about half a minute in all, so what was compiled is kept: in ``NUMBA_CACHE_DIR`` if that is set, else
-beside the package, else in the user's folder for caches. Where none of them can be written (a read-only installation,
-another user, no home), it is kept in a private folder for as long as this process and its workers live, and that is
-said. Numba unpickles what it finds there, so a folder that belongs to somebody else, or that is named relative to the
-folder one happens to stand in, is never used.
+Compiling everything takes about half a minute, so machine code is cached: in ``NUMBA_CACHE_DIR`` if it is set, else in the
+package's ``__pycache__``, else in the user's cache folder. If none of them can be written (a read-only installation, another
+user, no home), it is cached in a private folder until this process and its workers end, with a warning. Numba unpickles
+cached files, so a folder that belongs to another user, or one named by a relative path, is never used.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from netdissect.io import caches
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-caching: Any = _numbas  # numba says of some versions that it is typed
+caching: Any = _numbas  # typed in some versions of numba only
 _LOG = logging.getLogger("netdissect")
 _VARIABLE = "NUMBA_CACHE_DIR"
 
 
 def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator that has numba compile a function when it is first called, and keeps the machine code.
+    """Return a decorator that compiles a function with `numba.njit` at its first call, and caches the machine code.
 
     Args:
-        options: as `numba.njit` takes them; the interpreter's lock is always released.
+        options: options of `numba.njit`; ``nogil`` is always set.
 
     Example:
         >>> @cached_njit()
@@ -45,16 +44,16 @@ def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        made = njit(nogil=True, **options)(function)
-        with contextlib.suppress(RuntimeError, OSError):  # where there is no place for it, nothing is kept
-            made._cache = _FunctionCache(function)  # noqa: SLF001 - as its enable_caching() does, with a cache of our own
-        return made
+        dispatcher = njit(nogil=True, **options)(function)
+        with contextlib.suppress(RuntimeError, OSError):  # without a folder nothing is cached
+            dispatcher._cache = _FunctionCache(function)  # noqa: SLF001 - as enable_caching() does, with our own class
+        return dispatcher
 
     return decorate
 
 
 class _CacheLocator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  # type: ignore[misc]  # noqa: SLF001
-    """Where one function's machine code is kept."""
+    """The folder in which one function's machine code is cached."""
 
     def __init__(self, function: Any, file: str, folder: Path) -> None:
         self._py_file = file
@@ -69,51 +68,51 @@ class _CacheLocator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator
         if not Path(file).exists():  # typed into an interpreter
             return None
         for folder, trusted in _list_cache_folders(file):
-            place = cls(function, file, folder)
+            locator = cls(function, file, folder)
             with contextlib.suppress(OSError):
-                place.ensure_cache_path()
+                locator.ensure_cache_path()
                 if trusted or caches.is_owned_by_user(folder):
-                    return place
+                    return locator
         private = caches.make_temporary_cache()
         _warn_once()
         if private is None:
             return None
-        os.environ[_VARIABLE] = str(private)  # of the functions that follow, and of workers
-        place = cls(function, file, _join_cache_folder(private, file))
-        place.ensure_cache_path()
-        return place
+        os.environ[_VARIABLE] = str(private)  # for the functions that follow, and for workers
+        locator = cls(function, file, _join_cache_folder(private, file))
+        locator.ensure_cache_path()
+        return locator
 
 
 class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_CacheLocator]  # noqa: RUF012 - numba's
+    _locator_classes = [_CacheLocator]  # noqa: RUF012 - the type numba expects
 
 
 class _FunctionCache(caching.FunctionCache):  # type: ignore[misc]
-    """Machine code on disk; whatever is wrong with a file of it, the function is compiled anew."""
+    """Machine code on disk; a function whose file is damaged is compiled again."""
 
     _impl_class = _CacheImpl
 
     def load_overload(self, *arguments: Any) -> Any:
         try:
             return super().load_overload(*arguments)
-        except Exception:  # noqa: BLE001 - a damaged pickle fails in any way
+        except Exception:  # noqa: BLE001 - unpickling a damaged file can fail with any error
             with contextlib.suppress(OSError):
-                self.flush()  # or the index would stand in the way of what is made now
+                self.flush()  # else the damaged index would be used again
             return None
 
     def save_overload(self, *arguments: Any) -> None:
         try:
             super().save_overload(*arguments)
-        except OSError:  # a full disk, a quota: a run does not end over what it could have kept
+        except OSError:  # a full disk must not end a run
             self.disable()
 
 
 def _list_cache_folders(file: str) -> Iterator[tuple[Path, bool]]:
-    """Yield the folders in which a function of a file could be kept, best first, and whether to trust them as named."""
+    """Yield the folders in which a file's functions could be cached, best first, and whether each is trusted as it is."""
     chosen = os.environ.get(_VARIABLE, "")
     if chosen:
         yield _join_cache_folder(Path(chosen).absolute(), file), True
-    yield Path(file).absolute().parent / "__pycache__", True  # whoever writes there writes the package
+    yield Path(file).absolute().parent / "__pycache__", True  # whoever can write there can write the package
     home = caches.find_user_cache()
     if home is not None:
         yield _join_cache_folder(home / "compiled", file), False
@@ -125,9 +124,9 @@ def _join_cache_folder(folder: Path, file: str) -> Path:
 
 @functools.cache
 def _warn_once() -> None:
-    if multiprocessing.parent_process() is None:  # a worker's parent has said it
+    if multiprocessing.parent_process() is None:  # a worker's parent has warned already
         _LOG.warning(
-            "compiled code cannot be kept here, neither beside the package nor in a home: it is made anew on every "
-            "start, which takes about half a minute; name a folder that can be written with %s",
+            "compiled code cannot be cached: neither the package's folder nor the user's cache folder can be written; it is "
+            "compiled again at every start, which takes about half a minute. Set %s to a folder that can be written",
             _VARIABLE,
         )

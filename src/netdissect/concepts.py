@@ -1,8 +1,7 @@
-"""Concepts: the human-readable labels of a probe set, and the labels one image carries.
+"""Concepts: the vocabulary of a probe set, and the labels of one image.
 
-A probe set numbers its concepts from 1 (``label.csv``); 0 is nothing. Inside the engine a concept is its
-*code*: 0 for nothing, then 1..C in rising order of the number, so that code - 1 is the column of every
-``(units, concepts)`` table.
+A probe set numbers its concepts from 1 (``label.csv``); 0 is no label. The engine uses *codes*: 0 for no label, then 1 to C
+in the order of the numbers, so code - 1 is the concept's column in every (units, concepts) table.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: The order in which the paper's figures show the categories; others follow in their own order.
+#: The order of the categories in the paper's figures; others follow in their own order.
 CATEGORY_ORDER = ("object", "scene", "part", "material", "texture", "color")
 
 
 def display_name(name: str) -> str:
-    """Return a concept's name as people read it: ``_`` is a space, the endings ``-c`` and ``-s`` are gone.
+    """Return a concept's name for display: with spaces for ``_``, without the endings ``-c`` and ``-s``.
 
     >>> display_name("living_room-s"), display_name("red-c"), display_name("t-shirt")
     ('living room', 'red', 't-shirt')
@@ -54,7 +53,7 @@ class Vocabulary:
 
     Attributes:
         categories: the K category names, in the order of ``category.csv``.
-        concepts: the C concepts, by rising number; each carries its *primary* category κ(c).
+        concepts: the C concepts in the order of their numbers, each with its primary category κ(c).
     """
 
     categories: tuple[str, ...]
@@ -86,18 +85,18 @@ class Vocabulary:
 
     @cached_property
     def primary(self) -> NDArray[np.int64]:
-        """Position of every concept's primary category in ``categories``, shape (C,)."""
+        """Position of every concept's primary category in `categories`, int64, shape (C,)."""
         position = {category: index for index, category in enumerate(self.categories)}
         return np.array([position[concept.category] for concept in self.concepts], dtype=np.int64)
 
     @cached_property
     def largest_number(self) -> int:
-        """The largest concept number; 0 when there is no concept."""
+        """The largest concept number; 0 if there are no concepts."""
         return self.concepts[-1].number if self.concepts else 0
 
     @cached_property
     def codes(self) -> NDArray[np.int32]:
-        """Code of every concept number, shape (largest_number + 1,); -1 where a number is not listed."""
+        """Code of every concept number, int32, shape (largest_number + 1,); -1 for a number that is not used."""
         table = np.full(self.largest_number + 1, -1, dtype=np.int32)
         table[0] = 0
         for code, concept in enumerate(self.concepts, start=1):
@@ -105,7 +104,7 @@ class Vocabulary:
         return table
 
     def find_columns(self, category: str) -> NDArray[np.int64]:
-        """Columns of the concepts whose primary category is this one."""
+        """Return the columns of the concepts with this primary category."""
         return np.flatnonzero(self.primary == self.categories.index(category))
 
 
@@ -114,8 +113,8 @@ class Labels:
     """The labels of one image, as codes.
 
     Attributes:
-        planes: label planes on the label grid, uint16, shape (P, sh, sw); P may be 0.
-        whole: codes that hold for the whole image, each once, int64, shape (W,).
+        planes: label planes, uint16, shape (P, sh, sw); P may be 0.
+        whole: codes of labels for the whole image, each once, int64, shape (W,).
     """
 
     planes: NDArray[np.uint16]
@@ -123,5 +122,5 @@ class Labels:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The label grid, (sh, sw)."""
+        """Height and width of the label planes, (sh, sw), in pixels."""
         return self.planes.shape[1], self.planes.shape[2]

@@ -1,4 +1,4 @@
-"""A probed layer in words and numbers: what it is called, how many units it has, what its cells look at."""
+"""A probed layer: its name, units, grid and field map, and the names of its files."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-#: What a run writes besides its layers' files, and a layer's files by its stem: all of them, so that none take one name.
+#: All files of a run except those of its layers.
 _RUN_FILES = (
     "run.json", "files.txt", "report.html", "model-card.md", "model-card.png", "rotation.svg", "rotation.png", "rotation.csv",
     "html/index.html", "html/app", "html/data", "html/image", "html/image/probe", "html/image/layer-graph.svg",
     "html/image/layer-graph.png", "html/image/layer-graph.csv",
 )  # fmt: skip
+#: All files of a layer, by its stem.
 _LAYER_FILES = (
     "{}-result.csv", "{}.parquet", "{}.npz", "{}-image-maxima.parquet", "html/{}.html", "html/image/{}-bargraph.svg",
     "html/image/{}-bargraph.png", "html/image/{}-bargraph.csv",
@@ -28,9 +29,9 @@ _LAYER_FILES = (
 
 
 class FieldMap(NamedTuple):
-    """Where the cells of a layer look, in input pixels, each as (y, x).
+    """The receptive fields of a layer's cells, in input pixels, each as (y, x).
 
-    Cell i of an axis sees the pixels ``offset + i·step … offset + i·step + size - 1`` (docs/method.md, § 2; paper, § 3.2).
+    Along an axis, cell i sees the pixels ``offset + i·step … offset + i·step + size - 1`` (docs/method.md, § 2; paper, § 3.2).
     """
 
     offset: tuple[float, float]
@@ -40,18 +41,18 @@ class FieldMap(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer as it is probed.
+    """A layer to dissect.
 
     Attributes:
-        name: as the network calls it.
+        name: its name in the network.
         units: number of units U.
         grid: cells per image, (h, w).
-        field: where the cells look.
-        geometry: ``"receptive-field"`` when `field` was traced through the network; ``"grid"`` when it only says where
-            the cells lie, as behind attention, or divides the input evenly (docs/method.md, § 2).
-        kind: type of the layer, such as ``"Conv2d"``.
+        field: the receptive fields of its cells.
+        geometry: ``"receptive-field"`` if `field` was traced through the network; ``"grid"`` if it only says where the
+            cells are, as after attention, or divides the input evenly (docs/method.md, § 2).
+        kind: its type, such as ``"Conv2d"``.
         note: what a reader should know, such as "class token left out"; may be empty.
-        shape: of the output for one image, as the network gives it, such as (197, 768) for tokens.
+        shape: shape of its output for one image, such as (197, 768) for tokens.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Layer:
 
     @property
     def file_stem(self) -> str:
-        """The name as it stands in file names: ``/`` becomes ``-``.
+        """The name in the names of its files: ``/`` becomes ``-``.
 
         >>> Layer("fire9/concat", 1, (1, 1), FieldMap((0, 0), (1, 1), (1, 1)), "grid").file_stem
         'fire9-concat'
@@ -74,10 +75,10 @@ class Layer:
 
 
 def make_file_stem(layer: str) -> str:
-    """Return a layer's name as it stands in file names, on every system.
+    """Return a layer's name as it is used in the names of its files, on every system.
 
-    What no file's name can hold becomes ``-``, and so does a dot at the beginning; a name that some system keeps for a
-    device gets a ``-`` more, and one that is too long is cut and told apart by a hash.
+    Characters that are not allowed in file names become ``-``, and so does a dot at the beginning. A name that a system
+    reserves for a device gets an extra ``-``; one that is too long is cut and gets a hash.
 
     >>> make_file_stem("fire9/concat"), make_file_stem("aux"), len(make_file_stem("a" * 300))
     ('fire9-concat', 'aux-', 200)
@@ -94,17 +95,17 @@ def make_file_stem(layer: str) -> str:
     if stem.endswith((".", " ")):
         stem = f"{stem}-"
     if len(stem.encode()) > MAX_NAME_BYTES:
-        told_apart = hashlib.blake2b(stem.encode(), digest_size=4).hexdigest()
-        stem = f"{stem.encode()[: MAX_NAME_BYTES - 9].decode(errors='ignore')}-{told_apart}"
+        digest = hashlib.blake2b(stem.encode(), digest_size=4).hexdigest()
+        stem = f"{stem.encode()[: MAX_NAME_BYTES - 9].decode(errors='ignore')}-{digest}"
     return stem
 
 
 def check_file_stems(layers: Sequence[str]) -> None:
-    """Make sure that no two files of a run have one name, on any system, and that every name is one a file can have.
+    """Check that all files of a run have valid and different names, on every system.
 
     Raises:
-        SettingsError: naming two layers that would be written to one file, such as ``a/b`` and ``a-b``, or a layer that
-            would take the place of a file of the run's own.
+        SettingsError: if two layers would be written to the same file, such as ``a/b`` and ``a-b``, or a layer to a file
+            that the run itself writes.
     """
     first = {_fold_name(name): "" for name in _RUN_FILES}
     for layer in dict.fromkeys(layers):
@@ -112,13 +113,13 @@ def check_file_stems(layers: Sequence[str]) -> None:
         problem = find_name_problem(stem)
         if problem is not None:
             raise SettingsError(
-                f"the layer {escape_line(layer)!r} cannot be written into files: {problem}; give it another name"
+                f"the layer {escape_line(layer)!r} cannot be used in file names: {problem}; give it another name"
             )
         for name in (form.format(stem) for form in _LAYER_FILES):
             other = first.setdefault(_fold_name(name), layer)
             if not other and other != layer:
                 raise SettingsError(
-                    f"the layer {layer} would be written as {name}, which is a file of the report's own: give the layer "
+                    f"the layer {layer} would be written as {name}, which is a file of the report: give the layer "
                     f"another name"
                 )
             if other != layer:
@@ -129,5 +130,5 @@ def check_file_stems(layers: Sequence[str]) -> None:
 
 
 def _fold_name(name: str) -> str:
-    """Return a file's name as a system sees it that tells neither cases apart nor how accents are put together."""
+    """Return a file name as a system compares it that ignores case and Unicode normalization."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -1,4 +1,4 @@
-"""The ports through which rooms that do not know each other meet."""
+"""The interfaces through which packages meet that do not import each other."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ActivationSource(Protocol):
-    """A network that stands ready to be probed: images in, activations of its probed layers out.
+    """A network prepared to give the activations of some layers for batches of images.
 
-    A context manager: inside the block hooks are in place and the network is in evaluation mode; afterwards it is
-    as it was before, whatever happened.
+    A context manager: inside the block the network is in evaluation mode and hooks are registered; afterwards it is as
+    before, also after an error.
     """
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The probed layers, as they are for images of the size this source was made for."""
+        """The probed layers, as they are for inputs of `input_size`."""
         ...
 
     @property
@@ -40,14 +40,14 @@ class ActivationSource(Protocol):
         """
         ...
 
-    def activations(self, pictures: NDArray[np.generic]) -> Mapping[str, torch.Tensor]:
-        """Run the network once, no further than its last probed layer.
+    def activations(self, inputs: NDArray[np.generic], /) -> Mapping[str, torch.Tensor]:
+        """Run the network on a batch, no further than its last probed layer.
 
         Args:
-            pictures: what it is given for B images, stacked: RGB, uint8, shape (B, H, W, 3).
+            inputs: the network's inputs for B images, stacked: RGB, uint8, shape (B, H, W, 3).
 
         Returns:
-            float32 of every layer, shape (B, h, w, U), in any memory layout, on the network's device.
+            activations by layer name: float32, shape (B, h, w, U), in any memory layout, on the network's device.
         """
         ...
 
@@ -62,12 +62,12 @@ class ConceptSource(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name."""
         ...
 
     @property
     def path(self) -> str:
-        """The folder it lies in; empty if it was never on disk."""
+        """Its folder or URL; empty if it is not on disk."""
         ...
 
     @property
@@ -77,12 +77,12 @@ class ConceptSource(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that decides its labels and images, short of the pixels themselves."""
+        """Hash of everything that decides its labels and images, except the pixels themselves."""
         ...
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width of its images."""
+        """Height and width of its images in pixels."""
         ...
 
     def __len__(self) -> int:
@@ -98,11 +98,11 @@ class ConceptSource(Protocol):
         ...
 
     def label_size(self, index: int) -> tuple[int, int]:
-        """Return height and width of an image's label grid."""
+        """Return height and width of an image's label map in pixels."""
         ...
 
     def read_image(self, index: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-        """Return an image, RGB, shape (H, W, 3), scaled (not cropped) to `size` if one is given."""
+        """Return an image: RGB, uint8, shape (H, W, 3), scaled (not cropped) to `size` (height, width) if it is given."""
         ...
 
     def read_image_file(self, index: int) -> bytes:
@@ -116,29 +116,29 @@ class ConceptSource(Protocol):
 
 @runtime_checkable
 class LatentSource(Protocol):
-    """A probe set of images that a generator made."""
+    """A probe set whose images were made by a generator."""
 
     def latent(self, index: int) -> NDArray[np.generic]:
-        """Return the latent that an image was made from."""
+        """Return the latent an image was made from."""
         ...
 
 
 @runtime_checkable
 class ImageSource(Protocol):
-    """What a report needs of a probe set: images and labels by row in ``index.csv``, while they are at hand."""
+    """What a report needs of a probe set: images and labels by row in ``index.csv``, as long as they exist."""
 
     def read_image_file(self, row: int) -> bytes | None:
-        """Return an image as the bytes of a JPEG or PNG file; None where the probe set is gone."""
+        """Return an image as the bytes of a JPEG or PNG file; None if the probe set is gone."""
         ...
 
     def read_labels(self, row: int) -> Labels | None:
-        """Return an image's labels; None where the probe set is gone."""
+        """Return an image's labels; None if the probe set is gone."""
         ...
 
 
 @runtime_checkable
 class Segmenter(Protocol):
-    """A network, or any function, that labels the pixels of an image: what probe sets without label maps are made with."""
+    """A network, or any function, that labels the pixels of an image, for probe sets without label maps."""
 
     @property
     def classes(self) -> Sequence[str]:
@@ -168,14 +168,14 @@ class Segmenter(Protocol):
 
 @runtime_checkable
 class Progress(Protocol):
-    """Something that shows how far a long task is."""
+    """Shows how far a long task is."""
 
     def start(self, task: str, total: int) -> None:
-        """Begin a task of so many steps; a task that was begun before ends."""
+        """Begin a task of `total` steps; the task before it ends."""
         ...
 
     def advance(self, steps: int) -> None:
-        """Say that so many steps more are done."""
+        """Report that `steps` more steps are done."""
         ...
 
 

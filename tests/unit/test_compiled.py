@@ -1,4 +1,4 @@
-"""Where machine code is kept: beside the package, in a home, in a private folder, or nowhere; and never from a stranger."""
+"""Machine code is cached in the package, the user's cache folder or a private one, and never read from others."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from netdissect import compiled as compiling
 from netdissect.io import caches
 
 SOURCE = """
-from netdissect.compiled import compiled
+from netdissect.compiled import cached_njit
 
-@compiled()
+@cached_njit()
 def twice(x):
     return 2 * x
 """
@@ -26,7 +26,7 @@ def twice(x):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A module with a compiled function, in a folder of its own; nothing says where to keep its code."""
+    """A module with a compiled function in its own folder; no variable names a cache folder."""
     for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -38,8 +38,8 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def doubled(place):
-    """Import the module, call its function, and return the folder in which its code is kept."""
+def call_doubled(place):
+    """Import the module, call its function, and return the folder in which its code is cached."""
     spec = importlib.util.spec_from_file_location("doubling", place / "package/doubling.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -47,87 +47,87 @@ def doubled(place):
     return Path(module.twice._cache.cache_path) if module.twice._cache.cache_path else None
 
 
-def shut(folder):
-    """Let nothing be written there, whoever asks: a file stands where the folder would be."""
+def block(folder):
+    """Put a file where the folder would be, so that nobody can write there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.write_text("")
 
 
-def test_code_is_kept_beside_the_package(place):
-    assert doubled(place) == place / "package/__pycache__"
+def test_code_is_cached_in_the_package(place):
+    assert call_doubled(place) == place / "package/__pycache__"
     assert list((place / "package/__pycache__").glob("doubling.twice-*.nbi"))
 
 
-def test_a_folder_that_is_named_comes_first(place, monkeypatch):
+def test_the_folder_in_the_variable_comes_first(place, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(place / "named"))
-    assert doubled(place).parent == place / "named"
+    assert call_doubled(place).parent == place / "named"
 
 
-def test_beside_nothing_it_is_kept_in_the_users_folder_for_caches(place):
-    shut(place / "package/__pycache__")
-    assert doubled(place).parent == place / "home/.cache/netdissect/compiled"
+def test_the_users_cache_folder_comes_second(place):
+    block(place / "package/__pycache__")
+    assert call_doubled(place).parent == place / "home/.cache/netdissect/compiled"
 
 
-def test_where_nothing_can_be_written_it_is_kept_for_this_process_and_reported_once(place, monkeypatch, caplog):
+def test_where_nothing_can_be_written_code_is_cached_for_this_process_with_one_warning(place, monkeypatch, caplog):
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/proc/nowhere")
-    shut(place / "package/__pycache__")
-    shut(place / "home")
+    block(place / "package/__pycache__")
+    block(place / "home")
     with caplog.at_level(logging.WARNING, "netdissect"):
-        kept = doubled(place)
-        assert doubled(place) == kept  # the second function finds what the first has set
-    assert kept.parent.parent == place
-    assert kept.parent.stat().st_mode & 0o777 == 0o700
-    assert os.environ["NUMBA_CACHE_DIR"] == str(kept.parent)  # so do workers
-    (said,) = caplog.messages
-    assert said.startswith("compiled code cannot be kept here")
-    assert said.endswith("name a folder that can be written with NUMBA_CACHE_DIR")
+        private = call_doubled(place)
+        assert call_doubled(place) == private  # the second function finds what the first has set
+    assert private.parent.parent == place
+    assert private.parent.stat().st_mode & 0o777 == 0o700
+    assert os.environ["NUMBA_CACHE_DIR"] == str(private.parent)  # so do workers
+    (message,) = caplog.messages
+    assert message.startswith("compiled code cannot be cached")
+    assert message.endswith("Set NUMBA_CACHE_DIR to a folder that can be written")
 
 
-def test_where_not_even_a_temporary_folder_can_be_made_it_is_kept_nowhere(place, monkeypatch, caplog):
-    shut(place / "package/__pycache__")
-    shut(place / "home")
+def test_without_any_folder_nothing_is_cached(place, monkeypatch, caplog):
+    block(place / "package/__pycache__")
+    block(place / "home")
     monkeypatch.setattr(caches, "make_temporary_cache", lambda: None)
     with caplog.at_level(logging.WARNING, "netdissect"):
-        assert doubled(place) is None
+        assert call_doubled(place) is None
     assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize("name", ["HOME", "XDG_CACHE_HOME"])
-def test_a_folder_named_relative_to_where_one_stands_is_no_home(monkeypatch, name):
+def test_a_relative_path_is_no_home(monkeypatch, name):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", "/home/somebody")
     monkeypatch.setenv(name, "." if name == "HOME" else "cache")
     assert caches.find_user_cache() == (None if name == "HOME" else Path("/home/somebody/.cache/netdissect"))
 
 
-def test_somebody_elses_folder_for_caches_is_not_used(place, monkeypatch):
-    shut(place / "package/__pycache__")
+def test_another_users_cache_folder_is_not_used(place, monkeypatch):
+    block(place / "package/__pycache__")
     monkeypatch.setattr(caches, "is_owned_by_user", lambda _: False)
-    assert doubled(place).parent.parent == place
+    assert call_doubled(place).parent.parent == place
 
 
-def test_a_folder_that_everybody_can_write_into_is_not_ours(tmp_path):
+def test_a_folder_that_everybody_can_write_is_not_trusted(tmp_path):
     assert caches.is_owned_by_user(tmp_path)
     tmp_path.chmod(0o777)
     assert not caches.is_owned_by_user(tmp_path)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x80\x05garbage", b"\x80\x04K\x01."])
-def test_damaged_code_is_made_again(place, damage):
-    folder = doubled(place)
+def test_damaged_code_is_compiled_again(place, damage):
+    folder = call_doubled(place)
     for path in folder.glob("doubling.twice-*.nb*"):
         path.write_bytes(damage)
-    assert doubled(place) == folder
+    assert call_doubled(place) == folder
 
 
-def test_a_full_disk_does_not_end_the_work(place, monkeypatch):
+def test_a_full_disk_is_no_error(place, monkeypatch):
     from numba.core import caching
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(caching.IndexDataCacheFile, "save", full)
-    doubled(place)
+    call_doubled(place)
 
 
 NOBODY = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=-all,+dac_read_search",
@@ -151,6 +151,6 @@ def test_everything_can_be_imported_and_compiled_in(around, tmp_path):
         [*around, sys.executable, "-c", code], env=environment, cwd="/", capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (0, "in order"), done.stderr
-    told = done.stderr.strip().splitlines()
-    assert len(told) == 1, told
-    assert told[0].startswith("compiled code cannot be kept here")
+    warnings = done.stderr.strip().splitlines()
+    assert len(warnings) == 1, warnings
+    assert warnings[0].startswith("compiled code cannot be cached")

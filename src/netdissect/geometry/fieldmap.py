@@ -1,4 +1,4 @@
-"""Field maps: which input pixels a cell looks at, composed layer by layer (docs/method.md, § 2; paper, § 3.2)."""
+"""Field maps: the receptive fields of a layer's cells, composed layer by layer (docs/method.md, § 2; paper, § 3.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netdissect.layers import FieldMap
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: A layer that looks at nothing but its own cell.
+#: A layer whose cells see only themselves, such as an activation function.
 IDENTITY = FieldMap((0, 0), (1, 1), (1, 1))
 
 
@@ -38,8 +38,8 @@ def make_transposed_window_field(
 ) -> FieldMap:
     """Return the field map of a transposed convolution: each output cell sees about kernel / stride input cells.
 
-    Output cell i sees the input cells j with ``0 ≤ i + padding - stride·j ≤ dilation·(kernel - 1)``; for a stride
-    above one that window moves by fractions of a cell, and this is its mean.
+    Output cell i sees the input cells j with ``0 ≤ i + padding - stride·j ≤ dilation·(kernel - 1)``. With a stride above
+    1 this window moves by fractions of a cell; the field map is its mean.
     """
     size, offset, step = [], [], []
     for k, s, p, d in zip(kernel, stride, padding, dilation, strict=True):
@@ -51,7 +51,7 @@ def make_transposed_window_field(
 
 
 def compose_fields(lower: FieldMap, upper: FieldMap) -> FieldMap:
-    """Return the field map of `upper` stacked on `lower`.
+    """Return the field map of layer `upper` after layer `lower`.
 
     ``o = o₂·t₁ + o₁``, ``s = (s₂ - 1)·t₁ + s₁``, ``t = t₂·t₁``.
 
@@ -67,15 +67,15 @@ def compose_fields(lower: FieldMap, upper: FieldMap) -> FieldMap:
 
 
 def choose_widest_field(fields: Iterable[FieldMap]) -> FieldMap:
-    """Return the field map where paths join (concat, eltwise): the one with the largest size; the first of equals."""
+    """Return the field map where paths join (concat, add): the one with the largest size, the first of equals."""
     return max(fields, key=lambda field: field.size[0])
 
 
 def unite_fields(fields: Sequence[FieldMap]) -> FieldMap:
-    """Return the field map where paths join: the widest if it holds the others, else everything that they see.
+    """Return the field map where paths join: the widest one, enlarged to cover all others of the same step.
 
-    Paths of one grid that lie symmetrically hold each other, and then this is `choose_widest_field`. Cut-and-concatenated pixels
-    (space to depth) do not: each of them sees another corner.
+    Centered paths contain each other, so this is `choose_widest_field`. Paths that see different corners, as in space to
+    depth, do not.
 
     >>> unite_fields([make_window_field((3, 3), padding=(1, 1)), make_window_field((1, 1))])
     FieldMap(offset=(-1, -1), size=(3, 3), step=(1, 1))
@@ -90,7 +90,7 @@ def unite_fields(fields: Sequence[FieldMap]) -> FieldMap:
 
 
 def divide_evenly(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
-    """Return the field map that divides the input evenly among the cells, with nothing left over at its end.
+    """Return the field map that divides the input evenly among the cells, by steps that may be fractions.
 
     >>> divide_evenly((227, 227), (57, 57)).step[0] * 57
     227.0
@@ -100,7 +100,7 @@ def divide_evenly(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldM
 
 
 def divide_into_whole_steps(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
-    """Return the field map that divides the input evenly among the cells, as the released torch wrapper did.
+    """Return the field map that divides the input by whole steps, as the released code does for torch networks.
 
     >>> divide_into_whole_steps((224, 224), (7, 7))
     FieldMap(offset=(0, 0), size=(32, 32), step=(32, 32))

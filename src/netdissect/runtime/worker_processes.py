@@ -249,7 +249,7 @@ class ProcessRuntime:
             when = "over the same piece of work" if worker.job else "before it could start"
             raise RunError(
                 f"a worker process was killed {ATTEMPTS} times {when} (exit code {code}; -9 usually means that memory ran "
-                f"out): use fewer --workers, or in a run a smaller --batch-size, and run the same command again; it "
+                f"out): use fewer --workers or, in a run, a smaller --batch-size, and run the same command again; it "
                 f"continues from what is finished"
             )
 

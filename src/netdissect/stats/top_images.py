@@ -1,4 +1,4 @@
-"""The images that excite every unit most, found in one pass and mergeable (paper, § 3: top activated images)."""
+"""The images that activate every unit most, accumulated over batches and shards (paper, § 3: top activated images)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Stands for "no image" and sorts behind every image.
+#: The image number of an empty place; larger than any other.
 NO_IMAGE = np.iinfo(np.int64).max
-#: Values of grids that are copied at once; of a first batch all would enter, and be held twice.
+#: Values of grids that are copied at once; else those of the first batch, all of which enter, would be in memory twice.
 _PIECE = 2**20
 
 
@@ -26,9 +26,9 @@ class TopImages:
     """The k images with the highest maximum of every unit; of equal maxima the lower image number wins.
 
     Attributes:
-        images: image numbers, int64, shape (U, k); NONE where fewer were seen.
-        maxima: float32, shape (U, k); −inf where fewer were seen.
-        grids: the unit's activations on each, float32, shape (U, k, h, w).
+        images: image numbers, int64, shape (U, k); NO_IMAGE for empty places.
+        maxima: the unit's maximum on each image, float32, shape (U, k); −inf for empty places.
+        grids: the unit's activation map on each image, float32, shape (U, k, h, w).
     """
 
     images: NDArray[np.int64]
@@ -37,7 +37,7 @@ class TopImages:
 
     @classmethod
     def empty(cls, units: int, k: int, grid: tuple[int, int]) -> Self:
-        """Return an accumulator that has seen nothing."""
+        """Return an accumulator of no images."""
         return cls(
             np.full((units, k), NO_IMAGE, np.int64),
             np.full((units, k), -np.inf, np.float32),
@@ -51,14 +51,14 @@ class TopImages:
         copy_grids: Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]], None],
         floor: NDArray[np.float32] | None = None,
     ) -> None:
-        """See a batch.
+        """Add a batch.
 
         Args:
-            numbers: image numbers, int64, shape (B,), or for every unit its own, shape (B, U).
+            numbers: image numbers, int64, shape (B,), or different ones for every unit, shape (B, U).
             peaks: maximum of every (image, unit), float32, shape (B, U).
-            copy_grids: copies the activations of some (images, units) of the batch, shape (n,) each, into some places
-                of an array, float32, shape (places, h, w); asked only for those that enter, some at a time.
-            floor: maxima below it are known not to be among the highest, float32, shape (U,).
+            copy_grids: called with images and units of the batch, int64, shape (n,) each, an array of grids, float32,
+                shape (places, h, w), and places in it, shape (n,); copies the activation maps there.
+            floor: maxima below which an image cannot enter, float32, shape (U,).
         """
         if self.images.shape[1]:
             entered = np.full(self.images.shape, -1, np.int64)
@@ -74,48 +74,51 @@ class TopImages:
                 copy_grids(entered[units[piece], slots[piece]], units[piece], into, places[piece])
 
     def absorb(self, other: Self) -> None:
-        """See all that another accumulator saw; the other is not changed."""
+        """Add the images of another accumulator, which is not changed."""
 
         def copy_grids(
-            which: NDArray[np.int64], units: NDArray[np.int64], into: NDArray[np.float32], places: NDArray[np.int64]
+            places_there: NDArray[np.int64],
+            units: NDArray[np.int64],
+            into: NDArray[np.float32],
+            places: NDArray[np.int64],
         ) -> None:
-            into[places] = other.grids[units, which]
+            into[places] = other.grids[units, places_there]
 
         self.update(other.images.T, other.maxima.T, copy_grids)
 
     def merge(self, other: Self) -> Self:
-        """Return what one accumulator would hold that had seen what both saw; neither is changed."""
+        """Return an accumulator of the images of both; neither is changed."""
         both = copy.deepcopy(self)
         both.absorb(other)
         return both
 
     def compute(self) -> Self:
-        """Return the same images in order: by falling maximum, then by rising number."""
+        """Return the same images, ordered by falling maximum, then by rising number."""
         order = np.lexsort((self.images, -self.maxima), axis=1)
         rows = np.arange(self.images.shape[0])[:, None]
         return type(self)(self.images[rows, order], self.maxima[rows, order], self.grids[rows, order])
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays; of grids only those of images."""
-        known = self.images != NO_IMAGE
-        grids = self.grids.reshape(-1, *self.grids.shape[2:]) if known.all() else self.grids[known]
+        """Return the state as arrays, without the grids of empty places."""
+        filled = self.images != NO_IMAGE
+        grids = self.grids.reshape(-1, *self.grids.shape[2:]) if filled.all() else self.grids[filled]
         return {"images": self.images, "maxima": self.maxima, "grids": grids}
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, NDArray[Any]]) -> Self:
-        """Return an accumulator from its state; it may share memory with it."""
-        known = state["images"] != NO_IMAGE
-        shape = (*known.shape, *state["grids"].shape[1:])
-        if known.all():
+        """Return the accumulator with a state; it may share memory with it."""
+        filled = state["images"] != NO_IMAGE
+        shape = (*filled.shape, *state["grids"].shape[1:])
+        if filled.all():
             return cls(state["images"], state["maxima"], state["grids"].reshape(shape))
         grids = np.zeros(shape, np.float32)
-        grids[known] = state["grids"]
+        grids[filled] = state["grids"]
         return cls(state["images"], state["maxima"], grids)
 
 
 @cached_njit()
 def _update_kernel(images, maxima, numbers, peaks, floor, entered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Let images enter in the place of worse ones; `entered` tells which of the batch ended in which place."""
+    """Replace worse images by better ones of the batch; write to `entered` the position in the batch of those in place."""
     for u in range(images.shape[0]):
         worst = _find_worst(images[u], maxima[u])
         for b in range(peaks.shape[0]):

@@ -42,7 +42,7 @@ def data(tmp_path_factory):
 def test_every_step_equals_a_network_with_the_rotated_units(data, near):
     rotated = rotate(nets.small(), "conv2", data, alphas=(0, 0.3, 1), rotation_seed=5, near_axes=near, **OPTIONS)
     q = draw_rotation(8, 5)
-    powers = RotationPowers.of(align_to_axes(q) if near else q)
+    powers = RotationPowers.decompose(align_to_axes(q) if near else q)
     assert list(rotated.result.layers) == ["conv2", "conv2+rotation-0.3", "conv2+rotation-1"]
     for alpha, name in rotated.names["conv2"].items():
         whole = nd.dissect(RotatedNetwork(powers(alpha)), ["rotation"], data, **OPTIONS)

@@ -30,7 +30,7 @@ def test_rotations_are_drawn_evenly():
 
 @given(SIZES, SEEDS, st.floats(0, 1), st.floats(0, 1))
 def test_powers_add_up(units, seed, one, other):
-    power = RotationPowers.of(draw_rotation(units, seed))
+    power = RotationPowers.decompose(draw_rotation(units, seed))
     np.testing.assert_allclose(power(one) @ power(other), power(one + other), atol=1e-9)
     np.testing.assert_allclose(power(one) @ power(one).T, np.eye(units), atol=1e-9)
 
@@ -38,7 +38,7 @@ def test_powers_add_up(units, seed, one, other):
 @given(SIZES, SEEDS)
 def test_power_0_leaves_the_units_and_power_1_is_the_rotation(units, seed):
     q = draw_rotation(units, seed)
-    power = RotationPowers.of(q)
+    power = RotationPowers.decompose(q)
     np.testing.assert_allclose(power(0), np.eye(units), atol=1e-9)
     np.testing.assert_allclose(power(1), q, atol=1e-9)
 
@@ -46,11 +46,11 @@ def test_power_0_leaves_the_units_and_power_1_is_the_rotation(units, seed):
 def test_half_a_plane_turn_is_a_turn_by_half_the_angle():
     turn = lambda angle: np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     for angle in (0.3, 2.5, -1.2):
-        np.testing.assert_allclose(RotationPowers.of(turn(angle))(0.5), turn(angle / 2), atol=1e-12)
+        np.testing.assert_allclose(RotationPowers.decompose(turn(angle))(0.5), turn(angle / 2), atol=1e-12)
 
 
 def test_two_mirrored_axes_turn_by_half_a_circle():
-    power = RotationPowers.of(np.diag([-1.0, 1.0, -1.0]))
+    power = RotationPowers.decompose(np.diag([-1.0, 1.0, -1.0]))
     half = power(0.5)
     np.testing.assert_allclose(half @ half, np.diag([-1.0, 1.0, -1.0]), atol=1e-12)
     np.testing.assert_allclose(half @ half.T, np.eye(3), atol=1e-12)
@@ -60,7 +60,7 @@ def test_two_mirrored_axes_turn_by_half_a_circle():
 @pytest.mark.parametrize("matrix", [np.diag([1.0, -1.0]), np.ones((2, 2)), np.eye(3)[:2]])
 def test_what_is_no_rotation_is_refused(matrix):
     with pytest.raises(ValueError, match="expected an orthogonal matrix|expected a rotation"):
-        RotationPowers.of(matrix)
+        RotationPowers.decompose(matrix)
 
 
 @given(SIZES, SEEDS)
@@ -98,15 +98,15 @@ def test_along_the_axes_it_is_the_worst_aligned_row_that_changes_its_sign():
 @pytest.mark.parametrize("angle", [1e-4, -1e-6, 1e-7])
 def test_a_rotation_by_a_small_angle_is_not_taken_for_none(angle):
     turn = lambda angle: np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    np.testing.assert_allclose(RotationPowers.of(turn(angle))(1), turn(angle), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(RotationPowers.of(turn(angle))(0.5), turn(angle / 2), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(RotationPowers.decompose(turn(angle))(1), turn(angle), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(RotationPowers.decompose(turn(angle))(0.5), turn(angle / 2), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("turned", [2, 4])
 def test_directions_that_do_not_turn_stay_where_they_are(turned):
     q = np.eye(6)
     q[:turned, :turned] = draw_rotation(turned, 3)
-    half = RotationPowers.of(q)(0.5)
+    half = RotationPowers.decompose(q)(0.5)
     np.testing.assert_allclose(half[turned:, turned:], np.eye(6 - turned), atol=1e-12)
     np.testing.assert_allclose(half @ half, q, atol=1e-10)
-    np.testing.assert_allclose(RotationPowers.of(np.eye(4))(0.7), np.eye(4), atol=1e-12)
+    np.testing.assert_allclose(RotationPowers.decompose(np.eye(4))(0.7), np.eye(4), atol=1e-12)

@@ -29,5 +29,5 @@ def test_all_units_find_all_there_is_without_spread():
 
 @pytest.mark.parametrize("drawn", [-1, 4])
 def test_more_units_than_there_are_cannot_be_drawn(drawn):
-    with pytest.raises(ValueError, match="of 3 units"):
+    with pytest.raises(ValueError, match="expected 0 to 3 units, got"):
         count_unique_at_width(np.eye(3, dtype=bool), drawn)

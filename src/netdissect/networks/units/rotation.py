@@ -124,5 +124,5 @@ def _draw_powers(
     units: int, seed: int, alphas: Sequence[float], *, near_axes: bool
 ) -> list[tuple[float, NDArray[np.float64]]]:
     rotation = draw_rotation(units, seed)
-    powers = RotationPowers.of(align_to_axes(rotation) if near_axes else rotation)
+    powers = RotationPowers.decompose(align_to_axes(rotation) if near_axes else rotation)
     return [(alpha, powers(alpha)) for alpha in alphas if alpha]
