@@ -227,9 +227,9 @@ def _print_check_report(report: CheckReport) -> None:
     for what, sizes in (("images", report.sizes), ("label maps", report.label_sizes)):
         shown = [f"{width} x {height}" for height, width in sorted(sizes, key=lambda size: -sizes[size])]
         print_line(f"{what}: {', '.join(shown[:4])}{f' and {len(shown) - 4} other sizes' if len(shown) > 4 else ''}")
-    if report.bare:
+    if report.unlabeled_images:
         print_line(
-            f"{_format_count(report.bare, 'image')} more have no label at all and are left out of every dissection"
+            f"{_format_count(report.unlabeled_images, 'image')} more have no label at all and are left out of every dissection"
         )
     table = Table(box=None, pad_edge=False)
     for heading in ("category", "concepts", "images", "unlabeled", "largest", "rarest"):

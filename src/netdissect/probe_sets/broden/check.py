@@ -76,7 +76,7 @@ class CheckReport:
     Attributes:
         folder: the probe set.
         images: number of images that carry a label.
-        bare: number of images without a label, which a dissection leaves out.
+        unlabeled_images: number of images without a label, which a dissection leaves out.
         splits: number of images of every split.
         sizes: number of images of every image size (height, width).
         label_sizes: number of images of every label map size (height, width).
@@ -88,7 +88,7 @@ class CheckReport:
 
     folder: Path
     images: int
-    bare: int
+    unlabeled_images: int
     splits: Mapping[str, int]
     sizes: Mapping[tuple[int, int], int]
     label_sizes: Mapping[tuple[int, int], int]
@@ -105,22 +105,22 @@ class _CheckTally:
     Attributes:
         pixels: pixels of every (category, label number).
         touched: images that have every (category, label number).
-        having: images that have a label of every category.
+        labeled: images that have a label of every category.
         area: pixels of the images that have a label of every category; under ``""`` those of all images.
-        bare: of `area`, the pixels without a label of the category; under ``""`` those without any but a color.
+        uncovered: of `area`, the pixels without a label of the category; under ``""`` those without any but a color.
         problems: every problem, as a sentence.
     """
 
     pixels: Counter[tuple[str, int]] = field(default_factory=Counter)
     touched: Counter[tuple[str, int]] = field(default_factory=Counter)
-    having: Counter[str] = field(default_factory=Counter)
+    labeled: Counter[str] = field(default_factory=Counter)
     area: Counter[str] = field(default_factory=Counter)
-    bare: Counter[str] = field(default_factory=Counter)
+    uncovered: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
     def merge(self, other: _CheckTally) -> None:
         """Add the counts of other images."""
-        for name in ("pixels", "touched", "having", "area", "bare"):
+        for name in ("pixels", "touched", "labeled", "area", "uncovered"):
             getattr(self, name).update(getattr(other, name))
         self.problems += other.problems
 
@@ -155,7 +155,7 @@ def check_probe_set(folder: str | Path, *, workers: int = 1, progress: Progress 
     probe_set = Broden(folder)
     categories = probe_set.vocabulary.categories
     listed, problems = find_table_problems(probe_set.folder)
-    rows, bare = read_index_rows(probe_set.folder, categories)
+    rows, unlabeled_images = read_index_rows(probe_set.folder, categories)
     tally = _CheckTally(problems=problems)
     batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
     progress.start("check", len(rows))
@@ -167,13 +167,13 @@ def check_probe_set(folder: str | Path, *, workers: int = 1, progress: Progress 
     return CheckReport(
         folder=probe_set.folder,
         images=len(rows),
-        bare=bare,
+        unlabeled_images=unlabeled_images,
         splits=Counter(row.split for row in rows),
         sizes=Counter(row.image_size for row in rows),
         label_sizes=Counter(row.label_size for row in rows),
         concepts=len(probe_set.vocabulary),
         categories=tuple(_summarize(category, listed[category], names, tally) for category in categories),
-        unlabeled=tally.bare[""] / max(1, tally.area[""]),
+        unlabeled=tally.uncovered[""] / max(1, tally.area[""]),
         problems=tuple(tally.problems),
     )
 
@@ -192,7 +192,7 @@ def _check_rows(context: _CheckContext, rows: Sequence[IndexRow]) -> _CheckTally
             if category != "color":
                 anything |= covered
         tally.area[""] += anything.size
-        tally.bare[""] += anything.size - int(anything.sum())
+        tally.uncovered[""] += anything.size - int(anything.sum())
     return tally
 
 
@@ -213,9 +213,9 @@ def _check_category(context: _CheckContext, row: IndexRow, category: str, tally:
             f"c_{category}.csv does not list"
         )
     if seen:
-        tally.having[category] += 1
+        tally.labeled[category] += 1
         tally.area[category] += covered.size
-        tally.bare[category] += covered.size - int(covered.sum())
+        tally.uncovered[category] += covered.size - int(covered.sum())
         tally.touched.update((category, number) for number in seen)
     return covered
 
@@ -244,4 +244,4 @@ def _summarize(category: str, listed: frozenset[int], names: Mapping[int, str], 
         if tally.touched[category, number]
     )
     absent = tuple(names[number] for number in numbers if not tally.touched[category, number])
-    return CategorySummary(category, tally.having[category], uses, tally.bare[category] / area, absent)
+    return CategorySummary(category, tally.labeled[category], uses, tally.uncovered[category] / area, absent)

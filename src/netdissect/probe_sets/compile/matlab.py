@@ -77,8 +77,8 @@ class _ReaderProcess:
         try:
             self._process.stdin.write(json.dumps([str(path.resolve()), name]).encode() + b"\n")
             self._process.stdin.flush()
-            said, data = struct.unpack("<QQ", _read_exactly(self._process.stdout, 16))
-            return json.loads(_read_exactly(self._process.stdout, said)), _read_exactly(self._process.stdout, data)
+            length, data = struct.unpack("<QQ", _read_exactly(self._process.stdout, 16))
+            return json.loads(_read_exactly(self._process.stdout, length)), _read_exactly(self._process.stdout, data)
         except (EOFError, BrokenPipeError):
             self.close()
             return ["damaged", "its reader crashed, or ran out of memory or time"], b""

@@ -43,9 +43,9 @@ def main() -> None:
             signal.alarm(SECONDS)
         blobs = _ArrayBytes()
         path, name = json.loads(line)
-        said = json.dumps(_answer_request(path, name, blobs)).encode()
+        answer = json.dumps(_answer_request(path, name, blobs)).encode()
         data = b"".join(blobs)
-        sys.stdout.buffer.write(struct.pack("<QQ", len(said), len(data)) + said + data)
+        sys.stdout.buffer.write(struct.pack("<QQ", len(answer), len(data)) + answer + data)
         sys.stdout.buffer.flush()
         if hasattr(signal, "alarm"):
             signal.alarm(0)

@@ -72,7 +72,7 @@ class ArchiveBudget:
         folders = {self._key(parent) for parent in member.path.parents}
         if key in self._files or key in self._folders or not folders.isdisjoint(self._files):
             raise DownloadError(
-                f"{self._archive} holds {str(member.path)!r} beside another of that name, or of one that differs only in case: "
+                f"{self._archive} holds {str(member.path)!r} and another member of that name, or of one that differs only in case: "
                 f"it is not unpacked"
             )
         self._files.add(key)

@@ -49,8 +49,8 @@ class PartialFile:
         Raises:
             DownloadError: if something else has its name.
         """
-        own = make_work_folder(target.parent)
-        path, note = own / f"{target.name}.part", own / f"{target.name}.part.json"
+        work = make_work_folder(target.parent)
+        path, note = work / f"{target.name}.part", work / f"{target.name}.part.json"
         for place in (path, note):
             if (kind := describe_irregular(place)) is not None:
                 raise DownloadError(f"{place} is in the way of what is downloaded: it is {kind}; remove it")
@@ -96,28 +96,28 @@ class PartialFile:
         remove_if_empty(self.path.parent)
 
 
-def make_work_folder(beside: Path) -> Path:
+def make_work_folder(parent: Path) -> Path:
     """Return the work folder in a folder, after creating it if it is missing.
 
     Raises:
         DownloadError: if something else has its name.
     """
-    own = beside / WORK_FOLDER
-    beside.mkdir(parents=True, exist_ok=True)
-    if own.is_symlink() or (own.exists() and not own.is_dir()):
+    work = parent / WORK_FOLDER
+    parent.mkdir(parents=True, exist_ok=True)
+    if work.is_symlink() or (work.exists() and not work.is_dir()):
         raise DownloadError(
-            f"{own} is no folder, and what is not finished goes there: remove it, or choose another place with --into"
+            f"{work} is no folder, and what is not finished goes there: remove it, or choose another place with --into"
         )
-    own.mkdir(exist_ok=True)
-    return own
+    work.mkdir(exist_ok=True)
+    return work
 
 
 @contextlib.contextmanager
-def lock_work_folder(beside: Path, name: str, refuse: Callable[[str], NetdissectError]) -> Iterator[None]:
+def lock_work_folder(parent: Path, name: str, refuse: Callable[[str], NetdissectError]) -> Iterator[None]:
     """Hold a lock in the work folder within the block; the folder exists at least as long.
 
     Args:
-        beside: the folder that holds the work folder.
+        parent: the folder that holds the work folder.
         name: name of the lock.
         refuse: makes the error, given the process that holds the lock.
 
@@ -127,9 +127,9 @@ def lock_work_folder(beside: Path, name: str, refuse: Callable[[str], Netdissect
     """
     with contextlib.ExitStack() as stack:
         for attempt in range(_ATTEMPTS):
-            own = make_work_folder(beside)
+            work = make_work_folder(parent)
             try:
-                stack.enter_context(locks.lock_file(own / f"{name}.lock", refuse))
+                stack.enter_context(locks.lock_file(work / f"{name}.lock", refuse))
                 break
             except FileNotFoundError:  # another process has removed the empty folder
                 if attempt == _ATTEMPTS - 1:
@@ -138,13 +138,13 @@ def lock_work_folder(beside: Path, name: str, refuse: Callable[[str], Netdissect
             yield
         finally:
             stack.close()
-            remove_if_empty(own)
+            remove_if_empty(work)
 
 
-def remove_if_empty(own: Path) -> None:
+def remove_if_empty(folder: Path) -> None:
     """Remove a folder if it is empty."""
     with contextlib.suppress(OSError):
-        own.rmdir()
+        folder.rmdir()
 
 
 def describe_irregular(path: Path) -> str | None:

@@ -160,7 +160,7 @@ class _XZStream:
         except lzma.LZMAError as error:
             if "emory" in str(error):
                 raise DownloadError(
-                    f"{self._archive} needs more than {_XZ_MEMORY >> 20} MB of memory to be unpacked: pack it anew with xz -9 or "
+                    f"{self._archive} needs more than {_XZ_MEMORY >> 20} MB of memory to be unpacked: compress it again with xz -9 or "
                     f"less"
                 ) from error
             raise

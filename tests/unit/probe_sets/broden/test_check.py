@@ -35,7 +35,7 @@ def edit(path, change):
 def test_a_sound_set_is_summed_up(folder):
     report = check_probe_set(folder)
     assert report.problems == ()
-    assert (report.images, report.bare) == (12, 0)
+    assert (report.images, report.unlabeled_images) == (12, 0)
     assert sum(report.splits.values()) == 12
     assert report.sizes == {(32, 32): 12}
     assert report.label_sizes == {(16, 16): 12}
@@ -136,7 +136,7 @@ def test_images_without_a_label_and_labels_without_an_image_are_counted(folder):
         label_pngs.encode_label_map(np.zeros((16, 16), int))
     )
     report = check_probe_set(folder)
-    assert report.bare == 1
+    assert report.unlabeled_images == 1
     material = next(category for category in report.categories if category.name == "material")
     assert material.absent == ("plastic-clear",)
     assert material.images == 1

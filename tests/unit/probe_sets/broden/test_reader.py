@@ -72,7 +72,7 @@ def test_a_row_with_nothing_but_zeros_is_dropped_as_the_released_code_does(folde
     probe_set = Broden(folder)
     assert [row.number for row in probe_set.rows] == [0, 1, 2, 3, 4, 5]
     report = check_probe_set(folder)
-    assert (report.images, report.bare) == (6, 1)
+    assert (report.images, report.unlabeled_images) == (6, 1)
     record["scene"] = "0;5"
     (folder / "index.csv").write_text("\n".join([*lines, ",".join(record[name] for name in header)]) + "\n")
     assert Broden(folder).read_labels(6).whole.tolist() == [5]

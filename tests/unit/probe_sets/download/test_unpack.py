@@ -142,7 +142,7 @@ def test_two_members_of_one_name_are_refused(tmp_path):
         archive.writestr("index.csv", "1")
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("index.csv", "2")
-    with pytest.raises(DownloadError, match="holds 'index.csv' beside another of that name"):
+    with pytest.raises(DownloadError, match="holds 'index.csv' and another member of that name"):
         unpacked(tmp_path / "a.zip", tmp_path / "set")
 
 
@@ -267,7 +267,7 @@ def test_an_xz_file_that_asks_for_all_memory_is_refused(tmp_path):
     (tmp_path / "a.tar.xz").write_bytes(data)
     kind, words = confined(try_to_unpack, tmp_path / "a.tar.xz", tmp_path / "set", growth=200 << 20)
     assert kind == "DownloadError"
-    assert words.endswith("needs more than 128 MB of memory to be unpacked: pack it anew with xz -9 or less")
+    assert words.endswith("needs more than 128 MB of memory to be unpacked: compress it again with xz -9 or less")
 
 
 @pytest.mark.parametrize(("ending", "packed"), [(".tar.xz", lzma.compress), (".tar.bz2", bz2.compress)])
@@ -378,7 +378,7 @@ def test_names_that_some_disk_takes_for_one_are_refused(tmp_path, pair):
         zipped(tmp_path / "a.zip", {"index.csv": b"", pair[0]: b"1", pair[1]: b"2"}),
         tarred(tmp_path / "a.tar", {"index.csv": b"", pair[0]: b"1", pair[1]: b"2"}),
     ):
-        with pytest.raises(DownloadError, match="beside another of that name, or of one that differs only in case"):
+        with pytest.raises(DownloadError, match="and another member of that name, or of one that differs only in case"):
             unpacked(archive, tmp_path / "set")
 
 
