@@ -108,9 +108,7 @@ def from_annotations(
         SettingsError: for an option out of its range.
     """
     settings = ImportOptions.from_keywords(options)
-    annotation_options = AnnotationOptions.from_keywords(
-        boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos
-    )
+    annotation_options = AnnotationOptions(boxes, leave_out, attribute, None if photos is None else Path(photos))
     tool_name = None if tool is None else tool.casefold().replace(" ", "-").replace("_", "-")
     if tool_name is not None and tool_name not in tool_table.TOOLS:
         raise SettingsError(f"--tool {tool}: {suggest_nearest(tool_name, tool_table.TOOLS)}")
@@ -134,7 +132,7 @@ def read_annotations(
     options.say(f"{path} is {chosen.title}'s")
     found = AnnotationSet(path if path.is_dir() else path.parent, out, annotation_options)
     chosen.read(path, found)
-    for what, count in found.left_out.items():
+    for what, count in (+found.left_out).items():
         options.say(f"left out: {count} {what}")
     _check_images(found, path, chosen.title, skip_missing=options.skip_missing)
     numbers = {name: number for number, name in enumerate(found.classes, start=1)}

@@ -22,11 +22,7 @@ _WITHOUT_PIXELS = {"polyline": "lines", "points": "points", "skeleton": "skeleto
 
 
 def read_cvat_xml(where: Path, found: AnnotationSet) -> None:
-    """Read CVAT's XML.
-
-    Raises:
-        DataFileError: for anything wrong with it.
-    """
+    """Read CVAT's XML; raise DataFileError for anything wrong with it."""
     path = where / "annotations.xml" if where.is_dir() else where
     root = read_xml(path, "CVAT's annotations", missing=DataFileError, wrong=DataFileError)
     if root.tag != "annotations":

@@ -32,11 +32,7 @@ def is_hasty(content: Any) -> bool:
 
 
 def read_hasty(where: Path, found: AnnotationSet) -> None:
-    """Read Hasty's JSON, of format 1.0 or 1.1.
-
-    Raises:
-        DataFileError: for anything wrong with it.
-    """
+    """Read Hasty's JSON, of format 1.0 or 1.1; raise DataFileError for anything wrong with it."""
     content = read_tool_json(where, "Hasty's annotations")
     if not is_hasty(content):
         raise DataFileError(f"{where}: expected Hasty's label_classes and images")

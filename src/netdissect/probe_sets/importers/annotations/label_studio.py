@@ -8,8 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from netdissect.errors import DataFileError
 from netdissect.io.images import ENDINGS
-from netdissect.probe_sets.importers.annotations.bitmaps import decode_byte_list
-from netdissect.probe_sets.importers.annotations.brush_masks import BrushMask
+from netdissect.probe_sets.importers.annotations.bitmaps import BrushMask, decode_byte_list
 from netdissect.probe_sets.importers.annotations.records import (
     AnnotationSet,
     locate_errors,
@@ -58,11 +57,7 @@ def is_label_studio(content: Any) -> bool:
 
 
 def read_label_studio(where: Path, found: AnnotationSet) -> None:
-    """Read Label Studio's JSON.
-
-    Raises:
-        DataFileError: for anything wrong with it.
-    """
+    """Read Label Studio's JSON; raise DataFileError for anything wrong with it."""
     content = read_tool_json(where, "Label Studio's tasks")
     if not is_label_studio(content):
         raise DataFileError(f"{where}: expected Label Studio's JSON or JSON-MIN: a list of tasks with annotations")

@@ -35,11 +35,7 @@ def is_labelme(content: Any) -> bool:
 
 
 def read_labelme(where: Path, found: AnnotationSet) -> None:
-    """Read a folder of labelme's files, or one of them.
-
-    Raises:
-        DataFileError: for anything wrong with them.
-    """
+    """Read a folder of labelme's files, or one of them; raise DataFileError for anything wrong with them."""
     for path in found.find_files(where, "*.json") if where.is_dir() else [where]:
         content = read_tool_json(path, "labelme's annotations")
         if not is_labelme(content):
@@ -84,20 +80,13 @@ def _read_shape(shape: dict[str, Any], where: str, found: AnnotationSet) -> Shap
     if kind == "mask":
         return _read_mask(shape, points)
     if kind in ("line", "linestrip"):
-        return None if _leaves_out("lines", found) else Line(points, _LINE)
+        return None if found.leaves_out("lines") else Line(points, _LINE)
     if kind == "point":
-        return None if _leaves_out("points", found) else _make_disc(points[0], _POINT)
+        return None if found.leaves_out("points") else _make_disc(points[0], _POINT)
     if kind == "points":
         found.leave_out("points", "group of points", where)
         return None
     raise ValueError(f"a shape of the kind {abbreviate(kind)}, which is not known: {_KNOWN} are")
-
-
-def _leaves_out(kind: str, found: AnnotationSet) -> bool:
-    if kind in found.options.leave_out:
-        found.left_out[kind] += 1
-        return True
-    return False
 
 
 def _make_disc(center: Point, radius: float) -> Shape:

@@ -66,25 +66,21 @@ class AnnotationOptions:
     """
 
     boxes: bool = False
-    leave_out: frozenset[str] = frozenset()
+    leave_out: Sequence[str] = ()
     attribute: str | None = None
     photos: Path | None = None
 
-    @classmethod
-    def from_keywords(
-        cls, *, boxes: bool, leave_out: Sequence[str], attribute: str | None, photos: str | Path | None
-    ) -> AnnotationOptions:
-        """Check and return the options.
+    def __post_init__(self) -> None:
+        """Check the options.
 
         Raises:
             SettingsError: if there is no such kind of shape, or boxes are both taken and left out.
         """
-        for kind in leave_out:
+        for kind in self.leave_out:
             if kind not in SHAPE_KINDS:
                 raise SettingsError(f"--leave-out {kind}: {suggest_nearest(kind, SHAPE_KINDS)}")
-        if boxes and "boxes" in leave_out:
+        if self.boxes and "boxes" in self.leave_out:
             raise SettingsError("--boxes takes boxes as masks, and --leave-out boxes leaves them out: choose one")
-        return cls(boxes, frozenset(leave_out), attribute, Path(photos) if photos is not None else None)
 
 
 @dataclass
@@ -192,30 +188,25 @@ class AnnotationSet:
         own = self.photos.name_image(photo) if isinstance(photo, Path) else photo.path.name
         self.images.append(SourceImage(own, record, inputs, split))
 
+    def leaves_out(self, kind: str) -> bool:
+        """Return whether shapes of a kind are left out, and count one more if they are."""
+        self.left_out[kind] += kind in self.options.leave_out
+        return kind in self.options.leave_out
+
     def leave_out(self, kind: str, what: str, where: str) -> None:
-        """Leave out a shape without pixels.
+        """Leave out a shape without pixels, or raise DataFileError if the options do not say so.
 
         Args:
             kind: one of `SHAPE_KINDS`.
             what: what the tool calls the shape.
             where: file, image and label.
-
-        Raises:
-            DataFileError: if the options do not say so.
         """
-        if kind not in self.options.leave_out:
+        if not self.leaves_out(kind):
             raise DataFileError(f"{where}: a {what} covers no pixels: --leave-out {kind} leaves such shapes out")
-        self.left_out[kind] += 1
 
     def takes_box(self, what: str, where: str) -> bool:
-        """Return whether a detection box is taken as a mask, or else left out.
-
-        Raises:
-            DataFileError: if the options say neither.
-        """
-        if "boxes" in self.options.leave_out:
-            self.left_out["boxes"] += 1
-        elif not self.options.boxes:
+        """Return whether a detection box is taken as a mask, or else left out; raise DataFileError without an option."""
+        if not self.leaves_out("boxes") and not self.options.boxes:
             raise DataFileError(
                 f"{where}: {what}, and nothing is known of the object's outline: --boxes takes such boxes as masks, "
                 f"--leave-out boxes leaves them out"

@@ -35,11 +35,7 @@ def is_supervisely(content: Any) -> bool:
 
 
 def read_supervisely(where: Path, found: AnnotationSet) -> None:
-    """Read a project, a data set of it, or one annotation.
-
-    Raises:
-        DataFileError: for anything wrong with the files.
-    """
+    """Read a project, a data set of it, or one annotation; raise DataFileError for anything wrong with the files."""
     files = [where]
     if where.is_file():
         found.set_root(where.parent.parent if where.parent.name == "ann" else where.parent)

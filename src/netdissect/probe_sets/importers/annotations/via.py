@@ -47,11 +47,7 @@ def is_via(content: Any) -> bool:
 
 
 def read_via(where: Path, found: AnnotationSet) -> None:
-    """Read VIA's JSON or CSV.
-
-    Raises:
-        DataFileError: for anything wrong with it.
-    """
+    """Read VIA's JSON or CSV; raise DataFileError for anything wrong with it."""
     images = list(_read_csv(where) if where.suffix.lower() == ".csv" else _read_json(where))
     attribute = _choose_attribute(where, [region for _, regions in images for region in regions], found)
     for name, regions in images:

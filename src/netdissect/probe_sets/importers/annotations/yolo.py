@@ -24,11 +24,7 @@ _MARGIN = 1.0
 
 
 def read_yolo(where: Path, found: AnnotationSet) -> None:
-    """Read a data set of YOLO's, or its data.yaml.
-
-    Raises:
-        DataFileError: for anything wrong with it.
-    """
+    """Read a data set of YOLO's, or its data.yaml; raise DataFileError for anything wrong with it."""
     root = where if where.is_dir() else where.parent
     names = _read_names(where, root)
     found.classes |= dict.fromkeys(names.values())

@@ -15,7 +15,7 @@ from tests.unit.probe_sets.importers.annotations.tiny_exports import (
 )
 
 from netdissect.errors import DataFileError
-from netdissect.probe_sets.importers.annotations import brush_masks
+from netdissect.probe_sets.importers.annotations import bitmaps
 
 
 def region(kind, value, **more):
@@ -114,8 +114,7 @@ def test_a_damaged_brush_mask_is_named_before_it_is_unpacked(tmp_path, data, wor
 
 def test_values_that_begin_within_a_byte_are_read():
     assert (
-        brush_masks.decode_brush(bytes(packed([[0, 1, 1, 0]], literal=True)), 16).tolist()
-        == [0] * 4 + [255] * 8 + [0] * 4
+        bitmaps.decode_brush(bytes(packed([[0, 1, 1, 0]], literal=True)), 16).tolist() == [0] * 4 + [255] * 8 + [0] * 4
     )
 
 

@@ -57,7 +57,7 @@ def nothing(size=SIZE):
 def source_of(where, *, tool=None, said=None, boxes=False, leave_out=(), attribute=None, photos=None, **options):
     """Return what is read from an export."""
     making = ImportOptions.from_keywords({"say": (said if said is not None else []).append, **options})
-    wanted = AnnotationOptions.from_keywords(boxes=boxes, leave_out=leave_out, attribute=attribute, photos=photos)
+    wanted = AnnotationOptions(boxes, leave_out, attribute, photos)
     return read_annotations(Path(where), None, tool, wanted, making)
 
 
