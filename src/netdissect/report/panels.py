@@ -126,7 +126,7 @@ def _load_panel(entry: metadata.EntryPoint) -> ReportPanel:
         panel = entry.load()
         if not isinstance(panel, ReportPanel):
             raise TypeError(f"expected {entry.value} to be a netdissect.ReportPanel, got {type(panel).__name__}")
-    except Exception as error:  # noqa: BLE001 - code of another package
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - code of another package
         reason = error
 
         def fail(_: LayerResult) -> PanelContent:
@@ -178,7 +178,7 @@ def _compute(function: Callable[..., PanelContent | None], *arguments: object) -
         if content is not None:
             content = PanelContent(str(content.text), _format_table(content.table), content.figure, str(content.alt))
             _find_ending(content.figure)
-    except Exception as error:  # noqa: BLE001 - code of another package
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - code of another package
         reason = f"{type(error).__name__}: {root_message(error)}"
         return PanelContent(f"This panel could not be drawn ({reason})."), reason
     return content, ""

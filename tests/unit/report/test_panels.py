@@ -1,6 +1,7 @@
 """Panels that other packages add to the report."""
 
 import logging
+import sys
 from importlib import metadata
 
 import pytest
@@ -53,6 +54,7 @@ def test_a_panel_is_added_to_the_pages_of_a_layer_and_of_each_unit(tmp_path):
     ("function", "reason"),
     [
         (lambda _: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda _: sys.exit(3), "SystemExit: 3"),
         (lambda _: "<b>text</b>", "TypeError: expected a netdissect.PanelContent or None, got str"),
         (lambda _: PanelContent(figure=b"GIF89a"), "TypeError: expected a figure as the bytes of a PNG, JPEG or SVG file"),
         (lambda _: PanelContent(table=[1]), "TypeError: 'int' object is not iterable"),
