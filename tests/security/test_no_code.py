@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from netdissect.errors import ModelFileError, NetdissectError
+from netdissect.networks.checkpoints import read_checkpoint
 from netdissect.networks.load import LoadOptions, open_network
 from netdissect.networks.sources.caffe.mean_files import read_mean
-from netdissect.networks.weight_files import read_checkpoint
 from netdissect.results import files
 from netdissect.runtime.array_store import Store
 

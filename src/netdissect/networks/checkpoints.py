@@ -1,10 +1,16 @@
-"""Load a checkpoint's weights into a network, whatever prefixes its keys have."""
+"""Read checkpoints, and load their weights into networks, whatever prefixes their keys have."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
 
 from netdissect.errors import ModelFileError
+from netdissect.io.text import escape_line
 from netdissect.networks.key_matching import (
     KeyMatch,
     NetworkKeys,
@@ -13,19 +19,69 @@ from netdissect.networks.key_matching import (
     match_translated_keys,
 )
 from netdissect.networks.missing_weights import disable_parts, find_missing_tail
+from netdissect.networks.weight_files import read_weights_file
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from torch import nn
 
     from netdissect.networks.key_matching import Translate
-    from netdissect.networks.weight_files import Checkpoint
 
 #: Buffers that a network computes by itself; files of other library versions may have or lack them.
 _COMPUTED_BUFFERS = (
     "num_batches_tracked", "position_ids", "relative_position_index", "relative_coords_table", "attn_mask",
     "total_ops", "total_params",
 )  # fmt: skip
+#: Levels of nested dictionaries that are searched for tensors.
+_MAX_DEPTH = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The contents of a weights file, nested dictionaries flattened into keys with dots.
+
+    Attributes:
+        path: the file.
+        tensors: tensors and arrays by key.
+        odd: why certain tensors cannot be used as weights, by key.
+        words: plain values by key.
+        folders: prefixes of the dictionaries that hold tensors, each with its dot; empty for the outermost one.
+        keys: of the outermost dictionary.
+    """
+
+    path: Path
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    odd: dict[str, str] = field(default_factory=dict)
+    words: dict[str, object] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    def describe_keys(self) -> str:
+        """Return the first of the outermost keys, for error messages."""
+        shown = ", ".join(escape_line(key)[:60] for key in self.keys[:8])
+        return shown + (f" and {len(self.keys) - 8} more" if len(self.keys) > 8 else "")
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a weights file.
+
+    Args:
+        path: a safetensors file, an index of several (``….index.json``), numpy's ``.npz``, or a PyTorch checkpoint.
+
+    Raises:
+        ModelNotFoundError: if there is no such file.
+        ModelFileError: if it is damaged, holds no tensors, or holds objects that would have to be unpickled.
+    """
+    loaded = read_weights_file(path)
+    if not isinstance(loaded, (dict, list, tuple)):
+        raise ModelFileError(f"{path}: expected a state dict of named tensors, got {type(loaded).__name__}")
+    checkpoint = _flatten(path, loaded)
+    if not checkpoint.tensors:
+        keys = f"its keys are {checkpoint.describe_keys()}" if checkpoint.keys else "it is empty"
+        raise ModelFileError(f"{path}: expected a state dict of named tensors, got a file without any: {keys}")
+    return checkpoint
 
 
 def load_checkpoint(
@@ -117,3 +173,54 @@ def _mismatch_error(
         f"{checkpoint.path} does not hold the weights of {architecture}: {detail} ({len(missing)} missing, {len(surplus)} "
         f"unknown of {total}; the file's keys are {checkpoint.describe_keys()}); is --arch right?"
     )
+
+
+def _flatten(path: Path, loaded: Any) -> Checkpoint:
+    """Flatten nested dictionaries and lists; one that occurs several times is kept at its first place."""
+    checkpoint = Checkpoint(path, keys=tuple(str(key) for key, _ in _entries(loaded)))
+    folders: list[str] = []
+    seen = {id(loaded)}
+    level: list[tuple[str, Any]] = [("", loaded)]
+    for _ in range(_MAX_DEPTH):
+        deeper: list[tuple[str, Any]] = []
+        for folder, values in level:
+            before = len(checkpoint.tensors)
+            for name, value in _entries(values):
+                key = f"{folder}{name}"
+                tensor = _as_tensor(value)
+                if tensor is not None:
+                    checkpoint.tensors[key] = tensor
+                elif isinstance(value, torch.Tensor):
+                    checkpoint.odd[key] = _find_oddity(value)
+                elif isinstance(value, (str, int, float, np.generic)):
+                    checkpoint.words[key] = value.item() if isinstance(value, np.generic) else value
+                elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+                    seen.add(id(value))
+                    deeper.append((f"{key}.", value))
+            folders += [folder] if len(checkpoint.tensors) > before else []
+        level = deeper
+    return replace(checkpoint, folders=tuple(folders))
+
+
+def _entries(values: Any) -> Iterable[tuple[Any, Any]]:
+    return values.items() if isinstance(values, dict) else enumerate(values)
+
+
+def _as_tensor(value: Any) -> torch.Tensor | None:
+    """Return a tensor or array as a plain tensor; None if it is neither, or an odd one."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        with contextlib.suppress(TypeError):  # a dtype that torch lacks
+            return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
+    return value.detach() if isinstance(value, torch.Tensor) and not _find_oddity(value) else None
+
+
+def _find_oddity(tensor: torch.Tensor) -> str:
+    """Return why a tensor cannot be used as weights; empty if it can."""
+    if tensor.layout != torch.strided:
+        return "sparse"
+    if tensor.device.type != "cpu":
+        return "without values"
+    if tensor.is_quantized or tensor.is_complex():
+        return "quantized" if tensor.is_quantized else "of complex numbers"
+    few = tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
+    return "expanded from fewer values than it has" if few else ""

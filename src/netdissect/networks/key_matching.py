@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netdissect.networks.weight_files import Checkpoint
+    from netdissect.networks.checkpoints import Checkpoint
 
     #: Renames the keys of another library's state dict for a module.
     Translate = Callable[[dict[str, torch.Tensor], nn.Module], Mapping[str, torch.Tensor]]

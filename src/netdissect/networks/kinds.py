@@ -63,9 +63,9 @@ class ModelKind:
 
     Attributes:
         spelling: how it is typed.
-        load: returns the network, given what was typed without the prefix, and the options.
+        load: returns the network; called with MODEL without the prefix, and the options.
         takes: names of the options that apply to it.
-        holds: recognizes a file of this kind by its content, where the name does not tell.
+        holds: recognizes a file of this kind by its content, if the name is not enough.
     """
 
     spelling: ModelSpelling

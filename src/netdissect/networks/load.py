@@ -58,7 +58,7 @@ def load_without_weights(model: str, options: LoadOptions | None = None) -> Netw
 def _load_state_dict(model: str, options: LoadOptions) -> Network:
     path = Path(model)
     if options.arch is None:
-        weight_files.read_checkpoint(path)  # a file that cannot be read is refused first
+        checkpoints.read_checkpoint(path)  # a file that cannot be read is refused first
         raise SettingsError(
             f"{path} holds weights without an architecture: name it with --arch, such as --arch torchvision:resnet18"
         )
@@ -75,7 +75,7 @@ def _load_python(spec: str, options: LoadOptions) -> Network:
     if options.weights is not None:
         if not isinstance(model, nn.Module):
             raise SettingsError(f"--weights goes with a torch.nn.Module, and {source} returned {type(model).__name__}")
-        checkpoints.load_checkpoint(model, weight_files.read_checkpoint(Path(options.weights)), architecture=source)
+        checkpoints.load_checkpoint(model, checkpoints.read_checkpoint(Path(options.weights)), architecture=source)
         source += f" --weights {options.weights}"
     return adopt_network(model, spec.rpartition(":")[2], source, options)
 

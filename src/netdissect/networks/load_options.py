@@ -118,22 +118,22 @@ def override_preprocess(own: Preprocess, options: LoadOptions) -> Preprocess:
         changes["grey"] = True
     if not changes:
         return own
-    given = options.changed_options()
-    names = ", ".join(f"--{name}" for name in ("mean", "std", "scale", "channels", "colordepth") if name in given)
+    changed = options.changed_options()
+    names = ", ".join(f"--{name}" for name in ("mean", "std", "scale", "channels", "colordepth") if name in changed)
     note = f"{names} given" + (f"; else {own.note}" if own.note else "")
     return replace(own, **changes, note=note)  # type: ignore[arg-type]
 
 
-def read_mean_option(given: Sequence[str] | None) -> NDArray[np.float32] | None:
+def read_mean_option(words: Sequence[str] | None) -> NDArray[np.float32] | None:
     """Return the value of --mean: three numbers, shape (3,), or the mean image of a file, shape (3, H, W)."""
-    if given is None:
+    if words is None:
         return None
-    file = _mean_file(given)
+    file = _mean_file(words)
     if file is not None:
         from netdissect.networks.sources.caffe.mean_files import read_mean
 
         return read_mean(Path(file))
-    return parse_channels("--mean", given, otherwise=_OR_FILE)
+    return parse_channels("--mean", words, otherwise=_OR_FILE)
 
 
 def _mean_file(mean: Sequence[str]) -> str | None:
@@ -144,7 +144,7 @@ def _mean_file(mean: Sequence[str]) -> str | None:
 
 
 def parse_channels(
-    option: str, given: Sequence[str], *, otherwise: str = "or one for all channels"
+    option: str, typed: Sequence[str], *, otherwise: str = "or one for all channels"
 ) -> NDArray[np.float32]:
     """Return one or three numbers of an option as three; a single one is used for all channels.
 
@@ -153,9 +153,9 @@ def parse_channels(
     """
     import numpy as np
 
-    words = [word for one in given for word in one.replace(",", " ").split()]
+    words = [word for text in typed for word in text.replace(",", " ").split()]
     if len(words) not in (1, 3) or not all(_is_number(word) for word in words):
-        raise SettingsError(f"{option} takes three numbers, {otherwise}, not {' '.join(given)}")
+        raise SettingsError(f"{option} takes three numbers, {otherwise}, not {' '.join(typed)}")
     return np.resize(np.array([float(word) for word in words], np.float32), 3)
 
 

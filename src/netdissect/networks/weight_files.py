@@ -16,7 +16,6 @@ import threading
 import warnings
 import zipfile
 import zlib
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,64 +32,16 @@ from netdissect.networks import budgets
 from netdissect.networks.kinds import SPELLINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 #: Suffixes of files that hold weights.
 WEIGHT_SUFFIXES = SPELLINGS["weights"].endings
-#: Levels of nested dictionaries that are searched for tensors.
-_MAX_DEPTH = 8
 #: Words of torch's error for a file that holds more than tensors and plain values; a damaged file gives others.
 _UNSAFE = ("GLOBAL", "reduce", "allowlisted", "allowed", "blocked")
 _MAX_INDEX_BYTES = 2**26
 
 _torch_load = torch.load
 _torch_load_lock = threading.RLock()
-
-
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """The contents of a weights file, nested dictionaries flattened into keys with dots.
-
-    Attributes:
-        path: the file.
-        tensors: tensors and arrays by key.
-        odd: why certain tensors cannot be used as weights, by key.
-        words: plain values by key.
-        folders: prefixes of the dictionaries that hold tensors, each with its dot; empty for the outermost one.
-        keys: of the outermost dictionary.
-    """
-
-    path: Path
-    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
-    odd: dict[str, str] = field(default_factory=dict)
-    words: dict[str, object] = field(default_factory=dict)
-    folders: tuple[str, ...] = ()
-    keys: tuple[str, ...] = ()
-
-    def describe_keys(self) -> str:
-        """Return the first of the outermost keys, for error messages."""
-        shown = ", ".join(escape_line(key)[:60] for key in self.keys[:8])
-        return shown + (f" and {len(self.keys) - 8} more" if len(self.keys) > 8 else "")
-
-
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a weights file.
-
-    Args:
-        path: a safetensors file, an index of several (``….index.json``), numpy's ``.npz``, or a PyTorch checkpoint.
-
-    Raises:
-        ModelNotFoundError: if there is no such file.
-        ModelFileError: if it is damaged, holds no tensors, or holds objects that would have to be unpickled.
-    """
-    loaded = read_weights_file(path)
-    if not isinstance(loaded, (dict, list, tuple)):
-        raise ModelFileError(f"{path}: expected a state dict of named tensors, got {type(loaded).__name__}")
-    checkpoint = _flatten(path, loaded)
-    if not checkpoint.tensors:
-        keys = f"its keys are {checkpoint.describe_keys()}" if checkpoint.keys else "it is empty"
-        raise ModelFileError(f"{path}: expected a state dict of named tensors, got a file without any: {keys}")
-    return checkpoint
 
 
 def read_weights_file(path: Path, **options: Any) -> Any:
@@ -260,54 +211,3 @@ def _safe_globals() -> list[Any]:
         np.ndarray, np.dtype, *(type(np.dtype(code)) for code in codes),
         *((maker, f"numpy.{core}.multiarray.{name}") for name, maker in constructors.items() for core in ("core", "_core")),
     ]  # fmt: skip
-
-
-def _flatten(path: Path, loaded: Any) -> Checkpoint:
-    """Flatten nested dictionaries and lists; one that occurs several times is kept at its first place."""
-    checkpoint = Checkpoint(path, keys=tuple(str(key) for key, _ in _entries(loaded)))
-    folders: list[str] = []
-    seen = {id(loaded)}
-    level: list[tuple[str, Any]] = [("", loaded)]
-    for _ in range(_MAX_DEPTH):
-        deeper: list[tuple[str, Any]] = []
-        for folder, values in level:
-            before = len(checkpoint.tensors)
-            for name, value in _entries(values):
-                key = f"{folder}{name}"
-                tensor = _as_tensor(value)
-                if tensor is not None:
-                    checkpoint.tensors[key] = tensor
-                elif isinstance(value, torch.Tensor):
-                    checkpoint.odd[key] = _find_oddity(value)
-                elif isinstance(value, (str, int, float, np.generic)):
-                    checkpoint.words[key] = value.item() if isinstance(value, np.generic) else value
-                elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
-                    seen.add(id(value))
-                    deeper.append((f"{key}.", value))
-            folders += [folder] if len(checkpoint.tensors) > before else []
-        level = deeper
-    return replace(checkpoint, folders=tuple(folders))
-
-
-def _entries(values: Any) -> Iterable[tuple[Any, Any]]:
-    return values.items() if isinstance(values, dict) else enumerate(values)
-
-
-def _as_tensor(value: Any) -> torch.Tensor | None:
-    """Return a tensor or array as a plain tensor; None if it is neither, or an odd one."""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-        with contextlib.suppress(TypeError):  # a dtype that torch lacks
-            return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
-    return value.detach() if isinstance(value, torch.Tensor) and not _find_oddity(value) else None
-
-
-def _find_oddity(tensor: torch.Tensor) -> str:
-    """Return why a tensor cannot be used as weights; empty if it can."""
-    if tensor.layout != torch.strided:
-        return "sparse"
-    if tensor.device.type != "cpu":
-        return "without values"
-    if tensor.is_quantized or tensor.is_complex():
-        return "quantized" if tensor.is_quantized else "of complex numbers"
-    few = tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
-    return "expanded from fewer values than it has" if few else ""

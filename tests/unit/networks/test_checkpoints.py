@@ -14,8 +14,7 @@ import torch
 from tests import nets
 
 from netdissect.errors import ModelFileError, ModelNotFoundError
-from netdissect.networks.checkpoints import count_classes, load_checkpoint
-from netdissect.networks.weight_files import Checkpoint, read_checkpoint
+from netdissect.networks.checkpoints import Checkpoint, count_classes, load_checkpoint, read_checkpoint
 
 
 @pytest.fixture(scope="module")

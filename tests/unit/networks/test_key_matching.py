@@ -12,9 +12,8 @@ from tests import nets
 from torch import nn
 
 from netdissect.errors import ModelFileError
-from netdissect.networks.checkpoints import load_checkpoint
+from netdissect.networks.checkpoints import load_checkpoint, read_checkpoint
 from netdissect.networks.load import LoadOptions, open_network, wrap_module
-from netdissect.networks.weight_files import read_checkpoint
 
 CPU = torch.device("cpu")
 

@@ -82,7 +82,7 @@ def build_timm(
 
 
 def _load_weights(library: Any, module: nn.Module, name: str, path: Path, options: dict[str, Any]) -> nn.Module:
-    checkpoint = weight_files.read_checkpoint(path)
+    checkpoint = checkpoints.read_checkpoint(path)
     classes = checkpoints.count_classes(checkpoint, module)
     if classes is not None:
         module = library.create_model(name, pretrained=False, num_classes=classes, **options)

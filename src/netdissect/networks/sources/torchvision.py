@@ -99,7 +99,7 @@ def _build_random(library: Any, name: str, seed: int, **options: Any) -> nn.Modu
 
 def _build_from_file(library: Any, name: str, path: Path) -> nn.Module:
     """Build the architecture with the weights' number of classes, with auxiliary heads or without."""
-    checkpoint = weight_files.read_checkpoint(path)
+    checkpoint = checkpoints.read_checkpoint(path)
     module = _build_random(library, name, 0)
     classes = checkpoints.count_classes(checkpoint, module)
     options: dict[str, Any] = {} if classes is None else {"num_classes": classes}

@@ -125,7 +125,7 @@ def build_transformers(
             return _load_pretrained(maker, config, name).float(), preprocess, size
         module = _build_random(maker, config, name, seed)
         if weights != "random":
-            checkpoint = weight_files.read_checkpoint(Path(weights))
+            checkpoint = checkpoints.read_checkpoint(Path(weights))
             classes = checkpoints.count_classes(checkpoint, module)
             if classes is not None and hasattr(config, "num_labels"):
                 config.num_labels = classes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from netdissect.errors import ModelFileError
 from netdissect.io.text import escape_line
-from netdissect.networks import key_matching, weight_files
+from netdissect.networks import checkpoints, key_matching
 from netdissect.networks.units.encoder import Encoder
 from netdissect.networks.units.encoder_settings import (
     ADVICE,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import torch
 
+    from netdissect.networks.checkpoints import Checkpoint
     from netdissect.networks.units.encoder import EncoderConfig
-    from netdissect.networks.weight_files import Checkpoint
 
 #: Names of an encoder's weights, of shape (L, U) as in torch's Linear, and transposed, (U, L).
 _WEIGHTS = ("encoder.weight",)
@@ -64,7 +64,7 @@ def read_encoder(path: Path) -> Encoder:
         ModelNotFoundError: if there is no such file.
         ModelFileError: if it is damaged, holds no known kind of encoder, or holds tensors that are no known part of one.
     """
-    checkpoint = weight_files.read_checkpoint(path)
+    checkpoint = checkpoints.read_checkpoint(path)
     metadata = read_encoder_metadata(checkpoint)
     prefix, state = _select_encoder(checkpoint)
     plain = "weight" in state and not _first_present(state, (*_WEIGHTS, *_TRANSPOSED))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from netdissect.networks.weight_files import Checkpoint
+    from netdissect.networks.checkpoints import Checkpoint
 
 #: Libraries' names of classes and activations, in lower case without separators: the activation, and whether b_dec is subtracted.
 _ARCHITECTURES: dict[str, tuple[str, bool | None]] = {
