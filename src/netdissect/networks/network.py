@@ -235,7 +235,7 @@ class ListedNetwork(ABC):
         """
         if info is None:
             raise ActivationError(
-                f"layer {name} of {self.name} gives no tensor on a forward pass (it is never run, or returns "
+                f"layer {name} of {self.name} returns no tensor in a forward pass (it never runs, or returns "
                 f"something else): choose another, netdissect layers shows them"
             )
         entry = self._read_layer(name, info, input_size, geometry)

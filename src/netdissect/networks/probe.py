@@ -105,7 +105,7 @@ class Probe:
             x = self._network.preprocess(move_images(images, self._device))
             batch = self._network.batch
             if batch is None and self._execution.compile:
-                batch = self._largest_batch = max(self._largest_batch, len(x))  # another size would be compiled anew
+                batch = self._largest_batch = max(self._largest_batch, len(x))  # a smaller one would be compiled again
             if batch is None:
                 return self._run(x)
             parts = [self._run(fill_batch(part, batch)) for part in torch.split(x, batch)]

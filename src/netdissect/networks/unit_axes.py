@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netdissect.networks.trace.tensor_trace import TensorTrace
 
 #: Note of a layer after attention, whose cells keep their place.
-GLOBAL_VIEW = "a cell may see the whole image and counts where it lies"
+GLOBAL_VIEW = "a cell may see the whole image and keeps its own place"
 #: Note of a layer with an even grid although its dimensions are known.
 GLOBAL_VIEW_GRID = "a cell may see the whole image: an even grid"
 #: Note of a layer with an even grid because it could not be traced.

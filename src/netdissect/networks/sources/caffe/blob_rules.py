@@ -39,7 +39,7 @@ def check_blob_writers(inputs: Sequence[str], layers: Iterable[Any], where: str)
             in_place = place < len(layer.bottom) and layer.bottom[place] == top and top in writers
             if in_place and layer.type in _NEVER_IN_PLACE:
                 raise ModelFileError(
-                    f"{where}: {called} writes over its bottom {top!r}, which Caffe does not let a layer of its type do: "
+                    f"{where}: {called} overwrites its bottom {top!r}, which Caffe does not allow for its type: "
                     f"give its top a name of its own"
                 )
             if not in_place:

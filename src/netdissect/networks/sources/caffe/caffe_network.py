@@ -108,7 +108,7 @@ class CaffeNetwork(ListedNetwork):
     def describe_uncomputable(self) -> list[str]:
         """Return a line for each type of layer that cannot be computed, with the blobs that depend on it."""
         return [
-            f"{len(blobs)} blob{'s hang' if len(blobs) > 1 else ' hangs'} on a layer of type {kind or '(none)'}, which "
+            f"{len(blobs)} blob{'s depend' if len(blobs) > 1 else ' depends'} on a layer of type {kind or '(none)'}, which "
             f"cannot be computed: {', '.join(blobs[:6])}{f' and {len(blobs) - 6} more' if len(blobs) > 6 else ''}"
             for kind, blobs in self.module.find_uncomputable_blobs().items()
         ]
@@ -154,7 +154,7 @@ class WeightlessCaffeNetwork(CaffeNetwork):
 
     def remarks(self) -> list[str]:
         """Return that it has no weights."""
-        return [f"{self.source} has no caffemodel beside it: it can be looked at, not dissected"]
+        return [f"{self.source} has no caffemodel: its layers can be listed, but not dissected"]
 
     def probe(self, *_: Any, **__: Any) -> ActivationSource:
         """Raise the error of a network without weights.
@@ -162,4 +162,4 @@ class WeightlessCaffeNetwork(CaffeNetwork):
         Raises:
             ModelNotFoundError: always.
         """
-        raise ModelNotFoundError(f"{self.source}: no caffemodel beside it: {self.name} can be looked at, not dissected")
+        raise ModelNotFoundError(f"{self.source} has no caffemodel: its layers can be listed, but not dissected")

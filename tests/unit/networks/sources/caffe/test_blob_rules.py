@@ -41,8 +41,8 @@ BASE = INPUT + conv("conv1", "data", "conv1") + layer("ReLU", ["conv1"], ["conv1
         (INPUT + BASE, r"'data' is written twice by the network's input"),
         ('input: "data" input_dim: 1 input_dim: 3 input_dim: 12 input_dim: 12\n' + BASE, "'data' is written twice by the"),
         (BASE + layer("Data", [], ["data", "label"]), r"'data' is written twice by the network's input"),
-        (BASE + layer("Flatten", ["conv1"], ["conv1"]), r'layer "x" \(Flatten\) writes over its bottom \'conv1\''),
-        (BASE + layer("Reshape", ["conv1"], ["conv1"]), r'layer "x" \(Reshape\) writes over its bottom \'conv1\''),
+        (BASE + layer("Flatten", ["conv1"], ["conv1"]), r'layer "x" \(Flatten\) overwrites its bottom \'conv1\''),
+        (BASE + layer("Reshape", ["conv1"], ["conv1"]), r'layer "x" \(Reshape\) overwrites its bottom \'conv1\''),
     ],
 )  # fmt: skip
 def test_a_blob_with_two_writers_is_refused_and_both_are_named(text, said):

@@ -43,7 +43,7 @@ def test_layers_shapes_and_field_maps_need_no_weights(stem):
         assert network.layers((32, 32)) == whole
         assert network.input_size == (32, 32)
         assert {layer.name for layer in whole} == {"data", "conv1", "pool1", "fc"}
-        with pytest.raises(ModelNotFoundError, match="no caffemodel beside it"):
+        with pytest.raises(ModelNotFoundError, match="has no caffemodel"):
             network.probe(["conv1"], (32, 32), geometry="grid", device="cpu")
     assert replace(whole[1]).field.size == (5, 5)
 
@@ -63,9 +63,9 @@ def test_the_command_shows_a_bare_prototxt_and_says_what_hangs_on_which_type(ste
         said = capsys.readouterr().out
         assert left.value.code == 0
         assert "conv1  Convolution" in said.replace("* ", "")
-        assert "2 blobs hang on a layer of type LSTM, which cannot be computed: lstm, relu9" in said
-        assert "1 blob hangs on a layer of type ROIPooling, which cannot be computed: roi" in said
-        assert ("has no caffemodel beside it: it can be looked at, not dissected" in said) != weights
+        assert "2 blobs depend on a layer of type LSTM, which cannot be computed: lstm, relu9" in said
+        assert "1 blob depends on a layer of type ROIPooling, which cannot be computed: roi" in said
+        assert ("has no caffemodel: its layers can be listed, but not dissected" in said) != weights
 
 
 def test_a_prototxt_that_asks_for_a_trillion_weights_is_looked_at_without_one(tmp_path):

@@ -124,7 +124,7 @@ def test_a_tensor_of_whole_numbers_is_no_layer(tmp_path):
     nodes = [graphs.node("ArgMax", ["x"], ["y"], axis=1), graphs.node("Cast", ["y"], ["z"], to=TensorProto.FLOAT)]
     network = open_network(str(graphs.written(tmp_path, nodes)))
     assert [layer.name for layer in network.layers((8, 8))] == ["z"]
-    with pytest.raises(ActivationError, match="layer y of graph gives no tensor"):
+    with pytest.raises(ActivationError, match="layer y of graph returns no tensor"):
         network.probe(["y"], (8, 8), geometry="grid", device=CPU)
 
 
