@@ -1,4 +1,4 @@
-"""Where mistakes are made: fresh copies of a probe set, a network and a finished run, and a list of all mistakes."""
+"""Where mistakes are made: fresh copies of a probe set, a network and a finished run, and the list of all mistakes."""
 
 from __future__ import annotations
 

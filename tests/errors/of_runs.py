@@ -1,4 +1,4 @@
-"""Mistakes in running, in runs' folders, and with what a machine has left."""
+"""Mistakes in options, with run folders, and with what a machine lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/errors.md: every row is a mistake that is made here, and every mistake made here has its row."""
+"""docs/errors.md: every row is a mistake that is made here, and every mistake made here has a row."""
 
 from __future__ import annotations
 

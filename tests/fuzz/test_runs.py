@@ -1,4 +1,4 @@
-"""Whatever bytes a run's folder holds, its numbers are those that were written, or an error says they are not."""
+"""Random damage in a run folder: its numbers are those that were written, or an error says that they are not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def saved(tmp_path_factory):
 @pytest.mark.parametrize("name", ["conv2.parquet", "conv2.npz", "conv2-image-maxima.parquet"])
 @settings(max_examples=80)
 @given(changes=damages)
-def test_a_damaged_table_gives_a_sentence_or_the_same_numbers(saved, name, changes):
+def test_a_damaged_table_is_an_error_or_has_the_same_numbers(saved, name, changes):
     folder, result = saved
     with spoilt(folder / name, changes):
         try:
@@ -53,7 +53,7 @@ def test_a_damaged_table_gives_a_sentence_or_the_same_numbers(saved, name, chang
 
 @settings(max_examples=80)
 @given(changes=damages)
-def test_a_damaged_record_gives_a_sentence_or_a_run(saved, changes):
+def test_a_damaged_record_is_an_error_or_a_run(saved, changes):
     folder, result = saved
     with spoilt(folder / "run.json", changes):
         try:
@@ -67,7 +67,7 @@ def test_a_damaged_record_gives_a_sentence_or_a_run(saved, changes):
 
 @settings(max_examples=150)
 @given(changes=damages)
-def test_a_damaged_artefact_is_as_good_as_none(tmp_path_factory, changes):
+def test_a_damaged_intermediate_result_is_ignored(tmp_path_factory, changes):
     folder = tmp_path_factory.mktemp("artefacts")
     with Store(folder) as store:
         store.put("k", {"a": np.arange(300, dtype=np.float32)})
@@ -88,7 +88,7 @@ def unsigned(folder):
     (folder / "run.json").write_text(json.dumps(record))
 
 
-def test_tables_that_would_unpack_to_far_more_than_they_should_are_refused(saved, tmp_path):
+def test_tables_that_would_unpack_to_too_much_are_refused(saved, tmp_path):
     folder = shutil.copytree(saved[0], tmp_path / "r")
     unsigned(folder)
     zeros = pa.array(np.zeros(20_000_000, np.int64))
@@ -108,7 +108,7 @@ def test_tables_that_would_unpack_to_far_more_than_they_should_are_refused(saved
     assert "would unpack to 1,073,741,824 bytes" in said
 
 
-def test_arrays_of_another_layer_are_noticed(saved, tmp_path):
+def test_arrays_of_another_layer_are_refused(saved, tmp_path):
     folder = shutil.copytree(saved[0], tmp_path / "r")
     record = json.loads((folder / "run.json").read_text())
     record["layers"][0]["grid"] = [4, 4]
@@ -117,7 +117,7 @@ def test_arrays_of_another_layer_are_noticed(saved, tmp_path):
         files.load_run(folder)
 
 
-def test_a_record_cannot_lead_out_of_its_folder(saved, tmp_path):
+def test_a_record_cannot_name_files_outside_its_folder(saved, tmp_path):
     folder = shutil.copytree(saved[0], tmp_path / "r")
     shutil.move(folder / "conv2.parquet", tmp_path / "conv2.parquet")
     record = json.loads((folder / "run.json").read_text())

@@ -1,4 +1,4 @@
-"""Whatever bytes a table to compare, or a mean image, holds, only the project's own errors come out."""
+"""Random damage in a table or a mean image: only errors of this project are raised."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("name", ["a-result.csv", "mean.npy", "mean.binaryproto", "plain.mat", "compressed.mat"])
 @settings(max_examples=100)
 @given(changes=damages)
-def test_a_damaged_table_or_mean_is_read_or_says_why_not(files, name, changes):
+def test_a_damaged_table_or_mean_is_read_or_is_an_error(files, name, changes):
     folder, read = files[name]
     true = read(folder / name)
     with spoilt(folder / name, changes):

@@ -1,4 +1,4 @@
-"""A run that was written before scores could be chosen loads as it was, and its tables are written alike."""
+"""A run that was written before scores could be chosen loads, and its tables are written unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def folder(tmp_path):
     return Path(shutil.copytree(EARLIER, tmp_path / "earlier"))
 
 
-def test_an_earlier_run_loads_with_what_it_found(folder):
+def test_an_earlier_run_loads_with_its_results(folder):
     run = nd.load(folder)
     assert (run.settings.score, run.score_title, run.settings.quantile) == ("iou", "IoU", 0.05)
     assert [(row.unit, row.label, round(row.score, 4)) for row in run["conv1"].units] == [
@@ -28,7 +28,7 @@ def test_an_earlier_run_loads_with_what_it_found(folder):
     assert repr(run).splitlines()[1] == ("  conv1: 5 of 5 units detect 3 unique concepts (IoU ≥ 0.04, by label)")
 
 
-def test_its_tables_are_written_as_they_were(folder, tmp_path):
+def test_its_tables_are_written_unchanged(folder, tmp_path):
     run = nd.load(folder)
     run.save(tmp_path / "again")
     table = "conv1-result.csv"

@@ -1,4 +1,4 @@
-"""Arrays in .npy files: as many numbers as the header says, and nothing else."""
+"""Arrays in .npy and .npz files: exactly the numbers that the header declares."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def with_shape(text):
         (saved(np.array(["a"])), "an array of <U1, and not of numbers"),
     ],
 )
-def test_what_is_no_such_array_is_reported_before_anything_is_allocated(data, told):
+def test_an_invalid_array_is_an_error_before_anything_is_allocated(data, told):
     with pytest.raises(ValueError, match=told):
         parse_npy(data)
 
@@ -65,13 +65,13 @@ def test_named_arrays_are_read_as_they_were_written():
         assert {name: array.tolist() for name, array in found.items()} == {n: a.tolist() for n, a in arrays.items()}
 
 
-def test_an_archive_that_would_unpack_to_more_than_it_may_is_refused():
+def test_an_archive_that_would_unpack_to_too_much_is_refused():
     data = encode_npz({"zeros": np.zeros(10_000)}, compressed=True)
     with pytest.raises(ValueError, match=r"would unpack to 80,\d\d\d bytes"):
         parse_npz(data, most=80_000)
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", encode_npz({"a": np.arange(9)})[:-30], saved(np.arange(3))])
-def test_what_is_no_archive_of_arrays_is_refused(data):
+def test_an_invalid_archive_of_arrays_is_refused(data):
     with pytest.raises(ValueError):
         parse_npz(data)

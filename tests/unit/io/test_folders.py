@@ -1,4 +1,4 @@
-"""Whose a folder is, in one place; files are whole or not there; no link is followed."""
+"""Who owns a folder; files are complete or absent; no link is followed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_folder_is_ours_by_its_mark_and_nobodys_when_it_is_empty(tmp_path):
     assert folders.find_owner(tmp_path, KIND) == "ours"
 
 
-def test_what_a_killed_process_of_ours_left_makes_no_folder_anybodys(tmp_path):
+def test_partial_files_and_locks_do_not_make_a_folder_anothers(tmp_path):
     (tmp_path / ".work" / "parts").mkdir(parents=True)
     (tmp_path / ".work" / "parts" / ".mark.txt.abc.part").write_bytes(b"half")
     (tmp_path / ".lock").write_bytes(b'{"pid": 1, "host": "h"}')
@@ -41,7 +41,7 @@ def test_a_mark_is_a_regular_file_that_is_reached_through_no_link(tmp_path, what
         folders.require_free(tmp_path / "it", KIND)
 
 
-def test_files_are_written_by_way_of_one_folder_and_reported_of_before(tmp_path):
+def test_files_are_written_through_one_subfolder_and_recorded_before(tmp_path):
     told = []
     with atomic.stage_writes(tmp_path, tmp_path / ".work/parts", told.append):
         with atomic.open_replacement(tmp_path / "a/b.txt") as file:
@@ -54,7 +54,7 @@ def test_files_are_written_by_way_of_one_folder_and_reported_of_before(tmp_path)
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_held_folder_within_another_has_a_way_of_its_own(tmp_path):
+def test_a_locked_folder_inside_another_has_its_own_subfolder(tmp_path):
     outer, inner = [], []
     with (
         atomic.stage_writes(tmp_path, tmp_path / ".work", outer.append),
@@ -65,7 +65,7 @@ def test_a_held_folder_within_another_has_a_way_of_its_own(tmp_path):
     assert (outer, inner) == (["y.txt"], ["x.txt"])
 
 
-def test_what_is_removed_is_below_the_folder_and_behind_no_link(tmp_path):
+def test_only_files_below_the_folder_and_not_through_links_are_removed(tmp_path):
     root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
     for folder in (root / "a/b", elsewhere):
         folder.mkdir(parents=True)
@@ -78,18 +78,18 @@ def test_what_is_removed_is_below_the_folder_and_behind_no_link(tmp_path):
     assert (elsewhere / "x.txt").exists()
 
 
-def test_a_text_with_bytes_that_are_no_text_is_written_in_a_visible_form(tmp_path):
+def test_bytes_that_are_not_text_are_written_escaped(tmp_path):
     atomic.write_text(tmp_path / "a.txt", "caf\udce9 ü")
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "caf\\xe9 ü"
 
 
-def test_a_long_name_is_not_cut_within_a_letter(tmp_path):
+def test_a_long_name_is_not_cut_within_a_character(tmp_path):
     atomic.write_text(tmp_path / ("ü" * 100 + "a.txt"), "x")
     assert [path.stat().st_size for path in tmp_path.iterdir()] == [1]
 
 
 @pytest.mark.parametrize("what", ["text", "link", "pipe"])
-def test_a_lock_of_somebody_elses_is_neither_taken_nor_changed(tmp_path, what):
+def test_a_foreign_lock_file_is_neither_taken_nor_changed(tmp_path, what):
     mine, lock = tmp_path / "mine.txt", tmp_path / ".lock"
     mine.write_text("my own lock file")
     make = {

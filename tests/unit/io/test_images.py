@@ -48,7 +48,7 @@ DEEP = {
 
 
 @pytest.mark.parametrize("kind", DEEP)
-def test_the_middle_of_a_ramp_is_grey_at_every_depth(kind):
+def test_the_middle_of_a_ramp_is_gray_at_every_depth(kind):
     found = images.decode_image(DEEP[kind], kind)
     assert found.shape == (9, 257, 3)
     assert found.dtype == np.uint8
@@ -57,7 +57,7 @@ def test_the_middle_of_a_ramp_is_grey_at_every_depth(kind):
     assert found[4, -1].min() >= 254
 
 
-def test_of_16_bits_the_upper_8_are_taken():
+def test_the_upper_8_of_16_bits_are_taken():
     values = np.array([[0, 1, 255, 256, 257, 32767, 32768, 65279, 65280, 65535]], np.uint16)
     found = images.decode_image(coded(Image.fromarray(values), "PNG"), "a")
     assert found[0, :, 0].tolist() == [0, 0, 0, 1, 1, 127, 128, 254, 255, 255]
@@ -68,14 +68,14 @@ def test_of_16_bits_the_upper_8_are_taken():
     ("values", "told"),
     [(RAMP.astype(np.float32), "floating-point numbers"), ((RAMP * 2**30).astype(np.int32), "32-bit integers")],
 )
-def test_numbers_of_no_known_range_are_refused_by_name(values, told, tmp_path):
+def test_pixels_without_a_known_range_are_refused(values, told, tmp_path):
     Image.fromarray(values).save(tmp_path / "a.tif")
     with pytest.raises(DataFileError, match=rf"a\.tif: its pixels are {told} .* save it with 8 or 16 bits"):
         images.load_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("kind", ["EPS", "ICNS", "PDF", "TGA", "PCX", "SGI"])
-def test_formats_that_are_not_listed_are_never_tried_whatever_their_ending(kind, tmp_path):
+def test_unlisted_formats_are_never_tried_whatever_their_suffix(kind, tmp_path):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "a.jpg", kind)
     with pytest.raises(DataFileError, match=r"a\.jpg does not decode: expected JPEG, .*, and it is none"):
         images.load_image(tmp_path / "a.jpg")
@@ -92,7 +92,7 @@ SAVED = {"JPEG": ".jfif", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF":
 
 
 @pytest.mark.parametrize("kind", [*SAVED, *(["AVIF"] if features.check("avif") else [])])
-def test_every_listed_format_is_opened_by_what_is_in_the_file(kind, tmp_path):
+def test_every_listed_format_is_recognized_by_the_files_contents(kind, tmp_path):
     path = tmp_path / "a.jpg"
     image = Image.new("RGB", (40, 30), (200, 30, 40))
     path.write_bytes(coded(image, kind))
@@ -109,7 +109,7 @@ def test_other_modes_of_8_bits_become_rgb(mode, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_an_image_is_turned_as_its_camera_says_only_where_asked(kind, tmp_path):
+def test_the_exif_orientation_is_applied_only_on_request(kind, tmp_path):
     image = Image.new("RGB", (40, 30), "blue")
     exif = Image.Exif()
     exif[274] = 6
@@ -131,17 +131,17 @@ def test_an_image_is_turned_as_its_camera_says_only_where_asked(kind, tmp_path):
     ],
     ids=["PNG", "WEBP", "BMP", "PPM", "GIF"],
 )  # fmt: skip
-def test_a_size_beyond_measure_is_known_before_anything_is_unpacked(data):
+def test_too_large_an_image_is_refused_before_it_is_decoded(data):
     with pytest.raises(DataFileError, match=r"expected at most 134,217,728 pixels"):
         images.decode_image(data, "a.png")
 
 
-def test_a_size_beyond_measure_is_reported_as_width_and_height():
+def test_too_large_an_image_is_reported_with_width_and_height():
     with pytest.raises(DataFileError, match="at most 134,217,728 pixels, got 2 x 70000000: scale it down first"):
         images.decode_image(png(2, 70_000_000, 8, 2, b""), "a.png")
 
 
-def test_headers_of_png_and_webp_tell_height_and_width():
+def test_headers_of_png_and_webp_have_height_and_width():
     assert images.parse_header_size(png(3, 70000, 8, 2, b"")) == (70000, 3)
     webp = b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (2).to_bytes(3, "little") + (69999).to_bytes(3, "little")
     assert images.parse_header_size(webp) == (70000, 3)
@@ -162,7 +162,7 @@ def test_pipes_devices_and_folders_are_no_images(tmp_path):
         label_images.read_label_numbers(tmp_path / "none.png")
 
 
-def test_an_error_that_a_caller_raises_while_an_image_is_open_stays_what_it_is(tmp_path):
+def test_a_callers_own_error_while_an_image_is_open_is_not_replaced(tmp_path):
     class StopError(DataNotFoundError):
         pass
 
@@ -172,7 +172,7 @@ def test_an_error_that_a_caller_raises_while_an_image_is_open_stays_what_it_is(t
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "I;16", "1"])
-def test_label_maps_stay_the_numbers_that_are_in_the_file(mode, tmp_path):
+def test_label_maps_keep_the_numbers_of_the_file(mode, tmp_path):
     largest = {"1": 1, "I;16": 65535}.get(mode, 255)
     values = np.array([[0, 1], [largest - 1, largest]])
     image = (
@@ -199,7 +199,7 @@ def test_alpha_is_no_part_of_a_label(mode, shape, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-def test_a_label_map_of_a_lossy_format_is_refused_by_name(kind, tmp_path):
+def test_a_lossy_label_map_is_refused(kind, tmp_path):
     Image.new("L", (8, 8), 7).save(tmp_path / "m.png", kind)
     with pytest.raises(
         DataFileError, match=f"m.png: a label map cannot be a {kind} file, which changes the numbers: use PNG"
@@ -207,7 +207,7 @@ def test_a_label_map_of_a_lossy_format_is_refused_by_name(kind, tmp_path):
         label_images.read_label_numbers(tmp_path / "m.png")
 
 
-def test_a_size_is_read_off_the_first_bytes_and_no_sooner():
+def test_a_size_is_read_only_from_a_complete_header():
     png = coded(Image.new("RGB", (300, 7)), "PNG")
     assert images.parse_header_size(png[:24]) == images.parse_header_size(png) == (7, 300)
     assert images.parse_header_size(png[:23]) is None
@@ -221,13 +221,13 @@ def test_the_width_in_a_webps_header_has_three_bytes():
     assert images.parse_header_size(webp) == (3, 70000)
 
 
-def test_a_frame_may_be_three_hundredths_off_and_no_more():
+def test_aspect_ratios_may_differ_by_three_percent():
     assert images.is_same_shape((1030, 1000), (1000, 1000))
     assert images.is_same_shape((1000, 1030), (1030, 1061))
     assert not images.is_same_shape((1033, 1000), (1000, 1000))
 
 
-def test_what_was_expected_is_reported_with_every_format():
+def test_an_unknown_format_is_reported_with_all_that_are_known():
     assert images._join_names(["PNG"]) == "PNG"
     assert images._join_names(["PNG", "BMP", "TIFF"]) == "PNG, BMP or TIFF"
 
@@ -252,7 +252,7 @@ def test_an_image_is_scaled_to_a_height_and_a_width():
         ((4, 4), 6, (2, 2), True),  # a square cannot tell
     ],
 )
-def test_an_image_is_turned_as_its_labels_frame_says(size, turn, frame, turned):
+def test_an_image_gets_the_orientation_of_its_label_map(size, turn, frame, turned):
     image = Image.new("RGB", size)
     image.putpixel((0, 0), (255, 255, 255))
     exif = Image.Exif()
@@ -267,7 +267,7 @@ def test_an_image_is_turned_as_its_labels_frame_says(size, turn, frame, turned):
 @pytest.mark.parametrize(
     ("turn", "swaps"), [(1, False), (2, False), (3, False), (4, False), (5, True), (6, True), (7, True), (8, True)]
 )
-def test_every_turn_that_a_camera_notes_keeps_or_swaps_height_and_width(turn, swaps):
+def test_every_exif_orientation_keeps_or_swaps_height_and_width(turn, swaps):
     exif = Image.Exif()
     exif[0x0112] = turn
     data = coded(Image.new("RGB", (6, 4)), "PNG", exif=exif)
@@ -276,6 +276,6 @@ def test_every_turn_that_a_camera_notes_keeps_or_swaps_height_and_width(turn, sw
 
 
 @pytest.mark.parametrize("rest", [b"", b"nothing", b"\xe0\x00\x10JFIF"])
-def test_what_only_begins_as_a_jpeg_is_reported(rest):
+def test_a_file_that_only_starts_as_a_jpeg_is_an_error(rest):
     with pytest.raises(DataFileError, match=r"image a\.jpg does not decode: \w"):
         images.decode_image(b"\xff\xd8\xff" + rest, "a.jpg")

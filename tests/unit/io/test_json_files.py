@@ -26,7 +26,7 @@ from netdissect.io.json_files import MAX_DEPTH, InvalidJSONError, parse_json, re
         (b'{"a": "caf\xe9"}', "it is no text in UTF-8"),
     ],
 )
-def test_what_cannot_be_used_is_named(text, told):
+def test_unusable_json_is_described(text, told):
     with pytest.raises(InvalidJSONError, match=told):
         parse_json(text)
 

@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""One process at a time holds a lock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refuse(who):
 
 
 @pytest.mark.processes
-def test_another_process_is_refused_and_reported_who_holds_it_and_a_killed_one_holds_nothing(tmp_path):
+def test_another_process_is_refused_with_the_holder_and_a_killed_one_holds_nothing(tmp_path):
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", WAITING, str(path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
@@ -48,7 +48,7 @@ def test_it_is_free_after_an_error(tmp_path):
         pass
 
 
-def test_where_nothing_can_be_written_nothing_is_guarded(tmp_path, monkeypatch):
+def test_without_write_permission_nothing_is_locked(tmp_path, monkeypatch):
     def read_only(path, *, needed):
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
@@ -58,7 +58,7 @@ def test_where_nothing_can_be_written_nothing_is_guarded(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(locks.fcntl is None, reason="POSIX")
-def test_a_file_system_without_locks_guards_nothing(tmp_path, monkeypatch):
+def test_a_file_system_without_locks_locks_nothing(tmp_path, monkeypatch):
     def without(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -68,7 +68,7 @@ def test_a_file_system_without_locks_guards_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(locks.fcntl is None, reason="POSIX")
-def test_a_lock_file_that_its_holder_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
+def test_a_lock_file_removed_by_its_holder_is_no_lock(tmp_path, monkeypatch):
     """Opened just before the holder removed it: the file that lies there now is another one."""
     path, real = tmp_path / "lock", locks.fcntl.flock
     opened = []

@@ -22,14 +22,14 @@ def test_names_of_layers_and_categories_can_be_files(name):
         ("x" * 201, "longer than 200 bytes"), ("é" * 101, "longer than 200 bytes"), ("a\udce9", "it holds"),
     ],
 )  # fmt: skip
-def test_a_name_that_cannot_be_a_file_is_reported_why(name, told):
+def test_a_name_that_cannot_be_a_file_is_explained(name, told):
     import re
 
     assert re.search(told, find_name_problem(name) or "")
 
 
 @pytest.mark.parametrize("path", ["a.jpg", "a/b.png", "a..b/c", "ü/猫.png", "a//b"])
-def test_paths_below_a_folder_are_taken(path):
+def test_paths_below_a_folder_are_accepted(path):
     assert is_below(path)
 
 

@@ -16,7 +16,7 @@ def refused(path, **how):
     return caught.value
 
 
-def test_a_named_pipe_is_refused_and_never_waited_for(tmp_path):
+def test_a_named_pipe_is_refused_and_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert refused(tmp_path / "pipe").strerror == "expected a regular file, and it is a named pipe"
     assert not is_regular(tmp_path / "pipe")
@@ -35,7 +35,7 @@ def test_folders_and_sockets_are_refused_by_name(tmp_path):
         assert refused(tmp_path / "s").strerror == "expected a regular file, and it is a socket"
 
 
-def test_what_lies_there_by_the_time_it_is_opened_is_looked_at_too(tmp_path, monkeypatch):
+def test_a_file_is_checked_again_after_it_is_opened(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(b"x")
     real = os.stat
@@ -60,7 +60,7 @@ def test_a_file_larger_than_its_limit_is_refused_with_both_sizes(tmp_path):
     assert said == "it has 1,099,511,627,776 bytes, and at most 1,000 are read"
 
 
-def test_a_file_that_says_it_is_empty_is_read_up_to_the_limit():
+def test_a_file_of_reported_size_0_is_read_up_to_the_limit():
     assert read_bytes(type_of_path("/proc/self/status")).startswith(b"Name:")
 
 
@@ -74,7 +74,7 @@ def text_of(path, **how):
     return read_text(path, "the class list", missing=DataNotFoundError, wrong=DataFileError, **how)
 
 
-def test_text_is_read_with_and_without_a_mark_and_keeps_its_line_ends(tmp_path):
+def test_text_is_read_with_and_without_a_bom_and_keeps_its_line_ends(tmp_path):
     (tmp_path / "a").write_bytes(b"\xef\xbb\xbfcat\r\ndog\n")
     assert text_of(tmp_path / "a") == "cat\r\ndog\n"
 
@@ -88,7 +88,7 @@ def test_text_in_another_encoding_names_the_byte_or_is_read_where_that_is_allowe
     assert text_of(tmp_path / "a", encodings=("utf-8-sig", "latin-1")) == "café"
 
 
-def test_a_text_that_is_missing_or_no_file_is_reported_by_name(tmp_path):
+def test_a_missing_or_irregular_text_file_is_named(tmp_path):
     with pytest.raises(DataNotFoundError, match=r"the class list is missing: expected .*/none"):
         text_of(tmp_path / "none")
     os.mkfifo(tmp_path / "pipe")

@@ -24,12 +24,12 @@ from netdissect.io.text import escape_controls, escape_line, make_streams_lenien
         ("\U000e0041", "\\U000e0041"),
     ],
 )
-def test_nothing_acts_on_a_terminal_and_everything_can_be_read(text, shown):
+def test_control_characters_are_escaped_and_readable(text, shown):
     assert escape_controls(text) == shown
     shown.encode()
 
 
-def test_within_a_line_line_ends_are_shown_too():
+def test_line_ends_are_escaped_within_a_line():
     assert escape_line("a\nb\tc") == "a\\nb\\tc"
 
 
@@ -41,7 +41,7 @@ def test_within_a_line_line_ends_are_shown_too():
         ("utf-8", "IoU ≥ 0.04 … ± × café 猫 🐈".encode()),
     ],
 )
-def test_a_stream_never_fails_on_what_its_encoding_lacks(encoding, written):
+def test_a_lenient_stream_escapes_what_its_encoding_lacks(encoding, written):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
     make_streams_lenient(stream, None, io.StringIO())
@@ -50,7 +50,7 @@ def test_a_stream_never_fails_on_what_its_encoding_lacks(encoding, written):
     assert raw.getvalue() == written
 
 
-def test_bytes_of_a_path_that_are_no_utf_8_are_written_in_a_visible_form():
+def test_bytes_of_a_path_that_are_not_utf_8_are_escaped():
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="utf-8")
     make_streams_lenient(stream)

@@ -1,4 +1,4 @@
-"""XML that others wrote: no document types, no entities, an end to depth, regular files only."""
+"""Untrusted XML: no document types, no entities, bounded depth, regular files only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_elements_attributes_and_text_are_read(tmp_path):
         (b'<?xml version="1.0" encoding="no-such"?><a/>', "unknown encoding"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(tmp_path, data, words):
+def test_an_error_is_one_sentence(tmp_path, data, words):
     with pytest.raises(DataFileError, match=rf"a\.xml: expected the annotations as XML: .*{words}"):
         read(tmp_path, data)
 

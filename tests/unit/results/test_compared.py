@@ -1,4 +1,4 @@
-"""What a comparison makes of a table of units: its counts, and which unit sees which concept."""
+"""Counts of a table of units for a comparison, and which unit detects which concept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def row(unit, dog, leg):
 TABLE = UnitTable([row(1, 0.3, 0.1), row(2, 0.04, 0.0), row(3, 0.05, 0.2), row(4, 0.0, 0.0), row(5, 0.01, 0.03)])
 
 
-def test_a_layer_is_counted_by_the_definition_that_is_asked_for():
+def test_a_layer_is_counted_by_the_given_definition():
     one = count_for_comparison("net, l", "net", "l", TABLE, 0.04, "label")
     assert (one.units, one.detectors, one.total) == (5, 3, 2)
     assert (one.unique, one.by_category) == ({"object": 1, "part": 1}, {"object": 2, "part": 1})
@@ -40,7 +40,7 @@ def test_a_layer_is_counted_by_the_definition_that_is_asked_for():
         ("label", 0.5, [[]] * 5, []),
     ],
 )
-def test_which_unit_sees_which_concept_stands_in_the_tables_order(definition, threshold, sees, names):
+def test_detections_are_in_the_order_of_the_table(definition, threshold, sees, names):
     matrix, found = find_detections(TABLE, threshold, definition)  # units 1, 3, 2, 5, 4
     assert [row.unit for row in TABLE] == [1, 3, 2, 5, 4]
     order = [sorted(names).index(name) for name in found] and [list(found).index(name) for name in names]

@@ -50,7 +50,7 @@ def test_by_category_a_unit_counts_in_every_category_it_passes():
     assert found.describe() == "2 of 4 units detect 3 unique concepts (IoU > 0.04, by category)"
 
 
-def test_a_headline_says_by_which_definition_and_threshold_was_counted():
+def test_a_description_names_definition_and_threshold():
     assert (
         count_detectors(TABLE, threshold=0.1).describe()
         == "1 of 4 units detect 1 unique concepts (IoU ≥ 0.1, by label)"
@@ -154,13 +154,13 @@ def test_a_result_table_is_read_back(tmp_path):
         ("unit,category,label,score,x-iou\n1,object\n", "line 2"),
     ],
 )
-def test_something_that_is_no_result_table_is_reported_so(tmp_path, text, message):
+def test_a_file_that_is_no_result_table_is_an_error(tmp_path, text, message):
     path = tmp_path / "a.csv"
     path.write_text(text)
     with pytest.raises(RunFileError, match=message):
         classic.read_result_csv(path)
 
 
-def test_a_result_table_that_is_not_there_is_reported_so(tmp_path):
+def test_a_missing_result_table_is_an_error(tmp_path):
     with pytest.raises(RunNotFoundError, match="no result table"):
         classic.read_result_csv(tmp_path / "none.csv")

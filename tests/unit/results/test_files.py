@@ -1,4 +1,4 @@
-"""A finished run on disk: what is saved is what is loaded, and damage is told in a sentence."""
+"""A run on disk: what is saved is loaded, and damage is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def saved(result, tmp_path):
     return tmp_path / "run"
 
 
-def test_nothing_but_the_run_is_left_in_its_folder(saved):
+def test_a_saved_run_leaves_no_other_files_in_its_folder(saved):
     names = sorted(path.name for path in saved.iterdir())
     assert names == [
         "conv1-result.csv", "conv1.npz", "conv1.parquet", "conv2-result.csv", "conv2.npz", "conv2.parquet", "files.txt",
@@ -34,7 +34,7 @@ def test_nothing_but_the_run_is_left_in_its_folder(saved):
     ]  # fmt: skip
 
 
-def test_a_folder_without_a_run_is_reported_so(tmp_path):
+def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(RunNotFoundError, match=r"holds no finished run \(run.json is missing\)"):
         nd.load(tmp_path)
     with pytest.raises(RunNotFoundError, match="does not exist"):
@@ -43,7 +43,7 @@ def test_a_folder_without_a_run_is_reported_so(tmp_path):
 
 @pytest.mark.parametrize("name", ["run.json", "conv1.parquet", "conv1.npz"])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "other", "missing"])
-def test_a_damaged_file_is_reported_by_name(saved, name, damage):
+def test_a_damaged_file_is_named(saved, name, damage):
     path = saved / name
     data = path.read_bytes()
     if damage == "missing":
@@ -54,14 +54,14 @@ def test_a_damaged_file_is_reported_by_name(saved, name, damage):
         nd.load(saved)
 
 
-def test_a_run_of_a_newer_version_is_reported_so(saved):
+def test_a_run_of_a_newer_version_is_an_error(saved):
     record = json.loads((saved / "run.json").read_text())
     (saved / "run.json").write_text(json.dumps(record | {"schema_version": 99}))
     with pytest.raises(RunFileError, match="newer netdissect"):
         nd.load(saved)
 
 
-def test_two_layers_of_one_file_name_are_refused(result, tmp_path):
+def test_two_layers_with_one_file_name_are_refused(result, tmp_path):
     from dataclasses import replace
 
     one = result["conv1"]
@@ -71,7 +71,7 @@ def test_two_layers_of_one_file_name_are_refused(result, tmp_path):
         replace(result, layers={"conv1/": other, "conv1-": twin}).save(tmp_path)
 
 
-def test_an_unknown_layer_gets_the_nearest_names(result):
+def test_an_unknown_layer_suggests_the_nearest_names(result):
     with pytest.raises(UnknownLayerError, match=r"no layer 'conv3': did you mean"):
         result["conv3"]
 
@@ -83,7 +83,7 @@ def test_exemplar_masks_are_those_of_the_activations(result):
     np.testing.assert_allclose(rebuilt, layer.exemplars.maxima, rtol=2e-3, atol=1e-5)
 
 
-def test_results_introduce_themselves_in_lines_not_in_pages(result):
+def test_the_repr_of_a_result_is_a_few_lines(result):
     lines = repr(result).splitlines()
     assert lines[0].endswith(" on 12 images of small")
     assert [line.split(":")[0] for line in lines[1:]] == ["  conv1", "  conv2"]

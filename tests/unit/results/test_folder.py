@@ -1,4 +1,4 @@
-"""The list of a run's files: every name once, never through a link, files again if it was deleted."""
+"""The list of a run's files: every name once, never through a link, written again if it was deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that were re-ordered, edited or are impossible are told, never drawn: checksums first, then what can be."""
+"""Tables that were edited, re-ordered or are impossible are refused: by checksum first, then by their numbers."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def swapped(columns):
     ],
 )
 @pytest.mark.parametrize("signed", [True, False])
-def test_counts_that_cannot_be_are_reported(saved, change, said, signed):
+def test_impossible_counts_are_reported(saved, change, said, signed):
     counts(saved, change)
     sign(saved)
     if not signed:
@@ -116,7 +116,7 @@ def test_counts_that_cannot_be_are_reported(saved, change, said, signed):
         ("exemplars.images", 10**9, "shows the image of row 1000000000, which has no name"),
     ],
 )
-def test_arrays_that_cannot_be_are_reported(saved, name, value, said):
+def test_impossible_arrays_are_reported(saved, name, value, said):
     arrays(saved, lambda found: found[name].reshape(-1).__setitem__(0, value))
     sign(saved)
     with pytest.raises(RunFileError, match=said):
@@ -124,14 +124,14 @@ def test_arrays_that_cannot_be_are_reported(saved, name, value, said):
 
 
 @pytest.mark.parametrize("name", ["thresholds", "exemplars.grids", "activity.low"])
-def test_an_array_that_is_not_there_is_reported(saved, name):
+def test_a_missing_array_is_reported(saved, name):
     arrays(saved, lambda found: found.pop(name))
     sign(saved)
     with pytest.raises(RunFileError, match=rf"{STEM}\.npz is damaged: .*{name}"):
         nd.load(saved)
 
 
-def test_maxima_are_looked_at_where_the_first_image_is_shown(saved):
+def test_maxima_of_the_first_image_are_checked(saved):
     def spoil(found):
         images = found["exemplars.images"]
         images.reshape(-1)[0] = 0
@@ -150,7 +150,7 @@ def test_a_unit_cannot_show_an_image_twice(saved):
         nd.load(saved)
 
 
-def test_nor_the_first_image_twice(saved):
+def test_a_unit_cannot_show_the_first_image_twice(saved):
     arrays(saved, lambda found: found["exemplars.images"][0].__setitem__(slice(0, 2), 0))
     sign(saved)
     with pytest.raises(RunFileError, match="a unit shows an image twice"):
@@ -178,7 +178,7 @@ def test_arrays_of_another_shape_or_type_are_reported(saved, name, change, said)
         nd.load(saved)
 
 
-def test_a_table_that_cannot_be_read_is_reported_with_the_systems_words(saved, monkeypatch):
+def test_an_unreadable_table_is_reported_with_the_systems_message(saved, monkeypatch):
     def failing(path, **_):
         raise OSError(5, "Input/output error", str(path))
 
@@ -198,7 +198,7 @@ def test_fewer_images_than_exemplars_and_empty_bins_are_possible(saved):
     assert (layer.exemplars.images[0, -1], layer.activity.histogram[0, 0]) == (-1, 0)
 
 
-def test_tables_that_were_deleted_are_written_again_as_they_were(saved):
+def test_deleted_tables_are_written_again_unchanged(saved):
     tables = sorted(saved.glob("*-result.csv"))
     before = [table.read_bytes() for table in tables]
     assert len(tables) == 2
@@ -249,7 +249,7 @@ def edit(*keys, value):
         (edit("schema_version", value=0), "schema_version is 0"),
     ],
 )
-def test_a_record_that_cannot_be_is_reported(saved, change, said):
+def test_an_impossible_record_is_reported(saved, change, said):
     record = record_of(saved)
     change(record)
     (saved / "run.json").write_text(json.dumps(record))
@@ -267,7 +267,7 @@ def test_a_record_that_cannot_be_is_reported(saved, change, said):
         ("[]", "expected an object, got list"),
     ],
 )
-def test_a_record_that_is_no_json_that_can_be_used_is_reported(saved, text, said):
+def test_a_record_of_invalid_json_is_reported(saved, text, said):
     (saved / "run.json").write_text(text)
     with pytest.raises(RunFileError, match=said):
         nd.load(saved)
@@ -282,7 +282,7 @@ def test_a_run_without_checksums_is_read_with_a_note(saved):
     assert nd.load(saved).journal.get("notes", []) == [NO_CHECKSUMS_NOTE]
 
 
-def test_what_a_newer_version_adds_to_a_record_is_passed_over(saved):
+def test_keys_of_a_newer_version_are_ignored(saved):
     record = record_of(saved)
     for part in ("settings", "network", "probe_set"):
         record[part]["new"] = 1
@@ -291,7 +291,7 @@ def test_what_a_newer_version_adds_to_a_record_is_passed_over(saved):
 
 
 @pytest.mark.parametrize("codec", ["zstd", "snappy", "gzip"])
-def test_what_the_pages_of_a_table_would_unpack_to_is_known_before(codec):
+def test_the_unpacked_size_of_a_table_is_known_before_it_is_unpacked(codec):
     zeros = np.zeros(3_000_000, np.int64)
     out = io.BytesIO()
     pq.write_table(pa.table({"I": zeros, "x": zeros}), out, compression=codec, use_dictionary=False)
@@ -305,7 +305,7 @@ def test_what_the_pages_of_a_table_would_unpack_to_is_known_before(codec):
         parquet_sizes.count_unpacked_bytes(bytes(damaged), pq.ParquetFile(io.BytesIO(data)).metadata, {"I"})
 
 
-def test_a_page_that_says_it_holds_two_gigabytes_is_refused_by_what_it_says(saved, monkeypatch):
+def test_a_page_that_claims_two_gigabytes_is_refused(saved, monkeypatch):
     """Its head is believed by the reader, which reserves as much."""
     size = 2 * (2**31 - 1)  # zigzag
     number = bytes(128 | size >> 7 * n & 127 for n in range(4)) + bytes([size >> 28])
@@ -368,7 +368,7 @@ def edited(folder, column, value, line=0):
 
 
 @pytest.mark.parametrize("value", ["nan", "1e400", "-inf", "-0.5", "7", "0x1", ""])
-def test_a_score_that_is_none_is_reported_with_its_line(saved, value):
+def test_a_score_that_is_no_number_is_reported_with_its_line(saved, value):
     path = edited(saved, "score", value, line=2)
     with pytest.raises(RunFileError, match=f"{STEM}-result.csv, line 4: expected the columns of a result table"):
         classic.read_result_csv(path)
@@ -383,25 +383,25 @@ def test_a_score_that_is_none_is_reported_with_its_line(saved, value):
         ("object-activation", "nan"), ("object-truth", "1.5"), ("unit", "0"), ("unit", "-3"), ("unit", "2.5"),
     ],
 )  # fmt: skip
-def test_counts_that_cannot_be_are_reported_with_their_line(saved, column, value):
+def test_impossible_counts_are_reported_with_their_line(saved, column, value):
     with pytest.raises(RunFileError, match="line 2: expected the columns of a result table, got"):
         classic.read_result_csv(edited(saved, column, value))
 
 
-def test_an_iou_of_nothing_is_reported(saved):
+def test_an_iou_without_pixels_is_reported(saved):
     for column in ("object-truth", "object-activation", "object-intersect"):
         edited(saved, column, "0")
     with pytest.raises(RunFileError, match=r"counts of object that are impossible \(truth 0, .*, iou 0\.5\)"):
         classic.read_result_csv(edited(saved, "object-iou", "0.5"))
 
 
-def test_a_unit_that_stands_twice_is_reported(saved):
+def test_a_repeated_unit_is_reported(saved):
     path = edited(saved, "unit", classic.read_result_csv(saved / f"{STEM}-result.csv")[3].unit.__str__())
     with pytest.raises(RunFileError, match=r"got unit \d twice"):
         classic.read_result_csv(path)
 
 
-def test_a_table_that_a_run_wrote_and_somebody_edited_is_not_compared(saved):
+def test_an_edited_table_of_a_run_is_not_compared(saved):
     path = saved / f"{STEM}-result.csv"
     path.write_bytes(path.read_bytes() + b"\r\n")
     with pytest.raises(NetdissectError, match="was changed since its run wrote it .*: compare the run's folder"):
@@ -417,7 +417,7 @@ def test_an_iou_of_one_is_possible_and_more_is_not(saved):
         classic.read_result_csv(edited(path.parent, "object-iou", "1.1"))
 
 
-def test_a_score_without_columns_of_its_category_is_an_iou(saved):
+def test_a_score_without_columns_of_its_category_is_at_most_one(saved):
     path = edited(saved, "category", "elsewhere")
     assert classic.read_result_csv(edited(saved, "score", "0.5"))[0].score == 0.5
     with pytest.raises(RunFileError, match=r"line 2: .* got unit \d+ with score 1\.5"):
@@ -425,7 +425,7 @@ def test_a_score_without_columns_of_its_category_is_an_iou(saved):
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1])
-def test_a_threshold_that_no_iou_has_is_reported(saved, threshold):
+def test_a_threshold_outside_0_and_1_is_an_error(saved, threshold):
     run = nd.load(saved)
     with pytest.raises(NetdissectError, match=f"threshold must lie between 0 and 1, an IoU, not {threshold}"):
         run.detectors(threshold)
@@ -434,7 +434,7 @@ def test_a_threshold_that_no_iou_has_is_reported(saved, threshold):
 @pytest.mark.parametrize(
     "record", ["[]", "7", '{"checksums": 7}', '{"checksums": [1, 2]}', '{"checksums": {"a": 1}}', "{"]
 )
-def test_a_table_beside_a_record_of_somebody_elses_is_taken_as_it_is(saved, record):
+def test_a_table_next_to_a_foreign_record_is_accepted(saved, record):
     (saved / "run.json").write_text(record)
     assert len(classic.read_result_csv(saved / f"{STEM}-result.csv")) == 6
     files.require_unchanged(saved / f"{STEM}-result.csv")

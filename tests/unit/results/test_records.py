@@ -122,7 +122,7 @@ def test_every_field_of_a_run_that_is_saved_is_loaded(result, folder):
     assert_same(result, files.load_run(folder))
 
 
-def test_a_run_says_the_same_in_its_own_tables_and_sentences_after_loading(result, folder):
+def test_a_loaded_run_has_the_same_tables_and_repr(result, folder):
     again = files.load_run(folder)
     for name, layer in result.layers.items():
         np.testing.assert_array_equal(again[name].iou, layer.iou)
@@ -211,7 +211,7 @@ def test_the_result_table_holds_every_unit_as_its_row_says(result, folder):
             assert (type(said[name])(float(text)) if isinstance(said[name], (int, float)) else text) == said[name], name
 
 
-def test_a_run_with_settings_that_are_not_known_yet_is_read_by_the_known_ones(result, folder):
+def test_unknown_settings_are_ignored(result, folder):
     path = folder / "run.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     record["settings"]["something_later"] = 3

@@ -30,7 +30,7 @@ def test_the_schema_is_of_the_version_that_is_written():
 
 
 @pytest.mark.parametrize("key", ["settings", "network", "probe_set", "layers", "detectors", "image_names"])
-def test_what_is_missing_is_found(record, validator, key):
+def test_a_missing_key_is_invalid(record, validator, key):
     broken = copy.deepcopy(record)
     del broken[key]
     assert not validator.is_valid(broken)
@@ -46,7 +46,7 @@ def test_what_is_missing_is_found(record, validator, key):
         lambda run: run["probe_set"]["vocabulary"]["concepts"].append(["cow", 1, "object"]),
     ],
 )
-def test_what_is_wrong_is_found(record, validator, spoil):
+def test_a_wrong_value_is_invalid(record, validator, spoil):
     broken = copy.deepcopy(record)
     spoil(broken)
     assert not validator.is_valid(broken)

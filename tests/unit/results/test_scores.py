@@ -1,4 +1,4 @@
-"""Scores other than IoU label the units, are stored, shown and loaded; a wrong one is refused in a sentence."""
+"""Scores other than IoU label the units, are stored, shown and loaded; a wrong one is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units as rows: every field under its own name, in the documented order, for Arrow and pandas alike."""
+"""Units as rows: every field under its own name, in the documented order, in Arrow and in pandas."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_a_table_holds_its_rows_in_arrow_and_in_pandas():
     assert table.to_pandas().columns.tolist() == list(AS_DICT)
 
 
-def test_units_stand_by_falling_score_and_equal_scores_by_rising_number():
+def test_units_are_sorted_by_score_and_then_by_number():
     assert [row.unit for row in rows((3, 0.1), (1, 0.1), (2, 0.1))] == [1, 2, 3]
     assert [row.unit for row in rows((3, 0.1), (1, 0.0), (4, 0.3), (2, 0.1))] == [4, 2, 3, 1]
 
 
-def test_a_slice_is_a_table_and_a_table_knows_its_equal():
+def test_a_slice_is_a_table_and_equal_tables_compare_equal():
     table = rows((1, 0.3), (2, 0.2), (3, 0.1))
     assert table[1:] == rows((3, 0.1), (2, 0.2))
     assert table[1:] != table
@@ -54,7 +54,7 @@ def test_a_slice_is_a_table_and_a_table_knows_its_equal():
     assert (table[0].unit, table[-1].unit, len(table)) == (1, 3, 3)
 
 
-def test_a_table_introduces_itself_by_its_first_ten():
+def test_the_repr_of_a_table_shows_its_first_ten_units():
     lines = repr(rows(*((unit, 1 / unit) for unit in range(1, 13)))).splitlines()
     assert lines[0] == "12 units (unit, IoU, category, label):"
     assert lines[1].split() == ["1", "1.0000", "object", "c1"]

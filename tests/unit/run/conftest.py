@@ -1,4 +1,4 @@
-"""A probe set of 40 images, and what a run on it should find."""
+"""A probe set of 40 images and the tables of a run on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run gives the same bytes however it is divided among workers, and whatever happens to them."""
+"""A run has the same tables however it is divided among workers, and whatever happens to them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def server():
 
 
 @pytest.mark.parametrize(("workers", "shard_size"), [(1, 4), (1, 12), (2, 4), (2, 12), (3, 4), (3, 12)])
-def test_any_number_of_workers_and_any_size_of_shards_give_the_same_bytes(
-    data, expected, tmp_path, workers, shard_size
-):
+def test_workers_and_shard_size_do_not_change_the_tables(data, expected, tmp_path, workers, shard_size):
     run(data, tmp_path, workers=workers, shard_size=shard_size)
     assert tables(tmp_path) == expected
     assert not (tmp_path / WORK).exists()
@@ -40,7 +38,7 @@ def test_workers_without_a_folder_leave_nothing_behind(data, expected, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
 
 
-def test_a_worker_that_is_killed_as_if_for_its_memory_costs_nothing_but_its_shard(data, expected, tmp_path):
+def test_a_killed_worker_costs_only_its_shard(data, expected, tmp_path):
     deaths = tmp_path / "deaths"
     deaths.mkdir()
     run(data, tmp_path / "r", network=nets.Fatal(deaths, times=2), workers=2)
@@ -48,7 +46,7 @@ def test_a_worker_that_is_killed_as_if_for_its_memory_costs_nothing_but_its_shar
     assert tables(tmp_path / "r") == expected
 
 
-def test_a_network_that_kills_every_worker_ends_the_run_which_goes_on_when_it_fits(data, expected, tmp_path):
+def test_a_network_that_kills_every_worker_ends_the_run_which_can_be_continued(data, expected, tmp_path):
     deaths = tmp_path / "deaths"
     deaths.mkdir()
     interrupted(data, tmp_path / "r", 3, network=nets.Fatal(deaths, times=0))
@@ -60,7 +58,7 @@ def test_a_network_that_kills_every_worker_ends_the_run_which_goes_on_when_it_fi
     assert tables(tmp_path / "r") == expected
 
 
-def test_workers_that_do_not_see_the_same_folders_are_reported_what_to_share(data, tmp_path):
+def test_workers_that_see_other_folders_are_an_error_that_says_what_to_share(data, tmp_path):
     with pytest.raises(RunError, match=r"memory://x/\w+, .* is not the same folder"):
         run(data, tmp_path, workers=2, artefacts="memory://x")  # every process has such a folder of its own
     (tmp_path / "data").symlink_to(data)

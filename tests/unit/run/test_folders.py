@@ -1,4 +1,4 @@
-"""A folder holds one run and says so; nothing of anyone's is removed, replaced, followed or opened."""
+"""A folder holds one run; foreign files are not removed, replaced, followed or opened."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def finished(made, tmp_path):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("fresh", [False, True])
-def test_a_folder_that_is_no_runs_is_refused_and_left_as_it_is(data, tmp_path, name, fresh):
+def test_a_folder_that_is_no_run_folder_is_refused_and_unchanged(data, tmp_path, name, fresh):
     mine = tmp_path / "mine" / name
     mine.parent.mkdir(parents=True)
     mine.write_text('{"scripts": {}}')
@@ -70,7 +70,7 @@ def test_a_folder_that_is_no_runs_is_refused_and_left_as_it_is(data, tmp_path, n
         ({"seed": 3, "geometry": "grid"}, "with --geometry receptive-field, with --seed 0"),
     ],
 )
-def test_a_second_run_is_refused_where_another_lies_and_what_differs_is_reported(data, finished, other, said):
+def test_a_folder_of_another_run_is_refused_with_what_differs(data, finished, other, said):
     before = everything(finished)
     with pytest.raises(FolderTakenError, match="holds another run, .*: --fresh replaces it, or choose") as caught:
         run(data, finished, **other)
@@ -78,7 +78,7 @@ def test_a_second_run_is_refused_where_another_lies_and_what_differs_is_reported
     assert everything(finished) == before
 
 
-def test_fresh_replaces_another_run_wholly_and_nothing_else(data, finished, tmp_path):
+def test_fresh_replaces_another_run_and_nothing_else(data, finished, tmp_path):
     (finished / "notes.md").write_text("mine")
     (finished / "html" / "data" / "mine.js").write_text("mine")
     (finished / "inner").mkdir()
@@ -93,7 +93,7 @@ def test_fresh_replaces_another_run_wholly_and_nothing_else(data, finished, tmp_
     assert tables(finished) == tables(tmp_path / "alone")
 
 
-def test_a_list_of_files_that_names_others_removes_nothing_outside(data, finished, tmp_path):
+def test_a_file_list_with_paths_outside_removes_nothing_there(data, finished, tmp_path):
     outside = tmp_path / "thesis.txt"
     outside.write_text("mine")
     (tmp_path / "elsewhere").mkdir()
@@ -121,13 +121,13 @@ def test_the_same_command_on_a_finished_run_computes_nothing_and_says_so(data, f
 
 
 @pytest.mark.parametrize("how", [{"workers": 2}, {"threads": 1}, {"shard_size": 16}, {"memory": 1}])
-def test_how_the_work_is_done_makes_no_other_run(data, finished, how):
+def test_execution_settings_make_no_other_run(data, finished, how):
     before = everything(finished)
     run(data, finished, **how)
     assert everything(finished) == before
 
 
-def test_a_report_that_is_wanted_and_not_there_is_drawn(data, tmp_path):
+def test_a_missing_report_is_written(data, tmp_path):
     run(data, tmp_path)
     before = tables(tmp_path)
     run(data, tmp_path, pictures=True)
@@ -135,20 +135,20 @@ def test_a_report_that_is_wanted_and_not_there_is_drawn(data, tmp_path):
     assert tables(tmp_path) == before
 
 
-def test_another_cut_is_not_the_same_command(data, finished):
+def test_another_threshold_is_not_the_same_command(data, finished):
     with pytest.raises(FolderTakenError, match=r"with --threshold 0.04: netdissect report .* --threshold 0.1 draws it"):
         run(data, finished, threshold=0.1)
 
 
 @pytest.mark.parametrize("name", ["conv1.parquet", "conv2.npz", "conv1-result.csv", "run.json"])
-def test_a_finished_run_of_which_something_is_lost_is_made_again(data, expected, finished, name):
+def test_a_finished_run_with_a_lost_table_is_computed_again(data, expected, finished, name):
     (finished / name).unlink()
     run(data, finished)
     assert tables(finished) == expected
     nd.load(finished)
 
 
-def test_a_damaged_table_of_the_same_run_is_made_again_and_of_another_refused(data, expected, finished):
+def test_a_damaged_run_is_computed_again_and_another_damaged_run_refused(data, expected, finished):
     (finished / "conv1.npz").write_bytes(b"damaged")
     with pytest.raises(FolderTakenError, match="holds another run, which is damaged: --fresh replaces it"):
         run(data, finished, layers=["conv1"])
@@ -164,7 +164,7 @@ def test_a_resumed_run_says_what_it_uses_again(data, tmp_path, caplog):
     assert "3 of 5 shards were finished by an earlier call and were used again" in result.journal["notes"]
 
 
-def test_half_written_files_of_a_run_within_a_runs_folder_are_nobody_elses(data, tmp_path):
+def test_partial_files_of_a_run_inside_a_run_folder_are_left_alone(data, tmp_path):
     """A run into DIR swept away the temporary files of one that writes into DIR/inner."""
     run(data, tmp_path / "dir")
     inner = tmp_path / "dir" / "inner" / ".conv1.npz.abc.part"
@@ -220,9 +220,7 @@ def test_the_folder_itself_may_be_a_link(data, expected, tmp_path):
     nd.load(tmp_path / "link").write_report(tmp_path / "link")
 
 
-def test_a_received_run_opens_nothing_that_its_record_names_before_an_image_is_asked_for(
-    finished, tmp_path, monkeypatch
-):
+def test_a_loaded_run_opens_its_probe_set_only_when_an_image_is_needed(finished, tmp_path, monkeypatch):
     record = json.loads((finished / "run.json").read_text())
     os.mkfifo(tmp_path / "pipe")
     asked = []
@@ -237,14 +235,14 @@ def test_a_received_run_opens_nothing_that_its_record_names_before_an_image_is_a
 
 
 @pytest.mark.parametrize("name", ["run.json", "conv1.parquet", "conv1.npz"])
-def test_a_table_that_is_a_named_pipe_is_not_waited_for(finished, name):
+def test_a_table_that_is_a_named_pipe_does_not_block(finished, name):
     (finished / name).unlink()
     os.mkfifo(finished / name)
     with pytest.raises(RunFileError, match=f"{name} cannot be read: expected a regular file, and it is a named pipe"):
         nd.load(finished)
 
 
-def test_a_kept_image_that_is_a_link_is_not_shown(finished, tmp_path):
+def test_a_cached_image_that_is_a_link_is_not_shown(finished, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret")
     probe = finished / "html/image/probe"
@@ -254,7 +252,7 @@ def test_a_kept_image_that_is_a_link_is_not_shown(finished, tmp_path):
     assert ReportCache(nd.load(finished), finished).read_image_file(int(victim.stem)) is None
 
 
-def test_names_that_are_bytes_and_no_text_are_recorded_in_a_visible_form(made, tmp_path):
+def test_names_that_are_not_text_are_recorded_escaped(made, tmp_path):
     loaded = nd.load(made)
     card = dataclasses.replace(loaded.probe_set, name="caf\udce9", path="/sets/caf\udce9")
     names = {row: f"{name} \udcff" for row, name in loaded.image_names.items()}
@@ -266,7 +264,7 @@ def test_names_that_are_bytes_and_no_text_are_recorded_in_a_visible_form(made, t
     assert again.detectors() == loaded.detectors()
 
 
-def test_a_report_is_not_drawn_into_somebodys_folder_and_a_card_replaces_no_file_of_theirs(finished, tmp_path):
+def test_reports_and_cards_are_not_written_over_foreign_files(finished, tmp_path):
     loaded, mine = nd.load(finished), tmp_path / "mine"
     mine.mkdir()
     (mine / "notes.txt").write_text("mine")
@@ -290,7 +288,7 @@ def test_another_run_is_not_saved_over_one(finished, tmp_path):
 
 
 @pytest.mark.parametrize("side", [16, 999])
-def test_a_run_with_another_input_is_reported_with_the_input_it_has(finished, side):
+def test_a_run_with_another_input_size_is_refused_with_that_size(finished, side):
     found = nd.load(finished)
     own = found.network.input_size
     asked = run_match.collect_facts(

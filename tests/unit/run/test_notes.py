@@ -1,4 +1,4 @@
-"""What a run says of itself: units that were scanned again, which changes nothing, and bf16, which does."""
+"""Notes of a run: units that were scanned again, which changes nothing, and bf16, which changes labels."""
 
 from __future__ import annotations
 

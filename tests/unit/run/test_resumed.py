@@ -1,4 +1,4 @@
-"""A run goes on after anything that stops it, from what is finished and only from that."""
+"""A run continues after any interruption, from its finished shards and only from those."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def crash_at(monkeypatch, number):
 
 
 @pytest.mark.slow
-def test_a_crash_at_any_write_loses_nothing_but_the_shard_at_hand(data, expected, tmp_path):
+def test_a_crash_at_any_write_loses_only_the_current_shard(data, expected, tmp_path):
     crashes = 0
     for number in range(1, 200, 3):  # every write syncs twice, the file and its folder: both are hit
         folder = tmp_path / "r"
@@ -80,7 +80,7 @@ def run_and_kill(data, folder, number):
 
 
 @pytest.mark.processes
-def test_a_killed_run_goes_on_from_its_finished_shards(data, expected, tmp_path):
+def test_a_killed_run_continues_from_its_finished_shards(data, expected, tmp_path):
     start_server_of_processes()
     for number in (0, 3, 4):
         killed = multiprocessing.get_context("forkserver").Process(target=run_and_kill, args=(data, tmp_path, number))
@@ -144,7 +144,7 @@ def test_fresh_starts_over(data, expected, tmp_path):
     assert tables(tmp_path) == expected
 
 
-def test_a_corrupt_artefact_is_found_and_made_again(data, expected, tmp_path):
+def test_a_damaged_intermediate_result_is_computed_again(data, expected, tmp_path):
     interrupted(data, tmp_path, 4)
     (victim,) = tmp_path.glob(f"{WORK}/*/scan-00002-conv2.arrays")
     victim.write_bytes(victim.read_bytes()[:-40] + b"x" * 40)
@@ -153,7 +153,7 @@ def test_a_corrupt_artefact_is_found_and_made_again(data, expected, tmp_path):
     assert tables(tmp_path) == expected
 
 
-def test_finished_shards_are_not_run_through_the_network_again(data, tmp_path):
+def test_finished_shards_are_not_scanned_again(data, tmp_path):
     interrupted(data, tmp_path, 4)
     seen = []
     network = nets.small()
@@ -170,7 +170,7 @@ def test_intermediate_results_can_be_kept(data, tmp_path):
     assert not (tmp_path / WORK).exists()
 
 
-def test_artefacts_may_lie_behind_a_url_and_go_when_the_run_succeeds(data, expected, tmp_path):
+def test_artefacts_at_a_url_are_removed_when_the_run_succeeds(data, expected, tmp_path):
     import fsspec
 
     where = {"artefacts": "memory://bucket/artefacts"}

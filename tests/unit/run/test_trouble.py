@@ -46,7 +46,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
-def test_a_disk_that_fills_up_anywhere_stops_the_run_and_space_lets_it_go_on(data, expected, small_disk):
+def test_a_disk_that_fills_up_anywhere_stops_the_run_which_continues_with_space(data, expected, small_disk):
     """The disk grows until the run fits, so it is full once in every kind of file."""
     full = set()
     for kilobytes in range(64, 8192, 80):
@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_anywhere_stops_the_run_and_space_lets_it_go_on(dat
     assert len(full) > 3, full
 
 
-def test_a_disk_that_is_read_only_is_reported_by_name(data, small_disk):
+def test_a_read_only_disk_is_named(data, small_disk):
     small_disk.change("ro")
     with pytest.raises(OSError) as refused:
         run(data, small_disk.folder / "r")
@@ -74,7 +74,7 @@ def test_a_disk_that_is_read_only_is_reported_by_name(data, small_disk):
     assert "r" in str(refused.value.filename)
 
 
-def test_a_full_disk_stops_the_run_and_space_lets_it_go_on(data, expected, tmp_path):
+def test_a_full_disk_stops_the_run_which_continues_with_space(data, expected, tmp_path):
     import errno
 
     with pytest.MonkeyPatch.context() as patch:
@@ -131,7 +131,7 @@ def test_an_unreadable_image_stops_the_run_by_name_or_is_skipped_and_listed(tmp_
     np.testing.assert_allclose(result["conv2"].thresholds, without["conv2"].thresholds, rtol=1e-5)
 
 
-def test_skipping_goes_on_after_an_interrupt(tmp_path):
+def test_skipping_continues_after_an_interrupt(tmp_path):
     data = folders.write(tmp_path / "data", images=40)
     for n in (3, 20, 33):
         (data / f"images/a/image {n}.jpg").write_bytes(b"")
