@@ -270,7 +270,7 @@ def test_from_segmenter_with_a_module_of_ones_own(capsys, photos, tmp_path, monk
     )  # fmt: skip
     assert set(source.vocabulary.names) & {"cat", "dog"}
     readme = said((tmp_path / "out" / "README.txt").read_text())
-    assert "python:mymodel:Net; pixels below a probability of 0.1 carry no label" in readme
+    assert "python:mymodel:Net; pixels below a probability of 0.1 get no label" in readme
 
 
 def test_from_words_asks_for_the_words_with_commas_between_them(capsys, photos, tmp_path, monkeypatch):

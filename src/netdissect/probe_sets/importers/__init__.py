@@ -1,8 +1,6 @@
-"""Probe sets of your own, each kind in one call that writes Broden's format (docs/broden.md).
+"""Importers: one function per format of labeled images, each of which writes a probe set (docs/broden.md).
 
->>> from netdissect.probe_sets import importers
->>> importers.from_masks("photos", "masks", "classes.txt", "dataset/mine")  # doctest: +SKIP
->>> importers.from_labels("folders", "dataset/scenes")                      # doctest: +SKIP
+For example, ``from_masks("photos", "masks", "classes.txt", "dataset/mine")``.
 """
 
 from __future__ import annotations

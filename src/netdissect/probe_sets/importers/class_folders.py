@@ -69,7 +69,9 @@ def from_labels(folder: str | Path, out: str | Path, **options: Any) -> BuildRes
     unlabeled = [name for name in unique if name.casefold() in UNLABELED_NAMES]
     if unlabeled:
         count = sum(name in unlabeled for name in names)
-        settings.say(f"{root}: {count} images in {', '.join(unlabeled)} carry no label: that name means nothing")
+        settings.say(
+            f"{root}: {count} images in {', '.join(unlabeled)} get no label: the name means that there is none"
+        )
     source = ClassFolders(
         name=settings.choose_name(root), about=f"the class folders of {root}", classes=classes, whole_images=True,
         settings_hash=hash_parts([labels[name] for name in names]),

@@ -574,7 +574,7 @@ def test_a_bare_function_is_no_segmenter_and_an_image_labeler_of_it_is_one(photo
     from netdissect import ImageLabeler
 
     def label(image):
-        return originals.halves(image.shape[:2], 1, 2).astype(np.uint16)
+        return originals.make_halves(image.shape[:2], 1, 2).astype(np.uint16)
 
     with pytest.raises(
         SettingsError, match=r"expected a segmenter, .* got function: netdissect\.ImageLabeler makes one"
