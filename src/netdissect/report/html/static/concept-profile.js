@@ -161,7 +161,7 @@
     context.lineTo(width, Math.round(y) + 0.5);
     context.stroke();
     context.setLineDash([]);
-    const text = `threshold ${nd.formatThreshold(state.cut)}`;
+    const text = nd.formatThreshold(state.cut);
     context.font = `12px ${nd.getColor("sans")}`;
     const size = context.measureText(text).width;
     context.globalAlpha = 0.85; // behind the text, over the bars
