@@ -193,7 +193,7 @@ class Settings(MethodSettings, ExecutionSettings):
     def method_dict(self) -> dict[str, Any]:
         """Return the settings that decide what is computed, as plain values: stored artifacts are keyed by them.
 
-        The IoU threshold is not among them: it is applied to results.
+        The score threshold is not among them: it is applied to results.
         """
         return {name: getattr(self, name) for name in field_names(MethodSettings) if name != "threshold"}
 

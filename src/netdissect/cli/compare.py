@@ -33,7 +33,7 @@ def compare(
             NAME=PATH names a source.
         out: Main figure; the others add a word to its name.
         definition: How unique detectors are counted: by label (the paper's text) or by category (its figure).
-        threshold: Smallest IoU of a detector.
+        threshold: Smallest score of a detector, an IoU by default.
         layers: Compare only these layers.
         steps: Training step of each source, for the training curve.
         figures: Draw only these figures.

@@ -23,7 +23,7 @@ def report(
 
     Args:
         run: Run folder.
-        threshold: Smallest IoU of a detector.
+        threshold: Smallest score of a detector, an IoU by default.
         single_file: Also write the whole report as one file to share, RUN/report.html.
         card: Also write a section for a model card, RUN/model-card.md, with its figure.
         quiet: Show no progress.

@@ -30,7 +30,7 @@ class Comparison:
     Attributes:
         entries: one for each layer of each source, in the order of the sources.
         definition: definition of unique detectors, ``"label"`` or ``"category"``.
-        threshold: IoU from which a unit counts as a detector.
+        threshold: score from which a unit counts as a detector.
         remarks: sentences that a reader must know, such as how the runs differ.
         sources: name (or ``""``) and path of everything that was read.
         layers: layers the comparison is restricted to; empty for all.
@@ -93,9 +93,9 @@ def compare(
         sources: run folders, folders of runs, result tables (``*-result.csv``) and the paper's .mat, in any mix; each may
             be written ``NAME=PATH``.
         definition: definition of unique detectors. By label, each unit counts once, under its best concept (the paper's
-            text); by category, once in each category whose best IoU passes (the paper's figures). None means by label,
+            text); by category, once in each category whose best score passes (the paper's figures). None means by label,
             or by category if a .mat is among the sources, which has no other counts.
-        threshold: IoU from which a unit counts as a detector.
+        threshold: score from which a unit counts as a detector.
         layers: only these layers of runs; empty for all.
         steps: training step of each source, for the training curve; by default taken from names such as ``epoch_20``.
 
@@ -148,7 +148,7 @@ def _choose_definition(
 
 
 def _collect_remarks(entries: Sequence[DetectorCounts]) -> list[str]:
-    remarks = ["Counts by category need IoU > the threshold, counts by label IoU ≥ the threshold."]
+    remarks = ["Counts by category need a score > the threshold, counts by label a score ≥ the threshold."]
     bases = list(dict.fromkeys(entry.basis for entry in entries if entry.basis))
     if len(bases) > 1:
         remarks.append(f"These runs are not alike: {'; '.join(bases)}. Part of any difference comes from that.")

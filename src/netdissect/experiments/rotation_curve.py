@@ -50,7 +50,7 @@ class RotationResult:
         """Return the detectors of each layer at each α, by rising α as requested.
 
         Args:
-            threshold: IoU from which a unit counts as a detector; None means the run's.
+            threshold: score from which a unit counts as a detector; None means the run's.
             definition: definition of unique detectors.
         """
         found = self.result.detectors(self.result.settings.threshold if threshold is None else threshold, definition)

@@ -23,7 +23,7 @@ def write_side_by_side(
     Args:
         sources: name (or ``""``) and path of run folders or ``*-result.csv`` tables.
         path: the page.
-        threshold: IoU from which a unit counts as a detector.
+        threshold: score from which a unit counts as a detector.
         layers: only these; empty for all.
 
     Returns:

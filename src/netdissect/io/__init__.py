@@ -1,1 +1,1 @@
-"""Files as this project opens and writes them, in one place: nothing here knows what is in them."""
+"""How files are opened and written, whatever they hold."""
