@@ -1,4 +1,4 @@
-"""A network and a probe set made of arrays, for tests of everything between them."""
+"""A network and a probe set made of arrays, for tests of the engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from netdissect.runtime.worker_processes import InProcessRuntime
 
 @dataclass
 class ArraySource:
-    """Activations that are given; an image's first two pixels tell which image it is."""
+    """A network with given activations; an image's first pixel encodes its number."""
 
     layers: tuple[Layer, ...]
     arrays: dict[str, np.ndarray]
@@ -42,16 +42,16 @@ class ArraySource:
     def model_input(self, concepts, image):
         return concepts.read_image(image, self.input_size)
 
-    def activations(self, pictures):
+    def activations(self, inputs):
         self.calls += 1
-        which = pictures[:, 0, 0, 0].astype(int) + 256 * pictures[:, 0, 0, 1].astype(int)
+        which = inputs[:, 0, 0, 0].astype(int) + 256 * inputs[:, 0, 0, 1].astype(int)
         self.images_seen += which.tolist()
         return {name: torch.from_numpy(array[which]).permute(0, 2, 3, 1) for name, array in self.arrays.items()}
 
 
 @dataclass
 class ArrayConcepts:
-    """Labels that are given."""
+    """A probe set with given labels."""
 
     vocabulary: Vocabulary
     entries: list[Labels]
@@ -114,14 +114,14 @@ def run(
     advance: Callable[[int], None] = lambda _: None,
     **options,
 ):
-    """Dissect arrays with the engine; returns its Outcome.
+    """Dissect arrays with the engine; return its DissectionOutcome.
 
-    A run into a `folder` goes on from what lies there; `advance` is told how many images more are done.
+    A run with a `folder` resumes from the scans in it; `advance` is called with the number of finished images.
     """
     settings = Settings(**options).for_device("cpu")
     plan = plan or make_plan(source.layers, len(concepts), settings)
     with RowThreads(threads) as pool, Store(folder, budget=budget) as store:
-        bench = WorkerContext(source, concepts, pool, store, advance)
+        context = WorkerContext(source, concepts, pool, store, advance)
         return dissect_layers(
-            InProcessRuntime(bench), store, source.layers, concepts.vocabulary, concepts.row, plan, settings
+            InProcessRuntime(context), store, source.layers, concepts.vocabulary, concepts.row, plan, settings
         )

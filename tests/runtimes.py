@@ -1,4 +1,4 @@
-"""What every runtime must do, whatever it runs on: a class of tests for each to inherit."""
+"""Tests that every runtime must pass: base classes of the tests of each."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from netdissect.errors import RunError
 
 
 class EveryRuntime:
-    """A subclass says how its runtime is made: ``workers(setup)`` is a context manager that yields one of two workers."""
+    """A subclass defines ``workers(setup)``: a context manager that yields a runtime of two workers."""
 
-    def test_every_item_is_done_once_and_comes_back_in_order(self):
+    def test_every_item_is_done_once_and_results_come_in_order(self):
         with self.workers(tasks.Setup()) as workers:
             assert list(workers.map(tasks.square, range(20))) == [n * n for n in range(20)]
             assert list(workers.map(tasks.slowest_first, range(8))) == list(range(8))
             assert list(workers.map(tasks.square, [])) == []
 
-    def test_an_error_of_a_task_reaches_the_caller_and_leaves_nothing_behind(self):
+    def test_an_error_of_a_task_is_raised_and_the_runtime_still_works(self):
         with self.workers(tasks.Setup()) as workers:
             with pytest.raises(KeyError, match="three"):
                 list(workers.map(tasks.complain, range(6)))
             assert list(workers.map(tasks.square, range(5))) == [0, 1, 4, 9, 16]
 
-    def test_a_map_that_is_given_up_half_way_does_not_disturb_the_next(self):
+    def test_a_map_that_is_abandoned_does_not_disturb_the_next(self):
         with self.workers(tasks.Setup()) as workers:
             assert next(iter(workers.map(tasks.slowest_last, range(50)))) == 0
             assert list(workers.map(tasks.square, range(7))) == [n * n for n in range(7)]
 
 
 class EveryRuntimeOfWorkers(EveryRuntime):
-    """A runtime whose workers are processes of their own."""
+    """A runtime whose workers are other processes."""
 
-    def test_an_error_of_the_setup_reaches_the_caller(self):
+    def test_an_error_of_the_setup_is_raised(self):
         with (
             self.workers(tasks.Setup("no such network")) as workers,
             pytest.raises(ValueError, match="no such network"),
@@ -48,13 +48,13 @@ class EveryRuntimeOfWorkers(EveryRuntime):
         assert len(pids) == 2
         assert os.getpid() not in pids
 
-    def test_a_worker_that_is_killed_loses_only_its_item_which_is_done_again(self, tmp_path):
+    def test_a_killed_worker_loses_only_its_item_which_is_done_again(self, tmp_path):
         with self.workers(tasks.Setup()) as workers:
             assert list(workers.map(tasks.DieOnce(tmp_path, 4), range(10))) == [n * n for n in range(10)]
             assert list(workers.map(tasks.square, range(3))) == [0, 1, 4]
         assert len(list(tmp_path.iterdir())) == 1
 
-    def test_what_cannot_travel_back_is_an_error_and_never_a_wait(self):
+    def test_a_result_that_cannot_be_pickled_is_an_error(self):
         with self.workers(tasks.Setup()) as workers:
             with pytest.raises(RunError, match="Stubborn: it is what it is") as caught:
                 list(workers.map(tasks.be_stubborn, range(4)))

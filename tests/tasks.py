@@ -1,4 +1,4 @@
-"""Contexts and tasks that worker processes can import."""
+"""Setups and tasks that worker processes can import."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netdissect.runtime.port import PlainContext
 
 
 def start_server_of_processes() -> None:
-    """Start the one server that this test process' workers are forked from, with what all of them need."""
+    """Start the process that this test process' workers are forked from, with the imports that they need."""
     if sys.platform == "linux":
         from multiprocessing import forkserver
 
@@ -26,7 +26,7 @@ def start_server_of_processes() -> None:
 
 
 class Setup:
-    """A context that tells who it is."""
+    """Makes a context of the worker's threads, number and process."""
 
     def __init__(self, fail: str = ""):
         self.fail = fail
@@ -54,7 +54,7 @@ def find_process(context, item):
 
 
 class Unwelcome(Setup):
-    """A setup that arrives nowhere whole."""
+    """A setup that cannot be unpickled."""
 
     def __reduce__(self):
         return _refuse, ()
@@ -99,7 +99,7 @@ def complain(context, item):
 
 
 class Stubborn(Exception):  # noqa: N818 - it only has to be unlike others
-    """An error that does not survive pickling: it wants two words."""
+    """An error that cannot be pickled: its constructor takes two words."""
 
     def __init__(self, word, other):
         super().__init__(f"{word} {other}")
@@ -119,7 +119,7 @@ def sleep(context, item):
 
 
 class DieOnce:
-    """Kills its worker the first time a certain item comes."""
+    """Kills its worker the first `times` times that an item comes."""
 
     def __init__(self, folder, item, times=1):
         self.folder, self.item, self.times = Path(folder), item, times
@@ -145,7 +145,7 @@ def take_a_second(context, item):
 
 
 class StopOnce:
-    """Stops its worker, as Ctrl-Z would, the first time a certain item comes."""
+    """Stops its worker, as Ctrl-Z would, the first time that an item comes."""
 
     def __init__(self, mark, item):
         self.mark, self.item = Path(mark), item

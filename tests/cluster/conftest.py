@@ -1,4 +1,4 @@
-"""One test cluster of two nodes on this machine, shared by everything in this folder."""
+"""A test cluster of two nodes on this machine, shared by the tests in this folder."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import tempfile
 
 import pytest
 
-#: A node that is gone is missed after a few seconds instead of half a minute.
-QUICK_TO_NOTICE = {
+#: A lost node is noticed after a few seconds instead of half a minute.
+SYSTEM_CONFIG = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 500,
     "health_check_timeout_ms": 5000,
@@ -19,18 +19,17 @@ QUICK_TO_NOTICE = {
 
 @pytest.fixture(scope="session")
 def two_nodes():
-    """A Ray cluster of two nodes with a processor each; the second is said to have a GPU.
+    """A Ray cluster of two nodes with one CPU each; the second claims to have a GPU.
 
-    It keeps its files, and the note by which others would find it, in a folder of its own: test processes beside this
-    one never come across it.
+    Its files, and the record of its address, are in a folder of their own, so that other test processes do not find it.
     """
     pytest.importorskip("ray")
-    place = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # names of sockets must be short
+    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # paths of sockets must be short
     before = os.environ.get("RAY_TMPDIR")
-    os.environ["RAY_TMPDIR"] = place
+    os.environ["RAY_TMPDIR"] = folder
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 1, "include_dashboard": False, "_system_config": QUICK_TO_NOTICE}
+    head = {"num_cpus": 1, "include_dashboard": False, "_system_config": SYSTEM_CONFIG}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     cluster.add_node(num_cpus=1, num_gpus=1)
     cluster.wait_for_nodes()
@@ -40,4 +39,4 @@ def two_nodes():
         del os.environ["RAY_TMPDIR"]
     else:
         os.environ["RAY_TMPDIR"] = before
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

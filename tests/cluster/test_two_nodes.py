@@ -1,4 +1,4 @@
-"""Runs on a cluster of two nodes: the same bytes, whatever goes."""
+"""Runs on a cluster of two nodes give the same bytes, even if a node is lost."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_node_goes_in_the_middle_of_a_run_and_takes_only_its_shards_with_it(tw
 
     def remove():
         work = tmp_path / ".work"
-        while len(list(work.rglob("scan-*.arrays"))) < 15:  # five of twenty-four shards are finished
+        while len(list(work.rglob("scan-*.arrays"))) < 15:  # 5 of 24 shards are finished
             time.sleep(0.05)
         (node,) = two_nodes.worker_nodes
         two_nodes.remove_node(node, allow_graceful=False)
@@ -87,7 +87,7 @@ def test_a_node_goes_in_the_middle_of_a_run_and_takes_only_its_shards_with_it(tw
         two_nodes.add_node(num_cpus=1, num_gpus=1)
         two_nodes.wait_for_nodes()
     assert tables(tmp_path) == expected
-    assert 15 <= removed[0] < 24 * 3  # it went while shards were still being scanned
+    assert 15 <= removed[0] < 24 * 3  # the node was lost during the scan
 
 
 def test_what_a_cluster_began_one_machine_may_finish(two_nodes, data, expected, tmp_path):
@@ -96,21 +96,21 @@ def test_what_a_cluster_began_one_machine_may_finish(two_nodes, data, expected, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match=r"interrupted after \d+ of 24 shards"):
-        run(two_nodes, data, tmp_path, progress=Watching(stop))
+        run(two_nodes, data, tmp_path, progress=CallingProgress(stop))
     result = nd.dissect(nets.Slow(0), LAYERS, data, out=tmp_path, **OPTIONS)
     assert result.journal["resumed_shards"] >= 10
     assert tables(tmp_path) == expected
 
 
-class Watching:
-    """A Progress that tells a function how many images were scanned."""
+class CallingProgress:
+    """A Progress that calls a function with the number of images that were scanned."""
 
-    def __init__(self, tell):
-        self.tell, self.seen = tell, 0
+    def __init__(self, call):
+        self.call, self.scanned = call, 0
 
     def start(self, task, total):
-        self.seen = 0
+        self.scanned = 0
 
     def advance(self, steps):
-        self.seen += steps
-        self.tell(self.seen)
+        self.scanned += steps
+        self.call(self.scanned)

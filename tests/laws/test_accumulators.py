@@ -1,5 +1,5 @@
-"""What every accumulator must obey: empty is neutral, order and split do not matter, merge is associative, inputs stay
-as they were, compute is idempotent, state and pickles round-trip."""
+"""Laws of all accumulators: empty is neutral, order and split do not matter, merge is associative and changes neither
+argument, compute is idempotent, state and pickles round-trip."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNITS, GRID, K = 3, (2, 2), 4
 
 @dataclass
 class Law:
-    """How to make an accumulator, feed it one batch, and read it as comparable arrays."""
+    """How to make an accumulator, update it with a batch, and read it as arrays."""
 
     empty: Callable[[], Any]
     update: Callable[[Any, np.random.Generator, int], None]
@@ -89,7 +89,7 @@ def merge(one, other):
     return _merge_usage(one, other) if isinstance(one, LabelUsage) else one.merge(other)
 
 
-def fed(law, seed, numbers):
+def accumulate(law, seed, numbers):
     state = law.empty()
     for number in numbers:
         law.update(state, np.random.default_rng([seed, number]), number)
@@ -106,14 +106,14 @@ def same(law, one, other):
 @given(seed=st.integers(0, 10**6), cut=st.integers(0, 8), order=st.permutations(range(8)))
 def test_split_and_order_do_not_matter(name, seed, cut, order):
     law = LAWS[name]
-    whole = fed(law, seed, range(8))
-    same(law, merge(fed(law, seed, order[:cut]), fed(law, seed, order[cut:])), whole)
+    whole = accumulate(law, seed, range(8))
+    same(law, merge(accumulate(law, seed, order[:cut]), accumulate(law, seed, order[cut:])), whole)
 
 
 @pytest.mark.parametrize("name", LAWS)
 def test_empty_is_neutral(name):
     law = LAWS[name]
-    state = fed(law, 1, range(5))
+    state = accumulate(law, 1, range(5))
     same(law, merge(state, law.empty()), state)
     same(law, merge(law.empty(), state), state)
 
@@ -121,14 +121,14 @@ def test_empty_is_neutral(name):
 @pytest.mark.parametrize("name", LAWS)
 def test_merge_is_associative(name):
     law = LAWS[name]
-    a, b, c = (fed(law, 2, part) for part in ([0, 1], [2], [3, 4, 5]))
+    a, b, c = (accumulate(law, 2, part) for part in ([0, 1], [2], [3, 4, 5]))
     same(law, merge(merge(a, b), c), merge(a, merge(b, c)))
 
 
 @pytest.mark.parametrize("name", LAWS)
 def test_merge_changes_neither(name):
     law = LAWS[name]
-    a, b = fed(law, 3, [0, 1]), fed(law, 3, [2, 3])
+    a, b = accumulate(law, 3, [0, 1]), accumulate(law, 3, [2, 3])
     before = copy.deepcopy((a, b))
     merge(a, b)
     same(law, a, before[0])
@@ -138,18 +138,18 @@ def test_merge_changes_neither(name):
 @pytest.mark.parametrize("name", LAWS)
 def test_compute_is_idempotent_and_pickles_round_trip(name):
     law = LAWS[name]
-    state = fed(law, 4, range(6))
+    state = accumulate(law, 4, range(6))
     same(law, law.compute(law.compute(state)), law.compute(state))
     same(law, pickle.loads(pickle.dumps(state)), state)
 
 
 def test_state_dict_round_trips():
     law = LAWS["top images"]
-    state = fed(law, 5, range(6))
+    state = accumulate(law, 5, range(6))
     same(law, TopImages.from_state_dict(state.state_dict()), state)
 
 
 def test_an_accumulator_that_forgets_a_batch_is_caught():
     law = LAWS["mask counts"]
     with pytest.raises(AssertionError, match="Arrays are not equal"):
-        same(law, fed(law, 6, range(7)), fed(law, 6, range(8)))
+        same(law, accumulate(law, 6, range(7)), accumulate(law, 6, range(8)))

@@ -1,6 +1,6 @@
 """A naive dissection in plain numpy: two full passes, dense upsampling, Python loops. The engine must equal it.
 
-Written from docs/method.md alone and sharing no code with the engine. Everything is spelled out, nothing is fast.
+Written from docs/method.md alone; shares no code with the engine. Everything is spelled out, nothing is fast.
 """
 
 from __future__ import annotations

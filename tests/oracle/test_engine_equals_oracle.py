@@ -1,4 +1,4 @@
-"""The engine's counts, thresholds, maxima and exemplars equal those of a naive dissection, exactly."""
+"""The engine's counts, thresholds, maxima and exemplars equal those of a naive dissection exactly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netdissect.geometry.upsample import compute_reduction
 from netdissect.layers import FieldMap
 
 KINDS = ("normal", "relu", "ties", "constant", "dead", "one image", "sorted", "loud sample")
-#: By how much label maps are coarser than the input: whole numbers, and what another resolution gives.
+#: Input pixels per label pixel: whole numbers, and fractions as another resolution gives.
 REDUCTIONS = (1, 2, 3, 1.6, 2.5, 0.7)
 
 
@@ -34,7 +34,7 @@ def activations_of(kind, rng, shape, plan):
         values[-1] += 5
     elif kind == "sorted":
         values = np.sort(values, axis=0)
-    elif kind == "loud sample":  # its bound will prove too high: the unit is scanned again
+    elif kind == "loud sample":  # its bound is too high, so the unit is scanned again
         values[plan.shards[0].images, 0] += 100
     return values
 
@@ -76,7 +76,7 @@ def cases(draw):
 
 
 def compare(case, threads=1, budget=2**30):
-    """Dissect by both, and compare all that both tell; return the engine's Outcome."""
+    """Dissect with both and compare the results; return the engine's DissectionOutcome."""
     activations, entries, vocabulary, field, input_size, quantile, plan, unreadable = case
     source = fakes.ArraySource((fakes.layer("l", activations, field),), {"l": activations}, input_size)
     concepts = fakes.ArrayConcepts(vocabulary, entries, input_size, unreadable=unreadable)
@@ -106,11 +106,11 @@ def compare(case, threads=1, budget=2**30):
 
 @settings(max_examples=120, deadline=None)
 @given(case=cases(), threads=st.sampled_from([1, 3]), budget=st.sampled_from([0, 2**30]))
-def test_every_count_threshold_maximum_and_exemplar_is_the_oracles(case, threads, budget):
+def test_every_count_threshold_maximum_and_exemplar_equals_the_oracles(case, threads, budget):
     compare(case, threads, budget)
 
 
-def test_a_unit_that_is_scanned_again_while_images_are_left_out_is_the_oracles():
+def test_a_unit_that_is_scanned_again_while_images_are_skipped_equals_the_oracles():
     rng = np.random.default_rng(1)
     plan = Plan(40, 4, 8, 8, 0)
     activations = activations_of("loud sample", rng, (40, 2, 3, 4), plan)
@@ -129,7 +129,7 @@ def test_a_unit_that_is_scanned_again_while_images_are_left_out_is_the_oracles()
     assert compare(case).rescanned == {"l": [0]}
 
 
-def test_a_grid_of_more_than_65_536_cells_is_the_oracles():
+def test_a_grid_of_more_than_65_536_cells_equals_the_oracles():
     rng = np.random.default_rng(2)
     activations = np.round(rng.normal(size=(1, 1, 257, 256))).astype(np.float32)
     activations[0, 0, -1] += 3  # cells from 65,536 on, which the last row of labels shows
@@ -139,13 +139,13 @@ def test_a_grid_of_more_than_65_536_cells_is_the_oracles():
     assert compare(case).layers["l"].layer.grid == (257, 256)
 
 
-def test_the_cases_hold_whole_and_fractional_reductions():
+def test_the_cases_have_whole_and_fractional_reductions():
     sizes = {reduction: compute_reduction(31, int(31 / reduction)) for reduction in REDUCTIONS}
     assert {reduction for reduction, found in sizes.items() if found == int(found)} == {1, 2, 3}
     assert sizes[0.7] < 1 < sizes[1.6] < 2 < sizes[2.5]
 
 
-def test_the_oracle_itself_counts_a_case_done_by_hand():
+def test_the_oracle_counts_a_case_done_by_hand():
     activations = np.array([[[[0.0, 4.0]]], [[[1.0, 2.0]]]], dtype=np.float32)  # two images, one unit, 1 x 2 cells
     planes = np.array([[[1, 1, 2, 2]]], dtype=np.uint16)
     labels = [(planes, np.array([], dtype=np.int64)), (planes * 0, np.array([2]))]
@@ -160,7 +160,7 @@ def test_the_oracle_itself_counts_a_case_done_by_hand():
     assert found.highest.tolist() == [4.0]
 
 
-def test_the_oracle_itself_interpolates_a_fractional_reduction_done_by_hand():
+def test_the_oracle_interpolates_a_fractional_reduction_done_by_hand():
     grid = np.array([[0.0, 10.0]], dtype=np.float32)
     field = FieldMap((0, 0), (1, 1), (1, 10))  # centers at pixels 0 and 10 of 20
     # Eight label pixels are 2.5 pixels each: anchors at 0.5 / 2.5 - 0.5 = -0.3, and 4 further at 3.7.

@@ -1,4 +1,4 @@
-"""Field maps along y and x apart, all three numbers of each, against the pixels that torch's own gradients show."""
+"""Field maps along y and x equal the pixels that gradients reach in torch."""
 
 from __future__ import annotations
 

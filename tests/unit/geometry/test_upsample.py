@@ -1,4 +1,4 @@
-"""Where a layer's cells lie on the label grid, whatever the resolution of the network's input."""
+"""The positions of a layer's cells on the label grid, at any resolution of the network's input."""
 
 from __future__ import annotations
 

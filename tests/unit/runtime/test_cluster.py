@@ -1,4 +1,4 @@
-"""Which Ray cluster is used: the one that is named, one that answers, or one of our own; never a wait for ever."""
+"""Which Ray cluster is used: the one that is named, one that answers, or a new one; none is waited for without end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture
 def recorded(tmp_path, monkeypatch):
-    """Write down an address where ``ray start`` does."""
+    """Record an address where ``ray start`` does."""
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
@@ -29,7 +29,7 @@ def recorded(tmp_path, monkeypatch):
 
 @pytest.fixture
 def started(monkeypatch):
-    """Clusters that would be connected to."""
+    """The addresses of clusters that would be connected to."""
     addresses = []
     monkeypatch.setattr(RayCluster, "_init", lambda self, address, failed: addresses.append(address))
     return addresses
@@ -37,7 +37,7 @@ def started(monkeypatch):
 
 @pytest.fixture
 def silent():
-    """A port that is open and never says anything: the system itself takes what connects, and nobody reads it."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
@@ -55,14 +55,14 @@ def test_without_any_cluster_one_is_started_here(recorded, started):
     assert started == ["local"]
 
 
-def test_a_cluster_that_has_gone_is_not_waited_for(recorded, started, closed):
+def test_a_recorded_cluster_that_has_ended_is_not_waited_for(recorded, started, closed):
     recorded(closed)
     RayCluster()
     assert started == ["local"]
 
 
-def test_a_cluster_that_is_just_going_is_not_waited_for(recorded, started, silent, monkeypatch):
-    """A run once waited for ever for a cluster that was written down and no longer answered."""
+def test_a_recorded_cluster_that_does_not_answer_is_not_waited_for(recorded, started, silent, monkeypatch):
+    """A run once waited without end for a recorded cluster that did not answer any more."""
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 3)
     recorded(silent)
     RayCluster()
@@ -109,12 +109,12 @@ def test_an_address_that_is_none_is_reported_what_one_looks_like(address, starte
         ([(2.5, 0)], 1, 0, 2),
     ],
 )
-def test_processors_are_shared_so_that_all_workers_find_a_place(nodes, count, gpus, share):
+def test_cpus_are_divided_so_that_all_workers_fit(nodes, count, gpus, share):
     assert share_cpus_evenly(nodes, count, gpus) == share
 
 
 @pytest.mark.cluster
-def test_a_cluster_of_our_own_goes_with_its_block(recorded, tmp_path, monkeypatch):
+def test_a_new_cluster_is_shut_down_with_its_block(recorded, tmp_path, monkeypatch):
     import ray
 
     monkeypatch.setenv("RAY_TMPDIR", "/tmp")  # names of sockets must be short

@@ -1,3 +1,5 @@
+"""The number of distinct concepts of n random units: exact mean and deviation."""
+
 import itertools
 
 import numpy as np
@@ -9,7 +11,7 @@ from netdissect.stats.equal_width import count_unique_at_width
 
 
 @given(some.integers(1, 7), some.integers(0, 5), some.randoms())
-def test_mean_and_spread_are_those_over_every_way_to_draw(units, concepts, random):
+def test_mean_and_deviation_are_those_over_all_selections(units, concepts, random):
     sees = np.array([[random.random() < 0.4 for _ in range(concepts)] for _ in range(units)], bool).reshape(
         units, concepts
     )
@@ -20,7 +22,7 @@ def test_mean_and_spread_are_those_over_every_way_to_draw(units, concepts, rando
         assert spread == pytest.approx(np.std(found), abs=1e-6)
 
 
-def test_all_units_find_all_there_is_without_spread():
+def test_all_units_detect_all_concepts_without_deviation():
     sees = np.random.default_rng(0).random((2048, 300)) < 0.003
     mean, spread = count_unique_at_width(sees, 2048)
     assert mean == pytest.approx(sees.any(axis=0).sum())
@@ -28,6 +30,6 @@ def test_all_units_find_all_there_is_without_spread():
 
 
 @pytest.mark.parametrize("drawn", [-1, 4])
-def test_more_units_than_there_are_cannot_be_drawn(drawn):
+def test_more_units_than_there_are_is_an_error(drawn):
     with pytest.raises(ValueError, match="expected 0 to 3 units, got"):
         count_unique_at_width(np.eye(3, dtype=bool), drawn)

@@ -1,4 +1,4 @@
-"""Exemplars: their grids are copied in pieces, so that a first batch, of which all enter, is not held twice."""
+"""TopImages: grids are copied in pieces, the floor, merging."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from netdissect.stats import top_images
 
 
-def test_grids_come_in_small_pieces_and_are_the_same(monkeypatch):
+def test_grids_copied_in_pieces_are_the_same(monkeypatch):
     rng = np.random.default_rng(0)
     activations = rng.normal(size=(12, 30, 5, 6)).astype(np.float32)
     asked = []
@@ -36,7 +36,7 @@ def test_grids_come_in_small_pieces_and_are_the_same(monkeypatch):
     np.testing.assert_array_equal(pieces.grids, activations[pieces.images, np.arange(30)[:, None]])
 
 
-def test_images_below_the_floor_do_not_enter_and_ties_with_it_do():
+def test_images_below_the_floor_do_not_enter_and_those_at_it_do():
     peaks = np.array([[3, 1], [2, 5], [2, 4]], np.float32)
     state = top_images.TopImages.empty(2, 2, (1, 1))
     state.update(np.array([7, 9, 8]), peaks, lambda *_: None, np.array([2, 6], np.float32))
@@ -44,7 +44,7 @@ def test_images_below_the_floor_do_not_enter_and_ties_with_it_do():
     assert found.images.tolist() == [[7, 8], [top_images.NO_IMAGE, top_images.NO_IMAGE]]
 
 
-def test_absorbing_keeps_the_grids_with_their_images():
+def test_merging_keeps_the_grids_with_their_images():
     rng = np.random.default_rng(1)
     activations = np.round(rng.normal(size=(20, 3, 2, 2)), 1).astype(np.float32)
 
@@ -65,7 +65,7 @@ def test_absorbing_keeps_the_grids_with_their_images():
     np.testing.assert_array_equal(few.grids, seen(np.arange(3)).grids)
 
 
-def test_after_one_that_does_not_enter_others_do():
+def test_images_after_one_that_does_not_enter_do_enter():
     peaks = np.array([[1], [5], [9], [7]], np.float32)
     state = top_images.TopImages.empty(1, 3, (1, 1))
     state.update(np.array([3, top_images.NO_IMAGE, 4, 5]), peaks, lambda *_: None, np.array([2], np.float32))

@@ -1,4 +1,4 @@
-"""Rotations are rotations, and their powers turn every plane by a share of its angle."""
+"""Random rotations are rotations, and their powers rotate every plane by a part of its angle."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_a_random_rotation_keeps_lengths_and_orientation(units, seed):
     np.testing.assert_array_equal(q, draw_rotation(units, seed))
 
 
-def test_rotations_are_drawn_evenly():
-    # Every entry of an even draw from SO(U) has mean 0 and mean square 1 / U.
+def test_rotations_are_uniform():
+    # Every entry of a uniform random rotation has mean 0 and mean square 1 / U.
     drawn = np.stack([draw_rotation(4, seed) for seed in range(4000)])
     np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.04)
     np.testing.assert_allclose((drawn**2).mean(axis=0), 0.25, atol=0.02)
@@ -58,13 +58,13 @@ def test_two_mirrored_axes_turn_by_half_a_circle():
 
 
 @pytest.mark.parametrize("matrix", [np.diag([1.0, -1.0]), np.ones((2, 2)), np.eye(3)[:2]])
-def test_what_is_no_rotation_is_refused(matrix):
+def test_a_matrix_that_is_no_rotation_is_an_error(matrix):
     with pytest.raises(ValueError, match="expected an orthogonal matrix|expected a rotation"):
         RotationPowers.decompose(matrix)
 
 
 @given(SIZES, SEEDS)
-def test_along_the_axes_a_rotation_has_the_same_rows_in_the_nearest_order(units, seed):
+def test_aligned_to_the_axes_a_rotation_has_the_same_rows_in_another_order(units, seed):
     q = draw_rotation(units, seed)
     ordered = align_to_axes(q)
     assert np.linalg.det(ordered) == pytest.approx(1)
@@ -74,12 +74,12 @@ def test_along_the_axes_a_rotation_has_the_same_rows_in_the_nearest_order(units,
 
 
 @given(SIZES, SEEDS)
-def test_along_the_axes_a_mere_reordering_is_undone(units, seed):
+def test_aligned_to_the_axes_a_permutation_is_the_identity(units, seed):
     shuffled = np.eye(units)[np.random.default_rng(seed).permutation(units)]
     np.testing.assert_array_equal(align_to_axes(shuffled), np.eye(units))
 
 
-def test_along_the_axes_it_is_the_worst_aligned_row_that_changes_its_sign():
+def test_aligned_to_the_axes_only_the_worst_row_changes_its_sign():
     turned = 0
     for seed in range(12):
         q = draw_rotation(5, seed)
@@ -96,14 +96,14 @@ def test_along_the_axes_it_is_the_worst_aligned_row_that_changes_its_sign():
 
 
 @pytest.mark.parametrize("angle", [1e-4, -1e-6, 1e-7])
-def test_a_rotation_by_a_small_angle_is_not_taken_for_none(angle):
+def test_a_small_angle_is_not_lost(angle):
     turn = lambda angle: np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     np.testing.assert_allclose(RotationPowers.decompose(turn(angle))(1), turn(angle), rtol=0, atol=1e-12)
     np.testing.assert_allclose(RotationPowers.decompose(turn(angle))(0.5), turn(angle / 2), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("turned", [2, 4])
-def test_directions_that_do_not_turn_stay_where_they_are(turned):
+def test_directions_that_are_not_rotated_stay_unchanged(turned):
     q = np.eye(6)
     q[:turned, :turned] = draw_rotation(turned, 3)
     half = RotationPowers.decompose(q)(0.5)
