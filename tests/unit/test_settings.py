@@ -31,6 +31,19 @@ def test_the_typed_dictionary_has_every_setting_with_its_type():
     assert not SettingsDict.__required_keys__
 
 
+def test_the_typed_dictionary_of_importers_has_every_option_with_its_type():
+    from netdissect.probe_sets.importers import import_options
+    from netdissect.protocols import Progress
+
+    names = {**vars(import_options), "Progress": Progress}
+    typed, options = (
+        typing.get_type_hints(record, localns=names)
+        for record in (import_options.ImportOptionsDict, import_options.ImportOptions)
+    )
+    assert set(typed) == set(options)
+    assert {name for name in typed if typed[name] != options[name]} == {"rename"}  # Python also takes a mapping
+
+
 def test_settings_are_method_and_execution_settings():
     method, execution = ({field.name for field in fields(part)} for part in (MethodSettings, ExecutionSettings))
     assert not method & execution

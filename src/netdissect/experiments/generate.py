@@ -107,9 +107,8 @@ def generate_probe_set(
         (folder / LATENTS_FILE).unlink(missing_ok=True)  # of the probe set that is replaced
     with tempfile.TemporaryDirectory(prefix="netdissect-") as temporary:
         size = _write_images(generator, latents, Path(temporary), batch_size, progress or NullProgress())
-        from_segmenter(
-            labeler, temporary, folder, **{"name": "generated", "size": size, "progress": progress} | options
-        )
+        merged: dict[str, Any] = {"name": "generated", "size": size, "progress": progress} | options
+        from_segmenter(labeler, temporary, folder, **merged)
     atomic.write_bytes(folder / LATENTS_FILE, _encode_npy(_sort_by_row(folder, latents)))
     return folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError
 from netdissect.io.json_files import read_json
@@ -19,7 +19,7 @@ from netdissect.probe_sets.importers.ade_rows import (
     wrap_in_list,
 )
 from netdissect.probe_sets.importers.image_folders import pair_by_stem
-from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.mask_folders import MaskFolders
 from netdissect.probe_sets.importers.split_names import find_split, parse_split
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts, read_source_text
@@ -56,7 +56,7 @@ class AdeChallenge(MaskFolders):
         return {**super().read_labels(entry), **({"scene": (scene,)} if scene else {})}
 
 
-def from_ade(folder: str | Path, out: str | Path, **options: Any) -> BuildResult:
+def from_ade(folder: str | Path, out: str | Path, **options: Unpack[ImportOptionsDict]) -> BuildResult:
     """Make a probe set of ADE20K.
 
     Args:

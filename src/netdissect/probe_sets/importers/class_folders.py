@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from netdissect.errors import DataFileError
 from netdissect.io import images
 from netdissect.probe_sets.importers.class_lists.rows import UNLABELED_NAMES
 from netdissect.probe_sets.importers.image_folders import abbreviate_paths, find_images, flatten_path
-from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.importers.split_names import find_split_depth, parse_split, read_split_at
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts
@@ -37,7 +37,7 @@ class ClassFolders(ImportedImages):
         return self.classes.label_image(entry.record[1])
 
 
-def from_labels(folder: str | Path, out: str | Path, **options: Any) -> BuildResult:
+def from_labels(folder: str | Path, out: str | Path, **options: Unpack[ImportOptionsDict]) -> BuildResult:
     """Make a probe set of class folders: labels of whole images, as scenes unless `category` names another category.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from netdissect.probe_sets.compile import source_pixels
 from netdissect.probe_sets.importers import painting
 from netdissect.probe_sets.importers.coco_json import CocoJson, CocoShape, draw_coco_shape
 from netdissect.probe_sets.importers.image_folders import name_and_divide
-from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts
 
@@ -61,7 +61,7 @@ def from_coco(
     *,
     masks: str | Path | None = None,
     boxes: bool = False,
-    **options: Any,
+    **options: Unpack[ImportOptionsDict],
 ) -> BuildResult:
     """Make a probe set of COCO annotations.
 

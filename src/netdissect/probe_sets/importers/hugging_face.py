@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError, root_message
 from netdissect.io import images, label_images
 from netdissect.optional_libraries import import_optional
-from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.importers.split_names import parse_split
 from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
@@ -125,7 +125,7 @@ def from_hf(
     classes: ClassListLike | None = None,
     part: str | None = None,
     first: int | None = None,
-    **options: Any,
+    **options: Unpack[ImportOptionsDict],
 ) -> BuildResult:
     """Make a probe set of a Hugging Face data set.
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from netdissect.bounds import MAX_WORKERS, require_integer
 from netdissect.errors import DataFileError, SettingsError, suggest_nearest
@@ -120,7 +120,29 @@ class ImportOptions(SetOptions):
         return result
 
 
-def make_probe_set(source: Source, folder: str | Path, *, note: str = "", **options: Any) -> BuildResult:
+class ImportOptionsDict(TypedDict, total=False):
+    """Options of every importer as keyword arguments, typed."""
+
+    size: int
+    category: str | None
+    train: float
+    limit: int | None
+    colors: bool
+    preview: int
+    name: str | None
+    rename: Path | str | Mapping[str, tuple[str, str]] | None
+    color_table: Path | None
+    min_frequency: int
+    min_coverage: float
+    skip_missing: bool
+    workers: int
+    progress: Progress | bool | None
+    say: Callable[[str], None]
+
+
+def make_probe_set(
+    source: Source, folder: str | Path, *, note: str = "", **options: Unpack[ImportOptionsDict]
+) -> BuildResult:
     """Write images and labels of your own as a probe set in Broden's format (provisional).
 
     Args:

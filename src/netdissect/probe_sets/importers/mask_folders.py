@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images, label_images
 from netdissect.probe_sets.importers.image_folders import abbreviate_paths, find_images, name_and_divide
-from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.source import CategoryLabels, SourceImage
 
@@ -60,7 +60,7 @@ def from_masks(
     photo_suffix: str = "",
     first: int | None = None,
     number_column: str | None = None,
-    **options: Any,
+    **options: Unpack[ImportOptionsDict],
 ) -> BuildResult:
     """Make a probe set of images and masks.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from netdissect.io.arrays import encode_npz, parse_npz
 from netdissect.io.reading import read_bytes
 from netdissect.probe_sets.compile.build_cache import BuildCache
 from netdissect.probe_sets.importers.image_folders import find_images, flatten_path
-from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts, stat_files, to_planes
 from netdissect.protocols import Segmenter
@@ -72,7 +72,9 @@ class SegmentedImages(ImportedImages):
         return {category: stack[0] if len(stack) == 1 else stack for category, stack in split.items()}
 
 
-def from_segmenter(segmenter: Segmenter, photos: str | Path, out: str | Path, **options: Any) -> BuildResult:
+def from_segmenter(
+    segmenter: Segmenter, photos: str | Path, out: str | Path, **options: Unpack[ImportOptionsDict]
+) -> BuildResult:
     """Make a probe set of unlabeled images: a network labels them, and its classes are the concepts.
 
     The labels are as good as the network. Label maps are kept as they are made, so an interrupted call goes on.
@@ -90,7 +92,9 @@ def from_segmenter(segmenter: Segmenter, photos: str | Path, out: str | Path, **
     return _import_segmented(segmenter, photos, out, "from-segmenter", options)
 
 
-def from_words(segmenter: Segmenter, photos: str | Path, out: str | Path, **options: Any) -> BuildResult:
+def from_words(
+    segmenter: Segmenter, photos: str | Path, out: str | Path, **options: Unpack[ImportOptionsDict]
+) -> BuildResult:
     """Make a probe set with words of your own as concepts, labeled by an open-vocabulary network.
 
     Args:
@@ -107,7 +111,7 @@ def from_words(segmenter: Segmenter, photos: str | Path, out: str | Path, **opti
 
 
 def _import_segmented(
-    segmenter: Segmenter, photos: str | Path, out: str | Path, command: str, options: Mapping[str, Any]
+    segmenter: Segmenter, photos: str | Path, out: str | Path, command: str, options: ImportOptionsDict
 ) -> BuildResult:
     settings = ImportOptions.from_keywords(options)
     folder = Path(photos)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from netdissect.errors import DataNotFoundError
 from netdissect.probe_sets.importers.image_folders import pair_by_stem
-from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.mask_folders import MaskFolders
 from netdissect.probe_sets.importers.split_names import SPLIT_SPELLINGS, parse_split
 from netdissect.probe_sets.source import SourceImage, read_source_text
@@ -30,7 +30,7 @@ def from_voc(
     classes: ClassListLike | None = None,
     first: int | None = None,
     number_column: str | None = None,
-    **options: Any,
+    **options: Unpack[ImportOptionsDict],
 ) -> BuildResult:
     """Make a probe set of a folder laid out as PASCAL VOC.
 

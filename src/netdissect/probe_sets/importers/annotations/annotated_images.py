@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError, suggest_nearest
 from netdissect.io import images
@@ -20,7 +20,7 @@ from netdissect.probe_sets.importers.annotations.records import (
     locate_errors,
     read_tool_json,
 )
-from netdissect.probe_sets.importers.import_options import ImportOptions
+from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts
 
@@ -86,7 +86,7 @@ def from_annotations(
     boxes: bool = False,
     leave_out: Sequence[str] = (),
     attribute: str | None = None,
-    **options: Any,
+    **options: Unpack[ImportOptionsDict],
 ) -> BuildResult:
     """Make a probe set of what an annotation tool wrote.
 
