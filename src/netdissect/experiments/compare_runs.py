@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect import api
-from netdissect.bounds import require_between, require_number
+from netdissect.bounds import require_between, require_choice, require_number
 from netdissect.errors import SettingsError
 from netdissect.experiments import compare_figures, published
 from netdissect.experiments.run_paths import expand_sources
@@ -80,7 +80,7 @@ class Comparison:
 
 
 def compare(
-    sources: Iterable[str | Path],
+    sources: str | Path | Iterable[str | Path],
     *,
     definition: Definition | None = None,
     threshold: float = 0.04,
@@ -114,7 +114,9 @@ def compare(
     """
     require_between("threshold", threshold, "lie between 0 and 1, an IoU", 0, 1)
     steps = [require_number("steps", step, "be numbers, a training step for each source") for step in steps]
-    pairs, remarks = expand_sources(sources)
+    if definition is not None:
+        require_choice("definition", definition, ("label", "category"))
+    pairs, remarks = expand_sources([sources] if isinstance(sources, (str, Path)) else sources)
     if not pairs:
         raise SettingsError("nothing to compare: name run folders, result tables (*-result.csv) or the paper's .mat")
     definition = _choose_definition(pairs, definition, threshold)

@@ -111,6 +111,11 @@ def test_different_layers_are_not_set_side_by_side_but_a_table_and_a_run_are(tmp
     assert compare([tmp_path / "conv4", table_of_conv5]).write_page(tmp_path / "two.html") is not None
 
 
+def test_a_single_source_needs_no_list(runs):
+    assert [entry.name for entry in compare(runs[0]).entries] == [entry.name for entry in compare(runs[:1]).entries]
+    assert compare(str(runs[0])).sources == (("", runs[0]),)
+
+
 def test_a_training_curve_takes_its_steps_from_the_names(runs, tmp_path):
     comparison = compare(runs, layers=["block1/conv"])
     assert [entry.step for entry in comparison.entries] == [1, 5, 20]
@@ -156,6 +161,7 @@ def test_the_numbers_of_the_other_figures_add_up(runs, tmp_path):
         (["nowhere.mat"], {}, "no table"),
         (["stat.mat"], {"definition": "label"}, "--definition category"),
         (["stat.mat"], {"threshold": 0.1}, "without --threshold"),
+        ([], {"definition": "labels"}, "definition"),
     ],
 )
 def test_mistakes_are_reported_in_a_sentence(tmp_path, sources, options, says):
