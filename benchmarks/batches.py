@@ -12,7 +12,7 @@ import torch
 from benchmarks import machine, overhead
 
 SIZES = (4, 8, 16, 32, 64)
-PICTURES = max(SIZES)
+IMAGES = max(SIZES)
 
 
 def main(words: list[str]) -> None:
@@ -22,20 +22,20 @@ def main(words: list[str]) -> None:
     overhead.add_options(parser)
     options = parser.parse_args(words)
     machine.shim_torchvision()
-    machine.title("Batches: the whole network, milliseconds per picture")
+    machine.print_title("Batches: the whole network, milliseconds per picture")
     rows = []
-    for architecture in dict.fromkeys(architecture for architecture, _ in overhead.cases(options).values()):
-        network = overhead.network_of(architecture)
+    for architecture in dict.fromkeys(architecture for architecture, _ in overhead.select_cases(options).values()):
+        network = overhead.make_network(architecture)
         module = network.module.to(memory_format=torch.channels_last)
         height, width = network.input_size or (224, 224)
-        pictures = torch.randint(0, 256, (PICTURES, height, width, 3), dtype=torch.uint8)
-        runs = {str(size): partial(forward, network, module, pictures, size) for size in SIZES}
-        seconds = machine.interleaved(runs, options.times)  # type: ignore[arg-type]
-        rows.append([Path(architecture).name, *(1000 * value / PICTURES for value in seconds.values())])
-    machine.table(["network", *map(str, SIZES)], rows)
+        pictures = torch.randint(0, 256, (IMAGES, height, width, 3), dtype=torch.uint8)
+        runs = {str(size): partial(run_forward, network, module, pictures, size) for size in SIZES}
+        seconds = machine.time_interleaved(runs, options.times)  # type: ignore[arg-type]
+        rows.append([Path(architecture).name, *(1000 * value / IMAGES for value in seconds.values())])
+    machine.print_table(["network", *map(str, SIZES)], rows)
 
 
-def forward(network: Any, module: Any, pictures: torch.Tensor, size: int) -> None:
+def run_forward(network: Any, module: Any, pictures: torch.Tensor, size: int) -> None:
     """Run a network over images, so many at once."""
     with torch.inference_mode():
         for part in pictures.split(size):

@@ -34,29 +34,29 @@ def main(words: list[str]) -> None:
     parser.add_argument("--size", type=int, default=227)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args(words)
-    sources = release(options.images)
-    machine.title(f"Building {options.size} pixels from {options.images} images with object map and part map")
-    rows = [["plain loop, one process", *measured(lambda: plain_loop(sources, options.size), options.images)]]
+    sources = write_sources(options.images)
+    machine.print_title(f"Building {options.size} pixels from {options.images} images with object map and part map")
+    rows = [["plain loop, one process", *measure(lambda: build_in_a_loop(sources, options.size), options.images)]]
     for workers in options.workers:
         with tempfile.TemporaryDirectory() as folder:
 
             def build(workers: int = workers, out: Path = Path(folder) / "set") -> None:
                 build_broden(sources, out, size=options.size, workers=workers, min_frequency=1, min_coverage=0)
 
-            rows.append([f"data build --workers {workers}", *measured(build, options.images)])
-    machine.table(
+            rows.append([f"data build --workers {workers}", *measure(build, options.images)])
+    machine.print_table(
         ["", "images/s", "processor s/image", "times the plain loop"], [[*row, row[1] / rows[0][1]] for row in rows]
     )
 
 
-def measured(run: Callable[[], object], images: int) -> tuple[float, float]:
+def measure(run: Callable[[], object], images: int) -> tuple[float, float]:
     """Return images per second and seconds of all processors per image."""
-    before, start = _processor(), time.perf_counter()
+    before, start = _read_cpu_seconds(), time.perf_counter()
     run()
-    return images / (time.perf_counter() - start), (_processor() - before) / images
+    return images / (time.perf_counter() - start), (_read_cpu_seconds() - before) / images
 
 
-def release(images: int) -> Path:
+def write_sources(images: int) -> Path:
     """Return a folder with an ADE20K release: one image and its maps under many names."""
     root = CACHE / f"ade20k-{images}"
     folder = root / "ade20k" / _STREET
@@ -86,13 +86,13 @@ def release(images: int) -> Path:
     return root
 
 
-def plain_loop(sources: Path, size: int) -> int:
+def build_in_a_loop(sources: Path, size: int) -> int:
     """Decode, count, scale and encode every image and map once, in memory; return the bytes that came out."""
     colors, side, total = load_built_in_colors(), size // 2, 0
     for path in sorted((sources / "ade20k" / _STREET).glob("*.jpg")):
         with Image.open(path) as opened:
             photo = opened.convert("RGB")
-        total += _encoded(photo.resize((size, size), Image.Resampling.BILINEAR), "JPEG")
+        total += _count_encoded_bytes(photo.resize((size, size), Image.Resampling.BILINEAR), "JPEG")
         maps = [colors.labels(np.asarray(photo))]
         for level in ("seg", "parts_1"):
             with Image.open(f"{path.with_suffix('')}_{level}.png") as opened:
@@ -103,18 +103,18 @@ def plain_loop(sources: Path, size: int) -> int:
             small = labels[
                 np.ix_(find_nearest_positions(labels.shape[0], side), find_nearest_positions(labels.shape[1], side))
             ]
-            total += _encoded(
+            total += _count_encoded_bytes(
                 Image.fromarray(np.stack([small & 255, small >> 8, 0 * small], -1).astype(np.uint8)), "PNG"
             )
     return total
 
 
-def _encoded(image: Image.Image, kind: str) -> int:
+def _count_encoded_bytes(image: Image.Image, kind: str) -> int:
     out = io.BytesIO()
     image.save(out, format=kind)
     return len(out.getvalue())
 
 
-def _processor() -> float:
+def _read_cpu_seconds() -> float:
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system

@@ -54,13 +54,13 @@ def main(rest: Sequence[str] | None = None) -> None:
     words.add_argument("run", type=Path)
     words.add_argument("out", type=Path, nargs="?", default=OUT)
     given = words.parse_args(rest)
-    for name, image in (("demo-scenes", scenes()), ("demo-units", units(nd.load(given.run)))):
+    for name, image in (("demo-scenes", draw_scenes()), ("demo-units", draw_units(nd.load(given.run)))):
         path = given.out / f"{name}.png"
         path.write_bytes(compress_png(image))
         print(path, path.stat().st_size)
 
 
-def scenes() -> Image.Image:
+def draw_scenes() -> Image.Image:
     """Return a sheet of scenes and textures, and below them one scene beside its label maps."""
     names, turn = list(SCENES), len(SUBJECTS)
     shown = [place + turn * (place % 4) for place in range(len(names)) if place % 3 != 2]  # not all from one round
@@ -79,14 +79,14 @@ def scenes() -> Image.Image:
     for place, kind in enumerate(("scene", "object", "part", "material", "color")):
         left = place * (wide + GAP)
         plane = labels[kind]
-        drawn = image[::2, ::2] if isinstance(plane, int) else painted(plane, kind)
+        drawn = image[::2, ::2] if isinstance(plane, int) else color_label_map(plane, kind)
         sheet.paste(Image.fromarray(drawn), (left, top))
         word = f"scene: {LABELED}" if kind == "scene" else f"{kind} labels"
         pen.text((left + 2, top + wide + 6), word, fill=TEXT_COLORS[kind], font=_font(13))
     return sheet
 
 
-def painted(plane: NDArray[np.uint16], kind: str) -> NDArray[np.uint8]:
+def color_label_map(plane: NDArray[np.uint16], kind: str) -> NDArray[np.uint8]:
     """Return a label map as an image: color names in their color, other labels each in one of its own."""
     table = np.full((int(plane.max()) + 1, 3), 236, np.uint8)
     for number in np.unique(plane[plane > 0]):
@@ -99,13 +99,13 @@ def painted(plane: NDArray[np.uint16], kind: str) -> NDArray[np.uint8]:
     return table[plane]
 
 
-def units(run: nd.Result) -> Image.Image:
+def draw_units(run: nd.Result) -> Image.Image:
     """Return the exemplars of some units of the last layer, with their labels."""
     layer = list(run.layers.values())[-1]
     shown = [
-        row for row in layer.units if row.label and row.score >= run.settings.threshold and telling(run, layer, row)
+        row for row in layer.units if row.label and row.score >= run.settings.threshold and is_visible(run, layer, row)
     ]
-    chosen = choose(shown)
+    chosen = choose_units(shown)
     half = -(-len(chosen) // 2)
     strip = EXEMPLARS * (_SMALL + strips.GAP)
     column = strip + 24
@@ -127,7 +127,7 @@ def units(run: nd.Result) -> Image.Image:
     return sheet
 
 
-def telling(run: nd.Result, layer: LayerResult, row: UnitRow) -> bool:
+def is_visible(run: nd.Result, layer: LayerResult, row: UnitRow) -> bool:
     """Whether the concept is to be seen in all but one of a unit's images; a label rests on more than the strongest."""
     probe_set = run.open_probe_set()
     assert probe_set is not None, "the probe set has gone"
@@ -136,7 +136,7 @@ def telling(run: nd.Result, layer: LayerResult, row: UnitRow) -> bool:
     return sum(bool((labels.planes == code).any() or code in labels.whole) for labels in found) >= EXEMPLARS - 1
 
 
-def choose(rows: Sequence[UnitRow]) -> list[UnitRow]:
+def choose_units(rows: Sequence[UnitRow]) -> list[UnitRow]:
     """Return the strongest unit of each concept, categories in turn until there are enough, then by category."""
     best: dict[str, list[UnitRow]] = {kind: [] for kind in CATEGORY_ORDER}
     known = set()

@@ -54,10 +54,10 @@ def main(words: list[str]) -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)
-    machine.title(f"Faults: kill -9 at {options.kills} random moments")
-    tally = survive(options.kills, options.images, options.workers, options.seed)
+    machine.print_title(f"Faults: kill -9 at {options.kills} random moments")
+    tally = kill_runs(options.kills, options.images, options.workers, options.seed)
     phases = list(dict.fromkeys(phase for _, phase in sorted(tally.kills, key=lambda key: _ORDER.index(key[1]))))
-    machine.table(
+    machine.print_table(
         ["killed", *phases],
         [[victim, *(tally.kills[victim, phase] for phase in phases)] for victim in VICTIMS],
     )
@@ -68,7 +68,7 @@ def main(words: list[str]) -> None:
         raise SystemExit("\n".join(tally.different))
 
 
-def survive(kills: int, images: int, workers: list[int], seed: int = 0) -> Tally:
+def kill_runs(kills: int, images: int, workers: list[int], seed: int = 0) -> Tally:
     """Kill runs until so many kills are done; every run is taken up again until it ends, and compared."""
     chance = random.Random(seed)  # noqa: S311 - moments to kill at
     tally = Tally()
@@ -76,25 +76,27 @@ def survive(kills: int, images: int, workers: list[int], seed: int = 0) -> Tally
         folder = Path(place)
         net = parse_prototxt(NETWORK)
         write_caffe(folder / "wide", net, make_random_weights(net, seed=0))
-        data = probe_sets.noise(images, concepts=60, size=64, distinct=60).path
+        data = probe_sets.make_noise(images, concepts=60, size=64, distinct=60).path
         command = [sys.executable, "-m", "netdissect", "run", str(folder / "wide"), "--layers", "conv1"]
         command += ["--data", data, "--batch-size", "4", "--shard-size", "8", "--images-per-unit", "2", "--quiet"]
         start = time.monotonic()
         subprocess.run([*command, "--out", str(folder / "alone")], check=True, capture_output=True)
         length = time.monotonic() - start
-        expected = _tables(folder / "alone")
+        expected = _read_tables(folder / "alone")
         while sum(tally.kills.values()) < kills:
             out = folder / "out"
             words = [*command, "--out", str(out), "--workers", str(chance.choice(workers))]
-            while not _run(words, out, chance, length, tally, may_kill=sum(tally.kills.values()) < kills):
-                _check(tally, expected, out, finished=False)
-            _check(tally, expected, out, finished=True)
+            while not _run_and_kill(words, out, chance, length, tally, may_kill=sum(tally.kills.values()) < kills):
+                _compare_tables(tally, expected, out, finished=False)
+            _compare_tables(tally, expected, out, finished=True)
             tally.finished += 1
             shutil.rmtree(out)
     return tally
 
 
-def _run(command: list[str], out: Path, chance: random.Random, length: float, tally: Tally, *, may_kill: bool) -> bool:
+def _run_and_kill(
+    command: list[str], out: Path, chance: random.Random, length: float, tally: Tally, *, may_kill: bool
+) -> bool:
     """Run a command and kill it, or a worker of it, at a random moment; return whether it came to its end."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as run:
         moment = time.monotonic() + chance.uniform(0, length)
@@ -102,9 +104,9 @@ def _run(command: list[str], out: Path, chance: random.Random, length: float, ta
         while may_kill and run.poll() is None and time.monotonic() < moment:
             time.sleep(0.01)
         if may_kill and run.poll() is None:
-            workers = _workers(run.pid) if victim == "worker" else []
+            workers = _find_workers(run.pid) if victim == "worker" else []
             if workers or victim != "worker":
-                phase = _phase(out)
+                phase = _find_phase(out)
                 with contextlib.suppress(ProcessLookupError):
                     if victim == "everything":
                         os.killpg(run.pid, signal.SIGKILL)
@@ -120,7 +122,7 @@ def _run(command: list[str], out: Path, chance: random.Random, length: float, ta
 _ORDER = ["starting", "first shard", "scanning", "writing tables", "drawing the report"]
 
 
-def _phase(out: Path) -> str:
+def _find_phase(out: Path) -> str:
     if (out / "html").exists():
         return "drawing the report"
     if any(out.glob("*-result.csv")):
@@ -131,16 +133,16 @@ def _phase(out: Path) -> str:
     return "scanning" if finished else "first shard"
 
 
-def _workers(pid: int) -> list[int]:
+def _find_workers(pid: int) -> list[int]:
     """Return the worker processes below a command: those that the server of processes has forked, or its children."""
-    parents = machine.parents()
+    parents = machine.find_parents()
     below = [child for child, parent in parents.items() if parent == pid]
     return [child for child, parent in parents.items() if parent in below]
 
 
-def _check(tally: Tally, expected: dict[str, bytes], out: Path, *, finished: bool) -> None:
+def _compare_tables(tally: Tally, expected: dict[str, bytes], out: Path, *, finished: bool) -> None:
     """Note every file that is not as it should be: a table is whole or not there, and of a finished run all are there."""
-    found = _tables(out)
+    found = _read_tables(out)
     for name, data in expected.items():
         if name in found and found[name] != data:
             tally.different.append(f"{name} differs {'at the end' if finished else 'after a kill'}")
@@ -152,5 +154,5 @@ def _check(tally: Tally, expected: dict[str, bytes], out: Path, *, finished: boo
         ]
 
 
-def _tables(folder: Path) -> dict[str, bytes]:
+def _read_tables(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted([*folder.glob("*.csv"), *folder.glob("*.parquet")])}

@@ -8,7 +8,7 @@ import torch
 
 import netdissect as nd
 from benchmarks import machine, probe_sets
-from benchmarks.overhead import network_of
+from benchmarks.overhead import make_network
 
 
 def main(words: list[str]) -> None:
@@ -22,12 +22,12 @@ def main(words: list[str]) -> None:
         print("\n## GPU\n\ntorch sees no CUDA device here: nothing was measured\n")
         return
     machine.shim_torchvision()
-    machine.title(f"GPU, {options.images} images, batches of {options.batch}")
-    concepts = probe_sets.noise(options.images)
+    machine.print_title(f"GPU, {options.images} images, batches of {options.batch}")
+    concepts = probe_sets.make_noise(options.images)
     rows = []
     for architecture, layer in (("resnet18", "layer4"), ("resnet152", "layer4")):
         for precision in ("fp32", "bf16"):
-            network = network_of(architecture)
+            network = make_network(architecture)
             module = network.module.cuda().to(memory_format=torch.channels_last)
             pictures = torch.randn(options.batch, 3, 224, 224, device="cuda").to(memory_format=torch.channels_last)
 
@@ -43,9 +43,9 @@ def main(words: list[str]) -> None:
                     network, layer, concepts, pictures=False, device="cuda", batch_size=options.batch, precision=precision
                 )  # fmt: skip
 
-            seconds = machine.interleaved({"bare": bare, "dissection": dissection}, options.times)
+            seconds = machine.time_interleaved({"bare": bare, "dissection": dissection}, options.times)
             ratio = seconds["bare"] / seconds["dissection"]
             name = f"{architecture} {layer}, {precision}"
             rows.append([name, options.images / seconds["bare"], options.images / seconds["dissection"], ratio])
-            machine.keep(f"GPU: {name}, images/s ÷ the network's own", f"{ratio:.2f}", "≥ 0.7")
-    machine.table(["network", "its own images/s", "dissected images/s", "ratio"], rows)
+            machine.record_figure(f"GPU: {name}, images/s ÷ the network's own", f"{ratio:.2f}", "≥ 0.7")
+    machine.print_table(["network", "its own images/s", "dissected images/s", "ratio"], rows)

@@ -17,9 +17,9 @@ from netdissect.layers import Layer
 def main(words: list[str]) -> None:
     """Print a row per layer shape."""
     del words
-    machine.title("Tally of one image: kernel against interpolate + one-hot matmul, one thread")
+    machine.print_title("Tally of one image: kernel against interpolate + one-hot matmul, one thread")
     torch.set_num_threads(1)
-    probe_set = probe_sets.noise(64, distinct=64)
+    probe_set = probe_sets.make_noise(64, distinct=64)
     labels = [probe_set.read_labels(index) for index in range(16)]
     pixels = [count_label_pixels(entry, len(probe_set.vocabulary)) for entry in labels]
     has = np.array([has_categories(entry, probe_set.vocabulary) for entry in pixels])
@@ -50,10 +50,10 @@ def main(words: list[str]) -> None:
                         total[:, present] += mask @ torch.nn.functional.one_hot(inverse, len(present)).float()
                 return total
 
-            seconds = machine.interleaved({"kernel": kernel, "dense": dense}, 5)
+            seconds = machine.time_interleaved({"kernel": kernel, "dense": dense}, 5)
         each = {name: 1000 * value / len(labels) for name, value in seconds.items()}
         rows.append([f"{units} units {grid} x {grid}", each["kernel"], each["dense"], each["dense"] / each["kernel"]])
-        machine.keep(
+        machine.record_figure(
             f"tally kernel against interpolate + matmul, {rows[-1][0]}", f"{rows[-1][3]:.0f} times as fast", "stated"
         )
-    machine.table(["layer", "kernel, ms", "interpolate + matmul, ms", "times faster"], rows)
+    machine.print_table(["layer", "kernel, ms", "interpolate + matmul, ms", "times faster"], rows)

@@ -22,7 +22,7 @@ CACHE = Path(os.environ.get("NETDISSECT_BENCHMARKS", Path(tempfile.gettempdir())
 FIGURES = CACHE / "figures.json"
 
 
-def describe() -> str:
+def describe_machine() -> str:
     """Return the machine in a line."""
     model = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
@@ -33,26 +33,26 @@ def describe() -> str:
     return f"{os.cpu_count()} cores ({model}){gpu}; torch {torch.__version__}; load {load:.1f} before the measurement"
 
 
-def title(text: str) -> None:
+def print_title(text: str) -> None:
     """Print a heading and the machine."""
-    print(f"\n## {text}\n\n{describe()}\n", flush=True)
+    print(f"\n## {text}\n\n{describe_machine()}\n", flush=True)
 
 
-def keep(what: str, value: str, target: str) -> None:
+def record_figure(what: str, value: str, target: str) -> None:
     """Keep a figure for the table of docs/performance.md; the last one of a kind counts."""
     load = f"{os.getloadavg()[1]:.1f}"
-    figure = {"value": value, "target": target, "machine": describe().partition("; load")[0], "load": load}
+    figure = {"value": value, "target": target, "machine": describe_machine().partition("; load")[0], "load": load}
     FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    FIGURES.write_text(json.dumps(kept() | {what: figure}, ensure_ascii=False, indent=1), encoding="utf-8")
+    FIGURES.write_text(json.dumps(read_figures() | {what: figure}, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
-def kept() -> dict[str, dict[str, str]]:
+def read_figures() -> dict[str, dict[str, str]]:
     """Return the figures that were kept, by what they say."""
     found: dict[str, dict[str, str]] = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     return found
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a Markdown table."""
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header))
@@ -61,7 +61,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     print(flush=True)
 
 
-def interleaved(runs: Mapping[str, Callable[[], object]], times: int) -> dict[str, float]:
+def time_interleaved(runs: Mapping[str, Callable[[], object]], times: int) -> dict[str, float]:
     """Return the median seconds of several runs, measured in turn: A B C A B C …, after one turn that is not counted."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(times + 1):
@@ -82,7 +82,7 @@ def shim_torchvision() -> None:
         globals()["_OPERATORS"] = library
 
 
-def parents() -> dict[int, int]:
+def find_parents() -> dict[int, int]:
     """Return the parent of every process that runs."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -93,9 +93,9 @@ def parents() -> dict[int, int]:
     return found
 
 
-def below(pid: int) -> set[int]:
+def find_descendants(pid: int) -> set[int]:
     """Return every process below one: its children, theirs, and so on."""
-    of = parents()
+    of = find_parents()
     found: set[int] = set()
     unseen = {pid}
     while unseen:

@@ -43,7 +43,7 @@ ROOMS = {
     "io": ["tests/unit/io", "tests/unit/probe_sets/test_broden.py"],
 }  # fmt: skip
 #: Tests of modules whose own lie elsewhere.
-OWN = {
+EXTRA_TESTS = {
     "results/taken.py": ["tests/unit/run/test_folders.py"],
     "results/folder.py": ["tests/unit/run/test_folders.py"],
     "results/parquet.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
@@ -63,8 +63,8 @@ PROCESSOR_SECONDS, WALL_SECONDS = 90, 600
 #: As much for the tests of whole runs, which take longer.
 WHOLE_RUNS_SECONDS = 600
 #: Changes that no test is asked to notice: the identity of small objects, and what decorates a function.
-LEFT_OUT = ("_Is", "_IsNot", "RemoveDecorator")
-NOTICED, BY_RUNS, TIMED_OUT, UNNOTICED = "noticed", "by whole runs", "timed out", "not noticed"
+SKIPPED_OPERATORS = ("_Is", "_IsNot", "RemoveDecorator")
+DETECTED, DETECTED_BY_RUNS, TIMED_OUT, UNDETECTED = "noticed", "by whole runs", "timed out", "not noticed"
 
 
 class Site(NamedTuple):
@@ -84,39 +84,39 @@ def main(words: list[str]) -> None:
 
 def measure(words: list[str]) -> None:
     """Change, test, count."""
-    options = _options(words)
-    chosen = sample(list(sites()), options.sites, options.seed)
+    options = _parse_options(words)
+    chosen = sample_changes(list(find_sites()), options.sites, options.seed)
     if options.list:
         print("\n".join(f"{site.module}:{site.start[0]} {name}" for site, (name, _) in chosen))
         return
-    preload()
-    done = {} if options.fresh else _kept(options.out)
+    import_libraries()
+    done = {} if options.fresh else _read_outcomes(options.out)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copy = Path(folder) / "checkout"
         copy_checkout(copy)
         for module in sorted({site.module.partition("/")[0]: site.module for site, _ in chosen}.values()):
-            if in_process(lambda module=module: _test(copy, tests_of(module, copy))) != UNNOTICED:  # type: ignore[misc]
+            if run_forked(lambda module=module: _run_tests(copy, list_tests(module, copy))) != UNDETECTED:  # type: ignore[misc]
                 raise SystemExit(
-                    f"the tests of {module} fail before anything is changed: {' '.join(tests_of(module, copy))}"
+                    f"the tests of {module} fail before anything is changed: {' '.join(list_tests(module, copy))}"
                 )
-        if in_process(lambda: _test(copy, WHOLE_RUNS), WHOLE_RUNS_SECONDS) != UNNOTICED:
+        if run_forked(lambda: _run_tests(copy, WHOLE_RUNS), WHOLE_RUNS_SECONDS) != UNDETECTED:
             raise SystemExit(f"the tests of whole runs fail before anything is changed: {' '.join(WHOLE_RUNS)}")
         began = time.monotonic()
         for number, (site, change) in enumerate(chosen, start=1):
             key = f"{site.module}:{site.start[0]}:{site.start[1]} {change[0]}#{change[1]}"
             if key in done or (time.monotonic() - began) / 60 > options.minutes:
                 continue
-            found = tried(copy, site, change)
+            found = try_change(copy, site, change)
             done[key] = {"module": site.module, **found}
             with options.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"key": key, **done[key]}) + "\n")
             print(f"{number}/{len(chosen)} {found['seconds']:5.0f} s {found['outcome']:>13}  {key}", flush=True)
-            if found["outcome"] == UNNOTICED:
+            if found["outcome"] == UNDETECTED:
                 print(found["diff"], flush=True)
-    report(done)
+    print_report(done)
 
 
-def _options(words: list[str]) -> argparse.Namespace:
+def _parse_options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks mutants --")
     parser.add_argument("--sites", type=int, default=220, help="places to change, one change each")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
@@ -129,7 +129,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def sites() -> Iterator[Site]:
+def find_sites() -> Iterator[Site]:
     """Find the places that Cosmic Ray can change, annotations, decorators and imports for checkers aside."""
     import parso.python.tree  # noqa: F401 - Cosmic Ray cannot be imported before it
     from cosmic_ray import plugins
@@ -138,12 +138,12 @@ def sites() -> Iterator[Site]:
     operators = {
         name: plugins.get_operator(name)()
         for name in plugins.operator_names()
-        if not name.endswith(LEFT_OUT) and not plugins.get_operator(name).arguments()
+        if not name.endswith(SKIPPED_OPERATORS) and not plugins.get_operator(name).arguments()
     }
     for pattern in MODULES:
         for path in sorted((ROOT / "src/netdissect").glob(pattern)):
             text = path.read_text(encoding="utf-8")
-            without = list(_says_nothing(text))
+            without = list(_find_ignored_spans(text))
             nodes = list(ast_nodes(get_ast(text)))
             found: dict[tuple[Any, ...], list[tuple[str, int]]] = {}
             for name, operator in operators.items():
@@ -157,7 +157,7 @@ def sites() -> Iterator[Site]:
                 yield Site(module, start, end, family, tuple(changes))
 
 
-def _says_nothing(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def _find_ignored_spans(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     """Yield where a module says something that no run of it depends on."""
     for node in ast.walk(ast.parse(text)):
         parts: list[Any] = [
@@ -172,7 +172,7 @@ def _says_nothing(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]
                 yield (part.lineno, part.col_offset), (part.end_lineno, part.end_col_offset)  # type: ignore[attr-defined]
 
 
-def sample(found: list[Site], count: int, seed: int) -> list[tuple[Site, tuple[str, int]]]:
+def sample_changes(found: list[Site], count: int, seed: int) -> list[tuple[Site, tuple[str, int]]]:
     """Draw places evenly, and of each one change; more places of the same seed begin with the same ones."""
     draw = random.Random(seed)  # noqa: S311 - it only has to be repeatable
     draw.shuffle(found)
@@ -187,7 +187,7 @@ def copy_checkout(copy: Path) -> None:
         shutil.copy(ROOT / name, copy)
 
 
-def tried(copy: Path, site: Site, change: tuple[str, int]) -> dict[str, Any]:
+def try_change(copy: Path, site: Site, change: tuple[str, int]) -> dict[str, Any]:
     """Change a place in the copy, run the tests, and change it back."""
     from cosmic_ray import plugins
     from cosmic_ray.mutating import mutate_code
@@ -200,16 +200,16 @@ def tried(copy: Path, site: Site, change: tuple[str, int]) -> dict[str, Any]:
     lines = difflib.unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=0)
     diff = "\n".join([f"--- {site.module}", *list(lines)[2:]])
     began = time.monotonic()
-    with as_before(path):
+    with restore_file(path):
         path.write_text(after, encoding="utf-8")
-        outcome = in_process(lambda: _test(copy, tests_of(site.module, copy)))
-        if outcome == UNNOTICED and in_process(lambda: _test(copy, WHOLE_RUNS), WHOLE_RUNS_SECONDS) != UNNOTICED:
-            outcome = BY_RUNS
+        outcome = run_forked(lambda: _run_tests(copy, list_tests(site.module, copy)))
+        if outcome == UNDETECTED and run_forked(lambda: _run_tests(copy, WHOLE_RUNS), WHOLE_RUNS_SECONDS) != UNDETECTED:
+            outcome = DETECTED_BY_RUNS
     return {"outcome": outcome, "seconds": round(time.monotonic() - began, 1), "diff": diff}
 
 
 @contextlib.contextmanager
-def as_before(path: Path) -> Iterator[None]:
+def restore_file(path: Path) -> Iterator[None]:
     """Leave a module as it was, its age and its compiled kernels too: they need not be compiled again."""
     kernels = f"{path.stem}.*.nb[ic]"
     kept = {file: file.read_bytes() for file in (path, *(path.parent / "__pycache__").glob(kernels))}
@@ -224,14 +224,14 @@ def as_before(path: Path) -> Iterator[None]:
         os.utime(path, ns=(age.st_atime_ns, age.st_mtime_ns))
 
 
-def tests_of(module: str, folder: Path) -> list[str]:
+def list_tests(module: str, folder: Path) -> list[str]:
     """Return the tests that have a say about a module, those of its own name first."""
     room, name = module.split("/")
-    own = [f"tests/unit/{room}/test_{name}", *OWN.get(module, [])]
+    own = [f"tests/unit/{room}/test_{name}", *EXTRA_TESTS.get(module, [])]
     return [*(test for test in own if (folder / test).exists()), *ROOMS[room]]
 
 
-def _test(copy: Path, tests: Sequence[str]) -> int:
+def _run_tests(copy: Path, tests: Sequence[str]) -> int:
     import pytest
 
     os.chdir(copy)
@@ -255,7 +255,7 @@ def _test(copy: Path, tests: Sequence[str]) -> int:
     return int(pytest.main([*options, "-c", "pyproject.toml", *tests]))
 
 
-def in_process(function: Callable[[], int], seconds: int = PROCESSOR_SECONDS) -> str:
+def run_forked(function: Callable[[], int], seconds: int = PROCESSOR_SECONDS) -> str:
     """Call a function in a process forked from this one; return what its exit code, or its lack of an end, means.
 
     Args:
@@ -281,7 +281,7 @@ def in_process(function: Callable[[], int], seconds: int = PROCESSOR_SECONDS) ->
             code = os.waitstatus_to_exitcode(status)
             if code in (-signal.SIGXCPU, -signal.SIGKILL):
                 return TIMED_OUT
-            return UNNOTICED if code == 0 else NOTICED
+            return UNDETECTED if code == 0 else DETECTED
         time.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
@@ -289,7 +289,7 @@ def in_process(function: Callable[[], int], seconds: int = PROCESSOR_SECONDS) ->
     return TIMED_OUT
 
 
-def preload() -> None:
+def import_libraries() -> None:
     """Import what every test needs once, before processes are forked; nothing of the project's own."""
     import hypothesis  # noqa: F401
     import numba  # noqa: F401
@@ -307,23 +307,23 @@ def preload() -> None:
     assert scipy.optimize
 
 
-def _kept(path: Path) -> dict[str, dict[str, Any]]:
+def _read_outcomes(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     return {entry.pop("key"): entry for entry in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
 
 
-def report(done: dict[str, dict[str, Any]]) -> None:
+def print_report(done: dict[str, dict[str, Any]]) -> None:
     """Print how many changes were noticed, by room."""
     print(f"\n{'room':<10} changes noticed by whole runs timed out not noticed")
     rooms = Counter((entry["module"].partition("/")[0], entry["outcome"]) for entry in done.values())
     for room in [*sorted({room for room, _ in rooms}), "all"]:
         counts = [
             sum(n for (r, o), n in rooms.items() if room in (r, "all") and o == outcome)
-            for outcome in (NOTICED, BY_RUNS, TIMED_OUT, UNNOTICED)
+            for outcome in (DETECTED, DETECTED_BY_RUNS, TIMED_OUT, UNDETECTED)
         ]
         print(f"{room:<10} {sum(counts):>7} {counts[0]:>7} {counts[1]:>13} {counts[2]:>9} {counts[3]:>11}")
-    noticed = sum(entry["outcome"] != UNNOTICED for entry in done.values())
+    noticed = sum(entry["outcome"] != UNDETECTED for entry in done.values())
     print(f"{noticed} of {len(done)} changes were noticed ({100 * noticed / max(1, len(done)):.1f} %)")
 
 

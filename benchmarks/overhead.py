@@ -38,19 +38,19 @@ def main(words: list[str]) -> None:
     add_options(parser)
     options = parser.parse_args(words)
     machine.shim_torchvision()
-    concepts = probe_set(options)
-    machine.title(f"Overhead, {len(concepts)} images, {len(concepts.vocabulary)} concepts")
+    concepts = open_probe_set(options)
+    machine.print_title(f"Overhead, {len(concepts)} images, {len(concepts.vocabulary)} concepts")
     rows = []
-    for name, (architecture, layers) in cases(options).items():
+    for name, (architecture, layers) in select_cases(options).items():
         rows.append([name, *measure(architecture, layers, concepts, options.times)])
         target = "≤ 1.3" if len(layers) > 1 else "≤ 1.05"
         ratio, last, decoded = rows[-1][-3:]
-        machine.keep(
+        machine.record_figure(
             f"dissection ÷ bare forward, {name}, {len(concepts):,} images",
             f"{ratio:.2f} (channels last {last:.2f})", target,
         )  # fmt: skip
         print(f"… {name}: {ratio:.2f}, {last:.2f}, {decoded:.2f}", flush=True)
-    machine.table(
+    machine.print_table(
         ["network", "dissection, s", "bare forward, s", "bare, channels last, s", "decoding, s", "÷ bare",
          "÷ bare, channels last", "÷ bare with decoding"], rows,
     )  # fmt: skip
@@ -64,12 +64,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--squeezenet", type=Path, help="stem of a SqueezeNet Caffe pair with real weights")
 
 
-def probe_set(options: argparse.Namespace) -> nd.Broden:
+def open_probe_set(options: argparse.Namespace) -> nd.Broden:
     """Return the probe set that was asked for."""
-    return nd.Broden(options.data, limit=options.images) if options.data else probe_sets.noise(options.images)
+    return nd.Broden(options.data, limit=options.images) if options.data else probe_sets.make_noise(options.images)
 
 
-def cases(options: argparse.Namespace) -> dict[str, tuple[str, list[str]]]:
+def select_cases(options: argparse.Namespace) -> dict[str, tuple[str, list[str]]]:
     """Return the networks and layers that were asked for."""
     found = {name: case for name, case in CASES.items() if options.only in name}
     if options.squeezenet:
@@ -79,7 +79,7 @@ def cases(options: argparse.Namespace) -> dict[str, tuple[str, list[str]]]:
 
 def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> list[float]:
     """Return seconds and ratios of one network."""
-    network = network_of(architecture)
+    network = make_network(architecture)
     size = network.input_size or concepts.image_size
     pictures = np.stack([concepts.read_image(index, size) for index in range(len(concepts))])
     threads = torch.get_num_threads()
@@ -102,7 +102,7 @@ def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> 
         nd.dissect(network, layers, concepts, pictures=False, resolution=size[0])
 
     turned = copy.deepcopy(network.module).to(memory_format=torch.channels_last)
-    seconds = machine.interleaved(
+    seconds = machine.time_interleaved(
         {
             "dissection": dissection,
             "bare": partial(bare, network.module, torch.contiguous_format),
@@ -118,7 +118,7 @@ def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> 
     ]  # fmt: skip
 
 
-def network_of(architecture: str) -> Any:
+def make_network(architecture: str) -> Any:
     """Return torchvision's network of a name with random weights, or a network from its file."""
     if "/" in architecture:
         return open_network(architecture)

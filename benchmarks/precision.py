@@ -24,37 +24,41 @@ def main(words: list[str]) -> None:
     parser.add_argument("--limit", type=int)
     options = parser.parse_args(words)
     concepts = nd.Broden(options.data, limit=options.limit)
-    machine.title(f"Precision: {Path(options.model).name} {options.layer}, {len(concepts)} images")
-    run(options, nd.Broden(options.data, limit=64))  # compile and load
-    plain, seconds = run(options, concepts)
+    machine.print_title(f"Precision: {Path(options.model).name} {options.layer}, {len(concepts)} images")
+    dissect_layer(options, nd.Broden(options.data, limit=64))  # compile and load
+    plain, seconds = dissect_layer(options, concepts)
     rows = [["fp32", seconds, 0.0, 0.0, 0.0]]
     ways: dict[str, dict[str, Any]] = {
         "batches of 32": {"batch_size": 32}, "compile": {"compile": True}, "bf16": {"precision": "bf16"},
     }  # fmt: skip
     for name, way in ways.items():
-        found, seconds = run(options, concepts, **way)
-        changed = share_changed(plain, found)
+        found, seconds = dissect_layer(options, concepts, **way)
+        changed = compute_share_changed(plain, found)
         furthest = float(np.abs(plain.iou - found.iou).max())
-        rows.append([name, seconds, 100 * changed, furthest, float(np.abs(best(plain) - best(found)).max())])
-        machine.keep(f"labels changed by {name}", f"{100 * changed:.1f} % of units, max ΔIoU {furthest:.2g}", "stated")
-    machine.table(
+        rows.append(
+            [name, seconds, 100 * changed, furthest, float(np.abs(find_best_iou(plain) - find_best_iou(found)).max())]
+        )
+        machine.record_figure(
+            f"labels changed by {name}", f"{100 * changed:.1f} % of units, max ΔIoU {furthest:.2g}", "stated"
+        )
+    machine.print_table(
         ["run", "s", "units whose label changes, %", "max |ΔIoU|, any concept", "max |ΔIoU| of the best"], rows
     )
 
 
-def run(options: Any, concepts: nd.Broden, **way: Any) -> tuple[Any, float]:
+def dissect_layer(options: Any, concepts: nd.Broden, **way: Any) -> tuple[Any, float]:
     """Return a layer's result and the seconds it took."""
     start = time.perf_counter()
     found = nd.dissect(options.model, options.layer, concepts, pictures=False, **way)[options.layer]
     return found, time.perf_counter() - start
 
 
-def share_changed(one: Any, other: Any) -> float:
+def compute_share_changed(one: Any, other: Any) -> float:
     """Return the share of units that have another label."""
     labels = {row.unit: row.label for row in one.units}  # the rows come sorted by score
     return sum(labels[row.unit] != row.label for row in other.units) / len(labels)
 
 
-def best(found: Any) -> np.ndarray:
+def find_best_iou(found: Any) -> np.ndarray:
     """Return every unit's best IoU."""
     return np.asarray(found.iou).max(axis=1)

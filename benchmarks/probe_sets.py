@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
 
 
-def noise(images: int, *, concepts: int = 1200, size: int = 224, distinct: int = 500) -> Broden:
+def make_noise(images: int, *, concepts: int = 1200, size: int = 224, distinct: int = 500) -> Broden:
     """Return a set of smooth noise images with blobs as labels: four planes and a scene label an image, as Broden.
 
     Only so many images are distinct; the others are the same files under other names, so that decoding costs what it
@@ -28,11 +28,11 @@ def noise(images: int, *, concepts: int = 1200, size: int = 224, distinct: int =
     """
     folder = CACHE / f"noise-{images}-{concepts}-{size}"
     if not (folder / "index.csv").exists():
-        _write(folder, images, concepts, size, min(distinct, images))
+        _write_probe_set(folder, images, concepts, size, min(distinct, images))
     return Broden(folder)
 
 
-def _write(folder: Path, images: int, concepts: int, size: int, distinct: int) -> None:
+def _write_probe_set(folder: Path, images: int, concepts: int, size: int, distinct: int) -> None:
     names = [f"concept{n}" for n in range(concepts)]
     category = {name: CATEGORIES[n % len(CATEGORIES)] for n, name in enumerate(names)}
     of_category = {
@@ -52,7 +52,7 @@ def _write(folder: Path, images: int, concepts: int, size: int, distinct: int) -
             (folder / "images" / image).write_bytes(_encode_image(rng, size))
             for kind, name in files.items():
                 if kind:
-                    plane = _blobs(rng, size // 2, of_category[kind])
+                    plane = _draw_labels(rng, size // 2, of_category[kind])
                     (folder / "images" / name).write_bytes(label_pngs.encode_label_map(plane))
         else:
             for name in files.values():
@@ -75,7 +75,7 @@ def _encode_image(rng: np.random.Generator, size: int) -> bytes:
     return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=85))
 
 
-def _blobs(rng: np.random.Generator, size: int, numbers: list[int]) -> np.ndarray:
+def _draw_labels(rng: np.random.Generator, size: int, numbers: list[int]) -> np.ndarray:
     plane = np.zeros((size, size), np.int64)
     for number in rng.choice(numbers, size=6):
         y, x, h, w = (int(v) for v in rng.integers(0, size, size=4))

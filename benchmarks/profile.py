@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import netdissect as nd
 from benchmarks import machine, overhead
-from benchmarks.overhead import network_of
+from benchmarks.overhead import make_network
 from netdissect.engine import dissect, forward, scan, tasks
 from netdissect.engine.tally import MaskCounts
 from netdissect.networks.network import ListedNetwork
@@ -42,19 +42,19 @@ def main(words: list[str]) -> None:
     overhead.add_options(parser)
     options = parser.parse_args(words)
     machine.shim_torchvision()
-    concepts = overhead.probe_set(options)
-    for name, (architecture, layers) in overhead.cases(options).items():
-        network = network_of(architecture)
+    concepts = overhead.open_probe_set(options)
+    for name, (architecture, layers) in overhead.select_cases(options).items():
+        network = make_network(architecture)
         size = network.input_size or concepts.image_size
         settings = {"pictures": False, "resolution": size[0]}
         nd.dissect(network, layers, nd.Broden(concepts.path, limit=64), **settings)  # compile and load
-        machine.title(f"Profile: {name}, {len(concepts)} images")
-        with timed() as phases:
+        machine.print_title(f"Profile: {name}, {len(concepts)} images")
+        with time_phases() as phases:
             start = time.perf_counter()
             nd.dissect(network, layers, concepts, **settings)
             whole = time.perf_counter() - start
         phases["everything else"] = whole - sum(phases.values())
-        machine.table(
+        machine.print_table(
             ["phase", "s", "ms per image", "share"],
             [
                 [phase, taken, 1000 * taken / len(concepts), f"{100 * taken / whole:.1f} %"]
@@ -64,7 +64,7 @@ def main(words: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def timed() -> Iterator[Counter[str]]:
+def time_phases() -> Iterator[Counter[str]]:
     """Time the phases while the block runs."""
     taken: Counter[str] = Counter()
     inner: list[float] = []

@@ -154,10 +154,10 @@ def measure_sizes(html: Path) -> dict[str, int]:
 
 def draw_made_up_report(folder: Path) -> Path:
     """Write the report of a made-up run of 2,048 units and 1,200 concepts."""
-    from tests import pretend
+    from tests import made_up_runs
 
-    result, probe_set = pretend.run(
-        (2048,), 1200, pictures=2000, exemplars=20, input_size=224, name="pretend 2,048 x 1,200"
+    result, probe_set = made_up_runs.make_run(
+        (2048,), 1200, pictures=2000, exemplars=20, input_size=224, name="made-up 2,048 x 1,200"
     )
     report.write_report(result, folder, probe_set, NullProgress())
     return folder
@@ -183,7 +183,7 @@ def main(rest: Sequence[str] | None = None) -> None:
             weights = {f"{name}, MB": f"{size / 1e6:.2f}" for name, size in measure_sizes(run / "html").items()}
             found = measure_report(run / "html" / "index.html", chromium, arguments.rounds)
             times = {
-                name: f"{statistics.median(values):.1f} ({_percentile(values, 0.95):.1f})"
+                name: f"{statistics.median(values):.1f} ({_find_percentile(values, 0.95):.1f})"
                 for name, values in found.items()
             }
             columns.append(("made up" if run == Path(temporary) else run.name, {**weights, **times}))
@@ -195,7 +195,7 @@ def main(rest: Sequence[str] | None = None) -> None:
         print(f"| {row} | " + " | ".join(values[row] for _, values in columns) + " |")
 
 
-def _percentile(values: list[float], share: float) -> float:
+def _find_percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 

@@ -18,8 +18,8 @@ def main(words: list[str]) -> None:
     machine.shim_torchvision()
     import torchvision.models as zoo
 
-    machine.title("Pictures: AlexNet conv5, 256 units x 20 images")
-    probe_set = probe_sets.noise(2000)
+    machine.print_title("Pictures: AlexNet conv5, 256 units x 20 images")
+    probe_set = probe_sets.make_noise(2000)
     torch.manual_seed(0)
     network = wrap_module(zoo.alexnet(weights=None).eval())
     start = time.perf_counter()
@@ -31,8 +31,8 @@ def main(words: list[str]) -> None:
         result.write_report(folder)
         drawn = time.perf_counter() - start
     whole = scan * 60_000 / len(probe_set)
-    machine.keep("pictures and report ÷ scan of 60,000 images", f"{100 * drawn / whole:.1f} %", "< 20 %")
-    machine.table(
+    machine.record_figure("pictures and report ÷ scan of 60,000 images", f"{100 * drawn / whole:.1f} %", "< 20 %")
+    machine.print_table(
         ["report and pictures, s", "scan of 2,000 images, s", "scan of 60,000 images (extrapolated), s", "share"],
         [[drawn, scan, whole, f"{100 * drawn / whole:.1f} %"]],
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import netdissect as nd
 from benchmarks import machine, probe_sets
-from benchmarks.scaling import Given
+from benchmarks.scaling import RandomMaps
 from netdissect.config import BATCH_SIZE
 from netdissect.engine.dissect import CALIBRATION_BYTES, CALIBRATION_IMAGES
 from netdissect.networks.load import wrap_module
@@ -87,26 +87,26 @@ def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks scale --")
     parser.add_argument("--images", type=int, default=1024)
     images = parser.parse_args(words).images
-    machine.title(f"Scale: model and measurement, {images} images, two workers of one thread")
+    machine.print_title(f"Scale: model and measurement, {images} images, two workers of one thread")
     cases = [Case(256, 13, images), Case(1024, 7, images), Case(64, 28, images)]
-    base = run(Case(1, 1, images // 4), workers=2).peak
+    base = measure_run(Case(1, 1, images // 4), workers=2).peak
     rows: list[list[object]] = []
     for case in cases:
-        cost = run(case, workers=2)
-        said = disk(case, cost.share, cost.pairs)
+        cost = measure_run(case, workers=2)
+        said = model_disk(case, cost.share, cost.pairs)
         name = f"{case.units} units, {case.grid} x {case.grid}"
         rows.append([name, "artefacts, MB", said / MB, cost.disk / MB, cost.disk / said])
         rows.append(
             [name, "read by the coordinator, MB", READS * said / MB, cost.read / MB, cost.read / (READS * said)]
         )
-        said = base + memory(case, cost.share, cost.pairs)
+        said = base + model_memory(case, cost.share, cost.pairs)
         rows.append([name, "peak of a worker, MB", said / MB, cost.peak / MB, cost.peak / said])
         rows.append([name, "candidates, % of the cells", "", 100 * cost.share, ""])
-    machine.table(["layer", "what", "model", "measured", "measured ÷ model"], rows)
-    times(cases[0])
+    machine.print_table(["layer", "what", "model", "measured", "measured ÷ model"], rows)
+    print_times(cases[0])
 
 
-def disk(case: Case, share: float, pairs: float) -> float:
+def model_disk(case: Case, share: float, pairs: float) -> float:
     """Return the bytes of all artefacts of a layer."""
     candidates = case.images * case.cells * share * (4 + 2)  # a value and its place
     of_pairs = case.images * case.units * pairs * (4 + 4 + 8)  # unit, image, first cell
@@ -114,7 +114,7 @@ def disk(case: Case, share: float, pairs: float) -> float:
     return candidates + of_pairs + exemplars
 
 
-def memory(case: Case, share: float, pairs: float) -> float:
+def model_memory(case: Case, share: float, pairs: float) -> float:
     """Return the bytes a worker needs beyond what any does: the calibration sample thrice, or a shard's work."""
     sample = 4 * case.cells * case.sample
     shard = 2 * SHARD * (case.cells * share * 6 + case.units * pairs * 16)
@@ -123,12 +123,12 @@ def memory(case: Case, share: float, pairs: float) -> float:
     return max(3 * sample, shard + batch) + exemplars
 
 
-def times(case: Case) -> None:
+def print_times(case: Case) -> None:
     """Print what one worker's stages say of two workers, and what those take."""
-    one, two = run(case, workers=1), run(case, workers=2)
+    one, two = measure_run(case, workers=1), measure_run(case, workers=2)
     sample = case.sample
     scan = one.scan * (sample + (case.images - sample) / 2) / case.images
-    machine.table(
+    machine.print_table(
         ["stage", "one worker, s", "two workers, model", "two workers, measured", "measured ÷ model"],
         [
             ["scan", one.scan, scan, two.scan, two.scan / scan],
@@ -136,13 +136,13 @@ def times(case: Case) -> None:
             ["tally", one.tally, one.tally / 2, two.tally, 2 * two.tally / one.tally],
         ],
     )
-    forecast(one.between / one.disk)
+    print_forecast(one.between / one.disk)
 
 
-def forecast(per_byte: float) -> None:
+def print_forecast(per_byte: float) -> None:
     """Print what the model says of a large run: ResNet-152's last block over all of Broden."""
     case = Case(2048, 7, 63_305)
-    size = disk(case, 0.063, 0.25)
+    size = model_disk(case, 0.063, 0.25)
     rows = []
     for gpus in (1, 8, 100):
         scan = (256 + (case.images - 256) / gpus) / GPU_RATE
@@ -152,10 +152,10 @@ def forecast(per_byte: float) -> None:
         f"Forecast: ResNet-152 layer4 (2,048 units, 7 x 7) over 63,305 images, if a GPU does {GPU_RATE:,} images a second\n"
         f"and the shared storage {STORAGE / 1e9:g} GB/s\n"
     )
-    machine.table(["GPUs", "scan, s", "coordinator, s", "artefacts, MB", "read by the coordinator, MB"], rows)
+    machine.print_table(["GPUs", "scan, s", "coordinator, s", "artefacts, MB", "read by the coordinator, MB"], rows)
 
 
-class Clock:
+class StageClock:
     """A Progress that notes when stages begin and how far they are."""
 
     def __init__(self) -> None:
@@ -172,10 +172,10 @@ class Clock:
             self.last = time.perf_counter()
 
 
-def run(case: Case, workers: int) -> Cost:
+def measure_run(case: Case, workers: int) -> Cost:
     """Dissect with so many workers and look at what it took."""
-    network = wrap_module(Given(case.units, case.grid, 1).eval())
-    probe_set = probe_sets.noise(case.images)
+    network = wrap_module(RandomMaps(case.units, case.grid, 1).eval())
+    probe_set = probe_sets.make_noise(case.images)
     read = 0
     real = array_store._LocalStorage.read  # noqa: SLF001 - what is measured here
 
@@ -185,10 +185,10 @@ def run(case: Case, workers: int) -> Cost:
         read += len(data or b"")
         return data
 
-    with tempfile.TemporaryDirectory() as folder, watched() as peak:
+    with tempfile.TemporaryDirectory() as folder, watch_peak_memory() as peak:
         array_store._LocalStorage.read = counted  # type: ignore[method-assign]  # noqa: SLF001
         try:
-            began, clock = time.perf_counter(), Clock()
+            began, clock = time.perf_counter(), StageClock()
             nd.dissect(
                 network, "mix.0", probe_set, out=folder, keep=True, pictures=False, workers=workers, threads=1,
                 shard_size=SHARD, images_per_unit=EXEMPLARS, memory=0, progress=clock,
@@ -215,7 +215,7 @@ def run(case: Case, workers: int) -> Cost:
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[list[int]]:
+def watch_peak_memory() -> Iterator[list[int]]:
     """Yield a list that in the end holds the peak resident memory of every process that was started in the block."""
     peaks: dict[int, int] = {}
     found: list[int] = []
@@ -225,7 +225,7 @@ def watched() -> Iterator[list[int]]:
         import os
 
         while not done.wait(0.1):
-            for pid in machine.below(os.getpid()):
+            for pid in machine.find_descendants(os.getpid()):
                 with contextlib.suppress(OSError, StopIteration):
                     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
                     peaks[pid] = 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])

@@ -19,27 +19,29 @@ def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks scaling --")
     parser.add_argument("--images", type=int, default=2000)
     images = parser.parse_args(words).images
-    machine.title("Scaling: a network of next to no cost, milliseconds per image of everything else")
-    base = probe_sets.noise(images)
+    machine.print_title("Scaling: a network of next to no cost, milliseconds per image of everything else")
+    base = probe_sets.make_noise(images)
     few, many = images // 4, images * 4
-    along("images", {f"{n:,}": (256, 13, probe_sets.noise(n), 1) for n in (few, images, many)})
-    along("units of 13 x 13", {f"{u:,}": (u, 13, base, 1) for u in (64, 256, 1024, 2048)})
-    along("cells of 256 units", {f"{g} x {g}": (256, g, base, 1) for g in (7, 14, 28, 56)})
-    along("concepts", {f"{c:,}": (256, 13, probe_sets.noise(images, concepts=c), 1) for c in (60, 300, 1200, 6000)})
-    along("layers of 256 units", {f"{n}": (256, 13, base, n) for n in (1, 2, 5)})
+    measure_along("images", {f"{n:,}": (256, 13, probe_sets.make_noise(n), 1) for n in (few, images, many)})
+    measure_along("units of 13 x 13", {f"{u:,}": (u, 13, base, 1) for u in (64, 256, 1024, 2048)})
+    measure_along("cells of 256 units", {f"{g} x {g}": (256, g, base, 1) for g in (7, 14, 28, 56)})
+    measure_along(
+        "concepts", {f"{c:,}": (256, 13, probe_sets.make_noise(images, concepts=c), 1) for c in (60, 300, 1200, 6000)}
+    )
+    measure_along("layers of 256 units", {f"{n}": (256, 13, base, n) for n in (1, 2, 5)})
 
 
-def along(what: str, cases: dict[str, tuple[int, int, Any, int]]) -> None:
+def measure_along(what: str, cases: dict[str, tuple[int, int, Any, int]]) -> None:
     """Print a table along an axis, and keep its ends."""
-    found = {name: cost(*case) for name, case in cases.items()}
-    machine.table([what, "ms per image"], list(found.items()))
-    machine.keep(
+    found = {name: measure_cost(*case) for name, case in cases.items()}
+    machine.print_table([what, "ms per image"], list(found.items()))
+    machine.record_figure(
         f"ms per image beside the network, along {what}",
         ", ".join(f"{name}: {ms:.2g}" for name, ms in found.items()), "stated",
     )  # fmt: skip
 
 
-class Given(nn.Module):
+class RandomMaps(nn.Module):
     """Layers of smooth random maps that depend on the image and cost nearly nothing to compute."""
 
     def __init__(self, units: int, grid: int, layers: int) -> None:
@@ -58,9 +60,9 @@ class Given(nn.Module):
         return y
 
 
-def cost(units: int, grid: int, probe_set: Any, layers: int) -> float:
+def measure_cost(units: int, grid: int, probe_set: Any, layers: int) -> float:
     """Return milliseconds per image of a dissection."""
-    network = wrap_module(Given(units, grid, layers).eval())
+    network = wrap_module(RandomMaps(units, grid, layers).eval())
     names = [f"mix.{n}" for n in range(layers)]
     nd.dissect(network, names, nd.Broden(probe_set.path, limit=64), pictures=False)
     start = time.perf_counter()

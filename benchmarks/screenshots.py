@@ -28,7 +28,7 @@ _CARDS = "document.getElementById('units').offsetTop - 56"
 
 
 @dataclass(frozen=True)
-class Shot:
+class Screenshot:
     """One screenshot: size of the window, theme, page, and scroll position."""
 
     name: str
@@ -40,13 +40,13 @@ class Shot:
     phone: bool = False
 
 
-SHOTS = (
-    Shot("overview", (1280, 900)),
-    Shot("units", (1280, 800), top=_CARDS),
-    Shot("unit", (1280, 1000), "unit"),
-    Shot("unit-dark", (1280, 1000), "unit", "dark", rank=1),
-    Shot("concept", (1280, 900), "concept"),
-    Shot("phone", (390, 844), top="document.getElementById('units').offsetTop - 118", phone=True),
+SCREENSHOTS = (
+    Screenshot("overview", (1280, 900)),
+    Screenshot("units", (1280, 800), top=_CARDS),
+    Screenshot("unit", (1280, 1000), "unit"),
+    Screenshot("unit-dark", (1280, 1000), "unit", "dark", rank=1),
+    Screenshot("concept", (1280, 900), "concept"),
+    Screenshot("phone", (390, 844), top="document.getElementById('units').offsetTop - 118", phone=True),
 )
 
 _GO = """({ view, rank, units }) => {
@@ -62,7 +62,9 @@ _DRAWN = """() => [...document.images].every((image) => image.complete)
   })"""
 
 
-def take_screenshots(index: Path, out: Path, shots: Sequence[Shot] = SHOTS, *, units: Sequence[int] = ()) -> list[Path]:
+def take_screenshots(
+    index: Path, out: Path, shots: Sequence[Screenshot] = SCREENSHOTS, *, units: Sequence[int] = ()
+) -> list[Path]:
     """Take screenshots of a report, of the given units if any; return the files, ``report-NAME.png``."""
     from playwright.sync_api import sync_playwright
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import netdissect as nd
 from benchmarks import machine, probe_sets
-from benchmarks.scaling import Given
+from benchmarks.scaling import RandomMaps
 from netdissect.networks.load import wrap_module
 
 MB = 1e6
 
 
 @dataclass(frozen=True)
-class Look:
+class Usage:
     """What this process and those below it hold at a moment.
 
     Attributes:
@@ -45,21 +45,23 @@ def main(words: list[str]) -> None:
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args(words)
-    machine.title(f"Soak: {options.images:,} images, {options.workers} workers of one thread")
-    probe_set = probe_sets.noise(options.images, concepts=300, size=112, distinct=500)
-    network = wrap_module(Given(128, 13, 1).eval())
+    machine.print_title(f"Soak: {options.images:,} images, {options.workers} workers of one thread")
+    probe_set = probe_sets.make_noise(options.images, concepts=300, size=112, distinct=500)
+    network = wrap_module(RandomMaps(128, 13, 1).eval())
     short = {"layers": "mix.0", "pictures": False, "workers": options.workers, "threads": 1, "memory": 0}
-    nd.dissect(network, data=probe_sets.noise(600, concepts=300, size=112), **short)  # what is loaded once stays loaded
-    before = look("before")
+    nd.dissect(
+        network, data=probe_sets.make_noise(600, concepts=300, size=112), **short
+    )  # what is loaded once stays loaded
+    before = measure_usage("before")
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        watch = Watch(options.images)
+        watch = UsageProgress(options.images)
         nd.dissect(network, data=probe_set, out=Path(folder) / "r", progress=watch, **short)
         left = sorted(path.name for path in (Path(folder) / "r").iterdir())
     seconds = time.monotonic() - began
     gc.collect()
-    after = look("after")
-    machine.table(
+    after = measure_usage("after")
+    machine.print_table(
         ["images", "this process, MB", "its workers, MB", "open files", "of the workers", "processes below"],
         [
             [one.when, one.own / MB, one.workers / MB, one.files, one.theirs, one.processes]
@@ -74,11 +76,11 @@ def main(words: list[str]) -> None:
         raise SystemExit(f"not everything was given back: {before} became {after}")
 
 
-class Watch:
+class UsageProgress:
     """A Progress that looks at every tenth of a stage."""
 
     def __init__(self, images: int) -> None:
-        self.looks: list[Look] = []
+        self.looks: list[Usage] = []
         self._step = images / 10
         self._task = ""
         self._done = 0
@@ -92,27 +94,27 @@ class Watch:
         tenth = self._done // self._step
         self._done += steps
         if self._done // self._step > tenth:
-            self.looks.append(look(f"{self._task} {self._done:,}"))
+            self.looks.append(measure_usage(f"{self._task} {self._done:,}"))
 
 
-def look(when: str) -> Look:
+def measure_usage(when: str) -> Usage:
     """Look at what is held now."""
-    below = machine.below(os.getpid())
-    return Look(
+    below = machine.find_descendants(os.getpid())
+    return Usage(
         when,
-        _resident(os.getpid()),
-        sum(_private(pid) for pid in below),
-        _files(os.getpid()),
-        sum(_files(pid) for pid in below),
+        _read_resident_memory(os.getpid()),
+        sum(_read_private_memory(pid) for pid in below),
+        _count_open_files(os.getpid()),
+        sum(_count_open_files(pid) for pid in below),
         len(below),
     )
 
 
-def _resident(pid: int) -> int:
+def _read_resident_memory(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _private(pid: int) -> int:
+def _read_private_memory(pid: int) -> int:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -120,7 +122,7 @@ def _private(pid: int) -> int:
     return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
-def _files(pid: int) -> int:
+def _count_open_files(pid: int) -> int:
     try:
         return len(list(Path(f"/proc/{pid}/fd").iterdir()))
     except OSError:

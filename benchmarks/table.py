@@ -13,7 +13,7 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 def main(words: list[str]) -> None:
     """Replace what stands between the page's marks."""
     del words
-    figures = machine.kept()
+    figures = machine.read_figures()
     if not figures:
         raise SystemExit("no figure was kept yet: run some benchmarks first, such as python -m benchmarks overhead")
     lines = ["| what | measured | at least | load |", "|---|---|---|---|"]

@@ -39,30 +39,30 @@ def main(words: list[str]) -> None:
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--times", type=int, default=3)
     options = parser.parse_args(words)
-    machine.title("Workers: ResNet-18 layer4, one thread each")
+    machine.print_title("Workers: ResNet-18 layer4, one thread each")
     network = wrap_module(ResNet18().eval())
     few = CALIBRATION_IMAGES + 2 * SHARD  # the calibration sample, and a shard for each of two workers
     runs = {
-        (workers, images): partial(run, network, images, workers)
+        (workers, images): partial(dissect_with_workers, network, images, workers)
         for images in (few, options.images)
         for workers in (1, 2)
     }
-    seconds = machine.interleaved(runs, options.times)  # type: ignore[arg-type]
+    seconds = machine.time_interleaved(runs, options.times)  # type: ignore[arg-type]
     rows = []
     for workers in (1, 2):
         first, whole = seconds[workers, few], seconds[workers, options.images]  # type: ignore[index]
         rows.append([workers, whole, first, whole - first])
-    machine.table(["workers", f"{options.images} images, s", f"of them for the first {few}", "the rest"], rows)
+    machine.print_table(["workers", f"{options.images} images, s", f"of them for the first {few}", "the rest"], rows)
     shared = rows[0][3] / rows[1][3]
-    machine.keep(
+    machine.record_figure(
         "two workers ÷ one, what both share", f"{shared:.2f} (whole run {rows[0][1] / rows[1][1]:.2f})", "≥ 1.8"
     )
     print(f"whole runs: two workers are {rows[0][1] / rows[1][1]:.2f} times as fast as one")
     print(f"the rest, which both share: {rows[0][3] / rows[1][3]:.2f} times\n")
 
 
-def run(network: Any, images: int, workers: int) -> None:
+def dissect_with_workers(network: Any, images: int, workers: int) -> None:
     """Dissect with so many workers, one thread each."""
     nd.dissect(
-        network, "model.layer4", probe_sets.noise(images), pictures=False, workers=workers, threads=1, shard_size=SHARD
+        network, "model.layer4", probe_sets.make_noise(images), pictures=False, workers=workers, threads=1, shard_size=SHARD
     )  # fmt: skip

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 
-class Gate(nn.Module):
+class ChannelGate(nn.Module):
     """Channels times a gate made of their means."""
 
     def __init__(self, channels: int) -> None:
@@ -21,7 +21,7 @@ class Gate(nn.Module):
         return x * torch.sigmoid(self.fc(x.mean((2, 3), keepdim=True)))
 
 
-class Block(nn.Module):
+class DilatedBlock(nn.Module):
     """A dilated depthwise convolution beside the identity."""
 
     def __init__(self, channels: int) -> None:
@@ -47,7 +47,7 @@ class Attention(nn.Module):
         return self.proj((q @ k.transpose(-1, -2) / 2).softmax(-1) @ v)
 
 
-class Standardized(nn.Module):
+class StandardizedConvolution(nn.Module):
     """A convolution with standardized weights, as big transfer networks have them."""
 
     class Conv(nn.Conv2d):
@@ -57,22 +57,22 @@ class Standardized(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = Standardized.Conv(3, 4, 3, bias=False)
+        self.conv = StandardizedConvolution.Conv(3, 4, 3, bias=False)
         nn.init.trunc_normal_(self.conv.weight, generator=torch.Generator().manual_seed(0))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.conv(x).relu()
 
 
-class Varied(nn.Module):
+class VariedNetwork(nn.Module):
     """Convolutions, a pyramid, gates and tokens: the ways of real networks in a small one, for 32 x 32 images."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, 8, 5, stride=2, padding=2)
-        self.block = Block(8)
+        self.block = DilatedBlock(8)
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.gate = Gate(8)
+        self.gate = ChannelGate(8)
         self.up = nn.Upsample(scale_factor=2)
         self.join = nn.Conv2d(16, 6, 3)
         self.average = nn.AvgPool2d(2)
@@ -95,23 +95,23 @@ class Varied(nn.Module):
         return self.head(tokens[:, 0])
 
 
-def varied(seed: int = 0) -> Varied:
+def make_varied_network(seed: int = 0) -> VariedNetwork:
     """Return it with the same weights and statistics at every call."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = Varied()
+        module = VariedNetwork()
         module.block.bn.running_mean.uniform_(-1, 1)
         module.block.bn.running_var.uniform_(0.5, 2)
         return module.eval()
 
 
-def example(images: int = 2, size: tuple[int, int] = (32, 32), dtype: torch.dtype = torch.float32) -> torch.Tensor:
+def make_input(images: int = 2, size: tuple[int, int] = (32, 32), dtype: torch.dtype = torch.float32) -> torch.Tensor:
     return torch.zeros(images, 3, *size, dtype=dtype)
 
 
 def write_onnx(path: Path, module: nn.Module, *, legacy: bool = False, fixed: bool = False, x=None) -> Path:
     """Export a network with torch's exporter, or with the one before it; the number of images is free or fixed."""
-    x = example() if x is None else x
+    x = make_input() if x is None else x
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if legacy:
@@ -128,7 +128,7 @@ def write_onnx(path: Path, module: nn.Module, *, legacy: bool = False, fixed: bo
 
 def write_pt2(path: Path, module: nn.Module, *, fixed: bool = False, shapes=None, x=None) -> Path:
     """Export a network with torch.export; the number of images is free or fixed."""
-    x = example() if x is None else x
+    x = make_input() if x is None else x
     shapes = shapes or (None if fixed else ({0: torch.export.Dim.DYNAMIC},))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -140,5 +140,5 @@ def write_torchscript(path: Path, module: nn.Module) -> Path:
     """Trace a network and save it as TorchScript."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.trace(module, example()), path)
+        torch.jit.save(torch.jit.trace(module, make_input()), path)
     return path

@@ -75,7 +75,7 @@ class ArrayConcepts:
 
     def read_image(self, index, size=None):
         if index in self.unreadable:
-            raise DataError(why_not(index))
+            raise DataError(describe_unreadable(index))
         picture = np.zeros((*(size or self.image_size), 3), np.uint8)
         picture[0, 0, :2] = index % 256, index // 256
         return picture
@@ -89,21 +89,21 @@ class ArrayConcepts:
         return self.entries[index]
 
 
-def why_not(index: int) -> str:
+def describe_unreadable(index: int) -> str:
     """Return why an image cannot be read, at length."""
     return f"images/image{index}.png: expected an image of a known format, got {'nothing ' * 9}of it"
 
 
-def vocabulary(concepts: int, categories: int = 3) -> Vocabulary:
+def make_vocabulary(concepts: int, categories: int = 3) -> Vocabulary:
     names = tuple(["object", "part", "color", "scene", "texture", "material"][:categories])
     return Vocabulary(names, tuple(Concept(n + 1, f"c{n + 1}", names[n % len(names)]) for n in range(concepts)))
 
 
-def layer(name: str, array: np.ndarray, field_map: FieldMap) -> Layer:
+def make_layer(name: str, array: np.ndarray, field_map: FieldMap) -> Layer:
     return Layer(name, array.shape[1], array.shape[2:], field_map, "receptive-field")
 
 
-def run(
+def dissect_arrays(
     source: ArraySource,
     concepts: ArrayConcepts,
     *,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def small(seed: int = 0) -> nn.Module:
+def make_small_net(seed: int = 0) -> nn.Module:
     """Two convolutions with strides, and a linear layer at the end."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -34,13 +34,13 @@ def small(seed: int = 0) -> nn.Module:
         ).eval()
 
 
-class Slow(nn.Module):
+class SlowNet(nn.Module):
     """The same network, taking its time."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self.seconds = seconds
-        for name, part in small().named_children():
+        for name, part in make_small_net().named_children():
             setattr(self, name, part)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -50,12 +50,12 @@ class Slow(nn.Module):
         return x
 
 
-class Leaving(nn.Module):
+class ExitingNet(nn.Module):
     """The same network, which leaves the program when it sees a batch of 4 images that are not empty."""
 
     def __init__(self) -> None:
         super().__init__()
-        for name, part in small().named_children():
+        for name, part in make_small_net().named_children():
             setattr(self, name, part)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -66,13 +66,13 @@ class Leaving(nn.Module):
         return x
 
 
-class Fatal(nn.Module):
+class WorkerKillingNet(nn.Module):
     """The same network, which kills worker processes that run it, as the system does when memory runs out."""
 
     def __init__(self, deaths: Path, times: int) -> None:
         super().__init__()
         self.deaths, self.times = deaths, times
-        for name, part in small().named_children():
+        for name, part in make_small_net().named_children():
             setattr(self, name, part)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -86,6 +86,6 @@ class Fatal(nn.Module):
         return x
 
 
-def channels_first(activations):
+def move_channels_first(activations):
     """Return activations (B, h, w, U) as torch's modules give them, (B, U, h, w)."""
     return {name: values.movedim(-1, 1) for name, values in activations.items()}

@@ -28,6 +28,6 @@ class Painter(nn.Module):
         return self.finish(canvas) * 2 - 1
 
 
-def label(picture: np.ndarray) -> np.ndarray:
+def label_squares(picture: np.ndarray) -> np.ndarray:
     """One plane per color, for squares may lie over each other."""
     return np.stack([np.where(picture[..., color] > 128, color + 1, 0) for color in range(3)]).astype(np.uint8)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from benchmarks.machine import below
+from benchmarks.machine import find_descendants
 
-__all__ = ["below", "wait_until"]
+__all__ = ["find_descendants", "wait_until"]
 
 
 def wait_until(true, what):

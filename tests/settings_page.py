@@ -31,12 +31,12 @@ PARTS = (
 )
 
 
-def settings_page() -> str:
+def make_settings_page() -> str:
     """Return the page."""
     parts = [HEAD]
     for record, title, text in PARTS:
         hints = typing.get_type_hints(record)
-        rows = [row(field, hints[field.name]) for field in fields(record)]
+        rows = [make_row(field, hints[field.name]) for field in fields(record)]
         parts.append(
             "\n".join([f"## {title}", "", text, "", "| setting | value | default | |", "|---|---|---|---|", *rows])
             + "\n"
@@ -44,20 +44,20 @@ def settings_page() -> str:
     return "\n".join(parts)
 
 
-def row(field, hint) -> str:
+def make_row(field, hint) -> str:
     """Return a setting's row: name, what it may be, default, help text."""
     names = " ".join(f"`{name}`" for name in (field.name, *field.metadata["aliases"]))
     default = field.metadata["none"] or "" if field.default is None else f"`{field.default}`"
-    return f"| {names} | {values(field, hint)} | {default} | {field.metadata['help']} |"
+    return f"| {names} | {describe_values(field, hint)} | {default} | {field.metadata['help']} |"
 
 
-def values(field, hint) -> str:
+def describe_values(field, hint) -> str:
     """Return what a setting may be: its choices, or its type and bounds."""
     kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not NoneType]
     if typing.get_origin(hint) is typing.Literal:
         return ", ".join(f"`{kind}`" for kind in kinds)
     if typing.get_origin(kinds[0]) is typing.Literal:
-        return values(field, kinds[0])
+        return describe_values(field, kinds[0])
     if kinds[0] is Path:
         return "file"
     name = {int: "integer", float: "number", str: "text", bool: "`True`, `False`"}.get(kinds[0])
@@ -69,18 +69,18 @@ def values(field, hint) -> str:
     return f"{name}, {least:,} to {most:,}" if field.metadata["inclusive"] else f"{name} between {least} and {most}"
 
 
-def schema() -> dict:
+def make_schema() -> dict:
     """Return run.json's schema with every setting as it is declared."""
     found = json.loads(SCHEMA.read_text(encoding="utf-8"))
     found["properties"]["settings"]["properties"] = {
-        field.name: property_of(field, typing.get_type_hints(record)[field.name])
+        field.name: make_property(field, typing.get_type_hints(record)[field.name])
         for record in (MethodSettings, ExecutionSettings)
         for field in fields(record)
     }
     return found
 
 
-def property_of(field, hint) -> dict:
+def make_property(field, hint) -> dict:
     """Return what a setting may be, in JSON Schema's words."""
     text = {"description": field.metadata["help"]}
     kinds = typing.get_args(hint) or (hint,)
@@ -96,5 +96,5 @@ def property_of(field, hint) -> dict:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(settings_page(), encoding="utf-8")
-    SCHEMA.write_text(json.dumps(schema(), indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(make_settings_page(), encoding="utf-8")
+    SCHEMA.write_text(json.dumps(make_schema(), indent=1) + "\n", encoding="utf-8")

@@ -16,17 +16,17 @@ LAYERS = ["conv1", "conv2"]
 OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": False, "shard_size": 8}
 
 
-def run(data: str | Path, folder: Path | None, *, network=None, layers=LAYERS, **options):
-    return nd.dissect(network or nets.small(), layers, data, out=folder, **{**OPTIONS, **options})
+def dissect_small(data: str | Path, folder: Path | None, *, network=None, layers=LAYERS, **options):
+    return nd.dissect(network or nets.make_small_net(), layers, data, out=folder, **{**OPTIONS, **options})
 
 
-def tables(folder: Path) -> dict[str, bytes]:
+def read_tables(folder: Path) -> dict[str, bytes]:
     """Every table of a run, as it is."""
     paths = sorted([*folder.glob("*.csv"), *folder.glob("*.parquet")])
     return {path.name: path.read_bytes() for path in paths}
 
 
-def interrupted(data: Path, folder: Path | None, after: int, **options) -> str:
+def interrupt_run(data: Path, folder: Path | None, after: int, **options) -> str:
     """Run until some shards are finished, then stop as Ctrl-C does; return what was said."""
     from netdissect.engine import tasks
 
@@ -40,5 +40,5 @@ def interrupted(data: Path, folder: Path | None, after: int, **options) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tasks, "store_scan", stop)
         with pytest.raises(KeyboardInterrupt) as stopped:
-            run(data, folder, **options)
+            dissect_small(data, folder, **options)
     return str(stopped.value)

@@ -16,7 +16,7 @@ from typing import Any
 from netdissect.runtime.port import PlainContext
 
 
-def start_server_of_processes() -> None:
+def start_fork_server() -> None:
     """Start the process that this test process' workers are forked from, with the imports that they need."""
     if sys.platform == "linux":
         from multiprocessing import forkserver
@@ -25,7 +25,7 @@ def start_server_of_processes() -> None:
         forkserver.ensure_running()
 
 
-class Setup:
+class ContextSetup:
     """Makes a context of the worker's threads, number and process."""
 
     def __init__(self, fail: str = ""):
@@ -39,7 +39,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Offset(PlainContext):
+class OffsetContext(PlainContext):
     """A context that is pickled as it is."""
 
     amount: Any
@@ -49,18 +49,18 @@ def add_offset(context, item):
     return context.amount + item
 
 
-def find_process(context, item):
+def get_process_id(context, item):
     return os.getpid()
 
 
-class Unwelcome(Setup):
+class UnloadableSetup(ContextSetup):
     """A setup that cannot be unpickled."""
 
     def __reduce__(self):
-        return _refuse, ()
+        return _raise_import_error, ()
 
 
-def _refuse():
+def _raise_import_error():
     raise ImportError("no software here")
 
 
@@ -68,52 +68,52 @@ def square(context, item):
     return item * item
 
 
-def who(context, item):
+def get_worker_pid(context, item):
     time.sleep(0.05)
     return context["pid"]
 
 
-def give_context(context, item):
+def return_context(context, item):
     time.sleep(0.02)
     return context
 
 
-def visible_gpus(context, item):
+def get_visible_gpus(context, item):
     return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
-def slowest_first(context, item):
+def delay_first(context, item):
     time.sleep(0.3 if item == 0 else 0)
     return item
 
 
-def slowest_last(context, item):
+def delay_all_but_first(context, item):
     time.sleep(0.3 if item else 0)
     return item
 
 
-def complain(context, item):
+def raise_at_three(context, item):
     if item == 3:
         raise KeyError("three")
     return item
 
 
-class Stubborn(Exception):  # noqa: N818 - it only has to be unlike others
+class UnpicklableError(Exception):
     """An error that cannot be pickled: its constructor takes two words."""
 
     def __init__(self, word, other):
         super().__init__(f"{word} {other}")
 
 
-def be_stubborn(context, item):
-    raise Stubborn("it is", "what it is")
+def raise_unpicklable(context, item):
+    raise UnpicklableError("it is", "what it is")
 
 
-def give_what_cannot_be_sent(context, item):
+def return_lock(context, item):
     return threading.Lock()
 
 
-def sleep(context, item):
+def sleep_for_minutes(context, item):
     Path(item).touch()
     time.sleep(600)
 
@@ -133,13 +133,13 @@ class DieOnce:
         return item * item
 
 
-def leave(context, item):
+def exit_at_two(context, item):
     if item == 2:
         sys.exit(3)
     return item
 
 
-def take_a_second(context, item):
+def sleep_a_second(context, item):
     time.sleep(1)
     return item
 

@@ -1,11 +1,10 @@
-"""Hostile input, settings and places, a few hundred of them: each must end in the right value or in one sentence.
+"""A few hundred attempts with hostile input, settings and environments.
 
-    python -m benchmarks hostile                    all of them; leaves with 1 if one does not survive
-    python -m benchmarks hostile -- --only json     those in whose kind: name the pattern is found
+    python -m benchmarks hostile                    all of them; exits with 1 if one is not survived
+    python -m benchmarks hostile -- --only json     those in whose "KIND: NAME" the pattern is found
 
-An attempt runs in a process of its own, which may neither grow nor take long. It survives if it gives the right value,
-or leaves with code 2 after one sentence of the expected kind, without a traceback, and if nothing that lies around it
-was changed.
+An attempt runs in a process of its own, with limits on memory and time. It is survived if it gives the right value, or
+exits with code 2 after one sentence of the expected kind without a traceback, and if no other file was changed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The table of attempts: what kind, what name, who makes it, what is expected."""
+"""The table of attempts (kind, name, function that prepares one, expected result), and what preparing one needs."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import re
@@ -13,29 +14,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-#: What a maker hands over: words of the command line, something to call in Python, or a process to start.
-Tried = Any
-#: Given the attempt's folder and what was printed, what is wrong; None if nothing is.
-Check = Callable[["Place", str], str | None]
+#: What an attempt carries out: words of the command line, a function to call in Python, or a `FreshProcess`.
+Action = Any
+#: From the attempt's folder and what was printed, what is wrong; None if nothing is.
+Check = Callable[["AttemptFolder", str], str | None]
 
 
 @dataclass(frozen=True)
-class Cold:
-    """A process of its own from the start: of what is decided before Python's first line.
+class FreshProcess:
+    """A newly started interpreter, for attempts that are decided before Python runs: users, mounts, limits, streams.
 
     Attributes:
-        words: what netdissect is given.
-        around: what stands before the interpreter: setpriv, unshare, sh.
+        words: arguments of netdissect.
+        around: command that starts the interpreter: setpriv, unshare, sh.
         python: options of the interpreter.
-        env: variables that are set, or (None) removed.
-        folder: the folder it starts in; the attempt's own empty one if not given.
+        env: variables to set, or (None) to remove.
+        working_folder: the current folder. Default: the attempt's empty one.
     """
 
     words: Sequence[object]
     around: Sequence[str] = ()
     python: Sequence[str] = ()
     env: Mapping[str, str | None] = field(default_factory=dict)
-    folder: Path | None = None
+    working_folder: Path | None = None
+
+    def make_command(self) -> list[str]:
+        """Return the whole command."""
+        return [*self.around, sys.executable, *self.python, "-m", "netdissect", *map(str, self.words)]
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Expected:
     """What counts as survived.
 
     Attributes:
-        sentence: a pattern of the one sentence, if it may be refused.
+        sentence: pattern of the error, if it may be refused.
         check: looks at the result, if it may succeed.
     """
 
@@ -57,171 +62,165 @@ class Attempt:
 
     kind: str
     name: str
-    make: Callable[[Place], Tried]
+    make: Callable[[AttemptFolder], Action]
     expected: Expected
 
 
-#: All of them, in the order they were written.
+#: All of them, in the order of the files.
 ATTEMPTS: list[Attempt] = []
 
 
-def refused(sentence: str) -> Expected:
-    """Expect code 2 and one sentence that this pattern is found in."""
+def expect_error(sentence: str) -> Expected:
+    """Expect exit code 2 and one sentence that matches a pattern."""
     return Expected(sentence=sentence)
 
 
-def gives(check: Check = lambda *_: None) -> Expected:
-    """Expect code 0 and a right result."""
+def expect_success(check: Check = lambda *_: None) -> Expected:
+    """Expect exit code 0 and a result that passes a check."""
     return Expected(check=check)
 
 
-def either(sentence: str, check: Check = lambda *_: None) -> Expected:
-    """Expect the right result or the sentence: which one depends on the machine."""
+def expect_either(sentence: str, check: Check = lambda *_: None) -> Expected:
+    """Expect a right result or a sentence: which one depends on the machine."""
     return Expected(sentence, check)
 
 
-def attempt(kind: str, name: str, expected: Expected) -> Callable[[Callable[[Place], Tried]], Callable[[Place], Tried]]:
-    """Add what the decorated function makes to the table."""
+def add_attempt(
+    kind: str, name: str, expected: Expected
+) -> Callable[[Callable[[AttemptFolder], Action]], Callable[[AttemptFolder], Action]]:
+    """Return a decorator that adds an attempt to the table; the decorated function prepares it."""
 
-    def add(make: Callable[[Place], Tried]) -> Callable[[Place], Tried]:
+    def add(make: Callable[[AttemptFolder], Action]) -> Callable[[AttemptFolder], Action]:
         if any((known.kind, known.name) == (kind, name) for known in ATTEMPTS):
-            raise ValueError(f"{kind}: {name} stands there twice")
+            raise ValueError(f"{kind}: {name} is in the table twice")
         ATTEMPTS.append(Attempt(kind, name, make, expected))
         return make
 
     return add
 
 
-def says(pattern: str) -> Check:
-    """Look for a pattern in what was printed."""
+def check_printed(pattern: str) -> Check:
+    """Return a check that looks for a pattern in what was printed."""
 
-    def check(_: Place, printed: str) -> str | None:
-        return None if re.search(pattern, " ".join(printed.split())) else f"{pattern!r} was not said"
+    def check(_: AttemptFolder, printed: str) -> str | None:
+        return None if re.search(pattern, " ".join(printed.split())) else f"{pattern!r} was not printed"
 
     return check
 
 
-class Skipped(Exception):  # noqa: N818 - no error
-    """Cannot be tried on this machine; the reason."""
+def check_concepts(**coverages: float) -> Check:
+    """Return a check for exactly these concepts (colors aside) with these coverages; _ in a name is a space."""
+
+    def check(folder: AttemptFolder, _: str) -> str | None:
+        rows = [row for row in read_rows(folder.out) if not row["category"].startswith("color")]
+        found = {row["name"]: float(row["coverage"]) for row in rows}
+        right = {name.replace("_", " "): share for name, share in coverages.items()}
+        close = found.keys() == right.keys() and all(abs(found[name] - right[name]) < 0.012 for name in right)
+        return None if close else f"concepts are {found}, expected {right}"
+
+    return check
+
+
+def read_rows(folder: Path, name: str = "label.csv") -> list[dict[str, Any]]:
+    """Return the rows of a CSV table."""
+    with (folder / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class SkipAttempt(Exception):  # noqa: N818 - no error
+    """Raised with the reason where an attempt cannot be made on this machine."""
 
 
 @dataclass
-class Place:
-    """A folder of an attempt: what is brought lies in it, what is written goes to `out`.
+class AttemptFolder:
+    """The folder of one attempt: its input files, and `out` for its results.
 
     Attributes:
-        folder: the folder; `here` in it is empty, and is where commands start.
-        base: finished things to copy from: a set, a network, a run.
+        path: the folder. `here` in it is empty, and is the current folder of commands.
+        base: folder with a probe set, a network and a finished run to copy.
     """
 
-    folder: Path
+    path: Path
     base: Path
 
     def __post_init__(self) -> None:
         for name in ("here", "tmp", "home"):
-            (self.folder / name).mkdir(parents=True)
+            (self.path / name).mkdir(parents=True)
 
     @property
     def out(self) -> Path:
-        """Where results are written; not there yet."""
-        return self.folder / "out"
+        """Folder for results, which does not exist yet."""
+        return self.path / "out"
 
     @property
-    def set(self) -> Path:
-        """A copy of a probe set of 6 images, 32 pixels a side."""
+    def probe_set(self) -> Path:
+        """A copy of a probe set of 6 images of 32 x 32 pixels."""
         return self._copy("set")
 
     @property
-    def net(self) -> Path:
+    def network(self) -> Path:
         """The stem of a copy of a Caffe network with the layers conv1 and conv2."""
         return self._copy("net") / "small"
 
     @property
-    def ran(self) -> Path:
+    def finished_run(self) -> Path:
         """A copy of a finished run with its report."""
         return self._copy("run")
 
     def _copy(self, name: str) -> Path:
-        target = self.folder / name
+        target = self.path / name
         if not target.exists():
             shutil.copytree(self.base / name, target)
         return target
 
-    def run(self, *more: object, model: object = None, data: object = None, layers: object = "conv1") -> list[object]:
-        """Return the words of a dissection."""
-        words = ["run", self.net if model is None else model, "--layers", layers, "--data"]
-        return [*words, self.set if data is None else data, "--out", self.out, "--no-pictures", *more]
+    def make_run_command(
+        self, *more: object, model: object = None, data: object = None, layers: object = "conv1"
+    ) -> list[object]:
+        """Return the arguments of a dissection."""
+        words = ["run", self.network if model is None else model, "--layers", layers, "--data"]
+        return [*words, self.probe_set if data is None else data, "--out", self.out, "--no-pictures", *more]
 
     def write(self, name: str, data: bytes | str) -> Path:
         """Write a file."""
-        path = self.folder / name
+        path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.encode() if isinstance(data, str) else data)
         return path
 
-    def table(self, name: str, old: str, new: str) -> list[object]:
-        """Replace text in a table of the set; return the words of a dissection."""
-        path = self.set / name
+    def edit_table(self, name: str, old: str, new: str) -> list[object]:
+        """Replace text in a table of the probe set; return the arguments of a dissection."""
+        path = self.probe_set / name
         text = path.read_text(encoding="utf-8")
         if old not in text:
             raise ValueError(f"{old!r} is not in {path}")
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
-        return self.run()
+        return self.make_run_command()
 
-    def theirs(self, folder: Path | None = None) -> Path:
-        """Return a folder full of somebody else's files, of names that a run might think its own."""
-        folder = folder or self.folder / "theirs"
+    def write_foreign_files(self) -> Path:
+        """Write a folder of files of another owner, with names that a run could take for its own; return its path."""
         for name in ("run.json", "html/index.html", "html/data/mine.js", ".thesis.part", "deep/.draft.part",
                      ".work/notes", "conv1-result.csv", "conv1.parquet", "letter.txt"):  # fmt: skip
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"mine: {name}", encoding="utf-8")
-        return folder
+            self.write(f"theirs/{name}", f"mine: {name}")
+        return self.path / "theirs"
 
-    def digest(self) -> dict[str, str]:
-        """Return what lies around: every name with its kind and a hash of what is in it."""
-        aside = {self.folder / name for name in ("out", "home", "tmp")}
+    def hash_files(self) -> dict[str, str]:
+        """Return the kind and hash of everything in the folder that an attempt may not change, by name."""
+        skipped = {self.path / name for name in ("out", "home", "tmp")}
         found = {}
-        for top, folders, files in os.walk(self.folder):
-            folders[:] = [name for name in folders if Path(top, name) not in aside]
+        for top, folders, files in os.walk(self.path):
+            folders[:] = [name for name in folders if Path(top, name) not in skipped]
             for name in (*folders, *files):
                 path = Path(top, name)
-                found[os.fsdecode(os.path.relpath(path, self.folder))] = _hash(path)
-        left = (path.name for path in (self.folder / "tmp").iterdir())
+                found[os.fsdecode(os.path.relpath(path, self.path))] = _hash_file(path)
+        left = (path.name for path in (self.path / "tmp").iterdir())
         found["tmp"] = " ".join(sorted(name for name in left if not name.startswith("torchinductor_")))  # torch's cache
         return found
 
 
-def _hash(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
         return f"link to {os.readlink(path)}"  # noqa: PTH115 - the text of the link
     if not stat.S_ISREG(mode):
         return f"{stat.S_IFMT(mode):o}"
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def command(cold: Cold) -> list[str]:
-    """Return the words that start a cold process."""
-    return [*cold.around, sys.executable, *cold.python, "-m", "netdissect", *map(str, cold.words)]
-
-
-def table_of(folder: Path, name: str = "label.csv") -> list[dict[str, Any]]:
-    """Return the rows of a table."""
-    import csv
-
-    with (folder / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def concepts(**wanted: float) -> Check:
-    """Expect these concepts (and no others but colors) with these coverages, spaces written as _."""
-
-    def check(place: Place, _: str) -> str | None:
-        rows = [row for row in table_of(place.out) if not row["category"].startswith("color")]
-        found = {row["name"]: float(row["coverage"]) for row in rows}
-        right = {name.replace("_", " "): share for name, share in wanted.items()}
-        close = found.keys() == right.keys() and all(abs(found[name] - right[name]) < 0.012 for name in right)
-        return None if close else f"concepts are {found}, expected {right}"
-
-    return check

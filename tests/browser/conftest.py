@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect import report
 from netdissect.protocols import NullProgress
@@ -22,7 +22,7 @@ PHONE = {"width": 375, "height": 780}
 def drawn(tmp_path_factory):
     """A report: its result and its folder."""
     folder = tmp_path_factory.mktemp("drawn")
-    result, probe_set = pretend.run((24, 90, 40), 40, pictures=50)
+    result, probe_set = made_up_runs.make_run((24, 90, 40), 40, pictures=50)
     report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
     return result, folder
 

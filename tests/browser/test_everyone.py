@@ -1,7 +1,7 @@
 """Accessibility by axe-core, small screens, the classic page and the page of two runs."""
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 from tests.browser.conftest import DESKTOP, PHONE
 
 from netdissect.experiments.compare_runs import compare
@@ -63,7 +63,7 @@ def test_two_runs_side_by_side_open_filter_and_satisfy_axe(visiting, axe, tmp_pa
     from netdissect.protocols import NullProgress
 
     for seed in (0, 1):
-        result, probe_set = pretend.run((12,), 9, pictures=20, seed=seed, name=f"net{seed}")
+        result, probe_set = made_up_runs.make_run((12,), 9, pictures=20, seed=seed, name=f"net{seed}")
         files.save_run(result, tmp_path / f"run{seed}")
         report.write_report(result, tmp_path / f"run{seed}", probe_set, NullProgress())
     path = compare([tmp_path / "run0", tmp_path / "run1"]).write_page(tmp_path / "two.svg")
@@ -130,7 +130,7 @@ def test_a_step_of_the_slider_stays_within_a_frame_at_2048_units(visiting, tmp_p
     from netdissect.report.html import page
     from netdissect.report.html.page_data import PageData
 
-    result, probe_set = pretend.run((2048,), 1200, pictures=40, exemplars=5)
+    result, probe_set = made_up_runs.make_run((2048,), 1200, pictures=40, exemplars=5)
     cache = ReportCache(result, tmp_path)
     index = page.write_pages(
         PageData(result, cache.cache_images(probe_set), cache.cache_labels(probe_set)), tmp_path / "html"

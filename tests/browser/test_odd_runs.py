@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 from tests.browser.conftest import PHONE
 
 from netdissect import report
@@ -43,7 +43,7 @@ def opened(visiting, tmp_path, result, probe_set, address="", **options):
     ("factor", "says"), [(0.01, "The closest is unit "), (0, "No unit’s mask touches a labeled pixel.")]
 )
 def test_if_no_unit_reaches_the_threshold_the_page_names_the_closest(visiting, tmp_path, factor, says):
-    result, probe_set = pretend.run((8,), 12, pictures=20)
+    result, probe_set = made_up_runs.make_run((8,), 12, pictures=20)
     result = weakened(result, factor)
     visit = opened(visiting, tmp_path, result, probe_set)
     assert visit.number("#n-detectors") == 0
@@ -54,7 +54,7 @@ def test_if_no_unit_reaches_the_threshold_the_page_names_the_closest(visiting, t
 
 
 def test_a_run_without_images_shows_its_numbers_and_no_empty_frames(visiting, tmp_path):
-    result, probe_set = pretend.run((8, 20), 12, exemplars=0)
+    result, probe_set = made_up_runs.make_run((8, 20), 12, exemplars=0)
     visit = opened(visiting, tmp_path, result, probe_set)
     assert not visit.page.locator("#units .styles").is_visible()
     first, below = (visit.page.locator("#cards li").nth(at).bounding_box() for at in (0, 3))
@@ -66,7 +66,7 @@ def test_a_run_without_images_shows_its_numbers_and_no_empty_frames(visiting, tm
 
 
 def test_the_bar_of_a_layer_with_detectors_only_stays_within_its_tab(visiting, tmp_path):
-    result, probe_set = pretend.run((30,), 60, pictures=20)
+    result, probe_set = made_up_runs.make_run((30,), 60, pictures=20)
     visit = opened(visiting, tmp_path, result, probe_set, "#/layer/block1%2Fconv?cut=0")
     assert visit.number("#n-detectors") == 30
     share = visit.page.locator(".tab .share")
@@ -86,7 +86,7 @@ def test_long_and_foreign_names_never_scroll_a_phone_sideways(visiting, tmp_path
         ("unbreakable_category_name", "b"),
         tuple(Concept(n + 1, name, ("unbreakable_category_name", "b")[n % 2]) for n, name in enumerate(names)),
     )
-    result, probe_set = pretend.run((6,), 3, words=words, layer_names=(LONG,), name="n" * 70, pictures=10)
+    result, probe_set = made_up_runs.make_run((6,), 3, words=words, layer_names=(LONG,), name="n" * 70, pictures=10)
     visit = opened(
         visiting, tmp_path, result, probe_set, view.format(LONG), viewport=PHONE, is_mobile=True, has_touch=True
     )
@@ -94,20 +94,20 @@ def test_long_and_foreign_names_never_scroll_a_phone_sideways(visiting, tmp_path
 
 
 def test_a_layer_of_single_cells_says_so(visiting, tmp_path):
-    result, probe_set = pretend.run((5,), 12, grid=1, pictures=20)
+    result, probe_set = made_up_runs.make_run((5,), 12, grid=1, pictures=20)
     visit = opened(visiting, tmp_path, result, probe_set)
     assert visit.text("#layer-words") == "Conv2d; one cell for the whole image."
 
 
 def test_a_single_unit_is_called_the_only_one(visiting, tmp_path):
-    result, probe_set = pretend.run((1,), 5, pictures=10)
+    result, probe_set = made_up_runs.make_run((1,), 5, pictures=10)
     visit = opened(visiting, tmp_path, result, probe_set)
     assert visit.text(".masthead .lead").startswith("The only unit of one layer, named after")
 
 
 @pytest.mark.parametrize("size", [(112, 224), (224, 112)])
 def test_images_that_are_not_square_keep_their_shape(visiting, tmp_path, size):
-    result, _ = pretend.run((6,), 12, pictures=20)
+    result, _ = made_up_runs.make_run((6,), 12, pictures=20)
     height, width = size
     result = changed(result, lambda layer: dataclasses.replace(layer, layer=dataclasses.replace(
         layer.layer, field=FieldMap((0, 0), (height / 7, width / 7), (height / 7, width / 7)))))  # fmt: skip
@@ -115,7 +115,7 @@ def test_images_that_are_not_square_keep_their_shape(visiting, tmp_path, size):
         result, network=dataclasses.replace(result.network, input_size=size),
         probe_set=dataclasses.replace(result.probe_set, image_size=size, label_size=(height // 2, width // 2)),
     )  # fmt: skip
-    probe_set = pretend.PretendProbeSet(result.probe_set.vocabulary, size, (height // 2, width // 2))
+    probe_set = made_up_runs.MadeUpProbeSet(result.probe_set.vocabulary, size, (height // 2, width // 2))
     visit = opened(visiting, tmp_path, result, probe_set)
     box = visit.page.locator("#cards img").first.bounding_box()
     assert box["width"] / box["height"] == pytest.approx(width / height, rel=0.03)
@@ -127,7 +127,7 @@ def test_images_that_are_not_square_keep_their_shape(visiting, tmp_path, size):
 
 def test_more_categories_than_colors_keep_their_names_apart(visiting, tmp_path):
     kinds = ("animal", "vehicle", "action", "mood", "weather", "material", "sound", "a-very-long-category-name")
-    result, probe_set = pretend.run((40,), 64, categories=kinds, pictures=20)
+    result, probe_set = made_up_runs.make_run((40,), 64, categories=kinds, pictures=20)
     visit = opened(visiting, tmp_path, result, probe_set, "#/unit/block1%2Fconv/1")
     visit.page.wait_for_selector(".spectrum-kinds span")
     boxes = [name.bounding_box() for name in visit.page.locator(".spectrum-kinds span").all()]
@@ -138,7 +138,7 @@ def test_more_categories_than_colors_keep_their_names_apart(visiting, tmp_path):
 
 
 def test_five_thousand_units_open_and_slide(visiting, tmp_path):
-    result, probe_set = pretend.run((16,), 40, pictures=30, exemplars=5)
+    result, probe_set = made_up_runs.make_run((16,), 40, pictures=30, exemplars=5)
     layer = next(iter(result.layers.values()))
     many = 5000
     which = [unit % 16 for unit in range(many)]

@@ -6,7 +6,7 @@ import urllib.parse
 
 import numpy as np
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect import report
 from netdissect.concepts import Concept, Vocabulary, display_name
@@ -99,7 +99,7 @@ def test_masks_painted_in_the_page_are_the_results_masks(visit, drawn):
 
 def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
     result, folder = drawn
-    probe_set = pretend.PretendProbeSet(result.probe_set.vocabulary, (112, 112), (56, 56))
+    probe_set = made_up_runs.MadeUpProbeSet(result.probe_set.vocabulary, (112, 112), (56, 56))
     layer = result.layers[LAYER]
     row = layer.units[0]
     code = layer.vocabulary.names.index(row.label) + 1
@@ -303,7 +303,7 @@ def test_dark_is_remembered_and_masks_follow_it(visit, drawn):
 def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
     nasty = "<script>alert(1)</script><img src=x onerror=alert(2)>\u2028'\"&"
     words = Vocabulary(("object", "<b>kind"), (Concept(1, nasty, "object"), Concept(2, "plain", "<b>kind")))
-    result, probe_set = pretend.run((5,), 2, words=words, name=nasty, layer_names=(nasty,), pictures=12)
+    result, probe_set = made_up_runs.make_run((5,), 2, words=words, name=nasty, layer_names=(nasty,), pictures=12)
     result = dataclasses.replace(
         result,
         image_names={row: f"{nasty}/{row}.jpg" for row in result.image_names},
@@ -363,7 +363,7 @@ def test_pointing_at_the_spectrum_names_the_concept_and_a_click_opens_it(visit, 
 
 
 def test_the_histogram_names_its_sample_and_reaches_the_maximum(visiting, tmp_path):
-    result, probe_set = pretend.run((2, 2), 6, pictures=10)
+    result, probe_set = made_up_runs.make_run((2, 2), 6, pictures=10)
     layers = list(result.layers.values())
     few = dataclasses.replace(
         layers[0], cells=10**6, activity=dataclasses.replace(layers[0].activity, maximum=layers[0].activity.high + 12)

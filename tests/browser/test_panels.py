@@ -1,7 +1,7 @@
 """Panels of other packages, on the pages of a layer and of a unit."""
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect import report
 from netdissect.protocols import NullProgress
@@ -26,7 +26,7 @@ def test_panels_show_text_tables_and_figures_and_nothing_else(visiting, tmp_path
             unit=lambda layer, channel: PanelContent(f"channel {channel} of {layer.name}", figure=SVG, alt="green"),
         )
     )  # fmt: skip
-    result, probe_set = pretend.run((6, 4), 9, pictures=20, layer_names=("conv/a", "conv#b %c"))
+    result, probe_set = made_up_runs.make_run((6, 4), 9, pictures=20, layer_names=("conv/a", "conv#b %c"))
     report.write_report(result, tmp_path, probe_set, NullProgress(), single_file=True)
     visit = visiting()
     visit.page.on("dialog", lambda dialog: visit.wrong.append(dialog.message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from tests import pretend
+from tests import made_up_runs
 from tests.browser.test_pages import unit_address
 
 from netdissect import report
@@ -14,7 +14,7 @@ from netdissect.results.scores import ScoreTable
 
 
 def test_pages_show_the_runs_own_score(visit, tmp_path):
-    run, probe_set = pretend.run((12,), 10, pictures=20)
+    run, probe_set = made_up_runs.make_run((12,), 10, pictures=20)
     layer = run[0]
     layer = replace(layer, score=ScoreTable("Coverage", layer.counts.I / layer.counts.G))
     run = replace(run, layers={layer.name: layer}, settings=replace(run.settings, score="coverage"))

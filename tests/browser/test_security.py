@@ -7,7 +7,7 @@ import shutil
 import threading
 
 import pytest
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect as nd
 
@@ -83,7 +83,7 @@ def test_the_policy_stops_scripts_styles_and_requests_that_are_not_the_reports(b
 
 
 def test_a_real_run_over_names_with_markup_shows_them_as_text(visiting, tmp_path):
-    data = folders.write(tmp_path / "set <b>ü 名</b>", images=6)
+    data = small_probe_set.write_probe_set(tmp_path / "set <b>ü 名</b>", images=6)
     for table in ("label.csv", "c_object.csv"):
         path = data / table
         path.write_text(path.read_text().replace("tree", '"' + NASTY.replace('"', '""') + '"'))
@@ -91,7 +91,7 @@ def test_a_real_run_over_names_with_markup_shows_them_as_text(visiting, tmp_path
     shutil.move(data / "images/a/image 3.jpg", data / "images" / nasty_image)
     index = data / "index.csv"
     index.write_text(index.read_text().replace("a/image 3.jpg", '"' + nasty_image.replace('"', '""') + '"'))
-    result = nd.dissect(nets.small(), ["conv2"], data, quantile=0.1, images_per_unit=6, out=tmp_path / "r <i>")
+    result = nd.dissect(nets.make_small_net(), ["conv2"], data, quantile=0.1, images_per_unit=6, out=tmp_path / "r <i>")
     assert NASTY in result["conv2"].vocabulary.names
     result.write_report(tmp_path / "r <i>", single_file=True)
     for page in ("html/index.html", "report.html"):

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 from tests import tasks
-from tests.runtimes import EveryRuntimeOfWorkers
+from tests.runtimes import WorkerRuntimeTests
 
 from netdissect.errors import RunError
 from netdissect.runtime.cluster import RayCluster
@@ -22,7 +22,7 @@ def cluster(two_nodes):
         yield connected
 
 
-class TestRay(EveryRuntimeOfWorkers):
+class TestRay(WorkerRuntimeTests):
     @pytest.fixture(autouse=True)
     def connected(self, cluster):
         self.cluster = cluster
@@ -43,8 +43,8 @@ def test_cpus_and_gpus_are_counted_over_all_nodes(cluster):
 def test_gpus_are_requested_as_resources(cluster):
     from netdissect.runtime.ray import RayRuntime
 
-    with RayRuntime(cluster, tasks.Setup(), 1, gpus=1) as workers:
-        assert list(workers.map(tasks.visible_gpus, range(2))) == ["0", "0"]
+    with RayRuntime(cluster, tasks.ContextSetup(), 1, gpus=1) as workers:
+        assert list(workers.map(tasks.get_visible_gpus, range(2))) == ["0", "0"]
 
 
 def test_a_worker_the_cluster_has_no_room_for_is_an_error_after_a_while(cluster, monkeypatch):
@@ -52,7 +52,7 @@ def test_a_worker_the_cluster_has_no_room_for_is_an_error_after_a_while(cluster,
 
     monkeypatch.setattr(ray, "START_SECONDS", 1)
     with (
-        ray.RayRuntime(cluster, tasks.Setup(), 1, cpus=64) as workers,
+        ray.RayRuntime(cluster, tasks.ContextSetup(), 1, cpus=64) as workers,
         pytest.raises(RunError, match="each asks for 64 CPUs"),
     ):
         list(workers.map(tasks.square, range(2)))
@@ -61,7 +61,7 @@ def test_a_worker_the_cluster_has_no_room_for_is_an_error_after_a_while(cluster,
 def test_the_work_is_done_with_more_workers_than_the_cluster_has_room_for(cluster):
     from netdissect.runtime.ray import RayRuntime
 
-    with RayRuntime(cluster, tasks.Setup(), 5, cpus=1) as workers:
+    with RayRuntime(cluster, tasks.ContextSetup(), 5, cpus=1) as workers:
         assert list(workers.map(tasks.square, range(9))) == [n * n for n in range(9)]
 
 
@@ -69,7 +69,7 @@ def test_a_setup_that_no_node_can_unpickle_is_an_error(cluster):
     from netdissect.runtime.ray import RayRuntime
 
     with (
-        RayRuntime(cluster, tasks.Unwelcome(), 1) as workers,
+        RayRuntime(cluster, tasks.UnloadableSetup(), 1) as workers,
         pytest.raises(RunError, match="no software here.*is the same software installed on every node"),
     ):
         list(workers.map(tasks.square, range(2)))
@@ -80,7 +80,7 @@ def test_an_item_that_kills_every_worker_ends_the_run(cluster, tmp_path, monkeyp
 
     monkeypatch.setattr(ray, "ATTEMPTS", 2)
     with (
-        ray.RayRuntime(cluster, tasks.Setup(), 1) as workers,
+        ray.RayRuntime(cluster, tasks.ContextSetup(), 1) as workers,
         pytest.raises(RunError, match="lost 2 times over the same piece of work"),
     ):
         list(workers.map(tasks.DieOnce(tmp_path, 1, times=99), range(3)))
@@ -90,8 +90,8 @@ def test_code_that_exits_in_a_worker_is_an_error(cluster):
     from netdissect.runtime.ray import RayRuntime
 
     told = r"ended the program itself \(sys\.exit\(3\)\) in a worker"
-    with RayRuntime(cluster, tasks.Setup(), 1) as workers, pytest.raises(RunError, match=told):
-        list(workers.map(tasks.leave, range(4)))
+    with RayRuntime(cluster, tasks.ContextSetup(), 1) as workers, pytest.raises(RunError, match=told):
+        list(workers.map(tasks.exit_at_two, range(4)))
 
 
 def test_a_stopped_actor_is_reported_and_its_item_is_done_by_another(cluster, tmp_path, monkeypatch, caplog):
@@ -102,7 +102,7 @@ def test_a_stopped_actor_is_reported_and_its_item_is_done_by_another(cluster, tm
     mark = tmp_path / "stopped"
     try:
         with (
-            ray.RayRuntime(cluster, tasks.Setup(), 2, cpus=1) as workers,
+            ray.RayRuntime(cluster, tasks.ContextSetup(), 2, cpus=1) as workers,
             caplog.at_level("WARNING", logger="netdissect"),
         ):
             assert list(workers.map(tasks.StopOnce(mark, 1), range(6))) == [n * n for n in range(6)]

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect as nd
 from netdissect.engine import dissect as engine
@@ -27,19 +27,19 @@ def small_calibration():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small", images=100)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=100)
 
 
 @pytest.fixture(scope="module")
 def expected(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("here")
-    nd.dissect(nets.Slow(0), LAYERS, data, out=folder, **OPTIONS)
+    nd.dissect(nets.SlowNet(0), LAYERS, data, out=folder, **OPTIONS)
     return tables(folder)
 
 
 def run(two_nodes, data, folder, *, network=None, **options):
     return nd.dissect(
-        network or nets.Slow(0), LAYERS, data, out=folder, runtime="ray", address=two_nodes.address,
+        network or nets.SlowNet(0), LAYERS, data, out=folder, runtime="ray", address=two_nodes.address,
         **{**OPTIONS, "workers": 2, **options},
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def test_a_node_goes_in_the_middle_of_a_run_and_takes_only_its_shards_with_it(tw
     remover = threading.Thread(target=remove)
     remover.start()
     try:
-        run(two_nodes, data, tmp_path, network=nets.Slow(0.05))
+        run(two_nodes, data, tmp_path, network=nets.SlowNet(0.05))
     finally:
         remover.join()
         two_nodes.add_node(num_cpus=1, num_gpus=1)
@@ -97,7 +97,7 @@ def test_what_a_cluster_began_one_machine_may_finish(two_nodes, data, expected, 
 
     with pytest.raises(KeyboardInterrupt, match=r"interrupted after \d+ of 24 shards"):
         run(two_nodes, data, tmp_path, progress=CallingProgress(stop))
-    result = nd.dissect(nets.Slow(0), LAYERS, data, out=tmp_path, **OPTIONS)
+    result = nd.dissect(nets.SlowNet(0), LAYERS, data, out=tmp_path, **OPTIONS)
     assert result.journal["resumed_shards"] >= 10
     assert tables(tmp_path) == expected
 

@@ -149,7 +149,7 @@ def resnet(desk, weights, *more):
 
 @mistake("weights without `--arch`")
 def _(desk):
-    torch.save(nets.small().state_dict(), desk.folder / "w.pth")
+    torch.save(nets.make_small_net().state_dict(), desk.folder / "w.pth")
     return desk.run(model=desk.folder / "w.pth")
 
 
@@ -166,7 +166,7 @@ def _(desk):
 
 @mistake("a weights file that is cut short")
 def _(desk):
-    torch.save(nets.small().state_dict(), desk.folder / "w.pth")
+    torch.save(nets.make_small_net().state_dict(), desk.folder / "w.pth")
     cut(desk.folder / "w.pth")
     return resnet(desk, desk.folder / "w.pth")
 
@@ -274,14 +274,14 @@ def _(desk):
 def _(desk):
     from safetensors.torch import save_file
 
-    save_file(nets.small().state_dict(), desk.folder / "w.safetensors")
+    save_file(nets.make_small_net().state_dict(), desk.folder / "w.safetensors")
     cut(desk.folder / "w.safetensors")
     return resnet(desk, desk.folder / "w.safetensors")
 
 
 @mistake("weights of another architecture")
 def _(desk):
-    torch.save(nets.small().state_dict(), desk.folder / "w.pth")
+    torch.save(nets.make_small_net().state_dict(), desk.folder / "w.pth")
     return resnet(desk, desk.folder / "w.pth")
 
 

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 from PIL import Image
 from tests.errors.desk import cut, mistake
-from tests.folders import jpeg
+from tests.small_probe_set import encode_jpeg
 
 from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.reader import Broden
@@ -66,7 +66,7 @@ def _(desk):
     class Own(Broden):
         """A probe set of somebody's own."""
 
-    return lambda: nd.dissect(nets.small(), "conv1", Own(desk.data), limit=3)
+    return lambda: nd.dissect(nets.make_small_net(), "conv1", Own(desk.data), limit=3)
 
 
 @mistake("something else in place of a probe set, in Python")
@@ -76,7 +76,7 @@ def _(desk):
 
     import netdissect as nd
 
-    return lambda: nd.dissect(nets.small(), "conv1", DataLoader([1, 2, 3]))
+    return lambda: nd.dissect(nets.make_small_net(), "conv1", DataLoader([1, 2, 3]))
 
 
 @mistake("`index.csv` is missing")
@@ -238,7 +238,7 @@ def _(desk):
 
 @mistake("an image has another size than `index.csv` says")
 def _(desk):
-    return desk.write(PICTURE, jpeg(np.zeros((40, 32, 3), np.uint8)))
+    return desk.write(PICTURE, encode_jpeg(np.zeros((40, 32, 3), np.uint8)))
 
 
 @mistake("an image is a folder")
@@ -301,7 +301,7 @@ def _(desk):
 
 @mistake("a label map is a JPEG")
 def _(desk):
-    return desk.write(PLANE, jpeg(np.zeros((16, 16, 3), np.uint8)))
+    return desk.write(PLANE, encode_jpeg(np.zeros((16, 16, 3), np.uint8)))
 
 
 @mistake("a label map has a label beyond the list")

@@ -84,7 +84,7 @@ def _(desk):
 
     import netdissect as nd
 
-    return lambda: nd.dissect(nets.small(), nn.ReLU(), desk.data)
+    return lambda: nd.dissect(nets.make_small_net(), nn.ReLU(), desk.data)
 
 
 @mistake("something else in place of a layer, in Python")
@@ -93,7 +93,7 @@ def _(desk):
 
     import netdissect as nd
 
-    return lambda: nd.dissect(nets.small(), [3], desk.data)
+    return lambda: nd.dissect(nets.make_small_net(), [3], desk.data)
 
 
 @mistake("a function in place of a Preprocess")
@@ -105,7 +105,7 @@ def _(desk):
     def transform(image):
         return image
 
-    return lambda: nd.dissect(nets.small(), "conv1", desk.data, preprocess=transform)
+    return lambda: nd.dissect(nets.make_small_net(), "conv1", desk.data, preprocess=transform)
 
 
 @mistake("a setting that there is not, in Python")
@@ -121,7 +121,7 @@ def _(desk):
 
     import netdissect as nd
 
-    return lambda: nd.dissect(nets.Leaving(), "conv1", desk.data, batch_size=4)
+    return lambda: nd.dissect(nets.ExitingNet(), "conv1", desk.data, batch_size=4)
 
 
 @mistake("a network that leaves the program in a worker")
@@ -130,7 +130,7 @@ def _(desk):
 
     import netdissect as nd
 
-    return lambda: nd.dissect(nets.Leaving(), "conv1", desk.data, batch_size=4, workers=2)
+    return lambda: nd.dissect(nets.ExitingNet(), "conv1", desk.data, batch_size=4, workers=2)
 
 
 @mistake("a probe set that cannot be sent to workers")
@@ -141,7 +141,7 @@ def _(desk):
 
     own = nd.Broden(desk.data)
     own.note = lambda: None
-    return lambda: nd.dissect(nets.small(), "conv1", own, workers=2)
+    return lambda: nd.dissect(nets.make_small_net(), "conv1", own, workers=2)
 
 
 @mistake("an option that does not exist")
@@ -160,7 +160,7 @@ def _(desk):
 
     import netdissect as nd
 
-    return lambda: nd.dissect(nets.small(), ["conv1?", "conv1*"], desk.data)
+    return lambda: nd.dissect(nets.make_small_net(), ["conv1?", "conv1*"], desk.data)
 
 
 @mistake("`--device cuda` without a GPU")
@@ -305,7 +305,7 @@ def _(desk):
     import netdissect as nd
 
     (desk.folder / "deaths").mkdir()
-    fatal = nets.Fatal(desk.folder / "deaths", times=99)
+    fatal = nets.WorkerKillingNet(desk.folder / "deaths", times=99)
     return lambda: nd.dissect(fatal, "conv2", desk.data, batch_size=4, workers=2)
 
 
@@ -315,7 +315,7 @@ def _(desk):
 
     import netdissect as nd
 
-    network = nets.small()
+    network = nets.make_small_net()
     network.conv1.register_forward_hook(lambda *_: None)
     return lambda: nd.dissect(network, "conv2", desk.data, workers=2)
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests import folders
+from tests import small_probe_set
 from tests.errors import (  # noqa: F401 - they fill the list
     of_annotations,
     of_clusters,
@@ -45,11 +45,11 @@ layer { name: "conv2" type: "Convolution" bottom: "conv1" top: "conv2"
 def pristine(tmp_path_factory):
     """A folder with a probe set, a network and a run; the run's probe set is gone."""
     folder = tmp_path_factory.mktemp("pristine")
-    folders.write(folder / "set", images=6)
+    small_probe_set.write_probe_set(folder / "set", images=6)
     net = parse_prototxt(TEXT)
     (folder / "net").mkdir()
     write_caffe(folder / "net/small", net, make_random_weights(net, seed=0))
-    gone = folders.write(folder / "gone", images=6)
+    gone = small_probe_set.write_probe_set(folder / "gone", images=6)
     words = ["run", folder / "net/small", "--layers", "conv1", "conv2", "--data", gone, "--out", folder / "run"]
     with pytest.raises(SystemExit) as left:
         main([str(word) for word in [*words, "--images-per-unit", "2"]])

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 
 @st.composite
-def _one(draw):
+def _draw_change(draw):
     """A change: a flip, a cut, a splice, a repetition, an overwriting."""
     kind = draw(st.sampled_from(["flip", "cut", "insert", "repeat", "replace"]))
     return kind, draw(st.floats(0, 1)), draw(st.binary(min_size=1, max_size=12)), draw(st.integers(1, 40))
 
 
 #: One to three changes.
-damages = st.lists(_one(), min_size=1, max_size=3)
+changes_of_bytes = st.lists(_draw_change(), min_size=1, max_size=3)
 
 
-def damaged(data: bytes, changes) -> bytes:
+def apply_changes(data: bytes, changes) -> bytes:
     """Return the bytes after the changes."""
     for kind, where, piece, length in changes:
         at = int(where * max(len(data) - 1, 0))
@@ -36,17 +36,17 @@ def damaged(data: bytes, changes) -> bytes:
 
 
 @contextlib.contextmanager
-def spoilt(path, changes):
+def damage_file(path, changes):
     """Spoil a file for the length of a block."""
     data = path.read_bytes()
-    path.write_bytes(damaged(data, changes))
+    path.write_bytes(apply_changes(data, changes))
     try:
         yield
     finally:
         path.write_bytes(data)
 
 
-def one_sentence(error, *facts) -> None:
+def check_one_sentence(error, *facts) -> None:
     """Hold an error to what every one of ours must be; one of the facts, such as the file's name, stands in it."""
     assert str(error).strip()
     assert "\n" not in str(error).strip()
@@ -58,6 +58,6 @@ def keeps_length(changes) -> bool:
     return all(kind in ("flip", "replace") for kind, *_ in changes)
 
 
-def touched(changes) -> int:
+def count_changed_bytes(changes) -> int:
     """Return how many bytes are touched at most by changes that keep the length."""
     return sum(len(piece) for _, _, piece, _ in changes)

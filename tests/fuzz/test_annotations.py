@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fuzz.damage import damages, one_sentence, spoilt
+from tests.fuzz.damage import changes_of_bytes, check_one_sentence, damage_file
 from tests.unit.probe_sets.importers.annotations import (
     test_hasty,
     test_label_studio,
@@ -114,7 +114,7 @@ def read(folder):
     try:
         label_maps(folder, boxes=True)
     except NetdissectError as error:
-        one_sentence(error)
+        check_one_sentence(error)
 
 
 @pytest.mark.parametrize("tool", list(TOLD))
@@ -134,8 +134,8 @@ def test_any_value_may_be_anywhere(exports, tool, data):
 
 @pytest.mark.parametrize("tool", ["labelme", "label-studio", "yolo", "data.yaml", "cvat"])
 @settings(max_examples=10, deadline=None)
-@given(changes=damages)
+@given(changes=changes_of_bytes)
 def test_any_bytes_may_be_in_the_file(exports, tool, changes):
     folder, files = exports
-    with spoilt(files[tool], changes):
+    with damage_file(files[tool], changes):
         read(folder / {"yolo": "YOLO", "data.yaml": "YOLO", "cvat": "CVAT"}.get(tool, tool))

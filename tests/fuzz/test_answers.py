@@ -11,7 +11,7 @@ import threading
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fuzz.damage import one_sentence
+from tests.fuzz.damage import check_one_sentence
 
 from netdissect.errors import NetdissectError
 from netdissect.probe_sets.download.fetch import fetch_file
@@ -90,7 +90,7 @@ def test_what_is_kept_is_the_file_and_as_long_as_announced(server, tmp_path_fact
             file, folder, progress=NullProgress(), say=lambda _: None, wait=lambda _: None
         ).path.read_bytes()
     except NetdissectError as error:
-        one_sentence(error)
+        check_one_sentence(error)
         assert not (folder / "f.bin").exists()
     else:
         assert BODY.startswith(kept)

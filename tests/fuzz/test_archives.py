@@ -9,8 +9,8 @@ import zipfile
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.confined import confined
-from tests.fuzz.damage import damages, one_sentence, spoilt
+from tests.fuzz.damage import changes_of_bytes, check_one_sentence, damage_file
+from tests.limited_process import call_with_limits
 
 from netdissect.errors import DownloadError, NetdissectError
 from netdissect.probe_sets.download.unpack import unpack_archive
@@ -43,14 +43,14 @@ def everything(folder):
 
 
 @settings(max_examples=100)
-@given(changes=damages)
+@given(changes=changes_of_bytes)
 def test_a_damaged_archive_is_unpacked_or_says_why_not(archive, tmp_path_factory, changes):
     folder = tmp_path_factory.mktemp("there")
-    with spoilt(archive, changes):
+    with damage_file(archive, changes):
         try:
             unpack_archive(archive, folder / "set", marker="index.csv", progress=NullProgress())
         except NetdissectError as error:
-            one_sentence(error)
+            check_one_sentence(error)
             assert everything(folder) == []
         else:
             assert {path.split("/")[0] for path in everything(folder)} == {"set"}
@@ -69,7 +69,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path_factory, parts, ending):
     try:
         unpack_archive(archive, folder / "deep" / "set", marker="index.csv", progress=NullProgress())
     except NetdissectError as error:
-        one_sentence(error)
+        check_one_sentence(error)
     outside = [path for path in everything(folder) if not path.startswith("deep/set")]
     assert outside == [archive.name, "deep"]
 
@@ -91,9 +91,9 @@ def test_bombs_are_refused_before_they_go_off(tmp_path):
     # Many entries of the directory may point to the same few bytes: the sizes they claim add up all the same.
     (tmp_path / "many.zip").write_bytes(data)
     for bomb in bombs:
-        kind, said = confined(try_to_unpack, bomb, tmp_path / "set")
+        kind, said = call_with_limits(try_to_unpack, bomb, tmp_path / "set")
         assert kind == DownloadError.__name__, said
         assert "too much for an archive" in said
-    kind, said = confined(try_to_unpack, tmp_path / "many.zip", tmp_path / "set")
+    kind, said = call_with_limits(try_to_unpack, tmp_path / "many.zip", tmp_path / "set")
     assert "holds no index.csv" in said
     assert everything(tmp_path) == ["flat.tgz", "flat.zip", "many.zip"]

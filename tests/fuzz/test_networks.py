@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from safetensors.torch import save_file
 from tests import nets
-from tests.confined import confined
-from tests.fuzz.damage import damages, keeps_length, one_sentence, spoilt, touched
+from tests.fuzz.damage import changes_of_bytes, check_one_sentence, count_changed_bytes, damage_file, keeps_length
+from tests.limited_process import call_with_limits
 
 from netdissect.errors import ModelFileError, NetdissectError
 from netdissect.networks.checkpoints import read_checkpoint
@@ -43,7 +43,7 @@ def pair(tmp_path_factory):
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
-    state = nets.small().state_dict()
+    state = nets.make_small_net().state_dict()
     torch.save({"epoch": 3, "state_dict": state}, folder / "new.pth")
     torch.save(state, folder / "old.pth", _use_new_zipfile_serialization=False)
     save_file(state, folder / "small.safetensors")
@@ -52,33 +52,33 @@ def checkpoints(tmp_path_factory):
 
 @pytest.mark.parametrize("ending", [".prototxt", ".caffemodel"])
 @settings(max_examples=100)
-@given(changes=damages)
+@given(changes=changes_of_bytes)
 def test_a_damaged_caffe_network_is_read_or_says_why_not(pair, ending, changes):
-    with spoilt(pair.with_suffix(ending), changes):
+    with damage_file(pair.with_suffix(ending), changes):
         try:
             net = load_caffe(str(pair))
             found = net(torch.zeros(1, net.input_channels or 3, 32, 32), ["conv1"])["conv1"]
         except NetdissectError as error:
-            one_sentence(error, "small", "conv1", "pool1", "fc", "relu1", "layer")
+            check_one_sentence(error, "small", "conv1", "pool1", "fc", "relu1", "layer")
             return
     assert (found.shape[0], found.ndim) == (1, 4)
     if ending == ".caffemodel":  # what is computed stands in the other file
         assert found.shape == (1, 5, 28, 28)
         if keeps_length(changes):
             true = load_caffe(str(pair)).layers["conv1"].weight
-            assert (net.layers["conv1"].weight != true).sum() <= touched(changes)
+            assert (net.layers["conv1"].weight != true).sum() <= count_changed_bytes(changes)
 
 
 @pytest.mark.parametrize("name", ["new.pth", "old.pth", "small.safetensors"])
 @settings(max_examples=80)
-@given(changes=damages)
+@given(changes=changes_of_bytes)
 def test_a_damaged_checkpoint_is_read_or_says_why_not(checkpoints, name, changes):
     true = read_checkpoint(checkpoints / name).tensors
-    with spoilt(checkpoints / name, changes):
+    with damage_file(checkpoints / name, changes):
         try:
             found = read_checkpoint(checkpoints / name).tensors
         except NetdissectError as error:
-            one_sentence(error, name)
+            check_one_sentence(error, name)
             return
     if keeps_length(changes):  # a change touches one tensor, or two beside each other; a name may be another
         same = [
@@ -114,7 +114,7 @@ def test_a_caffemodel_that_claims_a_trillion_numbers_is_refused_without_room_for
     blob = message(7, shape, message(5, bytes(40)))
     layer = message(1, b"conv1") + blob
     stem.with_suffix(".caffemodel").write_bytes(varint(100 << 3 | 2) + varint(len(layer)) + layer)
-    kind, said = confined(load, str(stem))
+    kind, said = call_with_limits(load, str(stem))
     assert kind == ModelFileError.__name__
     assert "the weights of layer 'conv1' should be 1000000 x 1000000 numbers and are 10" in said
 
@@ -131,7 +131,7 @@ def random_network(text):
     ],
 )
 def test_a_prototxt_that_asks_for_a_trillion_weights_is_reported_so_before_one_is_made(settings, weights):
-    kind, said = confined(random_network, TEXT.replace("num_output: 5 kernel_size: 5", settings))
+    kind, said = call_with_limits(random_network, TEXT.replace("num_output: 5 kernel_size: 5", settings))
     assert kind == ModelFileError.__name__, said
     assert f'layer "conv1" (Convolution) asks for {weights} weights, and at most 536,870,912 are allowed' in said
 
@@ -143,17 +143,17 @@ def read(path):
 def test_a_safetensors_file_that_claims_a_trillion_numbers_is_refused_without_room_for_them(tmp_path):
     header = b'{"w":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}'
     (tmp_path / "huge.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
-    kind, said = confined(read, tmp_path / "huge.safetensors")
+    kind, said = call_with_limits(read, tmp_path / "huge.safetensors")
     assert kind == ModelFileError.__name__, said
     assert "huge.safetensors: expected a safetensors file, got" in said
     (tmp_path / "huge.safetensors").write_bytes((10**15).to_bytes(8, "little") + header)
-    kind, said = confined(read, tmp_path / "huge.safetensors")
+    kind, said = call_with_limits(read, tmp_path / "huge.safetensors")
     assert kind == ModelFileError.__name__, said
     assert "whose header claims 1,000,000,000,000,000: truncated?" in said
     (tmp_path / "huge.safetensors").write_bytes((10**9).to_bytes(8, "little") + b" " * 2**10)
     with (tmp_path / "huge.safetensors").open("r+b") as file:
         file.truncate(2 * 10**9)  # a gigabyte of header that is there, in a file that takes no room
-    kind, said = confined(read, tmp_path / "huge.safetensors")
+    kind, said = call_with_limits(read, tmp_path / "huge.safetensors")
     assert kind == ModelFileError.__name__, said
     assert "whose header claims 1,000,000,000: truncated?" in said
 
@@ -173,7 +173,7 @@ def test_a_checkpoint_whose_records_unpack_to_a_thousand_times_its_size_is_refus
     bomb(tmp_path / "bomb.pth", 2**24)
     size = (tmp_path / "bomb.pth").stat().st_size
     assert size < 2**19
-    kind, said = confined(read, tmp_path / "bomb.pth")
+    kind, said = call_with_limits(read, tmp_path / "bomb.pth")
     assert kind == ModelFileError.__name__, said
     assert f"bomb.pth: its {size:,} bytes would unpack to 67,1" in said
     assert f"at most {16 * size + 2**25:,} are believed" in said
@@ -197,7 +197,7 @@ def test_records_that_lie_over_one_another_count_each_for_itself(tmp_path):
         archive._didModify = True
     assert (tmp_path / "w.pth").stat().st_size < len(data) + 2**16
     assert start
-    kind, said = confined(read, tmp_path / "w.pth")
+    kind, said = call_with_limits(read, tmp_path / "w.pth")
     assert kind == ModelFileError.__name__, said
     assert "would unpack to 3,3" in said
 
@@ -217,7 +217,7 @@ def test_a_caffemodel_whose_shape_has_a_million_sizes_is_reported_at_once(pair, 
     shape = message(7, message(1, *[varint(2**40)] * 200_000))
     layer = message(1, b"conv1") + message(7, shape, message(5, bytes(40)))
     stem.with_suffix(".caffemodel").write_bytes(varint(100 << 3 | 2) + varint(len(layer)) + layer)
-    kind, said = confined(load, str(stem))
+    kind, said = call_with_limits(load, str(stem))
     assert kind == ModelFileError.__name__
     assert "should be 1099511627776 x" in said
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from PIL import Image
-from tests import folders
-from tests.confined import confined
-from tests.fuzz.damage import damages, one_sentence, spoilt
+from tests import small_probe_set
+from tests.fuzz.damage import changes_of_bytes, check_one_sentence, damage_file
+from tests.limited_process import call_with_limits
 
 from netdissect.errors import DataFileError, NetdissectError
 from netdissect.io import images
@@ -24,7 +24,7 @@ IMAGES = ["images/a/image 1.jpg", "images/a/image 1_object.png", "images/a/image
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("fuzz") / "set", images=3)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("fuzz") / "set", images=3)
 
 
 def read_everything(folder):
@@ -38,14 +38,14 @@ def read_everything(folder):
 
 @pytest.mark.parametrize("name", TABLES + IMAGES)
 @settings(max_examples=60)
-@given(changes=damages)
+@given(changes=changes_of_bytes)
 def test_a_damaged_file_of_a_probe_set_gives_a_sentence_or_nothing(pristine, name, changes):
     true = read_everything(pristine)
-    with spoilt(pristine / name, changes):
+    with damage_file(pristine / name, changes):
         try:
             found = read_everything(pristine)
         except NetdissectError as error:
-            one_sentence(error, str(pristine), "image ")
+            check_one_sentence(error, str(pristine), "image ")
             return
     if name.endswith(".png"):  # its checksums hold the numbers
         assert all(np.array_equal(one[1].planes, other[1].planes) for one, other in zip(found, true, strict=True))
@@ -87,11 +87,11 @@ def read_image_of(folder):
 def test_a_png_bomb_is_refused_before_it_is_unpacked(pristine, tmp_path, side):
     folder = shutil.copytree(pristine, tmp_path / "set")
     (folder / "images/a/image 1_object.png").write_bytes(bomb(side, side))
-    kind, said = confined(labels_of, folder)
+    kind, said = call_with_limits(labels_of, folder)
     assert kind == DataFileError.__name__
     assert f"expected a label map of 16 x 16 pixels as index.csv says, got {side} x {side}" in said
     (folder / "images/a/image 1.jpg").write_bytes(bomb(side, side))
-    kind, said = confined(read_image_of, folder)
+    kind, said = call_with_limits(read_image_of, folder)
     assert kind == DataFileError.__name__
     assert f"expected 32 x 32 pixels as index.csv says, got {side} x {side}" in said
 
@@ -99,7 +99,7 @@ def test_a_png_bomb_is_refused_before_it_is_unpacked(pristine, tmp_path, side):
 def test_a_jpeg_that_claims_to_be_huge_is_refused(pristine, tmp_path):
     folder = shutil.copytree(pristine, tmp_path / "set")
     (folder / "images/a/image 1.jpg").write_bytes(huge_jpeg())
-    kind, said = confined(read_image_of, folder)
+    kind, said = call_with_limits(read_image_of, folder)
     assert kind == DataFileError.__name__
     assert "expected 32 x 32 pixels as index.csv says, got 65500 x 65500" in said
 
@@ -115,6 +115,6 @@ def test_an_index_that_agrees_with_a_bomb_is_refused_too(pristine, tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
 def test_an_image_that_an_importer_reads_may_not_be_a_bomb_either(tmp_path, name):
     (tmp_path / name).write_bytes(bomb(60_000, 60_000) if name == "a.png" else huge_jpeg())
-    kind, said = confined(images.load_image, tmp_path / name)
+    kind, said = call_with_limits(images.load_image, tmp_path / name)
     assert kind == DataFileError.__name__, said
     assert str(tmp_path / name) in said

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
-from tests import folders, nets
-from tests.confined import confined
-from tests.fuzz.damage import damages, one_sentence, spoilt
+from tests import nets, small_probe_set
+from tests.fuzz.damage import changes_of_bytes, check_one_sentence, damage_file
+from tests.limited_process import call_with_limits
 
 import netdissect as nd
 from netdissect.errors import NetdissectError, RunFileError
@@ -25,22 +25,22 @@ from netdissect.runtime.array_store import Store
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    data = folders.write(folder / "data", images=3)
+    data = small_probe_set.write_probe_set(folder / "data", images=3)
     options = {"quantile": 0.1, "images_per_unit": 2, "pictures": False, "image_maxima": True}
-    result = nd.dissect(nets.small(), "conv2", data, out=folder / "r", **options)
+    result = nd.dissect(nets.make_small_net(), "conv2", data, out=folder / "r", **options)
     return folder / "r", result
 
 
 @pytest.mark.parametrize("name", ["conv2.parquet", "conv2.npz", "conv2-image-maxima.parquet"])
 @settings(max_examples=80)
-@given(changes=damages)
+@given(changes=changes_of_bytes)
 def test_a_damaged_table_is_an_error_or_has_the_same_numbers(saved, name, changes):
     folder, result = saved
-    with spoilt(folder / name, changes):
+    with damage_file(folder / name, changes):
         try:
             again = files.load_run(folder)["conv2"]
         except NetdissectError as error:
-            one_sentence(error, name)
+            check_one_sentence(error, name)
             return
     expected = result["conv2"]
     np.testing.assert_array_equal(again.counts.I, expected.counts.I)
@@ -52,27 +52,27 @@ def test_a_damaged_table_is_an_error_or_has_the_same_numbers(saved, name, change
 
 
 @settings(max_examples=80)
-@given(changes=damages)
+@given(changes=changes_of_bytes)
 def test_a_damaged_record_is_an_error_or_a_run(saved, changes):
     folder, result = saved
-    with spoilt(folder / "run.json", changes):
+    with damage_file(folder / "run.json", changes):
         try:
             again = files.load_run(folder)["conv2"]
         except NetdissectError as error:
-            one_sentence(error, "run.json", "conv2")
+            check_one_sentence(error, "run.json", "conv2")
             return
     np.testing.assert_array_equal(again.counts.I, result["conv2"].counts.I)  # they stand in another file
     assert len(again.units) == len(result["conv2"].units)
 
 
 @settings(max_examples=150)
-@given(changes=damages)
+@given(changes=changes_of_bytes)
 def test_a_damaged_intermediate_result_is_ignored(tmp_path_factory, changes):
     folder = tmp_path_factory.mktemp("artefacts")
     with Store(folder) as store:
         store.put("k", {"a": np.arange(300, dtype=np.float32)})
         before = (folder / "k.arrays").read_bytes()
-        with spoilt(folder / "k.arrays", changes):
+        with damage_file(folder / "k.arrays", changes):
             unchanged = (folder / "k.arrays").read_bytes() == before
             assert ("k" in store) == unchanged
 
@@ -94,7 +94,7 @@ def test_tables_that_would_unpack_to_too_much_are_refused(saved, tmp_path):
     zeros = pa.array(np.zeros(20_000_000, np.int64))
     pq.write_table(pa.table({"I": zeros, "A": zeros, "G": zeros}), folder / "conv2.parquet", compression="zstd")
     assert (folder / "conv2.parquet").stat().st_size < 1 << 20
-    kind, said = confined(load, folder)
+    kind, said = call_with_limits(load, folder)
     assert kind == RunFileError.__name__, said
     assert "expected 48 rows, got 20,000,000" in said
 
@@ -103,7 +103,9 @@ def test_tables_that_would_unpack_to_too_much_are_refused(saved, tmp_path):
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("thresholds.npy", bytes(1 << 30))
     (folder / "conv2.npz").write_bytes(out.getvalue())
-    kind, said = confined(load, folder, growth=800 << 20)  # threads of the Parquet reader take room of their own
+    kind, said = call_with_limits(
+        load, folder, growth=800 << 20
+    )  # threads of the Parquet reader take room of their own
     assert kind == RunFileError.__name__, said
     assert "would unpack to 1,073,741,824 bytes" in said
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.io
 from hypothesis import given, settings
-from tests import pretend
-from tests.fuzz.damage import damages, keeps_length, one_sentence, spoilt, touched
+from tests import made_up_runs
+from tests.fuzz.damage import changes_of_bytes, check_one_sentence, count_changed_bytes, damage_file, keeps_length
 
 from netdissect.errors import NetdissectError
 from netdissect.experiments import published
@@ -19,7 +19,7 @@ from netdissect.results import classic
 def files(tmp_path_factory):
     """A file of every kind, and what reads it."""
     folder = tmp_path_factory.mktemp("tables")
-    result, _ = pretend.run((6,), 8)
+    result, _ = made_up_runs.make_run((6,), 8)
     layer = next(iter(result.layers.values()))
     classic.write_result_csv(folder / "a-result.csv", layer.units, layer.vocabulary.categories)
     np.save(folder / "mean.npy", np.ones((3, 4, 4), np.float32))
@@ -47,19 +47,19 @@ def files(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["a-result.csv", "mean.npy", "mean.binaryproto", "plain.mat", "compressed.mat"])
 @settings(max_examples=100)
-@given(changes=damages)
+@given(changes=changes_of_bytes)
 def test_a_damaged_table_or_mean_is_read_or_is_an_error(files, name, changes):
     folder, read = files[name]
     true = read(folder / name)
-    with spoilt(folder / name, changes):
+    with damage_file(folder / name, changes):
         try:
             found = read(folder / name)
         except NetdissectError as error:
-            one_sentence(error, name)
+            check_one_sentence(error, name)
             return
     if isinstance(true, np.ndarray):
         if keeps_length(changes):
-            assert found.shape != true.shape or (found != true).sum() <= touched(changes)
+            assert found.shape != true.shape or (found != true).sum() <= count_changed_bytes(changes)
     elif not any(kind == "cut" for kind, *_ in changes):  # a change touches one row, or two beside each other
         same = [row for row in true if any(repr(row) == repr(other) for other in found)]
         assert len(same) >= len(true) - 2 * len(changes)

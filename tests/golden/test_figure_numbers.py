@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect.experiments.compare_runs import compare
 from netdissect.report import figures
@@ -15,7 +15,7 @@ PINNED = Path(__file__).parent / "figures"
 def draw(folder: Path) -> None:
     runs = []
     for seed in (0, 1):
-        run, _ = pretend.run((24, 40), 30, seed=seed, name=f"net{seed}")
+        run, _ = made_up_runs.make_run((24, 40), 30, seed=seed, name=f"net{seed}")
         files.save_run(run, folder / f"epoch_{seed}")
         runs.append(folder / f"epoch_{seed}")
         layer = run.layers["block2/conv"]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from tests import folders
+from tests import small_probe_set
 from torch import nn
 
 import netdissect as nd
@@ -51,7 +51,7 @@ def desk(tmp_path, monkeypatch):
     """Return the names that examples take for granted, in a folder with the files that they name."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
-    folders.write(tmp_path / "dataset" / "broden1_224", images=6)
+    small_probe_set.write_probe_set(tmp_path / "dataset" / "broden1_224", images=6)
     sae = nn.Linear(8, 16)
     save_file({"weight": sae.weight.detach(), "bias": sae.bias.detach()}, tmp_path / "sae.safetensors")
     rng = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests import folders, pretend
+from tests import made_up_runs, small_probe_set
 
 import netdissect as nd
 from netdissect.networks import plugins
@@ -30,7 +30,7 @@ def blocks(heading: str, language: str) -> list[str]:
 
 @pytest.fixture
 def data(tmp_path):
-    return folders.write(tmp_path / "dataset" / "broden1_224", images=4)
+    return small_probe_set.write_probe_set(tmp_path / "dataset" / "broden1_224", images=4)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def run_folder(tmp_path, monkeypatch):
     """The run folder that the page's script names; no panel is registered."""
     monkeypatch.setattr(panels, "_REGISTRY", {})
     folder = tmp_path / "dissection" / "resnet18"
-    result, probe_set = pretend.run((6,), 8, pictures=12)
+    result, probe_set = made_up_runs.make_run((6,), 8, pictures=12)
     files.save_run(result, folder)
     write_report(result, folder, probe_set, NullProgress())
     monkeypatch.chdir(tmp_path)

@@ -71,10 +71,10 @@ LAWS = {
         lambda s: s.compute(),
     ),
     "mask counts": Law(
-        lambda: MaskCounts.empty(UNITS, fakes.vocabulary(5)), _update_masks, lambda s: [s.intersection, s.per_category]
+        lambda: MaskCounts.empty(UNITS, fakes.make_vocabulary(5)), _update_masks, lambda s: [s.intersection, s.per_category]
     ),
     "shard tally": Law(
-        lambda: ShardTally(np.zeros(5, np.int64), {"l": MaskCounts.empty(UNITS, fakes.vocabulary(5))}), _update_tally,
+        lambda: ShardTally(np.zeros(5, np.int64), {"l": MaskCounts.empty(UNITS, fakes.make_vocabulary(5))}), _update_tally,
         lambda s: [s.labels, s.masks["l"].intersection],
     ),
     "usage": Law(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests import folders
+from tests import small_probe_set
 
 import netdissect as nd
 from netdissect.networks.load import open_network
@@ -25,7 +25,7 @@ def test_a_network_is_fetched_by_name_with_its_preprocessing_and_dissected(model
     pytest.importorskip({"hf": "transformers"}.get(model.partition(":")[0], model.partition(":")[0]))
     network = open_network(model)
     assert network.preprocess.mean[0] == pytest.approx(mean)
-    data = folders.write(tmp_path / "set", images=4, size=(224, 224), labels=(112, 112))
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=4, size=(224, 224), labels=(112, 112))
     result = nd.dissect(network, layer, data, quantile=0.05)
     assert result[layer].iou.max() > 0
     assert open_network(model).fingerprint() == network.fingerprint()

@@ -72,15 +72,15 @@ def cases(draw):
         entries.append(Labels(planes, whole))
     quantile = draw(st.sampled_from([0.005, 0.01, 0.05, 0.2, 0.5]))
     unreadable = frozenset(draw(st.sets(st.integers(0, images - 1), max_size=3))) - {int(plan.shards[0].images[0])}
-    return activations, entries, fakes.vocabulary(concepts), field, input_size, quantile, plan, unreadable
+    return activations, entries, fakes.make_vocabulary(concepts), field, input_size, quantile, plan, unreadable
 
 
 def compare(case, threads=1, budget=2**30):
     """Dissect with both and compare the results; return the engine's DissectionOutcome."""
     activations, entries, vocabulary, field, input_size, quantile, plan, unreadable = case
-    source = fakes.ArraySource((fakes.layer("l", activations, field),), {"l": activations}, input_size)
+    source = fakes.ArraySource((fakes.make_layer("l", activations, field),), {"l": activations}, input_size)
     concepts = fakes.ArrayConcepts(vocabulary, entries, input_size, unreadable=unreadable)
-    outcome = fakes.run(
+    outcome = fakes.dissect_arrays(
         source, concepts, plan=plan, threads=threads, budget=budget, quantile=quantile, images_per_unit=5,
         on_error="skip" if unreadable else "stop",
     )  # fmt: skip
@@ -97,7 +97,7 @@ def compare(case, threads=1, budget=2**30):
     np.testing.assert_array_equal(found.iou, truth.iou)
     np.testing.assert_array_equal(found.activity.maximum, truth.highest)
     assert (outcome.images, found.cells) == (len(read), len(read) * activations[0, 0].size)
-    assert outcome.skipped == {n: fakes.why_not(n) for n in unreadable}
+    assert outcome.skipped == {n: fakes.describe_unreadable(n) for n in unreadable}
     for unit, images in enumerate(truth.exemplars):
         assert found.exemplars.images[unit, : len(images)].tolist() == [read[n] for n in images]
         assert (found.exemplars.images[unit, len(images) :] == -1).all()
@@ -119,7 +119,7 @@ def test_a_unit_that_is_scanned_again_while_images_are_skipped_equals_the_oracle
     case = (
         activations,
         entries,
-        fakes.vocabulary(4),
+        fakes.make_vocabulary(4),
         FieldMap((0, 1), (3, 5), (8, 7)),
         (24, 32),
         0.4,
@@ -135,7 +135,7 @@ def test_a_grid_of_more_than_65_536_cells_equals_the_oracles():
     activations[0, 0, -1] += 3  # cells from 65,536 on, which the last row of labels shows
     entries = [Labels(planes_of("half", rng, (1, 257, 4), 5), np.array([2]))]
     field = FieldMap((0, 0), (2, 2), (2, 2))
-    case = (activations, entries, fakes.vocabulary(5), field, (514, 512), 0.005, Plan(1, 1, 1, 1, 0), frozenset())
+    case = (activations, entries, fakes.make_vocabulary(5), field, (514, 512), 0.005, Plan(1, 1, 1, 1, 0), frozenset())
     assert compare(case).layers["l"].layer.grid == (257, 256)
 
 

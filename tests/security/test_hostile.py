@@ -1,4 +1,4 @@
-"""The command that tries hostile input, settings and places: its table is whole, and a dozen attempts survive."""
+"""`python -m benchmarks hostile`: its table is complete, a dozen attempts are survived, and failures are noticed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from benchmarks.hostile import judge
-from benchmarks.hostile.attempts import ATTEMPTS, Attempt, gives, refused
+from benchmarks.hostile.attempts import ATTEMPTS, Attempt, expect_error, expect_success
 
 #: One attempt of most kinds.
 SMOKE = (
-    "labelme's two names for nothing", "JSON that is deep", "sizes that are stale", "a name that is a path out of the folder",
+    "labelme's two names without a label", "JSON that is deep", "sizes that are stale", "a name that is a path out of the folder",
     "--seed -1", "a file outside", "a plane that is a bomb", "a pickle named net.pth", "run.json is cut short",
     "--out is somebody's folder", "a .tar with a link out", "data=7",
 )  # fmt: skip
@@ -27,22 +27,22 @@ def test_the_table_has_hundreds_of_attempts_of_every_kind():
     assert set(SMOKE) <= {one.name for one in ATTEMPTS}
 
 
-def _broken(place):
+def _raise(folder):
     def call():
         raise ValueError("deep inside")
 
     return call
 
 
-def _litters(place):
+def _add_file(folder):
     def call():
-        (place.folder / "letter.txt").write_text("not mine")
+        (folder.path / "letter.txt").write_text("not mine")
 
     return call
 
 
-def _changes(place):
-    theirs = place.theirs()
+def _change_foreign_file(folder):
+    theirs = folder.write_foreign_files()
 
     def call():
         (theirs / "letter.txt").write_text("not mine")
@@ -50,19 +50,19 @@ def _changes(place):
     return call
 
 
-def _try_all():
-    """Print what did not survive; in a process of its own, whose children find no threads missing."""
+def _run_smoke_test():
+    """Print as JSON what was not survived; called in a process without threads, because it forks."""
     chosen = [next(one for one in ATTEMPTS if one.name == name) for name in SMOKE]
     data_7 = next(one for one in ATTEMPTS if one.name == "data=7")
     bad = [
-        Attempt("judge", "a traceback", _broken, refused(".")),
-        Attempt("judge", "a file beside it", _litters, gives()),
-        Attempt("judge", "somebody's file", _changes, gives()),
-        Attempt("judge", "a wrong value", lambda _: lambda: "7 is not 8", gives()),
-        Attempt("judge", "another sentence", data_7.make, refused("fish")),
-        Attempt("judge", "success where refusal was expected", lambda _: lambda: None, refused(".")),
+        Attempt("judge", "a traceback", _raise, expect_error(".")),
+        Attempt("judge", "a file beside it", _add_file, expect_success()),
+        Attempt("judge", "somebody's file", _change_foreign_file, expect_success()),
+        Attempt("judge", "a wrong value", lambda _: lambda: "7 is not 8", expect_success()),
+        Attempt("judge", "another sentence", data_7.make, expect_error("fish")),
+        Attempt("judge", "success where refusal was expected", lambda _: lambda: None, expect_error(".")),
     ]
-    failed, skipped = judge.survive([*chosen, *bad], at_once=2, seconds=100)
+    failed, skipped = judge.run_attempts([*chosen, *bad], at_once=2, seconds=100)
     found = {one.name: why for one, why in failed.items()}
     print(json.dumps([found, {one.name: why for one, why in skipped.items()}]))
 
@@ -71,14 +71,14 @@ def _try_all():
 @pytest.mark.processes
 def test_a_dozen_attempts_survive_and_what_does_not_is_noticed():
     root = Path(__file__).resolve().parents[2]
-    code = "from tests.security import test_hostile; test_hostile._try_all()"
+    code = "from tests.security import test_hostile; test_hostile._run_smoke_test()"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     said, skipped = json.loads(done.stdout.splitlines()[-1])
     assert not skipped
     assert said.pop("a traceback") == "a traceback, ValueError: deep inside"
-    assert said.pop("a file beside it").startswith("changed around it: letter.txt")
-    assert said.pop("somebody's file").startswith("changed around it: theirs/letter.txt")
+    assert said.pop("a file beside it").startswith("it changed letter.txt")
+    assert said.pop("somebody's file").startswith("it changed theirs/letter.txt")
     assert said.pop("a wrong value") == "WRONG: 7 is not 8"
-    assert said.pop("another sentence").startswith("another sentence than /fish/")
-    assert said.pop("success where refusal was expected").startswith("left with 0")
+    assert said.pop("another sentence").startswith("expected a sentence that matches /fish/")
+    assert said.pop("success where refusal was expected").startswith("exit code 0")
     assert said == {}

@@ -74,9 +74,9 @@ def objects(trap):
 
 
 def test_a_runs_arrays_that_would_run_code_are_refused(tmp_path, trace):
-    from tests import pretend
+    from tests import made_up_runs
 
-    result, _ = pretend.run((3,), 4)
+    result, _ = made_up_runs.make_run((3,), 4)
     files.save_run(result, tmp_path / "r")
     (path,) = (tmp_path / "r").glob("*.npz")
     with zipfile.ZipFile(path) as archive:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests import folders, small_runs
+from tests import small_probe_set, small_runs
 
 import netdissect as nd
 from netdissect.networks.sources.caffe.caffe_writer import write_caffe
@@ -60,7 +60,7 @@ def watched(folder, *commands):
 def test_a_run_and_its_report_ask_nothing_of_a_network(tmp_path):
     net = parse_prototxt(TEXT)
     write_caffe(tmp_path / "small", net, make_random_weights(net, seed=0))
-    data = folders.write(tmp_path / "set", images=6)
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=6)
     run = ["run", tmp_path / "small", "--layers", "conv1", "--data", data, "--images-per-unit", "3", "--quiet"]
     answers = watched(
         tmp_path,
@@ -84,8 +84,8 @@ def test_the_watch_sees_an_attempt(tmp_path):
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/set", "s3://bucket/set", "memory://set"])
 def test_an_address_in_a_runs_record_is_not_followed(tmp_path, address):
-    data = folders.write(tmp_path / "set", images=4)
-    small_runs.run(data, tmp_path / "r")
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=4)
+    small_runs.dissect_small(data, tmp_path / "r")
     record = json.loads((tmp_path / "r/run.json").read_text())
     record["probe_set"]["path"] = address
     (tmp_path / "r/run.json").write_text(json.dumps(record))

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 import pytest
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect as nd
 from netdissect.networks.preprocess import Preprocess, make_caffe_preprocess
@@ -14,17 +14,17 @@ from netdissect.networks.preprocess import Preprocess, make_caffe_preprocess
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small", images=6)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=6)
 
 
 def test_an_assumed_preprocessing_is_logged(data, caplog):
     options = {"quantile": 0.05, "pictures": False}
     with caplog.at_level(logging.WARNING, logger="netdissect"):
-        nd.dissect(nets.small(), ["conv1"], data, **options)
+        nd.dissect(nets.make_small_net(), ["conv1"], data, **options)
         assert [record.name for record in caplog.records] == ["netdissect"]
         assert "assumed: ImageNet statistics); give preprocess=" in caplog.text
         caplog.clear()
-        nd.dissect(nets.small(), ["conv1"], data, preprocess=Preprocess(), **options)
+        nd.dissect(nets.make_small_net(), ["conv1"], data, preprocess=Preprocess(), **options)
         assert not caplog.records
 
 
@@ -38,8 +38,8 @@ QUICK = {"quantile": 0.1, "pictures": False, "preprocess": Preprocess()}
 
 def test_split_and_limit_narrow_a_broden(data, tmp_path):
     opened = nd.Broden(data)
-    by_path = nd.dissect(nets.small(), "conv1", data, limit=2, split="val", **QUICK)
-    by_object = nd.dissect(nets.small(), "conv1", opened, limit=2, split="val", out=tmp_path / "run", **QUICK)
+    by_path = nd.dissect(nets.make_small_net(), "conv1", data, limit=2, split="val", **QUICK)
+    by_object = nd.dissect(nets.make_small_net(), "conv1", opened, limit=2, split="val", out=tmp_path / "run", **QUICK)
     assert by_object.probe_set.images == by_path.probe_set.images == 2
     assert (by_object["conv1"].counts.I == by_path["conv1"].counts.I).all()
     assert by_object.probe_set.fingerprint == by_path.probe_set.fingerprint
@@ -50,22 +50,22 @@ def test_split_and_limit_narrow_a_broden(data, tmp_path):
 
 def test_a_brodens_own_split_and_limit_are_recorded(data):
     narrow = nd.Broden(data, split="val", limit=2)
-    result = nd.dissect(nets.small(), "conv1", narrow, limit=5, **QUICK)
+    result = nd.dissect(nets.make_small_net(), "conv1", narrow, limit=5, **QUICK)
     assert (result.settings.limit, result.settings.split, result.probe_set.images) == (2, "val", 2)
     with pytest.raises(
         nd.NetdissectError, match="split='train' was asked for, and the probe set was opened with split='val'"
     ):
-        nd.dissect(nets.small(), "conv1", narrow, split="train", **QUICK)
+        nd.dissect(nets.make_small_net(), "conv1", narrow, split="train", **QUICK)
 
 
 def test_split_and_limit_are_refused_for_a_users_own_probe_set(data):
     class Own(nd.Broden):
         """A user's own probe set."""
 
-    assert nd.dissect(nets.small(), "conv1", Own(data), **QUICK).probe_set.images == 6
+    assert nd.dissect(nets.make_small_net(), "conv1", Own(data), **QUICK).probe_set.images == 6
     for setting in ({"limit": 2}, {"split": "val"}):
         with pytest.raises(nd.NetdissectError, match=r"does not go with a probe set of your own \(Own\)"):
-            nd.dissect(nets.small(), "conv1", Own(data), **setting, **QUICK)
+            nd.dissect(nets.make_small_net(), "conv1", Own(data), **setting, **QUICK)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_split_and_limit_are_refused_for_a_users_own_probe_set(data):
 )
 def test_anything_but_a_probe_set_is_refused_by_its_type(given):
     with pytest.raises(nd.NetdissectError, match="data= takes a folder in Broden's format"):
-        nd.dissect(nets.small(), "conv1", given, **QUICK)
+        nd.dissect(nets.make_small_net(), "conv1", given, **QUICK)
 
 
 def test_a_module_of_the_network_is_a_layer(data):
-    network = nets.small()
+    network = nets.make_small_net()
     result = nd.dissect(network, [network.conv2, "conv1", network.conv2], data, **QUICK)
     assert list(result) == ["conv2", "conv1"]
     assert (result[0].name, result[-1].name, result["conv1"].name) == ("conv2", "conv1", "conv1")
@@ -94,7 +94,7 @@ def test_a_module_of_the_network_is_a_layer(data):
 @pytest.mark.parametrize("layers", [None, [], (), [None]], ids=str)
 def test_no_layers_is_an_error(data, layers):
     with pytest.raises(nd.NetdissectError, match="no layer was named"):
-        nd.dissect(nets.small(), layers, data, **QUICK)
+        nd.dissect(nets.make_small_net(), layers, data, **QUICK)
 
 
 def test_progress_true_draws_bars_and_false_draws_none(data, monkeypatch):
@@ -102,11 +102,11 @@ def test_progress_true_draws_bars_and_false_draws_none(data, monkeypatch):
 
     started = []
     monkeypatch.setattr(progress.ProgressBars, "start", lambda self, task, total: started.append((task, total)))
-    nd.dissect(nets.small(), "conv1", data, progress=True, **QUICK)
+    nd.dissect(nets.make_small_net(), "conv1", data, progress=True, **QUICK)
     assert ("scan", 6) in started
     started.clear()
     for silent in (False, None):
-        nd.dissect(nets.small(), "conv1", data, progress=silent, **QUICK)
+        nd.dissect(nets.make_small_net(), "conv1", data, progress=silent, **QUICK)
     assert not started
 
 
@@ -144,6 +144,6 @@ def test_the_shell_checks_everything_cheap_before_a_network_is_loaded(data, tmp_
 def test_a_network_with_a_fixed_batch_size_notes_it(data):
     from netdissect.networks.load import wrap_module
 
-    network = replace(wrap_module(nets.small()), batch=2)
+    network = replace(wrap_module(nets.make_small_net()), batch=2)
     result = nd.dissect(network, "conv1", data, batch_size=4, quantile=0.1, preprocess=Preprocess())
     assert "Sequential takes 2 image(s) at a time, whatever the batch size" in result.journal["notes"]

@@ -1,7 +1,7 @@
 """Layers' names in file names."""
 
 import pytest
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect as nd
 from netdissect.errors import SettingsError
@@ -66,6 +66,6 @@ def test_layers_that_would_share_files_are_found(names):
 
 
 def test_layers_that_would_share_files_are_refused_before_any_work(tmp_path):
-    data = folders.write(tmp_path / "data", images=2)
+    data = small_probe_set.write_probe_set(tmp_path / "data", images=2)
     with pytest.raises(SettingsError, match="dissect them one by one"):
-        nd.dissect(nets.small(), ["conv1/x", "conv1-x"], data)
+        nd.dissect(nets.make_small_net(), ["conv1/x", "conv1-x"], data)

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
-from tests.settings_page import PAGE, schema, settings_page
+from tests.settings_page import PAGE, make_schema, make_settings_page
 
 from netdissect.config import ExecutionSettings, MethodSettings, Settings, SettingsDict
 from netdissect.model_loading import load_network
@@ -67,12 +67,12 @@ def test_the_command_line_takes_every_setting_with_its_default_and_choices():
 
 
 def test_the_settings_in_the_schema_of_run_json_are_generated():
-    assert load_run_schema() == schema(), "python3 dev.py settings writes it again"
-    assert list(schema()["properties"]["settings"]["properties"]) == list(Settings().as_dict())
+    assert load_run_schema() == make_schema(), "python3 dev.py settings writes it again"
+    assert list(make_schema()["properties"]["settings"]["properties"]) == list(Settings().as_dict())
 
 
 def test_the_settings_page_is_generated():
-    assert PAGE.read_text(encoding="utf-8") == settings_page(), "python3 dev.py settings writes it again"
+    assert PAGE.read_text(encoding="utf-8") == make_settings_page(), "python3 dev.py settings writes it again"
 
 
 def test_load_network_takes_the_options_of_the_shell():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect as nd
 from netdissect.errors import ActivationError, SettingsError
@@ -19,9 +19,9 @@ def test_anything_but_a_folder_is_refused(given, words):
 
 
 def test_a_name_with_a_nul_character_is_refused(tmp_path):
-    data = folders.write(tmp_path / "set")
+    data = small_probe_set.write_probe_set(tmp_path / "set")
     with pytest.raises(SettingsError, match=r"--out a\\x00b: a file name cannot contain a NUL character"):
-        nd.dissect(nets.small(), "conv1", data, out="a\0b")
+        nd.dissect(nets.make_small_net(), "conv1", data, out="a\0b")
 
 
 class _Nothing(torch.nn.Module):
@@ -33,4 +33,4 @@ def test_a_layer_without_units_is_refused(tmp_path):
     network = torch.nn.Sequential()
     network.nothing = _Nothing()
     with pytest.raises(ActivationError, match="layer nothing of .* gives 0 units .*: there is nothing to dissect"):
-        nd.dissect(network, "nothing", folders.write(tmp_path / "set"))
+        nd.dissect(network, "nothing", small_probe_set.write_probe_set(tmp_path / "set"))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect
 from netdissect.cli import main
@@ -45,7 +45,7 @@ def caffe(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small set", images=10)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small set", images=10)
 
 
 def test_help_does_not_import_heavy_libraries():
@@ -99,7 +99,7 @@ def test_mean_takes_three_numbers(capsys, caffe, data, tmp_path):
 def test_report_is_written_again_without_the_probe_set(capsys, caffe, tmp_path):
     import shutil
 
-    data = folders.write(tmp_path / "soon gone", images=6)
+    data = small_probe_set.write_probe_set(tmp_path / "soon gone", images=6)
     run(capsys, "run", caffe, "--layers", "conv1", "--data", data, "--out", tmp_path / "r", "--images-per-unit", "2")
     shutil.rmtree(data)
     (tmp_path / "r/html/index.html").unlink()
@@ -214,7 +214,7 @@ def test_shell_and_python_give_the_same_result(capsys, caffe, data, tmp_path):
 def test_a_users_own_module_is_dissected(data):
     import netdissect as nd
 
-    result = nd.dissect(nets.small(), ["conv2"], data, quantile=0.1)
+    result = nd.dissect(nets.make_small_net(), ["conv2"], data, quantile=0.1)
     assert len(result["conv2"].units) == 8
 
 
@@ -304,4 +304,4 @@ def test_an_empty_word_is_not_the_current_folder(capsys, caffe, data, tmp_path, 
 
 def test_an_empty_out_is_not_the_current_folder(data):
     with pytest.raises(SettingsError, match="out= is empty"):
-        netdissect.dissect(nets.small(), "conv1", data, out="")
+        netdissect.dissect(nets.make_small_net(), "conv1", data, out="")

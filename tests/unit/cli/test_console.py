@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from tests import folders
+from tests import small_probe_set
 
 from netdissect.cli import console, main
 
@@ -124,7 +124,7 @@ def test_output_that_cannot_be_written_is_one_sentence():
 
 
 def test_data_check_escapes_concept_names(capsys, tmp_path):
-    data = folders.write(tmp_path / "set", images=4)
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=4)
     table = data / "label.csv"
     lines = table.read_text().splitlines()
     first = lines[1].split(",")

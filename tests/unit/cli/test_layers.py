@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-from tests import folders
+from tests import small_probe_set
 
 from netdissect.cli import main
 
@@ -18,7 +18,7 @@ def script(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
         "import timm, torch\n"
         "from tests import nets\n"
-        "def small():\n    return nets.small()\n"
+        "def small():\n    return nets.make_small_net()\n"
         "def vit():\n"
         "    torch.manual_seed(0)\n"
         "    return timm.models.VisionTransformer(img_size=32, patch_size=8, embed_dim=16, depth=4, num_heads=2)\n"
@@ -53,7 +53,7 @@ def test_suggested_layers_are_marked_and_the_printed_command_runs(capsys, script
     marked = [line.split()[1] for line in out.splitlines() if line.startswith("* ") and "to start" not in line]
     command = next(line for line in out.splitlines() if line.startswith("* to start: ")).partition(": ")[2]
     assert command == f"netdissect run python:mine:vit --layers {' '.join(marked)} --data DATA"
-    data = folders.write(script / "set", images=4)
+    data = small_probe_set.write_probe_set(script / "set", images=4)
     words = [word if word != "DATA" else data for word in command.split()[1:]]
     code, out, err = run(capsys, *words, "--no-pictures", "--quantile", "0.1")
     assert (code, err) == (0, "")
@@ -72,7 +72,7 @@ def test_the_table_is_printed_as_json(capsys, script):
 
 
 def test_workers_find_a_function_of_the_current_folder(capsys, script):
-    data = folders.write(script / "set", images=6)
+    data = small_probe_set.write_probe_set(script / "set", images=6)
     words = ["run", "python:mine:small", "--layers", "conv2", "--data", data, "--no-pictures", "--quantile", "0.1"]
     assert run(capsys, *words, "--out", script / "one")[0] == 0
     assert run(capsys, *words, "--out", script / "two", "--workers", "2", "--shard-size", "3")[0] == 0
@@ -80,7 +80,7 @@ def test_workers_find_a_function_of_the_current_folder(capsys, script):
 
 
 def test_preprocessing_options_are_recorded_in_the_run(capsys, script):
-    data = folders.write(script / "set", images=4)
+    data = small_probe_set.write_probe_set(script / "set", images=4)
     words = ["run", "python:mine:small", "--layers", "conv2", "--data", data, "--no-pictures", "--quantile", "0.1"]
     code, out, _ = run(
         capsys, *words, "--mean", "0.5", "--std", "0.5", "0.5", "0.25", "--channels", "bgr", "--out", "r"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests import folders
+from tests import small_probe_set
 
 from netdissect.cli import main
 
@@ -32,7 +32,7 @@ def place(tmp_path_factory):
     for name, channels in (("small", "3"), ("grey", "1")):
         net = parse_prototxt(NET.replace("CHANNELS", channels))
         write_caffe(folder / "zoo" / name, net, make_random_weights(net, seed=0))
-    folders.write(folder / "dataset" / "set", images=8)
+    small_probe_set.write_probe_set(folder / "dataset" / "set", images=8)
     return folder
 
 

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect import report
 from netdissect.cli.app import main
@@ -11,7 +11,7 @@ from netdissect.results import files
 
 @pytest.fixture
 def run(tmp_path):
-    result, probe_set = pretend.run((12, 16), 9, pictures=20)
+    result, probe_set = made_up_runs.make_run((12, 16), 9, pictures=20)
     files.save_run(result, tmp_path / "run")
     report.write_report(result, tmp_path / "run", probe_set, NullProgress())
     return tmp_path / "run"
@@ -37,7 +37,7 @@ def test_report_takes_a_threshold_and_writes_a_single_file_and_a_card(run, capsy
 
 
 def test_compare_writes_figures_and_prints_their_numbers(run, tmp_path, capsys):
-    other, _ = pretend.run((12, 16), 9, pictures=20, seed=5, name="other")
+    other, _ = made_up_runs.make_run((12, 16), 9, pictures=20, seed=5, name="other")
     files.save_run(other, tmp_path / "other")
     assert (
         call("compare", run, tmp_path / "other", "--out", tmp_path / "f" / "two.svg", "--definition", "category") == 0

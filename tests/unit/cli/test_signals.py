@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests import folders
-from tests.processes import below, wait_until
+from tests import small_probe_set
+from tests.processes import find_descendants, wait_until
 
 from netdissect.networks.sources.caffe.caffe_writer import write_caffe
 from netdissect.networks.sources.caffe.prototxt import parse_prototxt
@@ -36,7 +36,7 @@ def words(tmp_path_factory):
     folder = tmp_path_factory.mktemp("signals")
     net = parse_prototxt(WIDE)
     write_caffe(folder / "wide", net, make_random_weights(net, seed=0))
-    data = folders.write(folder / "set", images=90, size=(64, 64), labels=(32, 32))
+    data = small_probe_set.write_probe_set(folder / "set", images=90, size=(64, 64), labels=(32, 32))
     command = [sys.executable, "-m", "netdissect", "run", folder / "wide", "--layers", "conv1", "--data", data]
     return [*command, "--batch-size", "2", "--shard-size", "2", "--images-per-unit", "0", "--no-pictures", "--out"]
 
@@ -57,7 +57,7 @@ def test_a_signal_ends_a_run_cleanly_and_the_same_command_resumes_it(words, expe
     command = [*words, tmp_path, "--workers", str(workers)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
         wait_until(lambda: len(list(tmp_path.glob(".work/*/scan-*.arrays"))) > 4, "the first shards")
-        started = below(run.pid)
+        started = find_descendants(run.pid)
         if end == signal.SIGINT:
             os.killpg(run.pid, end)  # as a terminal does: everybody in the foreground gets it
         else:

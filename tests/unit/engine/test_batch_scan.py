@@ -93,7 +93,7 @@ def use_torch(monkeypatch):
 def test_the_scan_of_a_layer_is_the_same_with_torch(kind, monkeypatch):
     rng = np.random.default_rng(17)
     values = activations(kind, rng)
-    bounds, layer = bounds_of(rng, values), fakes.layer("l", values.transpose(0, 3, 1, 2), FIELD)
+    bounds, layer = bounds_of(rng, values), fakes.make_layer("l", values.transpose(0, 3, 1, 2), FIELD)
 
     def scanned():
         with RowThreads(2) as pool:
@@ -115,11 +115,11 @@ def test_a_dissection_is_the_same_with_torch_and_so_is_its_error(monkeypatch):
     values = np.maximum(np.random.default_rng(18).normal(size=(40, 6, 4, 4)), 0).astype(np.float32)
     values[np.random.default_rng(0).permutation(40)[:8], 1] += 100  # its bound will prove too high
     entries = [Labels(np.full((1, 16, 16), 1 + n % 3, np.uint16), np.zeros(0, np.int64)) for n in range(40)]
-    concepts = fakes.ArrayConcepts(fakes.vocabulary(3), entries, (16, 16))
+    concepts = fakes.ArrayConcepts(fakes.make_vocabulary(3), entries, (16, 16))
 
     def dissected():
-        source = fakes.ArraySource((fakes.layer("l", values, FIELD),), {"l": values}, (16, 16))
-        return fakes.run(source, concepts, plan=Plan(40, 4, 8, 8, 0), quantile=0.4, images_per_unit=4)
+        source = fakes.ArraySource((fakes.make_layer("l", values, FIELD),), {"l": values}, (16, 16))
+        return fakes.dissect_arrays(source, concepts, plan=Plan(40, 4, 8, 8, 0), quantile=0.4, images_per_unit=4)
 
     one = dissected()
     use_torch(monkeypatch)

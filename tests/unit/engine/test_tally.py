@@ -21,7 +21,7 @@ from netdissect.engine.tally import count_label_pixels, has_categories
     ],
 )
 def test_an_image_has_a_category_from_one_labelled_pixel_on(pixels, has):
-    vocabulary = fakes.vocabulary(4, categories=3)
+    vocabulary = fakes.make_vocabulary(4, categories=3)
     assert has_categories(np.array(pixels, np.int64), vocabulary).tolist() == has
 
 

@@ -32,13 +32,13 @@ def case(activations, seed=0):
     entries = [
         Labels(rng.integers(0, 4, size=(1, 16, 16)).astype(np.uint16), np.zeros(0, np.int64)) for _ in activations
     ]
-    source = fakes.ArraySource((fakes.layer("l", activations, FIELD),), {"l": activations}, (16, 16))
-    return source, fakes.ArrayConcepts(fakes.vocabulary(3), entries, (16, 16))
+    source = fakes.ArraySource((fakes.make_layer("l", activations, FIELD),), {"l": activations}, (16, 16))
+    return source, fakes.ArrayConcepts(fakes.make_vocabulary(3), entries, (16, 16))
 
 
 def check(activations, *, plan=None, quantile=0.01):
     source, concepts = case(activations)
-    outcome = fakes.run(source, concepts, plan=plan, quantile=quantile, images_per_unit=2)
+    outcome = fakes.dissect_arrays(source, concepts, plan=plan, quantile=quantile, images_per_unit=2)
     truth = oracle.dissect(
         activations, [(e.planes, e.whole) for e in concepts.entries], concepts.vocabulary.primary, 3, FIELD, (16, 16),
         str(quantile),
@@ -156,14 +156,14 @@ def test_activations_that_are_not_finite_are_an_error_with_layer_unit_and_image(
     activations[image, 1, 2, 3] = value
     source, concepts = case(activations)
     with pytest.raises(ActivationError, match=rf"layer l, unit 2: .* on image image{image}\.png"):
-        fakes.run(source, concepts, plan=plan)
+        fakes.dissect_arrays(source, concepts, plan=plan)
 
 
 def test_a_dead_unit_has_an_empty_mask_and_no_label():
     activations = np.random.default_rng(9).normal(size=(20, 2, 4, 4)).astype(np.float32)
     activations[:, 1] = 0
     source, concepts = case(activations)
-    row = next(row for row in fakes.run(source, concepts, quantile=0.1).layers["l"].units if row.unit == 2)
+    row = next(row for row in fakes.dissect_arrays(source, concepts, quantile=0.1).layers["l"].units if row.unit == 2)
     assert (row.label, row.category, row.score) == ("", "", 0.0)
 
 
@@ -201,11 +201,13 @@ def test_several_layers_share_one_forward_pass():
     a = np.random.default_rng(12).normal(size=(40, 3, 4, 4)).astype(np.float32)
     b = np.random.default_rng(13).normal(size=(40, 2, 2, 2)).astype(np.float32)
     _, concepts = case(a)
-    both = fakes.ArraySource((fakes.layer("a", a, FIELD), fakes.layer("b", b, FIELD)), {"a": a, "b": b}, (16, 16))
-    together = fakes.run(both, concepts, quantile=0.05)
+    both = fakes.ArraySource(
+        (fakes.make_layer("a", a, FIELD), fakes.make_layer("b", b, FIELD)), {"a": a, "b": b}, (16, 16)
+    )
+    together = fakes.dissect_arrays(both, concepts, quantile=0.05)
     assert sorted(both.images_seen) == list(range(40))
     for name, array in (("a", a), ("b", b)):
-        alone = fakes.ArraySource((fakes.layer(name, array, FIELD),), {name: array}, (16, 16))
-        one = fakes.run(alone, concepts, quantile=0.05).layers[name]
+        alone = fakes.ArraySource((fakes.make_layer(name, array, FIELD),), {name: array}, (16, 16))
+        one = fakes.dissect_arrays(alone, concepts, quantile=0.05).layers[name]
         np.testing.assert_array_equal(together.layers[name].counts.I, one.counts.I)
         np.testing.assert_array_equal(together.layers[name].thresholds, one.thresholds)

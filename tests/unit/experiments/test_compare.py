@@ -4,7 +4,7 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy.io import savemat
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
 from netdissect.experiments import published
@@ -29,7 +29,7 @@ def table(path):
 def runs(tmp_path):
     paths = []
     for seed, step in enumerate((1, 5, 20)):
-        run, _ = pretend.run((24, 40), seed=seed)
+        run, _ = made_up_runs.make_run((24, 40), seed=seed)
         files.save_run(run, tmp_path / f"epoch_{step}")
         paths.append(tmp_path / f"epoch_{step}")
     return paths
@@ -91,7 +91,7 @@ def test_a_comparison_counts_like_the_run_itself(runs, tmp_path):
 
 def test_runs_over_different_probe_sets_get_a_remark(runs, tmp_path):
     assert not any("not alike" in remark for remark in compare(runs).remarks)
-    run, _ = pretend.run((24, 40))
+    run, _ = made_up_runs.make_run((24, 40))
     files.save_run(dataclasses.replace(run, probe_set=dataclasses.replace(run.probe_set, images=300)), tmp_path / "few")
     remarks = compare([runs[0], tmp_path / "few"]).remarks
     assert any(
@@ -104,7 +104,7 @@ def test_runs_over_different_probe_sets_get_a_remark(runs, tmp_path):
 
 def test_different_layers_are_not_set_side_by_side_but_a_table_and_a_run_are(tmp_path):
     for name in ("conv4", "conv5"):
-        run, _ = pretend.run((24,), layer_names=(name,))
+        run, _ = made_up_runs.make_run((24,), layer_names=(name,))
         files.save_run(run, tmp_path / name)
     assert compare([tmp_path / "conv4", tmp_path / "conv5"]).write_page(tmp_path / "two.html") is None
     table_of_conv5 = tmp_path / "conv5" / "conv5-result.csv"
@@ -205,7 +205,7 @@ def test_two_checkpoints_are_set_side_by_side(runs, tmp_path):
 
 
 def test_units_gain_lose_change_or_keep_their_concept(tmp_path):
-    run, _ = pretend.run((4,), 6, pictures=12)
+    run, _ = made_up_runs.make_run((4,), 6, pictures=12)
     layer = next(iter(run.layers.values()))
     layer.counts.I[:] = 0
     for unit, concept in ((0, 0), (1, 1), (2, 2)):

@@ -16,7 +16,7 @@ from netdissect.networks.units.generator import Generator
 from netdissect.probe_sets.broden.reader import LATENTS_FILE, Broden
 
 OPTIONS = {"quantile": 0.06, "batch_size": 4, "images_per_unit": 3}
-LABELER = ImageLabeler(painter.label, painter.CLASSES, "a rule of colors")
+LABELER = ImageLabeler(painter.label_squares, painter.CLASSES, "a rule of colors")
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_a_generator_that_adds_noise_is_refused(tmp_path):
 def test_a_label_beyond_the_classes_is_refused(generator, tmp_path):
     with pytest.raises(DataFileError, match="values beyond its 1 classes"):
         generate_probe_set(
-            generator, ImageLabeler(painter.label, ["red"]), tmp_path / "set", images=4, preview=0, colors=False
+            generator, ImageLabeler(painter.label_squares, ["red"]), tmp_path / "set", images=4, preview=0, colors=False
         )
 
 

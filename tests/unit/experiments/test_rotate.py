@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 import torch
-from tests import folders, nets
+from tests import nets, small_probe_set
 from torch import nn
 
 import netdissect as nd
@@ -25,7 +25,7 @@ class RotatedNetwork(nn.Module):
 
     def __init__(self, matrix):
         super().__init__()
-        self.net = nets.small()
+        self.net = nets.make_small_net()
         self.rotation = nn.Conv2d(8, 8, 1, bias=False)
         self.rotation.weight.data = torch.as_tensor(matrix, dtype=torch.float32)[..., None, None]
 
@@ -35,12 +35,14 @@ class RotatedNetwork(nn.Module):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small", images=12)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=12)
 
 
 @pytest.mark.parametrize("near", [False, True])
 def test_every_step_equals_a_network_with_the_rotated_units(data, near):
-    rotated = rotate(nets.small(), "conv2", data, alphas=(0, 0.3, 1), rotation_seed=5, near_axes=near, **OPTIONS)
+    rotated = rotate(
+        nets.make_small_net(), "conv2", data, alphas=(0, 0.3, 1), rotation_seed=5, near_axes=near, **OPTIONS
+    )
     q = draw_rotation(8, 5)
     powers = RotationPowers.decompose(align_to_axes(q) if near else q)
     assert list(rotated.result.layers) == ["conv2", "conv2+rotation-0.3", "conv2+rotation-1"]
@@ -53,7 +55,7 @@ def test_every_step_equals_a_network_with_the_rotated_units(data, near):
 
 def test_the_network_is_run_once_for_all_steps(data, monkeypatch):
     seen = []
-    network = wrap_module(nets.small(), None)
+    network = wrap_module(nets.make_small_net(), None)
     probe = type(network).probe
 
     def counted(self, *args, **kwargs):
@@ -69,14 +71,14 @@ def test_the_network_is_run_once_for_all_steps(data, monkeypatch):
 
 def test_unknown_layers_and_invalid_steps_are_refused(data):
     with pytest.raises(UnknownLayerError, match="there is no layer 'conv9': did you mean conv"):
-        rotate(nets.small(), "conv9", data, **OPTIONS)
+        rotate(nets.make_small_net(), "conv9", data, **OPTIONS)
     for alphas, told in (((), "takes numbers"), ((0, float("nan")), "takes numbers"), ((1, 1), "twice")):
         with pytest.raises(SettingsError, match=told):
-            rotate(nets.small(), "conv2", data, alphas=alphas, **OPTIONS)
+            rotate(nets.make_small_net(), "conv2", data, alphas=alphas, **OPTIONS)
 
 
 def test_the_figure_has_its_numbers_as_csv(data, tmp_path):
-    rotated = rotate(nets.small(), ["conv1", "conv2"], data, alphas=(0, 0.5), **OPTIONS)
+    rotated = rotate(nets.make_small_net(), ["conv1", "conv2"], data, alphas=(0, 0.5), **OPTIONS)
     rotated.write_figure(tmp_path / "rotation.svg")
     assert (tmp_path / "rotation.png").stat().st_size > 2000
     with (tmp_path / "rotation.csv").open(newline="") as file:

@@ -19,12 +19,12 @@ from netdissect.networks.checkpoints import Checkpoint, count_classes, load_chec
 
 @pytest.fixture(scope="module")
 def module():
-    return nets.small()
+    return nets.make_small_net()
 
 
 def loaded(path, **options):
     """A fresh network of the same architecture with what a file holds."""
-    fresh = nets.small(seed=5)
+    fresh = nets.make_small_net(seed=5)
     load_checkpoint(fresh, read_checkpoint(path), architecture="small", **options)
     return fresh.state_dict()
 
@@ -61,7 +61,7 @@ def test_any_prefix_before_the_names_is_taken_off(module, prefix, tmp_path):
     state = {prefix + name: tensor for name, tensor in module.state_dict().items()}
     extras = {"criterion.weight": torch.ones(3), "projector.0.weight": torch.ones(2, 2)}
     torch.save({"state_dict": state | extras, "hyper_parameters": {"lr": 0.1}, "epoch": 2}, path)
-    fresh = nets.small(seed=5)
+    fresh = nets.make_small_net(seed=5)
     assert not same(fresh.state_dict(), module)
     load_checkpoint(fresh, read_checkpoint(path), architecture="small")
     assert same(fresh.state_dict(), module)
@@ -176,25 +176,25 @@ def test_weights_of_another_architecture_are_reported_with_the_first_name_that_i
     state = module.state_dict()
     del state["conv2.weight"]
     with pytest.raises(ModelFileError, match=r"f\.pth does not hold the weights of small: 'conv2.weight' is missing"):
-        load_checkpoint(nets.small(), checkpoint(state), architecture="small")
+        load_checkpoint(nets.make_small_net(), checkpoint(state), architecture="small")
     state = module.state_dict() | {"conv2.extra": torch.zeros(1)}
     with pytest.raises(ModelFileError, match=r"'conv2.extra' is not known to it"):
-        load_checkpoint(nets.small(), checkpoint(state), architecture="small")
+        load_checkpoint(nets.make_small_net(), checkpoint(state), architecture="small")
     state = module.state_dict() | {"conv2.weight": torch.zeros(8, 5, 1, 1)}
     with pytest.raises(ModelFileError, match=r"conv2.weight .* \(8, 5, 1, 1\), small .* \(8, 5, 3, 3\)"):
-        load_checkpoint(nets.small(), checkpoint(state), architecture="small")
+        load_checkpoint(nets.make_small_net(), checkpoint(state), architecture="small")
 
 
 def test_the_number_of_classes_is_read_off_the_last_bias(module):
     state = module.state_dict()
-    assert count_classes(checkpoint(state), nets.small()) is None
+    assert count_classes(checkpoint(state), nets.make_small_net()) is None
     state |= {"fc.weight": torch.zeros(11, 8), "fc.bias": torch.zeros(11)}
     prefixed = {f"module.{name}": tensor for name, tensor in state.items()}
-    assert count_classes(checkpoint(prefixed), nets.small()) == 11
+    assert count_classes(checkpoint(prefixed), nets.make_small_net()) == 11
 
 
 def test_half_precision_weights_fill_a_full_precision_network(module):
-    fresh = nets.small(seed=3)
+    fresh = nets.make_small_net(seed=3)
     load_checkpoint(
         fresh, checkpoint({name: tensor.half() for name, tensor in module.state_dict().items()}), architecture="small"
     )

@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 import torch
-from tests import exports, folders, nets, painter
+from tests import exports, nets, painter, small_probe_set
 from torch import nn
 
 import netdissect as nd
@@ -42,10 +42,10 @@ def make_network(tmp_path):
     def make(kind):
         if kind == "onnx":
             pytest.importorskip("onnx")
-            path = exports.write_onnx(tmp_path / "net.onnx", nets.small())
+            path = exports.write_onnx(tmp_path / "net.onnx", nets.make_small_net())
             network = open_network(str(path))
             return network, next(layer.name for layer in network.layers((32, 32)) if layer.grid != (1, 1))
-        module = make_caffe_module() if kind == "caffe" else nets.small().train()
+        module = make_caffe_module() if kind == "caffe" else nets.make_small_net().train()
         network = wrap_module(module)
         layer = "conv" if kind == "caffe" else "conv2"
         if kind == "projected":
@@ -94,7 +94,7 @@ def assert_equal(before, after):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small", images=8)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=8)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -151,7 +151,7 @@ def test_no_attribute_of_a_network_can_be_assigned_or_deleted(kind, make_network
 
 
 def test_a_module_given_to_dissect_stays_as_it_was(data):
-    module = nets.small().train()
+    module = nets.make_small_net().train()
     module.conv1.register_forward_hook(lambda *_: None)
     twin, inventory = copy.deepcopy(module), take_inventory(wrap_module(module))
     nd.dissect(module, "conv2", data, preprocess=Preprocess(), precision="bf16", **OPTIONS)

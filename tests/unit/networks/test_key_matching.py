@@ -122,7 +122,7 @@ HIDDEN = {
     "an optimizer that knows names": {"optim": {"exp_avg": {n: t + 5 for n, t in STATE.items()}}, "net": STATE},
     "the same weights twice": {"model": STATE, "best": {n: t.clone() for n, t in STATE.items()}},
     "a pair of weights and options": (STATE, {"lr": 0.1}),
-    "a list of networks, the second of another kind": {"models": [STATE, nets.small().state_dict()]},
+    "a list of networks, the second of another kind": {"models": [STATE, nets.make_small_net().state_dict()]},
     "a time": {"state_dict": STATE, "when": dt.date(2020, 1, 1), "took": dt.timedelta(1)},
     "counters of operations": STATE | {"total_ops": torch.zeros(1), "layer1.total_ops": torch.zeros(1)},
     "numpy arrays": {n: t.numpy() for n, t in STATE.items()},
@@ -151,7 +151,7 @@ def test_a_network_and_a_copy_of_it_inside_are_not_told_apart_by_the_length_of_a
 
 
 def test_where_nothing_fits_the_keys_that_were_met_are_named(tmp_path):
-    torch.save({"alpha": nets.small().state_dict(), "beta": torch.zeros(2), "epoch": 3}, tmp_path / "w.pth")
+    torch.save({"alpha": nets.make_small_net().state_dict(), "beta": torch.zeros(2), "epoch": 3}, tmp_path / "w.pth")
     with pytest.raises(
         ModelFileError, match=r"'layer1\.0\.weight' is missing .*the file's keys are alpha, beta, epoch"
     ):

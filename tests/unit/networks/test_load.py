@@ -28,13 +28,13 @@ def script(tmp_path, monkeypatch):
     """A folder with a file that makes a network, as a person would have it; it is the current one."""
     (tmp_path / "my_nets.py").write_text(
         "from tests import nets\n"
-        "def small():\n    return nets.small()\n"
+        "def small():\n    return nets.make_small_net()\n"
         "def fails():\n    raise KeyError('what')\n"
         "def leaves():\n    import sys; sys.exit('no data')\n"
         "def interrupts():\n    raise KeyboardInterrupt('in mine')\n"
         "def text():\n    return 'no network'\n"
-        "ready = nets.small(seed=4)\n"
-        "class Zoo:\n    @staticmethod\n    def net():\n        return nets.small(seed=5)\n"
+        "ready = nets.make_small_net(seed=4)\n"
+        "class Zoo:\n    @staticmethod\n    def net():\n        return nets.make_small_net(seed=5)\n"
     )
     (tmp_path / "broken_nets.py").write_text("import no_such_library_at_all\n")
     (tmp_path / "leaving_nets.py").write_text("import sys\nsys.exit(3)\n")
@@ -117,9 +117,11 @@ def test_an_option_that_means_nothing_to_a_kind_is_refused(model, options, sente
 def test_a_function_of_yours_makes_a_network(script):
     network = open_network("python:my_nets:small")
     assert (network.name, network.source) == ("small", "python:my_nets:small")
-    assert network.fingerprint() == wrap_module(nets.small()).fingerprint()
-    assert open_network("python:my_nets:Zoo.net").fingerprint() == wrap_module(nets.small(seed=5)).fingerprint()
-    assert open_network("python:my_nets:ready").fingerprint() == wrap_module(nets.small(seed=4)).fingerprint()
+    assert network.fingerprint() == wrap_module(nets.make_small_net()).fingerprint()
+    assert (
+        open_network("python:my_nets:Zoo.net").fingerprint() == wrap_module(nets.make_small_net(seed=5)).fingerprint()
+    )
+    assert open_network("python:my_nets:ready").fingerprint() == wrap_module(nets.make_small_net(seed=4)).fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -146,8 +148,8 @@ def test_an_interrupt_while_a_function_of_yours_runs_interrupts(script):
 
 
 def test_weights_from_a_file_fill_the_architecture_they_are_for(script):
-    torch.save({"state_dict": nets.small(seed=7).state_dict()}, "mine.pth")
-    right = wrap_module(nets.small(seed=7)).fingerprint()
+    torch.save({"state_dict": nets.make_small_net(seed=7).state_dict()}, "mine.pth")
+    right = wrap_module(nets.make_small_net(seed=7)).fingerprint()
     by_arch = open_network("mine.pth", LoadOptions(arch="python:my_nets:small"))
     by_weights = open_network("python:my_nets:small", LoadOptions(weights="mine.pth"))
     assert by_arch.fingerprint() == by_weights.fingerprint() == right
@@ -156,10 +158,10 @@ def test_weights_from_a_file_fill_the_architecture_they_are_for(script):
 
 
 def test_weights_without_an_architecture_ask_for_it(script):
-    torch.save(nets.small().state_dict(), "mine.pth")
+    torch.save(nets.make_small_net().state_dict(), "mine.pth")
     with pytest.raises(SettingsError, match="holds weights without an architecture: name it with --arch"):
         open_network("mine.pth")
-    torch.save(nets.small(), "whole.pth")
+    torch.save(nets.make_small_net(), "whole.pth")
     with pytest.raises(ModelFileError, match="save the weights alone"):  # an architecture would not help
         open_network("whole.pth")
 
@@ -255,12 +257,12 @@ def test_a_mean_image_is_read_from_a_file(tmp_path):
 
 
 def test_preprocessing_given_in_python_leaves_the_network_its_own(tmp_path):
-    from tests import folders
+    from tests import small_probe_set
 
     import netdissect as nd
 
-    data = folders.write(tmp_path / "set", images=4)
-    network = wrap_module(nets.small())
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=4)
+    network = wrap_module(nets.make_small_net())
     result = nd.dissect(network, "conv2", data, preprocess=Preprocess(note="mine"), quantile=0.1)
     assert result.network.preprocessing.endswith("(mine)")
     assert "assumed" in network.preprocess.note

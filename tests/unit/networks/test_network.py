@@ -54,7 +54,7 @@ def test_a_layer_gives_what_a_plain_forward_pass_gives(images):
     with probe(module, "conv1", "conv2") as source:
         outputs = source.activations(images)
     # BatchNorm and an in-place ReLU run after conv1: they must not reach what was seen of it.
-    torch.testing.assert_close(nets.channels_first(outputs)["conv1"], seen["conv1"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(nets.move_channels_first(outputs)["conv1"], seen["conv1"], rtol=1e-5, atol=1e-6)
 
 
 def test_the_network_runs_no_further_than_its_last_probed_layer(images):
@@ -133,7 +133,7 @@ def test_a_layer_is_dissected_although_the_network_fails_after_it(images):
     expected = module.conv2(module.conv1(Preprocess()(torch.from_numpy(images))))
     module.broken = True
     with probe(module, "conv2") as source:
-        found = nets.channels_first(source.activations(images))["conv2"]
+        found = nets.move_channels_first(source.activations(images))["conv2"]
         (layer,) = source.layers
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     assert "the network fails after it (broken on purpose)" in layer.note
@@ -168,7 +168,7 @@ def test_images_need_not_be_square():
     module = Small().eval()
     images = np.random.default_rng(1).integers(0, 256, size=(2, 24, 40, 3)).astype(np.uint8)
     with probe(module, "conv2", size=(24, 40)) as source:
-        found, (layer,) = nets.channels_first(source.activations(images))["conv2"], source.layers
+        found, (layer,) = nets.move_channels_first(source.activations(images))["conv2"], source.layers
     x = module.bn(module.conv1(Preprocess()(torch.from_numpy(images)))).relu()
     torch.testing.assert_close(found, module.conv2(x), rtol=1e-4, atol=1e-5)
     assert (layer.grid, layer.shape) == ((12, 20), (6, 12, 20))

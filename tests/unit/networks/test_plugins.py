@@ -36,22 +36,26 @@ def install(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-LOADER = "from tests import nets\ndef load(name, options):\n    return nets.small(seed=int(name))\n"
+LOADER = "from tests import nets\ndef load(name, options):\n    return nets.make_small_net(seed=int(name))\n"
 
 
 def test_a_registered_kind_is_loaded_listed_and_dissected(tmp_path):
-    from tests import folders
+    from tests import small_probe_set
 
-    nd.register_model_kind("mylib:NAME", "a network of mylib", lambda name, options: nets.small(seed=int(name)))
+    nd.register_model_kind(
+        "mylib:NAME", "a network of mylib", lambda name, options: nets.make_small_net(seed=int(name))
+    )
     network = nd.load_network("mylib:4", channels="bgr")
     assert (network.name, network.source, network.preprocess.channels) == ("4", "mylib:4", "bgr")
     assert list_model_kinds()[-1] == ("mylib:NAME", "a network of mylib")
-    data = folders.write(tmp_path / "set", images=4)
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=4)
     assert nd.dissect("mylib:4", "conv2", data, quantile=0.1).network.source == "mylib:4"
 
 
 def test_the_loader_gets_the_options_of_the_model():
-    nd.register_model_kind("mylib:NAME", "a network of mylib", lambda name, options: nets.small(seed=options.seed))
+    nd.register_model_kind(
+        "mylib:NAME", "a network of mylib", lambda name, options: nets.make_small_net(seed=options.seed)
+    )
     assert nd.load_network("mylib:x", seed=3).fingerprint() != nd.load_network("mylib:x", seed=4).fingerprint()
     with pytest.raises(SettingsError, match="--arch does not go with mylib:NAME, a network of mylib"):
         nd.load_network("mylib:x", arch="timm:resnet18")
@@ -88,7 +92,7 @@ def test_a_broken_package_breaks_nothing_else(install):
     from netdissect.cli.app import app
 
     install("broken", "import no_such_library", "mylib = broken_nets:load", "= nothing", "no equals sign")
-    nd.register_model_kind("other:NAME", "a network of another library", lambda name, options: nets.small())
+    nd.register_model_kind("other:NAME", "a network of another library", lambda name, options: nets.make_small_net())
     assert nd.load_network("other:x").source == "other:x"
     with pytest.raises(ModelNotFoundError, match="there is no model 'nothing'"):
         nd.load_network("nothing")
@@ -106,22 +110,22 @@ def test_a_prefix_that_is_built_in_cannot_be_taken(install):
     install("thief", "import no_such_library", "python = thief_nets:load")
     assert len([typed for typed, _ in list_model_kinds() if typed.startswith("python:")]) == 1
     with pytest.raises(SettingsError, match="the prefix timm: is taken"):
-        nd.register_model_kind("timm:NAME", "not timm", lambda name, options: nets.small())
+        nd.register_model_kind("timm:NAME", "not timm", lambda name, options: nets.make_small_net())
 
 
 def test_a_prefix_is_registered_once(install):
-    nd.register_model_kind("mylib:NAME", "a network of mylib", lambda name, options: nets.small())
+    nd.register_model_kind("mylib:NAME", "a network of mylib", lambda name, options: nets.make_small_net())
     with pytest.raises(SettingsError, match="the prefix mylib: is taken"):
-        nd.register_model_kind("mylib:PATH", "another", lambda name, options: nets.small())
+        nd.register_model_kind("mylib:PATH", "another", lambda name, options: nets.make_small_net())
     install("theirs", LOADER, "theirs = theirs_nets:load")
     with pytest.raises(SettingsError, match="the prefix theirs: is taken"):
-        nd.register_model_kind("theirs:NAME", "another", lambda name, options: nets.small())
+        nd.register_model_kind("theirs:NAME", "another", lambda name, options: nets.make_small_net())
 
 
 @pytest.mark.parametrize("spelling", ["mylib", "", ":NAME", "My Lib:NAME", "c:NAME", "FILE.mylib"])
 def test_a_spelling_without_a_prefix_is_refused(spelling):
     with pytest.raises(SettingsError, match="expected a spelling such as mylib:NAME"):
-        nd.register_model_kind(spelling, "a network of mylib", lambda name, options: nets.small())
+        nd.register_model_kind(spelling, "a network of mylib", lambda name, options: nets.make_small_net())
 
 
 def test_a_loader_that_is_no_function_is_refused():

@@ -23,7 +23,7 @@ SIZE = (24, 32)
 def dissected(folder):
     """Check a set, dissect a small network on it, and return the names its units may get."""
     assert check_probe_set(folder).problems == ()
-    result = dissect(nets.small(), ["conv1", "conv2"], folder, quantile=0.1, batch_size=4, images_per_unit=2)
+    result = dissect(nets.make_small_net(), ["conv1", "conv2"], folder, quantile=0.1, batch_size=4, images_per_unit=2)
     units = result["conv2"].units
     assert len(list(units)) == 8
     assert np.isfinite(np.asarray(result["conv2"].iou)).all()

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from tests import pretend
+from tests import made_up_runs
 
 import netdissect as nd
 from netdissect import report
@@ -21,7 +21,7 @@ from netdissect.results import files
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory):
     """A run's folder that was copied without its probe set."""
-    result, probe_set = pretend.run((6,), 8, pictures=12)
+    result, probe_set = made_up_runs.make_run((6,), 8, pictures=12)
     folder = tmp_path_factory.mktemp("moved")
     files.save_run(result, folder)
     report.write_report(result, folder, probe_set, NullProgress())
@@ -111,7 +111,7 @@ def test_a_users_files_stay_when_the_cache_is_emptied(moved, tmp_path, name):
 
 
 def test_examples_show_a_concept_with_most_pixels_and_similar_images_once(tmp_path):
-    result, _ = pretend.run((6,), 8, pictures=12, exemplars=12)
+    result, _ = made_up_runs.make_run((6,), 8, pictures=12, exemplars=12)
 
     class Film:
         """Rows 0 to 5 are one scene, frame by frame; concept 1 covers most of it."""
@@ -138,16 +138,16 @@ def test_examples_show_a_concept_with_most_pixels_and_similar_images_once(tmp_pa
 
 
 def test_cached_label_maps_are_used_without_the_probe_set_and_never_for_another(tmp_path):
-    result, probe_set = pretend.run((6,), 8, pictures=12)
+    result, probe_set = made_up_runs.make_run((6,), 8, pictures=12)
     first = report.ReportCache(result, tmp_path).cache_labels(probe_set)
-    again = report.ReportCache(result, tmp_path).cache_labels(pretend.Gone())
+    again = report.ReportCache(result, tmp_path).cache_labels(made_up_runs.MissingProbeSet())
     np.testing.assert_array_equal(first.examples, again.examples)
     other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
-    assert not report.ReportCache(other, tmp_path).cache_labels(pretend.Gone()).files
+    assert not report.ReportCache(other, tmp_path).cache_labels(made_up_runs.MissingProbeSet()).files
 
 
 def test_a_damaged_label_file_is_replaced(tmp_path):
-    result, probe_set = pretend.run((6,), 8, pictures=12)
+    result, probe_set = made_up_runs.make_run((6,), 8, pictures=12)
     first = report.ReportCache(result, tmp_path).cache_labels(probe_set)
     victim = next(iter(first.files.values()))
     victim.write_text(victim.read_text()[:40])

@@ -3,7 +3,7 @@
 import warnings
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.report import figures
@@ -21,7 +21,7 @@ NAMES = (
 @pytest.fixture
 def found():
     words = Vocabulary(("thing_$",), tuple(Concept(n + 1, name, "thing_$") for n, name in enumerate(NAMES)))
-    result, _ = pretend.run((60,), len(NAMES), words=words, layer_names=("layer_$1$\t/conv",))
+    result, _ = made_up_runs.make_run((60,), len(NAMES), words=words, layer_names=("layer_$1$\t/conv",))
     return result.detectors(0.01)
 
 

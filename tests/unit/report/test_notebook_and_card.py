@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 import netdissect as nd
 from netdissect import api
@@ -30,7 +30,7 @@ class ByIndex:
 
 @pytest.fixture
 def result():
-    run, probe_set = pretend.run((24, 40), name="net <b>_1_")
+    run, probe_set = made_up_runs.make_run((24, 40), name="net <b>_1_")
     return api._add_presenter(run, lambda: ByIndex(probe_set))
 
 

@@ -5,7 +5,7 @@ import sys
 from importlib import metadata
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect import report
 from netdissect.errors import SettingsError
@@ -23,7 +23,7 @@ def registry(monkeypatch):
 
 
 def write(folder):
-    result, probe_set = pretend.run((3,), 6, pictures=12)
+    result, probe_set = made_up_runs.make_run((3,), 6, pictures=12)
     report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
     path = folder / "html/data/layer-0-panels.js"
     return script_data.unpack_script(path.read_text())[1] if path.exists() else None

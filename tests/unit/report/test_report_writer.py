@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect import report
 from netdissect.concepts import Concept, Vocabulary
@@ -18,7 +18,7 @@ from netdissect.report.html import script_data
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    result, probe_set = pretend.run((24, 40))
+    result, probe_set = made_up_runs.make_run((24, 40))
     report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
     return result, folder
 
@@ -128,7 +128,7 @@ def test_nothing_is_loaded_from_outside_and_nothing_runs_inline(drawn):
 def test_names_with_markup_are_written_as_text(tmp_path):
     nasty = "<script>alert(1)</script>\u2028</script>\"'&"
     words = Vocabulary(("object", "<b>kind"), (Concept(1, nasty, "object"), Concept(2, "plain", "<b>kind")))
-    result, probe_set = pretend.run(
+    result, probe_set = made_up_runs.make_run(
         (5,), 2, words=words, name=f"net {nasty}", layer_names=(f"layer {nasty}",), pictures=12
     )
     result = dataclasses.replace(result, image_names=dict.fromkeys(result.image_names, f"dir/{nasty}.jpg"))
@@ -141,32 +141,32 @@ def test_names_with_markup_are_written_as_text(tmp_path):
 
 
 def test_a_report_is_redrawn_without_the_probe_set(tmp_path):
-    result, probe_set = pretend.run((6,), 8, pictures=12)
+    result, probe_set = made_up_runs.make_run((6,), 8, pictures=12)
     report.write_report(result, tmp_path, probe_set, NullProgress())
     before = {path: path.read_bytes() for path in (tmp_path / "html").rglob("*") if path.is_file()}
-    report.write_report(result, tmp_path, pretend.Gone(), NullProgress())
+    report.write_report(result, tmp_path, made_up_runs.MissingProbeSet(), NullProgress())
     after = {path: path.read_bytes() for path in (tmp_path / "html").rglob("*") if path.is_file()}
     assert before == after
 
 
 def test_missing_images_are_named_in_one_sentence(tmp_path):
-    result, _ = pretend.run((6,), 8, pictures=12)
+    result, _ = made_up_runs.make_run((6,), 8, pictures=12)
     with pytest.raises(DataNotFoundError, match="put the probe set back"):
-        report.write_report(result, tmp_path, pretend.Gone(), NullProgress())
+        report.write_report(result, tmp_path, made_up_runs.MissingProbeSet(), NullProgress())
 
 
 def test_cached_images_of_another_probe_set_are_not_used(tmp_path):
-    result, probe_set = pretend.run((6,), 8, pictures=12)
+    result, probe_set = made_up_runs.make_run((6,), 8, pictures=12)
     report.write_report(result, tmp_path, probe_set, NullProgress())
     other = dataclasses.replace(result, probe_set=dataclasses.replace(result.probe_set, fingerprint="e" * 64))
     with pytest.raises(DataNotFoundError, match=r"made/up_00000\.jpg is needed .* made-up"):
-        report.write_report(other, tmp_path, pretend.Gone(), NullProgress())
+        report.write_report(other, tmp_path, made_up_runs.MissingProbeSet(), NullProgress())
 
 
 def test_a_report_of_one_unit_without_exemplars_is_written(tmp_path):
     """One unit, one concept, no exemplars, nothing detected."""
     words = Vocabulary(("object",), (Concept(1, "thing", "object"),))
-    result, probe_set = pretend.run((1,), 1, words=words, exemplars=0, pictures=4)
+    result, probe_set = made_up_runs.make_run((1,), 1, words=words, exemplars=0, pictures=4)
     layer = next(iter(result.layers.values()))
     layer.counts.I[:] = 0
     report.write_report(result, tmp_path, probe_set, NullProgress(), single_file=True)
@@ -178,9 +178,9 @@ def test_a_report_of_one_unit_without_exemplars_is_written(tmp_path):
 def test_a_large_image_is_cached_smaller(tmp_path):
     import io
 
-    result, probe_set = pretend.run((2,), 4, pictures=3, exemplars=2, input_size=112)
+    result, probe_set = made_up_runs.make_run((2,), 4, pictures=3, exemplars=2, input_size=112)
 
-    class Large(pretend.PretendProbeSet):
+    class Large(made_up_runs.MadeUpProbeSet):
         def read_image_file(self, row):
             out = io.BytesIO()
             Image.new("RGB", (3000, 1500), (row, 9, 9)).save(out, format="PNG")
@@ -195,7 +195,7 @@ def test_a_large_image_is_cached_smaller(tmp_path):
 
 
 def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
-    result, probe_set = pretend.run((3,), 6, pictures=8)
+    result, probe_set = made_up_runs.make_run((3,), 6, pictures=8)
     report.write_report(result, tmp_path, probe_set, NullProgress())
     assert "left out" not in (tmp_path / "html" / "index.html").read_text()
     skipped = {f"dir/<{n}>.jpg": f"image {n} does not decode" for n in range(3)}
@@ -240,7 +240,7 @@ def test_the_head_says_network_probe_set_settings_date_and_versions(drawn):
 
 
 def test_notes_are_on_the_page(tmp_path):
-    result, probe_set = pretend.run((4,), 9, pictures=12, exemplars=2)
+    result, probe_set = made_up_runs.make_run((4,), 9, pictures=12, exemplars=2)
     note = "images of 96 x 96 are scaled to 32 x 32"
     (name, entry), *_ = result.layers.items()
     layers = {name: dataclasses.replace(entry, layer=dataclasses.replace(entry.layer, note="class token <left> out"))}

@@ -83,7 +83,7 @@ def test_counts_must_be_integers_that_fit_together():
 
 
 def test_between_concepts_the_first_of_equals_wins_between_categories_the_later():
-    words = fakes.vocabulary(6, categories=3)  # 1 and 4 object, 2 and 5 part, 3 and 6 color
+    words = fakes.make_vocabulary(6, categories=3)  # 1 and 4 object, 2 and 5 part, 3 and 6 color
     best = find_best_concepts(np.array([[0.2, 0.3, 0.1, 0.2, 0.3, 0.3], [0.0] * 6]), words)
     assert best.column[0].tolist() == [0, 1, 5]
     assert best.category.tolist() == [2, -1]
@@ -91,7 +91,7 @@ def test_between_concepts_the_first_of_equals_wins_between_categories_the_later(
 
 
 def test_where_there_is_no_category_no_unit_has_a_label():
-    best = find_best_concepts(np.zeros((2, 0)), fakes.vocabulary(0, categories=0))
+    best = find_best_concepts(np.zeros((2, 0)), fakes.make_vocabulary(0, categories=0))
     assert (best.column.shape, best.category.tolist()) == ((2, 0), [-1, -1])
 
 

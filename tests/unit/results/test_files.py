@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect as nd
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError, UnknownLayerError
@@ -14,9 +14,9 @@ from netdissect.errors import RunFileError, RunNotFoundError, SettingsError, Unk
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
-    data = folders.write(tmp_path_factory.mktemp("data") / "small", images=12)
+    data = small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=12)
     return nd.dissect(
-        nets.small(), layers=["conv1", "conv2"], data=data, quantile=0.05, images_per_unit=4, batch_size=4
+        nets.make_small_net(), layers=["conv1", "conv2"], data=data, quantile=0.05, images_per_unit=4, batch_size=4
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 import netdissect as nd
 from netdissect.errors import NetdissectError, RunFileError
@@ -25,7 +25,7 @@ STEM = "block1-conv"
 
 @pytest.fixture
 def saved(tmp_path):
-    files.save_run(pretend.run((6, 4), 5, pictures=12, exemplars=3)[0], tmp_path / "run")
+    files.save_run(made_up_runs.make_run((6, 4), 5, pictures=12, exemplars=3)[0], tmp_path / "run")
     return tmp_path / "run"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect.config import Settings
 from netdissect.layers import FieldMap, Layer
@@ -38,7 +38,7 @@ IMAGES = 12
 
 def layer_result(layer, words, seed):
     """Make up a layer whose every array is another, within what a dissection could have found."""
-    made_up = pretend.layer(layer.name, layer.units, words, exemplars=3, pictures=IMAGES, seed=seed)
+    made_up = made_up_runs.make_layer(layer.name, layer.units, words, exemplars=3, pictures=IMAGES, seed=seed)
     random = np.random.default_rng(100 + seed)
 
     def drawn(low, high, kind=np.float32, shape=(layer.units,)):
@@ -60,7 +60,7 @@ def layer_result(layer, words, seed):
 
 @pytest.fixture(scope="module")
 def result():
-    words = pretend.vocabulary(7)
+    words = made_up_runs.make_vocabulary(7)
     layers = {name: layer_result(layer, words, seed) for seed, (name, layer) in enumerate(LAYERS.items())}
     labeled = layers["block1/conv"].counts.G  # the same in every layer: it belongs to the probe set
     layers = {
@@ -220,7 +220,7 @@ def test_unknown_settings_are_ignored(result, folder):
 
 
 def test_a_run_of_one_unit_one_concept_and_one_cell_is_read_as_it_was(tmp_path):
-    words = pretend.vocabulary(1, ("object",))
+    words = made_up_runs.make_vocabulary(1, ("object",))
     layer = Layer("l", 1, (1, 1), FieldMap((0, 0), (1, 1), (1, 1)), "grid", "Linear")
     one = LayerResult(
         layer, words, Counts(*(np.ones(shape, np.int64) for shape in ((1, 1), (1, 1), (1,)))), np.ones(1, np.float32), 1,
@@ -241,7 +241,7 @@ def test_a_run_of_one_unit_one_concept_and_one_cell_is_read_as_it_was(tmp_path):
 
 
 def test_the_tables_of_a_large_layer_are_not_taken_for_bombs(tmp_path):
-    run, _ = pretend.run((400,), 1200, pictures=30, exemplars=8, grid=14)
+    run, _ = made_up_runs.make_run((400,), 1200, pictures=30, exemplars=8, grid=14)
     files.save_run(run, tmp_path)
     again = files.load_run(tmp_path)
     for name, layer in run.layers.items():

@@ -2,7 +2,7 @@ import copy
 import json
 
 import pytest
-from tests import pretend
+from tests import made_up_runs
 
 from netdissect.results import record as run_record
 from netdissect.results.run_schema import load_run_schema
@@ -12,7 +12,7 @@ jsonschema = pytest.importorskip("jsonschema")
 
 @pytest.fixture(scope="module")
 def record():
-    return json.loads(json.dumps(run_record.run_to_json(pretend.run((4, 6), 9, pictures=12)[0])))
+    return json.loads(json.dumps(run_record.run_to_json(made_up_runs.make_run((4, 6), 9, pictures=12)[0])))
 
 
 @pytest.fixture(scope="module")

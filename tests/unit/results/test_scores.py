@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect as nd
 from netdissect.results import scores
@@ -21,7 +21,7 @@ QUICK = {"quantile": 0.1, "batch_size": 4, "images_per_unit": 2}
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small", images=6)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=6)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def package(tmp_path, monkeypatch):
 
 
 def test_the_example_of_the_page_labels_the_units_and_is_stored_and_loaded(package, data, tmp_path, monkeypatch):
-    run = nd.dissect(nets.small(), "conv1", data, out=tmp_path / "run", score="recall", threshold=0.2, **QUICK)
+    run = nd.dissect(nets.make_small_net(), "conv1", data, out=tmp_path / "run", score="recall", threshold=0.2, **QUICK)
     layer = run["conv1"]
     expected = layer.counts.I / layer.counts.G.clip(1)
     np.testing.assert_array_equal(layer.scores, expected)
@@ -89,14 +89,14 @@ def test_the_shell_knows_the_score_of_an_installed_package(package, data, tmp_pa
 
 
 def test_another_score_is_another_run(package, data, tmp_path):
-    nd.dissect(nets.small(), "conv1", data, out=tmp_path / "run", pictures=False, **QUICK)
+    nd.dissect(nets.make_small_net(), "conv1", data, out=tmp_path / "run", pictures=False, **QUICK)
     with pytest.raises(nd.NetdissectError, match="holds another run, with --score iou"):
-        nd.dissect(nets.small(), "conv1", data, out=tmp_path / "run", score="recall", pictures=False, **QUICK)
+        nd.dissect(nets.make_small_net(), "conv1", data, out=tmp_path / "run", score="recall", pictures=False, **QUICK)
 
 
 def test_a_score_can_be_registered_in_a_script(data):
     nd.register_score(nd.Score("half", "Half", lambda counts, _: np.full(counts.I.shape, 0.5)))
-    run = nd.dissect(nets.small(), "conv1", data, score="half", **QUICK)
+    run = nd.dissect(nets.make_small_net(), "conv1", data, score="half", **QUICK)
     assert {row.score for row in run["conv1"].units} == {0.5}
 
 

@@ -64,12 +64,12 @@ def test_the_repr_of_a_table_shows_its_first_ten_units():
 
 
 def test_a_unit_of_a_layer_has_the_counts_of_its_best_concept_in_every_category():
-    words = fakes.vocabulary(5, categories=3)  # 1 and 4 object, 2 and 5 part, 3 color
+    words = fakes.make_vocabulary(5, categories=3)  # 1 and 4 object, 2 and 5 part, 3 color
     I = np.array([[2, 4, 0, 5, 3], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0]], np.int64)
     A = np.array([[6, 7, 8, 6, 7], [9, 9, 9, 9, 9], [1, 2, 3, 1, 2]], np.int64)
     G = np.array([11, 12, 13, 14, 15], np.int64)
     layer = LayerResult(
-        fakes.layer("l", np.zeros((1, 3, 2, 2)), FieldMap((0, 0), (1, 1), (1, 1))), words, Counts(I, A, G),
+        fakes.make_layer("l", np.zeros((1, 3, 2, 2)), FieldMap((0, 0), (1, 1), (1, 1))), words, Counts(I, A, G),
         np.array([1, 2, 3], np.float32), 4, None, None,
     )  # fmt: skip
     first, second, third = layer.units

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests import folders, small_runs
+from tests import small_probe_set, small_runs
 
 from netdissect.engine import dissect as engine
 
@@ -18,11 +18,11 @@ def small_calibration():
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small", images=40)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=40)
 
 
 @pytest.fixture(scope="module")
 def expected(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("expected")
-    small_runs.run(data, folder)
-    return small_runs.tables(folder)
+    small_runs.dissect_small(data, folder)
+    return small_runs.read_tables(folder)

@@ -13,7 +13,7 @@ from benchmarks import faults, probe_sets
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
 def test_runs_killed_at_random_moments_end_with_the_same_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(probe_sets, "CACHE", tmp_path / "sets")
-    tally = faults.survive(kills=2, images=70, workers=[2], seed=1)
+    tally = faults.kill_runs(kills=2, images=70, workers=[2], seed=1)
     assert sum(tally.kills.values()) == 2
     assert tally.finished >= 1
     assert tally.different == []

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 from tests import nets
-from tests.small_runs import interrupted, run, tables
+from tests.small_runs import dissect_small, interrupt_run, read_tables
 
 import netdissect as nd
 from netdissect.errors import FolderTakenError, RunFileError
@@ -30,7 +30,7 @@ def everything(folder):
 @pytest.fixture(scope="module")
 def made(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made") / "run"
-    run(data, folder, pictures=True)
+    dissect_small(data, folder, pictures=True)
     return folder
 
 
@@ -55,7 +55,7 @@ def test_a_folder_that_is_no_run_folder_is_refused_and_unchanged(data, tmp_path,
     (tmp_path / "mine" / "empty").mkdir()
     before = everything(tmp_path / "mine")
     with pytest.raises(FolderTakenError, match=r"mine holds .* and is no folder of a run: choose an empty or a new"):
-        run(data, tmp_path / "mine", fresh=fresh)
+        dissect_small(data, tmp_path / "mine", fresh=fresh)
     assert everything(tmp_path / "mine") == before
     assert (tmp_path / "mine" / "empty").is_dir()
 
@@ -64,7 +64,7 @@ def test_a_folder_that_is_no_run_folder_is_refused_and_unchanged(data, tmp_path,
     ("other", "said"),
     [
         ({"layers": ["conv1"]}, "of the layers conv1, conv2"),
-        ({"network": nets.small(seed=1)}, "with other weights, structure or preprocessing"),
+        ({"network": nets.make_small_net(seed=1)}, "with other weights, structure or preprocessing"),
         ({"quantile": 0.1}, "with --quantile 0.05"),
         ({"limit": 30}, "with --limit None"),
         ({"seed": 3, "geometry": "grid"}, "with --geometry receptive-field, with --seed 0"),
@@ -73,7 +73,7 @@ def test_a_folder_that_is_no_run_folder_is_refused_and_unchanged(data, tmp_path,
 def test_a_folder_of_another_run_is_refused_with_what_differs(data, finished, other, said):
     before = everything(finished)
     with pytest.raises(FolderTakenError, match="holds another run, .*: --fresh replaces it, or choose") as caught:
-        run(data, finished, **other)
+        dissect_small(data, finished, **other)
     assert said in str(caught.value)
     assert everything(finished) == before
 
@@ -83,14 +83,14 @@ def test_fresh_replaces_another_run_and_nothing_else(data, finished, tmp_path):
     (finished / "html" / "data" / "mine.js").write_text("mine")
     (finished / "inner").mkdir()
     (finished / "inner" / "conv1.npz").write_text("mine")
-    run(data, finished, layers=["conv2"], fresh=True)
+    dissect_small(data, finished, layers=["conv2"], fresh=True)
     left = set(everything(finished))
     assert {"notes.md", "html/data/mine.js", "inner/conv1.npz"} <= left
     assert left - {"notes.md", "html/data/mine.js", "inner/conv1.npz"} == {
         "run.json", FILE_LIST, "conv2-result.csv", "conv2.parquet", "conv2.npz",
     }  # fmt: skip
-    run(data, tmp_path / "alone", layers=["conv2"])
-    assert tables(finished) == tables(tmp_path / "alone")
+    dissect_small(data, tmp_path / "alone", layers=["conv2"])
+    assert read_tables(finished) == read_tables(tmp_path / "alone")
 
 
 def test_a_file_list_with_paths_outside_removes_nothing_there(data, finished, tmp_path):
@@ -101,18 +101,18 @@ def test_a_file_list_with_paths_outside_removes_nothing_there(data, finished, tm
     (finished / "link").symlink_to(tmp_path / "elsewhere")
     with (finished / FILE_LIST).open("a") as record:
         record.write(f"../thesis.txt\n{outside}\nlink/a.txt\nhtml\n..\n\n")
-    run(data, finished, fresh=True)
+    dissect_small(data, finished, fresh=True)
     assert outside.read_text() == "mine"
     assert (tmp_path / "elsewhere" / "a.txt").read_text() == "mine"
 
 
 def test_the_same_command_on_a_finished_run_computes_nothing_and_says_so(data, finished, caplog):
     before = everything(finished)
-    network = nets.small()
+    network = nets.make_small_net()
     seen = []
     network.conv2.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
     with caplog.at_level("INFO", "netdissect"):
-        result = run(data, finished, network=network, pictures=True)
+        result = dissect_small(data, finished, network=network, pictures=True)
     assert sum(seen) <= 8  # the traces of the receptive fields
     assert everything(finished) == before
     assert "holds this very run, finished on 20" in caplog.text
@@ -123,55 +123,55 @@ def test_the_same_command_on_a_finished_run_computes_nothing_and_says_so(data, f
 @pytest.mark.parametrize("how", [{"workers": 2}, {"threads": 1}, {"shard_size": 16}, {"memory": 1}])
 def test_execution_settings_make_no_other_run(data, finished, how):
     before = everything(finished)
-    run(data, finished, **how)
+    dissect_small(data, finished, **how)
     assert everything(finished) == before
 
 
 def test_a_missing_report_is_written(data, tmp_path):
-    run(data, tmp_path)
-    before = tables(tmp_path)
-    run(data, tmp_path, pictures=True)
+    dissect_small(data, tmp_path)
+    before = read_tables(tmp_path)
+    dissect_small(data, tmp_path, pictures=True)
     assert (tmp_path / "html/index.html").is_file()
-    assert tables(tmp_path) == before
+    assert read_tables(tmp_path) == before
 
 
 def test_another_threshold_is_not_the_same_command(data, finished):
     with pytest.raises(FolderTakenError, match=r"with --threshold 0.04: netdissect report .* --threshold 0.1 draws it"):
-        run(data, finished, threshold=0.1)
+        dissect_small(data, finished, threshold=0.1)
 
 
 @pytest.mark.parametrize("name", ["conv1.parquet", "conv2.npz", "conv1-result.csv", "run.json"])
 def test_a_finished_run_with_a_lost_table_is_computed_again(data, expected, finished, name):
     (finished / name).unlink()
-    run(data, finished)
-    assert tables(finished) == expected
+    dissect_small(data, finished)
+    assert read_tables(finished) == expected
     nd.load(finished)
 
 
 def test_a_damaged_run_is_computed_again_and_another_damaged_run_refused(data, expected, finished):
     (finished / "conv1.npz").write_bytes(b"damaged")
     with pytest.raises(FolderTakenError, match="holds another run, which is damaged: --fresh replaces it"):
-        run(data, finished, layers=["conv1"])
-    run(data, finished)
-    assert tables(finished) == expected
+        dissect_small(data, finished, layers=["conv1"])
+    dissect_small(data, finished)
+    assert read_tables(finished) == expected
 
 
 def test_a_resumed_run_says_what_it_uses_again(data, tmp_path, caplog):
-    interrupted(data, tmp_path, 3)
+    interrupt_run(data, tmp_path, 3)
     with caplog.at_level("INFO", "netdissect"):
-        result = run(data, tmp_path)
+        result = dissect_small(data, tmp_path)
     assert "resuming: an earlier run finished 3 of 5 shards" in caplog.text
     assert "3 of 5 shards were finished by an earlier call and were used again" in result.journal["notes"]
 
 
 def test_partial_files_of_a_run_inside_a_run_folder_are_left_alone(data, tmp_path):
     """A run into DIR swept away the temporary files of one that writes into DIR/inner."""
-    run(data, tmp_path / "dir")
+    dissect_small(data, tmp_path / "dir")
     inner = tmp_path / "dir" / "inner" / ".conv1.npz.abc.part"
     inner.parent.mkdir()
     inner.write_bytes(b"half")
     (tmp_path / "dir" / "run.json").unlink()
-    run(data, tmp_path / "dir")
+    dissect_small(data, tmp_path / "dir")
     assert inner.read_bytes() == b"half"
 
 
@@ -214,8 +214,8 @@ def test_a_lock_that_is_a_link_is_not_followed(data, finished, tmp_path):
 def test_the_folder_itself_may_be_a_link(data, expected, tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    run(data, tmp_path / "link", pictures=True)
-    assert tables(tmp_path / "real") == expected
+    dissect_small(data, tmp_path / "link", pictures=True)
+    assert read_tables(tmp_path / "real") == expected
     assert (tmp_path / "real/html/index.html").is_file()
     nd.load(tmp_path / "link").write_report(tmp_path / "link")
 

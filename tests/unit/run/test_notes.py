@@ -9,10 +9,10 @@ from netdissect.engine import calibrate
 
 
 def test_a_short_tail_is_counted_noted_and_changes_nothing(data, monkeypatch):
-    plain = small_runs.run(data, None)
+    plain = small_runs.dissect_small(data, None)
     assert plain.journal["rescanned_units"] == {}
     monkeypatch.setattr(calibrate, "MARGIN", -1000.0)  # the most daring bounds there are
-    daring = small_runs.run(data, None)
+    daring = small_runs.dissect_small(data, None)
     again = daring.journal["rescanned_units"]
     assert again
     for name, units in again.items():
@@ -25,6 +25,6 @@ def test_a_short_tail_is_counted_noted_and_changes_nothing(data, monkeypatch):
 
 
 def test_a_run_in_bf16_says_so(data):
-    result = small_runs.run(data, None, precision="bf16")
+    result = small_runs.dissect_small(data, None, precision="bf16")
     assert "the network ran in bf16, which changes some labels" in result.journal["notes"]
     assert result.settings.precision == "bf16"

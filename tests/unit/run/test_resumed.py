@@ -7,9 +7,9 @@ import os
 import signal
 
 import pytest
-from tests import folders, nets
-from tests.small_runs import interrupted, run, tables
-from tests.tasks import start_server_of_processes
+from tests import nets, small_probe_set
+from tests.small_runs import dissect_small, interrupt_run, read_tables
+from tests.tasks import start_fork_server
 
 from netdissect.errors import FolderTakenError
 from netdissect.io import atomic
@@ -43,14 +43,14 @@ def test_a_crash_at_any_write_loses_only_the_current_shard(data, expected, tmp_p
         with pytest.MonkeyPatch.context() as patch:
             crash_at(patch, number)
             try:
-                run(data, folder)
+                dissect_small(data, folder)
             except Crash:
                 crashes += 1
-                assert tables(folder) == expected or not (folder / "run.json").exists()
+                assert read_tables(folder) == expected or not (folder / "run.json").exists()
             else:
                 break
-        result = run(data, folder)
-        assert tables(folder) == expected
+        result = dissect_small(data, folder)
+        assert read_tables(folder) == expected
         assert not list(folder.rglob("*.part"))
         if number > 16:  # the first two shards are stored by then
             assert result.journal["resumed_shards"] > 0
@@ -76,24 +76,24 @@ def run_and_kill(data, folder, number):
         return receipt
 
     tasks.store_scan = kill_after
-    run(data, folder)
+    dissect_small(data, folder)
 
 
 @pytest.mark.processes
 def test_a_killed_run_continues_from_its_finished_shards(data, expected, tmp_path):
-    start_server_of_processes()
+    start_fork_server()
     for number in (0, 3, 4):
         killed = multiprocessing.get_context("forkserver").Process(target=run_and_kill, args=(data, tmp_path, number))
         killed.start()
         killed.join()
         assert killed.exitcode == -signal.SIGKILL
-    result = run(data, tmp_path)
+    result = dissect_small(data, tmp_path)
     assert result.journal["resumed_shards"] >= 3
-    assert tables(tmp_path) == expected
+    assert read_tables(tmp_path) == expected
 
 
 def test_an_interrupt_says_how_far_it_came(data, tmp_path):
-    said = interrupted(data, tmp_path, 3)
+    said = interrupt_run(data, tmp_path, 3)
     assert "after 3 of 5 shards" in said and "same command" in said
 
 
@@ -102,71 +102,71 @@ def test_other_settings_never_reuse_anything(data, tmp_path):
         [{"quantile": 0.1}, {"batch_size": 8}, {"seed": 1}, {"limit": 30}, {"images_per_unit": 2}]
     ):
         folder = tmp_path / str(n)
-        interrupted(data, folder, 3)
+        interrupt_run(data, folder, 3)
         with pytest.raises(FolderTakenError, match="--fresh removes them, or choose another --out"):
-            run(data, folder, **other)
-        result = run(data, folder, fresh=True, **other)
+            dissect_small(data, folder, **other)
+        result = dissect_small(data, folder, fresh=True, **other)
         assert result.journal["resumed_shards"] == 0
-        run(data, tmp_path / f"alone {n}", **other)
-        assert tables(folder) == tables(tmp_path / f"alone {n}")
+        dissect_small(data, tmp_path / f"alone {n}", **other)
+        assert read_tables(folder) == read_tables(tmp_path / f"alone {n}")
 
 
 def test_other_weights_never_reuse_anything(data, tmp_path):
-    interrupted(data, tmp_path, 3)
+    interrupt_run(data, tmp_path, 3)
     with pytest.raises(FolderTakenError):
-        run(data, tmp_path, network=nets.small(seed=1))
-    result = run(data, tmp_path, network=nets.small(seed=1), fresh=True)
+        dissect_small(data, tmp_path, network=nets.make_small_net(seed=1))
+    result = dissect_small(data, tmp_path, network=nets.make_small_net(seed=1), fresh=True)
     assert result.journal["resumed_shards"] == 0
 
 
 def test_another_layer_gives_another_result(data, tmp_path):
-    interrupted(data, tmp_path, 3)
+    interrupt_run(data, tmp_path, 3)
     with pytest.raises(FolderTakenError):
-        run(data, tmp_path, layers=["relu1"])
-    result = run(data, tmp_path, layers=["relu1"], fresh=True)
+        dissect_small(data, tmp_path, layers=["relu1"])
+    result = dissect_small(data, tmp_path, layers=["relu1"], fresh=True)
     assert result.journal["resumed_shards"] == 0
 
 
 def test_a_changed_table_of_the_probe_set_never_reuses_anything(tmp_path):
-    data = folders.write(tmp_path / "data", images=40)
-    interrupted(data, tmp_path / "r", 3)
+    data = small_probe_set.write_probe_set(tmp_path / "data", images=40)
+    interrupt_run(data, tmp_path / "r", 3)
     index = (data / "index.csv").read_text().splitlines()
     (data / "index.csv").write_text("\n".join(index[:-1]) + "\n")
     with pytest.raises(FolderTakenError):
-        run(data, tmp_path / "r")
-    assert run(data, tmp_path / "r", fresh=True).journal["resumed_shards"] == 0
+        dissect_small(data, tmp_path / "r")
+    assert dissect_small(data, tmp_path / "r", fresh=True).journal["resumed_shards"] == 0
 
 
 def test_fresh_starts_over(data, expected, tmp_path):
-    interrupted(data, tmp_path, 3)
-    result = run(data, tmp_path, fresh=True)
+    interrupt_run(data, tmp_path, 3)
+    result = dissect_small(data, tmp_path, fresh=True)
     assert result.journal["resumed_shards"] == 0
-    assert tables(tmp_path) == expected
+    assert read_tables(tmp_path) == expected
 
 
 def test_a_damaged_intermediate_result_is_computed_again(data, expected, tmp_path):
-    interrupted(data, tmp_path, 4)
+    interrupt_run(data, tmp_path, 4)
     (victim,) = tmp_path.glob(f"{WORK}/*/scan-00002-conv2.arrays")
     victim.write_bytes(victim.read_bytes()[:-40] + b"x" * 40)
-    result = run(data, tmp_path)
+    result = dissect_small(data, tmp_path)
     assert result.journal["resumed_shards"] == 2  # shards 1 and 3, beside the calibration sample
-    assert tables(tmp_path) == expected
+    assert read_tables(tmp_path) == expected
 
 
 def test_finished_shards_are_not_scanned_again(data, tmp_path):
-    interrupted(data, tmp_path, 4)
+    interrupt_run(data, tmp_path, 4)
     seen = []
-    network = nets.small()
+    network = nets.make_small_net()
     network.conv1.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
-    run(data, tmp_path, network=network)
+    dissect_small(data, tmp_path, network=network)
     assert sum(seen) <= 8 + 4  # one shard, and the empty images of the traces
 
 
 def test_intermediate_results_can_be_kept(data, tmp_path):
-    run(data, tmp_path, keep=True)
+    dissect_small(data, tmp_path, keep=True)
     assert list((tmp_path / WORK).rglob("*.arrays"))
     (tmp_path / "run.json").unlink()
-    assert run(data, tmp_path).journal["resumed_shards"] == 4
+    assert dissect_small(data, tmp_path).journal["resumed_shards"] == 4
     assert not (tmp_path / WORK).exists()
 
 
@@ -174,16 +174,16 @@ def test_artefacts_at_a_url_are_removed_when_the_run_succeeds(data, expected, tm
     import fsspec
 
     where = {"artefacts": "memory://bucket/artefacts"}
-    interrupted(data, tmp_path, 3, **where)
+    interrupt_run(data, tmp_path, 3, **where)
     assert fsspec.filesystem("memory").find("/bucket")
-    assert run(data, tmp_path, **where).journal["resumed_shards"] == 2
-    assert tables(tmp_path) == expected
+    assert dissect_small(data, tmp_path, **where).journal["resumed_shards"] == 2
+    assert read_tables(tmp_path) == expected
     assert not fsspec.filesystem("memory").find("/bucket")
 
 
 def test_fresh_and_keep_hold_for_artefacts_elsewhere_too(data, tmp_path):
     where = {"artefacts": str(tmp_path / "elsewhere")}
-    interrupted(data, None, 3, **where)
-    assert run(data, None, fresh=True, keep=True, **where).journal["resumed_shards"] == 0
-    assert run(data, None, **where).journal["resumed_shards"] == 4
+    interrupt_run(data, None, 3, **where)
+    assert dissect_small(data, None, fresh=True, keep=True, **where).journal["resumed_shards"] == 0
+    assert dissect_small(data, None, **where).journal["resumed_shards"] == 4
     assert not list((tmp_path / "elsewhere").iterdir())

@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 import pytest
-from tests import folders
-from tests.small_runs import interrupted, run, tables
+from tests import small_probe_set
+from tests.small_runs import dissect_small, interrupt_run, read_tables
 
 from netdissect.errors import DataFileError, RunBusyError
 from netdissect.io import atomic
@@ -52,16 +52,16 @@ def test_a_disk_that_fills_up_anywhere_stops_the_run_which_continues_with_space(
     for kilobytes in range(64, 8192, 80):
         small_disk.change(f"size={kilobytes}k")
         try:
-            result = run(data, small_disk.folder / "r", pictures=True)
+            result = dissect_small(data, small_disk.folder / "r", pictures=True)
         except OSError as error:
             assert error.errno == errno.ENOSPC
             assert error.filename is not None
             full.add("/".join(str(error.filename).split("/")[-2:-1]))
             assert not list(small_disk.folder.rglob("*.part"))
-            assert not (small_disk.folder / "r/run.json").exists() or tables(small_disk.folder / "r") == expected
+            assert not (small_disk.folder / "r/run.json").exists() or read_tables(small_disk.folder / "r") == expected
         else:
             break
-    assert tables(small_disk.folder / "r") == expected
+    assert read_tables(small_disk.folder / "r") == expected
     assert result.journal["resumed_shards"] >= 3  # the rest was full when only the report was missing
     assert len(full) > 3, full
 
@@ -69,7 +69,7 @@ def test_a_disk_that_fills_up_anywhere_stops_the_run_which_continues_with_space(
 def test_a_read_only_disk_is_named(data, small_disk):
     small_disk.change("ro")
     with pytest.raises(OSError) as refused:
-        run(data, small_disk.folder / "r")
+        dissect_small(data, small_disk.folder / "r")
     assert refused.value.errno == errno.EROFS
     assert "r" in str(refused.value.filename)
 
@@ -88,10 +88,10 @@ def test_a_full_disk_stops_the_run_which_continues_with_space(data, expected, tm
 
         patch.setattr(atomic.os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            run(data, tmp_path)
+            dissect_small(data, tmp_path)
     assert not list(tmp_path.rglob("*.part"))
-    assert run(data, tmp_path).journal["resumed_shards"] > 0
-    assert tables(tmp_path) == expected
+    assert dissect_small(data, tmp_path).journal["resumed_shards"] > 0
+    assert read_tables(tmp_path) == expected
 
 
 @pytest.mark.processes
@@ -103,22 +103,22 @@ def test_two_runs_into_one_folder_at_once_are_refused(data, tmp_path):
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(RunBusyError, match=f"process {holder.pid} on"):
-            run(data, tmp_path)
+            dissect_small(data, tmp_path)
         holder.kill()
     for _ in range(50):
         if holder.poll() is not None:
             break
         time.sleep(0.1)
-    run(data, tmp_path)
+    dissect_small(data, tmp_path)
 
 
 def test_an_unreadable_image_stops_the_run_by_name_or_is_skipped_and_listed(tmp_path):
-    data = folders.write(tmp_path / "data", images=40)
+    data = small_probe_set.write_probe_set(tmp_path / "data", images=40)
     (data / "images/a/image 7.jpg").write_bytes(b"no picture")
     (data / "images/a/image 9_color.png").write_bytes(b"no labels")
     with pytest.raises(DataFileError, match=r"picture (7\.jpg|9_color)"):
-        run(data, tmp_path / "stopped")
-    result = run(data, tmp_path / "r", on_error="skip")
+        dissect_small(data, tmp_path / "stopped")
+    result = dissect_small(data, tmp_path / "r", on_error="skip")
     assert sorted(result.journal["skipped_images"]) == ["a/image 7.jpg", "a/image 9.jpg"]
     assert result.probe_set.images == 38
     assert json.loads((tmp_path / "r/run.json").read_text())["skipped_images"]["a/image 7.jpg"]
@@ -126,18 +126,18 @@ def test_an_unreadable_image_stops_the_run_by_name_or_is_skipped_and_listed(tmp_
     (data / "index.csv").write_text(
         "\n".join(line for line in lines if "image 7" not in line and "image 9." not in line) + "\n"
     )
-    without = run(data, None)
+    without = dissect_small(data, None)
     np.testing.assert_array_equal(result["conv2"].counts.G, without["conv2"].counts.G)
     np.testing.assert_allclose(result["conv2"].thresholds, without["conv2"].thresholds, rtol=1e-5)
 
 
 def test_skipping_continues_after_an_interrupt(tmp_path):
-    data = folders.write(tmp_path / "data", images=40)
+    data = small_probe_set.write_probe_set(tmp_path / "data", images=40)
     for n in (3, 20, 33):
         (data / f"images/a/image {n}.jpg").write_bytes(b"")
-    run(data, tmp_path / "whole", on_error="skip")
-    interrupted(data, tmp_path / "r", 3, on_error="skip")
-    result = run(data, tmp_path / "r", on_error="skip")
+    dissect_small(data, tmp_path / "whole", on_error="skip")
+    interrupt_run(data, tmp_path / "r", 3, on_error="skip")
+    result = dissect_small(data, tmp_path / "r", on_error="skip")
     assert result.journal["resumed_shards"] > 0
     assert len(result.journal["skipped_images"]) == 3
-    assert tables(tmp_path / "r") == tables(tmp_path / "whole")
+    assert read_tables(tmp_path / "r") == read_tables(tmp_path / "whole")

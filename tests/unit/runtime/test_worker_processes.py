@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from tests import tasks
-from tests.processes import below, wait_until
-from tests.runtimes import EveryRuntime, EveryRuntimeOfWorkers
+from tests.processes import find_descendants, wait_until
+from tests.runtimes import RuntimeTests, WorkerRuntimeTests
 
 from netdissect.errors import RunError, SettingsError
 from netdissect.runtime import worker_processes
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture(scope="module", autouse=True)
 def server():
-    tasks.start_server_of_processes()
+    tasks.start_fork_server()
 
 
 @contextlib.contextmanager
@@ -49,14 +49,14 @@ def list_open_files():
     return sorted(links)
 
 
-class TestInProcess(EveryRuntime):
+class TestInProcess(RuntimeTests):
     @contextlib.contextmanager
     def workers(self, setup):
         with setup(1, 0) as context:
             yield InProcessRuntime(context)
 
 
-class TestProcesses(EveryRuntimeOfWorkers):
+class TestProcesses(WorkerRuntimeTests):
     def workers(self, setup):
         return run_processes(setup)
 
@@ -64,16 +64,16 @@ class TestProcesses(EveryRuntimeOfWorkers):
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_plain_context_is_its_own_setup(count):
     """One worker is this process, so nothing is pickled; several get a copy each."""
-    context = tasks.Offset(3)
+    context = tasks.OffsetContext(3)
     with start_local_workers(context, count) as workers:
         assert list(workers.map(tasks.add_offset, range(4))) == [3, 4, 5, 6]
-        (process,) = workers.map(tasks.find_process, range(1))
+        (process,) = workers.map(tasks.get_process_id, range(1))
     assert (process == os.getpid()) == (count == 1)
 
 
 def test_the_field_of_a_plain_context_that_cannot_be_pickled_is_named():
     with (
-        start_local_workers(tasks.Offset(lambda: None), 2) as workers,
+        start_local_workers(tasks.OffsetContext(lambda: None), 2) as workers,
         pytest.raises(SettingsError, match="^amount cannot be sent to worker processes"),
     ):
         list(workers.map(tasks.add_offset, range(4)))
@@ -81,14 +81,14 @@ def test_the_field_of_a_plain_context_that_cannot_be_pickled_is_named():
 
 def test_an_item_that_kills_every_worker_ends_the_run_with_advice(tmp_path):
     with (
-        run_processes(tasks.Setup()) as workers,
+        run_processes(tasks.ContextSetup()) as workers,
         pytest.raises(RunError, match=r"killed 3 times over .* memory ran out"),
     ):
         list(workers.map(tasks.DieOnce(tmp_path, 2, times=99), range(6)))
 
 
 def test_a_setup_that_cannot_be_pickled_is_an_error():
-    setup = tasks.Setup()
+    setup = tasks.ContextSetup()
     setup.network = lambda: None
     with ProcessRuntime(setup, 2) as workers, pytest.raises(SettingsError, match="cannot be sent to worker processes"):
         list(workers.map(tasks.square, range(4)))
@@ -96,14 +96,14 @@ def test_a_setup_that_cannot_be_pickled_is_an_error():
 
 def test_a_setup_that_cannot_be_unpickled_is_an_error_with_its_cause():
     message = r"cannot unpickle .* \(ImportError: no software here\): .* not in a notebook; or use one worker"
-    with run_processes(tasks.Unwelcome()) as workers, pytest.raises(SettingsError, match=message):
+    with run_processes(tasks.UnloadableSetup()) as workers, pytest.raises(SettingsError, match=message):
         list(workers.map(tasks.square, range(4)))
 
 
 def test_code_that_exits_in_a_worker_is_an_error():
-    with run_processes(tasks.Setup()) as workers:
+    with run_processes(tasks.ContextSetup()) as workers:
         with pytest.raises(RunError, match=r"ended the program itself \(sys\.exit\(3\)\) in a worker"):
-            list(workers.map(tasks.leave, range(6)))
+            list(workers.map(tasks.exit_at_two, range(6)))
         assert list(workers.map(tasks.square, range(3))) == [0, 1, 4]
 
 
@@ -113,7 +113,7 @@ stopping = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGS
 @stopping
 def test_a_stopped_worker_is_reported_and_continues_when_resumed(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(worker_processes, "SILENCE_SECONDS", 1.0)
-    with run_processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
+    with run_processes(tasks.ContextSetup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
         stopped = tasks.StopOnce(tmp_path / "stopped", 1)
         results = workers.map(stopped, range(6))
         watch = threading.Thread(target=_continue_when_reported, args=(caplog, tmp_path / "stopped"))
@@ -138,7 +138,7 @@ def _continue_when_reported(caplog, mark):
 def test_a_worker_that_stays_stopped_is_replaced_and_its_item_is_done_again(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(worker_processes, "SILENCE_SECONDS", 1.0)
     monkeypatch.setattr(worker_processes, "GIVE_UP_SECONDS", 1.5)
-    with run_processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
+    with run_processes(tasks.ContextSetup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
         assert list(workers.map(tasks.StopOnce(tmp_path / "stopped", 1), range(6))) == [n * n for n in range(6)]
     assert "it is ended and replaced" in caplog.text
     assert not Path(f"/proc/{(tmp_path / 'stopped').read_text()}/stat").exists()
@@ -146,16 +146,16 @@ def test_a_worker_that_stays_stopped_is_replaced_and_its_item_is_done_again(tmp_
 
 def test_a_long_task_is_not_mistaken_for_a_stopped_worker(monkeypatch, caplog):
     monkeypatch.setattr(worker_processes, "SILENCE_SECONDS", 0.8)
-    with run_processes(tasks.Setup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
-        list(workers.map(tasks.take_a_second, range(2)))
+    with run_processes(tasks.ContextSetup()) as workers, caplog.at_level("WARNING", logger="netdissect"):
+        list(workers.map(tasks.sleep_a_second, range(2)))
     assert caplog.text == ""
 
 
 def test_a_replacement_has_the_number_of_the_worker_that_died(tmp_path):
     """The number decides which GPU a worker uses."""
-    with run_processes(tasks.Setup()) as workers:
+    with run_processes(tasks.ContextSetup()) as workers:
         list(workers.map(tasks.DieOnce(tmp_path, 1), range(3)))
-        assert {context["number"] for context in workers.map(tasks.give_context, range(12))} == {0, 1}
+        assert {context["number"] for context in workers.map(tasks.return_context, range(12))} == {0, 1}
 
 
 SCRIPT = """
@@ -165,7 +165,7 @@ from tests import tasks
 from tests.processes import below, wait_until
 from netdissect.runtime.worker_processes import ProcessRuntime
 {guard}
-    with ProcessRuntime(tasks.Setup(), 2) as workers:
+    with ProcessRuntime(tasks.ContextSetup(), 2) as workers:
         print(list(workers.map(tasks.{task}, sys.argv[1:])), flush=True)
 """
 
@@ -191,7 +191,7 @@ def test_workers_end_with_their_coordinator_however_it_ends(tmp_path, kill):
     marks = [tmp_path / "0", tmp_path / "1"]
     with subprocess.Popen([sys.executable, program, *marks], stderr=subprocess.PIPE, text=True) as coordinator:
         wait_until(lambda: all(mark.exists() for mark in marks), "both workers to be at work")
-        started = below(coordinator.pid)
+        started = find_descendants(coordinator.pid)
         assert len(started) >= 2
         os.kill(coordinator.pid, kill)
         try:

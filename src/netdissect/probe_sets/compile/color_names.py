@@ -2,7 +2,7 @@
 
 The published table gives the most probable name for every RGB // 8. It can be read from a file. The built-in table is
 computed by a small integer model that was fitted to it, so that every machine names every color alike
-(benchmarks/fit_colornames.py fits the model and prints how often it agrees).
+(benchmarks/fit_color_names.py fits the model and prints how often it agrees).
 """
 
 from __future__ import annotations

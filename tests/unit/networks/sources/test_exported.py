@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from tests import exports, folders, nets
+from tests import exports, nets, small_probe_set
 from torch import nn
 
 import netdissect as nd
@@ -24,7 +24,7 @@ OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": 
 
 @pytest.fixture(scope="module")
 def module():
-    return exports.varied()
+    return exports.make_varied_network()
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def load_trusted(path, **options):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small", images=10)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=10)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def pictures():
 
 def activations(network, layers, pictures):
     with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
-        return nets.channels_first(source.activations(pictures))
+        return nets.move_channels_first(source.activations(pictures))
 
 
 def test_every_layer_is_what_and_where_it_was(exported, module):
@@ -114,10 +114,10 @@ def test_a_network_exported_in_training_mode_is_refused(tmp_path, part):
 
 
 def test_a_norm_without_statistics_is_no_sign_of_training(tmp_path, pictures):
-    path = exports.write_pt2(tmp_path / "standardized.pt2", exports.Standardized().eval())
+    path = exports.write_pt2(tmp_path / "standardized.pt2", exports.StandardizedConvolution().eval())
     ours, theirs = (
         activations(one, ["conv"], pictures)["conv"]
-        for one in (load_trusted(path), wrap_module(exports.Standardized()))
+        for one in (load_trusted(path), wrap_module(exports.StandardizedConvolution()))
     )
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
@@ -138,7 +138,7 @@ def test_grey_images_go_into_a_program_of_one_channel(tmp_path, pictures):
 
 def test_half_precision_is_fed_and_read(tmp_path, pictures):
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
-    path = exports.write_pt2(tmp_path / "half.pt2", module.half(), x=exports.example(dtype=torch.float16))
+    path = exports.write_pt2(tmp_path / "half.pt2", module.half(), x=exports.make_input(dtype=torch.float16))
     found = activations(load_trusted(path), ["1"], pictures)["1"]
     assert found.dtype == torch.float32
     torch.testing.assert_close(
@@ -168,7 +168,7 @@ def test_it_is_sent_to_workers_as_its_bytes(exported, pictures):
 def test_the_fingerprint_changes_with_weights_and_preprocessing(tmp_path, exported):
     before = load_trusted(exported).fingerprint()
     assert load_trusted(exported, mean=["0"]).fingerprint() != before
-    other = exports.write_pt2(tmp_path / "other.pt2", exports.varied(seed=1))
+    other = exports.write_pt2(tmp_path / "other.pt2", exports.make_varied_network(seed=1))
     assert load_trusted(other).fingerprint() != before
 
 

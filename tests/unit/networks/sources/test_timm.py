@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import pytest
 import torch
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect as nd
 from netdissect.errors import ModelFileError, ModelNotFoundError
@@ -24,7 +24,7 @@ PICTURES = np.random.default_rng(0).integers(0, 256, size=(2, 160, 160, 3)).asty
 
 def activations(network, *layers, pictures=PICTURES):
     with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
-        return nets.channels_first(source.activations(pictures))
+        return nets.move_channels_first(source.activations(pictures))
 
 
 def listed(network, size=(160, 160)):
@@ -117,7 +117,7 @@ def test_outputs_of_attention_heads_are_what_goes_into_the_projection(vit):
 
 
 def test_a_vision_transformer_gets_its_own_size_unless_another_is_asked_for(vit, tmp_path):
-    data = folders.write(tmp_path / "set", images=4, size=(48, 40), labels=(24, 20))
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=4, size=(48, 40), labels=(24, 20))
     before = vit.fingerprint()
     result = nd.dissect(vit, "blocks.5", data, quantile=0.1)
     assert result.network.input_size == (160, 160)
@@ -255,7 +255,7 @@ def test_a_misspelt_architecture_gets_the_nearest_and_no_connection_is_reported(
 
 @pytest.mark.parametrize(("name", "layer"), [("test_resnet", "layer3"), ("test_vit", "blocks.5.mlp.act")])
 def test_networks_of_timm_are_dissected(name, layer, tmp_path):
-    data = folders.write(tmp_path / "set", images=5, size=(160, 160), labels=(80, 80))
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=5, size=(160, 160), labels=(80, 80))
     network = open_network(f"timm:{name}", RANDOM)
     result = nd.dissect(network, layer, data, quantile=0.05, limit=5)
     assert result[layer].layer.grid == (10, 10)

@@ -8,7 +8,7 @@ import urllib.error
 import numpy as np
 import pytest
 import torch
-from tests import folders, nets
+from tests import nets, small_probe_set
 from torch import nn
 
 import netdissect as nd
@@ -70,7 +70,7 @@ def test_a_backbone_is_not_fetched_when_all_weights_are_random(offline):
 
 
 def test_preprocessing_is_that_of_the_weights(monkeypatch):
-    monkeypatch.setattr(torchvision.models, "get_model", lambda *_, **__: nets.small())
+    monkeypatch.setattr(torchvision.models, "get_model", lambda *_, **__: nets.make_small_net())
     module, preprocess, size = builder.build_torchvision("vit_b_16", "IMAGENET1K_SWAG_E2E_V1", 0)
     assert isinstance(module, nn.Module)
     assert size == (384, 384)
@@ -100,7 +100,7 @@ def test_auxiliary_heads_may_be_missing_from_a_file(tmp_path):
 
 
 def test_a_network_of_torchvision_is_dissected(tmp_path):
-    data = folders.write(tmp_path / "set", images=6, size=(64, 64), labels=(32, 32))
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=6, size=(64, 64), labels=(32, 32))
     network = open_network("torchvision:squeezenet1_1", RANDOM)
     result = nd.dissect(network, ["features.3", "features.12"], data, quantile=0.05, pictures=False, out=tmp_path / "r")
     assert result["features.12"].layer.geometry == "receptive-field"
@@ -127,7 +127,7 @@ PICTURES = np.random.default_rng(0).integers(0, 256, size=(3, 32, 32, 3)).astype
 def activations(network, *layers, pictures=PICTURES):
     source = network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU)
     with source:
-        return nets.channels_first(source.activations(pictures))
+        return nets.move_channels_first(source.activations(pictures))
 
 
 def test_heads_of_torchs_own_attention_go_into_its_projection(vit):
@@ -151,7 +151,7 @@ def test_patches_lie_where_they_were_cut_out(vit):
 
 def test_a_network_that_takes_no_other_size_gets_its_own(vit, tmp_path):
     assert vit.size_for((48, 40)) == (32, 32)
-    data = folders.write(tmp_path / "set", images=4, size=(48, 40), labels=(24, 20))
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=4, size=(48, 40), labels=(24, 20))
     result = nd.dissect(vit, "encoder.layers.encoder_layer_0", data, quantile=0.1)
     assert result.network.input_size == (32, 32)
     assert re.search("of 40 x 48 .* to 32 x 32, the only size vit takes", result.journal["notes"][0])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests import folders, nets
+from tests import nets, small_probe_set
 
 import netdissect as nd
 from netdissect.errors import ModelFileError, ModelNotFoundError
@@ -44,7 +44,7 @@ def vit(tmp_path_factory):
 
 def activations(network, *layers, pictures=PICTURES):
     with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
-        return nets.channels_first(source.activations(pictures))
+        return nets.move_channels_first(source.activations(pictures))
 
 
 def listed(network, size=(32, 32)):
@@ -125,7 +125,7 @@ def test_the_feature_maps_of_a_backbone_are_layers(tmp_path, registers):
     assert type(network.module).__name__.endswith("Backbone")
     found = activations(network, "output.feature_maps[1]")["output.feature_maps[1]"]
     torch.testing.assert_close(found, called(network).feature_maps[1], rtol=1e-4, atol=1e-5)
-    data = folders.write(tmp_path / "set", images=4, size=(32, 32), labels=(16, 16))
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=4, size=(32, 32), labels=(16, 16))
     result = nd.dissect(
         network, ["output.feature_maps[0]", "output.feature_maps[1]"], data, quantile=0.1, out=tmp_path / "r"
     )
@@ -269,7 +269,7 @@ def test_the_cache_is_asked_before_the_hub_and_no_connection_is_reported(monkeyp
 
 
 def test_a_model_of_transformers_is_dissected_at_its_own_size_and_at_another(vit, tmp_path):
-    data = folders.write(tmp_path / "set", images=5, size=(48, 40), labels=(24, 20))
+    data = small_probe_set.write_probe_set(tmp_path / "set", images=5, size=(48, 40), labels=(24, 20))
     network = open_network(vit)
     (block, *_) = (name for name, layer in listed(network).items() if layer.kind == "ViTLayer")
     result = nd.dissect(network, block, data, quantile=0.1, out=tmp_path / "r")

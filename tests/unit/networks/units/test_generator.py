@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests import folders, nets, painter
+from tests import nets, painter, small_probe_set
 from torch import nn
 
 import netdissect as nd
@@ -49,7 +49,7 @@ def test_layers_lie_evenly_over_the_image(generator):
 def test_activations_are_those_that_made_the_image(generator):
     latents = generator.draw_latents(3, 0)
     with generator.probe(["canvas"], (32, 32), geometry="receptive-field", device=CPU) as source:
-        found = nets.channels_first(source.activations(latents))["canvas"]
+        found = nets.move_channels_first(source.activations(latents))["canvas"]
     seen = []
     handle = generator.module.canvas.register_forward_hook(lambda *call: seen.append(call[2]))
     generator.module(torch.from_numpy(latents))
@@ -77,7 +77,7 @@ def test_what_cannot_be_a_generator_is_reported():
 
 
 def test_a_probe_set_of_photographs_is_reported(generator, tmp_path):
-    folder = folders.write(tmp_path / "small")
+    folder = small_probe_set.write_probe_set(tmp_path / "small")
     with pytest.raises(DataNotFoundError, match=r"holds no latents.npy: its images were not made by a generator"):
         nd.dissect(generator, ["canvas"], folder, pictures=False)
     with pytest.raises(ActivationError, match=r"makes images from latents, and other has none: make a probe set"):
@@ -85,14 +85,14 @@ def test_a_probe_set_of_photographs_is_reported(generator, tmp_path):
 
 
 def test_latents_of_another_generator_are_reported(generator, tmp_path):
-    folder = folders.write(tmp_path / "small")
+    folder = small_probe_set.write_probe_set(tmp_path / "small")
     np.save(folder / LATENTS_FILE, np.zeros((6, 7), np.float32))
     with pytest.raises(DataFileError, match=r"takes latents of shape \(5,\), and those of small have \(7,\)"):
         nd.dissect(generator, ["canvas"], folder, pictures=False)
 
 
 def test_a_damaged_table_of_latents_is_reported(tmp_path):
-    folder = folders.write(tmp_path / "small")
+    folder = small_probe_set.write_probe_set(tmp_path / "small")
     (folder / LATENTS_FILE).write_bytes(b"none")
     with pytest.raises(DataFileError, match=r"latents.npy: expected a table of latents"):
         Broden(folder).latent(0)
@@ -102,7 +102,7 @@ def test_a_damaged_table_of_latents_is_reported(tmp_path):
 
 
 def test_latents_decide_the_fingerprint_of_a_set(tmp_path):
-    folder = folders.write(tmp_path / "small")
+    folder = small_probe_set.write_probe_set(tmp_path / "small")
     before = Broden(folder).fingerprint
     np.save(folder / LATENTS_FILE, np.zeros((6, 5), np.float32))
     between = Broden(folder).fingerprint

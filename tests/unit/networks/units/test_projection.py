@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from tests import folders, nets
+from tests import nets, small_probe_set
 from torch import nn
 
 import netdissect as nd
@@ -25,7 +25,7 @@ class WithLatents(nn.Module):
 
     def __init__(self, encoder):
         super().__init__()
-        self.net, self.encoder = nets.small(), encoder
+        self.net, self.encoder = nets.make_small_net(), encoder
 
     def forward(self, x):
         x = self.net.conv2(self.net.relu1(self.net.conv1(x)))
@@ -48,7 +48,7 @@ class Autoencoder(nn.Module):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small", images=12)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=12)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def same(ours, theirs):
 def test_latents_are_dissected_as_if_they_were_channels(data, autoencoder):
     inside = WithLatents(nn.Sequential(autoencoder.encoder, nn.ReLU()))
     theirs = nd.dissect(inside, ["encoder"], data, **OPTIONS)["encoder"]
-    result = nd.dissect(nets.small(), ["conv2"], data, projection=autoencoder, **OPTIONS)
+    result = nd.dissect(nets.make_small_net(), ["conv2"], data, projection=autoencoder, **OPTIONS)
     ours = result["conv2+Autoencoder"]
     same(ours, theirs)
     assert (ours.layer.units, ours.layer.kind, ours.layer.note) == (20, "Autoencoder", "20 units of 8")
@@ -83,8 +83,8 @@ def test_latents_are_dissected_as_if_they_were_channels(data, autoencoder):
 
 
 def test_a_file_finds_what_the_module_finds(data, autoencoder, file, tmp_path):
-    theirs = nd.dissect(nets.small(), ["conv2"], data, projection=autoencoder, **OPTIONS)["conv2+Autoencoder"]
-    result = nd.dissect(nets.small(), ["conv2"], data, projection=file, out=tmp_path / "run", **OPTIONS)
+    theirs = nd.dissect(nets.make_small_net(), ["conv2"], data, projection=autoencoder, **OPTIONS)["conv2+Autoencoder"]
+    result = nd.dissect(nets.make_small_net(), ["conv2"], data, projection=file, out=tmp_path / "run", **OPTIONS)
     same(result["conv2+sae"], theirs)
     assert result["conv2+sae"].layer.note == "20 latents of 8 units, relu, assumed: relu"
     assert (tmp_path / "run" / "conv2+sae-result.csv").is_file()
@@ -92,15 +92,15 @@ def test_a_file_finds_what_the_module_finds(data, autoencoder, file, tmp_path):
 
 
 def test_units_and_latents_may_be_probed_together(data, autoencoder):
-    result = nd.dissect(nets.small(), ["conv1", "conv2", "conv2+Autoencoder"], data,
+    result = nd.dissect(nets.make_small_net(), ["conv1", "conv2", "conv2+Autoencoder"], data,
                         projection={"conv2": autoencoder}, **OPTIONS)  # fmt: skip
     assert list(result.layers) == ["conv1", "conv2", "conv2+Autoencoder"]
-    alone = nd.dissect(nets.small(), ["conv1", "conv2"], data, **OPTIONS)
+    alone = nd.dissect(nets.make_small_net(), ["conv1", "conv2"], data, **OPTIONS)
     np.testing.assert_array_equal(result["conv2"].counts.I, alone["conv2"].counts.I)
 
 
 def test_it_is_sent_to_workers_with_its_projections(file):
-    network, names = attach_projections(wrap_module(nets.small()), ["conv2"], file)
+    network, names = attach_projections(wrap_module(nets.make_small_net()), ["conv2"], file)
     sent = pickle.loads(pickle.dumps(network))
     assert sent.fingerprint() == network.fingerprint()
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
@@ -135,13 +135,13 @@ def test_any_kind_of_network_may_lie_below(autoencoder):
         def __getattr__(self, name):
             return getattr(self.network, name)
 
-    network, names = attach_projections(Given(wrap_module(nets.small())), ["conv2"], autoencoder)
+    network, names = attach_projections(Given(wrap_module(nets.make_small_net())), ["conv2"], autoencoder)
     with network.probe(names, (32, 32), geometry="grid", device=CPU) as source:
         assert source.activations(np.zeros((3, 32, 32, 3), np.uint8))["conv2+Autoencoder"].shape == (3, 8, 8, 20)
 
 
 def test_the_list_of_layers_has_latents_after_their_layer(autoencoder):
-    network, _ = attach_projections(wrap_module(nets.small()), ["conv2"], autoencoder)
+    network, _ = attach_projections(wrap_module(nets.make_small_net()), ["conv2"], autoencoder)
     names = [layer.name for layer in network.layers((32, 32))]
     assert names[names.index("conv2") + 1] == "conv2+Autoencoder"
 
@@ -153,7 +153,7 @@ def test_many_latents_are_computed_in_chunks(monkeypatch):
     calls = []
     module.register_forward_hook(lambda _m, given, _o: calls.append(len(given[0])))
     monkeypatch.setattr(projected_network, "_CHUNK_NUMBERS", 300)
-    network, names = attach_projections(wrap_module(nets.small()), ["conv2"], module)
+    network, names = attach_projections(wrap_module(nets.make_small_net()), ["conv2"], module)
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
     with network.probe(["conv2", *names], (32, 32), geometry="grid", device=CPU) as source:
         calls.clear()
@@ -168,7 +168,7 @@ def test_many_latents_are_computed_in_chunks(monkeypatch):
 
 def test_the_module_itself_stays_as_it_was(autoencoder):
     autoencoder.train()
-    network, names = attach_projections(wrap_module(nets.small()), ["conv2"], autoencoder)
+    network, names = attach_projections(wrap_module(nets.make_small_net()), ["conv2"], autoencoder)
     with network.probe(names, (32, 32), geometry="grid", device=CPU) as source:
         source.activations(np.zeros((1, 32, 32, 3), np.uint8))
     assert autoencoder.training
@@ -177,17 +177,17 @@ def test_the_module_itself_stays_as_it_was(autoencoder):
 
 def test_the_fingerprint_changes_with_a_single_weight(autoencoder):
     def fingerprint():
-        return attach_projections(wrap_module(nets.small()), ["conv2"], autoencoder)[0].fingerprint()
+        return attach_projections(wrap_module(nets.make_small_net()), ["conv2"], autoencoder)[0].fingerprint()
 
     before = fingerprint()
-    assert fingerprint() == before != wrap_module(nets.small()).fingerprint()
+    assert fingerprint() == before != wrap_module(nets.make_small_net()).fingerprint()
     with torch.no_grad():
         autoencoder.encoder.weight[0, 0] += 1e-3
     assert fingerprint() != before
 
 
 def test_preprocessing_is_that_of_the_network_below(autoencoder):
-    inner = wrap_module(nets.small())
+    inner = wrap_module(nets.make_small_net())
     network, _ = attach_projections(inner, ["conv2"], autoencoder)
     assert network.preprocess is inner.preprocess
     other = type(inner.preprocess)(channels="bgr")
@@ -197,23 +197,25 @@ def test_preprocessing_is_that_of_the_network_below(autoencoder):
 
 def test_a_projection_of_another_layer_is_reported(data, file):
     with pytest.raises(ActivationError, match=r"sae.safetensors maps 8 units, .* conv1 has 5"):
-        nd.dissect(nets.small(), ["conv1"], data, projection=file, **OPTIONS)
+        nd.dissect(nets.make_small_net(), ["conv1"], data, projection=file, **OPTIONS)
     with pytest.raises(ActivationError, match=r"the projection Linear cannot map 5 units"):
-        nd.dissect(nets.small(), ["conv1"], data, projection=nn.Linear(8, 3), **OPTIONS)
+        nd.dissect(nets.make_small_net(), ["conv1"], data, projection=nn.Linear(8, 3), **OPTIONS)
 
 
 def test_a_module_that_mixes_places_is_reported(data):
     with pytest.raises(ActivationError, match=r"the projection Flatten must map units .* at every place on its own"):
-        nd.dissect(nets.small(), ["conv2"], data, projection=nn.Flatten(0), **OPTIONS)
+        nd.dissect(nets.make_small_net(), ["conv2"], data, projection=nn.Flatten(0), **OPTIONS)
 
 
 def test_a_projection_for_a_layer_that_is_not_probed_is_reported(data, autoencoder):
     with pytest.raises(SettingsError, match=r"given for layer conv3, which is not probed: did you mean conv2"):
-        nd.dissect(nets.small(), ["conv2"], data, projection={"conv3": autoencoder}, **OPTIONS)
+        nd.dissect(nets.make_small_net(), ["conv2"], data, projection={"conv3": autoencoder}, **OPTIONS)
     with pytest.raises(SettingsError, match="a projection is a torch.nn.Module or a file of one, not int"):
-        nd.dissect(nets.small(), ["conv2"], data, projection=3, **OPTIONS)
+        nd.dissect(nets.make_small_net(), ["conv2"], data, projection=3, **OPTIONS)
 
 
 def test_misspelt_latents_get_the_nearest_names(data, autoencoder):
     with pytest.raises(UnknownLayerError, match=r"there is no 'conv2\+Autoencodr': did you mean conv2\+Autoencoder"):
-        nd.dissect(nets.small(), ["conv2", "conv2+Autoencodr"], data, projection={"conv2": autoencoder}, **OPTIONS)
+        nd.dissect(
+            nets.make_small_net(), ["conv2", "conv2+Autoencodr"], data, projection={"conv2": autoencoder}, **OPTIONS
+        )

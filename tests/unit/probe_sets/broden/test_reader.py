@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from tests import folders
+from tests import small_probe_set
 
 from netdissect.errors import (
     DataError,
@@ -26,7 +26,7 @@ from netdissect.probe_sets.broden.reader import Broden
 
 @pytest.fixture
 def folder(tmp_path):
-    return folders.write(tmp_path / "small set é")
+    return small_probe_set.write_probe_set(tmp_path / "small set é")
 
 
 def edit(folder, table, change):
@@ -162,7 +162,7 @@ def test_an_image_or_label_map_beyond_measure_is_reported_with_its_pixels(folder
 
 def test_the_primary_category_is_the_one_with_the_largest_coverage_and_of_equals_the_later(folder):
     probe_set = Broden(folder)
-    assert {c.name: c.category for c in probe_set.vocabulary.concepts} == folders.CONCEPTS
+    assert {c.name: c.category for c in probe_set.vocabulary.concepts} == small_probe_set.CONCEPTS
     for coverage, category in (("0.1", None), ("0.05", "object"), ("0.2", "part")):
         edit(folder, "c_part.csv", lambda text, c=coverage: text.split("\n")[0] + f"\n1,3,leaf,1,0.1\n2,2,tree,1,{c}\n")
         later = max(("object", "part"), key=Broden(folder).vocabulary.categories.index)

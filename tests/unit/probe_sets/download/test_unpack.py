@@ -15,7 +15,7 @@ import zlib
 from types import SimpleNamespace
 
 import pytest
-from tests.confined import confined
+from tests.limited_process import call_with_limits
 
 from netdissect.errors import DownloadError
 from netdissect.probe_sets.download import members, zips
@@ -234,7 +234,7 @@ def test_what_stands_before_a_file_in_a_tar_is_bounded(tmp_path, what):
     archive = tmp_path / "a.tar.gz"
     archive.write_bytes(gzipped_quickly(end_of(HUGE[what](), header("index.csv", tarfile.REGTYPE))))
     assert archive.stat().st_size < 4 << 20
-    kind, words = confined(try_to_unpack, archive, tmp_path / "set", growth=50 << 20)
+    kind, words = call_with_limits(try_to_unpack, archive, tmp_path / "set", growth=50 << 20)
     assert kind == "DownloadError"
     assert "bytes before a single file (its name or the like), and at most 65,536 are read" in words
     assert not (tmp_path / "set").exists()
@@ -265,7 +265,7 @@ def test_an_xz_file_that_asks_for_all_memory_is_refused(tmp_path):
     data[16] = 40  # the dictionary's size in the block's header: 4 GB
     data[20:24] = zlib.crc32(bytes(data[12:20])).to_bytes(4, "little")
     (tmp_path / "a.tar.xz").write_bytes(data)
-    kind, words = confined(try_to_unpack, tmp_path / "a.tar.xz", tmp_path / "set", growth=200 << 20)
+    kind, words = call_with_limits(try_to_unpack, tmp_path / "a.tar.xz", tmp_path / "set", growth=200 << 20)
     assert kind == "DownloadError"
     assert words.endswith("needs more than 128 MB of memory to be unpacked: compress it again with xz -9 or less")
 

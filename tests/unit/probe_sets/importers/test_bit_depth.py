@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from tests import folders
+from tests import small_probe_set
 from tests.unit.probe_sets import originals
 
 from netdissect.errors import DataFileError
@@ -125,7 +125,7 @@ def test_deeper_modes_are_refused_by_name(tmp_path, way, depth, named):
 
 
 def test_a_deep_image_of_a_probe_set_is_read_checked_and_shown_alike(tmp_path):
-    folder = folders.write(tmp_path / "set")
+    folder = small_probe_set.write_probe_set(tmp_path / "set")
     path = folder / "images" / "a" / "image 0.jpg"
     ramp = np.repeat(np.linspace(0, 65535, 32)[np.newaxis], 32, axis=0).astype(np.uint16)
     Image.fromarray(ramp).save(path, format="PNG")

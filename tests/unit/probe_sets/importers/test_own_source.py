@@ -52,7 +52,7 @@ def test_the_example_of_the_page_makes_a_probe_set_that_a_network_is_dissected_w
     blocks = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
     script = "\n".join(blocks).replace('"torchvision:resnet18", ["layer4"]', 'network, ["conv1"]').replace("227", "64")
     assert all(len(block.splitlines()) < 30 for block in blocks)
-    found = {"network": nets.small()}
+    found = {"network": nets.make_small_net()}
     exec(compile(script, str(PAGE), "exec"), found)
     assert check_probe_set(found["made"].folder).problems == ()
     names = [concept.name for concept in found["probe_set"].vocabulary.concepts if concept.category == "part"]

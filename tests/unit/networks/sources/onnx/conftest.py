@@ -8,7 +8,7 @@ from tests import exports
 
 @pytest.fixture(scope="session")
 def module():
-    return exports.varied()
+    return exports.make_varied_network()
 
 
 @pytest.fixture(scope="session")

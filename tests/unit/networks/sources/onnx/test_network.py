@@ -9,7 +9,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto
-from tests import exports, folders, nets
+from tests import exports, nets, small_probe_set
 from tests.unit.networks.sources.onnx import graphs
 
 import netdissect as nd
@@ -26,7 +26,7 @@ OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return folders.write(tmp_path_factory.mktemp("data") / "small", images=10)
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "small", images=10)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def pictures():
 
 def activations(network, layers, pictures, **options):
     with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU, **options) as source:
-        return nets.channels_first(source.activations(pictures))
+        return nets.move_channels_first(source.activations(pictures))
 
 
 def test_inner_tensors_are_what_torch_computes(exported, module, pictures):
@@ -90,7 +90,7 @@ def test_a_number_of_pictures_that_the_file_fixes_is_kept_to(legacy, module, pic
 
 
 def test_a_file_for_a_single_picture_is_given_one_at_a_time(tmp_path, module, pictures):
-    path = exports.write_onnx(tmp_path / "one.onnx", module, legacy=True, fixed=True, x=exports.example(1))
+    path = exports.write_onnx(tmp_path / "one.onnx", module, legacy=True, fixed=True, x=exports.make_input(1))
     network = open_network(str(path))
     assert network.batch == 1
     (layer,) = network.probe(["/mlp/mlp.1/Gelu"], (32, 32), geometry="receptive-field", device=CPU).layers
@@ -141,7 +141,7 @@ def test_channels_last_pictures_are_fed_as_the_file_wants_them(tmp_path, picture
 
 def test_half_precision_is_fed_and_read(tmp_path, pictures):
     module = torch.nn.Sequential(torch.nn.Conv2d(3, 40, 3), torch.nn.ReLU()).eval()
-    x = exports.example(dtype=torch.float16)
+    x = exports.make_input(dtype=torch.float16)
     path = exports.write_onnx(tmp_path / "net.onnx", module.half(), legacy=True, x=x)
     found = activations(open_network(str(path)), ["/1/Relu"], pictures)["/1/Relu"]
     assert found.dtype == torch.float32

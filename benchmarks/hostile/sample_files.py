@@ -14,20 +14,24 @@ from PIL import Image
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.hostile.attempts import Place
+    from benchmarks.hostile.attempts import AttemptFolder
 
 #: Sides of the photos that importers are given.
 WIDTH, HEIGHT = 96, 64
 
 
-def photo(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), color: tuple[int, int, int] = (90, 120, 160)) -> Path:
+def write_photo(
+    path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), color: tuple[int, int, int] = (90, 120, 160)
+) -> Path:
     """Write a plain photo."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, color).save(path)
     return path
 
 
-def mask(path: Path, boxes: dict[int, tuple[int, int, int, int]], size: tuple[int, int] = (WIDTH, HEIGHT)) -> Path:
+def write_mask(
+    path: Path, boxes: dict[int, tuple[int, int, int, int]], size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> Path:
     """Write a mask: every number fills a box (left, top, right, bottom)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     numbers = np.zeros(size[::-1], np.uint8)
@@ -37,49 +41,53 @@ def mask(path: Path, boxes: dict[int, tuple[int, int, int, int]], size: tuple[in
     return path
 
 
-def masked(place: Place, classes: str, text: str | bytes, *more: object) -> list[object]:
+def prepare_from_masks(folder: AttemptFolder, classes: str, text: str | bytes, *more: object) -> list[object]:
     """Return the words of from-masks: number 1 covers an eighth, number 2 a quarter."""
-    photo(place.folder / "photos/a.png")
-    mask(place.folder / "masks/a.png", {1: (0, 0, 24, 32), 2: (48, 32, 96, 64)})
-    place.write(classes, text)
-    return ["data", "from-masks", place.folder / "photos", place.folder / "masks", "--classes",
-            place.folder / classes, "--out", place.out, *SMALL, *more]  # fmt: skip
+    write_photo(folder.path / "photos/a.png")
+    write_mask(folder.path / "masks/a.png", {1: (0, 0, 24, 32), 2: (48, 32, 96, 64)})
+    folder.write(classes, text)
+    return ["data", "from-masks", folder.path / "photos", folder.path / "masks", "--classes",
+            folder.path / classes, "--out", folder.out, *IMPORT_OPTIONS, *more]  # fmt: skip
 
 
 #: Options of every importer here: small, in one process.
-SMALL = ("--size", "64", "--workers", "1", "--preview", "0", "--quiet", "--no-colors")
+IMPORT_OPTIONS = ("--size", "64", "--workers", "1", "--preview", "0", "--quiet", "--no-colors")
 
 
-def polygon(left: float, top: float, right: float, bottom: float) -> list[list[float]]:
+def make_polygon(left: float, top: float, right: float, bottom: float) -> list[list[float]]:
     """Return a box as COCO's polygon."""
     return [[left, top, right, top, right, bottom, left, bottom]]
 
 
-def annotation(number: int, category: object, box: tuple[float, float, float, float], **more: Any) -> dict[str, Any]:
+def make_annotation(
+    number: int, category: object, box: tuple[float, float, float, float], **more: Any
+) -> dict[str, Any]:
     """Return an annotation of COCO's; `more` replaces what it says."""
     left, top, right, bottom = box
     said: dict[str, Any] = {
-        "id": number, "image_id": 1, "category_id": category, "iscrowd": 0, "segmentation": polygon(*box),
+        "id": number, "image_id": 1, "category_id": category, "iscrowd": 0, "segmentation": make_polygon(*box),
         "bbox": [left, top, right - left, bottom - top], "area": (right - left) * (bottom - top),
     }  # fmt: skip
     said.update(more)
     return {name: value for name, value in said.items() if value is not ...}
 
 
-def coco(place: Place, annotations: list[Any], *more: object, text: str | bytes | None = None, **document: Any) -> Any:
+def prepare_from_coco(
+    folder: AttemptFolder, annotations: list[Any], *more: object, text: str | bytes | None = None, **document: Any
+) -> Any:
     """Return the words of from-coco: one image, the categories table (1) and plate (2)."""
-    photo(place.folder / "photos/a.png")
+    write_photo(folder.path / "photos/a.png")
     said = {
         "images": [{"id": 1, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}],
         "categories": [{"id": 1, "name": "table"}, {"id": 2, "name": "plate"}],
         "annotations": annotations, **document,
     }  # fmt: skip
-    place.write("instances.json", json.dumps(said) if text is None else text)
-    return ["data", "from-coco", place.folder / "instances.json", place.folder / "photos", "--out", place.out,
-            *SMALL, *more]  # fmt: skip
+    folder.write("instances.json", json.dumps(said) if text is None else text)
+    return ["data", "from-coco", folder.path / "instances.json", folder.path / "photos", "--out", folder.out,
+            *IMPORT_OPTIONS, *more]  # fmt: skip
 
 
-def png(width: int, height: int, pixels: bytes = b"", depth: int = 8, color: int = 2) -> bytes:
+def make_png(width: int, height: int, pixels: bytes = b"", depth: int = 8, color: int = 2) -> bytes:
     """Return a PNG whose header says a size, whatever its pixels are."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
@@ -91,14 +99,14 @@ def png(width: int, height: int, pixels: bytes = b"", depth: int = 8, color: int
     )
 
 
-def bomb(width: int = 11000, height: int = 11000) -> bytes:
+def make_png_bomb(width: int = 11000, height: int = 11000) -> bytes:
     """Return a true PNG of a few kilobytes that unpacks to hundreds of megabytes."""
     squeezed = zlib.compressobj(9)
     row = b"\0" * (1 + width * 3)
-    return png(width, height, b"".join(squeezed.compress(row) for _ in range(height)) + squeezed.flush())
+    return make_png(width, height, b"".join(squeezed.compress(row) for _ in range(height)) + squeezed.flush())
 
 
-def encoded(image: Image.Image, kind: str, **more: Any) -> bytes:
+def encode_image(image: Image.Image, kind: str, **more: Any) -> bytes:
     """Return an image file."""
     out = io.BytesIO()
     image.save(out, kind, **more)

@@ -1,6 +1,6 @@
 """Fit the built-in model of color names to the published table, and print how often the two agree.
 
-    python -m benchmarks fit_colornames -- w2color.npy src/netdissect/probe_sets/compile/color_names.json
+    python -m benchmarks fit_color_names -- w2color.npy src/netdissect/probe_sets/compile/color_names.json
 
 The model is a network of two hidden layers on (2R - 31, 2G - 31, 2B - 31), with R, G, B in 0..31. It is trained in
 floating point, rounded to integers (8 bits after the point), and judged as it will be used: in integers. A few minutes
@@ -33,9 +33,12 @@ def main(words: list[str]) -> None:
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args(words)
     names = read_color_table(given.table).table.reshape(-1).astype(np.int64) - 1
-    best = max((rounded(fit(names, seed)) for seed in range(given.seeds)), key=lambda model: agreement(model, names))
-    print(f"{100 * agreement(best, names):.2f} % of {len(names)} cells agree, {size(best)} numbers")
-    given.out.write_text(spelled(best), encoding="utf-8")
+    best = max(
+        (round_model(fit(names, seed)) for seed in range(given.seeds)),
+        key=lambda model: measure_agreement(model, names),
+    )
+    print(f"{100 * measure_agreement(best, names):.2f} % of {len(names)} cells agree, {count_numbers(best)} numbers")
+    given.out.write_text(format_model(best), encoding="utf-8")
 
 
 def fit(names: np.ndarray, seed: int) -> nn.Sequential:
@@ -58,7 +61,7 @@ def fit(names: np.ndarray, seed: int) -> nn.Sequential:
     return net
 
 
-def rounded(net: nn.Sequential) -> dict:
+def round_model(net: nn.Sequential) -> dict:
     """Return the model in integers: weights and activations carry POINT bits after the point."""
     layers = []
     carried = INPUT
@@ -71,17 +74,17 @@ def rounded(net: nn.Sequential) -> dict:
     return {"layers": layers}
 
 
-def agreement(model: dict, names: np.ndarray) -> float:
+def measure_agreement(model: dict, names: np.ndarray) -> float:
     """Return the share of cells on which model and table agree."""
     return float((evaluate_color_model(model).argmax(axis=1) == names).mean())
 
 
-def size(model: dict) -> int:
+def count_numbers(model: dict) -> int:
     """Return how many numbers a model has."""
     return sum(np.size(layer["weights"]) + np.size(layer["biases"]) for layer in model["layers"])
 
 
-def spelled(model: dict) -> str:
+def format_model(model: dict) -> str:
     """Return a model as JSON, a unit a line."""
     layers = []
     for layer in model["layers"]:

@@ -23,7 +23,7 @@ _WORDS = "cow car sheep flower sign airplane bird chair boat book tree hair head
 
 
 @dataclass
-class PretendProbeSet:
+class MadeUpProbeSet:
     """Images and labels by row, made when they are asked for."""
 
     vocabulary: Vocabulary
@@ -41,7 +41,7 @@ class PretendProbeSet:
             picture[..., channel] = 120 + 60 * np.sin(x / (9 + random.random() * 30) + random.random() * 6) * np.cos(
                 y / (9 + random.random() * 30)
             )
-        for code, cy, cx, radius in _blobs(row, len(self.vocabulary)):
+        for code, cy, cx, radius in _draw_blobs(row, len(self.vocabulary)):
             inside = (y / height - cy) ** 2 + (x / width - cx) ** 2 < radius**2
             picture[inside] = np.random.default_rng(code).integers(30, 255, 3)
         out = io.BytesIO()
@@ -54,13 +54,13 @@ class PretendProbeSet:
         height, width = self.label_size
         y, x = np.mgrid[:height, :width]
         planes = np.zeros((2, height, width), np.uint16)
-        for at, (code, cy, cx, radius) in enumerate(_blobs(row, len(self.vocabulary))):
+        for at, (code, cy, cx, radius) in enumerate(_draw_blobs(row, len(self.vocabulary))):
             planes[at % 2][(y / height - cy) ** 2 + (x / width - cx) ** 2 < radius**2] = code
         whole = np.array([row % len(self.vocabulary) + 1] if row % 3 == 0 else [], np.int64)
         return Labels(planes, whole)
 
 
-class Gone:
+class MissingProbeSet:
     """A probe set that is no longer there."""
 
     def read_image_file(self, _: int) -> bytes | None:
@@ -70,13 +70,13 @@ class Gone:
         return None
 
 
-def _blobs(row: int, concepts: int):
+def _draw_blobs(row: int, concepts: int):
     random = np.random.default_rng(10_000 + row)
     for _ in range(4):
         yield int(random.integers(1, concepts + 1)), random.random(), random.random(), 0.1 + 0.15 * random.random()
 
 
-def vocabulary(concepts: int, categories: tuple[str, ...] = CATEGORY_ORDER) -> Vocabulary:
+def make_vocabulary(concepts: int, categories: tuple[str, ...] = CATEGORY_ORDER) -> Vocabulary:
     def name(n: int) -> str:
         return _WORDS[n] if n < len(_WORDS) else f"{_WORDS[n % len(_WORDS)]} {n // len(_WORDS)}"
 
@@ -85,7 +85,7 @@ def vocabulary(concepts: int, categories: tuple[str, ...] = CATEGORY_ORDER) -> V
     )
 
 
-def layer(
+def make_layer(
     name: str, units: int, words: Vocabulary, *, grid: int = 7, exemplars: int = 20, pictures: int = 60,
     input_size: int = 112, images: int = 1000, seed: int = 0,
 ) -> LayerResult:  # fmt: skip
@@ -125,16 +125,16 @@ def layer(
     )  # fmt: skip
 
 
-def run(
+def make_run(
     units: tuple[int, ...] = (24, 40), concepts: int = 30, *, pictures: int = 60, exemplars: int = 12, grid: int = 7,
-    input_size: int = 112, name: str = "pretend", layer_names: tuple[str, ...] | None = None,
+    input_size: int = 112, name: str = "made-up", layer_names: tuple[str, ...] | None = None,
     categories: tuple[str, ...] = CATEGORY_ORDER, words: Vocabulary | None = None, seed: int = 0,
-) -> tuple[Result, PretendProbeSet]:  # fmt: skip
+) -> tuple[Result, MadeUpProbeSet]:  # fmt: skip
     """Make up a run and the probe set it could have been of."""
-    words = words or vocabulary(concepts, categories)
+    words = words or make_vocabulary(concepts, categories)
     names = layer_names or tuple(f"block{n + 1}/conv" for n in range(len(units)))
     layers = {
-        names[n]: layer(
+        names[n]: make_layer(
             names[n],
             count,
             words,
@@ -164,7 +164,7 @@ def run(
     result = Result(
         layers,
         Settings().for_device("cpu"),
-        NetworkCard(name, f"pretend:{name}", "0" * 32, (input_size, input_size), "RGB"),
+        NetworkCard(name, f"made-up:{name}", "0" * 32, (input_size, input_size), "RGB"),
         ProbeSetCard("made-up", "", "f" * 64, max(1000, pictures), (input_size, input_size), (half, half), words),
         {row: f"made/up_{row:05d}.jpg" for row in rows},
         {
@@ -174,4 +174,4 @@ def run(
             "rescanned_units": {},
         },
     )
-    return result, PretendProbeSet(words, (input_size, input_size), (half, half))
+    return result, MadeUpProbeSet(words, (input_size, input_size), (half, half))

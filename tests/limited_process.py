@@ -7,7 +7,7 @@ import resource
 from pathlib import Path
 
 import pytest
-from tests.tasks import start_server_of_processes
+from tests.tasks import start_fork_server
 
 from netdissect.errors import NetdissectError
 
@@ -15,14 +15,14 @@ from netdissect.errors import NetdissectError
 GROWTH, SECONDS = 200 << 20, 120
 
 
-def confined(function, *arguments, growth=GROWTH):
+def call_with_limits(function, *arguments, growth=GROWTH):
     """Call a function in such a process; return what it raised, as (kind, words), or its result as ("", result)."""
     if not Path("/proc/self/statm").exists():
         pytest.skip("the size of a process is looked up in /proc")
-    start_server_of_processes()
+    start_fork_server()
     context = multiprocessing.get_context("forkserver")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_call, args=(there, function, arguments, growth))
+    process = context.Process(target=_set_limits_and_call, args=(there, function, arguments, growth))
     process.start()
     there.close()
     try:
@@ -34,7 +34,7 @@ def confined(function, *arguments, growth=GROWTH):
     return said
 
 
-def _call(pipe, function, arguments, growth):
+def _set_limits_and_call(pipe, function, arguments, growth):
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + growth, size + growth))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))

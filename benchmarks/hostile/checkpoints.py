@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.hostile.attempts import attempt, gives, refused
+from benchmarks.hostile.attempts import add_attempt, expect_error, expect_success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.hostile.attempts import Place
+    from benchmarks.hostile.attempts import AttemptFolder
 
 KIND = "checkpoints"
 _ARCH = "torchvision:squeezenet1_1"  # small, with names that say little
 
 
-def _weights() -> dict[str, Any]:
+def _make_weights() -> dict[str, Any]:
     import torch
     import torchvision
 
@@ -23,46 +23,46 @@ def _weights() -> dict[str, Any]:
     return torchvision.models.squeezenet1_1(weights=None).state_dict()
 
 
-def _wrap(prefix: str) -> Callable[[dict[str, Any]], Any]:
+def _add_prefix(prefix: str) -> Callable[[dict[str, Any]], Any]:
     return lambda plain: {f"{prefix}{name}": value for name, value in plain.items()}
 
 
-def _inside(middle: str) -> Callable[[dict[str, Any]], Any]:
+def _add_inside(middle: str) -> Callable[[dict[str, Any]], Any]:
     return lambda plain: {
         ".".join([*name.split(".")[:1], middle, *name.split(".")[1:]]): value for name, value in plain.items()
     }
 
 
-def _numpy(plain: dict[str, Any]) -> Any:
+def _convert_to_numpy(plain: dict[str, Any]) -> Any:
     return {name: value.numpy() for name, value in plain.items()}
 
 
-def _averaged(plain: dict[str, Any]) -> Any:
+def _add_average(plain: dict[str, Any]) -> Any:
     return {"model": {name: value - 1 for name, value in plain.items()}, "ema": plain}
 
 
 for _name, _make in (
     ("plain", lambda plain: plain),
     ("state_dict", lambda plain: {"state_dict": plain, "epoch": 3}),
-    ("DataParallel", _wrap("module.")),
-    ("Lightning", lambda plain: {"state_dict": _wrap("model.")(plain), "hyper_parameters": {}}),
-    ("compiled", _wrap("_orig_mod.")),
-    ("compiled and parallel", _wrap("module._orig_mod.")),
-    ("a part compiled", _inside("_orig_mod")),
-    ("a part parallel", _inside("module")),
-    ("arrays of numpy", _numpy),
-    ("averaged beside plain", _averaged),
+    ("DataParallel", _add_prefix("module.")),
+    ("Lightning", lambda plain: {"state_dict": _add_prefix("model.")(plain), "hyper_parameters": {}}),
+    ("compiled", _add_prefix("_orig_mod.")),
+    ("compiled and parallel", _add_prefix("module._orig_mod.")),
+    ("a part compiled", _add_inside("_orig_mod")),
+    ("a part parallel", _add_inside("module")),
+    ("arrays of numpy", _convert_to_numpy),
+    ("averaged beside plain", _add_average),
     ("ema without tensors", lambda plain: {"ema": {"decay": 0.999}, "net": plain}),
     ("a config called model", lambda plain: {"model": {"width": 3}, "weights": plain}),
     ("under an unusual key", lambda plain: {"mein_netz": plain}),
 ):
 
-    @attempt(KIND, _name, gives())
-    def _(place: Place, make: Callable[[dict[str, Any]], Any] = _make) -> object:
+    @add_attempt(KIND, _name, expect_success())
+    def _(folder: AttemptFolder, make: Callable[[dict[str, Any]], Any] = _make) -> object:
         import torch
 
-        plain = _weights()
-        path = place.folder / "net.pth"
+        plain = _make_weights()
+        path = folder.path / "net.pth"
         torch.save(make(dict(plain)), path)
 
         def call() -> str | None:
@@ -89,28 +89,32 @@ for _name, _make, _sentence in (
     ("with NaN", lambda plain: {name: value * float("nan") for name, value in plain.items()}, "NaN|finite"),
 ):
 
-    @attempt(KIND, f"a state dict {_name}", refused(_sentence))
-    def _(place: Place, make: Callable[[dict[str, Any]], Any] = _make) -> object:
+    @add_attempt(KIND, f"a state dict {_name}", expect_error(_sentence))
+    def _(folder: AttemptFolder, make: Callable[[dict[str, Any]], Any] = _make) -> object:
         import torch
 
-        torch.save(make(dict(_weights())), place.folder / "net.pth")
-        return place.run("--arch", _ARCH, "--resolution", "64", model=place.folder / "net.pth", layers="features.3")
+        torch.save(make(dict(_make_weights())), folder.path / "net.pth")
+        return folder.make_run_command(
+            "--arch", _ARCH, "--resolution", "64", model=folder.path / "net.pth", layers="features.3"
+        )
 
 
-@attempt(KIND, "a backbone without its classifier", gives())
-def _(place: Place) -> object:
+@add_attempt(KIND, "a backbone without its classifier", expect_success())
+def _(folder: AttemptFolder) -> object:
     import torch
 
-    plain = {name: value for name, value in _weights().items() if name.startswith("features")}
-    torch.save(plain, place.folder / "net.pth")
-    return place.run("--arch", _ARCH, "--resolution", "64", model=place.folder / "net.pth", layers="features.3")
+    plain = {name: value for name, value in _make_weights().items() if name.startswith("features")}
+    torch.save(plain, folder.path / "net.pth")
+    return folder.make_run_command(
+        "--arch", _ARCH, "--resolution", "64", model=folder.path / "net.pth", layers="features.3"
+    )
 
 
-def _encoder(place: Place, tensors: dict[str, Any]) -> object:
+def _run_encoder(folder: AttemptFolder, tensors: dict[str, Any]) -> object:
     import torch
 
-    torch.save(tensors, place.folder / "sae.pt")
-    return place.run("--projection", place.folder / "sae.pt")
+    torch.save(tensors, folder.path / "sae.pt")
+    return folder.make_run_command("--projection", folder.path / "sae.pt")
 
 
 for _name, _extra, _sentence in (
@@ -118,16 +122,16 @@ for _name, _extra, _sentence in (
     ("of gates that nobody reads", {"gate_scale_x": (8,)}, "gate_scale_x"),
 ):
 
-    @attempt(KIND, f"an encoder {_name}", refused(_sentence))
-    def _(place: Place, extra: dict[str, tuple[int, ...]] = _extra) -> object:
+    @add_attempt(KIND, f"an encoder {_name}", expect_error(_sentence))
+    def _(folder: AttemptFolder, extra: dict[str, tuple[int, ...]] = _extra) -> object:
         import torch
 
         plain = {"encoder.weight": torch.ones(8, 5), "encoder.bias": torch.zeros(8), "decoder.weight": torch.ones(5, 8)}
-        return _encoder(place, plain | {name: torch.ones(shape) for name, shape in extra.items()})
+        return _run_encoder(folder, plain | {name: torch.ones(shape) for name, shape in extra.items()})
 
 
-@attempt(KIND, "an encoder for another number of units", refused("units|5"))
-def _(place: Place) -> object:
+@add_attempt(KIND, "an encoder for another number of units", expect_error("units|5"))
+def _(folder: AttemptFolder) -> object:
     import torch
 
-    return _encoder(place, {"encoder.weight": torch.ones(8, 6), "encoder.bias": torch.zeros(8)})
+    return _run_encoder(folder, {"encoder.weight": torch.ones(8, 6), "encoder.bias": torch.zeros(8)})

@@ -23,13 +23,13 @@ CONCEPTS = {
 }
 
 
-def jpeg(pixels: np.ndarray) -> bytes:
+def encode_jpeg(pixels: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, format="JPEG", quality=95)
     return out.getvalue()
 
 
-def write(
+def write_probe_set(
     folder: Path,
     *,
     images: int = 6,
@@ -47,7 +47,7 @@ def write(
     rows = []
     for n in range(images):
         image = f"a/image {n}.jpg"
-        (folder / "images" / image).write_bytes(jpeg(rng.integers(0, 256, size=(*size, 3)).astype(np.uint8)))
+        (folder / "images" / image).write_bytes(encode_jpeg(rng.integers(0, 256, size=(*size, 3)).astype(np.uint8)))
 
         def plane(kind, choices, n=n):
             name = f"a/image {n}_{kind}.png"
