@@ -1,4 +1,4 @@
-"""Probe sets to measure on: of any size, with any number of concepts, made once and kept in a cache folder."""
+"""Make probe sets to measure on, with any number of images and concepts, once; they stay in a cache folder."""
 
 from __future__ import annotations
 

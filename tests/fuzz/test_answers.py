@@ -1,4 +1,4 @@
-"""Whatever a server answers, what is kept is the file's own bytes, as many as were announced, or nothing is."""
+"""Whatever a server answers, either the file is stored with all its bytes, or nothing is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever bytes an archive holds, nothing is written outside its folder, nothing is left of one that is refused."""
+"""Whatever bytes an archive holds, nothing is written outside its folder, and a refused archive leaves nothing."""
 
 from __future__ import annotations
 

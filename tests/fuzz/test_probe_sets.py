@@ -1,4 +1,4 @@
-"""Whatever bytes a probe set holds, only the project's own errors come out, in bounded memory."""
+"""Whatever bytes a probe set holds, only errors of this project are raised, in bounded memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people type after ``netdissect data`` and ``netdissect zoo``, and what they get back."""
+"""The commands ``netdissect data`` and ``netdissect zoo``."""
 
 from __future__ import annotations
 

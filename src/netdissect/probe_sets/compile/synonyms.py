@@ -50,7 +50,7 @@ class Synonyms:
         r"""Return a label's names, the preferred one first.
 
         Example:
-            >>> table = parse_synonyms("airplane <- aeroplane\\ncar - machine", "here")
+            >>> table = parse_synonyms("airplane <- aeroplane\ncar - machine", "here")
             >>> table.names(["aeroplane"]), table.names(["auto", "car", "machine"])
             (['airplane', 'aeroplane'], ['auto', 'car'])
         """

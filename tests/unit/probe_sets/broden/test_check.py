@@ -1,4 +1,4 @@
-"""``netdissect data check``: what is wrong with a folder, and what is in it."""
+"""Checking a probe set: every problem is found, and its labels are summarized."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_number_that_its_category_does_not_list_is_reported(folder):
 
 
 @pytest.mark.parametrize(
-    ("table", "change", "told"),
+    ("table", "change", "message"),
     [
         ("category.csv", lambda t: [t[0], [t[1][0], *t[1][1:3], "99", t[1][4]], *t[2:]], "count 99"),
         ("c_material.csv", lambda t: [t[0], [*t[1][:2], "wool", *t[1][3:]], *t[2:]], "is called 'wool', and 'fabric'"),
@@ -113,9 +113,9 @@ def test_a_number_that_its_category_does_not_list_is_reported(folder):
         ),
     ],
 )
-def test_tables_that_do_not_agree_are_reported(folder, table, change, told):
+def test_tables_that_do_not_agree_are_reported(folder, table, change, message):
     edit(folder / table, change)
-    assert told in " ".join(check_probe_set(folder).problems)
+    assert message in " ".join(check_probe_set(folder).problems)
 
 
 def test_a_damaged_table_is_reported_at_once(folder):

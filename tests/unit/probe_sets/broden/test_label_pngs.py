@@ -1,4 +1,4 @@
-"""Label maps hold any number from 0 to 65,535, whichever way they are read."""
+"""Label maps hold any number from 0 to 65,535, whichever decoder reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is given as a probe set and is none gets the command that helps; names with sense are understood."""
+"""A path that is no probe set is refused with the command that makes one; names in other spellings are expanded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def image(path):
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         (
             ["a.jpg", "b.PNG"],
@@ -35,18 +35,18 @@ def image(path):
     ],
     ids=str,
 )
-def test_a_folder_that_is_no_probe_set_is_reported_for_what_it_is(tmp_path, files, told):
+def test_a_folder_that_is_no_probe_set_is_reported_for_what_it_is(tmp_path, files, message):
     for name in files:
         image(tmp_path / name)
-    assert told.format(tmp_path) in explain_not_broden(tmp_path)
+    assert message.format(tmp_path) in explain_not_broden(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("a.json", "from-coco {0} IMAGES"), ("set.zip", "unpack it"), ("index.csv", "that holds it")]
+    ("name", "message"), [("a.json", "from-coco {0} IMAGES"), ("set.zip", "unpack it"), ("index.csv", "that holds it")]
 )
-def test_a_file_that_is_no_probe_set_is_reported_for_what_it_is(tmp_path, name, told):
+def test_a_file_that_is_no_probe_set_is_reported_for_what_it_is(tmp_path, name, message):
     (tmp_path / name).touch()
-    assert told.format(tmp_path / name) in explain_not_broden(tmp_path / name)
+    assert message.format(tmp_path / name) in explain_not_broden(tmp_path / name)
 
 
 def test_a_folder_with_some_of_the_tables_is_left_to_their_reader(tmp_path):

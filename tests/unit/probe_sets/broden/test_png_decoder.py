@@ -1,4 +1,4 @@
-"""Plain label PNGs are read as Pillow reads them; anything else is left to Pillow."""
+"""Plain label PNGs decode as with Pillow; all others are left to Pillow."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_a_file_of_another_size_with_as_many_bytes_is_not_that_plane():
 
 
 def with_a_flipped_checksum(data, kind):
-    """Flip a bit of a chunk's CRC; what the chunk holds is whole."""
+    """Flip a bit of a chunk's CRC, not of its data."""
     start = data.index(kind)
     at = start + 4 + int.from_bytes(data[start - 4 : start], "big")
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
 def without_the_end_of_its_stream(height, width):
-    """Leave out the last block of a deflate stream: all rows are there, and it goes on."""
+    """Leave out the last block of a deflate stream: all rows are there, but the stream does not end."""
     packer = zlib.compressobj()
     packed = packer.compress(bytes(height * (1 + 3 * width))) + packer.flush(zlib.Z_SYNC_FLUSH)
     start = png(b"", height, width)

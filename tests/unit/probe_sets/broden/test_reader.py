@@ -1,4 +1,4 @@
-"""A probe set read as it is, and every fault of one told in a sentence."""
+"""Reading a probe set; every fault of one is a one-sentence error."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ def test_tables_that_say_something_impossible_are_reported_by_line(folder, table
 
 
 def test_tables_that_a_spreadsheet_saved_are_read(folder):
-    """It puts a byte order mark in front and ends lines in its own way."""
+    """Spreadsheets write a byte order mark and other line ends."""
     before, problems = Broden(folder), check_probe_set(folder).problems
     for path in folder.glob("*.csv"):
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))

@@ -1,4 +1,4 @@
-"""How labels are numbered, and which are left out."""
+"""Numbering names by frequency, and leaving out rare ones."""
 
 from __future__ import annotations
 

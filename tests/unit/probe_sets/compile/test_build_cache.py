@@ -1,4 +1,4 @@
-"""A build's folder: nobody's files are taken for a build's, and a new set removes the old one's tables only."""
+"""The folder of a build: foreign files are kept, and a new probe set removes only the tables of the old one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netdissect.probe_sets.compile.build_cache import BuildCache
 
 
 def made(out, category):
-    """Make a set of one table the way a build does, without sources."""
+    """Make a probe set of one table as a build does, without sources."""
     work = BuildCache(out)
     with work.lock():
         work.begin({"of": category}, "inputs", lambda _: None)

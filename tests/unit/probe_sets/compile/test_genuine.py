@@ -1,4 +1,4 @@
-"""The build held against genuine pieces of Broden and of its sources; figures are printed (pytest -s)."""
+"""Compare the build with original pieces of Broden and of its sources; figures are printed (pytest -s)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def ade(slim_index):
 
 @pytest.fixture(scope="module")
 def labels(broden, ade, index):
-    """Words and frequency of every label of the sources, as far as their own tables tell: no image is at hand."""
+    """Words and frequency of every label of the sources, as far as their tables say, without images."""
     found: dict[SourceLabel, tuple[int, list[str]]] = {}
     presence, parts = index["objectPresence"], index["objectIsPart"]
     for category, counted in (("object", ((presence - parts) > 0).sum(1)), ("part", (parts > 0).sum(1))):
@@ -172,7 +172,7 @@ def shown(table, found):
 
 
 def test_names_of_kept_labels_are_those_of_the_published_assignment(labels, broden):
-    """The published assignment is of a later edition, which merged plurals and doublets by hand."""
+    """The published assignment is of a later edition, which merged plurals and duplicates by hand."""
     found, differences = agreement(labels, broden, "broden1")
     assert shown("broden1", found) > 0.82
     # What differs is explained: plurals, doublets that the later edition merged, labels whose frequency is not known.

@@ -1,4 +1,4 @@
-"""A build in processes of its own, killed and interrupted from outside."""
+"""A build in worker processes that is killed or interrupted from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Five phases: the same bytes however the work is done, whatever interrupts it."""
+"""Compiling a probe set gives the same bytes with any number of workers and after any interruption."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from netdissect.probe_sets.source import SourceImage, make_image_name, make_uniq
 
 
 class Watch:
-    """A Progress that remembers, and that can press Ctrl-C."""
+    """A Progress that records its calls and can raise KeyboardInterrupt."""
 
     def __init__(self, stop=None):
         self.tasks, self.done, self.stop = [], {}, stop
@@ -139,7 +139,7 @@ def test_an_interruption_while_the_set_is_put_into_place_can_be_gone_on_from(sou
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
 
 
-def test_a_second_call_finds_the_very_set_there(sources, tmp_path):
+def test_a_second_call_finds_the_finished_set(sources, tmp_path):
     first = build(sources, tmp_path / "out")
     said = []
     second = build(sources, tmp_path / "out", say=said.append)
@@ -218,7 +218,7 @@ def test_your_own_synonym_table_decides_the_names(sources, tmp_path):
     assert "airplane" not in names
 
 
-def test_the_table_of_assignments_says_of_every_label(sources, tmp_path):
+def test_the_table_of_assignments_has_every_label(sources, tmp_path):
     build(sources, tmp_path / "out", min_frequency=2, colors=False)
     lines = (tmp_path / "out" / "label_assignment.csv").read_text().splitlines()
     assert lines[0] == "dataset,category,raw_label,raw_name,frequency,coverage,broden_label,broden_name"
@@ -274,7 +274,7 @@ def test_order_and_split_go_by_the_hash_of_the_name():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"size": 1}, "--size .* 2, not 1"),
         ({"train": 1.5}, "--train .* 0 and 1, .* not 1.5"),
@@ -284,8 +284,8 @@ def test_order_and_split_go_by_the_hash_of_the_name():
         ({"color": True}, "a build has no option 'color': did you mean colors"),
     ],
 )
-def test_an_option_out_of_its_range_is_reported(sources, tmp_path, wrong, told):
-    with pytest.raises(SettingsError, match=told):
+def test_an_option_out_of_its_range_is_reported(sources, tmp_path, wrong, message):
+    with pytest.raises(SettingsError, match=message):
         build(sources, tmp_path / "out", **wrong)
 
 
@@ -349,8 +349,8 @@ def test_every_file_of_a_source_is_opened_once(sources, tmp_path, monkeypatch):
 def test_missing_files_are_counted_before_any_work_is_done_and_can_be_left_out(sources, tmp_path):
     for gone in ("*00000001_seg.png", "*00000002.jpg"):
         next((sources / "ade20k").rglob(gone)).unlink()
-    told = r"ade20k: 2 of 3 images lack a file, the first of them .*00000001_seg\.png: .*--skip-missing"
-    with pytest.raises(DataNotFoundError, match=told):
+    message = r"ade20k: 2 of 3 images lack a file, the first of them .*00000001_seg\.png: .*--skip-missing"
+    with pytest.raises(DataNotFoundError, match=message):
         build(sources, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert build(sources, tmp_path / "out", skip_missing=True).images == 10

@@ -1,4 +1,4 @@
-"""MATLAB files are read by a process of its own, and nothing that is in them can end this one."""
+"""MATLAB files are read in a separate process, so a damaged one cannot end this process."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_matrix_that_claims_more_than_there_is_does_not_end_this_process(path,
         matlab.read_mat_variable(tmp_path / "plain.mat", "anno")
 
 
-def test_a_pipe_or_a_device_is_no_matlab_file_and_nobody_waits_for_it(tmp_path):
+def test_a_pipe_or_a_device_is_refused_without_waiting_for_it(tmp_path):
     os.mkfifo(tmp_path / "pipe.mat")
     for path in (tmp_path / "pipe.mat", Path("/dev/zero"), tmp_path):
         with pytest.raises(

@@ -1,4 +1,4 @@
-"""OpenSurfaces' own post-processing: from JSON tables to label maps."""
+"""Post-processing of OpenSurfaces: from JSON tables to label maps."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_damaged_release_is_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("table", "field", "value", "told"),
+    ("table", "field", "value", "message"),
     [
         ("photos.photo.json", "num_vertices", "many", "has 'many' as its num_vertices"),
         ("photos.photo.json", "scene_category_correct_score", "good", "has 'good' as its scene_category_correct_score"),
@@ -111,10 +111,10 @@ def test_a_damaged_release_is_one_sentence(tmp_path):
         ("shapes.materialshape.json", "vertices", "nan,0,0,1,1,1,1,0", r"damaged \(a corner lies far outside\)"),
     ],
 )
-def test_a_field_of_another_kind_names_its_record(tmp_path, table, field, value, told):
+def test_a_field_of_another_kind_names_its_record(tmp_path, table, field, value, message):
     root = originals.write_opensurfaces(tmp_path, processed=False)
     records = json.loads((root / table).read_text())
     (records[0] if field == "pk" else records[0]["fields"])[field] = value
     (root / table).write_text(json.dumps(records))
-    with pytest.raises(DataFileError, match=told):
+    with pytest.raises(DataFileError, match=message):
         rendered(root)

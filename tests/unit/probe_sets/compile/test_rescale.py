@@ -1,4 +1,4 @@
-"""Scaling: nearest neighbor by the corner-aligned rule, images by smoothing."""
+"""Scaling: labels by nearest neighbor with aligned corners, images with smoothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_one_pixel_is_read_everywhere():
 
 
 def test_it_is_what_scipy_does_but_for_its_rounding():
-    """scipy adds up ratios in floating point: a half may fall the other way, and the last sample beside the image."""
+    """scipy adds up floating-point ratios, so a half may round the other way, and the last sample leave the image."""
     rng = np.random.default_rng(0)
     same = total = 0
     for length in rng.integers(113, 3000, 60):

@@ -1,4 +1,4 @@
-"""Broden's four sources, in their original formats, whole and damaged."""
+"""Broden's four sources in their original formats, intact and damaged."""
 
 from __future__ import annotations
 
@@ -295,9 +295,9 @@ def test_a_part_table_of_millions_of_names_is_refused_at_its_line(tmp_path):
     with pytest.raises(DataFileError, match="line 2: expected a line of PASCAL-Part's table"):
         parse_part_table(path)
     path.write_text(f"% [x]\npimap{{{'9' * 5000}}}('a') = 1;\n")
-    with pytest.raises(DataFileError, match="line 2: expected a line of PASCAL-Part's table") as told:
+    with pytest.raises(DataFileError, match="line 2: expected a line of PASCAL-Part's table") as raised:
         parse_part_table(path)
-    assert len(str(told.value)) < 500
+    assert len(str(raised.value)) < 500
 
 
 def test_a_long_line_of_a_list_is_read_in_linear_time(tmp_path):

@@ -1,4 +1,4 @@
-"""The synonym table, built in or your own."""
+"""Synonym tables, built-in and the user's own."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def test_a_table_that_is_not_there_is_one_sentence_with_the_choices():
 )
 def test_a_long_line_that_is_no_rule_is_reported_in_linear_time(line):
     began = time.process_time()
-    with pytest.raises(DataFileError, match="here, line 1: expected a rule") as told:
+    with pytest.raises(DataFileError, match="here, line 1: expected a rule") as raised:
         parse_synonyms(line, "here")
     assert time.process_time() - began < 2
-    assert len(str(told.value)) < 1000
+    assert len(str(raised.value)) < 1000
 
 
 def test_a_pipe_in_the_place_of_a_synonym_table_is_not_waited_for(tmp_path):

@@ -1,4 +1,4 @@
-"""Phases 2 and 3: who gets which name, and which number."""
+"""Phases 2 and 3: which label gets which name and number."""
 
 from __future__ import annotations
 

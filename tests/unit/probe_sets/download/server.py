@@ -1,4 +1,4 @@
-"""A loopback server that misbehaves in every way a data host has been seen to."""
+"""A local server that misbehaves in the ways of real hosts."""
 
 from __future__ import annotations
 

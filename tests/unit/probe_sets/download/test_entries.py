@@ -346,7 +346,7 @@ def test_your_own_registry_goes_on_top(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (('kind = "table"', 'kind = "thing"'), "kind must be one of"),
         (('about = "x"', ""), "'about' is missing"),
@@ -386,22 +386,22 @@ def test_your_own_registry_goes_on_top(server, tmp_path):
         (('files = [{ name = "a", mirrors = ["https://x/a"] }]', ""), "neither files nor members"),
     ],
 )
-def test_a_registry_that_says_something_impossible_is_reported(change, told):
+def test_a_registry_that_says_something_impossible_is_reported(change, message):
     text = (
         '[one]\nkind = "table"\nabout = "x"\nlicence = "x"\ncitation = "x"\n'
         'files = [{ name = "a", mirrors = ["https://x/a"] }]\n'
     )
     assert parse_registry(text, "here")
     assert change[0] in text
-    if told is None:
+    if message is None:
         assert parse_registry(text.replace(*change), "here")
         return
-    with pytest.raises(DataFileError, match=told):
+    with pytest.raises(DataFileError, match=message):
         parse_registry(text.replace(*change), "here")
 
 
 @pytest.mark.parametrize(
-    ("entries", "told"),
+    ("entries", "message"),
     [
         ('[a]\nmembers = ["a"]', "the members of 'a' cannot be 'a'"),
         ('[a]\nmembers = ["b"]\n[b]\nmembers = ["a"]', "cannot be 'a'"),
@@ -409,11 +409,11 @@ def test_a_registry_that_says_something_impossible_is_reported(change, told):
         ('[a]\nfiles = [{ name = "DTD-R1.0.1.tar.gz", mirrors = ["https://x/a"] }]', "differ only in case"),
     ],
 )
-def test_a_registry_whose_entries_cannot_stand_together_is_reported(tmp_path, entries, told):
+def test_a_registry_whose_entries_cannot_stand_together_is_reported(tmp_path, entries, message):
     own = tmp_path / "own.toml"
     fields = 'kind = "source"\nabout = "x"\nlicence = "x"\ncitation = "x"\n'
     own.write_text(re.sub(r"^(\[\w\])$", rf"\1\n{fields}", entries, flags=re.MULTILINE))
-    with pytest.raises(DataFileError, match=told):
+    with pytest.raises(DataFileError, match=message):
         load_registry(own)
 
 

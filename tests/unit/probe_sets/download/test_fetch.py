@@ -1,4 +1,4 @@
-"""Fetching one file from servers that cut, redirect, lie, and serve web pages."""
+"""Fetching one file from servers that truncate, redirect, state wrong lengths and serve web pages."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_cut_download_goes_on_at_its_last_byte(server, tmp_path):
 
 
 class Pressing:
-    """A Progress that presses Ctrl-C after so many bytes."""
+    """A Progress that raises KeyboardInterrupt after so many bytes."""
 
     def __init__(self, after):
         self.left = after
@@ -292,7 +292,7 @@ def test_a_host_that_cannot_be_reached_is_one_sentence(tmp_path):
 
 
 def test_a_zip_file_without_its_end_goes_to_the_next_mirror(server, tmp_path):
-    """A cut file that the server takes for whole: nothing else tells, where neither size nor checksum is known."""
+    """A truncated file that the server takes for complete; only its end shows it if size and checksum are unknown."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("a", BODY)
@@ -344,7 +344,7 @@ def test_a_compressed_file_whose_header_is_left_out_is_recognised_by_its_bytes(s
 
 
 def test_an_archive_whose_own_compression_is_called_its_encoding_is_kept_as_it_is(server, tmp_path):
-    """Apache says ``Content-Encoding: x-gzip`` of every .tar.gz, whatever was asked for."""
+    """Apache sends ``Content-Encoding: x-gzip`` for every .tar.gz, whatever was requested."""
     body = gzip.compress(BODY)
     url = server.serve("f", body, headers={"Content-Encoding": "x-gzip"}, cut=[100_000])
     assert get(tmp_path, url, name="set.tar.gz").path.read_bytes() == body
@@ -413,7 +413,7 @@ def test_the_page_that_comes_with_a_redirect_is_not_read(server, tmp_path):
 
 
 def test_more_bytes_than_announced_are_left_out_by_count(server, tmp_path):
-    """The length is what counts; a file that is none by that is found by its reader."""
+    """Only the length is compared; the reader of the file finds other damage."""
     assert get(tmp_path, server.serve("f", BODY, length=1000)).size == 1000
 
 

@@ -1,4 +1,4 @@
-"""Unpacking archives that nobody vouches for."""
+"""Unpacking untrusted archives."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def long_name(size):
 
 
 def gzipped_quickly(data):
-    """Compress long runs of one byte a megabyte at a time, each only once."""
+    """Compress long runs of one byte, a megabyte at a time, each only once."""
     seen = functools.cache(lambda part: gzip.compress(part, 1))
     return b"".join(seen(data[start : start + (1 << 20)]) for start in range(0, len(data), 1 << 20))
 
@@ -282,7 +282,7 @@ def test_xz_and_bzip2_are_unpacked_and_a_cut_one_is_damaged(tmp_path, ending, pa
 
 
 def test_a_bomb_between_the_files_of_a_tar_is_refused_too(tmp_path):
-    """A folder may have bytes as well, that nobody counts."""
+    """An entry of a folder may have bytes too."""
     archive = tmp_path / "a.tar.gz"
     archive.write_bytes(gzipped_quickly(end_of(header("folder", tarfile.DIRTYPE)) + bytes(200 << 20)))
     with pytest.raises(DownloadError, match="too much for an archive"):
@@ -349,7 +349,7 @@ def test_a_gzip_checksum_behind_the_last_file_counts(tmp_path):
         unpacked(archive, tmp_path / "set")
 
 
-def test_a_pipe_is_no_archive_and_nobody_waits_for_it(tmp_path):
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
     for name in ("a.zip", "a.tar"):
         os.mkfifo(tmp_path / name)
         with pytest.raises(DownloadError, match="cannot be unpacked: expected a regular file, and it is a named pipe"):
@@ -364,9 +364,9 @@ def test_names_that_some_system_changes_or_shows_as_others_are_refused(tmp_path,
     ):
         with pytest.raises(
             DownloadError, match=r"a name with control characters|holds a name of [\d,]+ characters"
-        ) as told:
+        ) as raised:
             unpacked(archive, tmp_path / "set")
-        assert "\x1b" not in str(told.value)
+        assert "\x1b" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
