@@ -97,11 +97,11 @@ def from_masks(
 
 def from_coco(
     annotations: Path,
-    photos: Annotated[Path | None, describe_default("the JSON's own")] = None,
+    photos: Annotated[Path | None, describe_default("the folder of the JSON")] = None,
     /,
     *,
     out: Path,
-    masks: Annotated[Path | None, describe_default("the folder named as the JSON")] = None,
+    masks: Annotated[Path | None, describe_default("the folder with the name of the JSON")] = None,
     boxes: Annotated[bool, SWITCH] = False,
     shared: SharedOptions = SharedOptions(),
 ) -> None:
@@ -123,7 +123,7 @@ def from_annotations(
     /,
     *,
     out: Path,
-    tool: Annotated[str | None, describe_default("told from the files")] = None,
+    tool: Annotated[str | None, describe_default("recognized from the files")] = None,
     photos: Annotated[Path | None, describe_default("next to the annotations")] = None,
     boxes: Annotated[bool, SWITCH] = False,
     leave_out: Annotated[list[str] | None, SEVERAL, describe_default("none")] = None,
