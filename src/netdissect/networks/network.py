@@ -140,9 +140,9 @@ class ListedNetwork(ABC):
     def list_names(self) -> Collection[str]:
         """Return the names of everything that may be a layer."""
 
-    @abstractmethod
     def has_layer(self, name: str) -> bool:
         """Return whether a name refers to a layer of this network."""
+        return name in self.list_names()
 
     @abstractmethod
     def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:

@@ -58,23 +58,23 @@ def _register_hook(
     module = modules[selector.module]
     if not selector.is_input:
 
-        def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        def record_output(_module: nn.Module, _inputs: Any, output: Any) -> None:
             record(name, output)
 
-        return module.register_forward_hook(after)
+        return module.register_forward_hook(record_output)
 
     parent = modules.get(selector.module.rpartition(".")[0])
     if isinstance(parent, nn.MultiheadAttention) and module is parent.out_proj:
 
-        def heads(attention: nn.Module, inputs: Any, keywords: Any, _output: Any) -> None:
+        def record_heads(attention: nn.Module, inputs: Any, keywords: Any, _output: Any) -> None:
             record(name, _compute_heads(attention, inputs, keywords))
 
-        return parent.register_forward_hook(heads, with_kwargs=True)
+        return parent.register_forward_hook(record_heads, with_kwargs=True)
 
-    def before(_module: nn.Module, inputs: Any, keywords: Any) -> None:
+    def record_input(_module: nn.Module, inputs: Any, keywords: Any) -> None:
         record(name, [*inputs, *keywords.values()])
 
-    return module.register_forward_pre_hook(before, with_kwargs=True)
+    return module.register_forward_pre_hook(record_input, with_kwargs=True)
 
 
 def _compute_heads(attention: nn.Module, inputs: Any, keywords: Any) -> Any:
@@ -83,12 +83,12 @@ def _compute_heads(attention: nn.Module, inputs: Any, keywords: Any) -> Any:
     The attention runs a second time, with the identity as its projection.
     """
     assert isinstance(attention, nn.MultiheadAttention)
-    bare = copy.copy(attention)
-    bare._modules = dict(attention._modules)  # noqa: SLF001 - a shallow copy shares them
-    bare._forward_hooks = type(attention._forward_hooks)()  # noqa: SLF001
+    twin = copy.copy(attention)
+    twin._modules = dict(attention._modules)  # noqa: SLF001 - a shallow copy shares them
+    twin._forward_hooks = type(attention._forward_hooks)()  # noqa: SLF001
     weight = attention.out_proj.weight
-    through = nn.modules.linear.NonDynamicallyQuantizableLinear(weight.shape[1], weight.shape[1], device="meta")
-    through.weight = nn.Parameter(torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device), False)
-    through.bias = nn.Parameter(weight.new_zeros(weight.shape[1]), False)
-    bare.out_proj = through
-    return bare(*inputs, **keywords)
+    identity = nn.modules.linear.NonDynamicallyQuantizableLinear(weight.shape[1], weight.shape[1], device="meta")
+    identity.weight = nn.Parameter(torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device), False)
+    identity.bias = nn.Parameter(weight.new_zeros(weight.shape[1]), False)
+    twin.out_proj = identity
+    return twin(*inputs, **keywords)

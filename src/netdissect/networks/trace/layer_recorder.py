@@ -60,7 +60,7 @@ class LayerRecorder:
         """
         self._modules = modules
         self._tracer = tracer
-        self._everything = names is None
+        self._is_unnamed = names is None
         self._calls: Counter[str] = Counter()
         self._outputs: dict[str, _LayerOutput] = {}
         self._known: MutableMapping[torch.Tensor, set[int]] = WeakTensorKeyDictionary()
@@ -68,38 +68,38 @@ class LayerRecorder:
 
     def record(self, name: str, value: Any) -> None:
         """Record the input or the output of a hooked module."""
-        for key, tensor in self._found(name, value):
+        for key, tensor in self._select_tensors(name, value):
             self._calls[key] += 1
             self._outputs.pop(key, None)  # the last call decides the order too
             self._outputs[key] = _LayerOutput(
-                tuple(tensor.shape), self._tracer.get_trace(tensor), self._heads(key, tensor), tensor._version,  # noqa: SLF001
-                None if self._everything else tensor,
+                tuple(tensor.shape), self._tracer.get_trace(tensor), self._count_heads(key, tensor), tensor._version,  # noqa: SLF001
+                None if self._is_unnamed else tensor,
             )  # fmt: skip
 
     @property
     def is_complete(self) -> bool:
         """Whether every named layer has been recorded."""
-        return not self._everything and self.selectors.keys() <= self._outputs.keys()
+        return not self._is_unnamed and self.selectors.keys() <= self._outputs.keys()
 
     def collect_infos(self, note: str) -> dict[str, LayerInfo]:
         """Return what was recorded, each with the same note."""
         return {
             name: LayerInfo(
-                one.shape, one.trace, self._kind(name), self._calls[name], one.is_overwritten, note, one.heads
+                one.shape, one.trace, self._name_type(name), self._calls[name], one.is_overwritten, note, one.heads
             )
             for name, one in self._outputs.items()
         }  # fmt: skip
 
-    def _found(self, name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    def _select_tensors(self, name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
         selector = self.selectors[name]
-        if not self._everything:
+        if not self._is_unnamed:
             tensor = selector.pick(value)
             if tensor is not None:
                 yield name, tensor
             return
         if selector.is_input:
             tensor = selector.pick(value)
-            if tensor is not None and self._heads(name, tensor):
+            if tensor is not None and self._count_heads(name, tensor):
                 yield name, tensor
             return
         found = list(layer_names.iterate_tensors(value))
@@ -116,7 +116,7 @@ class LayerRecorder:
         versions.add(tensor._version)  # noqa: SLF001
         return not known or any(True for _ in self._modules[self.selectors[name].module].children())
 
-    def _heads(self, name: str, tensor: torch.Tensor) -> int:
+    def _count_heads(self, name: str, tensor: torch.Tensor) -> int:
         """Return the number of attention heads whose outputs a module's input holds; 0 for none."""
         selector = layer_names.parse_layer_name(name, self._modules)
         if selector is None or not selector.is_input:
@@ -127,7 +127,7 @@ class LayerRecorder:
         trace = self._tracer.get_trace(tensor)
         return 0 if trace is None else trace.heads
 
-    def _kind(self, name: str) -> str:
+    def _name_type(self, name: str) -> str:
         selector = layer_names.parse_layer_name(name, self._modules)
         assert selector is not None
         kind = layer_names.get_type_name(self._modules[selector.module])

@@ -101,10 +101,6 @@ class CaffeNetwork(ListedNetwork):
         """Return the names of the blobs."""
         return self.module.blob_names
 
-    def has_layer(self, name: str) -> bool:
-        """Return whether there is a blob of a name."""
-        return name in self.module.blob_names
-
     def describe_uncomputable(self) -> list[str]:
         """Return a line for each type of layer that cannot be computed, with the blobs that depend on it."""
         return [

@@ -22,19 +22,17 @@ class Pointwise(CaffeLayer):
     """An elementwise function of its only bottom."""
 
     def forward(self, *bottoms: Tensor) -> Tops:
-        """Return the function of every number."""
-        return self.function(bottoms[0])
+        """Return the function of every number of the bottom."""
+        return self._function(bottoms[0])
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
 
 class Identity(Pointwise):
     """Dropout, which does nothing in the test phase."""
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return x."""
+    def _function(self, x: Tensor) -> Tensor:
         return x
 
 
@@ -45,8 +43,7 @@ class ReLU(Pointwise):
         super().__init__(layer)
         self.slope = float(layer.relu_param.negative_slope)
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         return functional.leaky_relu(x, self.slope) if self.slope else functional.relu(x)
 
 
@@ -68,8 +65,7 @@ class PReLU(Pointwise):
         """Return the shape of the slope."""
         return [() if layer.prelu_param.channel_shared else (bottoms[0][1],)]
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         if self.slope.dim() and (x.dim() < 2 or x.shape[1] != len(self.slope)):
             raise self.input_error(
                 f"a bottom with {len(self.slope)} channels, as its weights have", format_bottom_shape(x)
@@ -84,40 +80,35 @@ class ELU(Pointwise):
         super().__init__(layer)
         self.alpha = float(layer.elu_param.alpha)
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         return functional.elu(x, self.alpha)
 
 
 class Sigmoid(Pointwise):
     """1 / (1 + exp(-x))."""
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         return torch.sigmoid(x)
 
 
 class TanH(Pointwise):
     """The hyperbolic tangent."""
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         return torch.tanh(x)
 
 
 class AbsVal(Pointwise):
     """|x|."""
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         return x.abs()
 
 
 class BNLL(Pointwise):
     """log(1 + exp(x))."""
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         return functional.softplus(x)
 
 
@@ -129,8 +120,7 @@ class Power(Pointwise):
         settings = layer.power_param
         self.power, self.scale, self.shift = float(settings.power), float(settings.scale), float(settings.shift)
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         inner = x * self.scale + self.shift
         return inner if self.power == 1 else inner.pow(self.power)
 
@@ -144,8 +134,7 @@ class Exp(Pointwise):
         self.log_base = _log_base(layer, settings)
         self.scale, self.shift = float(settings.scale), float(settings.shift)
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         return torch.exp(x * (self.scale * self.log_base) + self.shift * self.log_base)
 
 
@@ -160,8 +149,7 @@ class Log(Pointwise):
         if self.log_base == 0:
             raise setting_error(layer, "its base must not be 1")
 
-    def function(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
+    def _function(self, x: Tensor) -> Tensor:
         return torch.log(x * self.scale + self.shift) / self.log_base
 
 
