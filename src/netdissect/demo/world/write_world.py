@@ -1,14 +1,11 @@
-"""Write the bundled probe set as a Broden folder, with several processes."""
+"""Write the bundled probe set as a Broden folder, with several worker processes."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,15 +17,17 @@ from netdissect.demo.world.world_concepts import NUMBERS
 from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.index_rows import IndexRow
 from netdissect.probe_sets.broden.writer import LabelUsage, write_tables
+from netdissect.probe_sets.compile.image_batches import hash_to_unit_interval
 from netdissect.protocols import NullProgress, Progress
+from netdissect.runtime.port import PlainContext
+from netdissect.runtime.worker_processes import start_local_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-#: Images a process draws before it reports.
+#: Images that a worker draws at once.
 _CHUNK = 32
 
 _TEXT = """\
@@ -71,12 +70,13 @@ def write_probe_set(
     progress = progress or NullProgress()
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "index.csv").unlink(missing_ok=True)  # until the new tables are written, there is no whole probe set
-    chunks = [_Chunk(folder, start, min(start + _CHUNK, images), size, seed) for start in range(0, images, _CHUNK)]
+    chunks = [range(start, min(start + _CHUNK, images)) for start in range(0, images, _CHUNK)]
     progress.start("draw", images)
     drawn: list[_WrittenImage] = []
-    for chunk in _map_chunks(chunks, min(workers or _count_cpus(), len(chunks))):
-        drawn.extend(chunk)
-        progress.advance(len(chunk))
+    with start_local_workers(_WorldContext(folder, size, seed), min(workers or _count_cpus(), len(chunks))) as runtime:
+        for written in runtime.map(_write_images, chunks):
+            drawn.extend(written)
+            progress.advance(len(written))
     drawn.sort(key=lambda image: image.row.image)
     usage = _sum_usage(drawn)
     numbers = {name: number for names in NUMBERS.values() for name, number in names.items()}
@@ -93,12 +93,10 @@ def write_probe_set(
 
 
 @dataclass(frozen=True)
-class _Chunk:
-    """Images to draw: first, one past the last."""
+class _WorldContext(PlainContext):
+    """What every worker needs: the folder, the side of the images in pixels, and the seed."""
 
     folder: Path
-    start: int
-    stop: int
     size: int
     seed: int
 
@@ -115,24 +113,8 @@ def _count_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _map_chunks(chunks: list[_Chunk], workers: int) -> Iterator[list[_WrittenImage]]:
-    """Yield what becomes of every chunk, in whatever order."""
-    if workers <= 1:
-        yield from map(_draw_chunk, chunks)
-        return
-    # Fresh processes: a fork of one that has threads (torch's) can hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_draw_chunk, chunk) for chunk in chunks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _draw_chunk(chunk: _Chunk) -> list[_WrittenImage]:
-    return [_write_image(chunk.folder, index, chunk.size, chunk.seed) for index in range(chunk.start, chunk.stop)]
+def _write_images(context: _WorldContext, indices: range) -> list[_WrittenImage]:
+    return [_write_image(context.folder, index, context.size, context.seed) for index in indices]
 
 
 def _write_image(folder: Path, index: int, size: int, seed: int) -> _WrittenImage:
@@ -165,9 +147,8 @@ def _encode_jpeg(image: NDArray[np.uint8]) -> bytes:
 
 
 def choose_split(stem: str) -> str:
-    """Return ``train`` or ``val`` by Broden's rule: the first 8 bytes of a name's md5, as a share, up to 0.7."""
-    share = int.from_bytes(hashlib.md5(f"synthetic/{stem}.jpg".encode(), usedforsecurity=False).digest()[:8], "big")
-    return "train" if share / 2**64 <= 0.7 else "val"
+    """Return ``train`` or ``val`` by Broden's rule: by the hash of the image's name, 70 % train."""
+    return "train" if hash_to_unit_interval(f"synthetic/{stem}.jpg") <= 0.7 else "val"
 
 
 def _sum_usage(drawn: list[_WrittenImage]) -> LabelUsage:
