@@ -1,4 +1,4 @@
-"""What a network costs for each batch size, channels last: why a CPU is given eight images at once (decision 46)."""
+"""The time of a network for several batch sizes, channels last: why batches have eight images on a CPU (decision 46)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IMAGES = max(SIZES)
 
 
 def main(words: list[str]) -> None:
-    """Print a row per network: milliseconds an image."""
+    """Print a row per network: milliseconds per image."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks batches --")
     parser.add_argument("--times", type=int, default=4)
     overhead.add_options(parser)
@@ -36,7 +36,7 @@ def main(words: list[str]) -> None:
 
 
 def run_forward(network: Any, module: Any, pictures: torch.Tensor, size: int) -> None:
-    """Run a network over images, so many at once."""
+    """Run a network over images in batches of a size."""
     with torch.inference_mode():
         for part in pictures.split(size):
             module(network.preprocess(part))

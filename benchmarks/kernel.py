@@ -1,4 +1,4 @@
-"""The tally kernel against interpolating every plane and multiplying with one-hot labels, on one thread."""
+"""The tally kernel compared with interpolating every plane and multiplying by one-hot labels, on one thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a figure was measured on, and how figures are printed."""
+"""The machine a figure was measured on, timing, and the printing of tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-#: Where benchmarks keep what they found for docs/performance.md.
+#: Where figures for docs/performance.md are stored.
 CACHE = Path(os.environ.get("NETDISSECT_BENCHMARKS", Path(tempfile.gettempdir()) / "netdissect-benchmarks"))
 FIGURES = CACHE / "figures.json"
 
@@ -39,7 +39,7 @@ def print_title(text: str) -> None:
 
 
 def record_figure(what: str, value: str, target: str) -> None:
-    """Keep a figure for the table of docs/performance.md; the last one of a kind counts."""
+    """Store a figure for the table of docs/performance.md, replacing an older one of the same name."""
     load = f"{os.getloadavg()[1]:.1f}"
     figure = {"value": value, "target": target, "machine": describe_machine().partition("; load")[0], "load": load}
     FIGURES.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def record_figure(what: str, value: str, target: str) -> None:
 
 
 def read_figures() -> dict[str, dict[str, str]]:
-    """Return the figures that were kept, by what they say."""
+    """Return the stored figures by name."""
     found: dict[str, dict[str, str]] = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     return found
 

@@ -1,4 +1,4 @@
-"""Peak memory above the loaded network, and bytes left on disk, as the number of images grows."""
+"""Peak memory beyond the loaded network, and bytes on disk, for a growing number of images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUDGETS = {"0": "0", "40000000": "40MB", "default": "an eighth of the machine's 
 
 
 def main(words: list[str]) -> None:
-    """Print a row per number of images and budget; every run is a process of its own."""
+    """Print a row per number of images and budget; every run has its own process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks memory --")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--images", type=int, nargs="+", default=[2000, 4000, 8000])
@@ -71,5 +71,5 @@ def _measure_once(images: int, budget: str, layer: str) -> None:
 
 
 def read_peak_memory() -> float:
-    """Return this process's peak resident memory, MB."""
+    """Return the peak resident memory of this process in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000

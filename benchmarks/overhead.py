@@ -1,8 +1,8 @@
-"""What a dissection costs beside the network: whole dissection ÷ bare forward pass of the same full network.
+"""The overhead of a dissection: time of a whole dissection ÷ time of a bare forward pass of the same full network.
 
-The bare forward pass is eager, float32, batches of 32, over the same images already decoded in memory, in torch's
-default layout as networks are called everywhere, and once more channels last. The dissection is as it comes: it decodes
-images and labels, and does everything but draw. All in turn, medians.
+The bare forward pass is eager, float32, with batches of 32, over the same images decoded in memory, in torch's default
+layout and once more channels last. The dissection decodes images and labels, and does everything except drawing. Runs
+alternate; times are medians.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What bfloat16 and compiling change: labels and IoU of a network with real weights, beside the time they take."""
+"""What bfloat16 and torch.compile change: labels, IoU and time of a network with real weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHARED = Path("../shared")
 
 
 def main(words: list[str]) -> None:
-    """Print a row per way of running."""
+    """Print a row per setting."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks precision --")
     parser.add_argument("--model", default=str(SHARED / "models/squeezenet_v1.0"))
     parser.add_argument("--layer", default="fire9/concat")
@@ -54,7 +54,7 @@ def dissect_layer(options: Any, concepts: nd.Broden, **way: Any) -> tuple[Any, f
 
 
 def compute_share_changed(one: Any, other: Any) -> float:
-    """Return the share of units that have another label."""
+    """Return the share of units whose label differs."""
     labels = {row.unit: row.label for row in one.units}  # the rows come sorted by score
     return sum(labels[row.unit] != row.label for row in other.units) / len(labels)
 

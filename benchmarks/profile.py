@@ -1,4 +1,4 @@
-"""Where the time of a dissection goes: the share of every phase, as the main thread sees it."""
+"""The time of every phase of a dissection, measured in the main thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run costs in disk, traffic, memory and time, beside what docs/scale.md says it should."""
+"""The cost of a run in disk, traffic, memory and time, compared with the model in docs/scale.md."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHARD, EXEMPLARS, BATCH = 128, 20, BATCH_SIZE["cpu"]
-#: How often the coordinator reads every artefact: twice for the thresholds, once for exemplars and maxima.
+#: How often the coordinator reads the arrays of a shard: twice for the thresholds, once for exemplars and maxima.
 READS = 3
 MB = 1e6
-#: For the forecast: images a second of one GPU, and bytes a second of the storage that all share.
+#: For the forecast: images per second of one GPU, and bytes per second of the shared storage.
 GPU_RATE, STORAGE = 1000, 1e9
 
 
@@ -50,7 +50,7 @@ class Case:
 
     @property
     def exemplars(self) -> float:
-        """Exemplars of a unit that all shards keep: the sample its share, every other only what passes the sample's."""
+        """Exemplars per unit that all shards store: the sample all of its own, others those that exceed the sample's."""
         shards = -(-(self.images - self.sample) // SHARD)
         return EXEMPLARS + shards * min(EXEMPLARS, SHARD * EXEMPLARS / self.sample)
 
@@ -60,11 +60,11 @@ class Cost:
     """Measured bytes and seconds of a run.
 
     Attributes:
-        disk: of all artefacts, before they went.
-        share: of the cells that were candidates in the calibration sample.
-        pairs: of the (image, unit) that had one.
-        read: by the coordinator.
-        peak: resident memory of the largest worker; 0 without workers.
+        disk: bytes of all stored arrays.
+        share: share of the calibration sample's cells that were candidates.
+        pairs: share of the sample's (image, unit) pairs that had a candidate.
+        read: bytes that the coordinator read.
+        peak: peak resident memory of the largest worker in bytes; 0 without workers.
         start: seconds before the first image.
         scan: seconds of the scan.
         between: seconds of the coordinator alone.
@@ -83,7 +83,7 @@ class Cost:
 
 
 def main(words: list[str]) -> None:
-    """Print model beside measurement, and their ratio."""
+    """Print model and measurement, and their ratio."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks scale --")
     parser.add_argument("--images", type=int, default=1024)
     images = parser.parse_args(words).images
@@ -95,7 +95,7 @@ def main(words: list[str]) -> None:
         cost = measure_run(case, workers=2)
         said = model_disk(case, cost.share, cost.pairs)
         name = f"{case.units} units, {case.grid} x {case.grid}"
-        rows.append([name, "artefacts, MB", said / MB, cost.disk / MB, cost.disk / said])
+        rows.append([name, "stored arrays, MB", said / MB, cost.disk / MB, cost.disk / said])
         rows.append(
             [name, "read by the coordinator, MB", READS * said / MB, cost.read / MB, cost.read / (READS * said)]
         )
@@ -107,15 +107,15 @@ def main(words: list[str]) -> None:
 
 
 def model_disk(case: Case, share: float, pairs: float) -> float:
-    """Return the bytes of all artefacts of a layer."""
-    candidates = case.images * case.cells * share * (4 + 2)  # a value and its place
+    """Return the bytes of all stored arrays of a layer."""
+    candidates = case.images * case.cells * share * (4 + 2)  # a value and its position
     of_pairs = case.images * case.units * pairs * (4 + 4 + 8)  # unit, image, first cell
     exemplars = case.units * case.exemplars * (4 * case.grid**2 + 12)
     return candidates + of_pairs + exemplars
 
 
 def model_memory(case: Case, share: float, pairs: float) -> float:
-    """Return the bytes a worker needs beyond what any does: the calibration sample thrice, or a shard's work."""
+    """Return the bytes a worker needs for a layer: three calibration samples, or a shard and batches, and exemplars."""
     sample = 4 * case.cells * case.sample
     shard = 2 * SHARD * (case.cells * share * 6 + case.units * pairs * 16)
     exemplars = 4 * case.units * EXEMPLARS * 4 * case.grid**2
@@ -124,7 +124,7 @@ def model_memory(case: Case, share: float, pairs: float) -> float:
 
 
 def print_times(case: Case) -> None:
-    """Print what one worker's stages say of two workers, and what those take."""
+    """Print the seconds of every stage with one worker and with two, and the model's prediction for two."""
     one, two = measure_run(case, workers=1), measure_run(case, workers=2)
     sample = case.sample
     scan = one.scan * (sample + (case.images - sample) / 2) / case.images
@@ -140,7 +140,7 @@ def print_times(case: Case) -> None:
 
 
 def print_forecast(per_byte: float) -> None:
-    """Print what the model says of a large run: ResNet-152's last block over all of Broden."""
+    """Print the model's prediction for a large run: ResNet-152's last block over all of Broden."""
     case = Case(2048, 7, 63_305)
     size = model_disk(case, 0.063, 0.25)
     rows = []
@@ -149,31 +149,31 @@ def print_forecast(per_byte: float) -> None:
         coordinator = READS * size / STORAGE + per_byte * size
         rows.append([gpus, scan, coordinator, size / MB, READS * size / MB])
     print(
-        f"Forecast: ResNet-152 layer4 (2,048 units, 7 x 7) over 63,305 images, if a GPU does {GPU_RATE:,} images a second\n"
+        f"Forecast: ResNet-152 layer4 (2,048 units, 7 x 7) over 63,305 images, if a GPU does {GPU_RATE:,} images per second\n"
         f"and the shared storage {STORAGE / 1e9:g} GB/s\n"
     )
-    machine.print_table(["GPUs", "scan, s", "coordinator, s", "artefacts, MB", "read by the coordinator, MB"], rows)
+    machine.print_table(["GPUs", "scan, s", "coordinator, s", "stored arrays, MB", "read by the coordinator, MB"], rows)
 
 
 class StageClock:
-    """A Progress that notes when stages begin and how far they are."""
+    """A Progress that records when stages begin, and when the scan ends."""
 
     def __init__(self) -> None:
         self.begun: dict[str, float] = {}
         self.last = time.perf_counter()
 
     def start(self, task: str, total: int) -> None:  # noqa: ARG002
-        """Note the beginning of a stage."""
+        """Record the beginning of a stage."""
         self.begun[task] = time.perf_counter()
 
     def advance(self, steps: int) -> None:  # noqa: ARG002
-        """Note the time, while the scan is going on."""
+        """Record the time, up to the end of the scan."""
         if "tally" not in self.begun:
             self.last = time.perf_counter()
 
 
 def measure_run(case: Case, workers: int) -> Cost:
-    """Dissect with so many workers and look at what it took."""
+    """Dissect with some workers, and return the cost."""
     network = wrap_module(RandomMaps(case.units, case.grid, 1).eval())
     probe_set = probe_sets.make_noise(case.images)
     read = 0
@@ -191,7 +191,7 @@ def measure_run(case: Case, workers: int) -> Cost:
             began, clock = time.perf_counter(), StageClock()
             nd.dissect(
                 network, "mix.0", probe_set, out=folder, keep=True, pictures=False, workers=workers, threads=1,
-                shard_size=SHARD, images_per_unit=EXEMPLARS, memory=0, progress=clock,
+                shard_size=SHARD, images_per_unit=EXEMPLARS, memory=0 if workers == 1 else None, progress=clock,
             )  # fmt: skip
             ended = time.perf_counter()
         finally:
@@ -216,7 +216,7 @@ def measure_run(case: Case, workers: int) -> Cost:
 
 @contextlib.contextmanager
 def watch_peak_memory() -> Iterator[list[int]]:
-    """Yield a list that in the end holds the peak resident memory of every process that was started in the block."""
+    """Yield a list that receives the peak resident memory of every process started in the block, at its end."""
     peaks: dict[int, int] = {}
     found: list[int] = []
     done = threading.Event()

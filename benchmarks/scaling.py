@@ -1,4 +1,4 @@
-"""How time grows with images, units, concepts and layers: seconds per image beside the network's own."""
+"""How time grows with images, units, concepts and layers: milliseconds per image without the network's own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main(words: list[str]) -> None:
 
 
 def measure_along(what: str, cases: dict[str, tuple[int, int, Any, int]]) -> None:
-    """Print a table along an axis, and keep its ends."""
+    """Print a table along an axis, and record it."""
     found = {name: measure_cost(*case) for name, case in cases.items()}
     machine.print_table([what, "ms per image"], list(found.items()))
     machine.record_figure(

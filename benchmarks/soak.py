@@ -1,4 +1,4 @@
-"""A long run: memory stays flat, and every file handle and process is given back."""
+"""A long run: memory stays constant, and every file handle and process is released."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ MB = 1e6
 
 @dataclass(frozen=True)
 class Usage:
-    """What this process and those below it hold at a moment.
+    """What this process and its descendants use at a moment.
 
     Attributes:
         when: stage and images done.
-        own: resident memory of this process.
-        workers: private memory of all processes below it.
+        own: resident memory of this process, in bytes.
+        workers: private memory of all its descendants, in bytes.
         files: open files of this process.
-        theirs: open files of all processes below it.
-        processes: how many there are below it.
+        theirs: open files of all its descendants.
+        processes: number of its descendants.
     """
 
     when: str
@@ -40,7 +40,7 @@ class Usage:
 
 
 def main(words: list[str]) -> None:
-    """Print what is held at every tenth of a long run, before it and after it."""
+    """Print the usage at every tenth of a long run, before it and after it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks soak --")
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--workers", type=int, default=2)
@@ -48,7 +48,7 @@ def main(words: list[str]) -> None:
     machine.print_title(f"Soak: {options.images:,} images, {options.workers} workers of one thread")
     probe_set = probe_sets.make_noise(options.images, concepts=300, size=112, distinct=500)
     network = wrap_module(RandomMaps(128, 13, 1).eval())
-    short = {"layers": "mix.0", "pictures": False, "workers": options.workers, "threads": 1, "memory": 0}
+    short = {"layers": "mix.0", "pictures": False, "workers": options.workers, "threads": 1}
     nd.dissect(
         network, data=probe_sets.make_noise(600, concepts=300, size=112), **short
     )  # what is loaded once stays loaded
@@ -65,22 +65,22 @@ def main(words: list[str]) -> None:
         ["images", "this process, MB", "its workers, MB", "open files", "of the workers", "processes below"],
         [
             [one.when, one.own / MB, one.workers / MB, one.files, one.theirs, one.processes]
-            for one in (before, *watch.looks, after)
+            for one in (before, *watch.usages, after)
         ],
     )
-    print(f"{options.images / seconds:.0f} images a second; left in the run's folder: {', '.join(left)}")
+    print(f"{options.images / seconds:.0f} images per second; left in the run's folder: {', '.join(left)}")
     for what, scan in (("this process", "own"), ("its workers", "workers")):
-        held = [getattr(one, scan) for one in watch.looks if one.when.startswith("scan")][1:]
+        held = [getattr(one, scan) for one in watch.usages if one.when.startswith("scan")][1:]
         print(f"memory of {what} over the scan: largest ÷ smallest = {max(held) / max(min(held), 1):.2f}")
     if (before.files, before.processes) != (after.files, after.processes):
-        raise SystemExit(f"not everything was given back: {before} became {after}")
+        raise SystemExit(f"not everything was released: {before} became {after}")
 
 
 class UsageProgress:
-    """A Progress that looks at every tenth of a stage."""
+    """A Progress that measures the usage at every tenth of a stage."""
 
     def __init__(self, images: int) -> None:
-        self.looks: list[Usage] = []
+        self.usages: list[Usage] = []
         self._step = images / 10
         self._task = ""
         self._done = 0
@@ -90,15 +90,15 @@ class UsageProgress:
         self._task, self._done = task, 0
 
     def advance(self, steps: int) -> None:
-        """Look, if another tenth is done."""
+        """Measure the usage if another tenth is done."""
         tenth = self._done // self._step
         self._done += steps
         if self._done // self._step > tenth:
-            self.looks.append(measure_usage(f"{self._task} {self._done:,}"))
+            self.usages.append(measure_usage(f"{self._task} {self._done:,}"))
 
 
 def measure_usage(when: str) -> Usage:
-    """Look at what is held now."""
+    """Return what is used now."""
     below = machine.find_descendants(os.getpid())
     return Usage(
         when,

@@ -1,4 +1,4 @@
-"""Write the table of docs/performance.md from the figures that other benchmarks kept, with the machine stated."""
+"""Write the table of docs/performance.md, and the machine, from the figures that other benchmarks recorded."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def main(words: list[str]) -> None:
-    """Replace what stands between the page's marks."""
+    """Replace the text between the page's marks."""
     del words
     figures = machine.read_figures()
     if not figures:
-        raise SystemExit("no figure was kept yet: run some benchmarks first, such as python -m benchmarks overhead")
+        raise SystemExit("no figure was recorded yet: run some benchmarks first, such as python -m benchmarks overhead")
     lines = ["| what | measured | at least | load |", "|---|---|---|---|"]
     lines += [f"| {what} | {f['value']} | {f['target']} | {f['load']} |" for what, f in figures.items()]
     machines = sorted({figure["machine"] for figure in figures.values()})

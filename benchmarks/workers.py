@@ -1,4 +1,4 @@
-"""Two worker processes against one, each with a network on one thread."""
+"""The speed-up of two worker processes over one, each with one thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ machine.shim_torchvision()  # here, because worker processes import this module 
 
 
 class ResNet18(nn.Module):
-    """torchvision's, with random weights."""
+    """torchvision's ResNet-18 with random weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class ResNet18(nn.Module):
 
 
 def main(words: list[str]) -> None:
-    """Print the speed-up of whole runs, and of what is shared: all but starting and the one worker's calibration."""
+    """Print the speed-up of whole runs, and of the part that workers share: all except start and calibration."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks workers --")
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--times", type=int, default=3)
@@ -62,7 +62,7 @@ def main(words: list[str]) -> None:
 
 
 def dissect_with_workers(network: Any, images: int, workers: int) -> None:
-    """Dissect with so many workers, one thread each."""
+    """Dissect with some workers, one thread each."""
     nd.dissect(
         network, "model.layer4", probe_sets.make_noise(images), pictures=False, workers=workers, threads=1, shard_size=SHARD
     )  # fmt: skip
