@@ -89,7 +89,7 @@ def test_an_address_in_a_runs_record_is_not_followed(tmp_path, address):
     record = json.loads((tmp_path / "r/run.json").read_text())
     record["probe_set"]["path"] = address
     (tmp_path / "r/run.json").write_text(json.dumps(record))
-    assert nd.load(tmp_path / "r").pictures is None
+    assert nd.load(tmp_path / "r").open_probe_set() is None
     record["probe_set"]["path"] = str(data)
     (tmp_path / "r/run.json").write_text(json.dumps(record))
-    assert Path(nd.load(tmp_path / "r").pictures.path) == data
+    assert Path(nd.load(tmp_path / "r").open_probe_set().path) == data

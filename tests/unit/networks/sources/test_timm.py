@@ -125,7 +125,7 @@ def test_a_vision_transformer_gets_its_own_size_unless_another_is_asked_for(vit,
     result = nd.dissect(vit, "blocks.5", data, quantile=0.1, resolution=96)
     assert result["blocks.5"].layer.grid == (6, 6)
     assert result.journal["notes"][:2] == [
-        "pictures of 40 x 48 are scaled to 96 x 96, as --resolution asks; labels stay as they are",
+        "images of 40 x 48 are scaled to 96 x 96, as --resolution asks; labels stay as they are",
         "test_vit was made for 160 x 160 and sees 96 x 96",
     ]
     assert vit.module.patch_embed.img_size == (160, 160)  # only a copy was fitted
