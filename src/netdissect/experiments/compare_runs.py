@@ -153,7 +153,7 @@ def _collect_remarks(entries: Sequence[DetectorCounts]) -> list[str]:
     remarks = ["Counts by category need a score > the threshold, counts by label a score ≥ the threshold."]
     bases = list(dict.fromkeys(entry.basis for entry in entries if entry.basis))
     if len(bases) > 1:
-        remarks.append(f"These runs are not alike: {'; '.join(bases)}. Part of any difference comes from that.")
+        remarks.append(f"These runs differ: {'; '.join(bases)}. This explains part of any difference.")
     if any(entry.table is None for entry in entries):
         remarks.append("Of the .mat only counts are known: its networks are left out where single units are needed.")
     return remarks

@@ -90,16 +90,17 @@ def test_a_comparison_counts_like_the_run_itself(runs, tmp_path):
 
 
 def test_runs_over_different_probe_sets_get_a_remark(runs, tmp_path):
-    assert not any("not alike" in remark for remark in compare(runs).remarks)
+    assert not any("differ" in remark for remark in compare(runs).remarks)
     run, _ = made_up_runs.make_run((24, 40))
     files.save_run(dataclasses.replace(run, probe_set=dataclasses.replace(run.probe_set, images=300)), tmp_path / "few")
     remarks = compare([runs[0], tmp_path / "few"]).remarks
     assert any(
-        "not alike: 1,000 images of made-up ffffffff, quantile 0.005; 300 images" in remark for remark in remarks
+        "These runs differ: 1,000 images of made-up ffffffff, quantile 0.005; 300 images" in remark
+        for remark in remarks
     )
     page = compare([runs[0], tmp_path / "few"]).write_page(tmp_path / "two.html")
-    assert "The runs are not alike: 1,000 images" in page.read_text()
-    assert "not alike" not in compare(runs[:2]).write_page(tmp_path / "same.html").read_text()
+    assert "The runs differ: 1,000 images" in page.read_text()
+    assert "The runs differ" not in compare(runs[:2]).write_page(tmp_path / "same.html").read_text()
 
 
 def test_different_layers_are_not_set_side_by_side_but_a_table_and_a_run_are(tmp_path):
