@@ -162,7 +162,6 @@ SCRIPT = """
 import os, sys
 sys.path.insert(0, {root!r})
 from tests import tasks
-from tests.processes import below, wait_until
 from netdissect.runtime.worker_processes import ProcessRuntime
 {guard}
     with ProcessRuntime(tasks.ContextSetup(), 2) as workers:
@@ -177,7 +176,7 @@ def script(path, task, guard="if __name__ == '__main__':"):
 
 
 def test_a_script_without_a_main_guard_is_an_error_with_advice(tmp_path):
-    program = script(tmp_path / "unguarded.py", "who", "if True:")
+    program = script(tmp_path / "unguarded.py", "get_worker_pid", "if True:")
     ended = subprocess.run([sys.executable, program, "1"], capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1
     assert 'below an `if __name__ == "__main__":`' in ended.stderr.splitlines()[-1]
@@ -187,7 +186,7 @@ def test_a_script_without_a_main_guard_is_an_error_with_advice(tmp_path):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda kill: kill.name)
 def test_workers_end_with_their_coordinator_however_it_ends(tmp_path, kill):
-    program = script(tmp_path / "p.py", "sleep")
+    program = script(tmp_path / "p.py", "sleep_for_minutes")
     marks = [tmp_path / "0", tmp_path / "1"]
     with subprocess.Popen([sys.executable, program, *marks], stderr=subprocess.PIPE, text=True) as coordinator:
         wait_until(lambda: all(mark.exists() for mark in marks), "both workers to be at work")
