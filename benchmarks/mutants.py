@@ -1,9 +1,8 @@
-"""How many small changes of the core the tests notice: ``python -m benchmarks mutants [-- --sites 220 --seed 0 …]``.
+"""Measure how many small changes of the core the tests detect: ``python -m benchmarks mutants [-- --sites 220 …]``.
 
-Cosmic Ray makes the changes (``pip install -c constraints.txt cosmic-ray``); a seeded sample of the places it finds is
-tried, one change each, in a copy of the checkout, against the tests of the module's room, then the oracle and the laws
-where they have a say, then the tests of whole runs. What survives is printed as a diff and kept in a file; docs/testing.md
-says what became of them.
+Cosmic Ray makes the changes (``pip install -c constraints.txt cosmic-ray``). Of the places that it finds, a seeded sample
+is tried, one change each, in a copy of the checkout: first the tests of the module's room, then, if none failed, the
+tests of whole runs. Undetected changes are printed as a diff and recorded in a file; docs/testing.md discusses them.
 """
 
 from __future__ import annotations
@@ -22,35 +21,39 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Modules that are changed, as patterns below src/netdissect.
-MODULES = ("engine/*.py", "geometry/*.py", "results/*.py", "stats/*.py", "data/masks.py", "data/png.py", "data/broden.py",
-           "io/images.py")  # fmt: skip
-#: Tests of a room, besides those that carry the module's own name; they are run in this order until one fails.
+MODULES = (
+    "engine/*.py", "geometry/*.py", "results/*.py", "stats/*.py", "io/images.py", "probe_sets/broden/label_pngs.py",
+    "probe_sets/broden/png_decoder.py", "probe_sets/broden/reader.py",
+)  # fmt: skip
+BRODEN_TESTS = "tests/unit/probe_sets/broden"
+#: Tests of a room, run after those with the module's own name, in this order until one fails.
 ROOMS = {
     "engine": ["tests/unit/engine", "tests/laws", "tests/oracle"],
     "geometry": ["tests/unit/geometry", "tests/unit/engine", "tests/oracle"],
     "results": ["tests/unit/results", "tests/unit/engine"],
     "stats": ["tests/unit/stats", "tests/laws", "tests/unit/engine"],
-    "data": ["tests/unit/probe_sets/test_masks.py", "tests/unit/probe_sets/test_png.py", "tests/unit/probe_sets/test_broden.py",
-             "tests/unit/probe_sets/test_writer.py"],
-    "io": ["tests/unit/io", "tests/unit/probe_sets/test_broden.py"],
-}  # fmt: skip
-#: Tests of modules whose own lie elsewhere.
-EXTRA_TESTS = {
-    "results/taken.py": ["tests/unit/run/test_folders.py"],
-    "results/folder.py": ["tests/unit/run/test_folders.py"],
-    "results/parquet.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
-    "results/tables.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
-    "results/record.py": ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"],
+    "probe_sets": [BRODEN_TESTS],
+    "io": ["tests/unit/io", f"{BRODEN_TESTS}/test_reader.py"],
 }
-#: Tests of whole runs, asked about what no test of the room noticed.
+_DAMAGED_FILES = ["tests/unit/results/test_impossible.py", "tests/unit/results/test_records.py"]
+#: Tests of a module that have another name than it.
+EXTRA_TESTS = {
+    "results/run_match.py": ["tests/unit/run/test_folders.py"],
+    "results/run_folder.py": ["tests/unit/run/test_folders.py"],
+    "results/parquet_sizes.py": _DAMAGED_FILES,
+    "results/table_files.py": _DAMAGED_FILES,
+    "results/record.py": _DAMAGED_FILES,
+}
+#: Tests of whole runs, run if no test of the room failed.
 WHOLE_RUNS = (
     "tests/unit/test_api.py",
     "tests/unit/run",
@@ -58,17 +61,15 @@ WHOLE_RUNS = (
     "tests/unit/experiments",
     "tests/unit/cli",
 )
-#: Processor seconds after which a test that does not end counts as one that noticed, and seconds on the wall.
-PROCESSOR_SECONDS, WALL_SECONDS = 90, 600
-#: As much for the tests of whole runs, which take longer.
-WHOLE_RUNS_SECONDS = 600
-#: Changes that no test is asked to notice: the identity of small objects, and what decorates a function.
+#: CPU seconds after which tests that do not end count as failed (of a room, of whole runs), and seconds of wall time.
+ROOM_SECONDS, WHOLE_RUNS_SECONDS, WALL_SECONDS = 90, 600, 600
+#: Cosmic Ray's operators that are not used: identity of small objects, and decorators.
 SKIPPED_OPERATORS = ("_Is", "_IsNot", "RemoveDecorator")
-DETECTED, DETECTED_BY_RUNS, TIMED_OUT, UNDETECTED = "noticed", "by whole runs", "timed out", "not noticed"
+DETECTED, DETECTED_BY_RUNS, TIMED_OUT, UNDETECTED = "detected", "by whole runs", "timed out", "undetected"
 
 
 class Site(NamedTuple):
-    """A place where the sources can be changed, and the changes that could be made there."""
+    """A place in a module and the changes that Cosmic Ray can make there (operator, occurrence)."""
 
     module: str
     start: tuple[int, int]
@@ -78,12 +79,12 @@ class Site(NamedTuple):
 
 
 def main(words: list[str]) -> None:
-    """Go on in a process that loaded none of the other benchmarks, as the tests will have it."""
-    os.execv(sys.executable, [sys.executable, "-m", "benchmarks.mutants", *words])  # noqa: S606 - it is this program
+    """Replace this process by one that has imported none of the other benchmarks."""
+    os.execv(sys.executable, [sys.executable, "-m", "benchmarks.mutants", *words])  # noqa: S606 - this program
 
 
 def measure(words: list[str]) -> None:
-    """Change, test, count."""
+    """Try a sample of changes and print how many were detected."""
     options = _parse_options(words)
     chosen = sample_changes(list(find_sites()), options.sites, options.seed)
     if options.list:
@@ -94,13 +95,7 @@ def measure(words: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copy = Path(folder) / "checkout"
         copy_checkout(copy)
-        for module in sorted({site.module.partition("/")[0]: site.module for site, _ in chosen}.values()):
-            if run_forked(lambda module=module: _run_tests(copy, list_tests(module, copy))) != UNDETECTED:  # type: ignore[misc]
-                raise SystemExit(
-                    f"the tests of {module} fail before anything is changed: {' '.join(list_tests(module, copy))}"
-                )
-        if run_forked(lambda: _run_tests(copy, WHOLE_RUNS), WHOLE_RUNS_SECONDS) != UNDETECTED:
-            raise SystemExit(f"the tests of whole runs fail before anything is changed: {' '.join(WHOLE_RUNS)}")
+        _require_passing_tests(copy, {site.module.partition("/")[0]: site.module for site, _ in chosen}.values())
         began = time.monotonic()
         for number, (site, change) in enumerate(chosen, start=1):
             key = f"{site.module}:{site.start[0]}:{site.start[1]} {change[0]}#{change[1]}"
@@ -116,21 +111,33 @@ def measure(words: list[str]) -> None:
     print_report(done)
 
 
+def _require_passing_tests(copy: Path, modules: Iterable[str]) -> None:
+    """Exit if the tests of these modules or of whole runs fail before anything is changed."""
+    for tests, seconds in [
+        *((list_tests(module, copy), ROOM_SECONDS) for module in sorted(modules)), (WHOLE_RUNS, WHOLE_RUNS_SECONDS),
+    ]:  # fmt: skip
+        if run_forked(partial(_run_tests, copy, tests), seconds) != UNDETECTED:
+            raise SystemExit(f"these tests fail before anything is changed: {' '.join(tests)}")
+
+
 def _parse_options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks mutants --")
-    parser.add_argument("--sites", type=int, default=220, help="places to change, one change each")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample")
-    parser.add_argument("--minutes", type=float, default=24 * 60, help="begin no new change after so long")
+    parser.add_argument("--sites", type=int, default=220, help="number of places, one change each")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    parser.add_argument("--minutes", type=float, default=24 * 60, help="start no new change after this time")
     parser.add_argument(
-        "--out", type=Path, default=Path("mutants.jsonl"), help="where outcomes are kept, and gone on from"
+        "--out",
+        type=Path,
+        default=Path("mutants.jsonl"),
+        help="file of outcomes; changes that it has are not tried again",
     )
-    parser.add_argument("--fresh", action="store_true", help="try again what stands in that file already")
-    parser.add_argument("--list", action="store_true", help="say what would be changed")
+    parser.add_argument("--fresh", action="store_true", help="try changes that the file has again")
+    parser.add_argument("--list", action="store_true", help="only print what would be changed")
     return parser.parse_args(words)
 
 
 def find_sites() -> Iterator[Site]:
-    """Find the places that Cosmic Ray can change, annotations, decorators and imports for checkers aside."""
+    """Yield the places that Cosmic Ray can change, except annotations, decorators and TYPE_CHECKING blocks."""
     import parso.python.tree  # noqa: F401 - Cosmic Ray cannot be imported before it
     from cosmic_ray import plugins
     from cosmic_ray.ast import ast_nodes, get_ast
@@ -158,7 +165,7 @@ def find_sites() -> Iterator[Site]:
 
 
 def _find_ignored_spans(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Yield where a module says something that no run of it depends on."""
+    """Yield the spans (start, end) of a module that have no effect when it runs."""
     for node in ast.walk(ast.parse(text)):
         parts: list[Any] = [
             *getattr(node, "decorator_list", ()),
@@ -173,14 +180,14 @@ def _find_ignored_spans(text: str) -> Iterator[tuple[tuple[int, int], tuple[int,
 
 
 def sample_changes(found: list[Site], count: int, seed: int) -> list[tuple[Site, tuple[str, int]]]:
-    """Draw places evenly, and of each one change; more places of the same seed begin with the same ones."""
-    draw = random.Random(seed)  # noqa: S311 - it only has to be repeatable
+    """Draw places evenly, with one change of each; a larger sample of the same seed begins with the smaller one."""
+    draw = random.Random(seed)  # noqa: S311 - no secret
     draw.shuffle(found)
     return [(site, draw.choice(site.changes)) for site in found][:count]
 
 
 def copy_checkout(copy: Path) -> None:
-    """Copy what tests need; the reference data is left where it is, and tests that read it are skipped."""
+    """Copy what tests need; without ../shared, tests that read reference data are skipped."""
     for name in ("src", "tests", "benchmarks", "docs"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc"))
     for name in ("pyproject.toml", "dev.py"):
@@ -188,7 +195,7 @@ def copy_checkout(copy: Path) -> None:
 
 
 def try_change(copy: Path, site: Site, change: tuple[str, int]) -> dict[str, Any]:
-    """Change a place in the copy, run the tests, and change it back."""
+    """Change a place in the copy, run the tests, and undo the change."""
     from cosmic_ray import plugins
     from cosmic_ray.mutating import mutate_code
 
@@ -210,7 +217,7 @@ def try_change(copy: Path, site: Site, change: tuple[str, int]) -> dict[str, Any
 
 @contextlib.contextmanager
 def restore_file(path: Path) -> Iterator[None]:
-    """Leave a module as it was, its age and its compiled kernels too: they need not be compiled again."""
+    """Restore a module on exit, with its time stamp and compiled kernels, so that none is compiled again."""
     kernels = f"{path.stem}.*.nb[ic]"
     kept = {file: file.read_bytes() for file in (path, *(path.parent / "__pycache__").glob(kernels))}
     age = path.stat()
@@ -225,10 +232,10 @@ def restore_file(path: Path) -> Iterator[None]:
 
 
 def list_tests(module: str, folder: Path) -> list[str]:
-    """Return the tests that have a say about a module, those of its own name first."""
-    room, name = module.split("/")
-    own = [f"tests/unit/{room}/test_{name}", *EXTRA_TESTS.get(module, [])]
-    return [*(test for test in own if (folder / test).exists()), *ROOMS[room]]
+    """Return the tests of a module, those with its own name first."""
+    parent, _, name = module.rpartition("/")
+    own = [f"tests/unit/{parent}/test_{name}", *EXTRA_TESTS.get(module, [])]
+    return [*(test for test in own if (folder / test).exists()), *ROOMS[module.partition("/")[0]]]
 
 
 def _run_tests(copy: Path, tests: Sequence[str]) -> int:
@@ -240,27 +247,17 @@ def _run_tests(copy: Path, tests: Sequence[str]) -> int:
     sys.path[:0] = [str(copy / "src"), str(copy)]
     for name in [name for name in sys.modules if name.partition(".")[0] in ("netdissect", "tests", "benchmarks")]:
         del sys.modules[name]
-    options = [
-        "-x",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "--assert=plain",
-        "--hypothesis-profile=quick",
-        "-m",
-        "not processes and not slow",
-    ]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain", "--hypothesis-profile=quick"]
+    options += ["-m", "not processes and not slow"]
     return int(pytest.main([*options, "-c", "pyproject.toml", *tests]))
 
 
-def run_forked(function: Callable[[], int], seconds: int = PROCESSOR_SECONDS) -> str:
-    """Call a function in a process forked from this one; return what its exit code, or its lack of an end, means.
+def run_forked(function: Callable[[], int], seconds: int = ROOM_SECONDS) -> str:
+    """Call a function in a forked process; return the outcome that its exit code, or its time limit, stands for.
 
     Args:
-        function: returns an exit code of pytest's.
-        seconds: of a processor that it may take.
+        function: returns pytest's exit code.
+        seconds: CPU seconds that it may take.
     """
     pid = os.fork()
     if pid == 0:
@@ -290,7 +287,7 @@ def run_forked(function: Callable[[], int], seconds: int = PROCESSOR_SECONDS) ->
 
 
 def import_libraries() -> None:
-    """Import what every test needs once, before processes are forked; nothing of the project's own."""
+    """Import the libraries that tests need before processes are forked, but no module of the project."""
     import hypothesis  # noqa: F401
     import numba  # noqa: F401
     import PIL.Image
@@ -314,17 +311,17 @@ def _read_outcomes(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def print_report(done: dict[str, dict[str, Any]]) -> None:
-    """Print how many changes were noticed, by room."""
-    print(f"\n{'room':<10} changes noticed by whole runs timed out not noticed")
+    """Print how many changes were detected, by room."""
+    print(f"\n{'room':<10} changes {DETECTED} {DETECTED_BY_RUNS} {TIMED_OUT} {UNDETECTED}")
     rooms = Counter((entry["module"].partition("/")[0], entry["outcome"]) for entry in done.values())
     for room in [*sorted({room for room, _ in rooms}), "all"]:
         counts = [
             sum(n for (r, o), n in rooms.items() if room in (r, "all") and o == outcome)
             for outcome in (DETECTED, DETECTED_BY_RUNS, TIMED_OUT, UNDETECTED)
         ]
-        print(f"{room:<10} {sum(counts):>7} {counts[0]:>7} {counts[1]:>13} {counts[2]:>9} {counts[3]:>11}")
-    noticed = sum(entry["outcome"] != UNDETECTED for entry in done.values())
-    print(f"{noticed} of {len(done)} changes were noticed ({100 * noticed / max(1, len(done)):.1f} %)")
+        print(f"{room:<10} {sum(counts):>7} {counts[0]:>8} {counts[1]:>13} {counts[2]:>9} {counts[3]:>10}")
+    detected = sum(entry["outcome"] != UNDETECTED for entry in done.values())
+    print(f"{detected} of {len(done)} changes were detected ({100 * detected / max(1, len(done)):.1f} %)")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Archives that lead out of their folder or unpack to more than they say; small files that unpack to gigabytes."""
+"""Archives with members outside their folder, damaged archives, and small files that unpack to gigabytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.hostile.attempts import AttemptFolder
 
 KIND = "archives"
-BOMBS = "small files, much memory"
+BOMBS = "decompression bombs"
 
 
 def _make_unpack_call(folder: AttemptFolder, archive: Path) -> object:
@@ -47,9 +47,9 @@ def _make_member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 1, link: 
 
 
 for _name, _info in (
-    ("a member above", _make_member("../evil")),
+    ("a member above its folder", _make_member("../evil")),
     ("an absolute member", _make_member("/nowhere/evil")),
-    ("a member above, further in", _make_member("top/a/../../../evil")),
+    ("a member above its folder, further in", _make_member("top/a/../../../evil")),
     ("a link out", _make_member("top/x", tarfile.SYMTYPE, link="/etc")),
     ("a hard link out", _make_member("top/x", tarfile.LNKTYPE, link="/etc/passwd")),
     ("a device", _make_member("top/x", tarfile.CHRTYPE)),
@@ -79,7 +79,7 @@ for _name, _file in (
 
 
 for _name, _data in (
-    ("text", b"hello"), ("nothing", b""), ("half of one", None), ("an HTML page", b"<!doctype html><html></html>"),
+    ("text", b"hello"), ("nothing", b""), ("cut in half", None), ("an HTML page", b"<!doctype html><html></html>"),
 ):  # fmt: skip
     for _ending in (".zip", ".tar", ".tar.gz", ".tar.xz"):
 
@@ -103,15 +103,15 @@ for _name, _data in (
 
 @add_attempt(
     KIND,
-    "a sound archive",
-    expect_success(lambda folder, _: None if (folder.out / "set/index.csv").exists() else "not there"),
+    "a valid archive",
+    expect_success(lambda folder, _: None if (folder.out / "set/index.csv").exists() else "it was not unpacked"),
 )
 def _(folder: AttemptFolder) -> object:
     return _make_unpack_call(folder, _write_tar(folder.path / "a.tar.gz", _make_member("top/a"), mode="w:gz"))
 
 
 def _make_long_header(kind: bytes, size: int) -> bytes:
-    """A tar whose first header announces a name, or attributes, of so many bytes, and holds zeros."""
+    """Return a tar header that announces a name, or attributes, of `size` bytes."""
     info = tarfile.TarInfo("././@LongLink")
     info.type, info.size = kind, size
     return info.tobuf(tarfile.GNU_FORMAT)
@@ -120,7 +120,7 @@ def _make_long_header(kind: bytes, size: int) -> bytes:
 for _name, _type in (("GNU's long name", tarfile.GNUTYPE_LONGNAME), ("GNU's long link", tarfile.GNUTYPE_LONGLINK),
                      ("pax attributes", tarfile.XHDTYPE), ("global pax attributes", tarfile.XGLTYPE)):  # fmt: skip
 
-    @add_attempt(BOMBS, f"a .tar.gz whose {_name} has gigabytes", expect_error("a.tar.gz"))
+    @add_attempt(BOMBS, f"a .tar.gz with {_name} of gigabytes", expect_error("a.tar.gz"))
     def _(folder: AttemptFolder, kind: bytes = _type) -> object:
         import gzip
 
@@ -129,12 +129,12 @@ for _name, _type in (("GNU's long name", tarfile.GNUTYPE_LONGNAME), ("GNU's long
             size = 6 << 30
             file.write(_make_long_header(kind, size))
             block = bytes(1 << 24)
-            for _ in range(20):  # a third of a gigabyte, the rest is a promise
+            for _ in range(20):  # a third of a gigabyte of the announced six
                 file.write(block)
         return _make_unpack_call(folder, path)
 
 
-@add_attempt(BOMBS, "an .xz with a dictionary of gigabytes", expect_error("a.tar.xz"))
+@add_attempt(BOMBS, "an .xz that claims a dictionary of 4 GiB", expect_error("a.tar.xz"))
 def _(folder: AttemptFolder) -> object:
     data = bytearray(lzma.compress(b"x" * 4096, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 12}]))
     folder.write("a.tar.xz", _claim_large_dictionary(bytes(data)))
@@ -142,7 +142,7 @@ def _(folder: AttemptFolder) -> object:
 
 
 def _claim_large_dictionary(data: bytes) -> bytes:
-    """Say in a stream's header that its dictionary has 4 GiB, and put the header's checksum right."""
+    """Change an .xz header to claim a dictionary of 4 GiB, and correct its checksum."""
     import zlib
 
     changed = bytearray(data)
@@ -153,7 +153,7 @@ def _claim_large_dictionary(data: bytes) -> bytes:
     return bytes(changed)
 
 
-@add_attempt(BOMBS, "a .zip that unpacks to more than it says", expect_error("a.zip|size|larger|damaged"))
+@add_attempt(BOMBS, "a .zip that unpacks to more than it claims", expect_error("a.zip|size|larger|damaged"))
 def _(folder: AttemptFolder) -> object:
     path = folder.path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -164,7 +164,7 @@ def _(folder: AttemptFolder) -> object:
     return _make_unpack_call(folder, path)
 
 
-@add_attempt(BOMBS, "a .zip that says it has a petabyte", expect_error("a.zip|room|larger|disk|bytes"))
+@add_attempt(BOMBS, "a .zip that claims a petabyte", expect_error("a.zip|room|larger|disk|bytes"))
 def _(folder: AttemptFolder) -> object:
     path = folder.path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -178,7 +178,7 @@ def _(folder: AttemptFolder) -> object:
 
 @add_attempt(
     BOMBS,
-    "a report whose kept labels unpack to gigabytes",
+    "a report whose cached labels unpack to gigabytes",
     expect_either("damaged|kept|labels|report|unpack", check_printed("report")),
 )
 def _(folder: AttemptFolder) -> object:
@@ -200,11 +200,11 @@ def _(folder: AttemptFolder) -> object:
     if not changed:
         from benchmarks.hostile.attempts import SkipAttempt
 
-        raise SkipAttempt("no kept labels of that form in the report")
+        raise SkipAttempt("the report has no cached labels of that form")
     return ["report", folder.out]
 
 
-@add_attempt(BOMBS, "a Parquet table that says it has a trillion rows", expect_error("conv1"))
+@add_attempt(BOMBS, "a Parquet table of 400,000 equal rows", expect_error("conv1"))
 def _(folder: AttemptFolder) -> object:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -235,7 +235,7 @@ def _(folder: AttemptFolder) -> object:
     return lambda: nd.load(str(folder.finished_run)) and None
 
 
-@add_attempt(BOMBS, "COCO's JSON says an image of 60,000 by 60,000", expect_error("pixels|size|width|image"))
+@add_attempt(BOMBS, "COCO's JSON claims an image of 60,000 x 60,000", expect_error("pixels|size|width|image"))
 def _(folder: AttemptFolder) -> object:
     from benchmarks.hostile.sample_files import make_annotation, prepare_from_coco
 

@@ -1,4 +1,4 @@
-"""State dicts as trainers write them: wrapped, averaged, of arrays, without classifier; and encoders."""
+"""State dicts as trainers write them (wrapped, averaged, NumPy arrays, without classifier), and encoders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from benchmarks.hostile.attempts import AttemptFolder
 
 KIND = "checkpoints"
-_ARCH = "torchvision:squeezenet1_1"  # small, with names that say little
+_ARCH = "torchvision:squeezenet1_1"  # small
 
 
 def _make_weights() -> dict[str, Any]:
@@ -50,8 +50,8 @@ for _name, _make in (
     ("compiled and parallel", _add_prefix("module._orig_mod.")),
     ("a part compiled", _add_inside("_orig_mod")),
     ("a part parallel", _add_inside("module")),
-    ("arrays of numpy", _convert_to_numpy),
-    ("averaged beside plain", _add_average),
+    ("NumPy arrays", _convert_to_numpy),
+    ("with averaged weights", _add_average),
     ("ema without tensors", lambda plain: {"ema": {"decay": 0.999}, "net": plain}),
     ("a config called model", lambda plain: {"model": {"width": 3}, "weights": plain}),
     ("under an unusual key", lambda plain: {"mein_netz": plain}),
@@ -80,7 +80,7 @@ for _name, _make, _sentence in (
     ("of another network", lambda _: {"state_dict": {"fc.weight": 1.0}}, "squeezenet|tensor|fit|weights|key"),
     ("of a list", lambda _: [1, 2], "squeezenet|state dict|list|weights|dict"),
     ("of nothing", lambda _: {}, "squeezenet|tensor|weights|empty|key"),
-    ("whose keys nobody knows", lambda plain: {f"a{n}": v for n, v in enumerate(plain.values())}, "a0|fit|key"),
+    ("with unknown keys", lambda plain: {f"a{n}": v for n, v in enumerate(plain.values())}, "a0|fit|key"),
     (
         "with a tensor of another shape",
         lambda plain: plain | {"features.0.bias": plain["features.0.bias"][:3]},
@@ -118,8 +118,8 @@ def _run_encoder(folder: AttemptFolder, tensors: dict[str, Any]) -> object:
 
 
 for _name, _extra, _sentence in (
-    ("of which a tensor is not understood", {"wonder": (7,)}, "wonder"),
-    ("of gates that nobody reads", {"gate_scale_x": (8,)}, "gate_scale_x"),
+    ("with an unknown tensor", {"wonder": (7,)}, "wonder"),
+    ("with gates that are not supported", {"gate_scale_x": (8,)}, "gate_scale_x"),
 ):
 
     @add_attempt(KIND, f"an encoder {_name}", expect_error(_sentence))

@@ -1,4 +1,4 @@
-"""Options that cannot be, and options in other people's spelling."""
+"""Impossible values of options, and the released code's names of options."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _(folder: AttemptFolder) -> object:
     return folder.make_run_command(data=folder.path / "photos")
 
 
-@add_attempt(OPTIONS, "a downloadable network before it is downloaded", expect_error("zoo download"))
+@add_attempt(OPTIONS, "a downloadable network that is not downloaded", expect_error("zoo download"))
 def _(folder: AttemptFolder) -> object:
     return folder.make_run_command(model="zoo/caffe_reference_places205")
 
@@ -117,7 +117,7 @@ for _name, _words, _expected in (
     ("--workers 0", ("--workers", "0"), expect_error("workers")),
     ("--min-frequency -1", ("--min-frequency", "-1"), expect_error("frequency")),
     ("--min-coverage nan", ("--min-coverage", "nan"), expect_error("coverage")),
-    ("--name out of the folder", ("--name", "../../x"), expect_success()),
+    ("--name with a path out of the folder", ("--name", "../../x"), expect_success()),
     ("--preview -1", ("--preview", "-1"), expect_error("preview")),
     ("--rename nowhere", ("--rename", "nowhere.csv"), expect_error("nowhere")),
 ):

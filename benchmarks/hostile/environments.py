@@ -1,6 +1,6 @@
-"""Places where little is allowed: nothing can be written, nobody has a home, limits are small, streams are closed.
+"""Environments without write access or a home folder, with small limits, with closed streams; signals.
 
-Each of these is a process of its own from the start, for what is tried is decided before Python's first line.
+Each attempt is a newly started process, because its environment is decided before Python runs.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 
     from benchmarks.hostile.attempts import AttemptFolder, Check
 
-KIND = "hardened places"
+KIND = "hardened environments"
 LIMITS = "small limits"
 STREAMS = "streams and signals"
-#: Somebody who is in no list of users, may read everything, and write nowhere.
+#: Runs a command as a user without an account, who may read everything and write nothing.
 NOBODY = (
     "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=-all,+dac_read_search",
     "--ambient-caps=-all,+dac_read_search",
 )  # fmt: skip
 _NO_HOME = {"HOME": None, "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}  # fmt: skip
-#: The same, with compiled code at hand, so that an attempt takes seconds.
+#: The same with compiled kernels, so that an attempt takes seconds.
 _NO_HOME_COMPILED = {**_NO_HOME, "NUMBA_CACHE_DIR": "../../base/cache"}
 _DONE = check_printed("conv1: \\d of 5 units")
 
 
 def require_command(around: Sequence[str]) -> None:
-    """Say that something cannot be tried where this does not work: not root, no such tool, no such kernel."""
+    """Skip the attempt if this command does not work here: not root, tool or kernel feature missing."""
     try:
         found = subprocess.run([*around, sys.executable, "-c", "pass"], capture_output=True, timeout=60, check=False)
     except OSError as error:
@@ -52,7 +52,7 @@ def require_command(around: Sequence[str]) -> None:
 
 
 def make_read_only(*but: Path) -> tuple[str, ...]:
-    """Return what starts a process in which the whole tree is read-only, except these folders."""
+    """Return a command prefix that mounts everything read-only except these folders."""
     binds = " && ".join(
         [*(f"mount --bind '{path}' '{path}'" for path in but), "mount -o remount,bind,ro /",
          "for m in /tmp /var/tmp /dev/shm /root; do mountpoint -q $m && mount -o remount,bind,ro $m || :; done"]
@@ -68,13 +68,13 @@ def _run_writable(folder: AttemptFolder, *more: object) -> list[object]:
     return words
 
 
-@add_attempt(KIND, "another user, without a home: everything is compiled anew", expect_success(_DONE))
+@add_attempt(KIND, "another user without a home and compiled kernels", expect_success(_DONE))
 def _(folder: AttemptFolder) -> object:
     require_command(NOBODY)
     return FreshProcess(_run_writable(folder), NOBODY, env=_NO_HOME)
 
 
-@add_attempt(KIND, "another user, whose home is somebody else's", expect_success(_DONE))
+@add_attempt(KIND, "another user, whose home belongs to root", expect_success(_DONE))
 def _(folder: AttemptFolder) -> object:
     require_command(NOBODY)
     return FreshProcess(_run_writable(folder), NOBODY, env={**_NO_HOME_COMPILED, "HOME": "/root"})
@@ -154,16 +154,16 @@ for _name, _env in (
     ("HOME is relative", {"HOME": "."}),
     ("HOME is not there", {"HOME": "/nowhere/at/all"}),
     ("HOME is a file", {"HOME": "/etc/passwd"}),
-    ("the folder for caches is a file", {"XDG_CACHE_HOME": "/etc/passwd"}),
-    ("numba's folder cannot be made", {"NUMBA_CACHE_DIR": "/proc/nowhere"}),
-    ("matplotlib's folder cannot be made", {"MPLCONFIGDIR": "/proc/nowhere"}),
+    ("the cache folder is a file", {"XDG_CACHE_HOME": "/etc/passwd"}),
+    ("numba's folder cannot be created", {"NUMBA_CACHE_DIR": "/proc/nowhere"}),
+    ("matplotlib's folder cannot be created", {"MPLCONFIGDIR": "/proc/nowhere"}),
     ("TMPDIR is not there", {"TMPDIR": "/nowhere/at/all"}),
     ("TMPDIR is a file", {"TMPDIR": "/etc/passwd"}),
-    ("torch's and transformers' folders cannot be made", {"TORCH_HOME": "/proc/x", "HF_HOME": "/proc/x"}),
+    ("torch's and transformers' folders cannot be created", {"TORCH_HOME": "/proc/x", "HF_HOME": "/proc/x"}),
     ("the terminal is 1 column wide", {"COLUMNS": "1", "LINES": "1"}),
-    ("a terminal nobody knows", {"TERM": "nonsense"}),
-    ("a time zone nobody knows", {"TZ": "Mars/Olympus"}),
-    ("MPLBACKEND asks for a screen", {"MPLBACKEND": "TkAgg"}),
+    ("an unknown terminal", {"TERM": "nonsense"}),
+    ("an unknown time zone", {"TZ": "Mars/Olympus"}),
+    ("MPLBACKEND needs a screen", {"MPLBACKEND": "TkAgg"}),
     ("OMP_NUM_THREADS is a word", {"OMP_NUM_THREADS": "many"}),
 ):
 
@@ -172,7 +172,7 @@ for _name, _env in (
         return FreshProcess(folder.make_run_command(), env=env)
 
 
-@add_attempt(KIND, "the folder one stands in is gone", expect_error("no longer exists"))
+@add_attempt(KIND, "the current folder was removed", expect_error("no longer exists"))
 def _(folder: AttemptFolder) -> object:
     return FreshProcess(
         folder.make_run_command(), ("sh", "-c", 'mkdir ../gone && cd ../gone && rmdir ../gone && exec "$@"', "sh")
@@ -180,19 +180,19 @@ def _(folder: AttemptFolder) -> object:
 
 
 @add_attempt(
-    KIND, "the folder one stands in is gone, and --out is relative", expect_error("folder|no longer|not there|exist")
+    KIND, "the current folder was removed, and --out is relative", expect_error("folder|no longer|not there|exist")
 )
 def _(folder: AttemptFolder) -> object:
     words = ["run", folder.network, "--layers", "conv1", "--data", folder.probe_set]
     return FreshProcess(words, ("sh", "-c", 'mkdir ../gone && cd ../gone && rmdir ../gone && exec "$@"', "sh"))
 
 
-@add_attempt(KIND, "assertions are left out (python -O)", expect_success(_DONE))
+@add_attempt(KIND, "no assertions (python -O)", expect_success(_DONE))
 def _(folder: AttemptFolder) -> object:
     return FreshProcess(folder.make_run_command(), python=("-O", "-B"))
 
 
-@add_attempt(KIND, "docstrings are left out (python -OO)", expect_success(_DONE))
+@add_attempt(KIND, "no docstrings (python -OO)", expect_success(_DONE))
 def _(folder: AttemptFolder) -> object:
     return FreshProcess(folder.make_run_command(), python=("-OO", "-B"))
 
@@ -202,14 +202,12 @@ def _(folder: AttemptFolder) -> object:
     return FreshProcess(folder.make_run_command(), python=("-W", "error::UserWarning"))
 
 
-@add_attempt(
-    KIND, "umask 077: the files are the user's alone", expect_success(lambda folder, _: _check_private(folder))
-)
+@add_attempt(KIND, "umask 077: others cannot open the files", expect_success(lambda folder, _: _check_private(folder)))
 def _(folder: AttemptFolder) -> object:
     return FreshProcess(folder.make_run_command(), ("sh", "-c", 'umask 077; exec "$@"', "sh"))
 
 
-@add_attempt(KIND, "umask 777: nothing that is made can be opened", expect_either("permission", check_printed(".")))
+@add_attempt(KIND, "umask 777: new files cannot be opened", expect_either("permission", check_printed(".")))
 def _(folder: AttemptFolder) -> object:
     require_command(NOBODY)
     return FreshProcess(
@@ -222,7 +220,7 @@ def _check_private(folder: AttemptFolder) -> str | None:
     return f"others can open {', '.join(open_[:3])}" if open_ else None
 
 
-@add_attempt(KIND, "a clock that stands in 1970", expect_success(_DONE))
+@add_attempt(KIND, "a clock set to 1970", expect_success(_DONE))
 def _(folder: AttemptFolder) -> object:
     tool = shutil.which("faketime")
     if tool is None:
@@ -230,14 +228,14 @@ def _(folder: AttemptFolder) -> object:
     return FreshProcess(folder.make_run_command(), (tool, "1970-01-02"))
 
 
-@add_attempt(KIND, "matplotlib's settings in the folder one stands in", expect_success(_DONE))
+@add_attempt(KIND, "matplotlib's settings in the current folder", expect_success(_DONE))
 def _(folder: AttemptFolder) -> object:
     folder.write("received/matplotlibrc", "text.usetex: True\nbackend: module://evil\nfont.size: 300\n")
     words = [word for word in folder.make_run_command() if word != "--no-pictures"]
     return FreshProcess(words, working_folder=folder.path / "received", python=("-P",))
 
 
-@add_attempt(KIND, "modules in the folder one stands in", expect_success(_DONE))
+@add_attempt(KIND, "modules in the current folder", expect_success(_DONE))
 def _(folder: AttemptFolder) -> object:
     for name in ("numba", "torch", "json", "yaml"):
         folder.write(f"received/{name}.py", f"open({str(folder.path / 'it ran')!r}, 'w')")
@@ -257,8 +255,8 @@ _add_ulimit("64 open files", "-n 64", _DONE, "files|ulimit")
 _add_ulimit("24 open files", "-n 24", _DONE, "files|ulimit")
 _add_ulimit("64 open files and two workers", "-n 64", _DONE, "files|ulimit|worker", "--workers", "2")
 _add_ulimit("files of 1 KB", "-f 1", _DONE, "larger than|limit")
-_add_ulimit("3 GB of addresses", "-v 3000000", _DONE, "memory|library|import")
-_add_ulimit("1 GB of addresses", "-v 1000000", _DONE, "memory|library|import")
+_add_ulimit("3 GB of address space", "-v 3000000", _DONE, "memory|library|import")
+_add_ulimit("1 GB of address space", "-v 1000000", _DONE, "memory|library|import")
 _add_ulimit("400 MB of data", "-d 400000", _DONE, "memory|library|import")
 _add_ulimit("no core, no locked memory", "-c 0; ulimit -l 0", _DONE, "memory")
 _add_ulimit("a stack of 256 KB", "-s 256", _DONE, "stack|deep|memory")
@@ -271,7 +269,7 @@ def _(folder: AttemptFolder) -> object:
     return FreshProcess(_run_writable(folder, "--workers", "2"), around, env=_NO_HOME_COMPILED)
 
 
-@add_attempt(LIMITS, "a disk that is full", expect_error("disk is full"))
+@add_attempt(LIMITS, "a full disk", expect_error("disk is full"))
 def _(folder: AttemptFolder) -> object:
     out = folder.path / "full"
     out.mkdir()
@@ -306,12 +304,12 @@ def _check_written(folder: AttemptFolder) -> str | None:
     return None if (folder.out / "run.json").exists() else "no run.json was written"
 
 
-@add_attempt(STREAMS, "a reader of stdout that goes away", expect_success(lambda *_: None))
+@add_attempt(STREAMS, "a reader of stdout that exits", expect_success(lambda *_: None))
 def _(_folder: AttemptFolder) -> object:
     return FreshProcess(["run", "--help"], ("bash", "-c", '"$@" | head -c 1; exit 0', "bash"))
 
 
-@add_attempt(STREAMS, "SIGTERM while it works", expect_success(lambda *_: None))
+@add_attempt(STREAMS, "SIGTERM during the run", expect_success(lambda *_: None))
 def _(folder: AttemptFolder) -> object:
     script = (
         '"$@" & pid=$!; sleep 1.5; kill -TERM $pid 2>/dev/null; wait $pid; code=$?; [ $code = 143 ] || [ $code = 0 ]'
@@ -324,5 +322,5 @@ def _(folder: AttemptFolder) -> object:
     return FreshProcess(folder.make_run_command(), ("bash", "-c", 'trap "" INT PIPE HUP; exec "$@"', "bash"))
 
 
-if os.name == "nt":  # pragma: no cover - none of these tools is there
-    raise ImportError("hardened places are tried on Linux")
+if os.name == "nt":  # pragma: no cover
+    raise ImportError("hardened environments need Linux")

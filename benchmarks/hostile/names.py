@@ -1,4 +1,4 @@
-"""Names with signs that act on terminals, that no file can have, that no encoding knows."""
+"""Names with control characters, markup, long or non-ASCII text, and bytes that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = "names"
 
 
 def check_no_control_characters(folder: AttemptFolder, printed: str) -> str | None:
-    """No control character may reach the terminal."""
+    """Check that no control character was printed."""
     del folder
     return (
         "a control character was printed" if any(ord(sign) < 32 and sign not in "\n\t\r" for sign in printed) else None
@@ -52,22 +52,22 @@ for _name, _label in (
         return ["layers", path]
 
 
-@add_attempt(NAMES, "a folder whose name is no UTF-8", expect_either("name|UTF-8|written", check_printed("conv1")))
+@add_attempt(
+    NAMES, "of a probe set's folder that are not UTF-8", expect_either("name|UTF-8|written", check_printed("conv1"))
+)
 def _(folder: AttemptFolder) -> object:
     os.rename(folder.probe_set, os.path.join(os.fsencode(folder.path), b"caf\xe9"))  # noqa: PTH104, PTH118 - bytes
     words = ["run", folder.network, "--layers", "conv1", "--data", os.fsdecode(os.fsencode(folder.path) + b"/caf\xe9")]
     return [*words, "--out", folder.out]
 
 
-@add_attempt(
-    NAMES, "a run's folder whose name is no UTF-8", expect_either("name|UTF-8|written", check_printed("conv1"))
-)
+@add_attempt(NAMES, "of a run folder that are not UTF-8", expect_either("name|UTF-8|written", check_printed("conv1")))
 def _(folder: AttemptFolder) -> object:
     out = os.fsdecode(os.fsencode(folder.out) + b"/caf\xe9")
     return ["run", folder.network, "--layers", "conv1", "--data", folder.probe_set, "--out", out]
 
 
-@add_attempt(NAMES, "a folder's name with line ends and escapes", expect_either("name", check_no_control_characters))
+@add_attempt(NAMES, "of a folder with line breaks and escapes", expect_either("name", check_no_control_characters))
 def _(folder: AttemptFolder) -> object:
     target = folder.path / "se\nt\x1b[31m"
     folder.probe_set.rename(target)
@@ -76,7 +76,7 @@ def _(folder: AttemptFolder) -> object:
 
 @add_attempt(
     NAMES,
-    "a folder of that name is not there, escapes and all",
+    "of a missing folder with escapes",
     expect_either("there is no probe set", check_no_control_characters),
 )
 def _(folder: AttemptFolder) -> object:
@@ -85,9 +85,7 @@ def _(folder: AttemptFolder) -> object:
 
 for _language in ("C", "POSIX", "de_DE.ISO-8859-1"):
 
-    @add_attempt(
-        NAMES, f"a terminal of {_language}, and names it lacks", expect_either("locale", check_printed("conv1"))
-    )
+    @add_attempt(NAMES, f"outside the locale {_language}", expect_either("locale", check_printed("conv1")))
     def _(folder: AttemptFolder, language: str = _language) -> object:
         target = folder.path / "größe ≥ ニ"
         folder.probe_set.rename(target)

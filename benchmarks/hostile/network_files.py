@@ -1,4 +1,4 @@
-"""Network files that are damaged, lie, run code, or say what no network can be."""
+"""Network files that are damaged, contradictory or impossible, or that would run code; users' own modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LAYER = 'layer { name: "%s" type: "%s" bottom: "%s" top: "%s" %s }\n'
 
 
 class Trap:
-    """Leaves a trace where it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, trace: str) -> None:
         self.trace = trace
@@ -30,18 +30,18 @@ class Trap:
 
 for _name, _old, _new, _sentence in (
     ("no type", 'type: "Convolution"', "", "type|conv1"),
-    ("an unknown type in the way", 'type: "Convolution" bottom: "data"', 'type: "Wonder" bottom: "data"', "Wonder"),
-    ("a brace that is missing", "stride: 2 } }", "stride: 2 }", "line|end|\\}"),
+    ("an unknown type before the layer", 'type: "Convolution" bottom: "data"', 'type: "Wonder" bottom: "data"', "Wonder"),
+    ("a missing brace", "stride: 2 } }", "stride: 2 }", "line|end|\\}"),
     ("a stride of 0", "stride: 2", "stride: 0", "stride|conv1"),
     ("a stride below zero", "stride: 2", "stride: -2", "stride|conv1|-2"),
     ("a kernel of 0", "kernel_size: 5", "kernel_size: 0", "kernel|conv1"),
     ("a kernel larger than the image", "kernel_size: 5", "kernel_size: 500", "kernel|conv1|smaller|larger"),
     ("a trillion weights", "num_output: 5", "num_output: 100000000000", "conv1"),
     ("a number that is a word", "num_output: 5", "num_output: five", "five|num_output|parse"),
-    ("a bottom nobody makes", 'bottom: "conv1" top: "conv2"', 'bottom: "conv9" top: "conv2"', "conv9"),
+    ("a bottom that no layer makes", 'bottom: "conv1" top: "conv2"', 'bottom: "conv9" top: "conv2"', "conv9"),
     ("itself as bottom", 'bottom: "data" top: "conv1"', 'bottom: "conv1" top: "conv1"', "conv1"),
     ("two layers that write one blob", 'bottom: "conv1" top: "conv2"', 'bottom: "data" top: "conv1"', "conv1"),
-    ("an input beyond measure", "dim: 32 dim: 32", "dim: 3200000 dim: 3200000", "3200000|3,200,000|pixels|memory|size"),
+    ("an input of 3,200,000 x 3,200,000", "dim: 32 dim: 32", "dim: 3200000 dim: 3200000", "3200000|3,200,000|pixels|memory|size"),
     ("an input below zero", "dim: 32 dim: 32", "dim: -32 dim: 32", "-32|input"),
     ("half a megabyte of opening braces", 'name: "small"', "x " + "{" * 500_000, "deep|nested|line"),
 ):  # fmt: skip
@@ -63,7 +63,7 @@ for _name, _old, _new, _sentence in (
 
 for _name, _share in (("nothing", 0.0), ("a tenth", 0.1), ("nearly all", 0.99)):
 
-    @add_attempt(CAFFE, f"weights of which {_name} is left", expect_error("caffemodel"))
+    @add_attempt(CAFFE, f"weights cut to {_name}", expect_error("caffemodel"))
     def _(folder: AttemptFolder, share: float = _share) -> object:
         path = folder.network.with_suffix(".caffemodel")
         data = path.read_bytes()
@@ -80,7 +80,7 @@ for _suffix in (".prototxt", ".caffemodel"):
         os.mkfifo(path)
         return folder.make_run_command()
 
-    @add_attempt(CAFFE, f"a {_suffix} that never ends", expect_error("device|regular"))
+    @add_attempt(CAFFE, f"a {_suffix} that is /dev/zero", expect_error("device|regular"))
     def _(folder: AttemptFolder, suffix: str = _suffix) -> object:
         path = folder.network.with_suffix(suffix)
         path.unlink()
@@ -93,13 +93,13 @@ for _suffix in (".prototxt", ".caffemodel"):
         return folder.make_run_command()
 
 
-@add_attempt(CAFFE, "a bare prototxt is listed, fields and all", expect_success(check_printed("conv2.*9 *x *9|conv2")))
+@add_attempt(CAFFE, "a prototxt without weights is listed", expect_success(check_printed("conv2.*9 *x *9|conv2")))
 def _(folder: AttemptFolder) -> object:
     folder.network.with_suffix(".caffemodel").unlink()
     return ["layers", folder.network.with_suffix(".prototxt")]
 
 
-@add_attempt(CAFFE, "what hangs on an unsupported type is told", expect_success(check_printed("Wonder")))
+@add_attempt(CAFFE, "layers after an unsupported type are listed", expect_success(check_printed("Wonder")))
 def _(folder: AttemptFolder) -> object:
     path = folder.network.with_suffix(".prototxt")
     path.write_text(path.read_text(encoding="utf-8") + _LAYER % ("w", "Wonder", "conv2", "w", ""), encoding="utf-8")
@@ -107,7 +107,7 @@ def _(folder: AttemptFolder) -> object:
 
 
 def _write_trap(folder: AttemptFolder, name: str) -> object:
-    """A file that is a pickle; the trace would lie in the attempt's folder, where it is noticed."""
+    """Write a pickle that, when opened, creates a file in the attempt's folder, which the judge notices."""
     return folder.write(name, pickle.dumps(Trap(str(folder.path / "it ran"))))
 
 
@@ -176,7 +176,7 @@ def _(folder: AttemptFolder) -> object:
     return folder.make_run_command("--mean", folder.path / "mean.npy")
 
 
-@add_attempt(CODE, "numba's settings in the folder one stands in", expect_success(check_printed("conv1")))
+@add_attempt(CODE, "numba's settings in the current folder", expect_success(check_printed("conv1")))
 def _(folder: AttemptFolder) -> object:
     from benchmarks.hostile.attempts import FreshProcess
 
@@ -234,8 +234,8 @@ for _name, _body, _sentence in (
     ("None", "return None", "conv1|None|units|tensor"),
     ("a number", "return x.sum()", "units|shape|dimension|cells"),
     ("no units", "return x[:, :0]", "units|shape"),
-    ("memory without end", "return x.repeat(10**9, 1, 1, 1)", "memory"),
-    ("a warning turned into output", "print('hello'); return x", None),
+    ("a tensor larger than memory", "return x.repeat(10**9, 1, 1, 1)", "memory"),
+    ("printed text", "print('hello'); return x", None),
 ):
 
     @add_attempt(

@@ -1,4 +1,4 @@
-"""Folders that are somebody else's, and folders that hold a run already."""
+"""Output folders that belong to someone else or already hold a run."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _(folder: AttemptFolder) -> object:
     return _run_into(folder, folder.write("letter", "mine"))
 
 
-@add_attempt(KIND, "--out lies below a file", expect_error("letter|folder|file"))
+@add_attempt(KIND, "--out is below a file", expect_error("letter|folder|file"))
 def _(folder: AttemptFolder) -> object:
     return _run_into(folder, folder.write("letter", "mine") / "out")
 
@@ -89,7 +89,7 @@ def _(folder: AttemptFolder) -> object:
     return _run_into(folder, folder.path / "link")
 
 
-@add_attempt(KIND, "--out is a name beyond any file system", expect_error("long|name"))
+@add_attempt(KIND, "--out has a name of 300 letters", expect_error("long|name"))
 def _(folder: AttemptFolder) -> object:
     return _run_into(folder, folder.out / ("x" * 300))
 
@@ -106,7 +106,7 @@ def _(folder: AttemptFolder) -> object:
 
 for _link in (".lock", "html", ".work", "run.json"):
 
-    @add_attempt(KIND, f"{_link} in --out leads to somebody's file", expect_error("link|out"))
+    @add_attempt(KIND, f"{_link} in --out is a link to somebody's file", expect_error("link|out"))
     def _(folder: AttemptFolder, link: str = _link) -> object:
         folder.write_foreign_files()
         folder.out.mkdir()
@@ -115,7 +115,7 @@ for _link in (".lock", "html", ".work", "run.json"):
         return _run_into(folder, folder.out)
 
 
-@add_attempt(KIND, "another network's run is there", expect_error("fresh|another|run"))
+@add_attempt(KIND, "--out holds another network's run", expect_error("fresh|another|run"))
 def _(folder: AttemptFolder) -> object:
     return [
         "run",
@@ -130,19 +130,19 @@ def _(folder: AttemptFolder) -> object:
     ]
 
 
-@add_attempt(KIND, "other settings' run is there", expect_error("fresh|another|run"))
+@add_attempt(KIND, "--out holds a run with other settings", expect_error("fresh|another|run"))
 def _(folder: AttemptFolder) -> object:
     return _run_into(folder, folder.finished_run, "--quantile", "0.1")
 
 
-@add_attempt(KIND, "the same run is there and finished", expect_success(check_printed("finished|already")))
+@add_attempt(KIND, "--out holds the same run, finished", expect_success(check_printed("finished|already")))
 def _(folder: AttemptFolder) -> object:
     shutil.copytree(folder.base / "run", folder.out)
     words = ["run", folder.network, "--layers", "conv1", "conv2", "--data", folder.base / "set", "--out", folder.out]
     return [*words, "--images-per-unit", "2"]
 
 
-@add_attempt(KIND, "another network's run is replaced on request", expect_success(check_printed("conv2")))
+@add_attempt(KIND, "--fresh replaces another network's run", expect_success(check_printed("conv2")))
 def _(folder: AttemptFolder) -> object:
     shutil.copytree(folder.base / "run", folder.out)
     words = [
@@ -161,14 +161,14 @@ def _(folder: AttemptFolder) -> object:
         from netdissect.cli.app import _run
 
         if _run([str(word) for word in [*words, "--fresh"]], debug=True):
-            return "it did not succeed"
+            return "it failed"
         left = sorted(path.name for path in folder.out.glob("conv1*"))
-        return f"of the run before, {left} is left" if left else print("conv2")
+        return f"{left} of the earlier run was left" if left else print("conv2")
 
     return call
 
 
-@add_attempt(KIND, "a run within another run's folder leaves it alone", expect_success(check_printed("conv1")))
+@add_attempt(KIND, "a run inside another run folder does not change it", expect_success(check_printed("conv1")))
 def _(folder: AttemptFolder) -> object:
     shutil.copytree(folder.base / "run", folder.out)
     (folder.out / ".conv9.csv.abc.part").write_bytes(b"under way")
@@ -182,7 +182,7 @@ def _(folder: AttemptFolder) -> object:
             import os
 
             os._exit(code)
-        return None if (folder.out / ".conv9.csv.abc.part").exists() else "the outer run's file is gone"
+        return None if (folder.out / ".conv9.csv.abc.part").exists() else "the outer run's file was removed"
 
     return call
 
@@ -205,7 +205,7 @@ def _(folder: AttemptFolder) -> object:
 
 
 @add_attempt(
-    KIND, "folders of photos that go round in a circle", expect_either("circle|link|loop|image", check_printed("."))
+    KIND, "folders of photos with a link to their parent", expect_either("circle|link|loop|image", check_printed("."))
 )
 def _(folder: AttemptFolder) -> object:
     write_photo(folder.path / "photos/cat/a.png")

@@ -1,4 +1,4 @@
-"""Probe sets in Broden's format that lie, end too early, or lead elsewhere."""
+"""Probe sets in Broden's format with contradictions, damaged files, or paths outside their folder."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ for _name, _table, _old, _new, _sentence in (
     ("a height below zero", "index.csv", ",32,32,", ",-32,32,", "-32"),
     ("a height that is NaN", "index.csv", ",32,32,", ",nan,32,", "nan"),
     ("a height of 1e400", "index.csv", ",32,32,", ",1e400,32,", "1e400"),
-    ("a size beyond measure", "index.csv", ",32,32,", ",60000,60000,", "pixels"),
-    ("another size than the image's", "index.csv", ",32,32,", ",30,32,", "size|32"),
-    ("a label beyond the list", "index.csv", ",5,\n", ",99,\n", "99"),
+    ("a size of 60,000 x 60,000", "index.csv", ",32,32,", ",60000,60000,", "pixels"),
+    ("a size that is not the image's", "index.csv", ",32,32,", ",30,32,", "size|32"),
+    ("an unlisted label", "index.csv", ",5,\n", ",99,\n", "99"),
     ("a label below zero", "index.csv", ",5,\n", ",-5,\n", "-5"),
     ("a label that is a word", "index.csv", ",5,\n", ",street,\n", "street"),
     ("a label of many digits", "index.csv", ",5,\n", f",{'9' * 5000},\n", "9"),
-    ("a column of another name", "index.csv", "split", "splitt", "split"),
+    ("a misspelled column", "index.csv", "split", "splitt", "split"),
     ("a column twice", "index.csv", "image,split", "image,image", "split|image|twice"),
     ("a name with a NUL", "index.csv", "a/image 2.jpg", "a/pic\0ture 2.jpg", "image 2|NUL|pic"),
     ("a number in label.csv twice", "label.csv", "\n2,", "\n1,", "1"),
     ("a number in label.csv that is a word", "label.csv", "\n2,", "\ntwo,", "two"),
-    ("a number in label.csv beyond measure", "label.csv", "\n2,", "\n99999999999,", "99999999999"),
+    ("a number in label.csv of 11 digits", "label.csv", "\n2,", "\n99999999999,", "99999999999"),
     ("a category that is a path", "label.csv", "object(1)", "../x(1)", "\\.\\./x|categor"),
-    ("a category that nobody lists", "category.csv", "object,", "objekt,", "objec|objek"),
+    ("an unlisted category", "category.csv", "object,", "objekt,", "objec|objek"),
 ):  # fmt: skip
 
     @add_attempt(
@@ -64,13 +64,13 @@ for _table in ("index.csv", "label.csv", "category.csv", "c_object.csv"):
         os.mkfifo(folder.probe_set / table)
         return folder.make_run_command()
 
-    @add_attempt(TABLES, f"{_table} never ends", expect_error("device|regular"))
+    @add_attempt(TABLES, f"{_table} is /dev/zero", expect_error("device|regular"))
     def _(folder: AttemptFolder, table: str = _table) -> object:
         (folder.probe_set / table).unlink()
         (folder.probe_set / table).symlink_to("/dev/zero")
         return folder.make_run_command()
 
-    @add_attempt(TABLES, f"{_table} is no text", expect_error(_table))
+    @add_attempt(TABLES, f"{_table} is not text", expect_error(_table))
     def _(folder: AttemptFolder, table: str = _table) -> object:
         (folder.probe_set / table).write_bytes(b"\xff\xfe\0\x01" * 99)
         return folder.make_run_command()
@@ -81,14 +81,14 @@ for _name, _file, _data, _sentence in (
     ("an image that is text", PICTURE, b"GIF, not", "image 2"),
     ("an image that is empty", PICTURE, b"", "image 2"),
     ("an EPS", PICTURE, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "image 2"),
-    ("an image whose header lies", PICTURE, make_png(60000, 60000), "image 2"),
+    ("an image whose header claims 60,000 x 60,000 pixels", PICTURE, make_png(60000, 60000), "image 2"),
     ("an image that is a bomb", PICTURE, "bomb", "image 2"),
     ("a plane that is a bomb", PLANE, "bomb", "image 2_object"),
     ("a plane of 8 bits", PLANE, encode_image(Image.new("L", (16, 16), 1), "PNG"), "24-bit"),
     ("a plane with a palette", PLANE, encode_image(Image.new("P", (16, 16), 1), "PNG"), "24-bit|palette"),
     ("a plane that is a JPEG", PLANE, encode_image(Image.new("RGB", (16, 16), (1, 0, 0)), "JPEG"), "image 2_object"),
     ("a plane of another size", PLANE, encode_image(Image.new("RGB", (8, 16), (1, 0, 0)), "PNG"), "image 2_object"),
-    ("a label in a plane beyond the list", PLANE, encode_image(Image.new("RGB", (16, 16), (99, 1, 0)), "PNG"), "355"),
+    ("an unlisted label in a plane", PLANE, encode_image(Image.new("RGB", (16, 16), (99, 1, 0)), "PNG"), "355"),
 ):
 
     @add_attempt(IMAGES, _name, expect_error(_sentence))
@@ -110,7 +110,7 @@ for _file in (PICTURE, PLANE):
         os.mkfifo(folder.probe_set / file)
         return folder.make_run_command()
 
-    @add_attempt(IMAGES, f"{_file.rpartition('/')[2]} never ends", expect_error("device|regular"))
+    @add_attempt(IMAGES, f"{_file.rpartition('/')[2]} is /dev/zero", expect_error("device|regular"))
     def _(folder: AttemptFolder, file: str = _file) -> object:
         (folder.probe_set / file).unlink()
         (folder.probe_set / file).symlink_to("/dev/zero")
@@ -135,25 +135,25 @@ def _(folder: AttemptFolder) -> object:
     return folder.make_run_command()
 
 
-@add_attempt(IMAGES, "an image that cannot be read is left out on request", expect_success(check_printed("conv1")))
+@add_attempt(IMAGES, "an image that cannot be read is skipped with --on-error", expect_success(check_printed("conv1")))
 def _(folder: AttemptFolder) -> object:
     (folder.probe_set / PICTURE).write_bytes(b"x")
     return folder.make_run_command("--on-error", "skip")
 
 
-@add_attempt(IMAGES, "every image is unreadable, and left out on request", expect_error("image"))
+@add_attempt(IMAGES, "every image is unreadable, and skipped with --on-error", expect_error("image"))
 def _(folder: AttemptFolder) -> object:
     for path in (folder.probe_set / "images/a").glob("*.jpg"):
         path.write_bytes(b"x")
     return folder.make_run_command("--on-error", "skip")
 
 
-@add_attempt("checks", "a set whose counts are not its images'", expect_error("3 problems"))
+@add_attempt("checks", "a set with wrong counts", expect_error("3 problems"))
 def _(folder: AttemptFolder) -> object:
     return ["data", "check", folder.probe_set, "--workers", "1"]
 
 
-@add_attempt("checks", "a set with a plane that never ends", expect_error("device|regular|problem|fault"))
+@add_attempt("checks", "a set with a plane that is /dev/zero", expect_error("device|regular|problem|fault"))
 def _(folder: AttemptFolder) -> object:
     (folder.probe_set / PLANE).unlink()
     (folder.probe_set / PLANE).symlink_to("/dev/zero")

@@ -1,4 +1,4 @@
-"""Calls in Python as people make them: what makes sense works, the rest is an error of the project's own."""
+"""Right and wrong calls in Python: each gives a result or raises one of the project's errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KIND = "calls in Python"
 
 
 def _add_dissect(name: str, expected: Expected, **changed: Any) -> None:
-    """Try dissect with one thing changed; a value that can be called is made from the attempt's folder."""
+    """Add a call of `dissect` with changed arguments; a callable value is called with the attempt's folder."""
 
     @add_attempt(KIND, name, expected)
     def _(folder: AttemptFolder) -> object:
@@ -70,7 +70,7 @@ _add_dissect("device a torch.device", expect_either("device"), device=lambda _: 
 _add_dissect("out a file", expect_error("run.json|folder"), out=lambda folder: folder.base / "run/run.json")
 _add_dissect("out a number", expect_error("out|folder|path"), out=7)
 _add_dissect("settings a dictionary", expect_error("settings"), settings={"quantile": 0.1})
-_add_dissect("workers from a program that is typed", expect_either("worker|module|import"), workers=2)
+_add_dissect("workers from an interactive program", expect_either("worker|module|import"), workers=2)
 
 
 def _make_net() -> Any:

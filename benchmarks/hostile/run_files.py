@@ -1,4 +1,4 @@
-"""Runs that were received, edited, damaged; tables that are compared; two runs and one folder."""
+"""Run folders that were received from others, edited or damaged, and tables to compare."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _change_record(folder: AttemptFolder, change: Any) -> None:
 
 
 def _make_load_call(folder: AttemptFolder) -> object:
-    """Load and look at everything a run has, in Python."""
+    """Return a function that loads the run and reads every layer's units."""
 
     def call() -> None:
         import netdissect as nd
@@ -48,8 +48,8 @@ for _name, _text, _sentence in (
     ("cut short", b'{"schema": 1, "lay', "run.json"),
     ("deep", b"[" * 90000 + b"]" * 90000, "run.json"),
     ("a list", b"[]", "run.json"),
-    ("no text", b"\xff\xfe\x00", "run.json"),
-    ("from the future", b'{"schema": 99}', "newer|run.json"),
+    ("not text", b"\xff\xfe\x00", "run.json"),
+    ("from a newer version", b'{"schema": 99}', "newer|run.json"),
 ):
 
     @add_attempt(RECEIVED, f"run.json is {_name}", expect_error(_sentence))
@@ -63,7 +63,7 @@ for _name, _change in (
     ("an absolute file", lambda r: r["layers"][0].update(files="/etc/passwd")),
     ("two layers of one name", lambda r: r["layers"].append(r["layers"][0])),
     ("a layer's number of units below zero", lambda r: r["layers"][0].update(units=-1)),
-    ("a layer's number of units beyond measure", lambda r: r["layers"][0].update(units=10**15)),
+    ("a layer's number of units of 10**15", lambda r: r["layers"][0].update(units=10**15)),
     ("settings of another kind", lambda r: r.update(settings=[])),
     ("a quantile that is a word", lambda r: r["settings"].update(quantile="half")),
     ("no layers", lambda r: r.pop("layers")),
@@ -82,7 +82,7 @@ for _suffix in (".parquet", ".npz"):
         ("is empty", lambda path: path.write_bytes(b"")),
         ("has a bit flipped", lambda path: path.write_bytes(_flip_bit(path.read_bytes()))),
         ("is a named pipe", lambda path: (path.unlink(), os.mkfifo(path))),
-        ("never ends", lambda path: (path.unlink(), path.symlink_to("/dev/zero"))),
+        ("is /dev/zero", lambda path: (path.unlink(), path.symlink_to("/dev/zero"))),
         ("is of another layer", lambda path: path.write_bytes(path.with_name(f"conv2{path.suffix}").read_bytes())),
     ):
 
@@ -124,7 +124,7 @@ for _name, _data in (
 
     @add_attempt(
         RECEIVED,
-        f"a run whose probe set is {_name} is drawn without it",
+        f"a run whose probe set is {_name} is reported without it",
         expect_either("probe set|run.json", check_printed("report")),
     )
     def _(folder: AttemptFolder, data: str = _data) -> object:
@@ -161,11 +161,11 @@ for _name, _text, _sentence in (
     ("scores that are words", _make_csv("good"), "good"),
     ("units that are words", _make_csv("0.1", unit="one"), "one|impossible"),
     ("units twice", _make_csv("0.1") + _make_csv("0.1").splitlines()[1] + "\n", "1"),
-    ("nothing", "", "x.csv|empty|table"),
+    ("an empty file", "", "x.csv|empty|table"),
     ("another table's columns", "a,b\n1,2\n", "unit|column"),
     ("a line of too few fields", f"{_HEAD}\n1,object\n", "line 2|fields"),
-    ("a quote that never ends", f'{_HEAD}\n1,"object' + "x" * 200_000, "line|field|x.csv"),
-    ("bytes that are no text", None, "UTF-8|text|x.csv"),
+    ("an unclosed quote", f'{_HEAD}\n1,"object' + "x" * 200_000, "line|field|x.csv"),
+    ("bytes that are not text", None, "UTF-8|text|x.csv"),
 ):
 
     @add_attempt(TABLES, _name, expect_error(_sentence))
@@ -177,7 +177,7 @@ for _name, _text, _sentence in (
 for _name, _make, _sentence in (
     ("a named pipe", os.mkfifo, "pipe|regular"),
     ("a device", lambda path: path.symlink_to("/dev/zero"), "device|regular"),
-    ("a folder of nothing", lambda path: path.mkdir(), "run|x.csv"),
+    ("an empty folder", lambda path: path.mkdir(), "run|x.csv"),
 ):
 
     @add_attempt(TABLES, _name, expect_error(_sentence))
@@ -191,18 +191,18 @@ def _(folder: AttemptFolder) -> object:
     return ["compare", folder.write("x.mat", "MATLAB, they say"), "--out", folder.out / "c.svg"]
 
 
-@add_attempt(LOAD, "a folder that is no run's", expect_error("run"))
+@add_attempt(LOAD, "a folder without a run", expect_error("run"))
 def _(folder: AttemptFolder) -> object:
     return ["report", folder.write_foreign_files()]
 
 
-@add_attempt(LOAD, "a finished run is drawn again", expect_success(check_printed("report")))
+@add_attempt(LOAD, "a finished run is reported again", expect_success(check_printed("report")))
 def _(folder: AttemptFolder) -> object:
     folder.finished_run.rename(folder.out)
     return ["report", folder.out]
 
 
-@add_attempt(LOAD, "html/data leads to somebody's folder", Expected("link|folder|html", check_printed("report")))
+@add_attempt(LOAD, "html/data is a link to somebody's folder", Expected("link|folder|html", check_printed("report")))
 def _(folder: AttemptFolder) -> object:
     import shutil
 
@@ -213,7 +213,7 @@ def _(folder: AttemptFolder) -> object:
     return ["report", folder.out]
 
 
-@add_attempt(LOAD, "html leads to somebody's folder", Expected("link|folder|html", check_printed("report")))
+@add_attempt(LOAD, "html is a link to somebody's folder", Expected("link|folder|html", check_printed("report")))
 def _(folder: AttemptFolder) -> object:
     import shutil
 

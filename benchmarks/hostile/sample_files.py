@@ -1,4 +1,4 @@
-"""Small files of every kind, as people and their tools make them, and as nobody should."""
+"""Write small valid and malicious input files, and return commands that read them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from benchmarks.hostile.attempts import AttemptFolder
 
-#: Sides of the photos that importers are given.
+#: Size of photos, in pixels.
 WIDTH, HEIGHT = 96, 64
 
 
@@ -32,7 +32,7 @@ def write_photo(
 def write_mask(
     path: Path, boxes: dict[int, tuple[int, int, int, int]], size: tuple[int, int] = (WIDTH, HEIGHT)
 ) -> Path:
-    """Write a mask: every number fills a box (left, top, right, bottom)."""
+    """Write a mask in which every number fills a box (left, top, right, bottom)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     numbers = np.zeros(size[::-1], np.uint8)
     for number, (left, top, right, bottom) in boxes.items():
@@ -42,7 +42,7 @@ def write_mask(
 
 
 def prepare_from_masks(folder: AttemptFolder, classes: str, text: str | bytes, *more: object) -> list[object]:
-    """Return the words of from-masks: number 1 covers an eighth, number 2 a quarter."""
+    """Write a photo and a mask (number 1 covers an eighth, 2 a quarter); return the from-masks command."""
     write_photo(folder.path / "photos/a.png")
     write_mask(folder.path / "masks/a.png", {1: (0, 0, 24, 32), 2: (48, 32, 96, 64)})
     folder.write(classes, text)
@@ -50,7 +50,7 @@ def prepare_from_masks(folder: AttemptFolder, classes: str, text: str | bytes, *
             folder.path / classes, "--out", folder.out, *IMPORT_OPTIONS, *more]  # fmt: skip
 
 
-#: Options of every importer here: small, in one process.
+#: Options of every importer command.
 IMPORT_OPTIONS = ("--size", "64", "--workers", "1", "--preview", "0", "--quiet", "--no-colors")
 
 
@@ -62,7 +62,7 @@ def make_polygon(left: float, top: float, right: float, bottom: float) -> list[l
 def make_annotation(
     number: int, category: object, box: tuple[float, float, float, float], **more: Any
 ) -> dict[str, Any]:
-    """Return an annotation of COCO's; `more` replaces what it says."""
+    """Return a COCO annotation; `more` replaces its fields, and removes those that are `...`."""
     left, top, right, bottom = box
     said: dict[str, Any] = {
         "id": number, "image_id": 1, "category_id": category, "iscrowd": 0, "segmentation": make_polygon(*box),
@@ -75,7 +75,7 @@ def make_annotation(
 def prepare_from_coco(
     folder: AttemptFolder, annotations: list[Any], *more: object, text: str | bytes | None = None, **document: Any
 ) -> Any:
-    """Return the words of from-coco: one image, the categories table (1) and plate (2)."""
+    """Write an image and a COCO file with categories table (1) and plate (2); return the from-coco command."""
     write_photo(folder.path / "photos/a.png")
     said = {
         "images": [{"id": 1, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}],
@@ -88,7 +88,7 @@ def prepare_from_coco(
 
 
 def make_png(width: int, height: int, pixels: bytes = b"", depth: int = 8, color: int = 2) -> bytes:
-    """Return a PNG whose header says a size, whatever its pixels are."""
+    """Return a PNG whose header claims a size, whatever its pixels are."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -100,7 +100,7 @@ def make_png(width: int, height: int, pixels: bytes = b"", depth: int = 8, color
 
 
 def make_png_bomb(width: int = 11000, height: int = 11000) -> bytes:
-    """Return a true PNG of a few kilobytes that unpacks to hundreds of megabytes."""
+    """Return a valid PNG of a few kilobytes that unpacks to hundreds of megabytes."""
     squeezed = zlib.compressobj(9)
     row = b"\0" * (1 + width * 3)
     return make_png(width, height, b"".join(squeezed.compress(row) for _ in range(height)) + squeezed.flush())
