@@ -146,9 +146,15 @@ def check_probe_set(folder: str | Path, *, workers: int = 1, progress: Progress 
         SettingsError: if `workers` is out of its range.
 
     Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from netdissect.demo.world import write_probe_set
         >>> from netdissect.probe_sets.broden.check import check_probe_set
-        >>> check_probe_set("dataset/broden1_227").problems  # doctest: +SKIP
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> write_probe_set(Path(folder.name), images=3, size=32, workers=1)
+        >>> check_probe_set(folder.name).problems
         ()
+        >>> folder.cleanup()
     """
     require_integer("workers", workers, 1, MAX_WORKERS)
     progress = progress or NullProgress()

@@ -51,10 +51,15 @@ class Broden:
         fingerprint: hash of its tables, `split` and `limit`.
 
     Example:
+        >>> import tempfile
         >>> from netdissect import Broden
-        >>> probe_set = Broden("dataset/broden1_227", split="val")        # doctest: +SKIP
-        >>> probe_set.read_labels(0).planes.shape                              # doctest: +SKIP
-        (2, 113, 113)
+        >>> from netdissect.demo.world import write_probe_set
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> write_probe_set(Path(folder.name), images=3, size=32, workers=1)
+        >>> probe_set = Broden(folder.name, limit=2)
+        >>> len(probe_set), probe_set.read_image(0).shape, probe_set.read_labels(0).planes.shape
+        (2, (32, 32, 3), (4, 16, 16))
+        >>> folder.cleanup()
     """
 
     def __init__(self, folder: str | Path, *, split: str | None = None, limit: int | None = None) -> None:
