@@ -27,6 +27,20 @@ def drawn(tmp_path_factory):
     return result, folder
 
 
+@pytest.fixture(scope="session")
+def axe():
+    module = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+    return module.Axe()
+
+
+def find_violations(axe, page):
+    """Return the accessibility rules that a page violates, and where."""
+    found = axe.run(page, options={"preload": False}).response["violations"]
+    return [(entry["id"], [node["target"] for node in entry["nodes"]][:3]) for entry in found]
+
+
 class Visit:
     """A visit to a page, which fails at its end if the page logged an error or requested anything from outside."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PHONE, find_violations
 
 from netdissect.experiments.compare_runs import compare
 from netdissect.results import files
@@ -19,19 +19,6 @@ VIEWS = {
 }
 
 
-@pytest.fixture(scope="session")
-def axe():
-    module = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
-    )
-    return module.Axe()
-
-
-def violations(axe, page):
-    found = axe.run(page, options={"preload": False}).response["violations"]
-    return [(entry["id"], [node["target"] for node in entry["nodes"]][:3]) for entry in found]
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_axe_finds_nothing(visiting, drawn, axe, theme, screen):
@@ -41,17 +28,17 @@ def test_axe_finds_nothing(visiting, drawn, axe, theme, screen):
         if (name != "overview" and "below" not in name) or name.startswith("unit"):
             visit.page.wait_for_selector(".profile tbody tr, .plot canvas")
         visit.page.wait_for_timeout(100)
-        assert violations(axe, visit.page) == [], name
+        assert find_violations(axe, visit.page) == [], name
     visit.open(drawn[1] / "html/index.html")
     visit.page.keyboard.press("?")
-    assert violations(axe, visit.page) == [], "keys"
+    assert find_violations(axe, visit.page) == [], "keys"
 
 
 def test_axe_finds_nothing_on_the_classic_page(visiting, drawn, axe):
     for theme in ("light", "dark"):
         visit = visiting(color_scheme=theme)
         visit.page.goto((drawn[1] / "html/block2-conv.html").as_uri())
-        assert violations(axe, visit.page) == []
+        assert find_violations(axe, visit.page) == []
         visit.page.wait_for_function("() => document.querySelector('.unit img').naturalWidth > 0")
         visit.page.get_by_role("link", name="interactive report").click()
         visit.page.wait_for_function("() => document.documentElement.classList.contains('running')")
@@ -70,14 +57,14 @@ def test_two_runs_side_by_side_open_filter_and_satisfy_axe(visiting, axe, tmp_pa
     for theme in ("light", "dark"):
         visit = visiting(color_scheme=theme)
         visit.page.goto(path.as_uri())
-        assert violations(axe, visit.page) == []
+        assert find_violations(axe, visit.page) == []
         every = visit.page.locator(".unit-table tbody tr:visible").count()
         chip = visit.page.locator(".filters button[data-change=changed]")
         chip.click()
         assert visit.page.locator(".unit-table tbody tr:visible").count() == int(chip.inner_text().split()[1]) < every
         assert visit.page.locator(".unit-table img").first.evaluate("(image) => image.naturalWidth") > 0
         visit.page.locator("#theme").click()
-        assert violations(axe, visit.page) == []
+        assert find_violations(axe, visit.page) == []
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -2,6 +2,7 @@
 
 import pytest
 from tests import made_up_runs
+from tests.browser.conftest import find_violations
 
 from netdissect import report
 from netdissect.protocols import NullProgress
@@ -17,7 +18,7 @@ SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20" onload=
 
 
 @pytest.mark.parametrize("file", ["html/index.html", "report.html"])
-def test_panels_show_text_tables_and_figures_and_nothing_else(visiting, tmp_path, monkeypatch, file):
+def test_panels_show_text_tables_and_figures_and_nothing_else(visiting, axe, tmp_path, monkeypatch, file):
     monkeypatch.setattr(panels, "_REGISTRY", {})
     table = [["concept", NASTY], ["tree", 0.25]]
     register_report_panel(
@@ -43,4 +44,5 @@ def test_panels_show_text_tables_and_figures_and_nothing_else(visiting, tmp_path
         assert visit.text("#page .panel p") == f"channel 2 of {name}"
         visit.page.wait_for_function(drawn.replace(".panel", "#page .panel"))
         assert visit.page.locator("#page .panel img").get_attribute("alt") == "green"
+        assert find_violations(axe, visit.page) == []
     assert visit.page.locator("img[src=x]").count() == 0
