@@ -213,12 +213,12 @@ def test_a_backbone_without_its_classifier_loads_and_says_so_and_the_classifier_
     assert network.remarks() == [f"{path} holds no weights for fc: layers before are probed"]
     assert "layer2.1" in {layer.name for layer in network.layers((16, 16))}
     assert not {"fc", "output"} & {layer.name for layer in network.layers((16, 16))}
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
     whole = wrap_module(tiny())
     for name in ("layer1", "layer2.1"):
         values = [one.probe([name], (16, 16), geometry="receptive-field", device=CPU) for one in (network, whole)]
         with values[0] as bare, values[1] as full:
-            torch.testing.assert_close(bare.activations(pictures)[name], full.activations(pictures)[name])
+            torch.testing.assert_close(bare.activations(images)[name], full.activations(images)[name])
     with pytest.raises(ModelFileError, match=r"holds no weights for fc: probe layers before it"):
         network.probe(["layer1", "fc"], (16, 16), geometry="receptive-field", device=CPU)
 

@@ -76,17 +76,17 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
 
 
 def test_a_model_of_transformers_labels_pixels_with_its_own_classes(segformer):
     network = segmenters.load_segmenter(f"hf:{segformer}")
     assert list(network.classes) == ["background", "cat", "dog"]
-    labels = network(PICTURE)
+    labels = network(IMAGE)
     assert (labels.shape, labels.dtype) == (SIZE, np.uint16)
     assert set(np.unique(labels)) <= {1, 2, 3}
     model = transformers.SegformerForSemanticSegmentation.from_pretrained(segformer).eval()
-    inputs = transformers.SegformerImageProcessor.from_pretrained(segformer)(images=PICTURE, return_tensors="pt")
+    inputs = transformers.SegformerImageProcessor.from_pretrained(segformer)(images=IMAGE, return_tensors="pt")
     with torch.no_grad():
         scores = nn.functional.interpolate(model(**inputs).logits, SIZE, mode="bilinear", align_corners=False)
     assert (labels == scores[0].argmax(0).numpy() + 1).all()
@@ -94,7 +94,7 @@ def test_a_model_of_transformers_labels_pixels_with_its_own_classes(segformer):
 
 def test_pixels_below_the_threshold_carry_no_label(segformer):
     network = segmenters.load_segmenter(f"hf:{segformer}", threshold=0.99)
-    assert (network(PICTURE) == 0).all()
+    assert (network(IMAGE) == 0).all()
     assert "below a probability of 0.99" in network.about
     with pytest.raises(SettingsError, match="--threshold is a probability"):
         segmenters.load_segmenter(f"hf:{segformer}", threshold=2)
@@ -113,12 +113,12 @@ def test_words_become_concepts_each_pixels_likeliest_first(clipseg):
     network = open_vocabulary.load_open_vocabulary(
         ["wheel", "zebra stripes", "sky"], model=f"hf:{clipseg}", threshold=0.0
     )
-    planes = network(PICTURE)
+    planes = network(IMAGE)
     assert planes.shape == (3, *SIZE)
     assert (np.sort(planes, axis=0) == np.array([1, 2, 3])[:, None, None]).all()
     none = open_vocabulary.load_open_vocabulary(["wheel"], model=f"hf:{clipseg}", threshold=1.0)
-    assert none(PICTURE).shape == (1, *SIZE)
-    assert (none(PICTURE) == 0).all()
+    assert none(IMAGE).shape == (1, *SIZE)
+    assert (none(IMAGE) == 0).all()
 
 
 def test_words_make_a_probe_set_that_states_its_threshold(clipseg, photos, tmp_path):
@@ -133,11 +133,9 @@ def test_words_make_a_probe_set_that_states_its_threshold(clipseg, photos, tmp_p
 
 def test_many_words_are_asked_in_portions(clipseg, monkeypatch):
     concepts = ["a", "b", "c", "d", "e"]
-    whole = open_vocabulary.load_open_vocabulary(concepts, model=f"hf:{clipseg}", threshold=0.0)(PICTURE)
+    whole = open_vocabulary.load_open_vocabulary(concepts, model=f"hf:{clipseg}", threshold=0.0)(IMAGE)
     monkeypatch.setattr(open_vocabulary, "_CONCEPTS_PER_BATCH", 2)
-    assert (
-        open_vocabulary.load_open_vocabulary(concepts, model=f"hf:{clipseg}", threshold=0.0)(PICTURE) == whole
-    ).all()
+    assert (open_vocabulary.load_open_vocabulary(concepts, model=f"hf:{clipseg}", threshold=0.0)(IMAGE) == whole).all()
 
 
 @pytest.mark.parametrize("concepts", [[], ["a", "a"], [""]])
@@ -179,9 +177,9 @@ class Scores(nn.Module):
 @pytest.mark.parametrize("key", [None, "out", "logits"])
 def test_any_torch_module_labels_pixels(key):
     network = segmenters.TorchSegmenter(Scores(key), ["red", "green", "blue"], name="mine", mean=[0] * 3, std=[1] * 3)
-    picture = np.zeros((8, 8, 3), np.uint8)
-    picture[:, :4, 0] = picture[:, 4:, 2] = 255
-    labels = network(picture)
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[:, :4, 0] = image[:, 4:, 2] = 255
+    labels = network(image)
     assert (labels[:, 0] == 1).all()
     assert (labels[:, 7] == 3).all()
 
@@ -213,12 +211,12 @@ def test_a_device_that_is_not_here_is_reported_before_anything_is_loaded(monkeyp
 
 def test_a_class_list_of_another_length_is_reported():
     with pytest.raises(SettingsError, match="scores 3 classes, and the class list has 2"):
-        segmenters.TorchSegmenter(Scores(), ["a", "b"], name="mine")(PICTURE)
+        segmenters.TorchSegmenter(Scores(), ["a", "b"], name="mine")(IMAGE)
 
 
 def test_a_module_that_gives_no_scores_is_reported():
     with pytest.raises(ModelError, match="no scores of shape"):
-        segmenters.TorchSegmenter(nn.Flatten(), ["a"], name="mine")(PICTURE)
+        segmenters.TorchSegmenter(nn.Flatten(), ["a"], name="mine")(IMAGE)
 
 
 def test_a_function_of_yours_is_found_by_its_name(monkeypatch):
@@ -226,7 +224,7 @@ def test_a_function_of_yours_is_found_by_its_name(monkeypatch):
     module.build, module.wrong = Scores, lambda: 3
     monkeypatch.setitem(sys.modules, "my_networks", module)
     network = segmenters.load_segmenter("python:my_networks:build", classes=["a", "b", "c"])
-    assert network(PICTURE).shape == SIZE
+    assert network(IMAGE).shape == SIZE
     with pytest.raises(SettingsError, match="give one with --classes"):
         segmenters.load_segmenter("python:my_networks:build")
     with pytest.raises(ModelError, match=r"expected a torch.nn.Module"):
@@ -252,8 +250,8 @@ def test_a_model_that_is_not_there_is_one_sentence(model, told):
 def test_large_images_are_labelled_on_a_smaller_grid(monkeypatch, clipseg):
     monkeypatch.setattr(segmenters, "MAX_LABEL_SIDE", 16)
     network = segmenters.TorchSegmenter(Scores(), ["red", "green", "blue"], name="mine")
-    assert network(PICTURE).shape == (12, 16)
-    assert open_vocabulary.load_open_vocabulary(["a"], model=f"hf:{clipseg}")(PICTURE).shape == (1, 12, 16)
+    assert network(IMAGE).shape == (12, 16)
+    assert open_vocabulary.load_open_vocabulary(["a"], model=f"hf:{clipseg}")(IMAGE).shape == (1, 12, 16)
 
 
 def test_planes_hold_the_likeliest_first_and_no_more_than_needed():

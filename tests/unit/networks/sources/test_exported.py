@@ -43,13 +43,13 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def pictures():
+def images():
     return np.random.default_rng(0).integers(0, 256, size=(5, 32, 32, 3)).astype(np.uint8)
 
 
-def activations(network, layers, pictures):
-    with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
-        return nets.move_channels_first(source.activations(pictures))
+def activations(network, layers, images):
+    with network.probe(layers, images.shape[1:3], geometry="receptive-field", device=CPU) as source:
+        return nets.move_channels_first(source.activations(images))
 
 
 def test_every_layer_is_what_and_where_it_was(exported, module):
@@ -68,23 +68,23 @@ def test_a_dissection_finds_what_one_in_torch_finds(exported, module, data):
     assert "an exported program states none" in ours.network.preprocessing
 
 
-def test_a_number_of_images_that_the_file_fixes_is_kept_to(tmp_path, module, pictures):
+def test_a_number_of_images_that_the_file_fixes_is_kept_to(tmp_path, module, images):
     network = load_trusted(exports.write_pt2(tmp_path / "fixed.pt2", module, fixed=True))
     assert network.batch == 2
-    found, expected = (activations(one, ["block", "mlp"], pictures) for one in (network, wrap_module(module)))
+    found, expected = (activations(one, ["block", "mlp"], images) for one in (network, wrap_module(module)))
     for name in ("block", "mlp"):
         torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
 
 
-def test_a_largest_number_of_images_is_kept_to(tmp_path, pictures):
+def test_a_largest_number_of_images_is_kept_to(tmp_path, images):
     shapes = ({0: torch.export.Dim("n", max=4)},)
     path = exports.write_pt2(tmp_path / "most.pt2", nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval(), shapes=shapes)
     network = load_trusted(path)
     assert network.batch == 4
-    assert activations(network, ["1"], pictures)["1"].shape == (5, 4, 30, 30)
+    assert activations(network, ["1"], images)["1"].shape == (5, 4, 30, 30)
 
 
-def test_height_and_width_may_be_free(tmp_path, pictures):
+def test_height_and_width_may_be_free(tmp_path, images):
     free = torch.export.Dim.DYNAMIC
     module = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU()).eval()
     path = exports.write_pt2(tmp_path / "free.pt2", module, shapes=({0: free, 2: free, 3: free},))
@@ -113,10 +113,10 @@ def test_a_network_exported_in_training_mode_is_refused(tmp_path, part):
         load_trusted(path)
 
 
-def test_a_norm_without_statistics_is_no_sign_of_training(tmp_path, pictures):
+def test_a_norm_without_statistics_is_no_sign_of_training(tmp_path, images):
     path = exports.write_pt2(tmp_path / "standardized.pt2", exports.StandardizedConvolution().eval())
     ours, theirs = (
-        activations(one, ["conv"], pictures)["conv"]
+        activations(one, ["conv"], images)["conv"]
         for one in (load_trusted(path), wrap_module(exports.StandardizedConvolution()))
     )
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
@@ -131,18 +131,18 @@ def test_an_input_that_is_no_image_is_reported(tmp_path):
         load_trusted(path)
 
 
-def test_grey_images_go_into_a_program_of_one_channel(tmp_path, pictures):
+def test_grey_images_go_into_a_program_of_one_channel(tmp_path, images):
     path = exports.write_pt2(tmp_path / "grey.pt2", nn.Sequential(nn.Conv2d(1, 4, 1)), x=torch.zeros(2, 1, 32, 32))
-    assert activations(load_trusted(path), ["0"], pictures)["0"].shape == (5, 4, 32, 32)
+    assert activations(load_trusted(path), ["0"], images)["0"].shape == (5, 4, 32, 32)
 
 
-def test_half_precision_is_fed_and_read(tmp_path, pictures):
+def test_half_precision_is_fed_and_read(tmp_path, images):
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
     path = exports.write_pt2(tmp_path / "half.pt2", module.half(), x=exports.make_input(dtype=torch.float16))
-    found = activations(load_trusted(path), ["1"], pictures)["1"]
+    found = activations(load_trusted(path), ["1"], images)["1"]
     assert found.dtype == torch.float32
     torch.testing.assert_close(
-        found, activations(wrap_module(module.float()), ["1"], pictures)["1"], rtol=1e-2, atol=1e-2
+        found, activations(wrap_module(module.float()), ["1"], images)["1"], rtol=1e-2, atol=1e-2
     )
 
 
@@ -151,18 +151,18 @@ def test_preprocessing_that_was_said_takes_the_place_of_the_assumed(exported):
     assert network.preprocess.describe().startswith("BGR, 0 to 1, mean 0.5 0.5 0.5, std 0.25 0.25 0.25")
 
 
-def test_a_program_at_hand_needs_no_file(exported, module, pictures):
+def test_a_program_at_hand_needs_no_file(exported, module, images):
     program = torch.export.load(exported)
-    ours, theirs = (activations(wrap_module(one), ["block", "head"], pictures) for one in (program, module))
+    ours, theirs = (activations(wrap_module(one), ["block", "head"], images) for one in (program, module))
     for name in ("block", "head"):
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
 
 
-def test_it_is_sent_to_workers_as_its_bytes(exported, pictures):
+def test_it_is_sent_to_workers_as_its_bytes(exported, images):
     network = load_trusted(exported)
     sent = pickle.loads(pickle.dumps(network))
     assert sent.fingerprint() == network.fingerprint()
-    assert torch.equal(*(activations(one, ["block"], pictures)["block"] for one in (network, sent)))
+    assert torch.equal(*(activations(one, ["block"], images)["block"] for one in (network, sent)))
 
 
 def test_the_fingerprint_changes_with_weights_and_preprocessing(tmp_path, exported):

@@ -19,24 +19,24 @@ timm = pytest.importorskip("timm")
 
 CPU = torch.device("cpu")
 RANDOM = LoadOptions(weights="random")
-PICTURES = np.random.default_rng(0).integers(0, 256, size=(2, 160, 160, 3)).astype(np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, size=(2, 160, 160, 3)).astype(np.uint8)
 
 
-def activations(network, *layers, pictures=PICTURES):
-    with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
-        return nets.move_channels_first(source.activations(pictures))
+def activations(network, *layers, images=IMAGES):
+    with network.probe(layers, images.shape[1:3], geometry="receptive-field", device=CPU) as source:
+        return nets.move_channels_first(source.activations(images))
 
 
 def listed(network, size=(160, 160)):
     return {layer.name: layer for layer in network.layers(size)}
 
 
-def given(network, module, pictures=PICTURES):
+def given(network, module, images=IMAGES):
     """What a module gives on a plain forward pass."""
     seen = []
     handle = network.module.get_submodule(module).register_forward_hook(lambda *call: seen.append(call[2]))
     with torch.no_grad():
-        network.module.eval()(network.preprocess(torch.from_numpy(pictures)))
+        network.module.eval()(network.preprocess(torch.from_numpy(images)))
     handle.remove()
     return seen[-1]
 
@@ -91,9 +91,9 @@ def test_however_many_tokens_stand_before_the_patches_the_grid_is_the_patches(op
     torch.manual_seed(0)
     module = timm.models.VisionTransformer(img_size=32, patch_size=8, embed_dim=16, depth=2, num_heads=2, **options)
     network = wrap_module(module.eval())
-    pictures = PICTURES[:, :32, :32]
-    found = activations(network, "blocks.0", pictures=pictures)["blocks.0"]
-    patches = given(network, "blocks.0", pictures)[:, -16:]
+    images = IMAGES[:, :32, :32]
+    found = activations(network, "blocks.0", images=images)["blocks.0"]
+    patches = given(network, "blocks.0", images)[:, -16:]
     torch.testing.assert_close(found, patches.transpose(1, 2).reshape(2, 16, 4, 4), rtol=1e-4, atol=1e-5)
     assert listed(network, (32, 32))["pos_drop"].note.startswith(note)
 
@@ -138,14 +138,14 @@ def test_positions_are_resampled_for_images_that_are_not_square(vit):
 
 
 def test_windows_are_put_back_on_the_grid_shifted_or_not(swin):
-    pictures = PICTURES[:, :64, :64]
+    images = IMAGES[:, :64, :64]
     for block in (0, 1):  # the second one is shifted
         name = f"layers.0.blocks.{block}"
         module = swin.module.get_submodule(name)
-        before = given(swin, f"{name}.norm1", pictures)
+        before = given(swin, f"{name}.norm1", images)
         with torch.no_grad():
             whole = module._attn(before).permute(0, 3, 1, 2)
-        found = activations(swin, f"{name}.attn.proj", pictures=pictures)[f"{name}.attn.proj"]
+        found = activations(swin, f"{name}.attn.proj", images=images)[f"{name}.attn.proj"]
         torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-5)
     layers = listed(swin, (64, 64))
     assert layers["layers.0.blocks.1.attn.proj:in"].note.startswith("outputs of 2 attention heads, 6 units each")

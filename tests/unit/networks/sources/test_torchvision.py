@@ -121,13 +121,13 @@ def vit():
     return TorchNetwork(module.eval(), preprocess=Preprocess(), name="vit", source="vit", input_size=(32, 32))
 
 
-PICTURES = np.random.default_rng(0).integers(0, 256, size=(3, 32, 32, 3)).astype(np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, size=(3, 32, 32, 3)).astype(np.uint8)
 
 
-def activations(network, *layers, pictures=PICTURES):
-    source = network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU)
+def activations(network, *layers, images=IMAGES):
+    source = network.probe(layers, images.shape[1:3], geometry="receptive-field", device=CPU)
     with source:
-        return nets.move_channels_first(source.activations(pictures))
+        return nets.move_channels_first(source.activations(images))
 
 
 def test_heads_of_torchs_own_attention_go_into_its_projection(vit):
@@ -142,10 +142,10 @@ def test_heads_of_torchs_own_attention_go_into_its_projection(vit):
 
 
 def test_patches_lie_where_they_were_cut_out(vit):
-    pictures = np.zeros((1, 32, 32, 3), np.uint8)
-    pictures[0, 8:16, 16:24] = 255  # row 1, column 2
-    found = activations(vit, "encoder.dropout", pictures=pictures)["encoder.dropout"]
-    black = activations(vit, "encoder.dropout", pictures=np.zeros_like(pictures))["encoder.dropout"]
+    images = np.zeros((1, 32, 32, 3), np.uint8)
+    images[0, 8:16, 16:24] = 255  # row 1, column 2
+    found = activations(vit, "encoder.dropout", images=images)["encoder.dropout"]
+    black = activations(vit, "encoder.dropout", images=np.zeros_like(images))["encoder.dropout"]
     assert ((found - black).abs().sum(1)[0] > 1e-6).nonzero().tolist() == [[1, 2]]
 
 

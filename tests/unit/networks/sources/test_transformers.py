@@ -21,7 +21,7 @@ TINY = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 24, "image_size": 32,
     "patch_size": 8,
 }  # fmt: skip
-PICTURES = np.random.default_rng(0).integers(0, 256, size=(2, 32, 32, 3)).astype(np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, size=(2, 32, 32, 3)).astype(np.uint8)
 
 
 def saved(folder, model, **processor):
@@ -42,18 +42,18 @@ def vit(tmp_path_factory):
     )  # fmt: skip
 
 
-def activations(network, *layers, pictures=PICTURES):
-    with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU) as source:
-        return nets.move_channels_first(source.activations(pictures))
+def activations(network, *layers, images=IMAGES):
+    with network.probe(layers, images.shape[1:3], geometry="receptive-field", device=CPU) as source:
+        return nets.move_channels_first(source.activations(images))
 
 
 def listed(network, size=(32, 32)):
     return {layer.name: layer for layer in network.layers(size)}
 
 
-def called(network, pictures=PICTURES, **options):
+def called(network, images=IMAGES, **options):
     with torch.no_grad():
-        return network.module(network.preprocess(torch.from_numpy(pictures)), **options)
+        return network.module(network.preprocess(torch.from_numpy(images)), **options)
 
 
 def test_a_folder_is_a_model_with_its_head_and_its_processors_numbers(vit):

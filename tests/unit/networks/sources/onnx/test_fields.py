@@ -40,12 +40,12 @@ def reached(path, layer):
     """Change the input pixel by pixel; return offset and size of what cells in the middle saw, and the step."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
-    picture = rng.uniform(0.5, 1, (1, 3, SIZE, SIZE)).astype(np.float32)
-    plain = session.run(None, {"x": picture})[0]
+    image = rng.uniform(0.5, 1, (1, 3, SIZE, SIZE)).astype(np.float32)
+    plain = session.run(None, {"x": image})[0]
     saw = np.zeros((2, SIZE, *plain.shape[2:]), bool)
     for axis in (0, 1):
         for at in range(SIZE):
-            changed = picture.copy()
+            changed = image.copy()
             place = [slice(None)] * 4
             place[axis + 2] = at
             changed[tuple(place)] += 7

@@ -29,9 +29,9 @@ def outside(path, location):
 def activations(path, layer="z"):
     import torch
 
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
     with open_network(str(path)).probe([layer], (8, 8), geometry="grid", device=torch.device("cpu")) as source:
-        return source.activations(pictures)[layer]
+        return source.activations(images)[layer]
 
 
 def test_weights_beside_the_file_are_read(tmp_path):

@@ -33,7 +33,7 @@ def test_files_of_torchs_exporter_know_the_modules(exported):
     # What goes into a module can be meant too, such as the heads of an attention.
     assert found.tensor("attention.proj:in") == "matmul_1"
     assert found.tensor("block:in") == "relu"
-    assert found.modules["relu_2"] == [("block", "Block"), ("block.relu", "ReLU")]
+    assert found.modules["relu_2"] == [("block", "DilatedBlock"), ("block.relu", "ReLU")]
 
 
 def test_files_of_the_exporter_before_are_known_by_nodes(legacy):

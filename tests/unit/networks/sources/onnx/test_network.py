@@ -30,18 +30,18 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def pictures():
+def images():
     return np.random.default_rng(0).integers(0, 256, size=(5, 32, 32, 3)).astype(np.uint8)
 
 
-def activations(network, layers, pictures, **options):
-    with network.probe(layers, pictures.shape[1:3], geometry="receptive-field", device=CPU, **options) as source:
-        return nets.move_channels_first(source.activations(pictures))
+def activations(network, layers, images, **options):
+    with network.probe(layers, images.shape[1:3], geometry="receptive-field", device=CPU, **options) as source:
+        return nets.move_channels_first(source.activations(images))
 
 
-def test_inner_tensors_are_what_torch_computes(exported, module, pictures):
-    ours = activations(open_network(str(exported)), LAYERS, pictures)
-    theirs = activations(wrap_module(module), LAYERS, pictures)
+def test_inner_tensors_are_what_torch_computes(exported, module, images):
+    ours = activations(open_network(str(exported)), LAYERS, images)
+    theirs = activations(wrap_module(module), LAYERS, images)
     for name in LAYERS:
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
 
@@ -57,17 +57,17 @@ def test_a_dissection_finds_what_one_in_torch_finds(exported, module, data):
     assert "ONNX file states none" in ours.network.preprocessing
 
 
-def test_tensors_nodes_and_modules_name_the_same_layer(exported, pictures):
-    found = activations(open_network(str(exported)), ["relu_2", "node_relu_2", "block"], pictures)
+def test_tensors_nodes_and_modules_name_the_same_layer(exported, images):
+    found = activations(open_network(str(exported)), ["relu_2", "node_relu_2", "block"], images)
     assert torch.equal(found["relu_2"], found["node_relu_2"])
     assert torch.equal(found["relu_2"], found["block"])
 
 
-def test_large_weights_behind_the_last_probed_layer_are_not_missed(tmp_path, pictures):
+def test_large_weights_behind_the_last_probed_layer_are_not_missed(tmp_path, images):
     nodes = [graphs.node("Conv", ["x", "w"], ["y"]), graphs.node("Conv", ["y", "v"], ["z"])]
     large = [graphs.weights("w", 64, 3, 5, 5), graphs.weights("v", 64, 64, 3, 3)]
     network = open_network(str(graphs.written(tmp_path, nodes, large)))
-    together, alone = (activations(network, layers, pictures)["y"] for layers in (["y", "z"], ["y"]))
+    together, alone = (activations(network, layers, images)["y"] for layers in (["y", "z"], ["y"]))
     torch.testing.assert_close(alone, together)
 
 
@@ -80,35 +80,35 @@ def test_a_name_that_means_a_tensor_and_another_module_says_so(tmp_path):
     assert "the torch module of this name is the tensor z" in source.layers[0].note
 
 
-def test_a_number_of_pictures_that_the_file_fixes_is_kept_to(legacy, module, pictures):
+def test_a_number_of_images_that_the_file_fixes_is_kept_to(legacy, module, images):
     network = open_network(str(legacy))
     assert network.batch == 2
-    found = activations(network, ["/block/relu_1/Relu", "/norm/LayerNormalization"], pictures)
-    expected = activations(wrap_module(module), ["block", "norm"], pictures)
+    found = activations(network, ["/block/relu_1/Relu", "/norm/LayerNormalization"], images)
+    expected = activations(wrap_module(module), ["block", "norm"], images)
     torch.testing.assert_close(found["/block/relu_1/Relu"], expected["block"], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found["/norm/LayerNormalization"], expected["norm"], rtol=1e-4, atol=1e-5)
 
 
-def test_a_file_for_a_single_picture_is_given_one_at_a_time(tmp_path, module, pictures):
+def test_a_file_for_a_single_image_is_given_one_at_a_time(tmp_path, module, images):
     path = exports.write_onnx(tmp_path / "one.onnx", module, legacy=True, fixed=True, x=exports.make_input(1))
     network = open_network(str(path))
     assert network.batch == 1
     (layer,) = network.probe(["/mlp/mlp.1/Gelu"], (32, 32), geometry="receptive-field", device=CPU).layers
     assert (layer.units, layer.grid) == (20, (4, 4))
     found, expected = (
-        activations(network, ["/mlp/mlp.1/Gelu"], pictures),
-        activations(wrap_module(module), ["mlp.1"], pictures),
+        activations(network, ["/mlp/mlp.1/Gelu"], images),
+        activations(wrap_module(module), ["mlp.1"], images),
     )
     torch.testing.assert_close(found["/mlp/mlp.1/Gelu"], expected["mlp.1"], rtol=1e-4, atol=1e-5)
 
 
-def test_pictures_of_another_size_than_the_file_takes_are_told(exported):
+def test_images_of_another_size_than_the_file_takes_are_told(exported):
     with pytest.raises(ModelError, match=r"was exported for images of 32 x 32 and takes no others, not 64 x 48: "
                                          r"give --resolution 32"):  # fmt: skip
         open_network(str(exported)).layers((48, 64))
 
 
-def test_a_picture_too_small_for_it_is_told(tmp_path):
+def test_a_image_too_small_for_it_is_told(tmp_path):
     nodes = [graphs.node("Conv", ["x", "w"], ["y"])]
     path = graphs.written(tmp_path, nodes, [graphs.weights("w", 2, 3, 7, 7)])
     with pytest.raises(ModelError, match="does not run on a 4 x 4 image"):
@@ -128,34 +128,34 @@ def test_a_tensor_of_whole_numbers_is_no_layer(tmp_path):
         network.probe(["y"], (8, 8), geometry="grid", device=CPU)
 
 
-def test_channels_last_pictures_are_fed_as_the_file_wants_them(tmp_path, pictures):
+def test_channels_last_images_are_fed_as_the_file_wants_them(tmp_path, images):
     nodes = [graphs.node("Transpose", ["x"], ["a"], perm=[0, 3, 1, 2]), graphs.node("Conv", ["a", "w"], ["y"])]
     last = graphs.written(tmp_path, nodes, [graphs.weights("w", 4, 3, 3, 3)], shape=("n", 32, 32, 3))
     found = open_network(str(last))
-    ours = activations(found, ["y", "a"], pictures)
+    ours = activations(found, ["y", "a"], images)
     assert ours["a"].shape == (5, 3, 32, 32)
     assert {layer.geometry for layer in found.layers((32, 32))} == {"receptive-field"}
     first = graphs.written(tmp_path, [graphs.node("Conv", ["x", "w"], ["y"])], [graphs.weights("w", 4, 3, 3, 3)])
-    assert torch.equal(ours["y"], activations(open_network(str(first)), ["y"], pictures)["y"])
+    assert torch.equal(ours["y"], activations(open_network(str(first)), ["y"], images)["y"])
 
 
-def test_half_precision_is_fed_and_read(tmp_path, pictures):
+def test_half_precision_is_fed_and_read(tmp_path, images):
     module = torch.nn.Sequential(torch.nn.Conv2d(3, 40, 3), torch.nn.ReLU()).eval()
     x = exports.make_input(dtype=torch.float16)
     path = exports.write_onnx(tmp_path / "net.onnx", module.half(), legacy=True, x=x)
-    found = activations(open_network(str(path)), ["/1/Relu"], pictures)["/1/Relu"]
+    found = activations(open_network(str(path)), ["/1/Relu"], images)["/1/Relu"]
     assert found.dtype == torch.float32
-    expected = activations(wrap_module(module.float()), ["1"], pictures)["1"]
+    expected = activations(wrap_module(module.float()), ["1"], images)["1"]
     torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
 
 
-def test_double_precision_is_fed_and_read(tmp_path, pictures):
+def test_double_precision_is_fed_and_read(tmp_path, images):
     network = open_network(str(graphs.written(tmp_path, [graphs.node("Relu", ["x"], ["y"])], dtype=TensorProto.DOUBLE)))
-    found = activations(network, ["y"], pictures)["y"]
-    torch.testing.assert_close(found, network.preprocess(torch.from_numpy(pictures)).relu())
+    found = activations(network, ["y"], images)["y"]
+    torch.testing.assert_close(found, network.preprocess(torch.from_numpy(images)).relu())
 
 
-def test_quantised_networks_are_read(tmp_path, pictures):
+def test_quantised_networks_are_read(tmp_path, images):
     def scaled(name, zero, dtype):
         return [graphs.constant(f"{name} scale", 0.05, np.float32), graphs.constant(f"{name} zero", zero, dtype)]
 
@@ -171,26 +171,26 @@ def test_quantised_networks_are_read(tmp_path, pictures):
     assert [layer.name for layer in network.layers((32, 32))] == ["q", "y", "z"]
     (layer,) = network.probe(["z"], (32, 32), geometry="receptive-field", device=CPU).layers
     assert layer.field == ((-1, -1), (3, 3), (2, 2))
-    found = activations(network, ["y", "z"], pictures)
+    found = activations(network, ["y", "z"], images)
     torch.testing.assert_close(found["z"], (found["y"] - 128) * 0.05)
-    x = network.preprocess(torch.from_numpy(pictures))
+    x = network.preprocess(torch.from_numpy(images))
     plain = torch.nn.functional.conv2d(x, torch.from_numpy(weights).float() * 0.05, stride=2, padding=1).clamp(
         -6.4, 6.35
     )
     assert (found["z"] - plain).abs().mean() < 0.3
 
 
-def test_8_bit_pictures_go_in_as_they_are(tmp_path, pictures):
+def test_8_bit_images_go_in_as_they_are(tmp_path, images):
     nodes = [graphs.node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)]
     network = open_network(str(graphs.written(tmp_path, nodes, dtype=TensorProto.UINT8)))
-    found = activations(network, ["y"], pictures)["y"]
-    assert torch.equal(found, torch.from_numpy(pictures).permute(0, 3, 1, 2).float())
+    found = activations(network, ["y"], images)["y"]
+    assert torch.equal(found, torch.from_numpy(images).permute(0, 3, 1, 2).float())
     assert "its input is 8-bit" in network.preprocess.describe()
 
 
-def test_grey_pictures_go_into_a_file_of_one_channel(tmp_path, pictures):
+def test_grey_images_go_into_a_file_of_one_channel(tmp_path, images):
     network = open_network(str(graphs.convolution(tmp_path, shape=("n", 1, 32, 32), channels=1)))
-    assert activations(network, ["y"], pictures)["y"].shape == (5, 4, 32, 32)
+    assert activations(network, ["y"], images)["y"].shape == (5, 4, 32, 32)
     with pytest.raises(ModelError, match="of 1 channels, .* gives 3: give --colordepth 1"):
         wrap_onnx(read_onnx(tmp_path / "graph.onnx"), Preprocess()).layers((32, 32))
 
@@ -226,12 +226,12 @@ def test_two_workers_find_the_same_bytes(exported, data, tmp_path):
     assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
-def test_it_is_sent_to_workers_without_its_file(tmp_path, pictures):
+def test_it_is_sent_to_workers_without_its_file(tmp_path, images):
     path = graphs.convolution(tmp_path)
     network = open_network(str(path))
     sent = pickle.loads(pickle.dumps(network))
     path.unlink()
-    assert torch.equal(activations(sent, ["z"], pictures)["z"], activations(network, ["z"], pictures)["z"])
+    assert torch.equal(activations(sent, ["z"], images)["z"], activations(network, ["z"], images)["z"])
 
 
 def test_the_fingerprint_changes_with_weights_and_preprocessing(tmp_path):
@@ -247,7 +247,7 @@ def test_the_fingerprint_changes_with_weights_and_preprocessing(tmp_path):
     assert open_network(str(path)).fingerprint() != before
 
 
-def test_a_device_that_onnxruntime_has_not_is_told(tmp_path, pictures):
+def test_a_device_that_onnxruntime_has_not_is_told(tmp_path, images):
     source = open_network(str(graphs.convolution(tmp_path))).probe(
         ["z"], (32, 32), geometry="grid", device=torch.device("meta")
     )
