@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import socket
 import threading
@@ -86,13 +87,13 @@ class TransferDeadline:
                     each.shutdown(socket.SHUT_RDWR)
 
 
-def open_url(url: str, headers: dict[str, str], watch: TransferDeadline) -> Any:
+def open_url(url: str, headers: dict[str, str], deadline: TransferDeadline) -> Any:
     """Send a request and return the response, after its headers.
 
     Args:
         url: the address.
         headers: of the request.
-        watch: the deadline of the transfer.
+        deadline: ends the connections if they are too slow.
 
     Raises:
         MirrorRejected: if it redirects to another scheme than http and https, or from https to http.
@@ -100,7 +101,7 @@ def open_url(url: str, headers: dict[str, str], watch: TransferDeadline) -> Any:
     """
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler(), urllib.request.UnknownHandler(), _HTTPHandler(watch), _HTTPSHandler(watch),
+        urllib.request.ProxyHandler(), urllib.request.UnknownHandler(), _WebHandler(deadline),
         urllib.request.HTTPDefaultErrorHandler(), _NoDowngrade(), urllib.request.HTTPErrorProcessor(),
     ):  # fmt: skip
         opener.add_handler(handler)
@@ -109,42 +110,33 @@ def open_url(url: str, headers: dict[str, str], watch: TransferDeadline) -> Any:
 
 
 class _HTTPConnection(http.client.HTTPConnection):
-    watch: TransferDeadline
+    deadline: TransferDeadline
 
     def connect(self) -> None:
         super().connect()
-        self.watch.add(self.sock)
+        self.deadline.add(self.sock)
 
 
 class _HTTPSConnection(http.client.HTTPSConnection, _HTTPConnection):
     """Opens the plain connection first, so that the deadline includes the TLS handshake."""
 
 
-class _HTTPHandler(urllib.request.HTTPHandler):
-    def __init__(self, watch: TransferDeadline) -> None:
+class _WebHandler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Opens connections that the deadline of a transfer ends."""
+
+    def __init__(self, deadline: TransferDeadline) -> None:
         super().__init__()
-        self._watch = watch
+        self._deadline = deadline
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._connection, req)
-
-    def _connection(self, host: str, /, **how: Any) -> Any:
-        connection = _HTTPConnection(host, **how)
-        connection.watch = self._watch
-        return connection
-
-
-class _HTTPSHandler(urllib.request.HTTPSHandler):
-    def __init__(self, watch: TransferDeadline) -> None:
-        super().__init__()
-        self._watch = watch
+        return self.do_open(functools.partial(self._connect, _HTTPConnection), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._connection, req)
+        return self.do_open(functools.partial(self._connect, _HTTPSConnection), req)
 
-    def _connection(self, host: str, /, **how: Any) -> Any:
-        connection = _HTTPSConnection(host, **how)
-        connection.watch = self._watch
+    def _connect(self, kind: type[_HTTPConnection], host: str, /, **options: Any) -> Any:
+        connection = kind(host, **options)
+        connection.deadline = self._deadline
         return connection
 
 
