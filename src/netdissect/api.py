@@ -84,11 +84,10 @@ def dissect(
 
     Example::
 
-        import netdissect as nd, torchvision
+        import netdissect as nd
 
-        model = torchvision.models.resnet18(weights="DEFAULT")
-        result = nd.dissect(model, layers=["layer4"], data="broden1_224")
-        result["layer4"].units[0].label  # 'dog'
+        result = nd.dissect(model, layers=["layer4"], data="dataset/broden1_224")  # any torch.nn.Module
+        result["layer4"].units[0].label  # such as 'dog'
     """
     settings = arguments.merge_settings(settings, options)
     preprocess = arguments.require_preprocess(preprocess)

@@ -63,10 +63,12 @@ def load_network(
         MissingExtraError: if the library that the model needs is not installed.
         SettingsError: if an option is out of range, does not apply to this kind of model, or `trust` is needed.
 
-    Example:
-        >>> network = load_network("torchvision:resnet18", weights="mine.pth", channels="bgr")  # doctest: +SKIP
-        >>> [layer.name for layer in list_layers(network)][:2]                                  # doctest: +SKIP
-        ['conv1', 'bn1']
+    Example::
+
+        import netdissect as nd
+
+        network = nd.load_network("torchvision:resnet18", weights="mine.pth", channels="bgr")
+        [layer.name for layer in nd.list_layers(network)][:2]  # ['conv1', 'bn1']
     """
     from netdissect.networks.load import open_network
     from netdissect.networks.load_options import LoadOptions

@@ -1,9 +1,11 @@
-"""Every Python example in README and docs runs, page by page, over a small network and a small probe set."""
+"""Every Python example in README, docs and docstrings runs, over a small network and a small probe set."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import textwrap
 from collections import OrderedDict
 from pathlib import Path
 
@@ -76,7 +78,7 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setattr(
         nd, "generate_probe_set", lambda *args, images, **more: generate(*args, images=min(images, 6), **more), raising=False
     )  # fmt: skip
-    return {"MyNetwork": MyNetwork, "model": MyNetwork(), "sae": sae, "module": Drawing()}
+    return {"MyNetwork": MyNetwork, "model": MyNetwork(), "sae": sae, "module": Drawing(), "segment": label}
 
 
 @pytest.mark.slow
@@ -95,3 +97,26 @@ def test_examples_of_a_page_run(page, desk, tmp_path):
         exec(compile("\n" * line + code, str(page), "exec"), names)
         if callable(names.get("network")) and not isinstance(names["network"], nn.Module):
             names["network"] = names["network"]()  # the function of nets.py in docs/models.md
+
+
+def find_examples():
+    """Yield the code of every ``Example::`` block of a docstring, with where it is."""
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)):
+                for block in re.findall(
+                    r"^Example::\n\n((?:    .*\n|\n)+)", (ast.get_docstring(node) or "") + "\n", re.MULTILINE
+                ):
+                    yield pytest.param(textwrap.dedent(block), id=f"{path.stem}.{getattr(node, 'name', '')}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", [*find_examples()])
+def test_an_example_of_a_docstring_runs(code, desk, tmp_path):
+    if "mine.pth" in code:
+        torchvision = pytest.importorskip("torchvision")
+        torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "mine.pth")
+    if "runs/trained" in code:
+        for name in ("trained", "random"):
+            nd.dissect(desk["model"], ["layer4"], "dataset/broden1_224", out=f"runs/{name}", pictures=False)
+    exec(code, dict(desk))

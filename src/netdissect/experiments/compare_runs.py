@@ -107,10 +107,13 @@ def compare(
         SettingsError: if nothing is left to compare, or a .mat cannot be counted as requested.
         RunError: one of its subclasses, if a source cannot be read.
 
-    Example:
-        >>> comparison = compare(["dissection/resnet18", "random=dissection/resnet18-random"])  # doctest: +SKIP
-        >>> [(entry.name, entry.total) for entry in comparison.entries]                         # doctest: +SKIP
-        >>> comparison.write_figures("comparison.svg")                                          # doctest: +SKIP
+    Example::
+
+        import netdissect as nd
+
+        comparison = nd.compare(["runs/trained", "random=runs/random"])
+        [(entry.name, entry.total) for entry in comparison.entries]
+        comparison.write_figures("comparison.svg")
     """
     require_between("threshold", threshold, "lie between 0 and 1, an IoU", 0, 1)
     steps = [require_number("steps", step, "be numbers, a training step for each source") for step in steps]

@@ -87,13 +87,14 @@ def generate_probe_set(
         DataError: one of its subclasses, if the labels are invalid.
         SettingsError: if an option is out of range.
 
-    Example:
-        >>> from netdissect.experiments.generate import ImageLabeler, generate_probe_set            # doctest: +SKIP
-        >>> from netdissect.networks.units.generator import Generator                               # doctest: +SKIP
-        >>> generator = Generator(module, latent=(128,))                                            # doctest: +SKIP
-        >>> labeler = ImageLabeler(segment, ["sky", "tree"])                                        # doctest: +SKIP
-        >>> data = generate_probe_set(generator, labeler, "dataset/gan", seed=0)                    # doctest: +SKIP
-        >>> result = netdissect.dissect(generator, ["layer4"], data)                                # doctest: +SKIP
+    Example::
+
+        import netdissect as nd
+
+        generator = nd.Generator(module, latent=(128,))
+        labeler = nd.ImageLabeler(segment, ["sky", "tree"])
+        data = nd.generate_probe_set(generator, labeler, "dataset/gan", images=6, seed=0)
+        result = nd.dissect(generator, ["layer4"], data)
     """
     if images < 1 or batch_size < 1:
         raise SettingsError(f"images and batch_size must be at least 1, not {images} and {batch_size}")

@@ -105,9 +105,12 @@ def rotate(
         SettingsError: if the powers or the seed are invalid.
         NetdissectError: as `netdissect.dissect` does.
 
-    Example:
-        >>> rotation = rotate("torchvision:alexnet", "features.11", "dataset/broden1_227")     # doctest: +SKIP
-        >>> [(alpha, found.unique) for alpha, found in rotation.detectors()["features.11"]]    # doctest: +SKIP
+    Example::
+
+        import netdissect as nd
+
+        rotation = nd.rotate(model, "layer4", "dataset/broden1_224", limit=6)
+        [(alpha, found.unique) for alpha, found in rotation.detectors()["layer4"]]
     """
     from netdissect.networks.units.rotation import check_powers, name_rotated_layer
 

@@ -85,9 +85,12 @@ def register_model_kind(spelling: str, what: str, load: ModelLoader) -> None:
     Raises:
         SettingsError: if the spelling has no prefix, its prefix is taken, or `load` is no function.
 
-    Example:
-        >>> register_model_kind("mylib:NAME", "a network of mylib", lambda name, options: mylib.create(name))
-        >>> netdissect.load_network("mylib:tiny")  # doctest: +SKIP
+    Example::
+
+        import netdissect as nd
+
+        nd.register_model_kind("mylib:NAME", "a network of mylib", lambda name, options: MyNetwork())
+        network = nd.load_network("mylib:tiny")
     """
     prefix, colon, _ = spelling.partition(":")
     if not colon or _PREFIX.fullmatch(prefix) is None:

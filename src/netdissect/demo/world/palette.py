@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def parse_hex_color(code: str) -> Color:
     """Return a color from its six hexadecimal digits.
 
-    >>> ink("ff8000")
+    >>> parse_hex_color("ff8000")
     (255, 128, 0)
     """
     return int(code[:2], 16), int(code[2:4], 16), int(code[4:], 16)

@@ -51,7 +51,9 @@ def build_broden(
 
     Example::
 
-        build_broden("dataset", size=227, workers=8)
+        import netdissect as nd
+
+        nd.build_broden("dataset", size=227, workers=8)
     """
     chosen = make_broden_options(**options)
     target = Path(f"dataset/broden1_{chosen.size}") if out is None else Path(out)
