@@ -36,7 +36,7 @@ def open_network(model: str, options: LoadOptions | None = None) -> Network:
         MissingExtraError: if the library that the model needs is not installed.
         SettingsError: if an option does not apply to this kind of model.
     """
-    kind = next((kind for kind in KINDS if kind.fits(model)), None) or find_added_kind(model)
+    kind = find_added_kind(model) or next((kind for kind in KINDS if kind.fits(model)), None)
     if kind is not None:
         return kind(model, options or LoadOptions())
     if Path(model).exists():

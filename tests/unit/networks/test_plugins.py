@@ -88,6 +88,14 @@ def test_a_broken_package_is_one_sentence_that_names_it(install, source, sentenc
         nd.load_network("mylib:4")
 
 
+@pytest.mark.parametrize("name", ["nets/small.pth", "small.onnx", "a,b", "x:y"])
+def test_a_name_may_look_like_a_file(name):
+    nd.register_model_kind("mylib:NAME", "a network of mylib", lambda name, options: nets.make_small_net())
+    network = nd.load_network(f"mylib:{name}")
+    assert network.source == f"mylib:{name}"
+    assert not set(network.name) & set("/:")
+
+
 def test_a_broken_package_breaks_nothing_else(install):
     from netdissect.cli.app import app
 
