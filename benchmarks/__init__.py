@@ -1,1 +1,1 @@
-"""Measurements: each module prints its table (docs/performance.md, docs/report.md)."""
+"""Benchmarks: `python -m benchmarks NAME …` runs them; each prints a table (docs/performance.md, docs/report.md)."""

@@ -1,4 +1,4 @@
-"""Run measurements by name: ``python -m benchmarks overhead scaling``; without a name, say which there are."""
+"""Run benchmarks by name: ``python -m benchmarks overhead scaling``; without a name, list them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 
 
 def main(words: list[str]) -> None:
-    """Run the modules that are named first; what follows ``--`` is handed to each."""
-    cut = words.index("--") if "--" in words else len(words)
-    names, rest = words[:cut], words[cut + 1 :]
-    there = {
+    """Run the named modules' `main` with the words after ``--``."""
+    end = words.index("--") if "--" in words else len(words)
+    names, options = words[:end], words[end + 1 :]
+    known = {
         name: module for _, name, _ in pkgutil.iter_modules([str(Path(__file__).parent)])
         if not name.startswith("_") and hasattr(module := importlib.import_module(f"benchmarks.{name}"), "main")
     }  # fmt: skip
-    unknown = [name for name in names if name not in there]
+    unknown = [name for name in names if name not in known]
     if not names or unknown:
-        raise SystemExit(f"python -m benchmarks NAME … [-- OPTIONS]; names are: {', '.join(there)}")
+        raise SystemExit(f"python -m benchmarks NAME … [-- OPTIONS]; names are: {', '.join(known)}")
     for name in names:
-        there[name].main(rest)
+        known[name].main(options)
 
 
 if __name__ == "__main__":

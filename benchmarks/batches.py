@@ -22,21 +22,21 @@ def main(words: list[str]) -> None:
     overhead.add_options(parser)
     options = parser.parse_args(words)
     machine.shim_torchvision()
-    machine.print_title("Batches: the whole network, milliseconds per picture")
+    machine.print_title("Batches: the whole network, milliseconds per image")
     rows = []
     for architecture in dict.fromkeys(architecture for architecture, _ in overhead.select_cases(options).values()):
         network = overhead.make_network(architecture)
         module = network.module.to(memory_format=torch.channels_last)
         height, width = network.input_size or (224, 224)
-        pictures = torch.randint(0, 256, (IMAGES, height, width, 3), dtype=torch.uint8)
-        runs = {str(size): partial(run_forward, network, module, pictures, size) for size in SIZES}
+        images = torch.randint(0, 256, (IMAGES, height, width, 3), dtype=torch.uint8)
+        runs = {str(size): partial(run_forward, network, module, images, size) for size in SIZES}
         seconds = machine.time_interleaved(runs, options.times)  # type: ignore[arg-type]
         rows.append([Path(architecture).name, *(1000 * value / IMAGES for value in seconds.values())])
     machine.print_table(["network", *map(str, SIZES)], rows)
 
 
-def run_forward(network: Any, module: Any, pictures: torch.Tensor, size: int) -> None:
+def run_forward(network: Any, module: Any, images: torch.Tensor, size: int) -> None:
     """Run a network over images in batches of a size."""
     with torch.inference_mode():
-        for part in pictures.split(size):
+        for part in images.split(size):
             module(network.preprocess(part))

@@ -1,9 +1,9 @@
-"""Draw the images of the demo that the README shows, from a finished demo.
+"""Draw the images of the demo that the README shows, from a finished run.
 
-    python -m benchmarks demo_images -- RUN [OUT]        OUT is docs/images if not given
+    python -m benchmarks demo_images -- RUN [OUT]        OUT: docs/images by default
 
-demo-scenes.png: scenes of the bundled probe set, and below them one with its label maps. demo-units.png: what some units
-of the last layer see: of those whose strongest images show their concept, the best of each concept, half of them objects.
+demo-scenes.png shows scenes of the bundled probe set, and one with its label maps. demo-units.png shows exemplars of units
+of the last layer: of the units whose exemplars show their concept, the best of each concept, half of them objects.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COLUMNS = 8
 #: The scene whose label maps are shown.
 LABELED = "farm"
 UNITS, EXEMPLARS = 16, 6
-#: Side of an exemplar, and what stands above a strip.
+#: Height of an exemplar and of the text above a strip, in pixels.
 _SMALL, _LINE = 76, 36
 _INK, _QUIET, _PAPER = (32, 33, 36), (95, 99, 104), (255, 255, 255)
 _COLORS = {"black": "222222", "blue": "4b86f7", "brown": "8a5a35", "grey": "9a9a9a", "green": "5a9a48", "orange": "f08a2c",
@@ -61,7 +61,7 @@ def main(rest: Sequence[str] | None = None) -> None:
 
 
 def draw_scenes() -> Image.Image:
-    """Return a sheet of scenes and textures, and below them one scene beside its label maps."""
+    """Return an image of scenes and textures and, below them, one scene with its label maps."""
     names, turn = list(SCENES), len(SUBJECTS)
     shown = [place + turn * (place % 4) for place in range(len(names)) if place % 3 != 2]  # not all from one round
     shown += range(2 * len(names), turn, 2)
@@ -87,7 +87,7 @@ def draw_scenes() -> Image.Image:
 
 
 def color_label_map(plane: NDArray[np.uint16], kind: str) -> NDArray[np.uint8]:
-    """Return a label map as an image: color names in their color, other labels each in one of its own."""
+    """Return a label map as RGB: color names in their color, every other label in its own."""
     table = np.full((int(plane.max()) + 1, 3), 236, np.uint8)
     for number in np.unique(plane[plane > 0]):
         if kind == "color":
@@ -100,7 +100,7 @@ def color_label_map(plane: NDArray[np.uint16], kind: str) -> NDArray[np.uint8]:
 
 
 def draw_units(run: nd.Result) -> Image.Image:
-    """Return the exemplars of some units of the last layer, with their labels."""
+    """Return an image of the exemplars of units of the last layer, with their labels."""
     layer = list(run.layers.values())[-1]
     shown = [
         row for row in layer.units if row.label and row.score >= run.settings.threshold and is_visible(run, layer, row)
@@ -128,16 +128,16 @@ def draw_units(run: nd.Result) -> Image.Image:
 
 
 def is_visible(run: nd.Result, layer: LayerResult, row: UnitRow) -> bool:
-    """Whether the concept is to be seen in all but one of a unit's images; a label rests on more than the strongest."""
+    """Return whether all but one of a unit's exemplars show its concept."""
     probe_set = run.open_probe_set()
-    assert probe_set is not None, "the probe set has gone"
+    assert probe_set is not None, "the probe set no longer exists"
     code = run.probe_set.vocabulary.names.index(row.label) + 1
     found = [probe_set.read_labels(int(image)) for image in layer.exemplars.images[row.channel][:EXEMPLARS]]
     return sum(bool((labels.planes == code).any() or code in labels.whole) for labels in found) >= EXEMPLARS - 1
 
 
 def choose_units(rows: Sequence[UnitRow]) -> list[UnitRow]:
-    """Return the strongest unit of each concept, categories in turn until there are enough, then by category."""
+    """Choose the best unit of each concept, half of them objects, the rest from the other categories in turn."""
     best: dict[str, list[UnitRow]] = {kind: [] for kind in CATEGORY_ORDER}
     known = set()
     for row in sorted(rows, key=lambda row: -row.score):
@@ -152,7 +152,7 @@ def choose_units(rows: Sequence[UnitRow]) -> list[UnitRow]:
 
 
 def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Return the sans-serif that matplotlib brings along."""
+    """Return matplotlib's sans-serif font."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / name, size)
 

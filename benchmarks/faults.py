@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments, again and again, and must end with the bytes of a run that was left alone."""
+"""Kill runs at random moments and resume them: their tables must equal those of an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from netdissect.networks.sources.caffe.caffe_writer import write_caffe
 from netdissect.networks.sources.caffe.prototxt import parse_prototxt
 from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
-#: So much comes out of every image that the calibration sample is small, and shards are many.
+#: A layer with so many cells that the calibration sample is small and there are many shards.
 NETWORK = """
 name: "wide" input: "data" input_shape { dim: 1 dim: 3 dim: 64 dim: 64 }
 layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
         convolution_param { num_output: 256 kernel_size: 3 pad: 1 } }
 """
-#: Who is killed: the command, the command and everything it started, or one of its workers.
+#: What is killed: the command, the command with all its processes, or one of its workers.
 VICTIMS = ("command", "everything", "worker")
 
 
 @dataclass
 class Tally:
-    """What happened.
+    """Counts of kills, finished runs and differences.
 
     Attributes:
-        kills: by victim and by how far the run was.
-        finished: runs that came to their end.
-        different: files that were not as they should be.
+        kills: by victim and phase of the run.
+        finished: runs that finished.
+        different: descriptions of files that differ.
     """
 
     kills: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -47,7 +47,7 @@ class Tally:
 
 
 def main(words: list[str]) -> None:
-    """Print a table of the kills; leave with 1 if a single byte differed."""
+    """Print a table of the kills; exit with 1 if a byte differs."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks faults --")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--images", type=int, default=400)
@@ -61,16 +61,14 @@ def main(words: list[str]) -> None:
         ["killed", *phases],
         [[victim, *(tally.kills[victim, phase] for phase in phases)] for victim in VICTIMS],
     )
-    print(
-        f"{sum(tally.kills.values())} kills, {tally.finished} runs brought to their end, {len(tally.different)} differences"
-    )
+    print(f"{sum(tally.kills.values())} kills, {tally.finished} runs finished, {len(tally.different)} differences")
     if tally.different:
         raise SystemExit("\n".join(tally.different))
 
 
 def kill_runs(kills: int, images: int, workers: list[int], seed: int = 0) -> Tally:
-    """Kill runs until so many kills are done; every run is taken up again until it ends, and compared."""
-    chance = random.Random(seed)  # noqa: S311 - moments to kill at
+    """Kill and resume runs until `kills` is reached; compare the tables after every kill and at the end."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="faults-") as place:
         folder = Path(place)
@@ -97,7 +95,7 @@ def kill_runs(kills: int, images: int, workers: list[int], seed: int = 0) -> Tal
 def _run_and_kill(
     command: list[str], out: Path, chance: random.Random, length: float, tally: Tally, *, may_kill: bool
 ) -> bool:
-    """Run a command and kill it, or a worker of it, at a random moment; return whether it came to its end."""
+    """Run a command, perhaps kill it or a worker at a random moment; return whether it finished."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as run:
         moment = time.monotonic() + chance.uniform(0, length)
         victim = chance.choice(VICTIMS)
@@ -115,7 +113,7 @@ def _run_and_kill(
                     tally.kills[victim, phase] += 1
         said = run.communicate()[1].decode()
         if run.returncode not in (0, -signal.SIGKILL):
-            tally.different.append(f"left with {run.returncode}: {said}")
+            tally.different.append(f"exit code {run.returncode}: {said}")
         return run.returncode == 0
 
 
@@ -134,14 +132,14 @@ def _find_phase(out: Path) -> str:
 
 
 def _find_workers(pid: int) -> list[int]:
-    """Return the worker processes below a command: those that the server of processes has forked, or its children."""
+    """Return the worker processes of a command: the children that its fork server started."""
     parents = machine.find_parents()
     below = [child for child, parent in parents.items() if parent == pid]
     return [child for child, parent in parents.items() if parent in below]
 
 
 def _compare_tables(tally: Tally, expected: dict[str, bytes], out: Path, *, finished: bool) -> None:
-    """Note every file that is not as it should be: a table is whole or not there, and of a finished run all are there."""
+    """Record differences: a table is complete or absent, and a finished run has all of them and no other file."""
     found = _read_tables(out)
     for name, data in expected.items():
         if name in found and found[name] != data:

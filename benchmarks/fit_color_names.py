@@ -3,8 +3,8 @@
     python -m benchmarks fit_color_names -- w2color.npy src/netdissect/probe_sets/compile/color_names.json
 
 The model is a network of two hidden layers on (2R - 31, 2G - 31, 2B - 31), with R, G, B in 0..31. It is trained in
-floating point, rounded to integers (8 bits after the point), and judged as it will be used: in integers. A few minutes
-on one core. The numbers it finds depend on the version of torch; what counts is the agreement it prints.
+floating point, rounded to integers (8 fractional bits) and evaluated in integers, as the package does. A few minutes on
+one core. The parameters depend on the version of torch; the agreement that is printed matters.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from torch import nn
 
 from netdissect.probe_sets.compile.color_names import evaluate_color_model, read_color_table
 
-POINT = 8  # bits after the point
-INPUT = 5  # the inputs, -31..31, are taken as shares of 32
+POINT = 8  # fractional bits
+INPUT = 5  # fractional bits of the inputs, -31..31 divided by 32
 WIDTH = 48
 STEPS = 12_000
 
 
 def main(words: list[str]) -> None:
-    """Fit, round, print, write."""
+    """Fit models, print the best one's agreement, write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, default=1)
-    given = parser.parse_args(words)
-    names = read_color_table(given.table).table.reshape(-1).astype(np.int64) - 1
+    options = parser.parse_args(words)
+    names = read_color_table(options.table).table.reshape(-1).astype(np.int64) - 1
     best = max(
-        (round_model(fit(names, seed)) for seed in range(given.seeds)),
+        (round_model(fit(names, seed)) for seed in range(options.seeds)),
         key=lambda model: measure_agreement(model, names),
     )
-    print(f"{100 * measure_agreement(best, names):.2f} % of {len(names)} cells agree, {count_numbers(best)} numbers")
-    given.out.write_text(format_model(best), encoding="utf-8")
+    print(f"{100 * measure_agreement(best, names):.2f} % of {len(names)} cells agree, {count_numbers(best)} parameters")
+    options.out.write_text(format_model(best), encoding="utf-8")
 
 
 def fit(names: np.ndarray, seed: int) -> nn.Sequential:
-    """Train in floating point."""
+    """Train a model in floating point."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     axis = (2 * torch.arange(32, dtype=torch.float32) - 31) / 2**INPUT
@@ -62,7 +62,7 @@ def fit(names: np.ndarray, seed: int) -> nn.Sequential:
 
 
 def round_model(net: nn.Sequential) -> dict:
-    """Return the model in integers: weights and activations carry POINT bits after the point."""
+    """Return the model in integers: weights and activations have POINT fractional bits."""
     layers = []
     carried = INPUT
     for linear in (net[0], net[2], net[4]):
@@ -80,12 +80,12 @@ def measure_agreement(model: dict, names: np.ndarray) -> float:
 
 
 def count_numbers(model: dict) -> int:
-    """Return how many numbers a model has."""
+    """Return the number of parameters of a model."""
     return sum(np.size(layer["weights"]) + np.size(layer["biases"]) for layer in model["layers"])
 
 
 def format_model(model: dict) -> str:
-    """Return a model as JSON, a unit a line."""
+    """Return a model as JSON, one unit per line."""
     layers = []
     for layer in model["layers"]:
         rows = ",\n".join(f"   {json.dumps(row, separators=(',', ':'))}" for row in layer["weights"])

@@ -17,7 +17,7 @@ from netdissect.layers import Layer
 def main(words: list[str]) -> None:
     """Print a row per layer shape."""
     del words
-    machine.print_title("Tally of one image: kernel against interpolate + one-hot matmul, one thread")
+    machine.print_title("Tally of one image: kernel and interpolate + one-hot matmul, one thread")
     torch.set_num_threads(1)
     probe_set = probe_sets.make_noise(64, distinct=64)
     labels = [probe_set.read_labels(index) for index in range(16)]

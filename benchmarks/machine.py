@@ -23,7 +23,7 @@ FIGURES = CACHE / "figures.json"
 
 
 def describe_machine() -> str:
-    """Return the machine in a line."""
+    """Return the machine, torch's version and the load in one line."""
     model = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.processor(),
@@ -62,7 +62,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 
 
 def time_interleaved(runs: Mapping[str, Callable[[], object]], times: int) -> dict[str, float]:
-    """Return the median seconds of several runs, measured in turn: A B C A B C …, after one turn that is not counted."""
+    """Return the median seconds of several runs, measured in turn (A B C A B C …) after one round of warming up."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(times + 1):
         for name, run in runs.items():
@@ -74,7 +74,7 @@ def time_interleaved(runs: Mapping[str, Callable[[], object]], times: int) -> di
 
 
 def shim_torchvision() -> None:
-    """Let torchvision import beside a CPU build of torch (docs/decisions/0004)."""
+    """Let torchvision be imported with a CPU build of torch (docs/decisions/0004)."""
     if "+cpu" in torch.__version__ and "_OPERATORS" not in globals():
         library = torch.library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
@@ -83,7 +83,7 @@ def shim_torchvision() -> None:
 
 
 def find_parents() -> dict[int, int]:
-    """Return the parent of every process that runs."""
+    """Return the parent of every running process."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -94,7 +94,7 @@ def find_parents() -> dict[int, int]:
 
 
 def find_descendants(pid: int) -> set[int]:
-    """Return every process below one: its children, theirs, and so on."""
+    """Return the children of a process, their children, and so on."""
     of = find_parents()
     found: set[int] = set()
     unseen = {pid}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from benchmarks import machine, probe_sets
 
-#: Budgets in bytes, and in words.
-BUDGETS = {"0": "0", "40000000": "40MB", "default": "an eighth of the machine's (default)"}
+#: Budgets for candidates in bytes, and their names.
+BUDGETS = {"0": "0", "40000000": "40MB", "default": "an eighth of the machine's memory (default)"}
 
 
 def main(words: list[str]) -> None:
@@ -25,23 +25,23 @@ def main(words: list[str]) -> None:
         return _measure_once(int(options.one[0]), options.one[1], options.one[2])
     machine.print_title("Memory: AlexNet conv5, 1,200 concepts")
     rows = []
-    for budget, said in BUDGETS.items():
+    for budget, name in BUDGETS.items():
         for images in options.images:
             probe_sets.make_noise(images)
             printed = subprocess.run(
                 [sys.executable, "-m", "benchmarks", "memory", "--", "--one", str(images), budget, "features.11"],
                 check=True, capture_output=True, text=True,
             ).stdout  # fmt: skip
-            rows.append([images, said, *printed.split()])
+            rows.append([images, name, *printed.split()])
         first, last = rows[-len(options.images)], rows[-1]
         machine.record_figure(
-            f"peak above the network, {first[0]:,} → {last[0]:,} images, --memory {said}",
+            f"peak above the network, {first[0]:,} → {last[0]:,} images, --memory {name}",
             f"{first[2]} → {last[2]} MB ({float(last[2]) / float(first[2]):.2f}); on disk {first[3]} → {last[3]} MB",
             "flat within 10 %, or a budget",
         )  # fmt: skip
     machine.record_figure("left on disk, 256 units x 1,200 concepts", f"{rows[-1][4]} MB", "< 5 MB")
     machine.print_table(
-        ["images", "budget for candidates", "peak above the loaded network, MB", "spilled, MB", "left on disk, MB"],
+        ["images", "budget for candidates", "peak above the loaded network, MB", "spilled, MB", "on disk, MB"],
         rows,
     )
     return None

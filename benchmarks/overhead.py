@@ -57,7 +57,7 @@ def main(words: list[str]) -> None:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what is dissected."""
+    """Add options for the probe set and the networks."""
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--only", default="")
     parser.add_argument("--data", type=Path, help="a Broden folder instead of noise")
@@ -65,12 +65,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def open_probe_set(options: argparse.Namespace) -> nd.Broden:
-    """Return the probe set that was asked for."""
+    """Return the probe set that the options name."""
     return nd.Broden(options.data, limit=options.images) if options.data else probe_sets.make_noise(options.images)
 
 
 def select_cases(options: argparse.Namespace) -> dict[str, tuple[str, list[str]]]:
-    """Return the networks and layers that were asked for."""
+    """Return the networks and layers that the options select."""
     found = {name: case for name, case in CASES.items() if options.only in name}
     if options.squeezenet:
         found["SqueezeNet fire9 (real weights, Caffe)"] = (str(options.squeezenet), ["fire9/concat"])
@@ -78,17 +78,17 @@ def select_cases(options: argparse.Namespace) -> dict[str, tuple[str, list[str]]
 
 
 def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> list[float]:
-    """Return seconds and ratios of one network."""
+    """Return the seconds of every alternative and the ratios."""
     network = make_network(architecture)
     size = network.input_size or concepts.image_size
-    pictures = np.stack([concepts.read_image(index, size) for index in range(len(concepts))])
+    images = np.stack([concepts.read_image(index, size) for index in range(len(concepts))])
     threads = torch.get_num_threads()
 
     def bare(module: Any, layout: torch.memory_format) -> None:
         torch.set_num_threads(threads)
         with torch.inference_mode():
-            for start in range(0, len(pictures), BATCH):
-                x = network.preprocess(torch.from_numpy(pictures[start : start + BATCH]))
+            for start in range(0, len(images), BATCH):
+                x = network.preprocess(torch.from_numpy(images[start : start + BATCH]))
                 module(x.contiguous(memory_format=layout))
 
     def decode() -> None:
@@ -101,12 +101,12 @@ def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> 
     def dissection() -> None:
         nd.dissect(network, layers, concepts, pictures=False, resolution=size[0])
 
-    turned = copy.deepcopy(network.module).to(memory_format=torch.channels_last)
+    channels_last = copy.deepcopy(network.module).to(memory_format=torch.channels_last)
     seconds = machine.time_interleaved(
         {
             "dissection": dissection,
             "bare": partial(bare, network.module, torch.contiguous_format),
-            "channels last": partial(bare, turned, torch.channels_last),
+            "channels last": partial(bare, channels_last, torch.channels_last),
             "decode": decode,
         },
         times,
@@ -119,7 +119,7 @@ def measure(architecture: str, layers: list[str], concepts: Any, times: int) -> 
 
 
 def make_network(architecture: str) -> Any:
-    """Return torchvision's network of a name with random weights, or a network from its file."""
+    """Return a torchvision network with random weights, or open a network file."""
     if "/" in architecture:
         return open_network(architecture)
     import torchvision.models as zoo

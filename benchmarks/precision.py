@@ -28,37 +28,35 @@ def main(words: list[str]) -> None:
     dissect_layer(options, nd.Broden(options.data, limit=64))  # compile and load
     plain, seconds = dissect_layer(options, concepts)
     rows = [["fp32", seconds, 0.0, 0.0, 0.0]]
-    ways: dict[str, dict[str, Any]] = {
+    alternatives: dict[str, dict[str, Any]] = {
         "batches of 32": {"batch_size": 32}, "compile": {"compile": True}, "bf16": {"precision": "bf16"},
     }  # fmt: skip
-    for name, way in ways.items():
-        found, seconds = dissect_layer(options, concepts, **way)
+    for name, settings in alternatives.items():
+        found, seconds = dissect_layer(options, concepts, **settings)
         changed = compute_share_changed(plain, found)
-        furthest = float(np.abs(plain.iou - found.iou).max())
+        largest = float(np.abs(plain.iou - found.iou).max())
         rows.append(
-            [name, seconds, 100 * changed, furthest, float(np.abs(find_best_iou(plain) - find_best_iou(found)).max())]
+            [name, seconds, 100 * changed, largest, float(np.abs(find_best_iou(plain) - find_best_iou(found)).max())]
         )
         machine.record_figure(
-            f"labels changed by {name}", f"{100 * changed:.1f} % of units, max ΔIoU {furthest:.2g}", "stated"
+            f"labels changed by {name}", f"{100 * changed:.1f} % of units, max ΔIoU {largest:.2g}", "stated"
         )
-    machine.print_table(
-        ["run", "s", "units whose label changes, %", "max |ΔIoU|, any concept", "max |ΔIoU| of the best"], rows
-    )
+    machine.print_table(["run", "s", "labels changed, %", "max |ΔIoU|, any concept", "max |ΔIoU| of the best"], rows)
 
 
-def dissect_layer(options: Any, concepts: nd.Broden, **way: Any) -> tuple[Any, float]:
-    """Return a layer's result and the seconds it took."""
+def dissect_layer(options: Any, concepts: nd.Broden, **settings: Any) -> tuple[Any, float]:
+    """Dissect one layer; return its result and the seconds it took."""
     start = time.perf_counter()
-    found = nd.dissect(options.model, options.layer, concepts, pictures=False, **way)[options.layer]
+    found = nd.dissect(options.model, options.layer, concepts, pictures=False, **settings)[options.layer]
     return found, time.perf_counter() - start
 
 
 def compute_share_changed(one: Any, other: Any) -> float:
     """Return the share of units whose label differs."""
-    labels = {row.unit: row.label for row in one.units}  # the rows come sorted by score
+    labels = {row.unit: row.label for row in one.units}  # rows are sorted by score
     return sum(labels[row.unit] != row.label for row in other.units) / len(labels)
 
 
 def find_best_iou(found: Any) -> np.ndarray:
-    """Return every unit's best IoU."""
+    """Return every unit's highest IoU."""
     return np.asarray(found.iou).max(axis=1)

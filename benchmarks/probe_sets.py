@@ -21,10 +21,9 @@ CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
 
 
 def make_noise(images: int, *, concepts: int = 1200, size: int = 224, distinct: int = 500) -> Broden:
-    """Return a set of smooth noise images with blobs as labels: four planes and a scene label an image, as Broden.
+    """Return a probe set of smooth noise with rectangles as labels: four planes and a scene per image, as in Broden.
 
-    Only so many images are distinct; the others are the same files under other names, so that decoding costs what it
-    costs and the disk does not fill.
+    Only `distinct` images differ; the others are hard links to them, which cost as much to decode but no disk space.
     """
     folder = CACHE / f"noise-{images}-{concepts}-{size}"
     if not (folder / "index.csv").exists():

@@ -19,7 +19,7 @@ from netdissect.stats.top_images import TopImages
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What is timed: phase, where its function is defined, its name. Time in an inner phase counts for the inner one alone.
+#: Phases: name, module or class, function. Time in an inner phase counts for the inner one only.
 PHASES: list[tuple[str, Any, str]] = [
     ("prepare the network", ListedNetwork, "probe"),
     ("the network", forward, "_run_network"),
@@ -32,7 +32,7 @@ PHASES: list[tuple[str, Any, str]] = [
     ("thresholds", dissect, "find_thresholds"),
     ("labels", tasks.TallyTask, "__call__"),
     ("tally", MaskCounts, "update"),
-    ("merge scans", dissect._Dissection, "make_result"),  # noqa: SLF001 - what is measured here
+    ("merge scans", dissect._Dissection, "make_result"),  # noqa: SLF001 - measured here
 ]
 
 
@@ -65,7 +65,7 @@ def main(words: list[str]) -> None:
 
 @contextlib.contextmanager
 def time_phases() -> Iterator[Counter[str]]:
-    """Time the phases while the block runs."""
+    """Yield seconds by phase, measured while the block runs."""
     taken: Counter[str] = Counter()
     inner: list[float] = []
     real: list[tuple[Any, str, Any]] = []
@@ -77,18 +77,18 @@ def time_phases() -> Iterator[Counter[str]]:
             try:
                 return function(*arguments, **keywords)
             finally:
-                passed = time.perf_counter() - start
-                taken[phase] += passed - inner.pop()
+                seconds = time.perf_counter() - start
+                taken[phase] += seconds - inner.pop()
                 if inner:
-                    inner[-1] += passed
+                    inner[-1] += seconds
 
         return run
 
-    for phase, place, name in PHASES:
-        real.append((place, name, getattr(place, name)))
-        setattr(place, name, wrapped(phase, getattr(place, name)))
+    for phase, owner, name in PHASES:
+        real.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, wrapped(phase, getattr(owner, name)))
     try:
         yield taken
     finally:
-        for place, name, function in real:
-            setattr(place, name, function)
+        for owner, name, function in real:
+            setattr(owner, name, function)

@@ -1,4 +1,4 @@
-"""A rehearsal at Broden's size: time, memory and spill per image as a run grows, and what 63,305 images would take."""
+"""Time, memory and spilled bytes by number of images, extrapolated to Broden's 63,305 images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONCEPTS = 1200
 
 
 def main(words: list[str]) -> None:
-    """Print a row per number of images; every run is a process of its own, on one network."""
+    """Print a row per number of images; every run is a separate process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks rehearsal --")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--images", type=int, nargs="+", default=[2500, 5000, 10_000])
@@ -35,7 +35,7 @@ def main(words: list[str]) -> None:
         ["images", "s", "ms per image", "peak above the network, MB", "spilled, MB", "spilled kB per image"], rows
     )
     first, last = rows[0], rows[-1]
-    # What grows is the probe set's index.
+    # Memory grows with the probe set's index.
     above = last[3] + (last[3] - first[3]) / (last[0] - first[0]) * (BRODEN - last[0])
     whole = f"{BRODEN * last[2] / 60_000:.0f} min, {BRODEN * last[5] / 1e6:.1f} GB on disk, {above:.0f} MB"
     print(f"extrapolated to {BRODEN:,} images: {whole} above the network\n")

@@ -1,4 +1,4 @@
-"""Drawing unit images and the report, beside scanning."""
+"""Time of drawing the report, compared with the scan."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from netdissect.networks.load import wrap_module
 
 
 def main(words: list[str]) -> None:
-    """Print one row: 20 images of 256 units."""
+    """Print one row: 256 units with 20 exemplars each."""
     del words
     machine.shim_torchvision()
     import torchvision.models as zoo
 
-    machine.print_title("Pictures: AlexNet conv5, 256 units x 20 images")
+    machine.print_title("Report: AlexNet conv5, 256 units x 20 exemplars")
     probe_set = probe_sets.make_noise(2000)
     torch.manual_seed(0)
     network = wrap_module(zoo.alexnet(weights=None).eval())
@@ -31,8 +31,8 @@ def main(words: list[str]) -> None:
         result.write_report(folder)
         drawn = time.perf_counter() - start
     whole = scan * 60_000 / len(probe_set)
-    machine.record_figure("pictures and report ÷ scan of 60,000 images", f"{100 * drawn / whole:.1f} %", "< 20 %")
+    machine.record_figure("images and report ÷ scan of 60,000 images", f"{100 * drawn / whole:.1f} %", "< 20 %")
     machine.print_table(
-        ["report and pictures, s", "scan of 2,000 images, s", "scan of 60,000 images (extrapolated), s", "share"],
+        ["report, s", "scan of 2,000 images, s", "scan of 60,000 images (extrapolated), s", "share"],
         [[drawn, scan, whole, f"{100 * drawn / whole:.1f} %"]],
     )

@@ -40,12 +40,12 @@ class Case:
 
     @property
     def cells(self) -> int:
-        """Cells of all units on one image."""
+        """Cells of all units per image."""
         return self.units * self.grid * self.grid
 
     @property
     def sample(self) -> int:
-        """Images of the calibration sample."""
+        """Number of images in the calibration sample."""
         return min(CALIBRATION_IMAGES, self.images, CALIBRATION_BYTES // (4 * self.cells))
 
     @property
@@ -109,9 +109,9 @@ def main(words: list[str]) -> None:
 def model_disk(case: Case, share: float, pairs: float) -> float:
     """Return the bytes of all stored arrays of a layer."""
     candidates = case.images * case.cells * share * (4 + 2)  # a value and its position
-    of_pairs = case.images * case.units * pairs * (4 + 4 + 8)  # unit, image, first cell
+    pair_bytes = case.images * case.units * pairs * (4 + 4 + 8)  # unit, image, first cell
     exemplars = case.units * case.exemplars * (4 * case.grid**2 + 12)
-    return candidates + of_pairs + exemplars
+    return candidates + pair_bytes + exemplars
 
 
 def model_memory(case: Case, share: float, pairs: float) -> float:
@@ -149,8 +149,8 @@ def print_forecast(per_byte: float) -> None:
         coordinator = READS * size / STORAGE + per_byte * size
         rows.append([gpus, scan, coordinator, size / MB, READS * size / MB])
     print(
-        f"Forecast: ResNet-152 layer4 (2,048 units, 7 x 7) over 63,305 images, if a GPU does {GPU_RATE:,} images per second\n"
-        f"and the shared storage {STORAGE / 1e9:g} GB/s\n"
+        f"Forecast: ResNet-152 layer4 (2,048 units, 7 x 7) over 63,305 images, with {GPU_RATE:,} images per second and GPU\n"
+        f"and {STORAGE / 1e9:g} GB/s of shared storage\n"
     )
     machine.print_table(["GPUs", "scan, s", "coordinator, s", "stored arrays, MB", "read by the coordinator, MB"], rows)
 
@@ -177,7 +177,7 @@ def measure_run(case: Case, workers: int) -> Cost:
     network = wrap_module(RandomMaps(case.units, case.grid, 1).eval())
     probe_set = probe_sets.make_noise(case.images)
     read = 0
-    real = array_store._LocalStorage.read  # noqa: SLF001 - what is measured here
+    real = array_store._LocalStorage.read  # noqa: SLF001 - measured here
 
     def counted(self: Any, name: str) -> bytes | None:
         nonlocal read

@@ -19,7 +19,7 @@ def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks scaling --")
     parser.add_argument("--images", type=int, default=2000)
     images = parser.parse_args(words).images
-    machine.print_title("Scaling: a network of next to no cost, milliseconds per image of everything else")
+    machine.print_title("Scaling: milliseconds per image with a network of almost no cost")
     base = probe_sets.make_noise(images)
     few, many = images // 4, images * 4
     measure_along("images", {f"{n:,}": (256, 13, probe_sets.make_noise(n), 1) for n in (few, images, many)})
@@ -36,13 +36,13 @@ def measure_along(what: str, cases: dict[str, tuple[int, int, Any, int]]) -> Non
     found = {name: measure_cost(*case) for name, case in cases.items()}
     machine.print_table([what, "ms per image"], list(found.items()))
     machine.record_figure(
-        f"ms per image beside the network, along {what}",
+        f"ms per image without the network, along {what}",
         ", ".join(f"{name}: {ms:.2g}" for name, ms in found.items()), "stated",
     )  # fmt: skip
 
 
 class RandomMaps(nn.Module):
-    """Layers of smooth random maps that depend on the image and cost nearly nothing to compute."""
+    """Layers of smooth random activation maps of the image, at almost no cost."""
 
     def __init__(self, units: int, grid: int, layers: int) -> None:
         super().__init__()

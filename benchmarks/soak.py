@@ -27,7 +27,7 @@ class Usage:
         own: resident memory of this process, in bytes.
         workers: private memory of all its descendants, in bytes.
         files: open files of this process.
-        theirs: open files of all its descendants.
+        worker_files: open files of all its descendants.
         processes: number of its descendants.
     """
 
@@ -35,7 +35,7 @@ class Usage:
     own: int
     workers: int
     files: int
-    theirs: int
+    worker_files: int
     processes: int
 
 
@@ -49,9 +49,7 @@ def main(words: list[str]) -> None:
     probe_set = probe_sets.make_noise(options.images, concepts=300, size=112, distinct=500)
     network = wrap_module(RandomMaps(128, 13, 1).eval())
     short = {"layers": "mix.0", "pictures": False, "workers": options.workers, "threads": 1}
-    nd.dissect(
-        network, data=probe_sets.make_noise(600, concepts=300, size=112), **short
-    )  # what is loaded once stays loaded
+    nd.dissect(network, data=probe_sets.make_noise(600, concepts=300, size=112), **short)  # load and compile once
     before = measure_usage("before")
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -62,9 +60,9 @@ def main(words: list[str]) -> None:
     gc.collect()
     after = measure_usage("after")
     machine.print_table(
-        ["images", "this process, MB", "its workers, MB", "open files", "of the workers", "processes below"],
+        ["images", "this process, MB", "workers, MB", "open files", "workers' open files", "worker processes"],
         [
-            [one.when, one.own / MB, one.workers / MB, one.files, one.theirs, one.processes]
+            [one.when, one.own / MB, one.workers / MB, one.files, one.worker_files, one.processes]
             for one in (before, *watch.usages, after)
         ],
     )
@@ -99,14 +97,14 @@ class UsageProgress:
 
 def measure_usage(when: str) -> Usage:
     """Return what is used now."""
-    below = machine.find_descendants(os.getpid())
+    descendants = machine.find_descendants(os.getpid())
     return Usage(
         when,
         _read_resident_memory(os.getpid()),
-        sum(_read_private_memory(pid) for pid in below),
+        sum(_read_private_memory(pid) for pid in descendants),
         _count_open_files(os.getpid()),
-        sum(_count_open_files(pid) for pid in below),
-        len(below),
+        sum(_count_open_files(pid) for pid in descendants),
+        len(descendants),
     )
 
 

@@ -55,10 +55,10 @@ def main(words: list[str]) -> None:
     machine.print_table(["workers", f"{options.images} images, s", f"of them for the first {few}", "the rest"], rows)
     shared = rows[0][3] / rows[1][3]
     machine.record_figure(
-        "two workers ÷ one, what both share", f"{shared:.2f} (whole run {rows[0][1] / rows[1][1]:.2f})", "≥ 1.8"
+        "two workers ÷ one, the shared part", f"{shared:.2f} (whole run {rows[0][1] / rows[1][1]:.2f})", "≥ 1.8"
     )
     print(f"whole runs: two workers are {rows[0][1] / rows[1][1]:.2f} times as fast as one")
-    print(f"the rest, which both share: {rows[0][3] / rows[1][3]:.2f} times\n")
+    print(f"the shared part: {rows[0][3] / rows[1][3]:.2f} times\n")
 
 
 def dissect_with_workers(network: Any, images: int, workers: int) -> None:

@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Hypothesis profiles, torchvision with a CPU build of torch, markers, and fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -11,30 +11,27 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-# Machines are shared: no test is a timed one. In CI a red run comes back: the examples are the same every time.
+# No deadlines, because machines are shared. In CI examples are the same every time, so that a failure can be repeated.
 settings.register_profile("random", parent=settings.get_profile("default"), deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("random"), derandomize=True, database=None)
-settings.register_profile(  # for mutants: what fails need not be made small
+settings.register_profile(  # for benchmarks/mutants.py, which does not need the smallest failing example
     "quick", parent=settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "random")
 
-# A shell has signals ignored by what runs in its background; programs that tests start and end would inherit that.
+# Background jobs of a shell ignore these signals, and processes that tests start would inherit that.
 for _number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
-#: Of a headless Chromium that asks for nothing by itself.
+#: Options of headless Chromium; it makes no requests of its own.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def _let_torchvision_import() -> None:
-    """Beside a CPU build of torch, torchvision's wheel cannot register its operators and does not import.
-
-    Defining the two operators it asks for lets its models, weights and transforms be tested all the same.
-    """
+    """Define two operators, without which torchvision's wheel cannot be imported with a CPU build of torch."""
     if importlib.util.find_spec("torchvision") is None:
         return
     import torch
@@ -43,14 +40,14 @@ def _let_torchvision_import() -> None:
         library = torch.library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor")
-        globals()["_TORCHVISION_OPERATORS"] = library  # they live as long as this object does
+        globals()["_TORCHVISION_OPERATORS"] = library  # removed when the library object is
 
 
 _let_torchvision_import()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out tests that need a model hub, unless the environment asks for them; a cluster is made of processes."""
+    """Skip tests that need a model hub unless NETDISSECT_NETWORK=1; run cluster tests in the lane of processes."""
     for item in items:
         if item.get_closest_marker("cluster") is not None:
             item.add_marker("processes")
@@ -62,15 +59,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference data beside the checkout."""
+    """Return the folder of reference data next to the checkout."""
     if not SHARED.is_dir():
-        pytest.skip("reference data (../shared) is not here")
+        pytest.skip("reference data (../shared) is missing")
     return SHARED
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """A headless Chromium: one for all tests of a process, for Playwright stands no second."""
+    """Yield a headless Chromium for all tests of this process; Playwright cannot start twice in one."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:

@@ -1,4 +1,4 @@
-"""A network of many kinds of operations, and files that torch exports of networks, for tests."""
+"""A small network with many kinds of operations, and functions that export networks to files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class ChannelGate(nn.Module):
-    """Channels times a gate made of their means."""
+    """Channels multiplied by a gate of their means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class ChannelGate(nn.Module):
 
 
 class DilatedBlock(nn.Module):
-    """A dilated depthwise convolution beside the identity."""
+    """A residual block with a dilated depthwise convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class DilatedBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """One head that looks from every token at every other."""
+    """Self-attention with one head."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Attention(nn.Module):
 
 
 class StandardizedConvolution(nn.Module):
-    """A convolution with standardized weights, as big transfer networks have them."""
+    """A convolution with standardized weights, as in BiT networks."""
 
     class Conv(nn.Conv2d):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -65,7 +65,7 @@ class StandardizedConvolution(nn.Module):
 
 
 class VariedNetwork(nn.Module):
-    """Convolutions, a pyramid, gates and tokens: the ways of real networks in a small one, for 32 x 32 images."""
+    """A small network with convolutions, upsampling, a gate and attention, for 32 x 32 images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class VariedNetwork(nn.Module):
 
 
 def make_varied_network(seed: int = 0) -> VariedNetwork:
-    """Return it with the same weights and statistics at every call."""
+    """Return a network with the same weights and statistics at every call."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = VariedNetwork()
@@ -110,7 +110,7 @@ def make_input(images: int = 2, size: tuple[int, int] = (32, 32), dtype: torch.d
 
 
 def write_onnx(path: Path, module: nn.Module, *, legacy: bool = False, fixed: bool = False, x=None) -> Path:
-    """Export a network with torch's exporter, or with the one before it; the number of images is free or fixed."""
+    """Export a network to ONNX with torch's exporter or its legacy one; the batch size is dynamic or fixed."""
     x = make_input() if x is None else x
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -127,7 +127,7 @@ def write_onnx(path: Path, module: nn.Module, *, legacy: bool = False, fixed: bo
 
 
 def write_pt2(path: Path, module: nn.Module, *, fixed: bool = False, shapes=None, x=None) -> Path:
-    """Export a network with torch.export; the number of images is free or fixed."""
+    """Export a network with torch.export; the batch size is dynamic or fixed."""
     x = make_input() if x is None else x
     shapes = shapes or (None if fixed else ({0: torch.export.Dim.DYNAMIC},))
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Something run in a process of its own that may not grow: whoever unpacks a bomb there is told so by the system."""
+"""Call a function in a new process with limits on memory and CPU time, for tests of decompression bombs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from tests.tasks import start_fork_server
 
 from netdissect.errors import NetdissectError
 
-#: Bytes by which the process may grow, and seconds of processor time it may take.
+#: Bytes that the process may allocate, and seconds of CPU time.
 GROWTH, SECONDS = 200 << 20, 120
 
 
 def call_with_limits(function, *arguments, growth=GROWTH):
-    """Call a function in such a process; return what it raised, as (kind, words), or its result as ("", result)."""
+    """Call a function in a limited process; return ("", result), or the error's class name and message."""
     if not Path("/proc/self/statm").exists():
-        pytest.skip("the size of a process is looked up in /proc")
+        pytest.skip("the size of a process is read from /proc")
     start_fork_server()
     context = multiprocessing.get_context("forkserver")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_set_limits_and_call, args=(there, function, arguments, growth))
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_set_limits_and_call, args=(sender, function, arguments, growth))
     process.start()
-    there.close()
+    sender.close()
     try:
-        said = here.recv()
+        said = receiver.recv()
     except EOFError:
         process.join()
         pytest.fail(f"the process died with {process.exitcode}")
@@ -42,6 +42,6 @@ def _set_limits_and_call(pipe, function, arguments, growth):
         said = ("", function(*arguments))
     except NetdissectError as error:
         said = (type(error).__name__, str(error))
-    except BaseException as error:  # noqa: BLE001 - the test says what it thinks of it
-        said = (f"not ours: {type(error).__name__}", str(error))
+    except BaseException as error:  # noqa: BLE001 - the test compares it
+        said = (f"unexpected: {type(error).__name__}", str(error))
     pipe.send(said)

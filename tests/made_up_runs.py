@@ -1,7 +1,6 @@
-"""Finished runs made up from random numbers, of any size, with images and labels: for tests of the report alone.
+"""Finished runs of any size made up from random numbers, with images and labels, for tests of the report.
 
-Nothing was dissected. Units are given a few concepts each, masks lie on blobs that the label maps also show, so that
-names, masks and labels look as if they belonged together.
+Every unit has high IoU with a few concepts. Activation maps have a blob, and images and label maps show colored blobs.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _WORDS = "cow car sheep flower sign airplane bird chair boat book tree hair head
 
 @dataclass
 class MadeUpProbeSet:
-    """Images and labels by row, made when they are asked for."""
+    """Images and labels by row, drawn when they are read."""
 
     vocabulary: Vocabulary
     size: tuple[int, int]
@@ -61,7 +60,7 @@ class MadeUpProbeSet:
 
 
 class MissingProbeSet:
-    """A probe set that is no longer there."""
+    """A probe set that no longer exists."""
 
     def read_image_file(self, _: int) -> bytes | None:
         return None
@@ -130,7 +129,7 @@ def make_run(
     input_size: int = 112, name: str = "made-up", layer_names: tuple[str, ...] | None = None,
     categories: tuple[str, ...] = CATEGORY_ORDER, words: Vocabulary | None = None, seed: int = 0,
 ) -> tuple[Result, MadeUpProbeSet]:  # fmt: skip
-    """Make up a run and the probe set it could have been of."""
+    """Return a made-up run and its probe set."""
     words = words or make_vocabulary(concepts, categories)
     names = layer_names or tuple(f"block{n + 1}/conv" for n in range(len(units)))
     layers = {
@@ -147,7 +146,7 @@ def make_run(
         for n, count in enumerate(units)
     }
     first = next(iter(layers.values()))
-    layers = {  # G belongs to the probe set: it is the same in all layers
+    layers = {  # G counts the probe set's pixels and is the same in all layers
         key: LayerResult(
             entry.layer,
             words,

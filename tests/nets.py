@@ -1,4 +1,4 @@
-"""Small torch networks for tests; the same weights at every call."""
+"""Small torch networks for tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def make_small_net(seed: int = 0) -> nn.Module:
-    """Two convolutions with strides, and a linear layer at the end."""
+    """Return two strided convolutions and a linear layer, with the same weights at every call."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(
@@ -35,7 +35,7 @@ def make_small_net(seed: int = 0) -> nn.Module:
 
 
 class SlowNet(nn.Module):
-    """The same network, taking its time."""
+    """The small network with a pause in its forward pass."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class SlowNet(nn.Module):
 
 
 class ExitingNet(nn.Module):
-    """The same network, which leaves the program when it sees a batch of 4 images that are not empty."""
+    """The small network, which calls `sys.exit` for a batch of 4 images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class ExitingNet(nn.Module):
 
 
 class WorkerKillingNet(nn.Module):
-    """The same network, which kills worker processes that run it, as the system does when memory runs out."""
+    """The small network, which kills the worker process that runs it, as the system does when memory runs out."""
 
     def __init__(self, deaths: Path, times: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class WorkerKillingNet(nn.Module):
             setattr(self, name, part)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if multiprocessing.parent_process() is not None and len(x) == 4:  # not the empty images of a trace
+        if multiprocessing.parent_process() is not None and len(x) == 4:  # a trace has another batch size
             number = len(list(self.deaths.iterdir()))
             if number < self.times:
                 (self.deaths / str(number)).touch()
@@ -87,5 +87,5 @@ class WorkerKillingNet(nn.Module):
 
 
 def move_channels_first(activations):
-    """Return activations (B, h, w, U) as torch's modules give them, (B, U, h, w)."""
+    """Return activations (B, h, w, U) as (B, U, h, w)."""
     return {name: values.movedim(-1, 1) for name, values in activations.items()}

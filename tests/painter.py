@@ -1,4 +1,4 @@
-"""A tiny generator whose units draw known things, and a labeller that knows them."""
+"""A tiny generator whose units draw squares of known colors, and a function that labels them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CLASSES = ["red", "green", "blue"]
 
 
 class Painter(nn.Module):
-    """Paints a red, a green and a blue square somewhere on a dark ground; unit k of ``canvas`` draws the k-th."""
+    """Draws a red, a green and a blue square on a dark image; unit k of ``canvas`` draws the k-th."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -29,5 +29,5 @@ class Painter(nn.Module):
 
 
 def label_squares(picture: np.ndarray) -> np.ndarray:
-    """One plane per color, for squares may lie over each other."""
+    """Return one label plane per color, because squares may overlap."""
     return np.stack([np.where(picture[..., color] > 128, color + 1, 0) for color in range(3)]).astype(np.uint8)

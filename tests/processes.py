@@ -1,4 +1,4 @@
-"""What a test may ask about processes."""
+"""Find and wait for processes in tests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from benchmarks.machine import find_descendants
 __all__ = ["find_descendants", "wait_until"]
 
 
-def wait_until(true, what):
-    """Wait until something is true, a minute at most."""
+def wait_until(condition, what):
+    """Wait until a condition holds; fail after a minute."""
     for _ in range(600):
-        if true():
+        if condition():
             return
         time.sleep(0.1)
     pytest.fail(f"waited a minute for {what}")

@@ -1,4 +1,4 @@
-"""docs/settings.md and the settings in run.schema.json, written from the declarations: ``python3 dev.py settings``."""
+"""Write docs/settings.md and the settings in run.schema.json from the declarations (``python3 dev.py settings``)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PARTS = (
 
 
 def make_settings_page() -> str:
-    """Return the page."""
+    """Return the text of docs/settings.md."""
     parts = [HEAD]
     for record, title, text in PARTS:
         hints = typing.get_type_hints(record)
@@ -45,14 +45,14 @@ def make_settings_page() -> str:
 
 
 def make_row(field, hint) -> str:
-    """Return a setting's row: name, what it may be, default, help text."""
+    """Return a setting's row: name, allowed values, default, help text."""
     names = " ".join(f"`{name}`" for name in (field.name, *field.metadata["aliases"]))
     default = field.metadata["none"] or "" if field.default is None else f"`{field.default}`"
     return f"| {names} | {describe_values(field, hint)} | {default} | {field.metadata['help']} |"
 
 
 def describe_values(field, hint) -> str:
-    """Return what a setting may be: its choices, or its type and bounds."""
+    """Return a setting's choices, or its type and bounds."""
     kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not NoneType]
     if typing.get_origin(hint) is typing.Literal:
         return ", ".join(f"`{kind}`" for kind in kinds)
@@ -70,7 +70,7 @@ def describe_values(field, hint) -> str:
 
 
 def make_schema() -> dict:
-    """Return run.json's schema with every setting as it is declared."""
+    """Return the schema of run.json with the settings as declared."""
     found = json.loads(SCHEMA.read_text(encoding="utf-8"))
     found["properties"]["settings"]["properties"] = {
         field.name: make_property(field, typing.get_type_hints(record)[field.name])
@@ -81,7 +81,7 @@ def make_schema() -> dict:
 
 
 def make_property(field, hint) -> dict:
-    """Return what a setting may be, in JSON Schema's words."""
+    """Return a setting as a property in JSON Schema."""
     text = {"description": field.metadata["help"]}
     kinds = typing.get_args(hint) or (hint,)
     if typing.get_origin(hint) is typing.Literal:

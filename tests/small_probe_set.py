@@ -1,4 +1,4 @@
-"""Small probe sets on disk, for tests."""
+"""Write small probe sets in Broden's format, for tests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_probe_set(
     labels: tuple[int, int] = (16, 16),
     seed: int = 0,
 ) -> Path:
-    """Write a probe set with every kind of field: one plane, two planes, whole-image labels, several of them, none."""
+    """Write a probe set whose images have one, two or no planes and one, several or no whole-image labels."""
     rng = np.random.default_rng(seed)
     usage = LabelUsage()
     for name, category in CONCEPTS.items():

@@ -1,4 +1,4 @@
-"""Runs that are over in a moment: a small network, a small probe set, five shards."""
+"""Runs of seconds: a small network, a small probe set, five shards."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def dissect_small(data: str | Path, folder: Path | None, *, network=None, layers
 
 
 def read_tables(folder: Path) -> dict[str, bytes]:
-    """Every table of a run, as it is."""
+    """Return the bytes of every table of a run, by file name."""
     paths = sorted([*folder.glob("*.csv"), *folder.glob("*.parquet")])
     return {path.name: path.read_bytes() for path in paths}
 
 
 def interrupt_run(data: Path, folder: Path | None, after: int, **options) -> str:
-    """Run until some shards are finished, then stop as Ctrl-C does; return what was said."""
+    """Run until `after` shards are finished, then stop as Ctrl-C does; return the message."""
     from netdissect.engine import tasks
 
     keep = tasks.store_scan

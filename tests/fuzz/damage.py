@@ -1,4 +1,4 @@
-"""Changes to a file's bytes, as hypothesis draws them."""
+"""Damage files in ways that Hypothesis draws, and check the errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 @st.composite
 def _draw_change(draw):
-    """A change: a flip, a cut, a splice, a repetition, an overwriting."""
+    """Draw a change: flip, cut, insert, repeat or replace."""
     kind = draw(st.sampled_from(["flip", "cut", "insert", "repeat", "replace"]))
     return kind, draw(st.floats(0, 1)), draw(st.binary(min_size=1, max_size=12)), draw(st.integers(1, 40))
 
@@ -37,7 +37,7 @@ def apply_changes(data: bytes, changes) -> bytes:
 
 @contextlib.contextmanager
 def damage_file(path, changes):
-    """Spoil a file for the length of a block."""
+    """Damage a file while the block runs."""
     data = path.read_bytes()
     path.write_bytes(apply_changes(data, changes))
     try:
@@ -47,17 +47,17 @@ def damage_file(path, changes):
 
 
 def check_one_sentence(error, *facts) -> None:
-    """Hold an error to what every one of ours must be; one of the facts, such as the file's name, stands in it."""
+    """Check that an error is one line and contains one of the facts, such as the file's name."""
     assert str(error).strip()
     assert "\n" not in str(error).strip()
     assert not facts or any(fact in str(error) for fact in facts), f"{error!r} names none of {facts}"
 
 
 def keeps_length(changes) -> bool:
-    """Tell whether nothing is moved by these changes: what they do not touch lies where it lay."""
+    """Return whether the changes keep every other byte in its place."""
     return all(kind in ("flip", "replace") for kind, *_ in changes)
 
 
 def count_changed_bytes(changes) -> int:
-    """Return how many bytes are touched at most by changes that keep the length."""
+    """Return the largest number of bytes that changes of this kind can alter."""
     return sum(len(piece) for _, _, piece, _ in changes)

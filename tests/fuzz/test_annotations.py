@@ -1,4 +1,4 @@
-"""Damaged files of annotation tools raise only the project's own errors, of one sentence."""
+"""Damaged files of annotation tools raise only the project's errors, of one sentence."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def via(folder):
     )
 
 
-TOLD = {"labelme": labelme, "label-studio": label_studio, "supervisely": supervisely, "hasty": hasty, "via": via}
+WRITERS = {"labelme": labelme, "label-studio": label_studio, "supervisely": supervisely, "hasty": hasty, "via": via}
 
 
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory):
-    """An export of every tool, whole."""
+    """Return an undamaged export of every tool."""
     folder = tmp_path_factory.mktemp("exports")
-    files = {tool: make(folder / tool) for tool, make in TOLD.items()}
+    files = {tool: make(folder / tool) for tool, make in WRITERS.items()}
     for tool in ("YOLO", "CVAT"):
         test_tool_table.TOOLS[tool](folder / tool)
     files["yolo"] = folder / "YOLO" / "train" / "labels" / "a.txt"
@@ -92,22 +92,22 @@ def exports(tmp_path_factory):
     return folder, files
 
 
-def places(value, path=()):
-    """Return the path to every value of a JSON."""
+def find_paths(value, path=()):
+    """Return the path of every value in a JSON document."""
     inner = value.items() if isinstance(value, dict) else enumerate(value[:30]) if isinstance(value, list) else ()
-    return [path, *(place for key, each in inner for place in places(each, (*path, key)))]
+    return [path, *(found for key, each in inner for found in find_paths(each, (*path, key)))]
 
 
-def changed(told, path, new):
-    """Return a JSON with another value at a place."""
+def replace_value(document, path, new):
+    """Return a copy of a JSON document with one value replaced."""
     if not path:
         return new
-    told = copy.deepcopy(told)
-    at = told
+    document = copy.deepcopy(document)
+    at = document
     for key in path[:-1]:
         at = at[key]
     at[path[-1]] = new
-    return told
+    return document
 
 
 def read(folder):
@@ -117,16 +117,16 @@ def read(folder):
         check_one_sentence(error)
 
 
-@pytest.mark.parametrize("tool", list(TOLD))
+@pytest.mark.parametrize("tool", list(WRITERS))
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_any_value_may_be_anywhere(exports, tool, data):
+def test_any_value_in_any_place_is_read_or_refused(exports, tool, data):
     folder, files = exports
     whole = files[tool].read_text()
-    told = json.loads(whole)
-    path = data.draw(st.sampled_from(places(told)))
+    document = json.loads(whole)
+    path = data.draw(st.sampled_from(find_paths(document)))
     try:
-        files[tool].write_text(json.dumps(changed(told, path, data.draw(st.sampled_from(ODD)))))
+        files[tool].write_text(json.dumps(replace_value(document, path, data.draw(st.sampled_from(ODD)))))
         read(folder / tool)
     finally:
         files[tool].write_text(whole)
@@ -135,7 +135,7 @@ def test_any_value_may_be_anywhere(exports, tool, data):
 @pytest.mark.parametrize("tool", ["labelme", "label-studio", "yolo", "data.yaml", "cvat"])
 @settings(max_examples=10, deadline=None)
 @given(changes=changes_of_bytes)
-def test_any_bytes_may_be_in_the_file(exports, tool, changes):
+def test_a_file_of_damaged_bytes_is_read_or_refused(exports, tool, changes):
     folder, files = exports
     with damage_file(files[tool], changes):
         read(folder / {"yolo": "YOLO", "data.yaml": "YOLO", "cvat": "CVAT"}.get(tool, tool))

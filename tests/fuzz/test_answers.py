@@ -22,8 +22,8 @@ BODY = random.Random(0).randbytes(3000)
 N = len(BODY)
 
 
-class Scripted:
-    """Answers request after request as it is told, and with nothing when it has no more to say."""
+class ScriptedServer:
+    """A server that answers requests by a script, and closes the connection when the script ends."""
 
     def __init__(self):
         self.script, self.announced = [], set()
@@ -76,7 +76,7 @@ ANSWERS = st.tuples(
 
 @pytest.fixture(scope="module")
 def server():
-    return Scripted()
+    return ScriptedServer()
 
 
 @settings(max_examples=200, deadline=None)

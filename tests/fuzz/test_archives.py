@@ -19,7 +19,7 @@ from netdissect.protocols import NullProgress
 FILES = {"set/index.csv": b"image,split\n" * 50, "set/images/a.png": bytes(range(256)) * 4, "set/images/b/c.png": b"x"}
 
 
-def packed(path, files):
+def pack(path, files):
     if path.suffix == ".zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in files.items():
@@ -35,25 +35,25 @@ def packed(path, files):
 
 @pytest.fixture(scope="module", params=["a.zip", "a.tar", "a.tgz"])
 def archive(request, tmp_path_factory):
-    return packed(tmp_path_factory.mktemp("archives") / request.param, FILES)
+    return pack(tmp_path_factory.mktemp("archives") / request.param, FILES)
 
 
-def everything(folder):
+def list_files(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
 @settings(max_examples=100)
 @given(changes=changes_of_bytes)
-def test_a_damaged_archive_is_unpacked_or_says_why_not(archive, tmp_path_factory, changes):
+def test_a_damaged_archive_is_unpacked_or_refused(archive, tmp_path_factory, changes):
     folder = tmp_path_factory.mktemp("there")
     with damage_file(archive, changes):
         try:
             unpack_archive(archive, folder / "set", marker="index.csv", progress=NullProgress())
         except NetdissectError as error:
             check_one_sentence(error)
-            assert everything(folder) == []
+            assert list_files(folder) == []
         else:
-            assert {path.split("/")[0] for path in everything(folder)} == {"set"}
+            assert {path.split("/")[0] for path in list_files(folder)} == {"set"}
 
 
 NAMES = st.lists(st.sampled_from(["..", ".", "", "a", "/", "\\", "C:", "~", "a" * 300, "\u2025", "con", " "]), min_size=1, max_size=5)  # fmt: skip
@@ -64,13 +64,13 @@ NAMES = st.lists(st.sampled_from(["..", ".", "", "a", "/", "\\", "C:", "~", "a" 
 def test_no_name_leads_out_of_the_folder(tmp_path_factory, parts, ending):
     assume("/".join(parts))
     folder = tmp_path_factory.mktemp("there")
-    archive = packed(folder / f"a{ending}", {"index.csv": b"", "/".join(parts): b"evil"})
+    archive = pack(folder / f"a{ending}", {"index.csv": b"", "/".join(parts): b"evil"})
     (folder / "deep").mkdir()
     try:
         unpack_archive(archive, folder / "deep" / "set", marker="index.csv", progress=NullProgress())
     except NetdissectError as error:
         check_one_sentence(error)
-    outside = [path for path in everything(folder) if not path.startswith("deep/set")]
+    outside = [path for path in list_files(folder) if not path.startswith("deep/set")]
     assert outside == [archive.name, "deep"]
 
 
@@ -78,17 +78,17 @@ def try_to_unpack(archive, target):
     unpack_archive(archive, target, marker="index.csv", progress=NullProgress())
 
 
-def test_bombs_are_refused_before_they_go_off(tmp_path):
+def test_bombs_are_refused_before_they_are_unpacked(tmp_path):
     bombs = [
-        packed(tmp_path / "flat.zip", {"index.csv": bytes(120 << 20)}),
-        packed(tmp_path / "flat.tgz", {"index.csv": bytes(120 << 20)}),
+        pack(tmp_path / "flat.zip", {"index.csv": bytes(120 << 20)}),
+        pack(tmp_path / "flat.tgz", {"index.csv": bytes(120 << 20)}),
     ]
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as many:
         for number in range(3000):
             many.writestr(f"{number}", b"")
     data = out.getvalue()
-    # Many entries of the directory may point to the same few bytes: the sizes they claim add up all the same.
+    # Entries may point to the same bytes; their sizes are added up all the same.
     (tmp_path / "many.zip").write_bytes(data)
     for bomb in bombs:
         kind, said = call_with_limits(try_to_unpack, bomb, tmp_path / "set")
@@ -96,4 +96,4 @@ def test_bombs_are_refused_before_they_go_off(tmp_path):
         assert "too much for an archive" in said
     kind, said = call_with_limits(try_to_unpack, tmp_path / "many.zip", tmp_path / "set")
     assert "holds no index.csv" in said
-    assert everything(tmp_path) == ["flat.tgz", "flat.zip", "many.zip"]
+    assert list_files(tmp_path) == ["flat.tgz", "flat.zip", "many.zip"]

@@ -1,4 +1,4 @@
-"""Whatever bytes a network's files hold, only the project's own errors come out, in bounded memory."""
+"""Damaged and malicious network files raise only the project's errors, in bounded memory."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def checkpoints(tmp_path_factory):
 @pytest.mark.parametrize("ending", [".prototxt", ".caffemodel"])
 @settings(max_examples=100)
 @given(changes=changes_of_bytes)
-def test_a_damaged_caffe_network_is_read_or_says_why_not(pair, ending, changes):
+def test_a_damaged_caffe_network_is_read_or_is_refused(pair, ending, changes):
     with damage_file(pair.with_suffix(ending), changes):
         try:
             net = load_caffe(str(pair))
@@ -62,7 +62,7 @@ def test_a_damaged_caffe_network_is_read_or_says_why_not(pair, ending, changes):
             check_one_sentence(error, "small", "conv1", "pool1", "fc", "relu1", "layer")
             return
     assert (found.shape[0], found.ndim) == (1, 4)
-    if ending == ".caffemodel":  # what is computed stands in the other file
+    if ending == ".caffemodel":  # the layers are in the other file
         assert found.shape == (1, 5, 28, 28)
         if keeps_length(changes):
             true = load_caffe(str(pair)).layers["conv1"].weight
@@ -72,7 +72,7 @@ def test_a_damaged_caffe_network_is_read_or_says_why_not(pair, ending, changes):
 @pytest.mark.parametrize("name", ["new.pth", "old.pth", "small.safetensors"])
 @settings(max_examples=80)
 @given(changes=changes_of_bytes)
-def test_a_damaged_checkpoint_is_read_or_says_why_not(checkpoints, name, changes):
+def test_a_damaged_checkpoint_is_read_or_is_refused(checkpoints, name, changes):
     true = read_checkpoint(checkpoints / name).tensors
     with damage_file(checkpoints / name, changes):
         try:
@@ -80,7 +80,7 @@ def test_a_damaged_checkpoint_is_read_or_says_why_not(checkpoints, name, changes
         except NetdissectError as error:
             check_one_sentence(error, name)
             return
-    if keeps_length(changes):  # a change touches one tensor, or two beside each other; a name may be another
+    if keeps_length(changes):  # a change alters one tensor, or two adjacent ones, or a name
         same = [
             one
             for one in true.values()
@@ -94,7 +94,7 @@ def load(stem):
 
 
 def message(number, *fields):
-    """A message of protobuf: field `number` with these bytes."""
+    """Encode a protobuf message: field `number` with these bytes."""
     body = b"".join(fields)
     return bytes([number << 3 | 2]) + varint(len(body)) + body
 
@@ -152,14 +152,14 @@ def test_a_safetensors_file_that_claims_a_trillion_numbers_is_refused_without_ro
     assert "whose header claims 1,000,000,000,000,000: truncated?" in said
     (tmp_path / "huge.safetensors").write_bytes((10**9).to_bytes(8, "little") + b" " * 2**10)
     with (tmp_path / "huge.safetensors").open("r+b") as file:
-        file.truncate(2 * 10**9)  # a gigabyte of header that is there, in a file that takes no room
+        file.truncate(2 * 10**9)  # a header of a gigabyte, in a sparse file
     kind, said = call_with_limits(read, tmp_path / "huge.safetensors")
     assert kind == ModelFileError.__name__, said
     assert "whose header claims 1,000,000,000: truncated?" in said
 
 
 def bomb(path, size, entries=1):
-    """A checkpoint whose tensors' records are zeros, packed a thousand times smaller than they are."""
+    """Write a checkpoint of zeros whose records are compressed a thousandfold."""
     state = {f"w{number}": torch.zeros(size) for number in range(entries)}
     torch.save(state, path)
     with zipfile.ZipFile(path) as plain:
@@ -177,7 +177,7 @@ def test_a_checkpoint_whose_records_unpack_to_a_thousand_times_its_size_is_refus
     assert kind == ModelFileError.__name__, said
     assert f"bomb.pth: its {size:,} bytes would unpack to 67,1" in said
     assert f"at most {16 * size + 2**25:,} are allowed" in said
-    bomb(tmp_path / "small.pth", 2**10)  # someone packed it again: no harm
+    bomb(tmp_path / "small.pth", 2**10)  # a repacked checkpoint is fine
     assert read_checkpoint(tmp_path / "small.pth").tensors["w0"].shape == (2**10,)
 
 

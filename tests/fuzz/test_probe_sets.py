@@ -23,7 +23,7 @@ IMAGES = ["images/a/image 1.jpg", "images/a/image 1_object.png", "images/a/image
 
 
 @pytest.fixture(scope="module")
-def pristine(tmp_path_factory):
+def undamaged(tmp_path_factory):
     return small_probe_set.write_probe_set(tmp_path_factory.mktemp("fuzz") / "set", images=3)
 
 
@@ -39,23 +39,23 @@ def read_everything(folder):
 @pytest.mark.parametrize("name", TABLES + IMAGES)
 @settings(max_examples=60)
 @given(changes=changes_of_bytes)
-def test_a_damaged_file_of_a_probe_set_gives_a_sentence_or_nothing(pristine, name, changes):
-    true = read_everything(pristine)
-    with damage_file(pristine / name, changes):
+def test_a_damaged_file_of_a_probe_set_is_read_or_refused(undamaged, name, changes):
+    true = read_everything(undamaged)
+    with damage_file(undamaged / name, changes):
         try:
-            found = read_everything(pristine)
+            found = read_everything(undamaged)
         except NetdissectError as error:
-            check_one_sentence(error, str(pristine), "image ")
+            check_one_sentence(error, str(undamaged), "image ")
             return
-    if name.endswith(".png"):  # its checksums hold the numbers
+    if name.endswith(".png"):  # a PNG's checksums detect changed labels
         assert all(np.array_equal(one[1].planes, other[1].planes) for one, other in zip(found, true, strict=True))
     if name.endswith(".jpg"):
         assert [image.shape for image, _ in found] == [image.shape for image, _ in true]
-        assert all(np.array_equal(found[row][0], true[row][0]) for row in (0, 2))  # the others are as they were
+        assert all(np.array_equal(found[row][0], true[row][0]) for row in (0, 2))  # the other images are unchanged
 
 
 def bomb(width, height):
-    """A PNG of a few kilobytes that claims to be huge and decodes to nothing but zeros."""
+    """Return a PNG of a few kilobytes that claims a huge size and unpacks to zeros."""
 
     def chunk(kind, body):
         return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
@@ -66,7 +66,7 @@ def bomb(width, height):
 
 
 def huge_jpeg():
-    """A JPEG of a few hundred bytes that claims to be huge."""
+    """Return a JPEG of a few hundred bytes that claims a huge size."""
     out = io.BytesIO()
     Image.new("RGB", (16, 16)).save(out, format="JPEG")
     data = bytearray(out.getvalue())
@@ -75,7 +75,7 @@ def huge_jpeg():
     return bytes(data)
 
 
-def labels_of(folder):
+def read_one_label_map(folder):
     Broden(folder).read_labels(1)
 
 
@@ -83,11 +83,11 @@ def read_image_of(folder):
     Broden(folder).read_image(1)
 
 
-@pytest.mark.parametrize("side", [12_000, 60_000])  # below and above what Pillow itself lets pass
-def test_a_png_bomb_is_refused_before_it_is_unpacked(pristine, tmp_path, side):
-    folder = shutil.copytree(pristine, tmp_path / "set")
+@pytest.mark.parametrize("side", [12_000, 60_000])  # below and above Pillow's own limit
+def test_a_png_bomb_is_refused_before_it_is_unpacked(undamaged, tmp_path, side):
+    folder = shutil.copytree(undamaged, tmp_path / "set")
     (folder / "images/a/image 1_object.png").write_bytes(bomb(side, side))
-    kind, said = call_with_limits(labels_of, folder)
+    kind, said = call_with_limits(read_one_label_map, folder)
     assert kind == DataFileError.__name__
     assert f"expected a label map of 16 x 16 pixels as index.csv says, got {side} x {side}" in said
     (folder / "images/a/image 1.jpg").write_bytes(bomb(side, side))
@@ -96,16 +96,16 @@ def test_a_png_bomb_is_refused_before_it_is_unpacked(pristine, tmp_path, side):
     assert f"expected 32 x 32 pixels as index.csv says, got {side} x {side}" in said
 
 
-def test_a_jpeg_that_claims_to_be_huge_is_refused(pristine, tmp_path):
-    folder = shutil.copytree(pristine, tmp_path / "set")
+def test_a_jpeg_that_claims_to_be_huge_is_refused(undamaged, tmp_path):
+    folder = shutil.copytree(undamaged, tmp_path / "set")
     (folder / "images/a/image 1.jpg").write_bytes(huge_jpeg())
     kind, said = call_with_limits(read_image_of, folder)
     assert kind == DataFileError.__name__
     assert "expected 32 x 32 pixels as index.csv says, got 65500 x 65500" in said
 
 
-def test_an_index_that_agrees_with_a_bomb_is_refused_too(pristine, tmp_path):
-    folder = shutil.copytree(pristine, tmp_path / "set")
+def test_an_index_that_agrees_with_a_bomb_is_refused_too(undamaged, tmp_path):
+    folder = shutil.copytree(undamaged, tmp_path / "set")
     index = folder / "index.csv"
     index.write_text(index.read_text().replace("32,32,16,16", "60000,60000,60000,60000"))
     with pytest.raises(DataFileError, match="line 2: .* 134,217,728 pixels, got 3,600,000,000"):
@@ -113,7 +113,7 @@ def test_an_index_that_agrees_with_a_bomb_is_refused_too(pristine, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
-def test_an_image_that_an_importer_reads_may_not_be_a_bomb_either(tmp_path, name):
+def test_an_importer_refuses_an_image_that_is_a_bomb(tmp_path, name):
     (tmp_path / name).write_bytes(bomb(60_000, 60_000) if name == "a.png" else huge_jpeg())
     kind, said = call_with_limits(images.load_image, tmp_path / name)
     assert kind == DataFileError.__name__, said

@@ -103,9 +103,7 @@ def test_tables_that_would_unpack_to_too_much_are_refused(saved, tmp_path):
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("thresholds.npy", bytes(1 << 30))
     (folder / "conv2.npz").write_bytes(out.getvalue())
-    kind, said = call_with_limits(
-        load, folder, growth=800 << 20
-    )  # threads of the Parquet reader take room of their own
+    kind, said = call_with_limits(load, folder, growth=800 << 20)  # the Parquet reader's threads need memory
     assert kind == RunFileError.__name__, said
     assert "would unpack to 1,073,741,824 bytes" in said
 

@@ -17,7 +17,7 @@ from netdissect.results import classic
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A file of every kind, and what reads it."""
+    """Return a file of every kind and the function that reads it."""
     folder = tmp_path_factory.mktemp("tables")
     result, _ = made_up_runs.make_run((6,), 8)
     layer = next(iter(result.layers.values()))
@@ -60,6 +60,6 @@ def test_a_damaged_table_or_mean_is_read_or_is_an_error(files, name, changes):
     if isinstance(true, np.ndarray):
         if keeps_length(changes):
             assert found.shape != true.shape or (found != true).sum() <= count_changed_bytes(changes)
-    elif not any(kind == "cut" for kind, *_ in changes):  # a change touches one row, or two beside each other
+    elif not any(kind == "cut" for kind, *_ in changes):  # a change alters one row, or two adjacent ones
         same = [row for row in true if any(repr(row) == repr(other) for other in found)]
         assert len(same) >= len(true) - 2 * len(changes)

@@ -1,4 +1,4 @@
-"""Lower bounds are those that are tested: pyproject.toml and constraints-lowest.txt say the same."""
+"""The lower bounds in pyproject.toml are the versions in constraints-lowest.txt, which are tested."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Tools of the tests that only the lowest versions of others need.
+#: Packages that only the tests of the lowest versions need.
 TOOLS = {"onnx-ir", "onnxscript"}
 
 
-def padded(version):
-    """4.1 and 4.1.0 are one version."""
+def parse_version(version):
+    """Return three numbers: 4.1 and 4.1.0 are one version."""
     numbers = [int(part) for part in version.split(".")]
     return tuple(numbers + [0] * (3 - len(numbers)))
 
@@ -23,7 +23,7 @@ def test_every_bound_is_the_version_that_is_tested():
     declared = {}
     for line in [*project["dependencies"], *extras]:
         name, bound = re.fullmatch(r"([\w-]+)>=([\d.]+)", line).groups()
-        declared[name] = padded(bound)
+        declared[name] = parse_version(bound)
     text = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8")
-    tested = {name: padded(version) for name, version in re.findall(r"^([\w-]+)==([\d.]+)$", text, re.MULTILINE)}
+    tested = {name: parse_version(version) for name, version in re.findall(r"^([\w-]+)==([\d.]+)$", text, re.MULTILINE)}
     assert {name: version for name, version in tested.items() if name not in TOOLS} == declared

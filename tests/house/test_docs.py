@@ -1,4 +1,4 @@
-"""The documents tell the truth: links lead somewhere, functions that formulas point at exist, commands can be typed."""
+"""Links, functions, commands and paths in the documents exist."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SOURCE = ROOT / "src" / "netdissect"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page):
+def test_targets_of_links_exist(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if "://" not in target and not target.startswith("#"):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
 
 
-def test_every_function_that_the_method_points_at_exists():
+def test_functions_named_in_the_method_exist():
     text = (ROOT / "docs" / "method.md").read_text()
     found = re.findall(r"`([\w/]+\.py): ([\w, ]+)`", text)
     assert len(found) > 8
@@ -34,7 +34,7 @@ def test_every_function_that_the_method_points_at_exists():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_command_that_is_shown_can_be_typed(page):
+def test_commands_exist(page):
     blocks = re.findall(r"```\w*\n(.*?)```|^((?:    .*\n)+)", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     lines = [line.strip() for block in blocks for line in "".join(block).splitlines()]
     for line in lines:
@@ -52,7 +52,7 @@ def test_the_map_names_every_room():
     assert {room for room in rooms if f"`{room}/`" not in text} == set()
 
 
-def test_the_tour_in_the_readme_leads_to_files():
+def test_paths_in_the_tour_of_the_readme_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     tour = text.partition("## A tour of the code")[2]
     paths = [

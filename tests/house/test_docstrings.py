@@ -1,4 +1,4 @@
-"""Docstrings tell the truth: their examples run, and the pages and sections that they name are in the repository."""
+"""Examples in docstrings run, and the pages and sections that docstrings name exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "netdissect"
 FILES = sorted(SOURCE.rglob("*.py"))
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-#: Design pages that are not part of the repository.
+#: References to pages that are not in the repository.
 ELSEWHERE = r"\b(METHOD|BRODEN|ENGINE|INTERFACE|TRUST|STORY|DEMO|HOUSE|FAULTS), (the )?§|\b(METHOD|BRODEN|ENGINE) §"
 
 
@@ -35,7 +35,7 @@ def test_no_example_is_skipped():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_pages_and_sections_that_sources_name_are_there(path):
+def test_pages_and_sections_named_in_sources_exist(path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(ELSEWHERE, text), "a page that is not in the repository"
     for page, section in re.findall(r"docs/([\w/.-]+\.md)(?:`{0,2},? § ?(\d+))?", text):
@@ -49,7 +49,7 @@ def test_pages_and_sections_that_sources_name_are_there(path):
         assert list((ROOT / "docs" / "decisions").glob(f"{int(number):04d}-*.md")), f"decision {number}"
 
 
-def test_every_public_function_and_class_has_a_docstring_in_the_imperative():
+def test_docstrings_of_functions_are_in_the_imperative():
     third_person = re.compile(r"^(Returns|Gets|Makes|Writes|Reads|Computes|Checks|Creates|Gives|Finds|Tells|Says)\b")
     wrong = []
     for path in FILES:

@@ -23,19 +23,19 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     page
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    if page.name != "extending.md" and "```python" in page.read_text(encoding="utf-8")  # it has a test of its own
+    if page.name != "extending.md" and "```python" in page.read_text(encoding="utf-8")  # tests/house/test_extending.py
 ]
 
 
 class MyNetwork(nn.Sequential):
-    """What the examples call their own network: two layers, and a block that transformers would have."""
+    """The network of the examples: two layers, and blocks as in a transformer."""
 
     def __init__(self) -> None:
         blocks = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(12))
         super().__init__(OrderedDict(layer3=nn.Conv2d(3, 8, 5, 2), layer4=nn.ReLU(), blocks=nn.Sequential(*blocks)))
 
 
-class Drawing(nn.Module):
+class SmallGenerator(nn.Module):
     """A generator of images of 32 pixels from latents of 128 numbers."""
 
     def __init__(self) -> None:
@@ -49,8 +49,8 @@ class Drawing(nn.Module):
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
-    """Return the names that examples take for granted, in a folder with the files that they name."""
+def example_names(tmp_path, monkeypatch):
+    """Return the variables that examples use, in a folder with the files that they read."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     small_probe_set.write_probe_set(tmp_path / "dataset" / "broden1_224", images=6)
@@ -61,7 +61,7 @@ def desk(tmp_path, monkeypatch):
         for folder, array in (("photos", rng.integers(0, 256, (32, 32, 3))), ("masks", rng.integers(0, 3, (32, 32)))):
             (tmp_path / folder).mkdir(exist_ok=True)
             Image.fromarray(array.astype(np.uint8)).save(tmp_path / folder / f"{number}.png")
-    # what takes a download or the sources of Broden is called with a signature that fits, and no more
+    # calls that need a download or Broden's sources only have their arguments checked
     build = inspect.signature(nd.build_broden)
     monkeypatch.setattr(nd, "build_broden", build.bind, raising=False)
     segmenter = inspect.signature(nd.load_segmenter)
@@ -78,14 +78,14 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setattr(
         nd, "generate_probe_set", lambda *args, images, **more: generate(*args, images=min(images, 6), **more), raising=False
     )  # fmt: skip
-    return {"MyNetwork": MyNetwork, "model": MyNetwork(), "sae": sae, "module": Drawing(), "segment": label}
+    return {"MyNetwork": MyNetwork, "model": MyNetwork(), "sae": sae, "module": SmallGenerator(), "segment": label}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples_of_a_page_run(page, desk, tmp_path):
+def test_examples_of_a_page_run(page, example_names, tmp_path):
     text = page.read_text(encoding="utf-8")
-    names = dict(desk)
+    names = dict(example_names)
     for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
         code = block.group(1)
         line = text[: block.start()].count("\n") + 1
@@ -112,11 +112,11 @@ def find_examples():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [*find_examples()])
-def test_an_example_of_a_docstring_runs(code, desk, tmp_path):
+def test_an_example_of_a_docstring_runs(code, example_names, tmp_path):
     if "mine.pth" in code:
         torchvision = pytest.importorskip("torchvision")
         torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "mine.pth")
     if "runs/trained" in code:
         for name in ("trained", "random"):
-            nd.dissect(desk["model"], ["layer4"], "dataset/broden1_224", out=f"runs/{name}", pictures=False)
-    exec(code, dict(desk))
+            nd.dissect(example_names["model"], ["layer4"], "dataset/broden1_224", out=f"runs/{name}", pictures=False)
+    exec(code, dict(example_names))

@@ -1,4 +1,4 @@
-"""Every example of docs/extending.md runs as it stands there, and is short."""
+"""Every example of docs/extending.md runs and is short."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 LONGEST = 30  # lines
 
 
-def blocks(heading: str, language: str) -> list[str]:
+def read_blocks(heading: str, language: str) -> list[str]:
     """Return the blocks of one language in a section of the page."""
     section = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     found = re.findall(rf"```{language}\n(.*?)```", section, flags=re.DOTALL)
@@ -35,9 +35,9 @@ def data(tmp_path):
 
 @pytest.fixture
 def mylib(tmp_path, monkeypatch):
-    """A folder on the path that holds the page's module; nothing else is registered."""
+    """Return a folder on the path with the page's module; no model kind is registered."""
     monkeypatch.setattr(plugins, "_registered", {})
-    (tmp_path / "netdissect_mylib.py").write_text(blocks("A new kind of model", "python")[0])
+    (tmp_path / "netdissect_mylib.py").write_text(read_blocks("A new kind of model", "python")[0])
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
     sys.modules.pop("netdissect_mylib", None)
@@ -51,7 +51,7 @@ def test_the_examples_are_short():
 def test_a_new_kind_of_model_of_an_installed_package(mylib, data, capsys):
     from netdissect.cli import main
 
-    project = tomllib.loads(blocks("A new kind of model", "toml")[0])["project"]
+    project = tomllib.loads(read_blocks("A new kind of model", "toml")[0])["project"]
     ((group, declared),) = project["entry-points"].items()
     lines = [f"[{group}]", *(f"{name} = {place}" for name, place in declared.items())]
     info = mylib / "mylib-1.0.dist-info"
@@ -69,7 +69,7 @@ def test_a_new_kind_of_model_of_an_installed_package(mylib, data, capsys):
 
 def test_a_new_kind_of_model_in_a_script(mylib, data, monkeypatch):
     monkeypatch.chdir(mylib)
-    script = "".join(blocks("A new kind of model", "python"))
+    script = "".join(read_blocks("A new kind of model", "python"))
     namespace = {}
     exec(compile(script, str(PAGE), "exec"), namespace)
     assert namespace["result"].network.source == "mylib:tiny"
@@ -77,7 +77,7 @@ def test_a_new_kind_of_model_in_a_script(mylib, data, monkeypatch):
 
 @pytest.fixture
 def run_folder(tmp_path, monkeypatch):
-    """The run folder that the page's script names; no panel is registered."""
+    """Return the run folder that the page's script names; no panel is registered."""
     monkeypatch.setattr(panels, "_REGISTRY", {})
     folder = tmp_path / "dissection" / "resnet18"
     result, probe_set = made_up_runs.make_run((6,), 8, pictures=12)
@@ -89,13 +89,13 @@ def run_folder(tmp_path, monkeypatch):
 
 def test_a_new_report_panel_in_a_script(run_folder):
     assert not (run_folder / "html/data/layer-0-panels.js").exists()
-    exec(compile("".join(blocks("A new report panel", "python")), str(PAGE), "exec"), {})
+    exec(compile("".join(read_blocks("A new report panel", "python")), str(PAGE), "exec"), {})
     assert "is number 6 of 6 by best IoU" in (run_folder / "html/data/layer-0-panels.js").read_text()
 
 
 def test_a_new_report_panel_of_an_installed_package(run_folder, tmp_path, monkeypatch):
-    (tmp_path / "netdissect_mylib.py").write_text(blocks("A new report panel", "python")[0])
-    project = tomllib.loads(blocks("A new report panel", "toml")[0])["project"]
+    (tmp_path / "netdissect_mylib.py").write_text(read_blocks("A new report panel", "python")[0])
+    project = tomllib.loads(read_blocks("A new report panel", "toml")[0])["project"]
     ((group, declared),) = project["entry-points"].items()
     info = tmp_path / "mylib-1.0.dist-info"
     info.mkdir()

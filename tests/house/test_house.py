@@ -1,4 +1,4 @@
-"""The layout holds: public names, light imports, arrows that point down, and checks that can fail."""
+"""Imports are light, the contracts of import-linter can fail, and sources keep rules that ruff has not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOURCES = sorted((ROOT / "src" / "netdissect").rglob("*.py"))
         ("netdissect.engine.dissect", {"torchvision", "matplotlib", "google.protobuf"}),
     ],
 )
-def test_importing_a_room_does_not_load_what_it_does_not_need(module, heavy):
+def test_importing_a_module_does_not_load_heavy_libraries(module, heavy):
     script = f"import sys, {module}; loaded = {heavy!r} & set(sys.modules); assert not loaded, loaded"
     subprocess.run([sys.executable, "-c", script], check=True)
 
@@ -37,7 +37,7 @@ def test_a_saved_run_is_loaded_and_its_report_imported_without_torch():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+def run_import_linter(folder: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("lint-imports")
     return subprocess.run(
         [program, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False,
@@ -45,13 +45,13 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_an_arrow_that_points_up_breaks_the_contract(tmp_path):
+def test_an_import_against_the_map_breaks_a_contract(tmp_path):
     if not Path(sys.executable).with_name("lint-imports").exists():
         pytest.skip("import-linter is not installed")
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / ".importlinter", tmp_path)
-    assert lint(tmp_path).returncode == 0
-    for room, arrow in (
+    assert run_import_linter(tmp_path).returncode == 0
+    for room, line in (
         ("geometry/fieldmap.py", "import netdissect.engine.plan"),
         ("engine/plan.py", "import netdissect.probe_sets.broden.reader"),
         ("engine/tasks.py", "import netdissect.runtime.port"),
@@ -61,15 +61,15 @@ def test_an_arrow_that_points_up_breaks_the_contract(tmp_path):
         path = tmp_path / "src" / "netdissect" / room
         text = path.read_text()
         path.write_text(
-            text.replace("from __future__ import annotations\n", f"from __future__ import annotations\n{arrow}\n")
+            text.replace("from __future__ import annotations\n", f"from __future__ import annotations\n{line}\n")
         )
-        assert lint(tmp_path).returncode == 1, f"{room}: {arrow} was not noticed"
+        assert run_import_linter(tmp_path).returncode == 1, f"{room}: {line} was not noticed"
         path.write_text(text)
 
 
-def test_no_module_is_a_drawer_for_odds_and_ends():
-    drawers = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
-    assert not [path for path in SOURCES if path.stem in drawers or path.parent.name in drawers]
+def test_no_module_is_called_utils_or_helpers():
+    forbidden = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
+    assert not [path for path in SOURCES if path.stem in forbidden or path.parent.name in forbidden]
 
 
 def test_the_library_never_prints():
@@ -80,14 +80,14 @@ def test_the_library_never_prints():
             )
 
 
-def test_nothing_is_left_to_do_in_the_sources():
+def test_no_source_has_a_todo():
     for path in SOURCES:
         text = path.read_text()
         for word in ("TODO", "FIXME", "XXX"):
             assert word not in text, f"{path} says {word}"
 
 
-def test_the_version_stands_in_one_place_only():
+def test_the_version_is_that_of_pyproject():
     assert f'version = "{netdissect.__version__}"' in (ROOT / "pyproject.toml").read_text()
 
 

@@ -1,4 +1,4 @@
-"""The suite's two lanes both run, a failure in either is one of the whole, and CI's examples come back."""
+"""Both lanes of the suite run, a failure in either fails the suite, and CI uses the same examples every time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOTHING = (dev.NOTHING_CHOSEN, "== 98 deselected in 1.00s ==")
         ([(-9, ""), PASSED], -9, "==== 90 passed, 1 skipped in 60.50s ===="),
     ],
 )
-def test_both_lanes_run_and_a_failure_in_either_is_one_of_the_whole(ends, code, closing, monkeypatch, capsys):
+def test_both_lanes_run_and_a_failure_in_either_fails_the_suite(ends, code, closing, monkeypatch, capsys):
     asked, left = [], list(ends)
     monkeypatch.setattr(dev, "setup", lambda _: None)
     monkeypatch.setattr(dev, "lane", lambda options: (asked.append(options), left.pop(0))[1])
@@ -41,13 +41,13 @@ def test_both_lanes_run_and_a_failure_in_either_is_one_of_the_whole(ends, code, 
     assert capsys.readouterr().out.splitlines()[-1] == closing
 
 
-def test_a_lane_gives_back_what_pytest_said_last(capsys):
+def test_a_lane_returns_the_last_line_of_pytest(capsys):
     code, last = dev.lane(["--version"])
     assert (code, last.split()[0]) == (0, "pytest")
     assert capsys.readouterr().out.strip() == last
 
 
-def test_ci_takes_the_same_examples_every_time():
+def test_ci_uses_the_same_examples_every_time():
     in_ci = os.environ.get("CI") == "true"
     assert settings.default.derandomize is in_ci
     assert settings.default.print_blob

@@ -1,4 +1,4 @@
-"""The public names: exactly these, documented, typed, and all that the docs use."""
+"""The public names are exactly these, are typed and documented, and the docs use no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed is whole: the bundled network and the report's own files travel in the wheel."""
+"""The wheel has every file of the package, among them the bundled network and the report's files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The names in a wheel built from a copy of the checkout, and the sizes of their files."""
+    """Build a wheel from a copy of the checkout; return the sizes of its files by name."""
     if importlib.util.find_spec("hatchling") is None:
         pytest.skip("hatchling, which builds the wheel, is not installed (python3 dev.py setup installs it)")
     folder = tmp_path_factory.mktemp("wheel")
@@ -49,6 +49,6 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel):
         ("netdissect/report/html/static/", {".js", ".css"}),
     ],
 )
-def test_the_files_that_are_no_python_are_there(wheel, folder, endings):
+def test_files_other_than_python_are_in_the_wheel(wheel, folder, endings):
     found = {Path(name).suffix for name, size in wheel.items() if name.startswith(folder) and size}
     assert endings <= found

@@ -1,4 +1,4 @@
-"""The field's English: one word for each thing (docs/glossary.md), one name for each file, class and function."""
+"""Words that docs/glossary.md rules out do not come back; files, classes and functions have unique names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXTS = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
 ]
-#: What must not come back, and where a match is something else: options, file names and formats that people know.
+#: Words that must not come back, and exceptions: options, columns and formats.
 WORDS = {
     r"\bpictures?\b": r"--(no-)?pictures|`pictures`|\bpictures: |pictures=|\.pictures\b|\"pictures\"",
     r"\bPython's lock\b": None,
@@ -31,8 +31,8 @@ WORDS = {
     r"\b[Ww]itness\b": None,
     r"\bbehind (the|a) layer": None,
 }
-#: Names that the redrawn house gave up.
-GIVEN_UP = [
+#: Names of classes and functions that must not come back.
+FORBIDDEN_NAMES = [
     "Witness",
     "Atom",
     "Look",
@@ -64,7 +64,7 @@ GIVEN_UP = [
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_words_that_were_given_up_do_not_come_back(path):
+def test_words_of_the_last_table_do_not_come_back(path):
     if path.name == "glossary.md":
         return
     text = path.read_text(encoding="utf-8")
@@ -108,11 +108,11 @@ def test_every_public_function_has_one_name():
     assert {name: paths for name, paths in functions.items() if len(paths) > 1} == {}
 
 
-def test_names_that_were_given_up_do_not_come_back():
+def test_forbidden_names_do_not_come_back():
     defined = {
         node.name
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, (ast.ClassDef, ast.FunctionDef))
     }
-    assert defined.isdisjoint(GIVEN_UP)
+    assert defined.isdisjoint(FORBIDDEN_NAMES)

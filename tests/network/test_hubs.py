@@ -1,4 +1,4 @@
-"""Networks that are fetched from where their libraries keep them; NETDISSECT_NETWORK=1 lets these tests run."""
+"""Networks that are downloaded from model hubs; run with NETDISSECT_NETWORK=1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.network, pytest.mark.slow]
         ("hf:google/vit-base-patch16-224", "vit.layernorm", 0.5),
     ],
 )
-def test_a_network_is_fetched_by_name_with_its_preprocessing_and_dissected(model, layer, mean, tmp_path):
+def test_a_downloaded_network_has_its_preprocessing_and_is_dissected(model, layer, mean, tmp_path):
     pytest.importorskip({"hf": "transformers"}.get(model.partition(":")[0], model.partition(":")[0]))
     network = open_network(model)
     assert network.preprocess.mean[0] == pytest.approx(mean)

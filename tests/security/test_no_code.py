@@ -1,4 +1,4 @@
-"""Nothing that is opened may run code: files that would, when unpickled, are refused and do nothing."""
+"""No file that is opened runs code: files that would when unpickled are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOURCES = sorted(Path(__file__).resolve().parents[2].joinpath("src/netdissect").
 
 
 class Trap:
-    """Leaves a trace wherever it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, trace):
         self.trace = str(trace)
@@ -34,10 +34,10 @@ class Trap:
 
 @pytest.fixture
 def trace(tmp_path):
-    """The file that a trap would leave; at the end it must not be there."""
+    """Return the file that a trap would create; at the end it must not exist."""
     path = tmp_path / "it ran"
     pickle.loads(pickle.dumps(Trap(path))).close()
-    assert path.exists(), "the trap itself must work"
+    assert path.exists(), "the trap must work"
     path.unlink()
     yield path
     assert not path.exists()
@@ -67,7 +67,7 @@ def test_a_mean_image_that_would_run_code_is_refused(tmp_path, trace):
         read_mean(tmp_path / "mean.npy")
 
 
-def objects(trap):
+def save_objects(trap):
     out = io.BytesIO()
     np.save(out, np.array([trap], dtype=object), allow_pickle=True)
     return out.getvalue()
@@ -84,7 +84,7 @@ def test_a_runs_arrays_that_would_run_code_are_refused(tmp_path, trace):
     for name in members:
         with zipfile.ZipFile(path, "w") as archive:
             for other, data in members.items():
-                archive.writestr(other, objects(Trap(trace)) if other == name else data)
+                archive.writestr(other, save_objects(Trap(trace)) if other == name else data)
         with pytest.raises(NetdissectError, match="is damaged"):
             files.load_run(tmp_path / "r")
 
@@ -99,7 +99,7 @@ def test_an_artefact_that_would_run_code_is_as_good_as_none(tmp_path, trace):
 
         path.write_bytes(
             out.getvalue() + array_store._compute_checksum(store._storage, out.getvalue())
-        )  # even with a right checksum
+        )  # even with a valid checksum
         assert "k" not in store
 
 

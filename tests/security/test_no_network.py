@@ -1,4 +1,4 @@
-"""Nothing is asked of a network unless a person asks for it."""
+"""Commands make no network requests unless the user asks for a download."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from netdissect.networks.sources.caffe.caffe_writer import write_caffe
 from netdissect.networks.sources.caffe.prototxt import parse_prototxt
 from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
-#: Tells of every attempt of this interpreter to reach anything but another process of this machine.
-WATCHED = """
+#: Script that runs commands and prints every attempt to reach the network, by an audit hook.
+SCRIPT = """
 import json, sys
 attempts = []
 
@@ -44,9 +44,9 @@ layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" convolutio
 """
 
 
-def watched(folder, *commands):
-    """Run commands one after the other; return what each left with and all attempts so far."""
-    (folder / "watched.py").write_text(WATCHED)
+def run_watched(folder, *commands):
+    """Run commands in one process; return each one's exit code and all attempts so far."""
+    (folder / "watched.py").write_text(SCRIPT)
     words = json.dumps([[str(word) for word in command] for command in commands])
     ended = subprocess.run(
         [sys.executable, folder / "watched.py", words], capture_output=True, text=True, check=False, cwd=folder,
@@ -57,12 +57,12 @@ def watched(folder, *commands):
     return [tuple(json.loads(line)) for line in lines]
 
 
-def test_a_run_and_its_report_ask_nothing_of_a_network(tmp_path):
+def test_a_run_and_its_report_make_no_requests(tmp_path):
     net = parse_prototxt(TEXT)
     write_caffe(tmp_path / "small", net, make_random_weights(net, seed=0))
     data = small_probe_set.write_probe_set(tmp_path / "set", images=6)
     run = ["run", tmp_path / "small", "--layers", "conv1", "--data", data, "--images-per-unit", "3", "--quiet"]
-    answers = watched(
+    answers = run_watched(
         tmp_path,
         [*run, "--out", tmp_path / "r"],
         ["report", tmp_path / "r", "--single-file"],
@@ -75,9 +75,9 @@ def test_a_run_and_its_report_ask_nothing_of_a_network(tmp_path):
     assert (tmp_path / "r/report.html").is_file()
 
 
-def test_the_watch_sees_an_attempt(tmp_path):
-    """A download does ask, so the test above can fail."""
-    ((code, attempts),) = watched(tmp_path, ["data", "download", "broden1_224", "--into", tmp_path / "there"])
+def test_an_attempt_is_noticed(tmp_path):
+    """A download makes a request, so the test above can fail."""
+    ((code, attempts),) = run_watched(tmp_path, ["data", "download", "broden1_224", "--into", tmp_path / "there"])
     assert code != 0
     assert attempts
 
