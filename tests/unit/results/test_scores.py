@@ -79,7 +79,7 @@ def test_the_shell_knows_the_score_of_an_installed_package(package, data, tmp_pa
     from netdissect.cli import main
 
     monkeypatch.chdir(tmp_path)
-    words = f"run python:tests.nets:small --layers conv1 --data {data} --out run --score recall --quantile 0.1 --no-pictures"
+    words = f"run python:tests.nets:make_small_net --layers conv1 --data {data} --out run --score recall --quantile 0.1 --no-pictures"
     with pytest.raises(SystemExit) as leave:
         main(words.split())
     printed = capsys.readouterr()

@@ -116,7 +116,7 @@ def test_an_unreadable_image_stops_the_run_by_name_or_is_skipped_and_listed(tmp_
     data = small_probe_set.write_probe_set(tmp_path / "data", images=40)
     (data / "images/a/image 7.jpg").write_bytes(b"no picture")
     (data / "images/a/image 9_color.png").write_bytes(b"no labels")
-    with pytest.raises(DataFileError, match=r"picture (7\.jpg|9_color)"):
+    with pytest.raises(DataFileError, match=r"image (7\.jpg|9_color)"):
         dissect_small(data, tmp_path / "stopped")
     result = dissect_small(data, tmp_path / "r", on_error="skip")
     assert sorted(result.journal["skipped_images"]) == ["a/image 7.jpg", "a/image 9.jpg"]
