@@ -1,0 +1,1 @@
+"""Probe sets: Broden, its sources, importers for your own images, downloads."""

@@ -1,0 +1,1 @@
+"""Read, write, check and preview probe sets in the format of Broden (docs/broden.md)."""

@@ -1,1 +1,1 @@
-"""Downloads that survive: a text registry of what there is, and fetching that resumes, verifies and unpacks safely."""
+"""Download probe sets, sources and networks: a registry, and downloads that resume, verify and unpack safely."""
