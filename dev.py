@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Set up this checkout and do one thing in it, with nothing but Python and a package index.
+"""Set up this checkout and run one task in it; needs only Python and a package index.
 
-    python3 dev.py demo     install the package in .venv, dissect the bundled network, open-able report
-    python3 dev.py test     install everything the tests need, run them all
+    python3 dev.py demo     install the package in .venv and dissect the bundled network
+    python3 dev.py test     install what the tests need and run all of them
     python3 dev.py check    ruff, codespell, mypy --strict, import-linter
     python3 dev.py ci       check, then test, with the same random examples every time
-    python3 dev.py settings write docs/settings.md again
-    python3 dev.py setup    only install
+    python3 dev.py settings rewrite docs/settings.md and the settings in run.schema.json
+    python3 dev.py setup    install only
     python3 dev.py errors   rewrite docs/errors.md where an error message changed (read the diff before committing)
-    python3 dev.py lowest   the tests of what others' files may do, with the lowest versions allowed, in .venv-lowest
+    python3 dev.py lowest   test everything that opens users' files with the lowest versions allowed, in .venv-lowest
 
-What follows the word is handed on: `python3 dev.py test -k tally`, `python3 dev.py demo --out /tmp/demo`.
+Further arguments are passed on: `python3 dev.py test -k tally`, `python3 dev.py demo --out /tmp/demo`.
 
-Tests run in two lanes, one after the other: first all that share processors well, on all of them; then those marked
-`processes`, which kill or pause processes or read a clock, in two workers. Both always run; one closing line counts both.
+Tests run in two lanes, one after the other: first most tests, on all CPU cores; then those marked `processes`, which kill
+or pause processes or read a clock, with two workers. Both always run, and the last line counts both.
 """
 
 from __future__ import annotations
@@ -34,16 +34,14 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = "Scripts" if os.name == "nt" else "bin"
 LEAST = (3, 11)
-#: What is tested with the lowest versions: everything that opens others' files, and where compiled code is kept.
+#: Tests that `lowest` runs: everything that opens users' files, and the cache of compiled kernels.
 LOWEST = (
     "tests/security", "tests/fuzz", "tests/unit/io", "tests/unit/networks", "tests/unit/probe_sets", "tests/unit/results",
     "tests/unit/test_compiled.py",
 )  # fmt: skip
-#: What pytest ends with where no test was chosen.
+#: Pytest's exit code if no test was selected.
 NOTHING_CHOSEN = 5
-
-
-#: And of these, what is about files that only later versions write.
+#: Tests that `lowest` leaves out: they need files that only later versions write.
 LATER = (
     "tests/unit/networks/sources/onnx/test_graph.py::test_files_of_torchs_exporter_know_the_modules",
     "tests/unit/networks/sources/onnx/test_network.py::test_a_file_for_a_single_image_is_given_one_at_a_time",
@@ -52,28 +50,28 @@ LATER = (
 
 
 def setup(extra: str) -> None:
-    """Install the package, editable, with the pinned versions of constraints.txt; a second call is quick."""
+    """Install the package in .venv, editable, with the versions of constraints.txt, unless it is up to date."""
     install(VENV, ROOT / "constraints.txt", extra)
 
 
 def install(venv_: Path, constraints: Path, extra: str, *tools: str) -> None:
-    """Install the package and some tools, editable, in a virtual environment of its own; a second call is quick."""
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + constraints.read_bytes()).hexdigest()
+    """Install the package, editable, and tools in a virtual environment, unless it is up to date."""
+    key = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + constraints.read_bytes()).hexdigest()
     done = venv_ / f"netdissect-{extra or 'core'}"
-    if done.exists() and done.read_text() == wanted:
+    if done.exists() and done.read_text() == key:
         return
     print(f"setting up {venv_} (a few minutes the first time)", flush=True)
     if not (venv_ / BIN / "python").exists() and not (venv_ / BIN / "python.exe").exists():
         venv.create(venv_, with_pip=True)
     target = f"{ROOT}[{extra}]" if extra else str(ROOT)
-    # torch goes first and alone, so that its pin decides which build is taken.
+    # torch is installed first and alone, so that constraints.txt decides its build.
     run("python", "-m", "pip", "install", "--quiet", "-c", str(constraints), "torch", of=venv_)
     run("python", "-m", "pip", "install", "--quiet", "-c", str(constraints), "-e", target, *tools, of=venv_)
-    done.write_text(wanted)
+    done.write_text(key)
 
 
 def run(program: str, *arguments: str, of: Path = VENV) -> None:
-    """Run a program of a virtual environment; leave with its exit code if it fails."""
+    """Run a program of a virtual environment; exit with its code if it fails."""
     code = subprocess.run([str(of / BIN / program), *arguments], cwd=ROOT, check=False).returncode
     if code:
         raise SystemExit(code)
@@ -86,11 +84,11 @@ def demo(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """Run the whole suite, or what of it the arguments choose; leave with 1 if a test of either lane fails."""
+    """Run both lanes of the suite, or the tests that the arguments select; exit with 1 if a test fails."""
     setup("dev")
     lanes = [["-n", "auto", "-m", "not processes"], ["-n", "2", "-m", "processes"]]
     if any(word.startswith("-m") for word in arguments):
-        lanes = [["-n", "auto"]]  # who chooses by marker chooses the lane
+        lanes = [["-n", "auto"]]  # a marker of the user replaces the lanes
     codes, ends = zip(*[lane([*options, *arguments]) for options in lanes], strict=True)
     print(closing_line(ends), flush=True)
     bad = [code for code in codes if code not in (0, NOTHING_CHOSEN)]
@@ -99,7 +97,7 @@ def test(arguments: list[str]) -> None:
 
 
 def lane(arguments: list[str]) -> tuple[int, str]:
-    """Run pytest, showing what it says; return its exit code and its last line."""
+    """Run pytest and print its output; return its exit code and last line."""
     words = [str(VENV / BIN / "python"), "-m", "pytest", "--dist", "worksteal", *arguments]
     last = ""
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as running:
@@ -110,7 +108,7 @@ def lane(arguments: list[str]) -> tuple[int, str]:
 
 
 def closing_line(ends: Iterable[str]) -> str:
-    """Return one line in pytest's form from the lanes' last lines: their counts and seconds, added up.
+    """Return one line in pytest's form that adds up the counts and seconds of the lanes' last lines.
 
     >>> closing_line(["= 3 failed, 90 passed in 60.50s (0:01:00) =", "8 passed, 2 skipped, 90 deselected in 4.25s"])
     '==== 3 failed, 98 passed, 2 skipped in 64.75s ===='
@@ -143,7 +141,7 @@ def errors(_: list[str]) -> None:
 
 
 def lowest(arguments: list[str]) -> None:
-    """Run the tests of LOWEST with the versions of constraints-lowest.txt; warnings of libraries of that age are none."""
+    """Run the tests of LOWEST with the versions of constraints-lowest.txt; warnings of old libraries are no errors."""
     extras, tools = (
         "torchvision,timm,hf,onnx,ray,pandas",
         ("pytest", "pytest-xdist", "hypothesis", "onnxscript", "onnx-ir", "jsonschema"),
@@ -166,7 +164,7 @@ def lowest(arguments: list[str]) -> None:
 
 
 def settings(_: list[str]) -> None:
-    """Write docs/settings.md from the settings' declarations."""
+    """Rewrite docs/settings.md and run.schema.json from the declarations of the settings."""
     setup("")
     run("python", "-m", "tests.settings_page")
 
@@ -179,7 +177,7 @@ def ci(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """Do what the first word says."""
+    """Run the task that the first argument names."""
     if sys.version_info < LEAST:
         raise SystemExit(f"netdissect needs Python {LEAST[0]}.{LEAST[1]} or newer; this is {sys.version.split()[0]}")
     tasks = {
@@ -187,6 +185,7 @@ def main() -> None:
         "test": test,
         "check": check,
         "ci": ci,
+        "errors": errors,
         "lowest": lowest,
         "settings": settings,
         "setup": lambda _: setup("dev"),

@@ -18,7 +18,7 @@ from netdissect.results.counts import Counts
 from netdissect.results.layer_result import Activity, Exemplars, LayerResult
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 
-_WORDS = "cow car sheep flower sign airplane bird chair boat book tree hair head shoe bag skin dress foot".split()  # noqa: SIM905
+_NAMES = "cow car sheep flower sign airplane bird chair boat book tree hair head shoe bag skin dress foot".split()  # noqa: SIM905
 
 
 @dataclass
@@ -77,7 +77,7 @@ def _draw_blobs(row: int, concepts: int):
 
 def make_vocabulary(concepts: int, categories: tuple[str, ...] = CATEGORY_ORDER) -> Vocabulary:
     def name(n: int) -> str:
-        return _WORDS[n] if n < len(_WORDS) else f"{_WORDS[n % len(_WORDS)]} {n // len(_WORDS)}"
+        return _NAMES[n] if n < len(_NAMES) else f"{_NAMES[n % len(_NAMES)]} {n // len(_NAMES)}"
 
     return Vocabulary(
         categories, tuple(Concept(n + 1, name(n), categories[n * len(categories) // concepts]) for n in range(concepts))

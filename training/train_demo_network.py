@@ -1,10 +1,10 @@
 """Train the bundled network of ``netdissect demo`` and write it as a Caffe pair.
 
-    python training/train_demo_network.py [--out FOLDER] [--rounds 60] [--epochs 8] [--seed 1]
+    python training/train_demo_network.py [--out STEM] [--rounds 60] [--epochs 8] [--seed 1]
 
-A small network of AlexNet's kind learns to tell the bundled probe set's scenes and textures apart from one word for each
-image: what `SUBJECTS` says of it. It never sees a label map. Its images are drawn from seeds of their own, none of
-them the demo's. Minutes on two cores; FOLDER is the package's own if not given.
+A small network like AlexNet learns to classify the scenes and textures of the bundled probe set (`SUBJECTS`). It never
+sees a label map, and its images are drawn with other seeds than the demo's. It takes minutes on two cores. STEM: path of
+the two files without suffix; by default those of the package.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 
 #: The demo's probe set is drawn from seed 0; these images are drawn from others.
 TRAINING_SEED, HELD_OUT_SEED = 1, 2
-#: What an image may be called: every scene, every texture.
+#: The classes: every scene and every texture.
 CLASSES = tuple(dict.fromkeys(SUBJECTS))
-#: Side of the drawn images and of what the network sees of them, in pixels.
+#: Side of the drawn images and of the random windows that the network is given, in pixels.
 DRAWN, SEEN = 120, 112
-#: Spread that images are brought to while the network learns; the first layer's weights take it in at the end.
+#: Pixels are divided by this during training; the first layer's weights include it at the end.
 SPREAD = 64.0
 _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A convolution, with batch normalization while it learns and a ReLU, and the pooling after it, if any."""
+    """A convolution with a ReLU, batch normalization during training, and pooling, if any."""
 
     units: int
     kernel: int
@@ -59,38 +59,38 @@ STAGES = (Stage(32, 7, 2, pooled=True), Stage(64, 3, pooled=True), Stage(96, 3),
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Draw, train, write, and say how often it is right about images it has not seen."""
-    given = _options().parse_args(words)
+    """Draw images, train, write the Caffe pair, and print the accuracy on held-out images."""
+    options = _make_parser().parse_args(words)
     started = time.perf_counter()
-    images, labels = draw(given.rounds, TRAINING_SEED)
+    images, labels = draw_images(options.rounds, TRAINING_SEED)
     print(f"{len(labels)} images of {len(CLASSES)} classes drawn in {time.perf_counter() - started:.0f} s", flush=True)
-    learner = train(images, labels, epochs=given.epochs, seed=given.seed)
-    text, binary = write_caffe(given.out, spec(), weights(learner))
+    learner = train(images, labels, epochs=options.epochs, seed=options.seed)
+    text, binary = write_caffe(options.out, make_spec(), fold_weights(learner))
     print(f"{text}, {binary}: {binary.stat().st_size / 1e6:.2f} MB after {time.perf_counter() - started:.0f} s")
-    held_out, truth = draw(4, HELD_OUT_SEED)
-    print(f"right about {accuracy(learner, held_out, truth):.3f} of {len(truth)} held-out images")
+    held_out, truth = draw_images(4, HELD_OUT_SEED)
+    print(f"accuracy {measure_accuracy(learner, held_out, truth):.3f} on {len(truth)} held-out images")
 
 
-def draw(rounds: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def draw_images(rounds: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return images, RGB, shape (N, DRAWN, DRAWN, 3), and the number of each one's class.
 
     Args:
-        rounds: how often all of `SUBJECTS` is gone through: two images of a scene and one of a texture each time.
-        seed: of the images.
+        rounds: passes through `SUBJECTS`, each with two images of a scene and one of a texture.
+        seed: seed of the images.
     """
     tasks = [(index, seed) for index in range(rounds * len(SUBJECTS))]
     with ProcessPoolExecutor(_PROCESSORS, mp_context=get_context("spawn")) as pool:
-        images = np.stack(list(pool.map(_picture, tasks, chunksize=64)))
+        images = np.stack(list(pool.map(_draw_image, tasks, chunksize=64)))
     return images, np.array([CLASSES.index(SUBJECTS[index % len(SUBJECTS)]) for index, _ in tasks])
 
 
-def _picture(task: tuple[int, int]) -> NDArray[np.uint8]:
+def _draw_image(task: tuple[int, int]) -> NDArray[np.uint8]:
     index, seed = task
     return render_image(index, size=DRAWN, seed=seed).image
 
 
 class Learner(nn.Module):
-    """The network as it learns."""
+    """The network during training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Learner(nn.Module):
 
 
 def train(images: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int, seed: int) -> Learner:
-    """Return a network that has learned what the images show."""
+    """Train a network to classify images."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     learner = Learner().to(memory_format=torch.channels_last)
@@ -126,7 +126,7 @@ def train(images: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int, 
         order = rng.permutation(len(labels))
         for step in range(steps):
             chosen = order[step * size : (step + 1) * size]
-            scores = learner(given(cropped(images[chosen], rng)))
+            scores = learner(make_input(crop_randomly(images[chosen], rng)))
             truth = torch.from_numpy(labels[chosen])
             loss = functional.cross_entropy(scores, truth, label_smoothing=0.05)
             optimizer.zero_grad(set_to_none=True)
@@ -137,14 +137,14 @@ def train(images: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int, 
             lost += loss.item()
         seen = steps * size
         print(
-            f"epoch {epoch + 1}: loss {lost / steps:.3f}, right {right / seen:.3f}, "
+            f"epoch {epoch + 1}: loss {lost / steps:.3f}, accuracy {right / seen:.3f}, "
             f"{seen / (time.perf_counter() - started):.0f} images/s",
             flush=True,
         )
     return learner.eval()
 
 
-def cropped(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def crop_randomly(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return a random window of each image, half of them mirrored, shape (B, SEEN, SEEN, 3)."""
     seen = np.empty((len(images), SEEN, SEEN, 3), np.uint8)
     for place, image in enumerate(images):
@@ -154,27 +154,27 @@ def cropped(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     return seen
 
 
-def given(images: NDArray[np.uint8]) -> Tensor:
-    """Return the network's input while it learns: BGR less the mean, as Caffe's, and divided by SPREAD."""
+def make_input(images: NDArray[np.uint8]) -> Tensor:
+    """Return the network's input during training: BGR minus Caffe's mean, divided by SPREAD."""
     bgr = torch.from_numpy(np.ascontiguousarray(images[..., ::-1])).permute(0, 3, 1, 2)
     mean = torch.tensor(CAFFE_MEAN)[:, None, None]
     return ((bgr.float() - mean) / SPREAD).contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
-def accuracy(learner: Learner, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
-    """Return the share of images whose class is right, from the middle of each."""
+def measure_accuracy(learner: Learner, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
+    """Return the accuracy on the center crops of images."""
     edge = (DRAWN - SEEN) // 2
     middle = images[:, edge : edge + SEEN, edge : edge + SEEN]
     right = 0
     for start in range(0, len(labels), 256):
-        scores = learner(given(middle[start : start + 256]))
+        scores = learner(make_input(middle[start : start + 256]))
         right += int((scores.argmax(1).numpy() == labels[start : start + 256]).sum())
     return right / len(labels)
 
 
-def spec() -> NetSpec:
-    """Return the network as Caffe knows it, batch normalization taken into the convolutions."""
+def make_spec() -> NetSpec:
+    """Return the Caffe network, with batch normalization folded into the convolutions."""
     layers, bottom = [], "data"
     for number, stage in enumerate(STAGES, start=1):
         conv = f"conv{number}"
@@ -196,8 +196,8 @@ def spec() -> NetSpec:
 
 
 @torch.no_grad()
-def weights(learner: Learner) -> dict[str, list[NDArray[np.float32]]]:
-    """Return a trained network's weights by Caffe's layer."""
+def fold_weights(learner: Learner) -> dict[str, list[NDArray[np.float32]]]:
+    """Return the trained weights by Caffe layer, with batch normalization folded in."""
     found = {}
     for number, (conv, norm) in enumerate(zip(learner.convs, learner.norms, strict=True), start=1):
         factor = (norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt())[:, None, None, None]
@@ -208,13 +208,13 @@ def weights(learner: Learner) -> dict[str, list[NDArray[np.float32]]]:
     return found
 
 
-def _options() -> argparse.ArgumentParser:
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--out", type=Path, default=STEM, help="stem of the two files")
-    words.add_argument("--rounds", type=int, default=60, help="times the subjects are gone through to draw images")
-    words.add_argument("--epochs", type=int, default=8)
-    words.add_argument("--seed", type=int, default=1, help="of weights and batches")
-    return words
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=STEM, help="stem of the two files")
+    parser.add_argument("--rounds", type=int, default=60, help="passes through the subjects")
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1, help="seed of weights and batches")
+    return parser
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def accumulate(law, seed, numbers):
     return state
 
 
-def same(law, one, other):
+def check_same(law, one, other):
     for a, b in zip(law.read(one), law.read(other), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -107,22 +107,22 @@ def same(law, one, other):
 def test_split_and_order_do_not_matter(name, seed, cut, order):
     law = LAWS[name]
     whole = accumulate(law, seed, range(8))
-    same(law, merge(accumulate(law, seed, order[:cut]), accumulate(law, seed, order[cut:])), whole)
+    check_same(law, merge(accumulate(law, seed, order[:cut]), accumulate(law, seed, order[cut:])), whole)
 
 
 @pytest.mark.parametrize("name", LAWS)
 def test_empty_is_neutral(name):
     law = LAWS[name]
     state = accumulate(law, 1, range(5))
-    same(law, merge(state, law.empty()), state)
-    same(law, merge(law.empty(), state), state)
+    check_same(law, merge(state, law.empty()), state)
+    check_same(law, merge(law.empty(), state), state)
 
 
 @pytest.mark.parametrize("name", LAWS)
 def test_merge_is_associative(name):
     law = LAWS[name]
     a, b, c = (accumulate(law, 2, part) for part in ([0, 1], [2], [3, 4, 5]))
-    same(law, merge(merge(a, b), c), merge(a, merge(b, c)))
+    check_same(law, merge(merge(a, b), c), merge(a, merge(b, c)))
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -131,25 +131,25 @@ def test_merge_changes_neither(name):
     a, b = accumulate(law, 3, [0, 1]), accumulate(law, 3, [2, 3])
     before = copy.deepcopy((a, b))
     merge(a, b)
-    same(law, a, before[0])
-    same(law, b, before[1])
+    check_same(law, a, before[0])
+    check_same(law, b, before[1])
 
 
 @pytest.mark.parametrize("name", LAWS)
 def test_compute_is_idempotent_and_pickles_round_trip(name):
     law = LAWS[name]
     state = accumulate(law, 4, range(6))
-    same(law, law.compute(law.compute(state)), law.compute(state))
-    same(law, pickle.loads(pickle.dumps(state)), state)
+    check_same(law, law.compute(law.compute(state)), law.compute(state))
+    check_same(law, pickle.loads(pickle.dumps(state)), state)
 
 
 def test_state_dict_round_trips():
     law = LAWS["top images"]
     state = accumulate(law, 5, range(6))
-    same(law, TopImages.from_state_dict(state.state_dict()), state)
+    check_same(law, TopImages.from_state_dict(state.state_dict()), state)
 
 
 def test_an_accumulator_that_forgets_a_batch_is_caught():
     law = LAWS["mask counts"]
     with pytest.raises(AssertionError, match="Arrays are not equal"):
-        same(law, accumulate(law, 6, range(7)), accumulate(law, 6, range(8)))
+        check_same(law, accumulate(law, 6, range(7)), accumulate(law, 6, range(8)))
