@@ -24,10 +24,18 @@ On the command line a setting is an option (`--batch-size 64`); in Python it is 
 `netdissect.rotate` (`batch_size=64`), or of `netdissect.Settings`. Every result records its settings in `run.json`.
 """
 PARTS = (
-    (MethodSettings, "Method", "What decides the result. The defaults are the paper's."),
-    (ExecutionSettings, "Execution", "How a run is carried out. None of these changes what is found."),
-    (LoadOptions, "Model", "How MODEL is loaded: keywords of `netdissect.load_network`."),
-    (SetOptions, "Probe sets of your own images", "Keywords of the functions in `netdissect.importers`."),
+    (MethodSettings, "Method", "These settings decide the result. The defaults are the paper's."),
+    (ExecutionSettings, "Execution", "These settings decide how a run is carried out. They do not change its results."),
+    (
+        LoadOptions,
+        "Model",
+        "These settings decide how MODEL is loaded. They are keywords of `netdissect.load_network`.",
+    ),
+    (
+        SetOptions,
+        "Probe sets of your own images",
+        "These settings are keywords of the functions in `netdissect.importers`.",
+    ),
 )
 
 

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 def merge_settings(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
-    """Return settings with single ones replaced.
+    """Return settings in which those passed as keywords are replaced.
 
     Args:
         settings: every setting; None for the defaults.
-        options: single settings by name.
+        options: the settings to replace, by name.
 
     Raises:
         SettingsError: if there is no such setting, or a value is out of its bounds.
@@ -47,15 +47,15 @@ def merge_settings(settings: Settings | None, options: Mapping[str, Any]) -> Set
 
 
 def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Settings]:
-    """Open a probe set, and return it with the settings, whose split and limit are those it has.
+    """Open a probe set, and return it with settings that record its split and its limit.
 
     Args:
-        data: a Broden folder, the name of a downloaded one, a URL, a Broden or another ConceptSource.
-        settings: every setting; the split and the limit narrow a Broden.
+        data: a Broden folder, the name of a downloaded one, a URL, a `Broden` or another `ConceptSource`.
+        settings: every setting; a `Broden` is restricted to the split and the limit.
 
     Raises:
         DataNotFoundError: if there is no such probe set; the message says how to get or make one.
-        SettingsError: if `data` is none of these, or is another ConceptSource, which a split or a limit cannot narrow.
+        SettingsError: if `data` is none of these, or if a split or a limit is set for another `ConceptSource`.
     """
     if isinstance(data, Path) or (isinstance(data, str) and "://" not in data):
         require_utf8_path("data", os.fspath(data))
@@ -77,7 +77,7 @@ def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Set
     for name, value in (("split", settings.split), ("limit", settings.limit)):
         if value is not None:
             raise SettingsError(
-                f"{name}={value!r} does not go with a probe set of your own ({type(data).__name__}): pass one that has "
+                f"{name}={value!r} cannot be applied to a probe set of your own ({type(data).__name__}): pass one that has "
                 f"only the images you want"
             )
     return data, settings
@@ -94,14 +94,14 @@ def resolve_layer_names(layers: object, network: Network) -> list[str]:
         SettingsError: if no layer is named, or one is neither a name nor a module of the network.
     """
     several = [layers] if isinstance(layers, str) or not hasattr(layers, "__iter__") or _is_module(layers) else layers
-    names = [_layer_name(layer, network) for layer in several if layer is not None]
+    names = [_find_layer_name(layer, network) for layer in several if layer is not None]
     if not names:
         raise SettingsError("no layer was named: name at least one; netdissect layers MODEL lists them")
     return list(dict.fromkeys(names))
 
 
 def require_preprocess(preprocess: object) -> Preprocess | None:
-    """Return a Preprocess, or None if none was given.
+    """Check that an argument is a `Preprocess` or None, and return it.
 
     Raises:
         SettingsError: if it is anything else.
@@ -112,12 +112,12 @@ def require_preprocess(preprocess: object) -> Preprocess | None:
         return preprocess
     raise SettingsError(
         f"preprocess= takes netdissect.Preprocess(mean=…, std=…), not {describe_type(preprocess)}: it "
-        f"changes the values of pixels only; images are scaled to the input whole, so that labels stay in place"
+        f"changes the values of pixels only; images are resized without cropping, so that label maps still fit them"
     )
 
 
 def require_run_folder(out: object) -> Path | None:
-    """Return the run folder, after checking that it can be created and written; None if none was given.
+    """Return the run folder after checking that it can be created and written to; None for None.
 
     Raises:
         SettingsError: if it is not a path, or its name cannot be stored in ``run.json``.
@@ -132,13 +132,13 @@ def require_run_folder(out: object) -> Path | None:
         raise SettingsError("out= is empty: name a folder, or a dot for the current one")
     require_utf8_path("out", os.fspath(out))
     folder = Path(out)
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(there))
-    if not os.access(there, os.W_OK | os.X_OK):
-        read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(existing))
+    if not os.access(existing, os.W_OK | os.X_OK):
+        read_only = hasattr(os, "statvfs") and os.statvfs(existing).f_flag & os.ST_RDONLY
         code = errno.EROFS if read_only else errno.EACCES
-        raise OSError(code, os.strerror(code), str(there))
+        raise OSError(code, os.strerror(code), str(existing))
     folders.require_free(folder, RUN_FOLDER)
     return folder
 
@@ -165,7 +165,7 @@ def require_utf8_path(option: str, given: str) -> None:
         raise SettingsError(f"--{option} {escape_line(given)}: {advice}") from error
 
 
-def _layer_name(layer: object, network: Network) -> str:
+def _find_layer_name(layer: object, network: Network) -> str:
     if isinstance(layer, str):
         return layer
     if _is_module(layer):

@@ -1,4 +1,4 @@
-"""Checks of option values: one for numbers, one for choices, one for amounts of memory."""
+"""Check the values of options: numbers, choices and amounts of memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from netdissect.io.text import escape_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The most processes, and threads per process, that may be asked for.
+#: Largest number of worker processes, and of threads per worker.
 MAX_WORKERS, MAX_THREADS = 4096, 1024
 #: Smallest and largest side of a network's input, in pixels.
 RESOLUTION_RANGE = (8, 4096)
 #: The largest seed that numpy, torch and random all accept.
 MAX_SEED = 2**32 - 1
-#: Largest side of an image, in pixels, and the most images.
+#: Largest side of an image, in pixels, and largest number of images.
 MAX_IMAGE_SIDE, MAX_IMAGES = 8192, 10**9
 
 
@@ -33,7 +33,7 @@ def require_integer(option: str, value: object, least: float, most: float) -> in
         most: the largest value allowed.
 
     Raises:
-        SettingsError: naming the option, its bounds and the value.
+        SettingsError: if it is not an integer, or out of bounds.
 
     Example:
         >>> require_integer("limit", 10, 1, MAX_IMAGES)
@@ -77,7 +77,7 @@ def require_between(option: str, value: object, must: str, least: float, most: f
         ends: whether the bounds themselves are allowed.
 
     Raises:
-        SettingsError: naming the option, its bounds and the value.
+        SettingsError: if it is not a finite number, or out of bounds.
     """
     number = require_number(option, value, must)
     if not (least <= number <= most if ends else least < number < most):
@@ -89,17 +89,17 @@ def require_choice(option: str, value: object, choices: Sequence[str]) -> None:
     """Check that a value is one of the choices.
 
     Raises:
-        SettingsError: naming the choices.
+        SettingsError: if it is none of them.
     """
     if value not in choices:
         raise SettingsError(f"--{option} must be {' or '.join(choices)}, not {format_value(value)}")
 
 
 def parse_bytes(text: str) -> int:
-    """Return an amount of memory in bytes.
+    """Return the number of bytes in an amount of memory, such as 4GB.
 
     Raises:
-        SettingsError: if the text is not an amount.
+        SettingsError: if the text is not an amount of memory.
 
     Example:
         >>> parse_bytes("1.5GB"), parse_bytes("200 MiB"), parse_bytes("4096")
@@ -113,13 +113,13 @@ def parse_bytes(text: str) -> int:
 
 
 def format_value(value: object) -> str:
-    """Return a value as an error message shows it: in one line of at most 80 characters."""
+    """Return a value for an error message, in one line of at most 80 characters."""
     text = escape_line(repr(value))
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def describe_type(value: object) -> str:
-    """Return what an error message calls a value of the wrong type: plain values as they are, others by their type.
+    """Return the description of a value of the wrong type for an error message: a plain value itself, else its type.
 
     >>> describe_type(5), describe_type(int), describe_type([1, 2])
     ('5', 'the class int', 'list')

@@ -1,7 +1,7 @@
-"""The settings of a dissection: every option is declared once, here.
+"""The settings of a dissection, each declared once as a dataclass field.
 
-A field's metadata has what the command line, the error messages, ``run.schema.json`` and ``docs/settings.md`` say about
-it: its help text, its bounds, and what None stands for. Types and choices are in its annotation.
+A field's annotation gives its type and choices; its metadata gives the help text, the bounds and the meaning of None. The
+command line, error messages, ``run.schema.json`` and ``docs/settings.md`` are made from them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Definition = Literal["label", "category"]
 BATCH_SIZE = {"cpu": 8, "cuda": 32}
 
 
-def option(
+def declare_option(
     default: Any,
     text: str,
     *,
@@ -58,14 +58,14 @@ def option(
 
     Args:
         default: the default.
-        text: what it does, in a sentence, as ``--help`` shows it.
-        none: what None, the default, stands for.
+        text: a sentence that says what the option does, as ``--help`` shows it.
+        none: what the default None means.
         bounds: the smallest and the largest number allowed.
         inclusive: whether the bounds themselves are allowed.
         paper: the paper's value, for the error message.
         aliases: other spellings on the command line.
         rare: whether ``--help`` leaves it out and only ``--help-all`` shows it.
-        parse: reads the word typed on the command line, where its type alone does not.
+        parse: function that parses the word typed on the command line; None parses it by its type.
     """
     return field(
         default=default,
@@ -76,98 +76,100 @@ def option(
     )  # fmt: skip
 
 
-class _Checked:
-    """A dataclass whose values are checked against their types and bounds when it is made."""
+class _CheckedSettings:
+    """A dataclass that checks its values against their types and bounds when it is created."""
 
     def __post_init__(self) -> None:
         """Check every value.
 
         Raises:
-            SettingsError: naming the option, its bounds and what was given.
+            SettingsError: if a value has a wrong type or is out of bounds.
         """
         hints = typing.get_type_hints(type(self))
         for item in dataclasses.fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
-            object.__setattr__(self, item.name, _require(item, hints[item.name], getattr(self, item.name)))
+            object.__setattr__(self, item.name, _check_field(item, hints[item.name], getattr(self, item.name)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodSettings(_Checked):
+class MethodSettings(_CheckedSettings):
     """The settings that decide what a dissection finds; the defaults are the paper's."""
 
-    quantile: float = option(
+    quantile: float = declare_option(
         0.005, "Fraction of a unit's activations above its threshold T.", bounds=(0, 1), inclusive=False, paper="0.005"
     )
-    threshold: float = option(
+    threshold: float = declare_option(
         0.04, "Smallest score of a detector, an IoU by default.", bounds=(0, 1), paper="0.04", aliases=("-t",)
     )
-    score: str = option("iou", "Score that labels units: iou, or the name of a registered score.", rare=True)
-    resolution: int | None = option(
+    score: str = declare_option("iou", "Score that labels units: iou, or the name of a registered score.", rare=True)
+    resolution: int | None = declare_option(
         None, "Side of the network's input in pixels.", none="the probe set's", bounds=RESOLUTION_RANGE
     )
-    geometry: Geometry = option("receptive-field", "Where an activation lies: its receptive field, or an even grid.")
-    split: str | None = option(None, "Use only images of this split, such as train.", none="all")
-    limit: int | None = option(None, "Use only the first N images.", none="all", bounds=(1, MAX_IMAGES))
-    images_per_unit: int = option(20, "Exemplars of each unit.", bounds=(0, 10_000), aliases=("--imcount",))
-    seed: int = option(0, "Seed of the order in which images are visited.", bounds=(0, MAX_SEED))
-    batch_size: int | None = option(
+    geometry: Geometry = declare_option(
+        "receptive-field", "How cells are placed on the image: by receptive field, or on an even grid."
+    )
+    split: str | None = declare_option(None, "Use only images of this split, such as train.", none="all")
+    limit: int | None = declare_option(None, "Use only the first N images.", none="all", bounds=(1, MAX_IMAGES))
+    images_per_unit: int = declare_option(20, "Exemplars of each unit.", bounds=(0, 10_000), aliases=("--imcount",))
+    seed: int = declare_option(0, "Seed of the order in which images are visited.", bounds=(0, MAX_SEED))
+    batch_size: int | None = declare_option(
         None, "Images per forward pass; it may change the last bits of activations.", none="8 on a CPU, 32 on a GPU",
         bounds=(1, 65_536), aliases=("--batch_size", "--probebatch"),
     )  # fmt: skip
-    precision: Precision = option("fp32", "Arithmetic of the network; bf16 changes labels.", rare=True)
-    compile: bool = option(
+    precision: Precision = declare_option("fp32", "Arithmetic of the network; bf16 changes labels.", rare=True)
+    compile: bool = declare_option(
         False, "Compile the network with torch.compile; it changes the last bits of activations.", rare=True
     )
-    on_error: OnError = option(
-        "stop", "At an image that cannot be read: stop, or skip it and list it in the report.", rare=True
+    on_error: OnError = declare_option(
+        "stop", "What to do at an unreadable image: stop, or skip it and list it in the report.", rare=True
     )
-    image_maxima: bool = option(
+    image_maxima: bool = declare_option(
         False, "Also store every unit's maximum on every image (LAYER-image-maxima.parquet).", rare=True
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExecutionSettings(_Checked):
-    """The settings that decide how a dissection is carried out, and never what it finds."""
+class ExecutionSettings(_CheckedSettings):
+    """The settings of how a dissection is carried out; they do not change its results."""
 
-    device: str = option("auto", "Device of the network: auto, cpu, cuda or cuda:N.")
-    workers: int = option(1, "Processes that scan shards in parallel.", bounds=(1, MAX_WORKERS))
-    pictures: bool = option(True, "Write exemplar images and the HTML report.")
-    threads: int | None = option(
+    device: str = declare_option("auto", "Device of the network: auto, cpu, cuda or cuda:N.")
+    workers: int = declare_option(1, "Processes that scan shards in parallel.", bounds=(1, MAX_WORKERS))
+    pictures: bool = declare_option(True, "Write exemplar images and the HTML report.")
+    threads: int | None = declare_option(
         None, "Threads per worker.", none="CPU cores divided evenly among workers", bounds=(1, MAX_THREADS), rare=True
     )
-    runtime: Runtime = option("local", "Where workers run: on this machine, or on a Ray cluster.", rare=True)
-    address: str | None = option(
+    runtime: Runtime = declare_option("local", "Where workers run: on this machine, or on a Ray cluster.", rare=True)
+    address: str | None = declare_option(
         None, "Address of a running Ray cluster.", none="the one Ray finds, else a new one on this machine", rare=True
     )
-    memory: int | None = option(
+    memory: int | None = declare_option(
         None, "Memory for intermediate results before they are written to disk, such as 4GB; in Python, bytes.",
         none="an eighth of the machine's", bounds=(0, 2**60), parse=parse_bytes, rare=True,
     )  # fmt: skip
-    artefacts: str | None = option(
+    artefacts: str | None = declare_option(
         None,
-        "Folder or fsspec URL for intermediate results, which every worker reaches.",
+        "Folder or fsspec URL for intermediate results; every worker must be able to reach it.",
         none="the run folder",
         aliases=("--artifacts",),
         rare=True,
     )
-    shard_size: int | None = option(
+    shard_size: int | None = declare_option(
         None, "Images per shard, the piece of work that an interrupted run keeps.", none="256", bounds=(1, MAX_IMAGES),
         rare=True,
     )  # fmt: skip
-    keep: bool = option(False, "Keep intermediate results in the run folder when the run succeeds.", rare=True)
+    keep: bool = declare_option(False, "Keep intermediate results in the run folder when the run succeeds.", rare=True)
 
     def __post_init__(self) -> None:
-        """Check every value, and those that go together.
+        """Check every value, and that they fit together.
 
         Raises:
-            SettingsError: naming the option, its bounds and what was given.
+            SettingsError: if a value is out of bounds, or has no effect with the others.
         """
         super().__post_init__()
         if self.address is not None and self.runtime != "ray":
-            raise SettingsError("--address names a Ray cluster: it goes with --runtime ray")
+            raise SettingsError("--address names a Ray cluster: add --runtime ray, or leave --address out")
         if self.memory is not None and (self.workers > 1 or self.runtime == "ray"):
             raise SettingsError(
-                "--memory goes with one process: workers keep intermediate results on disk; leave it out"
+                "--memory applies to a single process only: workers keep intermediate results on disk; leave it out"
             )
 
 
@@ -176,7 +178,7 @@ class Settings(MethodSettings, ExecutionSettings):
     """Every setting of a dissection; ``docs/settings.md`` lists them."""
 
     def for_device(self, kind: str) -> Settings:
-        """Return the settings with the batch size decided for a kind of device, ``"cpu"`` or ``"cuda"``."""
+        """Return the settings with the default batch size of a kind of device, ``"cpu"`` or ``"cuda"``, filled in."""
         if self.batch_size is not None:
             return self
         return dataclasses.replace(self, batch_size=BATCH_SIZE.get(kind, BATCH_SIZE["cuda"]))
@@ -188,14 +190,16 @@ class Settings(MethodSettings, ExecutionSettings):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values for ``run.json``."""
-        return {name: getattr(self, name) for part in (MethodSettings, ExecutionSettings) for name in field_names(part)}
+        return {
+            name: getattr(self, name) for part in (MethodSettings, ExecutionSettings) for name in list_field_names(part)
+        }
 
-    def method_dict(self) -> dict[str, Any]:
-        """Return the settings that decide what is computed, as plain values: stored artifacts are keyed by them.
+    def as_method_dict(self) -> dict[str, Any]:
+        """Return the settings that decide what is computed, as plain values; they are part of the key of stored arrays.
 
-        The score threshold is not among them: it is applied to results.
+        The score threshold is left out, because it is applied to results afterwards.
         """
-        return {name: getattr(self, name) for name in field_names(MethodSettings) if name != "threshold"}
+        return {name: getattr(self, name) for name in list_field_names(MethodSettings) if name != "threshold"}
 
 
 class SettingsDict(TypedDict, total=False):
@@ -227,20 +231,20 @@ class SettingsDict(TypedDict, total=False):
     keep: bool
 
 
-def field_names(record: type) -> list[str]:
+def list_field_names(record: type) -> list[str]:
     """Return the names of a dataclass's fields.
 
-    >>> field_names(MethodSettings)[:2]
+    >>> list_field_names(MethodSettings)[:2]
     ['quantile', 'threshold']
     """
     return [item.name for item in dataclasses.fields(record)]
 
 
-def _require(item: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
-    """Return a value that fits its field's type and bounds, as a plain Python value.
+def _check_field(item: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
+    """Check a value against its field's type and bounds, and return it as a plain Python value.
 
     Raises:
-        SettingsError: naming the option, its bounds and what was given.
+        SettingsError: if it has another type or is out of bounds.
     """
     kinds, bounds, name = typing.get_args(hint), item.metadata["bounds"], item.name.replace("_", "-")
     if value is None and NoneType in kinds:
@@ -251,8 +255,8 @@ def _require(item: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
         if not isinstance(value, bool):
             raise SettingsError(f"{item.name} must be True or False, not {format_value(value)}")
     elif hint is float:
-        says = f"lie between {bounds[0]} and {bounds[1]} (the paper's is {item.metadata['paper']})"
-        return require_between(name, value, says, *bounds, ends=item.metadata["inclusive"])
+        must = f"lie between {bounds[0]} and {bounds[1]} (the paper's is {item.metadata['paper']})"
+        return require_between(name, value, must, *bounds, ends=item.metadata["inclusive"])
     elif int in (hint, *kinds):
         return require_integer(name, value, *bounds)
     elif name == "device":
@@ -263,7 +267,7 @@ def _require(item: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
 
 
 def _require_device(value: object) -> str:
-    """Return the name of a device; a torch.device has one too."""
+    """Return the name of a device, given as text or as a ``torch.device``."""
     device = str(value)
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", device):
         raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {format_value(device)}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
 
-    #: One number, three numbers, or (of a mean) one file.
+    #: One number, three numbers, or (for a mean) one file.
     Channels = float | str | Path | Sequence[float | str]
 
 _LOG = logging.getLogger("netdissect")
@@ -40,22 +40,22 @@ def load_network(
     """Load a network by name or from a file.
 
     Args:
-        model: what the shell takes for MODEL, such as ``torchvision:resnet18``, ``timm:NAME``, ``hf:NAME``,
+        model: MODEL as on the command line: ``torchvision:resnet18``, ``timm:NAME``, ``hf:NAME``,
             ``python:module:function``, the path of a Caffe, ONNX, ``.pt2`` or weights file, or the name of a network that
             ``netdissect zoo download`` fetched.
         arch: architecture of a state dict, such as ``torchvision:resnet18``.
-        weights: a weights file, a name that the library knows, or ``random``; None takes the model's own.
+        weights: a weights file, a name of weights in the library, or ``random``; None takes the model's own.
         mean: mean of the input, in its channel order and range: one number, three numbers, or a .npy or .binaryproto
             file; None takes the model's own.
-        std: standard deviation of the input, likewise; the input is divided by it after the mean is subtracted.
+        std: standard deviation of the input, in the same form; the input is divided by it after the mean is subtracted.
         scale: factor applied after the mean is subtracted, for images from 0 to 255 as in Caffe.
         channels: channel order of the input; None takes the model's own.
         colordepth: channels of the input: 3, or 1 for grayscale images.
-        seed: of random weights.
-        trust: open a file that may hold code (``.pt2``); set it only for files of people you trust.
+        seed: seed of random weights.
+        trust: open a file that may contain code (``.pt2``); set it only for files from people you trust.
 
     Returns:
-        the network, which `netdissect.dissect` and `list_layers` take.
+        the network, an argument of `netdissect.dissect` and `list_layers`.
 
     Raises:
         ModelNotFoundError: if there is no such name, file or function.
@@ -96,15 +96,15 @@ def list_layers(model: nn.Module | str | Network, resolution: int | None = None)
     """Return the layers of a network that can be dissected, in the order of computation.
 
     Args:
-        model: any ``torch.nn.Module``, a network that was loaded, or a name as `load_network` takes it.
+        model: any ``torch.nn.Module``, a network that was loaded, or a name that `load_network` accepts.
         resolution: side of square input images in pixels; None takes the network's own size, or 224.
 
     Returns:
-        name, number of units, grid, receptive field, type and output shape of every layer.
+        the layers, each with its name, number of units, grid, receptive field, type and output shape.
 
     Raises:
         SettingsError: if the resolution is out of range.
-        ModelError: one of its leaves, if the network cannot be loaded or does not run on such images.
+        ModelError: or a subclass, if the network cannot be loaded or does not run on such images.
 
     Example:
         >>> from torch import nn
@@ -120,11 +120,11 @@ def list_layers(model: nn.Module | str | Network, resolution: int | None = None)
 
 
 def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None = None) -> Network:
-    """Return whatever `netdissect.dissect` takes as a model as a network.
+    """Return a model as a `Network`.
 
     Args:
-        model: any ``torch.nn.Module``, a network that was loaded, or a name as `load_network` takes it.
-        preprocess: how images become its input; None takes the model's own, else ImageNet statistics with a warning.
+        model: any ``torch.nn.Module``, a network that was loaded, or a name that `load_network` accepts.
+        preprocess: how images become its input; None takes the model's own, or else ImageNet's statistics with a warning.
     """
     from torch import nn
 
@@ -134,7 +134,7 @@ def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None =
         wrapped = wrap_module(model, preprocess)  # type: ignore[arg-type]  # it refuses anything but modules
         if wrapped.preprocess.note.startswith("assumed"):
             _LOG.warning(
-                "%s: %s; give preprocess= if it was trained on something else",
+                "%s: %s; pass preprocess= if it was trained with another preprocessing",
                 wrapped.name,
                 wrapped.preprocess.describe(),
             )
@@ -144,7 +144,7 @@ def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None =
 
 
 def _to_words(value: Channels | None) -> list[str] | None:
-    """Return numbers or a file as they are typed in the shell.
+    """Return numbers or a file as the words of an option on the command line.
 
     >>> _to_words(0.5), _to_words((0.5, 0.25, 1)), _to_words("mean.npy")
     (['0.5'], ['0.5', '0.25', '1'], ['mean.npy'])

@@ -14,10 +14,10 @@ def import_optional(module: str, *, extra: str, purpose: str) -> Any:
     Args:
         module: its import name, such as ``"onnxruntime"``.
         extra: the extra of this package that installs it, such as ``"onnx"``.
-        purpose: what it is needed for, for the error message ("to read ONNX files").
+        purpose: what it is needed for, as the error message says it ("to read ONNX files").
 
     Raises:
-        MissingExtraError: if it is not installed, or is installed and cannot be imported.
+        MissingExtraError: if it is not installed, or is installed but cannot be imported.
     """
     try:
         return importlib.import_module(module)
@@ -37,15 +37,15 @@ def import_optional(module: str, *, extra: str, purpose: str) -> Any:
 
 
 def explain_import_error(error: BaseException) -> str:
-    """Return the end of an error message: why a library could not be imported, and what to do.
+    """Return why a library could not be imported and what to do, as the end of an error message.
 
     >>> explain_import_error(RuntimeError("operator torchvision::nms does not exist")).split(":")[3]
-    ' torchvision was built for another torch than the one here'
+    ' torchvision was built for another version of torch than the one installed'
     """
     message = root_message(error)
     if "torchvision" in message:
         return (
-            f"({message}): torchvision was built for another torch than the one here: install the two together, from the "
-            f"same source, both for the CPU or both for the same CUDA"
+            f"({message}): torchvision was built for another version of torch than the one installed: install the two "
+            f"together, from the same source, both for the CPU or both for the same CUDA"
         )
     return f"({message}): check that its version fits the other libraries"

@@ -37,26 +37,26 @@ _REDRAW = 0.1
 
 
 class SafeConsole(Console):
-    """A console that goes silent when its reader is gone (``… | head``), so that no work is lost."""
+    """A console that stops printing when the pipe it writes to is closed (``… | head``); the command goes on."""
 
     def on_broken_pipe(self) -> None:
         """Discard all further output."""
         self.quiet = True
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, self.file.fileno())
-            os.close(nothing)
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, self.file.fileno())
+            os.close(devnull)
 
 
-#: Results go to the first, progress and errors to the second. Neither reads markup, so that names are printed as they are.
+#: Consoles for results, and for progress and errors. Both print markup characters in names as they are.
 stdout = SafeConsole(markup=False, emoji=False, highlight=False, soft_wrap=True)
 stderr = SafeConsole(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 class ProgressBars:
-    """A Progress that draws one bar per task, with its rate and the time left; silent unless somebody is watching.
+    """A Progress that draws one bar per task, with its rate and the time left, on a terminal or in a notebook.
 
-    The steps of a task called ``"download"`` are bytes. A second attempt at a download restarts its bar.
+    The steps of a task named ``"download"`` are bytes. A second attempt at a download restarts its bar.
 
     Example:
         >>> with ProgressBars(quiet=True) as bars:
@@ -72,7 +72,7 @@ class ProgressBars:
             _Rate(),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=stderr,
-            disable=quiet or not is_watched(),
+            disable=quiet or not is_interactive(),
         )
         self._task: TaskID | None = None
         self._name = ""
@@ -90,7 +90,7 @@ class ProgressBars:
         self._progress.stop()
 
     def start(self, task: str, total: int) -> None:
-        """Start a task of `total` steps; a download of 0 bytes is one of unknown size."""
+        """Start a task of `total` steps; 0 for a download of unknown size."""
         self._draw()
         known = None if task == "download" and total == 0 else total
         if self._task is not None and self._name == task == "download":
@@ -113,13 +113,13 @@ class ProgressBars:
 
 @contextlib.contextmanager
 def show_progress(progress: object) -> Iterator[Progress]:
-    """Return a context manager that gives a Progress.
+    """Return a context manager that yields a Progress.
 
     Args:
-        progress: True for bars, None or False for none, or a Progress of one's own.
+        progress: True for progress bars, None or False for none, or the caller's own Progress.
 
     Raises:
-        SettingsError: if it is none of them.
+        SettingsError: if it is anything else.
     """
     shown = require_progress(progress)
     if isinstance(shown, Progress):
@@ -132,10 +132,10 @@ def show_progress(progress: object) -> Iterator[Progress]:
 
 
 def require_progress(progress: object) -> Progress | bool:
-    """Return a Progress of the caller's own, or whether to draw bars.
+    """Return the caller's own Progress, or whether to draw progress bars.
 
     Raises:
-        SettingsError: if it is neither.
+        SettingsError: if it is neither a Progress nor a bool nor None.
     """
     if progress is None or isinstance(progress, bool):
         return bool(progress)
@@ -147,13 +147,13 @@ def require_progress(progress: object) -> Progress | bool:
     )
 
 
-def is_watched() -> bool:
-    """Return whether standard error is a terminal or shown in a notebook."""
+def is_interactive() -> bool:
+    """Return whether standard error is a terminal or the output of a notebook."""
     return stderr.is_jupyter or (sys.stderr is not None and sys.stderr.isatty())
 
 
 class _Amount(ProgressColumn):
-    """How much of a task is done: bytes of a download, steps of anything else."""
+    """The column with the amount done: bytes of a download, steps of any other task."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class _Amount(ProgressColumn):
 
 
 class _Rate(ProgressColumn):
-    """How fast a task goes: bytes of a download or steps of anything else per second."""
+    """The column with the speed: bytes of a download, or steps of any other task, per second."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ def test_an_assumed_preprocessing_is_logged(data, caplog):
     with caplog.at_level(logging.WARNING, logger="netdissect"):
         nd.dissect(nets.make_small_net(), ["conv1"], data, **options)
         assert [record.name for record in caplog.records] == ["netdissect"]
-        assert "assumed: ImageNet statistics); give preprocess=" in caplog.text
+        assert "assumed: ImageNet statistics); pass preprocess=" in caplog.text
         caplog.clear()
         nd.dissect(nets.make_small_net(), ["conv1"], data, preprocess=Preprocess(), **options)
         assert not caplog.records
@@ -64,7 +64,7 @@ def test_split_and_limit_are_refused_for_a_users_own_probe_set(data):
 
     assert nd.dissect(nets.make_small_net(), "conv1", Own(data), **QUICK).probe_set.images == 6
     for setting in ({"limit": 2}, {"split": "val"}):
-        with pytest.raises(nd.NetdissectError, match=r"does not go with a probe set of your own \(Own\)"):
+        with pytest.raises(nd.NetdissectError, match=r"cannot be applied to a probe set of your own \(Own\)"):
             nd.dissect(nets.make_small_net(), "conv1", Own(data), **setting, **QUICK)
 
 

@@ -49,9 +49,9 @@ NAN, INFINITE = float("nan"), float("inf")
         ({"split": ""}, "--split must be a word, not ''"),
         (
             {"memory": 1, "workers": 2},
-            "--memory goes with one process: workers keep intermediate results on disk; leave it out",
+            "--memory applies to a single process only: workers keep intermediate results on disk; leave it out",
         ),
-        ({"address": "10.0.0.1:6379"}, "--address names a Ray cluster: it goes with --runtime ray"),
+        ({"address": "10.0.0.1:6379"}, "--address names a Ray cluster: add --runtime ray, or leave --address out"),
     ],
     ids=str,
 )

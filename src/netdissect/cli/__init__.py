@@ -1,4 +1,4 @@
-"""The command line: words become calls, one file per command, no logic."""
+"""The command line: one file per command, which parses options and calls the library."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``netdissect``: every command, and how errors are printed.
 
-Exit codes: 0 for success; 2 for an error of the user's, printed in one sentence; 130 after Ctrl-C, 143 after SIGTERM and
-129 after SIGHUP, which leave neither a half-written file nor a process.
+Exit codes: 0 for success; 2 for a user error, which is printed in one sentence; 130 after Ctrl-C, 143 after SIGTERM and
+129 after SIGHUP. After a signal, neither half-written files nor worker processes are left.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 def _convert_words(kind: Any, tokens: Sequence[Token]) -> Any:
     """Return the value that was typed.
 
-    An integer with a fraction (2.5) is refused, not rounded. So is an empty word, as an unset shell variable leaves it: as
-    a path, it would be the current folder.
+    An integer with a fraction (2.5) is refused, not rounded. An empty word, which an unset shell variable leaves, is
+    refused too: as a path, it would mean the current folder.
     """
     if any(token.value == "" and token.implicit_value is UNSET for token in tokens):
         raise ValueError("an empty word was given; type a value, or a dot for the current folder")
@@ -92,13 +92,13 @@ _SYSTEM_ERRORS = {
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its exit code."""
     make_streams_lenient(*(stream for stream in (sys.stdout, sys.stderr) if stream is not None))
-    given = list(sys.argv[1:] if words is None else words)
-    debug = "--debug" in given
-    HelpScreen.show_all = "--help-all" in given
-    given = ["--help" if word == "--help-all" else word for word in given if word != "--debug"]
-    sys.exit(_run(given, debug=debug))
+    arguments = list(sys.argv[1:] if words is None else words)
+    debug = "--debug" in arguments
+    HelpScreen.show_all = "--help-all" in arguments
+    arguments = ["--help" if word == "--help-all" else word for word in arguments if word != "--debug"]
+    sys.exit(_run(arguments, debug=debug))
 
 
 def _run(words: Sequence[str], *, debug: bool) -> int:
@@ -119,10 +119,10 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
             raise
         print_error(environment.NO_THREADS)
         return 2
-    except SystemExit as leave:
+    except SystemExit as exit_request:
         if debug:
             raise
-        print_error(f"{describe_exit(leave)}: see what it does with --debug")
+        print_error(f"{describe_exit(exit_request)}: --debug shows where")
         return 2
     except (CycloptsError, NetdissectError, OSError, MemoryError) as error:
         if debug:
@@ -158,7 +158,7 @@ def _signals_as_interrupts(received: list[signal.Signals]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _print_log() -> Iterator[None]:
-    """Return a context manager that prints what the library logs."""
+    """Return a context manager that prints the library's log messages."""
     logger, printer = logging.getLogger("netdissect"), LogPrinter()
     level = logger.level
     logger.addHandler(printer)
@@ -179,7 +179,7 @@ def _describe_error(error: BaseException) -> str:
     if isinstance(error, OSError):
         what = _SYSTEM_ERRORS.get(error.errno or 0, error.strerror or str(error))
         if what.startswith("No usable temporary directory"):
-            return f"no folder for temporary files is writable, of {what.partition('in ')[2]}: name one with TMPDIR"
+            return f"no folder for temporary files is writable (tried {what.partition('in ')[2]}): set TMPDIR to one that is"
         return f"{error.filename}: {what}" if error.filename else what
     if isinstance(error, MemoryError):
         return "memory ran out: try a smaller --batch-size, fewer layers at once, or --memory"

@@ -1,4 +1,4 @@
-"""``netdissect compare``: unique detectors across networks, layers and checkpoints."""
+"""``netdissect compare``: compare the unique detectors of networks, layers and checkpoints."""
 
 from __future__ import annotations
 

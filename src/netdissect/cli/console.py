@@ -1,7 +1,8 @@
-"""Everything a command prints: lines, tables, JSON and errors.
+"""Print lines, tables, JSON and errors; commands print with this module only.
 
-Names of layers, classes and files come from others' files. They are printed with control characters escaped and without
-rich's markup, so that they cannot move the cursor or color the terminal, and never fail for lack of a character.
+Names of layers, classes and files may come from untrusted files. They are printed with control characters escaped and
+without rich's markup, so that they cannot move the cursor or color the terminal, and characters that the terminal's
+encoding lacks are escaped.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ __all__ = [
     "stdout",
 ]
 
-#: Longer sentences are shortened in the middle, in characters.
+#: Characters of the longest error sentence; longer ones are shortened in the middle.
 _MAX_SENTENCE = 4000
 
 
@@ -44,7 +45,7 @@ def print_error(sentence: str) -> None:
     text = escape_line(sentence)
     if len(text) > _MAX_SENTENCE:
         text = f"{text[: _MAX_SENTENCE // 2]} … {text[-_MAX_SENTENCE // 2 :]}"
-    with contextlib.suppress(OSError):  # if standard error cannot be written, the exit code has to do
+    with contextlib.suppress(OSError):  # if standard error cannot be written, the exit code still reports the error
         stderr.print(Text(f"netdissect: {text}"), style="bold" if stderr.is_terminal else "")
 
 
@@ -63,7 +64,7 @@ def print_table(table: Table) -> None:
 
 
 def format_cell(text: str) -> Text:
-    """Return a table's cell that shows the text as it is, in one line."""
+    """Return a table cell that shows a text in one line, without markup."""
     return Text(escape_line(text))
 
 

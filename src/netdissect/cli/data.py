@@ -34,7 +34,7 @@ def build(
     sources: Path = Path("dataset"),
     out: Annotated[Path | None, describe_default("dataset/broden1_SIZE")] = None,
     size: int = 227,
-    only: Annotated[list[str] | None, SEVERAL, describe_default("all that are there")] = None,
+    only: Annotated[list[str] | None, SEVERAL, describe_default("all that are found")] = None,
     limit: Annotated[int | None, describe_default("all")] = None,
     colors: bool = True,
     color_table: Annotated[
@@ -59,7 +59,7 @@ def build(
         color_table: Published table of color names: a .npy or .mat file, or fetch to download it.
         synonyms: Synonym table: broden1, broden-plus, none, or a file of your own.
         min_frequency: Leave out labels on fewer images than this.
-        min_coverage: Leave out labels whose shares of images add up to less than this.
+        min_coverage: Leave out labels whose pixel shares, summed over all images, are below this.
         skip_missing: Leave out images whose files are missing.
         workers: Processes that build in parallel.
         quiet: Show no progress.
@@ -78,7 +78,7 @@ def build(
 
 @data.command
 def check(folder: str, /, *, workers: _Workers = _CPUS, quiet: _Quiet = False) -> None:
-    """Check every table, image and label map of a probe set, and show what is in it.
+    """Check every table, image and label map of a probe set, and summarize its labels.
 
     Args:
         folder: A Broden folder, or the name of a downloaded one.
@@ -165,7 +165,7 @@ def synthetic(
     workers: _Workers = _CPUS,
     quiet: _Quiet = False,
 ) -> None:
-    """Draw the demo's synthetic probe set in any number and size of images.
+    """Draw the demo's synthetic probe set, with any number of images of any size.
 
     Args:
         images: Number of images.
@@ -176,7 +176,7 @@ def synthetic(
         quiet: Show no progress.
     """
     from netdissect.demo.world import write_probe_set
-    from netdissect.demo.world.place import empty_folder
+    from netdissect.demo.world.world_folder import empty_folder
 
     try:
         with empty_folder(out), ProgressBars(quiet=quiet) as bars:
@@ -205,7 +205,7 @@ def print_build_result(result: BuildResult) -> None:
 
 
 def _find_color_table(word: str | None, *, quiet: bool) -> Path | None:
-    """Return the file of the published table of color names, downloading it for ``fetch``."""
+    """Return the file of the published table of color names; ``fetch`` downloads it."""
     if word != "fetch":
         return None if word is None else Path(word)
     from netdissect.probe_sets.download.paths import get_data_folder
@@ -249,7 +249,7 @@ def _print_check_report(report: CheckReport) -> None:
         if category.absent:
             names = ", ".join(category.absent[:5])
             more = f" and {len(category.absent) - 5} more" if len(category.absent) > 5 else ""
-            print_line(f"listed in {category.name}, and in no label map at this size: {names}{more}")
+            print_line(f"listed in {category.name}, but in no label map at this size: {names}{more}")
 
 
 def _format_count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""``netdissect data from-…``: make probe sets of your own images, one command for each kind of label."""
+"""``netdissect data from-…``: make probe sets of your own images, one command per format of labels."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def from_masks(
         classes: Class list: .txt (a name per line, or number: name), .csv (name, number, category, r, g, b), .json, or
             as an annotation tool writes it (docs/broden.md).
         out: Folder of the probe set.
-        mask_suffix: What a mask's name has after the image's, such as _mask.
-        photo_suffix: What an image's name has and its mask's has not, such as _leftImg8bit.
+        mask_suffix: End of a mask's name that its image's name lacks, such as _mask.
+        photo_suffix: End of an image's name that its mask's name lacks, such as _leftImg8bit.
         first: Number of the first class of a list without numbers.
         number_column: Column of the class list that holds the masks' numbers.
         shared: options of every importer.
@@ -139,7 +139,7 @@ def from_annotations(
         photos: Folder of the images.
         boxes: Use detection boxes, which have no outline, as masks.
         leave_out: Leave out shapes that cover no pixels: points, lines, boxes, skeletons, cuboids.
-        attribute: Attribute of a shape that is its class, where it has several (VIA).
+        attribute: Attribute that holds the class, if shapes have several attributes (VIA).
         shared: options of every importer.
     """
     _run_import(
@@ -198,11 +198,11 @@ def from_hf(
     """Make a probe set of a Hugging Face data set with a column of masks, or of classes.
 
     Args:
-        dataset: A folder it was saved to, or its name on the hub.
+        dataset: Name of the data set on the hub, or the folder it was saved to.
         out: Folder of the probe set.
         image: Column of the images.
         mask: Column of the masks.
-        label: Column of classes, in place of masks.
+        label: Column of classes of whole images, instead of masks.
         classes: Class list.
         part: Use only this part, such as validation.
         first: Number of the first class of a list without numbers.
@@ -272,7 +272,7 @@ def from_words(
         concepts: The words, separated by commas.
         out: Folder of the probe set.
         model: A CLIPSeg model of transformers.
-        threshold: Smallest probability of a word at a pixel that has it.
+        threshold: Smallest probability at which a pixel is labeled with a word.
         device: Device of the network: auto, cpu, cuda or cuda:N.
         shared: options of every importer.
     """
@@ -288,6 +288,6 @@ def add_import_commands(data: App) -> None:
         from_masks, from_coco, from_annotations, from_voc, from_ade, from_hf, from_labels, from_segmenter, from_words,
     ):  # fmt: skip
         data.command(command, group=_COMMANDS, group_parameters=OPTIONS)
-    # Without these, the nearest name to from-labelme would be from-labels, which is something else.
+    # Without these, the error for from-labelme would suggest from-labels, which is another importer.
     for tool in ("labelme", "cvat", "label-studio", "supervisely", "hasty", "via", "yolo"):
         data.command(functools.partial(from_annotations, tool=tool), name=f"from-{tool}", show=False)

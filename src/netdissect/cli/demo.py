@@ -1,4 +1,4 @@
-"""``netdissect demo``: the bundled network on the bundled probe set, without any download."""
+"""``netdissect demo``: dissect the bundled network on the bundled probe set, without any download."""
 
 from __future__ import annotations
 

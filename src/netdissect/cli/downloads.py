@@ -1,4 +1,4 @@
-"""Downloads, as ``netdissect data`` and ``netdissect zoo`` list and fetch them."""
+"""List and download entries of the registry, for ``netdissect data`` and ``netdissect zoo``."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MIN_WIDTH = 20
 
 
 def print_registry(registry: Path | None, folder: Path, *, networks: bool) -> None:
-    """Print every entry of the registry that is a network, or every other one, and mark those in the folder.
+    """Print the registry's networks, or all its other entries, and mark those that are downloaded.
 
     Args:
         registry: a registry file read on top of the built-in one.
-        folder: where downloads go.
-        networks: whether to print the networks.
+        folder: the folder of downloads.
+        networks: whether to print the networks, or all other entries.
     """
     from netdissect.probe_sets.download.entries import is_downloaded
     from netdissect.probe_sets.download.registry import load_registry
@@ -45,12 +45,12 @@ def download_entries(
     """Download entries of the registry, one after the other.
 
     Args:
-        names: their names, or names of groups of them.
-        folder: where they go.
+        names: names of entries, or of groups of entries.
+        folder: the folder of downloads.
         registry: a registry file read on top of the built-in one.
         networks: whether the names are those of networks.
-        keep: whether archives are kept after they are unpacked.
-        quiet: whether to show no progress.
+        keep: whether to keep archives after unpacking.
+        quiet: whether to hide progress.
     """
     from netdissect.probe_sets.download.entries import download_entry
     from netdissect.probe_sets.download.groups import expand_names
@@ -71,7 +71,7 @@ def download_entries(
 
 
 def _print_entries(entries: list[RegistryEntry], downloaded: set[str]) -> None:
-    """Print entries in groups: one line each, or on a terminal wrapped to its width. Names are never broken."""
+    """Print entries in groups, one line each; on a terminal, lines are wrapped, but never within a name."""
     from netdissect.probe_sets.download.transfer import format_bytes
 
     longest = max(len(entry.name) for entry in entries)

@@ -1,4 +1,7 @@
-"""What a process needs before it starts: libraries that lack it end the process with messages of their own."""
+"""Check memory, threads and the current folder before a command starts.
+
+If one of them is missing, libraries such as numba would end the process with messages of their own.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ NO_THREADS = "no more threads can be started here: raise the limit of processes 
 
 
 def find_missing_resource() -> str | None:
-    """Return a sentence that says what this process lacks and what to do, or None if it lacks nothing."""
+    """Return a sentence that says which resource is missing and what to do; None if all are available."""
     try:
         Path.cwd()
     except OSError:
-        return "the folder this was started in no longer exists: change to one that does"
+        return "the current folder no longer exists: change to another one"
     for name, letter in (("RLIMIT_AS", "v"), ("RLIMIT_DATA", "d")) if resource is not None else ():
         most = resource.getrlimit(getattr(resource, name))[0]
         if most != resource.RLIM_INFINITY and most < _MIN_MEMORY:

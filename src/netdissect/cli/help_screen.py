@@ -1,4 +1,4 @@
-"""What ``--help`` shows: a screen of the options most people need; ``--help-all`` shows the rest."""
+"""Format the help screens: ``--help`` shows the options that most runs need, ``--help-all`` shows all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class HelpScreen:
     """Draws a group of options as cyclopts does, with one spelling of each.
 
     Args:
-        required: options to mark as required whose absence the command itself reports.
+        required: options to mark as required; if one is missing, the command itself raises the error.
         rare: whether the group is shown only with ``--help-all``.
     """
 
@@ -36,7 +36,7 @@ class HelpScreen:
             DefaultFormatter()(console, options, panel.copy(entries=entries))
 
     def _complete(self, entry: HelpEntry) -> HelpEntry:
-        """Return an option with its mark, with the kinds of MODEL, and with one spelling unless all are shown."""
+        """Return an option's entry: marked if required, with the kinds of MODEL, and with all spellings or only one."""
         names = {*entry.names, getattr(entry, "positional_label", "")}
         if "MODEL" in names:
             entry = entry.copy(description=InlineText(Text(describe_model())))
@@ -49,7 +49,7 @@ class HelpScreen:
 
 
 def describe_model() -> str:
-    """Return everything that MODEL may be, kinds that other packages add included."""
+    """Return everything that MODEL may be, including the kinds that other packages add."""
     from netdissect.networks.plugins import list_model_kinds
 
     return f"{', '.join(spelling for spelling, _ in list_model_kinds())} (docs/models.md)."

@@ -1,4 +1,4 @@
-"""``netdissect layers``: what can be dissected."""
+"""``netdissect layers``: list the layers that can be dissected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from netdissect.bounds import RESOLUTION_RANGE, require_integer
 from netdissect.cli.console import print_json, print_line
 from netdissect.cli.option_groups import IS_MODEL, MODEL, ModelOptions, describe_default
-from netdissect.config import field_names
+from netdissect.config import list_field_names
 from netdissect.io.text import escape_line
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def layers(
         print_line(line)
     options = "".join(
         _spell_option(name, getattr(loading, name))
-        for name in field_names(type(loading))
+        for name in list_field_names(type(loading))
         if name in loading.changed_options()
     )
     height, width = (resolution, resolution) if resolution else network.input_size or (224, 224)
@@ -76,7 +76,7 @@ def _spell_option(name: str, value: object) -> str:
 
 
 def _format_table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
-    """Return the table's lines, as wide as they need to be: a name that is cut off could not be typed."""
+    """Return the table's lines; names are never cut off, so that they can be copied."""
     from netdissect.networks.unit_axes import GLOBAL_VIEW  # the column "receptive field" says it
 
     rows: list[tuple[str, ...]] = [_HEADINGS]
@@ -99,7 +99,7 @@ def _format_table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
 
 
 def _describe_field(layer: Layer) -> tuple[str, str, str]:
-    """Return the receptive field's size, step and offset in pixels; a layer that sees everything has none to show."""
+    """Return the receptive field's size, step and offset in pixels; "everything" if cells depend on the whole image."""
     if layer.geometry != "receptive-field":
         return "everything", "", ""
     size, step, offset = layer.field.size, layer.field.step, layer.field.offset
@@ -111,5 +111,5 @@ def _format_size(numbers: Sequence[float]) -> str:
 
 
 def _format_pair(pair: tuple[float, float]) -> str:
-    """Return a pair, once where both are the same."""
+    """Return a pair as text; if both numbers are the same, only one."""
     return f"{pair[0]:g}" if pair[0] == pair[1] else f"{pair[0]:g}, {pair[1]:g}"

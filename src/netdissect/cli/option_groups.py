@@ -1,4 +1,4 @@
-"""Options that several commands share: the dataclasses that declare them, as cyclopts takes them, in groups."""
+"""Options that several commands share, as cyclopts parameters in groups."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ IS_MODEL = Parameter(group=MODEL, help="A network.")
 
 
 def describe_default(text: str) -> Parameter:
-    """Return what ``--help`` shows as the default of an option whose default is None."""
+    """Return a Parameter for an option with the default None; ``--help`` shows a text as the default."""
     return Parameter(show_default=lambda _: text)
 
 
 def as_parameters(record: type[Record], group: Group, rare: Group, *, without: Sequence[str] = ()) -> type[Record]:
-    """Return a dataclass whose fields are options of a command, as their metadata says.
+    """Return a dataclass whose fields are options of a command, with groups and aliases from the fields' metadata.
 
-    cyclopts itself reads help texts, types and defaults from the dataclass; the dataclass checks the values.
+    cyclopts reads help texts, types and defaults from the dataclass; the dataclass checks the values.
 
     Args:
-        record: the dataclass, whose fields are declared with `netdissect.config.option`.
+        record: the dataclass, whose fields are declared with `netdissect.config.declare_option`.
         group: the group that ``--help`` shows them in.
-        rare: the group of the rare ones, which only ``--help-all`` shows.
+        rare: the group of rare options, which only ``--help-all`` shows.
         without: fields that are not options of the command.
     """
     hints = get_type_hints(record)
     annotations = {
         item.name: Annotated[
             hints[item.name],
-            _parameter(item, rare if item.metadata.get("rare") else group, parse=item.name not in without),
+            _make_parameter(item, rare if item.metadata.get("rare") else group, parse=item.name not in without),
         ]
         for item in fields(record)  # type: ignore[arg-type]  # every record is a dataclass
     }
@@ -59,8 +59,8 @@ def as_parameters(record: type[Record], group: Group, rare: Group, *, without: S
     return Parameter(name="*")(named)
 
 
-def _parameter(item: Field[Any], group: Group, *, parse: bool) -> Parameter:
-    """Return how cyclopts takes a field: its group, its aliases and how its default is shown."""
+def _make_parameter(item: Field[Any], group: Group, *, parse: bool) -> Parameter:
+    """Return a field's cyclopts Parameter: its group, its aliases and how its default is shown."""
     none, read = item.metadata.get("none"), item.metadata.get("parse")
     more: dict[str, Any] = {}
     if none or item.default is not None:
@@ -89,7 +89,7 @@ else:
 @Parameter(name="*", group=EXECUTION)
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What a command does with an earlier run in its folder, and whether it shows progress.
+    """How a command treats an existing run in the run folder, and whether it shows progress.
 
     Args:
         fresh: --fresh: delete the run in --out and start over. --resume, the default: continue it where it was

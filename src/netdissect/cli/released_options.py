@@ -1,4 +1,4 @@
-"""The options of the released code's scripts, as ``netdissect run`` understands them (docs/released-code.md).
+"""The options of the released code's scripts that ``netdissect run`` accepts (docs/released-code.md).
 
 ``script/rundissect.sh`` ran ``src/netprobe.py``, ``quantprobe.py``, ``labelprobe.py``, ``maxprobe.py``,
 ``makeresult.py`` and ``report.py`` one after the other.
@@ -28,24 +28,24 @@ _COMPUTING_PHASES = ("probe", "sort", "quant", "tally", "imgmax", "result")
 _DRAWING_PHASES = ("view", "report", "graph")
 #: Options without effect, and why.
 _IGNORED_OPTIONS = {
-    "tallydepth": "every pixel is counted, there is no limit on labels",
-    "tallybatch": "there is no separate tally phase, --batch-size sets the images per forward pass",
+    "tallydepth": "every pixel is counted; there is no limit on labels",
+    "tallybatch": "there is no separate tally phase; --batch-size sets the images per forward pass",
     "ahead": "images are always read ahead",
-    "parallel": "counting uses all processors, --workers sets the number of processes",
-    "quantiles": "thresholds are exact, there is no table of quantiles",
+    "parallel": "counting uses all processors; --workers sets the number of processes",
+    "quantiles": "thresholds are exact; there is no table of quantiles",
     "num_classes": "the number of classes is read from the weights",
     "imsize": "images in the report have the probe set's size",
     "imscale": "the report scales its images to the page",
     "gridwidth": "the report arranges its images by the width of the page",
     "csvorder": "LAYER-result.csv always has the columns of the paper's tables",
-    "format": "tables and report are always written, --no-pictures leaves out the report",
+    "format": "tables and report are always written; --no-pictures leaves out the report",
 }
 
 
 @Parameter(name="*", group=Group("Options of the released code", sort_key=9, show=False), show=False)
 @dataclass(frozen=True, kw_only=True)
 class ReleasedOptions:
-    """Options of the released code's scripts that have another name, or no effect, here."""
+    """Options of the released code's scripts that here have another name or no effect."""
 
     model_option: Annotated[str | None, Parameter(["--model", "-d"])] = None
     proto: Annotated[str | None, Parameter(["--proto", "-p", "--definition"])] = None
@@ -69,7 +69,7 @@ class ReleasedOptions:
     format: Annotated[str | None, Parameter("--format")] = None
 
     def resolve_model(self, model: str | None, weights: str | None) -> tuple[str, str | None]:
-        """Return MODEL and its weights: those given, or those that --model and --proto name.
+        """Return MODEL and its weights: the arguments, or what --model and --proto name.
 
         Raises:
             SettingsError: if no network, or more than one, is named.
@@ -84,7 +84,7 @@ class ReleasedOptions:
         return named, weights
 
     def choose_run_folder(self, out: Path | None, network: str) -> Path:
-        """Return the run folder: --out, or WORKDIR/NAME, with the NAME of --model or else the network's name.
+        """Return the run folder: --out, or else WORKDIR/NAME, where NAME is that of --model or the network's.
 
         Raises:
             SettingsError: if both --out and --workdir are given.
@@ -97,7 +97,7 @@ class ReleasedOptions:
         return out or (self.workdir or Path("dissection")) / name
 
     def find_run_folder(self, out: Path | None, model: str) -> Path | None:
-        """Return the run folder, or None if it depends on the network's name, which is not known before loading it."""
+        """Return the run folder; None if it depends on the network's name, which is known only after loading."""
         is_named = self.model_option is not None and find_name_problem(self.model_option) is None
         return self.choose_run_folder(out, model) if out is not None or is_named else None
 
@@ -130,7 +130,7 @@ class ReleasedOptions:
         check_powers([self.rotation_power], self.rotation_seed)
 
     def rotate(self, network: Network, layers: list[str], resolution: int | None) -> tuple[Network, list[str]]:
-        """Return the network with its layers rotated, and their names; both unchanged if no rotation was asked for."""
+        """Return the network with rotated layers and their names; both unchanged without --rotation_seed."""
         if self.rotation_seed is None:
             return network, layers
         from netdissect.experiments.rotation_curve import rotate_layers
@@ -151,7 +151,7 @@ class ReleasedOptions:
         return self._forces(_DRAWING_PHASES)
 
     def describe_changes(self) -> list[str]:
-        """Return a sentence for every option that has no effect, or another one than in the released code."""
+        """Return a sentence for every option that has no effect, or a different one than in the released code."""
         lines = [f"--{name}: {reason}" for name, reason in _IGNORED_OPTIONS.items() if getattr(self, name) is not None]
         if self.force is not None:
             lines.append(f"--force: {self._describe_force()}")
@@ -164,7 +164,7 @@ class ReleasedOptions:
         return lines
 
     def _resolve_device(self, device: str) -> str:
-        """Return the device; of the GPUs that --gpu lists (CUDA_VISIBLE_DEVICES in the released code), the first."""
+        """Return the device: the first GPU that --gpu lists, as CUDA_VISIBLE_DEVICES does in the released code."""
         if self.gpu is None:
             return device
         if device != "auto":
@@ -186,9 +186,9 @@ class ReleasedOptions:
     def _describe_endafter(self) -> str:
         phase = self._find_last_phase()
         if phase is None:
-            return "it names no phase, the run is carried out in full"
+            return "it names no phase; the whole run is carried out"
         if phase in _DRAWING_PHASES:
-            return "the report and its graph are one step, the run is carried out in full"
+            return "the report and its graph are one step; the whole run is carried out"
         reason = "" if phase == "result" else "one forward pass computes all phases up to the tables; "
         return f"{reason}the report is not written (netdissect report RUN writes it)"
 

@@ -74,4 +74,4 @@ def rotate(
         for alpha, found in steps:
             print_line(f"{layer} α = {alpha:g}: {found.unique} unique concepts, {found.units} of {found.total} units")
     print_line(f"figure: {folder / 'rotation.svg'} (and .png, .csv)")
-    print_run_location(folder, drawn=settings.pictures)
+    print_run_location(folder, with_report=settings.pictures)

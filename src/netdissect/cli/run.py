@@ -82,13 +82,13 @@ def run(
         )  # fmt: skip
         if redraw:
             result.write_report(folder, progress=bars)
-    print_run_result(result, folder, drawn=settings.pictures)
+    print_run_result(result, folder, with_report=settings.pictures)
 
 
 def require_layers_and_data(model: str, layers: list[str] | None, data: str | None) -> tuple[list[str], str]:
-    """Return the layers, one name each, and the probe set.
+    """Return the names of the layers, and the probe set.
 
-    Several layers may be given in one word, separated by spaces or commas, as in the released code.
+    One word may name several layers, separated by spaces or commas, as in the released code.
 
     Raises:
         SettingsError: if either is missing.
@@ -96,14 +96,14 @@ def require_layers_and_data(model: str, layers: list[str] | None, data: str | No
     if not layers:
         raise SettingsError(f"which layers? name them with --layers; netdissect layers {model} lists them")
     if data is None:
-        raise SettingsError("which probe set? give a Broden folder with --data; netdissect demo runs without one")
+        raise SettingsError("which probe set? name a Broden folder with --data; netdissect demo runs without one")
     return [name for word in layers for name in word.replace(",", " ").split()], data
 
 
 def load_model_and_data(
     model: str, loading: LoadOptions, data: str, settings: Settings, out: Path | None
 ) -> tuple[Network, ConceptSource, Settings]:
-    """Open the probe set, load the network, and print what the network is given as input.
+    """Open the probe set, load the network, and print how images become its input.
 
     Args:
         model: MODEL.
@@ -113,7 +113,7 @@ def load_model_and_data(
         out: the run folder, if it is known before the network is loaded.
 
     Raises:
-        NetdissectError: if anything is wrong with them; what is cheap to check is checked before the network is loaded.
+        NetdissectError: if one of them is invalid; cheap checks are done before the network is loaded.
     """
     from netdissect.api import check_inputs
     from netdissect.model_loading import load_network
@@ -124,13 +124,13 @@ def load_model_and_data(
     return network, concepts, settings
 
 
-def print_run_result(result: Result, folder: Path, *, drawn: bool = True) -> None:
-    """Print each layer's detectors, the run's notes and where the run is.
+def print_run_result(result: Result, folder: Path, *, with_report: bool = True) -> None:
+    """Print each layer's detectors, the run's notes and the path of its report.
 
     Args:
         result: the run.
         folder: the run folder.
-        drawn: whether the run was to write its report.
+        with_report: whether the run writes a report; if not, the path of the run folder is printed.
     """
     threshold = result.settings.threshold
     by_category = result.detectors(threshold, "category")
@@ -141,17 +141,17 @@ def print_run_result(result: Result, folder: Path, *, drawn: bool = True) -> Non
         )
     for note in result.journal.get("notes", []):
         print_line(f"note: {note}")
-    print_run_location(folder, drawn=drawn)
+    print_run_location(folder, with_report=with_report)
 
 
-def print_run_location(folder: Path, *, drawn: bool = True) -> None:
-    """Print the path of the run's report, or of the run folder if no report was to be written."""
+def print_run_location(folder: Path, *, with_report: bool = True) -> None:
+    """Print the path of the run's report, or of the run folder if the run writes no report."""
     index = folder / "html" / "index.html"
-    print_line(f"report: {index}" if drawn and index.exists() else f"results: {folder}")
+    print_line(f"report: {index}" if with_report and index.exists() else f"results: {folder}")
 
 
 def _parse_projections(words: list[str] | None) -> str | dict[str, str] | None:
-    """Return the one file of ``--projection``, or the file of each layer it names."""
+    """Return the file of ``--projection``, or the files by layer if it names layers."""
     if not words:
         return None
     if len(words) == 1 and ("=" not in words[0] or Path(words[0]).is_file()):

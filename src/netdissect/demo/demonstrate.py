@@ -13,7 +13,7 @@ import netdissect
 from netdissect import api
 from netdissect.demo import network
 from netdissect.demo.world import DEMO_IMAGES, write_probe_set
-from netdissect.demo.world.place import empty_folder, remove_world
+from netdissect.demo.world.world_folder import empty_folder, remove_world
 from netdissect.experiments import compare_runs
 from netdissect.io import atomic, folders
 from netdissect.protocols import NullProgress, Progress

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from netdissect.bounds import MAX_SEED, format_value, require_integer, require_number
-from netdissect.config import option
+from netdissect.config import declare_option
 from netdissect.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -28,23 +28,25 @@ PREPROCESSING = frozenset({"mean", "std", "scale", "channels", "colordepth"})
 class LoadOptions:
     """How a model is loaded: its architecture and weights, and how images become its input."""
 
-    arch: str | None = option(None, "Architecture of a state dict, such as torchvision:resnet18.", none="none")
-    weights: str | None = option(None, "Weights file, or random.", none="MODEL's own", aliases=("-w",))
-    mean: Sequence[str] | None = option(
+    arch: str | None = declare_option(None, "Architecture of a state dict, such as torchvision:resnet18.", none="none")
+    weights: str | None = declare_option(None, "Weights file, or random.", none="MODEL's own", aliases=("-w",))
+    mean: Sequence[str] | None = declare_option(
         None, "Mean of the input, in its channel order: 3 numbers, or a .npy or .binaryproto file.", none="MODEL's own",
         rare=True,
     )  # fmt: skip
-    std: Sequence[str] | None = option(
+    std: Sequence[str] | None = declare_option(
         None, "Standard deviation of the input, divided by after subtracting the mean.", none="MODEL's own", rare=True
     )
-    scale: float | None = option(
+    scale: float | None = declare_option(
         None, "Factor applied after subtracting the mean, for images from 0 to 255 as in Caffe.", none="MODEL's own",
         rare=True,
     )  # fmt: skip
-    channels: Literal["rgb", "bgr"] | None = option(None, "Channel order of the input.", none="MODEL's own", rare=True)
-    colordepth: int = option(3, "Channels of the input: 3, or 1 for grayscale images.", rare=True)
-    seed: int = option(0, "Seed of random weights.")
-    trust: bool = option(False, "Open MODEL although it may hold code (FILE.pt2).")
+    channels: Literal["rgb", "bgr"] | None = declare_option(
+        None, "Channel order of the input.", none="MODEL's own", rare=True
+    )
+    colordepth: int = declare_option(3, "Channels of the input: 3, or 1 for grayscale images.", rare=True)
+    seed: int = declare_option(0, "Seed of random weights.")
+    trust: bool = declare_option(False, "Open MODEL although it may hold code (FILE.pt2).")
 
     def __post_init__(self) -> None:
         """Check the values.

@@ -35,7 +35,7 @@ def collect_facts(
         "network": network,
         "layers": list(layers),
         "probe set": probe_set,
-        "settings": settings.method_dict(),
+        "settings": settings.as_method_dict(),
         "input": list(size),
     }
 

@@ -48,7 +48,7 @@ def test_a_table_and_a_progress_bar_escape_names(capsys, monkeypatch):
     table.add_row(console.format_cell("[red]x[/red]\x1b[2J"))
     console.print_table(table)
     assert r"[red]x[/red]\x1b[2J" in capsys.readouterr().out
-    monkeypatch.setattr(progress, "is_watched", lambda: True)
+    monkeypatch.setattr(progress, "is_interactive", lambda: True)
     with progress.ProgressBars() as shown:
         shown.start("[red]x\x1b[2J", 2)
         assert shown._progress.tasks[0].description == r"[red]x\x1b[2J"

@@ -21,7 +21,7 @@ def test_a_deleted_current_folder_is_reported_before_a_library_ends_the_process(
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert run_command(["--version"], capsys) == (
-        2, "netdissect: the folder this was started in no longer exists: change to one that does"
+        2, "netdissect: the current folder no longer exists: change to another one"
     )  # fmt: skip
 
 

@@ -43,11 +43,11 @@ def batches(*sizes):
 
 
 def test_both_decide_what_is_found_and_are_part_of_the_hash():
-    plain = Settings().method_dict()
+    plain = Settings().as_method_dict()
     assert plain["precision"] == "fp32"
     assert not plain["compile"]
-    assert Settings(precision="bf16").method_dict() != plain
-    assert Settings(compile=True).method_dict() != plain
+    assert Settings(precision="bf16").as_method_dict() != plain
+    assert Settings(compile=True).as_method_dict() != plain
     with pytest.raises(SettingsError, match="--precision must be fp32 or bf16, not 'fp16'"):
         Settings(precision="fp16")
 

@@ -190,7 +190,9 @@ def test_a_library_that_does_not_fit_the_others_is_reported(monkeypatch):
         raise RuntimeError("operator torchvision::nms does not exist") from None
 
     monkeypatch.setattr(importlib, "import_module", broken)
-    with pytest.raises(MissingExtraError, match="built for another torch than the one here: install the two together"):
+    with pytest.raises(
+        MissingExtraError, match="built for another version of torch than the one installed: install the two together"
+    ):
         open_network("torchvision:resnet18")
 
 

@@ -13,7 +13,7 @@ from netdissect.io import images
 from netdissect.probe_sets.compile import source_pixels
 from netdissect.probe_sets.importers import painting
 from netdissect.probe_sets.importers.coco_json import CocoJson, CocoShape, draw_coco_shape
-from netdissect.probe_sets.importers.image_folders import name_and_divide
+from netdissect.probe_sets.importers.image_folders import derive_names_and_splits
 from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts
@@ -97,7 +97,7 @@ def from_coco(
     if not found:
         raise DataNotFoundError(f"{root}: no annotated image of it is in {base}")
     kind = "panoptic" if isinstance(found[0][2], tuple) else "instances"
-    names_and_splits = name_and_divide([photo for photo, *_ in found], base)
+    names_and_splits = derive_names_and_splits([photo for photo, *_ in found], base)
     source = CocoImages(
         name=settings.choose_name(base), about=f"{root.name}, COCO's {kind}", classes=classes,
         settings_hash=hash_parts([file.digest for file, _ in files], boxes),

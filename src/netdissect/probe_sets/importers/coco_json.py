@@ -62,17 +62,17 @@ class CocoJson:
         except FileNotFoundError as error:
             raise DataNotFoundError(f"there is no annotation file {path}") from error
         except InvalidJSONError as error:
-            raise self._error(f"expected COCO's JSON, got a file that does not read ({error})") from error
+            raise self._make_error(f"expected COCO's JSON, got a file that does not read ({error})") from error
         except OSError as error:
             raise DataFileError(f"{path} cannot be read: {error.strerror or error}") from error
         for key in ("images", "annotations", "categories"):
             if not isinstance(self._content, dict) or key not in self._content:
-                raise self._error(
+                raise self._make_error(
                     f"expected COCO's instances or panoptic JSON; {key!r} is missing (netdissect data from-annotations takes "
                     f"what other tools write)"
                 )
             if not isinstance(self._content[key], list):
-                raise self._error(f"expected a list of {key}, got {abbreviate(self._content[key])}")
+                raise self._make_error(f"expected a list of {key}, got {abbreviate(self._content[key])}")
         self.digest = hashlib.sha256(data).hexdigest()
 
     @property
@@ -83,15 +83,15 @@ class CocoJson:
     def read_categories(self) -> dict[CocoId, str]:
         """Return the name of every category by its id."""
         found: dict[CocoId, str] = {}
-        for entry in self._objects("categories"):
+        for entry in self._iterate_objects("categories"):
             own = self._read_id(entry, "id", "a category")
             name = entry.get("name")
             if isinstance(name, bool) or not isinstance(name, (str, int)) or not str(name).strip():
-                raise self._error(f"category {own!a}: expected a name, got {abbreviate(name)}")
+                raise self._make_error(f"category {own!a}: expected a name, got {abbreviate(name)}")
             if escape_line(" ".join(str(name).split())) != " ".join(str(name).split()):
-                raise self._error(f"category {own!a}: its name {name!a} holds a character that cannot be written")
+                raise self._make_error(f"category {own!a}: its name {name!a} holds a character that cannot be written")
             if own in found:
-                raise self._error(f"two categories have the id {own!a}: {found[own]!a} and {name!a}")
+                raise self._make_error(f"two categories have the id {own!a}: {found[own]!a} and {name!a}")
             found[own] = str(name)
         return found
 
@@ -99,20 +99,20 @@ class CocoJson:
         """Return every image by its id."""
         found: dict[CocoId, CocoImage] = {}
         files: dict[str, CocoId] = {}
-        for entry in self._objects("images"):
+        for entry in self._iterate_objects("images"):
             own = self._read_id(entry, "id", "an image")
             file = entry.get("file_name")
             if not isinstance(file, str) or not is_below(file) or escape_line(file) != file:
-                raise self._error(
+                raise self._make_error(
                     f"image {own!a}: expected a file below the folder of images as 'file_name', got {abbreviate(file)}"
                 )
             if own in found:
-                raise self._error(f"two images have the id {own!a}: {found[own].file} and {file}")
+                raise self._make_error(f"two images have the id {own!a}: {found[own].file} and {file}")
             if file in files:
-                raise self._error(f"the images {files[file]!a} and {own!a} are one file, {file}")
+                raise self._make_error(f"the images {files[file]!a} and {own!a} are one file, {file}")
             height, width = (self._read_side(entry, side, own) for side in ("height", "width"))
             if height * width > images.MAX_IMAGE_PIXELS:
-                raise self._error(
+                raise self._make_error(
                     f"image {own!a} ({file}): expected at most {images.MAX_IMAGE_PIXELS:,} pixels, got {width} x {height}"
                 )
             files[file] = own
@@ -132,24 +132,24 @@ class CocoJson:
         """
         found: dict[CocoId, list[tuple[int, CocoShape]]] = defaultdict(list)
         seen: set[CocoId] = set()
-        for position, entry in enumerate(self._objects("annotations"), start=1):
+        for position, entry in enumerate(self._iterate_objects("annotations"), start=1):
             who = self._describe(entry, position, seen)
             image = self._read_image_id(entry, who, listed)
             label = self._read_label(entry, who, labels)
             if image not in listed:
                 if skip:
                     continue
-                raise self._unknown_image(who, image, listed)
+                raise self._make_unknown_image_error(who, image, listed)
             shape = self._read_shape(entry, who, boxes=boxes)
             if shape is None:
                 if skip:
                     continue
                 hint = ", only a box: --boxes takes boxes as masks" if entry.get("bbox") else " and no box"
-                raise self._error(f"{who} has no outline ('segmentation'){hint}; --skip-missing leaves such out")
+                raise self._make_error(f"{who} has no outline ('segmentation'){hint}; --skip-missing leaves such out")
             try:
                 _check_shape(shape, listed[image].size)
             except (ValueError, TypeError, KeyError) as error:
-                raise self._error(f"{who} of {listed[image].file}: its shape is damaged ({error})") from error
+                raise self._make_error(f"{who} of {listed[image].file}: its shape is damaged ({error})") from error
             if label:
                 found[image].append((label, shape))
         return dict(found)
@@ -159,47 +159,49 @@ class CocoJson:
     ) -> dict[CocoId, tuple[str, tuple[tuple[int, int], ...]]]:
         """Return the file of the label map and the label of every segment, by image of a panoptic segmentation."""
         found: dict[CocoId, tuple[str, tuple[tuple[int, int], ...]]] = {}
-        for position, entry in enumerate(self._objects("annotations"), start=1):
+        for position, entry in enumerate(self._iterate_objects("annotations"), start=1):
             who = f"annotation {position} (of image {abbreviate(entry.get('image_id'))})"
             image = self._read_image_id(entry, who, listed)
             file, segments = entry.get("file_name"), entry.get("segments_info")
             if image not in listed:
-                raise self._unknown_image(who, image, listed)
+                raise self._make_unknown_image_error(who, image, listed)
             if image in found:
-                raise self._error(f"{who}: the image has an annotation before")
+                raise self._make_error(f"{who}: the image has an annotation before")
             if not isinstance(segments, list) or not isinstance(file, str) or not is_below(file):
-                raise self._error(f"{who}: expected 'segments_info' and a 'file_name' below the folder of masks")
+                raise self._make_error(f"{who}: expected 'segments_info' and a 'file_name' below the folder of masks")
             own: dict[int, int] = {}
             for each in segments:
                 segment = each.get("id") if isinstance(each, dict) else None
                 is_id = isinstance(segment, int) and not isinstance(segment, bool) and 0 < segment < 2**24
                 if segment is None or not is_id or segment in own:
-                    raise self._error(
+                    raise self._make_error(
                         f"{who}: expected segments of distinct ids from 1 to {2**24 - 1}, got {abbreviate(segment)}"
                     )
                 own[segment] = self._read_label(each, f"{who}, segment {segment}", labels)
             found[image] = file, tuple(own.items())
         return found
 
-    def _error(self, text: str) -> DataFileError:
+    def _make_error(self, text: str) -> DataFileError:
         return DataFileError(f"{self.path}: {text}")
 
-    def _unknown_image(self, who: str, image: CocoId, listed: Mapping[CocoId, CocoImage]) -> DataFileError:
-        return self._error(
+    def _make_unknown_image_error(self, who: str, image: CocoId, listed: Mapping[CocoId, CocoImage]) -> DataFileError:
+        return self._make_error(
             f"{who} is of image {abbreviate(image)}, which is none of its {len(listed)} images; --skip-missing leaves such out"
         )
 
-    def _objects(self, key: str) -> Iterator[Mapping[str, Any]]:
+    def _iterate_objects(self, key: str) -> Iterator[Mapping[str, Any]]:
         for position, entry in enumerate(self._content[key], start=1):
             if not isinstance(entry, dict):
-                raise self._error(f"expected {key} to be objects, got {abbreviate(entry)} as number {position}")
+                raise self._make_error(f"expected {key} to be objects, got {abbreviate(entry)} as number {position}")
             yield entry
 
     def _read_id(self, entry: Mapping[str, Any], key: str, who: str) -> CocoId:
         """Return an id: a whole number or text."""
         value = _to_integer(entry.get(key))
         if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise self._error(f"{who} has no id that can be one: expected a number or text, got {abbreviate(value)}")
+            raise self._make_error(
+                f"{who} has no id that can be one: expected a number or text, got {abbreviate(value)}"
+            )
         return value
 
     def _describe(self, entry: Mapping[str, Any], position: int, seen: set[CocoId]) -> str:
@@ -208,7 +210,7 @@ class CocoJson:
             return f"the annotation at position {position}"
         own = self._read_id(entry, "id", f"the annotation at position {position}")
         if own in seen:
-            raise self._error(f"two annotations have the id {abbreviate(own)}")
+            raise self._make_error(f"two annotations have the id {abbreviate(own)}")
         seen.add(own)
         return f"annotation {abbreviate(own)}"
 
@@ -216,7 +218,7 @@ class CocoJson:
         image = self._read_id(entry, "image_id", f"the 'image_id' of {who}")
         other = _convert_id(image)
         if image not in listed and other in listed:
-            raise self._error(
+            raise self._make_error(
                 f"{who} is of image {image!a}, and the image's id is {other!a}: ids must be numbers in both places, or text in "
                 f"both"
             )
@@ -227,13 +229,15 @@ class CocoJson:
         if category not in labels:
             other = _convert_id(category)
             hint = f" (they list {other!a}: numbers in both places, or text in both)" if other in labels else ""
-            raise self._error(f"{who} is of category {abbreviate(category)}, which its categories do not list{hint}")
+            raise self._make_error(
+                f"{who} is of category {abbreviate(category)}, which its categories do not list{hint}"
+            )
         return labels[category]
 
     def _read_side(self, entry: Mapping[str, Any], side: str, own: CocoId) -> int:
         value = _to_integer(entry.get(side))
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= images.MAX_IMAGE_PIXELS:
-            raise self._error(
+            raise self._make_error(
                 f"image {own!a}: expected its {side} as a whole number from 1 to {images.MAX_IMAGE_PIXELS:,}, got "
                 f"{abbreviate(value)}"
             )
@@ -246,7 +250,9 @@ class CocoJson:
         if isinstance(outline, list) and outline:
             return CocoShape(who, "polygons", outline)
         if outline not in (None, [], ""):
-            raise self._error(f"{who}: expected polygons or run lengths as 'segmentation', got {abbreviate(outline)}")
+            raise self._make_error(
+                f"{who}: expected polygons or run lengths as 'segmentation', got {abbreviate(outline)}"
+            )
         return CocoShape(who, "box", entry["bbox"]) if boxes and entry.get("bbox") else None
 
 

@@ -52,7 +52,7 @@ def flatten_path(path: Path, folder: Path) -> str:
     return "-".join(path.relative_to(folder).parts)
 
 
-def name_and_divide(paths: Sequence[Path], folder: Path) -> list[tuple[str, str]]:
+def derive_names_and_splits(paths: Sequence[Path], folder: Path) -> list[tuple[str, str]]:
     """Return the name in the probe set and the split of images below a folder.
 
     If every image is in a folder named like a split, that is its split; otherwise splits are empty.

@@ -10,7 +10,7 @@ import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError
 from netdissect.io import images, label_images
-from netdissect.probe_sets.importers.image_folders import abbreviate_paths, find_images, name_and_divide
+from netdissect.probe_sets.importers.image_folders import abbreviate_paths, derive_names_and_splits, find_images
 from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.source import CategoryLabels, SourceImage
@@ -92,7 +92,7 @@ def from_masks(
         name=settings.choose_name(folder), about=f"images of {folder} with masks of {mask_folder}", classes=listed,
         images=tuple(
             SourceImage(name, pair, pair, split)
-            for pair, (name, split) in zip(pairs, name_and_divide([photo for photo, _ in pairs], folder), strict=True)
+            for pair, (name, split) in zip(pairs, derive_names_and_splits([photo for photo, _ in pairs], folder), strict=True)
         ),
     )  # fmt: skip
     return settings.write_probe_set(source, out, note="Made with: netdissect data from-masks.")

@@ -44,7 +44,7 @@ def read_cvat_xml(where: Path, found: AnnotationSet) -> None:
                 read_depth=lambda element: int(element.get("z_order") or 0),
             )  # fmt: skip
             found.add(
-                found.photos.find(name, where=path, beside=found.root / "images" / subset), shapes, name=name, file=path,
+                found.photos.find(name, where=path, first_folder=found.root / "images" / subset), shapes, name=name, file=path,
                 size=parse_size(float(image.attrib["height"]), float(image.attrib["width"])), split=parse_split(subset),
             )  # fmt: skip
 

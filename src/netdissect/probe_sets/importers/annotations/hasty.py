@@ -56,9 +56,11 @@ def _read_image(path: Path, image: dict[str, Any], background: set[str], found: 
         read_depth=lambda entry: parse_coordinate(entry.get("z_index") or 0),
     )  # fmt: skip
     data_set = parse_label(image.get("dataset_name"))
-    beside = found.photos.root / data_set if data_set and data_set not in (".", "..") and "/" not in data_set else None
+    first_folder = (
+        found.photos.root / data_set if data_set and data_set not in (".", "..") and "/" not in data_set else None
+    )
     found.add(
-        found.photos.find(name, where=path, beside=beside),
+        found.photos.find(name, where=path, first_folder=first_folder),
         [("background" if label in background else label, shape) for label, shape in shapes],
         name=name, file=path, size=parse_size(image["height"], image["width"]), split=parse_split(data_set),
     )  # fmt: skip

@@ -46,7 +46,7 @@ class ImageFinder:
         self._images_only = images_only
         self._by_name: dict[str, list[Path]] | None = None
 
-    def find(self, name_in_file: str, *, where: object, beside: Path | None = None) -> Path | None:
+    def find(self, name_in_file: str, *, where: object, first_folder: Path | None = None) -> Path | None:
         r"""Return the image with a name in an annotation file; None if there is none.
 
         A name is looked for next to the annotation file, below the folder, in its ``images/``, and last anywhere below the
@@ -55,7 +55,7 @@ class ImageFinder:
         Args:
             name_in_file: the name, with ``/`` or ``\``.
             where: the annotation file, for errors.
-            beside: folder of the annotation file.
+            first_folder: folder of the annotation file.
 
         Raises:
             DataFileError: if the name leads outside the folder, or several images have it.
@@ -71,28 +71,28 @@ class ImageFinder:
         if self._images_only:
             name = "/".join(part for part in name.split("/") if part not in ("", ".", "..") and not part.endswith(":"))
         else:
-            for start in (beside, self.root) if not absolute else ():
-                found = self._inside(start, name)
+            for start in (first_folder, self.root) if not absolute else ():
+                found = self._find_inside(start, name)
                 if found is not None:
                     return found
-            if absolute or self._leads_out(name, beside):
+            if absolute or self._leads_out(name, first_folder):
                 raise DataFileError(
                     f"{where}: its image {escape_line(name_in_file)!r} is outside of {self.root}: --photos names the folder of "
                     f"the images"
                 )
-        return self._by_tail(posixpath.normpath(name).removeprefix("../"), where)
+        return self._find_by_ending(posixpath.normpath(name).removeprefix("../"), where)
 
     def name_image(self, photo: Path) -> str:
         """Return an image's name in the probe set: its path below the folder, with ``-`` between folders."""
         return "-".join(photo.relative_to(self.root).parts)
 
-    def _leads_out(self, name: str, beside: Path | None) -> bool:
-        for start in (self.root, beside):
+    def _leads_out(self, name: str, first_folder: Path | None) -> bool:
+        for start in (self.root, first_folder):
             if start is not None and Path(os.path.normpath(start / name)).is_relative_to(os.path.normpath(self.root)):
                 return False
         return True
 
-    def _inside(self, start: Path | None, name: str) -> Path | None:
+    def _find_inside(self, start: Path | None, name: str) -> Path | None:
         """Return the image at a path, if it is below the folder; links are not resolved."""
         if start is None:
             return None
@@ -102,7 +102,7 @@ class ImageFinder:
             return None
         return self.root / path.relative_to(root)
 
-    def _by_tail(self, name: str, where: object) -> Path | None:
+    def _find_by_ending(self, name: str, where: object) -> Path | None:
         """Return the image whose path has the longest ending in common with a name."""
         parts = name.split("/")
         same = self._index().get(parts[-1], [])

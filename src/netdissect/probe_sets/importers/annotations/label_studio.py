@@ -84,13 +84,13 @@ def _read_task(path: Path, task: dict[str, Any], task_name: str, found: Annotati
     labels_apart = {entry.get("id"): entry for entry in results if entry.get("type") == "labels"}
 
     def read_label(entry: dict[str, Any]) -> str:
-        if _kind(entry) in _ANSWERS:
+        if _read_kind(entry) in _ANSWERS:
             return ""
         apart = require_object(labels_apart.get(entry.get("id"), {}), "a label").get("value", {})
-        return _read_label(_kind(entry), require_object(entry["value"], "a region's value"), apart)
+        return _read_label(_read_kind(entry), require_object(entry["value"], "a region's value"), apart)
 
     def read_shape(entry: dict[str, Any], where: str, found: AnnotationSet) -> Shape | None:
-        if _kind(entry) in _ANSWERS:
+        if _read_kind(entry) in _ANSWERS:
             return None
         size = parse_size(entry["original_height"], entry["original_width"])
         if sizes and sizes[0] != size:
@@ -99,7 +99,7 @@ def _read_task(path: Path, task: dict[str, Any], task_name: str, found: Annotati
         if entry.get("image_rotation"):
             degrees = abbreviate(entry["image_rotation"])
             raise ValueError(f"the image was rotated by {degrees} degrees: rotate it back in Label Studio")
-        return _read_shape(_kind(entry).removesuffix("labels"), entry["value"], size, where, found)
+        return _read_shape(_read_kind(entry).removesuffix("labels"), entry["value"], size, where, found)
 
     shapes = found.read_shapes(results, f"{task_name}, region", read_label, read_shape)
     photo = None
@@ -108,7 +108,7 @@ def _read_task(path: Path, task: dict[str, Any], task_name: str, found: Annotati
     found.add(photo, found.drop_unlabeled(shapes), name=address, file=path, size=sizes[0] if sizes else None)
 
 
-def _kind(entry: dict[str, Any]) -> str:
+def _read_kind(entry: dict[str, Any]) -> str:
     return str(entry.get("type"))
 
 
@@ -183,7 +183,7 @@ def _find_image_name(data: dict[str, Any], task_name: str) -> str:
     """Return the address of a task's image: the one of its data that ends like an image file."""
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     names = {
-        key: value for key, value in texts.items() if any(_suffix_of(name) in ENDINGS for name in _list_names(value))
+        key: value for key, value in texts.items() if any(_get_suffix(name) in ENDINGS for name in _list_names(value))
     }
     names = names or texts
     if len(names) != 1:
@@ -192,7 +192,7 @@ def _find_image_name(data: dict[str, Any], task_name: str) -> str:
     return next(iter(names.values()))
 
 
-def _suffix_of(name: str) -> str:
+def _get_suffix(name: str) -> str:
     return f".{name.rpartition('.')[2].lower()}"
 
 

@@ -54,7 +54,7 @@ def _read_file(path: Path, content: dict[str, Any], found: AnnotationSet) -> Non
     name = require_text(content.get("imagePath") or f"{path.stem} (imagePath is missing)", "imagePath")
     photo: Path | EmbeddedImage | None
     try:
-        photo = found.photos.find(name, where=path, beside=path.parent)
+        photo = found.photos.find(name, where=path, first_folder=path.parent)
     except DataFileError:
         if not content.get("imageData"):
             raise

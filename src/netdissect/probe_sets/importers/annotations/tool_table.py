@@ -115,7 +115,7 @@ def _recognize_folder(folder: Path, out: Path | None) -> tuple[AnnotationTool, P
             return (TOOLS["yolo"], folder) if suffix.startswith("y") else _recognize_file(path)
     if any(folder.glob("**/labels/**/*.txt")):
         raise DataNotFoundError(f"{folder}: expected YOLO's data.yaml with names, or classes.txt, and there is neither")
-    raise _unknown_format(folder)
+    raise _make_format_error(folder)
 
 
 def _recognize_jsons(folder: Path, files: list[Path]) -> tuple[AnnotationTool, Path]:
@@ -133,7 +133,7 @@ def _recognize_jsons(folder: Path, files: list[Path]) -> tuple[AnnotationTool, P
         )
     if known:
         return known[0]
-    raise _unknown_format(files[0])
+    raise _make_format_error(files[0])
 
 
 def _recognize_file(path: Path) -> tuple[AnnotationTool, Path]:
@@ -153,7 +153,7 @@ def _recognize_file(path: Path) -> tuple[AnnotationTool, Path]:
             return TOOLS["via"], path
     elif ending in (".yaml", ".yml"):
         return TOOLS["yolo"], path
-    raise _unknown_format(path)
+    raise _make_format_error(path)
 
 
 def _find_writer(path: Path) -> AnnotationTool | None:
@@ -177,7 +177,7 @@ def _read_head(path: Path) -> str:
         raise DataFileError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _unknown_format(path: Path) -> DataFileError:
+def _make_format_error(path: Path) -> DataFileError:
     return DataFileError(
         f"{path}: expected what an annotation tool wrote ({_TOOL_TITLES}), and it is none of these: --tool names the tool if it "
         f"is, COCO's JSON is taken by netdissect data from-coco, masks by from-masks"

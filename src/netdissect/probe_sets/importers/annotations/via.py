@@ -56,7 +56,7 @@ def read_via(where: Path, found: AnnotationSet) -> None:
             read_label=lambda region: _read_class(region[1].get(attribute)),
             read_shape=lambda region, where, found: _read_shape(region[0], where, found),
         )  # fmt: skip
-        photo = found.photos.find(name, where=where, beside=where.parent)
+        photo = found.photos.find(name, where=where, first_folder=where.parent)
         found.add(photo, found.drop_unlabeled(shapes), name=name, file=where)
 
 

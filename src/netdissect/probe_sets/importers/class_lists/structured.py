@@ -58,7 +58,7 @@ def parse_json_classes(where: object, found: Any, request: ListRequest) -> list[
         return number_class_names(found, request.first, where)
     if isinstance(found, list) and all(isinstance(entry, dict) for entry in found):
         return _read_objects(where, found, request)
-    raise _unknown_structure(where, found)
+    raise _make_structure_error(where, found)
 
 
 def _read_objects(where: object, found: Sequence[Mapping[str, Any]], request: ListRequest) -> list[ClassRow]:
@@ -89,10 +89,10 @@ def _read_object(where: object, found: Mapping[str, Any], request: ListRequest) 
     colors = [parse_color(key) for key in found]
     if found and None not in colors and all(isinstance(value, str) for value in values):
         return [ClassRow(None, name, "", color) for name, color in zip(values, colors, strict=True)]
-    raise _unknown_structure(where, found)
+    raise _make_structure_error(where, found)
 
 
-def _unknown_structure(where: object, found: Any) -> DataFileError:
+def _make_structure_error(where: object, found: Any) -> DataFileError:
     kind = "an object" if isinstance(found, dict) else "a list" if isinstance(found, list) else type(found).__name__
     held = f" with the keys {', '.join(map(ascii, list(found)[:5]))}" if isinstance(found, dict) and found else ""
     return DataFileError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netdissect.demo.world.place import empty_folder
+from netdissect.demo.world.world_folder import empty_folder
 from netdissect.errors import DataError
 from netdissect.io import locks
 
