@@ -105,8 +105,19 @@ class Encoder(nn.Module):
         return latents
 
     def extra_repr(self) -> str:
-        """Return its settings; they are part of its fingerprint."""
+        """Return its size and settings, for printing."""
         return f"{self.units}, {self.latents}, {self.config}"
+
+    def serialize_structure(self) -> str:
+        """Return its size and settings as the text that its fingerprint hashes.
+
+        Existing run folders hold fingerprints of this text: it must not change, whatever the Python names are.
+        """
+        config = self.config
+        return (
+            f"Encoder({self.units}, {self.latents}, Manner(activation={config.activation!r}, k={config.k!r}, "
+            f"subtract={config.subtract!r}, normalise={config.normalize!r}, assumed={config.assumed!r}))"
+        )
 
     def describe(self) -> str:
         """Return what it does, for reports."""

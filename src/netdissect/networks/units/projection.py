@@ -68,7 +68,8 @@ class Projection:
 
     def fingerprint(self) -> str:
         """Return a hash of the module's structure and weights."""
-        hashed = hashlib.blake2b(repr(self.module).encode(), digest_size=16)
+        structure = self.module.serialize_structure() if isinstance(self.module, Encoder) else repr(self.module)
+        hashed = hashlib.blake2b(structure.encode(), digest_size=16)
         hash_tensors(hashed, self.module.state_dict())
         return hashed.hexdigest()
 

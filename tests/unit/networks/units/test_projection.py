@@ -14,7 +14,9 @@ from torch import nn
 import netdissect as nd
 from netdissect.errors import ActivationError, SettingsError, UnknownLayerError
 from netdissect.networks.load import wrap_module
+from netdissect.networks.units.encoder import Encoder, EncoderConfig
 from netdissect.networks.units.projected_network import attach_projections
+from netdissect.networks.units.projection import Projection
 
 CPU = torch.device("cpu")
 OPTIONS = {"quantile": 0.05, "batch_size": 4, "images_per_unit": 3, "pictures": False}
@@ -173,6 +175,28 @@ def test_the_module_itself_stays_as_it_was(autoencoder):
         source.activations(np.zeros((1, 32, 32, 3), np.uint8))
     assert autoencoder.training
     assert all(parameter.requires_grad for parameter in autoencoder.parameters())
+
+
+@pytest.mark.parametrize(
+    ("names", "config", "fingerprint"),
+    [
+        (
+            ("weight", "bias", "before"),
+            EncoderConfig("topk", 1, subtract=True, normalize="layer_norm", assumed=("b_dec subtracted",)),
+            "bcbc339fa1f2ab5dc9abd21d9b5b74ac",
+        ),
+        (("weight",), EncoderConfig("none"), "b593118cad2e66f16d75a3859ef137c0"),
+    ],
+)
+def test_the_fingerprint_of_an_encoder_is_that_of_existing_run_folders(names, config, fingerprint):
+    """Both values were computed by the code of commit a67f785."""
+    parts = {
+        "weight": torch.arange(6.0).reshape(2, 3),
+        "bias": torch.tensor([0.5, -0.5]),
+        "before": torch.ones(3),
+    }
+    encoder = Encoder({name: parts[name] for name in names}, config)
+    assert Projection("sae", encoder, "sae.safetensors").fingerprint() == fingerprint
 
 
 def test_the_fingerprint_changes_with_a_single_weight(autoencoder):
