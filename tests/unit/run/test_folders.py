@@ -275,7 +275,7 @@ def test_reports_and_cards_are_not_written_over_foreign_files(finished, tmp_path
     loaded.write_model_card(mine)
     assert sorted(everything(mine)) == ["model-card.md", "model-card.png", "notes.txt"]
     (mine / "model-card.md").write_text("mine")
-    with pytest.raises(FolderTakenError, match=r"model-card\.md is there already and was not written by netdissect"):
+    with pytest.raises(FolderTakenError, match=r"model-card\.md exists and was not written by netdissect"):
         loaded.write_model_card(mine)
 
 
