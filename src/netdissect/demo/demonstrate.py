@@ -1,7 +1,7 @@
-"""The demo: the bundled network on the bundled probe set, and beside it the same network with random weights.
+"""The demo: dissect the bundled network on the bundled probe set, and the same network with random weights as a control.
 
-Most units of any network answer to something, so counting detectors proves little. What tells a network that has
-learned from one that has not is how many *different* concepts its units have.
+Many units match some concept even with random weights, so the number of detectors says little. The number of *unique*
+concepts distinguishes a trained network.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from netdissect.demo.world.world_folder import empty_folder, remove_world
 from netdissect.experiments import compare_runs
 from netdissect.io import atomic, folders
 from netdissect.protocols import NullProgress, Progress
-from netdissect.results import run_folder as place
-from netdissect.results.run_folder import RUN_FOLDER
+from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
 
 #: The layer whose concepts are counted.
 LAST = network.LAYERS[-1]
-#: What is drawn: so many images, of so many pixels a side, from this seed.
+#: The demo's probe set: number of images, side in pixels, and seed.
 IMAGES, SIZE, SEED = DEMO_IMAGES, 112, 0
-#: Folders within the run's.
+#: Folders of the probe set and of the control's run in the run folder.
 PROBE_SET, CONTROL = "synthetic", "control"
-#: A file that says what a probe set is.
+#: File in the probe set's folder that records the version, number, size and seed of its images.
 _STAMP = ".demo"
 
 
@@ -42,7 +41,7 @@ class DemoResult:
 
     Attributes:
         trained: the bundled network's dissection.
-        control: that of the same network with random weights, over the same images.
+        control: the dissection of the same network with random weights, over the same images.
         report: first page of the trained network's report.
     """
 
@@ -51,7 +50,7 @@ class DemoResult:
     report: Path
 
     def headlines(self) -> tuple[str, str]:
-        """Return what the last layer of either network detects, one line each."""
+        """Return one line for each network: what its last layer detects."""
         trained, control = (_format_headline(result[LAST].detectors()) for result in (self.trained, self.control))
         return f"{LAST}, trained:        {trained}", f"{LAST}, random weights: {control}"
 
@@ -61,42 +60,46 @@ def _format_headline(found: Detectors) -> str:
 
 
 def run_demo(out: Path, *, progress: Progress | None = None) -> DemoResult:
-    """Draw the probe set, dissect both networks, and write their reports and what compares them.
+    """Draw the probe set, dissect both networks, and write their reports and a comparison.
 
     Args:
-        out: becomes the trained network's run; the probe set, the control's run and the comparison lie in it too. What
-            an earlier demo drew there is used again.
-        progress: shown how far it is.
+        out: run folder of the trained network; the probe set, the control's run and the comparison are written to it too.
+            The probe set of an earlier demo is reused.
+        progress: receives the progress of every step.
 
     Raises:
-        FolderTakenError: if the folder holds something that is no run.
+        FolderTakenError: if the folder holds something that is not a run.
         DataError: if the folder of the probe set holds something else.
         RunBusyError: if another process works in the folder.
-        OSError: as any write does.
+        OSError: if a file cannot be written.
     """
     progress = progress or NullProgress()
-    with place.lock_run_folder(out) as written:
-        written.start(written.run)  # from now on the folder is a run's
+    with lock_run_folder(out) as written:
+        written.start(written.run)  # from now on the folder is a run folder
     with folders.lock_folder(out, RUN_FOLDER):
-        anew = _draw_probe_set(out / PROBE_SET, progress)
+        is_new = _draw_probe_set(out / PROBE_SET, progress)
     data = out / PROBE_SET
-    trained = api.dissect(network.load_trained_network(), network.LAYERS, data, out=out, fresh=anew, progress=progress)
-    control = api.dissect(network.load_control_network(), LAST, data, out=out / CONTROL, fresh=anew, progress=progress)
+    trained = api.dissect(
+        network.load_trained_network(), network.LAYERS, data, out=out, fresh=is_new, progress=progress
+    )
+    control = api.dissect(
+        network.load_control_network(), LAST, data, out=out / CONTROL, fresh=is_new, progress=progress
+    )
     runs = (f"trained={out}", f"random weights={out / CONTROL}")
     compare_runs.compare(runs, layers=(LAST,)).write_figures(out / "comparison.svg", figures=("networks",))
     return DemoResult(trained, control, out / "html" / "index.html")
 
 
 def _draw_probe_set(folder: Path, progress: Progress) -> bool:
-    """Draw the demo's probe set unless the same one lies there whole; say whether anything was drawn."""
-    wanted = f"netdissect {netdissect.__version__}: {IMAGES} images of {SIZE} pixels from seed {SEED}\n"
+    """Draw the demo's probe set unless it is already there and complete; return whether it was drawn."""
+    expected = f"netdissect {netdissect.__version__}: {IMAGES} images of {SIZE} pixels from seed {SEED}\n"
     stamp = folder / _STAMP
     if atomic.is_regular_below(folder, _STAMP):
-        if stamp.read_bytes() == wanted.encode() and (folder / "index.csv").is_file():
+        if stamp.read_bytes() == expected.encode() and (folder / "index.csv").is_file():
             return False
-        remove_world(folder)  # the demo's own: of another version, or begun and not finished
+        remove_world(folder)  # a demo's probe set of another version, or an unfinished one
         stamp.unlink()
     with empty_folder(folder):
         write_probe_set(folder, images=IMAGES, size=SIZE, seed=SEED, progress=progress)
-        atomic.write_text(stamp, wanted)
+        atomic.write_text(stamp, expected)
     return True

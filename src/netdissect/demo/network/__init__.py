@@ -1,6 +1,7 @@
-"""The network that comes with the package, and its control: the same one with random weights.
+"""The bundled network, and its control: the same network with random weights.
 
-``training/train_demo_network.py`` makes the two files; README.md beside them says how and how well they do.
+``training/train_demo_network.py`` makes the prototxt and the caffemodel; README.md in this folder says how, and gives the
+network's accuracy.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from netdissect.networks.sources.caffe.caffe_network import CaffeNetwork, load_c
 from netdissect.networks.sources.caffe.prototxt import read_prototxt
 from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
-#: The stem of prototxt and caffemodel.
+#: Path of the prototxt and the caffemodel, without ending.
 STEM = Path(__file__).with_name("demonet")
-#: Its convolutions after their ReLU, first to last.
+#: The outputs of its convolutions after ReLU, first to last.
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 
 
@@ -28,11 +29,11 @@ def load_trained_network() -> CaffeNetwork:
 def load_control_network(seed: int = 0) -> CaffeNetwork:
     """Return the same network with random weights."""
     spec = replace(read_prototxt(STEM.with_suffix(".prototxt")), name=f"{STEM.name}-random")
-    own = load_trained_network()
+    trained = load_trained_network()
     return CaffeNetwork(
         CaffeNet(spec, make_random_weights(spec, seed)),
-        preprocess=own.preprocess,
+        preprocess=trained.preprocess,
         name=spec.name,
         source=f"{STEM.name}.prototxt with random weights, seed {seed}",
-        input_size=own.input_size,
+        input_size=trained.input_size,
     )

@@ -1,8 +1,7 @@
 """Draw shapes on a canvas of shape numbers, with pens that have a position, scale and rotation.
 
-Every shape is drawn once, as its own number. What a pixel looks like and what it is are both looked up later from
-the shape whose number it holds, so that image and labels cannot disagree: what is hidden in one is hidden in the
-other.
+Every shape is drawn once, as its number. The color and the labels of a pixel are both looked up from the shape whose
+number it holds, so image and labels always agree on what is visible.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 Color = tuple[float, float, float]
 #: A point of a pen's frame: u to the right, v upwards.
 Point = tuple[float, float]
-#: Points, or the same written down: ``"-.5,0 .5,0 0,1"``.
+#: Points, or their coordinates as text: ``"-.5,0 .5,0 0,1"``.
 Path = str | Sequence[Point]
 
 _CIRCLES = {
@@ -37,7 +36,7 @@ _CIRCLES = {
 
 
 class Fill(TypedDict, total=False):
-    """How a shape is filled; see `CanvasShape`."""
+    """The options of how a shape is filled; see `CanvasShape`."""
 
     to: Color | None
     shade: float
@@ -46,16 +45,16 @@ class Fill(TypedDict, total=False):
 
 
 class CanvasShape(NamedTuple):
-    """What is known of one shape.
+    """A shape that has been drawn.
 
     Attributes:
-        region: the object, part and material it is.
+        region: its object, part and material.
         color: its color, on the lit side or on top.
         to: its color at the other end; None shades `color` away from the light.
-        shade: how strongly it is modeled by the light, 0 (flat) to 1.
-        grain: how strongly its material shows, 0 to 1.
-        haze: how far it lies in the haze, 0 to 1.
-        glows: whether it is a light itself, which no light colors.
+        shade: strength of the shading by the light, 0 (flat) to 1.
+        grain: strength of its material's texture, 0 to 1.
+        haze: share of the haze's color, 0 to 1.
+        glows: whether it emits light; such a shape is not tinted.
         box: left, top, right, bottom on the canvas, in sixteenths of a pixel.
     """
 
@@ -70,7 +69,7 @@ class CanvasShape(NamedTuple):
 
 
 class Veil(NamedTuple):
-    """A see-through polygon: it colors what was drawn before it, and belongs to no object."""
+    """A transparent polygon: it tints what was drawn before it, and has no label."""
 
     before: int
     corners: Sequence[int]
@@ -79,7 +78,7 @@ class Veil(NamedTuple):
 
 
 class Glow(NamedTuple):
-    """A round light on the finished image, in shares of its side."""
+    """A round light that is added to the finished image; position and radius are fractions of the image's side."""
 
     x: float
     y: float
@@ -90,14 +89,14 @@ class Glow(NamedTuple):
 
 @dataclass
 class Canvas:
-    """The shapes, veils and glows drawn so far on a square of so many pixels.
+    """A square canvas with the shapes, veils and glows drawn so far.
 
     Attributes:
-        side: its side in pixels.
-        light: the light everything is seen in.
-        shapes: later ones lie on top; the first one shows where nothing else does.
-        veils: see-through polygons.
-        glows: lights over the finished image.
+        side: side in pixels.
+        light: the light of the image.
+        shapes: the shapes, later ones on top; the first one is the background.
+        veils: transparent polygons.
+        glows: lights that are added to the finished image.
     """
 
     side: int
@@ -108,15 +107,15 @@ class Canvas:
     _corners: list[int] = field(default_factory=list)
     _ends: list[int] = field(default_factory=list)
 
-    def numbers(self) -> NDArray[np.int32]:
-        """Return the number of the shape that is seen at every pixel, int32, shape (side, side)."""
+    def rasterize(self) -> NDArray[np.int32]:
+        """Return the number of the visible shape at every pixel, int32, shape (side, side)."""
         ids = np.zeros((self.side, self.side), dtype=np.int32)
         corners = np.array(self._corners, dtype=np.int64).reshape(-1, 2)
         fill_polygons(ids, corners, np.array(self._ends, dtype=np.int64))
         return ids
 
     def pen(self, x: float, y: float, scale: float, *, flip: bool = False, haze: float = 0.0) -> Pen:
-        """Return a pen whose frame has its origin at (x, y), y downwards, and its unit, both in shares of the side."""
+        """Return a pen with its origin at (x, y), y downwards, and the unit `scale`, all as fractions of the side."""
         unit = scale * self.side
         return Pen(self, (-unit if flip else unit, 0.0, x * self.side, 0.0, -unit, y * self.side), haze)
 
@@ -128,10 +127,9 @@ class Canvas:
 
 
 class Pen:
-    """A frame on a canvas, and what can be drawn in it.
+    """A coordinate frame on a canvas, with methods that draw shapes in it.
 
-    Every drawing method takes a color and the region it stands for, and as options `to` (a second color at the
-    lower end), `shade` (how strongly the light models it), `grain` (how strongly its material shows) and `glows`.
+    The methods that fill a shape take its color and region, and the options of `Fill`.
     """
 
     __slots__ = ("canvas", "frame", "haze")
@@ -148,11 +146,11 @@ class Pen:
 
     @property
     def towards_light(self) -> float:
-        """1 where the light comes from growing u, −1 where it comes from falling u."""
+        """1 if the light comes from the direction of growing u, else −1."""
         return self.canvas.light.side if self.frame[0] + self.frame[1] > 0 else -self.canvas.light.side
 
     def at(self, u: float, v: float, scale: float = 1.0, *, flip: bool = False, turn: float = 0.0) -> Pen:
-        """Return a pen whose origin is this one's (u, v), `scale` times as large, mirrored, then turned by radians."""
+        """Return a pen with its origin at this one's (u, v), scaled, mirrored, then rotated by `turn` radians."""
         a, b, x, c, d, y = self.frame
         cos, sin = scale * math.cos(turn), scale * math.sin(turn)
         m = -1.0 if flip else 1.0
@@ -193,7 +191,7 @@ class Pen:
     def disc(
         self, u: float, v: float, ru: float, color: Color, region: Region, *, rv: float = 0.0, **how: Unpack[Fill]
     ) -> None:
-        """Fill a circle, or an ellipse where `rv` is given."""
+        """Fill a circle, or an ellipse if `rv` is given."""
         self.poly(self.round(u, v, ru, rv or ru), color, region, **how)
 
     def pill(
@@ -226,29 +224,29 @@ class Pen:
     def line(
         self, points: Path, width: float, color: Color, region: Region, *, end: float = -1.0, **how: Unpack[Fill]
     ) -> None:
-        """Draw a line through points, `width` wide at its start and `end` (the same if not given) at its end."""
+        """Draw a line through points, `width` wide at its start and `end` wide at its end; default: the same width."""
         self.poly(_outline_line(_transform_points(points), width, width if end < 0 else end), color, region, **how)
 
     def veil(self, points: Path, color: Color, strength: float) -> None:
-        """Color what has been drawn so far inside a polygon; labels stay as they are."""
+        """Tint what has been drawn so far inside a polygon; labels do not change."""
         self.canvas.veils.append(
             Veil(len(self.canvas.shapes), self._corners(_transform_points(points)), color, strength)
         )
 
     def shadow(self, u: float, v: float, ru: float, rv: float) -> None:
-        """Let an object that stands at (u, v) throw a flat shadow on the ground, away from the light."""
+        """Draw the flat shadow of an object at (u, v) on the ground, away from the light."""
         away = -0.35 * ru * self.towards_light
         self.veil(self.round(u + away, v, ru, rv), self.light.shadow, self.light.depth)
 
     def glow(self, u: float, v: float, radius: float, color: Color, strength: float = 0.5) -> None:
-        """Let a light shine over the finished image."""
+        """Add a round light to the finished image."""
         a, b, x, c, d, y = self.frame
         side = self.canvas.side
         size = math.hypot(a, c) * radius / side
         self.canvas.glows.append(Glow((a * u + b * v + x) / side, (c * u + d * v + y) / side, size, color, strength))
 
     def round(self, u: float, v: float, ru: float, rv: float) -> list[Point]:
-        """Return the corners of an ellipse, as many as its size needs."""
+        """Return the corners of a polygon that approximates an ellipse; a larger one gets more corners."""
         pixels = abs(self.frame[0]) + abs(self.frame[1])
         reach = pixels * max(ru, rv)
         circle = _CIRCLES[10 if reach < 4 else 16 if reach < 12 else 28 if reach < 60 else 48]
@@ -256,7 +254,7 @@ class Pen:
 
     def _corners(self, points: Sequence[Point]) -> list[int]:
         a, b, x, c, d, y = (value * FINE for value in self.frame)
-        # int() rounds towards zero; so far from zero that is down, left of the canvas and above it too.
+        # int() rounds towards zero; adding a large number makes it round down for negative coordinates too.
         far = 1 << 20
         x, y = x + far + 0.5, y + far + 0.5
         return [value for u, v in points for value in (int(a * u + b * v + x) - far, int(c * u + d * v + y) - far)]
@@ -268,7 +266,7 @@ def _transform_points(path: Path) -> Sequence[Point]:
 
 @cache
 def _parse_path(path: str) -> Sequence[Point]:
-    """Return the points of a path that is written down."""
+    """Return the points of a path from its text."""
     pairs = (pair.split(",") for pair in path.split())
     return tuple((float(u), float(v)) for u, v in pairs)
 
@@ -283,7 +281,7 @@ def _cut_corners(points: Sequence[Point]) -> list[Point]:
 
 
 def _outline_line(points: Sequence[Point], start: float, end: float) -> list[Point]:
-    """Return the outline of a line whose width runs from `start` to `end`."""
+    """Return the outline of a line whose width changes from `start` to `end`."""
     left: list[Point] = []
     right: list[Point] = []
     last = len(points) - 1

@@ -1,9 +1,9 @@
 """Name the basic color of every pixel.
 
-A color is turned to CIE Lab and named by its lightness L, chroma C and hue H (degrees): pale ones are black, grey or
-white by lightness, the others go by hue, where dull orange is brown and pale red is pink. The bounds are rounded
-numbers that follow what people say; they agree with the published table of van de Weijer et al. on five pixels of six
-of these images, and on eight of nine cells of the color cube.
+A color is converted to CIE Lab and named by its lightness L, chroma C and hue H (degrees). Pale colors are black, grey or
+white, by lightness; other colors are named by hue, where dull orange is brown and pale red is pink. The bounds are rounded
+numbers. The names agree with the published table of van de Weijer et al. for 5 of 6 pixels of these images, and for 8 of 9
+cells of the color cube.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WHITE_POINT = np.array([0.95047, 1.0, 1.08883])
 
 
 def name_colors(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the number of every pixel's color name, uint8, shape (…), for an image, RGB, shape (…, 3)."""
+    """Return the number of every pixel's color name, uint8, shape (…), of an RGB image, uint8, shape (…, 3)."""
     cell = (image >> 3).astype(np.int32)
     return _load_color_table().take(cell[..., 0] << 10 | cell[..., 1] << 5 | cell[..., 2])
 

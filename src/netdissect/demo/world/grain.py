@@ -1,7 +1,7 @@
 """Make material textures as seamless tiles of brightness.
 
-A tile is computed in shares of the image's side, so that an image looks alike at every size; all of it is
-whole-number hashing and plain arithmetic, so that it is the same on every machine.
+A tile's pattern scales with the image's side, so that an image looks alike at every size. Tiles are computed with integer
+hashes and plain arithmetic, so that they are the same on every machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     #: Coordinates u and v, float64, shape (side, side), 0..1.
     Axis = NDArray[np.float64]
 
-#: How much a tile's full swing changes brightness, per material; materials without a tile are smooth.
+#: Largest relative change of brightness by each material's tile; materials that are not listed are smooth.
 STRENGTH: dict[str, float] = {
     "grass": 0.15, "foliage": 0.18, "sand": 0.10, "soil": 0.22, "rock": 0.22, "snow": 0.06, "water": 0.14,
     "brick": 0.26, "stone": 0.24, "wood": 0.18, "tile": 0.16, "carpet": 0.14, "fabric": 0.05, "plaster": 0.03,
@@ -32,7 +32,7 @@ STRENGTH: dict[str, float] = {
 def make_grain_tiles(side: int) -> tuple[dict[str, int], NDArray[np.int8]]:
     """Return the number of every material's tile and the tiles, −127..127, int8, shape (materials + 1, side, side).
 
-    Tile 0 is smooth. Built once per side and process.
+    Tile 0 is smooth. The tiles of a side are computed once per process.
     """
     axis = (np.arange(side) + 0.5) / side
     u, v = np.meshgrid(axis, axis)
@@ -47,7 +47,7 @@ def make_grain_tiles(side: int) -> tuple[dict[str, int], NDArray[np.int8]]:
 
 
 def make_noise(u: Axis, v: Axis, across: int, down: int, salt: int) -> Axis:
-    """Return smooth noise, 0..1, with so many lattice cells across and down, seamless."""
+    """Return smooth, seamless noise, 0..1, on a lattice of `across` x `down` cells."""
     x, y = u * across, v * down
     i, j = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     fx, fy = _smooth_step(x - i), _smooth_step(y - j)
@@ -158,7 +158,7 @@ def _make_weave(across: int, down: int) -> Callable[[Axis, Axis], Axis]:
 
 
 def _make_tufts(across: int, down: int, salt: int) -> Callable[[Axis, Axis], Axis]:
-    """Return blades and tufts: noise that is higher than wide, over slow patches."""
+    """Return blades and tufts: noise with tall cells, over patches of coarse noise."""
 
     def tile(u: Axis, v: Axis) -> Axis:
         return make_noise(u, v, across, down, salt) + 0.7 * make_noise(u, v, 8, 6, salt + 1)
@@ -167,7 +167,7 @@ def _make_tufts(across: int, down: int, salt: int) -> Callable[[Axis, Axis], Axi
 
 
 def _make_leaves(across: int, salt: int) -> Callable[[Axis, Axis], Axis]:
-    """Return dabs of light on leaves: noise with its upper part pulled apart."""
+    """Return dabs of light on leaves: noise whose high values are set to 1."""
 
     def tile(u: Axis, v: Axis) -> Axis:
         dabs = make_noise(u, v, across, across, salt)

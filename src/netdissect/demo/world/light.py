@@ -19,12 +19,12 @@ class Light:
 
     Attributes:
         name: time of day.
-        side: 1 when it comes from the right, −1 from the left.
+        side: 1 if the light comes from the right, −1 from the left.
         tint: factor on red, green and blue of everything that does not glow.
         sky: colors of the sky, at the top and at the horizon.
         cloud: color of clouds.
         shadow: color of shadows on the ground.
-        depth: how strong those are, 0 to 1.
+        depth: strength of the shadows, 0 to 1.
         dark: whether lamps and windows are lit.
     """
 
@@ -39,7 +39,7 @@ class Light:
 
     @property
     def haze(self) -> Color:
-        """What far things fade into: the horizon."""
+        """The color that distant shapes fade into: that of the sky at the horizon."""
         return self.sky[1]
 
 

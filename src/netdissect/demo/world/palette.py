@@ -1,4 +1,4 @@
-"""Parse, mix and shade colors; palettes of colors that match."""
+"""Parse, mix and shade colors; define palettes of matching colors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def parse_hex_color(code: str) -> Color:
 
 
 def parse_palette(codes: str) -> tuple[Color, ...]:
-    """Return the colors of a palette, written with spaces between."""
+    """Return the colors of a palette from their hexadecimal codes, separated by spaces."""
     return tuple(parse_hex_color(code) for code in codes.split())
 
 

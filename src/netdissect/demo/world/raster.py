@@ -1,7 +1,7 @@
 """Fill polygons in integer arithmetic, so that an image is the same on every machine.
 
-Corners are given in sixteenths of a pixel. A pixel belongs to a polygon whose outline winds around its center
-(non-zero rule); outlines that pass through a center count on their left and upper side.
+Corners are in sixteenths of a pixel. A pixel belongs to a polygon whose outline winds around its center (non-zero rule). A
+center exactly on an outline is inside on the polygon's left and upper sides only.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ FINE = 16
 
 @cached_njit()
 def fill_polygons(ids, corners, ends):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Write the number of each polygon, from 0, into the pixels it covers; later ones lie on top.
+    """Write the number of each polygon, from 0, into the pixels it covers; later polygons are on top.
 
     Args:
-        ids: what is written to, int32, shape (height, width).
+        ids: the array that is written to, int32, shape (height, width).
         corners: x, y of all polygons' corners one after the other, int64, shape (corners, 2).
         ends: where each polygon's corners end, int64, shape (polygons,).
     """
@@ -65,5 +65,5 @@ def _fill_polygon(ids, corners, number):  # type: ignore[no-untyped-def]  # noqa
 
 @cached_njit()
 def _find_first_pixel(over, under):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the first pixel whose center lies at or after the fraction over / under, in sixteenths."""
+    """Return the first pixel whose center is at or after the coordinate over / under, in sixteenths of a pixel."""
     return -((FINE // 2 * under - over) // (FINE * under))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: What the images show, in turn: every scene twice, every texture once, and so on from the start.
+#: Subjects of the images, repeated in this order: every scene twice, every texture once.
 SUBJECTS: tuple[str, ...] = (*SCENES, *SCENES, *TEXTURES)
 #: Images of the demo: every texture 22 times, every scene 44 times.
 DEMO_IMAGES = 22 * len(SUBJECTS)
@@ -31,7 +31,7 @@ class Rendering(NamedTuple):
 
     Attributes:
         image: RGB, uint8, shape (size, size, 3).
-        labels: by category, label numbers: a plane, uint16, shape (size // 2, size // 2), or one for the whole image.
+        labels: by category, a label map, uint16, shape (size // 2, size // 2), or the label number of the whole image.
     """
 
     image: NDArray[np.uint8]
@@ -39,12 +39,12 @@ class Rendering(NamedTuple):
 
 
 def render_image(index: int, *, size: int, seed: int) -> Rendering:
-    """Return the image of an index and its labels; (seed, index) alone decide what they show.
+    """Return an image and its labels; they depend on the seed, the index and the size only.
 
     Args:
         index: from 0; ``SUBJECTS[index % len(SUBJECTS)]`` is what the image shows.
         size: side of the image in pixels.
-        seed: another seed gives another set.
+        seed: seed of the probe set.
     """
     subject = SUBJECTS[index % len(SUBJECTS)]
     rng = Random(f"netdissect/{seed}/{index}")  # noqa: S311 - an image is no secret
@@ -56,7 +56,7 @@ def _render_scene(name: str, rng: Random, size: int) -> Rendering:
     times = 3 if size < 160 else 2
     canvas = Canvas(size * times, choose_light(rng, times_of_day))
     draw(canvas, rng)
-    ids = canvas.numbers()
+    ids = canvas.rasterize()
     drift = (int(rng.random() * canvas.side), int(rng.random() * canvas.side))
     image = shading.shade_image(canvas, ids, times=times, drift=drift)
     rows = _find_label_rows(size)
@@ -87,7 +87,7 @@ def _render_texture(name: str, rng: Random, size: int) -> Rendering:
 
 
 def _find_label_rows(size: int) -> NDArray[np.int64]:
-    """Return the row (or column) of the image that each row of the label grid stands for."""
+    """Return the row of the image at which each row of the label map is sampled; the same holds for columns."""
     cells = size // 2
     return (2 * np.arange(cells) + 1) * size // (2 * cells)
 

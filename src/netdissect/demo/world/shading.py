@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
     from netdissect.demo.world.canvas import Canvas, Glow, Veil
 
-#: Where a shape is lit it turns lighter and warmer, where not darker and bluer: factors and offsets at full shade.
+#: Factors and RGB offsets at full shade: a shape's lit end is lighter and warmer, its other end darker and bluer.
 _LIT, _LIT_BY = 0.28, np.array([14, 9, -4], dtype=np.float32)
 _DIM, _DIM_BY = -0.62, np.array([6, 4, 26], dtype=np.float32)
 
 
 def shade_image(canvas: Canvas, ids: NDArray[np.int32], *, times: int, drift: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return the image a canvas shows, RGB, uint8, shape (side / times, side / times, 3).
+    """Return the image of a canvas, RGB, uint8, shape (side / times, side / times, 3).
 
     Args:
-        canvas: what has been drawn.
-        ids: its shape numbers, shape (side, side).
+        canvas: the canvas with its shapes, veils and glows.
+        ids: the number of the shape at every pixel of the canvas, shape (side, side).
         times: canvas pixels per image pixel, along each axis.
-        drift: by how many canvas pixels the grain is shifted down and right.
+        drift: shift of the grain, down and right, in canvas pixels.
     """
     ends = _compute_end_colors(canvas)
     position = _measure_shade(canvas, ids)
@@ -62,7 +62,7 @@ def _compute_end_colors(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def _measure_shade(canvas: Canvas, ids: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return where every pixel lies between its shape's lit end (0) and the other (1), shape (side, side)."""
+    """Return the position of every pixel between its shape's lit end (0) and other end (1), shape (side, side)."""
     box = np.array([shape.box for shape in canvas.shapes], dtype=np.float32) * np.float32(1 / FINE)
     plain = np.array([shape.to is not None for shape in canvas.shapes])
     across = np.where(plain, np.float32(0), np.float32(-0.5 * canvas.light.side))
@@ -98,7 +98,7 @@ def _compute_grain(canvas: Canvas, ids: NDArray[np.int32], drift: tuple[int, int
 
 
 def _blend_veil(planes: NDArray[np.float32], ids: NDArray[np.int32], veil: Veil) -> None:
-    """Mix a veil's color into what lies under it and was drawn before it."""
+    """Blend a veil's color into the shapes under it that were drawn before it."""
     corners = np.array(veil.corners, dtype=np.int64).reshape(-1, 2)
     left, top = np.maximum(corners.min(axis=0) // FINE, 0)
     right, bottom = np.minimum(corners.max(axis=0) // FINE + 1, (ids.shape[1], ids.shape[0]))
@@ -113,7 +113,7 @@ def _blend_veil(planes: NDArray[np.float32], ids: NDArray[np.int32], veil: Veil)
 
 
 def _shrink(planes: NDArray[np.float32], times: int) -> NDArray[np.float32]:
-    """Return the mean over squares of times x times pixels; summed as whole numbers, so that no order matters."""
+    """Return the mean over squares of times x times pixels; sums are integers, so that their order does not matter."""
     whole = np.clip(planes, 0, 255, out=planes).astype(np.uint16)
     total = np.zeros((3, whole.shape[1] // times, whole.shape[2] // times), dtype=np.uint16)
     for i in range(times):

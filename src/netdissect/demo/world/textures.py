@@ -1,8 +1,8 @@
 """Draw eighteen textures of the Describable Textures Dataset that fill an image.
 
-Each pattern is a field of 0..1 over the image, turned and scaled at random; it mixes two colors of a palette that
-go together. Contrast is kept moderate (a standard deviation of about 28 to 62 of 255): louder patterns excite
-even networks that have learned nothing.
+Each pattern is a field of 0..1 over the image, rotated and scaled at random, that mixes two matching colors. Contrast is
+kept moderate (a standard deviation of about 28 to 62 of 255), because stronger patterns activate even units with random
+weights.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _PALETTES = tuple(
 
 
 def draw_texture(name: str, rng: Random, *, size: int, times: int) -> NDArray[np.uint8]:
-    """Return an image of a texture, RGB, uint8, shape (size, size, 3), drawn `times` as large and made smaller."""
+    """Return an image of a texture, RGB, uint8, shape (size, size, 3), supersampled by a factor of `times`."""
     axis = (np.arange(size * times) + 0.5) / (size * times) - 0.5
     turn, scale = rng.uniform(0, math.tau), rng.uniform(0.75, 1.35)
     if name in ("scaly", "knitted", "pleated", "cracked", "marbled"):
@@ -57,7 +57,7 @@ def draw_texture(name: str, rng: Random, *, size: int, times: int) -> NDArray[np
 
 
 def _choose_two_colors(rng: Random) -> tuple[Color, Color]:
-    """Return two colors that go together and are neither too near nor too far apart."""
+    """Return two matching colors that are neither too similar nor too different."""
     first, second = rng.choice(_PALETTES)
     if rng.random() < 0.5:
         first, second = second, first
@@ -119,7 +119,7 @@ def _draw_honeycombed(u: Field, v: Field, rng: Random) -> Field:
 def _find_two_nearest(
     x: Field, y: Field, place: Callable[[Field, Field], tuple[Field, Field]], *, stretch: float = 1.0
 ) -> tuple[Field, Field]:
-    """Return the distances to the nearest and the next of points that lie one in each cell."""
+    """Return the distances to the nearest and the second-nearest of points, one of which is in each cell."""
     i, j = np.floor(x), np.floor(y)
     near, second = np.full(x.shape, 9.0), np.full(x.shape, 9.0)
     for dj in (-1, 0, 1):
@@ -132,7 +132,7 @@ def _find_two_nearest(
 
 
 def _scatter_in_cells(salt: int) -> Callable[[Field, Field], tuple[Field, Field]]:
-    """Return a placing of points at random in their cells."""
+    """Return a function that places a point at random in each cell."""
     return lambda i, j: (
         hash_lattice_corners(i.astype(np.int64), j.astype(np.int64), salt),
         hash_lattice_corners(i.astype(np.int64), j.astype(np.int64), salt + 1),
@@ -231,7 +231,7 @@ def _draw_pleated(u: Field, v: Field, rng: Random) -> Field:
     return t - np.floor(t)
 
 
-#: The words of DTD and the fields that draw them.
+#: The functions that draw the textures, by DTD's name.
 TEXTURES: dict[str, Callable[[Field, Field, Random], Field]] = {
     "striped": _draw_striped, "chequered": _draw_chequered, "polka-dotted": _draw_dotted, "zigzagged": _draw_zigzagged, "grid": _draw_grid,
     "honeycombed": _draw_honeycombed, "cracked": _draw_cracked, "bubbly": _draw_bubbly, "blotchy": _draw_blotchy, "marbled": _draw_marbled,

@@ -1,7 +1,7 @@
 """The concepts of the bundled probe set with their numbers, and the concepts of a region.
 
-A concept's number does not depend on how many images are written or which, so neither do the label maps. Stuff
-(grass, water, brick) is a material and no object, lest two words compete for the same pixels.
+The numbers of concepts are fixed, so label maps do not depend on the number of images. Stuff (grass, water, brick) is a
+material and not an object, so that one surface does not have two names.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from netdissect.demo.world.colors import COLORS
 
 
 class Region(NamedTuple):
-    """The object, part and material a shape stands for; empty where it is none that has a name."""
+    """The names of a shape's object, part and material; an empty name means none."""
 
     object: str = ""
     part: str = ""
     material: str = ""
 
 
-#: The sky and whatever else has no name.
+#: The region of shapes without a name, such as the sky.
 NOTHING = Region()
 
 
@@ -27,7 +27,7 @@ def _split_words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-#: Things, and a few that are far away.
+#: Objects, including distant ones such as mountains.
 OBJECTS = _split_words(
     """
     acacia airplane armchair ball balloon barn barrel basket bathtub bed bench bicycle bird blackboard bookcase
@@ -42,7 +42,7 @@ OBJECTS = _split_words(
     train tree truck umbrella vase windmill windowpane worktop
     """
 )
-#: Parts of things; one word may be a part of many.
+#: Parts of objects; several objects may have a part of the same name.
 PARTS = _split_words(
     """
     antenna apple arm armrest awning back balcony base basin berry blade blanket board body book branch bucket bulb
@@ -54,21 +54,21 @@ PARTS = _split_words(
     slope stand steeple stem step tail taillight top torso tower track trailer trunk tusk wall wheel window wing
     """
 )
-#: What things and grounds are made of.
+#: Materials of objects and grounds.
 MATERIALS = _split_words(
     """
     asphalt bark brick carpet ceramic concrete fabric foliage food fur glass grass gravel hay leather marble metal
     paper parquet paving plaster plastic reef rock rubber sand shingle skin snow soil stone tile water wicker wood
     """
 )
-#: Words of the Describable Textures Dataset.
+#: Textures named as in the Describable Textures Dataset.
 TEXTURES = _split_words(
     """
     blotchy bubbly chequered cracked crosshatched grid honeycombed knitted marbled pleated polka-dotted scaly
     spiralled striped studded swirly woven zigzagged
     """
 )
-#: What a whole image shows.
+#: Scenes: what a whole image shows.
 SCENES = _split_words(
     """
     airport amusement_park art_gallery balloon_festival bathroom beach bedroom campsite castle classroom coast

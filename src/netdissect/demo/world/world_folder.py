@@ -13,25 +13,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Lies in the folder from before the first image until the set is whole.
+#: File that is in the folder while a probe set is being drawn, and its content.
 _MARK = ".drawing"
-_SAYS = b"netdissect is drawing a probe set here\n"
+_MARK_CONTENT = b"netdissect is drawing a probe set here\n"
 _IMAGE = re.compile(r"\d{6,}(_[a-z]+)?\.(jpg|png)")
 _TABLE = re.compile(r"(index|label|category|c_[a-z]+)\.csv|README\.txt")
 _DRAWING = folders.FolderKind(
-    "probe set that is being drawn", {_MARK: _SAYS.__eq__}, ".work", DataError, DataError, "drawn by another process"
+    "probe set that is being drawn",
+    {_MARK: _MARK_CONTENT.__eq__},
+    ".work",
+    DataError,
+    DataError,
+    "drawn by another process",
 )
 
 
 @contextlib.contextmanager
 def empty_folder(folder: Path) -> Iterator[None]:
-    """Hold a folder for the length of a block, without what an interrupted drawing left in it.
+    """Return a context manager that locks a folder and removes what an interrupted drawing left in it.
 
-    A drawing that is interrupted has written images and no table; those of another count or size would stay among the
-    new ones.
+    An interrupted drawing has written images but no table; images of another number or size would otherwise stay among
+    the new ones.
 
     Raises:
-        DataError: if it holds anything else, or another process is drawing there.
+        DataError: if the folder holds anything else, or another process is drawing in it.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file: choose a folder with --out")
@@ -40,28 +45,28 @@ def empty_folder(folder: Path) -> Iterator[None]:
     try:
         with folders.lock_folder(folder, _DRAWING):
             remove_world(folder)
-            atomic.write_bytes(folder / _MARK, _SAYS)
+            atomic.write_bytes(folder / _MARK, _MARK_CONTENT)
             try:
                 yield
             except BaseException:
                 if not (folder / "images").exists():
-                    (folder / _MARK).unlink()  # nothing was begun
+                    (folder / _MARK).unlink()  # no image was drawn
                 raise
             (folder / _MARK).unlink()
     finally:
-        with contextlib.suppress(OSError):  # an empty one is not left behind
+        with contextlib.suppress(OSError):  # remove the folder if it is empty
             folder.rmdir()
 
 
 def remove_world(folder: Path) -> None:
-    """Remove a set that was drawn here, whole or not: files of our own names, through no link, and nothing else.
+    """Remove a drawn probe set, complete or not: only files with the names that drawing writes; no link is followed.
 
     Raises:
-        DataError: if a link lies in the place of the images.
+        DataError: if ``images`` is a link.
     """
     images = folder / "images"
     if images.is_symlink():
-        raise DataError(f"{images} is a link, and none is followed there: delete it, or choose another --out")
+        raise DataError(f"{images} is a link, and links are not followed there: delete it, or choose another --out")
     names = [path.name for path in folder.iterdir() if _TABLE.fullmatch(path.name) or path.name == _MARK]
     if images.is_dir():
         names += [f"images/{path.name}" for path in images.iterdir() if _IMAGE.fullmatch(path.name)]

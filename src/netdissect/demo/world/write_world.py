@@ -48,19 +48,19 @@ def write_probe_set(
 ) -> None:
     """Draw the bundled probe set and write it as a complete Broden folder.
 
-    Every image is drawn from (seed, index) alone: any number of images or workers gives the same files.
+    An image depends on the seed, its index and the size only, whatever the number of images or workers.
 
     Args:
-        folder: where it is written; made if it is not there.
-        images: how many; a few hundred have a little of everything.
-        size: side of the images in pixels; label maps are half as large.
-        seed: another seed draws another set.
-        workers: processes; None takes one per processor, 1 draws in this process.
-        progress: shown how far it is.
+        folder: folder of the probe set; created if it is missing.
+        images: number of images; 114 show every scene and texture.
+        size: side of the images in pixels; label maps have half of it.
+        seed: seed of the probe set.
+        workers: processes; None takes one per CPU core, 1 draws in this process.
+        progress: receives the number of images drawn.
 
     Raises:
-        SettingsError: if there are no images to draw or they are too small to show anything.
-        OSError: as any write does.
+        SettingsError: if a number is out of bounds.
+        OSError: if a file cannot be written.
     """
     require_integer("images", images, 1, MAX_IMAGES)
     require_integer("size", size, 32, 4096)
@@ -69,7 +69,9 @@ def write_probe_set(
         require_integer("workers", workers, 1, MAX_WORKERS)
     progress = progress or NullProgress()
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    (folder / "index.csv").unlink(missing_ok=True)  # until the new tables are written, there is no whole probe set
+    (folder / "index.csv").unlink(
+        missing_ok=True
+    )  # without it, the folder is no probe set until the new tables are written
     chunks = [range(start, min(start + _CHUNK, images)) for start in range(0, images, _CHUNK)]
     progress.start("draw", images)
     drawn: list[_WrittenImage] = []
@@ -94,7 +96,7 @@ def write_probe_set(
 
 @dataclass(frozen=True)
 class _WorldContext(PlainContext):
-    """What every worker needs: the folder, the side of the images in pixels, and the seed."""
+    """The settings of every worker: the folder, the side of the images in pixels, and the seed."""
 
     folder: Path
     size: int
@@ -103,7 +105,7 @@ class _WorldContext(PlainContext):
 
 @dataclass(frozen=True)
 class _WrittenImage:
-    """An image that has been written: its line of the index, and the share of pixels of every label, by category."""
+    """A written image: its row of ``index.csv``, and by category the share of pixels of every label."""
 
     row: IndexRow
     shares: dict[str, dict[int, float]]
@@ -152,7 +154,7 @@ def choose_split(stem: str) -> str:
 
 
 def _sum_usage(drawn: list[_WrittenImage]) -> LabelUsage:
-    """Add up how much every label is used, in the images' order, so that sums do not depend on the workers."""
+    """Add up how much every label is used, in the order of the images, so that sums do not depend on the workers."""
     names = {number: name for category in NUMBERS.values() for name, number in category.items()}
     usage = LabelUsage(defaultdict(int), defaultdict(float))
     for image in drawn:

@@ -14,7 +14,7 @@ HOUSE, ROOF = Region("house", "wall", "plastic"), Region("house", "roof", "plast
 
 
 def shown(canvas, times=3):
-    return shading.shade_image(canvas, canvas.numbers(), times=times, drift=(0, 0))
+    return shading.shade_image(canvas, canvas.rasterize(), times=times, drift=(0, 0))
 
 
 def test_a_flat_shape_has_its_color_in_the_image_and_its_number_on_the_canvas():
@@ -22,7 +22,7 @@ def test_a_flat_shape_has_its_color_in_the_image_and_its_number_on_the_canvas():
     pen = canvas.pen(0, 0, 1)
     pen.box(0, 0, 1, -1, (10, 20, 30), NOTHING, shade=0)
     pen.box(0.25, -0.25, 0.75, -0.75, (200, 100, 50), HOUSE, shade=0)
-    ids, image = canvas.numbers(), shown(canvas)
+    ids, image = canvas.rasterize(), shown(canvas)
     assert (image[ids[1::3, 1::3] == 1] == (200, 100, 50)).all()
     assert (image[ids[1::3, 1::3] == 0] == (10, 20, 30)).all()
     assert (ids == 1).sum() == 30 * 30
@@ -34,7 +34,7 @@ def test_what_is_hidden_in_the_image_is_hidden_in_the_labels():
     pen.box(0, 0, 1, -1, (0, 0, 0), NOTHING, shade=0)
     pen.disc(0.5, -0.5, 0.3, (250, 0, 0), HOUSE, shade=0)
     pen.box(0, 0, 0.5, -1, (0, 250, 0), ROOF, shade=0)
-    seen = [canvas.shapes[number].region for number in canvas.numbers()[:, :30].ravel()]
+    seen = [canvas.shapes[number].region for number in canvas.rasterize()[:, :30].ravel()]
     assert set(seen) == {ROOF}
     assert not shown(canvas)[:, :10, 0].any()
 
@@ -56,7 +56,7 @@ def test_shapes_beyond_the_edge_are_left_out_and_those_across_it_are_cut():
     pen.box(-3, 0, -2, -1, (1, 1, 1), HOUSE)
     pen.box(-0.5, 0.5, 0.5, -0.5, (1, 1, 1), HOUSE)
     assert len(canvas.shapes) == 2
-    ids = canvas.numbers()
+    ids = canvas.rasterize()
     assert ids[:15, :15].all()
     assert ids.sum() == 15 * 15
 
@@ -110,7 +110,7 @@ def test_a_canvas_of_many_random_shapes_shows_only_numbers_of_its_own():
         pen.soft([(rng.uniform(-1, 1), rng.uniform(-1, 1)) for _ in range(5)], (9, 9, 9), HOUSE)
         pen.line([(rng.uniform(-1, 1), rng.uniform(-1, 1)) for _ in range(3)], 0.1, (9, 9, 9), HOUSE)
         pen.pill(-0.5, -0.2, 0.5, 0.2, 0.1, (9, 9, 9), HOUSE)
-    ids = canvas.numbers()
+    ids = canvas.rasterize()
     assert ids.dtype == np.int32
     assert ids.min() >= 0
     assert ids.max() < len(canvas.shapes)

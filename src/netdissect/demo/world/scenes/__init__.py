@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ANY_HOUR = (*ANY, "night", "night")
 _FINE = (*BRIGHT, "sunset")
 
-#: Every scene by its name: how it is drawn, and the times of day it is drawn at.
+#: The function that draws each scene, and its times of day, by name.
 SCENES: dict[str, tuple[Draw, tuple[str, ...]]] = {
     "beach": (nature.draw_beach_scene, _FINE),
     "coast": (nature.draw_coast_scene, _ANY_HOUR),
