@@ -11,11 +11,14 @@ from benchmarks.hostile.attempts import add_attempt, check_printed, expect_eithe
 from benchmarks.hostile.sample_files import encode_image, make_png, make_png_bomb
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
     from benchmarks.hostile.attempts import AttemptFolder
 
 TABLES = "a probe set's tables"
 IMAGES = "a probe set's images"
-PICTURE, PLANE = "images/a/image 2.jpg", "images/a/image 2_object.png"
+IMAGE, PLANE = "images/a/image 2.jpg", "images/a/image 2_object.png"
 
 for _name, _table, _old, _new, _sentence in (
     ("a file outside", "index.csv", "a/image 2.jpg", "../../secret.jpg", "secret"),
@@ -51,38 +54,13 @@ for _name, _table, _old, _new, _sentence in (
         return folder.edit_table(table, old, new)
 
 
-for _table in ("index.csv", "label.csv", "category.csv", "c_object.csv"):
-
-    @add_attempt(TABLES, f"{_table} is missing", expect_error(_table))
-    def _(folder: AttemptFolder, table: str = _table) -> object:
-        (folder.probe_set / table).unlink()
-        return folder.make_run_command()
-
-    @add_attempt(TABLES, f"{_table} is a named pipe", expect_error("pipe|regular"))
-    def _(folder: AttemptFolder, table: str = _table) -> object:
-        (folder.probe_set / table).unlink()
-        os.mkfifo(folder.probe_set / table)
-        return folder.make_run_command()
-
-    @add_attempt(TABLES, f"{_table} is /dev/zero", expect_error("device|regular"))
-    def _(folder: AttemptFolder, table: str = _table) -> object:
-        (folder.probe_set / table).unlink()
-        (folder.probe_set / table).symlink_to("/dev/zero")
-        return folder.make_run_command()
-
-    @add_attempt(TABLES, f"{_table} is not text", expect_error(_table))
-    def _(folder: AttemptFolder, table: str = _table) -> object:
-        (folder.probe_set / table).write_bytes(b"\xff\xfe\0\x01" * 99)
-        return folder.make_run_command()
-
-
 for _name, _file, _data, _sentence in (
-    ("an image cut short", PICTURE, b"\xff\xd8\xff\xe0\0\x10JFIF", "image 2"),
-    ("an image that is text", PICTURE, b"GIF, not", "image 2"),
-    ("an image that is empty", PICTURE, b"", "image 2"),
-    ("an EPS", PICTURE, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "image 2"),
-    ("an image whose header claims 60,000 x 60,000 pixels", PICTURE, make_png(60000, 60000), "image 2"),
-    ("an image that is a bomb", PICTURE, "bomb", "image 2"),
+    ("an image cut short", IMAGE, b"\xff\xd8\xff\xe0\0\x10JFIF", "image 2"),
+    ("an image that is text", IMAGE, b"GIF, not", "image 2"),
+    ("an image that is empty", IMAGE, b"", "image 2"),
+    ("an EPS", IMAGE, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n", "image 2"),
+    ("an image whose header claims 60,000 x 60,000 pixels", IMAGE, make_png(60000, 60000), "image 2"),
+    ("an image that is a bomb", IMAGE, "bomb", "image 2"),
     ("a plane that is a bomb", PLANE, "bomb", "image 2_object"),
     ("a plane of 8 bits", PLANE, encode_image(Image.new("L", (16, 16), 1), "PNG"), "24-bit"),
     ("a plane with a palette", PLANE, encode_image(Image.new("P", (16, 16), 1), "PNG"), "24-bit|palette"),
@@ -97,30 +75,33 @@ for _name, _file, _data, _sentence in (
         return folder.make_run_command()
 
 
-for _file in (PICTURE, PLANE):
+#: What a file is replaced by: name of the attempt, function that makes it (None: nothing), pattern of the error.
+_REPLACEMENTS: Sequence[tuple[str, Callable[[Path], object] | None, str]] = (
+    ("missing", None, ""),
+    ("a named pipe", os.mkfifo, "pipe|regular"),
+    ("/dev/zero", lambda path: path.symlink_to("/dev/zero"), "device|regular"),
+)
 
-    @add_attempt(IMAGES, f"{_file.rpartition('/')[2]} is missing", expect_error("image 2"))
-    def _(folder: AttemptFolder, file: str = _file) -> object:
-        (folder.probe_set / file).unlink()
+
+def _add_replaced_file(kind: str, file: str, state: str, make: Callable[[Path], object] | None, sentence: str) -> None:
+    @add_attempt(kind, f"{file.rpartition('/')[2]} is {state}", expect_error(sentence))
+    def _(folder: AttemptFolder) -> object:
+        path = folder.probe_set / file
+        path.unlink()
+        if make is not None:
+            make(path)
         return folder.make_run_command()
 
-    @add_attempt(IMAGES, f"{_file.rpartition('/')[2]} is a named pipe", expect_error("pipe|regular"))
-    def _(folder: AttemptFolder, file: str = _file) -> object:
-        (folder.probe_set / file).unlink()
-        os.mkfifo(folder.probe_set / file)
-        return folder.make_run_command()
 
-    @add_attempt(IMAGES, f"{_file.rpartition('/')[2]} is /dev/zero", expect_error("device|regular"))
-    def _(folder: AttemptFolder, file: str = _file) -> object:
-        (folder.probe_set / file).unlink()
-        (folder.probe_set / file).symlink_to("/dev/zero")
-        return folder.make_run_command()
-
-    @add_attempt(IMAGES, f"{_file.rpartition('/')[2]} is a folder", expect_error("folder"))
-    def _(folder: AttemptFolder, file: str = _file) -> object:
-        (folder.probe_set / file).unlink()
-        (folder.probe_set / file).mkdir()
-        return folder.make_run_command()
+for _state, _replace, _sentence in _REPLACEMENTS:
+    for _file in ("index.csv", "label.csv", "category.csv", "c_object.csv"):
+        _add_replaced_file(TABLES, _file, _state, _replace, _sentence or _file)
+    for _file in (IMAGE, PLANE):
+        _add_replaced_file(IMAGES, _file, _state, _replace, _sentence or "image 2")
+for _file in ("index.csv", "label.csv", "category.csv", "c_object.csv"):
+    _add_replaced_file(TABLES, _file, "not text", lambda path: path.write_bytes(b"\xff\xfe\0\x01" * 99), _file)
+for _file in (IMAGE, PLANE):
+    _add_replaced_file(IMAGES, _file, "a folder", lambda path: path.mkdir(), "folder")
 
 
 @add_attempt(IMAGES, "one large plane named 300 times in a row", expect_error("plane|memory|pixels|image 5"))
@@ -137,7 +118,7 @@ def _(folder: AttemptFolder) -> object:
 
 @add_attempt(IMAGES, "an image that cannot be read is skipped with --on-error", expect_success(check_printed("conv1")))
 def _(folder: AttemptFolder) -> object:
-    (folder.probe_set / PICTURE).write_bytes(b"x")
+    (folder.probe_set / IMAGE).write_bytes(b"x")
     return folder.make_run_command("--on-error", "skip")
 
 
