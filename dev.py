@@ -119,8 +119,8 @@ def closing_line(ends: Iterable[str]) -> str:
         for number, what in re.findall(r"(\d+) (failed|passed|skipped|xfailed|xpassed|warnings?|errors?)\b", end):
             counts[what] = counts.get(what, 0) + int(number)
         seconds += sum(float(took) for took in re.findall(r" in ([\d.]+)s", end))
-    said = ", ".join(f"{counts[what]} {what}" for what in sorted(counts)) or "no tests ran"
-    return f"==== {said} in {seconds:.2f}s ===="
+    summary = ", ".join(f"{counts[what]} {what}" for what in sorted(counts)) or "no tests ran"
+    return f"==== {summary} in {seconds:.2f}s ===="
 
 
 def check(_: list[str]) -> None:

@@ -50,12 +50,12 @@ _COLORS = {"black": "222222", "blue": "4b86f7", "brown": "8a5a35", "grey": "9a9a
 
 def main(rest: Sequence[str] | None = None) -> None:
     """Draw both images of one run."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("run", type=Path)
-    words.add_argument("out", type=Path, nargs="?", default=OUT)
-    given = words.parse_args(rest)
-    for name, image in (("demo-scenes", draw_scenes()), ("demo-units", draw_units(nd.load(given.run)))):
-        path = given.out / f"{name}.png"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path, nargs="?", default=OUT)
+    options = parser.parse_args(rest)
+    for name, image in (("demo-scenes", draw_scenes()), ("demo-units", draw_units(nd.load(options.run)))):
+        path = options.out / f"{name}.png"
         path.write_bytes(compress_png(image))
         print(path, path.stat().st_size)
 
@@ -116,9 +116,9 @@ def draw_units(run: nd.Result) -> Image.Image:
         pen.text((left, top + 3), display_name(row.label), fill=_INK, font=_font(14, bold=True))
         after = left + pen.textlength(display_name(row.label), font=_font(14, bold=True)) + 8
         pen.text((after, top + 4), row.category, fill=TEXT_COLORS[row.category], font=_font(13))
-        said = f"{layer.layer.name} unit {row.unit}, IoU {row.score:.2f}"
-        at = left + strip - strips.GAP - pen.textlength(said, font=_font(12))
-        pen.text((at, top + 5), said, fill=_QUIET, font=_font(12))
+        caption = f"{layer.layer.name} unit {row.unit}, IoU {row.score:.2f}"
+        at = left + strip - strips.GAP - pen.textlength(caption, font=_font(12))
+        pen.text((at, top + 5), caption, fill=_QUIET, font=_font(12))
         seen = strips.encode_strip(
             layer, row.channel, run.network.input_size, lambda image: run.read_image_file(image) or b"", height=_SMALL,
             most=EXEMPLARS,

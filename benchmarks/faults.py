@@ -111,9 +111,9 @@ def _run_and_kill(
                     else:
                         os.kill(chance.choice(workers) if workers else run.pid, signal.SIGKILL)
                     tally.kills[victim, phase] += 1
-        said = run.communicate()[1].decode()
+        stderr = run.communicate()[1].decode()
         if run.returncode not in (0, -signal.SIGKILL):
-            tally.different.append(f"exit code {run.returncode}: {said}")
+            tally.different.append(f"exit code {run.returncode}: {stderr}")
         return run.returncode == 0
 
 

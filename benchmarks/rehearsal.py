@@ -25,11 +25,11 @@ def main(words: list[str]) -> None:
     rows = []
     for images in options.images:
         probe_sets.make_noise(images, concepts=CONCEPTS)
-        said = subprocess.run(
+        printed = subprocess.run(
             [sys.executable, "-m", "benchmarks", "rehearsal", "--", "--one", str(images)],
             check=True, capture_output=True, text=True,
         ).stdout.split()  # fmt: skip
-        seconds, above, spilled = map(float, said[-3:])
+        seconds, above, spilled = map(float, printed[-3:])
         rows.append([images, seconds, 1000 * seconds / images, above, spilled, 1000 * spilled / images])
     machine.print_table(
         ["images", "s", "ms per image", "peak above the network, MB", "spilled, MB", "spilled kB per image"], rows

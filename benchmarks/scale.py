@@ -93,14 +93,14 @@ def main(words: list[str]) -> None:
     rows: list[list[object]] = []
     for case in cases:
         cost = measure_run(case, workers=2)
-        said = model_disk(case, cost.share, cost.pairs)
+        modeled = model_disk(case, cost.share, cost.pairs)
         name = f"{case.units} units, {case.grid} x {case.grid}"
-        rows.append([name, "stored arrays, MB", said / MB, cost.disk / MB, cost.disk / said])
+        rows.append([name, "stored arrays, MB", modeled / MB, cost.disk / MB, cost.disk / modeled])
         rows.append(
-            [name, "read by the coordinator, MB", READS * said / MB, cost.read / MB, cost.read / (READS * said)]
+            [name, "read by the coordinator, MB", READS * modeled / MB, cost.read / MB, cost.read / (READS * modeled)]
         )
-        said = base + model_memory(case, cost.share, cost.pairs)
-        rows.append([name, "peak of a worker, MB", said / MB, cost.peak / MB, cost.peak / said])
+        modeled = base + model_memory(case, cost.share, cost.pairs)
+        rows.append([name, "peak of a worker, MB", modeled / MB, cost.peak / MB, cost.peak / modeled])
         rows.append([name, "candidates, % of the cells", "", 100 * cost.share, ""])
     machine.print_table(["layer", "what", "model", "measured", "measured ÷ model"], rows)
     print_times(cases[0])

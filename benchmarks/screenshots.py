@@ -1,6 +1,6 @@
 """Take the screenshots of a run's report for the README and the docs.
 
-    python -m benchmarks screenshots -- RUN [OUT] [--units N M]        OUT is docs/images if not given
+    python -m benchmarks screenshots -- RUN [OUT] [--units N M]        OUT: docs/images by default
 
 Only take them of a run whose images may be published, such as one over the bundled synthetic probe set. They show the last
 layer, its two strongest units (or two others, by their numbers in the report), and the concept of the first.

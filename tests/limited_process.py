@@ -26,12 +26,12 @@ def call_with_limits(function, *arguments, growth=GROWTH):
     process.start()
     sender.close()
     try:
-        said = receiver.recv()
+        text = receiver.recv()
     except EOFError:
         process.join()
         pytest.fail(f"the process died with {process.exitcode}")
     process.join()
-    return said
+    return text
 
 
 def _set_limits_and_call(pipe, function, arguments, growth):
@@ -39,9 +39,9 @@ def _set_limits_and_call(pipe, function, arguments, growth):
     resource.setrlimit(resource.RLIMIT_AS, (size + growth, size + growth))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     try:
-        said = ("", function(*arguments))
+        text = ("", function(*arguments))
     except NetdissectError as error:
-        said = (type(error).__name__, str(error))
+        text = (type(error).__name__, str(error))
     except BaseException as error:  # noqa: BLE001 - the test compares it
-        said = (f"unexpected: {type(error).__name__}", str(error))
-    pipe.send(said)
+        text = (f"unexpected: {type(error).__name__}", str(error))
+    pipe.send(text)

@@ -24,16 +24,16 @@ def _add_dissect(name: str, expected: Expected, **changed: Any) -> None:
 
             import netdissect as nd
 
-            given = {
+            arguments = {
                 "model": nets.make_small_net(),
                 "layers": "conv1",
                 "data": str(folder.base / "set"),
                 "quantile": 0.05,
             }
             for key, value in changed.items():
-                given[key] = value(folder) if callable(value) else value
-            model, layers, data = (given.pop(key) for key in ("model", "layers", "data"))
-            result = nd.dissect(model, layers, data, **given)
+                arguments[key] = value(folder) if callable(value) else value
+            model, layers, data = (arguments.pop(key) for key in ("model", "layers", "data"))
+            result = nd.dissect(model, layers, data, **arguments)
             found = list(result.layers)
             return None if found else "no layer"
 
@@ -132,8 +132,8 @@ def _pass_broden_and_limit(folder: AttemptFolder) -> str | None:
 
     data = nd.Broden(folder.base / "set")
     result = nd.dissect(_make_net(), "conv1", data, limit=3, quantile=0.05)
-    said = result.probe_set.images if hasattr(result, "probe_set") else None
-    return None if said in (None, 3) else f"limit=3 was recorded over {said} images"
+    counted = result.probe_set.images if hasattr(result, "probe_set") else None
+    return None if counted in (None, 3) else f"limit=3 was recorded over {counted} images"
 
 
 def _index_by_number(folder: AttemptFolder) -> None:

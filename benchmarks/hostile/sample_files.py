@@ -64,12 +64,12 @@ def make_annotation(
 ) -> dict[str, Any]:
     """Return a COCO annotation; `more` replaces its fields, and removes those that are `...`."""
     left, top, right, bottom = box
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": number, "image_id": 1, "category_id": category, "iscrowd": 0, "segmentation": make_polygon(*box),
         "bbox": [left, top, right - left, bottom - top], "area": (right - left) * (bottom - top),
     }  # fmt: skip
-    said.update(more)
-    return {name: value for name, value in said.items() if value is not ...}
+    fields.update(more)
+    return {name: value for name, value in fields.items() if value is not ...}
 
 
 def prepare_from_coco(
@@ -77,12 +77,12 @@ def prepare_from_coco(
 ) -> Any:
     """Write an image and a COCO file with categories table (1) and plate (2); return the from-coco command."""
     write_photo(folder.path / "photos/a.png")
-    said = {
+    content = {
         "images": [{"id": 1, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}],
         "categories": [{"id": 1, "name": "table"}, {"id": 2, "name": "plate"}],
         "annotations": annotations, **document,
     }  # fmt: skip
-    folder.write("instances.json", json.dumps(said) if text is None else text)
+    folder.write("instances.json", json.dumps(content) if text is None else text)
     return ["data", "from-coco", folder.path / "instances.json", folder.path / "photos", "--out", folder.out,
             *IMPORT_OPTIONS, *more]  # fmt: skip
 

@@ -91,9 +91,9 @@ def test_bombs_are_refused_before_they_are_unpacked(tmp_path):
     # Entries may point to the same bytes; their sizes are added up all the same.
     (tmp_path / "many.zip").write_bytes(data)
     for bomb in bombs:
-        kind, said = call_with_limits(try_to_unpack, bomb, tmp_path / "set")
-        assert kind == DownloadError.__name__, said
-        assert "too much for an archive" in said
-    kind, said = call_with_limits(try_to_unpack, tmp_path / "many.zip", tmp_path / "set")
-    assert "holds no index.csv" in said
+        kind, text = call_with_limits(try_to_unpack, bomb, tmp_path / "set")
+        assert kind == DownloadError.__name__, text
+        assert "too much for an archive" in text
+    kind, text = call_with_limits(try_to_unpack, tmp_path / "many.zip", tmp_path / "set")
+    assert "holds no index.csv" in text
     assert list_files(tmp_path) == ["flat.tgz", "flat.zip", "many.zip"]

@@ -114,9 +114,9 @@ def test_a_caffemodel_that_claims_a_trillion_numbers_is_refused_without_room_for
     blob = message(7, shape, message(5, bytes(40)))
     layer = message(1, b"conv1") + blob
     stem.with_suffix(".caffemodel").write_bytes(varint(100 << 3 | 2) + varint(len(layer)) + layer)
-    kind, said = call_with_limits(load, str(stem))
+    kind, text = call_with_limits(load, str(stem))
     assert kind == ModelFileError.__name__
-    assert "the weights of layer 'conv1' should be 1000000 x 1000000 numbers and are 10" in said
+    assert "the weights of layer 'conv1' should be 1000000 x 1000000 numbers and are 10" in text
 
 
 def random_network(text):
@@ -131,9 +131,9 @@ def random_network(text):
     ],
 )
 def test_a_prototxt_that_asks_for_a_trillion_weights_is_reported_so_before_one_is_made(settings, weights):
-    kind, said = call_with_limits(random_network, TEXT.replace("num_output: 5 kernel_size: 5", settings))
-    assert kind == ModelFileError.__name__, said
-    assert f'layer "conv1" (Convolution) asks for {weights} weights, and at most 536,870,912 are allowed' in said
+    kind, text = call_with_limits(random_network, TEXT.replace("num_output: 5 kernel_size: 5", settings))
+    assert kind == ModelFileError.__name__, text
+    assert f'layer "conv1" (Convolution) asks for {weights} weights, and at most 536,870,912 are allowed' in text
 
 
 def read(path):
@@ -143,19 +143,19 @@ def read(path):
 def test_a_safetensors_file_that_claims_a_trillion_numbers_is_refused_without_room_for_them(tmp_path):
     header = b'{"w":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}'
     (tmp_path / "huge.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
-    kind, said = call_with_limits(read, tmp_path / "huge.safetensors")
-    assert kind == ModelFileError.__name__, said
-    assert "huge.safetensors: expected a safetensors file, got" in said
+    kind, text = call_with_limits(read, tmp_path / "huge.safetensors")
+    assert kind == ModelFileError.__name__, text
+    assert "huge.safetensors: expected a safetensors file, got" in text
     (tmp_path / "huge.safetensors").write_bytes((10**15).to_bytes(8, "little") + header)
-    kind, said = call_with_limits(read, tmp_path / "huge.safetensors")
-    assert kind == ModelFileError.__name__, said
-    assert "whose header claims 1,000,000,000,000,000: truncated?" in said
+    kind, text = call_with_limits(read, tmp_path / "huge.safetensors")
+    assert kind == ModelFileError.__name__, text
+    assert "whose header claims 1,000,000,000,000,000: truncated?" in text
     (tmp_path / "huge.safetensors").write_bytes((10**9).to_bytes(8, "little") + b" " * 2**10)
     with (tmp_path / "huge.safetensors").open("r+b") as file:
         file.truncate(2 * 10**9)  # a header of a gigabyte, in a sparse file
-    kind, said = call_with_limits(read, tmp_path / "huge.safetensors")
-    assert kind == ModelFileError.__name__, said
-    assert "whose header claims 1,000,000,000: truncated?" in said
+    kind, text = call_with_limits(read, tmp_path / "huge.safetensors")
+    assert kind == ModelFileError.__name__, text
+    assert "whose header claims 1,000,000,000: truncated?" in text
 
 
 def bomb(path, size, entries=1):
@@ -173,10 +173,10 @@ def test_a_checkpoint_whose_records_unpack_to_a_thousand_times_its_size_is_refus
     bomb(tmp_path / "bomb.pth", 2**24)
     size = (tmp_path / "bomb.pth").stat().st_size
     assert size < 2**19
-    kind, said = call_with_limits(read, tmp_path / "bomb.pth")
-    assert kind == ModelFileError.__name__, said
-    assert f"bomb.pth: its {size:,} bytes would unpack to 67,1" in said
-    assert f"at most {16 * size + 2**25:,} are allowed" in said
+    kind, text = call_with_limits(read, tmp_path / "bomb.pth")
+    assert kind == ModelFileError.__name__, text
+    assert f"bomb.pth: its {size:,} bytes would unpack to 67,1" in text
+    assert f"at most {16 * size + 2**25:,} are allowed" in text
     bomb(tmp_path / "small.pth", 2**10)  # a repacked checkpoint is fine
     assert read_checkpoint(tmp_path / "small.pth").tensors["w0"].shape == (2**10,)
 
@@ -197,9 +197,9 @@ def test_records_that_lie_over_one_another_count_each_for_itself(tmp_path):
         archive._didModify = True
     assert (tmp_path / "w.pth").stat().st_size < len(data) + 2**16
     assert start
-    kind, said = call_with_limits(read, tmp_path / "w.pth")
-    assert kind == ModelFileError.__name__, said
-    assert "would unpack to 3,3" in said
+    kind, text = call_with_limits(read, tmp_path / "w.pth")
+    assert kind == ModelFileError.__name__, text
+    assert "would unpack to 3,3" in text
 
 
 def test_a_directory_that_readers_may_find_at_two_places_is_damaged(tmp_path):
@@ -217,9 +217,9 @@ def test_a_caffemodel_whose_shape_has_a_million_sizes_is_reported_at_once(pair, 
     shape = message(7, message(1, *[varint(2**40)] * 200_000))
     layer = message(1, b"conv1") + message(7, shape, message(5, bytes(40)))
     stem.with_suffix(".caffemodel").write_bytes(varint(100 << 3 | 2) + varint(len(layer)) + layer)
-    kind, said = call_with_limits(load, str(stem))
+    kind, text = call_with_limits(load, str(stem))
     assert kind == ModelFileError.__name__
-    assert "should be 1099511627776 x" in said
+    assert "should be 1099511627776 x" in text
 
 
 def test_numbers_that_an_old_caffemodel_writes_one_by_one_take_no_more_room_than_they_have():

@@ -87,21 +87,21 @@ def read_image_of(folder):
 def test_a_png_bomb_is_refused_before_it_is_unpacked(undamaged, tmp_path, side):
     folder = shutil.copytree(undamaged, tmp_path / "set")
     (folder / "images/a/image 1_object.png").write_bytes(bomb(side, side))
-    kind, said = call_with_limits(read_one_label_map, folder)
+    kind, text = call_with_limits(read_one_label_map, folder)
     assert kind == DataFileError.__name__
-    assert f"expected a label map of 16 x 16 pixels as index.csv says, got {side} x {side}" in said
+    assert f"expected a label map of 16 x 16 pixels as index.csv says, got {side} x {side}" in text
     (folder / "images/a/image 1.jpg").write_bytes(bomb(side, side))
-    kind, said = call_with_limits(read_image_of, folder)
+    kind, text = call_with_limits(read_image_of, folder)
     assert kind == DataFileError.__name__
-    assert f"expected 32 x 32 pixels as index.csv says, got {side} x {side}" in said
+    assert f"expected 32 x 32 pixels as index.csv says, got {side} x {side}" in text
 
 
 def test_a_jpeg_that_claims_to_be_huge_is_refused(undamaged, tmp_path):
     folder = shutil.copytree(undamaged, tmp_path / "set")
     (folder / "images/a/image 1.jpg").write_bytes(huge_jpeg())
-    kind, said = call_with_limits(read_image_of, folder)
+    kind, text = call_with_limits(read_image_of, folder)
     assert kind == DataFileError.__name__
-    assert "expected 32 x 32 pixels as index.csv says, got 65500 x 65500" in said
+    assert "expected 32 x 32 pixels as index.csv says, got 65500 x 65500" in text
 
 
 def test_an_index_that_agrees_with_a_bomb_is_refused_too(undamaged, tmp_path):
@@ -115,6 +115,6 @@ def test_an_index_that_agrees_with_a_bomb_is_refused_too(undamaged, tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
 def test_an_importer_refuses_an_image_that_is_a_bomb(tmp_path, name):
     (tmp_path / name).write_bytes(bomb(60_000, 60_000) if name == "a.png" else huge_jpeg())
-    kind, said = call_with_limits(images.load_image, tmp_path / name)
-    assert kind == DataFileError.__name__, said
-    assert str(tmp_path / name) in said
+    kind, text = call_with_limits(images.load_image, tmp_path / name)
+    assert kind == DataFileError.__name__, text
+    assert str(tmp_path / name) in text

@@ -82,7 +82,7 @@ def load(folder):
 
 
 def unsigned(folder):
-    """Take a run's checksums away, as whoever changes its tables would."""
+    """Remove the checksums from a run's record, so that only its tables are checked."""
     record = json.loads((folder / "run.json").read_text())
     del record["checksums"]
     (folder / "run.json").write_text(json.dumps(record))
@@ -94,18 +94,18 @@ def test_tables_that_would_unpack_to_too_much_are_refused(saved, tmp_path):
     zeros = pa.array(np.zeros(20_000_000, np.int64))
     pq.write_table(pa.table({"I": zeros, "A": zeros, "G": zeros}), folder / "conv2.parquet", compression="zstd")
     assert (folder / "conv2.parquet").stat().st_size < 1 << 20
-    kind, said = call_with_limits(load, folder)
-    assert kind == RunFileError.__name__, said
-    assert "expected 48 rows, got 20,000,000" in said
+    kind, text = call_with_limits(load, folder)
+    assert kind == RunFileError.__name__, text
+    assert "expected 48 rows, got 20,000,000" in text
 
     shutil.copy(saved[0] / "conv2.parquet", folder)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("thresholds.npy", bytes(1 << 30))
     (folder / "conv2.npz").write_bytes(out.getvalue())
-    kind, said = call_with_limits(load, folder, growth=800 << 20)  # the Parquet reader's threads need memory
-    assert kind == RunFileError.__name__, said
-    assert "would unpack to 1,073,741,824 bytes" in said
+    kind, text = call_with_limits(load, folder, growth=800 << 20)  # the Parquet reader's threads need memory
+    assert kind == RunFileError.__name__, text
+    assert "would unpack to 1,073,741,824 bytes" in text
 
 
 def test_arrays_of_another_layer_are_refused(saved, tmp_path):

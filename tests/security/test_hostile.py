@@ -73,12 +73,12 @@ def test_a_dozen_attempts_survive_and_what_does_not_is_noticed():
     root = Path(__file__).resolve().parents[2]
     code = "from tests.security import test_hostile; test_hostile._run_smoke_test()"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    said, skipped = json.loads(done.stdout.splitlines()[-1])
+    failures, skipped = json.loads(done.stdout.splitlines()[-1])
     assert not skipped
-    assert said.pop("a traceback") == "a traceback, ValueError: deep inside"
-    assert said.pop("a file beside it").startswith("it changed letter.txt")
-    assert said.pop("somebody's file").startswith("it changed theirs/letter.txt")
-    assert said.pop("a wrong value") == "WRONG: 7 is not 8"
-    assert said.pop("another sentence").startswith("expected a sentence that matches /fish/")
-    assert said.pop("success where refusal was expected").startswith("exit code 0")
-    assert said == {}
+    assert failures.pop("a traceback") == "a traceback, ValueError: deep inside"
+    assert failures.pop("a file beside it").startswith("it changed letter.txt")
+    assert failures.pop("somebody's file").startswith("it changed theirs/letter.txt")
+    assert failures.pop("a wrong value") == "WRONG: 7 is not 8"
+    assert failures.pop("another sentence").startswith("expected a sentence that matches /fish/")
+    assert failures.pop("success where refusal was expected").startswith("exit code 0")
+    assert failures == {}
