@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 #: that hold for the whole image.
 CategoryLabels: TypeAlias = "NDArray[np.integer[Any]] | tuple[int, ...]"
 
-#: Letters of a category's name, which becomes part of file names.
+#: Characters of the longest name of a category, which becomes part of file names.
 _LONGEST_CATEGORY = 60
-#: Bytes of an image's name in a probe set, before the category and level that label maps add.
+#: Bytes of the longest image name in a probe set, without the category and level that label maps add.
 _LONGEST_NAME = 140
 
 
@@ -78,7 +78,7 @@ class Source(ABC):
         """Return the labels of an image by category; 0 is no label."""
 
     def prepare(self, progress: Progress) -> None:  # noqa: B027 - most sources need nothing
-        """Make what reading needs, once, before worker processes start; called only if the probe set is not there yet."""
+        """Make what reading needs, once, before worker processes start; not called if the probe set is already complete."""
 
     def describe(self) -> str:
         """Return a sentence for README.txt: what the source is, and where it comes from."""
@@ -87,8 +87,8 @@ class Source(ABC):
     def fingerprint(self) -> str:
         """Return a hash of what decides the images and labels besides their input files.
 
-        By default, the hash of the source's class and list of images. When it changes, a probe set that was half written
-        is started over.
+        By default, the hash of the source's class and list of images. If it has changed, an unfinished probe set is started
+        over.
         """
         return hash_parts(type(self).__qualname__, [(image.file, image.split) for image in self.list_images()])
 
@@ -97,7 +97,7 @@ def check_category(name: str) -> None:
     """Check the name of a category.
 
     Raises:
-        SettingsError: if it cannot be one.
+        SettingsError: if it is not a valid name.
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
         raise SettingsError(f"a category's name is letters, digits, - and _, not {name!r}")
@@ -109,8 +109,8 @@ def check_image_and_labels(image: object, labels: object) -> None:
     """Check what a source read for an image.
 
     Raises:
-        DataFileError: if the image is not RGB, or the labels are no label maps and no tuples of numbers.
-        SettingsError: if a category has a name that cannot be one.
+        DataFileError: if the image is not RGB, or labels are neither label maps nor tuples of numbers.
+        SettingsError: if a category has an invalid name.
     """
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise DataFileError(f"expected an RGB image, uint8, shape (H, W, 3), got {_describe(image)}")
@@ -167,7 +167,7 @@ def read_source_text(path: Path, what: str) -> str:
 def make_image_name(file: str) -> str:
     """Return an image's name in the probe set: its stem and ``.jpg``.
 
-    Characters that mean something in ``index.csv``, or that a file system may refuse, become ``_``.
+    Characters with a meaning in ``index.csv``, or that some file system refuses, are replaced by ``_``.
 
     >>> make_image_name("street/ADE_train_00016869.jpg"), make_image_name("a;b.png")
     ('ADE_train_00016869.jpg', 'a_b.jpg')
@@ -185,7 +185,7 @@ def _make_portable(stem: str) -> str:
 
 
 def make_unique_names(entries: Iterable[SourceImage]) -> list[str]:
-    """Return the names of images in the probe set; a name that is taken gets 2, 3, … appended.
+    """Return the names of images in the probe set; a name that occurs again gets 2, 3, … appended.
 
     Names that differ in case only count as equal, as on some file systems.
     """

@@ -1,4 +1,4 @@
-"""``from-ade``: ADE20K on its own, the full release or the 150 classes of its challenge."""
+"""``from-ade``: import ADE20K, the full release or the 150 classes of its challenge."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ def open_ade_release(folder: str | Path, *, name: str, skip_missing: bool, split
     """Open the full ADE20K: by its index, by the .json next to every image, or as a Hugging Face data set.
 
     Args:
-        folder: the release's folder; of a data set, also its name on the hub.
-        name: the source's name, if it is a data set.
+        folder: the release's folder, or the name of a data set on the hub.
+        name: the source's name, if the release is a data set.
         skip_missing: leave out images whose files are missing.
-        splits: whether images keep the splits of the release; if not, a hash of their names decides.
+        splits: whether images keep the splits of the release; if not, hashes of their names decide.
 
     Raises:
         DataError: one of its leaves, for anything wrong with the files.

@@ -31,14 +31,14 @@ _LARGEST_CLASS = 25 * 256 + 255
 
 @dataclass(frozen=True)
 class AdeRows(DatasetRows):
-    """The rows of a copy of ADE20K. The first class map of a row holds objects, the others parts, level by level.
+    """The rows of a copy of ADE20K; a row's first class map holds objects, the others hold one level of parts each.
 
     Attributes:
         name: the folder below ``images/``.
         about: a sentence for README.txt.
         parts: the data set's parts, each with its split.
-        images: the images; a record is the positions of part and row, and the scene.
-        object_names: names of class 1, 2, …, as the rows spell them.
+        images: the images; an image's record is the position of its part, the position of its row, and its scene.
+        object_names: names of class 1, 2, …, as spelled in the rows.
         scenes: the scenes' names, sorted.
     """
 
@@ -111,7 +111,7 @@ def open_ade_rows(dataset: str | Path, name: str, *, splits: bool) -> AdeRows:
     Args:
         dataset: its name on the hub, or its folder.
         name: the source's name.
-        splits: whether the parts, or the folders named in the rows, decide the split.
+        splits: whether images have the splits of the parts, or of the folders in the rows.
 
     Raises:
         MissingExtraError: if the library ``datasets`` is not installed.
@@ -156,7 +156,7 @@ def _read_class_names(dataset: object, rows: Any) -> dict[int, str]:
 
 
 def wrap_in_list(value: Any) -> list[Any]:
-    """Return a list of MATLAB's JSON, which writes a list of one item as the item itself."""
+    """Return a value as a list: MATLAB writes a list of one item to JSON as the item itself."""
     return value if isinstance(value, list) else [value]
 
 
@@ -168,12 +168,12 @@ def read_scene_name(path: Any) -> str:
 
 
 def check_class_number(number: Any) -> int:
-    """Return a class's number; raise ValueError if no class map can hold it."""
+    """Return the number of a class; raise ValueError if it does not fit into a class map."""
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= _LARGEST_CLASS:
         raise ValueError(f"expected a class from 1 to {_LARGEST_CLASS} as 'name_ndx', got {ascii(number)[:40]}")
     return number
 
 
 def order_class_names(names: Mapping[int, str]) -> tuple[str, ...]:
-    """Return the names of class 1, 2, …; ``-`` for a class that no image has."""
+    """Return the names of class 1, 2, …; ``-`` for a number that no row names."""
     return tuple(names.get(number, "-") for number in range(1, max(names, default=0) + 1))

@@ -1,4 +1,4 @@
-"""``from-labels``: a folder per class; its name is the label of every image in it."""
+"""``from-labels``: import class folders, whose names are the labels of the images in them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def from_labels(folder: str | Path, out: str | Path, **options: Unpack[ImportOpt
 
     Args:
         folder: holds a folder per class; ``abbey/indoor/`` is the class ``abbey-indoor``. If every image is in a folder
-            named like a split (``train``, ``Valid``, ``test``, …), above or below its class, that is not part of the class.
+            named like a split (``train``, ``Valid``, ``test``, …), above or below its class, these folders are the splits
+            and not part of the classes' names.
         out: folder of the probe set.
         options: see `ImportOptions`; `category` is ``scene`` by default, ``texture`` suits textures.
 
@@ -64,13 +65,13 @@ def from_labels(folder: str | Path, out: str | Path, **options: Unpack[ImportOpt
     names = ["-".join(part for level, part in enumerate(place[:-1]) if level != depth) for place in places]
     unique = sorted(set(names))
     classes = settings.read_classes(unique, category="scene", first=1)
-    # The numbers are those of the folders; a class that is renamed to nothing has label 0.
+    # Numbers are the positions of the folders; a class that the renaming drops has label 0.
     labels = {name: classes.codes[number] for number, name in enumerate(unique, start=1)}
     unlabeled = [name for name in unique if name.casefold() in UNLABELED_NAMES]
     if unlabeled:
         count = sum(name in unlabeled for name in names)
         settings.say(
-            f"{root}: {count} images in {', '.join(unlabeled)} get no label: the name means that there is none"
+            f"{root}: {count} images in {', '.join(unlabeled)} get no label: the folder's name means 'no label'"
         )
     source = ClassFolders(
         name=settings.choose_name(root), about=f"the class folders of {root}", classes=classes, whole_images=True,

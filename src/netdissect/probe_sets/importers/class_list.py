@@ -1,4 +1,4 @@
-"""Class lists: what the numbers or colors in masks mean."""
+"""Read class lists, which give the meaning of the numbers or colors in masks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from netdissect.probe_sets.source import hash_parts, read_source_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: A class list, or the file of one.
+#: A class list, or a file with one.
 ClassListLike: TypeAlias = str | Path | Sequence[str] | Mapping[int, str]
 
 #: The number of pixels without a label in many masks, unless the class list names it.
@@ -32,7 +32,7 @@ VOID = 255
 
 @dataclass(frozen=True)
 class ClassList:
-    """The classes of a probe set: what the numbers or colors in its masks mean.
+    """The classes of a probe set, and the numbers or colors that they have in masks.
 
     Attributes:
         names: names of label 1, 2, …
@@ -101,16 +101,16 @@ class ClassList:
         """
         unknown = sorted(set(rules) - set(self.names))
         if unknown:
-            raise SettingsError(f"the renaming names {unknown[0]!r}, and no class is called so")
+            raise SettingsError(f"the renaming names {unknown[0]!r}, and no class has this name")
         names: list[str] = []
         categories: list[str] = []
         new_labels = [0]
         for name, category in zip(self.names, self.categories, strict=True):
-            new, its = rules.get(name, (name, ""))
-            new_labels.append(len(names) + 1 if new else 0)
-            if new:
-                names.append(_clean_name(new, "the renaming"))
-                categories.append(its or category)
+            new_name, new_category = rules.get(name, (name, ""))
+            new_labels.append(len(names) + 1 if new_name else 0)
+            if new_name:
+                names.append(_clean_name(new_name, "the renaming"))
+                categories.append(new_category or category)
         return replace(
             self,
             names=tuple(names),
@@ -128,20 +128,20 @@ def read_class_list(
     Args:
         given: the list itself, or a file in any format of `netdissect.probe_sets.importers.class_lists.formats`.
         category: the category of classes for which the list gives none.
-        first: number of the first name of a list without numbers; default: 1, or 0 if the first name means "no label", or
-            -1 if labelme's two such names come first.
+        first: number of the first name of a list without numbers; default: 1; 0 if the first name means "no label"; -1 if
+            the list begins with labelme's two names that mean "no label".
         column: the column or key of the numbers; None finds it.
         trained: whether masks hold Cityscapes' numbers for training (``trainId``).
 
     Raises:
-        DataFileError: if it has none of the formats, does not read as a whole, or a number occurs twice.
+        DataFileError: if it has none of the formats, a part of it cannot be read, or a number occurs twice.
     """
     where = str(given) if isinstance(given, (str, Path)) else "the class list"
     return _number_classes(_read_rows(given, ListRequest(first, column, trained)), category, where)
 
 
 def read_class_names(given: str | Path) -> list[str]:
-    """Return every name of a class list in the order of the numbers, with those that mean "no label".
+    """Return every name of a class list in the order of the numbers, including those that mean "no label".
 
     Raises:
         DataFileError: as `read_class_list`.
@@ -225,7 +225,7 @@ def _number_classes(rows: Sequence[ClassRow], category: str, where: str) -> Clas
 
 
 def _clean_name(name: object, where: str) -> str:
-    """Return a class's name with single spaces; raise if it holds control characters."""
+    """Return a class's name with single spaces; raise DataFileError if it contains control characters."""
     plain_name = " ".join(str(name).split())
     if escape_line(plain_name) != plain_name:
         raise DataFileError(f"{where}: the class name {str(name)!a} holds a character that cannot be written")

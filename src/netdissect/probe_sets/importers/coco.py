@@ -1,4 +1,4 @@
-"""``from-coco``: COCO's JSON, instances (polygons, run lengths) or panoptic (label maps)."""
+"""``from-coco``: import COCO's JSON of instances (polygons, run lengths) or of panoptic label maps."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def from_coco(
         photos: folder of the images; None takes the folder of the JSON.
         out: folder of the probe set.
         masks: folder of the panoptic label maps; None takes the folder with the JSON's name.
-        boxes: take the box of an annotation without an outline as its mask.
+        boxes: use the box of an annotation without an outline as its mask.
         options: see `ImportOptions`.
 
     Raises:
@@ -95,7 +95,7 @@ def from_coco(
         found += _read_images(file, folder, labels, masks, settings, boxes=boxes)
     base = files[0][1] if len(files) == 1 else root
     if not found:
-        raise DataNotFoundError(f"{root}: no annotated image of it is in {base}")
+        raise DataNotFoundError(f"{root}: none of its annotated images is in {base}")
     kind = "panoptic" if isinstance(found[0][2], tuple) else "instances"
     names_and_splits = derive_names_and_splits([photo for photo, *_ in found], base)
     source = CocoImages(
@@ -151,7 +151,7 @@ def _read_images(
 
 
 def _check_size(photo: Path, size: tuple[int, int]) -> None:
-    """Raise if the JSON's size is not that of the image, before anything of that size is drawn."""
+    """Raise DataFileError if the image does not have the size in the JSON; called before label maps are drawn."""
     stored = images.read_image_size(photo)
     fits = images.is_same_shape(stored, size) or images.is_same_shape(stored[::-1], size)
     if not fits or max(size) > _LARGEST_SCALE * max(stored):
@@ -172,7 +172,7 @@ def _draw_shapes(photo: Path, size: tuple[int, int], shapes: Sequence[tuple[int,
 
 
 def _read_panoptic(segmented: tuple[Path, Sequence[tuple[int, int]]], size: tuple[int, int]) -> NDArray[np.uint16]:
-    """Return the labels of a panoptic label map, whose segments are R + 256·G + 65536·B."""
+    """Return the labels of a panoptic label map, whose pixels hold segment ids R + 256·G + 65536·B."""
     path, labels = segmented
     rgb = source_pixels.read_rgb_label_map(path).astype(np.int32)
     if not images.is_same_shape((rgb.shape[0], rgb.shape[1]), size):

@@ -1,4 +1,4 @@
-"""COCO's JSON, checked before any work: errors name the annotation, image or category."""
+"""Read and check COCO's JSON before any other work; errors name the annotation, image or category."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class CocoShape(NamedTuple):
 
 
 class CocoJson:
-    """A JSON of COCO's; every method raises `DataFileError` for what is wrong with its part.
+    """A JSON file in COCO's format; every method raises `DataFileError` if the part that it reads is invalid.
 
     Args:
         path: the file.
 
     Raises:
         DataNotFoundError: if there is no such file.
-        DataFileError: if it is no JSON, or lacks images, annotations or categories.
+        DataFileError: if it is not JSON, or lacks images, annotations or categories.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class CocoJson:
         except FileNotFoundError as error:
             raise DataNotFoundError(f"there is no annotation file {path}") from error
         except InvalidJSONError as error:
-            raise self._make_error(f"expected COCO's JSON, got a file that does not read ({error})") from error
+            raise self._make_error(f"expected COCO's JSON, got a file that cannot be parsed ({error})") from error
         except OSError as error:
             raise DataFileError(f"{path} cannot be read: {error.strerror or error}") from error
         for key in ("images", "annotations", "categories"):
@@ -127,7 +127,7 @@ class CocoJson:
         Args:
             listed: the images.
             labels: the label of every category; 0 leaves it out.
-            boxes: take the box of an annotation without an outline.
+            boxes: use the box of an annotation without an outline.
             skip: leave out annotations without an outline, or of an image that is not listed.
         """
         found: dict[CocoId, list[tuple[int, CocoShape]]] = defaultdict(list)
@@ -145,7 +145,9 @@ class CocoJson:
                 if skip:
                     continue
                 hint = ", only a box: --boxes takes boxes as masks" if entry.get("bbox") else " and no box"
-                raise self._make_error(f"{who} has no outline ('segmentation'){hint}; --skip-missing leaves such out")
+                raise self._make_error(
+                    f"{who} has no outline ('segmentation'){hint}; --skip-missing leaves such annotations out"
+                )
             try:
                 _check_shape(shape, listed[image].size)
             except (ValueError, TypeError, KeyError) as error:
@@ -166,7 +168,7 @@ class CocoJson:
             if image not in listed:
                 raise self._make_unknown_image_error(who, image, listed)
             if image in found:
-                raise self._make_error(f"{who}: the image has an annotation before")
+                raise self._make_error(f"{who}: the image already has an annotation")
             if not isinstance(segments, list) or not isinstance(file, str) or not is_below(file):
                 raise self._make_error(f"{who}: expected 'segments_info' and a 'file_name' below the folder of masks")
             own: dict[int, int] = {}
@@ -186,7 +188,8 @@ class CocoJson:
 
     def _make_unknown_image_error(self, who: str, image: CocoId, listed: Mapping[CocoId, CocoImage]) -> DataFileError:
         return self._make_error(
-            f"{who} is of image {abbreviate(image)}, which is none of its {len(listed)} images; --skip-missing leaves such out"
+            f"{who} is of image {abbreviate(image)}, which is not among the {len(listed)} images; --skip-missing leaves such "
+            f"annotations out"
         )
 
     def _iterate_objects(self, key: str) -> Iterator[Mapping[str, Any]]:
@@ -199,13 +202,11 @@ class CocoJson:
         """Return an id: a whole number or text."""
         value = _to_integer(entry.get(key))
         if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise self._make_error(
-                f"{who} has no id that can be one: expected a number or text, got {abbreviate(value)}"
-            )
+            raise self._make_error(f"{who} has no valid id: expected a number or text, got {abbreviate(value)}")
         return value
 
     def _describe(self, entry: Mapping[str, Any], position: int, seen: set[CocoId]) -> str:
-        """Return what an annotation is called in errors: its id, or else its position."""
+        """Return an annotation's name in error messages: its id, or else its position."""
         if entry.get("id") is None:
             return f"the annotation at position {position}"
         own = self._read_id(entry, "id", f"the annotation at position {position}")
@@ -285,12 +286,12 @@ def _check_shape(shape: CocoShape, size: tuple[int, int]) -> None:
 
 
 def _to_integer(value: Any) -> Any:
-    """Return a whole number that is written as 3.0 as an integer, and anything else as it is."""
+    """Return a whole number that is written as a float, such as 3.0, as an integer, and any other value unchanged."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def _convert_id(own: CocoId) -> CocoId | None:
-    """Return a number as text and text as a number; None if it is none."""
+    """Return a numeric id as text and a text id as a number; None if the text is not a number."""
     if isinstance(own, int):
         return str(own)
     return int(own) if own.isascii() and own.isdigit() and len(own) < 19 else None

@@ -37,32 +37,32 @@ class DatasetRows(Source):
     parts: tuple[tuple[Any, str], ...]
 
     def hash_data(self) -> list[str]:
-        """Return the hashes that the library keeps of the parts."""
+        """Return the library's own hashes of the parts."""
         return [getattr(part, "_fingerprint", "") for part, _ in self.parts]
 
     def describe_cell(self, entry: SourceImage, column: str) -> str:
-        """Return what a cell is called in errors."""
+        """Return the name of a cell in error messages."""
         return f"{self.name}, row {entry.record[1]}, column {column!r}"
 
     def read_cell(self, entry: SourceImage, column: str) -> Any:
         """Return a cell as it is stored; an image is a dict of its file's ``bytes`` and ``path``.
 
         Raises:
-            DataFileError: if it does not read.
+            DataFileError: if it cannot be read.
         """
         part, row, *_ = entry.record
         try:
             return self.parts[part][0].with_format("arrow", columns=[column])[row].column(column)[0].as_py()
         except (OSError, ValueError, KeyError) as error:
-            raise DataFileError(f"{self.describe_cell(entry, column)} does not read ({error})") from error
+            raise DataFileError(f"{self.describe_cell(entry, column)} cannot be read ({error})") from error
 
 
 def read_cell_file(cell: Any, where: str) -> bytes:
     """Return the image file that a cell holds or names.
 
     Raises:
-        DataFileError: if the cell is no image.
-        DataNotFoundError: if it names a file that is not there.
+        DataFileError: if the cell is not an image.
+        DataNotFoundError: if it names a file that is missing.
     """
     if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):
         data: bytes = cell["bytes"]
@@ -93,7 +93,7 @@ class HuggingFaceImages(ImportedImages, DatasetRows):
         return images.decode_image_in_frame(data, where, self._read_mask(entry).shape[:2])
 
     def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
-        """Return the label map of an image for every category, or its one label."""
+        """Return the label map of an image for every category, or the label of the whole image."""
         where = self.describe_cell(entry, self.columns[1])
         if not self.whole_images:
             return self.classes.split_by_category(self.classes.label_mask(self._read_mask(entry), where))
@@ -134,10 +134,10 @@ def from_hf(
         out: folder of the probe set.
         image: column of the images; None finds it.
         mask: column of the masks; None finds it.
-        label: column of classes instead of masks: labels of whole images.
-        classes: the class list; None takes the one of the data set for `label`.
-        part: only this part, such as ``validation``; None takes all parts, and they are the splits.
-        first: number of the first class, if the list has no numbers; in masks of data sets it is often 0.
+        label: column of classes of whole images, instead of masks.
+        classes: the class list; None takes the names that the data set has for the label column.
+        part: only this part, such as ``validation``; None takes all parts, which become the splits.
+        first: number of the first class, if the list has no numbers; in many data sets, masks start at 0.
         options: see `ImportOptions`.
 
     Raises:
@@ -178,7 +178,7 @@ def open_dataset(dataset: Any) -> Any:
             saved = any((Path(dataset) / name).is_file() for name in ("state.json", "dataset_dict.json"))
             return library.load_from_disk(str(dataset)) if saved else library.load_dataset(str(dataset))
         return library.load_dataset(str(dataset))
-    except Exception as error:  # the library raises dozens of kinds, its own and others'
+    except Exception as error:  # the library raises dozens of types, its own and other libraries'
         raise DataNotFoundError(
             f"the data set {str(dataset)!r} cannot be opened: expected a folder it was saved to, or its name on the hub "
             f"({root_message(error)})"
@@ -186,7 +186,7 @@ def open_dataset(dataset: Any) -> Any:
 
 
 def list_dataset_parts(dataset: Any, part: str | None) -> tuple[tuple[Any, str], ...]:
-    """Return the parts of a data set, each with its split; of one part, the split is empty."""
+    """Return the parts of a data set, each with its split; if there is only one part, its split is empty."""
     if not hasattr(dataset, "keys"):
         if part is not None:
             raise SettingsError(f"--part {part}: the data set has one part only")
@@ -200,7 +200,7 @@ def list_dataset_parts(dataset: Any, part: str | None) -> tuple[tuple[Any, str],
 
 
 def _find_columns(rows: Any, image: str | None, label: str | None) -> tuple[str, str]:
-    """Return the columns of images and labels: those that are named, or those whose type and name fit."""
+    """Return the columns of images and labels: those that are named, or else those whose type and name fit."""
     names = list(rows.column_names)
     for column in (image, label):
         if column is not None and column not in names:

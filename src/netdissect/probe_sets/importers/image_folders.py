@@ -1,4 +1,4 @@
-"""Images below a folder: found, named, put into splits and paired with their masks."""
+"""Find the images below a folder, name them, put them into splits, and pair them with masks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def find_images(folder: Path, say: Callable[[str], None]) -> list[Path]:
 
     Args:
         folder: the folder.
-        say: called with a sentence that counts the files of other types.
+        say: called with a sentence that counts the files that are not images.
 
     Raises:
         DataNotFoundError: if there is no such folder, or no image in it.
@@ -39,7 +39,7 @@ def find_images(folder: Path, say: Callable[[str], None]) -> list[Path]:
             others[suffix] += 1
     if others:
         listed = ", ".join(f"{suffix or 'no ending'} {count}" for suffix, count in sorted(others.items()))
-        say(f"{folder}: {others.total()} files are left out: by their endings they are no images ({listed})")
+        say(f"{folder}: {others.total()} files are left out, whose endings are not those of images ({listed})")
     if not found:
         raise DataNotFoundError(
             f"{folder} holds no image: expected files ending in {', '.join(sorted(images.ENDINGS))}"
@@ -53,9 +53,9 @@ def flatten_path(path: Path, folder: Path) -> str:
 
 
 def derive_names_and_splits(paths: Sequence[Path], folder: Path) -> list[tuple[str, str]]:
-    """Return the name in the probe set and the split of images below a folder.
+    """Return each image's name in the probe set and its split, from its path below a folder.
 
-    If every image is in a folder named like a split, that is its split; otherwise splits are empty.
+    If every image is in a folder named like a split, these folders are the splits; otherwise splits are empty.
     """
     places = [path.relative_to(folder).parts for path in paths]
     depth = find_split_depth(places, besides=0)
@@ -70,24 +70,24 @@ def pair_by_stem(
     Args:
         photos: the folder of images.
         masks: the folder of masks.
-        options: say whether masks without an image are left out.
-        below: the folders in both that hold the files.
+        options: with `skip_missing`, masks without an image are left out.
+        below: the subfolders of both folders that hold the files.
 
     Raises:
         DataNotFoundError: if masks have no image, or there is no mask.
     """
-    pairs, alone = [], []
+    pairs, unpaired = [], []
     for name in below:
         by_stem = {path.stem: path for path in reversed(find_images(photos / name, options.say))}
         for mask in sorted((masks / name).glob("*.png")):
             if mask.stem in by_stem:
                 pairs.append((by_stem[mask.stem], mask))
             else:
-                alone.append(mask)
-    if alone and not (pairs and options.skip_missing):
+                unpaired.append(mask)
+    if unpaired and not (pairs and options.skip_missing):
         raise DataNotFoundError(
-            f"{len(alone)} masks of {masks} have no image in {photos}: {abbreviate_paths(alone)}; --skip-missing leaves them "
-            f"out"
+            f"{len(unpaired)} masks of {masks} have no image in {photos}: {abbreviate_paths(unpaired)}; --skip-missing "
+            f"leaves them out"
         )
     if not pairs:
         raise DataNotFoundError(f"{masks} holds no mask: expected {'/'.join(filter(None, below)) or masks.name}/*.png")

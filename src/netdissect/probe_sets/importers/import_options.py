@@ -23,12 +23,12 @@ from netdissect.progress import require_progress, show_progress
 if TYPE_CHECKING:
     from netdissect.protocols import Progress
 
-#: Options of importers that a source of one's own decides itself.
+#: Options that `make_probe_set` lacks, because a `Source` decides them itself.
 _OF_IMPORTERS = frozenset({"name", "category", "rename", "skip_missing"})
 
 
 def _ignore_message(_: str) -> None:
-    """Print nothing."""
+    """Ignore a message: the default of `ImportOptions.say`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,8 @@ class ImportOptions(SetOptions):
     Attributes:
         rename: a table, or in Python also a mapping from the name of a class to its new name and category.
         workers: worker processes.
-        progress: is shown how far the work is; True shows progress bars.
-        say: is called with a sentence on what was found and left out.
+        progress: receives the progress of the work; True shows progress bars.
+        say: is called with sentences about what was found and what was left out.
     """
 
     workers: int = 1
@@ -50,7 +50,7 @@ class ImportOptions(SetOptions):
         """Check the values.
 
         Raises:
-            SettingsError: with the option, its range and the value.
+            SettingsError: if a value is out of its range.
         """
         require_integer("preview", self.preview, 0, 10_000)
         require_integer("workers", self.workers, 1, MAX_WORKERS)
@@ -59,7 +59,7 @@ class ImportOptions(SetOptions):
 
     @classmethod
     def from_keywords(cls, options: Mapping[str, Any]) -> ImportOptions:
-        """Return options by name.
+        """Return options from keyword arguments.
 
         Raises:
             SettingsError: if there is no such option.
@@ -86,13 +86,13 @@ class ImportOptions(SetOptions):
         """Return a class list with `category` and `rename` applied.
 
         Args:
-            given: the class list, or a file of it.
-            category: the category of classes that have none, unless the options name one.
+            given: the class list, or a file with it.
+            category: the category of classes that have none, if the options name no category.
             numbering: `first`, `column` and `trained` of `read_class_list`.
 
         Raises:
             DataFileError: as `read_class_list`.
-            SettingsError: if a category has a name that cannot be one.
+            SettingsError: if a category has an invalid name.
         """
         classes = read_class_list(given, self.category or category, **numbering)
         rules: Any = self.rename
@@ -107,7 +107,7 @@ class ImportOptions(SetOptions):
         return classes
 
     def write_probe_set(self, source: Source, out: str | Path, *, note: str = "") -> BuildResult:
-        """Write the probe set of a source, and its preview."""
+        """Write the probe set of a source, and its preview page."""
         folder = Path(out)
         with show_progress(self.progress) as progress:
             result = compile_probe_set(
@@ -147,15 +147,15 @@ def make_probe_set(
 
     Args:
         source: the images and their labels.
-        folder: the folder of the probe set. An interrupted call goes on when it is repeated.
+        folder: the folder of the probe set. Repeating an interrupted call continues it.
         note: a paragraph for README.txt.
         options: size, train, limit, colors, color_table, min_frequency, min_coverage, preview, workers, progress and say of
             `ImportOptions`.
 
     Raises:
-        DataError: one of its leaves, if the source's images and labels do not fit each other, or the folder holds
-            something else.
-        SettingsError: for an option out of its range, or a source without a valid name.
+        DataError: or a subclass, if the source's images and labels do not fit each other, or the folder holds something
+            else.
+        SettingsError: if an option is out of its range, or the source has no valid name.
     """
     if not isinstance(source, Source):
         raise SettingsError(f"expected a source that is a netdissect.Source, got {type(source).__name__}")

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedImages(Source):
-    """Images labeled with the classes of a class list; what reads them is left to the importer.
+    """Images labeled with the classes of a class list; subclasses read the images and labels.
 
     Attributes:
         name: the folder below ``images/``.
         about: a sentence for README.txt.
         classes: the classes.
         images: the images.
-        settings_hash: hash of what decides the labels besides the classes and the images' files.
-        whole_images: whether labels hold for whole images; names of scenes then end in ``-s``, to tell a scene from an
-            object of the same name.
+        settings_hash: hash of the settings that decide the labels, besides the classes and the images' files.
+        whole_images: whether labels hold for whole images; names of scenes then end in ``-s``, which distinguishes a scene
+            from an object of the same name.
     """
 
     name: str

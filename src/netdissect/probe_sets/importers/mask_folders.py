@@ -1,4 +1,4 @@
-"""``from-masks``: a folder of images, a folder of masks of the same names, and a class list."""
+"""``from-masks``: import a folder of images and a folder of masks with the same names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MaskFolders(ImportedImages):
         return self.classes.split_by_category(self.classes.label_mask(self._read_mask(mask), mask))
 
     def _read_mask(self, mask: Path) -> NDArray[np.integer[Any]]:
-        """Return the numbers of a mask; its colors if the class list has only colors."""
+        """Return the numbers in a mask, or its colors if the class list has only colors."""
         with images.open_image(mask, mask, what="mask") as image:
             numbers = label_images.extract_label_numbers(image, mask, "mask")
             if self.classes.codes or numbers.ndim == 3 or not self.classes.colors:
@@ -65,16 +65,16 @@ def from_masks(
     """Make a probe set of images and masks.
 
     A mask has the name of its image, in a format that keeps numbers (PNG, TIFF, BMP, …). Its pixels hold class numbers
-    (gray or palette) or colors; 0 and 255 are no label unless the class list names them. If every image is in a folder
-    named like a split, that is its split.
+    (gray or palette) or colors; 0 and 255 mean no label unless the class list names them. If every image is in a folder
+    named like a split, these folders are the splits.
 
     Args:
-        photos: folder of images, perhaps in folders of their own.
-        masks: folder of masks, in the same folders as the images.
-        classes: the class list, or a file of it; see `read_class_list`.
+        photos: folder of images; they may be in subfolders.
+        masks: folder of masks, with the same subfolders.
+        classes: the class list, or a file with it; see `read_class_list`.
         out: folder of the probe set.
-        mask_suffix: what is added to the image's name in the mask's, such as ``_mask``.
-        photo_suffix: what ends an image's name and is missing in the mask's, such as ``_leftImg8bit``.
+        mask_suffix: end of a mask's name that its image's name lacks, such as ``_mask``.
+        photo_suffix: end of an image's name that its mask's name lacks, such as ``_leftImg8bit``.
         first: number of the first class, if the list has no numbers.
         number_column: column of the class list with the numbers in the masks; None finds it.
         options: see `ImportOptions`.

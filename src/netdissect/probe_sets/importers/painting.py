@@ -1,4 +1,4 @@
-"""Shapes drawn as masks, and masks painted into a label map; polygons cover the pixels they cover in COCO's API."""
+"""Draw shapes as masks, and paint masks into a label map; polygons are rasterized as by COCO's API."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MaskPatch(NamedTuple):
 def paint_in_order(
     shapes: Iterable[tuple[int, Any]], size: tuple[int, int], draw: Callable[[Any], MaskPatch]
 ) -> NDArray[np.uint16]:
-    """Return the label map (h, w) of shapes, a later one on top of an earlier one.
+    """Return the label map (h, w) of shapes, with later shapes on top of earlier ones.
 
     Args:
         shapes: label and outline of every shape.
@@ -58,9 +58,9 @@ def paint_in_order(
 def paint_smallest_on_top(
     shapes: Sequence[tuple[int, Any]], size: tuple[int, int], draw: Callable[[Any], MaskPatch]
 ) -> NDArray[np.uint16]:
-    """Return the label map (h, w) of shapes, the one with fewer pixels on top; of equal ones, the later.
+    """Return the label map (h, w) of shapes, with smaller shapes on top of larger ones, and later ones on top of equal ones.
 
-    Every shape is drawn twice, so that only one mask is in memory. Arguments as `paint_in_order`.
+    Every shape is drawn twice, so that only one mask is in memory. The arguments are those of `paint_in_order`.
     """
     areas = [int(draw(outline).mask.sum()) for _, outline in shapes] if len(shapes) > 1 else [0] * len(shapes)
     order = sorted(range(len(shapes)), key=lambda position: -areas[position])
@@ -144,7 +144,7 @@ def parse_coordinate(value: object) -> float:
 
 
 def abbreviate(value: object) -> str:
-    """Return a value for an error, in ASCII, cut at 60 characters."""
+    """Return a value for an error message, in ASCII, cut at 60 characters."""
     text = ascii(value) if not isinstance(value, int) or abs(value) < 10**20 else "a number of many digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -157,7 +157,7 @@ def draw_polygon(points: NDArray[np.float64], size: tuple[int, int]) -> MaskPatc
         size: height and width of the image.
 
     Raises:
-        ValueError: if the outline is too long for the memory.
+        ValueError: if the outline is longer than `_LONGEST_OUTLINE`.
 
     Example:
         >>> draw_polygon(np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 2.0], [1.0, 2.0]]), (3, 4)).mask.astype(int).tolist()
@@ -168,7 +168,7 @@ def draw_polygon(points: NDArray[np.float64], size: tuple[int, int]) -> MaskPatc
     length = int(np.abs(fine - np.roll(fine, -1, axis=0)).max(axis=1).sum()) // _SUBPIXELS
     if length > _LONGEST_OUTLINE:
         raise ValueError(
-            f"a polygon whose outline is {length:,} pixels long, and at most {_LONGEST_OUTLINE:,} are drawn"
+            f"the outline of a polygon is {length:,} pixels long, and at most {_LONGEST_OUTLINE:,} are supported"
         )
     x, y = _trace_boundary(fine)
     left = np.minimum(x[1:], x[:-1]) - _SUBPIXELS // 2  # a step across a column's middle
@@ -190,13 +190,13 @@ def _trace_boundary(points: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArr
     across, down = [], []
     for (x1, y1), (x2, y2) in zip(points.tolist(), np.roll(points, -1, axis=0).tolist(), strict=True):
         wide, high = abs(x2 - x1), abs(y2 - y1)
-        lying = wide >= high
-        back = x1 > x2 if lying else y1 > y2
+        is_flat = wide >= high
+        back = x1 > x2 if is_flat else y1 > y2
         (xs, ys), (xe, ye) = ((x2, y2), (x1, y1)) if back else ((x1, y1), (x2, y2))
         step = np.arange(max(wide, high) + 1)
         step = step[::-1] if back else step
-        slope = (ye - ys) / wide if lying and wide else (xe - xs) / high if high else 0.0
-        if lying:
+        slope = (ye - ys) / wide if is_flat and wide else (xe - xs) / high if high else 0.0
+        if is_flat:
             across.append(step + xs)
             down.append((ys + slope * step + 0.5).astype(np.int64))
         else:

@@ -1,4 +1,4 @@
-"""COCO's run lengths: masks as the lengths of runs of 0 and 1, column by column, as a list or packed into a string."""
+"""Decode COCO's run-length encoding: lengths of runs of 0 and 1, column by column, as a list or packed into a string."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Bits of the largest length that is read.
+#: Bits of the largest length that is accepted.
 _MAX_BITS = 40
 
 
 def decode_run_lengths(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return a mask, (h, w).
+    """Return the mask of run lengths, shape (h, w).
 
     Args:
         rle: ``size`` (h, w) and ``counts``, a list or string of lengths.
-        size: the height and width that it must have.
+        size: the height and width that the mask must have.
 
     Raises:
         ValueError: if it has another size, or the runs do not fill the mask.
@@ -69,7 +69,7 @@ def unpack_run_lengths(counts: str | bytes) -> list[int]:
     for letter in letters:
         bits = letter - 48
         if not 0 <= bits < 64:
-            raise ValueError(f"the letter {chr(letter)!a} is none of run lengths")
+            raise ValueError(f"the letter {chr(letter)!a} is not allowed in run lengths")
         value |= (bits & 31) << shift
         shift += 5
         if bits & 32:

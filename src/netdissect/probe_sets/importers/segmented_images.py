@@ -1,4 +1,4 @@
-"""``from-segmenter`` and ``from-words``: unlabeled images, labeled by a network."""
+"""``from-segmenter`` and ``from-words``: import unlabeled images, which a network labels."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def from_segmenter(
 ) -> BuildResult:
     """Make a probe set of unlabeled images: a network labels them, and its classes are the concepts.
 
-    The labels are as good as the network. Label maps are kept as they are made, so an interrupted call goes on.
+    The labels are only as good as the network. Finished label maps are kept, so repeating an interrupted call continues it.
 
     Args:
         segmenter: the network; `netdissect.load_segmenter` loads one of transformers or torchvision.
@@ -98,9 +98,9 @@ def from_words(
     """Make a probe set with words of your own as concepts, labeled by an open-vocabulary network.
 
     Args:
-        segmenter: the network with the words; `netdissect.load_open_vocabulary` loads one.
-        photos: as `from_segmenter`.
-        out: as `from_segmenter`.
+        segmenter: the network, loaded with the words by `netdissect.load_open_vocabulary`.
+        photos: folder of images.
+        out: folder of the probe set.
         options: see `ImportOptions`.
 
     Raises:
@@ -141,7 +141,7 @@ def _import_segmented(
 
 
 def _check_planes(planes: NDArray[np.integer[Any]], file: str, classes: int) -> None:
-    """Raise if a network's labels are not whole numbers up to its number of classes."""
+    """Raise DataFileError if a network's labels are not whole numbers up to its number of classes."""
     is_valid = planes.ndim == 3 and planes.size and planes.dtype.kind in "ui"
     if not is_valid or not 0 <= planes.min() <= planes.max() <= classes:
         raise DataFileError(

@@ -1,4 +1,4 @@
-"""Names of splits, as folders, lists and parts of data sets spell them."""
+"""Recognize the names of splits in folders, lists and parts of data sets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SPLIT_OF = {spelling: split for split, spellings in SPLIT_SPELLINGS.items() for
 def parse_split(name: str) -> str:
     """Return the split that a folder, list or part is named after: ``train``, ``val`` or ``test``; empty for other names.
 
-    Case and a year or number at the end do not count.
+    Case, and a year or number at the end, are ignored.
 
     >>> parse_split("Valid"), parse_split("train2017"), parse_split("testing"), parse_split("trains")
     ('val', 'train', 'test', '')

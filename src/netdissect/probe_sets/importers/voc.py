@@ -1,4 +1,4 @@
-"""``from-voc``: a folder laid out as PASCAL VOC: JPEGImages, SegmentationClass, perhaps ImageSets."""
+"""``from-voc``: import a folder laid out as PASCAL VOC: JPEGImages, SegmentationClass, optionally ImageSets."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _read_classes(
 
 
 def _read_splits(root: Path, options: ImportOptions) -> dict[str, str]:
-    """Return the split of every listed image; of one in several lists, the first of train, val, test."""
+    """Return the split of every listed image; an image in several lists gets the first of train, val, test."""
     listed: dict[str, str] = {}
     duplicates = 0
     order = list(SPLIT_SPELLINGS)
@@ -90,6 +90,6 @@ def _read_splits(root: Path, options: ImportOptions) -> dict[str, str]:
                 duplicates += listed.setdefault(line.split()[0], split) != split
     if duplicates:
         options.say(
-            f"{root}: {duplicates} images are in the lists of several splits, and go to the first of train, val, test"
+            f"{root}: {duplicates} images are in the lists of several splits, and get the first of train, val, test"
         )
     return listed

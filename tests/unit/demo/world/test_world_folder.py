@@ -62,7 +62,7 @@ def test_no_image_is_drawn_behind_a_link(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/000012.jpg").write_bytes(b"mine")
     (tmp_path / "set/images").symlink_to(tmp_path / "mine")
-    with pytest.raises(DataError, match="images is a link, and none is followed"), empty_folder(tmp_path / "set"):
+    with pytest.raises(DataError, match="images is a link, and links are not followed"), empty_folder(tmp_path / "set"):
         pytest.fail("it was not refused")
     assert (tmp_path / "mine/000012.jpg").read_bytes() == b"mine"
 

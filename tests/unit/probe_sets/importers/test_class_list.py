@@ -96,8 +96,8 @@ def test_masks_of_colors_become_labels(tmp_path):
         ("a.txt", "background\n", "expected at least one class name"),
         ("a.txt", "1: cat\n1: dog\n", "number 1 or its color is listed twice"),
         ("a.csv", "nom\ncat\n", "a column 'name', got nom"),
-        ("a.csv", "id,name\nx,cat\n", "line 2: a number or color does not read"),
-        ("a.csv", "name,color\ncat,red\n", "line 2: a number or color does not read"),
+        ("a.csv", "id,name\nx,cat\n", "line 2: a number or color is invalid"),
+        ("a.csv", "name,color\ncat,red\n", "line 2: a number or color is invalid"),
         ("a.json", "{", "expected a JSON list of names"),
         ("a.json", "3", "expected a JSON list of names"),
         ("labelmap.txt", "# label:color_rgb\ncat\n", "expected lines name:r,g,b"),
@@ -127,7 +127,7 @@ def test_classes_can_be_renamed_moved_and_dropped(tmp_path):
     classes = read_class_list(["cat", "dog", "fur"], "object").rename(rules)
     assert (classes.names, classes.categories) == (("feline", "fur"), ("object", "material"))
     assert classes.label_mask(np.array([[1, 2, 3]]), "m").tolist() == [[1, 0, 2]]
-    with pytest.raises(SettingsError, match="'cow', and no class is called so"):
+    with pytest.raises(SettingsError, match="'cow', and no class has this name"):
         classes.rename({"cow": ("x", "")})
     with pytest.raises(DataFileError, match="expected the columns name and as"):
         read_renaming(written(tmp_path / "s.csv", "from,to\na,b\n"))

@@ -145,11 +145,11 @@ def again(kind, **changes):
         (at("annotations", 1, segmentation={"size": [80, 120], "counts": [-1, 9601]}), "annotation 2 of .*got -1"),
         (at("annotations", 1, segmentation={"size": [80, 120], "counts": "o" * 10**6}), "annotation 2: .* 40 bits"),
         (at("annotations", 1, id=1), "two annotations have the id 1"),
-        (at("annotations", 1, id=1.5), "the annotation at position 2 has no id .* got 1.5"),
+        (at("annotations", 1, id=1.5), "the annotation at position 2 has no valid id.* got 1.5"),
         (at("annotations", 1, image_id="1"), "annotation 2 is of image '1', and the image's id is 1: ids must be numbers"),
-        (at("annotations", 1, image_id=9), "annotation 2 is of image 9, which is none of its 1 images"),
+        (at("annotations", 1, image_id=9), "annotation 2 is of image 9, which is not among the 1 images"),
         (at("annotations", 1, category_id="1"), "annotation 2 is of category '1'.*they list 1: numbers in both places"),
-        (at("annotations", 1, category_id=None), "the 'category_id' of annotation 2 has no id .* got None"),
+        (at("annotations", 1, category_id=None), "the 'category_id' of annotation 2 has no valid id.* got None"),
         (at("images", 0, id="1"), "annotation 1 is of image 1, and the image's id is '1': ids must be numbers"),
         (at("images", 0, width=-120), "image 1: expected its width as a whole number from 1 .* got -120"),
         (at("images", 0, width=1e30), "image 1: expected its width as a whole number"),
@@ -231,5 +231,5 @@ def test_panoptic_segments_become_the_classes_that_the_json_says(dinner):
         with pytest.raises(DataFileError, match=said):
             made_of(folder, wrong, masks=folder / "masks")
     wrong = {**told, "annotations": told["annotations"] * 2}
-    with pytest.raises(DataFileError, match="annotation 2 .of image 1.: the image has an annotation before"):
+    with pytest.raises(DataFileError, match="annotation 2 .of image 1.: the image already has an annotation"):
         made_of(folder, wrong, masks=folder / "masks")

@@ -115,7 +115,9 @@ def test_what_is_left_out_is_counted_and_reported(tmp_path):
         (tmp_path / "folders" / name).write_text("x")
     told = []
     importers.from_labels(tmp_path / "folders", tmp_path / "out", say=told.append, **PLAIN)
-    assert told[0].endswith("4 files are left out: by their endings they are no images (no ending 1, .heic 2, .txt 1)")
+    assert told[0].endswith(
+        "4 files are left out, whose endings are not those of images (no ending 1, .heic 2, .txt 1)"
+    )
 
 
 @pytest.mark.parametrize("ending", ["tif", "bmp", "pgm"])

@@ -191,7 +191,7 @@ def test_masks_of_other_names_are_reported_with_an_example(masked):
         ({"progress": "bar"}, "progress= takes True, or an object with the methods start"),
         ({"preview": -1}, "--preview must be at least 0, not -1"),
         ({"workers": 100_000}, "--workers must be at most 4,096, not 100,000"),
-        ({"rename": {"cow": ("x", "")}}, "no class is called so"),
+        ({"rename": {"cow": ("x", "")}}, "no class has this name"),
     ],
 )
 def test_options_that_mean_nothing_are_reported(masked, options, told):
@@ -347,7 +347,7 @@ def test_what_is_wrong_with_the_json_is_one_sentence(coco, change, told):
 
 
 def test_options_are_reported_as_they_are_though_the_json_is_at_hand(coco):
-    with pytest.raises(SettingsError, match="no class is called so"):
+    with pytest.raises(SettingsError, match="no class has this name"):
         importers.from_coco(coco / "instances.json", coco / "photos", coco / "out", rename={"cow": ("x", "")})
 
 

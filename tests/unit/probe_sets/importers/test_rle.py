@@ -65,7 +65,7 @@ def test_a_known_string_of_the_format():
         ([10**400], "a number of many digits"),
         ("929", "runs of 20 pixels"),
         ("o", "ends inside a number"),
-        ("9 9", "the letter ' ' is none"),
+        ("9 9", "the letter ' ' is not allowed"),
         (None, "a list or string of run lengths as 'counts', got None"),
     ],
 )

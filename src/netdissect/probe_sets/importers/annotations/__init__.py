@@ -1,7 +1,7 @@
-"""``from-annotations``: what annotation tools write, one file per tool.
+"""``from-annotations``: import the files of annotation tools, with one module per tool.
 
-`tools` lists the tools and recognizes their files; a tool's reader fills an `AnnotationSet`; `annotated_images` draws the
-shapes.
+`tool_table` lists the tools and recognizes their files; a tool's reader fills an `AnnotationSet`; `annotated_images` draws
+the shapes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``from-annotations``: images annotated with a tool."""
+"""``from-annotations``: import images annotated with a tool."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class AnnotatedImages(ImportedImages):
     """Images annotated with a tool; an image's record is its `AnnotatedImage`.
 
     Attributes:
-        labels: the label of every name that the tool gives to shapes.
-        smaller_on_top: whether of overlapping shapes the one with fewer pixels is on top, and not the later one.
+        labels: the label number of every class name in the annotations.
+        smaller_on_top: whether smaller shapes are on top of larger ones; if not, later shapes are on top of earlier ones.
     """
 
     labels: Mapping[str, int]
@@ -88,9 +88,9 @@ def from_annotations(
     attribute: str | None = None,
     **options: Unpack[ImportOptionsDict],
 ) -> BuildResult:
-    """Make a probe set of what an annotation tool wrote.
+    """Make a probe set of images annotated with a tool.
 
-    Where shapes overlap, the one that the tool shows on top counts. Images without a shape are left out.
+    Where shapes overlap, pixels belong to the one that the tool shows on top. Images without a shape are left out.
 
     Args:
         where: the folder or file that the tool exported: CVAT, Hasty, labelme, Label Studio, Supervisely, VGG VIA or YOLO.
@@ -98,9 +98,9 @@ def from_annotations(
         tool: the tool, if it cannot be recognized by the files (``cvat``, ``hasty``, ``labelme``, ``label-studio``,
             ``supervisely``, ``via``, ``yolo``).
         photos: folder of the images; None looks for them next to the annotations.
-        boxes: take detection boxes, which have no outline, as masks.
+        boxes: use detection boxes, which have no outline, as masks.
         leave_out: kinds of shapes to leave out: points, lines, boxes, skeletons, cuboids.
-        attribute: the attribute of a shape that is its class, if shapes have several (VIA).
+        attribute: the attribute that holds a shape's class, if shapes have several attributes (VIA).
         options: see `ImportOptions`.
 
     Raises:
@@ -121,7 +121,7 @@ def from_annotations(
 def read_annotations(
     where: Path, out: Path | None, tool: str | None, annotation_options: AnnotationOptions, options: ImportOptions
 ) -> AnnotatedImages:
-    """Read what a tool wrote; `options.say` is called with the tool's name and with what is left out.
+    """Read a tool's files; `options.say` is called with the tool's name and with what is left out.
 
     Raises:
         DataError: one of its leaves, for anything wrong with the files, or an unsupported format.
@@ -182,7 +182,8 @@ def _describe_image(photo: Path | EmbeddedImage) -> str:
 def _find_frame(image: AnnotatedImage) -> tuple[bool, tuple[int, int]]:
     """Return whether the upright image was annotated, and the height and width of what was annotated.
 
-    Tools show images upright; the size in the annotation file tells if one did not. The image may be a smaller copy.
+    Tools show images upright; if the size in the annotation file fits only the image as stored, that was annotated. The image
+    may be a smaller copy.
 
     Raises:
         DataFileError: if the image has another shape.

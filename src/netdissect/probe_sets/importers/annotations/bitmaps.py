@@ -1,4 +1,4 @@
-"""Masks that tools store as PNGs, run lengths or brush strokes; sizes are checked before anything is decompressed."""
+"""Decode masks stored as PNGs, run lengths or brush strokes; sizes are checked before anything is decompressed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-#: Bytes of a mask's PNG besides those of its pixels, at most.
+#: Largest size of a mask's PNG in bytes, besides its pixels.
 _HEADER_BYTES = 2**16
 
 
@@ -32,7 +32,7 @@ class PNGMask:
         text: the base64.
         left: column of the mask's first pixel in the image.
         top: row of the mask's first pixel.
-        expected: height and width of the mask that the file gives.
+        expected: height and width of the mask in the annotation file; None if it gives none.
     """
 
     text: str
@@ -73,12 +73,12 @@ class RunLengthMask:
     """A mask as run lengths in a box, row by row.
 
     Attributes:
-        lengths: lengths of runs of 0 and 1 in turn; with `pairs`, start (from 1) and length of every run of 1.
+        lengths: lengths of alternating runs of 0 and 1; with `pairs`, start (from 1) and length of every run of 1.
         left: first column of the box.
         top: first row of the box.
         width: width of the box.
         height: height of the box.
-        pairs: whether starts and lengths are given.
+        pairs: whether `lengths` holds starts and lengths.
     """
 
     lengths: tuple[int, ...]
@@ -124,9 +124,9 @@ class RunLengthMask:
 class BrushMask:
     """Label Studio's brush mask: RGBA pixels compressed with thi.ng's rle-pack; the alpha channel is the mask.
 
-    The bits: 32 for the number of values, 5 for the width of a value less 1, four times 4 for widths of lengths less 1; then
-    pieces: 1 bit whether it is a run, 2 for which of the four widths its length has, the length less 1, and the one value of a
-    run or all values.
+    The header has 32 bits for the number of values, 5 bits for a value's width in bits minus 1, and 4 x 4 bits for four widths
+    of lengths minus 1. Pieces follow, each with 1 bit that is set for a run, 2 bits for the index of its length's width, its
+    length minus 1, and the single value of a run or else every value.
 
     Attributes:
         data: the compressed pixels.
@@ -152,9 +152,9 @@ def decode_brush(data: bytes, expected: int) -> NDArray[np.uint8]:
     count, width = bits.read(32), bits.read(5) + 1
     sizes = [bits.read(4) + 1 for _ in range(4)]
     if count != expected:
-        raise ValueError(f"its brush mask holds {count:,} values, and four for every pixel are {expected:,}")
+        raise ValueError(f"its brush mask holds {count:,} values, and four per pixel would be {expected:,}")
     if width != 8:
-        raise ValueError(f"its brush mask holds values of {width} bits, and expected are 8")
+        raise ValueError(f"its brush mask holds values of {width} bits, and 8 bits are expected")
     values = np.zeros(count, np.uint8)
     at = 0
     while at < count:

@@ -1,4 +1,4 @@
-"""CVAT for images 1.1: an XML; a shape of a higher ``z_order`` is on top, of equal ones the later."""
+"""Read CVAT for images 1.1: an XML file; shapes with a higher ``z_order`` are on top, and of equal ones the later."""
 
 from __future__ import annotations
 
@@ -74,4 +74,4 @@ def _read_shape(element: Element, where: str, found: AnnotationSet) -> Shape | N
         lengths = parse_whole_numbers([int(length) for length in values["rle"].split(",")])
         left, top, width, height = (int(float(values[key])) for key in ("left", "top", "width", "height"))
         return RunLengthMask(lengths, left, top, width, height)
-    raise ValueError(f"a shape <{escape_line(tag)}>, which is not known: polygon, box, ellipse and mask are")
+    raise ValueError(f"unknown shape <{escape_line(tag)}>: expected polygon, box, ellipse or mask")

@@ -1,4 +1,4 @@
-"""Hasty (CloudFactory): one JSON for all images; a label of a higher ``z_index`` is on top."""
+"""Read Hasty (CloudFactory): one JSON file for all images; labels with a higher ``z_index`` are on top."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _read_image(path: Path, image: dict[str, Any], background: set[str], found: 
 
 
 def _read_shape(entry: dict[str, Any], where: str, found: AnnotationSet) -> Shape | None:
-    """Return the shape of a label: its mask, else its polygon, else its box if boxes are taken."""
+    """Return the shape of a label: its mask, else its polygon, else its box if boxes are used as masks."""
     bounds = entry.get("bbox")
     if entry.get("mask"):
         x, y, end, below = parse_whole_numbers(bounds, 4)

@@ -1,4 +1,4 @@
-"""Images found by the names in annotation files; none outside of the folder that was given."""
+"""Find images by the names in annotation files, only below one folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ImageFinder:
     Args:
         root: the folder; nothing outside of it is opened.
         out: folder of the probe set, which is skipped.
-        images_only: whether the annotations are in another folder; folders in names are then ignored if they are missing.
+        images_only: whether the annotations are in another folder; then folders in a name that do not exist are ignored.
     """
 
     def __init__(self, root: Path, out: Path | None, *, images_only: bool) -> None:
@@ -49,13 +49,12 @@ class ImageFinder:
     def find(self, name_in_file: str, *, where: object, first_folder: Path | None = None) -> Path | None:
         r"""Return the image with a name in an annotation file; None if there is none.
 
-        A name is looked for next to the annotation file, below the folder, in its ``images/``, and last anywhere below the
-        folder.
+        A name is searched for as a path from `first_folder`, as a path from the folder, and then anywhere below the folder.
 
         Args:
             name_in_file: the name, with ``/`` or ``\``.
             where: the annotation file, for errors.
-            first_folder: folder of the annotation file.
+            first_folder: folder that is searched first, such as that of the annotation file.
 
         Raises:
             DataFileError: if the name leads outside the folder, or several images have it.
@@ -103,7 +102,7 @@ class ImageFinder:
         return self.root / path.relative_to(root)
 
     def _find_by_ending(self, name: str, where: object) -> Path | None:
-        """Return the image whose path has the longest ending in common with a name."""
+        """Return the image whose path shares the most trailing parts with a name; None if there is none."""
         parts = name.split("/")
         same = self._index().get(parts[-1], [])
         for count in range(len(parts), 0, -1):

@@ -1,4 +1,4 @@
-"""Label Studio: a JSON of tasks (JSON or JSON-MIN), in percent; a later region is on top of an earlier one."""
+"""Read Label Studio's tasks (JSON or JSON-MIN); coordinates are percentages, and later regions are on top."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _WITHOUT_PIXELS = {"keypoint": "points", "vector": "lines"}
 _ANSWERS = frozenset({
     "choices", "textarea", "rating", "number", "datetime", "taxonomy", "relation", "pairwise", "ranker", "labels",
 })  # fmt: skip
-#: What Label Studio puts before the name of an uploaded file.
+#: The prefix that Label Studio adds to the name of an uploaded file.
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
 
@@ -124,7 +124,7 @@ def _list_results(task: dict[str, Any], task_name: str) -> list[dict[str, Any]]:
         if len(annotations) != 1:
             raise DataFileError(
                 f"{task_name} has several annotations, and {len(annotations) or 'none'} of them is marked as ground truth: "
-                f"mark the one that counts"
+                f"mark the one to use"
             )
     return require_objects(annotations[0]["result"], "results") if annotations else []
 
@@ -147,7 +147,7 @@ _CONTROL_BY_KEY = {
 
 
 def _read_label(kind: str, value: dict[str, Any], apart: dict[str, Any]) -> str:
-    """Return the label of a region, which is below its control's name or below "labels"."""
+    """Return the label of a region, which is under its control's name or under "labels"."""
     labels = value.get(kind) or value.get("labels") or apart.get("labels") or []
     if not isinstance(labels, list) or len(labels) > 1:
         raise ValueError(f"a region has the labels {abbreviate(labels)}, and one is expected")
@@ -162,10 +162,12 @@ def _read_shape(
         found.leave_out(_WITHOUT_PIXELS[kind], kind, where)
         return None
     if kind not in _SHAPES:
-        raise ValueError(f"a region of the kind {abbreviate(kind)}, which is not known: {', '.join(_SHAPES)} are")
+        raise ValueError(
+            f"unknown kind of region {abbreviate(kind)}: expected {', '.join(_SHAPES[:-1])} or {_SHAPES[-1]}"
+        )
     if kind == "brush":
         if value.get("format", "rle") != "rle":
-            raise ValueError(f"a brush mask of the format {abbreviate(value['format'])}, which is not known")
+            raise ValueError(f"unknown format of a brush mask {abbreviate(value['format'])}: expected rle")
         return BrushMask(decode_byte_list(value["rle"]), size)
     down, across = size[0] / 100, size[1] / 100
     if kind == "polygon":
@@ -180,7 +182,7 @@ def _read_shape(
 
 
 def _find_image_name(data: dict[str, Any], task_name: str) -> str:
-    """Return the address of a task's image: the one of its data that ends like an image file."""
+    """Return the address of a task's image: the only text in its data that ends like an image file."""
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     names = {
         key: value for key, value in texts.items() if any(_get_suffix(name) in ENDINGS for name in _list_names(value))
@@ -197,7 +199,7 @@ def _get_suffix(name: str) -> str:
 
 
 def _list_names(address: str) -> list[str]:
-    """Return the names an image may have, by its address: as it is stored, and as it was uploaded."""
+    """Return the names that an image may have, from its address: the stored name, and the name before uploading."""
     parts = urlsplit(address)
     inner = parse_qs(parts.query).get("d", [])
     name = inner[0] if inner else unquote(parts.path) if parts.scheme or address.startswith("/data/") else address

@@ -1,4 +1,4 @@
-"""labelme: a JSON next to each image; its shapes are on the upright image, a later one on top of an earlier one."""
+"""Read labelme's files: a JSON next to each image; shapes are on the upright image, and later shapes are on top."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Width of lines and radius of points as labelme draws them, in pixels.
 _LINE, _POINT = 10, 5
-_KNOWN = "polygon, rectangle, oriented_rectangle, circle, line, linestrip, point and mask"
+_KNOWN = "polygon, rectangle, oriented_rectangle, circle, line, linestrip, point or mask"
 
 
 def is_labelme(content: Any) -> bool:
@@ -86,7 +86,7 @@ def _read_shape(shape: dict[str, Any], where: str, found: AnnotationSet) -> Shap
     if kind == "points":
         found.leave_out("points", "group of points", where)
         return None
-    raise ValueError(f"a shape of the kind {abbreviate(kind)}, which is not known: {_KNOWN} are")
+    raise ValueError(f"unknown kind of shape {abbreviate(kind)}: expected {_KNOWN}")
 
 
 def _make_disc(center: Point, radius: float) -> Shape:

@@ -1,4 +1,4 @@
-"""The images and shapes that are read from annotation tools' files, the same for every tool."""
+"""Records of the images and shapes in annotation files, the same for every annotation tool."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.importers.annotations.shapes import Shape
 
-#: Kinds of shapes without pixels or outline, which can be left out.
+#: Kinds of shapes that have no pixels or no outline, and can be left out.
 SHAPE_KINDS = ("points", "lines", "boxes", "skeletons", "cuboids")
 
 
@@ -43,8 +43,8 @@ class AnnotatedImage:
 
     Attributes:
         photo: the image.
-        size: height and width that the annotation file gives, if any.
-        shapes: label and outline of every shape, the lowest first.
+        size: height and width in the annotation file, if it gives any.
+        shapes: label and outline of every shape, from bottom to top.
         file: the annotation file.
     """
 
@@ -59,9 +59,9 @@ class AnnotationOptions:
     """Options for annotation tools.
 
     Attributes:
-        boxes: take detection boxes as masks.
+        boxes: use detection boxes as masks.
         leave_out: kinds of shapes (`SHAPE_KINDS`) to leave out.
-        attribute: the attribute of a shape that is its class (VIA).
+        attribute: the attribute that holds a shape's class (VIA).
         photos: folder of the images; None takes that of the annotations.
     """
 
@@ -88,12 +88,12 @@ class AnnotationSet:
     """The images and classes read so far; the reader of a tool fills it.
 
     Attributes:
-        root: the folder that was given, or that of the file.
-        out: folder of the probe set, where no file is looked for.
+        root: the folder of the annotations.
+        out: folder of the probe set; files in it are ignored.
         options: the options.
         images: the images; their records are `AnnotatedImage`.
         classes: the classes in the order of the tool's list, or else of the shapes.
-        smaller_on_top: whether of overlapping shapes the one with fewer pixels is on top, and not the later one.
+        smaller_on_top: whether smaller shapes are on top of larger ones; if not, later shapes are on top of earlier ones.
         left_out: the number of shapes and images left out, by kind.
         missing: names of images that were not found.
     """
@@ -112,12 +112,12 @@ class AnnotationSet:
         self.set_root(self.root)
 
     def set_root(self, root: Path) -> None:
-        """Take another folder as that of the annotations and, unless `photos` is given, of the images."""
+        """Set the folder of the annotations and, unless the option `photos` names one, of the images."""
         self.root = root
         self.photos = ImageFinder(self.options.photos or root, self.out, images_only=self.options.photos is not None)
 
     def find_files(self, where: Path, pattern: str) -> list[Path]:
-        """Return the files below a folder whose names match a pattern, sorted, but for hidden ones and the probe set's."""
+        """Return the files below a folder whose names match a pattern, sorted; hidden files and the probe set are skipped."""
         return find_files(where, pattern, self.out)
 
     def read_shapes(
@@ -128,14 +128,14 @@ class AnnotationSet:
         read_shape: Callable[[Any, str, AnnotationSet], Shape | None],
         read_depth: Callable[[Any], float] = lambda _: 0,
     ) -> list[tuple[str, Shape]]:
-        """Read the shapes of an image, the lowest first; errors name the shape.
+        """Read the shapes of an image, and return them from bottom to top; errors name the shape.
 
         Args:
             entries: the shapes as the tool writes them.
-            where: what a shape is called in errors, up to its number.
+            where: the name of a shape in error messages, without its number.
             read_label: returns the label of a shape.
             read_shape: returns the outline of a shape; None leaves it out.
-            read_depth: returns a number that is higher for a shape on top; of equal ones, the later is on top.
+            read_depth: returns the depth of a shape; higher ones are on top, and of equal depth the later.
         """
         found = []
         for number, entry in enumerate(entries, start=1):
@@ -170,11 +170,11 @@ class AnnotationSet:
 
         Args:
             photo: the image; None if it was not found.
-            shapes: label and outline of every shape, the lowest first.
+            shapes: label and outline of every shape, from bottom to top.
             name: the image's name in the annotation file.
             file: the annotation file.
-            size: height and width that the file gives.
-            split: the split that the file gives.
+            size: height and width in the file.
+            split: the split in the file.
         """
         if not shapes:
             self.left_out["images without a shape"] += 1
@@ -189,12 +189,12 @@ class AnnotationSet:
         self.images.append(SourceImage(own, record, inputs, split))
 
     def leaves_out(self, kind: str) -> bool:
-        """Return whether shapes of a kind are left out, and count one more if they are."""
+        """Return whether shapes of a kind are left out; if so, count one more as left out."""
         self.left_out[kind] += kind in self.options.leave_out
         return kind in self.options.leave_out
 
     def leave_out(self, kind: str, what: str, where: str) -> None:
-        """Leave out a shape without pixels, or raise DataFileError if the options do not say so.
+        """Count a shape without pixels as left out; raise DataFileError if the options do not leave its kind out.
 
         Args:
             kind: one of `SHAPE_KINDS`.
@@ -205,10 +205,10 @@ class AnnotationSet:
             raise DataFileError(f"{where}: a {what} covers no pixels: --leave-out {kind} leaves such shapes out")
 
     def takes_box(self, what: str, where: str) -> bool:
-        """Return whether a detection box is taken as a mask, or else left out; raise DataFileError without an option."""
+        """Return whether detection boxes are used as masks; raise DataFileError if they are neither used nor left out."""
         if not self.leaves_out("boxes") and not self.options.boxes:
             raise DataFileError(
-                f"{where}: {what}, and nothing is known of the object's outline: --boxes takes such boxes as masks, "
+                f"{where}: {what}, which gives no outline of the object: --boxes uses such boxes as masks, "
                 f"--leave-out boxes leaves them out"
             )
         return self.options.boxes
@@ -216,7 +216,7 @@ class AnnotationSet:
 
 @contextlib.contextmanager
 def locate_errors(where: str) -> Iterator[None]:
-    """Raise errors of a damaged record as a `DataFileError` that says where it is."""
+    """Return a context manager that raises errors about a damaged record as a `DataFileError` with its location."""
     try:
         yield
     except NetdissectError:
@@ -228,7 +228,7 @@ def locate_errors(where: str) -> Iterator[None]:
 
 
 def read_tool_json(path: Path, what: str) -> Any:
-    """Return the content of a tool's JSON; raise DataFileError if it does not read."""
+    """Return the content of a tool's JSON file; raise DataFileError if it cannot be read."""
     return read_json(path, what, missing=DataFileError, wrong=DataFileError, lenient=True)
 
 
@@ -247,7 +247,7 @@ def require_objects(value: object, what: str) -> list[dict[str, Any]]:
 
 
 def read_numbers(entry: Mapping[str, Any], *keys: str) -> tuple[float, ...]:
-    """Return the numbers below keys of an object; raise ValueError for one that is not finite."""
+    """Return the numbers under some keys of an object; raise ValueError if one is not finite."""
     return tuple(parse_coordinate(entry[key]) for key in keys)
 
 
@@ -266,7 +266,7 @@ def require_text(value: object, what: str) -> str:
 
 
 def parse_size(height: object, width: object) -> tuple[int, int]:
-    """Return an image's height and width; raise ValueError if they are not whole numbers from 1 on."""
+    """Return an image's height and width; raise ValueError if they are not positive whole numbers."""
     for side in (height, width):
         if isinstance(side, bool) or not isinstance(side, (int, float)) or side < 1 or side != int(side):
             raise ValueError(f"expected an image's height and width, got {abbreviate(height)} and {abbreviate(width)}")

@@ -1,4 +1,4 @@
-"""Shapes of annotation tools as masks: polygons with holes, boxes, ellipses, lines."""
+"""Shapes of annotation tools, and how they are drawn as masks: polygons with holes, boxes, ellipses, lines."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: x and y, in pixels from the image's left and upper edge, or as shares of its sides.
+#: x and y, in pixels from the image's left and upper edge, or as fractions of its sides.
 Point = tuple[float, float]
 
 
 class Shape(Protocol):
-    """The outline of a labeled object; it is pickled into worker processes, and its ``repr`` says all that it is."""
+    """The outline of a labeled object; it is pickled into worker processes, and its ``repr``, which is hashed, is complete."""
 
     def patch(self, size: tuple[int, int]) -> MaskPatch:
-        """Return the mask in an image of a height and width, cut at the edges; raise ValueError if it is damaged."""
+        """Return the mask in an image of size (height, width), cut at its edges; raise ValueError for a damaged shape."""
         ...
 
 
@@ -36,7 +36,7 @@ class Polygon:
     Attributes:
         corners: three or more points.
         holes: polygons that are cut out.
-        shares: whether points are shares of the image's sides, and not pixels.
+        shares: whether points are fractions of the image's sides, instead of pixels.
     """
 
     corners: tuple[Point, ...]
@@ -131,7 +131,7 @@ class Line:
     def patch(self, size: tuple[int, int]) -> MaskPatch:
         """Return the mask."""
         if len(self.points) < 2:
-            raise ValueError(f"a line of {len(self.points)} points, and two are the least")
+            raise ValueError(f"a line has {len(self.points)} points, and at least two are needed")
         flat = [value for point in self.points for value in point]
         painting.parse_corners([*flat, *flat[:2]], size)  # none is far outside
         canvas = Image.new("1", (size[1], size[0]))

@@ -1,4 +1,4 @@
-"""Supervisely: ``ann/IMAGE.json`` and ``img/IMAGE`` below each data set; a later object is on top of an earlier one."""
+"""Read Supervisely's projects: ``ann/IMAGE.json`` and ``img/IMAGE`` in each data set; later objects are on top."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ def _read_shape(thing: dict[str, Any], where: str, found: AnnotationSet) -> Shap
         column, row = parse_whole_numbers(bitmap["origin"], 2)
         return PNGMask(require_text(bitmap["data"], "a bitmap"), column, row)
     if kind not in ("polygon", "rectangle"):
-        raise ValueError(
-            f"an object of the geometry {abbreviate(kind)}, which is not known: polygon, bitmap and rectangle are"
-        )
+        raise ValueError(f"unknown geometry of an object {abbreviate(kind)}: expected polygon, bitmap or rectangle")
     points = require_object(thing["points"], "points")
     outer = parse_points(points["exterior"])
     if kind == "polygon":
@@ -99,5 +97,5 @@ def _read_shape(thing: dict[str, Any], where: str, found: AnnotationSet) -> Shap
     if len(outer) != 2:
         raise ValueError(f"a rectangle of {len(outer)} corners, and Supervisely's have 2")
     (left, top), (right, bottom) = outer
-    # Its corners are pixels, and the last ones are inside.
+    # Corners are pixel positions; the last row and column belong to the rectangle.
     return make_box(min(left, right), min(top, bottom), max(left, right) + 1, max(top, bottom) + 1)

@@ -1,4 +1,4 @@
-"""The annotation tools; which of them wrote a file or folder is recognized by the content, not by the name."""
+"""The table of annotation tools; the tool of a file or folder is recognized by content, not by name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AnnotationTool:
     Attributes:
         title: its name.
         read: reads its files into an `AnnotationSet`.
-        wrote: returns whether a JSON is the tool's; None if it writes no JSON.
+        wrote: returns whether a JSON is the tool's; None if the tool writes no JSON.
         one_each: whether it writes a JSON for every image.
     """
 
@@ -66,7 +66,7 @@ def recognize_tool(where: Path, out: Path | None) -> tuple[AnnotationTool, Path]
 
     Raises:
         DataNotFoundError: if there is no such file or folder.
-        DataFileError: if it has an unknown format, or an unsupported one; then the error says what to do.
+        DataFileError: if it has an unknown or unsupported format; for the latter, the error says what to do.
     """
     if where.is_dir():
         return _recognize_folder(where, out)
@@ -78,7 +78,7 @@ def recognize_tool(where: Path, out: Path | None) -> tuple[AnnotationTool, Path]
 
 
 def find_tool_export(name: str, where: Path, out: Path | None) -> tuple[AnnotationTool, Path]:
-    """Return a tool by name, and the path to give its reader: of a folder, the one file that the tool wrote.
+    """Return a tool by name, and the path to give its reader: in a folder, the only file that the tool wrote.
 
     Raises:
         DataNotFoundError: if there is no such file or folder.
@@ -179,6 +179,6 @@ def _read_head(path: Path) -> str:
 
 def _make_format_error(path: Path) -> DataFileError:
     return DataFileError(
-        f"{path}: expected what an annotation tool wrote ({_TOOL_TITLES}), and it is none of these: --tool names the tool if it "
-        f"is, COCO's JSON is taken by netdissect data from-coco, masks by from-masks"
+        f"{path}: expected a file of an annotation tool ({_TOOL_TITLES}), and none of them is recognized: name the tool with "
+        f"--tool; netdissect data from-coco reads COCO's JSON, from-masks reads masks"
     )

@@ -1,4 +1,4 @@
-"""Formats that from-annotations does not read; each is refused by name, with what to do instead."""
+"""Recognize and refuse formats that from-annotations does not read; the error says what to do instead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netdissect.probe_sets.importers.coco import ROBOFLOW_JSON
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The output of commands that are suggested.
+#: The option --out in suggested commands.
 _OUT_OPTION = "--out dataset/mine"
 _AS_COCO = "export it as COCO with segmentations, and use netdissect data from-coco"
 _USE_MASKS = "use its masks with netdissect data from-masks"
@@ -48,7 +48,7 @@ def refuse_unsupported_folder(folder: Path) -> None:
         _refuse_boxes(folder, _ROBOFLOW_BOXES)
     if any(re.fullmatch(r"task-\d+-annotation-\d+-.*\.(png|npy)", path.name) for path in folder.glob("task-*")):
         _refuse(
-            folder, "brush masks of Label Studio, which do not say whose they are",
+            folder, "brush masks of Label Studio, which do not name their images",
             "export the same project as JSON, which holds the same masks, and give that file",
         )  # fmt: skip
     if any((folder / name).is_dir() for name in ("label_2", "training/label_2")):
@@ -89,7 +89,7 @@ def refuse_unsupported_json(path: Path, content: Any) -> None:
         _refuse(path, "a release of Segments.ai", _AS_COCO)
 
 
-#: A format, keys of its JSON or of the first object in it, and what to do instead. The first format that fits counts.
+#: A format, keys of its JSON or of the first object in it, and what to do instead. The first format that fits is used.
 _JSON_FORMATS = (
     ("COCO's JSON", "images, annotations, categories", f"netdissect data from-coco FILE PHOTOS {_OUT_OPTION}"),
     ("a backup of a CVAT task", "shapes, tracks, tags", "export it as CVAT for images 1.1"),
@@ -115,7 +115,7 @@ _JSON_FORMATS = (
     ("BDD100K's labels", "name, labels, attributes", _USE_MASKS),
     ("ADE20K's annotation of an image", "annotation", "netdissect data from-ade with the release's folder"),
     ("SageMaker's output", "source-ref", _USE_MASKS),
-    ("CreateML's boxes", "image, annotations", f"boxes outline nothing: {_AS_COCO}"),
+    ("CreateML's boxes", "image, annotations", f"boxes have no outlines: {_AS_COCO}"),
 )  # fmt: skip
 
 
@@ -125,12 +125,12 @@ def _find_file(folder: Path, name: str) -> Path | None:
 
 
 def _refuse(path: Path, what: str, nearest: str) -> NoReturn:
-    raise DataFileError(f"{path}: {what}, which from-annotations does not take: {nearest}")
+    raise DataFileError(f"{path}: {what}, which from-annotations does not read: {nearest}")
 
 
 def _refuse_boxes(path: Path, what: str) -> NoReturn:
     _refuse(
         path,
         what,
-        "they hold nothing but boxes, and boxes outline nothing: export segmentations (of the tools: COCO, CVAT, YOLO segmentation)",
+        "they contain boxes only, without outlines: export segmentations (such as COCO, CVAT or YOLO segmentation)",
     )

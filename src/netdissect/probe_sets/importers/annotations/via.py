@@ -1,4 +1,4 @@
-"""VGG Image Annotator (VIA) 1 and 2: a JSON, or its CSV; a later region is on top of an earlier one."""
+"""Read the JSON or CSV of VGG Image Annotator (VIA) 1 and 2; later regions are on top."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _read_csv(where: Path) -> Iterator[tuple[str, list[_Region]]]:
 
 
 def _choose_attribute(where: Path, regions: list[_Region], found: AnnotationSet) -> str:
-    """Return the attribute that is the class of regions: the only one, or the one in the options."""
+    """Return the attribute that holds the class of regions: the one in the options, or else the only one."""
     names = dict.fromkeys(name for _, attributes in regions for name in attributes)
     if found.options.attribute is not None:
         if found.options.attribute not in names:
@@ -133,7 +133,7 @@ def _read_shape(shape: dict[str, Any], where: str, found: AnnotationSet) -> Shap
     if kind == "polygon":
         across, down = shape["all_points_x"], shape["all_points_y"]
         if not isinstance(across, list) or not isinstance(down, list) or len(across) != len(down):
-            raise ValueError("a polygon with as many x as y was expected")
+            raise ValueError("expected a polygon with as many x as y coordinates")
         return Polygon(tuple((parse_coordinate(x), parse_coordinate(y)) for x, y in zip(across, down, strict=True)))
     if kind == "rect":
         left, top, width, height = read_numbers(shape, "x", "y", "width", "height")
@@ -144,6 +144,4 @@ def _read_shape(shape: dict[str, Any], where: str, found: AnnotationSet) -> Shap
     if kind == "ellipse":
         x, y, across, down = read_numbers(shape, "cx", "cy", "rx", "ry")
         return Ellipse(x, y, across, down, parse_coordinate(shape.get("theta") or 0) * 180 / 3.141592653589793)
-    raise ValueError(
-        f"a region of the shape {abbreviate(kind)}, which is not known: polygon, rect, circle and ellipse are"
-    )
+    raise ValueError(f"unknown shape of a region {abbreviate(kind)}: expected polygon, rect, circle or ellipse")

@@ -1,4 +1,4 @@
-"""YOLO segmentation (Ultralytics): polygons of ``images/IMAGE`` in ``labels/IMAGE.txt``, as shares of the image's sides."""
+"""Read YOLO segmentation (Ultralytics): ``labels/IMAGE.txt`` has the polygons of ``images/IMAGE``, in image fractions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Lists of class names that are read if there is no data.yaml: Label Studio's, Darknet's.
 _NAME_FILES = ("classes.txt", "obj.names")
-#: Corners may be so far outside of 0 to 1; farther ones are in pixels, not in shares.
+#: Corners may be outside of 0 to 1 by this much; larger numbers are refused, because they must be pixels.
 _MARGIN = 1.0
 
 
@@ -108,7 +108,7 @@ def _read_names(where: Path, root: Path) -> dict[int, str]:
         if isinstance(content, dict) and "names" in content:
             if "kpt_shape" in content:
                 raise DataFileError(
-                    f"{path}: YOLO's poses (kpt_shape) are boxes and points, and outline nothing: export segmentations"
+                    f"{path}: YOLO's poses (kpt_shape) are boxes and points, without outlines: export segmentations"
                 )
             with locate_errors(str(path)):
                 return _number_names(content["names"], content.get("nc"))

@@ -1,1 +1,1 @@
-"""Class lists in the formats of people's tools; `formats` lists them."""
+"""Parse class lists; `formats` lists the formats."""

@@ -1,4 +1,4 @@
-"""Class lists as tables, or as objects of JSON, whose columns are found by name."""
+"""Parse class lists in tables, or in JSON objects, whose columns are found by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.importers.class_lists.rows import ListRequest
 
-#: Names of columns, and of keys of JSON objects, in lower case with ``_`` for spaces; the first one found counts.
+#: Names of columns, and of keys of JSON objects, in lower case with ``_`` for spaces; the first one found is used.
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "number": (
         "number", "pixel_value", "pixel", "value", "png_index", "label_id", "labelid", "class_id", "classid", "category_id",
@@ -35,12 +35,12 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _TRAIN = ("trainid", "train_id")
 
-#: The key of a record's place in the list, for errors.
+#: The key of a record's position in the list, for errors.
 LOCATION = ""
 
 
 class _Columns(NamedTuple):
-    """The columns of a table; None for one that it lacks."""
+    """The columns of a table; None for a missing one."""
 
     name: str
     number: str | None
@@ -62,12 +62,12 @@ def read_records(
 
     Args:
         where: the list's name, for errors.
-        records: the lines or objects; their places are below `LOCATION`.
+        records: the lines or objects, each with its position under the key `LOCATION`.
         request: how the numbers are found.
         by_position: whether lines without numbers and colors are numbered in order.
 
     Raises:
-        DataFileError: if there is no column of names, the column of numbers is unclear, or a number or color does not read.
+        DataFileError: if there is no column of names, the column of numbers is unclear, or a number or color is invalid.
     """
     columns = _find_columns(where, records, request)
     rows = []
@@ -76,15 +76,13 @@ def read_records(
             rows.append(_read_row(record, columns, position, request))
         except (ValueError, TypeError, KeyError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
-            raise DataFileError(
-                f"{where}, {record.get(LOCATION)}: a number or color does not read ({reason})"
-            ) from error
+            raise DataFileError(f"{where}, {record.get(LOCATION)}: a number or color is invalid ({reason})") from error
     if columns.number is not None or columns.has_colors or request.first is not None:
         return rows
     if not by_position:
         raise DataFileError(
-            f"{where}: it names classes such as {rows[0].name!a} and gives neither a number (id) nor a color of them: add "
-            f"them, or say --first, the number of the first"
+            f"{where}: it names classes such as {rows[0].name!a} and gives them neither numbers (id) nor colors: add "
+            f"them, or name the number of the first class with --first"
         )
     numbered = number_class_names([row.name for row in rows], None, where)
     return [row._replace(number=other.number) for row, other in zip(rows, numbered, strict=True)]
@@ -121,7 +119,7 @@ def _find_number_column(
     known: set[str],
     request: ListRequest,
 ) -> str | None:
-    """Return the column of numbers; raise rather than guess between several, or at one with another name."""
+    """Return the column of numbers; raise DataFileError if several may be it, or if one with an unknown name may be it."""
     trained = [keys[name] for name in _TRAIN if name in keys]
     if request.trained and trained:
         return trained[0]
@@ -169,13 +167,13 @@ def _read_row(record: Mapping[str, object], columns: _Columns, position: int, re
     category = str(record.get(columns.category or " ") or "")
     if not columns.cityscapes:
         return ClassRow(number, name, category, color)
-    # Its categories are groups of classes; those in the group void, or left out of training, have no label.
+    # Cityscapes' categories are groups of classes; classes in the group void, or not used in training, have no label.
     ignored = category == "void" or (normalize_column(columns.number) in _TRAIN and number in (255, -1))
     return ClassRow(number, "" if ignored else name, "", color)
 
 
 def _read_color(record: Mapping[str, object], columns: _Columns) -> int | None:
-    """Return the color of a record; None if it has none."""
+    """Return the color of a record as one number; None if it has none."""
     if columns.channels:
         values = [record.get(channel) for channel in columns.channels]
         if all(value is None or not str(value).strip() for value in values):
@@ -208,7 +206,7 @@ def read_class_table(path: Path, text: str, request: ListRequest) -> list[ClassR
 
 
 def has_header(path: Path, text: str) -> bool:
-    """Return whether the first line names columns; in a .csv or .tsv it must."""
+    """Return whether the first line names columns; in a .csv or .tsv it always does."""
     if path.suffix.lower() in (".csv", ".tsv"):
         return True
     first = next((line for line in text.splitlines() if line.strip()), "")
@@ -224,7 +222,7 @@ def is_object_info(_: Path, text: str) -> bool:
 
 
 def read_object_info(path: Path, text: str, _: ListRequest) -> list[ClassRow]:
-    """Return number and first name of every class of ADE20K's challenge."""
+    """Return the number and the first name of every class of ADE20K's challenge."""
     width = len(re.split(r"[\t,]", text.split("\n", 1)[0]))
     rows = []
     for line, row_text in enumerate(text.splitlines()[1:], start=2):

@@ -2,7 +2,7 @@
 
 | format | recognized by | numbers |
 |---|---|---|
-| a name per line | no line begins with a number | from 1; from 0 if the first name means no label; from -1 if labelme's two such names come first |
+| a name per line | no line begins with a number | from 1; from 0 if the first name means no label; from -1 if labelme's two names for no label come first |
 | ``number: name``, ``name: number`` | every line | those |
 | palettes: ``r g b name``, ``name r g b``, perhaps after a number | every line | the number, if any |
 | CVAT's ``labelmap.txt`` | its first line | from 0 |
@@ -36,14 +36,14 @@ def read_class_rows(path: Path, request: ListRequest) -> list[ClassRow]:
 
     Raises:
         DataNotFoundError: if there is no such file.
-        DataFileError: if it has none of the formats, or does not read as a whole.
+        DataFileError: if it has none of the formats, or a part of it cannot be read.
     """
     refuse_by_suffix(path)
     text = read_text(path, "the class list", missing=DataNotFoundError, wrong=DataFileError)
     for recognized, read in _FORMATS:
         if recognized(path, text):
             return read(path, text, request)
-    raise AssertionError  # the last format is for any file
+    raise AssertionError  # the last format accepts any file
 
 
 def _is_json(path: Path, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Class lists of one class per line: names, numbers and names, palettes, CVAT's ``labelmap.txt``."""
+"""Parse class lists with one class per line: names, numbers and names, palettes, CVAT's ``labelmap.txt``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _GAP = r"\s*[,;:\t ]\s*"
 _RGB = r"\(?(?P<r>\d{1,3})" + _GAP + r"(?P<g>\d{1,3})" + _GAP + r"(?P<b>\d{1,3})\)?"
 _NAME = r"(?P<name>[^\W\d_].*?|_\S*?)"
-#: Patterns that all lines of a list match, the most specific first.
+#: Patterns of lines, the most specific first; all lines of a list must match the same one.
 _LINE_PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -62,7 +62,7 @@ def _match_fields(pattern: re.Pattern[str], line: str) -> Mapping[str, str | Non
 
 
 def _refuse_further_columns(path: Path, rows: Sequence[ClassRow], lines: Sequence[str]) -> None:
-    """Raise if the names of numbered classes hold further columns, which no first line explains."""
+    """Raise DataFileError if the names of numbered classes contain further columns that no first line names."""
     for sign in "\t;,":
         widths = {len(row.name.split(sign)) for row in rows}
         joined = all(re.match(rf"-?\d+\s*{sign}", line) for line in lines)
@@ -75,7 +75,7 @@ def _refuse_further_columns(path: Path, rows: Sequence[ClassRow], lines: Sequenc
 
 
 def _read_trailing_numbers(path: Path, lines: Sequence[str]) -> list[ClassRow]:
-    """Return the classes of a list of lines ``name number``; none if it is no such list.
+    """Return the classes of a list of lines ``name number``; an empty list if it is not such a list.
 
     Raises:
         DataFileError: if all lines end in numbers that may be the classes' or parts of their names.

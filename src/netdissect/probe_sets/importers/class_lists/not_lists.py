@@ -1,4 +1,4 @@
-"""Files that are no class lists; each is refused by name, with what to give instead."""
+"""Recognize and refuse files that are not class lists; the error says what to give instead."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def refuse_class_list(path: Path, kind: str) -> NoReturn:
 
 
 def recognize_other(text: str) -> str | None:
-    """Return what kind of text it is; None if it may be a list of names."""
+    """Return the kind of a text that is not a class list; None if it may be one."""
     start = text.lstrip()[:200]
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if start.startswith("<"):

@@ -51,7 +51,7 @@ class ListRequest(NamedTuple):
 
 
 def number_class_names(names: Sequence[str], first: int | None, where: object) -> list[ClassRow]:
-    """Number a list of names; raise DataFileError if it begins with several names without a label."""
+    """Number a list of names; raise DataFileError if several names without a label, other than labelme's, come first."""
     if first is None:
         head = 0
         while head < len(names) and names[head].strip().casefold() in UNLABELED_NAMES:
@@ -60,9 +60,9 @@ def number_class_names(names: Sequence[str], first: int | None, where: object) -
         if head > 2 or (head == 2 and not (words[0] in _IGNORED and words[1] in _BACKGROUND)):
             raise DataFileError(
                 f"{where}: it begins with {head} names without a label ({', '.join(names[:head])}), and nothing says which of "
-                f"them is 0 in the masks: write lines 'number: name', or say --first, the number of {names[0]!r}"
+                f"them is 0 in the masks: write lines 'number: name', or give the number of {names[0]!r} with --first"
             )
-        first = 1 - head  # one name without a label is 0; labelme's two are -1 and 0
+        first = 1 - head  # a single name without a label has number 0; labelme's two have -1 and 0
     return [ClassRow(number, name) for number, name in enumerate(names, start=first)]
 
 

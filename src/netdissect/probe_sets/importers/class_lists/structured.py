@@ -1,4 +1,4 @@
-"""Class lists in JSON and YAML.
+"""Parse class lists in JSON and YAML.
 
 | shape | example | written by |
 |---|---|---|
@@ -38,7 +38,7 @@ _LIST_KEYS = ("categories", "classes", "labels", "names", "id2label", "label2id"
 
 
 def read_json_classes(path: Path, text: str, request: ListRequest) -> list[ClassRow]:
-    """Return the classes in a JSON; raise DataFileError if it is none, or has another structure."""
+    """Return the classes in a JSON text; raise DataFileError if it is not JSON, or has another structure."""
     try:
         return parse_json_classes(path, parse_json(text), request)
     except ValueError as error:
@@ -97,7 +97,7 @@ def _make_structure_error(where: object, found: Any) -> DataFileError:
     held = f" with the keys {', '.join(map(ascii, list(found)[:5]))}" if isinstance(found, dict) and found else ""
     return DataFileError(
         f"{where}: expected a JSON list of names, an object number → name, or objects with a name and an id or color, got "
-        f"{kind}{held} that says neither"
+        f"{kind}{held}, which is none of these"
     )
 
 
@@ -116,7 +116,7 @@ def read_yaml_classes(path: Path, _: str, request: ListRequest) -> list[ClassRow
 
 
 def _convert_numbers(content: Any) -> Any:
-    """Return an object with numbers for its values, if all of them are texts of numbers."""
+    """Return an object whose values are converted to integers if all of them are texts of integers."""
     if not isinstance(content, dict):
         return content
     if content and all(isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value) for value in content.values()):

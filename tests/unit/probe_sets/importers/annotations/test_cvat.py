@@ -92,7 +92,7 @@ def test_an_image_tag_is_no_shape_and_a_rotated_photo_is_annotated_upright(tmp_p
         ('<points label="cat" points="1,1"/>', r"a points covers no pixels: --leave-out points"),
         ('<skeleton label="cat"><points label="1" points="1,1"/></skeleton>', r"--leave-out skeletons"),
         ('<cuboid label="cat" xtl1="1"/>', r"--leave-out cuboids"),
-        ('<blob label="cat"/>', r"shape 1 \(cat\): a shape <blob>, which is not known"),
+        ('<blob label="cat"/>', r"shape 1 \(cat\): unknown shape <blob>: expected"),
         ('<polygon label="cat" points="1,1;5;5,9"/>', r"shape 1 \(cat\): expected points as x,y;x,y"),
         ('<polygon label="cat" points="1,1;nan,5;5,9"/>', r"\(cat\): nan is not a coordinate|nan"),
         ('<box label="cat" xtl="1" ytl="2" xbr="3"/>', r"shape 1 \(cat\): 'ybr' is missing"),

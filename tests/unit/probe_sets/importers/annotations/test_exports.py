@@ -41,7 +41,7 @@ def typed(folder, out, *more):
     """Import a folder with the command that from-annotations answers it with."""
     with pytest.raises(DataFileError) as caught:
         importers.from_annotations(folder, out)
-    command = str(caught.value).rsplit("take: ", 1)[1]
+    command = str(caught.value).rsplit("read: ", 1)[1]
     words = shlex.split(command)
     assert words[:2] == ["netdissect", "data"]
     words[words.index("--out") + 1] = str(out)

@@ -71,7 +71,7 @@ def test_a_background_class_takes_away_what_is_below(tmp_path):
 
 def test_boxes_are_refused_taken_or_left_out(tmp_path):
     boxes = label("cat", 1, [4, 2, 20, 12]), label("dog", 2, polygon=[[0, 0], [8, 0], [8, 8], [0, 8]])
-    with pytest.raises(DataFileError, match=r"image a\.jpg, label 1 \(cat\): a label with a box .*: --boxes takes"):
+    with pytest.raises(DataFileError, match=r"image a\.jpg, label 1 \(cat\): a label with a box .*: --boxes uses"):
         one(tmp_path, *boxes)
     expected = nothing()
     expected[:8, :8] = "dog"

@@ -101,10 +101,10 @@ def test_brush_masks_are_unpacked(tmp_path, literal):
     ("data", "words"),
     [
         (packed(np.ones(SIZE))[:6], "ends too early"),
-        (packed(np.ones((5, 5))), "holds 100 values, and four for every pixel are 3,072"),
-        ([255] * 40, "holds 4,294,967,295 values, and four for every pixel are 3,072"),
+        (packed(np.ones((5, 5))), "holds 100 values, and four per pixel would be 3,072"),
+        ([255] * 40, "holds 4,294,967,295 values, and four per pixel would be 3,072"),
         ([1, 2, 300], "list of bytes"),
-        (packed(np.ones(SIZE))[:4] + [255] * 40, "holds values of 32 bits, and expected are 8"),
+        (packed(np.ones(SIZE))[:4] + [255] * 40, "holds values of 32 bits, and 8 bits are expected"),
     ],
 )
 def test_a_damaged_brush_mask_is_named_before_it_is_unpacked(tmp_path, data, words):
@@ -189,7 +189,7 @@ def test_points_are_named_and_left_out_on_request(tmp_path):
     ("wrong", "words"),
     [
         (region("polygonlabels", {"points": [[1, 2]], "polygonlabels": ["a", "b"]}), r"the labels \['a', 'b'\]"),
-        (region("videorectangle", {"labels": ["a"]}), r"of the kind 'videorectangle', which is not known"),
+        (region("videorectangle", {"labels": ["a"]}), r"unknown kind of region 'videorectangle'"),
         (region("rectanglelabels", {"x": 1, "rectanglelabels": ["a"]}), r"region 1 \(a\): 'y' is missing"),
         (rectangle("a", 0, 0, 4, 4) | {"image_rotation": 90}, r"region 1 \(a\): the image was rotated by 90 degrees"),
         (rectangle("a", 0, 0, 4, 4) | {"original_width": 0}, r"region 1 \(a\): expected an image's height and width"),

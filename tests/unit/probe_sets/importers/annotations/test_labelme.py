@@ -159,7 +159,7 @@ def test_images_beside_the_folder_of_annotations_are_found_as_windows_spells_the
     [
         (shape("cat", SQUARE[:2]), r"shape 1 \(cat\): expected a polygon of at least 3 corners"),
         (shape("cat", SQUARE, "rectangle"), r"shape 1 \(cat\): a rectangle of 4 points, and labelme's have 2"),
-        (shape("cat", SQUARE, "blob"), r"shape 1 \(cat\): a shape of the kind 'blob', which is not known"),
+        (shape("cat", SQUARE, "blob"), r"shape 1 \(cat\): unknown kind of shape 'blob'"),
         (shape("cat", [[1, 2], [3]]), r"shape 1 \(cat\): expected a point \[x, y\], got \[3\]"),
         (shape("cat", [[1, 2], [3, "x"], [5, 5]]), r"shape 1 \(cat\): expected a number, got 'x'"),
         (shape("cat", [[1, 2], [1e30, 3], [5, 5]]), r"a\.jpg, shape 1 \(cat\): a corner is at 1e\+30, far outside"),

@@ -49,7 +49,7 @@ def test_masks_are_cut_on_every_side():
 
 
 def test_a_line_needs_two_points_and_radii_are_not_negative():
-    with pytest.raises(ValueError, match="a line of 1 points, and two are the least"):
+    with pytest.raises(ValueError, match="a line has 1 points, and at least two are needed"):
         Line(((1, 1),), 3).patch(SIZE)
     with pytest.raises(ValueError, match="none can be negative"):
         Ellipse(1, 1, -1, 2).patch(SIZE)

@@ -111,7 +111,7 @@ def test_data_sets_are_splits_and_old_projects_leave_endings_away(tmp_path):
         (thing("eye", "point", [[3, 3]]), r"object 1 \(eye\): a point covers no pixels: --leave-out points"),
         (thing("rope", "line", [[3, 3], [4, 4]]), r"object 1 \(rope\): a line covers no pixels: --leave-out lines"),
         (thing("man", "graph"), r"object 1 \(man\): a graph covers no pixels: --leave-out skeletons"),
-        (thing("x", "alpha_mask"), r"object 1 \(x\): an object of the geometry 'alpha_mask', which is not known"),
+        (thing("x", "alpha_mask"), r"object 1 \(x\): unknown geometry of an object 'alpha_mask'"),
         (thing("x", "rectangle", SQUARE), r"object 1 \(x\): a rectangle of 4 corners, and Supervisely's have 2"),
         (thing("x", "bitmap"), r"object 1 \(x\): 'bitmap' is missing"),
         (thing(None, "polygon", SQUARE) | {"classTitle": 3}, r"object 1: expected a label as text, got 3"),

@@ -150,9 +150,9 @@ REFUSED = {
     "_annotations.csv": ("filename,width", "boxes as Roboflow exports them for TensorFlow"),
     "x.json of nobody": (
         {"shapes": []},
-        r"expected what an annotation tool wrote \(CVAT, .* from-coco, masks by from-masks",
+        r"expected a file of an annotation tool \(CVAT, .* from-coco reads .* from-masks reads masks",
     ),
-    "x.csv of nobody": ("a,b\n1,2", r"expected what an annotation tool wrote"),
+    "x.csv of nobody": ("a,b\n1,2", r"expected a file of an annotation tool"),
 }
 
 
@@ -162,14 +162,14 @@ def test_a_format_that_is_not_taken_is_refused_by_name(tmp_path, case, in_folder
     told, words = REFUSED[case]
     path = write(tmp_path / "export" / case.split()[0], told)
     if in_folder and path.suffix == ".txt":
-        words = "expected what an annotation tool wrote"
+        words = "expected a file of an annotation tool"
     with pytest.raises(DataFileError, match=words) as caught:
         source_of(path.parent if in_folder else path)
     assert "\n" not in str(caught.value)
 
 
 FOLDERS = {
-    "train/label_2/000001.txt": "KITTI's boxes|expected what an annotation tool wrote",
+    "train/label_2/000001.txt": "KITTI's boxes|expected a file of an annotation tool",
     "label_2/000001.txt": "KITTI's boxes",
     "Annotations/a.xml": "Pascal VOC's XML of boxes",
     "SegmentationClass/a.png": r"laid out as PASCAL VOC \(CVAT's segmentation mask too\), .*: netdissect data from-voc",
@@ -190,7 +190,7 @@ def test_a_layout_that_is_not_taken_is_refused_by_name(tmp_path, path):
 def test_nothing_and_several_are_reported(tmp_path):
     with pytest.raises(DataNotFoundError, match="there is no file or folder"):
         source_of(tmp_path / "gone")
-    with pytest.raises(DataFileError, match="expected what an annotation tool wrote"):
+    with pytest.raises(DataFileError, match="expected a file of an annotation tool"):
         source_of(tmp_path)
     hasty(tmp_path)
     write(tmp_path / "other.json", test_via.via(test_via.region(test_via.POLYGON, kind="cat")))
@@ -297,5 +297,5 @@ def test_an_outline_that_would_take_the_memory_is_refused(tmp_path):
     labelme(tmp_path)
     zigzag = [[32 * (place % 2), 24 * (place % 3)] for place in range(100_000)]
     write(tmp_path / "a.json", test_labelme.told(test_labelme.shape("cat", zigzag)))
-    with pytest.raises(DataFileError, match=r"shape 1 \(cat\): a polygon whose outline is 3,\d+,\d+ pixels long"):
+    with pytest.raises(DataFileError, match=r"shape 1 \(cat\): the outline of a polygon is 3,\d+,\d+ pixels long"):
         label_maps(tmp_path)
