@@ -36,7 +36,7 @@ def measure_along(what: str, cases: dict[str, tuple[int, int, Any, int]]) -> Non
     found = {name: measure_cost(*case) for name, case in cases.items()}
     machine.print_table([what, "ms per image"], list(found.items()))
     machine.record_figure(
-        f"ms per image without the network, along {what}",
+        f"ms per image without the network, by number of {what}",
         ", ".join(f"{name}: {ms:.2g}" for name, ms in found.items()), "stated",
     )  # fmt: skip
 

@@ -100,7 +100,7 @@ def _(desk):
     return typed(desk, told=[test_label_studio.task(point)])
 
 
-@mistake("detection boxes in place of polygons")
+@mistake("detection boxes instead of polygons")
 def _(desk):
     photo(desk.folder / "export" / "images" / "a.jpg")
     (desk.folder / "export" / "labels").mkdir()
@@ -184,6 +184,6 @@ def _(desk):
     return typed(desk, name="annotations.xml", text=text)
 
 
-@mistake("tracks of a video in place of images")
+@mistake("tracks of a video instead of images")
 def _(desk):
     return typed(desk, name="annotations.xml", text='<annotations><track id="0" label="cat"/></annotations>')

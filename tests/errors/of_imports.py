@@ -61,7 +61,7 @@ def _(desk):
     return masks_with(desk, "classes.csv", "name,grey\ncat,40\ndog,80\n")
 
 
-@mistake("an XML file in place of a class list")
+@mistake("an XML file instead of a class list")
 def _(desk):
     return masks_with(desk, "a.xml", "<annotation><name>cat</name></annotation>")
 

@@ -45,7 +45,7 @@ def _(desk):
     return desk.run(data=desk.folder / "classes")
 
 
-@mistake("a file in place of a probe set")
+@mistake("a file instead of a probe set")
 def _(desk):
     (desk.folder / "instances.json").write_text("{}")
     return desk.run(data=desk.folder / "instances.json")
@@ -69,7 +69,7 @@ def _(desk):
     return lambda: nd.dissect(nets.make_small_net(), "conv1", Own(desk.data), limit=3)
 
 
-@mistake("something else in place of a probe set, in Python")
+@mistake("something else instead of a probe set, in Python")
 def _(desk):
     from tests import nets
     from torch.utils.data import DataLoader

@@ -70,7 +70,7 @@ def _(desk):
     return desk.run(data=os.fsdecode(os.fsencode(desk.folder / "caf") + b"\xe9"))
 
 
-@mistake("something else in place of progress, in Python")
+@mistake("something else instead of progress, in Python")
 def _(desk):
     import netdissect as nd
 
@@ -87,7 +87,7 @@ def _(desk):
     return lambda: nd.dissect(nets.make_small_net(), nn.ReLU(), desk.data)
 
 
-@mistake("something else in place of a layer, in Python")
+@mistake("something else instead of a layer, in Python")
 def _(desk):
     from tests import nets
 
@@ -96,7 +96,7 @@ def _(desk):
     return lambda: nd.dissect(nets.make_small_net(), [3], desk.data)
 
 
-@mistake("a function in place of a Preprocess")
+@mistake("a function instead of a Preprocess")
 def _(desk):
     from tests import nets
 

@@ -69,8 +69,8 @@ def from_ade(folder: str | Path, out: str | Path, **options: Unpack[ImportOption
             three categories.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files.
-        SettingsError: for an option out of its range.
+        DataError: or a subclass, if anything is wrong with the files.
+        SettingsError: if an option is out of its range.
     """
     settings = ImportOptions.from_keywords(options)
     root = Path(folder)
@@ -102,7 +102,7 @@ def open_ade_release(folder: str | Path, *, name: str, skip_missing: bool, split
         splits: whether images keep the splits of the release; if not, hashes of their names decide.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files.
+        DataError: or a subclass, if anything is wrong with the files.
     """
     root = Path(folder)
     if _is_dataset(root):

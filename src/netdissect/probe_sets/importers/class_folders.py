@@ -48,8 +48,8 @@ def from_labels(folder: str | Path, out: str | Path, **options: Unpack[ImportOpt
         options: see `ImportOptions`; `category` is ``scene`` by default, ``texture`` suits textures.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files.
-        SettingsError: for an option out of its range.
+        DataError: or a subclass, if anything is wrong with the files.
+        SettingsError: if an option is out of its range.
     """
     settings = ImportOptions.from_keywords(options)
     root = Path(folder)

@@ -142,8 +142,8 @@ def from_hf(
 
     Raises:
         MissingExtraError: if the library ``datasets`` is not installed.
-        DataError: one of its leaves, for anything wrong with the data.
-        SettingsError: for an option out of its range, or a column that is not there.
+        DataError: or a subclass, if anything is wrong with the data.
+        SettingsError: if an option is out of its range, or a column that is not there.
     """
     settings = ImportOptions.from_keywords(options)
     parts = list_dataset_parts(open_dataset(dataset), part)

@@ -80,8 +80,8 @@ def from_masks(
         options: see `ImportOptions`.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files.
-        SettingsError: for an option out of its range.
+        DataError: or a subclass, if anything is wrong with the files.
+        SettingsError: if an option is out of its range.
     """
     settings = ImportOptions.from_keywords(options)
     folder, mask_folder = Path(photos), Path(masks)

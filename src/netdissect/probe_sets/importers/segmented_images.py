@@ -86,8 +86,8 @@ def from_segmenter(
         options: see `ImportOptions`.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files or the network's labels.
-        SettingsError: for an option out of its range.
+        DataError: or a subclass, if anything is wrong with the files or the network's labels.
+        SettingsError: if an option is out of its range.
     """
     return _import_segmented(segmenter, photos, out, "from-segmenter", options)
 
@@ -105,7 +105,7 @@ def from_words(
 
     Raises:
         DataError: as `from_segmenter`.
-        SettingsError: for an option out of its range.
+        SettingsError: if an option is out of its range.
     """
     return _import_segmented(segmenter, photos, out, "from-words", options)
 

@@ -44,8 +44,8 @@ def from_voc(
         options: see `ImportOptions`.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files.
-        SettingsError: for an option out of its range.
+        DataError: or a subclass, if anything is wrong with the files.
+        SettingsError: if an option is out of its range.
     """
     settings = ImportOptions.from_keywords(options)
     root = Path(folder)

@@ -175,7 +175,7 @@ class CaffeNet(nn.Module):
             for every blob what was read from its last version, in the order in which blobs are first written.
 
         Raises:
-            ModelError: one of its leaves, if a blob that was asked for cannot be computed.
+            ModelError: or a subclass, if a requested blob cannot be computed.
         """
         source = self._main_version() if blobs is None else self.check(blobs)
         if blobs is not None and source == self._main_version():

@@ -113,7 +113,7 @@ class CaffeNetwork(ListedNetwork):
         """Trace the blobs on torch's meta device, which computes shapes and no numbers.
 
         Raises:
-            ModelError: one of its leaves, if a blob that was asked for cannot be computed.
+            ModelError: or a subclass, if a requested blob cannot be computed.
         """
         x = self.make_blank_input(input_size, torch.device("meta"))
         blobs = None if names is None else list(names)

@@ -104,8 +104,8 @@ def from_annotations(
         options: see `ImportOptions`.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files, or an unsupported format.
-        SettingsError: for an option out of its range.
+        DataError: or a subclass, if anything is wrong with the files, or an unsupported format.
+        SettingsError: if an option is out of its range.
     """
     settings = ImportOptions.from_keywords(options)
     annotation_options = AnnotationOptions(boxes, leave_out, attribute, None if photos is None else Path(photos))
@@ -124,7 +124,7 @@ def read_annotations(
     """Read a tool's files; `options.say` is called with the tool's name and with what is left out.
 
     Raises:
-        DataError: one of its leaves, for anything wrong with the files, or an unsupported format.
+        DataError: or a subclass, if anything is wrong with the files, or an unsupported format.
     """
     chosen, path = (
         tool_table.recognize_tool(where, out) if tool is None else tool_table.find_tool_export(tool, where, out)
