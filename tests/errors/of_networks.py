@@ -192,7 +192,7 @@ def _(desk):
     return resnet(desk, index)
 
 
-@mistake("two sets of weights of which nothing tells which is meant")
+@mistake("two sets of weights that fit equally well")
 def _(desk):
     torchvision = pytest.importorskip("torchvision")
     torch.manual_seed(0)

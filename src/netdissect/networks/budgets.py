@@ -1,7 +1,7 @@
-"""Bound the memory that a model's file may take, before anything of it is unpacked.
+"""Limit the memory that a model's file may need, before any of it is unpacked.
 
 Archives that torch writes (checkpoints, programs of torch.export) are zip files, and a small one can unpack to terabytes. The
-header of a safetensors file is JSON of any length. Both are measured here first.
+header of a safetensors file is JSON of any length. The functions here check both first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: An archive may unpack to this many times its own size; weights hardly compress at all.
 _MAX_EXPANSION = 16
-#: Plus this many bytes: the program in a small ``.pt2`` file is text, which compresses well.
+#: Bytes it may unpack to in addition: the program in a small ``.pt2`` file is text, which compresses well.
 _EXTRA_BYTES = 2**25
 #: Bytes of a safetensors header; 100,000 tensors take 12 MB.
 _MAX_HEADER_BYTES = 2**25
@@ -46,11 +46,11 @@ def open_model_file(path: Path, what: str) -> IO[bytes]:
 
     Args:
         path: the file.
-        what: what it is, for error messages: ``"weights file"``.
+        what: kind of file, for error messages, such as ``"weights file"``.
 
     Raises:
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it cannot be read, or is no regular file.
+        ModelFileError: if it cannot be read, or is not a regular file.
     """
     try:
         return open_regular(path)
@@ -65,7 +65,7 @@ def read_model_file(path: Path, what: str, *, most: int = 2**36) -> bytes:
 
     Raises:
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it cannot be read, is no regular file, or is larger than `most` bytes.
+        ModelFileError: if it cannot be read, is not a regular file, or is larger than `most` bytes.
     """
     open_model_file(path, what).close()
     try:
@@ -75,21 +75,21 @@ def read_model_file(path: Path, what: str, *, most: int = 2**36) -> bytes:
 
 
 def check_archive_size(where: Path | str, file: IO[bytes]) -> None:
-    """Check that a file, if it is a zip archive, unpacks to a size in proportion to its own.
+    """Check that a file, if it is a zip archive, unpacks to at most `_MAX_EXPANSION` times its size (plus `_EXTRA_BYTES`).
 
     Args:
         where: its path, for error messages.
         file: the open file, which is rewound.
 
     Raises:
-        ModelFileError: if it would unpack to more, or its directory is damaged.
+        ModelFileError: if it would unpack to more, or if its directory is damaged.
     """
     file.seek(0, os.SEEK_END)
     size = file.tell()
     file.seek(0)
     if file.read(4) == _ZIP_MAGIC:
         most = _MAX_EXPANSION * size + _EXTRA_BYTES
-        unpacked = _unpacked_bytes(where, file, size)
+        unpacked = _count_unpacked_bytes(where, file, size)
         if unpacked > most:
             raise ModelFileError(
                 f"{where}: its {size:,} bytes would unpack to {unpacked:,}, and at most {most:,} are allowed for a file "
@@ -98,8 +98,8 @@ def check_archive_size(where: Path | str, file: IO[bytes]) -> None:
     file.seek(0)
 
 
-def _unpacked_bytes(where: Path | str, file: IO[bytes], size: int) -> int:
-    """Return the unpacked size of an archive; its directory must be where every reader finds the same one."""
+def _count_unpacked_bytes(where: Path | str, file: IO[bytes], size: int) -> int:
+    """Return the unpacked size of an archive; refuse one in which another reader could find another directory."""
     try:
         file.seek(max(0, size - 22))
         end = file.read(22)

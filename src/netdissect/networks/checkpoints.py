@@ -45,16 +45,16 @@ class Checkpoint:
     Attributes:
         path: the file.
         tensors: tensors and arrays by key.
-        odd: why certain tensors cannot be used as weights, by key.
-        words: plain values by key.
+        unusable: why certain tensors cannot be used as weights, by key.
+        plain_values: strings and numbers by key.
         folders: prefixes of the dictionaries that hold tensors, each with its dot; empty for the outermost one.
         keys: of the outermost dictionary.
     """
 
     path: Path
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
-    odd: dict[str, str] = field(default_factory=dict)
-    words: dict[str, object] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
+    plain_values: dict[str, object] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
 
@@ -90,8 +90,8 @@ def load_checkpoint(
     """Load a checkpoint into a network of its architecture.
 
     Prefixes and wrappers in its keys are ignored, by the keys and shapes that the network has. Averaged weights are
-    preferred to plain ones. Parts that the architecture lacks, such as a projection head, are ignored; a classifier that
-    the file lacks refuses to run (`missing_weights`).
+    preferred to plain ones. Parts that the architecture lacks, such as a projection head, are ignored; running a
+    classifier that the file lacks is an error (`missing_weights`).
 
     Args:
         module: the network.
@@ -115,7 +115,7 @@ def load_checkpoint(
     ignored = tuple(f"{part}." for part in parts)
     surplus = [name for name in best.surplus if not name.endswith(_COMPUTED_BUFFERS) and not name.startswith(ignored)]
     if surplus or (missing and not parts):
-        raise _mismatch_error(checkpoint, architecture, missing, surplus, len(keys.tensors))
+        raise _make_mismatch_error(checkpoint, architecture, missing, surplus, len(keys.tensors))
     for name, tensor in tensors.items():
         if tensor.shape != keys.tensors[name].shape:
             raise ModelFileError(
@@ -126,7 +126,7 @@ def load_checkpoint(
     if equal:
         raise ModelFileError(
             f"{checkpoint.path} holds two sets of weights that fit {architecture}, below {best.prefix!r} and "
-            f"{equal[0].prefix!r}, and nothing tells which one to use: save one of them alone"
+            f"{equal[0].prefix!r}, and nothing says which one to use: save one of them alone"
         )
     module.load_state_dict(tensors, strict=False)
     disable_parts(module, parts, str(checkpoint.path))
@@ -135,7 +135,7 @@ def load_checkpoint(
 def count_classes(checkpoint: Checkpoint, module: nn.Module) -> int | None:
     """Return the number of classes that weights are for; None if it is the network's own number or unknown.
 
-    The last vector of a network is taken for its classifier's bias.
+    The last one-dimensional tensor of a network is assumed to be its classifier's bias.
     """
     keys = NetworkKeys(module)
     vectors = [name for name, tensor in keys.tensors.items() if tensor.ndim == 1]
@@ -153,20 +153,20 @@ def _find_missing(tensors: dict[str, torch.Tensor], keys: NetworkKeys) -> list[s
 
 
 def _add_statistics(best: KeyMatch, matches: list[KeyMatch]) -> dict[str, torch.Tensor]:
-    """Return the tensors of the best match; averaged parameters without statistics get those of the plain weights."""
+    """Return the tensors of the best match; averaged parameters without statistics get the statistics of the plain weights."""
     tensors = dict(best.tensors)
     for other in matches:
-        if best.rank == 0 and (other.fitting, other.named) == (best.fitting, best.named):
+        if best.rank == 0 and (other.fitting, other.found) == (best.fitting, best.found):
             tensors = {**other.tensors, **tensors}
     return tensors
 
 
-def _mismatch_error(
+def _make_mismatch_error(
     checkpoint: Checkpoint, architecture: str, missing: list[str], surplus: list[str], total: int
 ) -> ModelFileError:
     if missing:
-        oddities = (why for key, why in checkpoint.odd.items() if key.endswith(missing[0]))
-        detail = f"{missing[0]!r} is missing" + next((f" (it is {why})" for why in oddities), "")
+        reasons = (reason for key, reason in checkpoint.unusable.items() if key.endswith(missing[0]))
+        detail = f"{missing[0]!r} is missing" + next((f" (it is {reason})" for reason in reasons), "")
     else:
         detail = f"{surplus[0]!r} is not known to it"
     return ModelFileError(
@@ -176,8 +176,8 @@ def _mismatch_error(
 
 
 def _flatten(path: Path, loaded: Any) -> Checkpoint:
-    """Flatten nested dictionaries and lists; one that occurs several times is kept at its first place."""
-    checkpoint = Checkpoint(path, keys=tuple(str(key) for key, _ in _entries(loaded)))
+    """Flatten nested dictionaries and lists; of a dictionary that occurs several times, only the first occurrence is used."""
+    checkpoint = Checkpoint(path, keys=tuple(str(key) for key, _ in _iterate_entries(loaded)))
     folders: list[str] = []
     seen = {id(loaded)}
     level: list[tuple[str, Any]] = [("", loaded)]
@@ -185,15 +185,15 @@ def _flatten(path: Path, loaded: Any) -> Checkpoint:
         deeper: list[tuple[str, Any]] = []
         for folder, values in level:
             before = len(checkpoint.tensors)
-            for name, value in _entries(values):
+            for name, value in _iterate_entries(values):
                 key = f"{folder}{name}"
                 tensor = _as_tensor(value)
                 if tensor is not None:
                     checkpoint.tensors[key] = tensor
                 elif isinstance(value, torch.Tensor):
-                    checkpoint.odd[key] = _find_oddity(value)
+                    checkpoint.unusable[key] = _explain_unusable(value)
                 elif isinstance(value, (str, int, float, np.generic)):
-                    checkpoint.words[key] = value.item() if isinstance(value, np.generic) else value
+                    checkpoint.plain_values[key] = value.item() if isinstance(value, np.generic) else value
                 elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
                     seen.add(id(value))
                     deeper.append((f"{key}.", value))
@@ -202,19 +202,19 @@ def _flatten(path: Path, loaded: Any) -> Checkpoint:
     return replace(checkpoint, folders=tuple(folders))
 
 
-def _entries(values: Any) -> Iterable[tuple[Any, Any]]:
+def _iterate_entries(values: Any) -> Iterable[tuple[Any, Any]]:
     return values.items() if isinstance(values, dict) else enumerate(values)
 
 
 def _as_tensor(value: Any) -> torch.Tensor | None:
-    """Return a tensor or array as a plain tensor; None if it is neither, or an odd one."""
+    """Return a tensor or array as a plain tensor; None if it is neither, or cannot be used as weights."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
         with contextlib.suppress(TypeError):  # a dtype that torch lacks
             return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
-    return value.detach() if isinstance(value, torch.Tensor) and not _find_oddity(value) else None
+    return value.detach() if isinstance(value, torch.Tensor) and not _explain_unusable(value) else None
 
 
-def _find_oddity(tensor: torch.Tensor) -> str:
+def _explain_unusable(tensor: torch.Tensor) -> str:
     """Return why a tensor cannot be used as weights; empty if it can."""
     if tensor.layout != torch.strided:
         return "sparse"

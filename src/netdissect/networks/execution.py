@@ -22,7 +22,7 @@ class Execution:
     """How a network is run.
 
     Attributes:
-        precision: of matrix products and convolutions; bf16 runs in fp32 what torch's autocast runs in fp32.
+        precision: of matrix products and convolutions; with bf16, what torch's autocast keeps in fp32 stays in fp32.
         compile: whether torch compiles the network first.
     """
 
@@ -52,7 +52,7 @@ class Execution:
         return run_in_bf16
 
 
-#: In fp32, as torch runs a network by itself.
+#: fp32 without compilation, torch's default.
 DEFAULT_EXECUTION = Execution()
 
 
@@ -64,7 +64,7 @@ def _compile(forward: Forward) -> Forward:
             return compiled(x)  # type: ignore[no-any-return]
         except torch._dynamo.exc.TorchDynamoException as error:  # noqa: SLF001 - it has no public name
             raise SettingsError(
-                f"--compile: torch cannot compile this network here ({root_message(error)}): it takes a C++ compiler such as "
+                f"--compile: torch cannot compile this network here ({root_message(error)}): it needs a C++ compiler such as "
                 f"g++, on a GPU triton, and a network that runs to its end at this size; or leave --compile out"
             ) from error
 
@@ -72,5 +72,5 @@ def _compile(forward: Forward) -> Forward:
 
 
 def fill_batch(x: torch.Tensor, batch: int) -> torch.Tensor:
-    """Return x with its last image repeated until it holds `batch` images."""
+    """Pad a batch to `batch` images by repeating its last image."""
     return x if len(x) == batch else torch.cat([x, x[-1:].expand(batch - len(x), *x.shape[1:])])

@@ -1,4 +1,4 @@
-"""What a file fixes of its network's input: batch, channels, height and width."""
+"""The input sizes that a network's file fixes: batch, channels, height and width."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from netdissect.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """What a file fixes of its network's input; None is free.
+    """The input sizes that a network's file fixes; None for a free one.
 
     Attributes:
         batch: images per forward pass.
-        channels: 3, or 1 for gray.
+        channels: 3, or 1 for grayscale images.
         height: in pixels.
         width: in pixels.
     """
@@ -33,7 +33,7 @@ class InputSpec:
         return self.height in (None, input_size[0]) and self.width in (None, input_size[1])
 
     def check(self, name: str, input_size: tuple[int, int], depth: int) -> None:
-        """Check an input against what the file fixes.
+        """Check an input against the sizes that the file fixes.
 
         Args:
             name: of the network.
@@ -46,8 +46,8 @@ class InputSpec:
         if not self.allows(input_size):
             square = self.height == self.width
             raise ModelError(
-                f"{name} was exported for images of {self.width or 'any'} x {self.height or 'any'} and takes no "
-                f"others, not {input_size[1]} x {input_size[0]}: "
+                f"{name} was exported for images of {self.width or 'any'} x {self.height or 'any'} and does not "
+                f"accept {input_size[1]} x {input_size[0]}: "
                 + (f"give --resolution {self.height}" if square else "export it with free height and width")
             )
         if self.channels not in (None, depth):

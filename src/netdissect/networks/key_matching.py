@@ -1,6 +1,6 @@
 """Match the keys of a checkpoint to a network's, whatever prefixes and wrappers the keys have.
 
-A `KeyMatch` takes the tensors below one prefix, such as ``state_dict.module.``; what wrappers insert into keys is ignored. If
+A `KeyMatch` has the tensors below one prefix, such as ``state_dict.module.``; what wrappers insert into keys is ignored. If
 several prefixes match, averaged weights come first; two matches that nothing distinguishes are an error, not a guess.
 """
 
@@ -45,8 +45,8 @@ class KeyMatch:
         rank: 0 for averaged weights, 1 for others, 2 for those of a second network.
         tensors: by the network's key.
         surplus: keys below the prefix that the network does not have.
-        fitting: number of parameters with the right shape.
-        named: number of parameters found.
+        found: number of the network's parameters that the tensors include.
+        fitting: how many of these have the right shape.
     """
 
     prefix: str
@@ -54,12 +54,12 @@ class KeyMatch:
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
     surplus: list[str] = field(default_factory=list)
     fitting: int = 0
-    named: int = 0
+    found: int = 0
 
     @property
     def order(self) -> tuple[int, int, int, int]:
         """Sort key of matches; the best one has the smallest."""
-        return -self.fitting, -self.named, self.rank, -len(self.tensors)
+        return -self.fitting, -self.found, self.rank, -len(self.tensors)
 
 
 class NetworkKeys:
@@ -71,12 +71,12 @@ class NetworkKeys:
         plain = {name: ".".join(_split_key(name)[0]) for name in self.tensors}
         counts = Counter(plain.values())
         self.names = {(key if counts[key] == 1 else name): name for name, key in plain.items()}
-        self.roots = {_first_step(name) for name in self.names}
+        self.roots = {_get_first_step(name) for name in self.names}
 
     def measure(self, match: KeyMatch) -> KeyMatch:
         """Count how many parameters a match finds and how many of them fit; return it."""
         found = self.parameters & match.tensors.keys()
-        match.named = len(found)
+        match.found = len(found)
         match.fitting = sum(match.tensors[name].shape == self.tensors[name].shape for name in found)
         return match
 
@@ -119,7 +119,9 @@ def match_translated_keys(
             with contextlib.suppress(Exception):  # written for certain keys, it may fail on others
                 translated = translate(dict(state), module)
                 tensors = {name: translated[name] for name in keys.tensors if name in translated}
-                surplus = [name for name in translated if name not in keys.tensors and _first_step(name) in keys.roots]
+                surplus = [
+                    name for name in translated if name not in keys.tensors and _get_first_step(name) in keys.roots
+                ]
                 match = KeyMatch(folder + prefix, rank_prefix(checkpoint, folder), tensors, surplus)
                 matches.append(keys.measure(match))
     return sorted(matches, key=lambda match: match.order)
@@ -127,8 +129,8 @@ def match_translated_keys(
 
 def rank_prefix(checkpoint: Checkpoint, prefix: str) -> int:
     """Return 0 for a prefix of averaged weights, 2 for that of a second network such as a student, else 1."""
-    words = _snake_case(prefix)
-    if "meta.mmengine_version" in checkpoint.words and words.startswith("ema_state_dict"):
+    words = _convert_to_snake_case(prefix)
+    if "meta.mmengine_version" in checkpoint.plain_values and words.startswith("ema_state_dict"):
         return 2  # mmengine swaps the two when it saves: the averaged weights are in state_dict
     if _SECONDARY.search(words):
         return 2
@@ -136,12 +138,12 @@ def rank_prefix(checkpoint: Checkpoint, prefix: str) -> int:
 
 
 def is_training_state(key: str) -> bool:
-    """Return whether a key is that of training state, such as an optimizer's, and not of weights."""
-    return _TRAINING_STATE.search(_snake_case(key)) is not None
+    """Return whether a key belongs to training state, such as an optimizer's, and not to weights."""
+    return _TRAINING_STATE.search(_convert_to_snake_case(key)) is not None
 
 
 def find_equal_matches(matches: list[KeyMatch]) -> list[KeyMatch]:
-    """Return the matches that are as good as the first and hold other values."""
+    """Return the matches that are as good as the first but have different values."""
     first, *others = matches
     return [
         other
@@ -167,20 +169,20 @@ def _split_key(key: str) -> tuple[list[str], list[str]]:
 
 
 def _strip_common_prefixes(state: dict[str, torch.Tensor]) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-    """Yield a state dict unchanged, then without the one or two first steps that all its keys share."""
+    """Yield a state dict unchanged, then without one and two leading steps if all its keys share them."""
     prefix = ""
     for _ in range(3):
         yield prefix, state
-        roots = {_first_step(key) for key in state}
+        roots = {_get_first_step(key) for key in state}
         if len(roots) != 1 or not all("." in key for key in state):
             return
         prefix += f"{roots.pop()}."
         state = {key.partition(".")[2]: tensor for key, tensor in state.items()}
 
 
-def _snake_case(text: str) -> str:
+def _convert_to_snake_case(text: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
 
 
-def _first_step(key: str) -> str:
+def _get_first_step(key: str) -> str:
     return key.partition(".")[0]

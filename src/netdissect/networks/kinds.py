@@ -23,8 +23,8 @@ class ModelSpelling:
     """How a kind of MODEL is typed.
 
     Attributes:
-        typed: as help shows it, such as ``timm:NAME`` or ``FILE.onnx``.
-        what: what it is, in one line.
+        typed: how help shows it, such as ``timm:NAME`` or ``FILE.onnx``.
+        what: what this kind of MODEL is, in one line.
         prefix: with its colon, such as ``timm:``; empty for files.
         endings: suffixes of the file's name, in lower case; empty where the file's content decides.
     """

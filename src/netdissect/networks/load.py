@@ -1,4 +1,4 @@
-"""Turn MODEL, or a module, into a network: the table of built-in kinds and their loaders."""
+"""Load MODEL, or wrap a module, as a network; the table of built-in kinds and their loaders."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def open_network(model: str, options: LoadOptions | None = None) -> Network:
 
 
 def load_without_weights(model: str, options: LoadOptions | None = None) -> Network | None:
-    """Return the network of a prototxt without its caffemodel, whose layers can be listed; None for anything else.
+    """Return the network of a prototxt without its caffemodel, whose layers can be listed; None for any other MODEL.
 
     Raises:
         ModelFileError: if it is damaged.
@@ -58,7 +58,7 @@ def load_without_weights(model: str, options: LoadOptions | None = None) -> Netw
 def _load_state_dict(model: str, options: LoadOptions) -> Network:
     path = Path(model)
     if options.arch is None:
-        checkpoints.read_checkpoint(path)  # a file that cannot be read is refused first
+        checkpoints.read_checkpoint(path)  # an unreadable file is reported first
         raise SettingsError(
             f"{path} holds weights without an architecture: name it with --arch, such as --arch torchvision:resnet18"
         )
@@ -81,12 +81,12 @@ def _load_python(spec: str, options: LoadOptions) -> Network:
 
 
 def adopt_network(model: object, name: str, source: str, options: LoadOptions) -> Network:
-    """Return what a user's function or a plugin gave as a network.
+    """Turn what a user's function or a plugin returned into a network.
 
     Args:
         model: a ``torch.nn.Module`` or a network.
-        name: what to call a module.
-        source: what was typed for it.
+        name: of the network, if it is a module.
+        source: what the user typed to load it.
         options: applied to its preprocessing.
 
     Raises:
@@ -130,7 +130,7 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
             removed.
         preprocess: how images become its input; None takes the module's ``preprocess`` attribute, or what timm or
             transformers stored in it, else ImageNet statistics.
-        name: what to call it; None takes its class's name.
+        name: of the network; None takes the class's name.
 
     Raises:
         SettingsError: if it is something else, or TorchScript.
@@ -139,7 +139,7 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
         return exported.wrap_program(module, preprocess, name=name)
     if isinstance(module, torch.jit.ScriptModule):
         raise SettingsError(
-            f"netdissect takes no TorchScript, which torch deprecates: give the torch.nn.Module that "
+            f"netdissect does not support TorchScript, which torch deprecates: pass the torch.nn.Module that "
             f"{type(module).__name__} was made from, or torch.export.export(model.eval(), (x,))"
         )
     if not isinstance(module, nn.Module):

@@ -54,7 +54,7 @@ class LoadOptions:
         Raises:
             SettingsError: if one is out of its range.
         """
-        if self.colordepth in (-1, -3):  # the released code's way to say: subtract no mean
+        if self.colordepth in (-1, -3):  # in the released code, negative means: subtract no mean
             object.__setattr__(self, "mean", self.mean or ("0", "0", "0"))
             object.__setattr__(self, "colordepth", -self.colordepth)
         if self.colordepth not in (1, 3):
@@ -68,7 +68,7 @@ class LoadOptions:
             raise SettingsError(f"--scale must lie between {1 / _MAX_VALUE:g} and {_MAX_VALUE:g}, not {self.scale:g}")
         if self.std is not None and (parse_channels("--std", self.std) <= 0).any():
             raise SettingsError(f"--std must be greater than 0, not {' '.join(self.std)}")
-        if self.mean is not None and not _mean_file(self.mean):
+        if self.mean is not None and not _find_mean_file(self.mean):
             parse_channels("--mean", self.mean, otherwise=_OR_FILE)
 
     @property
@@ -83,7 +83,7 @@ class LoadOptions:
 
 
 def override_preprocess(own: Preprocess, options: LoadOptions) -> Preprocess:
-    """Return a network's own preprocessing, changed by the options that were given.
+    """Return a network's own preprocessing, with the user's options applied.
 
     ``mean`` and ``std`` are in the range of the network's own input (0 to 1 for most torch networks). With ``scale``
     images range from 0 to 255, as in Caffe, whatever the network's own range is.
@@ -130,7 +130,7 @@ def read_mean_option(words: Sequence[str] | None) -> NDArray[np.float32] | None:
     """Return the value of --mean: three numbers, shape (3,), or the mean image of a file, shape (3, H, W)."""
     if words is None:
         return None
-    file = _mean_file(words)
+    file = _find_mean_file(words)
     if file is not None:
         from netdissect.networks.sources.caffe.mean_files import read_mean
 
@@ -138,9 +138,9 @@ def read_mean_option(words: Sequence[str] | None) -> NDArray[np.float32] | None:
     return parse_channels("--mean", words, otherwise=_OR_FILE)
 
 
-def _mean_file(mean: Sequence[str]) -> str | None:
+def _find_mean_file(mean: Sequence[str]) -> str | None:
     """Return the file that --mean names; None if it gives numbers, also if they are quoted together."""
-    if len(mean) != 1 or any(_looks_like_a_number(word) for word in mean[0].replace(",", " ").split()):
+    if len(mean) != 1 or any(_is_number(word) for word in mean[0].replace(",", " ").split()):
         return None
     return mean[0]
 
@@ -148,7 +148,7 @@ def _mean_file(mean: Sequence[str]) -> str | None:
 def parse_channels(
     option: str, typed: Sequence[str], *, otherwise: str = "or one for all channels"
 ) -> NDArray[np.float32]:
-    """Return one or three numbers of an option as three; a single one is used for all channels.
+    """Parse an option of one or three numbers, shape (3,); a single one is used for all channels.
 
     >>> parse_channels("--std", ["0.5"]).tolist()
     [0.5, 0.5, 0.5]
@@ -156,12 +156,12 @@ def parse_channels(
     import numpy as np
 
     words = [word for text in typed for word in text.replace(",", " ").split()]
-    if len(words) not in (1, 3) or not all(_is_number(word) for word in words):
+    if len(words) not in (1, 3) or not all(_is_finite_number(word) for word in words):
         raise SettingsError(f"{option} takes three numbers, {otherwise}, not {' '.join(typed)}")
     return np.resize(np.array([float(word) for word in words], np.float32), 3)
 
 
-def _looks_like_a_number(word: str) -> bool:
+def _is_number(word: str) -> bool:
     """Return whether a word is a number, NaN and infinity included."""
     try:
         float(word)
@@ -170,7 +170,7 @@ def _looks_like_a_number(word: str) -> bool:
     return True
 
 
-def _is_number(word: str) -> bool:
+def _is_finite_number(word: str) -> bool:
     try:
         return abs(float(word)) <= _MAX_VALUE
     except ValueError:

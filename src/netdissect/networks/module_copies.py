@@ -1,4 +1,4 @@
-"""Copies of a torch module: to inspect, to trace without numbers, and to run faster. The module itself never changes.
+"""Copies of a torch module: to inspect it, to trace it without values, and to run it faster. The module never changes.
 
 The fast copy has its batch norms folded into the convolutions before them and its weights in channels last, which
 halves the time of a convolutional network on a CPU. Values change in their last bits only (docs/performance.md).
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=nn.Module)
 
-#: What a network's forward pass raises on inputs that it was not made for.
+#: Exceptions of a network's forward pass on inputs that it does not support.
 FORWARD_ERRORS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, NotImplementedError)
 
 
@@ -37,7 +37,7 @@ def copy_sharing_weights(module: nn.Module) -> tuple[nn.Module, str]:
     try:
         return _remove_compiled_call(copy.deepcopy(module, memo)), ""
     except Exception as error:  # noqa: BLE001 - a network's own __deepcopy__ may raise anything
-        return module, f"the network cannot be copied ({root_message(error)}), so it was run itself"
+        return module, f"the network cannot be copied ({root_message(error)}), so the network itself was run"
 
 
 def prepare_module(
@@ -63,22 +63,22 @@ def prepare_module(
     """
     if copy_sharing_weights(module)[1]:
         return module
-    twin = _remove_compiled_call(copy.deepcopy(module)).eval()
-    fit(twin)
-    pairs = _find_foldable(twin, set(probed), set(entered), x, call)
-    modules = dict(twin.named_modules())
+    copied = _remove_compiled_call(copy.deepcopy(module)).eval()
+    fit(copied)
+    pairs = _find_foldable(copied, set(probed), set(entered), x, call)
+    modules = dict(copied.named_modules())
     for convolution, norm in pairs:
         _fold_batch_norm(modules[convolution], modules[norm])
         parent, _, name = norm.rpartition(".")
         setattr(modules[parent], name, nn.Identity())
-    twin.requires_grad_(requires_grad=False)
-    laid_out: nn.Module = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    copied.requires_grad_(requires_grad=False)
+    laid_out: nn.Module = copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     spread = len({parameter.device for parameter in module.parameters()}) > 1
     return laid_out if device is None or spread else laid_out.to(device)
 
 
 def copy_to_meta(module: M) -> M:
-    """Return a copy on torch's meta device, whose tensors have shapes and no numbers."""
+    """Return a copy on torch's meta device, whose tensors have shapes but no values."""
     tensors = [*module.parameters(), *module.buffers()]
     memo: dict[int, Any] = {id(tensor): tensor.to("meta") for tensor in tensors}
     memo |= {id(p): nn.Parameter(memo[id(p)], requires_grad=False) for p in module.parameters()}
@@ -91,7 +91,7 @@ def find_device(module: nn.Module, default: torch.device | None = None) -> torch
 
 
 def _remove_compiled_call(module: nn.Module) -> nn.Module:
-    """Make a copy run as plain Python: compiled code calls no hooks."""
+    """Make a copy run as plain Python, since compiled code calls no hooks."""
     for part in module.modules():
         part._compiled_call_impl = None  # noqa: SLF001 - what Module.compile() sets
     return module
@@ -107,7 +107,7 @@ def _find_foldable(
     """Return (convolution, batch norm) names where only the norm reads the convolution's output."""
     convolved: dict[str, list[torch.Tensor]] = {}
     normalized: dict[str, list[torch.Tensor]] = {}
-    # After the probed layers it may fail at this size.
+    # Modules after the probed layers may fail at this input size.
     recording, failing = _record_batch_norms(module, convolved, normalized), contextlib.suppress(*FORWARD_ERRORS)
     with recording, torch.no_grad(), failing, FieldTracer(x) as tracer:
         call(module, x)

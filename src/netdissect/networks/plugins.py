@@ -35,7 +35,7 @@ _OPTIONS = PREPROCESSING | {"weights", "trust"}
 
 @dataclass(frozen=True)
 class _AddedKind:
-    """A prefix of MODEL, who added it, and how its loader is found."""
+    """A prefix of MODEL, what added it (for error messages), and a function that returns its loader."""
 
     spelling: ModelSpelling
     origin: str
@@ -78,12 +78,12 @@ def register_model_kind(spelling: str, what: str, load: ModelLoader) -> None:
 
     Args:
         spelling: a prefix of your own and a placeholder, such as ``mylib:NAME``.
-        what: what it is, in one line, for help and error messages.
-        load: given the name after the prefix and the options of MODEL (``weights``, ``seed``, …), returns a
+        what: what MODEL is then, in one line, for help and error messages.
+        load: called with the name after the prefix and the options of MODEL (``weights``, ``seed``, …); returns a
             ``torch.nn.Module`` or a network. Options for preprocessing are applied to what it returns.
 
     Raises:
-        SettingsError: if the spelling has no prefix, its prefix is taken, or `load` is no function.
+        SettingsError: if the spelling has no prefix, its prefix is taken, or `load` is not a function.
 
     Example::
 
@@ -120,7 +120,7 @@ def describe_model_kinds() -> str:
 
 def list_prefixes() -> list[str]:
     """Return the prefixes of MODEL without their colons."""
-    return [*_builtin_prefixes(), *_find_added()]
+    return [*_list_builtin_prefixes(), *_find_added()]
 
 
 def find_added_kind(model: str) -> ModelKind | None:
@@ -130,7 +130,7 @@ def find_added_kind(model: str) -> ModelKind | None:
     return None if kind is None else ModelKind(spelling=kind.spelling, load=kind.load, takes=_OPTIONS)
 
 
-def _builtin_prefixes() -> list[str]:
+def _list_builtin_prefixes() -> list[str]:
     return [spelling.prefix.removesuffix(":") for spelling in SPELLINGS.values() if spelling.prefix]
 
 
@@ -141,12 +141,12 @@ def _find_added() -> dict[str, _AddedKind]:
     with contextlib.suppress(Exception):  # an entry_points.txt that cannot be parsed
         points = entry_points(group=ENTRY_POINT_GROUP)
     for point in points:
-        if _PREFIX.fullmatch(point.name) and point.name not in _builtin_prefixes():
+        if _PREFIX.fullmatch(point.name) and point.name not in _list_builtin_prefixes():
             declared.setdefault(point.name, []).append(point)
-    return {prefix: _declared_kind(prefix, points) for prefix, points in declared.items()} | _registered
+    return {prefix: _make_declared_kind(prefix, points) for prefix, points in declared.items()} | _registered
 
 
-def _declared_kind(prefix: str, points: Sequence[EntryPoint]) -> _AddedKind:
+def _make_declared_kind(prefix: str, points: Sequence[EntryPoint]) -> _AddedKind:
     names = sorted(point.dist.name if point.dist is not None else point.module for point in points)
     packages = escape_line(" and ".join(names))
 

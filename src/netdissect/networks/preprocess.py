@@ -21,15 +21,15 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, eq=False)
 class Preprocess:
-    """Images to network input: order of channels, then (value · unit − mean) / std, then the mean of the channels for grey.
+    """How images become a network's input: channels are reordered, x = (value · unit − mean) / std, then averaged if `grey`.
 
     Attributes:
         channels: order of the input's channels.
-        unit: what an image's 0 to 255 is multiplied by first: 1 for Caffe, 1/255 for torch.
-        mean: subtracted; shape (3,), or (3, H, W) for a mean image of the input's own size.
-        std: divided by, shape (3,).
+        unit: factor for values from 0 to 255: 1 for Caffe, 1/255 for torch.
+        mean: subtracted from the values; shape (3,), or (3, H, W) for a mean image of the input's own size.
+        std: divides the values, shape (3,).
         grey: whether the channels are averaged at the end, as the released code's ``--colordepth 1`` does.
-        note: where this came from, for the report.
+        note: where these settings come from, for the report.
     """
 
     channels: Literal["rgb", "bgr"] = "rgb"
@@ -62,7 +62,7 @@ class Preprocess:
             )
         if self.channels == "bgr":
             images = images.flip(3)
-        # Rows of all channels of all pixels: a CPU vectorizes these, and not the three channels of a pixel.
+        # Rows of width * 3 values: a CPU vectorizes over these, but not over the three channels of a pixel.
         x = images.to(torch.float32, memory_format=torch.contiguous_format, copy=True).view(count, height, width * 3)
         if self.unit != 1:
             x.mul_(self.unit)
@@ -107,7 +107,7 @@ def make_caffe_preprocess(
     Args:
         mean: three numbers in the input's channel order, or a mean image (3, H, W); an image of another size than
             the input's is averaged per channel, as Caffe's own Python examples do.
-        scale: multiplied after the mean is subtracted.
+        scale: factor applied after the mean is subtracted.
         channels: order of the input's channels.
         grey: whether the channels are averaged at the end.
         input_size: height and width of the input.

@@ -1,4 +1,4 @@
-"""Suggest layers to dissect: the last of every resolution; for a row of equal blocks, one at each quarter of the depth.
+"""Suggest layers to dissect: the last one of every resolution; in a network of equal blocks, four at equal distances.
 
 Only names, types and grids are used, so that it works for any network.
 """
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
     from netdissect.layers import Layer
 
-#: Most layers that are suggested.
+#: Maximum number of suggested layers.
 _MAX_SUGGESTIONS = 5
-#: Fewest blocks of a row that is the network's body.
+#: Minimum number of equal blocks from which a network counts as a sequence of blocks.
 _MIN_BLOCKS = 4
 #: Types that only change the resolution or the border of the previous layer's output.
 _POOL = re.compile(r"(pool(ing|er)?|pad|padding)(\dd)?$|upsample", re.IGNORECASE)
-#: Types that leave their input as it is, or are not layers.
+#: Types that return their input unchanged, or are not layers.
 _NO_OPERATION = re.compile(r"input|data|dropout|identity|flatten", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.*[._])\d+$")
 
 
 @dataclass(frozen=True, slots=True)
 class _NamedOutput:
-    """One output and all its names: a container has the output of its last part."""
+    """One output and all its names; a container and its last part have the same output."""
 
     layers: tuple[Layer, ...]
 
@@ -81,7 +81,7 @@ def suggest_layers(layers: Sequence[Layer]) -> list[str]:
 
 
 def _group_outputs(layers: Sequence[Layer]) -> list[_NamedOutput]:
-    """Return the outputs that have a grid; a container is joined with its last part."""
+    """Return the outputs that have a grid; a container and its last part are one output."""
     rows: list[list[Layer]] = []
     for layer in layers:
         if layer.grid == (1, 1) or layer.name.endswith(INPUT_SUFFIX):
@@ -99,7 +99,7 @@ def _are_same(one: Layer, other: Layer) -> bool:
 
 
 def _pick_last(group: Sequence[_NamedOutput], parents: set[str]) -> _NamedOutput:
-    """Return the last stage or block of those with one grid; without any, the last of the outermost layers."""
+    """Return the last stage or block among outputs with the same grid; if there is none, the last of the outermost layers."""
     stages = [one for one in group if one.name in parents] or group
     least = min(_count_depth(one.name) for one in stages)
     return [one for one in stages if _count_depth(one.name) <= least + (one.name in parents and _is_numbered(one))][-1]
@@ -111,7 +111,7 @@ def _is_numbered(one: _NamedOutput) -> bool:
 
 
 def _find_blocks(outputs: Sequence[_NamedOutput]) -> list[Layer]:
-    """Return the longest row of numbered layers of one type; of equally long ones the outermost."""
+    """Return the longest sequence of numbered layers of one type; the outermost if several are equally long."""
     rows: dict[tuple[str, str], list[Layer]] = defaultdict(list)
     for one in outputs:
         for layer in one.layers:

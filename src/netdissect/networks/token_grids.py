@@ -14,7 +14,7 @@ from netdissect.networks.trace.tensor_trace import AxisPart, TensorTrace, make_c
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Most tokens before the patches: class, distillation, and up to eight registers.
+#: Maximum number of tokens before the patches: class, distillation, and up to eight registers.
 _MAX_PREFIX = 10
 
 
@@ -102,7 +102,7 @@ def guess_trace(
 
     Args:
         shape: of the output.
-        images: B, how many images it is for.
+        images: B, the number of images.
         input_size: height and width of the input.
         hints: what the network states about its tokens.
 
@@ -112,14 +112,11 @@ def guess_trace(
     if len(shape) == 2 and shape[0] == images:
         return TensorTrace(((AxisPart("n", shape[0]),), make_channels(shape[1])), None), ""
     if len(shape) == 4 and shape[0] == images:
-        order = (
-            "ncyx"
-            if _has_proportions(shape[2:4], input_size)
-            else "nyxc"
-            if _has_proportions(shape[1:3], input_size)
-            else ""
-        )
-        if not order:
+        if _has_proportions(shape[2:4], input_size):
+            order = "ncyx"
+        elif _has_proportions(shape[1:3], input_size):
+            order = "nyxc"
+        else:
             return None
         return TensorTrace(tuple((AxisPart(m, size),) for m, size in zip(order, shape, strict=True)), None), ""
     if len(shape) == 3 and images in shape[:2]:
@@ -132,9 +129,7 @@ def guess_trace(
         grid = (AxisPart("y", rows), AxisPart("x", columns))
         tokens = (AxisPart("t", count, 1, prefix, grid),) if prefix else grid
         dims = ((AxisPart("n", images),), tokens, make_channels(shape[2]))
-        note = (
-            f"its {count} tokens are taken for {f'{prefix} and ' if prefix else ''}{rows} x {columns} patches: a guess"
-        )
+        note = f"its {count} tokens are assumed to be {f'{prefix} others and ' if prefix else ''}{rows} x {columns} patches"
         return TensorTrace(dims if first else (dims[1], dims[0], dims[2]), None), note
     return None
 

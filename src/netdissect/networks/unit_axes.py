@@ -1,6 +1,6 @@
-"""Axes of units: a layer's output of any shape (channels last, tokens, windows, vectors) as units on a grid.
+"""Find the axes of a layer's output: images, rows, columns and units, for any layout (channels last, tokens, windows, vectors).
 
-They are derived from the output's trace, never from the network's name.
+They follow from the output's trace, never from the network's name.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from netdissect.config import Geometry
     from netdissect.networks.trace.tensor_trace import TensorTrace
 
-#: Note of a layer after attention, whose cells keep their place.
-GLOBAL_VIEW = "a cell may see the whole image and keeps its own place"
+#: Note of a layer after attention, whose cells keep their positions.
+GLOBAL_VIEW = "a cell may depend on the whole image and keeps its position"
 #: Note of a layer with an even grid although its dimensions are known.
-GLOBAL_VIEW_GRID = "a cell may see the whole image: an even grid"
+GLOBAL_VIEW_GRID = "a cell may depend on the whole image: an even grid"
 #: Note of a layer with an even grid because it could not be traced.
 UNTRACED_GRID = "its receptive fields cannot be traced: an even grid"
 
@@ -63,9 +63,9 @@ class UnitAxes:
 
 
 def find_unit_axes(trace: TensorTrace) -> UnitAxes | None:
-    """Return the axes of units of a tensor; None if its rows, columns or images cannot be put together.
+    """Return the axes of units of a tensor; None if its rows, columns or images cannot be combined.
 
-    A tensor of channels only is a single cell. The dimension of images may be missing if there is only one.
+    A tensor of channels only is a single cell. A dimension of images may be missing if there is only one image.
     """
     parts = [part for dim in trace.dims for part in dim]
     resolved = [piece for part in parts for piece in iterate_parts((part,))]
@@ -119,7 +119,7 @@ def describe_layer(
         axes: of its units.
         trace: of its output.
         input_size: height and width of the network's input in pixels.
-        geometry: "grid" asks for an even grid.
+        geometry: "grid" for an even grid.
         note: what else a reader should know.
         is_traced: whether the output was traced; False if it was guessed.
     """
@@ -127,10 +127,11 @@ def describe_layer(
     if axes.left_out == 1:
         notes.append("class token left out")
     elif axes.left_out:
-        notes.append(f"{axes.left_out} tokens that are no patches (class, registers, distillation) left out")
-    traced, field = "grid", None if geometry == "grid" else trace.field
+        notes.append(f"{axes.left_out} tokens that are not patches (class, registers, distillation) left out")
+    own_geometry = "grid"
+    field = None if geometry == "grid" else trace.field
     if field is not None and not trace.is_global:
-        traced = "receptive-field"
+        own_geometry = "receptive-field"
     elif field is not None and axes.grid != (1, 1):
         notes.append(GLOBAL_VIEW)
     else:
@@ -138,9 +139,9 @@ def describe_layer(
         if geometry == "receptive-field" and axes.grid != (1, 1):
             notes.append(GLOBAL_VIEW_GRID if trace.grid is not None and is_traced else UNTRACED_GRID)
     if field is None:
-        parts = fieldmap.divide_into_whole_steps if geometry == "grid" else fieldmap.divide_evenly
-        field = parts(input_size, axes.grid)
-    return Layer(name, axes.units, axes.grid, field, traced, kind, "; ".join(notes), get_shape_per_image(trace))
+        divide = fieldmap.divide_into_whole_steps if geometry == "grid" else fieldmap.divide_evenly
+        field = divide(input_size, axes.grid)
+    return Layer(name, axes.units, axes.grid, field, own_geometry, kind, "; ".join(notes), get_shape_per_image(trace))
 
 
 def get_shape_per_image(trace: TensorTrace) -> tuple[int, ...]:

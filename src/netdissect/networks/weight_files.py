@@ -1,6 +1,6 @@
 """Read weights from files without unpickling: safetensors, numpy's ``.npz``, and checkpoints of tensors and plain values.
 
-`safe_torch_load` makes torchvision, timm and transformers read their files by the same rules.
+Within `replace_torch_load`, torchvision, timm and transformers read their files by the same rules.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 #: Suffixes of files that hold weights.
 WEIGHT_SUFFIXES = SPELLINGS["weights"].endings
-#: Words of torch's error for a file that holds more than tensors and plain values; a damaged file gives others.
+#: Words of torch's error for a file that holds more than tensors and plain values. Errors for damaged files have none of them.
 _UNSAFE = ("GLOBAL", "reduce", "allowlisted", "allowed", "blocked")
 _MAX_INDEX_BYTES = 2**26
 
@@ -111,7 +111,7 @@ def check_weights_file(path: Path) -> None:
 
     Raises:
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it is no regular file, or would unpack to more.
+        ModelFileError: if it is not a regular file, or would unpack to too much.
     """
     with budgets.open_model_file(path, "weights file") as file:
         if path.suffix == ".safetensors":
@@ -125,8 +125,8 @@ def check_model_folder(folder: Path) -> None:
 
     Raises:
         ModelNotFoundError: if there is no such folder.
-        ModelFileError: if a weights file is no regular file or would unpack to too much, or if a JSON file is damaged or
-            names files outside the folder.
+        ModelFileError: if a weights file is not a regular file or would unpack to too much, or if a JSON file is damaged
+            or names files outside the folder.
     """
     if not folder.is_dir():
         raise ModelNotFoundError(f"there is no folder {folder}: expected one with config.json and weights")
@@ -145,8 +145,8 @@ def check_model_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def safe_torch_load() -> Iterator[None]:
-    """Replace ``torch.load`` by `read_weights_file` for the length of a block, whatever a library would allow."""
+def replace_torch_load() -> Iterator[None]:
+    """Return a context manager in which ``torch.load`` is `read_weights_file`, so that libraries unpickle nothing."""
 
     def load(file: Any, map_location: Any = None, *_: Any, **options: Any) -> Any:
         kept = {"map_location": map_location or "cpu", "mmap": options.get("mmap")}

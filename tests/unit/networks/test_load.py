@@ -96,7 +96,7 @@ def test_a_module_of_torchscript_is_refused(tmp_path):
     path = exports.write_torchscript(tmp_path / "net.pt", torch.nn.Conv2d(3, 4, 3))
     with pytest.warns(DeprecationWarning, match="deprecated"):
         module = torch.jit.load(path)
-    with pytest.raises(SettingsError, match=r"takes no TorchScript, .* give the torch\.nn\.Module"):
+    with pytest.raises(SettingsError, match=r"does not support TorchScript, .* pass the torch\.nn\.Module"):
         wrap_module(module)
 
 

@@ -1,4 +1,4 @@
-"""Open-vocabulary networks as `Segmenter`: any words become concepts."""
+"""Open-vocabulary segmentation networks, which label images with any list of concepts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def load_open_vocabulary(
     Args:
         concepts: words, such as ``["wheel", "zebra stripes"]``.
         model: a CLIPSeg model, ``hf:NAME`` or ``hf:FOLDER``.
-        threshold: pixels get a concept from this probability on.
+        threshold: smallest probability at which a pixel gets a concept.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
@@ -69,7 +69,7 @@ def check_concepts(concepts: Sequence[str]) -> list[str]:
 
 
 class OpenVocabularySegmenter(LoadedSegmenter):
-    """CLIPSeg with a list of concepts. A pixel may have several: each goes to a label map of its own."""
+    """CLIPSeg with a list of concepts. A pixel may have several, so an image may have several label maps."""
 
     def __init__(
         self,
@@ -84,8 +84,8 @@ class OpenVocabularySegmenter(LoadedSegmenter):
         super().__init__(model, check_concepts(concepts), threshold=threshold, device=device)
         self._processor = processor
         self.about = (
-            f"the open-vocabulary network {name}, with {len(self.classes)} concepts; a pixel gets a concept from a "
-            f"probability of {threshold:g} on"
+            f"the open-vocabulary network {name}, with {len(self.classes)} concepts; a pixel gets a concept if "
+            f"its probability is at least {threshold:g}"
         )
 
     def __call__(self, image: NDArray[np.uint8], /) -> NDArray[np.uint16]:
@@ -102,7 +102,7 @@ class OpenVocabularySegmenter(LoadedSegmenter):
 
 
 def rank_labels(probabilities: NDArray[np.floating[Any]], threshold: float) -> NDArray[np.uint16]:
-    """Return label maps, shape (p, h, w); map i has every pixel's i-th most probable class above the threshold.
+    """Return label maps, shape (p, h, w); map i has every pixel's i-th most probable class, or 0 below the threshold.
 
     Args:
         probabilities: of every class at every pixel, shape (C, h, w).

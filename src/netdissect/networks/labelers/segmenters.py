@@ -1,4 +1,4 @@
-"""Segmentation networks as `Segmenter`: they label the images of ``from-segmenter`` and ``from-words``.
+"""Segmentation networks that label images for the importers ``from-segmenter`` and ``from-words``.
 
 Class n of the list has label n + 1; label 0 is no label. Probabilities are resized to the image before the most probable class
 is chosen.
@@ -74,11 +74,11 @@ def load_segmenter(
 
 
 class LoadedSegmenter:
-    """A `Segmenter` whose labels are decided by a module's weights and some settings.
+    """Base class of segmenters that run a module; its weights and settings determine the labels.
 
     Attributes:
         classes: names of label 1, 2, ….
-        about: which network it is, for README.txt.
+        about: description of the network, for README.txt.
     """
 
     about: str
@@ -93,7 +93,7 @@ class LoadedSegmenter:
         self.classes = list(classes)
 
     def fingerprint(self) -> str:
-        """Return a hash of everything that decides the labels."""
+        """Return a hash of everything that the labels depend on."""
         settings = (self.classes, self._threshold, *self._settings)
         hashed = hashlib.blake2b(repr(settings).encode(), digest_size=16)
         hash_tensors(hashed, self._module.state_dict())
@@ -129,7 +129,7 @@ class TorchSegmenter(LoadedSegmenter):
         batch = torch.from_numpy(values).permute(2, 0, 1)[None]
         if max(image.shape[:2]) > MAX_LABEL_SIDE:
             batch = nn.functional.interpolate(
-                batch, size=label_map_size(image.shape), mode="bilinear", align_corners=False, antialias=True
+                batch, size=compute_label_map_size(image.shape), mode="bilinear", align_corners=False, antialias=True
             )
         batch = batch.to(self._device)
         with evaluation_mode(self._module), torch.no_grad():
@@ -187,10 +187,10 @@ def _label_pixels(scores: torch.Tensor, size: tuple[int, ...], classes: int, thr
 
 def resize_scores(scores: torch.Tensor, image: tuple[int, ...]) -> torch.Tensor:
     """Resize scores (B, C, h, w) to the label map of an image of shape (H, W, …)."""
-    return nn.functional.interpolate(scores, size=label_map_size(image), mode="bilinear", align_corners=False)
+    return nn.functional.interpolate(scores, size=compute_label_map_size(image), mode="bilinear", align_corners=False)
 
 
-def label_map_size(image: tuple[int, ...]) -> tuple[int, int]:
+def compute_label_map_size(image: tuple[int, ...]) -> tuple[int, int]:
     """Return height and width of the label map of an image of shape (H, W, …): its own, up to `MAX_LABEL_SIDE`.
 
     >>> label_map_size((480, 640, 3)), label_map_size((3000, 4000, 3))
@@ -210,7 +210,9 @@ def _find_scores(output: Any) -> torch.Tensor:
     else:
         found = getattr(output, "logits", None)
     if not isinstance(found, torch.Tensor) or found.ndim != 4:
-        raise ModelError("the network returns no scores of shape (images, classes, h, w): it is no semantic segmenter")
+        raise ModelError(
+            "the network returns no scores of shape (images, classes, h, w): it is not a network for semantic segmentation"
+        )
     return found
 
 
@@ -232,7 +234,7 @@ def parse_device(device: str) -> torch.device:
 
 
 def check_probability(threshold: float) -> float:
-    """Return a threshold; raise SettingsError if it is no probability."""
+    """Return a threshold; raise SettingsError if it is not a probability."""
     if not 0 <= threshold <= 1:
         raise SettingsError(f"--threshold is a probability between 0 and 1, not {threshold}")
     return threshold
@@ -259,7 +261,7 @@ def load_pretrained_part(kind: str, name: str) -> Any:
     if Path(name).is_dir():
         weight_files.check_model_folder(Path(name))
     try:
-        with weight_files.safe_torch_load():
+        with weight_files.replace_torch_load():
             return getattr(library, kind).from_pretrained(name)
     except ModelError:
         raise
@@ -283,7 +285,7 @@ def _load_torchvision_segmenter(name: str) -> tuple[nn.Module, Sequence[str]]:
         )
     weights = library.get_model_weights(name).DEFAULT
     try:
-        with weight_files.safe_torch_load():
+        with weight_files.replace_torch_load():
             return library.get_model(name, weights=weights), weights.meta["categories"]
     except ModelError:
         raise

@@ -1,6 +1,6 @@
 """Programs of ``torch.export`` (``FILE.pt2``) as networks; layers are the exported modules, by their own names.
 
-``torch.export.load`` runs code that a file may hold, so a file is opened only when its user trusts it.
+``torch.export.load`` runs code that a file may hold, so a file is opened only if the user trusts it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: Operators that behave differently in training mode, and the argument that says so.
 _TRAINING = {"batch_norm": 5, "native_batch_norm": 5, "_native_batch_norm_legit": 5, "dropout": 2, "native_dropout": 2}
-#: Upper bounds of dynamic sizes from here on mean that there is none.
+#: A dynamic size with an upper bound of at least this counts as unbounded.
 _UNBOUNDED = 1 << 16
 #: Archive members of every ``.pt2`` file, below a folder of the archive's name.
 _MEMBERS = ("archive_format", "models/model.json")
@@ -80,13 +80,13 @@ class ExportedNetwork(TorchNetwork):
         return super().make_blank_input(input_size, device)
 
     def copy_for_inspection(self) -> tuple[nn.Module, str]:
-        """Return the modules themselves: nobody else holds them."""
+        """Return the modules themselves, since no other code uses them."""
         return self.module, ""
 
     def copy_for_probing(
         self,
         selectors: Mapping[str, LayerSelector],  # noqa: ARG002 - nothing is folded
-        input_size: tuple[int, int],  # noqa: ARG002 - nor fitted
+        input_size: tuple[int, int],  # noqa: ARG002 - nothing is resized
         device: torch.device,
     ) -> nn.Module:
         """Return the modules on a device."""
@@ -109,7 +109,7 @@ class ExportedNetwork(TorchNetwork):
 
 
 def load_exported(model: str, options: LoadOptions) -> ExportedNetwork:
-    """Return the network in a ``.pt2`` file, if its user trusts the file.
+    """Return the network in a ``.pt2`` file, if the user trusts the file.
 
     Raises:
         ModelNotFoundError: if there is no such file.
@@ -139,7 +139,7 @@ def open_program(name: str, path: str, data: bytes, preprocess: Preprocess | Non
         name: short name of the network.
         path: of its file, for error messages.
         data: the file's bytes.
-        preprocess: how images become its input; None assumes ImageNet statistics and notes it.
+        preprocess: how images become its input; None assumes ImageNet statistics, with a note.
 
     Raises:
         ModelFileError: if the program is damaged, was exported in training mode, or takes anything but images.
@@ -170,7 +170,7 @@ def wrap_program(program: Any, preprocess: Preprocess | None = None, *, name: st
 
 
 def _check_archive(path: Path, data: bytes) -> None:
-    """Check that a file is an archive of ``torch.export.save``, no larger unpacked than `budgets` allows."""
+    """Check that a file is an archive of ``torch.export.save`` that does not unpack to more than `budgets` allows."""
     budgets.check_archive_size(path, io.BytesIO(data))
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -231,7 +231,7 @@ def _check_evaluation_mode(path: str, program: Any) -> None:
                 training |= "norm" not in name or node.args[3] is not None
     if training:
         raise ModelFileError(
-            f"{path} was exported in training mode, in which it gives other activations: call .eval() and export it again"
+            f"{path} was exported in training mode, in which its activations differ: call .eval() and export it again"
         )
 
 
@@ -249,14 +249,14 @@ def _read_input_spec(path: str, program: Any) -> InputSpec:
     if values[0].ndim != 4 or not values[0].is_floating_point():
         raise ModelFileError(f"{expected}; got one of {values[0].ndim} dimensions, {values[0].dtype}")
     batch_size, *others = values[0].shape
-    batch = _max_size(batch_size, program.range_constraints)
+    batch = _find_max_size(batch_size, program.range_constraints)
     channels, height, width = (size if isinstance(size, int) else None for size in others)
     if channels not in (None, 1, 3):
         raise ModelFileError(f"{expected}; got one of {channels} channels")
     return InputSpec(batch, channels, height, width)
 
 
-def _max_size(size: Any, ranges: Mapping[Any, Any]) -> int | None:
+def _find_max_size(size: Any, ranges: Mapping[Any, Any]) -> int | None:
     """Return a fixed size, or the upper bound of a dynamic one; None if it has no bound."""
     if isinstance(size, int):
         return size

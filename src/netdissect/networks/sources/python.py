@@ -1,4 +1,4 @@
-"""``python:module:function``: a network that a user's function returns; and calls of users' code that may raise anything."""
+"""``python:module:function``: a network that a user's function returns. Also calls users' code, which may raise any exception."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def call_factory(spec: str) -> Any:
 
     Raises:
         ModelNotFoundError: if there is no such module or function.
-        ModelError: if it fails, or returns neither a ``torch.nn.Module`` nor a network.
+        ModelError: if the function fails, or returns neither a ``torch.nn.Module`` nor a network.
     """
     name, _, function = spec.partition(":")
     if not name or not function:
         raise ModelNotFoundError(f"python:{spec}: expected python:module:function")
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)  # for good: the function may import later, and workers copy the path
+        sys.path.insert(0, here)  # not removed again: the function may import later, and workers copy the path
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -39,7 +39,7 @@ def build_timm(
 
     Args:
         name: such as ``vit_small_patch16_224`` or ``vit_small_patch16_224.dino``.
-        weights: None for timm's own, a checkpoint file, or ``random``.
+        weights: None for timm's own weights, a checkpoint file, or ``random``.
         seed: of random weights.
         grey: whether it takes grayscale images.
 
@@ -62,7 +62,7 @@ def build_timm(
         budgets.check_network_size(folder, lambda: library.create_model(name, pretrained=False, **options))
     if weights is None:
         try:
-            with weight_files.safe_torch_load():
+            with weight_files.replace_torch_load():
                 module = library.create_model(name, pretrained=True, **options)
         except ModelError:
             raise

@@ -37,7 +37,7 @@ def build_torchvision(name: str, weights: str | None, seed: int) -> tuple[nn.Mod
 
     Args:
         name: such as ``resnet18``.
-        weights: None for torchvision's default, the name of others (``IMAGENET1K_V1``), a state dict file, or ``random``.
+        weights: None for torchvision's default weights, a name (``IMAGENET1K_V1``), a state dict file, or ``random``.
         seed: of random weights.
 
     Returns:
@@ -60,7 +60,7 @@ def build_torchvision(name: str, weights: str | None, seed: int) -> tuple[nn.Mod
                 f"torchvision has no weights for {name}: give a state dict with --weights FILE, or --weights random"
             )
         try:
-            with weight_files.safe_torch_load():
+            with weight_files.replace_torch_load():
                 return library.get_model(name, weights=chosen), *_read_transforms(chosen)
         except ModelError:
             raise
@@ -88,7 +88,7 @@ def call_with_seed(seed: int, make: Callable[[], Any]) -> Any:
 
 
 def _build_random(library: Any, name: str, seed: int, **options: Any) -> nn.Module:
-    """Build an architecture with random weights everywhere; some would download their backbone's."""
+    """Build an architecture with random weights, also in its backbone, for which some would download weights."""
     if "weights_backbone" in inspect.signature(library.get_model_builder(name)).parameters:
         options["weights_backbone"] = None
     with warnings.catch_warnings():
@@ -98,7 +98,7 @@ def _build_random(library: Any, name: str, seed: int, **options: Any) -> nn.Modu
 
 
 def _build_from_file(library: Any, name: str, path: Path) -> nn.Module:
-    """Build the architecture with the weights' number of classes, with auxiliary heads or without."""
+    """Build the architecture with the file's number of classes, and without auxiliary heads if the file has none."""
     checkpoint = checkpoints.read_checkpoint(path)
     module = _build_random(library, name, 0)
     classes = checkpoints.count_classes(checkpoint, module)

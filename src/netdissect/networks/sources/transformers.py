@@ -99,7 +99,7 @@ def build_transformers(
     Args:
         name: on the hub, such as ``facebook/dinov2-base``; a folder with ``config.json``; or, with `weights`, a model
             type such as ``vit``.
-        weights: None for the model's own, a checkpoint file, or ``random``.
+        weights: None for the model's own weights, a checkpoint file, or ``random``.
         seed: of random weights.
 
     Returns:
@@ -115,21 +115,21 @@ def build_transformers(
         weight_files.check_model_folder(Path(name))
     with _silence(library):
         config, is_type = _read_config(library, name, weights)
-        maker, config = _choose_auto_class(library, config, name)
+        auto_class, config = _choose_auto_class(library, config, name)
         if Path(name).is_dir():
-            budgets.check_network_size(Path(name), lambda: maker.from_config(config))
+            budgets.check_network_size(Path(name), lambda: auto_class.from_config(config))
         own = None if is_type else _read_processor(library, config, name)
         preprocess = own or Preprocess(note="assumed: ImageNet statistics; the model states none")
         size = _as_size(getattr(config, "image_size", None))
         if weights is None:
-            return _load_pretrained(maker, config, name).float(), preprocess, size
-        module = _build_random(maker, config, name, seed)
+            return _load_pretrained(auto_class, config, name).float(), preprocess, size
+        module = _build_random(auto_class, config, name, seed)
         if weights != "random":
             checkpoint = checkpoints.read_checkpoint(Path(weights))
             classes = checkpoints.count_classes(checkpoint, module)
             if classes is not None and hasattr(config, "num_labels"):
                 config.num_labels = classes
-                module = _build_random(maker, config, name, seed)
+                module = _build_random(auto_class, config, name, seed)
             checkpoints.load_checkpoint(module, checkpoint, architecture=f"transformers' {name}")
         return module, preprocess, size
 
@@ -153,7 +153,7 @@ def _silence(library: Any) -> Iterator[None]:
 
 
 def _read_cache_or_hub(read: Callable[..., Any], name: str, **options: Any) -> Any:
-    """Call a reader of transformers; the hub is asked only if the cache does not have all of it."""
+    """Call a function of transformers that reads a model; it asks the hub only if the cache lacks a file."""
     if not Path(name).is_dir():
         with contextlib.suppress(Exception):
             return read(name, **options | {"local_files_only": True})
@@ -161,7 +161,7 @@ def _read_cache_or_hub(read: Callable[..., Any], name: str, **options: Any) -> A
 
 
 def _read_config(library: Any, name: str, weights: str | None) -> tuple[Any, bool]:
-    """Return a model's configuration, and whether it is a model type's default one."""
+    """Return a model's configuration, and whether it is the default configuration of a model type."""
     if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
         raise ModelNotFoundError(f"{name}: expected a folder with config.json, as save_pretrained writes it")
     try:
@@ -189,31 +189,31 @@ def _choose_auto_class(library: Any, config: Any, name: str) -> tuple[Any, Any]:
         vision = getattr(config, "vision_config", None)
         known = vision is not None and type(vision) in library.AutoModel._model_mapping  # noqa: SLF001
     except (ImportError, AttributeError) as error:  # transformers imports lazily
-        raise _missing_extra(name, error) from error
+        raise _make_missing_extra_error(name, error) from error
     return library.AutoModel, vision if known else config
 
 
-def _build_random(maker: Any, config: Any, name: str, seed: int) -> nn.Module:
+def _build_random(auto_class: Any, config: Any, name: str, seed: int) -> nn.Module:
     try:
-        module: nn.Module = call_with_seed(seed, lambda: maker.from_config(config))
+        module: nn.Module = call_with_seed(seed, lambda: auto_class.from_config(config))
     except ImportError as error:
-        raise _missing_extra(name, error) from error
+        raise _make_missing_extra_error(name, error) from error
     except (ValueError, RuntimeError, TypeError) as error:
         raise ModelNotFoundError(f"transformers cannot build {name} ({root_message(error)})") from error
     return module.eval()
 
 
-def _load_pretrained(maker: Any, config: Any, name: str) -> nn.Module:
+def _load_pretrained(auto_class: Any, config: Any, name: str) -> nn.Module:
     try:
-        # Not the Auto class: AutoBackbone would look even a folder up on the hub.
-        own = maker._model_mapping.get(type(config), maker)  # noqa: SLF001
-        reader = maker if isinstance(own, (tuple, list)) else own
-        with weight_files.safe_torch_load():
+        # Not AutoBackbone itself, which would look up even a folder on the hub.
+        own = auto_class._model_mapping.get(type(config), auto_class)  # noqa: SLF001
+        reader = auto_class if isinstance(own, (tuple, list)) else own
+        with weight_files.replace_torch_load():
             module: nn.Module = _read_cache_or_hub(reader.from_pretrained, name, config=config)
     except ModelError:
         raise
     except ImportError as error:
-        raise _missing_extra(name, error) from error
+        raise _make_missing_extra_error(name, error) from error
     except Exception as error:
         if (cause := _find_model_error(error)) is not None:
             raise cause from error
@@ -227,14 +227,14 @@ def _load_pretrained(maker: Any, config: Any, name: str) -> nn.Module:
 
 
 def _find_model_error(error: BaseException) -> ModelError | None:
-    """Return the error of this project that a library replaced by its own; None if there is none."""
+    """Return the error of this project that a library caught and replaced by its own; None if there is none."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ModelError):
         cause = cause.__cause__ or cause.__context__
     return cause
 
 
-def _missing_extra(name: str, error: BaseException) -> MissingExtraError:
+def _make_missing_extra_error(name: str, error: BaseException) -> MissingExtraError:
     return MissingExtraError(f"transformers cannot import what {name} needs {explain_import_error(error)}")
 
 
@@ -267,7 +267,9 @@ def _read_processor_file(library: Any, name: str, file: str, options: dict[str, 
     path = Path(name) / file if Path(name).is_dir() else None
     if path is None:
         try:
-            found = _read_cache_or_hub(lambda of, **how: library.utils.cached_file(of, file, **how), name, **options)
+            found = _read_cache_or_hub(
+                lambda model, **more: library.utils.cached_file(model, file, **more), name, **options
+            )
         except Exception:  # noqa: BLE001 - a model without a processor, or a hub that cannot be reached
             return {}
         path = Path(found) if found else None

@@ -1,7 +1,7 @@
 """Read encoders from files of SAELens, sparsify, dictionary_learning, OpenAI and Gemma Scope.
 
-Every tensor that is not the encoder's must be the decoder's, or known to be irrelevant to the latents: an unknown tensor is an
-error, since the latents would differ without it. What a file does not state is assumed, and noted.
+Every tensor must belong to the encoder or the decoder, or be known not to affect the latents; any other tensor is an error, since
+the latents might depend on it. Settings that a file does not state are assumed, and noted.
 """
 
 from __future__ import annotations
@@ -62,16 +62,17 @@ def read_encoder(path: Path) -> Encoder:
 
     Raises:
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it is damaged, holds no known kind of encoder, or holds tensors that are no known part of one.
+        ModelFileError: if it is damaged, holds no known kind of encoder, or holds tensors that are not a known
+            part of one.
     """
     checkpoint = checkpoints.read_checkpoint(path)
     metadata = read_encoder_metadata(checkpoint)
     prefix, state = _select_encoder(checkpoint)
-    plain = "weight" in state and not _first_present(state, (*_WEIGHTS, *_TRANSPOSED))
-    names = {role: _first_present(state, spellings) for role, spellings in _NAMES.items()}
+    plain = "weight" in state and not _find_first(state, (*_WEIGHTS, *_TRANSPOSED))
+    names = {role: _find_first(state, spellings) for role, spellings in _NAMES.items()}
     if plain:
         names |= {"bias": "bias" if "bias" in state else names["bias"]}
-        names |= {"before": _first_present(state, [one for one in _NAMES["before"] if one != "bias"])}
+        names |= {"before": _find_first(state, [one for one in _NAMES["before"] if one != "bias"])}
     weight = _find_weight(state)
     if weight is None or weight.ndim != 2:
         raise ModelFileError(
@@ -86,7 +87,7 @@ def read_encoder(path: Path) -> Encoder:
     if config.activation not in ("gated", "jumprelu"):
         parts = {role: part for role, part in parts.items() if role != "threshold"}
     if is_true(metadata.get("rescale_acts_by_decoder_norm", False)):
-        parts["norms"] = _decoder_norms(path, state, tuple(weight.shape))
+        parts["norms"] = _compute_decoder_norms(path, state, tuple(weight.shape))
     parts.pop("k", None)
     _check_shapes(path, parts, *weight.shape)
     used = {role: part.float().reshape(-1) for role, part in parts.items()}
@@ -111,12 +112,12 @@ def _select_encoder(checkpoint: Checkpoint) -> tuple[str, dict[str, torch.Tensor
     best = [prefix for prefix in prefixes if ranks[prefix] == min(ranks.values())]
     if len(best) > 1:
         raise ModelFileError(
-            f"{checkpoint.path} holds several encoders, below {', '.join(map(repr, best[:4]))}, and nothing tells which one "
+            f"{checkpoint.path} holds several encoders, below {', '.join(map(repr, best[:4]))}, and nothing says which one "
             f"to use: save one of them alone"
         )
     outside = [name for name in names if not name.startswith(tuple(prefixes)) and checkpoint.tensors[name].numel() != 1]
     if outside:
-        raise _unknown_tensor(checkpoint.path, outside[0])
+        raise _make_unknown_tensor_error(checkpoint.path, outside[0])
     return best[0], {name[len(best[0]) :]: checkpoint.tensors[name] for name in names if name.startswith(best[0])}
 
 
@@ -127,18 +128,18 @@ def _check_all_used(
     names: Mapping[str, str | None],
     config: EncoderConfig,
 ) -> None:
-    """Refuse tensors that are no part of this encoder, or that its activation does not use."""
-    weight = _first_present(state, (*_WEIGHTS, *_TRANSPOSED, "weight"))
+    """Raise ModelFileError for a tensor that is not part of this encoder, or that its activation does not use."""
+    weight = _find_first(state, (*_WEIGHTS, *_TRANSPOSED, "weight"))
     used = {name for name in names.values() if name is not None} | {weight}
     for name, tensor in state.items():
         harmless = name in _UNUSED or (name == "scaling_factor" and bool((tensor == 1).all()))
         if name not in used and not harmless:
-            raise _unknown_tensor(path, prefix + name)
+            raise _make_unknown_tensor_error(path, prefix + name)
     needed = {"bias", "before", "k", *REQUIRED_TENSORS.get(config.activation, ())}
     for role, own in names.items():
         if own is None or role in needed:
             continue
-        # Trainers of TopK save a threshold as well as k, for another way of encoding.
+        # TopK trainers also save a threshold, for inference without k; it is not used here.
         if role != "threshold" or config.activation != "topk" or state[own].numel() != 1:
             raise ModelFileError(
                 f"{path}: its activation is {config.activation}, which does not use {prefix}{own}: {ADVICE}"
@@ -159,8 +160,8 @@ def _check_shapes(path: Path, parts: Mapping[str, torch.Tensor], latents: int, u
             )
 
 
-def _decoder_norms(path: Path, state: Mapping[str, torch.Tensor], shape: tuple[int, ...]) -> torch.Tensor:
-    name = _first_present(state, _DECODER)
+def _compute_decoder_norms(path: Path, state: Mapping[str, torch.Tensor], shape: tuple[int, ...]) -> torch.Tensor:
+    name = _find_first(state, _DECODER)
     decoder = None if name is None else state[name]
     by_latent = decoder.T if decoder is not None and name == "decoder.weight" else decoder
     if by_latent is None or tuple(by_latent.shape) != shape:
@@ -172,18 +173,18 @@ def _decoder_norms(path: Path, state: Mapping[str, torch.Tensor], shape: tuple[i
 
 
 def _find_weight(state: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-    name = _first_present(state, (*_WEIGHTS, *_TRANSPOSED, "weight"))
+    name = _find_first(state, (*_WEIGHTS, *_TRANSPOSED, "weight"))
     if name is None:
         return None
     return state[name].T if name in _TRANSPOSED and state[name].ndim == 2 else state[name]
 
 
-def _first_present(state: Mapping[str, torch.Tensor], names: Sequence[str]) -> str | None:
+def _find_first(state: Mapping[str, torch.Tensor], names: Sequence[str]) -> str | None:
     return next((name for name in names if name in state), None)
 
 
-def _unknown_tensor(path: Path, name: str) -> ModelFileError:
+def _make_unknown_tensor_error(path: Path, name: str) -> ModelFileError:
     return ModelFileError(
-        f"{path}: its tensor {escape_line(name)!r} is no known part of an encoder, and without it the latents would "
-        f"differ: {ADVICE}"
+        f"{path}: its tensor {escape_line(name)!r} is not a known part of an encoder, and the latents may depend on "
+        f"it: {ADVICE}"
     )

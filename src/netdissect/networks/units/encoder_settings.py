@@ -1,6 +1,6 @@
-"""Settings of a sparse autoencoder: what its file, the file's metadata and its library's configuration state.
+"""Read a sparse autoencoder's settings from its tensors, its file's metadata and its library's configuration file.
 
-What nothing states is guessed from the tensors, and noted.
+Settings that none of these state are guessed from the tensors, and noted.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def read_encoder_config(
         plain: whether it is a linear map under the name ``weight``.
 
     Raises:
-        ModelFileError: if the settings contradict each other, lack a number, or need what no file holds.
+        ModelFileError: if the settings contradict each other, lack a number, or need statistics that are in no file.
     """
     normalize = metadata.get("normalize_activations")
     normalize = "" if normalize in (None, "none", "None", False) else str(normalize)
     if normalize not in ("", *NORMALIZATIONS):
         raise ModelFileError(
-            f"{path}: its input must be normalized ({normalize}) by statistics that no file holds: {ADVICE}"
+            f"{path}: its input must be normalized ({normalize}) with statistics that are in no file: {ADVICE}"
         )
     if is_true(metadata.get("finetuning_scaling_factor", False)):
         raise ModelFileError(f"{path}: its latents are scaled by a fine-tuned factor, which is not supported: {ADVICE}")
@@ -91,7 +91,7 @@ def read_encoder_config(
 
 
 def _read_activation(path: Path, metadata: Mapping[str, Any]) -> tuple[str | None, bool | None]:
-    """Return the activation that the metadata states, and whether the class it names subtracts b_dec; None if unstated."""
+    """Return the activation that the metadata states, and whether its class subtracts b_dec; None if not stated."""
     trainer = metadata.get("trainer")
     classes = [trainer.get("dict_class")] if isinstance(trainer, dict) else []
     keys = ("dict_class", "architecture", "activation", "activation_fn_str", "activation_fn")
@@ -106,7 +106,7 @@ def _read_activation(path: Path, metadata: Mapping[str, Any]) -> tuple[str | Non
         found.append(kind)
     activations = list(dict.fromkeys(kind for kind, _ in found))
     if len(activations) > 1 and "relu" in activations:
-        activations.remove("relu")  # the others apply it too
+        activations.remove("relu")  # the other activations include it
     if len(activations) > 1:
         raise ModelFileError(f"{path}: its settings contradict each other: {', '.join(words)}")
     return next(iter(activations), None), next((subtract for _, subtract in found if subtract is not None), None)
@@ -157,20 +157,20 @@ def read_encoder_metadata(checkpoint: Checkpoint) -> dict[str, Any]:
     if checkpoint.path.suffix == ".safetensors":
         with safetensors.safe_open(checkpoint.path, framework="pt") as file:
             metadata |= file.metadata() or {}
-    words = {
-        key.rpartition(".")[2]: word
-        for key, word in checkpoint.words.items()
+    plain_values = {
+        key.rpartition(".")[2]: value
+        for key, value in checkpoint.plain_values.items()
         if not key_matching.is_training_state(key)
     }
-    if str(words.get("activation")) in ("TopK", "ReLU", "Identity"):  # OpenAI's, whose TopK normalizes its input
-        metadata |= {"activation": words["activation"], "normalize_activations": "none"}
-        if words["activation"] == "TopK":
-            metadata |= {"k": words.get("k", metadata.get("k")), "normalize_activations": "layer_norm"}
-            if words.get("postact_fn", "ReLU") != "ReLU":
-                metadata["activation"] = f"TopK of {words['postact_fn']}"
+    if str(plain_values.get("activation")) in ("TopK", "ReLU", "Identity"):  # OpenAI's, whose TopK normalizes its input
+        metadata |= {"activation": plain_values["activation"], "normalize_activations": "none"}
+        if plain_values["activation"] == "TopK":
+            metadata |= {"k": plain_values.get("k", metadata.get("k")), "normalize_activations": "layer_norm"}
+            if plain_values.get("postact_fn", "ReLU") != "ReLU":
+                metadata["activation"] = f"TopK of {plain_values['postact_fn']}"
     return metadata
 
 
 def is_true(value: Any) -> bool:
-    """Return whether a setting is true, also one that is stored as a string."""
+    """Return whether a setting is true; strings such as "true" count as true."""
     return value.lower() in ("true", "1", "yes") if isinstance(value, str) else bool(value)

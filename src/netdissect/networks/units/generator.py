@@ -36,7 +36,7 @@ _GRID_NOTE = "its cells are assumed to lie evenly on the generated image"
 
 @dataclass(frozen=True, eq=False)
 class _LatentInput(Preprocess):
-    """Pass latents on unchanged."""
+    """Preprocessing that leaves latents unchanged."""
 
     def __call__(self, latents: torch.Tensor) -> torch.Tensor:
         """Return the latents as float32."""
@@ -56,7 +56,7 @@ class Generator(TorchNetwork):
         latent: shape of a latent, such as ``(128,)`` or ``(100, 1, 1)``.
         span: its output for black and for white; (-1, 1) for a generator that ends in tanh.
         call: calls it with latents and returns images, alone or first in a tuple; needed if it takes more arguments.
-        name: what to call it; its class's name by default.
+        name: of the network; the module's class name by default.
     """
 
     is_traced: ClassVar[bool] = False
@@ -72,7 +72,7 @@ class Generator(TorchNetwork):
         """Check the arguments.
 
         Raises:
-            SettingsError: if it is no module, or its span is empty.
+            SettingsError: if it is not a module, or its span is empty.
         """
         module: object = self.module
         if not isinstance(module, nn.Module):
@@ -115,11 +115,11 @@ class Generator(TorchNetwork):
         return rgb
 
     def make_blank_input(self, input_size: tuple[int, int], device: torch.device) -> torch.Tensor:  # noqa: ARG002
-        """Return two random latents: a latent of zeros may give no image at all."""
+        """Return two random latents; for a latent of zeros, a generator may fail."""
         return torch.from_numpy(self.draw_latents(2, 0)).to(device, self.dtype)
 
     def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
-        """Run it once and return the shapes of its layers, without traces: latents have no pixels."""
+        """Run it once and return its layers, without traces: latents have no pixels."""
         return {name: replace(info, trace=None) for name, info in super().inspect(names, input_size).items()}
 
     def model_input(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:  # noqa: ARG002
@@ -145,7 +145,7 @@ class Generator(TorchNetwork):
     def copy_for_probing(
         self,
         selectors: Mapping[str, LayerSelector],  # noqa: ARG002 - nothing is folded
-        input_size: tuple[int, int],  # noqa: ARG002 - nor fitted
+        input_size: tuple[int, int],  # noqa: ARG002 - latents have no size in pixels
         device: torch.device,
     ) -> nn.Module:
         """Return a copy on a device."""

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ActivationSource, ConceptSource
 
-#: Numbers computed at once, which bounds the memory that a projection needs besides its result.
-_CHUNK_NUMBERS = 2**24
+#: Values of latents computed at once; bounds a projection's memory in addition to its output.
+_CHUNK_VALUES = 2**24
 
 
 def attach_projections(
@@ -68,9 +68,9 @@ def attach_projections(
 
 def _find_base(name: str, projections: Any) -> str | None:
     """Return LAYER of ``LAYER+NAME`` if NAME is its projection."""
-    layer, _, called = name.rpartition(SEPARATOR)
+    layer, _, projection = name.rpartition(SEPARATOR)
     source = projections.get(layer) if isinstance(projections, Mapping) else projections
-    return layer if layer and source is not None and name_projection(source) == called else None
+    return layer if layer and source is not None and name_projection(source) == projection else None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,7 +79,7 @@ class ProjectedNetwork:
 
     Attributes:
         network: the network.
-        projections: each with the name of the layer it belongs to; a layer may have several.
+        projections: pairs of a layer's name and a projection attached to it; a layer may have several.
     """
 
     network: Network
@@ -112,7 +112,7 @@ class ProjectedNetwork:
 
     @property
     def batch(self) -> int | None:
-        """Images per forward pass, if the network's file fixes that."""
+        """Images per forward pass, if the network's file fixes the number."""
         return self.network.batch
 
     def with_preprocess(self, preprocess: Preprocess) -> Self:
@@ -120,7 +120,7 @@ class ProjectedNetwork:
         return replace(self, network=self.network.with_preprocess(preprocess))
 
     def size_for(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """Return height and width of the network's input for images of a size."""
+        """Return height and width of the network's input for images of this size."""
         return self.network.size_for(image_size)
 
     def fingerprint(self) -> str:
@@ -172,7 +172,7 @@ class ProjectedNetwork:
 
 
 class ProjectedProbe:
-    """A projected network ready to be probed: an ActivationSource around another."""
+    """A projected network ready to be probed: an ActivationSource that wraps the network's own."""
 
     def __init__(
         self,
@@ -198,8 +198,8 @@ class ProjectedProbe:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._inner)
             for name, projection in self._projections.items():
-                twin = copy.deepcopy(projection.module).eval().to(self._device)
-                self._ready[name] = replace(projection, module=twin)
+                module = copy.deepcopy(projection.module).eval().to(self._device)
+                self._ready[name] = replace(projection, module=module)
             self._open = stack.pop_all()
         return self
 
@@ -230,10 +230,10 @@ def _format_option(layer: str, projection: Projection) -> str:
 
 def _compute_latents(projection: Projection, units: torch.Tensor, latents: int) -> torch.Tensor:
     """Return the output of a projection for units, shape (B, h, w, U): latents, shape (B, h, w, L)."""
-    places = units.reshape(-1, units.shape[-1])
-    found = torch.empty(len(places), latents, dtype=torch.float32, device=units.device)
-    step = max(1, _CHUNK_NUMBERS // latents)
+    cells = units.reshape(-1, units.shape[-1])
+    found = torch.empty(len(cells), latents, dtype=torch.float32, device=units.device)
+    step = max(1, _CHUNK_VALUES // latents)
     with torch.inference_mode():
-        for start in range(0, len(places), step):
-            found[start : start + step] = projection(places[start : start + step])
+        for start in range(0, len(cells), step):
+            found[start : start + step] = projection(cells[start : start + step])
     return found.reshape(*units.shape[:-1], latents)

@@ -25,15 +25,15 @@ from netdissect.networks.units.encoder_files import read_encoder
 if TYPE_CHECKING:
     from netdissect.layers import Layer
 
-#: Projections as an argument: one for every layer, or a mapping from layers to theirs.
+#: Projections as an argument: one for every layer, or a mapping from layers to projections.
 Projections = nn.Module | str | Path | Mapping[str, nn.Module | str | Path]
-#: Separates a layer's name from a projection's.
+#: Separates a layer's name from a projection's name.
 SEPARATOR = "+"
 
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """A map of a layer's units to others, (…, U) → (…, L).
+    """A map from a layer's units to other units, (…, U) → (…, L).
 
     Attributes:
         name: of the projection.
@@ -61,8 +61,8 @@ class Projection:
         if not isinstance(output, torch.Tensor) or output.shape[:-1] != x.shape[:-1] or not output.is_floating_point():
             got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
             raise ActivationError(
-                f"the projection {self.name} must map units (…, {x.shape[-1]}) to (…, L) at every place on its own, "
-                f"and gives {got} for {tuple(x.shape)}"
+                f"the projection {self.name} must map units (…, {x.shape[-1]}) to (…, L), every cell independently, "
+                f"and it returns {got} for {tuple(x.shape)}"
             )
         return output
 
@@ -73,25 +73,25 @@ class Projection:
         hash_tensors(hashed, self.module.state_dict())
         return hashed.hexdigest()
 
-    def describe_layer(self, of: Layer) -> Layer:
-        """Return the description of its units on a layer.
+    def describe_layer(self, base: Layer) -> Layer:
+        """Return the description of its output on a layer.
 
         Raises:
             ActivationError: if it maps another number of units.
         """
-        if isinstance(self.module, Encoder) and self.module.units != of.units:
+        if isinstance(self.module, Encoder) and self.module.units != base.units:
             raise ActivationError(
-                f"{self.source} maps {self.module.units} units, and layer {of.name} has {of.units}: it belongs to "
+                f"{self.source} maps {self.module.units} units, and layer {base.name} has {base.units}: it belongs to "
                 f"another layer"
             )
-        home = next(iter([*self.module.parameters(), *self.module.buffers()]), torch.zeros(0))
+        tensor = next(iter([*self.module.parameters(), *self.module.buffers()]), torch.zeros(0))
         with evaluation_mode(self.module), torch.no_grad():
-            units = self(torch.zeros(1, of.units, device=home.device)).shape[-1]
+            units = self(torch.zeros(1, base.units, device=tensor.device)).shape[-1]
         describe = getattr(self.module, "describe", None)
-        description = describe() if callable(describe) else f"{units} units of {of.units}"
-        note = "; ".join(part for part in (description, of.note) if part)
+        description = describe() if callable(describe) else f"{units} units of {base.units}"
+        note = "; ".join(part for part in (description, base.note) if part)
         return replace(
-            of, name=of.name + SEPARATOR + self.name, units=units, kind=type(self.module).__name__, note=note
+            base, name=base.name + SEPARATOR + self.name, units=units, kind=type(self.module).__name__, note=note
         )
 
 

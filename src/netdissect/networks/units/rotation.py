@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.networks.network import Network
 
-#: Largest power; beyond it digits are lost.
+#: Largest power; larger ones lose precision.
 _MAX_POWER = 10
 
 
@@ -78,12 +78,12 @@ def rotate_units(
         network: the network.
         layers: names of the layers to rotate.
         known: the network's layers, with their number of units.
-        seed: of the rotation Q; every layer has its own, of its number of units.
+        seed: of the random rotations Q, one for each layer.
         alphas: the powers α of Q^α: 0 leaves the units as they are, 1 is Q.
-        near_axes: whether Q's rows are sorted so that they are nearest to the axes.
+        near_axes: whether Q's rows are reordered to be nearest to the axes.
 
     Returns:
-        the network with the rotated layers, and their names: layer by layer, alpha by alpha.
+        the network with the rotated layers, and their names, ordered by layer and then by alpha.
 
     Raises:
         UnknownLayerError: if the network has no such layer.

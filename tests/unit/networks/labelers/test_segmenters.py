@@ -128,7 +128,7 @@ def test_words_make_a_probe_set_that_states_its_threshold(clipseg, photos, tmp_p
     made = importers.from_words(network, photos, tmp_path / "out", size=32, colors=False)
     assert check_probe_set(made.folder).problems == ()
     readme = (made.folder / "README.txt").read_text()
-    assert "a pixel gets a concept from a probability of 0.4 on" in " ".join(readme.split())
+    assert "a pixel gets a concept if its probability is at least 0.4" in " ".join(readme.split())
 
 
 def test_many_words_are_asked_in_portions(clipseg, monkeypatch):

@@ -96,7 +96,7 @@ def test_height_and_width_may_be_free(tmp_path, images):
 def test_images_of_another_size_are_scaled_or_reported(exported):
     network = load_trusted(exported)
     assert network.size_for((64, 64)) == (32, 32)
-    with pytest.raises(ModelError, match=r"was exported for images of 32 x 32 and takes no others, not 64 x 48: "
+    with pytest.raises(ModelError, match=r"was exported for images of 32 x 32 and does not accept 64 x 48: "
                                          r"give --resolution 32"):  # fmt: skip
         network.layers((48, 64))
 

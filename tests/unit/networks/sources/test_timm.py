@@ -75,7 +75,7 @@ def test_tokens_lie_on_their_patch_grid_without_the_class_token(vit):
     torch.testing.assert_close(found, tokens[:, 1:].transpose(1, 2).reshape(2, 64, 10, 10), rtol=1e-4, atol=1e-5)
     layer = listed(vit)["blocks.2"]
     assert (layer.units, layer.grid, layer.shape) == (64, (10, 10), (101, 64))
-    assert all(words in layer.note for words in ("class token left out", "see the whole"))
+    assert all(words in layer.note for words in ("class token left out", "depend on the whole"))
     assert layer.field == ((0, 0), (16, 16), (16, 16))
 
 
@@ -83,8 +83,8 @@ def test_tokens_lie_on_their_patch_grid_without_the_class_token(vit):
     ("options", "note"),
     [
         ({"class_token": False, "global_pool": "avg"}, ""),
-        ({"reg_tokens": 4}, "5 tokens that are no patches (class, registers, distillation) left out"),
-        ({"reg_tokens": 4, "no_embed_class": True}, "5 tokens that are no patches"),
+        ({"reg_tokens": 4}, "5 tokens that are not patches (class, registers, distillation) left out"),
+        ({"reg_tokens": 4, "no_embed_class": True}, "5 tokens that are not patches"),
     ],
 )
 def test_however_many_tokens_stand_before_the_patches_the_grid_is_the_patches(options, note):

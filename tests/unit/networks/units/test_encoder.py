@@ -244,10 +244,10 @@ def test_metadata_of_the_file_come_before_the_configuration_beside_it(tmp_path, 
             None,
             "it holds both k and a threshold, .* nothing says",
         ),
-        ({"gate_weight": torch.zeros(L, U)}, None, "its tensor 'gate_weight' is no known part of an encoder"),
-        ({"encoder.1.running_mean": torch.zeros(L)}, None, "its tensor 'encoder.1.running_mean' is no known part"),
-        ({"scaling_factor": torch.full((L,), 2.0)}, None, "its tensor 'scaling_factor' is no known part"),
-        ({"mag_bias": torch.zeros(L)}, None, "its tensor 'mag_bias' is no known part"),
+        ({"gate_weight": torch.zeros(L, U)}, None, "its tensor 'gate_weight' is not a known part of an encoder"),
+        ({"encoder.1.running_mean": torch.zeros(L)}, None, "its tensor 'encoder.1.running_mean' is not a known part"),
+        ({"scaling_factor": torch.full((L,), 2.0)}, None, "its tensor 'scaling_factor' is not a known part"),
+        ({"mag_bias": torch.zeros(L)}, None, "its tensor 'mag_bias' is not a known part"),
         ({}, {"finetuning_scaling_factor": True}, "its latents are scaled by a fine-tuned factor"),
     ],
 )
@@ -307,7 +307,7 @@ def test_an_encoder_is_found_under_any_key(tmp_path, parts, kept):
 
 def test_of_several_encoders_none_is_guessed(tmp_path, parts):
     torch.save({"a": {"W_enc": parts["W"].T}, "b": {"W_enc": parts["W"].T}}, tmp_path / "saes.pt")
-    with pytest.raises(ModelFileError, match=r"holds several encoders, below 'a\.', 'b\.', and nothing tells which"):
+    with pytest.raises(ModelFileError, match=r"holds several encoders, below 'a\.', 'b\.', and nothing says which"):
         read_encoder(tmp_path / "saes.pt")
 
 

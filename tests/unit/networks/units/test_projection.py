@@ -154,7 +154,7 @@ def test_many_latents_are_computed_in_chunks(monkeypatch):
     module = nn.Linear(8, 30)
     calls = []
     module.register_forward_hook(lambda _m, given, _o: calls.append(len(given[0])))
-    monkeypatch.setattr(projected_network, "_CHUNK_NUMBERS", 300)
+    monkeypatch.setattr(projected_network, "_CHUNK_VALUES", 300)
     network, names = attach_projections(wrap_module(nets.make_small_net()), ["conv2"], module)
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
     with network.probe(["conv2", *names], (32, 32), geometry="grid", device=CPU) as source:
@@ -227,7 +227,7 @@ def test_a_projection_of_another_layer_is_reported(data, file):
 
 
 def test_a_module_that_mixes_places_is_reported(data):
-    with pytest.raises(ActivationError, match=r"the projection Flatten must map units .* at every place on its own"):
+    with pytest.raises(ActivationError, match=r"the projection Flatten must map units .* every cell independently"):
         nd.dissect(nets.make_small_net(), ["conv2"], data, projection=nn.Flatten(0), **OPTIONS)
 
 

@@ -1,4 +1,4 @@
-"""External data of an ONNX file: weights in other files of its folder, read without trusting the names and sizes it states."""
+"""External data of an ONNX file: weights in other files of its folder, read without trusting the names and sizes that it states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netdissect.io.text import escape_line
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Tensors may share bytes, but may not read more than this many times what the files hold.
+#: Tensors may share bytes, but together may read at most this many times the files' size.
 _MAX_EXPANSION = 4
 
 
@@ -28,8 +28,8 @@ class ExternalData:
         """Return a tensor's bytes.
 
         Raises:
-            ModelFileError: if its file is outside the folder, no regular file, or too short, or if all tensors together
-                read many times what the files hold.
+            ModelFileError: if its file is outside the folder, is not a regular file or is too short, or if all tensors
+                together read many times the files' size.
         """
         entries: dict[str, str] = {entry.key: entry.value for entry in tensor.external_data}
         location = entries.get("location", "")
@@ -38,7 +38,7 @@ class ExternalData:
             start, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
         except ValueError as error:
             raise ModelFileError(
-                f"{self._path}: expected {expected}, got an offset or length that is no number"
+                f"{self._path}: expected {expected}, got an offset or length that is not a number"
             ) from error
         file = self._find_file(location, expected)
         size = self._sizes.setdefault(file, file.stat().st_size)

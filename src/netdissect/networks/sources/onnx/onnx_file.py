@@ -24,9 +24,9 @@ _PURPOSE = "to read ONNX files"
 _MAX_INLINE_BYTES = 4096
 #: ONNX's numbers for 32-, 16- and 64-bit floats.
 _FLOAT_TYPES = (1, 10, 11)
-#: Bytes of a file; protobuf's limit.
+#: Maximum size of a file in bytes; protobuf's limit.
 _MAX_FILE_BYTES = 2**31
-#: Values of a sparse tensor when it is dense, and nodes of a graph when its functions are inlined.
+#: Maximum number of values of a sparse tensor once it is dense, and of nodes once functions are inlined.
 _MAX_SPARSE_VALUES, _MAX_NODES = 2**28, 10**6
 
 
@@ -58,7 +58,7 @@ def read_onnx(path: Path) -> OnnxFile:
     Raises:
         MissingExtraError: if onnx is not installed.
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it is no ONNX file, is damaged, or names files outside its folder.
+        ModelFileError: if it is not an ONNX file, is damaged, or names files outside its folder.
     """
     onnx = import_optional("onnx", extra="onnx", purpose=_PURPOSE)
     if path.is_dir() or not path.exists():
@@ -98,7 +98,7 @@ def _parse(onnx: Any, path: Path, data: bytes) -> Any:
 
 
 def _check_names(path: Path, message: Any) -> None:
-    """Refuse a file whose names are not valid text: protobuf returns them as bytes or cannot decode them."""
+    """Refuse a file with names that are not valid text, which protobuf returns as bytes or cannot decode."""
     try:
         for field, value in message.ListFields():
             parts = [value] if hasattr(value, "ListFields") or isinstance(value, (str, bytes)) else value
@@ -112,7 +112,7 @@ def _check_names(path: Path, message: Any) -> None:
 
 
 def _check_sizes(path: Path, model: Any) -> None:
-    """Refuse a file that would expand too much: huge sparse tensors, or functions that call each other endlessly."""
+    """Refuse a file with huge sparse tensors, or with functions that call each other too often."""
     for sparse in model.graph.sparse_initializer:
         numbers = math.prod(size for size in sparse.dims if size > 0)
         if numbers > _MAX_SPARSE_VALUES:
@@ -123,16 +123,18 @@ def _check_sizes(path: Path, model: Any) -> None:
     functions = {(function.domain, function.name): function for function in model.functions}
     sizes: dict[tuple[str, str], int] = {}
 
-    def nodes_of(key: tuple[str, str], depth: int) -> int:
+    def count_nodes(key: tuple[str, str], depth: int) -> int:
         if depth > len(functions):
             raise ModelFileError(f"{path}: its function {key[1]!r} calls itself")
         if key not in sizes:
             calls = [(node.domain, node.op_type) for node in functions[key].node]
-            sizes[key] = sum(nodes_of(call, depth + 1) if call in functions else 1 for call in calls)
+            sizes[key] = sum(count_nodes(call, depth + 1) if call in functions else 1 for call in calls)
         return sizes[key]
 
     try:
-        total = sum(nodes_of(key, 1) for node in model.graph.node if (key := (node.domain, node.op_type)) in functions)
+        total = sum(
+            count_nodes(key, 1) for node in model.graph.node if (key := (node.domain, node.op_type)) in functions
+        )
     except RecursionError as error:
         raise ModelFileError(f"{path}: its functions call each other too deeply") from error
     if total > _MAX_NODES:
@@ -154,31 +156,31 @@ def _iterate_tensors(model: Any) -> Iterator[tuple[Any, bool]]:
     """Yield every tensor of a model at any depth, and whether it is an initializer of the main graph."""
     for tensor in model.graph.initializer:
         yield tensor, True
-    for tensor in _graph_tensors(model.graph, initializers=False):
+    for tensor in _iterate_graph_tensors(model.graph, initializers=False):
         yield tensor, False
     for function in model.functions:
-        for tensor in _node_tensors(function.node):
+        for tensor in _iterate_node_tensors(function.node):
             yield tensor, False
 
 
-def _graph_tensors(graph: Any, *, initializers: bool = True) -> Iterator[Any]:
+def _iterate_graph_tensors(graph: Any, *, initializers: bool = True) -> Iterator[Any]:
     if initializers:
         yield from graph.initializer
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
-    yield from _node_tensors(graph.node)
+    yield from _iterate_node_tensors(graph.node)
 
 
-def _node_tensors(nodes: Any) -> Iterator[Any]:
+def _iterate_node_tensors(nodes: Any) -> Iterator[Any]:
     for node in nodes:
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
             if attribute.HasField("g"):
-                yield from _graph_tensors(attribute.g)
+                yield from _iterate_graph_tensors(attribute.g)
             for graph in attribute.graphs:
-                yield from _graph_tensors(graph)
+                yield from _iterate_graph_tensors(graph)
 
 
 def _extract_array(onnx: Any, tensor: Any, path: Path) -> NDArray[np.generic]:

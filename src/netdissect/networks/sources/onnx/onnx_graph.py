@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Operators whose output depends on their input's shape only, not on the image.
 _SHAPE_OPERATORS = ("Shape", "Size")
-#: Metadata in which torch's exporter notes the modules of a node.
+#: Metadata in which torch's exporter records the modules of a node.
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 _DTYPES = {1: "float32", 10: "float16", 11: "float64", 2: "uint8"}
 
@@ -33,7 +33,7 @@ class OnnxInput:
         name: of the input.
         dtype: numpy's name of its type.
         meanings: of its dimensions: ``ncyx`` or ``nyxc``.
-        fixed: batch size, channels and image size, where the file fixes them.
+        fixed: the batch size, channels and image size that the file fixes.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Subgraph:
 
 
 class OnnxGraph:
-    """The nodes of an ONNX file and the names of their outputs."""
+    """The graph of an ONNX file: its nodes, and the names of their outputs and modules."""
 
     def __init__(self, file: OnnxFile) -> None:
         self._onnx = import_optional("onnx", extra="onnx", purpose="to read ONNX files")
@@ -107,13 +107,13 @@ class OnnxGraph:
         """Names of the tensors that are computed from the input."""
         found = {self.input.name}
         for node in self.nodes:
-            if node.op_type not in _SHAPE_OPERATORS and found & set(_consumed_names(node)):
+            if node.op_type not in _SHAPE_OPERATORS and found & set(_iterate_consumed_names(node)):
                 found.update(filter(None, node.output))
         return found - {self.input.name}
 
     @cached_property
     def _runs(self) -> Mapping[str, tuple[str, list[int]]]:
-        """Type, and positions of the nodes of the last call, of every torch module that the exporter noted."""
+        """Type, and positions of the nodes of the last call, of every torch module that the exporter recorded."""
         runs: dict[str, tuple[str, list[int]]] = {}
         before: set[str] = set()
         for at, node in enumerate(self.nodes):
@@ -133,21 +133,21 @@ class OnnxGraph:
 
         A module's output is the only tensor of its last call that other nodes use.
         """
-        takers: dict[str, list[int]] = defaultdict(list)
+        consumers: dict[str, list[int]] = defaultdict(list)
         for at, node in enumerate(self.nodes):
             if set(node.output) & self.dependent:
-                for name in _consumed_names(node):
-                    takers[name].append(at)
+                for name in _iterate_consumed_names(node):
+                    consumers[name].append(at)
         outputs = {entry.name for entry in self.model.graph.output}
         found: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for module, (kind, run) in self._runs.items():
             inside = set(run)
-            leaving = [
+            used_outside = [
                 name for at in run for name in self.nodes[at].output
-                if name in outputs or any(taker not in inside for taker in takers[name])
+                if name in outputs or any(consumer not in inside for consumer in consumers[name])
             ]  # fmt: skip
-            if len(leaving) == 1:
-                found[leaving[0]].append((module, kind))
+            if len(used_outside) == 1:
+                found[used_outside[0]].append((module, kind))
         return found
 
     @cached_property
@@ -155,10 +155,12 @@ class OnnxGraph:
         """Tensors by the name of the torch module whose output they are; ``NAME:in`` is the module's only input."""
         found = {module: tensor for tensor, entries in self.modules.items() for module, _ in entries}
         for module, (_, run) in self._runs.items():
-            given = {name for at in run for name in self.nodes[at].output}
-            taken = {name for at in run for name in _consumed_names(self.nodes[at]) if name in self.dependent} - given
-            if len(taken) == 1:
-                found[module + INPUT_SUFFIX] = taken.pop()
+            produced = {name for at in run for name in self.nodes[at].output}
+            consumed = {
+                name for at in run for name in _iterate_consumed_names(self.nodes[at]) if name in self.dependent
+            } - produced
+            if len(consumed) == 1:
+                found[module + INPUT_SUFFIX] = consumed.pop()
         return found
 
     @cached_property
@@ -166,30 +168,30 @@ class OnnxGraph:
         """Tensors by the name of the node whose first output they are."""
         return {node.name: node.output[0] for node in self.nodes if node.name and node.output[0] in self.dependent}
 
-    def tensor(self, name: str) -> str | None:
+    def find_tensor(self, name: str) -> str | None:
         """Return the tensor that a name of a tensor, a node or a torch module refers to; None if there is none."""
         if name in self.dependent:
             return name
         return self.by_node.get(name) or self.by_module.get(name)
 
-    def names(self) -> list[str]:
-        """Return every name that a layer may be given by."""
+    def list_names(self) -> list[str]:
+        """Return every name that a layer may have."""
         tensors = [name for node in self.nodes for name in node.output if name in self.dependent]
         modules = [name for name in self.by_module if not name.endswith(INPUT_SUFFIX)]
         return list(dict.fromkeys([*tensors, *modules, *self.by_node]))
 
-    def weight(self, name: str) -> Any | None:
+    def find_weight(self, name: str) -> Any | None:
         """Return an initializer by name; None if there is none."""
         return self._weights.get(name)
 
-    def needed(self, tensors: Collection[str]) -> list[Any]:
+    def find_nodes(self, tensors: Collection[str]) -> list[Any]:
         """Return the nodes that compute some tensors, in order."""
         wanted = set(tensors)
         nodes = []
         for node in reversed(self.nodes):
             if wanted & set(node.output):
                 nodes.append(node)
-                wanted.update(_consumed_names(node))
+                wanted.update(_iterate_consumed_names(node))
         return nodes[::-1]
 
     def extract(self, tensors: Sequence[str], *, shapes: Sequence[str] = ()) -> Subgraph:
@@ -202,22 +204,22 @@ class OnnxGraph:
             model.opset_import.add(domain="", version=17)
         graph = model.graph
         graph.name = self.model.graph.name or "netdissect"
-        nodes = self.needed([*tensors, *shapes])
+        nodes = self.find_nodes([*tensors, *shapes])
         graph.node.extend(nodes)
-        taken = {name for node in nodes for name in _consumed_names(node)}
+        consumed = {name for node in nodes for name in _iterate_consumed_names(node)}
         for entry in self.model.graph.input:
-            if entry.name == self.input.name or entry.name in taken:
+            if entry.name == self.input.name or entry.name in consumed:
                 graph.input.add().CopyFrom(entry)
         for field in ("initializer", "sparse_initializer"):
             for tensor in getattr(self.model.graph, field):
-                if (tensor.name if field == "initializer" else tensor.values.name) in taken:
+                if (tensor.name if field == "initializer" else tensor.values.name) in consumed:
                     getattr(graph, field).add().CopyFrom(tensor)
         graph.quantization_annotation.extend(self.model.graph.quantization_annotation)
         for name in dict.fromkeys(tensors):
             graph.output.add(name=name)
         for name in shapes:
-            graph.node.append(self._onnx.helper.make_node("Shape", [name], [shape_output_name(name)]))
-            graph.output.add(name=shape_output_name(name))
+            graph.node.append(self._onnx.helper.make_node("Shape", [name], [name_shape_output(name)]))
+            graph.output.add(name=name_shape_output(name))
         return Subgraph(model.SerializeToString(), frozenset(tensor.name for tensor in graph.initializer))
 
     @staticmethod
@@ -230,13 +232,13 @@ class OnnxGraph:
             getattr(model, field).CopyFrom(value)
 
 
-def shape_output_name(tensor: str) -> str:
+def name_shape_output(tensor: str) -> str:
     """Return the name of the output that is a tensor's shape."""
     return f"netdissect shape of {tensor}"
 
 
 def read_scopes(node: Any) -> list[tuple[str, str]]:
-    """Return qualified names and types of the torch modules around a node, if the exporter noted them."""
+    """Return qualified names and types of the torch modules around a node, if the exporter recorded them."""
     metadata = {entry.key: entry.value for entry in getattr(node, "metadata_props", ())}
     names, kinds = _parse_strings(metadata.get(_SCOPES)), _parse_strings(metadata.get(_CLASSES))
     if len(names) != len(kinds):
@@ -255,17 +257,17 @@ def _parse_strings(text: str | None) -> list[str]:
     return [str(entry) for entry in found] if isinstance(found, list) else []
 
 
-def _consumed_names(node: Any) -> Iterator[str]:
+def _iterate_consumed_names(node: Any) -> Iterator[str]:
     """Yield the names of a node's inputs, those of its inner graphs included."""
     yield from filter(None, node.input)
-    for graph in _inner_graphs(node.attribute):
+    for graph in _iterate_inner_graphs(node.attribute):
         for inside in graph.node:
-            yield from _consumed_names(inside)
+            yield from _iterate_consumed_names(inside)
         for entry in graph.output:
             yield entry.name
 
 
-def _inner_graphs(attributes: Iterable[Any]) -> Iterator[Any]:
+def _iterate_inner_graphs(attributes: Iterable[Any]) -> Iterator[Any]:
     for attribute in attributes:
         if attribute.HasField("g"):
             yield attribute.g

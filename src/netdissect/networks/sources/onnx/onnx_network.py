@@ -20,8 +20,8 @@ from netdissect.networks.network import ListedNetwork
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.probe import LayerInfo
 from netdissect.networks.sources.onnx.onnx_file import read_onnx
-from netdissect.networks.sources.onnx.onnx_graph import OnnxGraph, shape_output_name
-from netdissect.networks.sources.onnx.session import is_readable_type, open_session, session_message
+from netdissect.networks.sources.onnx.onnx_graph import OnnxGraph, name_shape_output
+from netdissect.networks.sources.onnx.session import format_session_error, is_readable_type, open_session
 from netdissect.networks.trace.onnx_nodes import STEERING, GraphTensors
 from netdissect.networks.trace.onnx_ops import trace_onnx_node
 from netdissect.networks.trace.tensor_trace import make_image_trace
@@ -67,11 +67,11 @@ class OnnxNetwork(ListedNetwork):
 
     def list_names(self) -> Collection[str]:
         """Return the names of tensors, of torch modules if they are known, and of nodes."""
-        return OnnxGraph(self.file).names()
+        return OnnxGraph(self.file).list_names()
 
     def has_layer(self, name: str) -> bool:
         """Return whether a name refers to a tensor that is computed from the images."""
-        return OnnxGraph(self.file).tensor(name) is not None
+        return OnnxGraph(self.file).find_tensor(name) is not None
 
     def accepts_size(self, input_size: tuple[int, int]) -> bool:
         """Return whether the network accepts images of a size."""
@@ -82,7 +82,7 @@ class OnnxNetwork(ListedNetwork):
         self._input.fixed.check(self.name, input_size, self.preprocess.depth)
         graph = OnnxGraph(self.file)
         tensors = _sort_tensors(
-            graph, None if names is None else {tensor for n in names if (tensor := graph.tensor(n))}
+            graph, None if names is None else {tensor for n in names if (tensor := graph.find_tensor(n))}
         )
         shapes, values, kinds = self._measure(graph, tensors, input_size)
         known = GraphTensors(shapes, values, graph.opset)
@@ -90,7 +90,7 @@ class OnnxNetwork(ListedNetwork):
             shapes[self._input.name], fieldmap.IDENTITY, self._input.meanings
         )
         operators = {}
-        for node in graph.needed(tensors):
+        for node in graph.find_nodes(tensors):
             trace_onnx_node(known, node)
             operators.update(dict.fromkeys(node.output, node.op_type))
         infos = {
@@ -102,26 +102,26 @@ class OnnxNetwork(ListedNetwork):
         }
         if names is None:
             return infos
-        named = {name: graph.tensor(name) for name in names}
+        named = {name: graph.find_tensor(name) for name in names}
         return {name: _note_ambiguity(graph, name, infos[tensor]) for name, tensor in named.items() if tensor in infos}
 
     def _measure(
         self, graph: OnnxGraph, tensors: Collection[str], input_size: tuple[int, int]
     ) -> tuple[dict[str, Shape], dict[str, NDArray[np.generic]], dict[str, str]]:
-        """Return shapes of tensors and weights, values of the inputs that control nodes, and types of tensors."""
-        nodes = graph.needed(tensors)
+        """Return the shapes of tensors and weights, the values of inputs that control nodes, and the types of tensors."""
+        nodes = graph.find_nodes(tensors)
         inner = _find_measurable(graph, nodes)
-        steering = _find_steering(graph, nodes)
-        computed = [name for name in steering if graph.weight(name) is None]
+        controls = _find_control_inputs(graph, nodes)
+        computed = [name for name in controls if graph.find_weight(name) is None]
         types = open_session(self.file, graph.extract(inner)).get_outputs()
         kinds = {entry.name: entry.type for entry in types}
         inner = [name for name in inner if kinds[name].startswith("tensor")]
         session = open_session(self.file, graph.extract(computed, shapes=inner))
         blank = self._as_input(self.make_blank_input(input_size, torch.device("cpu")))
         try:
-            outputs = session.run([*computed, *map(shape_output_name, inner)], {self._input.name: blank})
+            outputs = session.run([*computed, *map(name_shape_output, inner)], {self._input.name: blank})
         except Exception as error:
-            raise self.size_error(input_size, ModelError(session_message(error))) from error
+            raise self.size_error(input_size, ModelError(format_session_error(error))) from error
         values = dict(zip(computed, outputs[: len(computed)], strict=True))
         shapes = {
             name: tuple(int(size) for size in shape)
@@ -131,10 +131,10 @@ class OnnxNetwork(ListedNetwork):
         to_array = import_optional("onnx.numpy_helper", extra="onnx", purpose="to read ONNX files").to_array
         for node in nodes:
             for name in node.input:
-                weight = graph.weight(name)
+                weight = graph.find_weight(name)
                 if weight is not None:
                     shapes[name] = tuple(weight.dims)
-                    if name in steering:
+                    if name in controls:
                         values[name] = to_array(weight)
         return shapes, values, kinds
 
@@ -144,12 +144,12 @@ class OnnxNetwork(ListedNetwork):
         probed: Mapping[str, ProbedLayer],
         input_size: tuple[int, int],
         device: torch.device,
-        execution: Execution,  # noqa: ARG002 - onnxruntime runs it as it is
+        execution: Execution,  # noqa: ARG002 - onnxruntime has no such options
     ) -> Iterator[Forward]:
         """Open a session of the smallest subgraph that computes the probed tensors."""
         self._input.fixed.check(self.name, input_size, self.preprocess.depth)
         graph = OnnxGraph(self.file)
-        tensors = {name: tensor for name in probed if (tensor := graph.tensor(name)) is not None}
+        tensors = {name: tensor for name in probed if (tensor := graph.find_tensor(name)) is not None}
         outputs = list(dict.fromkeys(tensors.values()))
         session = open_session(self.file, graph.extract(outputs), device=device)
 
@@ -157,7 +157,9 @@ class OnnxNetwork(ListedNetwork):
             try:
                 values = session.run(outputs, {self._input.name: self._as_input(x)})
             except Exception as error:
-                raise ModelError(f"{self.name} failed on images of the probe set ({session_message(error)})") from error
+                raise ModelError(
+                    f"{self.name} failed on images of the probe set ({format_session_error(error)})"
+                ) from error
             found = dict(zip(outputs, values, strict=True))
             return {name: torch.from_numpy(found[tensor]) for name, tensor in tensors.items()}
 
@@ -207,7 +209,7 @@ def wrap_onnx(file: OnnxFile, preprocess: Preprocess | None = None) -> OnnxNetwo
 
 
 def read_onnx_preprocess(graph: OnnxGraph) -> Preprocess:
-    """Return the preprocessing that a file states in ONNX's metadata, else ImageNet statistics with a note."""
+    """Return the preprocessing in a file's metadata; if there is none, ImageNet statistics with a note."""
     metadata = {entry.key: entry.value for entry in graph.model.metadata_props}
     channels: Literal["rgb", "bgr"] = "bgr" if metadata.get("Image.BitmapPixelFormat", "").startswith("Bgr") else "rgb"
     grey = graph.input.fixed.channels == 1
@@ -225,7 +227,7 @@ def read_onnx_preprocess(graph: OnnxGraph) -> Preprocess:
 
 
 def _sort_tensors(graph: OnnxGraph, wanted: Collection[str] | None) -> list[str]:
-    """Return tensors in the order of computation; None stands for all of them."""
+    """Return tensors in the order of computation; None means all."""
     return [
         name for node in graph.nodes for name in node.output
         if name in graph.dependent and (wanted is None or name in wanted)
@@ -233,13 +235,13 @@ def _sort_tensors(graph: OnnxGraph, wanted: Collection[str] | None) -> list[str]
 
 
 def _find_measurable(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
-    """Return the tensors whose shapes are needed: those computed from the images, and other inputs of the same nodes."""
+    """Return the tensors to measure: those computed from the images, and other inputs of the same nodes."""
     computed = dict.fromkeys(name for node in nodes for name in node.output if name)
-    joined = {name for node in nodes if set(node.output) & graph.dependent for name in node.input}
-    return [name for name in computed if name in graph.dependent or name in joined]
+    siblings = {name for node in nodes if set(node.output) & graph.dependent for name in node.input}
+    return [name for name in computed if name in graph.dependent or name in siblings]
 
 
-def _find_steering(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
+def _find_control_inputs(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
     """Return the names of inputs that control nodes, such as axes, and do not depend on the image."""
     found = [
         node.input[position]
@@ -253,7 +255,7 @@ def _find_steering(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
 def _note_ambiguity(graph: OnnxGraph, name: str, info: LayerInfo) -> LayerInfo:
     """Add a note if a name refers to a tensor, and to another tensor as the name of a torch module."""
     other = graph.by_module.get(name)
-    if other in (None, graph.tensor(name)):
+    if other in (None, graph.find_tensor(name)):
         return info
     note = f"the tensor of this name; the output of the torch module of this name is the tensor {other}"
     return replace(info, note="; ".join(part for part in (info.note, note) if part))

@@ -1,4 +1,4 @@
-"""Open onnxruntime sessions, and turn its errors into sentences."""
+"""Open onnxruntime sessions, and format onnxruntime's errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def open_session(file: OnnxFile, part: Subgraph, *, device: torch.device | None 
     Args:
         file: the file that the subgraph is from; it holds the weights.
         part: the subgraph.
-        device: where it runs; None for inspecting it on the CPU without optimization.
+        device: where it runs; None for the CPU without graph optimization, to inspect the subgraph.
 
     Raises:
         MissingExtraError: if onnxruntime is not installed.
@@ -45,7 +45,7 @@ def open_session(file: OnnxFile, part: Subgraph, *, device: torch.device | None 
     try:
         return runtime.InferenceSession(part.model, options, providers=providers, enable_fallback=0)
     except Exception as error:
-        raise ModelFileError(f"{file.path}: onnxruntime cannot run it ({session_message(error)})") from error
+        raise ModelFileError(f"{file.path}: onnxruntime cannot run it ({format_session_error(error)})") from error
 
 
 def _choose_providers(runtime: Any, device: torch.device | None) -> list[Any]:
@@ -60,7 +60,7 @@ def _choose_providers(runtime: Any, device: torch.device | None) -> list[Any]:
 
 
 def is_readable_type(kind: str) -> bool:
-    """Return whether onnxruntime's name of a type is that of a tensor that can be read as activations.
+    """Return whether a type, by onnxruntime's name, is a tensor that can be read as activations.
 
     >>> is_readable_type("tensor(float)"), is_readable_type("tensor(int64)"), is_readable_type("seq(tensor(float))")
     (True, False, False)
@@ -68,6 +68,6 @@ def is_readable_type(kind: str) -> bool:
     return kind in {f"tensor({name})" for name in _FLOATING_TYPES}
 
 
-def session_message(error: Exception) -> str:
+def format_session_error(error: Exception) -> str:
     """Return onnxruntime's message in one line, without its error codes."""
     return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", root_message(error))[:300]

@@ -85,7 +85,7 @@ def test_a_place_that_is_no_number_is_reported(tmp_path):
     model = onnx.load(path, load_external_data=False)
     model.graph.initializer[0].external_data.add(key="offset", value="first")
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(ModelFileError, match=r"got an offset or length that is no number"):
+    with pytest.raises(ModelFileError, match=r"got an offset or length that is not a number"):
         read_onnx(path)
 
 

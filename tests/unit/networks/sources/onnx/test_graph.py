@@ -18,27 +18,27 @@ def graph(path):
 
 def test_a_tensor_is_found_by_its_own_name_and_by_the_node_that_gives_it(tmp_path):
     found = graph(graphs.convolution(tmp_path))
-    assert [found.tensor(name) for name in ("y", "first", "z", "second")] == ["y", "y", "z", "z"]
-    assert [found.tensor(name) for name in ("x", "w", "third")] == [None, None, None]
+    assert [found.find_tensor(name) for name in ("y", "first", "z", "second")] == ["y", "y", "z", "z"]
+    assert [found.find_tensor(name) for name in ("x", "w", "third")] == [None, None, None]
 
 
 def test_files_of_torchs_exporter_know_the_modules(exported):
     found = graph(exported)
-    assert found.tensor("stem") == found.tensor("node_conv2d") == "conv2d"
+    assert found.find_tensor("stem") == found.find_tensor("node_conv2d") == "conv2d"
     # A module that ran twice gave its last output; a block is what leaves it.
-    assert found.tensor("block.relu") == found.tensor("block") == "relu_2"
+    assert found.find_tensor("block.relu") == found.find_tensor("block") == "relu_2"
     # A batch norm that was folded into the convolution before it gives what that gives now.
-    assert found.tensor("block.bn") == "getitem"
-    assert found.tensor("block.conv") is None
+    assert found.find_tensor("block.bn") == "getitem"
+    assert found.find_tensor("block.conv") is None
     # What goes into a module can be meant too, such as the heads of an attention.
-    assert found.tensor("attention.proj:in") == "matmul_1"
-    assert found.tensor("block:in") == "relu"
+    assert found.find_tensor("attention.proj:in") == "matmul_1"
+    assert found.find_tensor("block:in") == "relu"
     assert found.modules["relu_2"] == [("block", "DilatedBlock"), ("block.relu", "ReLU")]
 
 
 def test_files_of_the_exporter_before_are_known_by_nodes(legacy):
     found = graph(legacy)
-    assert found.tensor("/block/Add") == "/block/Add_output_0"
+    assert found.find_tensor("/block/Add") == "/block/Add_output_0"
     assert found.modules == {}
 
 

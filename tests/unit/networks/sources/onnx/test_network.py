@@ -103,7 +103,7 @@ def test_a_file_for_a_single_image_is_given_one_at_a_time(tmp_path, module, imag
 
 
 def test_images_of_another_size_than_the_file_takes_are_told(exported):
-    with pytest.raises(ModelError, match=r"was exported for images of 32 x 32 and takes no others, not 64 x 48: "
+    with pytest.raises(ModelError, match=r"was exported for images of 32 x 32 and does not accept 64 x 48: "
                                          r"give --resolution 32"):  # fmt: skip
         open_network(str(exported)).layers((48, 64))
 
