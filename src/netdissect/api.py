@@ -1,4 +1,4 @@
-"""Dissect networks and load finished runs: what most people need of ``netdissect``."""
+"""Dissect networks and load finished runs: the functions that most users need."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _LOG = logging.getLogger("netdissect")
 
 @contextlib.contextmanager
 def _forbid_exit() -> Iterator[None]:
-    """Raise an error for code of a network that calls ``sys.exit``."""
+    """Return a context manager that raises a ModelError if code of the network calls ``sys.exit``."""
     try:
         yield
-    except SystemExit as leave:
-        raise ModelError(f"{describe_exit(leave)}: take that out of the network's code") from leave
+    except SystemExit as stop:
+        raise ModelError(f"{describe_exit(stop)}: remove that call from the network's code") from stop
 
 
 @_forbid_exit()
@@ -62,15 +62,15 @@ def dissect(
     Args:
         model: any ``torch.nn.Module``, anything that the shell takes for MODEL, or a loaded Network.
         layers: the layers to dissect, by name or as modules of the network.
-        data: a probe set: a folder in Broden's format, the name of a downloaded one, an fsspec URL, a Broden, to which the
-            settings ``split`` and ``limit`` apply, or any other ConceptSource.
+        data: a probe set: a folder in Broden's format, the name of a downloaded one, an fsspec URL, a Broden, or any other
+            ConceptSource, to which the settings ``split`` and ``limit`` cannot be applied.
         preprocess: how images become the network's input; None takes the model's own, else RGB with ImageNet's mean and
             standard deviation.
         projection: latents to dissect instead of the layers' units: the file of a sparse autoencoder, or a module that maps
-            (…, U) to (…, L) or has such a method ``encode``; one for all layers, or a mapping from layers. The result's
-            layers are named ``LAYER+NAME``.
-        out: the run's folder; None writes nothing. An interrupted run in it is continued, the same run returned if it is
-            finished, and another run refused.
+            (…, U) to (…, L), by being called or by its method ``encode``. Give one for all layers, or a mapping from layers.
+            The result's layers are named ``LAYER+NAME``.
+        out: the run's folder; None writes nothing. If the same run is in it, it is continued, or returned if it is finished;
+            another run is refused.
         fresh: replace the run that the folder holds.
         progress: shows how far the work is; True draws progress bars on a terminal or in a notebook.
         settings: all settings; None takes the paper's.
@@ -99,7 +99,7 @@ def dissect(
         from netdissect.networks.units.projected_network import attach_projections
 
         network, names = attach_projections(network, names, projection)
-    check_file_stems(names)  # before hours of work, not after
+    check_file_stems(names)  # fail before the work, not hours later
     from netdissect import run
 
     with (
@@ -123,7 +123,7 @@ def dissect(
 def check_inputs(
     data: str | Path | ConceptSource, settings: Settings, out: str | Path | None
 ) -> tuple[ConceptSource, Settings, Path | None]:
-    """Check everything that can be checked before a network is loaded.
+    """Check the arguments of `dissect` that can be checked before a network is loaded.
 
     Args:
         data: as for `dissect`.
@@ -166,10 +166,12 @@ def load(folder: str | Path) -> Result:
 
 
 def _return_finished(folder: Path, run: Result, concepts: ConceptSource) -> Result:
-    """Return the finished run of a folder, after its missing CSV tables are written again."""
+    """Write the missing CSV tables of a folder's finished run again; return the run."""
     when = str(run.journal.get("finished", ""))[:10]
     on = f" on {when}" if when else ""
-    _LOG.warning("%s holds this very run, finished%s: nothing is computed again", folder, on)  # the shell shows it too
+    _LOG.warning(
+        "%s already holds this run, finished%s: nothing is computed again", folder, on
+    )  # the shell shows it too
     files.restore_tables(run, folder)
     return _add_presenter(run, lambda: concepts, report.ReportCache(run, folder))
 
@@ -177,9 +179,9 @@ def _return_finished(folder: Path, run: Result, concepts: ConceptSource) -> Resu
 def _open_recorded_probe_set(run: Result) -> ConceptSource | None:
     """Open the probe set that ``run.json`` names; None if it is not there or has changed."""
     card, settings = run.probe_set, run.settings
-    if not card.path or "://" in card.path:  # a file never makes this program open a URL
+    if not card.path or "://" in card.path:  # never open a URL because a file names it
         return None
-    with contextlib.suppress(Exception):  # whatever is wrong with it, it is not available
+    with contextlib.suppress(Exception):  # a probe set that cannot be opened is not available
         if os.path.isdir(card.path):  # noqa: PTH112 - the string may not be a valid path
             found = Broden(card.path, split=settings.split, limit=settings.limit)
             return found if found.fingerprint == card.fingerprint else None

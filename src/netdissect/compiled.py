@@ -1,6 +1,6 @@
-"""numba.njit with a cache: a decorator, and the choice of the folder for the machine code.
+"""Compile functions with numba.njit and cache the machine code.
 
-Compiling everything takes about half a minute, so machine code is cached: in ``NUMBA_CACHE_DIR`` if it is set, else in the
+Compiling everything takes about half a minute, so the machine code is cached: in ``NUMBA_CACHE_DIR`` if it is set, else in the
 package's ``__pycache__``, else in the user's cache folder. If none of them can be written (a read-only installation, another
 user, no home), it is cached in a private folder until this process and its workers end, with a warning. Numba unpickles
 cached files, so a folder that belongs to another user, or one named by a relative path, is never used.
@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numba import njit
-from numba.core import caching as _numbas
+from numba.core import caching as _numba_caching
 
 from netdissect.io import caches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-caching: Any = _numbas  # typed in some versions of numba only
+caching: Any = _numba_caching  # only some versions of numba have types
 _LOG = logging.getLogger("netdissect")
 _VARIABLE = "NUMBA_CACHE_DIR"
 
@@ -65,7 +65,7 @@ class _CacheLocator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator
 
     @classmethod
     def from_function(cls, function: Any, file: str) -> _CacheLocator | None:
-        if not Path(file).exists():  # typed into an interpreter
+        if not Path(file).exists():  # the function was typed into an interpreter
             return None
         for folder, trusted in _list_cache_folders(file):
             locator = cls(function, file, folder)
@@ -108,7 +108,7 @@ class _FunctionCache(caching.FunctionCache):  # type: ignore[misc]
 
 
 def _list_cache_folders(file: str) -> Iterator[tuple[Path, bool]]:
-    """Yield the folders in which a file's functions could be cached, best first, and whether each is trusted as it is."""
+    """Yield the folders in which a file's functions could be cached, best first, and whether each is trusted unchecked."""
     chosen = os.environ.get(_VARIABLE, "")
     if chosen:
         yield _join_cache_folder(Path(chosen).absolute(), file), True

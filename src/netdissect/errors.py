@@ -1,4 +1,4 @@
-"""All errors that this project raises on purpose, as one tree with leaves named after the user's mistake.
+"""All errors that this project raises on purpose, in one class hierarchy.
 
 ::
 
@@ -20,7 +20,7 @@
         ├── RunNotFoundError        no finished run in it
         ├── RunFileError            a result file is damaged or of another version
         ├── RunBusyError            another process is writing into it
-        └── FolderTakenError        it holds another run, or something that is no run
+        └── FolderTakenError        it holds another run, or something that is not a run
 
 A message is one sentence: what was expected, what was found, where, and what to do.
 """
@@ -51,7 +51,7 @@ class ModelError(NetdissectError):
 
 
 class ModelNotFoundError(ModelError, FileNotFoundError):
-    """There is no model file, name or function as given."""
+    """There is no model file, model name or function of that name."""
 
 
 class ModelFileError(ModelError, ValueError):
@@ -87,7 +87,7 @@ class DataFileError(DataError, ValueError):
 
 
 class LabelError(DataError, ValueError):
-    """A label number lies beyond label.csv, or a label map is not 24-bit RGB."""
+    """A label number is not in label.csv, or a label map is not 24-bit RGB."""
 
 
 class DownloadError(NetdissectError, OSError):
@@ -111,11 +111,11 @@ class RunBusyError(RunError):
 
 
 class FolderTakenError(RunError):
-    """The folder holds another run, or something that is no run."""
+    """The folder holds another run, or something that is not a run."""
 
 
 def root_message(error: BaseException) -> str:
-    """Return the first line of the message of an error's root cause, at most 160 letters.
+    """Return the first line of the message of an error's root cause, at most 160 characters.
 
     >>> root_message(RuntimeError("no such operator."))
     'no such operator'
@@ -127,18 +127,18 @@ def root_message(error: BaseException) -> str:
     return line.rstrip(".: ") if len(line) <= 160 else f"{line[:159]}…"
 
 
-def describe_exit(leave: SystemExit) -> str:
-    """Return the beginning of a sentence about loaded code that called ``sys.exit``.
+def describe_exit(stop: SystemExit) -> str:
+    """Return the beginning of an error sentence about loaded code that called ``sys.exit``.
 
     >>> describe_exit(SystemExit(3))
     'code that was loaded or run ended the program itself (sys.exit(3))'
     """
-    given = "" if leave.code is None else repr(leave.code)
-    return f"code that was loaded or run ended the program itself (sys.exit({given[:80]}))"
+    code = "" if stop.code is None else repr(stop.code)
+    return f"code that was loaded or run ended the program itself (sys.exit({code[:80]}))"
 
 
 def suggest_nearest(word: str, choices: Iterable[str], *, most: int = 5) -> str:
-    """Return the end of a sentence that suggests the choices nearest to a misspelled word.
+    """Return the end of an error sentence, which suggests the choices nearest to a misspelled word.
 
     >>> suggest_nearest("con5", ["conv4", "conv5", "fc6"])
     'did you mean conv5 or conv4?'

@@ -1,4 +1,4 @@
-"""A probed layer: its name, units, grid and field map, and the names of its files."""
+"""Describe a probed layer: its name, units, grid and field map, and the names of its files."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class Layer:
         units: number of units U.
         grid: cells per image, (h, w).
         field: the receptive fields of its cells.
-        geometry: ``"receptive-field"`` if `field` was traced through the network; ``"grid"`` if it only says where the
-            cells are, as after attention, or divides the input evenly (docs/method.md, § 2).
+        geometry: ``"receptive-field"`` if `field` was traced through the network; ``"grid"`` if `field` says only where the
+            cells are, as after attention, or divides the input evenly between them (docs/method.md, § 2).
         kind: its type, such as ``"Conv2d"``.
-        note: what a reader should know, such as "class token left out"; may be empty.
+        note: what a reader of the result should know, such as "class token left out"; may be empty.
         shape: shape of its output for one image, such as (197, 768) for tokens.
     """
 
@@ -66,7 +66,7 @@ class Layer:
 
     @property
     def file_stem(self) -> str:
-        """The name in the names of its files: ``/`` becomes ``-``.
+        """The name as it appears in the names of the layer's files: ``/`` becomes ``-``.
 
         >>> Layer("fire9/concat", 1, (1, 1), FieldMap((0, 0), (1, 1), (1, 1)), "grid").file_stem
         'fire9-concat'
@@ -130,5 +130,8 @@ def check_file_stems(layers: Sequence[str]) -> None:
 
 
 def _fold_name(name: str) -> str:
-    """Return a file name as a system compares it that ignores case and Unicode normalization."""
+    """Return the form of a file name that is equal for names which some file system treats as the same.
+
+    Such file systems ignore case and Unicode normalization.
+    """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -1,4 +1,4 @@
-"""The interfaces through which packages meet that do not import each other."""
+"""Interfaces between packages that do not import each other."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class ActivationSource(Protocol):
     """A network prepared to give the activations of some layers for batches of images.
 
-    A context manager: inside the block the network is in evaluation mode and hooks are registered; afterwards it is as
-    before, also after an error.
+    It is a context manager: inside the block the network is in evaluation mode and hooks are registered; afterwards the
+    network is as it was before, also after an error.
     """
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The probed layers, as they are for inputs of `input_size`."""
+        """The probed layers, with their grids and field maps for inputs of `input_size`."""
         ...
 
     @property
@@ -62,27 +62,27 @@ class ConceptSource(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Name of the probe set."""
         ...
 
     @property
     def path(self) -> str:
-        """Its folder or URL; empty if it is not on disk."""
+        """Folder or URL of the probe set; empty if it is not on disk."""
         ...
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Its concepts."""
+        """The concepts of the probe set."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that decides its labels and images, except the pixels themselves."""
+        """Hash of everything that decides the labels and images, except the pixels themselves."""
         ...
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width of its images in pixels."""
+        """Height and width of the images in pixels."""
         ...
 
     def __len__(self) -> int:
@@ -119,26 +119,26 @@ class LatentSource(Protocol):
     """A probe set whose images were made by a generator."""
 
     def latent(self, index: int) -> NDArray[np.generic]:
-        """Return the latent an image was made from."""
+        """Return the latent that an image was made from."""
         ...
 
 
 @runtime_checkable
 class ImageSource(Protocol):
-    """What a report needs of a probe set: images and labels by row in ``index.csv``, as long as they exist."""
+    """The images and labels of a probe set that a report shows, by row in ``index.csv``; they may be unavailable."""
 
     def read_image_file(self, row: int) -> bytes | None:
-        """Return an image as the bytes of a JPEG or PNG file; None if the probe set is gone."""
+        """Return an image as the bytes of a JPEG or PNG file; None if it is not available."""
         ...
 
     def read_labels(self, row: int) -> Labels | None:
-        """Return an image's labels; None if the probe set is gone."""
+        """Return an image's labels; None if they are not available."""
         ...
 
 
 @runtime_checkable
 class Segmenter(Protocol):
-    """A network, or any function, that labels the pixels of an image, for probe sets without label maps."""
+    """A network or function that labels the pixels of an image, for making probe sets from images without label maps."""
 
     @property
     def classes(self) -> Sequence[str]:
@@ -171,7 +171,7 @@ class Progress(Protocol):
     """Shows how far a long task is."""
 
     def start(self, task: str, total: int) -> None:
-        """Begin a task of `total` steps; the task before it ends."""
+        """Begin a task of `total` steps; the previous task has ended."""
         ...
 
     def advance(self, steps: int) -> None:

@@ -36,7 +36,7 @@ def labelme(desk, *shapes, **told):
 CAT = test_labelme.shape("cat", SQUARE)
 
 
-@mistake("an export of a tool that is not taken")
+@mistake("an export of a tool that is not supported")
 def _(desk):
     return typed(desk, told=[{"data_row": {}, "projects": {}}])
 
@@ -62,12 +62,12 @@ def _(desk):
     return ["data", "from-coco", desk.folder / "export", "--out", desk.folder / "set"]
 
 
-@mistake("a tool that is not known")
+@mistake("an unknown tool")
 def _(desk):
     return [*labelme(desk, CAT), "--tool", "label-me"]
 
 
-@mistake("a shape of a kind that is not known")
+@mistake("a shape of an unknown kind")
 def _(desk):
     return labelme(desk, test_labelme.shape("cat", SQUARE, "blob"))
 
@@ -77,7 +77,7 @@ def _(desk):
     return labelme(desk, test_labelme.shape("cat", SQUARE[:2]))
 
 
-@mistake("an outline that would take the memory")
+@mistake("a polygon whose outline is too long to draw")
 def _(desk):
     zigzag = [[32 * (place % 2), 24 * (place % 3)] for place in range(100_000)]
     return labelme(desk, test_labelme.shape("cat", zigzag))
@@ -89,7 +89,7 @@ def _(desk):
     return ["data", "from-coco", desk.folder / "export" / "a.json", "--out", desk.folder / "set", "--quiet"]
 
 
-@mistake("a kind of shape to leave out that there is none of")
+@mistake("`--leave-out` of an unknown kind of shape")
 def _(desk):
     return [*labelme(desk, CAT), "--leave-out", "point"]
 
@@ -121,7 +121,7 @@ def _(desk):
     return labelme(desk, CAT, imagePath="../../secret.jpg")
 
 
-@mistake("annotated images that are not there")
+@mistake("annotated images that are missing")
 def _(desk):
     return labelme(desk, CAT, imagePath="b.jpg")
 

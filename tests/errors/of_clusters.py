@@ -10,7 +10,7 @@ import pytest
 from tests.errors.desk import cut, mistake
 
 
-@mistake("`--address` of no running cluster")
+@mistake("`--address` of a cluster that is not running")
 def _(desk):
     pytest.importorskip("ray")
     with socket.socket() as listener:
@@ -19,7 +19,7 @@ def _(desk):
     return desk.run("--runtime", "ray", "--address", f"127.0.0.1:{port}")
 
 
-@mistake("`--address` that is none")
+@mistake("`--address` that is not an address")
 def _(desk):
     pytest.importorskip("ray")
     return desk.run("--runtime", "ray", "--address", "head")
@@ -31,7 +31,7 @@ def _(desk):
     return desk.run("--runtime", "ray")
 
 
-@mistake("`--artefacts` where the workers do not see what the coordinator wrote")
+@mistake("`--artefacts` that the workers cannot reach")
 def _(desk):
     return desk.run("--workers", "2", "--artefacts", "memory://bucket")
 
@@ -63,7 +63,7 @@ def _(desk):
     return unpacking(desk, path)
 
 
-@mistake("an archive with a file that would lie outside")
+@mistake("an archive with a file that would be outside its folder")
 def _(desk):
     return unpacking(desk, archive(desk, __evil=b"x"))
 

@@ -48,7 +48,7 @@ def tar(desk, *names):
     return path
 
 
-@mistake("a download in a form that was not asked for")
+@mistake("a download in an encoding that was not requested")
 def _(desk):
     return fetching(desk, body=gzip.compress(BODY), headers={"Content-Encoding": "gzip"})
 
@@ -58,12 +58,12 @@ def _(desk):
     return fetching(desk, length=len(BODY) + 7)
 
 
-@mistake("a download whose server does not say how long it is, and of which no checksum is known")
+@mistake("a download without a length and without a known checksum")
 def _(desk):
     return fetching(desk, length=-1)
 
 
-@mistake("a download that drips")
+@mistake("a download that is too slow")
 def _(desk):
     from netdissect.probe_sets.download import connection
 
@@ -76,27 +76,27 @@ def _(desk):
     return fetching(desk, "net.prototxt", body=b"<html><title>Sign in</title></html>")
 
 
-@mistake("a folder lies in the place of a file to download")
+@mistake("a folder has the name of a file to download")
 def _(desk):
     (desk.folder / "zoo" / "weights.bin").mkdir(parents=True)
     return fetching(desk)
 
 
-@mistake("`--into` a folder with a `downloads.json` of somebody else's")
+@mistake("`--into` a folder with another program's `downloads.json`")
 def _(desk):
     (desk.folder / "mine").mkdir()
     (desk.folder / "mine" / "downloads.json").write_text('["mine"]')
     return ["data", "download", "color-names", "--into", desk.folder / "mine"]
 
 
-@mistake("`--into` a folder in which a link leads elsewhere")
+@mistake("`--into` a folder with a link to another folder")
 def _(desk):
     (desk.folder / "mine").mkdir()
     (desk.folder / "mine" / "broden1_227").symlink_to(desk.folder)
     return ["data", "download", "broden1_227", "--into", desk.folder / "mine"]
 
 
-@mistake("a `--registry` whose mirror is a guess, and does not say why")
+@mistake("a `--registry` whose mirror is a guess without a reason")
 def _(desk):
     path = desk.folder / "own.toml"
     path.write_text(
@@ -112,7 +112,7 @@ def _(desk):
     return ["data", "list", "--registry", desk.folder / "own.toml"]
 
 
-@mistake("an archive whose file has a name of gigabytes")
+@mistake("an archive with a header of gigabytes")
 def _(desk):
     header = tarfile.TarInfo("././@LongLink")
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, 2 << 30
@@ -126,7 +126,7 @@ def _(desk):
     return unpacking(desk, tar(desk, "index.csv", "images/a.jpg", "images/A.jpg"))
 
 
-@mistake("an archive with a name that acts on a terminal")
+@mistake("an archive with control characters in a name")
 def _(desk):
     return unpacking(desk, tar(desk, "index.csv", "a\x1b[2Jb"))
 
@@ -137,7 +137,7 @@ def _(desk):
     return unpacking(desk, desk.folder / "set.tar")
 
 
-@mistake("an archive packed in a way that may ask for all memory")
+@mistake("an archive with an unsupported compression method")
 def _(desk):
     path = desk.folder / "set.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as opened:
@@ -152,7 +152,7 @@ def _(desk):
     return ["data", "build", "--sources", desk.folder, "--out", desk.out]
 
 
-@mistake("a color table that is something else")
+@mistake("a color table of another kind")
 def _(desk):
     originals.write_dtd(desk.folder)
     (desk.folder / "colors.npy").write_bytes(b"\x93NUMPY\x01\x00")

@@ -56,7 +56,7 @@ def _(desk):
     return masks_with(desk, "classes.json", '[{"name": "cat"}, {"name": "dog"}]')
 
 
-@mistake("a class list whose numbers stand in a column of another name")
+@mistake("a class list whose numbers are in a column of another name")
 def _(desk):
     return masks_with(desk, "classes.csv", "name,grey\ncat,40\ndog,80\n")
 
@@ -66,7 +66,7 @@ def _(desk):
     return masks_with(desk, "a.xml", "<annotation><name>cat</name></annotation>")
 
 
-@mistake("a class list of which some lines have a number")
+@mistake("a class list in which only some lines have a number")
 def _(desk):
     return masks_with(desk, "classes.txt", "1: cat\n2: dog\nbird\n")
 
@@ -78,7 +78,7 @@ def _(desk):
     return words
 
 
-@mistake("class folders of which some are splits")
+@mistake("a folder in which only some subfolders are splits")
 def _(desk):
     for name in ("train/cat", "valid/cat", "extra/cat"):
         (desk.folder / "folders" / name).mkdir(parents=True)
@@ -86,7 +86,7 @@ def _(desk):
     return ["data", "from-labels", desk.folder / "folders", "--out", desk.folder / "set"]
 
 
-@mistake("COCO: a coordinate that is no number")
+@mistake("COCO: a coordinate that is not a number")
 def _(desk):
     return coco_with(desk, annotations=[annotation(segmentation=[[float("nan"), 1, 9, 1, 9, 9]])])
 
@@ -101,12 +101,12 @@ def _(desk):
     return coco_with(desk, annotations=[annotation(segmentation=[])])
 
 
-@mistake("COCO: numbers in one place and text in the other as ids")
+@mistake("COCO: an id that is a number in one place and text in another")
 def _(desk):
     return coco_with(desk, annotations=[annotation(image_id="1")])
 
 
-@mistake("COCO: two images of one id")
+@mistake("COCO: two images with the same id")
 def _(desk):
     images = [{"id": 1, "file_name": name, "height": 24, "width": 32} for name in ("a.png", "b.png")]
     return coco_with(desk, images=images)
@@ -134,7 +134,7 @@ def _(desk):
     return desk.write("index.csv", "\n".join(lines).encode())
 
 
-@mistake("masks of numbers with a class list of colors")
+@mistake("masks that hold numbers, with a class list of colors")
 def _(desk):
     return masks_with(desk, "classes.csv", "name,r,g,b\ncat,9,9,9\n", pixels=[[0, 300]])
 
@@ -147,7 +147,7 @@ def _(desk):
     return words
 
 
-@mistake("a folder that is no release of ADE20K")
+@mistake("a folder that is not a release of ADE20K")
 def _(desk):
     return ["data", "from-ade", desk.folder / "gone", "--out", desk.folder / "set"]
 

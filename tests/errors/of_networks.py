@@ -120,7 +120,7 @@ def _(desk):
     return reweighted(desk, lambda weights: weights["conv1"][0].fill(3e38))
 
 
-@mistake("a layer that the network has not")
+@mistake("a layer that the network does not have")
 def _(desk):
     return desk.run(layers="con1")
 
@@ -130,7 +130,7 @@ def _(desk):
     return desk.run("--resolution", "8", layers="conv2")
 
 
-@mistake("a mean file that is none")
+@mistake("a mean file that is damaged")
 def _(desk):
     (desk.folder / "mean.npy").write_bytes(b"\x93NUMPY\x01\x00 cut")
     return desk.run("--mean", desk.folder / "mean.npy")
@@ -252,7 +252,7 @@ def encoder(desk, state, config=None):
     return desk.run("--projection", desk.folder / "sae.safetensors")
 
 
-@mistake("a sparse autoencoder with a tensor that is not understood")
+@mistake("a sparse autoencoder with an unknown tensor")
 def _(desk):
     return encoder(desk, {"gate.weight": torch.zeros(8, 5)})
 
@@ -285,7 +285,7 @@ def _(desk):
     return resnet(desk, desk.folder / "w.pth")
 
 
-@mistake("a file of a kind that is not known")
+@mistake("a file of an unknown kind")
 def _(desk):
     shutil.copy(prototxt(desk), desk.folder / "net.xyz")
     return desk.run(model=desk.folder / "net.xyz")
@@ -311,7 +311,7 @@ def _(desk):
     return lambda: nd.dissect(Hungry(), "conv", desk.data)
 
 
-@mistake("`--precision` or `--compile` for a network that is run as its file says")
+@mistake("`--precision` or `--compile` for a network whose file decides both")
 def _(desk):
     file = exports.write_pt2(desk.folder / "net.pt2", torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)).eval())
     return desk.run("--precision", "bf16", "--trust", model=file, layers="0")

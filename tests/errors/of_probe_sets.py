@@ -21,7 +21,7 @@ def _(desk):
     return desk.run(data=desk.folder / "nowhere")
 
 
-@mistake("a folder that is no probe set")
+@mistake("a folder that is not a probe set")
 def _(desk):
     (desk.folder / "empty").mkdir()
     return desk.run(data=desk.folder / "empty")
@@ -45,7 +45,7 @@ def _(desk):
     return desk.run(data=desk.folder / "classes")
 
 
-@mistake("a file instead of a probe set")
+@mistake("a file instead of a probe set's folder")
 def _(desk):
     (desk.folder / "instances.json").write_text("{}")
     return desk.run(data=desk.folder / "instances.json")
@@ -57,7 +57,7 @@ def _(desk):
     return desk.run(data="dataset/broden1_227")
 
 
-@mistake("`limit` or `split` with a ConceptSource of one's own")
+@mistake("`limit` or `split` with a ConceptSource of your own")
 def _(desk):
     from tests import nets
 
@@ -69,7 +69,7 @@ def _(desk):
     return lambda: nd.dissect(nets.make_small_net(), "conv1", Own(desk.data), limit=3)
 
 
-@mistake("something else instead of a probe set, in Python")
+@mistake("`data=` of a wrong type, in Python")
 def _(desk):
     from tests import nets
     from torch.utils.data import DataLoader
@@ -108,7 +108,7 @@ def _(desk):
     return desk.write("index.csv", "\n".join([*text[:4], text[4][:9]]).encode())
 
 
-@mistake("`index.csv` has bytes that are no text")
+@mistake("`index.csv` has bytes that are not text")
 def _(desk):
     return desk.write("index.csv", b"image,split\n\xff\xfe\x00\n")
 
@@ -118,28 +118,28 @@ def _(desk):
     return desk.table("index.csv", "split", "part_of")
 
 
-@mistake("a column of `index.csv` stands twice")
+@mistake("`index.csv` has one column twice and lacks another")
 def _(desk):
     return desk.table("index.csv", "split", "image")
 
 
-@mistake("a size in `index.csv` is no number")
+@mistake("a size in `index.csv` is not a number")
 def _(desk):
     return desk.table("index.csv", ",32,32,", ",thirty,32,")
 
 
-@mistake("a size in `index.csv` is beyond measure")
+@mistake("a size in `index.csv` is impossibly large")
 def _(desk):
     return desk.table("index.csv", ",32,32,", ",60000,60000,")
 
 
-@mistake("a row of `index.csv` stands twice")
+@mistake("`index.csv` lists an image twice")
 def _(desk):
     lines = (desk.data / "index.csv").read_text().splitlines()
     return desk.write("index.csv", "\n".join([*lines, lines[2]]).encode())
 
 
-@mistake("a file in `index.csv` lies outside `images/`")
+@mistake("a file in `index.csv` is outside `images/`")
 def _(desk):
     return desk.table("index.csv", "a/image 2.jpg", "../../secret.jpg")
 
@@ -151,7 +151,7 @@ def _(desk):
     )
 
 
-@mistake("a label in `index.csv` is beyond the list")
+@mistake("a label in `index.csv` is not in `label.csv`")
 def _(desk):
     lines = (desk.data / "index.csv").read_text().splitlines()
     return desk.write("index.csv", "\n".join([lines[0], lines[2].replace(",5,", ",99,")]).encode())
@@ -162,22 +162,22 @@ def _(desk):
     return desk.write("label.csv", b"")
 
 
-@mistake("a number in `label.csv` stands twice")
+@mistake("`label.csv` has a number twice")
 def _(desk):
     return desk.table("label.csv", "\n2,", "\n1,")
 
 
-@mistake("a number in `label.csv` is none")
+@mistake("a `number` in `label.csv` is not a whole number")
 def _(desk):
     return desk.table("label.csv", "\n2,", "\ntwo,")
 
 
-@mistake("a number in `label.csv` is beyond what a label map can hold")
+@mistake("a number in `label.csv` is larger than a label map can hold")
 def _(desk):
     return desk.table("label.csv", "\n6,", "\n70000,")
 
 
-@mistake("a label of `label.csv` is of no category")
+@mistake("a label of `label.csv` has no category")
 def _(desk):
     path = desk.data / "label.csv"
     fields = path.read_text().splitlines()[1].count(",")
@@ -186,12 +186,12 @@ def _(desk):
     return desk.run()
 
 
-@mistake("`c_object.csv` has a label that `label.csv` has not")
+@mistake("`c_object.csv` has a label that `label.csv` does not have")
 def _(desk):
     return desk.table("c_object.csv", ",2,tree", ",88,tree")
 
 
-@mistake("a coverage in `c_object.csv` is no number")
+@mistake("a coverage in `c_object.csv` is not a number")
 def _(desk):
     path = desk.data / "c_object.csv"
     header, first, *rest = path.read_text().splitlines()
@@ -304,7 +304,7 @@ def _(desk):
     return desk.write(PLANE, encode_jpeg(np.zeros((16, 16, 3), np.uint8)))
 
 
-@mistake("a label map has a label beyond the list")
+@mistake("a label map has a label larger than any in `label.csv`")
 def _(desk):
     return desk.write(PLANE, label_pngs.encode_label_map(np.full((16, 16), 300)))
 

@@ -19,34 +19,34 @@ def _(desk):
     return desk.run("--quantile", "5")
 
 
-@mistake("a number beyond what a machine can do")
+@mistake("a number larger than any machine can use")
 def _(desk):
     return desk.run("--threads", "1000000")
 
 
-@mistake("a number below what means something")
+@mistake("a number below the least allowed")
 def _(desk):
     return desk.run("--seed", "-1")
 
 
-@mistake("a number that is none")
+@mistake("NaN instead of a number")
 def _(desk):
     return desk.run("--mean", "1 2 3", "--scale", "nan")
 
 
-@mistake("a choice that there is not")
+@mistake("a choice that does not exist")
 def _(desk):
     import netdissect as nd
 
     return lambda: nd.dissect(desk.net, "conv1", desk.data, geometry="round")
 
 
-@mistake("a kind of device that there is not")
+@mistake("a kind of device that does not exist")
 def _(desk):
     return desk.run("--device", "mps")
 
 
-@mistake("a GPU beyond those that are there")
+@mistake("the number of a GPU that the machine does not have")
 def _(desk):
     import torch
 
@@ -65,19 +65,19 @@ def _(desk):
     return desk.run("--endafter", "lunch")
 
 
-@mistake("a path with bytes that are no UTF-8")
+@mistake("a path with bytes that are not UTF-8")
 def _(desk):
     return desk.run(data=os.fsdecode(os.fsencode(desk.folder / "caf") + b"\xe9"))
 
 
-@mistake("something else instead of progress, in Python")
+@mistake("`progress=` of a wrong type, in Python")
 def _(desk):
     import netdissect as nd
 
     return lambda: nd.dissect(str(desk.net), "conv1", desk.data, progress="bar")
 
 
-@mistake("a module that is no part of the network, as a layer")
+@mistake("a layer given as a module of another network")
 def _(desk):
     from tests import nets
     from torch import nn
@@ -87,7 +87,7 @@ def _(desk):
     return lambda: nd.dissect(nets.make_small_net(), nn.ReLU(), desk.data)
 
 
-@mistake("something else instead of a layer, in Python")
+@mistake("`layers=` of a wrong type, in Python")
 def _(desk):
     from tests import nets
 
@@ -96,7 +96,7 @@ def _(desk):
     return lambda: nd.dissect(nets.make_small_net(), [3], desk.data)
 
 
-@mistake("a function instead of a Preprocess")
+@mistake("`preprocess=` given a function")
 def _(desk):
     from tests import nets
 
@@ -108,14 +108,14 @@ def _(desk):
     return lambda: nd.dissect(nets.make_small_net(), "conv1", desk.data, preprocess=transform)
 
 
-@mistake("a setting that there is not, in Python")
+@mistake("an unknown setting, in Python")
 def _(desk):
     import netdissect as nd
 
     return lambda: nd.dissect(str(desk.net), "conv1", desk.data, quantil=0.1)
 
 
-@mistake("a network that leaves the program")
+@mistake("a network that ends the program")
 def _(desk):
     from tests import nets
 
@@ -124,7 +124,7 @@ def _(desk):
     return lambda: nd.dissect(nets.ExitingNet(), "conv1", desk.data, batch_size=4)
 
 
-@mistake("a network that leaves the program in a worker")
+@mistake("a network that ends the program in a worker")
 def _(desk):
     from tests import nets
 
@@ -177,7 +177,7 @@ def _(desk):
     return desk.run()
 
 
-@mistake("the folder holds something that is no run")
+@mistake("the folder holds something that is not a run")
 def _(desk):
     desk.out.mkdir()
     (desk.out / "thesis.txt").write_text("mine")
@@ -207,7 +207,7 @@ def _(desk):
     return desk.run()
 
 
-@mistake("a link lies inside a run's folder")
+@mistake("a link is inside a run's folder")
 def _(desk):
     shutil.move(desk.finished / "html/data", desk.folder / "elsewhere")
     (desk.finished / "html/data").symlink_to(desk.folder / "elsewhere")
@@ -416,7 +416,7 @@ def _(desk):
     return ["report", desk.finished]
 
 
-@mistake("a result table with a score that is no number is compared")
+@mistake("a result table with a score that is not a number is compared")
 def _(desk):
     (desk.folder / "a.csv").write_text("unit,category,label,score\n1,object,sky,nan\n")
     return ["compare", desk.folder / "a.csv", "--out", desk.folder / "f.svg"]
@@ -436,7 +436,7 @@ def _(desk):
     return ["compare", path, "--out", path.with_suffix(".svg")]
 
 
-@mistake("a figure's name is none")
+@mistake("the name for a figure is a folder")
 def _(desk):
     return ["compare", desk.finished, "--out", desk.folder]
 
@@ -447,7 +447,7 @@ def _(desk):
     return ["compare", desk.folder, "--out", desk.folder / "f.svg"]
 
 
-@mistake("a table that is no result table is compared")
+@mistake("a table that is not a result table is compared")
 def _(desk):
     (desk.folder / "a.csv").write_text("x,y\n1,2\n")
     return ["compare", desk.folder / "a.csv", "--out", desk.folder / "f.svg"]
@@ -460,12 +460,12 @@ def _(desk):
     return ["compare", path, "--out", desk.folder / "f.svg"]
 
 
-@mistake("a .mat that is none is compared")
+@mistake("a .mat that is not the paper's is compared")
 def _(desk):
     (desk.folder / "a.mat").write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
     return ["compare", desk.folder / "a.mat", "--out", desk.folder / "f.svg"]
 
 
-@mistake("`--memory` is no amount")
+@mistake("`--memory` is not an amount")
 def _(desk):
     return desk.run("--memory", "much")

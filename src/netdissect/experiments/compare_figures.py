@@ -1,4 +1,4 @@
-"""The figures of a comparison as SVG and PNG, and their numbers as CSV."""
+"""Write the figures of a comparison as SVG and PNG, and their numbers as CSV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netdissect.experiments.compare_runs import Comparison
     from netdissect.results.compared import DetectorCounts
 
-#: Points of a curve over widths.
+#: Number of points of a width curve.
 _POINTS = 40
 #: Endings of the files of a figure.
 _ENDINGS = (".svg", ".png", ".csv")
@@ -44,7 +44,7 @@ def write_figures(comparison: Comparison, out: Path, *, figures: Sequence[str] =
 
 def match_widths(comparison: Comparison) -> tuple[int, dict[str, tuple[float, float]]]:
     """Return the smallest width and each entry's unique detectors there; `Comparison.match_widths` documents it."""
-    entries = _entries_with_units(comparison)
+    entries = _select_entries_with_units(comparison)
     width = min((entry.units for entry in entries), default=0)
     return width, {entry.name: _sample_widths(entry, comparison, [width])[0][1:] for entry in entries}
 
@@ -78,8 +78,8 @@ def _require_no_overwrite(sources: Iterable[Path], outputs: Iterable[Path]) -> N
         raise SettingsError(f"--out would replace {taken}, which is compared: choose another name")
 
 
-def _entries_with_units(comparison: Comparison) -> list[DetectorCounts]:
-    """Return the entries that have a table of units, not counts only."""
+def _select_entries_with_units(comparison: Comparison) -> list[DetectorCounts]:
+    """Return the entries that have a table of units and not only counts."""
     return [entry for entry in comparison.entries if entry.table is not None and entry.units]
 
 
@@ -98,7 +98,7 @@ def _write_network_bars(comparison: Comparison, path: Path) -> bool:
 
 
 def _write_width_curve(comparison: Comparison, path: Path) -> bool:
-    entries = _entries_with_units(comparison)
+    entries = _select_entries_with_units(comparison)
     if not entries:
         return False
     common, at_common = match_widths(comparison)
@@ -118,14 +118,14 @@ def _write_width_curve(comparison: Comparison, path: Path) -> bool:
 def _sample_widths(
     entry: DetectorCounts, comparison: Comparison, widths: Sequence[int]
 ) -> list[tuple[int, float, float]]:
-    """Return (width, mean, standard deviation) of the unique detectors among as many random units."""
+    """Return, for each width n, (n, mean, standard deviation) of the unique detectors among n random units."""
     assert entry.table is not None
     detects, _ = find_detections(entry.table, comparison.threshold, comparison.definition)
     return [(width, *count_unique_at_width(detects, width)) for width in widths]
 
 
 def _write_concept_histogram(comparison: Comparison, path: Path) -> bool:
-    entries = _entries_with_units(comparison)
+    entries = _select_entries_with_units(comparison)
     if not entries:
         return False
     rows, counts = [], {}
@@ -143,7 +143,7 @@ def _write_concept_histogram(comparison: Comparison, path: Path) -> bool:
 
 
 def _write_iou_distribution(comparison: Comparison, path: Path) -> bool:
-    entries = _entries_with_units(comparison)
+    entries = _select_entries_with_units(comparison)
     if not entries:
         return False
     scores = {entry.name: [row.score for row in entry.table or ()] for entry in entries}

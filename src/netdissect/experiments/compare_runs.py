@@ -31,7 +31,7 @@ class Comparison:
         entries: one for each layer of each source, in the order of the sources.
         definition: definition of unique detectors, ``"label"`` or ``"category"``.
         threshold: score from which a unit counts as a detector.
-        remarks: sentences that a reader must know, such as how the runs differ.
+        remarks: sentences that a reader should know, such as how the runs differ.
         sources: name (or ``""``) and path of everything that was read.
         layers: layers the comparison is restricted to; empty for all.
     """
@@ -67,7 +67,7 @@ class Comparison:
         return compare_figures.write_figures(self, Path(out), figures=figures)
 
     def write_page(self, out: str | Path) -> Path | None:
-        """Write an HTML page that sets two runs side by side, unit by unit.
+        """Write an HTML page that compares two runs unit by unit.
 
         Args:
             out: path of the main figure; the page has its name with the ending ``.html``.
@@ -94,7 +94,7 @@ def compare(
             be written ``NAME=PATH``.
         definition: definition of unique detectors. By label, each unit counts once, under its best concept (the paper's
             text); by category, once in each category whose best score passes (the paper's figures). None means by label,
-            or by category if a .mat is among the sources, which has no other counts.
+            or by category if one of the sources is a .mat, because a .mat has no counts by label.
         threshold: score from which a unit counts as a detector.
         layers: only these layers of runs; empty for all.
         steps: training step of each source, for the training curve; by default taken from names such as ``epoch_20``.
@@ -141,7 +141,7 @@ def compare(
 def _choose_definition(
     pairs: Sequence[tuple[str, Path]], definition: Definition | None, threshold: float
 ) -> Definition:
-    """Return the requested definition, or the one that all sources have."""
+    """Return the requested definition; by default, the one for which all sources have counts."""
     if not any(path.suffix == ".mat" for _, path in pairs):
         return definition or "label"
     if definition == "label" or threshold != 0.04:
@@ -158,7 +158,7 @@ def _collect_remarks(entries: Sequence[DetectorCounts]) -> list[str]:
     if len(bases) > 1:
         remarks.append(f"These runs differ: {'; '.join(bases)}. This explains part of any difference.")
     if any(entry.table is None for entry in entries):
-        remarks.append("Of the .mat only counts are known: its networks are left out where single units are needed.")
+        remarks.append("A .mat has counts only: its networks are left out of figures that need single units.")
     return remarks
 
 

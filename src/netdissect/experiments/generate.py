@@ -1,4 +1,4 @@
-"""Make a probe set of a generator's own images, to dissect the generator (Bau et al., "GAN Dissection", ICLR 2019)."""
+"""Make a probe set from the images of a generator, to dissect the generator (Bau et al., "GAN Dissection", ICLR 2019)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageLabeler:
-    """A function that labels images, and the names of its classes.
+    """A function that returns label maps of images, and the names of its classes.
 
     Attributes:
         function: maps an RGB image, uint8, shape (h, w, 3), to a label map, shape (h', w') or, with several labels per
@@ -66,7 +66,7 @@ def generate_probe_set(
     progress: Progress | None = None,
     **options: Any,
 ) -> Path:
-    """Make a probe set of a generator's images, with the latent of each.
+    """Make a probe set from a generator's images, with the latent of each.
 
     Args:
         generator: the generator.
@@ -76,14 +76,14 @@ def generate_probe_set(
         seed: seed of the latents.
         latents: the latents, float32, shape (N, …); None draws them from a standard normal distribution.
         batch_size: images generated at a time.
-        progress: shows how far it is.
+        progress: shows how far the work is.
         options: as for importers, such as ``category="object"`` (docs/broden.md).
 
     Returns:
-        the folder, to be given to `netdissect.dissect` as data with the generator as model.
+        the folder; pass it to `netdissect.dissect` as `data`, with the generator as `model`.
 
     Raises:
-        ModelError: if the generator makes no images, or different ones of the same latent.
+        ModelError: if the generator makes no images, or different images from the same latent.
         DataError: one of its subclasses, if the labels are invalid.
         SettingsError: if an option is out of range.
 
@@ -105,7 +105,7 @@ def generate_probe_set(
     _require_deterministic(generator, latents[:batch_size])
     folder = Path(out)
     if folders.find_owner(folder, PROBE_SET_FOLDER) == "ours":
-        (folder / LATENTS_FILE).unlink(missing_ok=True)  # of the probe set that is replaced
+        (folder / LATENTS_FILE).unlink(missing_ok=True)  # it belongs to the probe set that is replaced
     with tempfile.TemporaryDirectory(prefix="netdissect-") as temporary:
         size = _write_images(generator, latents, Path(temporary), batch_size, progress or NullProgress())
         merged: dict[str, Any] = {"name": "generated", "size": size, "progress": progress} | options
@@ -115,12 +115,12 @@ def generate_probe_set(
 
 
 def _require_deterministic(generator: Generator, latents: NDArray[np.float32]) -> None:
-    """Raise ModelError if the generator makes different images of the same latents."""
+    """Raise ModelError if the generator makes different images from the same latents."""
     first, second = (generator.make_images(latents) for _ in range(2))
     if (first != second).any():
         raise ModelError(
-            f"{generator.name} makes another image of the same latent every time: fix its noise, so that its units are "
-            f"those that made the image"
+            f"{generator.name} makes a different image from the same latent every time: fix its noise, so that the "
+            f"dissected activations are those that made the image"
         )
 
 

@@ -53,16 +53,16 @@ def read_published_table(path: Path) -> list[DetectorCounts]:
 
     Raises:
         RunNotFoundError: if there is no such file.
-        RunFileError: if it is another file.
+        RunFileError: if it is not that table.
     """
     if not path.exists():
         raise RunNotFoundError(f"there is no table {path}")
     if not is_regular(path):
         raise RunFileError(
-            f"{path}: expected the paper's semantics_cvpr_release.mat, got something that is no regular file"
+            f"{path}: expected the paper's semantics_cvpr_release.mat, got something that is not a regular file"
         )
     try:
-        with np.errstate(over="raise", divide="raise", invalid="raise"):  # of damaged numbers
+        with np.errstate(over="raise", divide="raise", invalid="raise"):  # damaged numbers raise
             return _parse_table(matlab.read_mat_variable(path, "stat"))
     except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
         reason = str(error).removeprefix(f"{path}: ")
@@ -73,7 +73,7 @@ def read_published_table(path: Path) -> list[DetectorCounts]:
 
 
 def _parse_table(table: dict[str, Any]) -> list[DetectorCounts]:
-    """Return one entry for each network of the table; wrong tables raise what numpy and Python raise."""
+    """Return one entry for each network of the table; a damaged table raises any error of numpy or Python."""
     kinds = [str(name) for name in table["concepts"]][1:]
     for name in ("num_detectors", "num_uniquedetectors", "ratio_detectors"):
         if not np.isfinite(table[name]).all() or (np.asarray(table[name]) < 0).any():
@@ -100,5 +100,5 @@ def _parse_table(table: dict[str, Any]) -> list[DetectorCounts]:
 
 
 def _collect_counts(kinds: list[str], row: Any) -> dict[str, int]:
-    """Return the counts of a row by category, after the total in its first place."""
+    """Return a row's counts by category; the row begins with the total, which is left out."""
     return {kind: int(count) for kind, count in zip(kinds, row[1:], strict=True) if count}

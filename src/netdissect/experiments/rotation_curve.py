@@ -38,7 +38,7 @@ class RotationResult:
 
     Attributes:
         result: the dissection; every step is one of its layers.
-        names: by layer and α, the name of the rotated layer in the result.
+        names: for each layer and α, the name of the rotated layer in the result.
     """
 
     result: Result
@@ -47,7 +47,7 @@ class RotationResult:
     def detectors(
         self, threshold: float | None = None, definition: Definition = "label"
     ) -> dict[str, list[tuple[float, Detectors]]]:
-        """Return the detectors of each layer at each α, by rising α as requested.
+        """Return the detectors of each layer at each α, in the order in which the α were requested.
 
         Args:
             threshold: score from which a unit counts as a detector; None means the run's.
@@ -90,7 +90,7 @@ def rotate(
         data: the probe set, as for `netdissect.dissect`.
         alphas: the powers α: 0 leaves the units unchanged, 1 rotates by Q.
         rotation_seed: seed that Q is drawn from.
-        near_axes: order the rows of Q by their nearest axes, so that the units rotate as little as possible.
+        near_axes: order the rows of Q by the axes nearest to them, so that the units rotate as little as possible.
         preprocess: as for `netdissect.dissect`.
         out: folder to write the run into; None writes nothing.
         fresh: replace a run in the folder.
@@ -99,7 +99,7 @@ def rotate(
         options: single settings by name, such as ``quantile=0.01``.
 
     Returns:
-        the dissection and which of its layers belongs to which α.
+        the dissection, and the names of its layers by α.
 
     Raises:
         SettingsError: if the powers or the seed are invalid.
@@ -136,7 +136,7 @@ def rotate_layers(
     near_axes: bool = False,
     resolution: int | None = None,
 ) -> tuple[Network, list[str]]:
-    """Return a network with layers rotated by Q^α, and the names of these; `rotate` documents the arguments."""
+    """Return a network with layers rotated by Q^α, and the rotated layers' names; `rotate` documents the arguments."""
     from netdissect.networks.units.rotation import rotate_units
 
     known = model_loading.list_layers(network, resolution)

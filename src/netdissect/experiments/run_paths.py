@@ -1,4 +1,4 @@
-"""Paths of what is compared: run folders, folders of runs, result tables, the paper's .mat."""
+"""Find the paths of the runs to compare: run folders, folders of runs, result tables, the paper's .mat."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def expand_sources(sources: Iterable[str | Path]) -> tuple[list[tuple[str, Path]], list[str]]:
-    """Return the name and path of every source, with the runs in a folder of runs in place of the folder.
+    """Return the name and path of every source; a folder of runs is replaced with the runs in it.
 
-    The name is empty for a source without one; a run in a folder of runs has the name of its own folder.
+    The name is empty for a source without one. A run in a folder of runs is named after its own folder.
 
     Args:
         sources: paths, or ``NAME=PATH``.
@@ -25,7 +25,7 @@ def expand_sources(sources: Iterable[str | Path]) -> tuple[list[tuple[str, Path]
         names and paths; a sentence for each unfinished run that is left out.
 
     Raises:
-        RunNotFoundError: if a folder holds neither a run nor runs.
+        RunNotFoundError: if a folder is neither a run folder nor a folder of runs.
     """
     pairs: list[tuple[str, Path]] = []
     remarks: list[str] = []

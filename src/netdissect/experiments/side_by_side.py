@@ -1,4 +1,4 @@
-"""Two runs side by side: which units gained, lost or changed concepts, such as between checkpoints of one network."""
+"""Compare two runs: which units gained, lost or changed their concept, such as between checkpoints of one network."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def write_side_by_side(
         layers: only these; empty for all.
 
     Returns:
-        the page, or None if the sources cannot be set side by side.
+        the page, or None if the sources cannot be compared in this way.
     """
     if len(sources) != 2 or any(source.suffix == ".mat" for _, source in sources):
         return None
     before, after = (_read_layers(name, source) for name, source in sources)
-    if len(before) == len(after) == 1 and "" in (*before, *after):  # a table has no layer name: take it for the other's
+    if len(before) == len(after) == 1 and "" in (*before, *after):  # a CSV table has no layer name
         after = dict(zip(before, after.values(), strict=True))
     pairs = [(name, before[name], after[name]) for name in before if name in after and (not layers or name in layers)]
     if not pairs:

@@ -1,1 +1,1 @@
-"""How files are opened and written, whatever they hold."""
+"""Read and write files safely, whatever their content is for."""

@@ -1,4 +1,4 @@
-"""Arrays in .npy and .npz files, bounded in size and never unpickled."""
+"""Read and write arrays in .npy and .npz files, bounded in size and never unpickled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: No version of numpy makes more dimensions than this.
+#: The most dimensions that any version of numpy allows.
 _MAX_DIMENSIONS = 32
 
 
@@ -33,7 +33,7 @@ def parse_npz(data: bytes, *, most: int | None = None) -> dict[str, NDArray[Any]
 
     Args:
         data: the file's bytes.
-        most: bytes that the arrays may unpack to; None for files whose checksum this project made.
+        most: bytes that the arrays may unpack to; None sets no limit, for files whose checksum was verified.
 
     Raises:
         ValueError: if it is not a .npz file, is damaged, holds pickled objects, or would unpack to more bytes.
@@ -44,7 +44,7 @@ def parse_npz(data: bytes, *, most: int | None = None) -> dict[str, NDArray[Any]
         [0, 1, 2]
     """
     if not data.startswith(b"PK"):
-        raise ValueError("it is no .npz file")
+        raise ValueError("it is not a .npz file")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             size = sum(info.file_size for info in arrays.zip.infolist())
@@ -77,12 +77,12 @@ def parse_npy(data: bytes) -> NDArray[Any]:
             header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, by_columns, dtype = header(file)
     except Exception as error:  # numpy evaluates the header, which may fail in any way
-        raise ValueError("it is no .npy file, or its header is damaged") from error
+        raise ValueError("it is not a .npy file, or its header is damaged") from error
     if dtype.kind not in "fiub":
-        raise ValueError(f"it is an array of {dtype}, and not of numbers")
+        raise ValueError(f"it is an array of {dtype}, not of numbers")
     left = len(data) - file.tell()
     if len(shape) > _MAX_DIMENSIONS or any(size < 0 for size in shape):
-        raise ValueError("its header says a shape that no array has")
+        raise ValueError("its header has an impossible shape")
     if math.prod(shape) * dtype.itemsize != left:
         sides = " x ".join(map(str, shape[:4]))
         raise ValueError(f"its header says {sides[:80]} numbers of {dtype.itemsize} bytes, and {left:,} bytes follow")

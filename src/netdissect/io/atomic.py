@@ -24,7 +24,7 @@ _PARTIAL_SUFFIX = ".part"
 
 @dataclass(frozen=True)
 class _Staging:
-    """How files below a folder are written: first into `parts`, without following links; `record` is called before."""
+    """How files below `root` are written: first into `parts`; `record` is called before a file is renamed."""
 
     root: Path
     parts: Path
@@ -44,7 +44,7 @@ def stage_writes(root: Path, parts: Path, record: Callable[[str], None]) -> Iter
     Args:
         root: the folder.
         parts: the subfolder, which holds all partial files.
-        record: called with every file's path below `root`, with ``/``, before the file is renamed.
+        record: called with every file's path relative to `root`, with ``/``, before the file is renamed.
     """
     root = _make_absolute(root)
     _STAGINGS[root] = _Staging(root, _make_absolute(parts), record)
@@ -126,15 +126,19 @@ def make_folder(folder: Path) -> None:
             linked = at.is_symlink()
             raise OSError(
                 errno.ELOOP if linked else errno.ENOTDIR,
-                "it is a link, and inside this folder none is followed: delete it" if linked else "it is no folder",
+                "it is a link, and links inside this folder are not followed: delete it"
+                if linked
+                else "it is not a folder",
                 str(at),
             )
 
 
 def remove_files_below(root: Path, names: list[str]) -> None:
-    """Remove files below a folder, by their paths with ``/``, and the subfolders that are empty afterwards.
+    """Remove files below a folder, and the subfolders that are empty afterwards; no link is followed.
 
-    No link is followed.
+    Args:
+        root: the folder.
+        names: paths relative to the folder, separated by ``/``.
     """
     folders: set[Path] = set()
     for name in names:
@@ -165,7 +169,7 @@ def is_real_folder(path: Path) -> bool:
 
 
 def is_regular_below(root: Path, name: str) -> bool:
-    """Return whether a path below a folder, with ``/``, is a regular file that is reached without links."""
+    """Return whether `name`, a path relative to `root` with ``/``, is a regular file without any link in its path."""
     *above, _ = parts = name.split("/")
     try:
         regular = stat.S_ISREG(root.joinpath(*parts).lstat().st_mode)
@@ -175,7 +179,7 @@ def is_regular_below(root: Path, name: str) -> bool:
 
 
 def is_partial_file(name: str) -> bool:
-    """Return whether a file's name is that of a partial file."""
+    """Return whether a file name is one that `open_replacement` gives to partial files."""
     return name.startswith(".") and name.endswith(_PARTIAL_SUFFIX)
 
 
@@ -198,11 +202,11 @@ def _find_staging(path: Path) -> _Staging | None:
 
 
 def _make_absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - links above the folder are the user's own
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
 def _truncate_name(name: str) -> str:
-    """Return the first 60 bytes of a file's name, without a part of a character."""
+    """Return the first 60 bytes of a file's name, without cutting a character in two."""
     return os.fsencode(name)[:60].decode(errors="ignore")
 
 

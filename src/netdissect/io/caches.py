@@ -17,7 +17,7 @@ def find_user_cache() -> Path | None:
     base = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(base):  # noqa: PTH117 - "" is a path to pathlib
         return Path(base) / "netdissect"
-    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib raises where nobody has a home
+    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib raises if there is no home
     return Path(home) / ".cache" / "netdissect" if os.path.isabs(home) else None  # noqa: PTH117
 
 
@@ -33,10 +33,10 @@ def make_temporary_cache() -> Path | None:
         folder = tempfile.mkdtemp(prefix="netdissect-")
     except OSError:
         return None
-    atexit.register(_remove_in_owner, folder, os.getpid())
+    atexit.register(_remove_if_owner, folder, os.getpid())
     return Path(folder)
 
 
-def _remove_in_owner(folder: str, owner: int) -> None:
-    if os.getpid() == owner:  # not a forked child, which inherits the call
+def _remove_if_owner(folder: str, owner: int) -> None:
+    if os.getpid() == owner:  # a forked child inherits the atexit call, and must not remove the folder
         shutil.rmtree(folder, ignore_errors=True)

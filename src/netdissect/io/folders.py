@@ -1,7 +1,7 @@
-"""Who owns a folder, decided before anything is written into it or removed from it.
+"""Decide whether a folder may be written, before anything is written into it or removed from it.
 
-A folder is ours if it holds a *mark*: a file that only this project writes. An empty folder is nobody's. Every other
-folder is another's and is left as it is.
+A folder is *ours* if it holds a *mark*: a file that only this project writes. An empty folder is *free*. Every other folder
+is *foreign* and is left as it is.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 #: The lock file of a folder that is being written.
 LOCK = ".lock"
-#: Bytes of a mark that are read at most.
+#: The largest mark in bytes.
 _MAX_MARK_BYTES = 2**28
 
 #: Files that operating systems create in any folder.
 _SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini", "lost+found")
 
-FolderOwner = Literal["nobody's", "ours", "another's"]
+FolderOwner = Literal["free", "ours", "foreign"]
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class FolderKind:
         work: name of the subfolder for unfinished work, which is no mark.
         taken: error class for a folder that holds something else.
         busy: error class for a folder that another process has locked.
-        being: what another process does to it, for messages: ``"written by another run"``.
-        instead: the option that names another folder, for messages.
+        being: what is happening to a locked folder, for messages: ``"written by another run"``.
+        instead: the option with which the user chooses another folder, for messages.
     """
 
     what: str
@@ -58,7 +58,7 @@ class FolderKind:
 
 
 def find_owner(folder: Path, kind: FolderKind) -> FolderOwner:
-    """Return who owns a folder.
+    """Return whether a folder is free, ours or foreign.
 
     Raises:
         OSError: if it cannot be read or is not a folder.
@@ -67,25 +67,25 @@ def find_owner(folder: Path, kind: FolderKind) -> FolderOwner:
         mode = folder.stat().st_mode
     except FileNotFoundError:
         if folder.is_symlink():
-            raise FileExistsError(errno.EEXIST, "a link that leads nowhere is there", str(folder)) from None
-        return "nobody's"
+            raise FileExistsError(errno.EEXIST, "it is a link to a path that does not exist", str(folder)) from None
+        return "free"
     if not stat.S_ISDIR(mode):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
     if any(_is_mark(folder, name, is_mark) for name, is_mark in kind.marks.items()):
         return "ours"
-    return "nobody's" if _find_foreign_file(folder, kind) is None else "another's"
+    return "free" if _find_foreign_file(folder, kind) is None else "foreign"
 
 
 def require_free(folder: Path, kind: FolderKind) -> None:
-    """Refuse a folder that is another's.
+    """Refuse a foreign folder.
 
     Raises:
         NetdissectError: the kind's `taken`, naming a file of the folder.
         OSError: as `find_owner`.
     """
-    if find_owner(folder, kind) == "another's":
+    if find_owner(folder, kind) == "foreign":
         raise kind.taken(
-            f"{folder} holds {escape_line(_find_foreign_file(folder, kind) or 'something else')} and is no folder of a {kind.what}: "
+            f"{folder} holds {escape_line(_find_foreign_file(folder, kind) or 'something else')} and is not the folder of a {kind.what}: "
             f"choose an empty or a new folder with {kind.instead}"
         )
 
@@ -102,8 +102,8 @@ def lock_folder(
         unlocked: makes the error for a file system without locks; None continues without a lock.
 
     Raises:
-        NetdissectError: the kind's `taken` if the folder is another's, its `busy` if another process has locked it.
-        OSError: if the folder cannot be made, or its lock file is a link or another's file.
+        NetdissectError: the kind's `taken` if the folder is foreign, its `busy` if another process has locked it.
+        OSError: if the folder cannot be made, or its lock file is a link or a foreign file.
     """
     require_free(folder, kind)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Image files: only listed formats are opened, and the size is checked before anything is decompressed.
+"""Read image files: only listed formats are opened, and the size is checked before anything is decompressed.
 
-Photographs become RGB with 8 bits per channel. Other formats are never tried, because Pillow starts external programs for
+Images become RGB with 8 bits per channel. Other formats are never tried, because Pillow starts external programs for
 some of them.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Formats that are opened, by their names in Pillow; a Pillow without one of them refuses its files.
+#: Formats that are opened, by their names in Pillow; files of a format that the installed Pillow lacks are refused.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "PPM")
 #: Suffixes of image files; importers skip and count the other files of a folder.
 ENDINGS = frozenset({
@@ -67,7 +67,7 @@ def read_indexed_image(path: Path) -> bytes:
 
 
 def make_read_error(what: str, path: Path, error: Exception) -> Exception:
-    """Return the error for a file that cannot be read; a file behind a URL may fail with any exception."""
+    """Return the error for a file that cannot be read; reading a file at a URL may fail with any exception."""
     if isinstance(error, OSError) or not isinstance(path, LocalPath):
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         return DataFileError(f"{what} {path} cannot be read: {reason}")
@@ -79,7 +79,7 @@ def load_image(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
 
     Args:
         path: the file.
-        upright: apply the orientation of its EXIF data; only for images without a label map. Pillow always applies TIFF's.
+        upright: apply the EXIF orientation; only for images without a label map. Pillow always applies that of TIFF files.
 
     Raises:
         DataNotFoundError: if it does not exist.
@@ -99,10 +99,10 @@ def load_image_in_frame(path: LocalPath, frame: tuple[int, int]) -> NDArray[np.u
 
 
 def decode_image_in_frame(data: bytes, where: object, frame: tuple[int, int]) -> NDArray[np.uint8]:
-    """Decode an image with the orientation of its label map: that of its EXIF data, or that of the file.
+    """Decode an image with the orientation of its label map: with its EXIF orientation applied, or as it is stored.
 
-    The label map's height and width decide. If they fit both (a square, or a rotation by 180°) or neither, the EXIF
-    orientation is applied, as annotation tools do.
+    The orientation whose height and width fit the label map is chosen. If both fit (a square, or a rotation by 180°) or
+    neither, the EXIF orientation is applied, as annotation tools do.
 
     Args:
         data: the file's bytes.
@@ -202,7 +202,7 @@ def open_image(
         ) from error
     except UnidentifiedImageError as error:
         raise DataFileError(
-            f"{what} {where} does not decode: expected {_join_names(_list_supported(tuple(formats)))}, and it is none"
+            f"{what} {where} does not decode: expected {_join_names(_list_supported(tuple(formats)))}, got another format"
         ) from error
     except Exception as error:  # decoders raise anything for damaged files
         if isinstance(error, OSError) and error.strerror:
@@ -211,7 +211,7 @@ def open_image(
 
 
 def convert_to_rgb(image: Image.Image, where: object) -> NDArray[np.uint8]:
-    """Return the pixels of an open image as RGB with 8 bits per channel, shape (H, W, 3); of 16 bits the upper 8.
+    """Return the pixels of an open image as RGB, uint8, shape (H, W, 3); of 16-bit pixels, the upper 8 bits are kept.
 
     Raises:
         DataFileError: if its pixels are 32-bit integers or floating-point numbers, which have no known range.
@@ -222,8 +222,8 @@ def convert_to_rgb(image: Image.Image, where: object) -> NDArray[np.uint8]:
         return np.repeat(gray[..., np.newaxis], 3, axis=2)
     if image.mode in _UNSUPPORTED_MODES:
         raise DataFileError(
-            f"image {where}: its pixels are {_UNSUPPORTED_MODES[image.mode]} (mode {image.mode}), and nothing says which of them "
-            f"is white: save it with 8 or 16 bits a channel"
+            f"image {where}: its pixels are {_UNSUPPORTED_MODES[image.mode]} (mode {image.mode}), whose value for "
+            f"white is unknown: save it with 8 or 16 bits per channel"
         )
     return np.asarray(image.convert("RGB"))
 
@@ -253,7 +253,7 @@ def parse_header_size(head: bytes) -> tuple[int, int] | None:
 
 
 def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Scale an image to a height and width, without cropping: bilinear with smoothing, as Broden was made."""
+    """Scale an image to a height and width, without cropping: bilinear with antialiasing, as Broden's images were scaled."""
     if image.shape[:2] == size:
         return image
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))

@@ -1,4 +1,4 @@
-"""Untrusted JSON: numbers must be finite, text encodable, keys unique and the depth bounded."""
+"""Read untrusted JSON: numbers must be finite, text must be encodable, keys must be unique, and the depth is bounded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from netdissect.errors import NetdissectError
 
-#: Lists and objects may be nested this deep; real files are a tenth as deep.
+#: How deeply lists and objects may be nested; real files reach about a tenth of it.
 MAX_DEPTH = 100
 
 
@@ -59,11 +59,11 @@ def parse_json(data: bytes | str, *, lenient: bool = False) -> Any:
 
     Args:
         data: the text.
-        lenient: accept numbers that are not finite and text that cannot be encoded; the caller checks them and can name
-            their place.
+        lenient: accept numbers that are not finite and text that cannot be encoded; the caller checks them and can say
+            where they are.
 
     Raises:
-        JSONProblem: if it is not JSON, is nested deeper than `MAX_DEPTH`, has a key twice, or holds a number that is not
+        InvalidJSONError: if it is not JSON, is nested deeper than `MAX_DEPTH`, has a key twice, or holds a number that is not
             finite or text that cannot be encoded (half of a surrogate pair).
 
     Example:
@@ -87,7 +87,7 @@ def parse_json(data: bytes | str, *, lenient: bool = False) -> Any:
         raise InvalidJSONError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except InvalidJSONError:
         raise
-    except ValueError as error:  # a number of more digits than Python reads
+    except ValueError as error:  # a number with more digits than Python converts
         raise InvalidJSONError(str(error)) from error
     return found
 

@@ -1,4 +1,4 @@
-"""Label maps as image files, which keep the numbers of the file."""
+"""Read label maps from image files, with the numbers unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lock files with a lock of the operating system, which ends with its process, however that ends."""
+"""Lock files; the operating system holds the lock and releases it when the process ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ try:
 except ImportError:  # pragma: no cover - Windows has no such locks: nothing is locked there
     fcntl = None  # type: ignore[assignment]
 
-#: A lock file has no more bytes than this.
+#: The largest lock file in bytes.
 _MAX_BYTES = 4096
-#: Errors where no lock file can be made: no other process can write there either.
+#: Errors in a folder where no lock file can be made; no other process can write there either.
 _READ_ONLY_ERRORS = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -68,7 +68,7 @@ def lock_file(
 
 
 def is_lock_file(path: Path) -> bool:
-    """Return whether a file is a lock file, held or left by a killed process; a link is none."""
+    """Return whether a file is a lock file, in use or left by a killed process; a link is not."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return False
@@ -94,18 +94,18 @@ def _open_lock_file(path: Path) -> IO[bytes]:
     """Open a lock file, which is made if it does not exist.
 
     Raises:
-        OSError: if there is a link, something that is no regular file, or another's file at its path.
+        OSError: if its path is a link, is not a regular file, or is a file that another program wrote.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         file = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise OSError(errno.ELOOP, "it is a link, and none is followed here: delete it", str(path)) from error
+            raise OSError(errno.ELOOP, "it is a link, and links are not followed here: delete it", str(path)) from error
         raise
     try:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not _is_lock_record(file.read(_MAX_BYTES + 1)):
-            raise OSError(errno.EINVAL, "it is in the way and not this project's: move it", str(path))
+            raise OSError(errno.EINVAL, "expected a lock file of netdissect, got another file: move it", str(path))
     except BaseException:
         file.close()
         raise

@@ -1,11 +1,11 @@
-"""Checks of names that become file names, made before any work is done."""
+"""Check names that become file names, before any work is done."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
 
-#: The longest file name that every common file system takes, without the suffixes that this project appends.
+#: The longest name in bytes: with the suffixes that this project appends, every common file system accepts it.
 MAX_NAME_BYTES = 200
 _RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))})
 
@@ -24,7 +24,7 @@ def find_name_problem(name: str) -> str | None:
     if name.startswith(".") or name.endswith((".", " ")):
         return "it begins with a dot" if name.startswith(".") else "it ends in a dot or a space"
     if name.partition(".")[0].upper() in _RESERVED:
-        return "some systems keep that name for a device"
+        return "some systems reserve that name for a device"
     if len(os.fsencode(name)) > MAX_NAME_BYTES:
         return f"it is longer than {MAX_NAME_BYTES} bytes"
     return None

@@ -1,4 +1,4 @@
-"""Untrusted files: opened only if they are regular files, and read only up to a given size.
+"""Read untrusted files: only regular files are opened, and only up to a given size is read.
 
 Reading a FIFO blocks, `/dev/zero` never ends, and opening a device may have effects; so paths that come from files are
 checked with ``stat`` first.
@@ -15,9 +15,9 @@ from typing import IO, TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from netdissect.errors import NetdissectError
 
-#: The largest file that is read into memory, where its kind has no smaller limit.
+#: The largest file in bytes that is read into memory, unless its kind has a smaller limit.
 MAX_FILE_BYTES = 2**33
-#: The largest text file.
+#: The largest text file in bytes.
 MAX_TEXT_BYTES = 2**31
 
 #: Bytes requested beyond the size that a file reports.
@@ -33,7 +33,7 @@ _FILE_TYPES = (
 
 
 class ReadableFile(Protocol):
-    """A path on this machine (`pathlib.Path`) or behind a URL (universal-pathlib)."""
+    """A path on this machine (`pathlib.Path`) or at a URL (universal-pathlib)."""
 
     def read_bytes(self) -> bytes:
         """Return the file's bytes."""
@@ -68,7 +68,7 @@ def read_bytes(path: ReadableFile, *, most: int = MAX_FILE_BYTES) -> bytes:
     """Return a file's bytes.
 
     Args:
-        path: the file; a path behind a URL is read by its file system.
+        path: the file; a path at a URL is read by its file system.
         most: the largest size in bytes.
 
     Raises:
@@ -98,7 +98,7 @@ def read_text(
     encodings: tuple[str, ...] = ("utf-8-sig",),
     most: int = MAX_TEXT_BYTES,
 ) -> str:
-    """Return the text of a file, with its line ends unchanged.
+    """Return the text of a file, with its line endings unchanged.
 
     Args:
         path: the file.
@@ -131,4 +131,4 @@ def _require_regular(mode: int, path: str | os.PathLike[str]) -> None:
     if not stat.S_ISREG(mode):
         kind = next((words for test, words in _FILE_TYPES if test(mode)), "something else")
         code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-        raise OSError(code, f"expected a regular file, and it is {kind}", os.fspath(path))
+        raise OSError(code, f"expected a regular file, got {kind}", os.fspath(path))

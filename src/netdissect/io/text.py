@@ -1,4 +1,4 @@
-"""Untrusted text, escaped so that it can be printed on a terminal or written to a file of any encoding."""
+"""Escape untrusted text, so that it can be printed on a terminal or written to a file of any encoding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TextIO
 
-#: Characters of this project's messages, as an ASCII terminal shows them.
+#: How characters of this project's messages are written to an ASCII terminal.
 _ASCII_SIGNS = {
     "≥": ">=", "≤": "<=", "…": "...", "×": "x", "−": "-", "–": "-", "—": "-", "±": "+/-", "→": "->", "·": "*",
     "α": "alpha", "κ": "kappa", "²": "^2", "½": "1/2", "Δ": "Delta", "∑": "sum",
@@ -23,7 +23,7 @@ ESCAPE_UNENCODABLE = "netdissect.visible"
 def escape_controls(text: str) -> str:
     r"""Return text whose control and format characters are escaped, so that it cannot control a terminal.
 
-    Line ends and tabs stay. Bytes of a path that are not UTF-8 are shown as ``\xff``.
+    Line endings and tabs stay. Bytes of a path that are not UTF-8 are shown as ``\xff``.
 
     >>> print(escape_controls("a\x1b[2Jb"), escape_controls("caf\udce9"))
     a\x1b[2Jb caf\xe9
@@ -34,7 +34,7 @@ def escape_controls(text: str) -> str:
 
 
 def escape_line(text: str) -> str:
-    r"""Return text for use within a line: as `escape_controls`, with line ends and tabs escaped too.
+    r"""Return text for use within a line: as `escape_controls`, with line endings and tabs escaped too.
 
     >>> escape_line("cat\nfish")
     'cat\\nfish'
@@ -59,7 +59,7 @@ def make_streams_lenient(*streams: TextIO) -> None:
             reconfigure(errors=ESCAPE_UNENCODABLE)
 
 
-#: Line ends, tabs, and the joiners of Persian, Indic scripts and emoji.
+#: Line endings, tabs, and the joiners of Persian, Indic scripts and emoji.
 _ALLOWED_CONTROLS = "\n\t\u200c\u200d"
 
 

@@ -1,4 +1,4 @@
-"""Untrusted XML: no document types, no entities of its own, bounded depth."""
+"""Read untrusted XML: document types and entity declarations are refused, and the depth is bounded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from netdissect.errors import NetdissectError
 
-#: The largest XML file; its tree takes several times its bytes in memory.
+#: The largest XML file in bytes; its tree takes several times as much memory.
 MAX_XML_BYTES = 2**30
 
 

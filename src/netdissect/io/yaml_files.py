@@ -1,4 +1,4 @@
-"""Untrusted YAML: only strings, lists and mappings, of a bounded size."""
+"""Read untrusted YAML of a bounded size into strings, lists and mappings only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from netdissect.errors import NetdissectError
 
-#: The largest YAML file; a real class list is a hundredth of it.
+#: The largest YAML file in bytes; real class lists take about a hundredth of it.
 MAX_YAML_BYTES = 2**19
 
 
@@ -34,5 +34,5 @@ def read_yaml(path: Path, what: str, *, missing: type[NetdissectError], wrong: t
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise wrong(
-            f"{path}{line}: expected YAML: {escape_line(getattr(error, 'problem', None) or 'it is none')}"
+            f"{path}{line}: expected YAML: {escape_line(getattr(error, 'problem', None) or 'it does not parse')}"
         ) from error

@@ -1,4 +1,4 @@
-"""The report of a run: drawn from its result alone, without the network and without torch."""
+"""Draw the report of a run from its result; neither the network nor torch is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image files that every browser shows exactly as the network saw them."""
+"""Convert image files so that every browser shows them as the network saw them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ _QUALITY = 85
 #: Formats and modes that every browser shows.
 _FORMATS = ("JPEG", "PNG")
 _MODES = ("L", "RGB", "P", "1")
+#: EXIF's orientation tag.
 _ORIENTATION = 274
 
 
 def convert_for_browser(data: bytes) -> bytes:
-    """Return an image file unchanged if browsers show it as the network saw it, else a JPEG file that they do.
+    """Return an image file unchanged if every browser shows it as the network saw it, else converted to JPEG.
 
-    Converted are images larger than `MAX_SIDE`, with transparency or an EXIF orientation, or of other formats.
+    An image is converted if it is larger than `MAX_SIDE`, has transparency or an EXIF orientation, or is of another format
+    or mode.
     """
     with images.open_image(data, "of the report") as image:
         fits = max(image.size) <= MAX_SIDE

@@ -34,13 +34,13 @@ _THREADS = 4
 
 
 class ReportCache:
-    """Images and label maps that the report in a run's folder has cached, so that it can be drawn without the probe set.
+    """The images and label maps in a report's folder, from which the report can be redrawn without the probe set.
 
-    It is an `ImageSource`. Cached files of another probe set than the run's are never used.
+    It is an `ImageSource`. Files that were cached from another probe set than the run's are never used.
 
     Args:
         result: the run.
-        folder: its folder.
+        folder: the run's folder.
     """
 
     def __init__(self, result: Result, folder: Path) -> None:
@@ -87,7 +87,7 @@ class ReportCache:
                     raise DataNotFoundError(
                         f"image {name} is needed for the report but is neither in {self._image_folder} nor in the probe set "
                         f"{self._result.probe_set.path or self._result.probe_set.name}: put the probe set back, or redraw the "
-                        f"report where it is"
+                        f"report on a machine that has it"
                     )
                 data = convert_for_browser(data)
                 suffix = ".png" if data.startswith(b"\x89PNG") else ".jpg"
@@ -99,6 +99,9 @@ class ReportCache:
         """Cache the label map of every exemplar image, and choose example images of every concept from them.
 
         A row whose label map is neither cached nor in the source is left out: the page shows that image without labels.
+
+        Args:
+            source: the probe set's labels.
         """
         self._label_files = self._claim(self._label_folder)
         rows = sorted(self._result.image_names)
@@ -110,7 +113,7 @@ class ReportCache:
         return LabelCache({row: self._label_files[row] for row in counts}, examples, (table > 0).sum(axis=0))
 
     def _count_pixels(self, row: int, source: ImageSource) -> NDArray[np.int64] | None:
-        """Cache a row's label map; return the pixels of each concept in it, shape (C,), or None without labels."""
+        """Cache a row's label map; return each concept's number of pixels, shape (C,), or None if there are no labels."""
         labels = self.read_labels(row)
         if labels is None:
             labels = source.read_labels(row)
@@ -122,7 +125,7 @@ class ReportCache:
         return label_maps.count_pixels(labels, self._concepts)
 
     def _claim(self, folder: Path) -> dict[int, Path]:
-        """Delete the cached files of another probe set and record the run's own; return the files that are left."""
+        """Delete cached files of another probe set and record the run's probe set; return the files that are left."""
         files = self._find_own_files(folder)
         if not self._is_own(folder):
             for path in _find_cached_files(folder).values():
@@ -134,7 +137,7 @@ class ReportCache:
         return _find_cached_files(folder) if self._is_own(folder) else {}
 
     def _is_own(self, folder: Path) -> bool:
-        """Return whether a folder's record names the run's own probe set."""
+        """Return whether a folder's record names the run's probe set."""
         try:
             if not atomic.is_regular_below(folder, _RECORD):
                 return False
@@ -147,13 +150,13 @@ def read_cached_file(path: Path) -> bytes:
     """Return the bytes of a cached file.
 
     Raises:
-        OSError: if it cannot be read, is no regular file, or is too large.
+        OSError: if it cannot be read, is not a regular file, or is too large.
     """
     return reading.read_bytes(path, most=_MAX_BYTES)
 
 
 def _find_cached_files(folder: Path) -> dict[int, Path]:
-    """Return a folder's cached files by the row they are named after, ignoring what is reached through a link."""
+    """Return a folder's cached files by row; links, and files in linked folders, are ignored."""
     if not all(atomic.is_real_folder(above) for above in (folder, folder.parent, folder.parent.parent)):
         return {}
     matches = ((path, _CACHED_FILE.fullmatch(path.name)) for path in folder.iterdir())

@@ -26,7 +26,7 @@ def write_model_card(result: Result, folder: Path) -> Path:
     """Write ``model-card.md`` and its figure into a folder.
 
     Returns:
-        the Markdown file.
+        the path of the Markdown file.
 
     Raises:
         FolderTakenError: if the folder has a file of that name that netdissect did not write.
@@ -53,7 +53,7 @@ def format_model_card(result: Result) -> str:
         (
             f"Every unit of {_pluralize(len(result.layers), 'layer')} of {_escape_markdown(result.network.name)} was compared with "
             f"{len(probe.vocabulary):,} labeled concepts over {probe.images:,} images of {_escape_markdown(probe.name)}: a unit "
-            f"*detects* the concept its strongest {100 * result.settings.quantile:g} % of activations overlap best, if their "
+            f"*detects* the concept that its strongest {100 * result.settings.quantile:g} % of activations overlap best, if their "
             f"{_escape_markdown(result.score_title)} is at least {threshold:g}."
         ),
         "",

@@ -1,4 +1,4 @@
-"""Write a self-contained page that sets two runs side by side: which units gained, lost or changed their concept.
+"""Write a self-contained page that compares two runs: which units gained, lost or changed their concept.
 
 It is meant for checkpoints of one network, whose units correspond. Layers of different widths are compared by concept only.
 """
@@ -41,8 +41,8 @@ class ComparedRun:
         table: the layer's units.
         layer: the layer's result; None if only a table is known.
         input_size: height and width of the network's input.
-        basis: images and settings of the run, in words; empty if unknown.
-        read_image_file: returns an image file by its row, or None if it is not available; None without images.
+        basis: description of the run's images and settings; empty if unknown.
+        read_image_file: returns an image file by its row, or None if it is not available; None if the run has no images.
     """
 
     name: str
@@ -84,7 +84,7 @@ def write_compare_page(pairs: Sequence[tuple[str, ComparedRun, ComparedRun]], pa
     """Write the page of two runs.
 
     Args:
-        pairs: name of each layer, and the layer of the first and of the second run.
+        pairs: for each layer, its name, and the layer in the first and in the second run.
         path: the file.
         threshold: score from which a unit counts as a detector.
 
@@ -119,7 +119,7 @@ def _compare_layer(name: str, before: ComparedRun, after: ComparedRun, threshold
 
 
 def _compare_concepts(before: Detectors, after: Detectors) -> dict[str, list[_ConceptChange]]:
-    """Return the concepts by change, those with most units first."""
+    """Return the concepts by kind of change, those with most units first."""
     concepts = [
         _ConceptChange(
             label, category, before.concepts.get((category, label), 0), after.concepts.get((category, label), 0)
@@ -135,7 +135,7 @@ def _compare_concepts(before: Detectors, after: Detectors) -> dict[str, list[_Co
 
 
 def _compare_units(before: ComparedRun, after: ComparedRun, threshold: float) -> list[_UnitChange]:
-    """Return the units that detect a concept in either run, changed ones first, by falling score."""
+    """Return the units that detect a concept in either run: units that changed first, each group by falling score."""
     rows = {row.unit: row for row in after.table}
     pairs = [(row, rows[row.unit]) for row in before.table if row.unit in rows]
     changes = [(first, second, _classify_change(first, second, threshold)) for first, second in pairs]
@@ -150,11 +150,13 @@ def _compare_units(before: ComparedRun, after: ComparedRun, threshold: float) ->
 
 
 def _classify_change(before: UnitRow, after: UnitRow, threshold: float) -> str:
-    """Return how a unit's concept has changed; ``""`` if it is a detector in neither run."""
+    """Return how a unit's concept has changed; ``""`` if the unit is a detector in neither run."""
     detected, detects = (bool(row.label) and row.score >= threshold for row in (before, after))
     if detected and detects:
         return "kept" if (before.category, before.label) == (after.category, after.label) else "changed"
-    return "lost" if detected else "gained" if detects else ""
+    if detected:
+        return "lost"
+    return "gained" if detects else ""
 
 
 def _embed_strip(side: ComparedRun, row: UnitRow) -> str:

@@ -1,8 +1,8 @@
-"""Label maps as data files of the page, and the example images of each concept chosen from them.
+"""Encode label maps as data files of the page, and choose example images of each concept from them.
 
-The page outlines where a concept is labeled and names the labels under the pointer. Color labels are noisy, so planes are
-stored as positions in a palette of the image's own codes, each row as its difference (XOR) from the one above: about 4 kB
-for 113 x 113 labels.
+The page outlines where a concept is labeled and names the labels under the pointer. So that noisy color labels compress well,
+a plane is stored as indices into a palette of the codes in the image, and each row as its XOR with the row above. A label map
+of 113 x 113 pixels takes about 4 kB.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class LabelCache:
 
     Attributes:
         files: the label maps by row, in rising order.
-        examples: rows that show each concept best, int64, shape (C, EXAMPLES_PER_CONCEPT); -1 where there are fewer.
+        examples: rows of the example images of each concept, int64, shape (C, EXAMPLES_PER_CONCEPT); -1 where there are fewer.
         labeled: number of cached label maps that have each concept, int64, shape (C,).
     """
 
@@ -51,9 +51,9 @@ def count_pixels(labels: Labels, concepts: int) -> NDArray[np.int64]:
 
 
 def choose_examples(rows: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the rows that show each concept with the most pixels; the lower row of equals.
+    """Return the rows in which each concept has the most pixels; among equals, the lower row comes first.
 
-    Of images with similar labels, such as frames of one film, only the first is chosen while there are others.
+    Of images with similar labels, such as frames of one film, only the first is chosen, unless too few others have the concept.
 
     Args:
         rows: rows of the label maps, int64, shape (n,).
@@ -98,7 +98,7 @@ def decode_label_script(text: str, concepts: int) -> Labels:
         concepts: number of concepts C of the probe set.
 
     Raises:
-        ValueError: if the text is no such file, or has labels beyond C.
+        ValueError: if the text is not such a file, or has labels larger than C.
     """
     _, facts, arrays = script_data.unpack_script(text)
     try:

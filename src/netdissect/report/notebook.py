@@ -1,4 +1,4 @@
-"""Results as compact HTML for notebooks, self-contained and in the notebook's own colors."""
+"""Render results as compact HTML for notebooks, self-contained and in the notebook's own colors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NUMBER = "padding:2px 12px 2px 0;text-align:right;font-variant-numeric:tabular-
 
 
 def render_layer(layer: LayerResult, threshold: float) -> str:
-    """Return a layer as its counts of detectors, its bar graph and its best units."""
+    """Return the HTML of a layer: its counts of detectors, its bar graph and its best units."""
     found = layer.detectors(threshold)
     rows = "".join(_render_unit_row(row, threshold) for row in layer.units[:_MAX_ROWS])
     return _wrap_block(
@@ -39,7 +39,7 @@ def render_layer(layer: LayerResult, threshold: float) -> str:
 
 
 def render_unit(unit: UnitResult, threshold: float) -> str:
-    """Return a unit as its name, its exemplars and its best concepts."""
+    """Return the HTML of a unit: its name, its exemplars and its best concepts."""
     layer, row, title = unit.layer, unit.row, unit.layer.score_title
     name = _escape(display_name(row.label)) if row.label else "no concept"
     below = "" if row.label and row.score >= threshold else f", below the threshold of {threshold:g}"
@@ -63,7 +63,7 @@ def render_unit(unit: UnitResult, threshold: float) -> str:
 
 
 def render_run(run: Result) -> str:
-    """Return a run as a table of its layers and the bar graph of the last."""
+    """Return the HTML of a run: a table of its layers, and the bar graph of the last layer."""
     threshold = run.settings.threshold
     by_label: Mapping[str, Detectors] = run.detectors(threshold)
     by_category = run.detectors(threshold, "category")
@@ -109,7 +109,7 @@ def _render_rest(number: int, noun: str) -> str:
 
 
 def _render_bar_graph(found: Detectors) -> str:
-    """Return the bar graph as an image on white, so that it is legible on dark pages too."""
+    """Return the bar graph as an image on a white background, which is legible on dark pages too."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.svg"
         figures.draw_bar_graph(found, path)

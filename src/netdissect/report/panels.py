@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Entry-point group under which an installed package names its panels.
 ENTRY_POINTS = "netdissect.panels"
-#: Folder of the figures, in the report's own.
+#: Folder of the figures, in the report's folder.
 FIGURE_FOLDER = "image/panels"
 _LOG = logging.getLogger("netdissect")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -52,10 +52,10 @@ class ReportPanel:
     """A section of the report that is computed from the result of a layer (provisional).
 
     Attributes:
-        name: for file names: lower-case letters, digits, ``-`` and ``_``.
+        name: used in file names: at most 40 lower-case letters, digits, ``-`` and ``_``.
         title: heading of the section.
         layer: returns what the page of a layer shows; None shows nothing.
-        unit: returns what the page of a unit shows, given the layer and the unit's channel (counted from 0).
+        unit: takes the layer and a unit's channel (counted from 0), and returns what the page of that unit shows.
     """
 
     name: str
@@ -66,7 +66,7 @@ class ReportPanel:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise SettingsError(
-                f"the name of a panel must have lower-case letters, digits, - and _ only, 40 at most, not {self.name!r}"
+                f"the name of a panel must be at most 40 lower-case letters, digits, - and _, not {self.name!r}"
             )
         if not isinstance(self.title, str) or not self.title.strip():
             raise SettingsError(f"the title of panel {self.name} must be a few words, not {self.title!r}")
@@ -121,7 +121,7 @@ def find_panels() -> list[ReportPanel]:
 
 
 def _load_panel(entry: metadata.EntryPoint) -> ReportPanel:
-    """Return an installed package's panel; one that cannot be loaded says so in the report."""
+    """Return an installed package's panel; if it cannot be loaded, return a panel whose text in the report says why."""
     try:
         panel = entry.load()
         if not isinstance(panel, ReportPanel):
@@ -170,7 +170,7 @@ def _write_layer_panels(layer: LayerResult, panels: Sequence[ReportPanel], folde
 
 
 def _compute(function: Callable[..., PanelContent | None], *arguments: object) -> tuple[PanelContent | None, str]:
-    """Return what a panel shows, and why it failed (or ``""``)."""
+    """Call a panel's function; return what the panel shows, and why the function failed (``""`` if it did not)."""
     try:
         content = function(*arguments)
         if content is not None and not isinstance(content, PanelContent):
@@ -192,7 +192,7 @@ def _find_ending(figure: bytes) -> str:
     """Return the file name ending of a figure.
 
     Raises:
-        TypeError: if it is no image file.
+        TypeError: if it is not an image file.
     """
     if isinstance(figure, bytes):
         for start, ending in _ENDINGS.items():
@@ -206,7 +206,7 @@ def _find_ending(figure: bytes) -> str:
 def _write_content(
     panel: ReportPanel, content: PanelContent | None, stem: str, folder: Path, figures: list[str]
 ) -> list[dict[str, Any]]:
-    """Write a panel's figure; return what the page reads, in a list that is empty if there is nothing to show."""
+    """Write a panel's figure; return a list of the panel's data for the page, empty if there is nothing to show."""
     if content is None:
         return []
     figure = ""

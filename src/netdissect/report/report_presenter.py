@@ -1,4 +1,4 @@
-"""How results draw themselves: in notebooks, as reports and as model cards, with the images of their run."""
+"""Draw results in notebooks, as reports and as model cards, with the images of their run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RunImages:
 
     Args:
         find_probe_set: returns the probe set, or None if it is not available; called once, when it is needed.
-        cache: what an earlier report keeps of the probe set, which is used first.
+        cache: images and labels that an earlier report has cached, which are used first.
     """
 
     def __init__(self, find_probe_set: Callable[[], ConceptSource | None], cache: ImageSource | None = None) -> None:
@@ -98,7 +98,7 @@ class ReportPresenter:
         return write_report(run, folder, self.images, progress or NullProgress(), single_file=single_file)
 
     def write_model_card(self, run: Result, folder: Path) -> Path:
-        """Write ``model-card.md`` and its figure into a folder; return the former."""
+        """Write ``model-card.md`` and its figure into a folder; return the path of ``model-card.md``."""
         return write_model_card(run, folder)
 
     def read_image_file(self, row: int) -> bytes | None:

@@ -1,4 +1,4 @@
-"""How a run is carried out: its device and input, its workers, the lock on its folder, and its result."""
+"""Carry out a run: choose its device and input size, start its workers, lock its folder, and collect its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carrying a run out: the lock on its folder, its intermediate results, and its result.
+"""Carry out a run: lock its folder, keep its intermediate results, and collect its result.
 
 A run with a folder keeps every finished shard there until it succeeds, under a hash of everything that decides the
 result. The same command continues from those shards; another never uses them.
@@ -49,7 +49,7 @@ class RunLock:
     Attributes:
         folder: the run's folder; None for a run without one.
         fresh: whether intermediate results of an earlier run are removed.
-        finished: the run that the folder holds already, if it is this one and finished.
+        finished: the result, if the folder holds this run and it is finished.
         on_success: called when the run has succeeded.
     """
 
@@ -61,7 +61,9 @@ class RunLock:
 
 @contextlib.contextmanager
 def lock_run(folder: Path | None, prepared: PreparedRun, *, fresh: bool) -> Iterator[RunLock]:
-    """Lock a run's folder; if the block succeeds, remove the intermediate results, unless ``keep`` is set.
+    """Return a context manager that locks a run's folder.
+
+    If the block succeeds, the intermediate results are removed, unless ``keep`` is set.
 
     Args:
         folder: the folder, if the run has one.
@@ -69,7 +71,7 @@ def lock_run(folder: Path | None, prepared: PreparedRun, *, fresh: bool) -> Iter
         fresh: whether an earlier run there is removed first.
 
     Raises:
-        FolderTakenError: if it holds another run, or something that is no run.
+        FolderTakenError: if it holds another run, or something that is not a run.
         RunBusyError: if another process has locked it.
     """
     with contextlib.ExitStack() as stack:
@@ -91,7 +93,7 @@ def execute_run(run: PreparedRun, lock: RunLock, progress: Progress) -> Result:
 
     Args:
         run: the run.
-        lock: on its folder, where finished shards are kept; without a folder they are kept in memory.
+        lock: the lock on its folder, where finished shards are kept; without a folder they are kept in memory.
         progress: shows how far the work is.
     """
     started = time.perf_counter()
@@ -178,7 +180,7 @@ def _run_with_workers(
 
 
 def _collect_result(run: PreparedRun, outcome: DissectionOutcome, journal: Mapping[str, Any]) -> Result:
-    """Return what the engine found, with what made it and the names of the exemplar images."""
+    """Return the engine's outcome with the run's network, probe set and settings, and the names of the exemplar images."""
     network, concepts = run.network, run.concepts
     layers = {name: _apply_score(layer, run.settings.score) for name, layer in outcome.layers.items()}
     positions = {concepts.row(index): index for index in range(len(concepts))}
@@ -208,7 +210,7 @@ def _apply_score(layer: LayerResult, name: str) -> LayerResult:
 
 
 def _note_resumed(outcome: DissectionOutcome, shards: int) -> list[str]:
-    """Say how many shards an earlier call had finished; the calibration sample is a shard too."""
+    """Return a note on how many shards an earlier call had finished; the calibration sample is a shard too."""
     if not outcome.resumed:
         return []
     return [f"{outcome.resumed + 1} of {shards} shards were finished by an earlier call and were used again"]
@@ -224,7 +226,7 @@ def _collect_layer_notes(layers: Sequence[Layer]) -> list[str]:
 
 
 def _note_rescans(outcome: DissectionOutcome) -> list[str]:
-    """Say which layers were scanned again, and for how many units."""
+    """Return notes on which layers were scanned again, and for how many units."""
     return [
         f"{name}: {len(units)} unit(s) were scanned again: the bound that the first sample gave proved too high"
         for name, units in outcome.rescanned.items()
@@ -249,7 +251,7 @@ def _locate_artifacts(run: PreparedRun, folder: Path | None) -> Path | str | Non
 
 
 def _find_memory_budget(settings: Settings) -> int:
-    """Return the bytes of candidates that may stay in memory: an eighth of the machine's, unless the settings say."""
+    """Return how many bytes of candidates may stay in memory: the setting ``memory``, else an eighth of the machine's."""
     if settings.memory is not None:
         return settings.memory
     return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8)

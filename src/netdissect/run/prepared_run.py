@@ -1,4 +1,4 @@
-"""What is decided before the first image: device, input size, precision, probed layers."""
+"""Prepare a run before the first image is read: choose the device, input size and precision, and probe the layers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PreparedRun:
         device: where the network runs.
         execution: its precision, and whether it is compiled.
         cluster: the Ray cluster, if the run is carried out on one.
-        fingerprint: of the network.
+        fingerprint: the network's fingerprint.
         notes: what a reader of the result should know.
     """
 
@@ -56,7 +56,7 @@ class PreparedRun:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Everything that decides the result: two runs of the same facts have the same result."""
+        """Everything that decides the result: two runs with the same facts have the same result."""
         return run_match.collect_facts(
             self.fingerprint, self.layers, self.concepts.fingerprint, self.settings, self.input_size
         )
@@ -66,7 +66,9 @@ class PreparedRun:
 def prepare_run(
     network: Network, layers: Sequence[str], concepts: ConceptSource, settings: Settings
 ) -> Iterator[PreparedRun]:
-    """Choose device and input size and probe the layers; a Ray cluster is joined for the length of the block.
+    """Return a context manager that chooses the device and input size and probes the layers.
+
+    Inside the block, a run on Ray is connected to its cluster.
 
     Args:
         network: the network.
@@ -90,8 +92,8 @@ def prepare_run(
         empty = next((layer for layer in source.layers if 0 in (layer.units, *layer.grid)), None)
         if empty is not None:
             raise ActivationError(
-                f"layer {empty.name} of {network.name} gives {empty.units} units on a grid of {empty.grid[0]} x "
-                f"{empty.grid[1]} cells: there is nothing to dissect, choose another"
+                f"layer {empty.name} of {network.name} has {empty.units} units on a grid of {empty.grid[0]} x "
+                f"{empty.grid[1]} cells, so there is nothing to dissect: choose another layer"
             )
         if network.batch is not None and network.batch != settings.batch_size:
             notes.append(f"{network.name} takes {network.batch} image(s) at a time, whatever the batch size")
@@ -111,29 +113,31 @@ def resolve_device(name: str, cluster: RayCluster | None = None) -> torch.device
     if device is None:
         return torch.device("cuda" if available else "cpu")
     if cluster is not None and str(device) != device.type:
-        raise SettingsError(f"--device {name} names one GPU of one machine: say --device cuda, and Ray hands out GPUs")
+        raise SettingsError(
+            f"--device {name} names one GPU of one machine: use --device cuda, and Ray assigns the GPUs"
+        )
     if device.type == "cuda" and not available:
         where = "torch sees no CUDA device here" if cluster is None else "the cluster has no GPU"
-        raise SettingsError(f"--device {name} was asked for, and {where}: use --device cpu")
+        raise SettingsError(f"--device {name} was requested, but {where}: use --device cpu")
     if cluster is None and device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
-        raise SettingsError(f"--device {name} was asked for, and torch sees {count} of them, numbered from 0")
+        raise SettingsError(f"--device {name} was requested, but torch sees {count} CUDA devices here, numbered from 0")
     return device
 
 
 def _choose_input_size(
     network: Network, image_size: tuple[int, int], resolution: int | None
 ) -> tuple[tuple[int, int], list[str]]:
-    """Return height and width of the network's input, and notes on it where it is not the images' own."""
+    """Return height and width of the network's input, and notes if it differs from the images' or the network's own."""
     size = (resolution, resolution) if resolution else network.size_for(image_size)
-    own, notes = network.input_size, list(network.remarks())
+    own_size, notes = network.input_size, list(network.remarks())
     if size != image_size:
         why = "as --resolution asks" if resolution else f"the only size {network.name} takes as it is"
         notes.append(
             f"images of {_format_size(image_size)} are scaled to {_format_size(size)}, {why}; labels stay as they are"
         )
-    if own is not None and size != own:
-        notes.append(f"{network.name} was made for {_format_size(own)} and sees {_format_size(size)}")
+    if own_size is not None and size != own_size:
+        notes.append(f"{network.name} was made for {_format_size(own_size)} and sees {_format_size(size)}")
     return size, notes
 
 

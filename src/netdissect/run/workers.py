@@ -1,4 +1,4 @@
-"""The workers of a run: what each sets up, and how their progress is counted."""
+"""Start the workers of a run, set up each of them, and count their progress."""
 
 from __future__ import annotations
 
@@ -56,7 +56,11 @@ class ContextSetup:
 
     @contextlib.contextmanager
     def __call__(self, threads: int, number: int) -> Iterator[WorkerContext]:
-        """Set up worker `number`, which may use so many threads.
+        """Set up a worker; return a context manager that gives its context.
+
+        Args:
+            threads: threads that the worker may use.
+            number: number of the worker, from 0, which decides its GPU.
 
         Raises:
             DataNotFoundError: if the worker cannot reach the probe set.
@@ -65,7 +69,7 @@ class ContextSetup:
         """
         torch.set_num_threads(threads)
         self._require_probe_set()
-        device = self._device(number)
+        device = self._choose_device(number)
         source = self.network.probe(
             self.layers, self.input_size, geometry=self.geometry, device=device, execution=self.execution
         )
@@ -73,8 +77,8 @@ class ContextSetup:
             if SHARED_FOLDER_KEY not in store:
                 raise RunError(
                     f"{self.artefacts}, where intermediate results are kept, is not the same folder on "
-                    f"{socket.gethostname()}: name one that every worker reaches with --artefacts, a folder on shared "
-                    f"storage or a URL such as s3://"
+                    f"{socket.gethostname()}: with --artefacts, name a folder on shared storage or a URL such as s3://, "
+                    f"which every worker can reach"
                 )
             yield WorkerContext(source, self.concepts, pool, store, _ignore_progress)
 
@@ -82,11 +86,11 @@ class ContextSetup:
         path = self.concepts.path
         if path and "://" not in path and not os.path.isdir(path):  # noqa: PTH112 - whatever a ConceptSource calls its path
             raise DataNotFoundError(
-                f"{path} is not there on {socket.gethostname()}: a probe set must be where every worker can read it, on "
-                f"shared storage or behind a URL such as s3://"
+                f"{path} does not exist on {socket.gethostname()}: put the probe set where every worker can read it, on "
+                f"shared storage or at a URL such as s3://"
             )
 
-    def _device(self, number: int) -> torch.device:
+    def _choose_device(self, number: int) -> torch.device:
         if str(self.device) != "cuda":
             return self.device
         if not torch.cuda.is_available():
@@ -95,7 +99,7 @@ class ContextSetup:
 
 
 class CountingRuntime:
-    """A runtime of several workers; the coordinator counts finished shards for the progress bar."""
+    """A runtime of several workers that advances the progress bar when a shard is finished."""
 
     def __init__(self, runtime: ProcessRuntime | RayRuntime, progress: Progress) -> None:
         self._runtime = runtime
@@ -113,11 +117,11 @@ class CountingRuntime:
 def start_workers(
     setup: ContextSetup, count: int, settings: Settings, cluster: RayCluster | None
 ) -> ProcessRuntime | RayRuntime:
-    """Start so many worker processes on this machine, or on a cluster."""
+    """Start `count` worker processes on this machine, or on a cluster."""
     if cluster is None:
         return ProcessRuntime(setup, count, threads=settings.threads)
     return RayRuntime(cluster, setup, count, cpus=settings.threads, gpus=1 if setup.device.type == "cuda" else 0)
 
 
 def _ignore_progress(_: int) -> None:
-    """Count nothing: the coordinator counts the shards that workers finish."""
+    """Do nothing: `CountingRuntime` counts the shards that workers finish."""

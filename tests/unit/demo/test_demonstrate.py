@@ -104,7 +104,7 @@ def test_a_second_demo_draws_nothing_and_says_the_same(capsys, little, tmp_path,
     monkeypatch.setattr(demonstrate, "write_probe_set", None)  # whoever calls it fails
     code, said, told = run(capsys, "--out", tmp_path)
     assert (code, said, "") == first
-    assert told.count("holds this very run, finished on ") == 2
+    assert told.count("already holds this run, finished on ") == 2
     assert (tmp_path / "conv5-result.csv").read_bytes() == table
 
 
@@ -136,10 +136,10 @@ def test_what_is_not_the_demos_is_left_alone(capsys, little, tmp_path):
     own.write_text("mine")
     code, _, complained = run(capsys, "--out", tmp_path)
     assert code == 2
-    assert f"{tmp_path} holds {demonstrate.PROBE_SET} and is no folder of a run" in complained
+    assert f"{tmp_path} holds {demonstrate.PROBE_SET} and is not the folder of a run" in complained
     assert len(complained.splitlines()) == 1
     assert own.read_text() == "mine"
-    with pytest.raises(FolderTakenError, match=f"holds {demonstrate.PROBE_SET} and is no folder of a run"):
+    with pytest.raises(FolderTakenError, match=f"holds {demonstrate.PROBE_SET} and is not the folder of a run"):
         demonstrate.run_demo(tmp_path)
 
 

@@ -98,7 +98,7 @@ def test_a_generator_that_adds_noise_is_refused(tmp_path):
         def forward(self, z):
             return super().forward(z) + torch.randn(1)
 
-    with pytest.raises(ModelError, match="makes another image of the same latent every time: fix its noise"):
+    with pytest.raises(ModelError, match="makes a different image from the same latent every time: fix its noise"):
         generate_probe_set(Generator(Noisy(), (5,)), LABELER, tmp_path / "set", images=4)
     assert not (tmp_path / "set").exists()
 

@@ -37,13 +37,13 @@ def with_shape(text):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"", "no .npy file"),
+        (b"", "not a .npy file"),
         (b"\x93NUMPY\x01\x00\xff\xff", "its header is damaged"),
         (with_shape("(1000000, 1000000)"), "1000000 x 1000000 numbers of 8 bytes, and 48 bytes follow"),
         (with_shape("(10" + "0" * 40 + ",)"), "and 48 bytes follow"),
-        (with_shape("(-2, -3)"), "a shape that no array has"),
+        (with_shape("(-2, -3)"), "an impossible shape"),
         (saved(np.arange(6))[:-1], "6 numbers of 8 bytes, and 47 bytes follow"),
-        (saved(np.array(["a"])), "an array of <U1, and not of numbers"),
+        (saved(np.array(["a"])), "an array of <U1, not of numbers"),
     ],
 )
 def test_an_invalid_array_is_an_error_before_anything_is_allocated(data, told):
@@ -54,7 +54,7 @@ def test_an_invalid_array_is_an_error_before_anything_is_allocated(data, told):
 def test_nothing_is_unpickled():
     file = io.BytesIO()
     np.save(file, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="an array of object, and not of numbers"):
+    with pytest.raises(ValueError, match="an array of object, not of numbers"):
         parse_npy(file.getvalue())
 
 

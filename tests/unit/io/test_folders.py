@@ -13,11 +13,11 @@ KIND = folders.FolderKind("thing", {"mark.txt": b"ours".__eq__}, ".work", DataEr
 
 
 def test_a_folder_is_ours_by_its_mark_and_nobodys_when_it_is_empty(tmp_path):
-    assert folders.find_owner(tmp_path / "none", KIND) == "nobody's"
+    assert folders.find_owner(tmp_path / "none", KIND) == "free"
     (tmp_path / ".DS_Store").touch()  # the system's
-    assert folders.find_owner(tmp_path, KIND) == "nobody's"
+    assert folders.find_owner(tmp_path, KIND) == "free"
     (tmp_path / "mark.txt").write_bytes(b"theirs")
-    assert folders.find_owner(tmp_path, KIND) == "another's"
+    assert folders.find_owner(tmp_path, KIND) == "foreign"
     (tmp_path / "mark.txt").write_bytes(b"ours")
     assert folders.find_owner(tmp_path, KIND) == "ours"
 
@@ -26,9 +26,9 @@ def test_partial_files_and_locks_do_not_make_a_folder_anothers(tmp_path):
     (tmp_path / ".work" / "parts").mkdir(parents=True)
     (tmp_path / ".work" / "parts" / ".mark.txt.abc.part").write_bytes(b"half")
     (tmp_path / ".lock").write_bytes(b'{"pid": 1, "host": "h"}')
-    assert folders.find_owner(tmp_path, KIND) == "nobody's"
+    assert folders.find_owner(tmp_path, KIND) == "free"
     (tmp_path / ".work" / "mine.txt").write_bytes(b"")
-    assert folders.find_owner(tmp_path, KIND) == "another's"
+    assert folders.find_owner(tmp_path, KIND) == "foreign"
 
 
 @pytest.mark.parametrize("what", ["pipe", "link", "folder"])
@@ -37,7 +37,7 @@ def test_a_mark_is_a_regular_file_that_is_reached_through_no_link(tmp_path, what
     mark = tmp_path / "it" / "mark.txt"
     mark.parent.mkdir()
     {"pipe": os.mkfifo, "folder": os.mkdir, "link": lambda path: path.symlink_to(tmp_path / "aside")}[what](mark)
-    with pytest.raises(DataError, match=r"it holds mark\.txt and is no folder of a thing"):
+    with pytest.raises(DataError, match=r"it holds mark\.txt and is not the folder of a thing"):
         folders.require_free(tmp_path / "it", KIND)
 
 
@@ -100,7 +100,10 @@ def test_a_foreign_lock_file_is_neither_taken_nor_changed(tmp_path, what):
     make[what]()
     assert not locks.is_lock_file(lock)
     with (
-        pytest.raises(OSError, match="it is in the way and not this project's|it is a link, and none is followed here"),
+        pytest.raises(
+            OSError,
+            match="expected a lock file of netdissect, got another file|it is a link, and links are not followed here",
+        ),
         locks.lock_file(lock, ValueError, unlocked=lambda error: error),
     ):
         pytest.fail("it was taken")

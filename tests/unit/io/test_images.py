@@ -77,7 +77,7 @@ def test_pixels_without_a_known_range_are_refused(values, told, tmp_path):
 @pytest.mark.parametrize("kind", ["EPS", "ICNS", "PDF", "TGA", "PCX", "SGI"])
 def test_unlisted_formats_are_never_tried_whatever_their_suffix(kind, tmp_path):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "a.jpg", kind)
-    with pytest.raises(DataFileError, match=r"a\.jpg does not decode: expected JPEG, .*, and it is none"):
+    with pytest.raises(DataFileError, match=r"a\.jpg does not decode: expected JPEG, .*, got another format"):
         images.load_image(tmp_path / "a.jpg")
 
 
@@ -151,12 +151,12 @@ def test_headers_of_png_and_webp_have_height_and_width():
 def test_pipes_devices_and_folders_are_no_images(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(
-        DataFileError, match=r"image .*pipe\.jpg cannot be read: expected a regular file, and it is a named pipe"
+        DataFileError, match=r"image .*pipe\.jpg cannot be read: expected a regular file, got a named pipe"
     ):
         images.load_image(tmp_path / "pipe.jpg")
-    with pytest.raises(DataFileError, match=r"/dev/zero cannot be read: expected a regular file, and it is a device"):
+    with pytest.raises(DataFileError, match=r"/dev/zero cannot be read: expected a regular file, got a device"):
         images.read_image_size(Path("/dev/zero"))
-    with pytest.raises(DataFileError, match=r"it is a folder"):
+    with pytest.raises(DataFileError, match=r"got a folder"):
         label_images.read_label_numbers(tmp_path)
     with pytest.raises(DataNotFoundError, match=r"label map .*none\.png does not exist"):
         label_images.read_label_numbers(tmp_path / "none.png")

@@ -18,21 +18,21 @@ def refused(path, **how):
 
 def test_a_named_pipe_is_refused_and_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert refused(tmp_path / "pipe").strerror == "expected a regular file, and it is a named pipe"
+    assert refused(tmp_path / "pipe").strerror == "expected a regular file, got a named pipe"
     assert not is_regular(tmp_path / "pipe")
 
 
 def test_a_link_to_a_device_is_a_device(tmp_path):
     (tmp_path / "photo.jpg").symlink_to("/dev/zero")
-    assert refused(tmp_path / "photo.jpg").strerror == "expected a regular file, and it is a device"
+    assert refused(tmp_path / "photo.jpg").strerror == "expected a regular file, got a device"
 
 
 def test_folders_and_sockets_are_refused_by_name(tmp_path):
-    assert refused(tmp_path).strerror == "expected a regular file, and it is a folder"
+    assert refused(tmp_path).strerror == "expected a regular file, got a folder"
     assert refused(tmp_path).errno == errno.EISDIR
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "s"))
-        assert refused(tmp_path / "s").strerror == "expected a regular file, and it is a socket"
+        assert refused(tmp_path / "s").strerror == "expected a regular file, got a socket"
 
 
 def test_a_file_is_checked_again_after_it_is_opened(tmp_path, monkeypatch):
@@ -40,7 +40,7 @@ def test_a_file_is_checked_again_after_it_is_opened(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"x")
     real = os.stat
     monkeypatch.setattr(os, "stat", lambda path, **how: real(tmp_path / "file"))
-    with pytest.raises(OSError, match=r"it is a named pipe"):
+    with pytest.raises(OSError, match=r"got a named pipe"):
         open_regular(tmp_path / "pipe")
 
 

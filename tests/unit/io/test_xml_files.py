@@ -43,5 +43,5 @@ def test_a_missing_file_and_a_pipe_are_reported(tmp_path):
     with pytest.raises(DataNotFoundError, match=r"the annotations is missing: expected .*gone\.xml"):
         read_xml(tmp_path / "gone.xml", "the annotations", missing=DataNotFoundError, wrong=DataFileError)
     os.mkfifo(tmp_path / "pipe.xml")
-    with pytest.raises(DataFileError, match="expected a regular file, and it is a named pipe"):
+    with pytest.raises(DataFileError, match="expected a regular file, got a named pipe"):
         read_xml(tmp_path / "pipe.xml", "the annotations", missing=DataNotFoundError, wrong=DataFileError)

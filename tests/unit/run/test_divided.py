@@ -66,7 +66,7 @@ def test_workers_that_see_other_folders_are_an_error_that_says_what_to_share(dat
 
     probe_set = Broden(tmp_path / "data")
     probe_set.folder = tmp_path / "elsewhere"
-    with pytest.raises(DataNotFoundError, match=r"elsewhere is not there on .*a probe set must be where every worker"):
+    with pytest.raises(DataNotFoundError, match=r"elsewhere does not exist on .*put the probe set where every worker"):
         dissect_small(probe_set, tmp_path / "r", workers=2)
 
 

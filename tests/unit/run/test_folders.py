@@ -54,7 +54,9 @@ def test_a_folder_that_is_no_run_folder_is_refused_and_unchanged(data, tmp_path,
     mine.write_text('{"scripts": {}}')
     (tmp_path / "mine" / "empty").mkdir()
     before = everything(tmp_path / "mine")
-    with pytest.raises(FolderTakenError, match=r"mine holds .* and is no folder of a run: choose an empty or a new"):
+    with pytest.raises(
+        FolderTakenError, match=r"mine holds .* and is not the folder of a run: choose an empty or a new"
+    ):
         dissect_small(data, tmp_path / "mine", fresh=fresh)
     assert everything(tmp_path / "mine") == before
     assert (tmp_path / "mine" / "empty").is_dir()
@@ -115,7 +117,7 @@ def test_the_same_command_on_a_finished_run_computes_nothing_and_says_so(data, f
         result = dissect_small(data, finished, network=network, pictures=True)
     assert sum(seen) <= 8  # the traces of the receptive fields
     assert everything(finished) == before
-    assert "holds this very run, finished on 20" in caplog.text
+    assert "already holds this run, finished on 20" in caplog.text
     assert result.detectors() == nd.load(finished).detectors()
     assert result.read_image_file(next(iter(result.image_names))) is not None
 
@@ -184,7 +186,7 @@ def test_no_link_inside_a_runs_folder_is_followed_on_writing(data, finished, tmp
     if path.exists():
         path.rename(tmp_path / "aside")
     path.symlink_to(elsewhere)
-    with pytest.raises((OSError, FolderTakenError), match="it is a link, and inside this folder none|is in the way"):
+    with pytest.raises((OSError, FolderTakenError), match="it is a link, and links inside this folder|is in the way"):
         nd.load(finished).write_report(finished)
     assert everything(elsewhere) == {"000000.jpg": b"mine"}
 
@@ -206,7 +208,7 @@ def test_a_lock_that_is_a_link_is_not_followed(data, finished, tmp_path):
     mine = tmp_path / "mine.txt"
     mine.write_text("mine")
     (finished / ".lock").symlink_to(mine)
-    with pytest.raises(OSError, match="it is a link, and none is followed here: delete it"):
+    with pytest.raises(OSError, match="it is a link, and links are not followed here: delete it"):
         nd.load(finished).write_report(finished)
     assert mine.read_text() == "mine"
 
@@ -238,7 +240,7 @@ def test_a_loaded_run_opens_its_probe_set_only_when_an_image_is_needed(finished,
 def test_a_table_that_is_a_named_pipe_does_not_block(finished, name):
     (finished / name).unlink()
     os.mkfifo(finished / name)
-    with pytest.raises(RunFileError, match=f"{name} cannot be read: expected a regular file, and it is a named pipe"):
+    with pytest.raises(RunFileError, match=f"{name} cannot be read: expected a regular file, got a named pipe"):
         nd.load(finished)
 
 
@@ -269,7 +271,7 @@ def test_reports_and_cards_are_not_written_over_foreign_files(finished, tmp_path
     mine.mkdir()
     (mine / "notes.txt").write_text("mine")
     for write in (loaded.write_report, loaded.save):
-        with pytest.raises(FolderTakenError, match=r"mine holds notes\.txt and is no folder of a run"):
+        with pytest.raises(FolderTakenError, match=r"mine holds notes\.txt and is not the folder of a run"):
             write(mine)
     loaded.write_model_card(mine)
     loaded.write_model_card(mine)

@@ -229,7 +229,7 @@ def parse_device(device: str) -> torch.device:
     except RuntimeError as error:
         raise SettingsError(f"--device must be auto, cpu, cuda or cuda:N, not {device!r}") from error
     if found.type == "cuda" and not torch.cuda.is_available():
-        raise SettingsError(f"--device {device} was asked for, and torch finds no CUDA device here: use --device cpu")
+        raise SettingsError(f"--device {device} was requested, but torch sees no CUDA device here: use --device cpu")
     return found
 
 

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from netdissect.results.detectors import Detectors
 
 
-#: Width of a letter, in bars.
+#: Width of a letter in units of a bar's width.
 _LETTER_WIDTH = 0.55
 
 
 def draw_bar_graph(found: Detectors, path: Path) -> None:
-    """Draw the number of units per concept, by category, falling number and name; write the numbers as CSV."""
+    """Draw the number of units per concept, sorted by category, falling number and name; write the numbers as CSV."""
     groups = sort_categories(category for category, _ in found.concepts)
     fills, texts = style.get_fill_colors(groups), style.get_text_colors(groups)
     bars = [

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def draw_concept_histogram(counts: Mapping[str, Sequence[int]], path: Path, *, definition: str) -> None:
-    """Draw how many concepts have how many detectors.
+    """Draw a histogram of the concepts by their number of detectors.
 
     Args:
-        counts: by network, the number of detectors of every concept that has any.
+        counts: by network name, the number of detectors of every concept that has any.
         path: the figure.
-        definition: definition of detectors.
+        definition: the definition by which detectors were counted, for the axis label.
     """
     most = max((max(values, default=0) for values in counts.values()), default=0)
     edges = _make_bins(most)

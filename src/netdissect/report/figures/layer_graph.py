@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from netdissect.results.detectors import Detectors
 
-#: Letters of all layers' names that fit in one line.
+#: The most letters, over all layers' names, that fit in one line.
 _MAX_LETTERS_HORIZONTAL = 40
 
 

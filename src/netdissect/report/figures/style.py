@@ -28,7 +28,7 @@ _STYLE: Any = {
     "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "xtick.major.size": 2.5,
     "ytick.major.size": 2.5, "axes.titlesize": 8.5, "axes.titlelocation": "left", "legend.frameon": False,
     "legend.handlelength": 1.2, "svg.fonttype": "path", "svg.hashsalt": "netdissect", "path.simplify": False,
-    "text.parse_math": False,  # a $ in a name starts no formula
+    "text.parse_math": False,  # so that $ in a name does not start a formula
 }  # fmt: skip
 #: Fonts for glyphs that the first one lacks, if installed.
 _FONTS = (
@@ -72,7 +72,7 @@ def save_figure(drawn: Any, path: Path) -> None:
         out = io.BytesIO()
         metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
         with warnings.catch_warnings():
-            # Letters that no installed font has are drawn as boxes; the CSV has the name.
+            # Letters that no installed font has are drawn as boxes; the CSV has the full name.
             warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
             drawn.savefig(out, format=suffix[1:], bbox_inches="tight", metadata=metadata, dpi=_PIXELS_PER_INCH)
         atomic.write_bytes(path.with_suffix(suffix), out.getvalue())

@@ -19,8 +19,8 @@ def draw_width_curve(
     """Draw the expected number of unique detectors among n random units, with a band of one standard deviation.
 
     Args:
-        curves: by network, (n, mean, standard deviation) for rising n.
-        common: width at which all are compared.
+        curves: by network name, tuples (n, mean, standard deviation) for rising n.
+        common: number of units at which all networks are compared, marked by a line.
         path: the figure.
         definition: definition of unique detectors.
     """

@@ -1,4 +1,4 @@
-"""Values of the page's header and footer: network, probe set, settings, versions."""
+"""Collect the values of the page's header and footer: network, probe set, settings, versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 #: Skipped images that are listed by name, at most.
 _MAX_NAMED = 200
-#: Letters of a setting's value that fit in half the width.
+#: Letters of a setting's value that fit in half the page's width.
 _HALF_COLUMN = 26
 
 
@@ -33,14 +33,14 @@ def describe_page(result: Result) -> dict[str, Any]:
 
 
 def list_skipped_images(result: Result) -> dict[str, Any]:
-    """Return the number of images that could not be read, and name and reason of the first ones."""
+    """Return the number of images that could not be read, and the names and reasons of the first of them."""
     images = result.journal.get("skipped_images", {})
     images = images if isinstance(images, dict) else {}
     return {"number": len(images), "images": list(images.items())[:_MAX_NAMED]}
 
 
 def list_page_settings(result: Result) -> list[tuple[str, str, bool]]:
-    """Return name and value of every setting, and whether it needs the whole width."""
+    """Return the name and value of every setting, and whether it needs the page's whole width."""
     probe, chosen, network = result.probe_set, result.settings, result.network
     geometries = sorted({layer.layer.geometry.replace("-", " ") for layer in result.layers.values()})
     kinds = len(probe.vocabulary.categories)

@@ -31,7 +31,7 @@ _LATE_SCRIPTS = (
 )  # fmt: skip
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
-#: For pages opened from disk some browsers ignore ``'self'`` and need ``file:``.
+#: Some browsers ignore ``'self'`` for pages opened from disk and need ``file:``.
 _FOLDER_POLICY = (
     f"{_CLOSED}; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; font-src 'self' file:"
 )
@@ -121,10 +121,10 @@ def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequen
     """Return a page in the report's style that loads nothing.
 
     Args:
-        template: its template, which is given `policy`, `style`, `early_script`, `late_script` and `values`.
-        styles: style sheets, added to the report's own.
-        scripts: its scripts.
-        values: what it shows.
+        template: the file name of the template.
+        styles: style sheets of the page, added to ``style.css``.
+        scripts: scripts of the page, run after the report's early scripts.
+        values: variables of the template, in addition to `policy`, `style`, `early_script`, `late_script` and `method`.
     """
     assets = _embed_assets(("style.css", *styles), scripts)
     assets["policy"] = assets["policy"].replace("img-src blob:", "img-src data:")
@@ -132,7 +132,7 @@ def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequen
 
 
 def _embed_assets(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, str]:
-    """Return styles, scripts, and a policy that allows these by their hashes and nothing else."""
+    """Return the styles and scripts, and a Content-Security-Policy that allows only these, by their hashes."""
     early, late = ("".join(_read_static_file(name).decode() for name in names) for names in (_EARLY_SCRIPTS, scripts))
     style = "".join(_read_static_file(name).decode() for name in styles)
     for font in _FONTS:
@@ -146,7 +146,10 @@ def _embed_assets(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, st
 
 
 def _embed_data(data: PageData, folder: Path) -> Iterable[tuple[str, str, str]]:
-    """Yield the id, type and text of every block of a single file; the text, JSON without ``<`` or base64, needs no escaping."""
+    """Yield the id, type and text of every block of a single file.
+
+    The text needs no escaping: it is JSON without ``<``, or base64.
+    """
     for key, text in page_data.pack_page_data(data):
         yield f"data/{key}", "application/json", text
     for row, path in data.labels.files.items():

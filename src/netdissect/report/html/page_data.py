@@ -1,6 +1,7 @@
-"""The data files of the page: one for the run, and several for each layer that the page loads when needed.
+"""Make the data files of the page: one for the run, and several for each layer, which the page loads when it needs them.
 
-- ``run``: names, settings, and each unit's best concept and score per category: enough to recount all layers at any cut
+- ``run``: names, settings, and each unit's best concept and score per category, from which the page counts the detectors of
+  all layers at any threshold
 - ``names``: names of the images
 - ``layer-N``: exemplar images of the layer's units
 - ``layer-N-counts``: I and A of every unit and concept, histograms; for the pages of a unit and of a concept
@@ -43,7 +44,7 @@ class PageData:
         result: the run.
         images: the cached image files by row in ``index.csv``.
         labels: the cached label maps.
-        panels: the panels of each layer; empty if there are none.
+        panels: the panels of each layer, in the order of the result's layers; empty if there are none.
     """
 
     result: Result
@@ -52,7 +53,7 @@ class PageData:
     panels: Sequence[LayerPanels] = ()
 
     def has_panels(self, number: int) -> bool:
-        """Return whether a layer, given by its position, or one of its units has panels."""
+        """Return whether the layer at a position, or one of its units, has panels."""
         return bool(self.panels) and bool(self.panels[number].layer or any(self.panels[number].units))
 
 

@@ -1,8 +1,8 @@
-"""Arrays and plain values as JavaScript files, the only data that a page opened from disk can load.
+"""Pack arrays and plain values into JavaScript files, the only data that a page opened from disk can load.
 
-A file is one call, ``netdissect.put(KEY, FACTS, LAYOUT, "BASE64")``. The bytes are the arrays one after another, each with
-bytes of equal significance side by side for better compression, compressed by zlib. The page reads them in ``data.js``,
-`unpack_script` when a report is redrawn.
+A file is one call, ``netdissect.put(KEY, FACTS, LAYOUT, "BASE64")``. The bytes are the concatenated arrays, compressed by zlib.
+Each array's bytes are shuffled first, for better compression: the lowest byte of every number, then the next of every number,
+and so on. ``data.js`` unpacks the files in the page, and `unpack_script` when a report is redrawn.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Types a page has arrays for, as numpy calls them.
+#: Types for which JavaScript has arrays, by their names in numpy.
 _TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
-#: Bytes of a file's arrays at most; the label maps of an image have a hundredth of it.
+#: The most bytes of a file's arrays; an image's label map takes about a hundredth of it.
 MAX_ARRAY_BYTES = 2**26
 _HEAD = "netdissect.put("
 _TAIL = ");\n"
@@ -42,8 +42,8 @@ def pack_arrays(key: str, facts: Any, arrays: Mapping[str, NDArray[Any]]) -> str
 
     Args:
         key: name of the data file.
-        facts: plain values.
-        arrays: arrays by name, of types that JavaScript has.
+        facts: values that JSON can hold.
+        arrays: arrays by name, of the types in `_TYPES`.
 
     Raises:
         ValueError: if an array is of another type.
@@ -81,10 +81,10 @@ def unpack_script(text: str, *, most: int = MAX_ARRAY_BYTES) -> tuple[str, Any, 
 
     Args:
         text: the file.
-        most: bytes of its arrays, at most.
+        most: the most bytes that its arrays may have.
 
     Raises:
-        ValueError: if it is another file, or has more bytes.
+        ValueError: if it is not such a file, or has more bytes.
     """
     try:
         key, facts, layout, data = parse_json(f"[{read_script_arguments(text)}]")
@@ -106,7 +106,7 @@ def unpack_script(text: str, *, most: int = MAX_ARRAY_BYTES) -> tuple[str, Any, 
 
 
 def _inflate(data: str, expected: int, most: int) -> bytes:
-    """Return a stream decompressed to exactly the expected number of bytes, and never to more."""
+    """Decompress base64 and zlib to exactly the expected number of bytes; never decompress more."""
     if expected > most:
         raise ValueError(f"expected at most {most:,} bytes of arrays, got {expected:,}")
     if not data and not expected:

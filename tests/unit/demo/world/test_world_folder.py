@@ -49,7 +49,7 @@ def test_files_of_somebody_are_left_alone(tmp_path, name):
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"mine")
-    with pytest.raises(DataError, match=f"holds {name.split('/')[0]} and is no folder of"), empty_folder(tmp_path):
+    with pytest.raises(DataError, match=f"holds {name.split('/')[0]} and is not the folder of"), empty_folder(tmp_path):
         pytest.fail("it was not refused")
     assert path.read_bytes() == b"mine"
 

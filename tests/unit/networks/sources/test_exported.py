@@ -232,7 +232,7 @@ def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused_before(
 
 def test_a_named_pipe_is_reported(tmp_path):
     os.mkfifo(tmp_path / "net.pt2")
-    with pytest.raises(ModelFileError, match=r"net\.pt2 cannot be read .* it is a named pipe"):
+    with pytest.raises(ModelFileError, match=r"net\.pt2 cannot be read .* got a named pipe"):
         load_trusted(tmp_path / "net.pt2")
 
 

@@ -117,7 +117,7 @@ def test_an_image_elsewhere_is_refused(folder, image):
 def test_tables_that_are_no_regular_files_are_refused_at_once(folder):
     (folder / "label.csv").unlink()
     os.mkfifo(folder / "label.csv")
-    with pytest.raises(DataFileError, match=r"label\.csv cannot be read as a table: .* it is a named pipe"):
+    with pytest.raises(DataFileError, match=r"label\.csv cannot be read as a table: .* got a named pipe"):
         Broden(folder)
 
 

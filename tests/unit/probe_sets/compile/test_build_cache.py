@@ -58,7 +58,9 @@ def test_what_other_tools_call_alike_is_no_build_of_ours(tmp_path, name):
     mine = tmp_path / name
     mine.parent.mkdir(parents=True, exist_ok=True)
     mine.write_text('{"dependencies": []}')
-    with pytest.raises(DataError, match="and is no folder of a probe set that was made here: choose an empty or a new"):
+    with pytest.raises(
+        DataError, match="and is not the folder of a probe set that was made here: choose an empty or a new"
+    ):
         made(tmp_path, "object")
     assert mine.read_text() == '{"dependencies": []}'
     assert names(tmp_path) == [name.split("/")[0]]

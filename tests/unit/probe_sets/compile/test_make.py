@@ -183,7 +183,7 @@ def test_a_source_file_that_changed_is_read_again(sources, tmp_path):
 def test_a_folder_that_holds_something_else_is_left_alone(sources, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "mine.jpg").write_bytes(b"mine")
-    with pytest.raises(DataError, match="and is no folder of a probe set that was made here"):
+    with pytest.raises(DataError, match="and is not the folder of a probe set that was made here"):
         build(sources, tmp_path / "photos")
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["mine.jpg"]
     with pytest.raises(DataError, match="is a file"):

@@ -73,6 +73,6 @@ def test_a_long_line_that_is_no_rule_is_reported_in_linear_time(line):
 def test_a_pipe_in_the_place_of_a_synonym_table_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "mine.txt")
     with pytest.raises(
-        DataFileError, match="cannot be read as the synonym table: expected a regular file, and it is a named"
+        DataFileError, match="cannot be read as the synonym table: expected a regular file, got a named"
     ):
         load_synonyms(tmp_path / "mine.txt")

@@ -352,7 +352,7 @@ def test_a_gzip_checksum_behind_the_last_file_counts(tmp_path):
 def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
     for name in ("a.zip", "a.tar"):
         os.mkfifo(tmp_path / name)
-        with pytest.raises(DownloadError, match="cannot be unpacked: expected a regular file, and it is a named pipe"):
+        with pytest.raises(DownloadError, match="cannot be unpacked: expected a regular file, got a named pipe"):
             unpacked(tmp_path / name, tmp_path / "set")
 
 

@@ -120,7 +120,7 @@ def test_the_middle_of_a_16_bit_ramp_is_in_the_middle(tmp_path, way):
     ("depth", "named"), [("32", "32-bit integers .mode I."), ("F", "floating-point numbers .mode F.")]
 )
 def test_deeper_modes_are_refused_by_name(tmp_path, way, depth, named):
-    with pytest.raises(DataFileError, match=rf"its pixels are {named}, and nothing says which of them is white"):
+    with pytest.raises(DataFileError, match=rf"its pixels are {named}, whose value for white is unknown"):
         way(tmp_path, depth)
 
 
