@@ -193,7 +193,7 @@ def resize_scores(scores: torch.Tensor, image: tuple[int, ...]) -> torch.Tensor:
 def compute_label_map_size(image: tuple[int, ...]) -> tuple[int, int]:
     """Return height and width of the label map of an image of shape (H, W, …): its own, up to `MAX_LABEL_SIDE`.
 
-    >>> label_map_size((480, 640, 3)), label_map_size((3000, 4000, 3))
+    >>> compute_label_map_size((480, 640, 3)), compute_label_map_size((3000, 4000, 3))
     ((480, 640), (768, 1024))
     """
     height, width = image[:2]
