@@ -197,9 +197,13 @@ class Settings(MethodSettings, ExecutionSettings):
     def as_method_dict(self) -> dict[str, Any]:
         """Return the settings that decide what is computed, as plain values; they are part of the key of stored arrays.
 
-        The score threshold is left out, because it is applied to results afterwards.
+        The score threshold is left out, because it is applied to results afterwards; so is the default score, so that runs
+        from before scores could be chosen keep their key.
         """
-        return {name: getattr(self, name) for name in list_field_names(MethodSettings) if name != "threshold"}
+        values = {name: getattr(self, name) for name in list_field_names(MethodSettings) if name != "threshold"}
+        if values["score"] == MethodSettings.score:
+            del values["score"]
+        return values
 
 
 class SettingsDict(TypedDict, total=False):
