@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import zlib
 from pathlib import Path as LocalPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import simplejpeg
@@ -35,6 +36,7 @@ ENDINGS = frozenset({
 #: An image with more pixels than this is not decoded.
 MAX_IMAGE_PIXELS = 2**27
 
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: EXIF's orientation tag, and its values that swap height and width.
 _ORIENTATION = 0x0112
 _SIDE_SWAPPING_ORIENTATIONS = (5, 6, 7, 8)
@@ -192,6 +194,8 @@ def open_image(
             with Image.open(file, formats=_list_supported(tuple(formats))) as image:
                 _check_size(where, (image.height, image.width), expected, what)
                 yield image
+                if head.startswith(_PNG_SIGNATURE) and _is_decoded(image):
+                    _check_png_checksums(file)
     except (NetdissectError, MemoryError):
         raise
     except FileNotFoundError as error:
@@ -208,6 +212,24 @@ def open_image(
         if isinstance(error, OSError) and error.strerror:
             raise DataFileError(f"{what} {where} cannot be read: {error.strerror}") from error
         raise DataFileError(f"{what} {where} does not decode: {str(error) or type(error).__name__}") from error
+
+
+def _is_decoded(image: Image.Image) -> bool:
+    """Return whether the pixels of an open image were decoded, not only its header."""
+    return getattr(image, "_im", None) is not None
+
+
+def _check_png_checksums(file: IO[bytes]) -> None:
+    """Raise if the data of a PNG were changed; Pillow does not compare the checksums of its image data."""
+    file.seek(0)
+    data, at = file.read(), len(_PNG_SIGNATURE)
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+        if end + 4 > len(data) or zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise ValueError("a checksum is wrong, so its data were changed")
+        if data[at + 4 : at + 8] == b"IEND":
+            return
+        at = end + 4
 
 
 def convert_to_rgb(image: Image.Image, where: object) -> NDArray[np.uint8]:
@@ -245,7 +267,7 @@ def parse_header_size(head: bytes) -> tuple[int, int] | None:
     >>> parse_header_size(b"no image") is None
     True
     """
-    if head[:8] == b"\x89PNG\r\n\x1a\n" and head[12:16] == b"IHDR" and len(head) >= 24:
+    if head[:8] == _PNG_SIGNATURE and head[12:16] == b"IHDR" and len(head) >= 24:
         return int.from_bytes(head[20:24], "big"), int.from_bytes(head[16:20], "big")
     if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) >= 30:
         return 1 + int.from_bytes(head[27:30], "little"), 1 + int.from_bytes(head[24:27], "little")

@@ -279,3 +279,18 @@ def test_every_exif_orientation_keeps_or_swaps_height_and_width(turn, swaps):
 def test_a_file_that_only_starts_as_a_jpeg_is_an_error(rest):
     with pytest.raises(DataFileError, match=r"image a\.jpg does not decode: \w"):
         images.decode_image(b"\xff\xd8\xff" + rest, "a.jpg")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "I;16"])
+def test_a_png_whose_data_were_changed_is_refused(mode, tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(
+        0, 255, (16, 16, 3) if mode == "RGB" else (16, 16), dtype=np.uint16 if mode == "I;16" else np.uint8
+    )
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).convert(mode).save(path) if mode == "P" else Image.fromarray(pixels).save(path)
+    data = path.read_bytes()
+    at = data.index(b"IDAT") + 40
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    with pytest.raises(DataFileError, match=r"a\.png does not decode: "), images.open_image(path, path) as image:
+        np.asarray(image)
