@@ -53,7 +53,7 @@ def test_the_page_of_a_unit_shows_the_numbers_of_the_result(visit, drawn):
     I, A, G = layer.counts.I[row.channel, column], layer.counts.A[row.channel, column], layer.counts.G[column]
     lead = visit.text("#page .lead")
     assert f"IoU {row.score:.3f}" in lead
-    assert f"{round(100 * I / A)} % of what it marks" in lead
+    assert f"{round(100 * I / A)} % of its mask" in lead
     order = np.argsort(-layer.iou[row.channel], kind="stable")[:8]
     names = visit.page.locator(".profile tbody th").all_inner_texts()
     assert names == [display_name(layer.vocabulary.names[column]) for column in order]

@@ -1,4 +1,4 @@
-"""``<layer>-result.csv``: the released code's own table of units, read and written (docs/method.md, § 4)."""
+"""Read and write ``<layer>-result.csv``, the released code's table of units (docs/method.md, § 4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: The largest table in bytes.
 _MAX_BYTES = 2**28
-#: Tolerance between numbers that a table holds twice or that follow from others.
+#: Tolerance for numbers that a table holds twice, and for those that can be computed from others.
 _TOLERANCE = 1e-6
 _UNIT_COLUMNS = ("unit", "category", "label", "score")
 _CATEGORY_COLUMNS = ("label", "truth", "activation", "intersect", "iou")

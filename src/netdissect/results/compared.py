@@ -1,4 +1,4 @@
-"""The counts of a layer that figures across networks compare: detectors and unique detectors."""
+"""Count detectors and unique detectors of a layer for comparisons between networks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def count_for_comparison(
 
 
 def describe_run(run: Result) -> str:
-    """Return a run's probe set and settings as text: readers must know where compared runs differ in them."""
+    """Return a run's probe set and settings as text, from which readers see how compared runs differ."""
     probe, settings = run.probe_set, run.settings
     split = f", split {settings.split}" if settings.split else ""
     score = f", scored by {run.score_title}" if settings.score != IOU else ""
@@ -85,7 +85,7 @@ def describe_run(run: Result) -> str:
 def find_detections(
     table: UnitTable, threshold: float, definition: Definition
 ) -> tuple[NDArray[np.bool_], Sequence[str]]:
-    """Return a matrix of which unit detects which concept, shape (U, C'), and the names of the C' concepts detected."""
+    """Return which unit detects which concept, bool, shape (U, C'), and the names of the C' concepts that are detected."""
     columns: dict[tuple[str, str], int] = {}
     seen: list[tuple[int, int]] = []
     for position, row in enumerate(table):

@@ -1,4 +1,4 @@
-"""Counts and what follows from them: IoU, the best concept of every category, the label (docs/method.md, § 3)."""
+"""Compute IoU, the best concept of every category and the label of units from pixel counts (docs/method.md, § 3)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class BestConcept:
 def find_best_concepts(scores: NDArray[np.float64], vocabulary: Vocabulary) -> BestConcept:
     """Return the best concept per category and the label of every unit.
 
-    Among equal scores the first concept of a category wins, and the last category, as in the released code.
+    Among equal scores, the first concept of a category and the last category are chosen, as in the released code.
 
     Args:
         scores: score of every unit with every concept, shape (U, C).

@@ -1,4 +1,4 @@
-"""Detectors and unique detectors, under both of the field's definitions (docs/method.md, § 5)."""
+"""Count detectors and unique detectors by both definitions, by label and by category (docs/method.md, § 5)."""
 
 from __future__ import annotations
 

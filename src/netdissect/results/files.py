@@ -1,4 +1,4 @@
-"""A run on disk: ``run.json`` and the tables of every layer, CSV, Parquet and .npz (docs/run-folder.md).
+"""Save and load a run: ``run.json``, and the CSV, Parquet and .npz tables of every layer (docs/run-folder.md).
 
 ``run.json`` is written last: a folder that has one holds a finished run.
 """
@@ -60,7 +60,7 @@ def save_run(result: Result, folder: Path) -> None:
 
 
 def restore_tables(result: Result, folder: Path) -> None:
-    """Write the CSV tables that are missing from a finished run's folder; loading does not need them."""
+    """Write the CSV tables that are missing from a finished run's folder; `load_run` does not need them."""
     for layer in result.layers.values():
         path = folder / f"{layer.layer.file_stem}{CSV_SUFFIX}"
         if not path.exists():
@@ -128,7 +128,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
     try:
         record = parse_json(reading.read_bytes(path, most=_MAX_BYTES))
     except (FileNotFoundError, NotADirectoryError) as error:
-        what = "is no folder" if folder.exists() else "does not exist"
+        what = "is not a folder" if folder.exists() else "does not exist"
         what = "holds no finished run (run.json is missing)" if folder.is_dir() else what
         raise RunNotFoundError(f"{folder} {what}: expected a folder that netdissect run wrote") from error
     except OSError as error:

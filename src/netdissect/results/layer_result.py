@@ -29,12 +29,12 @@ class Exemplars:
     """The images that activate every unit most, and the unit's activation map on each.
 
     Attributes:
-        images: rows in ``index.csv``, from 0, int64, shape (U, k); by falling maximum, ties by row; -1 beyond the number of
-            images.
+        images: rows in ``index.csv``, from 0, int64, shape (U, k), sorted by falling maximum, then by row; -1 if there are fewer
+            than k images.
         maxima: the unit's maximum activation on each, float32, shape (U, k).
         grids: (activation − threshold) / scale, float16, shape (U, k, h, w); the unit's mask is where the upsampled grid is
             positive.
-        scale: float32, shape (U,).
+        scale: what the grids were divided by, float32, shape (U,).
     """
 
     images: NDArray[np.int64]
@@ -73,7 +73,7 @@ class LayerResult:
         vocabulary: the C concepts, in the order of the columns of every array.
         counts: the pixel counts I, A and G.
         thresholds: T, the threshold of every unit, float32, shape (U,).
-        cells: M, the number of cells the thresholds are quantiles of.
+        cells: M, the number of cells over which the thresholds are quantiles.
         exemplars: the images that activate every unit most.
         activity: the distribution of the activations.
         image_maxima: maximum activation of every image and unit, float32, shape (N, U); None without ``image_maxima``.
@@ -136,8 +136,8 @@ class LayerResult:
         Raises:
             SettingsError: if the layer has no such unit.
         """
-        given: object = number
-        if not hasattr(given, "__index__") or not 1 <= number <= self.layer.units:
+        unchecked: object = number
+        if not hasattr(unchecked, "__index__") or not 1 <= number <= self.layer.units:
             raise SettingsError(
                 f"{self.name} has the units 1 to {self.layer.units} (channels 0 to {self.layer.units - 1}), not "
                 f"{format_value(number)}"

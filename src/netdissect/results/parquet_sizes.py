@@ -1,7 +1,7 @@
-"""The uncompressed size of a Parquet file by its page headers, read before anything is decompressed.
+"""Compute the uncompressed size of a Parquet file from its page headers, before anything is decompressed.
 
-Parquet readers trust these headers: a page of a few kilobytes may claim two gigabytes. The headers are structures of
-Thrift's compact protocol, which no Parquet library exposes.
+Parquet readers trust these headers, and a page of a few kilobytes may claim to hold two gigabytes. No Parquet library exposes
+the headers, which are structures of Thrift's compact protocol.
 """
 
 from __future__ import annotations

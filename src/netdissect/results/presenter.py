@@ -1,4 +1,4 @@
-"""The interface through which a result draws itself; the report implements it, and ``netdissect.api`` passes it in."""
+"""The interface of what draws a result; `netdissect.report` implements it, and `netdissect.api` adds it to results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Presenter(Protocol):
-    """Draws a run, its layers and its units. A result without one shows itself as text only."""
+    """Draws a run, its layers and its units. A result without a presenter is shown as text only."""
 
     def render_run(self, run: Result) -> str:
         """Return the HTML that a notebook shows for a run."""
@@ -37,7 +37,7 @@ class Presenter(Protocol):
         ...
 
     def write_model_card(self, run: Result, folder: Path) -> Path:
-        """Write ``model-card.md`` and its figure into a folder; return the former."""
+        """Write ``model-card.md`` and its figure into a folder; return the path of ``model-card.md``."""
         ...
 
     def read_image_file(self, row: int) -> bytes | None:

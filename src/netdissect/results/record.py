@@ -1,4 +1,4 @@
-"""``run.json`` to and from a `Result`; what is read must be possible (run.schema.json)."""
+"""Convert a `Result` to ``run.json`` and back, refusing impossible values (run.schema.json)."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
     from netdissect.results.table_files import TableFiles
 
-#: Raised whenever an older reader would go wrong; runs labeled by IoU are still written as version 1.
+#: Increased whenever older versions would misread the file; runs labeled by IoU are still written as version 1.
 SCHEMA_VERSION = 2
-#: Added to a run that was written before tables had checksums.
+#: Note added to a run that was written before tables had checksums.
 NO_CHECKSUMS_NOTE = "this run has no checksums: whether its tables were changed cannot be checked"
 #: Keys of ``run.json`` that are not the journal's.
 _KEYS = frozenset({
     "schema_version", "settings", "score", "network", "probe_set", "layers", "detectors", "image_names", "checksums",
 })  # fmt: skip
-#: No number of a run is larger; a larger one would only take memory.
+#: The largest number that a run may have; larger ones could only exhaust memory.
 _MAX_NUMBER = 2**40
 
 
@@ -81,7 +81,7 @@ def _layer_to_json(entry: LayerResult) -> dict[str, Any]:
 
 
 def _make_writable(value: Any) -> Any:
-    """Return plain values whose strings UTF-8 can encode: a file's name may be bytes that are not text."""
+    """Return plain values whose strings UTF-8 can encode; file names may have bytes that are not UTF-8."""
     if isinstance(value, str):
         return make_writable(value)
     if isinstance(value, dict):
@@ -95,7 +95,7 @@ def read_checksums(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
-    """Return the run of a ``run.json``, with its tables.
+    """Return the run that a ``run.json`` and its tables describe.
 
     Raises:
         RunFileError: if a table is damaged.

@@ -1,4 +1,4 @@
-"""The folder of a run: its lock, and ``files.txt``, a list of every file that was written there.
+"""Lock a run's folder, and list every file that is written there in ``files.txt``.
 
 A file is listed before it is renamed into the folder. ``--fresh`` removes the listed files and no others. Partial files
 and finished shards are kept in ``.work/``, which is removed when the run succeeds.
@@ -66,12 +66,12 @@ class RunFiles:
         self.run, self._names = self._read()
 
     def start(self, run: str) -> None:
-        """Write the hash of a run into the list; listed files stay listed."""
+        """Write the hash of a run into the list, and keep the listed files."""
         self.run = run
         self._write()
 
     def add(self, name: str) -> None:
-        """List a file, by its path with ``/``."""
+        """List a file by its path relative to the folder, with ``/``."""
         if name.startswith(f"{WORK}/") or name == FILE_LIST:
             return
         with self._lock:
@@ -84,7 +84,7 @@ class RunFiles:
             self._names[name] = None
 
     def remove(self, names: Mapping[str, None] | None = None) -> None:
-        """Remove the listed files, and these; ``run.json`` first, so that the rest is not taken for a finished run."""
+        """Remove the listed files and `names`; ``run.json`` first, so that the others are not taken for a finished run."""
         names = {**self._names, **(names or {})}
         atomic.remove_files_below(self._folder, ["run.json"])
         atomic.remove_files_below(self._folder, [name for name in names if is_below(name) and name != "run.json"])
@@ -95,7 +95,7 @@ class RunFiles:
 
     @property
     def names(self) -> Sequence[str]:
-        """Paths of the listed files below the folder, with ``/``."""
+        """Paths of the listed files relative to the folder, with ``/``."""
         return list(self._names)
 
     def _write(self) -> None:
@@ -113,7 +113,7 @@ class RunFiles:
             return "", {}
         lines = data.decode(errors="surrogateescape").split("\n")
         run = lines[1].removeprefix(_RUN_PREFIX) if len(lines) > 1 else ""
-        return run, dict.fromkeys(line for line in lines[2:-1] if line)  # a last line without a line end was cut off
+        return run, dict.fromkeys(line for line in lines[2:-1] if line)  # a last line without a line ending was cut off
 
 
 @contextlib.contextmanager
@@ -123,8 +123,8 @@ def lock_run_folder(folder: Path) -> Iterator[RunFiles]:
     Inside it, every file below the folder is written through ``.work/`` and listed, and no link is followed.
 
     Raises:
-        FolderTakenError: if it holds something that is no run.
-        RunBusyError: if another process has locked it, with its pid and host.
+        FolderTakenError: if it holds something that is not a run.
+        RunBusyError: if another process has locked it; the message has its pid and host.
         RunError: if its file system has no locks.
     """
 
@@ -132,8 +132,8 @@ def lock_run_folder(folder: Path) -> Iterator[RunFiles]:
         if error.errno in (errno.ELOOP, errno.EINVAL, errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM):
             return error
         return RunError(
-            f"the file system of {folder} does not let it be locked ({error.strerror}): choose an --out on another, and "
-            f"name a shared folder with --artefacts if workers need one"
+            f"{folder} cannot be locked on its file system ({error.strerror}): choose an --out on another file system, "
+            f"and name a shared folder with --artefacts if workers need one"
         )
 
     with folders.lock_folder(folder, RUN_FOLDER, unlocked=unlocked):
@@ -146,7 +146,7 @@ def lock_run_folder(folder: Path) -> Iterator[RunFiles]:
             with atomic.stage_writes(folder, work / _PARTS, files.add):
                 yield files
         finally:
-            atomic.remove_partial_files(work)  # of workers that were ended
+            atomic.remove_partial_files(work)  # those of workers that were stopped
             for path in (work / _PARTS, work):
                 with contextlib.suppress(OSError):
                     path.rmdir()

@@ -1,4 +1,4 @@
-"""Whether a folder holds the requested run, another run, or none that is finished."""
+"""Decide whether a folder holds the requested run, another run, or no finished run."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def load_or_start(
         fresh: whether the run in the folder is removed first.
 
     Raises:
-        FolderTakenError: if the folder holds another run, finished or with finished shards.
+        FolderTakenError: if the folder holds another run that is finished or has finished shards.
     """
     identity = run_folder.hash_facts(requested)
     if fresh:
@@ -107,7 +107,7 @@ def _load_finished(folder: Path, run_files: run_folder.RunFiles, identity: str) 
 
 
 def _require_same_run(folder: Path, found: Result, requested: Mapping[str, Any], threshold: float) -> None:
-    """Raise an error that says what differs if a folder's finished run is not the requested one."""
+    """Raise a FolderTakenError that says what differs if a folder's finished run is not the requested one."""
     found_facts = collect_facts(
         found.network.fingerprint, list(found.layers), found.probe_set.fingerprint, found.settings,
         found.network.input_size,

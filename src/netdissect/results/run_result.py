@@ -1,4 +1,4 @@
-"""A whole dissection: its layers, and the network, the probe set and the settings it was made with."""
+"""A whole dissection: its layers, and the network, the probe set and the settings that it was made with."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkCard:
-    """What a run records of its network.
+    """What a run records about its network.
 
     Attributes:
-        name: for titles and folder names.
+        name: the network's name, for titles and folder names.
         source: what was typed, such as ``torchvision:resnet18``.
         fingerprint: hash of the weights and the structure.
         input_size: height and width of the network's input in pixels.
@@ -44,7 +44,7 @@ class NetworkCard:
 
 @dataclass(frozen=True)
 class ProbeSetCard:
-    """What a run records of its probe set.
+    """What a run records about its probe set.
 
     Attributes:
         name: the folder's name.
@@ -70,13 +70,13 @@ class Result:
     """A finished dissection, from `netdissect.dissect` or `netdissect.load`.
 
     Attributes:
-        layers: the layers by name, in the order in which they were named.
+        layers: the layers by name, in the order in which they were requested.
         settings: all settings of the run.
-        network: what the run records of the network.
-        probe_set: what it records of the probe set.
+        network: what the run records about the network.
+        probe_set: what it records about the probe set.
         image_names: names of the exemplar images by their row in ``index.csv``.
         journal: versions, seconds and notes, for ``run.json``.
-        presenter: draws the run; None for a result that was put together by hand.
+        presenter: draws the run; None for a result that neither `netdissect.dissect` nor `netdissect.load` made.
     """
 
     layers: Mapping[str, LayerResult]
@@ -99,7 +99,7 @@ class Result:
         """Return a layer by name, or by its position: 0 is the first, -1 the last.
 
         Raises:
-            UnknownLayerError: naming the nearest layers of the run.
+            UnknownLayerError: if there is no such layer; the message names the run's layers nearest to it.
         """
         if isinstance(layer, int) and not isinstance(layer, bool):
             if not -len(self.layers) <= layer < len(self.layers):
@@ -137,7 +137,7 @@ class Result:
         """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it.
 
         Raises:
-            FolderTakenError: if the folder holds another run, or something that is no run.
+            FolderTakenError: if the folder holds another run, or something that is not a run.
         """
         from netdissect.results import files, run_match
 
@@ -172,10 +172,13 @@ class Result:
             return self._require_presenter().write_report(run, Path(folder), progress, single_file=single_file)
 
     def write_model_card(self, folder: str | Path) -> Path:
-        """Write ``model-card.md`` and its figure, a section for a model card, into a folder; return the former.
+        """Write ``model-card.md``, a section for a model card, and its figure into a folder.
+
+        Returns:
+            the path of ``model-card.md``.
 
         Raises:
-            FolderTakenError: if another file of that name, which this project did not write, is in the folder.
+            FolderTakenError: if the folder has a ``model-card.md`` that this project did not write.
         """
         folder = Path(folder)
         ours = find_owner(folder, RUN_FOLDER) == "ours"
@@ -187,10 +190,13 @@ class Result:
         return self.presenter.read_image_file(row) if self.presenter is not None else None
 
     def open_probe_set(self) -> ConceptSource | None:
-        """Return the probe set; None if it is not available. That of a loaded run is opened by the first call."""
+        """Return the probe set; None if it is not available. The first call opens the probe set of a loaded run."""
         return self.presenter.open_probe_set() if self.presenter is not None else None
 
     def _require_presenter(self) -> Presenter:
         if self.presenter is None:
-            raise RunError("this result was put together by hand and draws nothing: save it and use netdissect.load")
+            raise RunError(
+                "this result was not made by netdissect.dissect or netdissect.load and cannot be drawn: save it, and load "
+                "it with netdissect.load"
+            )
         return self.presenter

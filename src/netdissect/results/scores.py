@@ -1,4 +1,7 @@
-"""Scores: how well a unit fits a concept, computed from pixel counts. IoU is built in; other packages register theirs."""
+"""Compute scores, which say how well a unit fits a concept, from pixel counts.
+
+IoU is built in; other packages register their own scores.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,19 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Vocabulary
 
-#: The paper's score, and what an installed package names its own scores under.
+#: Name of the paper's score, and the entry-point group under which installed packages name theirs.
 IOU, ENTRY_POINTS = "iou", "netdissect.scores"
-#: Letters of a title at most: it heads a column.
+#: The most letters of a title, which heads a column.
 _MAX_TITLE = 24
 
 
 @dataclass(frozen=True)
 class Score:
-    """A way to say how well units fit concepts (provisional).
+    """A measure of how well units fit concepts (provisional).
 
     Attributes:
-        name: what ``--score`` and ``run.json`` call it, such as ``"iou"``.
-        title: what tables, pages and figures call it, such as ``"IoU"``.
+        name: its name in ``--score`` and ``run.json``, such as ``"iou"``.
+        title: its name in tables, pages and figures, such as ``"IoU"``.
         function: maps the pixel counts of a layer (`Counts`: ``I`` and ``A`` of shape (U, C), ``G`` of shape (C,)) and
             the `Vocabulary` of its C concepts to an array of shape (U, C) between 0, unrelated, and 1.
     """
@@ -43,7 +46,7 @@ class Score:
     def __post_init__(self) -> None:
         for field, value in (("name", self.name), ("title", self.title)):
             if not (isinstance(value, str) and value.strip() == value != "" and value.isprintable()):
-                raise SettingsError(f"the {field} of a score must be a word or a few, not {value!r}")
+                raise SettingsError(f"the {field} of a score must be one or a few printable words, not {value!r}")
         if len(self.title) > _MAX_TITLE:
             raise SettingsError(
                 f"the title of score {self.name} must have at most {_MAX_TITLE} letters: {self.title!r}"
@@ -59,7 +62,7 @@ class Score:
         """
         expected = f"expected one number between 0 and 1 for every unit and concept, shape {counts.I.shape}"
         try:
-            with np.errstate(all="ignore"):  # what comes of it is checked
+            with np.errstate(all="ignore"):  # the values are checked below
                 values = np.asarray(self.function(counts, vocabulary), np.float64)
         except Exception as error:  # another package's code
             raise SettingsError(f"score {self.name} fails ({type(error).__name__}: {root_message(error)})") from error
@@ -75,7 +78,7 @@ class Score:
         return values
 
     def try_out(self, vocabulary: Vocabulary) -> None:
-        """Compute the scores of a unit without a mask, so that a wrong function is refused before any work.
+        """Compute the scores of a unit with an empty mask, so that a wrong function is refused before any work.
 
         Raises:
             SettingsError: as `compute`.
@@ -86,11 +89,11 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
-    """The scores of a layer where they are not IoU.
+    """The scores of a layer whose score is not IoU.
 
     Attributes:
-        title: of the score.
-        values: of every unit with every concept, float64, shape (U, C).
+        title: the score's title.
+        values: the score of every unit with every concept, float64, shape (U, C).
     """
 
     title: str
@@ -101,13 +104,13 @@ _REGISTRY = {IOU: Score(IOU, "IoU", lambda counts, _: compute_iou(counts))}
 
 
 def register_score(score: Score) -> None:
-    """Make a score known under its name, for ``score=`` in Python (provisional).
+    """Register a score under its name, for ``score=`` in Python (provisional).
 
-    A package makes its scores known to the shell too through the entry-point group ``netdissect.scores``, with the
-    score's name as the entry point's and a `Score` as its object.
+    A package registers its scores for the shell too through the entry-point group ``netdissect.scores``: the entry point
+    has the score's name, and its object is a `Score`.
 
     Raises:
-        SettingsError: if it is no `Score`, or would replace IoU.
+        SettingsError: if it is not a `Score`, or would replace IoU.
 
     Example:
         >>> register_score(Score("precision", "Precision", lambda counts, _: counts.I / counts.A.clip(1)))
@@ -122,10 +125,10 @@ def register_score(score: Score) -> None:
 
 
 def find_score(name: str) -> Score:
-    """Return the score of a name: one that was registered, or that an installed package provides.
+    """Return the score with a name: a registered one, or one that an installed package provides.
 
     Raises:
-        SettingsError: if there is none of that name, or a package's cannot be loaded.
+        SettingsError: if there is no such score, or a package's score cannot be loaded.
     """
     if name in _REGISTRY:
         return _REGISTRY[name]

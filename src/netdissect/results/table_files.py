@@ -1,6 +1,6 @@
-"""The tables of a layer as files: counts and image maxima as Parquet, exemplars and activity as .npz.
+"""Read and write the tables of a layer: counts and image maxima as Parquet, exemplars and activity as .npz.
 
-A table is checked when it is read: its checksum, the size it would decompress to, and that its numbers are possible.
+When a table is read, its checksum, the size that it would decompress to and its numbers are checked.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: A table may decompress to this multiple of its size plus so many bytes; real ones reach a few hundred times.
 _MAX_UNPACKED_RATIO, _MAX_UNPACKED_EXTRA = 5_000, 2**26
-#: The most pixels of a probe set, so that sums of counts fit into 64 bits.
+#: The most pixels that a probe set may have, so that sums of counts fit into 64 bits.
 _MAX_PIXELS = 2**60
 #: Suffixes of a layer's files.
 CSV_SUFFIX, COUNTS_SUFFIX, ARRAYS_SUFFIX, MAXIMA_SUFFIX = "-result.csv", ".parquet", ".npz", "-image-maxima.parquet"
@@ -119,7 +119,7 @@ def read_maxima(tables: TableFiles, name: str, rows: int, units: int) -> NDArray
     """Read the maximum of every image and unit, shape (N, U); None if the run has none.
 
     Raises:
-        RunFileError: as `TableFiles.read`, or if they are not maxima of so many images and units.
+        RunFileError: as `TableFiles.read`, or if they are not the maxima of that many images and units.
     """
     if not tables.has(name):
         return None
@@ -219,7 +219,7 @@ def read_arrays(
     """
     path, data = tables.folder / name, tables.read(name)
     per_exemplar = 16 + 4 * layer.grid[0] * layer.grid[1]
-    expected = 2**20 + layer.units * (2**12 + exemplars_each * per_exemplar)  # bytes, with room to spare
+    expected = 2**20 + layer.units * (2**12 + exemplars_each * per_exemplar)  # in bytes, with a margin
     try:
         arrays = parse_npz(data, most=min(expected, 1_100 * len(data) + 2**20))
         exemplars = Exemplars(**{f.name: arrays[f"exemplars.{f.name}"] for f in dataclasses.fields(Exemplars)})
@@ -249,7 +249,7 @@ def _check_arrays(path: Path, layer: Layer, thresholds: NDArray[Any], exemplars:
     }
     for name, (array, shape, kind) in shapes.items():
         _require_valid(path, len(k) == 1 and array.shape == shape, f"its {name} are of another layer")
-        _require_valid(path, array.dtype == kind, f"its {name} are {array.dtype} and no {np.dtype(kind)}")
+        _require_valid(path, array.dtype == kind, f"its {name} are {array.dtype}, not {np.dtype(kind)}")
     shown = exemplars.images >= 0
     ordered = np.sort(exemplars.images, axis=1)
     twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
@@ -257,9 +257,9 @@ def _check_arrays(path: Path, layer: Layer, thresholds: NDArray[Any], exemplars:
                "high": activity.high, "grids": exemplars.grids, "maxima": exemplars.maxima[shown]}  # fmt: skip
     for name, array in numbers.items():
         _require_valid(path, bool(np.isfinite(array).all()), f"its {name} are not all finite numbers")
-    _require_valid(path, not (exemplars.images < -1).any(), "an image is of a row that no table has")
+    _require_valid(path, not (exemplars.images < -1).any(), "the row of an exemplar image is negative")
     _require_valid(path, not twice.any(), "a unit shows an image twice")
-    _require_valid(path, not (activity.histogram < 0).any(), "a histogram counts less than nothing")
+    _require_valid(path, not (activity.histogram < 0).any(), "a histogram has a negative count")
 
 
 def _require_valid(path: Path, true: bool, otherwise: str) -> None:

@@ -18,8 +18,8 @@ class UnitResult:
     """The dissection of one unit, from ``result["layer4"].unit(107)``.
 
     Attributes:
-        layer: its layer.
-        number: counted from 1.
+        layer: the unit's layer.
+        number: the unit's number, counted from 1.
     """
 
     layer: LayerResult
@@ -43,7 +43,7 @@ class UnitResult:
         return [(concepts[c].category, concepts[c].name, float(scores[c])) for c in order if scores[c] > 0]
 
     def strip(self, most: int = 8) -> bytes | None:
-        """Return its first `most` exemplars, darkened outside its mask, as a JPEG file; None if images are missing."""
+        """Return the first `most` exemplars, darkened outside the unit's mask, as a JPEG file; None if images are missing."""
         presenter = self.layer.presenter
         return presenter.draw_strip(self, most) if presenter is not None else None
 

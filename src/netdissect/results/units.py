@@ -1,4 +1,4 @@
-"""Units as rows of the result table, for people, pandas and Arrow."""
+"""Units as rows of the result table, which converts to pandas and Arrow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CategoryBest:
         activation: A, pixels of the unit's mask on images that have the category.
         intersect: I, pixels of the mask that are labeled with the concept.
         iou: I / (A + G − I).
-        other_score: the score that chose the concept; None where that is IoU.
+        other_score: the score by which the concept was chosen; None if that is IoU.
     """
 
     category: str
@@ -37,7 +37,7 @@ class CategoryBest:
 
     @property
     def score(self) -> float:
-        """The score that chose the concept."""
+        """The score by which the concept was chosen."""
         return self.iou if self.other_score is None else self.other_score
 
 

@@ -111,8 +111,8 @@ def test_impossible_counts_are_reported(saved, change, said, signed):
         ("exemplars.maxima", np.inf, "its maxima are not all finite numbers"),
         ("exemplars.grids", np.nan, "its grids are not all finite numbers"),
         ("activity.mean", np.nan, "its mean are not all finite numbers"),
-        ("activity.histogram", -1, "a histogram counts less than nothing"),
-        ("exemplars.images", -2, "an image is of a row that no table has"),
+        ("activity.histogram", -1, "a histogram has a negative count"),
+        ("exemplars.images", -2, "the row of an exemplar image is negative"),
         ("exemplars.images", 10**9, "shows the image of row 1000000000, which has no name"),
     ],
 )
@@ -165,10 +165,10 @@ def test_a_unit_cannot_show_the_first_image_twice(saved):
         ("thresholds", lambda array: array[:-1], "its thresholds are of another layer"),
         ("activity.low", lambda array: array[:-1], "its low are of another layer"),
         ("activity.histogram", lambda array: array[:-1], "its histogram are of another layer"),
-        ("exemplars.images", lambda array: array.astype(np.int32), "its images are int32 and no int64"),
-        ("exemplars.grids", lambda array: array.astype(np.float32), "its grids are float32 and no"),
-        ("activity.mean", lambda array: array.astype(np.float32), "its mean are float32 and no"),
-        ("activity.minimum", lambda array: array.astype(np.float64), "its minimum are float64 and no"),
+        ("exemplars.images", lambda array: array.astype(np.int32), "its images are int32, not int64"),
+        ("exemplars.grids", lambda array: array.astype(np.float32), "its grids are float32, not"),
+        ("activity.mean", lambda array: array.astype(np.float32), "its mean are float32, not"),
+        ("activity.minimum", lambda array: array.astype(np.float64), "its minimum are float64, not"),
     ],
 )
 def test_arrays_of_another_shape_or_type_are_reported(saved, name, change, said):

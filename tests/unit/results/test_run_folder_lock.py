@@ -52,7 +52,7 @@ def test_a_file_system_without_locks_is_an_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(locks.fcntl, "flock", flock)
     with (
-        pytest.raises(RunError, match="does not let it be locked .*: choose an --out on another"),
+        pytest.raises(RunError, match="cannot be locked on its file system .*: choose an --out on another"),
         run_folder.lock_run_folder(tmp_path),
     ):
         pass

@@ -22,7 +22,7 @@
     ];
     const element = make("section", {}, make("h2", {}, "Activation"),
       make("p.note", {}, whole ? `All ${nd.formatCount(layer.cells)} cells, log counts.` : `A random sample of ${nd.formatCount(sampled)} of ${nd.formatCount(layer.cells)} cells, log counts; T and the maximum are of all cells.`,
-        ` At most ${Number((100 * nd.run.quantile).toPrecision(3))} % lie right of T.`),
+        ` At most ${Number((100 * nd.run.quantile).toPrecision(3))} % are above T.`),
       make("div.spectrum", {}, canvas),
       make("div.ends", {}, make("span", {}, nd.formatNumber(low)), make("span", {}, nd.formatNumber(high))),
       make("dl.facts", {}, facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))));

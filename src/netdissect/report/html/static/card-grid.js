@@ -1,12 +1,13 @@
 "use strict";
-// A grid of cards for thousands of units: only cards near the window exist; equal sizes give their positions.
+// A grid of cards for thousands of units. Only cards in or near the window are in the page; all have the same size, from which
+// their positions are computed.
 (() => {
   const nd = window.netdissect;
   const MIN_WIDTH = 330; // of a card
   const GAP = [32, 30]; // between columns and rows
   const HEAD = 66; // height of a card above its images
   const AHEAD = 0.6; // height beyond the window that is drawn, in windows
-  const CACHED = 160; // cards kept for scrolling back
+  const CACHED = 160; // cards cached for scrolling back
   const PRINTED = 60; // cards that are printed
 
   // Makes a grid in a list element; `units` returns the channels to show.
@@ -17,7 +18,7 @@
     let place = { columns: 1, width: MIN_WIDTH, row: 100 };
 
     function measure() {
-      const room = Math.max(MIN_WIDTH / 2, home.clientWidth); // a page that is not laid out yet has none
+      const room = Math.max(MIN_WIDTH / 2, home.clientWidth); // the width is 0 before the page is laid out
       const columns = printing ? 2 : Math.max(1, Math.min(6, Math.floor((room + GAP[0]) / (MIN_WIDTH + GAP[0]))));
       const width = Math.floor((room - (columns - 1) * GAP[0]) / columns);
       const { exemplars } = nd.run.layers[nd.state.layer];
@@ -124,7 +125,7 @@
       if (card) card.link.focus({ preventScroll: true });
     }
 
-    // Lays out the first cards for print, or returns to the screen.
+    // Lays out the first cards for printing, or all cards for the screen again.
     function print(on) {
       printing = on;
       home.classList.toggle("printing", on);

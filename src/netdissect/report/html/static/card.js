@@ -1,5 +1,5 @@
 "use strict";
-// A unit as a card: number, category, label, its second concept if that reaches the threshold, a bar per category, score and
+// The card of a unit: number, category, label, second best concept if it reaches the threshold, a bar per category, score and
 // five images. The browser draws the images; the masks are one canvas over all five, painted when there is time.
 (() => {
   const nd = window.netdissect;
@@ -104,7 +104,8 @@
     nd.schedulePaint(card);
   };
 
-  // Schedules a card's masks: painting takes a few milliseconds per frame, latest request first, which is on the screen.
+  // Schedules painting a card's masks. Painting takes a few milliseconds per frame; the latest request comes first, because
+  // its card is on the screen.
   nd.schedulePaint = (card) => {
     if (!waiting.size) requestAnimationFrame(paintSome);
     waiting.delete(card);

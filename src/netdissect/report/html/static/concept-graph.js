@@ -1,6 +1,6 @@
 "use strict";
-// The concept graph: a line per concept, a tick per unit, darker for higher scores. Categories keep their column while the
-// threshold moves, and rare concepts are folded away.
+// The concept graph: a line per concept with a tick per unit, darker for higher scores. Categories stay in their column when the
+// threshold changes, and concepts beyond the first ten of a category are hidden until they are unfolded.
 (() => {
   const nd = window.netdissect;
   const { make, setText } = nd;
@@ -33,7 +33,7 @@
     nd.drawOverview();
   }
 
-  // Distributes the categories over the columns so that these are about equally long at the run's own threshold.
+  // Distributes the categories over columns of about equal height at the run's own threshold.
   function arrange(layer) {
     const home = document.getElementById("columns");
     const columns = Math.max(1, Math.min(3, Math.floor(home.clientWidth / 320)));
@@ -58,7 +58,7 @@
   }
 
   nd.drawGraph = (layer, count) => {
-    setText(document.getElementById("graph-title"), `What ${layer.name} looks for`);
+    setText(document.getElementById("graph-title"), `Concepts detected in ${layer.name}`);
     setText(document.getElementById("layer-words"), describeLayer(layer));
     arrange(layer);
     const empty = document.getElementById("graph-empty");

@@ -97,7 +97,7 @@
     });
     const list = nd.makeCardRow(cards);
     const rest = all.length - cards.length;
-    const words = [own.length ? `${nd.formatCount(own.length)} named ${nd.run.concepts[page.concept]}` : "", others.length ? `${nd.formatCount(others.length)} ${own.length ? "more " : ""}${others.length === 1 ? "fits it but is" : "fit it but are"} named otherwise` : ""];
+    const words = [own.length ? `${nd.formatCount(own.length)} named ${nd.run.concepts[page.concept]}` : "", others.length ? `${nd.formatCount(others.length)} ${own.length ? "more " : ""}${others.length === 1 ? "reaches the threshold but is" : "reach the threshold but are"} named after another concept` : ""];
     return make("section.of-layer", {}, make("h2", {}, layer.name), make("p.note", {}, words.filter(Boolean).join(", ")), list,
       rest > 0 ? make("button.more", { type: "button", onclick: () => { page.layers[index] = true; drawLayers(); } }, `${nd.formatUnits(rest)} more`) : null);
   }

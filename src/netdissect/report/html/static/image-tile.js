@@ -5,7 +5,8 @@
   const nd = window.netdissect;
   const { make, setText } = nd;
 
-  // Makes a figure of the image at `place` with `caption` below; `pointed` is called with the names under the pointer.
+  // Makes a figure of the image at `place` with `caption` below it. `pointed` is called with the names of the labels under the
+  // pointer, or null when the pointer leaves.
   nd.makeTile = (place, { name, caption = [], pointed }) => {
     const image = make("img", { src: nd.run.getImageURL(place), alt: name || "", decoding: "async", draggable: false });
     const mask = make("canvas", { "aria-hidden": "true" });
@@ -70,7 +71,7 @@
     nd.strokeContours(context, loops, width / tile.labels.width, height / tile.labels.height, nd.getColor("labeled"));
   };
 
-  // Writes the share of a mask on a concept into a caption, or why there is none.
+  // Writes into a caption the share of a mask that is on a concept, or why there is no such share.
   nd.showShare = (element, tile, layer, unit, grids, exemplar, concept) => {
     if (!tile.labels || concept < 0) return setText(element, "");
     const name = nd.run.concepts[concept];
@@ -81,7 +82,7 @@
       return setText(element, labeled ? `no ${name}` : "unlabeled");
     }
     const share = nd.measureShare(layer, grids, nd.decodeValues(layer, unit), exemplar, tile.labels, concept);
-    element.title = share === null ? "the unit stays at or below its threshold here" : `${nd.formatPercent(share)} of the mask lies on ${name}`;
+    element.title = share === null ? "the unit is nowhere above its threshold in this image" : `${nd.formatPercent(share)} of the mask is on ${name}`;
     return setText(element, share === null ? "no mask" : `${nd.formatPercent(share)} on ${name}`);
   };
 })();

@@ -1,6 +1,6 @@
 "use strict";
-// Upsamples a unit's 8-bit grid to pixels: bilinear between the centers of the cells' receptive fields, constant beyond the
-// outermost, first along y and then along x (docs/method.md, section 2).
+// Upsamples a unit's 8-bit grid to pixels: bilinear between the centers of the cells' receptive fields and constant beyond the
+// outermost centers, first along y and then along x (docs/method.md, section 2).
 (() => {
   const nd = window.netdissect;
   const axesCache = new Map();
@@ -40,7 +40,7 @@
     return axesCache.get(key);
   };
 
-  // Returns the value of every code: activation above the threshold as a share of the largest; code 127.5 is the threshold.
+  // Returns the value of each of the 256 codes: (activation - threshold) / largest such difference; code 127.5 is the threshold.
   nd.decodeValues = (layer, unit) => {
     const [above, below] = [layer.scale[2 * unit], layer.scale[2 * unit + 1]];
     const largest = above || 1;
@@ -80,7 +80,7 @@
     return nd.getGrids(layer, unit);
   };
 
-  // Returns the same if it is loaded, else null.
+  // Returns what nd.loadGrids resolves to if the grids are loaded, else null.
   nd.getGrids = (layer, unit) => {
     if (!layer.placeOf || !layer.grids) return null;
     const place = layer.placeOf[unit];

@@ -49,7 +49,7 @@
     return all ? on / all : null;
   };
 
-  // Returns the names of the concepts labeled at a point, which is given as shares of width and height.
+  // Returns the names of the concepts labeled at a point; `right` and `down` are shares of the width and height.
   nd.findNames = (labels, right, down) => {
     const x = Math.min(labels.width - 1, Math.floor(right * labels.width));
     const y = Math.min(labels.height - 1, Math.floor(down * labels.height));
@@ -83,7 +83,7 @@
         loops.push(loop);
       }
     }
-    const specks = loops.length > 40; // labels of colors are noisy: leave out single pixels if there are many
+    const specks = loops.length > 40; // color labels are noisy: if there are many contours, leave out the smallest
     return loops.filter((loop) => !specks || loop.length > 10).map((loop) => loop.map((from, i) => {
       const to = loop[(i + 1) % loop.length];
       const [x0, y0, x1, y1] = [from % (width + 1), Math.floor(from / (width + 1)), to % (width + 1), Math.floor(to / (width + 1))];

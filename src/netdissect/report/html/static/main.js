@@ -5,7 +5,7 @@
   const byId = (id) => document.getElementById(id);
   let pageWidth = 0;
 
-  // The control of the threshold is in the toolbar of the overview, or at the top of another page.
+  // The threshold control is moved between the toolbar of the overview and the top of the other pages.
   nd.thresholdControl = byId("threshold-control");
 
   // Announces something to screen readers.
@@ -49,7 +49,7 @@
     }
   }
 
-  // Updates the control of the threshold on the page of a unit or a concept.
+  // Updates the threshold control on the page of a unit or a concept.
   function drawThresholdControl() {
     const layer = nd.run.layers[nd.state.layer];
     byId("threshold-bar").value = String(nd.state.cut);
@@ -57,7 +57,7 @@
     nd.setText(byId("threshold-found"), nd.formatUnits(nd.recount(layer, nd.state.cut).detectors, "detector"));
   }
 
-  // Makes links within the report steps of the page's history.
+  // Opens a link within the report as a step of the browser's history, without loading the page again.
   function followLink(event) {
     const link = event.target.closest && event.target.closest("a[href^='#/']");
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
@@ -76,7 +76,7 @@
     draw(new Set(["size"]));
   }
 
-  // Redraws everything for the width of the paper, and again for the screen.
+  // Redraws everything for printing (`on`), or for the screen again.
   function print(on) {
     document.documentElement.classList.toggle("printing", on);
     nd.printing = on;

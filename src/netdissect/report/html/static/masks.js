@@ -1,7 +1,7 @@
 "use strict";
 // Paints masks over images that the browser draws, in four styles:
 // cut-out   the outside fades to the color of the page, with a thin line around the mask
-// outline   the line only
+// outline   only the line
 // heat      color and opacity follow the activation
 // image     no mask
 // Edges are antialiased by the distance from the edge in pixels, value / |gradient|.
@@ -19,14 +19,14 @@
     const [low, high] = [STOPS[next - 1], STOPS[next]];
     const part = (share - low[0]) / (high[0] - low[0]);
     const [r, g, b] = [1, 2, 3].map((at) => Math.round(low[at] + part * (high[at] - low[at])));
-    return pixel(r, g, b, Math.round(255 * 0.88 * Math.min(1, share * 1.35)));
+    return packPixel(r, g, b, Math.round(255 * 0.88 * Math.min(1, share * 1.35)));
   });
 
-  function pixel(red, green, blue, alpha) {
+  function packPixel(red, green, blue, alpha) {
     return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
   }
 
-  function rgb(hex) {
+  function parseHexColor(hex) {
     const number = parseInt(hex.slice(1), 16);
     return [number >> 16, (number >> 8) & 255, number & 255];
   }
@@ -58,17 +58,18 @@
     }
   }
 
-  // A style has the reach of its edge in pixels, the pixel far outside, and a function from distance (positive inside) to pixel.
+  // Returns a style: `reach` is the width of its edge on either side in pixels, `outside` the pixel farther outside, and `near`
+  // a function from the distance to the edge in pixels (positive inside the mask) to a pixel.
   function makeCutOut() {
-    const [paper, ink] = [rgb(nd.getColor("paper")), rgb(nd.getColor("contour"))];
-    const outside = pixel(...paper, Math.round(255 * FADE));
+    const [paper, ink] = [parseHexColor(nd.getColor("paper")), parseHexColor(nd.getColor("contour"))];
+    const outside = packPixel(...paper, Math.round(255 * FADE));
     const near = (distance) => {
       const line = 0.92 * clamp(0.95 - Math.abs(distance));
       const fade = FADE * clamp(0.5 - distance) * (1 - line);
       const alpha = line + fade;
       if (alpha <= 0) return 0;
       const mix = (at) => Math.round((ink[at] * line + paper[at] * fade) / alpha);
-      return pixel(mix(0), mix(1), mix(2), Math.round(255 * alpha));
+      return packPixel(mix(0), mix(1), mix(2), Math.round(255 * alpha));
     };
     return { reach: 1.2, outside, near };
   }
@@ -80,7 +81,7 @@
       const halo = 0.85 * clamp(2.9 - size) * (1 - line);
       const alpha = line + halo;
       const tone = alpha > 0 ? Math.round((17 * line + 255 * halo) / alpha) : 0;
-      return pixel(tone, tone, tone, Math.round(255 * alpha));
+      return packPixel(tone, tone, tone, Math.round(255 * alpha));
     };
     return { reach: 3, outside: 0, near };
   }

@@ -43,7 +43,7 @@
       layer.label[unit] = layer.column[unit * kinds + layer.best[unit]];
       layer.labelScore[unit] = layer.score[unit * kinds + layer.best[unit]];
     }
-    // Units by falling score, of equals the lower number first: the detectors at any threshold come first.
+    // Units by falling score, among equals by number, so that the detectors at any threshold come first.
     layer.ranked = Int32Array.from({ length: layer.units }, (_, unit) => unit)
       .sort((a, b) => layer.labelScore[b] - layer.labelScore[a] || a - b);
     layer.rankOf = new Int32Array(layer.units);
@@ -61,11 +61,12 @@
     entries.sort((a, b) => layer.score[b] - layer.score[a]);
     const firsts = new Map();
     for (const i of entries) if (!firsts.has(layer.column[i])) firsts.set(layer.column[i], layer.score[i]);
-    layer.firstBest = Float64Array.from(firsts.values()); // highest score of each concept that is some unit's best of its category, falling
+    // The highest score of each concept that is the best of its category for some unit, falling.
+    layer.firstBest = Float64Array.from(firsts.values());
     return layer;
   }
 
-  // Returns how many values of a falling list are at least (or, strictly, above) a threshold.
+  // Returns how many values of a falling list are at least a threshold, or, if `strictly`, above it.
   function countReaching(length, value, cut, strictly) {
     let low = 0;
     let high = length;
@@ -104,7 +105,8 @@
 
   nd.isDetector = (layer, unit, cut) => layer.label[unit] >= 0 && layer.labelScore[unit] >= cut;
 
-  // Returns the concepts that a search finds a unit by: its label, and its second best and best per category that reach the threshold.
+  // Returns the concepts by which a search finds a unit: its label, and, if they reach the threshold, its second best concept and
+  // its best concept of each category.
   nd.listConcepts = (layer, unit, cut) => {
     const found = [layer.label[unit]];
     if (layer.nextScore[unit] >= cut) found.push(layer.next[unit]);
@@ -112,7 +114,7 @@
     return found;
   };
 
-  // Loads which images are a layer's exemplars, and the scales of its grids.
+  // Loads a layer's exemplars, thresholds and the scales of its grids.
   nd.loadLayer = async (layer) => {
     if (!layer.images) {
       const { arrays } = await nd.get(`layer-${layer.index}`);

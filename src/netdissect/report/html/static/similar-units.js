@@ -24,8 +24,8 @@
     return list;
   };
 
-  // Returns the units that share most exemplars with a unit, and how many; those with fewer than three times the number
-  // expected by chance are left out.
+  // Returns the units that share most exemplars with a unit, and how many they share; units that share fewer than three times
+  // the number expected by chance are left out.
   nd.findSimilarUnits = (layer, unit) => {
     const each = layer.exemplars;
     const own = new Set(layer.images.subarray(unit * each, (unit + 1) * each));
@@ -51,7 +51,7 @@
     });
     const row = nd.makeCardRow(cards);
     const element = make("section.similar", { "aria-label": "Similar units" }, make("h2", {}, "Fires on the same images"),
-      make("p.note", {}, `Units of ${layer.name} that share most of its ${layer.exemplars} strongest images; the masks show whether they look at the same part.`), row);
+      make("p.note", {}, `Units of ${layer.name} that share most of its ${layer.exemplars} strongest images; the masks show whether they respond to the same part.`), row);
     return { element, fit: row.fit };
   };
 

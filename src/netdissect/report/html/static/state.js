@@ -1,7 +1,7 @@
 "use strict";
-// The state of the page, and the address that holds it, so that every view can be bookmarked and sent:
+// The state of the page. The address contains it, so that every view can be bookmarked and sent:
 //   #/layer/fire9%2Fconcat?cut=0.05&q=cow   #/unit/fire9%2Fconcat/433   #/concept/17/hair
-// Going to another page adds a step to the browser's history; the slider, search and so on replace the current step.
+// Going to another page adds a step to the browser's history; changes of the slider, the search and so on replace the current step.
 // `cut` is the detection threshold that the page shows: the score from which a unit counts as a detector.
 (() => {
   const nd = window.netdissect;
@@ -79,7 +79,7 @@
     return paths[full.view]() + (query ? `?${query}` : "");
   };
 
-  // Returns the query with everything that is not the default; the last one is cached, as most links of a page share it.
+  // Returns the query with every value that is not the default. The last query is cached, because most links of a page share it.
   const cached = { key: "", query: "" };
   function makeQuery(full) {
     const { run } = nd;
@@ -101,7 +101,7 @@
     return Object.assign(cached, { key, query: words.toString() }).query;
   }
 
-  // Returns the state of an address; what is missing or invalid has its default.
+  // Returns the state in an address; missing or invalid parts have their defaults.
   nd.parseAddress = (hash) => {
     const { run } = nd;
     const found = { view: "layer", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "" };

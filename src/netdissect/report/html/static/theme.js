@@ -4,11 +4,11 @@
   const nd = window.netdissect;
   const system = matchMedia("(prefers-color-scheme: dark)");
 
-  function stored() {
+  function readStoredTheme() {
     try { return localStorage.getItem("netdissect-theme"); } catch { return null; }
   }
 
-  function set(theme) {
+  function applyTheme(theme) {
     nd.theme = theme;
     document.documentElement.dataset.theme = theme;
     nd.forgetColors();
@@ -18,17 +18,17 @@
 
   nd.toggleTheme = () => {
     const theme = nd.theme === "dark" ? "light" : "dark";
-    set(theme);
+    applyTheme(theme);
     try { localStorage.setItem("netdissect-theme", theme); } catch { /* storage is off */ }
     nd.redraw("theme");
   };
 
   system.addEventListener("change", () => {
-    if (stored()) return;
-    set(system.matches ? "dark" : "light");
+    if (readStoredTheme()) return;
+    applyTheme(system.matches ? "dark" : "light");
     nd.redraw("theme");
   });
 
-  set(stored() || (system.matches ? "dark" : "light"));
-  document.addEventListener("DOMContentLoaded", () => set(nd.theme)); // now the button exists
+  applyTheme(readStoredTheme() || (system.matches ? "dark" : "light"));
+  document.addEventListener("DOMContentLoaded", () => applyTheme(nd.theme)); // again, now that the button exists
 })();

@@ -1,6 +1,6 @@
 "use strict";
-// The three counts, and the detection threshold. The histogram of best scores is the slider: gray left of its handle, in the
-// categories' colors right of it.
+// The three counts, and the detection threshold. The histogram of best scores is the slider: gray to the left of its handle, and
+// in the categories' colors to the right of it.
 (() => {
   const nd = window.netdissect;
   const { setText } = nd;
@@ -11,7 +11,7 @@
   let sliders = [];
 
   nd.buildThreshold = () => {
-    // One axis for all layers: one unit in two hundred may lie beyond its end, a multiple of 0.05.
+    // One axis for all layers. It ends at a multiple of 0.05 that at most one unit in two hundred exceeds.
     const scores = nd.run.layers.flatMap((layer) => [...layer.labelScore]).sort((a, b) => a - b);
     const high = scores[Math.floor(scores.length * 0.995)] || 0.1;
     nd.run.axis = Math.min(1, Math.max(0.1, Math.ceil(high / 0.05 - 1e-9) * 0.05));
@@ -19,20 +19,20 @@
     for (const slider of sliders) {
       Object.assign(slider, { min: "0", max: nd.run.axis.toFixed(2), step: "0.001" });
       slider.addEventListener("input", () => nd.change({ cut: Number(slider.value) }));
-      slider.addEventListener("pointerdown", hold);
-      slider.addEventListener("pointerup", release);
-      slider.addEventListener("pointercancel", release);
+      slider.addEventListener("pointerdown", fixGraphHeight);
+      slider.addEventListener("pointerup", freeGraphHeight);
+      slider.addEventListener("pointercancel", freeGraphHeight);
     }
     byId("threshold-reset").addEventListener("click", () => nd.change({ cut: nd.run.threshold }));
   };
 
-  // While a handle is dragged, nothing below it may move.
-  function hold() {
+  // Keeps the graph's height while a handle is dragged, so that nothing below it moves.
+  function fixGraphHeight() {
     const graph = byId("graph");
     graph.style.minHeight = `${graph.offsetHeight}px`;
   }
 
-  function release() {
+  function freeGraphHeight() {
     byId("graph").style.minHeight = "";
   }
 
@@ -56,7 +56,7 @@
     setText(byId("threshold-reset"), `back to ${nd.formatThreshold(nd.run.threshold)}`);
     const other = [Math.max(0, cut - 0.005), cut + 0.005].map((at) => nd.formatCount(Math.min(nd.countPassing(layer, layer.ranked, at), layer.named)));
     const same = other.every((found) => found === nd.formatCount(count.detectors));
-    setText(byId("threshold-note"), same ? "A threshold 0.005 lower or higher gives as many" : `A threshold 0.005 lower or higher gives ${other[0]} or ${other[1]} detectors`);
+    setText(byId("threshold-note"), same ? "A threshold 0.005 lower or higher gives as many detectors" : `A threshold 0.005 lower or higher gives ${other[0]} or ${other[1]} detectors`);
     drawHistogram(layer, cut);
   };
 
@@ -68,7 +68,7 @@
     const { axis, categories, slots } = nd.run;
     const kinds = categories.length;
     const BINS = Math.round(axis / BIN);
-    const bins = new Int32Array(BINS * (kinds + 1)); // the last of each: below the threshold
+    const bins = new Int32Array(BINS * (kinds + 1)); // per bin: a count for each category, and one for units below the threshold
     for (let unit = 0; unit < layer.units; unit++) {
       const bin = Math.min(BINS - 1, Math.floor((layer.labelScore[unit] / axis) * BINS + 1e-9));
       bins[bin * (kinds + 1) + (nd.isDetector(layer, unit, cut) ? layer.best[unit] : kinds)]++;

@@ -21,7 +21,7 @@
     page.outlines.checked = state.outlines;
   };
 
-  // Shows the pinned unit beside the current one, above its images and in its profile.
+  // Shows the pinned unit next to the current one, above the images and as a column of the profile.
   function drawPinned() {
     const pin = nd.getPinned();
     const own = Boolean(pin) && pin.layer === page.layer && pin.unit === page.unit;
@@ -99,7 +99,7 @@
       make("strong", {}, nd.formatScore(layer.labelScore[unit], cut)), detector ? "." : `, below the detection threshold of ${nd.formatThreshold(cut)}.`];
     if (layer.counts) {
       const found = nd.measure(layer, unit, concept);
-      parts.push(` ${nd.formatPercent(found.precision)} of what it marks is ${nd.run.concepts[concept]}; it finds ${nd.formatPercent(found.recall)} of all ${nd.run.concepts[concept]}.`);
+      parts.push(` ${nd.formatPercent(found.precision)} of its mask is labeled ${nd.run.concepts[concept]}; its mask covers ${nd.formatPercent(found.recall)} of all pixels labeled ${nd.run.concepts[concept]}.`);
     }
     page.lead.replaceChildren(...parts);
   }
