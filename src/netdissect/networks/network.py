@@ -1,4 +1,4 @@
-"""Networks: what any of them offers, and the base of those whose layers are found by one forward pass."""
+"""The interface of networks, and the base class of networks whose layers are found by one forward pass."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Network(Protocol):
 
     @property
     def batch(self) -> int | None:
-        """Images per forward pass, if its file fixes that."""
+        """Images per forward pass, if its file fixes the number."""
         ...
 
     def fingerprint(self) -> str:
@@ -119,7 +119,7 @@ class ListedNetwork(ABC):
         name: short name, for tables and reports.
         source: what was typed to load it.
         input_size: height and width it was trained for, in pixels, if known.
-        batch: images per forward pass, if its file fixes that.
+        batch: images per forward pass, if its file fixes the number.
         is_traced: whether the meaning of a tensor's dimensions is traced; else it is guessed from shapes.
         takes_execution: whether precision and compilation can be chosen.
     """
@@ -179,7 +179,7 @@ class ListedNetwork(ABC):
         return concepts.read_image(image, input_size)
 
     def make_blank_input(self, input_size: tuple[int, int], device: torch.device) -> torch.Tensor:
-        """Return two black images as an input, so that a dimension of length 1 is one for any batch."""
+        """Return an input of two black images; with a single one, the dimension of images could not be told from others of length 1."""
         black = torch.zeros((self.batch or 2, *input_size, 3), dtype=torch.uint8, device=device)
         return self.preprocess(black)
 
@@ -258,10 +258,10 @@ class ListedNetwork(ABC):
                 return "its shape fits no grid of the input"
             trace, note = guess
             if self.is_traced and len(info.shape) == 4:
-                note = "its shape is taken for channels, rows and columns: a guess"
+                note = "its dimensions are assumed to be channels, rows and columns"
         axes = find_unit_axes(trace)
         if axes is None:
-            return "some of its dimensions mix places"
+            return "some of its dimensions mix positions"
         heads = ""
         if info.heads and axes.units % info.heads == 0:
             heads = f"outputs of {info.heads} attention heads, {axes.units // info.heads} units each"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """What one forward pass on a blank input tells about a layer.
+    """What a forward pass on a blank input shows about a layer.
 
     Attributes:
         shape: of its output.
@@ -51,7 +51,7 @@ class LayerInfo:
 
 @dataclass(frozen=True, slots=True)
 class ProbedLayer:
-    """A probed layer, the axes of its output, and what the forward pass told about it."""
+    """A probed layer, the axes of its output, and what the forward pass showed about it."""
 
     layer: Layer
     axes: UnitAxes

@@ -36,7 +36,7 @@ def call_module(module: nn.Module, x: torch.Tensor) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TorchNetwork(ListedNetwork):
-    """Any ``torch.nn.Module``; `layer_names` says what its layers are called.
+    """Any ``torch.nn.Module``; `layer_names` defines the names of its layers.
 
     Attributes:
         module: the module. It is never changed.
@@ -85,8 +85,8 @@ class TorchNetwork(ListedNetwork):
     def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
         """Run a copy once on a blank input and record its layers.
 
-        Layers that ran before the network failed are returned all the same: the convolutions of a classifier made for
-        another size can be dissected.
+        Layers that ran before the network failed are returned too: the convolutions of a classifier can be dissected at
+        another input size.
         """
         module, note = self.copy_for_inspection()
         x = self.make_module_input(input_size)
@@ -141,7 +141,7 @@ class TorchNetwork(ListedNetwork):
             if calls[name] >= info.calls:
                 # A later in-place operation must not change what was recorded.
                 outputs[name] = tensor.clone() if info.is_overwritten else tensor
-                # A compiler drops what is not used by itself, and cannot compile an exception.
+                # torch.compile removes unused layers by itself, and cannot compile an exception.
                 if len(outputs) == len(probed) and not execution.compile:
                     raise StopForward
 
@@ -156,11 +156,11 @@ class TorchNetwork(ListedNetwork):
                 compute(x)
             return dict(outputs)
 
-        home = find_device(module, device)
-        forward = execution.wrap(compute if execution.compile else compute_until_recorded, home)
+        own_device = find_device(module, device)
+        forward = execution.wrap(compute if execution.compile else compute_until_recorded, own_device)
 
         def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
-            return forward(x.to(home, self.dtype, memory_format=self.layout))
+            return forward(x.to(own_device, self.dtype, memory_format=self.layout))
 
         with evaluation_mode(module), self.hook_layers(module, selectors, record):
             yield run
@@ -176,7 +176,7 @@ class TorchNetwork(ListedNetwork):
     def copy_for_probing(
         self, selectors: Mapping[str, LayerSelector], input_size: tuple[int, int], device: torch.device
     ) -> nn.Module:
-        """Return a copy that computes the same faster."""
+        """Return a copy that runs faster and computes the same, up to rounding."""
         return prepare_module(
             self.module,
             {selector.module for selector in selectors.values() if not selector.is_input},

@@ -1,4 +1,4 @@
-"""Calls of operators, and the trace rules that need nothing but a call's inputs and the shape of its output."""
+"""Calls of operators, and trace rules that need only a call's inputs and its output's shape."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def trace_normalization(call: TracedCall) -> TensorTrace:
 
 
 def trace_unknown(call: TracedCall) -> TensorTrace:
-    """Return the trace of an operation that may mix places."""
+    """Return the trace of an operation that may mix positions."""
     return rules.keep_shape(call.parts, call.shape)
 
 

@@ -37,7 +37,7 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, x: torch.Tensor, meanings: str = "ncyx") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        # Weak keys: the intermediate results of a large network would fill the memory.
+        # Weak keys, so that intermediate results can be freed.
         self._traces: MutableMapping[torch.Tensor, TensorTrace] = WeakTensorKeyDictionary()
         self._uses: MutableMapping[torch.Tensor, int] = WeakTensorKeyDictionary()
         is_image = x.ndim == len(meanings)  # a generator's input is a latent
@@ -76,11 +76,11 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._set(
                     output, apply_torch_rule(func, TorchCall(args, kwargs, traced, output, index, self.get_trace))
                 )
-                self._lose_base(output)
+                self._mark_base(output)
         return result
 
-    def _lose_base(self, output: torch.Tensor) -> None:
-        """Mark the whole tensor as dependent on the image, in an unknown way, if the output is a part of it."""
-        base = output._base  # noqa: SLF001 - whose part it is
+    def _mark_base(self, output: torch.Tensor) -> None:
+        """If an output is a view, mark the tensor that it views as dependent on the image in an unknown way."""
+        base = output._base  # noqa: SLF001 - the tensor that it is a view of
         if base is not None and base is not output and self.get_trace(base) is None:
             self._set(base, make_unknown_trace(base.shape))

@@ -21,7 +21,7 @@ class StopForward(BaseException):
 
 @contextlib.contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode; afterwards every part has its own mode again."""
+    """Put a network into evaluation mode; afterwards restore the mode of every submodule."""
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
@@ -83,12 +83,12 @@ def _compute_heads(attention: nn.Module, inputs: Any, keywords: Any) -> Any:
     The attention runs a second time, with the identity as its projection.
     """
     assert isinstance(attention, nn.MultiheadAttention)
-    twin = copy.copy(attention)
-    twin._modules = dict(attention._modules)  # noqa: SLF001 - a shallow copy shares them
-    twin._forward_hooks = type(attention._forward_hooks)()  # noqa: SLF001
+    copied = copy.copy(attention)
+    copied._modules = dict(attention._modules)  # noqa: SLF001 - a shallow copy shares them
+    copied._forward_hooks = type(attention._forward_hooks)()  # noqa: SLF001
     weight = attention.out_proj.weight
     identity = nn.modules.linear.NonDynamicallyQuantizableLinear(weight.shape[1], weight.shape[1], device="meta")
     identity.weight = nn.Parameter(torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device), False)
     identity.bias = nn.Parameter(weight.new_zeros(weight.shape[1]), False)
-    twin.out_proj = identity
-    return twin(*inputs, **keywords)
+    copied.out_proj = identity
+    return copied(*inputs, **keywords)

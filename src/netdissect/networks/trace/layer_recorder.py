@@ -28,7 +28,7 @@ class _LayerOutput(NamedTuple):
         trace: meaning of its dimensions.
         heads: attention heads whose outputs it holds.
         version: number of in-place operations on it before.
-        tensor: the output itself if layers were named; those of a whole network would fill the memory.
+        tensor: the output itself if layers were named; None if all are recorded, to save memory.
     """
 
     shape: tuple[int, ...]
@@ -70,7 +70,7 @@ class LayerRecorder:
         """Record the input or the output of a hooked module."""
         for key, tensor in self._select_tensors(name, value):
             self._calls[key] += 1
-            self._outputs.pop(key, None)  # the last call decides the order too
+            self._outputs.pop(key, None)  # recorded again, so that the last call decides the order
             self._outputs[key] = _LayerOutput(
                 tuple(tensor.shape), self._tracer.get_trace(tensor), self._count_heads(key, tensor), tensor._version,  # noqa: SLF001
                 None if self._is_unnamed else tensor,
@@ -135,7 +135,7 @@ class LayerRecorder:
 
 
 def _select_all(modules: Mapping[str, nn.Module]) -> dict[str, LayerSelector]:
-    """Select every output, and every input of a module with weights: it may hold the outputs of attention heads."""
+    """Select every output, and the inputs of modules with weights, which may hold the outputs of attention heads."""
     selectors: dict[str, LayerSelector] = {}
     for name, module in modules.items():
         if name:

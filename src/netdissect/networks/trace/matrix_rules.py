@@ -31,7 +31,7 @@ def apply_linear(trace: TensorTrace, shape: Shape) -> TensorTrace:
 
 
 def multiply_matrices(left: TensorTrace | None, right: TensorTrace | None, shape: Shape) -> TensorTrace:
-    """Return the trace of a matrix product; None stands for a side that does not depend on the image."""
+    """Return the trace of a matrix product; None for a side that does not depend on the image."""
     if left is not None and right is None:
         return apply_linear(left, shape) if len(left.dims) == len(shape) else make_unknown_trace(shape)
     if right is not None and left is None:
@@ -49,8 +49,8 @@ def multiply_matrices(left: TensorTrace | None, right: TensorTrace | None, shape
     return _count_heads(TensorTrace((*left.dims[:-2], rows, columns), places.field, left.rolled, is_global=True))
 
 
-def attend(query: TensorTrace | None, value: TensorTrace | None, shape: Shape) -> TensorTrace:
-    """Return the trace after attention: the queries' cells, the values' channels, and a view of the whole image.
+def apply_attention(query: TensorTrace | None, value: TensorTrace | None, shape: Shape) -> TensorTrace:
+    """Return the trace after attention: the queries' cells and the values' channels; each cell depends on the whole image.
 
     Queries that do not depend on the image, as in attention pooling, have no cells.
     """
@@ -68,5 +68,5 @@ def attend(query: TensorTrace | None, value: TensorTrace | None, shape: Shape) -
 
 def _count_heads(trace: TensorTrace) -> TensorTrace:
     """Return the trace with its number of attention heads, from the parts of channels before the last two dimensions."""
-    beside = [part.length for dim in trace.dims[:-2] for part in dim if part.meaning == "c"]
-    return replace(trace, heads=math.prod(beside)) if collect_meanings(trace.dims[-1]) <= {"c"} else trace
+    heads = [part.length for dim in trace.dims[:-2] for part in dim if part.meaning == "c"]
+    return replace(trace, heads=math.prod(heads)) if collect_meanings(trace.dims[-1]) <= {"c"} else trace

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from netdissect.networks.trace.rules import Shape
     from netdissect.networks.trace.tensor_trace import TensorTrace
 
-#: Positions of the inputs that steer an operator (axes, starts, widths): their values are read.
-STEERING: Mapping[str, tuple[int, ...]] = {
+#: Positions of the inputs that control an operator (axes, starts, widths), whose values are read.
+CONTROL_INPUTS: Mapping[str, tuple[int, ...]] = {
     "Slice": (1, 2, 3, 4), "Pad": (1, 3), "Gather": (1,), "Unsqueeze": (1,), "Tile": (1,),
     **{f"Reduce{kind}": (1,) for kind in (
         "Mean", "Max", "Min", "Sum", "SumSquare", "L1", "L2", "LogSum", "LogSumExp", "Prod",
@@ -39,7 +39,7 @@ class GraphTensors:
 
     Attributes:
         shapes: of the tensors that depend on the image, of their operands, and of weights.
-        values: of the inputs that steer nodes (`STEERING`), unless they depend on the image.
+        values: of the inputs that control nodes (`STEERING`), unless they depend on the image.
         opset: version of ONNX's operators.
         traces: of the tensors that depend on the image, as far as nodes were traced.
         slices: the tensors that are slices.

@@ -20,7 +20,7 @@ from netdissect.networks.trace.calls import (
     trace_unknown,
     trace_view,
 )
-from netdissect.networks.trace.onnx_nodes import STEERING, OnnxCall, SliceSpec, read_attribute
+from netdissect.networks.trace.onnx_nodes import CONTROL_INPUTS, OnnxCall, SliceSpec, read_attribute
 from netdissect.networks.trace.onnx_windows import (
     make_convolution_rule,
     trace_global_pool,
@@ -46,7 +46,7 @@ def trace_onnx_node(tensors: GraphTensors, node: Any) -> None:
             tensors.traces[name] = RULES.get(node.op_type, trace_unknown)(call)
 
 
-def _reduce(call: OnnxCall) -> TensorTrace:
+def _trace_reduction(call: OnnxCall) -> TensorTrace:
     rank = len(call.first.dims)
     keep = bool(call.attributes.get("keepdims", 1))
     if call.node.op_type.startswith("Arg"):
@@ -62,7 +62,7 @@ def _reduce(call: OnnxCall) -> TensorTrace:
     return rules.reduce_dims(call.first, {axis % rank for axis in axes}, keep=keep, shape=call.shape)
 
 
-def _concatenate(call: OnnxCall) -> TensorTrace:
+def _trace_concatenation(call: OnnxCall) -> TensorTrace:
     axis = call.attributes.get("axis", 1) % len(call.shape)
     names = [name for name in call.node.input if math.prod(call.tensors.shapes.get(name, (1,)))]
     roll = _find_roll(call, names, axis)
@@ -92,12 +92,12 @@ def _find_roll(call: OnnxCall, names: Sequence[str], axis: int) -> TensorTrace |
     return rules.roll_grid(call.tensors.traces[end.source], {axis: end.length})
 
 
-def _transpose(call: OnnxCall) -> TensorTrace:
+def _trace_transposition(call: OnnxCall) -> TensorTrace:
     rank = len(call.first.dims)
     return rules.permute_dims(call.first, call.attributes.get("perm") or list(range(rank))[::-1])
 
 
-def _unsqueeze(call: OnnxCall) -> TensorTrace:
+def _trace_unsqueeze(call: OnnxCall) -> TensorTrace:
     axes = call.numbers(1, "axes")
     trace = call.first
     if axes is None:
@@ -107,14 +107,14 @@ def _unsqueeze(call: OnnxCall) -> TensorTrace:
     return trace
 
 
-def _tile(call: OnnxCall) -> TensorTrace:
+def _trace_tile(call: OnnxCall) -> TensorTrace:
     trace, times = call.first, call.numbers(1)
     if times is None or any(many > 1 and size > 1 for many, size in zip(times, trace.shape, strict=False)):
         return make_unknown_trace(call.shape)
     return rules.expand_dims(trace, call.shape)
 
 
-def _slice(call: OnnxCall) -> TensorTrace:
+def _trace_slice(call: OnnxCall) -> TensorTrace:
     trace = call.first
     starts, ends = call.numbers(1, "starts"), call.numbers(2, "ends")
     if starts is None or ends is None:
@@ -138,7 +138,7 @@ def _slice(call: OnnxCall) -> TensorTrace:
     return trace
 
 
-def _split(call: OnnxCall) -> TensorTrace:
+def _trace_split(call: OnnxCall) -> TensorTrace:
     axis = call.attributes.get("axis", 0) % len(call.first.dims)
     names = call.node.output[: call.index]
     start = sum(call.tensors.shapes[name][axis] for name in names if name in call.tensors.shapes)
@@ -147,7 +147,7 @@ def _split(call: OnnxCall) -> TensorTrace:
     )
 
 
-def _gather(call: OnnxCall) -> TensorTrace:
+def _trace_gather(call: OnnxCall) -> TensorTrace:
     trace, indices = call.trace(0), call.tensors.values.get(call.node.input[1])
     if trace is None or call.trace(1) is not None:
         return make_unknown_trace(call.shape)
@@ -169,7 +169,7 @@ def _gather(call: OnnxCall) -> TensorTrace:
     return slice_rules.take_slice(trace, axis, numbers[0], step, call.shape)
 
 
-def _pad(call: OnnxCall) -> TensorTrace:
+def _trace_padding(call: OnnxCall) -> TensorTrace:
     rank = len(call.first.dims)
     numbers = call.numbers(1, "pads" if "pads" in call.attributes else "paddings")
     axes = call.numbers(3) if len(call.node.input) > 3 and call.node.input[3] else list(range(rank))
@@ -181,14 +181,14 @@ def _pad(call: OnnxCall) -> TensorTrace:
     return rules.pad_border(call.first, widths, call.shape)
 
 
-def _resize(call: OnnxCall) -> TensorTrace:
+def _trace_resize(call: OnnxCall) -> TensorTrace:
     if call.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
         return rules.keep_shape(call.parts, call.shape)
     reach = {"nearest": 1, "linear": 2, "cubic": 4}.get(call.attributes.get("mode", "nearest"), 4)
     return rules.resample_grid(call.first, call.shape, reach)
 
 
-def _space_to_depth(call: OnnxCall) -> TensorTrace:
+def _trace_space_to_depth(call: OnnxCall) -> TensorTrace:
     block, trace = call.attributes["blocksize"], call.first
     if len(trace.dims) != 4:
         return make_unknown_trace(call.shape)
@@ -197,18 +197,18 @@ def _space_to_depth(call: OnnxCall) -> TensorTrace:
     return regroup_dims(rules.permute_dims(cut, (0, 3, 5, 1, 2, 4)), call.shape)
 
 
-def _depth_to_space(call: OnnxCall) -> TensorTrace:
-    """Channels become the cells of a block, each with the field of the cell it comes from."""
+def _trace_depth_to_space(call: OnnxCall) -> TensorTrace:
+    """Return the trace after channels became the cells of a block, each with the field of the cell it comes from."""
     trace = call.first
     return rules.resample_grid(trace, call.shape, 1) if trace.is_image else make_unknown_trace(call.shape)
 
 
-def _matrix_product(right: int) -> Callable[[OnnxCall], TensorTrace]:
+def _make_matrix_product_rule(right: int) -> Callable[[OnnxCall], TensorTrace]:
     return lambda call: matrix_rules.multiply_matrices(call.trace(0), call.trace(right), call.shape)
 
 
-def _linear(call: OnnxCall) -> TensorTrace:
-    """``alpha·A·B + beta·C``, where A or B may be transposed."""
+def _trace_linear(call: OnnxCall) -> TensorTrace:
+    """Return the trace of ``alpha·A·B + beta·C``, where A or B may be transposed."""
     sides = []
     for position, attribute in ((0, "transA"), (1, "transB")):
         trace = call.trace(position)
@@ -221,19 +221,19 @@ def _linear(call: OnnxCall) -> TensorTrace:
     return matrix_rules.multiply_matrices(left, right, call.shape)
 
 
-def _softmax(call: OnnxCall) -> TensorTrace:
-    """A softmax runs along one dimension; before opset 13 along that one and all after it."""
+def _trace_softmax(call: OnnxCall) -> TensorTrace:
+    """Return the trace of a softmax along one dimension; before opset 13, along that one and all after it."""
     axis = call.attributes.get("axis", -1 if call.tensors.opset >= 13 else 1) % len(call.shape)
     if call.tensors.opset < 13 and math.prod(call.shape[axis + 1 :]) > 1:
         return replace(call.first, is_global=True)
     return rules.normalize_along(call.first, axis, call.shape)
 
 
-def _attention(call: OnnxCall) -> TensorTrace:
+def _trace_attention(call: OnnxCall) -> TensorTrace:
     query, value = call.trace(0), call.trace(2)
     if query is None or value is None or len(value.dims) != len(call.shape):
         return trace_unknown(call)
-    return matrix_rules.attend(query, value, call.shape) if call.index == 0 else make_unknown_trace(call.shape)
+    return matrix_rules.apply_attention(query, value, call.shape) if call.index == 0 else make_unknown_trace(call.shape)
 
 
 _NAMES: Mapping[Callable[[OnnxCall], TensorTrace], str] = {
@@ -251,28 +251,28 @@ _NAMES: Mapping[Callable[[OnnxCall], TensorTrace], str] = {
     trace_transposed_convolution: "ConvTranspose",
     trace_pool: "MaxPool AveragePool LpPool",
     trace_global_pool: "GlobalAveragePool GlobalMaxPool GlobalLpPool QLinearGlobalAveragePool",
-    _reduce: " ".join(name for name in STEERING if name.startswith("Reduce")) + " ArgMax ArgMin",
-    _concatenate: "Concat",
-    _transpose: "Transpose",
+    _trace_reduction: " ".join(name for name in CONTROL_INPUTS if name.startswith("Reduce")) + " ArgMax ArgMin",
+    _trace_concatenation: "Concat",
+    _trace_transposition: "Transpose",
     trace_view: "Reshape Flatten Squeeze",
-    _unsqueeze: "Unsqueeze",
+    _trace_unsqueeze: "Unsqueeze",
     trace_expansion: "Expand",
-    _tile: "Tile",
-    _slice: "Slice",
-    _split: "Split",
-    _gather: "Gather",
-    _pad: "Pad",
-    _resize: "Resize Upsample",
-    _space_to_depth: "SpaceToDepth",
-    _depth_to_space: "DepthToSpace",
-    _matrix_product(1): "MatMul MatMulInteger",
-    _matrix_product(3): "QLinearMatMul",
-    _linear: "Gemm",
-    _softmax: "Softmax LogSoftmax Hardmax",
-    _attention: "Attention MultiHeadAttention",
+    _trace_tile: "Tile",
+    _trace_slice: "Slice",
+    _trace_split: "Split",
+    _trace_gather: "Gather",
+    _trace_padding: "Pad",
+    _trace_resize: "Resize Upsample",
+    _trace_space_to_depth: "SpaceToDepth",
+    _trace_depth_to_space: "DepthToSpace",
+    _make_matrix_product_rule(1): "MatMul MatMulInteger",
+    _make_matrix_product_rule(3): "QLinearMatMul",
+    _trace_linear: "Gemm",
+    _trace_softmax: "Softmax LogSoftmax Hardmax",
+    _trace_attention: "Attention MultiHeadAttention",
 }
 
-#: Rules by the operator's name; any other may mix places.
+#: Rules by the operator's name; any other operator may mix positions.
 RULES: Mapping[str, Callable[[OnnxCall], TensorTrace]] = {
     name: rule for rule, names in _NAMES.items() for name in names.split()
 }

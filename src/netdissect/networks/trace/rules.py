@@ -33,7 +33,7 @@ Shape = tuple[int, ...]
 
 
 def resize_dims(trace: TensorTrace, shape: Shape, field: FieldMap | None) -> TensorTrace:
-    """Return the trace of an output whose dimensions have the same meanings and other lengths."""
+    """Return the trace of an output whose dimensions have the same meanings but other lengths."""
     if len(trace.dims) != len(shape):
         return make_unknown_trace(shape)
     dims = tuple(
@@ -55,7 +55,7 @@ def slide_window(
     dilation: tuple[int, int] = (1, 1),
     transposed: bool = False,
 ) -> TensorTrace:
-    """Return the trace after a convolution or pooling; padding is that above and on the left."""
+    """Return the trace after a convolution or pooling; `padding` is the padding above and on the left."""
     trace = absorb_patches(trace, 1)
     if (
         (kernel, stride, padding) == ((1, 1), (1, 1), (0, 0))
@@ -65,9 +65,8 @@ def slide_window(
         return replace(trace, dims=replace_dim(trace.dims, 1, make_channels(shape[1])), heads=0)
     if not trace.is_image or trace.rolled != (0, 0):
         inside = len(trace.dims) == 4 and collect_meanings(trace.dims[1]) <= {"c"} and trace.shape[2:] == shape[2:]
-        return (
-            resize_dims(trace, shape, None) if inside else make_unknown_trace(shape)
-        )  # within windows, cells stay in place
+        # Within windows, cells keep their positions.
+        return resize_dims(trace, shape, None) if inside else make_unknown_trace(shape)
     if trace.field is None:
         return resize_dims(trace, shape, None)
     make = fieldmap.make_transposed_window_field if transposed else fieldmap.make_window_field
@@ -76,7 +75,7 @@ def slide_window(
 
 
 def pool_adaptively(trace: TensorTrace, shape: Shape) -> TensorTrace:
-    """Return the trace after a pooling to a given number of cells; if they do not divide evenly, of their mean window."""
+    """Return the trace after a pooling to a given number of cells; windows of unequal size count as their mean."""
     if not trace.is_image or trace.field is None:
         return resize_dims(trace, shape, None) if trace.is_image else make_unknown_trace(shape)
     steps = [size / cells for size, cells in zip(trace.shape[2:], shape[2:], strict=True)]
@@ -85,7 +84,7 @@ def pool_adaptively(trace: TensorTrace, shape: Shape) -> TensorTrace:
 
 
 def resample_grid(trace: TensorTrace, shape: Shape, reach: int) -> TensorTrace:
-    """Return the trace after interpolation to another size; `reach` is the number of cells interpolated between."""
+    """Return the trace after interpolation to another size; `reach` is the number of input cells per axis that an output cell depends on."""
     if not trace.is_image or trace.field is None:
         return resize_dims(trace, shape, None) if trace.is_image else make_unknown_trace(shape)
     step = [before / after for before, after in zip(trace.shape[2:], shape[2:], strict=True)]
@@ -95,7 +94,7 @@ def resample_grid(trace: TensorTrace, shape: Shape, reach: int) -> TensorTrace:
 
 
 def join_paths(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> TensorTrace:
-    """Return the trace after an elementwise operation on several inputs; one that is equal at all places is ignored."""
+    """Return the trace after an elementwise operation on several inputs; a gate, which is equal at all positions, is ignored."""
     full = [trace for trace, part_shape in parts if part_shape == shape]
     if not full:
         full = [trace for trace, part_shape in parts if _covers_grid(trace, part_shape, shape)]
@@ -114,7 +113,7 @@ def join_paths(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> Tens
 
 
 def keep_shape(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> TensorTrace:
-    """Return the trace after an operation of which only the output's shape is known."""
+    """Return the trace after an operation about which only its output's shape is known."""
     same = [trace for trace, part_shape in parts if part_shape == shape]
     placed = [trace for trace in same if trace.grid] or same
     return replace(placed[0], field=None, heads=0) if placed else make_unknown_trace(shape)

@@ -1,4 +1,4 @@
-"""Trace rules of operations that join or take apart tensors along one dimension."""
+"""Trace rules of operations that join or split tensors along one dimension."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def concatenate_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
-    """Return the trace of concatenated tensors; along rows, columns or tokens the others are extra tokens."""
+    """Return the trace of concatenated tensors; along rows, columns or tokens, all tensors but the patches count as additional tokens."""
     known = [trace for trace, _ in parts if trace is not None]
     placed = [trace for trace in known if trace.has_grid] or known
     first = placed[0]

@@ -2,7 +2,7 @@
 
 A dimension is a sequence of *parts*: channels (c), rows (y), columns (x), images (n), tokens (t), repetitions (r) or
 unknown (?). Windows split y into two parts, flattening merges y and x into one dimension, attention splits channels
-into heads. As long as every part is known, a tensor of any shape can be put back on its grid.
+into heads. As long as every part is known, a tensor of any shape can be rearranged into its grid.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class AxisPart(NamedTuple):
     Attributes:
         meaning: ``n``, ``c``, ``y``, ``x``, ``t``, ``r`` or ``?``.
         length: number of steps.
-        inner: steps of the whole axis that one of its steps spans; 1 for the innermost part.
+        inner: steps of the whole axis per step of this part; 1 for the innermost part.
         before: of ``t``: tokens before the patches; those left over come after the patches.
         grid: of ``t``: the parts of the patches.
     """
@@ -53,7 +53,7 @@ class TensorTrace:
         dims: the parts of every dimension.
         field: the field map of the cells; None once it was lost.
         rolled: steps by which y and x were rolled, for shifted windows.
-        is_global: whether a cell may depend on the whole image; `field` then gives its place only.
+        is_global: whether a cell may depend on the whole image; `field` then gives its position only.
         heads: number of attention heads whose outputs the channels hold one after the other; 0 for none, or if mixed.
     """
 
@@ -69,7 +69,7 @@ class TensorTrace:
         return tuple(measure_dim(dim) for dim in self.dims)
 
     def axis(self, meaning: str) -> int | None:
-        """Return the only dimension with this meaning if it has no other and is whole; else None."""
+        """Return the dimension that has all of this meaning and no other; None if there is none."""
         holds = [
             position for position, dim in enumerate(self.dims) if any(a.meaning == meaning for a in iterate_parts(dim))
         ]
@@ -109,7 +109,7 @@ class TensorTrace:
 
     @property
     def is_lost(self) -> bool:
-        """Whether nothing is known but the dimension of images."""
+        """Whether only the dimension of images is known."""
         return all(collect_meanings(dim) <= {"?", "n"} for dim in self.dims)
 
 
@@ -253,5 +253,5 @@ def coarsen_part(part: AxisPart, cut: Mapping[str, int]) -> AxisPart:
 
 
 def replace_dim(dims: tuple[Dim, ...], axis: int, dim: Dim) -> tuple[Dim, ...]:
-    """Return dimensions with another one in the place of one."""
+    """Return dimensions with the one at `axis` replaced by `dim`."""
     return (*dims[:axis], dim, *dims[axis + 1 :])

@@ -1,7 +1,7 @@
 """The graph of layers and blobs, where layers may work in place.
 
 A layer works in place if a bottom and a top have the same name. Every write creates a new *version* of the blob, a
-number here. A layer reads the version written last before it; a probe reads the last version of all.
+number here. A layer reads the latest version before it; a probe reads the last version.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class BlobGraph:
         steps: the layers in order.
         last: blob → its last version.
         first_writers: blob → type of the layer that wrote it first.
-        inputs: version → blob, of the network's inputs.
+        inputs: version → blob, for the network's inputs.
         writer: version → index of the step that writes it.
     """
 

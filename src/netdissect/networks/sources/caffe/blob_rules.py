@@ -1,7 +1,7 @@
 """Caffe's rules for layers that write blobs; a network that breaks them is refused, as Caffe does.
 
 A layer may overwrite a blob only if it is its own bottom at the same position (``Net::AppendTop``). Otherwise two blobs
-have the same name, and it is not known which of them is meant.
+would have the same name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEVER_IN_PLACE = frozenset({"AbsVal", "Flatten", "Reshape", "Split"})
 
 
 def check_blob_writers(inputs: Sequence[str], layers: Iterable[Any], where: str) -> None:
-    """Check that every blob has one writer, besides layers that work in place.
+    """Check that every blob has one writer, not counting layers that work in place.
 
     Args:
         inputs: the network's inputs.
@@ -50,7 +50,7 @@ def check_layer_names(spec: NetSpec, blobs: Mapping[str, object], where: str) ->
     """Check that no two layers with weights have the same name: Caffe gives the weights to the first only.
 
     Raises:
-        ModelFileError: if two have.
+        ModelFileError: if two have the same name.
     """
     taken: dict[str, str] = {}
     for layer in spec.layers:

@@ -1,4 +1,4 @@
-"""Loads a `CaffeNet` from ``PATH.prototxt,PATH.caffemodel``, or from the stem that both share."""
+"""Load a `CaffeNet` from ``PATH.prototxt,PATH.caffemodel``, or from the stem that both share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load_caffe(model: str | Path, weights: str | Path | None = None) -> CaffeNet
 
     Args:
         model: ``PATH.prototxt,PATH.caffemodel``; the stem both share; or the prototxt alone, with `weights` or with
-            its caffemodel beside it.
+            a caffemodel of the same stem.
         weights: the caffemodel, if `model` does not name it.
 
     Raises:
@@ -51,13 +51,13 @@ def find_pair(model: str | Path, weights: str | Path | None = None) -> tuple[Pat
     parts = name.split(",")
     pairs = [(Path(",".join(parts[:cut]).strip()), Path(",".join(parts[cut:]).strip())) for cut in range(1, len(parts))]
     stem = name.removesuffix(_TEXT).removesuffix(_BINARY)
-    beside = (Path(stem + _TEXT), Path(stem + _BINARY))
-    for pair in (beside, *pairs):
+    same_stem = (Path(stem + _TEXT), Path(stem + _BINARY))
+    for pair in (same_stem, *pairs):
         if all(path.is_file() for path in pair):
             return pair
     # No pair exists: report the most likely reading of the name.
     endings = [(pair[0].suffix == _TEXT) + (pair[1].suffix == _BINARY) for pair in pairs]
-    text, binary = pairs[endings.index(max(endings))] if any(endings) else beside
+    text, binary = pairs[endings.index(max(endings))] if any(endings) else same_stem
     return _require_file(text), _require_file(binary)
 
 
@@ -77,8 +77,8 @@ def _require_file(path: Path) -> Path:
         raise ModelNotFoundError(f"{path}: expected a {kind}, got a folder")
     if not path.parent.is_dir():
         raise ModelNotFoundError(f"{path}: no such {kind}; there is no folder {path.parent}")
-    beside = sorted(one.name for one in path.parent.iterdir() if one.suffix == path.suffix and one.is_file())
-    hint = suggest_nearest(path.name, beside) if beside else f"the folder has no *{path.suffix} at all."
+    others = sorted(one.name for one in path.parent.iterdir() if one.suffix == path.suffix and one.is_file())
+    hint = suggest_nearest(path.name, others) if others else f"the folder has no *{path.suffix} at all."
     raise ModelNotFoundError(f"{path}: no such {kind}; {hint}")
 
 

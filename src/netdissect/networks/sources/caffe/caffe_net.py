@@ -17,7 +17,7 @@ from netdissect.networks.sources.caffe.layers import (
     build_caffe_layer,
     count_computed_tops,
     is_watcher,
-    missing_top_error,
+    make_missing_top_error,
 )
 from netdissect.networks.sources.caffe.layers.arrange import Reshape
 from netdissect.networks.sources.caffe.layers.caffe_layer import explain_torch_errors, format_bottom_shape
@@ -38,7 +38,7 @@ class CaffeNet(nn.Module):
     """A network from Caffe's files.
 
     As in Caffe, a blob has the value of its last in-place layer. A layer that cannot be created (its type is not
-    implemented, or its weights are missing) is no error unless a blob that depends on it is asked for. All weights are
+    implemented, or its weights are missing) raises an error only if a blob that depends on it is requested. All weights are
     float32 and need no gradient.
 
     Attributes:
@@ -73,24 +73,24 @@ class CaffeNet(nn.Module):
         for layer in spec.layers:
             self._add(layer, store)
         self.blob_names = tuple(self.graph.last)
-        self.input_name = self._main_input()
+        self.input_name = self._find_main_input()
         self.input_shape = next(blob.shape for blob in spec.inputs if blob.name == self.input_name)
-        self.input_channels = self._input_channels()
+        self.input_channels = self._find_input_channels()
         if self.input_shape and self.input_channels:
             self.input_shape = (self.input_shape[0], self.input_channels, *self.input_shape[2:])
-        self._short_cuts = find_folded_layers(self.graph, dict(self.layers.items()))
+        self._folded_layers = find_folded_layers(self.graph, dict(self.layers.items()))
         self._set_batch_sizes()
         self.eval()
 
     def forward(self, x: Tensor, blobs: Sequence[str] | None = None) -> Tensor | dict[str, Tensor]:
-        """Run the network up to the last blob asked for.
+        """Run the network up to the last requested blob.
 
         Args:
-            x: float32, shape (N, C, H, W); of any size that the layers on the way take.
+            x: float32, shape (N, C, H, W), of any size that the layers accept.
             blobs: what to return; None returns the network's outputs.
 
         Returns:
-            {blob: tensor} for every blob asked for; without `blobs` the only output, or {blob: tensor} if there are
+            {blob: tensor} for every requested blob; without `blobs` the only output, or {blob: tensor} if there are
             several. Blobs may share memory with each other and with `x`.
 
         Raises:
@@ -100,9 +100,9 @@ class CaffeNet(nn.Module):
             ModelError: if one depends on several inputs, or a bottom does not fit its layer.
         """
         names = self.outputs if blobs is None else list(dict.fromkeys(blobs))
-        versions = self._versions(names)
+        versions = self._get_versions(names)
         source = self.check(names)
-        if source == self._main_version():
+        if source == self._get_main_version():
             self._check_input(x)
         values: dict[int, Tensor] = {source: x}
         hooked = any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers.values())  # noqa: SLF001
@@ -116,9 +116,9 @@ class CaffeNet(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
-        """The blobs that no layer reads, besides losses and accuracies."""
-        watching = frozenset(step.module for step in self.graph.steps if is_watcher(step.kind))
-        return self.graph.find_ends(but=watching)
+        """The blobs that no layer reads, except for losses and accuracies."""
+        measuring = frozenset(step.module for step in self.graph.steps if is_watcher(step.kind))
+        return self.graph.find_ends(but=measuring)
 
     def check(self, blobs: Sequence[str]) -> int:
         """Check that blobs can be computed, and return the input that they depend on.
@@ -129,7 +129,7 @@ class CaffeNet(nn.Module):
             ModelFileError: if one depends on a layer whose weights are missing or misshapen.
             ModelError: if they depend on several inputs.
         """
-        versions = self._versions(blobs)
+        versions = self._get_versions(blobs)
         for step in self.graph.find_steps(versions):
             module = self.layers[step.module]
             if isinstance(module, UnavailableLayer):
@@ -141,7 +141,7 @@ class CaffeNet(nn.Module):
                 f"blobs {', '.join(blobs)} depend on {len(sources)} inputs ({names}), and there is one image; "
                 f"probe blobs that depend on one of them"
             )
-        return sources[0] if sources else self._main_version()
+        return sources[0] if sources else self._get_main_version()
 
     def blob_kind(self, blob: str) -> str:
         """Return the type of the layer that wrote a blob first, such as ``"Convolution"``; ``"Input"`` for an input.
@@ -149,7 +149,7 @@ class CaffeNet(nn.Module):
         Raises:
             UnknownLayerError: for a blob that the network does not have.
         """
-        self._versions([blob])
+        self._get_versions([blob])
         return self.graph.first_writers[blob]
 
     def last_layer(self, blob: str) -> nn.Module:
@@ -158,7 +158,7 @@ class CaffeNet(nn.Module):
         Raises:
             UnknownLayerError: for a blob that the network does not have, or that is an input.
         """
-        version = self._versions([blob])[0]
+        version = self._get_versions([blob])[0]
         if version not in self.graph.writer:
             raise UnknownLayerError(f"blob {blob!r} is an input of the network; no layer writes it")
         return self.layers[self.graph.steps[self.graph.writer[version]].module]
@@ -177,12 +177,12 @@ class CaffeNet(nn.Module):
         Raises:
             ModelError: or a subclass, if a requested blob cannot be computed.
         """
-        source = self._main_version() if blobs is None else self.check(blobs)
-        if blobs is not None and source == self._main_version():
+        source = self._get_main_version() if blobs is None else self.check(blobs)
+        if blobs is not None and source == self._get_main_version():
             self._check_input(x)
         values = {source: x}
         found = {source: read(x)}
-        for step, done in self.graph.plan(None if blobs is None else self._versions(blobs)):
+        for step, done in self.graph.plan(None if blobs is None else self._get_versions(blobs)):
             if all(version in values for version in step.bottoms):
                 try:
                     tops = self._run(step, [values[version] for version in step.bottoms], whole=True)
@@ -212,45 +212,45 @@ class CaffeNet(nn.Module):
     def _add(self, layer: Any, store: WeightStore) -> None:
         missing = [blob for blob in layer.bottom if blob not in self.graph.last]
         if missing:
-            module: CaffeLayer = UnavailableLayer(layer, self._unwritten_blob_error(layer, missing[0]))
+            module: CaffeLayer = UnavailableLayer(layer, self._make_unwritten_blob_error(layer, missing[0]))
         else:
             module = build_caffe_layer(layer, store.get_layer(layer))
         computed = count_computed_tops(layer)
-        key = self._key(layer.name)
+        key = self._make_key(layer.name)
         self.layers[key] = module
         self.layer_of.setdefault(layer.name, key)
         self.writes.setdefault(layer.name, list(layer.top))
         self.graph.add_step(key, layer.type, layer.bottom, layer.top[:computed])
         if len(layer.top) > computed:
-            key = self._key(layer.name)
-            self.layers[key] = UnavailableLayer(layer, missing_top_error(layer))
+            key = self._make_key(layer.name)
+            self.layers[key] = UnavailableLayer(layer, make_missing_top_error(layer))
             self.graph.add_step(key, layer.type, layer.bottom, layer.top[computed:])
 
-    def _key(self, name: str) -> str:
+    def _make_key(self, name: str) -> str:
         """Return a key for a layer that `nn.ModuleDict` accepts."""
         key = re.sub(r"[.\0]", "_", name) or "_"
         while key in self.layers or hasattr(self.layers, key):
             key += "_"
         return key
 
-    def _unwritten_blob_error(self, layer: Any, blob: str) -> ModelFileError:
+    def _make_unwritten_blob_error(self, layer: Any, blob: str) -> ModelFileError:
         return ModelFileError(
             f'layer "{layer.name}" ({layer.type}) reads blob {blob!r}, which no layer before it writes; '
             f"{suggest_nearest(blob, self.graph.last)}"
         )
 
-    def _main_input(self) -> str:
+    def _find_main_input(self) -> str:
         """Return the first input that a layer other than a loss reads, else the first."""
         read = {version for step in self.graph.steps if not is_watcher(step.kind) for version in step.bottoms}
         names = [name for version, name in self.graph.inputs.items() if version in read]
         return (names or list(self.graph.inputs.values()))[0]
 
-    def _main_version(self) -> int:
+    def _get_main_version(self) -> int:
         return next(version for version, name in self.graph.inputs.items() if name == self.input_name)
 
-    def _input_channels(self) -> int | None:
-        """Return the input channels of the first convolution's weights, else those in the prototxt."""
-        source = self._main_version()
+    def _find_input_channels(self) -> int | None:
+        """Return the number of input channels, from the first convolution's weights or else from the prototxt."""
+        source = self._get_main_version()
         for step in self.graph.steps:
             module = self.layers[step.module]
             if isinstance(module, Convolution) and source in step.bottoms:
@@ -263,13 +263,13 @@ class CaffeNet(nn.Module):
             if isinstance(module, Reshape) and self.input_shape:
                 module.batch = self.input_shape[0]
 
-    def _versions(self, blobs: Sequence[str]) -> list[int]:
+    def _get_versions(self, blobs: Sequence[str]) -> list[int]:
         for blob in blobs:
             if blob not in self.graph.last:
-                raise self._unknown(blob)
+                raise self._make_unknown_blob_error(blob)
         return [self.graph.last[blob] for blob in blobs]
 
-    def _unknown(self, blob: str) -> UnknownLayerError:
+    def _make_unknown_blob_error(self, blob: str) -> UnknownLayerError:
         tops = self.writes.get(blob)
         hint = f"the layer of that name writes {', '.join(tops)}" if tops else suggest_nearest(blob, self.blob_names)
         return UnknownLayerError(f"the network has no blob {blob!r}; {hint}")
@@ -289,12 +289,12 @@ class CaffeNet(nn.Module):
         return tops if isinstance(tops, tuple) else (tops,)
 
     def _run_folded(self, key: str, module: nn.Module, bottoms: list[Tensor]) -> Tensor | tuple[Tensor, ...]:
-        cuts = self._short_cuts
-        if key in cuts.folded:
+        layers = self._folded_layers
+        if key in layers.folded:
             return bottoms[0]
-        if key in cuts.followers:
-            return run_folded(module, [self.layers[follower] for follower in cuts.followers[key]], bottoms[0])
-        if key in cuts.in_place_relus:
+        if key in layers.followers:
+            return run_folded(module, [self.layers[follower] for follower in layers.followers[key]], bottoms[0])
+        if key in layers.in_place_relus:
             return apply_relu_in_place(module, bottoms[0])
         tops: Tensor | tuple[Tensor, ...] = module(*bottoms)
         return tops

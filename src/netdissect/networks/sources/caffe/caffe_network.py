@@ -1,4 +1,4 @@
-"""Caffe networks as they are probed: layers are blobs, by Caffe's own names."""
+"""Caffe networks that can be probed; layers are blobs, by Caffe's names."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def load_caffe_network(model: str, options: LoadOptions) -> CaffeNetwork:
         input_size=size,
     )
     if size is not None and shape is not None and shape[1] != preprocess.depth:
-        way = {1: "give --colordepth 1", 3: "leave out --colordepth 1"}.get(
+        advice = {1: "give --colordepth 1", 3: "leave out --colordepth 1"}.get(
             shape[1], "it cannot be dissected on images"
         )
-        raise SettingsError(f"{model} takes {shape[1]} channels and would get {preprocess.depth}: {way}")
+        raise SettingsError(f"{model} takes {shape[1]} channels and would get {preprocess.depth}: {advice}")
     name = Path(model.split(",", maxsplit=1)[0]).name.removesuffix(".prototxt")
     return CaffeNetwork(net, preprocess=preprocess, name=name, source=model, input_size=size)
 
@@ -110,7 +110,7 @@ class CaffeNetwork(ListedNetwork):
         ]
 
     def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
-        """Trace the blobs on torch's meta device, which computes shapes and no numbers.
+        """Trace the blobs on torch's meta device, which computes shapes but no values.
 
         Raises:
             ModelError: or a subclass, if a requested blob cannot be computed.
@@ -138,18 +138,18 @@ class CaffeNetwork(ListedNetwork):
         execution: Execution,
     ) -> Iterator[Forward]:
         """Yield the forward pass of a copy laid out channels last, which stops after the last probed blob."""
-        twin = copy.deepcopy(self.module).eval().to(device)
-        net: CaffeNet = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        copied = copy.deepcopy(self.module).eval().to(device)
+        net: CaffeNet = copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         blobs = list(probed)
         forward = execution.wrap(lambda x: net(x, blobs=blobs), device)
         yield lambda x: forward(x.contiguous(memory_format=torch.channels_last))
 
 
 class WeightlessCaffeNetwork(CaffeNetwork):
-    """A network without weights: its layers and their receptive fields can be listed, and no more."""
+    """A network without weights: its layers and their receptive fields can only be listed."""
 
     def remarks(self) -> list[str]:
-        """Return that it has no weights."""
+        """Return the remark that it has no weights."""
         return [f"{self.source} has no caffemodel: its layers can be listed, but not dissected"]
 
     def probe(self, *_: Any, **__: Any) -> ActivationSource:

@@ -1,7 +1,7 @@
 """Layers computed together: BatchNorm and Scale folded into the layer they follow, ReLU in place.
 
-A normalized convolution in Caffe is three or four layers that work in place one after the other. No blob holds what is
-between them, so they can be computed as one. Only layers that are in place *by name* and the only reader of their bottom
+A normalized convolution in Caffe is three or four layers that work in place one after the other. No blob holds the
+results between them, so they can be computed as one. Only layers that are in place *by name* and the only reader of their bottom
 are folded, whatever is probed: a blob has the same bits in every run.
 """
 

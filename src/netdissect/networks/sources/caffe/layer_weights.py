@@ -1,4 +1,4 @@
-"""A layer's weights from the caffemodel: found, checked, shared between layers."""
+"""Find and check a layer's weights in a caffemodel, and share weights between layers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Expected = tuple[int | None, ...]
 
 
 class WeightStore:
-    """The weights of a network, and those that layers share; of a weightless network only the shapes."""
+    """The weights of a network, and the weights that layers share; for a weightless network, only their shapes."""
 
     def __init__(self, blobs: Mapping[str, Sequence[Blob]], *, weightless: bool = False) -> None:
         self.blobs = blobs
@@ -46,22 +46,22 @@ class LayerWeights:
         """Return the layer's weights as parameters.
 
         Args:
-            expected: name → shape, in Caffe's order of blobs. None fits any shape, and None in a shape any size. Ones
-                at the ends may be missing or added, as in Caffe's older files.
+            expected: name → shape, in Caffe's order of blobs. None fits any shape, and None in a shape any size.
+                Axes of length 1 at the ends may be missing or added, as in Caffe's older files.
 
         Raises:
             ModelFileError: if there are fewer blobs, or more, or one has another shape.
         """
         count = len(self.blobs)
-        if count > len(expected) or any(self._shared(place) is None for place in range(count, len(expected))):
-            raise self._wrong_count(list(expected))
+        if count > len(expected) or any(self._get_shared(place) is None for place in range(count, len(expected))):
+            raise self._make_count_error(list(expected))
         taken = {}
         for place, (name, shape) in enumerate(expected.items()):
-            taken[name] = self._parameter(place, name, shape)
+            taken[name] = self._make_parameter(place, name, shape)
         return taken
 
-    def _parameter(self, place: int, name: str, expected: Expected | None) -> nn.Parameter:
-        shared = self._shared(place)
+    def _make_parameter(self, place: int, name: str, expected: Expected | None) -> nn.Parameter:
+        shared = self._get_shared(place)
         if shared is not None and (
             expected is None or _match_shape(tuple(shared.shape), expected) == tuple(shared.shape)
         ):
@@ -83,11 +83,11 @@ class LayerWeights:
             self.store.shared.setdefault(self.names[place], parameter)
         return parameter
 
-    def _shared(self, place: int) -> nn.Parameter | None:
+    def _get_shared(self, place: int) -> nn.Parameter | None:
         name = self.names[place] if place < len(self.names) else ""
         return self.store.shared.get(name) if name else None
 
-    def _wrong_count(self, expected: list[str]) -> ModelFileError:
+    def _make_count_error(self, expected: list[str]) -> ModelFileError:
         needed = f"{len(expected)} blob{'s' if len(expected) > 1 else ''} of weights ({', '.join(expected)})"
         if self.blobs:
             shapes = ", ".join(_format_shape(blob.shape) for blob in self.blobs)
@@ -108,7 +108,7 @@ def _to_blob(shared: nn.Parameter | None) -> Blob | None:
 
 
 def _match_shape(found: tuple[int, ...], expected: Expected) -> tuple[int, ...] | None:
-    """Return a shape with as many axes as expected, by adding or removing ones at its ends; None if it does not fit."""
+    """Return a shape with as many axes as expected, by adding or removing axes of length 1 at its ends; None if it does not fit."""
     while len(found) > len(expected) and 1 in (found[0], found[-1]):
         found = found[1:] if found[0] == 1 else found[:-1]
     found = (1,) * (len(expected) - len(found)) + found

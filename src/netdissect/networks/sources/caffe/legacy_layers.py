@@ -58,7 +58,7 @@ _SAME_IN_BOTH = ("bottom", "top", "include", "exclude")
 
 def convert_old_layers(layers: Iterable[Any]) -> list[Any]:
     """Convert ``V1LayerParameter`` messages, including those that hold a V0 layer, to ``LayerParameter`` messages."""
-    return fold_padding([_from_v0(old) if old.HasField("layer") else _from_v1(old) for old in layers])
+    return fold_padding([_convert_v0_layer(old) if old.HasField("layer") else _convert_v1_layer(old) for old in layers])
 
 
 def fold_padding(layers: list[Any]) -> list[Any]:
@@ -74,7 +74,7 @@ def fold_padding(layers: list[Any]) -> list[Any]:
     return remaining
 
 
-def _from_v1(old: Any) -> Any:
+def _convert_v1_layer(old: Any) -> Any:
     kind = V1_TYPES.get(old.type) or V0_TYPES.get(old.type, old.type)
     new = make_message("LayerParameter", name=old.name, type=kind)
     for field, value in old.ListFields():
@@ -87,7 +87,7 @@ def _from_v1(old: Any) -> Any:
     return new
 
 
-def _from_v0(old: Any) -> Any:
+def _convert_v0_layer(old: Any) -> Any:
     inner = old.layer
     new = make_message("LayerParameter", name=inner.name, type=V0_TYPES.get(inner.type, inner.type))
     for name in _SAME_IN_BOTH:

@@ -34,7 +34,7 @@ def read_mean(path: Path) -> NDArray[np.float32]:
     """
     data = read_caffe_file(path, "mean file", most=_LARGEST)
     if data.startswith(_NPY):
-        return _to_channels(_from_npy(path, data), path)
+        return _to_channels(_parse_npy_mean(path, data), path)
     suspicion = sniff.sniff_caffemodel(data)
     if suspicion:
         raise ModelFileError(f"{path}: expected a mean image (.npy or .binaryproto), got {suspicion}")
@@ -46,7 +46,7 @@ def read_mean(path: Path) -> NDArray[np.float32]:
         ) from error
 
 
-def _from_npy(path: Path, data: bytes) -> NDArray[np.float32]:
+def _parse_npy_mean(path: Path, data: bytes) -> NDArray[np.float32]:
     """Return the array in a .npy file."""
     try:
         found = parse_npy(data)

@@ -1,6 +1,6 @@
 """Caffe's protobuf messages, created from ``caffe.desc``, which is ``caffe.proto`` compiled.
 
-They have a descriptor pool of their own, because another library in the process may define a package ``caffe`` too.
+They are in a separate descriptor pool, because another library in the process may define a package ``caffe`` too.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ def make_message(name: str, /, **fields: Any) -> Any:
     >>> make_message("BlobShape", dim=[1, 3, 227, 227]).dim[1]
     3
     """
-    return _class(name)(**fields)
+    return _get_message_class(name)(**fields)
 
 
 @functools.cache
-def _class(name: str) -> Any:
-    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"caffe.{name}"))
+def _get_message_class(name: str) -> Any:
+    return message_factory.GetMessageClass(_load_descriptor_pool().FindMessageTypeByName(f"caffe.{name}"))
 
 
 @functools.cache
-def _pool() -> Any:
+def _load_descriptor_pool() -> Any:
     pool = descriptor_pool.DescriptorPool()
     compiled = resources.files(__package__).joinpath("caffe.desc").read_bytes()
     for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 #: Largest prototxt in bytes.
 _LARGEST = 16 << 20
 
-#: Strings and comments, which stay as they are; or a type without quotes.
+#: Matches strings and comments, which are left unchanged, and types without quotes.
 _BARE_TYPE = re.compile(
     r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*)|\btype[ \t]*:[ \t]*([A-Za-z_]\w*)""", re.ASCII
 )
 
-#: Layers without a bottom are data layers, whose tops are inputs; these make their tops from settings or weights.
+#: Layers without a bottom are data layers, whose tops are inputs, except for these, which compute their tops.
 _NOT_DATA_LAYERS = frozenset({"Parameter", "PriorBox"})
 
 
@@ -114,7 +114,7 @@ def _parse(text: str, where: str) -> Any:
         ) from error
     except RecursionError as error:
         raise ModelFileError(
-            f"{where}: expected a Caffe network description, got braces within braces without end"
+            f"{where}: expected a Caffe network description, got braces that are nested too deeply"
         ) from error
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelFileError(f"{where}: expected a Caffe network description, got text that does not parse") from error

@@ -1,4 +1,4 @@
-"""Seeded random weights for any prototxt, scaled so that activations neither explode nor vanish."""
+"""Random weights for any prototxt, from a seed, scaled so that activations neither explode nor vanish."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Standard deviation of the noise image: about that of images from 0 to 255 minus their mean.
 _INPUT_SPREAD = 64.0
 
-#: Most weights of one layer, five times VGG's largest.
+#: Maximum number of weights of a layer, five times that of VGG's largest.
 _MAX_WEIGHTS = 2**29
 
 #: Layers whose weights are scaled by the spread of their output.
@@ -44,7 +44,7 @@ def make_random_weights(spec: NetSpec, seed: int = 0) -> dict[str, list[Blob]]:
     values: dict[str, Tensor] = {}
     for blob in spec.inputs:
         if blob.shape is not None:
-            noise = _generator(seed, blob.name).standard_normal((1, *blob.shape[1:]), dtype=np.float32)
+            noise = _make_generator(seed, blob.name).standard_normal((1, *blob.shape[1:]), dtype=np.float32)
             values[blob.name] = torch.from_numpy(noise * np.float32(_INPUT_SPREAD))
     if not values:
         raise ModelFileError(f"{spec.where or 'prototxt'}: says no shape of its input; give it with with_input()")
@@ -54,7 +54,7 @@ def make_random_weights(spec: NetSpec, seed: int = 0) -> dict[str, list[Blob]]:
             for top in layer.top:
                 values.pop(top, None)
             continue
-        blobs = _add(layer, values, _generator(seed, layer.name))
+        blobs = _add(layer, values, _make_generator(seed, layer.name))
         if blobs:
             found[layer.name] = blobs
         ahead = {name for later in spec.layers[place + 1 :] for name in later.bottom}
@@ -76,7 +76,7 @@ def _add(layer: Any, values: dict[str, Tensor], generator: np.random.Generator) 
     blobs = _draw_weights(layer, shapes, bottoms[0], generator)
     tops = _run(layer, blobs, bottoms)
     if layer.type in _SUMS:
-        scale = 1 / _power_of_two(float(tops[0].std(correction=0)))
+        scale = 1 / _round_to_power_of_two(float(tops[0].std(correction=0)))
         blobs[0] *= np.float32(scale)
         tops = _run(layer, blobs, bottoms)
     values.update(zip(layer.top, tops, strict=False))
@@ -92,7 +92,7 @@ def _draw_weights(
         fan_in = normal[0].size / max(1, normal[0].shape[0])
         return [normal[0] * np.float32(math.sqrt(2 / fan_in)), *(bias * np.float32(0.1) for bias in normal[1:])]
     if layer.type == "BatchNorm":
-        spread = np.float32(_power_of_two(float(bottom.std(correction=0))))
+        spread = np.float32(_round_to_power_of_two(float(bottom.std(correction=0))))
         return [normal[0] * (spread * np.float32(0.1)), (even[1] + np.float32(0.5)) * spread**2, np.ones(1, np.float32)]
     if layer.type == "PReLU":
         return [np.asarray(even[0] * np.float32(0.5))]
@@ -110,10 +110,10 @@ def _run(layer: Any, blobs: list[Blob], bottoms: list[Tensor]) -> tuple[Tensor, 
     return tops if isinstance(tops, tuple) else (tops,)
 
 
-def _power_of_two(spread: float) -> float:
-    """Return the power of two nearest to a spread, the same on every machine although the spread is not."""
+def _round_to_power_of_two(spread: float) -> float:
+    """Return the power of two nearest to a standard deviation, so that rounding errors do not change the weights."""
     return 2.0 ** round(math.log2(spread)) if 0 < spread < math.inf else 1.0
 
 
-def _generator(seed: int, name: str) -> np.random.Generator:
+def _make_generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])

@@ -1,14 +1,14 @@
-"""Guesses what a file is that is not the expected Caffe file, for error messages."""
+"""Guess the kind of a file that is not the expected Caffe file, for error messages."""
 
 from __future__ import annotations
 
-#: Bytes of English text, and bytes that no text has.
+#: Bytes of English text, and bytes that do not occur in text.
 _TEXT = frozenset(b"\t\n\r\f") | frozenset(range(32, 127))
 _BINARY = frozenset(range(32)) - frozenset(b"\t\n\r\f\v\x1a\x1b")
 
 
 def sniff_prototxt(data: bytes) -> str:
-    """Return what these bytes are if they cannot be a prototxt; else an empty string."""
+    """Return a description of bytes that cannot be a prototxt; empty if they can."""
     known = _sniff_magic_bytes(data)
     if known:
         return known
@@ -18,12 +18,12 @@ def sniff_prototxt(data: bytes) -> str:
 
 
 def sniff_caffemodel(data: bytes) -> str:
-    """Return what these bytes are if they cannot be a caffemodel or a mean image; else an empty string."""
+    """Return a description of bytes that cannot be a caffemodel or a mean image; empty if they can."""
     known = _sniff_magic_bytes(data)
     if known:
         return known
     head = data[:512]
-    # A caffemodel starts with a name, followed by bytes that no text has.
+    # A caffemodel starts with a name, followed by bytes that do not occur in text.
     if len(head) > 8 and all(byte in _TEXT for byte in head):
         start = head[:40].decode("ascii").split("\n")[0].strip()
         return f"a text ({start!r} …); are prototxt and caffemodel the wrong way round?"

@@ -1,4 +1,4 @@
-"""Protobuf's wire format, as far as Caffe's binary files need it, read and written without copying numbers.
+"""Read and write the parts of protobuf's wire format that Caffe's binary files use, without copying arrays.
 
 A caffemodel is hundreds of megabytes of floats in a few hundred small messages. These functions do not copy the floats,
 and check every length before it is used.

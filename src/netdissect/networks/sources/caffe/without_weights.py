@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def make_weightless_net(spec: NetSpec, input_shape: Sequence[int]) -> CaffeNet:
-    """Return a network whose weights are on torch's meta device: they have shapes and no numbers.
+    """Return a network whose weights are on torch's meta device: they have shapes but no values.
 
     Args:
         spec: the network.

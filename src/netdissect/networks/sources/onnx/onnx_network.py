@@ -22,7 +22,7 @@ from netdissect.networks.probe import LayerInfo
 from netdissect.networks.sources.onnx.onnx_file import read_onnx
 from netdissect.networks.sources.onnx.onnx_graph import OnnxGraph, name_shape_output
 from netdissect.networks.sources.onnx.session import format_session_error, is_readable_type, open_session
-from netdissect.networks.trace.onnx_nodes import STEERING, GraphTensors
+from netdissect.networks.trace.onnx_nodes import CONTROL_INPUTS, GraphTensors
 from netdissect.networks.trace.onnx_ops import trace_onnx_node
 from netdissect.networks.trace.tensor_trace import make_image_trace
 from netdissect.optional_libraries import import_optional
@@ -246,7 +246,7 @@ def _find_control_inputs(graph: OnnxGraph, nodes: Collection[Any]) -> list[str]:
     found = [
         node.input[position]
         for node in nodes
-        for position in STEERING.get(node.op_type, ())
+        for position in CONTROL_INPUTS.get(node.op_type, ())
         if position < len(node.input) and node.input[position]
     ]
     return [name for name in dict.fromkeys(found) if name not in graph.dependent]

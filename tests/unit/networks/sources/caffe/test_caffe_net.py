@@ -311,8 +311,8 @@ def residual(make_net):
 
 def test_short_cuts_give_what_the_single_layers_give(residual):
     net = residual
-    assert net._short_cuts.followers == {"c1": ("bn1", "s1"), "c2": ("bn2", "s2"), "bn4": ("s4",), "bn5": ("s5",)}
-    assert net._short_cuts.in_place_relus == {"r1", "r3", "r4"}
+    assert net._folded_layers.followers == {"c1": ("bn1", "s1"), "c2": ("bn2", "s2"), "bn4": ("s4",), "bn5": ("s5",)}
+    assert net._folded_layers.in_place_relus == {"r1", "r3", "r4"}
     blobs = ["c1", "c2", "sum", "bn4", "c5", "bn5", "keep"]
     short = net(X, blobs)
     handle = net.layers["r1"].register_forward_hook(lambda *_: None)
@@ -376,6 +376,6 @@ def test_a_hook_on_the_last_layer_of_a_blob_may_replace_it(residual):
 
 def test_torchs_own_complaints_become_ours(make_net):
     net = make_net(INPUT, [make_caffe_layer("relu", "ReLU", "data")])
-    net.layers["relu"].function = torch.linalg.cholesky
+    net.layers["relu"]._function = torch.linalg.cholesky
     with pytest.raises(ModelError, match=r'layer "relu" \(ReLU\) cannot take 3 x 2 x 6 x 6'):
         net(X, ["relu"])

@@ -188,7 +188,7 @@ def test_a_byte_order_mark_and_latin_letters_do_no_harm():
         (b"layer { name: 'a' type: 'x' }\n\nlayer ] ", "line 3"),
         (b"layer { name: 'a' bottom: 'x' convolution_param { num_output: -4 } }", "line 1"),
         (b"layer { name: 'a' bottom: 'x' pooling_param { pool: FANCY } }", "FANCY"),
-        (b"a {" * 5000, "without end"),
+        (b"a {" * 5000, "nested too deeply"),
         (b"layer { type: 'ReLU' bottom: 'x' }", "neither a name nor a top"),
     ],
 )

@@ -75,16 +75,16 @@ def build_caffe_layer(layer: Any, weights: LayerWeights) -> CaffeLayer:
     try:
         kind, bottoms = LAYER_TYPES[layer.type]
         if len(layer.bottom) not in bottoms:
-            return UnavailableLayer(layer, _bottom_count_error(layer, bottoms))
+            return UnavailableLayer(layer, _make_bottom_count_error(layer, bottoms))
         return kind.from_caffe(layer, weights)
     except KeyError:
-        return UnavailableLayer(layer, _unknown_type_error(layer))
+        return UnavailableLayer(layer, _make_unknown_type_error(layer))
     except ModelError as reason:
         return UnavailableLayer(layer, reason)
 
 
 def count_computed_tops(layer: Any) -> int:
-    """Return the number of tops that a layer's module computes: not Pooling's second, for example."""
+    """Return the number of tops that a layer's module computes, which may be fewer than it has, such as Pooling's first only."""
     if layer.type in ("Slice", "Split") or layer.type not in LAYER_TYPES:
         return len(layer.top)
     if layer.type in ("Convolution", "Deconvolution"):
@@ -97,7 +97,7 @@ def is_watcher(kind: str) -> bool:
     return kind in _WATCHERS or kind.endswith(("Loss", "Evaluate"))
 
 
-def missing_top_error(layer: Any) -> UnsupportedLayerError:
+def make_missing_top_error(layer: Any) -> UnsupportedLayerError:
     """Return the error of a top that Caffe computes and its module does not."""
     return UnsupportedLayerError(
         f'layer "{layer.name}" ({layer.type}): of its {len(layer.top)} tops ({", ".join(layer.top)}) '
@@ -105,14 +105,14 @@ def missing_top_error(layer: Any) -> UnsupportedLayerError:
     )
 
 
-def _bottom_count_error(layer: Any, bottoms: range) -> ModelFileError:
+def _make_bottom_count_error(layer: Any, bottoms: range) -> ModelFileError:
     count = str(bottoms.start) if len(bottoms) == 1 else f"{bottoms.start} or more"
     return ModelFileError(
         f'layer "{layer.name}" ({layer.type}): expected {count} bottom, got {len(layer.bottom)}; correct the prototxt'
     )
 
 
-def _unknown_type_error(layer: Any) -> UnsupportedLayerError:
+def _make_unknown_type_error(layer: Any) -> UnsupportedLayerError:
     return UnsupportedLayerError(
         f'layer "{layer.name}" is of type {layer.type or "(none)"!r}, which is not supported; '
         f"probe blobs that do not depend on it"

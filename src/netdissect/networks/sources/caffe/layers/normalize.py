@@ -74,7 +74,7 @@ class BatchNorm(CaffeLayer):
         if len(weights.blobs) == 2:
             del expected["factor"]
         taken = weights.take(**expected)
-        # A weightless network has no numbers: any divisor will do.
+        # A weightless network has no values, so the divisor does not matter.
         factor = float(taken["factor"]) if "factor" in taken and not taken["factor"].is_meta else 1.0
         divisor = 1 / factor if factor else 0.0
         return cls(layer, taken["mean"].data * divisor, taken["variance"].data * divisor)
@@ -94,7 +94,7 @@ class BatchNorm(CaffeLayer):
         return self.normalized(bottom)
 
     def normalized(self, bottom: Tensor, factors: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-        """Return the bottom, normalized with the stored statistics, then scaled along its channels if there are factors."""
+        """Return the bottom, normalized with the stored statistics, and scaled and shifted by channel if factors and bias are given."""
         if bottom.dim() < 2 or bottom.shape[1] != len(self.mean):
             raise self.input_error(
                 f"a bottom with {len(self.mean)} channels, as its weights have", format_bottom_shape(bottom)

@@ -131,7 +131,7 @@ class Exp(Pointwise):
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
         settings = layer.exp_param
-        self.log_base = _log_base(layer, settings)
+        self.log_base = _compute_log_base(layer, settings)
         self.scale, self.shift = float(settings.scale), float(settings.shift)
 
     def _function(self, x: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class Log(Pointwise):
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
         settings = layer.log_param
-        self.log_base = _log_base(layer, settings)
+        self.log_base = _compute_log_base(layer, settings)
         self.scale, self.shift = float(settings.scale), float(settings.shift)
         if self.log_base == 0:
             raise setting_error(layer, "its base must not be 1")
@@ -153,7 +153,7 @@ class Log(Pointwise):
         return torch.log(x * self.scale + self.shift) / self.log_base
 
 
-def _log_base(layer: Any, settings: Any) -> float:
+def _compute_log_base(layer: Any, settings: Any) -> float:
     if settings.base == -1:
         return 1.0
     if not settings.base > 0:

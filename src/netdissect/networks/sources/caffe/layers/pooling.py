@@ -1,4 +1,4 @@
-"""Pooling, with Caffe's rule for the place of the last window."""
+"""Pooling, with Caffe's rule for the position of the last window."""
 
 from __future__ import annotations
 
