@@ -109,7 +109,7 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
         return 2
     received = [signal.SIGINT]
     try:
-        with _signals_as_interrupts(received), _print_log():
+        with _convert_signals_to_interrupts(received), _print_log():
             app(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interrupt:
         print_error(str(interrupt) or "interrupted; run the same command again: finished work is kept")
@@ -133,14 +133,14 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
 
 
 @contextlib.contextmanager
-def _signals_as_interrupts(received: list[signal.Signals]) -> Iterator[None]:
+def _convert_signals_to_interrupts(received: list[signal.Signals]) -> Iterator[None]:
     """Return a context manager in which SIGTERM and SIGHUP raise KeyboardInterrupt, so that everything is cleaned up.
 
     Args:
         received: the signals received are appended to it.
     """
 
-    def end(number: int, _: FrameType | None) -> None:
+    def interrupt(number: int, _: FrameType | None) -> None:
         received.append(signal.Signals(number))
         raise KeyboardInterrupt
 
@@ -148,7 +148,7 @@ def _signals_as_interrupts(received: list[signal.Signals]) -> Iterator[None]:
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     changed = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores them
     for number in changed:
-        signal.signal(number, end)
+        signal.signal(number, interrupt)
     try:
         yield
     finally:

@@ -20,6 +20,6 @@ def demo(*, out: Path = Path("dissection/demo"), quiet: Annotated[bool, SWITCH] 
 
     with ProgressBars(quiet=quiet) as bars:
         found = run_demo(out, progress=bars)
-    for line in found.headlines():
+    for line in found.format_headlines():
         print_line(line)
     print_line(f"report: {found.report}")

@@ -49,7 +49,7 @@ class DemoResult:
     control: Result
     report: Path
 
-    def headlines(self) -> tuple[str, str]:
+    def format_headlines(self) -> tuple[str, str]:
         """Return one line for each network: what its last layer detects."""
         trained, control = (_format_headline(result[LAST].detectors()) for result in (self.trained, self.control))
         return f"{LAST}, trained:        {trained}", f"{LAST}, random weights: {control}"

@@ -56,7 +56,7 @@ def test_both_networks_saw_the_same_images(whole):
 
 def test_two_lines_say_how_many_unique_concepts_each_has(whole):
     found, _ = whole
-    for line, result in zip(found.headlines(), (found.trained, found.control), strict=True):
+    for line, result in zip(found.format_headlines(), (found.trained, found.control), strict=True):
         unique = int(re.search(r"(\d+) unique concepts", line)[1])
         assert unique == result[demonstrate.LAST].detectors().unique
         assert f"in {len(result[demonstrate.LAST].detectors().unique_by_category)} categories" in line

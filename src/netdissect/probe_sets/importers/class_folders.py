@@ -91,6 +91,6 @@ def _check_split_folders(root: Path, places: Sequence[Sequence[str]], depth: int
     others = sorted({place[0] for place in places} - set(divided))
     if depth is None and others and len({splits[name] for name in divided}) > 1:
         raise DataFileError(
-            f"{root}: {' and '.join(divided)} are splits, and {others[0]} is none: move it into one of them, or give a folder "
+            f"{root}: {' and '.join(divided)} are splits, and {others[0]} is not: move it into one of them, or give a folder "
             f"that holds only splits, or only classes"
         )

@@ -47,7 +47,7 @@ def find_split_depth(paths: Collection[Sequence[str]], *, besides: int) -> int |
 
 
 def read_split_at(parts: Sequence[str], depth: int | None) -> str:
-    """Return the split of a path, whose folder is at a depth that `find_split_depth` found; empty for None."""
+    """Return the split that a path's folder at a depth is named after; empty if the depth is None."""
     return "" if depth is None else parse_split(parts[depth])
 
 

@@ -76,7 +76,7 @@ def test_a_class_called_train_is_a_class(tmp_path):
 def test_splits_beside_a_folder_that_is_none_are_refused(tmp_path):
     for name in ("train/cat/1", "valid/cat/2", "extra/cat/3"):
         originals.write_image(tmp_path / "folders" / f"{name}.jpg", SIZE)
-    with pytest.raises(DataFileError, match="train and valid are splits, and extra is none"):
+    with pytest.raises(DataFileError, match="train and valid are splits, and extra is not"):
         importers.from_labels(tmp_path / "folders", tmp_path / "out", **PLAIN)
 
 

@@ -1,4 +1,4 @@
-"""Draw what decorates rooms: paintings, curtains, plants, instruments."""
+"""Draw the decoration of rooms: paintings, curtains, plants, instruments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw what belongs to leisure: sunshades, swings, stalls, camp fires, a Ferris wheel."""
+"""Draw objects of leisure: sunshades, swings, stalls, camp fires, a Ferris wheel."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _draw_sun(canvas: Canvas, rng: Random, horizon: float) -> None:
 
 
 def _draw_halo(pen: Pen, color: Color, size: float) -> None:
-    """Let the sky around a sun or moon shine, in rings; what is drawn later stands before it."""
+    """Draw rings of light in the sky around a sun or moon; shapes that are drawn later cover them."""
     for radius, strength in ((5.6, 0.09), (3.9, 0.12), (2.6, 0.16), (1.6, 0.25)):
         pen.veil(pen.round(0, 0, size * radius, size * radius), color, strength)
 

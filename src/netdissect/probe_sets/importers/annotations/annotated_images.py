@@ -71,7 +71,7 @@ class AnnotatedImages(ImportedImages):
         def draw(entry: tuple[int, str, Shape]) -> MaskPatch:
             place, name, shape = entry
             with locate_errors(f"{_describe_image(image.photo)}, shape {place} ({escape_line(name)})"):
-                return shape.patch(size)
+                return shape.draw_mask(size)
 
         paint = painting.paint_smallest_on_top if self.smaller_on_top else painting.paint_in_order
         return self.classes.split_by_category(paint(shapes, size, draw))

@@ -40,7 +40,7 @@ class PNGMask:
     top: int
     expected: tuple[int, int] | None = None
 
-    def patch(self, size: tuple[int, int]) -> MaskPatch:
+    def draw_mask(self, size: tuple[int, int]) -> MaskPatch:
         """Return the mask."""
         data = decompress_mask(decode_base64(self.text), 5 * size[0] * size[1] + _HEADER_BYTES)
         try:
@@ -88,7 +88,7 @@ class RunLengthMask:
     height: int
     pairs: bool = False
 
-    def patch(self, size: tuple[int, int]) -> MaskPatch:
+    def draw_mask(self, size: tuple[int, int]) -> MaskPatch:
         """Return the mask."""
         whole = self.width * self.height
         if self.width < 0 or self.height < 0 or whole > 4 * size[0] * size[1]:
@@ -136,7 +136,7 @@ class BrushMask:
     data: bytes
     size: tuple[int, int]
 
-    def patch(self, size: tuple[int, int]) -> MaskPatch:
+    def draw_mask(self, size: tuple[int, int]) -> MaskPatch:
         """Return the mask."""
         if self.size != size:
             raise ValueError(

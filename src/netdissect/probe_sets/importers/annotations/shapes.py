@@ -24,7 +24,7 @@ Point = tuple[float, float]
 class Shape(Protocol):
     """The outline of a labeled object; it is pickled into worker processes, and its ``repr``, which is hashed, is complete."""
 
-    def patch(self, size: tuple[int, int]) -> MaskPatch:
+    def draw_mask(self, size: tuple[int, int]) -> MaskPatch:
         """Return the mask in an image of size (height, width), cut at its edges; raise ValueError for a damaged shape."""
         ...
 
@@ -43,18 +43,18 @@ class Polygon:
     holes: tuple[tuple[Point, ...], ...] = ()
     shares: bool = False
 
-    def patch(self, size: tuple[int, int]) -> MaskPatch:
+    def draw_mask(self, size: tuple[int, int]) -> MaskPatch:
         """Return the mask."""
-        outer = self._ring(self.corners, size)
+        outer = self._draw_ring(self.corners, size)
         if not self.holes:
             return outer
         whole = np.zeros(size, bool)
         outer.fill(whole, True)
         for hole in self.holes:
-            self._ring(hole, size).fill(whole, False)
+            self._draw_ring(hole, size).fill(whole, False)
         return MaskPatch(0, 0, whole)
 
-    def _ring(self, ring: Sequence[Point], size: tuple[int, int]) -> MaskPatch:
+    def _draw_ring(self, ring: Sequence[Point], size: tuple[int, int]) -> MaskPatch:
         across, down = (size[1], size[0]) if self.shares else (1, 1)
         flat = [value for x, y in ring for value in (x * across, y * down)]
         return painting.draw_polygon(painting.parse_corners(flat, size), size)
@@ -96,7 +96,7 @@ class Ellipse:
     down: float
     degrees: float = 0.0
 
-    def patch(self, size: tuple[int, int]) -> MaskPatch:
+    def draw_mask(self, size: tuple[int, int]) -> MaskPatch:
         """Return the mask."""
         if self.across < 0 or self.down < 0:
             raise ValueError(f"an ellipse with the radii {self.across:g} and {self.down:g}, and none can be negative")
@@ -128,7 +128,7 @@ class Line:
     points: tuple[Point, ...]
     width: int
 
-    def patch(self, size: tuple[int, int]) -> MaskPatch:
+    def draw_mask(self, size: tuple[int, int]) -> MaskPatch:
         """Return the mask."""
         if len(self.points) < 2:
             raise ValueError(f"a line has {len(self.points)} points, and at least two are needed")

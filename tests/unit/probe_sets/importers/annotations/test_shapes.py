@@ -26,15 +26,15 @@ def full(patch):
     ],
 )  # fmt: skip
 def test_what_has_no_inside_in_the_image_covers_nothing(shape):
-    assert not full(shape.patch(SIZE)).any()
+    assert not full(shape.draw_mask(SIZE)).any()
 
 
 def test_a_rotation_by_nothing_or_a_full_circle_changes_nothing():
-    straight = full(make_box(2, 1, 7, 5).patch(SIZE))
+    straight = full(make_box(2, 1, 7, 5).draw_mask(SIZE))
     assert straight.sum() == 20
     for degrees in (0, 360):
-        assert np.array_equal(full(make_rotated_box(2, 1, 5, 4, degrees, (2, 1)).patch(SIZE)), straight)
-    half = full(make_rotated_box(2, 1, 5, 4, 180, (4.5, 3)).patch(SIZE))
+        assert np.array_equal(full(make_rotated_box(2, 1, 5, 4, degrees, (2, 1)).draw_mask(SIZE)), straight)
+    half = full(make_rotated_box(2, 1, 5, 4, 180, (4.5, 3)).draw_mask(SIZE))
     assert np.array_equal(half, straight)
 
 
@@ -50,6 +50,6 @@ def test_masks_are_cut_on_every_side():
 
 def test_a_line_needs_two_points_and_radii_are_not_negative():
     with pytest.raises(ValueError, match="a line has 1 points, and at least two are needed"):
-        Line(((1, 1),), 3).patch(SIZE)
+        Line(((1, 1),), 3).draw_mask(SIZE)
     with pytest.raises(ValueError, match="none can be negative"):
-        Ellipse(1, 1, -1, 2).patch(SIZE)
+        Ellipse(1, 1, -1, 2).draw_mask(SIZE)
