@@ -81,7 +81,7 @@ def test_an_item_that_kills_every_worker_ends_the_run(cluster, tmp_path, monkeyp
     monkeypatch.setattr(ray, "ATTEMPTS", 2)
     with (
         ray.RayRuntime(cluster, tasks.ContextSetup(), 1) as workers,
-        pytest.raises(RunError, match="lost 2 times over the same piece of work"),
+        pytest.raises(RunError, match="lost 2 times on the same piece of work"),
     ):
         list(workers.map(tasks.DieOnce(tmp_path, 1, times=99), range(3)))
 

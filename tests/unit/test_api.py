@@ -53,7 +53,7 @@ def test_a_brodens_own_split_and_limit_are_recorded(data):
     result = nd.dissect(nets.make_small_net(), "conv1", narrow, limit=5, **QUICK)
     assert (result.settings.limit, result.settings.split, result.probe_set.images) == (2, "val", 2)
     with pytest.raises(
-        nd.NetdissectError, match="split='train' was asked for, and the probe set was opened with split='val'"
+        nd.NetdissectError, match="split='train' was requested, but the probe set was opened with split='val'"
     ):
         nd.dissect(nets.make_small_net(), "conv1", narrow, split="train", **QUICK)
 

@@ -1,7 +1,7 @@
 """The scan of a batch: maxima, non-finite activations, cells at the bounds, candidates (docs/engine.md).
 
-On a CPU, compiled kernels go image by image, so that an image is read from memory once. On another device torch's own
-operations select, and only what they select is copied to the host. Both give the same.
+On a CPU, compiled kernels go image by image, so that an image is read from memory once. On another device, torch
+operations select the candidates, and only these are copied to the host. Both give the same results.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ def scan_batch_with_kernels(activations: torch.Tensor, bounds: Bounds, threads: 
     parts = threads.split(images, _scan_batch_kernel, array, bounds.bound, bounds.tied, maxima, flaws, cell_type)
     blocks = [Candidates(units, *arrays) for _, arrays in parts]
     equal: NDArray[np.int64] = np.stack([part for part, _ in parts]).sum(axis=0)
-    # Every part numbers its images from the batch's first already.
+    # The parts number images from the first of the batch, so no offsets are added.
     return BatchScan(maxima, ~np.isfinite(flaws), equal, join_candidates(blocks, [0] * len(blocks), units))
 
 
 def scan_batch_with_torch(activations: torch.Tensor, bounds: Bounds) -> BatchScan:
-    """Do what `scan_batch` does with torch's own operations, on any device."""
+    """Do what `scan_batch` does with torch operations, on any device."""
     _, h, w, units = activations.shape
     device = activations.device
     bound = torch.from_numpy(bounds.bound).to(device)
@@ -150,18 +150,18 @@ def _find_extremes(activations: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
 
 
 class _Marks(NamedTuple):
-    """What `_mark_candidates` writes, one value per unit in the last axis.
+    """The arrays that `_mark_candidates` fills, with one value per unit along the last axis.
 
     Attributes:
         above: whether a cell lies above the bound, with a border that is never marked, uint8, shape (h + 2, w + 2, U).
-        beside: whether a cell or its left or right neighbor does, uint8, shape (h + 2, w, U).
+        near_in_row: whether a cell or its left or right neighbor does, uint8, shape (h + 2, w, U).
         near: whether a cell or any of its eight neighbors does, so that it is a candidate, uint8, shape (h, w, U).
         in_row: whether a row has candidates, uint8, shape (h, U).
         counts: number of candidates, int32, shape (U,).
     """
 
     above: NDArray[np.uint8]
-    beside: NDArray[np.uint8]
+    near_in_row: NDArray[np.uint8]
     near: NDArray[np.uint8]
     in_row: NDArray[np.uint8]
     counts: NDArray[np.int32]
@@ -241,7 +241,7 @@ def _scan_batch_kernel(first, last, activations, bounds, tied, maxima, flaws, ce
             found += 1
             for y in range(h):
                 if in_row[y, u]:
-                    for x in range(w):  # without a branch: what is no candidate is overwritten by the next
+                    for x in range(w):  # no branch: a value that is no candidate is overwritten by the next
                         cells[at] = y * w + x
                         values[at] = activations[b, y, x, u]
                         at += near[y, x, u]
@@ -256,7 +256,7 @@ def _scan_batch_kernel(first, last, activations, bounds, tied, maxima, flaws, ce
 def _mark_candidates(image, bounds, marks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Mark the candidates of an image, and the rows that have any; count them by unit."""
     h, w, units = image.shape
-    above, beside, near, in_row, count = marks
+    above, near_in_row, near, in_row, count = marks
     for y in range(h):
         for x in range(w):
             row, marked = image[y, x], above[y + 1, x + 1]
@@ -264,7 +264,7 @@ def _mark_candidates(image, bounds, marks):  # type: ignore[no-untyped-def]  # n
                 marked[u] = row[u] > bounds[u]
     for y in range(1, h + 1):
         for x in range(w):
-            left, middle, right, marked = above[y, x], above[y, x + 1], above[y, x + 2], beside[y, x]
+            left, middle, right, marked = above[y, x], above[y, x + 1], above[y, x + 2], near_in_row[y, x]
             for u in range(marked.size):
                 marked[u] = left[u] | middle[u] | right[u]
     count[:] = 0
@@ -272,7 +272,7 @@ def _mark_candidates(image, bounds, marks):  # type: ignore[no-untyped-def]  # n
     for y in range(h):
         any_ = in_row[y]
         for x in range(w):
-            upper, middle, lower, marked = beside[y, x], beside[y + 1, x], beside[y + 2, x], near[y, x]
+            upper, middle, lower, marked = near_in_row[y, x], near_in_row[y + 1, x], near_in_row[y + 2, x], near[y, x]
             for u in range(marked.size):
                 marked[u] = upper[u] | middle[u] | lower[u]
                 any_[u] |= marked[u]

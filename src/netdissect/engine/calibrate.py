@@ -1,11 +1,11 @@
-"""Calibration: choose for every unit a bound B_k that almost certainly lies below T_k, from a random sample of images.
+"""Calibration: choose a bound B_k for every unit from a random sample of images, almost certainly below its T_k.
 
 A low bound keeps many candidates; a high one may exceed T_k, and then the unit must be scanned again. High activations
 come in clusters (one image may hold most of a unit's), so the margin depends on how unevenly the sample's images
 contribute: a level becomes the bound if `MARGIN` standard errors below the sample's count of cells above it is still
 more than a share q of all cells.
 
-The thresholds do not depend on the bounds: whatever is chosen here, they are exact.
+The thresholds do not depend on the bounds: they are exact for any choice of bounds.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from netdissect.engine.row_threads import RowThreads
 
-#: Standard errors between the sample's count and the count that is relied upon.
+#: Standard errors that are subtracted from the sample's count.
 MARGIN = 5.0
 #: Shares of cells above the bound that are tried, as multiples of q.
 _LEVELS = (1.1, 1.3, 1.6, 2.0, 3.0, 5.0, 9.0, 16.0, 30.0)
-#: Values that levels are read from, over all units; more would only be slower.
+#: Most values from which levels are read, over all units; more would only be slower.
 _VALUES = 2**21
-#: The same, at least for each unit.
+#: The same for each unit, if that is more.
 _VALUES_EACH = 2**12
 #: Bins of a unit's histogram.
 _BINS = 48
@@ -47,8 +47,8 @@ class Bounds:
         bound: B_k, float32, shape (U,).
         tied: units whose cells exactly at the bound are counted too, int64, shape (t,), because T_k may equal B_k:
             those whose bound is the sample's smallest value (they are rarely active), or the threshold itself.
-        floor: the maximum below which an image cannot be an exemplar, as the sample has enough above it, float32, shape
-            (U,); None if unknown.
+        floor: the lowest maximum among the sample's exemplars, below which an image cannot be one, float32, shape (U,);
+            None if unknown.
     """
 
     bound: NDArray[np.float32]
@@ -76,17 +76,17 @@ def calibrate(sample: torch.Tensor, quantile: Fraction, images: int, threads: Ro
     needed = float(quantile) * n * cells
     margin = MARGIN * math.sqrt(1 - n / images)
     bound = lowest.clone()
-    open_ = torch.arange(units, device=sample.device)
+    undecided = torch.arange(units, device=sample.device)
     for multiple in _LEVELS:
         rank = math.ceil(multiple * float(quantile) * values.shape[1])
-        if rank >= values.shape[1] or not len(open_):
+        if rank >= values.shape[1] or not len(undecided):
             break
-        level = values[open_, rank]
-        count = _count_above(sample, level, open_, threads).double()  # per image, for every unit still open
+        level = values[undecided, rank]
+        count = _count_above(sample, level, undecided, threads).double()  # per image, for every undecided unit
         error = (count.var(dim=0, correction=1) * n).sqrt() if n > 1 else count[0]
         enough = count.sum(dim=0) - margin * error > needed
-        bound[open_[enough]] = level[enough]
-        open_ = open_[~enough]
+        bound[undecided[enough]] = level[enough]
+        undecided = undecided[~enough]
     return _make_bounds(bound, bound <= lowest), activity
 
 

@@ -20,7 +20,7 @@ class ScanStream(Protocol):
     """A stream on which batches are scanned."""
 
     def record_event(self) -> Any:
-        """Return an event after everything the network has been asked to compute so far."""
+        """Record an event after all the network's work queued so far, and return it."""
         ...
 
     def wait_for(self, event: Any, outputs: Mapping[str, torch.Tensor]) -> contextlib.AbstractContextManager[None]:
@@ -36,7 +36,7 @@ class CudaScanStream:
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def record_event(self) -> torch.cuda.Event:
-        """Return an event after everything the network has been asked to compute so far."""
+        """Record an event after all the network's work queued so far, and return it."""
         event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(self._device))
         return event
@@ -59,7 +59,7 @@ def make_scan_stream(device: torch.device) -> ScanStream | None:
 def overlap_batches(
     batches: Iterator[Batch], make_stream: Callable[[torch.device], ScanStream | None] = make_scan_stream
 ) -> Iterator[Batch]:
-    """Yield every batch after the network was given the next one, on the scan stream; on a CPU as they come.
+    """Yield every batch on the scan stream, after the next one was queued for the network; on a CPU, at once.
 
     Args:
         batches: outputs of the network; asking for one makes the network compute it.

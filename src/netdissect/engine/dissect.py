@@ -68,7 +68,7 @@ class ShardRuntime(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class DissectionOutcome:
-    """The results of a dissection, and how they came about.
+    """The results of a dissection, and the facts of the run that they come from.
 
     Attributes:
         layers: results by layer name.
@@ -105,7 +105,7 @@ def dissect_layers(
         layers: the probed layers.
         vocabulary: the concepts of the probe set.
         row: returns an image's row in ``index.csv``, given its position in the probe set.
-        plan: the order of the images.
+        plan: the shards, in the order in which they are scanned.
         settings: the quantile, and what is kept of every unit.
         progress: shows how many images are done.
         tally_parts: number of parts the tally is divided into; each returns a table of all units and concepts.
@@ -132,10 +132,10 @@ def dissect_layers(
 
 
 def make_plan(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
-    """Return the order of a run; the memory that activations take limits the calibration sample."""
+    """Return the plan of a run; its calibration sample is limited by the memory that the activations need."""
     per_image = 4 * sum(layer.units * layer.grid[0] * layer.grid[1] for layer in layers)
     sample = min(CALIBRATION_IMAGES, max(1, CALIBRATION_BYTES // max(per_image, 1)))
-    assert settings.batch_size is not None  # chosen for the device by now
+    assert settings.batch_size is not None  # it has been chosen for the device
     return Plan(images, settings.batch_size, settings.shard_size or SHARD_SIZE, sample, settings.seed)
 
 
@@ -171,7 +171,7 @@ class _Dissection:
         if receipts[0] is None or CALIBRATION_KEY not in self.store:
             task = CalibrationTask(self.settings.exact_quantile, self._request)
             (receipts[0],) = self.runtime.map(task, [first])
-            receipts |= dict.fromkeys(range(1, len(self.plan.shards)))  # scanned with other bounds, if at all
+            receipts |= dict.fromkeys(range(1, len(self.plan.shards)))  # scans with other bounds are not used
         finished = sum(receipts[shard.number] is not None for shard in others)
         if finished:
             _LOG.info("resuming: an earlier run finished %d of %d shards", finished + 1, len(self.plan.shards))
@@ -180,7 +180,7 @@ class _Dissection:
         return activity, [receipt for receipt in receipts.values() if receipt is not None], resumed
 
     def find_thresholds(self, images: int) -> tuple[dict[str, NDArray[np.float32]], Mapping[str, NDArray[np.int64]]]:
-        """Return T_k of every layer's units, and the units that had to be scanned again for it.
+        """Return T_k of every layer's units, and the units that were scanned again to find it.
 
         The bound of a unit may prove to lie above its threshold; such units are scanned again without a bound.
         """
@@ -225,7 +225,7 @@ class _Dissection:
         activity: Activity,
         images: int,
     ) -> LayerResult:
-        """Merge the scans of one layer, and put its result together."""
+        """Merge the scans of one layer, and make its result."""
         top = TopImages.empty(layer.units, self.settings.images_per_unit, layer.grid)
         highest = np.full(layer.units, -np.inf, np.float32)
         maxima: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []

@@ -76,7 +76,7 @@ def _run_network(context: WorkerContext, inputs: NDArray[np.generic]) -> Mapping
 
 
 def _read_input(context: WorkerContext, image: int, *, check_labels: bool) -> NDArray[np.generic]:
-    if check_labels:  # the tally needs them, when it is too late to leave the image out
+    if check_labels:  # the tally needs them; it cannot leave the image out any more
         context.concepts.read_labels(image)
     return context.source.model_input(context.concepts, image)
 

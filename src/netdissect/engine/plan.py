@@ -1,6 +1,6 @@
 """The order of a run: a seeded permutation of the images, cut into batches, which are grouped into shards.
 
-A shard is whole batches, so the images a network sees together do not depend on how the work is divided: the same
+A shard consists of whole batches, so the images a network sees together do not depend on how the work is divided: the same
 settings give the same activations, bit by bit, for any number of workers.
 """
 

@@ -20,7 +20,7 @@ class RowThreads:
 
     def split(self, rows: int, kernel: Callable[..., _T], *arguments: Any) -> list[_T]:
         """Return the results of ``kernel(first, last, *arguments)`` for ranges that cover the rows, in their order."""
-        # Four pieces per thread, so that no thread waits long for another; few rows are not worth so many.
+        # Four pieces per thread shorten the wait for the slowest one; few rows get one piece per thread.
         pieces = max(1, min(rows, self.count if rows <= 16 * self.count else 4 * self.count))
         cuts = [rows * piece // pieces for piece in range(pieces + 1)]
         return self.map(lambda piece: kernel(cuts[piece], cuts[piece + 1], *arguments), range(pieces))

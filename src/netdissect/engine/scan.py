@@ -35,7 +35,7 @@ class LayerRequest:
     """What a scan keeps besides candidates.
 
     Attributes:
-        images_per_unit: exemplars of every unit.
+        images_per_unit: number of exemplars per unit.
         maxima: whether the maximum of every (image, unit) is kept.
         skip: whether an image that cannot be read is left out instead of ending the run.
     """
@@ -82,17 +82,17 @@ class LayerScan:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> LayerScan:
-        """Return the scan that `to_arrays` made arrays of."""
+        """Return the scan from the arrays that `to_arrays` made."""
 
-        def part(name: str) -> dict[str, Any]:
+        def select_part(name: str) -> dict[str, Any]:
             return {key.partition(".")[2]: array for key, array in arrays.items() if key.startswith(f"{name}.")}
 
         return cls(
             arrays["images"],
-            Bounds(**part("bounds")),
+            Bounds(**select_part("bounds")),
             arrays["equal"],
-            Candidates(units=arrays["equal"].size, **part("candidates")),
-            part("exemplars"),
+            Candidates(units=arrays["equal"].size, **select_part("candidates")),
+            select_part("exemplars"),
             arrays["highest"],
             arrays["maxima"],
         )
@@ -185,7 +185,7 @@ def scan_shard(context: WorkerContext, shard: Shard, bounds: Mapping[str, Bounds
 def rescan_shard(
     context: WorkerContext, shard: Shard, units: Mapping[str, NDArray[np.int64]], request: LayerRequest
 ) -> ShardScan:
-    """Scan a shard again for the few units whose tail was too short: without a bound, and keeping no exemplars.
+    """Scan a shard again for the few units whose tail was too short: without a bound and without exemplars.
 
     Args:
         context: network, probe set and threads.
@@ -226,7 +226,7 @@ def _run_scanners(
 def calibrate_shard(
     context: WorkerContext, shard: Shard, quantile: Fraction, request: LayerRequest
 ) -> tuple[dict[str, Bounds], dict[str, Activity], ShardScan]:
-    """Scan the calibration sample; its activations are kept until they have given the bounds, so no image runs twice.
+    """Scan the calibration sample; its activations are kept until the bounds are known, so no image runs twice.
 
     Args:
         context: network, probe set and threads.
@@ -275,7 +275,7 @@ def _read_sample(
 
 
 def _find_floor(sample: LayerScan) -> NDArray[np.float32]:
-    """Return the maximum below which an image cannot be an exemplar, as the sample has enough above it, shape (U,)."""
+    """Return every unit's lowest maximum among the sample's exemplars; an image below it cannot be one, shape (U,)."""
     floor: NDArray[np.float32] = sample.exemplars["maxima"].min(axis=1, initial=np.inf)
     return floor
 

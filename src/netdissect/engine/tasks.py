@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.protocols import ConceptSource
 
-#: The key of the bounds and activities that the calibration sample gave.
+#: The key of the bounds and activities computed from the calibration sample.
 CALIBRATION_KEY = "calibration"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardReceipt:
-    """What a finished and stored scan of a shard read.
+    """The images that a finished and stored scan of a shard read or skipped.
 
     Attributes:
         images: number of images that were read.
@@ -78,7 +78,7 @@ class ScanTask:
 
 @dataclass(frozen=True, eq=False)
 class RescanTask:
-    """Scan a shard again for units whose tail was too short, and store the scan besides the first one."""
+    """Scan a shard again for units whose tail was too short, and store this scan in addition to the first."""
 
     units: Mapping[str, NDArray[np.int64]]
     request: LayerRequest

@@ -1,9 +1,9 @@
 """Exact thresholds from the candidates of all shards, in memory that does not grow with them (docs/method.md, § 1).
 
 T_k is the smallest observed value with #{cells : a > T} ≤ q·M: of all M values in falling order, the one at position
-⌊q·M⌋ (from 0). The cells above the bound B_k, the unit's *tail*, are all known; if there are more than ⌊q·M⌋ of them, T_k
-is among them, which proves it. If there are not, but with the cells *at* the bound there are, T_k = B_k. Otherwise the
-tail is too short, and the unit must be scanned again without a bound.
+⌊q·M⌋ (from 0). The cells above the bound B_k, the unit's *tail*, are all known. If there are more than ⌊q·M⌋ of them, T_k
+is one of them. If there are more only together with the cells exactly *at* the bound, T_k = B_k. Otherwise the tail is too
+short, and the unit must be scanned again without a bound.
 
 The bits of a float, read as an integer *key*, have the order of the floats. A histogram of the keys of every tail shows
 in which range of keys T_k lies, and how many values lie above that range; the values in it are counted again in finer
@@ -62,7 +62,7 @@ def find_thresholds(
         scans: yields the scans of all shards, one at a time, at every call; all were made with the same bounds.
         units: number of units U.
         allowed: ⌊q·M⌋.
-        most: values that may be in memory at once, over all units.
+        most: most values in memory at once, over all units.
     """
     bound, equal = np.full(units, np.nan, np.float32), np.zeros(units, np.int64)
     search = _ThresholdSearch(units, allowed)
@@ -126,7 +126,7 @@ class _ThresholdSearch:
         return int(self._ranges.inside.sum())
 
     def start_above(self, bound: NDArray[np.float32]) -> None:
-        """Let the ranges begin just above the bounds, shape (U,)."""
+        """Set the start of every range just above the unit's bound, shape (U,)."""
         _find_keys_above(bound.view(np.uint32), self._ranges.low)
 
     def count(self, candidates: Candidates) -> None:

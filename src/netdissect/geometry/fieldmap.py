@@ -9,7 +9,7 @@ from netdissect.layers import FieldMap
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: A layer whose cells see only themselves, such as an activation function.
+#: The field map of a layer that works on each cell alone, such as an activation function.
 IDENTITY = FieldMap((0, 0), (1, 1), (1, 1))
 
 

@@ -2,7 +2,7 @@
 
 Entries stay in memory up to a budget. In a folder every entry is complete or absent, carries a checksum, and is found
 again by the next run. The folder may be any fsspec URL, so that the workers of a cluster can share it. Its name is a hash
-of everything that decides what its entries hold, and the checksums include that name, so an entry of other settings is
+of everything that determines its entries, and the checksums include that name, so an entry of other settings is
 never used, even if files were moved.
 """
 
@@ -83,7 +83,7 @@ class Store:
         if arrays is None:
             raise RunFileError(
                 f"{self._require_storage()}/{key}{_SUFFIX} was lost or damaged during the run: run the same command again, "
-                f"it makes only what is missing"
+                f"only what is missing is computed again"
             )
         return arrays
 

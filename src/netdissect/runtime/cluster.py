@@ -1,7 +1,7 @@
-"""The connection to a Ray cluster: one that answers in time, or a new one on this machine.
+"""Connect to a Ray cluster that answers in time, or start one on this machine.
 
 Ray itself tries for many minutes to reach a cluster that no longer exists. So a health check runs in another process
-first and is given up after `ANSWER_SECONDS`.
+first, and is ended after `ANSWER_SECONDS`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class RayCluster:
         return sum(int(gpus) for _, gpus in self._nodes())
 
     def share_cpus(self, count: int, gpus: int = 0) -> int:
-        """Return how many CPUs each of `count` workers with `gpus` GPUs may have so that all fit."""
+        """Return the most CPUs for each of `count` workers, with `gpus` GPUs each, with which all of them fit."""
         return share_cpus_evenly(self._nodes(), count, gpus)
 
     def _nodes(self) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""The items of one call of `map`: handed out in order, finished in any order, given back in order."""
+"""The items of one call of `map`: handed out in order, finished in any order, returned in order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Finished items per worker that may wait for a slower one before them; beyond that no item is handed out.
+#: Most results per worker that wait for a slower item before them; then no more items are handed out.
 _MOST_AHEAD = 3
 
 
@@ -26,17 +26,17 @@ class ItemQueue:
 
     @property
     def is_finished(self) -> bool:
-        """Whether every result was given back."""
+        """Whether every result was yielded."""
         return self._yielded == self._total
 
     def take(self) -> tuple[int, Any] | None:
-        """Return number and item of the next one to work on; None if there is none for now."""
+        """Return the next item and its number, as (number, item); None if there is none for now."""
         if self._waiting and self._waiting[0][0] < self._yielded + self._ahead:
             return self._waiting.popleft()
         return None
 
     def put_back(self, number: int, item: Any) -> int:
-        """Take back an item whose worker was lost; return how often that happened to this item."""
+        """Take back an item whose worker was lost; return how many workers were lost on this item."""
         self._waiting.appendleft((number, item))
         self._losses[number] = self._losses.get(number, 0) + 1
         return self._losses[number]

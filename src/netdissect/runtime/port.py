@@ -1,6 +1,6 @@
 """The interface of every runtime: map a function over items, with one context per worker.
 
-A runtime knows nothing about the work. A *context* is what a worker sets up once and uses for all its items (a loaded
+A runtime does not depend on the kind of work. A *context* is what a worker sets up once and uses for all its items (a loaded
 network, an opened probe set); a *task* is a function of the context and one item; a *setup* makes a context.
 """
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netdissect.runtime.cluster import RayCluster
     from netdissect.runtime.port import Item, Outcome, WorkerSetup
 
-#: How many actors may be lost over the same item, or before they are ready, until the run fails.
+#: The run fails when this many actors were lost on the same item, or before they were ready.
 ATTEMPTS = 5
 #: The concurrency group in which actors answer while a task runs.
 HEARTBEAT = "heartbeat"
@@ -44,7 +44,7 @@ class RayRuntime:
         Args:
             cluster: the cluster.
             setup: makes an actor's context; it is put into the cluster's object store and fetched once per node.
-            count: number of actors; those the cluster has no room for wait, and the others do the work.
+            count: number of actors; those that do not fit wait, and the others do the work.
             cpus: CPUs per actor, also the threads it may use. Default: the cluster's CPUs divided evenly.
             gpus: GPUs per actor.
         """
@@ -66,14 +66,14 @@ class RayRuntime:
         self._numbers: dict[Any, int] = {}
         self._starting: dict[Any, Any] = {}
         self._idle: list[Any] = []
-        self._under_way: dict[Any, tuple[Any, int, Any]] = {}  # actor, number and item, by the result's reference
+        self._in_progress: dict[Any, tuple[Any, int, Any]] = {}  # actor, number and item, by the result's reference
         self._early_losses = 0
 
     def map(self, task: Callable[[Any, Item], Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
         """Yield ``task(context, item)`` for every item, in the order of the items; the first error ends it.
 
         Raises:
-            RunError: if `ATTEMPTS` actors were lost over the same item, or no actor can be started.
+            RunError: if `ATTEMPTS` actors were lost on the same item, or no actor can be started.
         """
         queue = ItemQueue(items, self._count)
         shared_task = self._ray.put(task)
@@ -84,10 +84,10 @@ class RayRuntime:
                 if not self._replace_silent(queue):
                     self._receive(queue)
                 yield from queue.pop_results()
-        finally:  # after an error, or if the caller stopped early, nobody wants the items under way
-            for actor, _, _ in self._under_way.values():
+        finally:  # after an error, or if the caller stopped early, the items in progress are not needed
+            for actor, _, _ in self._in_progress.values():
                 self._forget(actor)
-            self._under_way.clear()
+            self._in_progress.clear()
 
     def close(self) -> None:
         """End the actors."""
@@ -103,7 +103,7 @@ class RayRuntime:
         self.close()
 
     def _start_missing(self) -> None:
-        """Request missing actors; they get items once they are ready, which may have to wait for room."""
+        """Request missing actors; they get items once they are ready; the cluster may first have to have room for them."""
         for number in sorted(set(range(self._count)) - set(self._numbers.values())):
             actor = self._actor.remote()
             self._numbers[actor] = number
@@ -115,14 +115,14 @@ class RayRuntime:
             if job is None:
                 return
             actor = self._idle.pop()
-            self._under_way[actor.do.remote(shared_task, job[1])] = (actor, *job)
+            self._in_progress[actor.run_task.remote(shared_task, job[1])] = (actor, *job)
 
     def _replace_silent(self, queue: ItemQueue) -> bool:
         """Give up actors that do not answer, and put their items back; return whether there were any."""
         silent = self._heartbeats.find_silent({
-            actor: self._numbers[actor] for actor, _, _ in self._under_way.values()
+            actor: self._numbers[actor] for actor, _, _ in self._in_progress.values()
         })  # fmt: skip
-        for reference in [one for one, (actor, _, _) in self._under_way.items() if actor in silent]:
+        for reference in [one for one, (actor, _, _) in self._in_progress.items() if actor in silent]:
             self._put_back(reference, queue, "it did not answer")
         return bool(silent)
 
@@ -141,7 +141,7 @@ class RayRuntime:
         except self._ray.exceptions.RayError as error:  # the actor, its node, or the result on its way was lost
             self._put_back(ready, queue, root_message(error), error)
             return
-        actor, number, _ = self._under_way.pop(ready)
+        actor, number, _ = self._in_progress.pop(ready)
         self._idle.append(actor)
         if not success:
             raise value
@@ -149,11 +149,11 @@ class RayRuntime:
 
     def _put_back(self, reference: Any, queue: ItemQueue, reason: str, error: Exception | None = None) -> None:
         """Give up the actor that was working on an item, and put the item back, or raise if that happened too often."""
-        actor, number, item = self._under_way.pop(reference)
+        actor, number, item = self._in_progress.pop(reference)
         self._forget(actor)
         if queue.put_back(number, item) >= ATTEMPTS:
             raise RunError(
-                f"a worker of the cluster was lost {ATTEMPTS} times over the same piece of work ({reason}): run the same "
+                f"a worker of the cluster was lost {ATTEMPTS} times on the same piece of work ({reason}): run the same "
                 f"command again, it continues from what is finished"
             ) from error
 
@@ -163,9 +163,9 @@ class RayRuntime:
         Raises:
             RunError: if no actor is working and none could be started for `START_SECONDS`.
         """
-        working = bool(self._under_way)
+        working = bool(self._in_progress)
         ready, _ = self._ray.wait(
-            [*self._under_way, *self._starting],
+            [*self._in_progress, *self._starting],
             num_returns=1,
             timeout=SILENCE_SECONDS / 12 if working else START_SECONDS,
         )
@@ -178,7 +178,7 @@ class RayRuntime:
         return ready[0] if ready else None
 
     def _finish_start(self, ready: Any) -> None:
-        """Let an actor whose context is made work; one that was lost before is replaced, up to `ATTEMPTS` times."""
+        """Make an actor idle once its context is made; if it was lost, let it be replaced, up to `ATTEMPTS` times."""
         actor = self._starting.pop(ready)
         try:
             error = self._ray.get(ready)
@@ -220,7 +220,7 @@ class _Heartbeats:
         """Return the actors that have not answered for `GIVE_UP_SECONDS`.
 
         Args:
-            working: numbers of the actors that work, by actor.
+            working: the number of every actor that is working, by actor.
         """
         given_up = set()
         for actor, number in working.items():
@@ -247,7 +247,7 @@ class _Heartbeats:
         return given_up
 
     def forget(self, actor: Any) -> None:
-        """Expect no answer of an actor any more."""
+        """Stop waiting for an actor's answer."""
         self._calls.pop(actor, None)
         self._reported.discard(actor)
 
@@ -275,7 +275,7 @@ class _Actor:
     def answer(self) -> None:
         """Do nothing: a call returns unless the process is stopped."""
 
-    def do(self, task: Callable[[Any, Any], Any], item: Any) -> tuple[bool, Any]:
+    def run_task(self, task: Callable[[Any, Any], Any], item: Any) -> tuple[bool, Any]:
         """Return (True, result) of a task, or (False, its error); only errors of Ray itself are raised."""
         try:
             return True, task(self._context, item)

@@ -1,4 +1,4 @@
-"""What runs in a worker process: make the context once, then do one item after the other, sending heartbeats."""
+"""The main loop of a worker process: make the context once, then do one item after the other; send heartbeats."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _send_heartbeats(heartbeats: Connection, interval: float) -> None:
 
 
 def _exit_with_coordinator() -> None:
-    """End this process as soon as the coordinator has ended, however that happened."""
+    """End this process as soon as the coordinator has ended, for whatever reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from netdissect.runtime.port import Item, Outcome, Runtime, WorkerSetup
 
-#: How many workers may die over the same item, or before they are ready, until the run fails.
+#: The run fails when this many workers died on the same item, or before they were ready.
 ATTEMPTS = 3
 #: Seconds without a heartbeat after which a worker is reported.
 SILENCE_SECONDS = 60.0
 #: Seconds without a heartbeat after which a worker is killed and its item given to another.
 GIVE_UP_SECONDS = 600.0
-#: Heartbeats in `SILENCE_SECONDS`. They come from a thread of their own, so a long task is not taken for silence.
+#: Heartbeats in `SILENCE_SECONDS`. A separate thread sends them, so they do not stop during a long task.
 _HEARTBEATS = 12
 _LOG = logging.getLogger("netdissect")
 
@@ -68,14 +68,14 @@ class InProcessRuntime:
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker process, and how far it is.
+    """A worker process and its state.
 
     Attributes:
         number: its number, from 0.
         process: the process.
         pipe: carries the setup and items to it, and results back.
         heartbeats: carries its heartbeats.
-        silent: seconds since its last heartbeat, as far as this process was running.
+        silent: seconds since its last heartbeat, without those in which this process was suspended.
         has_setup: whether the setup was sent to it.
         ready: whether its context is made.
         job: number and item of what it is working on.
@@ -95,8 +95,8 @@ class ProcessRuntime:
     """Worker processes, each with its own context. A worker that dies is replaced and its item is done again.
 
     Use it as a context manager: no worker is left when the block ends. On Linux, workers are forked from a server
-    process that has imported the setup's module and done nothing else, so another worker costs no imports and shares
-    their memory; elsewhere they are spawned.
+    process that has imported the setup's module and done nothing else, so a worker imports nothing and shares the
+    memory of the imports; elsewhere they are spawned.
     """
 
     def __init__(self, setup: WorkerSetup, count: int, *, threads: int | None = None) -> None:
@@ -121,7 +121,7 @@ class ProcessRuntime:
 
         Raises:
             SettingsError: if this program cannot start workers, or the setup cannot be pickled.
-            RunError: if `ATTEMPTS` workers died over the same item.
+            RunError: if `ATTEMPTS` workers died on the same item.
         """
         queue = ItemQueue(items, self._count)
         try:
@@ -130,7 +130,7 @@ class ProcessRuntime:
                 self._hand_out(task, queue)
                 self._receive(queue)
                 yield from queue.pop_results()
-        finally:  # after an error, or if the caller stopped early, nobody wants the items under way
+        finally:  # after an error, or if the caller stopped early, the items in progress are not needed
             self._stop([worker for worker in self._workers if worker.job is not None])
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class ProcessRuntime:
         ends = [end for worker in self._workers for end in (worker.pipe, worker.process.sentinel, worker.heartbeats)]
         start = time.monotonic()
         ready = set(connection.wait(ends, timeout=SILENCE_SECONDS / _HEARTBEATS))
-        # If this process was stopped meanwhile, the time does not count.
+        # The time in which this process was suspended does not count.
         waited = min(time.monotonic() - start, 2 * SILENCE_SECONDS / _HEARTBEATS)
         for worker in list(self._workers):
             self._check_heartbeat(worker, waited, alive=worker.pipe in ready or worker.heartbeats in ready)
@@ -188,11 +188,11 @@ class ProcessRuntime:
                     self._take_result(worker, queue, *message)
 
     def _check_heartbeat(self, worker: _Worker, waited: float, *, alive: bool) -> None:
-        """Report a worker that is silent, and kill it if it stays silent."""
+        """Report a worker that sends no heartbeats, and kill it if none come."""
         before = worker.silent
         worker.silent = 0.0 if alive else before + waited
         if alive:
-            with contextlib.suppress(EOFError, OSError):  # it died: its sentinel says so
+            with contextlib.suppress(EOFError, OSError):  # it died: its sentinel is ready too
                 while worker.heartbeats.poll():
                     worker.heartbeats.recv_bytes()
         name = f"worker {worker.number} (process {worker.process.pid})"
@@ -246,7 +246,7 @@ class ProcessRuntime:
         else:
             deaths = queue.put_back(*worker.job)
         if deaths >= ATTEMPTS:
-            when = "over the same piece of work" if worker.job else "before it could start"
+            when = "on the same piece of work" if worker.job else "before it could start"
             raise RunError(
                 f"a worker process was killed {ATTEMPTS} times {when} (exit code {code}; -9 usually means that memory ran "
                 f"out): use fewer --workers or, in a run, a smaller --batch-size, and run the same command again; it "
@@ -273,7 +273,7 @@ def _describe_failed_start() -> str:
             "use one worker"
         )
     return (
-        "worker processes cannot be started from this program: put what it does below an "
+        "worker processes cannot be started from this program: put its code below an "
         '`if __name__ == "__main__":`, or use one worker'
     )
 

@@ -1,4 +1,4 @@
-"""The number of distinct concepts that n random units of a layer detect, to compare layers of different width.
+"""Compute the number of distinct concepts that n random units of a layer detect, to compare layers of different width.
 
 A layer with more units detects more concepts. If n of U units are drawn without replacement, concept c, detected by d_c
 units, is missed with probability C(U - d_c, n) / C(U, n). The number of concepts found is a sum of such indicators, so

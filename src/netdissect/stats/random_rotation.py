@@ -31,7 +31,7 @@ def draw_rotation(units: int, seed: int) -> NDArray[np.float64]:
     """
     normal = np.random.default_rng(seed).standard_normal((units, units))
     q, r = np.linalg.qr(normal)
-    q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # else it would not be uniform
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # without this, Q is not uniform
     if np.linalg.slogdet(q)[0] < 0:
         q[0] = -q[0]
     return np.ascontiguousarray(q)

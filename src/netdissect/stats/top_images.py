@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: The image number of an empty place; larger than any other.
 NO_IMAGE = np.iinfo(np.int64).max
-#: Values of grids that are copied at once; else those of the first batch, all of which enter, would be in memory twice.
+#: Values of grids that are copied at once; without this limit, the first batch's grids would be in memory twice.
 _PIECE = 2**20
 
 
@@ -118,7 +118,7 @@ class TopImages:
 
 @cached_njit()
 def _update_kernel(images, maxima, numbers, peaks, floor, entered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Replace worse images by better ones of the batch; write to `entered` the position in the batch of those in place."""
+    """Replace images by better ones of the batch; write the positions of these in the batch to `entered`."""
     for u in range(images.shape[0]):
         worst = _find_worst(images[u], maxima[u])
         for b in range(peaks.shape[0]):

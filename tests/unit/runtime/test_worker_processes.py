@@ -82,7 +82,7 @@ def test_the_field_of_a_plain_context_that_cannot_be_pickled_is_named():
 def test_an_item_that_kills_every_worker_ends_the_run_with_advice(tmp_path):
     with (
         run_processes(tasks.ContextSetup()) as workers,
-        pytest.raises(RunError, match=r"killed 3 times over .* memory ran out"),
+        pytest.raises(RunError, match=r"killed 3 times on .* memory ran out"),
     ):
         list(workers.map(tasks.DieOnce(tmp_path, 2, times=99), range(6)))
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.broden.index_rows import IndexRow
     from netdissect.protocols import Progress
 
-#: Images that a worker checks at once.
+#: Number of images per task of a worker.
 _BATCH = 32
 
 
@@ -58,7 +58,7 @@ class CategorySummary:
         name: the category.
         images: number of images that have a label of it.
         uses: its concepts that occur, the one with the largest share first.
-        unlabelled: share of those images' pixels without a label of it.
+        unlabeled: share of those images' pixels without a label of it.
         absent: concepts that are listed and do not occur.
     """
 
@@ -82,7 +82,7 @@ class CheckReport:
         label_sizes: number of images of every label map size (height, width).
         concepts: number of concepts listed.
         categories: the categories, in the order of ``category.csv``.
-        unlabelled: share of all pixels that carry no label but a color.
+        unlabeled: share of all pixels that carry no label but a color.
         problems: every problem, as a sentence.
     """
 
@@ -103,11 +103,11 @@ class _CheckTally:
     """Counts over images.
 
     Attributes:
-        pixels: pixels of every (category, label number).
-        touched: images that have every (category, label number).
-        labeled: images that have a label of every category.
-        area: pixels of the images that have a label of every category; under ``""`` those of all images.
-        uncovered: of `area`, the pixels without a label of the category; under ``""`` those without any but a color.
+        pixels: number of pixels with each (category, label number).
+        touched: number of images with each (category, label number).
+        labeled: number of images with a label of each category.
+        area: number of pixels of the images with a label of each category; under ``""``, of all images.
+        uncovered: how many pixels of `area` have no label of the category; under ``""``, none but a color.
         problems: every problem, as a sentence.
     """
 
@@ -192,13 +192,13 @@ def _check_rows(context: _CheckContext, rows: Sequence[IndexRow]) -> _CheckTally
             images.decode_image(images.read_indexed_image(path), path, row.image_size)
         except DataError as error:
             tally.problems.append(str(error))
-        anything = np.zeros(row.label_size, bool)
+        labeled = np.zeros(row.label_size, bool)
         for category in row.fields:
             covered = _check_category(context, row, category, tally)
             if category != "color":
-                anything |= covered
-        tally.area[""] += anything.size
-        tally.uncovered[""] += anything.size - int(anything.sum())
+                labeled |= covered
+        tally.area[""] += labeled.size
+        tally.uncovered[""] += labeled.size - int(labeled.sum())
     return tally
 
 
@@ -229,7 +229,7 @@ def _check_category(context: _CheckContext, row: IndexRow, category: str, tally:
 def _read_category_planes(
     context: _CheckContext, row: IndexRow, category: str, tally: _CheckTally
 ) -> Iterator[NDArray[np.uint16]]:
-    """Yield the label planes of one category, shape (sh, sw); a label of the whole image makes a plane of its own."""
+    """Yield the label planes of one category, shape (sh, sw); a label of the whole image is a plane of its own."""
     items = row.fields[category]
     for number in sorted({item for item in items if isinstance(item, int)} - {0}):
         yield np.full(row.label_size, number, np.uint16)

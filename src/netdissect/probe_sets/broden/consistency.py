@@ -47,7 +47,7 @@ def _find_use_problems(path: Path, lines: Sequence[TableLine], labels: Mapping[i
     for line in lines:
         name = labels[int(line["number"])]["name"]
         if line.get("name", name) != name:
-            yield f"{path}: number {line['number']} is called {line['name']!r}, and {name!r} in label.csv"
+            yield f"{path}: number {line['number']} is called {line['name']!r}, but {name!r} in label.csv"
 
 
 def _find_category_problems(category: TableLine, lines: Sequence[TableLine]) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _find_category_problems(category: TableLine, lines: Sequence[TableLine]) -> 
     name = category["name"]
     for column, value in sums.items():
         if category.get(column, str(value)) != str(value):
-            yield f"{category.path}: {name} has {column} {category[column]}, and c_{name}.csv {value}"
+            yield f"{category.path}: {name} has {column} {category[column]}, but c_{name}.csv has {value}"
 
 
 def _find_label_problems(number: int, label: TableLine, uses: Mapping[str, Mapping[int, TableLine]]) -> Iterator[str]:
@@ -69,10 +69,10 @@ def _find_label_problems(number: int, label: TableLine, uses: Mapping[str, Mappi
     parts = {match["category"]: match["frequency"] for match in _PART.finditer(label.get("category", ""))}
     if parts and set(parts) != set(lines):
         tables = ", ".join(f"c_{category}.csv" for category in sorted(lines))
-        yield f"{start} names the categories {', '.join(sorted(parts))}, and is listed in {tables}"
+        yield f"{start} names the categories {', '.join(sorted(parts))}, but is listed in {tables}"
         return
     wrong = [
-        f"{start} has {parts[category]} images in {category}, and {line['frequency']} in c_{category}.csv"
+        f"{start} has {parts[category]} images in {category}, but {line['frequency']} in c_{category}.csv"
         for category, line in lines.items()
         if parts and line.get("frequency", parts[category]) != parts[category]
     ]
@@ -80,14 +80,14 @@ def _find_label_problems(number: int, label: TableLine, uses: Mapping[str, Mappi
     if not wrong and all("frequency" in line for line in lines.values()):
         images = sum(_parse_number(line["frequency"]) for line in lines.values())
         if _parse_number(label.get("frequency", str(images))) != images:
-            yield f"{start} has the frequency {label['frequency']}, and its categories add up to {images:.0f}"
+            yield f"{start} has the frequency {label['frequency']}, but its categories add up to {images:.0f}"
     covered = sum(_parse_number(line["coverage"]) for line in lines.values())
     if not math.isclose(_parse_number(label.get("coverage", str(covered))), covered, rel_tol=1e-4, abs_tol=1e-5):
-        yield f"{start} has the coverage {label['coverage']}, and its categories add up to {covered:.6g}"
+        yield f"{start} has the coverage {label['coverage']}, but its categories add up to {covered:.6g}"
 
 
 def _parse_number(text: str) -> float:
-    """Return a number; NaN, which equals nothing, if the text is none."""
+    """Return a text as a number; NaN, which equals no number, if it is not one."""
     try:
         return float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Parse ``index.csv``: one line per image, with what is labeled in it per category (format: docs/broden.md)."""
+"""Parse ``index.csv``: one line per image, with its labels in every category (docs/broden.md, The format)."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def read_index_table(folder: Path, categories: Sequence[str]) -> Table:
 
 
 def parse_index(table: Table, categories: Sequence[str]) -> Iterator[tuple[int, TableLine, IndexRow]]:
-    """Yield every row that carries a label: its number counted from 0, its line, and what the line says.
+    """Yield every row that carries a label: its number counted from 0, its line, and the parsed row.
 
     Raises:
         DataFileError: if a size is not a whole number, or a file lies outside ``images/``.
         LabelError: if a label number has more than 9 digits.
     """
-    sizes: dict[tuple[str, ...], tuple[int, ...]] = {}  # most rows have the same
+    sizes: dict[tuple[str, ...], tuple[int, ...]] = {}  # most rows have the same sizes
     for number, line in enumerate(table.lines):
         texts = [line[category] for category in categories]
         if not has_label(texts):

@@ -85,5 +85,5 @@ def encode_label_map(labels: NDArray[np.integer]) -> bytes:
     pixels[..., 0] = labels & 255
     pixels[..., 1] = labels >> 8
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, format="PNG")  # optimize takes nine times as long and saves a tenth
+    Image.fromarray(pixels).save(out, format="PNG")  # optimize=True takes 9 times as long and saves 10 %
     return out.getvalue()

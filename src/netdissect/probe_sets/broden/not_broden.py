@@ -10,7 +10,7 @@ from netdissect.io.images import ENDINGS
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Files of a folder that are looked at.
+#: Most entries of a folder that are examined.
 _MAX_FILES = 2000
 _COMMANDS = {
     ".json": "netdissect data from-coco {0} IMAGES --out DIR makes a probe set of COCO's annotations",

@@ -1,6 +1,6 @@
 """Decode plain label PNGs several times as fast as Pillow does, without holding the GIL.
 
-Plain is what every writer of label maps makes: 8 bits, RGB, not interlaced, undamaged. Pillow reads or refuses the rest.
+A plain PNG is 8-bit RGB, not interlaced and undamaged, as label maps usually are. Pillow reads or refuses all others.
 """
 
 from __future__ import annotations

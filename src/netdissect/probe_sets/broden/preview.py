@@ -38,11 +38,11 @@ _COLOR_NAMES = {
 
 
 def write_preview(folder: Path, page: Path, *, images: int = 12, progress: Progress | None = None) -> Path:
-    """Write a page with a few images, spread evenly over a probe set, and the labels of each.
+    """Write a page with a few images, evenly spaced in a probe set, and their labels.
 
     Args:
         folder: the probe set.
-        page: the HTML file; it refers to no other file.
+        page: the HTML file, which contains the images.
         images: number of images.
         progress: reports the progress.
 
@@ -101,7 +101,7 @@ def _make_card(source: Broden, position: int, row: IndexRow) -> dict[str, object
 def _make_view(
     category: str, names: Mapping[int, str], image: NDArray[np.uint8], planes: NDArray[np.uint16]
 ) -> dict[str, object]:
-    """Return one category's labels over the gray image; where several planes overlap, the last one."""
+    """Return one category's labels over the gray image; where planes overlap, the last one is shown."""
     top = planes[0]
     for plane in planes[1:]:
         top = np.where(plane > 0, plane, top)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.broden.index_rows import IndexRow
     from netdissect.probe_sets.broden.tables import Table, TableLine
 
-#: Pixels of all label maps of one image together; they are in memory at once.
+#: Most pixels of all label maps of one image together; they are in memory at once.
 MAX_LABEL_PIXELS = 2**27
 
 
@@ -55,7 +55,7 @@ def parse_probe_images(table: Table, vocabulary: Vocabulary) -> list[ProbeImage]
     for number, line, row in parse_index(table, vocabulary.categories):
         first = first_lines.setdefault(row.image, line.number)
         if first != line.number:
-            raise line.error(f"{row.image} is listed already in line {first}")
+            raise line.error(f"{row.image} is already listed in line {first}")
         items = [item for field in row.fields.values() for item in field]
         planes = tuple(item for item in items if isinstance(item, str))
         _require_readable(line, row, len(planes))

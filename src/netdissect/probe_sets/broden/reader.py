@@ -39,7 +39,7 @@ LATENTS_FILE = "latents.npy"
 
 
 class Broden:
-    """A probe set on disk: a ConceptSource.
+    """A probe set on disk. It implements ConceptSource.
 
     Rows whose categories are all empty, or hold only 0, carry no label and are dropped, as the released code does.
 
@@ -110,7 +110,7 @@ class Broden:
         """
         if split is not None and self.split not in (None, split):
             raise SettingsError(
-                f"split={split!r} was asked for, and the probe set was opened with split={self.split!r}: give one of them"
+                f"split={split!r} was requested, but the probe set was opened with split={self.split!r}: use one of them"
             )
         smallest = min((number for number in (self.limit, limit) if number is not None), default=None)
         if (split or self.split, smallest) == (self.split, self.limit):
@@ -169,7 +169,7 @@ class Broden:
         return image if size is None else images.resize_image(image, size)
 
     def latent(self, index: int) -> NDArray[np.generic]:
-        """Return the latent that a generator made an image from (``latents.npy``).
+        """Return the latent from which a generator made an image (``latents.npy``).
 
         Raises:
             DataNotFoundError: if the images were not made by a generator.
@@ -246,7 +246,7 @@ def _open_folder(folder: str | Path) -> Path:
     except ImportError as error:
         raise MissingExtraError(f"{folder} needs a library that is not installed: {error}") from error
     except ValueError as error:
-        raise SettingsError(f"{folder} is no address that can be read: {error}") from error
+        raise SettingsError(f"{folder} is not an address that can be read: {error}") from error
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataNotFoundError(f"the probe set at {folder} cannot be reached: {reason}") from error

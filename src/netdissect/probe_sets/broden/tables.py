@@ -1,4 +1,4 @@
-"""Read and write CSV tables: the only place that knows how Broden's tables are encoded and laid out."""
+"""Read and write the CSV tables of Broden's format."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TableLine:
         """Return a field as a whole number of at most 9 digits.
 
         Raises:
-            DataFileError: if it is none, or is smaller than `least`.
+            DataFileError: if it is not one, or is smaller than `least`.
         """
         text = self[column]
         if not text.isascii() or not text.strip().isdigit() or len(text) > 9 or int(text) < least:
@@ -61,7 +61,7 @@ class TableLine:
         """Return a field as a finite number of at least 0.
 
         Raises:
-            DataFileError: if it is none.
+            DataFileError: if it is not one.
         """
         try:
             number = float(self[column])
@@ -118,7 +118,7 @@ def parse_table(path: Path, text: str, columns: Sequence[str], *, strict: bool =
         path: its file, for errors.
         text: its text.
         columns: columns that it must have.
-        strict: whether every line must have as many fields as the header; if not, only `columns` must be there.
+        strict: whether every line must have as many fields as the header; if not, only `columns` must be present.
 
     Raises:
         DataFileError: if it is not CSV, lacks a column, or a line has too few or too many fields.
@@ -145,7 +145,7 @@ def parse_table(path: Path, text: str, columns: Sequence[str], *, strict: bool =
 
 
 def iterate_cells(path: Path) -> Iterator[list[str]]:
-    """Yield the cells of every line of a table, whatever it holds: bytes that are not UTF-8 are replaced."""
+    """Yield the cells of every line of a table, unchecked; bytes that are not UTF-8 are replaced."""
     return csv.reader(read_bytes(path, most=MAX_TEXT_BYTES).decode(errors="replace").splitlines())
 
 

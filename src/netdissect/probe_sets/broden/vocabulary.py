@@ -73,7 +73,7 @@ def _parse_names(table: Table) -> dict[int, str]:
 
 
 def _find_primary_categories(tables: Sequence[Table], names: Mapping[int, str]) -> dict[int, int]:
-    """Return the position of every label's primary category: where its coverage is largest, of equals the later."""
+    """Return the position of every label's primary category: the one with the largest coverage, the last of equals."""
     best: dict[int, tuple[float, int]] = {}
     for position, table in enumerate(tables):
         for line in table.lines:

@@ -33,7 +33,7 @@ A probe set in Broden's format (Network Dissection, CVPR 2017):
     images/         images (.jpg) and label maps (.png, label number = R + 256 * G)
     index.csv       image,split,ih,iw,sh,sw,{categories}
                     A category's field is empty, or several items joined by ';', the dominant one first:
-                    a label number holds for the whole image, a file for each pixel. 0 is nothing.
+                    a label number holds for the whole image, a file for each pixel. 0 is no label.
     label.csv       number,name,category,frequency,coverage,syns
     category.csv    name,first,last,count,frequency
     c_CATEGORY.csv  code,number,name,frequency,coverage
@@ -100,7 +100,7 @@ def write_tables(
         numbers: the label number of every name, 1..C.
         usage: how often every name is used in every category; names without a number are left out.
         title: first line of ``README.txt``.
-        text: what a reader should know: sources, settings, licenses.
+        text: body of ``README.txt``: sources, settings, licenses.
         synonyms: other names of a label.
 
     Returns:
@@ -120,7 +120,7 @@ def write_label_tables(
     text: str,
     synonyms: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[str, ...]:
-    """Write every table but ``index.csv``; arguments and result as `write_tables`."""
+    """Write every table but ``index.csv``; arguments and result are those of `write_tables`."""
     used = {
         (numbers[name], category): (frequency, usage.coverage[name, category])
         for (name, category), frequency in usage.frequency.items()
@@ -173,7 +173,7 @@ def write_index(folder: Path, rows: Iterable[IndexRow], categories: Sequence[str
 
 
 def _write_category_table(folder: Path, category: str, members: Mapping[int, tuple[str, int, float]]) -> None:
-    """Write ``c_<category>.csv``, given name, frequency and coverage of every label number."""
+    """Write ``c_<category>.csv`` from name, frequency and coverage of every label number."""
     ordered = sorted(members, key=lambda number: (-members[number][1], -members[number][2], number))
     write_table(
         folder / f"c_{category}.csv",

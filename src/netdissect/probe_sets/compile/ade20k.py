@@ -94,7 +94,7 @@ class Ade20k(Source):
         return images.load_image_in_frame(photo, images.read_image_size(plane, "label map"))
 
     def read_labels(self, entry: SourceImage) -> Mapping[str, CategoryLabels]:
-        """Return scene, object plane and part planes of an image, as far as it has them."""
+        """Return scene, object plane and part planes of an image; those that it lacks are left out."""
         _, plane, parts, scene = entry.record
         labels: dict[str, CategoryLabels] = {"object": read_class_map(plane)}
         if scene in self._scene_number:

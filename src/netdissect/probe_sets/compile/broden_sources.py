@@ -28,7 +28,7 @@ def open_sources(folders: Mapping[str, Path], *, skip_missing: bool, workers: in
         folders: the folder of every source, by its name.
         skip_missing: leave out images whose files are missing.
         workers: number of processes that draw OpenSurfaces' label maps, if its post-processing has not been done.
-        progress: reports the progress of that.
+        progress: reports the progress of drawing them.
 
     Raises:
         DataError: a subclass, for anything wrong with one of them.
@@ -60,7 +60,7 @@ def find_sources(parent: Path, only: Sequence[str] = ()) -> dict[str, Path]:
     """Return the folders of the sources in a folder, by name.
 
     Args:
-        parent: holds ``ade20k/``, ``dtd/``, ``opensurfaces/``, ``pascal/``, as data download makes them.
+        parent: holds ``ade20k/``, ``dtd/``, ``opensurfaces/``, ``pascal/``, as ``netdissect data download`` makes them.
         only: names of the sources to use; empty uses all that exist.
 
     Raises:

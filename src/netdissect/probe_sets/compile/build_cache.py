@@ -80,7 +80,7 @@ class BuildCache:
         return self.folder / "set"
 
     @property
-    def _placing(self) -> Path:
+    def _placing_file(self) -> Path:
         return self.folder / "placing.json"
 
     def write_piece(self, phase: str, key: str, value: Any) -> None:
@@ -145,7 +145,7 @@ class BuildCache:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock `out` within the block, so that two builds do not overwrite each other's pieces.
+        """Lock `out` within the block, because two builds would overwrite each other's pieces.
 
         Raises:
             DataError: if `out` holds something that was not built here, or another process is building there.
@@ -173,14 +173,14 @@ class BuildCache:
             if finished is not None:
                 changed = _describe_differences(finished, state) or "a file of its sources changed"
                 say(
-                    f"{self.out}: the probe set there was built otherwise ({changed}): starting over; it stays until the "
+                    f"{self.out}: the probe set there was built differently ({changed}): starting over; it stays until the "
                     f"new one is complete"
                 )
         elif unfinished != state:
             changed = _describe_differences(unfinished, state)
             say(f"{self.out}: an unfinished build there had other settings ({changed}): starting over")
             self._clear()
-        elif _read_object(self._placing).get("inputs", inputs) != inputs:
+        elif _read_object(self._placing_file).get("inputs", inputs) != inputs:
             say(f"{self.out}: files changed since the last call: starting over")
             self._clear()
         else:
@@ -192,7 +192,7 @@ class BuildCache:
         """Remove all pieces but the label maps that a network made, which have keys of their own."""
         for name in ("pieces", "set"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        for path in (self._placing, self.folder / _STATE):
+        for path in (self._placing_file, self.folder / _STATE):
             path.unlink(missing_ok=True)
 
     def _move_foreign_images(self) -> None:
@@ -227,7 +227,7 @@ class BuildCache:
         """
         self._move_foreign_images()
         # From here on set/ is incomplete: only a build of the same inputs may continue after an interruption.
-        atomic.write_text(self._placing, json.dumps({"inputs": inputs}))
+        atomic.write_text(self._placing_file, json.dumps({"inputs": inputs}))
         (self.out / "index.csv").unlink(missing_ok=True)
         atomic.remove_files_below(self.out, [f"c_{name}.csv" for name in _list_categories(self.out)])
         for path in sorted(self.set_folder.iterdir()):
@@ -243,7 +243,7 @@ class BuildCache:
 
 
 def _list_own_images(folder: Path) -> set[str]:
-    """Return the files below ``images/`` that ``index.csv`` names, whatever else that holds."""
+    """Return every cell of ``index.csv`` and its items, among them all files below ``images/`` that belong to the probe set."""
     cells = {cell for line in iterate_cells(folder / "index.csv") for cell in line}
     return {name for cell in cells for name in cell.split(";")} | cells
 

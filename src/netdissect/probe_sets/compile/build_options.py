@@ -1,4 +1,4 @@
-"""Options of a build: everything besides the sources that decides what a probe set holds."""
+"""Options of a build: everything but the sources that determines a probe set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from netdissect.probe_sets.source import Source
 
-#: Increased when the same options would make another probe set.
+#: Increase it when the same options give another probe set than before.
 _EDITION = 1
 
 
@@ -58,7 +58,7 @@ class BuildOptions:
         if self.limit is not None:
             require_integer("limit", self.limit, 1, MAX_IMAGES)
         require_integer("min-frequency", self.min_frequency, 0, MAX_IMAGES)
-        require_between("min-coverage", self.min_coverage, "be a number from 0 on", 0, MAX_IMAGES)
+        require_between("min-coverage", self.min_coverage, "be a number of at least 0", 0, MAX_IMAGES)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -81,7 +81,7 @@ class BuildOptions:
         return load_synonyms(self.synonyms)
 
     def describe(self, sources: Sequence[Source]) -> dict[str, str]:
-        """Return everything that decides the probe set as text, to compare an unfinished build with."""
+        """Return everything that determines the probe set, as text; an unfinished build is continued only if it is the same."""
         colors = self.load_color_names()
         settings = {name: str(value) for name, value in dataclasses.asdict(self).items()}
         return settings | {

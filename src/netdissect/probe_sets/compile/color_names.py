@@ -1,7 +1,7 @@
 """Name the color of every pixel: one of the eleven basic color names (van de Weijer et al. 2009).
 
 The published table gives the most probable name for every RGB // 8. It can be read from a file. The built-in table is
-computed by a small integer model that was fitted to it, so that every machine names every color alike
+computed by a small model of integers that was fitted to it, and is the same on every machine
 (benchmarks/fit_color_names.py fits the model and prints how often it agrees).
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: The eleven names; a name's label is its position plus 1.
 COLOR_NAMES = ("black", "blue", "brown", "grey", "green", "orange", "pink", "purple", "red", "white", "yellow")
 
-#: The share of the published table's 32,768 cells that the built-in model names as it does (see the tests).
+#: The share of the published table's 32,768 cells on which the built-in model agrees with it.
 AGREEMENT = 0.9954
 
 #: Bytes of the largest table as .npy: numbers of 64 bits, and the header.

@@ -1,4 +1,4 @@
-"""Phases 1 and 5 of a build, which workers do batch by batch.
+"""Phases 1 and 5 of a build, which workers run batch by batch.
 
 Decoding the images and label maps of the sources is most of the work, so every file is opened once. Phase 1 counts the
 labels, writes the scaled image, and caches the labels, still with the source's numbers, at the size of the label maps.
@@ -64,7 +64,7 @@ class ImageBatch:
         source: position of the source.
         images: the images.
         names: their names in the probe set.
-        key: hash of everything that decides their pixels and labels.
+        key: hash of everything that determines their pixels and labels.
     """
 
     source: int
@@ -80,7 +80,7 @@ class NumberedBatch:
     Attributes:
         batch: the batch.
         tables: per category, the label number of every label of the source.
-        key: hash of everything that decides its label maps.
+        key: hash of everything that determines its label maps.
     """
 
     batch: ImageBatch
@@ -95,7 +95,7 @@ def divide_into_batches(
 
     Args:
         sources: the sources.
-        listed: of every source, its images and their names in the probe set.
+        listed: for every source, its images and their names in the probe set.
         state_key: hash of the options and the sources' tables.
 
     Raises:
@@ -114,7 +114,7 @@ def divide_into_batches(
         if missing:
             raise DataNotFoundError(
                 f"{sources[position].name}: {len(missing):,} of {len(pairs):,} images lack a file, the first of them "
-                f"{missing[0]}: bring them, or leave those images out with --skip-missing"
+                f"{missing[0]}: add the files, or leave those images out with --skip-missing"
             )
     return batches
 
@@ -153,7 +153,7 @@ def _read_batch(
 
 
 def write_batch_label_maps(context: BuildContext, numbered: NumberedBatch) -> None:
-    """Phase 5 for one batch: write its label maps; cache what ``index.csv`` says of its images."""
+    """Phase 5 for one batch: write its label maps; cache the rows of ``index.csv`` of its images."""
     batch = numbered.batch
     try:
         fields = _write_label_maps(context, numbered)
@@ -183,11 +183,11 @@ def _write_label_maps(context: BuildContext, numbered: NumberedBatch) -> list[di
 
 
 def make_index_rows(options: BuildOptions, images: Iterable[Mapping[str, Any]]) -> list[IndexRow]:
-    """Return the rows of ``index.csv``, sorted by the hash of the image's name, which also decides the split.
+    """Return the rows of ``index.csv``, sorted by the hash of the image's name, which also determines the split.
 
     Args:
         options: how the probe set is built.
-        images: ``image``, ``split`` and ``fields`` of every image; an empty split is decided here.
+        images: ``image``, ``split`` and ``fields`` of every image; an empty split is replaced.
     """
     rows = [
         IndexRow(
@@ -222,7 +222,7 @@ def _require_same_frame(labels: Mapping[str, CategoryLabels], pixels: NDArray[np
         if not is_same_shape((height, width), (rows, columns)):
             raise DataFileError(
                 f"the {category} map is {columns} x {rows} pixels and the image "
-                f"{width} x {height}, so they do not show the same frame: bring the mask that belongs to the image"
+                f"{width} x {height}, so they do not show the same frame: use the mask that belongs to the image"
             )
 
 

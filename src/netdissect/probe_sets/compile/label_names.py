@@ -39,7 +39,7 @@ class LabelNames:
     def list_names(self, label: SourceLabel) -> list[str]:
         """Return a label's names after the synonym table, the preferred one first."""
         words = self.list_raw_names(label)
-        return self._synonyms.names([word.lower() for word in words] if self._options.lower_case else words)
+        return self._synonyms.choose_names([word.lower() for word in words] if self._options.lower_case else words)
 
 
 def write_assignments(

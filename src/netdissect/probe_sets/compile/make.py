@@ -91,10 +91,10 @@ def compile_probe_set(
 
     Raises:
         DataError: a subclass, for anything wrong with a source or with `out`.
-        SettingsError: if there is no source, two have one name, or `workers` is out of its range.
+        SettingsError: if there is no source, two have the same name, or `workers` is out of its range.
     """
     if len({source.name for source in sources}) < len(sources) or not sources:
-        raise SettingsError("a probe set is made of at least one source, and no two of the same name")
+        raise SettingsError("expected at least one source to make a probe set of, and no two sources of the same name")
     require_integer("workers", workers, 1, MAX_WORKERS)
     state = options.describe(sources)
     listed = [
@@ -105,13 +105,13 @@ def compile_probe_set(
     inputs = hash_parts([batch.key for batch in batches])
     cache = BuildCache(out)
     if cache.is_finished(state, inputs):
-        say(f"{out}: this very probe set is complete there already")
+        say(f"{out}: this probe set is already complete there")
         return _describe_existing(out)
     with cache.lock():
         cache.begin(state, inputs, say)
         context = BuildContext(sources, options, options.load_color_names(), cache)
-        readme = _write_about(context, [len(images) for images in listed], about)
-        with _interruptible(out):
+        readme = _make_readme_text(context, [len(images) for images in listed], about)
+        with _explain_interruption(out):
             for source in sources:
                 source.prepare(progress or NullProgress())
             with start_local_workers(context, min(workers, max(1, len(batches)))) as runtime:
@@ -122,7 +122,7 @@ def compile_probe_set(
 
 
 @contextlib.contextmanager
-def _interruptible(out: Path) -> Iterator[None]:
+def _explain_interruption(out: Path) -> Iterator[None]:
     """Say after an interruption how to continue, and after a failed write where it failed."""
     try:
         yield
@@ -152,7 +152,7 @@ class _Build:
     Attributes:
         context: sources, options and cache.
         batches: all images.
-        runtime: does what is done per batch.
+        runtime: runs the work on batches.
         progress: reports the progress of each phase.
     """
 
@@ -203,7 +203,7 @@ class _Build:
         return statistics
 
     def _write_label_maps(self, assignment: Assignment, categories: Sequence[str]) -> Iterator[Mapping[str, object]]:
-        """Phase 5: write every label map; yield what ``index.csv`` says of every image."""
+        """Phase 5: write every label map; yield every image's row of ``index.csv`` as a dictionary."""
         cache = self.context.cache
         numbered = []
         for batch in self.batches:
@@ -222,7 +222,7 @@ class _Build:
     def _map(
         self, phase: str, task: Callable[[BuildContext, Any], None], items: Sequence[Any], sizes: Sequence[int]
     ) -> None:
-        """Run a task for every item that is not in the cache; `sizes` are the numbers of images of each."""
+        """Run a task for every item that is not in the cache; `sizes` has the number of images of each item."""
         total = sum(len(batch.images) for batch in self.batches)
         self.progress.start(phase, total)
         self.progress.advance(total - sum(sizes))
@@ -231,6 +231,7 @@ class _Build:
 
 
 def _require_possible(numbers: Mapping[str, int], statistics: Statistics) -> None:
+    """Refuse a probe set without concepts, or with more than a label map can hold."""
     if not numbers:
         raise DataError(
             f"no label is left: of {len(statistics.frequency)} labels none is frequent and large enough; "
@@ -240,7 +241,7 @@ def _require_possible(numbers: Mapping[str, int], statistics: Statistics) -> Non
         raise DataError(f"{len(numbers)} concepts are more than the {MAX_LABEL:,} a label map can hold")
 
 
-def _write_about(context: BuildContext, images: Sequence[int], about: str) -> str:
+def _make_readme_text(context: BuildContext, images: Sequence[int], about: str) -> str:
     """Return the text of README.txt: sources, their numbers of images, and options."""
     options = context.options
     lines = ["Made of:"]

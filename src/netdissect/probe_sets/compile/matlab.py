@@ -1,6 +1,6 @@
 """Read MATLAB files as plain Python values, in a separate process.
 
-scipy's reader is fast and complete, but crashes on some damaged files. So it runs in a process of its own
+scipy's reader is fast and complete, but crashes on some damaged files. So it runs in its own process
 (`matlab_process`), which is restarted after a crash and returns JSON and numbers.
 """
 
@@ -49,7 +49,7 @@ def read_mat_variable(path: Path, name: str) -> Any:
     if kind == "missing":
         raise DataNotFoundError(f"{path} does not exist")
     if kind == "without":
-        raise DataFileError(f"{path}: expected a variable {name!r}, and it holds none")
+        raise DataFileError(f"{path}: expected a variable {name!r}, which it does not have")
     if kind != "value":
         raise DataFileError(f"{path}: {_PROBLEMS[kind]}{f' ({value})' if value else ''}")
     return _rebuild(value, data)
@@ -60,11 +60,11 @@ class _ReaderProcess:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
 
     def ask(self, path: Path, name: str) -> tuple[list[Any], bytes]:
         """Return the answer to a request, and the bytes of the arrays in it."""
-        with self._one_at_a_time:
+        with self._lock:
             return self._ask(path, name)
 
     def _ask(self, path: Path, name: str) -> tuple[list[Any], bytes]:
@@ -82,7 +82,7 @@ class _ReaderProcess:
         except (EOFError, BrokenPipeError):
             self.close()
             return ["damaged", "its reader crashed, or ran out of memory or time"], b""
-        except BaseException:  # interrupted within an answer, whose rest would be taken for the next one
+        except BaseException:  # otherwise the rest of an interrupted answer would be read as the next one
             self.close()
             raise
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-#: Bytes of memory that it may use, and seconds per file; beyond them the system ends it.
+#: Bytes of memory that the process may use, and seconds per file; the operating system kills it beyond them.
 MEMORY, SECONDS = 4 << 30, 60
 #: Bytes of an answer; the index of ADE20K takes 600 MB.
 MAX_ANSWER = 1 << 30
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 class _TooMuchError(Exception):
-    """An answer would be larger than `LARGEST`."""
+    """An answer would be larger than `MAX_ANSWER`."""
 
 
 class _ArrayBytes(list[bytes]):

@@ -92,9 +92,9 @@ def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
         DataError: if the folder cannot be written to.
     """
     require_integer("workers", workers, 1, MAX_WORKERS)
-    red = _number_names(folder, "shapes.shapesubstance.json", failing=True)
-    green = _number_names(folder, "shapes.shapename.json", failing=True)
-    blue = _number_names(folder, "photos.photoscenecategory.json", failing=False)
+    red = _number_names(folder, "shapes.shapesubstance.json", drop_failed=True)
+    green = _number_names(folder, "shapes.shapename.json", drop_failed=True)
+    blue = _number_names(folder, "photos.photoscenecategory.json", drop_failed=False)
     photos = load_photos(folder)
     try:
         target = folder / "photos-labels"
@@ -107,19 +107,19 @@ def render_label_maps(folder: Path, *, workers: int, progress: Progress) -> int:
         batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
         progress.start("shapes", len(jobs))
         with start_local_workers(_DrawContext(target), min(workers, max(1, len(batches)))) as runtime:
-            for count in runtime.map(_draw_all, batches):
+            for count in runtime.map(_draw_batch, batches):
                 progress.advance(count)
         lines = [(photo["pk"], blue.get(photo.get("scene_category"), (0, ""))[1]) for photo in photos]
         write_table(folder / "photos.csv", ("photo_id", "scene_category_name"), lines)
     except PermissionError as error:
         raise DataError(
-            f"OpenSurfaces' label maps are written next to its tables, and {folder} cannot be written to: copy it"
+            f"OpenSurfaces' label maps are written next to its tables, and {folder} cannot be written to: copy that folder"
         ) from error
     return len(photos)
 
 
 def _write_colors(folder: Path, kind: str, colors: Mapping[Any, tuple[int, str]], column: str) -> None:
-    """Write the table of the names that a color channel numbers."""
+    """Write the table of the names whose numbers are in a color channel."""
     name = "scene" if kind == "scene_category" else kind
     lines = [(key, label, number) for key, (number, label) in colors.items()]
     write_table(folder / f"label-{name}-colors.csv", (f"{kind}_id", f"{kind}_name", column), lines)
@@ -145,7 +145,7 @@ def draw_label_map(job: PhotoShapes) -> Image.Image:
     for (red, green), corners, triangles in job.shapes:
         numbers = [float(number) for number in corners.split(",")]
         if not all(-1 <= number <= 2 for number in numbers):
-            raise ValueError("a corner lies far outside")
+            raise ValueError("a corner is far outside the photo")
         points = [(int(x * width), int(y * height)) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
         order = [int(number) for number in triangles.split(",")]
         if not all(0 <= number < len(points) for number in order):
@@ -155,7 +155,7 @@ def draw_label_map(job: PhotoShapes) -> Image.Image:
     return canvas
 
 
-def _draw_all(context: _DrawContext, jobs: Sequence[PhotoShapes]) -> int:
+def _draw_batch(context: _DrawContext, jobs: Sequence[PhotoShapes]) -> int:
     for job in jobs:
         out = io.BytesIO()
         try:
@@ -194,12 +194,12 @@ def _make_jobs(
     return jobs
 
 
-def _number_names(folder: Path, name: str, *, failing: bool) -> dict[Any, tuple[int, str]]:
-    """Return number and name of every key of a table of names, numbered from 1 by sorted name."""
+def _number_names(folder: Path, name: str, *, drop_failed: bool) -> dict[Any, tuple[int, str]]:
+    """Number the names of a table from 1 in alphabetical order; return number and name by key."""
     entries = [
         (entry["pk"], str(entry.get("name")))
         for entry in _read_records(folder, name)
-        if not (failing and entry.get("fail"))
+        if not (drop_failed and entry.get("fail"))
     ]
     entries.sort(key=lambda entry: entry[1])
     if len(entries) > 255:
@@ -222,7 +222,7 @@ def _read_records(folder: Path, name: str) -> list[dict[str, Any]]:
     except (TypeError, KeyError) as error:
         raise DataFileError(f"{path}: expected a JSON list of records with pk and fields ({error})") from error
     if len({str(record["pk"]) for record in found}) < len(found):
-        raise DataFileError(f"{path}: two of its records have one pk")
+        raise DataFileError(f"{path}: two of its records have the same pk")
     for record in found:
         for key, kinds in _FIELD_TYPES.items():
             if not isinstance(record.get(key), kinds):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Words that are dropped from a part's name; parts with equal names after that are one.
+#: Words that are dropped from a part's name; parts whose remaining names are equal share one label.
 ADJECTIVES = frozenset({"left", "right", "front", "back", "upper", "lower", "side"})
 
 #: Most parts of a table, copies included.
@@ -44,7 +44,7 @@ _RANGE = re.compile(
 _KEYS = re.compile(r"keySet\s*=\s*keys\(pimap\{(?P<number>\d{1,5})\}\)")
 _COPY = re.compile(r"pimap\{(?P<number>\d{1,5})\}\s*=\s*containers\.Map\(keySet")
 _REMOVE = re.compile(r"remove\(pimap\{(?P<number>\d{1,5})\}\s*,\s*\{(?P<parts>[^}]*)\}\)")
-_IDLE = re.compile(
+_IGNORED = re.compile(
     r"$|%|function\b|end\b|valueSet\s*=|pimap\s*=\s*cell|pimap\{ii\}\s*="  # lines that name no part
 )
 
@@ -128,11 +128,11 @@ def parse_part_table(path: Path) -> tuple[dict[tuple[int, str], str], dict[int, 
         elif match := _REMOVE.match(text):
             for part in re.findall(r"'([^']+)'", match["parts"]):
                 table[int(match["number"])].pop(part, None)
-        elif not _IDLE.match(text):
+        elif not _IGNORED.match(text):
             raise DataFileError(f"{path}, line {line}: expected a line of PASCAL-Part's table, got {text[:200]!r}")
         if named > _MAX_PARTS:
             raise DataFileError(
-                f"{path}, line {line}: the table names more than {_MAX_PARTS:,} parts, and PASCAL has 400"
+                f"{path}, line {line}: the table names more than {_MAX_PARTS:,} parts, but PASCAL has 400"
             )
     found = {(number, part): name for number, parts in table.items() for part, name in parts.items()}
     if not found:
@@ -154,5 +154,5 @@ def _choose_readable_name(comment: str | None, part: str) -> str:
 
 def _require_class(path: Path, line: int, text: str, classes: dict[int, str]) -> int:
     if int(text) not in classes:
-        raise DataFileError(f"{path}, line {line}: a part of object class {text}, and no heading names that class")
+        raise DataFileError(f"{path}, line {line}: a part of object class {text}, but no heading names that class")
     return int(text)

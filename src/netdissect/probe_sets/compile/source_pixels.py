@@ -1,4 +1,4 @@
-"""Read label maps of the sources as the numbers in the file, and map those to labels."""
+"""Read the sources' label maps as they are stored, and map their numbers to labels."""
 
 from __future__ import annotations
 

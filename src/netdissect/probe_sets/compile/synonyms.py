@@ -38,7 +38,7 @@ class Synonyms:
 
     Attributes:
         better: for a word, the names that are preferred to it.
-        vague: for a name, the words that a label of that name does not have.
+        excluded: for a name, the words that a label of that name does not have.
         about: its origin, for README.txt.
     """
 
@@ -46,16 +46,16 @@ class Synonyms:
     excluded: Mapping[str, tuple[str, ...]]
     about: str
 
-    def names(self, words: Sequence[str]) -> list[str]:
+    def choose_names(self, words: Sequence[str]) -> list[str]:
         r"""Return a label's names, the preferred one first.
 
         Example:
             >>> table = parse_synonyms("airplane <- aeroplane\ncar - machine", "here")
-            >>> table.names(["aeroplane"]), table.names(["auto", "car", "machine"])
+            >>> table.choose_names(["aeroplane"]), table.choose_names(["auto", "car", "machine"])
             (['airplane', 'aeroplane'], ['auto', 'car'])
         """
         every = [*(better for word in words for better in self.better.get(word, ())), *words]
-        unused = {vague for word in every for vague in self.excluded.get(word, ())}
+        unused = {excluded for word in every for excluded in self.excluded.get(word, ())}
         return list(dict.fromkeys(word for word in every if word not in unused))
 
     def fingerprint(self) -> str:
@@ -97,7 +97,7 @@ def parse_synonyms(text: str, where: str) -> Synonyms:
         DataFileError: if a line is not a rule.
     """
     better: dict[str, list[str]] = defaultdict(list)
-    vague: dict[str, list[str]] = defaultdict(list)
+    excluded: dict[str, list[str]] = defaultdict(list)
     for line, content in enumerate(text.splitlines(), start=1):
         rule = content.split("#", 1)[0].strip()
         if not rule:
@@ -116,8 +116,8 @@ def parse_synonyms(text: str, where: str) -> Synonyms:
         if kind == "+":
             better[name] += [name, *words]
         if kind in ("<=", "-"):
-            vague[name] += words
-    return Synonyms(_freeze(better), _freeze(vague), f"synonym table {where}")
+            excluded[name] += words
+    return Synonyms(_freeze(better), _freeze(excluded), f"synonym table {where}")
 
 
 def _freeze(table: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:

@@ -21,7 +21,7 @@ TIMEOUT = 30.0
 #: A transfer of fewer bytes per second, over so many seconds, is ended.
 MIN_BYTES_PER_SECOND, SPEED_SECONDS = 1000, 60.0
 
-#: Checks in `SPEED_SECONDS`; with several, a process that was suspended for a while does not blame the host.
+#: Waits that make up `SPEED_SECONDS`; the time for which this process is suspended counts as one of them at most.
 _CHECKS = 12
 
 
@@ -30,7 +30,7 @@ class TransferInterrupted(Exception):  # noqa: N818 - not a mistake of the user
 
 
 class MirrorRejected(Exception):  # noqa: N818
-    """This mirror does not give the file; the next one is tried."""
+    """This mirror does not provide the file; the next one is tried."""
 
 
 class TransferDeadline:
@@ -48,7 +48,7 @@ class TransferDeadline:
         self._bytes = 0
         self._sockets: list[socket.socket] = []
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
         with contextlib.suppress(RuntimeError):  # without threads, only the socket's timeout applies
@@ -72,7 +72,7 @@ class TransferDeadline:
         """Add a connection of the transfer."""
         self._sockets.append(opened.dup())
 
-    def _look(self) -> None:
+    def _watch(self) -> None:
         while True:
             before = self._bytes
             for _ in range(_CHECKS):
@@ -88,7 +88,7 @@ class TransferDeadline:
 
 
 def open_url(url: str, headers: dict[str, str], deadline: TransferDeadline) -> Any:
-    """Send a request and return the response, after its headers.
+    """Send a request, and return the response once its headers are read.
 
     Args:
         url: the address.
@@ -96,7 +96,7 @@ def open_url(url: str, headers: dict[str, str], deadline: TransferDeadline) -> A
         deadline: ends the connections if they are too slow.
 
     Raises:
-        MirrorRejected: if it redirects to another scheme than http and https, or from https to http.
+        MirrorRejected: if it redirects to a scheme other than http and https, or from https to http.
         OSError, http.client.HTTPException, ValueError: as urllib does.
     """
     opener = urllib.request.OpenerDirector()
@@ -122,7 +122,7 @@ class _HTTPSConnection(http.client.HTTPSConnection, _HTTPConnection):
 
 
 class _WebHandler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-    """Opens connections that the deadline of a transfer ends."""
+    """Opens connections that are ended by the deadline of a transfer."""
 
     def __init__(self, deadline: TransferDeadline) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: File name of the record.
 RECORD_FILE = "downloads.json"
 _MAX_BYTES = 16 << 20
-#: How many times 0.05 seconds to wait for another process.
+#: Most waits of 0.05 seconds for another process.
 _MAX_WAITS = 400
 
 

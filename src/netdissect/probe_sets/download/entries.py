@@ -97,10 +97,10 @@ def is_downloaded(entry: RegistryEntry, registry: Mapping[str, RegistryEntry], i
 
 
 def _require_inside(into: Path, target: Path) -> None:
-    """Refuse a folder that symbolic links lead out of `into`.
+    """Refuse a folder that is outside `into` when symbolic links are followed.
 
     Raises:
-        DownloadError: if they do.
+        DownloadError: if it is.
     """
     if not target.resolve().is_relative_to(into.resolve()):
         raise DownloadError(
@@ -118,7 +118,7 @@ def _fetch_and_unpack(
     for file in entry.files:
         if not is_archive(file.name):
             raise DownloadError(
-                f"{entry.name}: {file.name} is no archive, and its entry names a folder to unpack it to"
+                f"{entry.name}: {file.name} is not an archive, but its entry names a folder to unpack it to"
             )
         archive = _fetch_or_verify(entry, file, into, progress, say)
         say(f"{entry.name}: unpacking {archive.name} to {target}")
@@ -177,7 +177,7 @@ def _fetch_photos(entry: RegistryEntry, folder: Path, progress: Progress, say: C
 
     progress.start("photos", len(photos))
     progress.advance(len(photos) - len(missing))
-    # The lock keeps the folder of unfinished files, which each photo would otherwise remove when it is the last one.
+    # Without the lock, a photo would remove the folder of unfinished files whenever no other one is in it.
     with lock_work_folder(target, "photos", DownloadError), ThreadPoolExecutor(_PHOTO_THREADS) as pool:
         try:
             for future in [pool.submit(fetch_photo, name, path) for name, path in missing.items()]:

@@ -67,7 +67,7 @@ def fetch_file(
         progress: reports the progress, in bytes.
         say: receives messages about mirrors that fail.
         digest: a checksum recorded at an earlier download, for a file without a published one.
-        wait: sleeps between attempts, for a number of seconds.
+        wait: called with the seconds to sleep between two attempts.
 
     Raises:
         DownloadError: if no mirror gave the right file, or the disk is full.
@@ -78,7 +78,7 @@ def fetch_file(
         raise DownloadError(f"{target} is in the way: it is {kind}; move it, or choose another place with --into")
     failures = []
     for mirror in file.mirrors:
-        partial = PartialFile.of(target)
+        partial = PartialFile.load(target)
         try:
             _fetch_from_mirror(mirror, partial, file, file.digest or digest or mirror.digest, progress, wait)
         except MirrorRejected as refusal:
@@ -95,7 +95,7 @@ def fetch_file(
         fetched = FetchedFile(target, mirror.url, partial.size, _hash_file(partial.path, "sha256"))
         partial.finish()
         return fetched
-    remove_if_empty(PartialFile.of(target).path.parent)
+    remove_if_empty(PartialFile.load(target).path.parent)
     raise DownloadError(
         f"{file.name} could not be fetched. {'; '.join(failures)}. If you have it from elsewhere, put it at {target} and "
         f"run the same command"
@@ -107,16 +107,16 @@ def find_file_problem(path: Path, file: RemoteFile, digest: tuple[str, str] | No
     if (kind := describe_irregular(path.resolve())) is not None:
         return f"it is {kind}"
     if file.size is not None and path.stat().st_size != file.size:
-        return f"it has {path.stat().st_size} bytes, and the right one {file.size}"
+        return f"it has {path.stat().st_size} bytes, but the right one has {file.size}"
     if digest is not None and (found := _hash_file(path, digest[0])) != digest[1]:
         if file.digest is None and digest not in [mirror.digest for mirror in file.mirrors]:
             return (
-                f"its {digest[0]} is {found}, and at the first download it was {digest[1]} (if the file was renewed on "
+                f"its {digest[0]} is {found}, but at the first download it was {digest[1]} (if the file was renewed on "
                 f"purpose, delete its entry in {download_record.RECORD_FILE})"
             )
-        return f"its {digest[0]} is {found}, and the right one's {digest[1]}"
+        return f"its {digest[0]} is {found}, but the right one's is {digest[1]}"
     if file.name.endswith(".zip") and not zipfile.is_zipfile(path):
-        return "it is a zip file without its end"
+        return "it is a truncated zip file"
     return ""
 
 
@@ -128,6 +128,7 @@ def _fetch_from_mirror(
     progress: Progress,
     wait: Callable[[float], None],
 ) -> None:
+    """Fetch a file from one mirror in several attempts; raise MirrorRejected if none succeeds."""
     idle, furthest = 0, partial.size
     while True:
         resumed = partial.size > 0

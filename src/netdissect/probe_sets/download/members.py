@@ -1,4 +1,4 @@
-"""Check the members of an archive: names that stay inside the folder, and a total size that the archive can justify."""
+"""Check the members of an archive: names inside the folder, and a total size in proportion to the archive's."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class ArchiveBudget:
 
     @staticmethod
     def _key(path: PurePosixPath) -> int:
-        """Return a hash of a name, equal for names that some file systems do not distinguish; it takes less memory."""
+        """Return a hash of a name, equal for names that some file systems do not distinguish. A hash takes less memory than the name."""
         return hash(unicodedata.normalize("NFC", str(path)).casefold())
 
 
@@ -95,7 +95,7 @@ def resolve_member_path(archive: Path, name: str) -> PurePosixPath:
     """Return the relative path of a member.
 
     Raises:
-        DownloadError: if it leads outside the folder, or some system would change the name or display another.
+        DownloadError: if it leads outside the folder, or some system would change the name or show it wrongly.
     """
     if not is_below(name):
         raise DownloadError(f"{archive} holds {name[:200]!r}, which would be outside its folder: it is not unpacked")

@@ -43,7 +43,7 @@ class PartialFile:
     origin: dict[str, Any]
 
     @classmethod
-    def of(cls, target: Path) -> Self:
+    def load(cls, target: Path) -> Self:
         """Return the partial file of a target, which may be empty.
 
         Raises:
@@ -106,7 +106,7 @@ def make_work_folder(parent: Path) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     if work.is_symlink() or (work.exists() and not work.is_dir()):
         raise DownloadError(
-            f"{work} is no folder, and what is not finished goes there: remove it, or choose another place with --into"
+            f"{work} is not a folder, but unfinished downloads are written there: remove it, or choose another place with --into"
         )
     work.mkdir(exist_ok=True)
     return work
@@ -114,7 +114,7 @@ def make_work_folder(parent: Path) -> Path:
 
 @contextlib.contextmanager
 def lock_work_folder(parent: Path, name: str, refuse: Callable[[str], NetdissectError]) -> Iterator[None]:
-    """Hold a lock in the work folder within the block; the folder exists at least as long.
+    """Hold a lock in the work folder within the block; the folder is not removed before.
 
     Args:
         parent: the folder that holds the work folder.

@@ -42,7 +42,9 @@ def resolve_probe_set(name_or_path: str | Path) -> Path:
                 return place / name
     sets = [entry.name for entry in load_registry().values() if entry.kind == "probe set"]
     if last in sets:
-        raise DataNotFoundError(f"the probe set {name} is not here yet: netdissect data download {last} fetches it")
+        raise DataNotFoundError(
+            f"the probe set {name} has not been downloaded: netdissect data download {last} fetches it"
+        )
     raise DataNotFoundError(
         f"there is no probe set {name!r}: expected a Broden folder, or the name of one in dataset/; "
         f"of those that can be downloaded, {suggest_nearest(last, sets)}"
@@ -70,7 +72,9 @@ def resolve_network(name: str) -> Path | None:
         if (place / f"{name}.prototxt").is_file():
             return place / name
     if known:
-        raise ModelNotFoundError(f"the network {name} is not here yet: netdissect zoo download {name} fetches it")
+        raise ModelNotFoundError(
+            f"the network {name} has not been downloaded: netdissect zoo download {name} fetches it"
+        )
     return None
 
 
@@ -88,7 +92,9 @@ def require_downloaded(model: str) -> None:
     entry = next((one for one in load_registry().values() if _is_network(one, stem, first.name)), None)
     if entry is None or any(path.exists() for path in (first, *(first.with_name(file.name) for file in entry.files))):
         return
-    raise ModelNotFoundError(f"the network {first} is not here yet: netdissect zoo download {entry.name} fetches it")
+    raise ModelNotFoundError(
+        f"the network {first} has not been downloaded: netdissect zoo download {entry.name} fetches it"
+    )
 
 
 def _is_network(entry: RegistryEntry, stem: str, file: str) -> bool:

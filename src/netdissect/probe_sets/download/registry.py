@@ -163,7 +163,7 @@ def _require_consistent(entries: Mapping[str, RegistryEntry], where: str) -> Non
             for name in level:
                 if name not in entries or name in above:
                     raise DataFileError(
-                        f"{where}: the members of {entry.name!r} cannot be {name!r}: it is itself, or none"
+                        f"{where}: {name!r} cannot be a member of {entry.name!r}: it does not exist, or has that entry as a member"
                     )
             above |= set(level)
             level = tuple(inner for name in level for inner in entries[name].members)
@@ -197,7 +197,7 @@ def _parse_entry(where: str, name: str, table: Any, hosts: Any) -> RegistryEntry
     if not files and not members:
         raise DataFileError(f"{where}: it has neither files nor members")
     if len({file.name.casefold() for file in files}) < len(files):
-        raise DataFileError(f"{where}: two of its files have one name")
+        raise DataFileError(f"{where}: two of its files have the same name")
     for address in photos:
         _require_address(where, address)
         if not address.endswith("/"):
@@ -237,7 +237,7 @@ def _parse_mirror(where: str, mirror_table: Any) -> Mirror:
     if mirror.evidence not in EVIDENCE or not isinstance(mirror.why, str):
         raise DataFileError(f"{where}: evidence must be one of {', '.join(EVIDENCE)}, not {mirror.evidence!r}")
     if mirror.evidence != "published" and not mirror.why:
-        raise DataFileError(f"{where}: {mirror.url} has the evidence {mirror.evidence!r}, and does not say why")
+        raise DataFileError(f"{where}: {mirror.url} has the evidence {mirror.evidence!r}, but does not say why")
     return mirror
 
 
@@ -258,7 +258,7 @@ def _parse_digest(where: str, table: Any) -> tuple[str, str] | None:
         if kind in table:
             digits = str(table[kind]).lower()
             if len(digits) != length or not set(digits) <= set("0123456789abcdef"):
-                raise DataFileError(f"{where}: {table[kind]!r} is no {kind} checksum of {length} hex digits")
+                raise DataFileError(f"{where}: {table[kind]!r} is not a {kind} checksum of {length} hex digits")
             return kind, digits
     return None
 

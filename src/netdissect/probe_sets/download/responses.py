@@ -1,4 +1,4 @@
-"""Parse what an HTTP response says about a file: whether it holds it, which part, its length and encoding."""
+"""Parse HTTP responses: whether they hold a file or a part of it, its length and its encoding."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def require_file_response(response: Any, name: str, read: Callable[[], bytes]) -
     if response.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
         raise MirrorRejected(_describe_web_page(read()))
     if response.status not in (200, 206):
-        raise MirrorRejected(f"it answers HTTP {response.status} and not with the file")
+        raise MirrorRejected(f"it answers HTTP {response.status} instead of sending the file")
     if "Transfer-Encoding" in response.headers and (not response.chunked or "Content-Length" in response.headers):
         raise MirrorRejected("its headers contradict each other on the length of the response (Transfer-Encoding)")
     for encoding in response.headers.get("Content-Encoding", "").lower().split(","):
@@ -94,13 +94,13 @@ def get_validator(response: Any) -> str:
 
 
 def find_wrong_start(name: str, first: bytes) -> str:
-    """Return why a file of a name cannot begin with these bytes; empty if it can."""
+    """Return why these cannot be the first bytes of a file with this name; empty if they can."""
     start = first[:256].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith(_MARKUP):
         return _describe_web_page(first)
     wanted = next((magic for ending, magic in _FIRST_BYTES.items() if name.endswith(ending)), b"")
     if not first.startswith(wanted):
-        return f"it sends something that is no {name.rsplit('.', 1)[-1]} file"
+        return f"it sends something that is not a {name.rsplit('.', 1)[-1]} file"
     if first.startswith(_GZIP) and (wanted != _GZIP or _decompress_start(first).startswith(_GZIP)):
         return "it sends the file compressed (gzip), though no encoding was requested"
     return ""

@@ -45,7 +45,7 @@ def iterate_tar_members(archive: Path, file: IO[bytes], budget: ArchiveBudget) -
         stream.header = None
         if info is None:
             break
-        opened.members.clear()  # type: ignore[attr-defined]  # tarfile would keep them all
+        opened.members.clear()  # type: ignore[attr-defined]  # tarfile keeps all of them in memory
         if sum(len(key) + len(value) for key, value in opened.pax_headers.items()) > _MAX_COMMON_HEADER:
             raise DownloadError(
                 f"{archive} has a header of more than {_MAX_COMMON_HEADER:,} bytes for all its files: it is not unpacked"
@@ -61,13 +61,13 @@ def iterate_tar_members(archive: Path, file: IO[bytes], budget: ArchiveBudget) -
 
         yield ArchiveMember(path, info.size, opener)
     if stream.last.count(0) != len(stream.last) or not stream.last:
-        raise EOFError("it ends before its end")
+        raise EOFError("its end is missing")
     while stream.read(_BLOCK):  # the checksum of the compressed data is at its end
         pass
 
 
 class _ForwardStream:
-    """A stream that tarfile takes for a file, but that only goes forward and counts what is read.
+    """A file object for tarfile that only reads forward, and counts the bytes that it reads.
 
     Attributes:
         header: number of bytes of the current header so far; None while a member is read.

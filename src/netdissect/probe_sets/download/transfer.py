@@ -30,7 +30,7 @@ _BLOCK = 1 << 16
 #: Bytes to leave free on the disk, and number of bytes after which the free space is checked again.
 _MARGIN, _RECHECK_BYTES = 16 << 20, 64 << 20
 
-#: Without validator or checksum, so many of the last bytes are fetched again and must be the same.
+#: Without a validator or checksum, this many of the last bytes are fetched again and compared.
 _OVERLAP = 1 << 16
 #: Number of first bytes by which the kind of a file is recognized.
 _FIRST_BYTES = 512
@@ -131,7 +131,7 @@ class _Transfer:
             raise MirrorRejected(f"it cannot be reached ({_describe_error(error)})") from error
 
     def _handle_http_error(self, error: urllib.error.HTTPError, have: int) -> None:
-        """Raise what an HTTP error means for the file; return if nothing of it was missing."""
+        """Raise the error for an HTTP error status; return if no bytes of the file were missing."""
         error.close()
         if error.code == 416 and have:
             total = responses.parse_total_length(error)
@@ -153,7 +153,7 @@ class _Transfer:
         """Check a response against the bytes so far.
 
         Returns:
-            the number of bytes to keep, the total size in bytes (None if only the end of the response will tell), and
+            the number of bytes to keep, the total size in bytes (None if it is unknown until the response ends), and
             the note on the origin of the bytes.
         """
         responses.require_file_response(response, self.partial.name, lambda: self._read_block(response, _BLOCK))
@@ -164,7 +164,7 @@ class _Transfer:
         else:
             have, total = 0, responses.parse_content_length(response)
         if self.size is not None and total is not None and total != self.size:
-            raise MirrorRejected(f"it offers a file of {total} bytes, and the right one has {self.size}")
+            raise MirrorRejected(f"it offers a file of {total} bytes, but the right one has {self.size}")
         if total is None and self.size is None and not self.trusted and not responses.has_known_end(response):
             raise MirrorRejected(
                 "it does not state the length of the file, so an interrupted connection could not be noticed"
@@ -274,5 +274,5 @@ def format_bytes(size: int) -> str:
 
 
 def _describe_error(error: object) -> str:
-    """Return an error's message on one line; a server may have sent it."""
+    """Return an error's message on one line, escaped because a server may have sent it."""
     return escape_line(str(error).strip()[:200]) or type(error).__name__

@@ -51,7 +51,7 @@ def iterate_zip_members(archive: Path, file: IO[bytes]) -> Iterator[ArchiveMembe
             if mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode):
                 raise make_not_a_file_error(archive, info.filename)
             if info.flag_bits & 1:
-                raise DownloadError(f"{archive} is encrypted: it is not the archive that was meant")
+                raise DownloadError(f"{archive} is encrypted, so it is not the right archive")
             if info.compress_type not in _SUPPORTED_METHODS:
                 raise DownloadError(
                     f"{archive}: {info.filename!r} uses compression method {info.compress_type}, which is not supported: compress the "
@@ -76,7 +76,7 @@ def _measure_directory(file: IO[bytes]) -> tuple[int, int]:
     tail = file.read()
     place = tail.rfind(_END)
     if place < 0 or len(tail) < place + 22:
-        raise zipfile.BadZipFile("it has no end")
+        raise zipfile.BadZipFile("its end is missing")
     size = int(struct.unpack_from("<L", tail, place + 12)[0])
     locator = tail[place - 20 : place] if place >= 20 else b""
     if locator.startswith(_LOCATOR_64):

@@ -92,24 +92,24 @@ def test_a_number_that_its_category_does_not_list_is_reported(folder):
     ("table", "change", "message"),
     [
         ("category.csv", lambda t: [t[0], [t[1][0], *t[1][1:3], "99", t[1][4]], *t[2:]], "count 99"),
-        ("c_material.csv", lambda t: [t[0], [*t[1][:2], "wool", *t[1][3:]], *t[2:]], "is called 'wool', and 'fabric'"),
+        ("c_material.csv", lambda t: [t[0], [*t[1][:2], "wool", *t[1][3:]], *t[2:]], "is called 'wool', but 'fabric'"),
         ("c_material.csv", lambda t: [*t, t[1]], "a number is listed twice"),
         ("c_material.csv", lambda t: [t[0], t[2], t[1]], "the codes are not 1, 2, 3"),
         ("label.csv", lambda t: [t[0], [*t[1][:2], "scene(3)", *t[1][3:]], *t[2:]], "names the categories scene"),
         (
             "label.csv",
             lambda t: [t[0], [*t[1][:2], t[1][2].replace("(", "(9"), *t[1][3:]], *t[2:]],
-            "images in color, and",
+            "images in color, but",
         ),
         (
             "label.csv",
             lambda t: [t[0], [*t[1][:3], "99", *t[1][4:]], *t[2:]],
-            "has the frequency 99, and its categories",
+            "has the frequency 99, but its categories",
         ),
         (
             "label.csv",
             lambda t: [t[0], [*t[1][:4], "99", *t[1][5:]], *t[2:]],
-            "has the coverage 99, and its categories",
+            "has the coverage 99, but its categories",
         ),
     ],
 )

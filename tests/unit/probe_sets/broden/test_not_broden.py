@@ -59,7 +59,7 @@ def test_a_probe_set_that_can_be_downloaded_is_reported_with_the_command(tmp_pat
     monkeypatch.chdir(tmp_path)
     for given in ("broden1_227", "dataset/broden1_227", "elsewhere/broden1_227"):
         with pytest.raises(
-            DataNotFoundError, match=f"{given} is not here yet: netdissect data download broden1_227 fetches"
+            DataNotFoundError, match=f"{given} has not been downloaded: netdissect data download broden1_227 fetches"
         ):
             resolve_probe_set(given)
 
@@ -75,7 +75,9 @@ def test_a_probe_set_that_can_be_downloaded_is_reported_with_the_command(tmp_pat
 )
 def test_a_network_that_can_be_downloaded_is_reported_with_the_command(tmp_path, monkeypatch, model):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelNotFoundError, match="is not here yet: netdissect zoo download vgg16_places365 fetches it"):
+    with pytest.raises(
+        ModelNotFoundError, match="has not been downloaded: netdissect zoo download vgg16_places365 fetches it"
+    ):
         require_downloaded(model)
     (tmp_path / model.split(",")[0]).parent.mkdir()
     (tmp_path / model.split(",")[0]).touch()

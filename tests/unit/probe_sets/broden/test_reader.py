@@ -285,7 +285,7 @@ def test_a_folder_without_one_of_its_tables_is_reported_so(folder, table):
         ("index.csv", "6;0", "999999999999;0", "label 999999999999 is not listed"),
         ("index.csv", "a/image 0.jpg", "../../etc/passwd", "expected a file below images/"),
         ("index.csv", "a/image 0_color.png", "/etc/passwd", "expected a file below images/"),
-        ("index.csv", "a/image 1.jpg", "a/image 0.jpg", "is listed already in line 2"),
+        ("index.csv", "a/image 1.jpg", "a/image 0.jpg", "is already listed in line 2"),
         ("label.csv", "\n2,", "\n1,", "label 1 is listed twice"),
         ("label.csv", "\n2,", "\ntwo,", "expected a whole number"),
         ("label.csv", "\n6,", "\n70000,", "beyond what a label map can hold"),
@@ -352,7 +352,7 @@ def test_an_address_that_cannot_be_read_is_reported_by_what_it_lacks(monkeypatch
     monkeypatch.setitem(sys.modules, "s3fs", None)  # not installed
     with pytest.raises(MissingExtraError, match=r"s3://bucket/set needs a library that is not installed"):
         Broden("s3://bucket/set")
-    with pytest.raises(SettingsError, match=r"nowhere://set is no address"):
+    with pytest.raises(SettingsError, match=r"nowhere://set is not an address"):
         Broden("nowhere://set")
 
 

@@ -97,7 +97,7 @@ def named(labels, table):
         statistics.coverage[label] = float(frequency)
     statistics.mean_size = lambda _: 1.0
     words = {label: [word.lower() for word in own if word != "-"] for label, (_, own) in labels.items()}
-    return name_labels(statistics, lambda label: synonyms.names(words[label])).name
+    return name_labels(statistics, lambda label: synonyms.choose_names(words[label])).name
 
 
 # ── Order and split ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -144,7 +144,7 @@ def test_a_second_call_finds_the_finished_set(sources, tmp_path):
     said = []
     second = build(sources, tmp_path / "out", say=said.append)
     assert (second.is_new, second.images, second.concepts) == (False, first.images, first.concepts)
-    assert "this very probe set is complete there already" in said[0]
+    assert "this probe set is already complete there" in said[0]
 
 
 def test_another_setting_starts_over_and_says_which(sources, tmp_path):

@@ -42,7 +42,7 @@ def test_values_come_back_as_they_were_written(path):
 
 
 def test_what_is_not_there_is_reported(path, tmp_path):
-    with pytest.raises(DataFileError, match="expected a variable 'other', and it holds none"):
+    with pytest.raises(DataFileError, match="expected a variable 'other', which it does not have"):
         matlab.read_mat_variable(path, "other")
     with pytest.raises(DataNotFoundError, match=r"nowhere\.mat does not exist"):
         matlab.read_mat_variable(tmp_path / "nowhere.mat", "anno")

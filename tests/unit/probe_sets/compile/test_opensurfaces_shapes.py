@@ -97,7 +97,7 @@ def test_a_damaged_release_is_one_sentence(tmp_path):
         ("photos.photo.json", "scene_category_correct_score", "good", "has 'good' as its scene_category_correct_score"),
         ("photos.photo.json", "scene_category", [1], r"has \[1\] as its scene_category"),
         ("photos.photo.json", "pk", [1], r"has \[1\] as its pk"),
-        ("photos.photo.json", "pk", 2, "two of its records have one pk"),
+        ("photos.photo.json", "pk", 2, "two of its records have the same pk"),
         ("photos.photo.json", "aspect_ratio", 99.0, r"photo 1 has the aspect ratio 99\.0"),
         ("shapes.materialshape.json", "substance", {}, r"has \{\} as its substance"),
         ("shapes.materialshape.json", "photo", [1], r"has \[1\] as its photo"),
@@ -107,8 +107,18 @@ def test_a_damaged_release_is_one_sentence(tmp_path):
             "0,1,-1",
             r"damaged \(a triangle refers to a corner that does not exist\)",
         ),
-        ("shapes.materialshape.json", "vertices", "1e300,0,0,1,1,1,1,0", r"damaged \(a corner lies far outside\)"),
-        ("shapes.materialshape.json", "vertices", "nan,0,0,1,1,1,1,0", r"damaged \(a corner lies far outside\)"),
+        (
+            "shapes.materialshape.json",
+            "vertices",
+            "1e300,0,0,1,1,1,1,0",
+            r"damaged \(a corner is far outside the photo\)",
+        ),
+        (
+            "shapes.materialshape.json",
+            "vertices",
+            "nan,0,0,1,1,1,1,0",
+            r"damaged \(a corner is far outside the photo\)",
+        ),
     ],
 )
 def test_a_field_of_another_kind_names_its_record(tmp_path, table, field, value, message):

@@ -283,7 +283,7 @@ def test_a_part_table_of_millions_of_names_is_refused_at_its_line(tmp_path):
     path = tmp_path / "part2ind.m"
     ranges = "% [x]\nfor ii = 1:9999\npimap{1}(sprintf('aNUMBER_%d', ii)) = 1+ii;\nend\n"
     path.write_text("".join(ranges.replace("NUMBER", str(number)) for number in range(50)))
-    with pytest.raises(DataFileError, match=r"line \d+: the table names more than 100,000 parts, and PASCAL has 400"):
+    with pytest.raises(DataFileError, match=r"line \d+: the table names more than 100,000 parts, but PASCAL has 400"):
         parse_part_table(path)
     copies = "% [x]\n" + "".join(f"pimap{{1}}('p{number}') = 1;\n" for number in range(1000))
     path.write_text(

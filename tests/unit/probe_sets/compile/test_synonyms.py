@@ -29,23 +29,23 @@ from netdissect.probe_sets.compile.synonyms import load_synonyms, parse_synonyms
     ],
 )
 def test_the_built_in_table_knows_the_facts_of_the_published_edition(words, names):
-    assert load_synonyms("broden1").names(words) == names
+    assert load_synonyms("broden1").choose_names(words) == names
 
 
 def test_the_larger_table_merges_plurals_too():
-    assert load_synonyms("broden-plus").names(["barrels"]) == ["barrel"]
-    assert load_synonyms("broden1").names(["barrels"]) == ["barrels"]
-    assert load_synonyms("none").names(["aeroplane"]) == ["aeroplane"]
+    assert load_synonyms("broden-plus").choose_names(["barrels"]) == ["barrel"]
+    assert load_synonyms("broden1").choose_names(["barrels"]) == ["barrels"]
+    assert load_synonyms("none").choose_names(["aeroplane"]) == ["aeroplane"]
 
 
 def test_the_four_kinds_of_rule(tmp_path):
     file = tmp_path / "mine.txt"
     file.write_text("# mine\nnew <- old\nbig <= bigs, larges  # two\ndog + hound\nbolt - nut\n")
     table = load_synonyms(file)
-    assert table.names(["old"]) == ["new", "old"]
-    assert table.names(["larges"]) == ["big"]
-    assert table.names(["dog", "x"]) == ["dog", "hound", "x"]
-    assert table.names(["bolt", "nut"]) == ["bolt"]
+    assert table.choose_names(["old"]) == ["new", "old"]
+    assert table.choose_names(["larges"]) == ["big"]
+    assert table.choose_names(["dog", "x"]) == ["dog", "hound", "x"]
+    assert table.choose_names(["bolt", "nut"]) == ["bolt"]
 
 
 @pytest.mark.parametrize("line", ["airplane aeroplane", "airplane <-", "<- b", "a <- b,,c", "a - "])

@@ -352,7 +352,7 @@ def test_your_own_registry_goes_on_top(server, tmp_path):
         (('about = "x"', ""), "'about' is missing"),
         (("https:", "ftp:"), "expected an http or https address"),
         (('name = "a"', 'name = "../a"'), "is not a plain file name"),
-        (('name = "a"', 'name = "a", md5 = "12"'), "is no md5 checksum of 32 hex digits"),
+        (('name = "a"', 'name = "a", md5 = "12"'), "is not a md5 checksum of 32 hex digits"),
         (('licence = "x"', 'licence = "x"\nfolder = "/etc"\nmarker = "a"'), "folder and marker go together"),
         (('licence = "x"', 'licence = "x"\nfolder = "a"'), "folder and marker go together"),
         (("[one]", "[one"), "not a TOML file"),
@@ -366,9 +366,9 @@ def test_your_own_registry_goes_on_top(server, tmp_path):
         ),
         (
             ('["https://x/a"]', '[{ url = "https://x/a", evidence = "guess" }]'),
-            "has the evidence 'guess', and does not say why",
+            "has the evidence 'guess', but does not say why",
         ),
-        (('["https://x/a"]', '[{ url = "https://x/a", sha1 = "1" }]'), "is no sha1 checksum of 40 hex digits"),
+        (('["https://x/a"]', '[{ url = "https://x/a", sha1 = "1" }]'), "is not a sha1 checksum of 40 hex digits"),
         (('name = "a"', 'name = "a", size = "big"'), "'big' is not a size in bytes of a"),
         (('name = "a"', 'name = "a", size = -1'), "-1 is not a size in bytes of a"),
         (('name = "a"', 'name = "downloads.json"'), "the record of downloads has that name"),
@@ -380,7 +380,7 @@ def test_your_own_registry_goes_on_top(server, tmp_path):
         (('about = "x"', "about = 1"), "expected texts"),
         (('licence = "x"', 'licence = "x"\nphotos = ["file:///etc/"]'), "expected an http or https address"),
         (('licence = "x"', 'licence = "x"\nphotos = ["http://x"]'), "must end with a slash"),
-        (("files = [", 'files = [{ name = "A", mirrors = ["https://x/A"] }, '), "two of its files have one name"),
+        (("files = [", 'files = [{ name = "A", mirrors = ["https://x/A"] }, '), "two of its files have the same name"),
         (("[one]", "x = " + "[" * 5000 + "\n[one]"), "not a TOML file"),
         (("[one]", "hosts = 3\n[one]"), None),
         (('files = [{ name = "a", mirrors = ["https://x/a"] }]', ""), "neither files nor members"),
@@ -403,9 +403,9 @@ def test_a_registry_that_says_something_impossible_is_reported(change, message):
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ('[a]\nmembers = ["a"]', "the members of 'a' cannot be 'a'"),
-        ('[a]\nmembers = ["b"]\n[b]\nmembers = ["a"]', "cannot be 'a'"),
-        ('[a]\nmembers = ["nobody"]', "the members of 'a' cannot be 'nobody'"),
+        ('[a]\nmembers = ["a"]', "'a' cannot be a member of 'a'"),
+        ('[a]\nmembers = ["b"]\n[b]\nmembers = ["a"]', "'a' cannot be a member of"),
+        ('[a]\nmembers = ["nobody"]', "'nobody' cannot be a member of 'a'"),
         ('[a]\nfiles = [{ name = "DTD-R1.0.1.tar.gz", mirrors = ["https://x/a"] }]', "differ only in case"),
     ],
 )

@@ -186,7 +186,7 @@ def test_masks_of_other_names_are_reported_with_an_example(masked):
         ({"size": 0}, "--size must be at least 2, not 0"),
         ({"size": 10**6}, "--size must be at most 8,192, not 1,000,000"),
         ({"train": float("nan")}, "--train must lie between 0 and 1, a share of the images, not nan"),
-        ({"min_coverage": float("nan")}, "--min-coverage must be a number from 0 on, not nan"),
+        ({"min_coverage": float("nan")}, "--min-coverage must be a number of at least 0, not nan"),
         ({"limit": -1}, "--limit must be at least 1, not -1"),
         ({"progress": "bar"}, "progress= takes True, or an object with the methods start"),
         ({"preview": -1}, "--preview must be at least 0, not -1"),
