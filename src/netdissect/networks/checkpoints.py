@@ -111,7 +111,7 @@ def load_checkpoint(
     tensors = _add_statistics(best, matches)
     missing = _find_missing(tensors, keys)
     parts = find_missing_tail([name for name in keys.tensors if not name.endswith(_COMPUTED_BUFFERS)], missing)
-    # A different head in place of the classifier does not make the file one of another architecture.
+    # A file with another head instead of the classifier still fits the architecture.
     ignored = tuple(f"{part}." for part in parts)
     surplus = [name for name in best.surplus if not name.endswith(_COMPUTED_BUFFERS) and not name.startswith(ignored)]
     if surplus or (missing and not parts):

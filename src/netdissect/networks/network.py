@@ -179,7 +179,7 @@ class ListedNetwork(ABC):
         return concepts.read_image(image, input_size)
 
     def make_blank_input(self, input_size: tuple[int, int], device: torch.device) -> torch.Tensor:
-        """Return an input of two black images; with a single one, the dimension of images could not be told from others of length 1."""
+        """Return an input of two black images; with a single one, the dimension of images would look like any other of length 1."""
         black = torch.zeros((self.batch or 2, *input_size, 3), dtype=torch.uint8, device=device)
         return self.preprocess(black)
 

@@ -1,6 +1,6 @@
 """Segmentation networks that label images for the importers ``from-segmenter`` and ``from-words``.
 
-Class n of the list has label n + 1; label 0 is no label. Probabilities are resized to the image before the most probable class
+Class n of the list has label n + 1; 0 means no label. Probabilities are resized to the image before the most probable class
 is chosen.
 """
 

@@ -120,7 +120,7 @@ def read_caffe_file(path: Path, kind: str, *, most: int = MAX_FILE_BYTES) -> byt
 
     Raises:
         ModelNotFoundError: if there is no such file.
-        ModelFileError: if it cannot be read, is no regular file, or is larger than `most` bytes.
+        ModelFileError: if it cannot be read, is not a regular file, or is larger than `most` bytes.
     """
     try:
         return reading.read_bytes(path, most=most)

@@ -126,7 +126,7 @@ class Power(Pointwise):
 
 
 class Exp(Pointwise):
-    """base^(shift + scale · x), a base of -1 stands for e."""
+    """base^(shift + scale · x); a base of -1 means e."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
@@ -139,7 +139,7 @@ class Exp(Pointwise):
 
 
 class Log(Pointwise):
-    """log_base(shift + scale · x), a base of -1 stands for e."""
+    """log_base(shift + scale · x); a base of -1 means e."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
