@@ -18,7 +18,7 @@ def test_names_of_layers_and_categories_can_be_files(name):
         ("", "it is empty"), ("..", "dots and spaces only"), (" ", "dots and spaces only"), ("../x", "it holds '/'"),
         ("a\\b", r"it holds '\\\\'"), ("c:x", "it holds ':'"), ("a\0b", r"it holds '\\x00'"), ("a\nb", r"it holds '\\n'"),
         (".lock", "it begins with a dot"), ("x.", "it ends in a dot or a space"), ("x ", "it ends in a dot or a space"),
-        ("con", "some systems reserve that name"), ("LPT1.txt", "some systems keep that name"),
+        ("con", "some systems reserve that name"), ("LPT1.txt", "some systems reserve that name"),
         ("x" * 201, "longer than 200 bytes"), ("é" * 101, "longer than 200 bytes"), ("a\udce9", "it holds"),
     ],
 )  # fmt: skip

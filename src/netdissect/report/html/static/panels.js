@@ -1,5 +1,5 @@
 "use strict";
-// Panels that other packages add to the pages of a layer and of a unit: text, a table and a figure, shown without markup or scripts.
+// Panels that other packages add to the pages of a layer and of a unit: text, a table and a figure, without markup or scripts.
 (() => {
   const nd = window.netdissect;
   const { make } = nd;
