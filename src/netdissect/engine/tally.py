@@ -1,7 +1,7 @@
 """The tally: count the pixels of every concept under every unit's masks (docs/method.md, § 3).
 
-A pixel can exceed T_k only in a quad of four cells one of which exceeds it. So only the quads around the cells above
-T_k are visited, once each; the candidates hold all their corners. Counts are int64 and are added up over images.
+A *quad* is a square of four neighboring cells. A pixel in it can exceed T_k only if one of the four does. So only quads
+with a cell above T_k are visited, once each; all their corners are candidates. Counts are int64 and are added up over images.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Store:
         return arrays
 
     def get_or_none(self, key: str) -> Arrays | None:
-        """Return the arrays under a key; None if the entry is missing or damaged."""
+        """Return the arrays under a key; None if there is no entry, or a damaged one."""
         if key in self._memory:
             return self._memory[key]
         stored = self._storage.read(f"{key}{_SUFFIX}") if self._storage is not None else None

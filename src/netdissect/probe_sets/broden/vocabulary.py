@@ -51,8 +51,8 @@ def _parse_categories(table: Table) -> tuple[str, ...]:
         problem = find_name_problem(category)
         if problem is not None or category in INDEX_COLUMNS:
             raise DataFileError(
-                f"{table.path}: the category {category!a} names a table, c_{category!a}.csv, and a column of index.csv, and "
-                f"cannot have that name: {problem or 'index.csv has such a column for every image'}"
+                f"{table.path}: the category {category!a} names a table, c_{category!a}.csv, and a column of index.csv, so "
+                f"it cannot have that name: {problem or 'index.csv has such a column for every image'}"
             )
     return categories
 

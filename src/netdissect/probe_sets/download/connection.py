@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Seconds without a byte after which a connection is considered broken.
 TIMEOUT = 30.0
-#: A transfer of fewer bytes per second, over so many seconds, is ended.
+#: A transfer of fewer bytes per second, on average over this many seconds, is ended.
 MIN_BYTES_PER_SECOND, SPEED_SECONDS = 1000, 60.0
 
 #: Waits that make up `SPEED_SECONDS`; the time for which this process is suspended counts as one of them at most.
