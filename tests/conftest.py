@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("network") is not None:
                 item.add_marker(pytest.mark.skip(reason="needs a model hub: NETDISSECT_NETWORK=1 runs it"))
+
+
+#: Where model kinds, scores and report panels are registered, with what is built in.
+REGISTRIES = {
+    ("netdissect.networks.plugins", "_registered"): (),
+    ("netdissect.results.scores", "_REGISTRY"): ("iou",),
+    ("netdissect.report.panels", "_REGISTRY"): (),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _remove_registered():
+    """Remove what the tests of a module registered, so that other modules do not see it."""
+    yield
+    for (module, registry), built_in in REGISTRIES.items():
+        if module in sys.modules:
+            entries = getattr(sys.modules[module], registry)
+            for name in set(entries) - set(built_in):
+                del entries[name]
 
 
 @pytest.fixture(scope="session")

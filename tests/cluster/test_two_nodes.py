@@ -63,7 +63,7 @@ def test_without_a_word_the_clusters_gpus_are_used(two_nodes, data, tmp_path):
     """Its second node only claims to have one, so a worker is put there, looks for it, and says so."""
     with pytest.raises(SettingsError, match="torch sees no CUDA device on"):
         run(two_nodes, data, tmp_path, device="auto", workers=1)
-    with pytest.raises(SettingsError, match="say --device cuda, and Ray hands out GPUs"):
+    with pytest.raises(SettingsError, match="use --device cuda, and Ray assigns the GPUs"):
         run(two_nodes, data, tmp_path, device="cuda:1")
 
 

@@ -120,9 +120,9 @@ def _require_same_run(folder: Path, found: Result, requested: Mapping[str, Any],
     if found_facts["probe set"] != requested["probe set"]:
         differs.append(f"over another probe set, {found.probe_set.name}")
     differs += [
-        f"with --{name.replace('_', '-')} {value}"
-        for name, value in found_facts["settings"].items()
-        if value != requested["settings"].get(name)
+        f"with --{name.replace('_', '-')} {getattr(found.settings, name)}"
+        for name in dict.fromkeys([*found_facts["settings"], *requested["settings"]])
+        if found_facts["settings"].get(name) != requested["settings"].get(name)
     ]
     if found_facts["input"] != requested["input"] and not differs:
         differs.append(f"with an input of {found.network.input_size[1]} x {found.network.input_size[0]}")

@@ -128,7 +128,7 @@ def test_gpu_names_a_device_of_cuda(run_released, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for words, device in ((("--gpu", "2"), "cuda:2"), (("--gpu", "1,0"), "cuda:1")):
         code, _, output = run_released(*words)
-        assert (code, f"--device {device} was asked for" in output) == (2, True), output
+        assert (code, f"--device {device} was requested" in output) == (2, True), output
     code, _, output = run_released("--gpu", "first")
     assert (code, "--gpu takes the number of a GPU, or none, not 'first'" in output) == (2, True)
 

@@ -173,12 +173,12 @@ def test_intermediate_results_can_be_kept(data, tmp_path):
 def test_artefacts_at_a_url_are_removed_when_the_run_succeeds(data, expected, tmp_path):
     import fsspec
 
-    where = {"artefacts": "memory://bucket/artefacts"}
+    where = {"artefacts": "memory://artefacts-bucket/run"}
     interrupt_run(data, tmp_path, 3, **where)
-    assert fsspec.filesystem("memory").find("/bucket")
+    assert fsspec.filesystem("memory").find("/artefacts-bucket")
     assert dissect_small(data, tmp_path, **where).journal["resumed_shards"] == 2
     assert read_tables(tmp_path) == expected
-    assert not fsspec.filesystem("memory").find("/bucket")
+    assert not fsspec.filesystem("memory").find("/artefacts-bucket")
 
 
 def test_fresh_and_keep_hold_for_artefacts_elsewhere_too(data, tmp_path):

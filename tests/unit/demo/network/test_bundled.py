@@ -84,7 +84,7 @@ def test_its_files_are_small():
 
 
 def test_the_script_makes_this_network():
-    assert script.spec().to_prototxt() == demo_network.STEM.with_suffix(".prototxt").read_text()
+    assert script.make_spec().to_prototxt() == demo_network.STEM.with_suffix(".prototxt").read_text()
 
 
 def test_what_the_script_writes_is_what_it_trained(tmp_path, images):
@@ -94,11 +94,11 @@ def test_what_the_script_writes_is_what_it_trained(tmp_path, images):
     torch.manual_seed(0)
     learner = script.Learner()
     for _ in range(3):
-        learner(script.given(images[:16]))  # so that batch normalization has something to be folded
+        learner(script.make_input(images[:16]))  # so that batch normalization has something to be folded
     learner.eval()
-    write_caffe(tmp_path / "it", script.spec(), script.weights(learner))
+    write_caffe(tmp_path / "it", script.make_spec(), script.fold_weights(learner))
     with torch.inference_mode():
-        learned = learner(script.given(images[16:24]))
+        learned = learner(script.make_input(images[16:24]))
         written = load_caffe(tmp_path / "it")(make_caffe_preprocess()(torch.from_numpy(images[16:24])), blobs=["fc6"])
     torch.testing.assert_close(written["fc6"].reshape(learned.shape), learned, rtol=1e-4, atol=1e-4)
 

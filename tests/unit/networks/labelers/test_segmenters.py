@@ -198,7 +198,7 @@ def test_a_fingerprint_is_of_weights_classes_and_threshold():
 
 
 @pytest.mark.parametrize(
-    ("device", "told"), [("gpu", "must be auto, cpu, cuda"), ("cuda", "torch finds no CUDA device")]
+    ("device", "told"), [("gpu", "must be auto, cpu, cuda"), ("cuda", "torch sees no CUDA device")]
 )
 def test_a_device_that_is_not_here_is_reported_before_anything_is_loaded(monkeypatch, device, told):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
