@@ -116,7 +116,7 @@ class Encoder(nn.Module):
         config = self.config
         return (
             f"Encoder({self.units}, {self.latents}, Manner(activation={config.activation!r}, k={config.k!r}, "
-            f"subtract={config.subtract!r}, normalise={config.normalize!r}, assumed={config.assumed!r}))"
+            f"subtract={config.subtract!r}, normalise={config.normalize!r}, assumed={config.assumed!r}))"  # codespell:ignore
         )
 
     def describe(self) -> str:
