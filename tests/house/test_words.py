@@ -35,7 +35,7 @@ WORDS = {
 FORBIDDEN_NAMES = """\
 Annotated Artefacts Asked Atom Axis Bars Batch Bench BenchSetup Beside Best Brush Budget CaffeSource Call Carried Cluster
 CocoPictures Compared CudaSide Cut Demo Embedded Enough Entry Fetched Field Fixed Gallery Graph Held HfPictures Hints
-HollowNetwork InProcess Input Item Kept Kind Known Label Labeller Labelling Lacking Look Lost Made Making Manner MaskedPictures
+HollowNetwork InProcess Input Item Kept Kind Known Label Labeller Lacking Look Lost Made Making Manner MaskedPictures
 Member Naming Numbered Outcome Pace Part Partial Patch Photos PictureSource Png Powers Prepared Probed Processes
 ProjectedSource Ray Readable Reading Receipt Recipe Refused Row Runnable Runs Seen SeenNetwork SegmentedPictures Selector Setup
 ShortCuts ShownLayer ShownUnit Side Silent Spelling Step Tables Threads Told Tool Track Turned Unavailable Unbroken Usage Use
