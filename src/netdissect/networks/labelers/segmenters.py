@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def load_segmenter(
     )
 
 
-class LoadedSegmenter:
+class LoadedSegmenter(ABC):
     """Base class of segmenters that run a module; its weights and settings determine the labels.
 
     Attributes:
@@ -99,9 +100,9 @@ class LoadedSegmenter:
         hash_tensors(hashed, self._module.state_dict())
         return hashed.hexdigest()
 
+    @abstractmethod
     def __call__(self, image: NDArray[np.uint8], /) -> NDArray[np.uint16]:
         """Return the label map of an image, RGB, shape (H, W, 3)."""
-        raise NotImplementedError
 
 
 class TorchSegmenter(LoadedSegmenter):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
     from netdissect.networks.sources.caffe.layers.caffe_layer import Shape, Tops
 
 
-class Pointwise(CaffeLayer):
+class Pointwise(CaffeLayer, ABC):
     """An elementwise function of its only bottom."""
 
     def forward(self, *bottoms: Tensor) -> Tops:
         """Return the function of every number of the bottom."""
         return self._function(bottoms[0])
 
+    @abstractmethod
     def _function(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Return the function of every number of a tensor, with its shape."""
 
 
 class Identity(Pointwise):
