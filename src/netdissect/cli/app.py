@@ -124,6 +124,11 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
             raise
         print_error(f"{describe_exit(exit_request)}: --debug shows where")
         return 2
+    except SystemError:  # CPython raises it in some places where an allocation failed
+        if debug or not environment.is_memory_limited():
+            raise
+        print_error(_describe_error(MemoryError()))
+        return 2
     except (CycloptsError, NetdissectError, OSError, MemoryError) as error:
         if debug:
             raise

@@ -25,9 +25,8 @@ def find_missing_resource() -> str | None:
         Path.cwd()
     except OSError:
         return "the current folder no longer exists: change to another one"
-    for name, letter in (("RLIMIT_AS", "v"), ("RLIMIT_DATA", "d")) if resource is not None else ():
-        most = resource.getrlimit(getattr(resource, name))[0]
-        if most != resource.RLIM_INFINITY and most < _MIN_MEMORY:
+    for letter, most in _read_memory_limits().items():
+        if most < _MIN_MEMORY:
             return (
                 f"this process may use {most // 10**6:,} MB of memory, and the libraries alone need 1,000 MB: raise the "
                 f"limit (ulimit -{letter})"
@@ -35,6 +34,19 @@ def find_missing_resource() -> str | None:
     if not _can_start_threads(os.cpu_count() or 1):
         return NO_THREADS
     return None
+
+
+def is_memory_limited() -> bool:
+    """Return whether this process has a limit of memory."""
+    return bool(_read_memory_limits())
+
+
+def _read_memory_limits() -> dict[str, int]:
+    """Return the limits of memory that are set, in bytes, by their letters in ``ulimit``."""
+    if resource is None:
+        return {}
+    limits = {"v": resource.getrlimit(resource.RLIMIT_AS)[0], "d": resource.getrlimit(resource.RLIMIT_DATA)[0]}
+    return {letter: most for letter, most in limits.items() if most != resource.RLIM_INFINITY}
 
 
 def _can_start_threads(count: int) -> bool:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from netdissect.cli import environment, main
+from netdissect.cli import app, environment, main
 
 
 def run_command(words, capsys):
@@ -50,3 +50,18 @@ def test_a_process_without_threads_is_reported(monkeypatch, capsys):
 
 def test_this_process_lacks_nothing():
     assert environment.find_missing_resource() is None
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_an_interpreter_error_under_a_memory_limit_is_reported_as_too_little_memory(monkeypatch, capsys, limited):
+    def fail(*_, **__):
+        raise SystemError("error return without exception set")
+
+    monkeypatch.setattr(app, "app", fail)
+    monkeypatch.setattr(environment, "is_memory_limited", lambda: limited)
+    if limited:
+        code, message = run_command(["--version"], capsys)
+        assert (code, message.startswith("netdissect: memory ran out")) == (2, True)
+    else:
+        with pytest.raises(SystemError):
+            main(["--version"])
