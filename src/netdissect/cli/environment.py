@@ -43,9 +43,8 @@ def is_memory_limited() -> bool:
 
 def _read_memory_limits() -> dict[str, int]:
     """Return the limits of memory that are set, in bytes, by their letters in ``ulimit``."""
-    if resource is None:
-        return {}
-    limits = {"v": resource.getrlimit(resource.RLIMIT_AS)[0], "d": resource.getrlimit(resource.RLIMIT_DATA)[0]}
+    names = {"v": "RLIMIT_AS", "d": "RLIMIT_DATA"} if resource is not None else {}
+    limits = {letter: resource.getrlimit(getattr(resource, name))[0] for letter, name in names.items()}
     return {letter: most for letter, most in limits.items() if most != resource.RLIM_INFINITY}
 
 
