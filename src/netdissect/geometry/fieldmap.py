@@ -99,6 +99,16 @@ def divide_evenly(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldM
     return FieldMap((0, 0), step, step)
 
 
+def keep_centers(field: FieldMap) -> FieldMap:
+    """Return the field map whose cells have the centers of another one and are as large as its steps.
+
+    >>> keep_centers(FieldMap((-217, -217), (435, 435), (32, 32)))
+    FieldMap(offset=(-16, -16), size=(32, 32), step=(32, 32))
+    """
+    (y, x), (height, width), step = field
+    return FieldMap((y + height // 2 - step[0] // 2, x + width // 2 - step[1] // 2), step, step)
+
+
 def divide_into_whole_steps(input_size: tuple[int, int], cells: tuple[int, int]) -> FieldMap:
     """Return the field map that divides the input by whole steps, as the released code does for torch networks.
 

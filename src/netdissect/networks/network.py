@@ -266,7 +266,17 @@ class ListedNetwork(ABC):
         if info.heads and axes.units % info.heads == 0:
             heads = f"outputs of {info.heads} attention heads, {axes.units // info.heads} units each"
         notes = "; ".join(part for part in (heads, info.note, note) if part)
-        layer = describe_layer(name, info.kind, axes, trace, input_size, geometry, note=notes, is_traced=is_traced)
+        layer = describe_layer(
+            name,
+            info.kind,
+            axes,
+            trace,
+            input_size,
+            geometry,
+            note=notes,
+            is_traced=is_traced,
+            known=info.trace.known_paths if info.trace is not None else None,
+        )
         return ProbedLayer(layer, axes, info)
 
     def size_error(self, input_size: tuple[int, int], error: Exception) -> ModelError:

@@ -14,15 +14,21 @@ from netdissect.layers import Layer
 from netdissect.networks.trace.tensor_trace import AxisPart, iterate_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
 
     from netdissect.config import Geometry
+    from netdissect.layers import FieldMap
+    from netdissect.networks.trace.field_path import FieldPath
     from netdissect.networks.trace.tensor_trace import TensorTrace
 
 #: Note of a layer after attention, whose cells keep their positions.
 GLOBAL_VIEW = "a cell may depend on the whole image and keeps its position"
 #: Note of a layer with an even grid although its dimensions are known.
 GLOBAL_VIEW_GRID = "a cell may depend on the whole image: an even grid"
+#: Note of a layer with an even grid because what was traced cannot be right.
+UNFIT_GRID = "its traced receptive fields do not fit the input: an even grid"
 #: Note of a layer with an even grid because it could not be traced.
 UNTRACED_GRID = "its receptive fields cannot be traced: an even grid"
 
@@ -110,6 +116,7 @@ def describe_layer(
     name: str, kind: str, axes: UnitAxes, trace: TensorTrace, input_size: tuple[int, int], geometry: Geometry, *,
     note: str = "",
     is_traced: bool = True,
+    known: Mapping[tuple[int, int], FieldPath] | None = None,
 ) -> Layer:  # fmt: skip
     """Return the description of a layer.
 
@@ -122,26 +129,38 @@ def describe_layer(
         geometry: "grid" for an even grid.
         note: what else a reader should know.
         is_traced: whether the output was traced; False if it was guessed.
+        known: the last known path of every grid on the way to the layer, which places an even grid's cells.
     """
     notes = [note] if note else []
     if axes.left_out == 1:
         notes.append("class token left out")
     elif axes.left_out:
         notes.append(f"{axes.left_out} tokens that are not patches (class, registers, distillation) left out")
-    own_geometry = "grid"
-    field = None if geometry == "grid" else trace.field
-    if field is not None and not trace.is_global:
-        own_geometry = "receptive-field"
-    elif field is not None and axes.grid != (1, 1):
-        notes.append(GLOBAL_VIEW)
-    else:
-        field = None
-        if geometry == "receptive-field" and axes.grid != (1, 1):
-            notes.append(GLOBAL_VIEW_GRID if trace.grid is not None and is_traced else UNTRACED_GRID)
-    if field is None:
-        divide = fieldmap.divide_into_whole_steps if geometry == "grid" else fieldmap.divide_evenly
-        field = divide(input_size, axes.grid)
+    field, own_geometry, reason = _place_cells(axes, trace, input_size, geometry, known or {}, is_traced=is_traced)
+    notes += [reason] if reason else []
     return Layer(name, axes.units, axes.grid, field, own_geometry, kind, "; ".join(notes), get_shape_per_image(trace))
+
+
+def _place_cells(
+    axes: UnitAxes, trace: TensorTrace, input_size: tuple[int, int], geometry: Geometry,
+    known: Mapping[tuple[int, int], FieldPath], *,
+    is_traced: bool,
+) -> tuple[FieldMap, str, str]:  # fmt: skip
+    """Return a layer's field map, its geometry, and a note if it is not the traced one."""
+    if geometry == "grid":
+        return fieldmap.divide_into_whole_steps(input_size, axes.grid), "grid", ""
+    path = trace.path
+    fits = path is not None and path.fits(axes.grid)
+    is_single = axes.grid == (1, 1)
+    if path is not None and fits and not (trace.is_global and is_single):
+        return path.field, "grid" if trace.is_global else "receptive-field", GLOBAL_VIEW if trace.is_global else ""
+    if is_single:
+        return fieldmap.divide_evenly(input_size, axes.grid), "grid", ""
+    nearest = known.get(axes.grid)
+    field = fieldmap.divide_evenly(input_size, axes.grid) if nearest is None else fieldmap.keep_centers(nearest.field)
+    if path is not None and not fits:
+        return field, "grid", UNFIT_GRID
+    return field, "grid", GLOBAL_VIEW_GRID if trace.grid is not None and is_traced else UNTRACED_GRID
 
 
 def get_shape_per_image(trace: TensorTrace) -> tuple[int, ...]:

@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from netdissect.geometry import fieldmap
 from netdissect.networks.trace.calls import TorchCall
+from netdissect.networks.trace.grid_centers import remember_centers
 from netdissect.networks.trace.tensor_trace import TensorTrace, make_image_trace, make_unknown_trace
 from netdissect.networks.trace.torch_ops import apply_torch_rule
 
@@ -41,7 +41,7 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._traces: MutableMapping[torch.Tensor, TensorTrace] = WeakTensorKeyDictionary()
         self._uses: MutableMapping[torch.Tensor, int] = WeakTensorKeyDictionary()
         is_image = x.ndim == len(meanings)  # a generator's input is a latent
-        trace = make_image_trace(x.shape, fieldmap.IDENTITY, meanings) if is_image else make_unknown_trace(x.shape)
+        trace = make_image_trace(x.shape, meanings) if is_image else make_unknown_trace(x.shape)
         self._set(x, trace)
 
     def get_trace(self, tensor: torch.Tensor) -> TensorTrace | None:
@@ -73,9 +73,8 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if traced:
             outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
             for index, output in enumerate(outputs):
-                self._set(
-                    output, apply_torch_rule(func, TorchCall(args, kwargs, traced, output, index, self.get_trace))
-                )
+                trace = apply_torch_rule(func, TorchCall(args, kwargs, traced, output, index, self.get_trace))
+                self._set(output, remember_centers(trace, [source for _, source in traced]))
                 self._mark_base(output)
         return result
 

@@ -17,6 +17,7 @@ from netdissect.networks.trace.tensor_trace import (
 )
 
 if TYPE_CHECKING:
+    from netdissect.networks.trace.field_path import FieldPath
     from netdissect.networks.trace.rules import Shape
 
 
@@ -46,7 +47,7 @@ def multiply_matrices(left: TensorTrace | None, right: TensorTrace | None, shape
     if collect_meanings(rows) & collect_meanings(columns) & {"y", "x"}:
         columns = (AxisPart("?", shape[-1]),)
     places = left if collect_meanings(rows) & {"y", "x"} else right
-    return _count_heads(TensorTrace((*left.dims[:-2], rows, columns), places.field, left.rolled, is_global=True))
+    return _count_heads(TensorTrace((*left.dims[:-2], rows, columns), _mix(places.path), left.rolled, is_global=True))
 
 
 def apply_attention(query: TensorTrace | None, value: TensorTrace | None, shape: Shape) -> TensorTrace:
@@ -63,7 +64,12 @@ def apply_attention(query: TensorTrace | None, value: TensorTrace | None, shape:
         return make_unknown_trace(shape)
     known = collect_meanings(value.dims[-1]) != {"?"} or not collect_meanings(query.dims[-1]) <= {"c"}
     last = value.dims[-1] if known else make_channels(shape[-1])
-    return _count_heads(TensorTrace((*query.dims[:-1], last), query.field, query.rolled, is_global=True))
+    return _count_heads(TensorTrace((*query.dims[:-1], last), _mix(query.path), query.rolled, is_global=True))
+
+
+def _mix(path: FieldPath | None) -> FieldPath | None:
+    """Return a path marked as that of an operation that mixes positions."""
+    return None if path is None else replace(path, is_mixed=True)
 
 
 def _count_heads(trace: TensorTrace) -> TensorTrace:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 #: Positions of the inputs that control an operator (axes, starts, widths), whose values are read.
 CONTROL_INPUTS: Mapping[str, tuple[int, ...]] = {
     "Slice": (1, 2, 3, 4), "Pad": (1, 3), "Gather": (1,), "Unsqueeze": (1,), "Tile": (1,),
+    "Resize": (2,), "Upsample": (1,),
     **{f"Reduce{kind}": (1,) for kind in (
         "Mean", "Max", "Min", "Sum", "SumSquare", "L1", "L2", "LogSum", "LogSumExp", "Prod",
     )},
@@ -89,6 +90,12 @@ class OnnxCall:
         """Traces and shapes of all inputs that depend on the image."""
         traces, shapes = self.tensors.traces, self.tensors.shapes
         return [(traces[name], shapes[name]) for name in self.node.input if name in traces]
+
+    def values(self, position: int) -> list[float] | None:
+        """Return numbers given as an input; None if they are unknown or none were given."""
+        name = self.node.input[position] if position < len(self.node.input) else ""
+        value = self.tensors.values.get(name)
+        return None if value is None or not value.size else [float(number) for number in value.reshape(-1)]
 
     def numbers(self, position: int, attribute: str = "") -> list[int] | None:
         """Return integers given as an input, or as an attribute in older files; None if unknown."""

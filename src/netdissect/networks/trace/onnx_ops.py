@@ -20,6 +20,7 @@ from netdissect.networks.trace.calls import (
     trace_unknown,
     trace_view,
 )
+from netdissect.networks.trace.grid_centers import remember_centers
 from netdissect.networks.trace.onnx_nodes import CONTROL_INPUTS, OnnxCall, SliceSpec, read_attribute
 from netdissect.networks.trace.onnx_windows import (
     make_convolution_rule,
@@ -27,12 +28,13 @@ from netdissect.networks.trace.onnx_windows import (
     trace_pool,
     trace_transposed_convolution,
 )
+from netdissect.networks.trace.resampling import Resampling
 from netdissect.networks.trace.tensor_trace import TensorTrace, collect_meanings, make_unknown_trace, regroup_dims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from netdissect.networks.trace.onnx_nodes import GraphTensors
+from netdissect.networks.trace.onnx_nodes import GraphTensors
 
 
 def trace_onnx_node(tensors: GraphTensors, node: Any) -> None:
@@ -43,7 +45,8 @@ def trace_onnx_node(tensors: GraphTensors, node: Any) -> None:
     for index, name in enumerate(node.output):
         if name in tensors.shapes:
             call = OnnxCall(tensors, node, attributes, index)
-            tensors.traces[name] = RULES.get(node.op_type, trace_unknown)(call)
+            trace = RULES.get(node.op_type, trace_unknown)(call)
+            tensors.traces[name] = remember_centers(trace, [source for source, _ in call.parts])
 
 
 def _trace_reduction(call: OnnxCall) -> TensorTrace:
@@ -161,7 +164,7 @@ def _trace_gather(call: OnnxCall) -> TensorTrace:
     if indices.ndim != 1:
         return make_unknown_trace(call.shape)
     if collect_meanings(trace.dims[axis]) <= {"c"}:
-        return rules.resize_dims(trace, call.shape, trace.field)
+        return rules.resize_dims(trace, call.shape, trace.path)
     numbers = [int(number) % trace.shape[axis] for number in indices]
     step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
     if step < 1 or numbers != list(range(numbers[0], numbers[0] + step * len(numbers), step)):
@@ -182,10 +185,18 @@ def _trace_padding(call: OnnxCall) -> TensorTrace:
 
 
 def _trace_resize(call: OnnxCall) -> TensorTrace:
-    if call.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+    is_resize = call.node.op_type == "Resize"
+    mode = call.attributes.get("coordinate_transformation_mode", "half_pixel" if is_resize else "asymmetric")
+    if mode.startswith("tf_"):
         return rules.keep_shape(call.parts, call.shape)
-    reach = {"nearest": 1, "linear": 2, "cubic": 4}.get(call.attributes.get("mode", "nearest"), 4)
-    return rules.resample_grid(call.first, call.shape, reach)
+    coordinates = mode if mode in ("align_corners", "asymmetric") else "half_pixel"
+    kind = call.attributes.get("mode", "nearest")
+    reach = {"nearest": 1, "linear": 2, "cubic": 4}.get(kind, 4)
+    rounding = call.attributes.get("nearest_mode", "round_prefer_floor" if is_resize else "floor")
+    scales = call.values(2 if is_resize else 1)
+    ratios = (1 / scales[2], 1 / scales[3]) if scales is not None and len(scales) == 4 else (None, None)
+    kernel = Resampling(reach, coordinates, rounding if kind == "nearest" else "")
+    return rules.resample_grid(call.first, call.shape, kernel, ratios)
 
 
 def _trace_space_to_depth(call: OnnxCall) -> TensorTrace:
@@ -200,7 +211,8 @@ def _trace_space_to_depth(call: OnnxCall) -> TensorTrace:
 def _trace_depth_to_space(call: OnnxCall) -> TensorTrace:
     """Return the trace after channels became the cells of a block, each with the field of the cell it comes from."""
     trace = call.first
-    return rules.resample_grid(trace, call.shape, 1) if trace.is_image else make_unknown_trace(call.shape)
+    kernel = Resampling(1, "asymmetric", "floor")
+    return rules.resample_grid(trace, call.shape, kernel) if trace.is_image else make_unknown_trace(call.shape)
 
 
 def _make_matrix_product_rule(right: int) -> Callable[[OnnxCall], TensorTrace]:

@@ -50,26 +50,30 @@ def _slide(call: OnnxCall, kernel: Sequence[int], *, transposed: bool = False) -
         return make_unknown_trace(call.shape)
     stride = call.attributes.get("strides") or [1, 1]
     dilation = call.attributes.get("dilations") or [1, 1]
-    before = call.attributes.get("pads") or [0, 0, 0, 0]
+    pads = call.attributes.get("pads") or [0, 0, 0, 0]
     automatic = call.attributes.get("auto_pad", "NOTSET")
     if automatic == "VALID":
-        before = [0, 0]
+        pads = [0, 0, 0, 0]
     elif automatic.startswith("SAME") or (transposed and call.attributes.get("output_shape")):
-        before = [
-            _compute_auto_pad(automatic, trace.shape[axis + 2], call.shape[axis + 2], stride[axis],
-                       dilation[axis] * (kernel[axis] - 1) + 1, transposed=transposed)
+        sides = [
+            _compute_auto_pads(automatic, trace.shape[axis + 2], call.shape[axis + 2], stride[axis],
+                               dilation[axis] * (kernel[axis] - 1) + 1, transposed=transposed)
             for axis in (0, 1)
         ]  # fmt: skip
+        pads = [before for before, _ in sides] + [after for _, after in sides]
     return rules.slide_window(
-        trace, call.shape, (kernel[0], kernel[1]), stride=(stride[0], stride[1]), padding=(before[0], before[1]),
-        dilation=(dilation[0], dilation[1]), transposed=transposed,
+        trace, call.shape, (kernel[0], kernel[1]), stride=(stride[0], stride[1]), padding=(pads[0], pads[1]),
+        padding_after=(pads[2], pads[3]), dilation=(dilation[0], dilation[1]), transposed=transposed,
     )  # fmt: skip
 
 
-def _compute_auto_pad(rule: str, size: int, out: int, stride: int, reach: int, *, transposed: bool) -> int:
-    """Return the cells that ONNX's ``auto_pad`` adds before an axis."""
+def _compute_auto_pads(rule: str, size: int, out: int, stride: int, reach: int, *, transposed: bool) -> tuple[int, int]:
+    """Return the cells that ONNX's ``auto_pad`` adds before and after an axis."""
     if transposed:
         total = stride * (size - 1) + reach - out
-        return total // 2 if rule == "SAME_UPPER" else total - total // 2
-    total = max((out - 1) * stride + reach - size, 0)
-    return total - total // 2 if rule == "SAME_LOWER" else total // 2
+        less_before = rule == "SAME_UPPER"
+    else:
+        total = max((out - 1) * stride + reach - size, 0)
+        less_before = rule != "SAME_LOWER"
+    half = total // 2
+    return (half, total - half) if less_before else (total - half, half)

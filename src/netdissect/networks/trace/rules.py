@@ -5,12 +5,13 @@ Used by torch's operators (`torch_ops`) and by ONNX's nodes (`onnx_ops`).
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdissect.geometry import fieldmap
 from netdissect.layers import FieldMap
+from netdissect.networks.trace.field_path import join_field_paths
+from netdissect.networks.trace.resampling import place_pools
 from netdissect.networks.trace.tensor_trace import (
     AxisPart,
     TensorTrace,
@@ -27,12 +28,14 @@ from netdissect.networks.trace.tensor_trace import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from netdissect.networks.trace.field_path import FieldPath
+    from netdissect.networks.trace.resampling import CellSpacing, Resampling
     from netdissect.networks.trace.tensor_trace import Dim
 
 Shape = tuple[int, ...]
 
 
-def resize_dims(trace: TensorTrace, shape: Shape, field: FieldMap | None) -> TensorTrace:
+def resize_dims(trace: TensorTrace, shape: Shape, path: FieldPath | None) -> TensorTrace:
     """Return the trace of an output whose dimensions have the same meanings but other lengths."""
     if len(trace.dims) != len(shape):
         return make_unknown_trace(shape)
@@ -42,7 +45,7 @@ def resize_dims(trace: TensorTrace, shape: Shape, field: FieldMap | None) -> Ten
         else (AxisPart(dim[0].meaning if len(collect_meanings(dim)) == 1 else "?", size),)
         for dim, size in zip(trace.dims, shape, strict=True)
     )
-    return TensorTrace(dims, field, trace.rolled, trace.is_global)
+    return TensorTrace(dims, path, trace.rolled, trace.is_global)
 
 
 def slide_window(
@@ -52,49 +55,106 @@ def slide_window(
     *,
     stride: tuple[int, int],
     padding: tuple[int, int] = (0, 0),
+    padding_after: tuple[int, int] | None = None,
     dilation: tuple[int, int] = (1, 1),
     transposed: bool = False,
 ) -> TensorTrace:
-    """Return the trace after a convolution or pooling; `padding` is the padding above and on the left."""
+    """Return the trace after a convolution or pooling.
+
+    `padding` is the padding above and on the left, `padding_after` that below and on the right if it differs.
+    """
     trace = absorb_patches(trace, 1)
     if (
         (kernel, stride, padding) == ((1, 1), (1, 1), (0, 0))
         and len(trace.dims) == 4
         and collect_meanings(trace.dims[1]) <= {"c"}
+        and trace.shape[2:] == shape[2:]
     ):
         return replace(trace, dims=replace_dim(trace.dims, 1, make_channels(shape[1])), heads=0)
     if not trace.is_image or trace.rolled != (0, 0):
         inside = len(trace.dims) == 4 and collect_meanings(trace.dims[1]) <= {"c"} and trace.shape[2:] == shape[2:]
         # Within windows, cells keep their positions.
         return resize_dims(trace, shape, None) if inside else make_unknown_trace(shape)
-    if trace.field is None:
+    if trace.path is None:
         return resize_dims(trace, shape, None)
     make = fieldmap.make_transposed_window_field if transposed else fieldmap.make_window_field
     window = make(kernel, stride=stride, padding=padding, dilation=dilation)
-    return resize_dims(trace, shape, fieldmap.compose_fields(trace.field, window))
+    growth = [
+        _measure_growth(trace.shape[axis + 2], shape[axis + 2], stride[axis], dilation[axis] * (kernel[axis] - 1),
+                        padding[axis] + (padding_after or padding)[axis], transposed=transposed)
+        for axis in (0, 1)
+    ]  # fmt: skip
+    return resize_dims(trace, shape, trace.path.follow(window, (growth[0], growth[1])))
+
+
+def _measure_growth(before: int, after: int, stride: int, reach: int, padding: int, *, transposed: bool) -> float:
+    """Return the cells by which a window operation makes the covered area larger; cells cut off by rounding do not count.
+
+    Args:
+        before: cells of the input.
+        after: cells of the output.
+        stride: of the window.
+        reach: cells of the window after its first.
+        padding: on both sides together.
+        transposed: whether the operation is a transposed convolution.
+    """
+    if transposed:
+        return after / stride - before
+    rounded_down = (before + padding - reach - 1) // stride + 1
+    return padding - reach + stride * (after - rounded_down)
 
 
 def pool_adaptively(trace: TensorTrace, shape: Shape) -> TensorTrace:
-    """Return the trace after a pooling to a given number of cells; windows of unequal size count as their mean."""
-    if not trace.is_image or trace.field is None:
+    """Return the trace after a pooling to a given number of cells, whose windows may differ in size."""
+    if not trace.is_image or trace.path is None:
         return resize_dims(trace, shape, None) if trace.is_image else make_unknown_trace(shape)
-    steps = [size / cells for size, cells in zip(trace.shape[2:], shape[2:], strict=True)]
-    window = FieldMap((0, 0), (math.ceil(steps[0]), math.ceil(steps[1])), (steps[0], steps[1]))
-    return resize_dims(trace, shape, fieldmap.compose_fields(trace.field, window))
+    return _follow_centers(
+        trace, shape, [place_pools(before, after) for before, after in zip(trace.shape[2:], shape[2:], strict=True)]
+    )
 
 
-def resample_grid(trace: TensorTrace, shape: Shape, reach: int) -> TensorTrace:
-    """Return the trace after interpolation to another size; `reach` is the number of input cells per axis that an output cell depends on."""
-    if not trace.is_image or trace.field is None:
+def resample_grid(
+    trace: TensorTrace,
+    shape: Shape,
+    kernel: Resampling,
+    ratios: Sequence[float | None] = (None, None),
+) -> TensorTrace:
+    """Return the trace after interpolation to another size.
+
+    Args:
+        trace: of the input.
+        shape: of the output.
+        kernel: how output cells follow from input cells.
+        ratios: input cells per output cell along y and x as they were given; None if they follow from the sizes.
+    """
+    if not trace.is_image or trace.path is None:
         return resize_dims(trace, shape, None) if trace.is_image else make_unknown_trace(shape)
-    step = [before / after for before, after in zip(trace.shape[2:], shape[2:], strict=True)]
-    offset = [ratio / 2 - reach / 2 for ratio in step]
-    window = FieldMap((offset[0], offset[1]), (reach, reach), (step[0], step[1]))
-    return resize_dims(trace, shape, fieldmap.compose_fields(trace.field, window))
+    return _follow_centers(
+        trace,
+        shape,
+        [
+            kernel.place_cells(before, after, ratio)
+            for before, after, ratio in zip(trace.shape[2:], shape[2:], ratios, strict=True)
+        ],
+    )
+
+
+def _follow_centers(trace: TensorTrace, shape: Shape, axes: Sequence[CellSpacing | None]) -> TensorTrace:
+    """Return the trace after an operation whose cells have centers at equal distances; without field map if they have not."""
+    rows, columns = axes
+    if trace.path is None or rows is None or columns is None:
+        return resize_dims(trace, shape, None)
+    sizes, steps = (rows.size, columns.size), (rows.step, columns.step)
+    window = FieldMap((rows.center - (rows.size - 1) / 2, columns.center - (columns.size - 1) / 2), sizes, steps)
+    growth = [after * step - before for before, after, step in zip(trace.shape[2:], shape[2:], steps, strict=True)]
+    return resize_dims(trace, shape, trace.path.follow(window, (growth[0], growth[1])))
 
 
 def join_paths(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> TensorTrace:
-    """Return the trace after an elementwise operation on several inputs; a gate, which is equal at all positions, is ignored."""
+    """Return the trace after an elementwise operation on several inputs; a gate, which is equal at all positions, is ignored.
+
+    An input without field map does not decide either, but then the cells may depend on more than the field map says.
+    """
     full = [trace for trace, part_shape in parts if part_shape == shape]
     if not full:
         full = [trace for trace, part_shape in parts if _covers_grid(trace, part_shape, shape)]
@@ -104,10 +164,11 @@ def join_paths(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> Tens
     if len({(trace.rolled, _locate_cells(trace)) for trace in placed}) > 1:
         return make_unknown_trace(shape)
     inputs = [trace for trace in full if not _is_gate(trace, placed[0])]
-    together = resize_dims(placed[0], shape, unite_known_fields([trace.field for trace in inputs]))
+    known = [trace.path for trace in inputs if trace.path is not None]
+    together = resize_dims(placed[0], shape, join_known_paths(known, placed[0].grid))
     return replace(
         together,
-        is_global=any(trace.is_global for trace in inputs),
+        is_global=any(trace.is_global for trace in inputs) or len(known) < len(inputs),
         heads=placed[0].heads if len(parts) == 1 else 0,
     )
 
@@ -116,7 +177,7 @@ def keep_shape(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> Tens
     """Return the trace after an operation about which only its output's shape is known."""
     same = [trace for trace, part_shape in parts if part_shape == shape]
     placed = [trace for trace in same if trace.grid] or same
-    return replace(placed[0], field=None, heads=0) if placed else make_unknown_trace(shape)
+    return replace(placed[0], path=None, heads=0) if placed else make_unknown_trace(shape)
 
 
 def normalize_along(trace: TensorTrace, axis: int, shape: Shape) -> TensorTrace:
@@ -145,10 +206,10 @@ def reduce_dims(trace: TensorTrace, axes: set[int], *, keep: bool, shape: Shape)
         for axis, dim in enumerate(trace.dims)
         if keep or axis not in axes
     )
-    if trace.field is None or trace.rolled != (0, 0) or any(part.meaning == "t" for part in gone):
+    if trace.path is None or trace.rolled != (0, 0) or any(part.meaning == "t" for part in gone):
         return TensorTrace(dims, None, trace.rolled if remains else (0, 0))
     window = fieldmap.make_window_field((pooled["y"], pooled["x"]), stride=(pooled["y"], pooled["x"]))
-    return TensorTrace(dims, fieldmap.compose_fields(trace.field, window), is_global=trace.is_global)
+    return TensorTrace(dims, trace.path.follow(window), is_global=trace.is_global)
 
 
 def _reduce_to_one(dim: Dim, *, known: bool) -> Dim:
@@ -160,7 +221,7 @@ def reorder(trace: TensorTrace, axes: Iterable[int], shape: Shape) -> TensorTrac
     """Return the trace after some dimensions were reordered by value, as sorting does."""
     if any(not collect_meanings(trace.dims[axis]) <= {"c"} for axis in axes):
         return make_unknown_trace(shape)
-    return resize_dims(trace, shape, trace.field)
+    return resize_dims(trace, shape, trace.path)
 
 
 def permute_dims(trace: TensorTrace, order: Sequence[int]) -> TensorTrace:
@@ -180,7 +241,7 @@ def expand_dims(trace: TensorTrace, shape: Shape) -> TensorTrace:
         tuple(
             dim if measure_dim(dim) == size else (AxisPart("r", size),) for dim, size in zip(dims, shape, strict=True)
         ),
-        trace.field,
+        trace.path,
         trace.rolled,
         trace.is_global,
     )
@@ -196,8 +257,9 @@ def pad_border(trace: TensorTrace, widths: Sequence[tuple[int, int]], shape: Sha
         axis not in spatial and collect_meanings(trace.dims[axis]) != {"c"} for axis in touched
     ):  # fmt: skip
         return make_unknown_trace(shape)
-    window = fieldmap.make_window_field((1, 1), padding=(widths[spatial[0]][0], widths[spatial[1]][0]))
-    return resize_dims(trace, shape, None if trace.field is None else fieldmap.compose_fields(trace.field, window))
+    rows, columns = widths[spatial[0]], widths[spatial[1]]
+    window = fieldmap.make_window_field((1, 1), padding=(rows[0], columns[0]))
+    return resize_dims(trace, shape, trace.path and trace.path.follow(window, (sum(rows), sum(columns))))
 
 
 def roll_grid(trace: TensorTrace, shifts: dict[int, int]) -> TensorTrace:
@@ -210,12 +272,10 @@ def roll_grid(trace: TensorTrace, shifts: dict[int, int]) -> TensorTrace:
     return replace(trace, rolled=(moved[0], moved[1]))
 
 
-def unite_known_fields(fields: Sequence[FieldMap | None]) -> FieldMap | None:
-    """Return the field map that covers all others; None if one is unknown."""
-    known = [field for field in fields if field is not None]
-    if len(known) < len(fields) or not known:
-        return None
-    return fieldmap.unite_fields(known)
+def join_known_paths(paths: Sequence[FieldPath | None], cells: tuple[int, int] | None) -> FieldPath | None:
+    """Return the path that decides where cells are after paths joined; None if one is unknown."""
+    known = [path for path in paths if path is not None]
+    return None if len(known) < len(paths) or not known else join_field_paths(known, cells)
 
 
 def _locate_cells(trace: TensorTrace) -> tuple[tuple[AxisPart, ...], ...]:

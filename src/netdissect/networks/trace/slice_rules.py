@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdissect.geometry import fieldmap
-from netdissect.networks.trace.rules import resize_dims, unite_known_fields
+from netdissect.networks.trace.rules import join_known_paths, resize_dims
 from netdissect.networks.trace.tensor_trace import (
     AxisPart,
     TensorTrace,
@@ -35,8 +35,8 @@ def concatenate_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: 
         for trace in placed
     ):  # fmt: skip
         return make_unknown_trace(shape)
-    together = resize_dims(first, shape, unite_known_fields([trace.field for trace in known]))
-    return replace(together, is_global=any(trace.is_global for trace in known))
+    path = join_known_paths([trace.path for trace in known], first.grid)
+    return replace(resize_dims(first, shape, path), is_global=any(trace.is_global for trace in known))
 
 
 def stack_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
@@ -47,7 +47,8 @@ def stack_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, s
     first = traces[0]
     dims = (*first.dims[:axis], (AxisPart("c", len(parts)),), *first.dims[axis:])
     is_global = any(trace.is_global for trace in traces)
-    return TensorTrace(dims, unite_known_fields([trace.field for trace in traces]), first.rolled, is_global)
+    path = join_known_paths([trace.path for trace in traces], first.grid)
+    return TensorTrace(dims, path, first.rolled, is_global)
 
 
 def _concatenate_tokens(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
@@ -78,15 +79,17 @@ def take_slice(trace: TensorTrace, axis: int, start: int, step: int, shape: Shap
         return trace
     dim = trace.dims[axis]
     if collect_meanings(dim) <= {"c"} or collect_meanings(dim) <= {"?"}:
-        return resize_dims(trace, shape, trace.field)
+        return resize_dims(trace, shape, trace.path)
     if len(dim) == 1 and dim[0].meaning == "t" and step == 1:
         return _slice_tokens(trace, axis, start, shape)
     if trace.spatial is None or axis not in trace.spatial or trace.rolled != (0, 0):
         return make_unknown_trace(shape)
-    offset, stride = [0, 0], [1, 1]
-    offset[trace.spatial.index(axis)], stride[trace.spatial.index(axis)] = -start, step
+    offset, stride, growth = [0, 0], [1, 1], [0, 0]
+    place = trace.spatial.index(axis)
+    offset[place], stride[place], growth[place] = -start, step, shape[axis] * step - trace.shape[axis]
     window = fieldmap.make_window_field((1, 1), stride=(stride[0], stride[1]), padding=(offset[0], offset[1]))
-    return resize_dims(trace, shape, None if trace.field is None else fieldmap.compose_fields(trace.field, window))
+    path = trace.path and trace.path.follow(window, (growth[0], growth[1]))
+    return resize_dims(trace, shape, path)
 
 
 def _slice_tokens(trace: TensorTrace, axis: int, start: int, shape: Shape) -> TensorTrace:

@@ -8,10 +8,11 @@ into heads. As long as every part is known, a tensor of any shape can be rearran
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from netdissect.geometry.fieldmap import compose_fields, make_window_field
+from netdissect.geometry.fieldmap import IDENTITY, make_window_field
+from netdissect.networks.trace.field_path import FieldPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,17 +52,25 @@ class TensorTrace:
 
     Attributes:
         dims: the parts of every dimension.
-        field: the field map of the cells; None once it was lost.
+        path: where the cells lie; None once it was lost.
         rolled: steps by which y and x were rolled, for shifted windows.
-        is_global: whether a cell may depend on the whole image; `field` then gives its position only.
+        is_global: whether a cell may depend on more than its field map says, such as the whole image; `path` then gives its
+            position only.
         heads: number of attention heads whose outputs the channels hold one after the other; 0 for none, or if mixed.
+        known_paths: by rows and columns, the last known path of every grid on the way (`grid_centers`).
     """
 
     dims: tuple[Dim, ...]
-    field: FieldMap | None
+    path: FieldPath | None
     rolled: tuple[int, int] = (0, 0)
     is_global: bool = False
     heads: int = 0
+    known_paths: Mapping[tuple[int, int], FieldPath] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def field(self) -> FieldMap | None:
+        """The field map of the cells; None once it was lost."""
+        return None if self.path is None else self.path.field
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -113,9 +122,10 @@ class TensorTrace:
         return all(collect_meanings(dim) <= {"?", "n"} for dim in self.dims)
 
 
-def make_image_trace(shape: Sequence[int], field: FieldMap, meanings: str = "ncyx") -> TensorTrace:
+def make_image_trace(shape: Sequence[int], meanings: str = "ncyx") -> TensorTrace:
     """Return the trace of an input of images."""
-    return TensorTrace(tuple((AxisPart(meaning, size),) for meaning, size in zip(meanings, shape, strict=True)), field)
+    dims = tuple((AxisPart(meaning, size),) for meaning, size in zip(meanings, shape, strict=True))
+    return TensorTrace(dims, FieldPath(IDENTITY, (shape[meanings.index("y")], shape[meanings.index("x")])))
 
 
 def make_unknown_trace(shape: Iterable[int]) -> TensorTrace:
@@ -241,8 +251,8 @@ def absorb_patches(trace: TensorTrace, axis: int) -> TensorTrace:
         for position, other in enumerate(trace.dims)
     )
     size = patch["y"], patch["x"]
-    field = trace.field and compose_fields(trace.field, make_window_field(size, stride=size))
-    return replace(trace, dims=dims, field=field)
+    path = trace.path and trace.path.follow(make_window_field(size, stride=size))
+    return replace(trace, dims=dims, path=path)
 
 
 def coarsen_part(part: AxisPart, cut: Mapping[str, int]) -> AxisPart:

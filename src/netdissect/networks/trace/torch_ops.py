@@ -20,6 +20,7 @@ from netdissect.networks.trace.calls import (
     trace_unknown,
     trace_view,
 )
+from netdissect.networks.trace.resampling import Resampling
 from netdissect.networks.trace.tensor_trace import TensorTrace, make_unknown_trace
 
 if TYPE_CHECKING:
@@ -189,8 +190,31 @@ def _trace_padding(call: TorchCall) -> TensorTrace:
     return rules.pad_border(call.first, widths, call.shape)
 
 
-def _make_resample_rule(reach: int) -> Callable[[TorchCall], TensorTrace]:
-    return lambda call: rules.resample_grid(call.first, call.shape, reach)
+def _trace_nearest(call: TorchCall) -> TensorTrace:
+    return rules.resample_grid(call.first, call.shape, Resampling(1, "asymmetric", "floor"), _read_ratios(call, 2))
+
+
+def _trace_nearest_exact(call: TorchCall) -> TensorTrace:
+    return rules.resample_grid(
+        call.first, call.shape, Resampling(1, "half_pixel", "round_prefer_ceil"), _read_ratios(call, 2)
+    )
+
+
+def _make_interpolation_rule(reach: int) -> Callable[[TorchCall], TensorTrace]:
+    def rule(call: TorchCall) -> TensorTrace:
+        kernel = Resampling(reach, "align_corners" if call.argument(2, "align_corners") else "half_pixel")
+        return rules.resample_grid(call.first, call.shape, kernel, _read_ratios(call, 3))
+
+    return rule
+
+
+def _read_ratios(call: TorchCall, position: int) -> tuple[float | None, float | None]:
+    """Return the input cells per output cell along y and x that an interpolation was given as scale factors."""
+    factors = call.argument(position, "scale_factors")
+    if not isinstance(factors, (list, tuple)):
+        factors = (call.argument(position, "scales_h"), call.argument(position + 1, "scales_w"))
+    y, x = (1 / factor if factor else None for factor in factors)
+    return y, x
 
 
 def _trace_adaptive_pool(call: TorchCall) -> TensorTrace:
@@ -260,9 +284,10 @@ _NAMES: Mapping[Callable[[TorchCall], TensorTrace], str] = {
     _trace_split: "split split_with_sizes split_copy",
     _trace_select: "select unbind",
     _trace_padding: "constant_pad_nd pad reflection_pad2d replication_pad2d",
-    _make_resample_rule(1): "upsample_nearest2d _upsample_nearest_exact2d",
-    _make_resample_rule(2): "upsample_bilinear2d _upsample_bilinear2d_aa",
-    _make_resample_rule(4): "upsample_bicubic2d _upsample_bicubic2d_aa",
+    _trace_nearest: "upsample_nearest2d",
+    _trace_nearest_exact: "_upsample_nearest_exact2d",
+    _make_interpolation_rule(2): "upsample_bilinear2d _upsample_bilinear2d_aa",
+    _make_interpolation_rule(4): "upsample_bicubic2d _upsample_bicubic2d_aa",
     _trace_softmax: "_softmax softmax _log_softmax log_softmax _safe_softmax",
     _trace_attention: "_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention "
     "_scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention _scaled_dot_product_attention_math "

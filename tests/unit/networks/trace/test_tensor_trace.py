@@ -39,7 +39,9 @@ def test_a_buffer_of_which_a_part_was_written_has_no_field_any_more():
         return buffer
 
     assert traced(written).field is None
-    assert traced(lambda image, conv: written(image, conv) + conv(image)).field is None
+    added = traced(lambda image, conv: written(image, conv) + conv(image))
+    assert added.is_global  # the other path says where a cell lies
+    assert added.field == FieldMap((-1, -1), (3, 3), (2, 2))
     assert traced(lambda image, conv: torch.zeros(2, 4, 8, 8) + conv(image)).field == FIELD
 
 

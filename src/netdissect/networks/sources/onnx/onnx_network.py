@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from netdissect.errors import ModelError
-from netdissect.geometry import fieldmap
 from netdissect.networks.fingerprint import hash_preprocess
 from netdissect.networks.load_options import override_preprocess
 from netdissect.networks.network import ListedNetwork
@@ -86,9 +85,7 @@ class OnnxNetwork(ListedNetwork):
         )
         shapes, values, kinds = self._measure(graph, tensors, input_size)
         known = GraphTensors(shapes, values, graph.opset)
-        known.traces[self._input.name] = make_image_trace(
-            shapes[self._input.name], fieldmap.IDENTITY, self._input.meanings
-        )
+        known.traces[self._input.name] = make_image_trace(shapes[self._input.name], self._input.meanings)
         operators = {}
         for node in graph.find_nodes(tensors):
             trace_onnx_node(known, node)
