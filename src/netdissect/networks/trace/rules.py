@@ -88,7 +88,10 @@ def slide_window(
 
 
 def _measure_growth(before: int, after: int, stride: int, reach: int, padding: int, *, transposed: bool) -> float:
-    """Return the cells by which a window operation makes the covered area larger; cells cut off by rounding do not count.
+    """Return the cells by which a window operation makes the covered area larger than its input.
+
+    An output of ``(before + padding - reach - 1) // stride + 1`` cells covers more than the input by a number between
+    ``padding - reach`` and that plus ``stride - 1``, whatever is cut off by rounding. It is 0 if 0 is possible.
 
     Args:
         before: cells of the input.
@@ -100,8 +103,9 @@ def _measure_growth(before: int, after: int, stride: int, reach: int, padding: i
     """
     if transposed:
         return after / stride - before
-    rounded_down = (before + padding - reach - 1) // stride + 1
-    return padding - reach + stride * (after - rounded_down)
+    rounded_up = stride * (after - (before + padding - reach - 1) // stride - 1)
+    least = padding - reach + rounded_up
+    return min(max(0, least), least + stride - 1)
 
 
 def pool_adaptively(trace: TensorTrace, shape: Shape) -> TensorTrace:
