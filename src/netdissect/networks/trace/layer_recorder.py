@@ -104,16 +104,19 @@ class LayerRecorder:
             return
         found = list(layer_names.iterate_tensors(value))
         for position, (path, tensor) in enumerate(found):
-            if name == layer_names.OUTPUT_NAME and len(found) == 1:
+            if name == layer_names.OUTPUT_NAME and len(found) == 1 and self._is_known(tensor):
                 continue  # it is the last layer's output
             if self._is_new(name, tensor):
                 yield name + path if position or name == layer_names.OUTPUT_NAME else name, tensor
 
+    def _is_known(self, tensor: torch.Tensor) -> bool:
+        """Return whether a tensor, as it is now, was recorded as a module's output."""
+        return tensor._version in self._known.get(tensor, ())  # noqa: SLF001
+
     def _is_new(self, name: str, tensor: torch.Tensor) -> bool:
         """Return whether an output is not a module's own input, as it is after Dropout and Identity."""
-        versions = self._known.setdefault(tensor, set())
-        known = tensor._version in versions  # noqa: SLF001
-        versions.add(tensor._version)  # noqa: SLF001
+        known = self._is_known(tensor)
+        self._known.setdefault(tensor, set()).add(tensor._version)  # noqa: SLF001
         return not known or any(True for _ in self._modules[self.selectors[name].module].children())
 
     def _count_heads(self, name: str, tensor: torch.Tensor) -> int:

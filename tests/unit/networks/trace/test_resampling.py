@@ -56,7 +56,7 @@ def test_an_interpolated_cell_lies_where_its_sources_lie(kind, before, after):
 
 
 def test_a_given_scale_factor_decides_even_where_the_sizes_say_otherwise():
-    operation = lambda x: F.interpolate(x, scale_factor=(0.5, 1), mode="bilinear", recompute_scale_factor=False)  # noqa: E731
+    operation = lambda x: F.interpolate(x, scale_factor=(0.5, 1), mode="bilinear", recompute_scale_factor=False)
     trace, cells = trace_row(operation, 15)
     assert cells == 7
     assert trace.field.step[0] == 2
