@@ -50,8 +50,8 @@ class Exchange(nn.Module):
         fine = self.stem(x)
         coarse = self.split(fine)
         for down, up in zip(self.down, self.up, strict=True):
-            fine, coarse = fine + 0.05 * F.interpolate(up(coarse), scale_factor=2, mode="nearest"), coarse + down(fine)
-        return fine + 0.05 * F.interpolate(coarse, scale_factor=2, mode="bilinear")
+            fine, coarse = fine + 0.01 * F.interpolate(up(coarse), scale_factor=2, mode="nearest"), coarse + down(fine)
+        return fine + 0.01 * F.interpolate(coarse, scale_factor=2, mode="bilinear")
 
 
 class Pyramid(nn.Module):
@@ -70,7 +70,7 @@ class Pyramid(nn.Module):
             levels.append(x)
         top = self.laterals[2](levels[2])
         for level, lateral in ((levels[1], self.laterals[1]), (levels[0], self.laterals[0])):
-            top = lateral(level) + 0.05 * F.interpolate(top, size=level.shape[-2:], mode="nearest")
+            top = lateral(level) + 0.01 * F.interpolate(top, size=level.shape[-2:], mode="nearest")
         return self.smooth(top)
 
 
@@ -108,7 +108,7 @@ class PoolingPyramid(nn.Module):
     def forward(self, x):
         x = self.body(x)
         pooled = [F.adaptive_avg_pool2d(x, size) for size in (1, 3, 4)]
-        return self.join(torch.cat([x, *(0.05 * F.interpolate(p, x.shape[-2:], mode="bilinear") for p in pooled)], 1))
+        return self.join(torch.cat([x, *(0.01 * F.interpolate(p, x.shape[-2:], mode="bilinear") for p in pooled)], 1))
 
 
 class UnevenPools(nn.Module):
