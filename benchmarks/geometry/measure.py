@@ -1,0 +1,320 @@
+"""Measures where a layer's cells look: by gradients, and patch by patch behind attention."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from benchmarks.geometry.neutral import make_neutral_copy, smooth_operators
+from netdissect.networks import layer_names
+from netdissect.networks.probe import ProbedLayer
+from netdissect.networks.trace.hooks import evaluation_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netdissect.layers import FieldMap, Layer
+    from netdissect.networks.torch_network import TorchNetwork
+
+#: Where on the diagonal of a grid cells are measured.
+PLACES = (0.25, 0.5, 0.75)
+#: Smallest grid that is measured.
+_LEAST_CELLS = 4
+#: Share of the largest gradient from which pixels count.
+_CUT = 0.35
+#: Standard deviation, in relation to the image's side, from which gradients show no place.
+_DIFFUSE = 0.2
+#: The same in relation to a block of cells, of a layer whose cells keep their positions.
+_OWN_WIDTH = 0.55
+#: Layers of one grid and field map that are measured.
+_MOST_ALIKE = 2
+#: Factor of what is scaled up where the direct paths are measured.
+_WEAK = 0.01
+#: Mismatch in steps from which a layer is reported.
+TOLERANCE = 0.25
+
+
+@dataclass
+class MeasuredLayer:
+    """What was measured of a layer, in input pixels, each as (y, x).
+
+    Attributes:
+        name: of the layer.
+        standing: "traced", "position" (behind attention) or "even".
+        grid: its cells.
+        traced: centers of the measured cells, as traced.
+        measured: the same by gradients; empty if they show no place.
+        steps: traced and measured step along x.
+        mismatch: largest distance in steps; None if nothing was measured.
+        direct_mismatch: the same with everything that is scaled up made weak, of a layer with a mismatch; None if nothing is
+            scaled up before it.
+        cells_off: largest distance in cells between the perturbed patch and the cell that changes most; None if not measured.
+        remark: why something was not measured.
+    """
+
+    name: str
+    standing: str
+    grid: tuple[int, int]
+    traced: list[tuple[float, float]] = field(default_factory=list)
+    measured: list[tuple[float, float]] = field(default_factory=list)
+    steps: tuple[float, float] | None = None
+    mismatch: float | None = None
+    direct_mismatch: float | None = None
+    cells_off: float | None = None
+    remark: str = ""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether its cells look elsewhere than traced."""
+        if self.mismatch is not None:
+            return self.mismatch > TOLERANCE
+        return self.cells_off is not None and self.cells_off > 0.5
+
+
+def find_standing(layer: Layer) -> str:
+    """Return how a layer's cells were placed: "traced", "position", "even", or "single" for a single cell."""
+    if layer.grid == (1, 1):
+        return "single"
+    if layer.geometry == "receptive-field":
+        return "traced"
+    return "position" if "keeps its position" in layer.note else "even"
+
+
+def breaks_law(layer: Layer, input_size: tuple[int, int]) -> bool:
+    """Return whether a layer's steps times cells miss the input by more than a step."""
+    return any(
+        abs(step * cells - side) > step + 1e-6
+        for step, cells, side in zip(layer.field.step, layer.grid, input_size, strict=True)
+    )
+
+
+def compute_center(field_map: FieldMap, cell: float, axis: int) -> float:
+    """Return the center of a cell along an axis, in pixels."""
+    return field_map.offset[axis] + (field_map.size[axis] - 1) / 2 + cell * field_map.step[axis]
+
+
+def choose_layers(layers: Sequence[Layer], suggested: Sequence[str]) -> list[Layer]:
+    """Return the layers to measure: first, middle and last of every standing, and the suggested ones; of alike ones two."""
+    chosen: dict[str, None] = {}
+    for standing in ("traced", "position", "even"):
+        group = [one.name for one in layers if find_standing(one) == standing and not one.name.endswith(":in")]
+        chosen |= dict.fromkeys(group[round(place * (len(group) - 1))] for place in (0, 0.5, 1) if group)
+    by_name = {one.name: one for one in layers if min(one.grid) >= _LEAST_CELLS}
+    kept: list[Layer] = []
+    for name in dict.fromkeys((*reversed(suggested), *reversed(chosen))):
+        one = by_name.get(name)
+        if one is not None and sum(_are_alike(one, other) for other in kept) < _MOST_ALIKE:
+            kept.append(one)
+    return [one for one in layers if one in kept]
+
+
+def _are_alike(one: Layer, other: Layer) -> bool:
+    return (one.grid, one.field, find_standing(one)) == (other.grid, other.field, find_standing(other))
+
+
+def measure_layers(network: TorchNetwork, layers: Sequence[Layer], input_size: tuple[int, int]) -> list[MeasuredLayer]:
+    """Measure some layers of a network."""
+    names = [one.name for one in layers]
+    infos = network.inspect(names, input_size)
+    entries = {
+        name: entry for name in names
+        if isinstance(entry := network._read_layer(name, infos[name], input_size, "receptive-field"), ProbedLayer)  # noqa: SLF001
+    }  # fmt: skip
+    runner = _Runner(network, entries, input_size)
+    measured = runner.measure_gradients()
+    runner.measure_patches(measured)
+    return measured
+
+
+class _Runner:
+    """Runs the neutral copy of a network and reads its layers as the project does."""
+
+    def __init__(self, network: TorchNetwork, entries: Mapping[str, ProbedLayer], input_size: tuple[int, int]) -> None:
+        self._network = replace(network, module=make_neutral_copy(network.module))
+        self._network._fit(self._network.module, input_size)  # noqa: SLF001
+        self._entries = entries
+        self._size = input_size
+        self._channels = network.make_module_input(input_size).shape[1]
+
+    def measure_gradients(self) -> list[MeasuredLayer]:
+        """Measure all layers by gradients: sample b of the batch shows cell b."""
+        measured, has_upsampling = self._measure_all(self._entries, 1)
+        wrong = {one.name: self._entries[one.name] for one in measured if one.is_wrong}
+        if wrong and has_upsampling:
+            direct = {one.name: one.mismatch for one in self._measure_all(wrong, _WEAK)[0]}
+            for one in measured:
+                one.direct_mismatch = direct.get(one.name)
+        return measured
+
+    def _measure_all(self, entries: Mapping[str, ProbedLayer], upsampling: float) -> tuple[list[MeasuredLayer], bool]:
+        x = self._make_input(len(PLACES)).requires_grad_()
+        with torch.enable_grad():
+            outputs, problem, scaled = self._run(x, upsampling)
+            measured = [self._measure_gradient(entry, outputs.get(name), x, problem) for name, entry in entries.items()]
+        return measured, bool(scaled)
+
+    def _measure_gradient(
+        self, entry: ProbedLayer, output: torch.Tensor | None, x: torch.Tensor, problem: str
+    ) -> MeasuredLayer:
+        layer = entry.layer
+        result = MeasuredLayer(layer.name, find_standing(layer), layer.grid)
+        if output is None or not output.requires_grad:
+            result.remark = problem or "no gradient"
+            return result
+        cells = entry.axes(output, len(x))
+        blocks = [_choose_blocks(count) for count in layer.grid]
+        weights = torch.rand(cells.shape[-1], generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        loss = cells.new_zeros(())
+        for b in range(len(PLACES)):
+            (row, rows), (column, columns) = ((starts[b], size) for starts, size in blocks)
+            loss = loss + (cells[b, row : row + rows, column : column + columns] * weights).sum()
+        (gradient,) = torch.autograd.grad(loss, x, retain_graph=True, allow_unused=True)
+        if gradient is None or not gradient.any():
+            result.remark = "no gradient"
+            return result
+        own_step = tuple(side / count for side, count in zip(self._size, layer.grid, strict=True))
+        # Behind attention a cell looks at its own place, if a path leads around the attention; else at no place.
+        widths = [_DIFFUSE * side for side in self._size]
+        if result.standing == "position":
+            widths = [_OWN_WIDTH * step * math.hypot(1, size) for step, (_, size) in zip(own_step, blocks, strict=True)]
+        found = [locate(one, own_step, widths) for one in gradient.abs().sum(1)]
+        result.traced = [
+            tuple(
+                compute_center(layer.field, starts[b] + (size - 1) / 2, axis)
+                for axis, (starts, size) in enumerate(blocks)
+            )
+            for b in range(len(PLACES))
+        ]  # type: ignore[misc]
+        if None in found:
+            result.remark = "gradients show no place"
+            return result
+        result.measured = found  # type: ignore[assignment]
+        _compare(result, layer.field, blocks, own_step)
+        return result
+
+    def measure_patches(self, measured: Sequence[MeasuredLayer]) -> None:
+        """Perturb three patches, and look in which cells layers behind attention change most."""
+        groups: dict[Any, list[MeasuredLayer]] = {}
+        for one in measured:
+            if one.standing == "position":
+                layer = self._entries[one.name].layer
+                groups.setdefault((layer.grid, layer.field), []).append(one)
+        for (grid, field_map), group in list(groups.items())[:2]:
+            cells = [tuple(min(int(place * count), count - 1) for count in grid) for place in PLACES]
+            x = self._make_input(1).repeat(1 + len(PLACES), 1, 1, 1)
+            for b, cell in enumerate(cells, start=1):
+                rows, columns = (
+                    _cut_patch(compute_center(field_map, cell[axis], axis), field_map.step[axis], self._size[axis])
+                    for axis in (0, 1)
+                )
+                x[b, :, rows, columns] += 0.3
+            with torch.no_grad():
+                outputs, _, _ = self._run(x)
+            for one in group:
+                if one.name in outputs:
+                    one.cells_off = _find_cells_off(self._entries[one.name].axes(outputs[one.name], len(x)), cells)
+
+    def _make_input(self, images: int) -> torch.Tensor:
+        """Return nearly constant images: with strong ones, gates and norms would move the centers."""
+        generator = torch.Generator().manual_seed(3)
+        coarse = torch.rand(images, self._channels, 9, 9, generator=generator, dtype=torch.float64)
+        return 0.5 + 0.02 * functional.interpolate(coarse, self._size, mode="bicubic", align_corners=False)
+
+    def _run(self, x: torch.Tensor, upsampling: float = 1) -> tuple[dict[str, torch.Tensor], str, list[str]]:
+        """Return the raw outputs of the layers, what ended the forward pass early, and what scaled something up."""
+        network = self._network
+        names = network.find_parts(network.module).keys()
+        selectors = {name: layer_names.parse_layer_name(name, names) for name in self._entries}
+        outputs: dict[str, torch.Tensor] = {}
+
+        def record(name: str, value: Any) -> None:
+            tensor = selectors[name].pick(value)  # type: ignore[union-attr]
+            if tensor is not None:
+                outputs[name] = tensor.clone()
+
+        problem = ""
+        with (
+            evaluation_mode(network.module), network.hook_layers(network.module, selectors, record),
+            smooth_operators(upsampling=upsampling) as scaled,
+        ):  # fmt: skip
+            try:
+                network._call(network.module, x)  # noqa: SLF001
+            except Exception as error:  # noqa: BLE001 - what ran before is measured
+                problem = f"{type(error).__name__}: {str(error)[:200]}"
+        return outputs, problem, scaled
+
+
+def _choose_blocks(count: int) -> tuple[list[int], int]:
+    """Return the first cells of the blocks whose mean is measured, and a block's length.
+
+    Blocks begin at multiples of their length, so that the fractions of a step that scaled-up layers are off cancel.
+    """
+    length = 1
+    while length < 8 and length * 14 <= count:
+        length *= 2
+    return [min(round(place * (count - length) / length) * length, count - length) for place in PLACES], length
+
+
+def locate(gradient: torch.Tensor, step: Sequence[float], widths: Sequence[float]) -> tuple[float, float] | None:
+    """Return the center of the absolute gradients (H, W) of a cell, without their background.
+
+    Args:
+        gradient: the absolute gradients.
+        step: along both axes, over which they are smoothed.
+        widths: standard deviations above which they show no place.
+
+    Returns:
+        row and column; None if the gradients show no place.
+    """
+    kernel = [2 * int(one // 2) + 1 for one in step]
+    smooth = functional.avg_pool2d(
+        gradient[None, None], kernel, 1, [one // 2 for one in kernel], count_include_pad=False
+    )[0, 0]
+    smooth = (smooth - smooth.median()).clamp(min=0)
+    weights = torch.where(smooth > _CUT * smooth.max(), smooth, 0)
+    if not torch.isfinite(weights).all() or not weights.any():
+        return None
+    center = []
+    for axis in (0, 1):
+        line = weights.sum(1 - axis)
+        place = torch.arange(len(line), dtype=line.dtype)
+        mean = (line * place).sum() / line.sum()
+        if ((line * (place - mean) ** 2).sum() / line.sum()).sqrt() > widths[axis]:
+            return None
+        center.append(float(mean))
+    return center[0], center[1]
+
+
+def _compare(
+    result: MeasuredLayer, field_map: FieldMap, blocks: Sequence[tuple[list[int], int]], own_step: Sequence[float]
+) -> None:
+    mismatch = 0.0
+    for axis, (starts, _) in enumerate(blocks):
+        step = (result.measured[-1][axis] - result.measured[0][axis]) / (starts[-1] - starts[0])
+        if axis == 1:
+            result.steps = (field_map.step[1], step)
+        unit = step if step > own_step[axis] / 4 else own_step[axis]
+        for traced, measured in zip(result.traced, result.measured, strict=True):
+            mismatch = max(mismatch, abs(traced[axis] - measured[axis]) / unit)
+    result.mismatch = mismatch
+
+
+def _cut_patch(center: float, step: float, side: int) -> slice:
+    first = max(0, min(round(center - (step - 1) / 2), side - 1))
+    return slice(first, max(first + 1, min(side, first + round(step))))
+
+
+def _find_cells_off(cells: torch.Tensor, expected: Sequence[tuple[int, ...]]) -> float | None:
+    """Return the largest distance between a perturbed cell and the one that changes most; None if none stands out."""
+    worst = 0.0
+    for b, (row, column) in enumerate(expected, start=1):
+        change = (cells[b] - cells[0]).abs().sum(-1)
+        if not float(change.max()) > 3 * float(change.median()):
+            return None
+        found = int(change.argmax())
+        worst = max(worst, math.hypot(found // change.shape[1] - row, found % change.shape[1] - column))
+    return worst
