@@ -223,6 +223,38 @@ def _(desk):
     return lambda: nd.dissect(torch.nn.Sequential(Leaving()), "0", desk.data)
 
 
+class Flow(torch.nn.Module):
+    """Needs two images."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+
+    def forward(self, image1, image2):
+        return self.encoder(image1) - self.encoder(image2)
+
+
+@mistake("a network that needs more than images")
+def _(desk):
+    import netdissect as nd
+
+    return lambda: nd.dissect(Flow(), "encoder", desk.data)
+
+
+@mistake("a network that takes videos")
+def _(desk):
+    import netdissect as nd
+
+    return lambda: nd.dissect(torch.nn.Sequential(torch.nn.Conv3d(3, 4, 3)), "0", desk.data)
+
+
+@mistake("a network with lazy layers that never ran")
+def _(desk):
+    import netdissect as nd
+
+    return lambda: nd.dissect(torch.nn.Sequential(torch.nn.LazyConv2d(4, 3)), "0", desk.data)
+
+
 @mistake("a network of yours that fails on some images")
 def _(desk):
     import netdissect as nd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,7 @@ def layers(
     )
     height, width = (resolution, resolution) if resolution else network.input_size or (224, 224)
     print_line(f"{network.source}, {width} x {height} images: {network.preprocess.describe()}")
-    print_line(f"* to start: netdissect run {model}{options} --layers {' '.join(marked) or 'NAME …'} --data DATA")
+    print_line(f"* to start: netdissect run {model}{options} --layers {shlex.join(marked) or 'NAME …'} --data DATA")
 
 
 def _spell_option(name: str, value: object) -> str:
@@ -77,12 +78,12 @@ def _spell_option(name: str, value: object) -> str:
 
 def _format_table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
     """Return the table's lines; names are never cut off, so that they can be copied."""
-    from netdissect.networks.unit_axes import GLOBAL_VIEW  # the column "receptive field" says it
+    from netdissect.networks.unit_axes import FAILS_AFTER, GLOBAL_VIEW  # a warning and a column say these
 
     rows: list[tuple[str, ...]] = [_HEADINGS]
     for layer in layers:
         mark = "* " if layer.name in marked else "  "
-        note = "; ".join(part for part in layer.note.split("; ") if part != GLOBAL_VIEW)
+        note = "; ".join(part for part in layer.note.split("; ") if not part.startswith((GLOBAL_VIEW, FAILS_AFTER)))
         shape, grid = _format_size(layer.shape), _format_size(layer.grid)
         rows.append((mark + layer.name, layer.kind, shape, str(layer.units), grid, *_describe_field(layer), note))
     rows = [tuple(map(escape_line, row)) for row in rows]

@@ -23,6 +23,7 @@ from netdissect.networks.sources.caffe.caffe_loader import is_caffe
 from netdissect.networks.sources.caffe.caffe_net import CaffeNet
 from netdissect.networks.sources.onnx import onnx_network as onnx
 from netdissect.networks.torch_network import TorchNetwork, call_module
+from netdissect.networks.users_attributes import get_attribute
 
 __all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "wrap_module"]
 
@@ -134,6 +135,7 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
 
     Raises:
         SettingsError: if it is something else, or TorchScript.
+        ModelError: if it has lazy layers that never ran.
     """
     if isinstance(module, torch.export.ExportedProgram):
         return exported.wrap_program(module, preprocess, name=name)
@@ -146,11 +148,14 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
         raise SettingsError(f"expected a torch.nn.Module or the name of a model, got {type(module).__name__}")
     module = _unwrap(module)
     called = name or type(module).__name__
+    lazy = [key for key, value in module.named_parameters() if nn.parameter.is_lazy(value)]
+    if lazy:
+        raise ModelError(f"{called} has no weights yet ({lazy[0]}): run it once on a batch of images, then dissect it")
     if isinstance(module, CaffeNet):
         return caffe_network.CaffeNetwork(
             module, preprocess=preprocess or make_caffe_preprocess(), name=called, source=called
         )
-    carried = getattr(module, "preprocess", None)
+    carried = get_attribute(module, "preprocess")
     own = (
         carried
         if isinstance(carried, Preprocess)
@@ -170,9 +175,9 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
 def _unwrap(module: nn.Module) -> nn.Module:
     """Remove the wrappers of torch.compile and data parallelism, which would prefix every layer's name."""
     while True:
-        inner = getattr(module, "_orig_mod", None)
+        inner = module._modules.get("_orig_mod")  # noqa: SLF001 - an attribute of this name may be anything
         if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             inner = module.module
-        if not isinstance(inner, nn.Module):
+        if inner is None:
             return module
         module = inner

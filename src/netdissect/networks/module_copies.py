@@ -47,7 +47,7 @@ def prepare_module(
     *,
     entered: Collection[str] = (),
     call: Callable[[nn.Module, torch.Tensor], Any] = lambda module, x: module(x),
-    fit: Callable[[nn.Module], None] = lambda _: None,
+    fit: Callable[[nn.Module], bool] = lambda _: True,
     device: torch.device | None = None,
 ) -> nn.Module:
     """Return a copy of a network in evaluation mode, folded and channels last.
@@ -58,20 +58,24 @@ def prepare_module(
         x: a blank input, shape (B, C, H, W).
         entered: names of the layers whose inputs are probed.
         call: how it is called with an input.
-        fit: adapts the copy to the input's size, in place.
+        fit: adapts the copy to the input's size, in place; returns False if it fails, and the copy is made again.
         device: of the copy; a network spread over several devices stays where it is.
     """
     if copy_sharing_weights(module)[1]:
         return module
-    copied = _remove_compiled_call(copy.deepcopy(module)).eval()
-    fit(copied)
+    copied = _remove_compiled_call(copy.deepcopy(module))
+    if not fit(copied):
+        copied = _remove_compiled_call(copy.deepcopy(module))
+    copied.eval()
     pairs = _find_foldable(copied, set(probed), set(entered), x, call)
     modules = dict(copied.named_modules())
     for convolution, norm in pairs:
         _fold_batch_norm(modules[convolution], modules[norm])
         parent, _, name = norm.rpartition(".")
         setattr(modules[parent], name, nn.Identity())
-    copied.requires_grad_(requires_grad=False)
+    for parameter in copied.parameters():
+        if parameter.is_leaf:  # the copied parameters of TorchScript are none
+            parameter.requires_grad = False
     laid_out: nn.Module = copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     spread = len({parameter.device for parameter in module.parameters()}) > 1
     return laid_out if device is None or spread else laid_out.to(device)
@@ -151,7 +155,12 @@ def _record_batch_norms(
                     )
                 elif type(part) is nn.BatchNorm2d and _is_plain(part) and part.running_var is not None:
                     handles.append(
-                        part.register_forward_pre_hook(lambda _m, inputs, name=name: record_input(name, inputs[0]))
+                        part.register_forward_pre_hook(
+                            lambda _m, inputs, keywords, name=name: record_input(
+                                name, [*inputs, *keywords.values()][0]
+                            ),
+                            with_kwargs=True,
+                        )
                     )
             yield
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
@@ -10,10 +11,8 @@ import torch
 
 from netdissect.errors import (
     ActivationError,
-    ModelError,
     SettingsError,
     UnknownLayerError,
-    root_message,
     suggest_nearest,
 )
 from netdissect.networks import token_grids
@@ -34,6 +33,9 @@ if TYPE_CHECKING:
     from netdissect.networks.preprocess import Preprocess
     from netdissect.networks.probe import LayerInfo
     from netdissect.protocols import ActivationSource, ConceptSource
+
+
+_LOG = logging.getLogger("netdissect")
 
 
 class Network(Protocol):
@@ -200,6 +202,8 @@ class ListedNetwork(ABC):
             if info.trace is not None or not self.is_traced:
                 entry = self._read_layer(name, info, input_size, "receptive-field")
                 found += [entry.layer] if isinstance(entry, ProbedLayer) else []
+        if not found:
+            _LOG.warning("%s has no layer to dissect: no output has dimensions for images, rows and columns", self.name)
         return found
 
     def probe(
@@ -219,11 +223,14 @@ class ListedNetwork(ABC):
             )
         for name in layers:
             if not self.has_layer(name):
-                nearest = suggest_nearest(name, self.list_names())
-                raise UnknownLayerError(f"{self.name} has no layer {name!r}: {nearest}")
+                raise self._make_unknown_error(name)
         infos = self.inspect(layers, input_size)
         probed = {name: self._require_layer(name, infos.get(name), input_size, geometry) for name in layers}
         return Probe(self, probed, input_size, device, execution)
+
+    def _make_unknown_error(self, name: str) -> UnknownLayerError:
+        nearest = suggest_nearest(name, self.list_names())
+        return UnknownLayerError(f"{self.name} has no layer {name!r}: {nearest}")
 
     def _require_layer(
         self, name: str, info: LayerInfo | None, input_size: tuple[int, int], geometry: Geometry
@@ -231,8 +238,11 @@ class ListedNetwork(ABC):
         """Return a layer ready to be probed.
 
         Raises:
+            UnknownLayerError: if it is no part of a module's output.
             ActivationError: if it gave no tensor, or one that cannot be read as units on a grid.
         """
+        if info is None and name.rpartition(".")[2].isdigit() and name not in self.list_names():
+            raise self._make_unknown_error(name)
         if info is None:
             raise ActivationError(
                 f"layer {name} of {self.name} returns no tensor in a forward pass (it never runs, or returns "
@@ -250,6 +260,8 @@ class ListedNetwork(ABC):
         self, name: str, info: LayerInfo, input_size: tuple[int, int], geometry: Geometry
     ) -> ProbedLayer | str:
         """Return a layer read as units on a grid, or the reason why it cannot be."""
+        if 0 in info.shape:
+            return "it is empty for a blank image"
         trace, note = info.trace, ""
         is_traced = trace is not None and not trace.is_lost
         if trace is None or not is_traced:
@@ -279,11 +291,6 @@ class ListedNetwork(ABC):
         )
         return ProbedLayer(layer, axes, info)
 
-    def size_error(self, input_size: tuple[int, int], error: Exception) -> ModelError:
-        """Return the error of a network that does not run on inputs of a size."""
-        own = f" (it was made for {self.input_size[0]} x {self.input_size[1]})" if self.input_size else ""
-        gray = ", or --colordepth 1 for gray images" if "1 channel" in str(error) and self.preprocess.depth == 3 else ""
-        return ModelError(
-            f"{self.name} does not run on a {input_size[1]} x {input_size[0]} image with {self.preprocess.depth} "
-            f"channels: {root_message(error)}; try another --resolution{own}{gray}"
-        )
+    def runs_at(self, input_size: tuple[int, int]) -> bool:  # noqa: ARG002 - not every network can tell
+        """Return whether the network is known to run on inputs of a size."""
+        return False

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netdissect.networks.trace.tensor_trace import AxisPart, TensorTrace, make_channels
+from netdissect.networks.users_attributes import get_attribute, to_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,28 +34,20 @@ class TokenHints:
 
 def read_token_hints(module: Any) -> TokenHints:
     """Read patch size and prefix tokens from the attributes that timm, torchvision and transformers set."""
-    config = getattr(module, "config", None)
+    config = get_attribute(module, "config")
     patch = next(
         (
             value
-            for owner in (getattr(module, "patch_embed", None), module, config)
-            if (value := _to_pair(getattr(owner, "patch_size", None))) is not None
+            for owner in (get_attribute(module, "patch_embed"), module, config)
+            if (value := to_size(get_attribute(owner, "patch_size"))) is not None
         ),
         None,
     )
-    prefix = getattr(module, "num_prefix_tokens", None)
-    if not isinstance(prefix, int):
-        registers = getattr(config, "num_register_tokens", None)
-        prefix = 1 + registers if isinstance(registers, int) else None
+    prefix = get_attribute(module, "num_prefix_tokens")
+    if type(prefix) is not int:
+        registers = get_attribute(config, "num_register_tokens")
+        prefix = 1 + registers if type(registers) is int else None
     return TokenHints(patch, prefix)
-
-
-def _to_pair(value: Any) -> tuple[int, int] | None:
-    if isinstance(value, int):
-        return value, value
-    if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(part, int) for part in value):
-        return value[0], value[1]
-    return None
 
 
 def split_tokens(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from netdissect.errors import root_message
-from netdissect.networks import layer_names, token_grids
+from netdissect.errors import ModelError, root_message
+from netdissect.networks import failures, layer_names, token_grids
 from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.missing_weights import NoWeightsError, describe_missing_weights
 from netdissect.networks.module_copies import FORWARD_ERRORS, copy_sharing_weights, find_device, prepare_module
@@ -18,6 +18,7 @@ from netdissect.networks.sources.python import call_user_code
 from netdissect.networks.trace.field_tracer import FieldTracer
 from netdissect.networks.trace.hooks import StopForward, evaluation_mode, hook_modules
 from netdissect.networks.trace.layer_recorder import LayerRecorder
+from netdissect.networks.unit_axes import FAILS_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -86,38 +87,76 @@ class TorchNetwork(ListedNetwork):
         """Run a copy once on a blank input and record its layers.
 
         Layers that ran before the network failed are returned too: the convolutions of a classifier can be dissected at
-        another input size.
+        another input size, and the backbone of a detector that fails on black images.
         """
-        module, note = self.copy_for_inspection()
+        module, note = self._copy_fitted(input_size)
         x = self.make_module_input(input_size)
         tracer = FieldTracer(x)
-        recorder = LayerRecorder(self.find_parts(module), names, tracer)
+        parts = self.find_parts(module)
+        recorder = LayerRecorder(parts, names, tracer)
         with evaluation_mode(module), self.hook_layers(module, recorder.selectors, recorder.record):
             try:
-                self._fit(module, input_size)
                 with torch.no_grad(), tracer:
                     self._call(module, x)
             except NoWeightsError:
                 if names is not None and not recorder.is_complete:
                     raise
             except FORWARD_ERRORS as error:
-                if not recorder.is_complete:
-                    raise self.size_error(input_size, error) from error
-                note = "; ".join(filter(None, (note, f"the network fails after it ({root_message(error)})")))
+                is_video = names is None and failures.takes_videos(module, error, self.preprocess.depth)
+                if is_video or not recorder.is_complete:
+                    raise self._explain_failure(input_size, error) from error
+                failure = self._describe_failure(error, parts)
+                note = "; ".join(filter(None, (note, f"{FAILS_AFTER}{failure}")))
+                if names is None:
+                    failures.warn_of_failure(self.name, input_size, failure)
         return recorder.collect_infos(note)
 
     def accepts_size(self, input_size: tuple[int, int]) -> bool:
         """Return whether the network runs on inputs of a size without being adapted to it."""
         module, _ = self.copy_for_inspection()
+        return self._runs(module, getattr(self.call, "call_unresized", self.call), input_size)
+
+    def runs_at(self, input_size: tuple[int, int]) -> bool:
+        """Return whether the network runs on inputs of a size, adapted to it."""
+        module, _ = self._copy_fitted(input_size)
+        return self._runs(module, self.call, input_size)
+
+    def _runs(
+        self, module: nn.Module, call: Callable[[nn.Module, torch.Tensor], Any], input_size: tuple[int, int]
+    ) -> bool:
         with evaluation_mode(module), torch.no_grad():
             try:
-                unfitted = getattr(self.call, "call_unresized", self.call)
-                call_user_code(unfitted, module, self.make_module_input(input_size))
+                call_user_code(call, module, self.make_module_input(input_size))
             except NoWeightsError:
                 return True
             except FORWARD_ERRORS:
                 return False
         return True
+
+    def _explain_failure(self, input_size: tuple[int, int], error: Exception) -> ModelError:
+        """Return the error of a network none of whose layers can be recorded."""
+        module, _ = self.copy_for_inspection()
+        missing = failures.find_missing_inputs(module, error, getattr(self.call, "keyword", ""))
+        if not missing and failures.takes_videos(module, error, self.preprocess.depth):
+            return ModelError(
+                f"{self.name} takes videos or several images at once, and cannot be run on single images ({root_message(error)})"
+            )
+        if not missing:
+            return failures.make_size_error(self, input_size, error)
+        part = failures.find_image_part(module, self.make_module_input(input_size))
+        advice = (
+            f"load the part that sees the image, such as model.{part}"
+            if part
+            else "wrap it in a torch.nn.Module whose forward takes images alone"
+        )
+        return ModelError(f"{self.name} needs more than images: {', '.join(missing)}; {advice}")
+
+    def _describe_failure(self, error: Exception, parts: Mapping[str, nn.Module]) -> str:
+        """Return where and why the network fails, as the end of a sentence."""
+        part = failures.find_failing_part(error, parts)
+        missing = failures.find_missing_inputs(parts[""], error, getattr(self.call, "keyword", ""))
+        reason = f"it needs more than images: {', '.join(missing)}" if missing else root_message(error)
+        return f"{f', in {part}' if part else ''} ({reason.replace('; ', ', ')})"
 
     @contextlib.contextmanager
     def open_forward(
@@ -167,7 +206,8 @@ class TorchNetwork(ListedNetwork):
 
     def find_parts(self, module: nn.Module) -> Mapping[str, nn.Module]:
         """Return what may be a layer of the module or of a copy of it, by name; the module itself as ``""``."""
-        return dict(module.named_modules())
+        # TorchScript takes no hooks.
+        return {n: part for n, part in module.named_modules() if not isinstance(part, torch.jit.ScriptModule)}
 
     def copy_for_inspection(self) -> tuple[nn.Module, str]:
         """Return a copy to inspect and an empty note, or the module itself and the reason."""
@@ -197,6 +237,18 @@ class TorchNetwork(ListedNetwork):
         """Call the module; an error that torch never raises becomes one sentence (`python.call_user_code`)."""
         return call_user_code(self.call, module, x)
 
-    def _fit(self, module: nn.Module, input_size: tuple[int, int]) -> None:
+    def _copy_fitted(self, input_size: tuple[int, int]) -> tuple[nn.Module, str]:
+        """Return a copy for inspection, adapted to an input size if it can be."""
+        module, note = self.copy_for_inspection()
+        if not note and not self._fit(module, input_size):
+            return self.copy_for_inspection()
+        return module, note
+
+    def _fit(self, module: nn.Module, input_size: tuple[int, int]) -> bool:
+        """Adapt a copy to an input size; return False if that fails and leaves it half adapted."""
         if self.fit is not None and input_size != self.input_size:
-            self.fit(module, input_size)
+            try:
+                call_user_code(self.fit, module, input_size)
+            except FORWARD_ERRORS:
+                return False
+        return True

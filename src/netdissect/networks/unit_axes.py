@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Note of a layer after attention, whose cells keep their positions.
 GLOBAL_VIEW = "a cell may depend on the whole image and keeps its position"
+#: Beginning of the note of a layer after which the network fails.
+FAILS_AFTER = "the network fails after it"
 #: Note of a layer with an even grid although its dimensions are known.
 GLOBAL_VIEW_GRID = "a cell may depend on the whole image: an even grid"
 #: Note of a layer with an even grid because what was traced cannot be right.

@@ -97,3 +97,30 @@ def test_a_network_of_grayscale_images_says_which_option_it_needs(capsys, script
     assert code == 2
     assert "--colordepth 1 for gray images" in err
     assert run(capsys, "layers", "python:grey:net", "--colordepth", "1")[0] == 0
+
+
+def test_a_network_that_fails_half_way_is_listed_with_a_line_that_says_where(capsys, script):
+    (script / "late.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "class Boxes(nn.Module):\n"
+        "    def forward(self, x): raise RuntimeError('no boxes')\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.pyramid, self.boxes = Pyramid(), Boxes()\n"
+        "    def forward(self, x): return self.boxes(self.pyramid(x))\n"
+        "class Pyramid(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.conv = nn.Conv2d(3, 4, 3, padding=1)\n"
+        "    def forward(self, x): return {'0': self.conv(x), 'a b': self.conv(x)[..., ::2, ::2]}\n"
+    )
+    code, out, err = run(capsys, "layers", "python:late:Net", "--resolution", "32")
+    assert code == 0
+    assert err == (
+        "netdissect: Net fails on a blank 32 x 32 image, in boxes (no boxes): layers after it are not listed\n"
+    )
+    assert "no boxes" not in out
+    assert "--layers pyramid 'pyramid[1]' --data DATA" in out
+    code, out, _ = run(capsys, "layers", "python:late:Net", "--resolution", "32", "--json")
+    assert {row["note"] for row in json.loads(out)} == {"the network fails after it, in boxes (no boxes)"}

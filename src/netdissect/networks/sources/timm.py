@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from netdissect.networks.load_options import override_preprocess
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.sources.torchvision import call_with_seed
 from netdissect.networks.torch_network import TorchNetwork
+from netdissect.networks.users_attributes import get_attribute, to_size
 from netdissect.optional_libraries import import_optional
 
 if TYPE_CHECKING:
@@ -93,25 +95,37 @@ def _load_weights(library: Any, module: nn.Module, name: str, path: Path, option
 
 def read_timm_preprocess(module: Any) -> Preprocess | None:
     """Return the preprocessing in a timm module's configuration; None for any other module."""
-    config = getattr(module, "pretrained_cfg", None)
-    if not isinstance(config, dict) or "mean" not in config or "std" not in config:
+    config = get_attribute(module, "pretrained_cfg")
+    if not isinstance(config, dict) or not config.keys() >= {"mean", "std"}:
         return None
-    mean, std = (np.resize(np.array(config[key], np.float32), 3) for key in ("mean", "std"))
+    try:
+        mean, std = (np.resize(np.array(config[key], np.float32), 3) for key in ("mean", "std"))
+    except (TypeError, ValueError):
+        return None
     tag = ".".join(str(config[key]) for key in ("architecture", "tag") if config.get(key))
-    grey = bool(getattr(module, "num_features", None)) and config.get("input_size", (3,))[0] == 1
+    channels = config.get("input_size") or (3,)
+    grey = bool(get_attribute(module, "num_features")) and isinstance(channels, (tuple, list)) and channels[0] == 1
     return Preprocess(mean=mean, std=std, grey=grey, note=f"timm {tag}".strip())
 
 
 def read_timm_input_size(module: Any) -> tuple[int, int] | None:
     """Return the height and width that a timm module's patch embedding expects, else those of its training images."""
-    config = getattr(module, "pretrained_cfg", None)
+    config = get_attribute(module, "pretrained_cfg")
     if not isinstance(config, dict):
         return None
-    size = getattr(getattr(module, "patch_embed", None), "img_size", None) or config.get("input_size", ())[-2:]
-    return (int(size[0]), int(size[1])) if isinstance(size, (tuple, list)) and len(size) == 2 else None
+    trained = config.get("input_size")
+    size = to_size(get_attribute(get_attribute(module, "patch_embed"), "img_size"))
+    return size or (to_size(trained[-2:]) if isinstance(trained, (tuple, list)) else None)
 
 
 def set_timm_input_size(module: Any, input_size: tuple[int, int]) -> None:
-    """Make a timm module accept another input size: resample its position embeddings, adapt its windows."""
-    if hasattr(module, "set_input_size"):
-        module.set_input_size(img_size=input_size)
+    """Make a timm module accept another input size: resample its position embeddings, adapt its windows.
+
+    A method of this name that takes something else is left alone.
+    """
+    resize = get_attribute(module, "set_input_size")
+    try:
+        inspect.signature(resize).bind(img_size=input_size)
+    except (TypeError, ValueError):
+        return
+    resize(img_size=input_size)

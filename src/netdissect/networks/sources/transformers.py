@@ -22,6 +22,7 @@ from netdissect.networks.load_options import override_preprocess
 from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.sources.torchvision import call_with_seed
 from netdissect.networks.torch_network import TorchNetwork, call_module
+from netdissect.networks.users_attributes import get_attribute, to_size
 from netdissect.optional_libraries import explain_import_error, import_optional
 
 if TYPE_CHECKING:
@@ -69,9 +70,12 @@ class TransformersCall:
 
 def find_transformers_call(module: Any) -> TransformersCall | None:
     """Return how to call a module of transformers; None for any other module."""
-    if not hasattr(module, "main_input_name") or not hasattr(module, "config"):
+    if not isinstance(get_attribute(module, "main_input_name"), str) or get_attribute(module, "config") is None:
         return None
-    parameters = inspect.signature(module.forward).parameters
+    try:
+        parameters = inspect.signature(module.forward).parameters
+    except (TypeError, ValueError):  # code without a signature
+        return None
     return TransformersCall(
         "pixel_values" if "pixel_values" in parameters else "", "interpolate_pos_encoding" in parameters
     )
@@ -79,12 +83,14 @@ def find_transformers_call(module: Any) -> TransformersCall | None:
 
 def read_transformers_input_size(module: Any) -> tuple[int, int] | None:
     """Return the height and width of a transformers module's training images, if its configuration has them."""
-    return _as_size(getattr(getattr(module, "config", None), "image_size", None))
+    config = get_attribute(module, "config")
+    parts = [config, *(get_attribute(config, name) for name in ("vision_config", "backbone_config"))]
+    return next((size for part in parts if (size := to_size(get_attribute(part, "image_size")))), None)
 
 
 def read_transformers_preprocess(module: Any) -> Preprocess | None:
     """Return a transformers module's preprocessing from its folder or the cache; None if there is none."""
-    name = getattr(getattr(module, "config", None), "name_or_path", None)
+    name = get_attribute(get_attribute(module, "config"), "name_or_path")
     if find_transformers_call(module) is None or not isinstance(name, str) or not name:
         return None
     library = sys.modules.get("transformers")
@@ -120,7 +126,7 @@ def build_transformers(
             budgets.check_network_size(Path(name), lambda: auto_class.from_config(config))
         own = None if is_type else _read_processor(library, config, name)
         preprocess = own or Preprocess(note="assumed: ImageNet statistics; the model states none")
-        size = _as_size(getattr(config, "image_size", None))
+        size = to_size(getattr(config, "image_size", None))
         if weights is None:
             return _load_pretrained(auto_class, config, name).float(), preprocess, size
         module = _build_random(auto_class, config, name, seed)
@@ -277,9 +283,3 @@ def _read_processor_file(library: Any, name: str, file: str, options: dict[str, 
         return {}
     settings = read_json(path, "a processor's settings", missing=ModelFileError, wrong=ModelFileError)
     return settings if isinstance(settings, dict) else {}
-
-
-def _as_size(size: Any) -> tuple[int, int] | None:
-    if isinstance(size, int):
-        return size, size
-    return (int(size[0]), int(size[1])) if isinstance(size, (tuple, list)) and len(size) == 2 else None

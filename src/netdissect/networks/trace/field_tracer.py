@@ -71,7 +71,7 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor, _ in traced:
             self._uses[tensor] = self.count_uses(tensor) + 1
         if traced:
-            outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+            outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor) and not leaf.is_nested]
             for index, output in enumerate(outputs):
                 trace = apply_torch_rule(func, TorchCall(args, kwargs, traced, output, index, self.get_trace))
                 self._set(output, remember_centers(trace, [source for _, source in traced]))

@@ -78,8 +78,10 @@ class LayerRecorder:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every named layer has been recorded."""
-        return not self._is_unnamed and self.selectors.keys() <= self._outputs.keys()
+        """Whether every named layer has been recorded; if none is named, whether any that depends on the image has."""
+        if self._is_unnamed:
+            return any(one.trace is not None for one in self._outputs.values())
+        return self.selectors.keys() <= self._outputs.keys()
 
     def collect_infos(self, note: str) -> dict[str, LayerInfo]:
         """Return what was recorded, each with the same note."""
@@ -102,12 +104,13 @@ class LayerRecorder:
             if tensor is not None and self._count_heads(name, tensor):
                 yield name, tensor
             return
-        found = list(layer_names.iterate_tensors(value))
-        for position, (path, tensor) in enumerate(found):
-            if name == layer_names.OUTPUT_NAME and len(found) == 1 and self._is_known(tensor):
+        found = layer_names.name_outputs(name, value, self._modules)
+        is_output = name == layer_names.OUTPUT_NAME
+        for written, tensor in found.items():
+            if is_output and len(found) == 1 and self._is_known(tensor):
                 continue  # it is the last layer's output
             if self._is_new(name, tensor):
-                yield name + path if position or name == layer_names.OUTPUT_NAME else name, tensor
+                yield written, tensor
 
     def _is_known(self, tensor: torch.Tensor) -> bool:
         """Return whether a tensor, as it is now, was recorded as a module's output."""
@@ -144,7 +147,7 @@ def _select_all(modules: Mapping[str, nn.Module]) -> dict[str, LayerSelector]:
         if name:
             selectors[name] = layer_names.LayerSelector(name)
         if name and any(True for _ in module.parameters(recurse=False)):
-            selectors[name + layer_names.INPUT_SUFFIX] = layer_names.LayerSelector(name, (), True)
+            selectors[name + layer_names.INPUT_SUFFIX] = layer_names.LayerSelector(name, "", True)
     if layer_names.OUTPUT_NAME not in modules:
         selectors[layer_names.OUTPUT_NAME] = layer_names.LayerSelector("")
     return selectors

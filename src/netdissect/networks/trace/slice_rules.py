@@ -25,9 +25,9 @@ def concatenate_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: 
     """Return the trace of concatenated tensors; along rows, columns or tokens, all tensors but the patches count as additional tokens."""
     known = [trace for trace, _ in parts if trace is not None]
     placed = [trace for trace in known if trace.has_grid] or known
+    if not placed or len(placed[0].dims) != len(shape):
+        return make_unknown_trace(shape)  # also if every tensor that depends on the image is empty
     first = placed[0]
-    if len(first.dims) != len(shape):
-        return make_unknown_trace(shape)
     if collect_meanings(first.dims[axis]) & {"y", "x"}:
         return _concatenate_tokens(parts, axis, shape)
     if any(

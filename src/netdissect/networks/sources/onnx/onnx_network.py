@@ -7,23 +7,31 @@ import hashlib
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 
-from netdissect.errors import ModelError
+from netdissect.errors import ModelError, root_message
+from netdissect.networks.failures import make_size_error, warn_of_failure
 from netdissect.networks.fingerprint import hash_preprocess
 from netdissect.networks.load_options import override_preprocess
 from netdissect.networks.network import ListedNetwork
-from netdissect.networks.preprocess import Preprocess
 from netdissect.networks.probe import LayerInfo
 from netdissect.networks.sources.onnx.onnx_file import read_onnx
 from netdissect.networks.sources.onnx.onnx_graph import OnnxGraph, name_shape_output
-from netdissect.networks.sources.onnx.session import format_session_error, is_readable_type, open_session
+from netdissect.networks.sources.onnx.onnx_preprocess import read_onnx_preprocess
+from netdissect.networks.sources.onnx.session import (
+    FailedRunError,
+    find_computable,
+    format_session_error,
+    is_readable_type,
+    open_session,
+)
 from netdissect.networks.trace.onnx_nodes import CONTROL_INPUTS, GraphTensors
 from netdissect.networks.trace.onnx_ops import trace_onnx_node
 from netdissect.networks.trace.tensor_trace import make_image_trace
+from netdissect.networks.unit_axes import FAILS_AFTER
 from netdissect.optional_libraries import import_optional
 
 if TYPE_CHECKING:
@@ -33,10 +41,13 @@ if TYPE_CHECKING:
 
     from netdissect.networks.execution import Execution, Forward
     from netdissect.networks.load_options import LoadOptions
+    from netdissect.networks.preprocess import Preprocess
     from netdissect.networks.probe import ProbedLayer
     from netdissect.networks.sources.onnx.onnx_file import OnnxFile
     from netdissect.networks.sources.onnx.onnx_graph import OnnxInput
     from netdissect.networks.trace.rules import Shape
+
+    _Measured = tuple[dict[str, Shape], dict[str, NDArray[np.generic]], dict[str, str]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,7 +94,8 @@ class OnnxNetwork(ListedNetwork):
         tensors = _sort_tensors(
             graph, None if names is None else {tensor for n in names if (tensor := graph.find_tensor(n))}
         )
-        shapes, values, kinds = self._measure(graph, tensors, input_size)
+        measured, failure = self._measure_running(graph, tensors, input_size, is_partial=names is None)
+        shapes, values, kinds = measured
         known = GraphTensors(shapes, values, graph.opset)
         known.traces[self._input.name] = make_image_trace(shapes[self._input.name], self._input.meanings)
         operators = {}
@@ -92,7 +104,11 @@ class OnnxNetwork(ListedNetwork):
             operators.update(dict.fromkeys(node.output, node.op_type))
         infos = {
             name: LayerInfo(
-                shapes[name], trace, operators[name], note=_note_modules(graph, name), heads=trace.heads if trace else 0
+                shapes[name],
+                trace,
+                operators[name],
+                note="; ".join(filter(None, (_note_modules(graph, name), failure and FAILS_AFTER + failure))),
+                heads=trace.heads if trace else 0,
             )
             for name, trace in ((name, known.traces.get(name)) for name in tensors)
             if name in shapes and is_readable_type(kinds[name])
@@ -102,9 +118,33 @@ class OnnxNetwork(ListedNetwork):
         named = {name: graph.find_tensor(name) for name in names}
         return {name: _note_ambiguity(graph, name, infos[tensor]) for name, tensor in named.items() if tensor in infos}
 
-    def _measure(
-        self, graph: OnnxGraph, tensors: Collection[str], input_size: tuple[int, int]
-    ) -> tuple[dict[str, Shape], dict[str, NDArray[np.generic]], dict[str, str]]:
+    def runs_at(self, input_size: tuple[int, int]) -> bool:
+        """Return whether it runs on a blank image of a size."""
+        graph = OnnxGraph(self.file)
+        return self.accepts_size(input_size) and self._can_compute(graph, _sort_tensors(graph, None), input_size)
+
+    def _can_compute(self, graph: OnnxGraph, tensors: Collection[str], input_size: tuple[int, int]) -> bool:
+        try:
+            self._measure(graph, tensors, input_size)
+        except FailedRunError:
+            return False
+        return True
+
+    def _measure_running(
+        self, graph: OnnxGraph, tensors: list[str], input_size: tuple[int, int], *, is_partial: bool
+    ) -> tuple[_Measured, str]:
+        """Measure tensors, or, if the network fails, those before the failure, and return where it fails."""
+        try:
+            return self._measure(graph, tensors, input_size), ""
+        except FailedRunError as error:
+            found = find_computable(tensors, lambda first: self._can_compute(graph, first, input_size))
+            if not is_partial or not found:
+                raise make_size_error(self, input_size, error) from error
+            failure = f", at the tensor {tensors[len(found)]} ({root_message(error)})".replace("; ", ", ")
+        warn_of_failure(self.name, input_size, failure)
+        return self._measure(graph, found, input_size), failure
+
+    def _measure(self, graph: OnnxGraph, tensors: Collection[str], input_size: tuple[int, int]) -> _Measured:
         """Return the shapes of tensors and weights, the values of inputs that control nodes, and the types of tensors."""
         nodes = graph.find_nodes(tensors)
         inner = _find_measurable(graph, nodes)
@@ -117,8 +157,8 @@ class OnnxNetwork(ListedNetwork):
         blank = self._as_input(self.make_blank_input(input_size, torch.device("cpu")))
         try:
             outputs = session.run([*computed, *map(name_shape_output, inner)], {self._input.name: blank})
-        except Exception as error:
-            raise self.size_error(input_size, ModelError(format_session_error(error))) from error
+        except Exception as error:  # noqa: BLE001 - onnxruntime has no common class of errors
+            raise FailedRunError(format_session_error(error)) from None
         values = dict(zip(computed, outputs[: len(computed)], strict=True))
         shapes = {
             name: tuple(int(size) for size in shape)
@@ -203,24 +243,6 @@ def wrap_onnx(file: OnnxFile, preprocess: Preprocess | None = None) -> OnnxNetwo
         input_size=graph.input.fixed.size,
         batch=graph.input.fixed.batch,
     )
-
-
-def read_onnx_preprocess(graph: OnnxGraph) -> Preprocess:
-    """Return the preprocessing in a file's metadata; if there is none, ImageNet statistics with a note."""
-    metadata = {entry.key: entry.value for entry in graph.model.metadata_props}
-    channels: Literal["rgb", "bgr"] = "bgr" if metadata.get("Image.BitmapPixelFormat", "").startswith("Bgr") else "rgb"
-    grey = graph.input.fixed.channels == 1
-    low, high = {
-        "NominalRange_0_255": (0, 255), "Normalized_0_1": (0, 1), "Normalized_1_1": (-1, 1),
-    }.get(metadata.get("Image.NominalPixelRange", ""), (0, 255) if graph.input.dtype == "uint8" else (0, 0))  # fmt: skip
-    if low == high:
-        return Preprocess(channels, grey=grey, note="assumed: ImageNet statistics; an ONNX file states none")
-    std = np.full(3, 1 / (high - low), np.float32)
-    mean = np.full(3, -low / (high - low), np.float32)
-    note = "as the ONNX file states" if "Image.NominalPixelRange" in metadata else "its input is 8-bit"
-    if (low, high) == (0, 255):
-        return Preprocess(channels, 1.0, np.zeros(3, np.float32), np.ones(3, np.float32), grey, note)
-    return Preprocess(channels, 1 / 255, mean, std, grey, note)
 
 
 def _sort_tensors(graph: OnnxGraph, wanted: Collection[str] | None) -> list[str]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netdissect.errors import ModelFileError, SettingsError, root_message
+from netdissect.errors import ModelError, ModelFileError, SettingsError, root_message
 from netdissect.optional_libraries import import_optional
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from netdissect.networks.sources.onnx.onnx_file import OnnxFile
     from netdissect.networks.sources.onnx.onnx_graph import Subgraph
 
@@ -71,3 +73,24 @@ def is_readable_type(kind: str) -> bool:
 def format_session_error(error: Exception) -> str:
     """Return onnxruntime's message in one line, without its error codes."""
     return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", root_message(error))[:300]
+
+
+class FailedRunError(ModelError):
+    """onnxruntime raised an error while it ran a graph."""
+
+
+def find_computable(tensors: Sequence[str], runs: Callable[[Sequence[str]], bool]) -> list[str]:
+    """Return the tensors before the first that cannot be computed.
+
+    Args:
+        tensors: in the order of computation; the last one cannot be computed.
+        runs: whether the first tensors can be computed.
+
+    >>> find_computable("abcde", lambda first: len(first) < 4)
+    ['a', 'b', 'c']
+    """
+    good, bad = 0, len(tensors)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if runs(tensors[:middle]) else (good, middle)
+    return list(tensors[:good])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 
 import numpy as np
@@ -253,3 +254,39 @@ def test_a_device_that_onnxruntime_has_not_is_told(tmp_path, images):
     )
     with pytest.raises(SettingsError, match="this onnxruntime cannot run on meta: use --device cpu"), source:
         pass
+
+
+def test_a_network_that_fails_half_way_is_listed_as_far_as_it_ran(tmp_path, caplog):
+    nodes = [
+        graphs.node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1]),
+        graphs.node("Relu", ["y"], ["z"]),
+        graphs.node("Reshape", ["z", "shape"], ["flat"]),
+        graphs.node("MatMul", ["flat", "fc"], ["out"]),
+    ]
+    weights = [graphs.weights("w", 4, 3, 3, 3), graphs.constant("shape", [-1, 4096]), graphs.weights("fc", 4096, 5)]
+    network = open_network(str(graphs.written(tmp_path, nodes, weights)))
+    assert [layer.name for layer in network.layers((32, 32))] == ["y", "z", "flat", "out"]
+    with caplog.at_level(logging.WARNING, "netdissect"):
+        layers = network.layers((20, 24))
+    assert [(layer.name, layer.grid, layer.field.size) for layer in layers] == [
+        ("y", (20, 24), (3, 3)),
+        ("z", (20, 24), (3, 3)),
+    ]
+    assert all("the network fails after it, at the tensor flat (" in layer.note for layer in layers)
+    assert "fails on a blank 24 x 20 image, at the tensor flat (" in caplog.text
+    with pytest.raises(ModelError, match=r"does not run on a 24 x 20 image .*Reshape"):
+        activations(network, ["out"], np.zeros((2, 20, 24, 3), np.uint8))
+    assert activations(network, ["z"], np.zeros((2, 20, 24, 3), np.uint8))["z"].shape == (2, 4, 20, 24)
+
+
+def test_another_resolution_is_advised_only_if_the_network_runs_there(tmp_path):
+    nodes = [graphs.node("Reshape", ["x", "shape"], ["y"]), graphs.node("Conv", ["y", "w"], ["z"])]
+    weights = [graphs.weights("w", 4, 3, 3, 3)]
+    fixed = graphs.written(tmp_path, nodes, [*weights, graphs.constant("shape", [-1, 3, 256, 256])])
+    with pytest.raises(
+        ModelError, match=r"does not run on a 30 x 30 image .*; it runs on 256 x 256: try --resolution 256$"
+    ):
+        open_network(str(fixed)).layers((30, 30))
+    broken = graphs.written(tmp_path, nodes, [*weights, graphs.constant("shape", [-1, 3, 257, 257])])
+    with pytest.raises(ModelError, match=r"does not run on a 30 x 30 image [^;]*$"):
+        open_network(str(broken)).layers((30, 30))
