@@ -85,11 +85,18 @@ def find_standing(layer: Layer) -> str:
 
 
 def breaks_law(layer: Layer, input_size: tuple[int, int]) -> bool:
-    """Return whether a layer's steps times cells miss the input by more than a step."""
-    return any(
-        abs(step * cells - side) > step + 1e-6
-        for step, cells, side in zip(layer.field.step, layer.grid, input_size, strict=True)
-    )
+    """Return whether a layer's steps times cells miss the input by more than a step, or centers lie outside of the image.
+
+    Convolutions without padding lose what their windows reach over the border.
+    """
+    for axis, side in enumerate(input_size):
+        offset, size, step = (one[axis] for one in layer.field)
+        surplus = step * layer.grid[axis] - side
+        lost = max(0.0, size + 2 * offset - step)
+        first, last = compute_center(layer.field, 0, axis), compute_center(layer.field, layer.grid[axis] - 1, axis)
+        if not (-step - lost <= surplus <= step and first >= -step / 2 - 1 and last <= side + step / 2):
+            return True
+    return False
 
 
 def compute_center(field_map: FieldMap, cell: float, axis: int) -> float:
@@ -222,7 +229,7 @@ class _Runner:
         """Return nearly constant images: with strong ones, gates and norms would move the centers."""
         generator = torch.Generator().manual_seed(3)
         coarse = torch.rand(images, self._channels, 9, 9, generator=generator, dtype=torch.float64)
-        return 0.5 + 0.02 * functional.interpolate(coarse, self._size, mode="bicubic", align_corners=False)
+        return 0.5 + 0.004 * functional.interpolate(coarse, self._size, mode="bicubic", align_corners=False)
 
     def _run(self, x: torch.Tensor, upsampling: float = 1) -> tuple[dict[str, torch.Tensor], str, list[str]]:
         """Return the raw outputs of the layers, what ended the forward pass early, and what scaled something up."""

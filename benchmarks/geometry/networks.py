@@ -220,23 +220,31 @@ def _build_transformers(name: str) -> tuple[nn.Module, tuple[int, int]]:
         config, model_class.config_class
     ):
         config = _make_small_config(model_class.config_class)
-    with torch.device("meta"):
-        try:
-            count = count_parameters(model_class(config))
-        except Exception:  # noqa: BLE001 - built below, where the error is reported
-            count = 0
+    try:
+        count = _count_on_meta(model_class, config)
+    except ImportError as error:
+        raise SkippedNetworkError(f"it needs another library ({str(error).split('.')[0]})") from error
+    except Exception:  # noqa: BLE001 - some cannot have fewer layers
+        config = config.__class__()
+        count = _count_on_meta(model_class, config)
     if count > MOST_PARAMETERS:
-        raise SkippedNetworkError(f"it has {count / 1e6:.0f} M parameters even with two layers")
+        raise SkippedNetworkError(f"it has {count / 1e6:.0f} M parameters even with few layers")
     side = _read_side(config)
     return model_class(config), (side, side)
 
 
+def _count_on_meta(model_class: Any, config: Any) -> int:
+    with torch.device("meta"):
+        return count_parameters(model_class(config))
+
+
 def _read_side(config: Any) -> int:
+    """Return the side of a model's input; parts that were made for large images run on smaller ones."""
     for owner in (config, getattr(config, "vision_config", None), getattr(config, "backbone_config", None)):
         size = getattr(owner, "image_size", None)
         size = size[0] if isinstance(size, (list, tuple)) and size else size
         if isinstance(size, int):
-            return size
+            return size if owner is config or size <= _LARGEST_OWN_SIZE else USUAL_SIZE
     return USUAL_SIZE
 
 
@@ -248,11 +256,13 @@ def _make_small_config(config_class: Any) -> Any:
         if _COUNTS.match(key) and isinstance(value, int) and not isinstance(value, bool) and value > 2:
             changes[key] = 2
         elif _COUNTS.match(key) and isinstance(value, (list, tuple)) and all(isinstance(one, int) for one in value):
-            changes[key] = type(value)(min(one, 2) for one in value)
+            changes[key] = [min(one, 2) for one in value]
         elif key == "image_size" and isinstance(value, int) and value > _LARGEST_OWN_SIZE:
             changes[key] = USUAL_SIZE
         elif key == "image_size" and isinstance(value, (list, tuple)) and value and max(value) > _LARGEST_OWN_SIZE:
             changes[key] = [USUAL_SIZE] * len(value)
+        elif isinstance(value, tuple) and all(isinstance(one, int) for one in value):
+            changes[key] = list(value)  # some models add lists to them
         elif key == "use_pretrained_backbone":
             changes[key] = False
         elif type(value).__name__.endswith("Config") and hasattr(value, "model_type"):

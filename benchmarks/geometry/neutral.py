@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 #: Factor of what attention gives.
 _ATTENTION = 0.05
 #: Value of scales of residual branches that start near zero.
-_BRANCH = 0.5
+_BRANCH = 0.1
+#: Slope of rectified units below zero.
+_SLOPE = 0.8
 #: Size of a convolution's output in relation to its input's.
 _GAIN = 0.8
 #: Weight of a kernel's border in relation to its middle.
@@ -69,7 +71,7 @@ def _neutralize(part: nn.Module, generator: torch.Generator) -> None:
 def _is_branch_scale(kind: str, name: str, value: torch.Tensor) -> bool:
     if not (_SCALES.match(name) or (name == "weight" and "Scale" in kind)):
         return False
-    return bool((value == value.flatten()[0]).all()) and abs(float(value.flatten()[0])) <= _BRANCH
+    return bool((value == value.flatten()[0]).all()) and abs(float(value.flatten()[0])) <= 0.5
 
 
 def make_kernel(shape: Any, part: Any, generator: torch.Generator) -> torch.Tensor:
@@ -98,7 +100,7 @@ def _make_profile(length: int) -> torch.Tensor:
 
 @contextlib.contextmanager
 def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
-    """Inside the block, maxima over windows are means, and softmax over the last dimension is weak.
+    """Inside the block, maxima over windows are means, rectified units leak, and softmax over the last dimension is weak.
 
     Args:
         upsampling: factor of everything that is scaled up; a small one shows what the other paths see.
@@ -138,6 +140,9 @@ def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
 
         return compute
 
+    def leak(x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return torch.where(x > 0, x, _SLOPE * x)
+
     def pool_adaptive_means(x: torch.Tensor, output_size: Any, *_: Any, **__: Any) -> torch.Tensor:
         return functional.adaptive_avg_pool2d(x, output_size)
 
@@ -146,6 +151,8 @@ def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
             (functional, "softmax", weak_softmax), (torch, "softmax", weak_softmax), (torch.Tensor, "softmax", weak_method),
             (functional, "scaled_dot_product_attention", weak_attention), (functional, "max_pool2d", pool_means), (torch, "max_pool2d", pool_means),
             (functional, "adaptive_max_pool2d", pool_adaptive_means),
+            *((owner, name, leak) for owner in (functional, torch, torch.Tensor) for name in ("relu", "relu_")),
+            (functional, "relu6", leak),
             *((functional, name, weaken_larger(name, getattr(functional, name))) for name in ("interpolate", "pixel_shuffle", "conv_transpose2d")),
         ):  # fmt: skip
             stack.enter_context(mock.patch.object(owner, name, value))
