@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from netdissect.networks.trace import rules
-from netdissect.networks.trace.tensor_trace import make_unknown_trace, regroup_dims
+from netdissect.networks.trace.block_rules import regroup_cells
+from netdissect.networks.trace.tensor_trace import make_unknown_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,7 @@ class TracedCall(Protocol):
 class TorchCall:
     """One call of an operator, and one of its outputs."""
 
+    name: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     traced: Sequence[tuple[torch.Tensor, TensorTrace]]
@@ -81,7 +83,7 @@ def trace_unknown(call: TracedCall) -> TensorTrace:
 
 def trace_view(call: TracedCall) -> TensorTrace:
     """Return the trace of a view or reshaped copy."""
-    return regroup_dims(call.first, call.shape)
+    return regroup_cells(call.first, call.shape)
 
 
 def trace_expansion(call: TracedCall) -> TensorTrace:

@@ -55,6 +55,10 @@ class FieldPath:
             coarsest=(max(self.coarsest[0], field.step[0]), max(self.coarsest[1], field.step[1])),
         )
 
+    def mix(self) -> Self:
+        """Return the path after an operation that mixes positions."""
+        return replace(self, is_mixed=True)
+
     def fits(self, cells: tuple[int, int]) -> bool:
         """Return whether so many cells lie in the input: ``|t·cells − input| ≤ t``, centers inside ± t/2.
 

@@ -17,7 +17,8 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from netdissect.networks.trace.calls import TorchCall
 from netdissect.networks.trace.grid_centers import remember_centers
 from netdissect.networks.trace.tensor_trace import TensorTrace, make_image_trace, make_unknown_trace
-from netdissect.networks.trace.torch_ops import apply_torch_rule
+from netdissect.networks.trace.torch_ops import CONSTANTS, apply_torch_rule
+from netdissect.networks.trace.written_regions import WrittenRegion, find_written_region, write_region
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -39,6 +40,7 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         # Weak keys, so that intermediate results can be freed.
         self._traces: MutableMapping[torch.Tensor, TensorTrace] = WeakTensorKeyDictionary()
+        self._written: MutableMapping[torch.Tensor, WrittenRegion] = WeakTensorKeyDictionary()
         self._uses: MutableMapping[torch.Tensor, int] = WeakTensorKeyDictionary()
         is_image = x.ndim == len(meanings)  # a generator's input is a latent
         trace = make_image_trace(x.shape, meanings) if is_image else make_unknown_trace(x.shape)
@@ -70,16 +72,28 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **kwargs)
         for tensor, _ in traced:
             self._uses[tensor] = self.count_uses(tensor) + 1
-        if traced:
+        name = func.overloadpacket.__name__
+        if traced and name not in CONSTANTS:
             outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor) and not leaf.is_nested]
             for index, output in enumerate(outputs):
-                trace = apply_torch_rule(func, TorchCall(args, kwargs, traced, output, index, self.get_trace))
-                self._set(output, remember_centers(trace, [source for _, source in traced]))
-                self._mark_base(output)
+                trace = apply_torch_rule(func, TorchCall(name, args, kwargs, traced, output, index, self.get_trace))
+                trace = remember_centers(trace, [source for _, source in traced])
+                self._set(output, trace)
+                self._follow_write(name, output, trace)
         return result
 
-    def _mark_base(self, output: torch.Tensor) -> None:
-        """If an output is a view, mark the tensor that it views as dependent on the image in an unknown way."""
+    def _follow_write(self, name: str, output: torch.Tensor, trace: TensorTrace) -> None:
+        """If an output is a view that was written to, derive the trace of the tensor that it is a view of."""
         base = output._base  # noqa: SLF001 - the tensor that it is a view of
-        if base is not None and base is not output and self.get_trace(base) is None:
+        if base is None or base is output:
+            return
+        before = self.get_trace(base)
+        if before is not None and (name != "copy_" or base not in self._written):
+            return
+        region = find_written_region(output, base)
+        core = self._written.get(base)
+        if region is None:
             self._set(base, make_unknown_trace(base.shape))
+            return
+        self._set(base, write_region(before, core, region, trace, base.shape))
+        self._written.setdefault(base, region)

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netdissect.networks.trace.rules import permute_dims
+from netdissect.networks.trace.rules import is_placeless, permute_dims
 from netdissect.networks.trace.tensor_trace import (
     AxisPart,
     TensorTrace,
@@ -17,7 +17,6 @@ from netdissect.networks.trace.tensor_trace import (
 )
 
 if TYPE_CHECKING:
-    from netdissect.networks.trace.field_path import FieldPath
     from netdissect.networks.trace.rules import Shape
 
 
@@ -44,10 +43,15 @@ def multiply_matrices(left: TensorTrace | None, right: TensorTrace | None, shape
     if left is None or right is None or not len(left.dims) == len(right.dims) == len(shape):
         return make_unknown_trace(shape)
     rows, columns = left.dims[-2], right.dims[-1]
+    for matrix, other, contracted in ((right, left, left.dims[-1]), (left, right, right.dims[-2])):
+        if is_placeless(matrix) and not matrix.is_global and other.has_grid and collect_meanings(contracted) <= {"c"}:
+            return replace(other, dims=(*other.dims[:-2], rows, columns), heads=0)  # weights of every image
     if collect_meanings(rows) & collect_meanings(columns) & {"y", "x"}:
         columns = (AxisPart("?", shape[-1]),)
     places = left if collect_meanings(rows) & {"y", "x"} else right
-    return _count_heads(TensorTrace((*left.dims[:-2], rows, columns), _mix(places.path), left.rolled, is_global=True))
+    return _count_heads(
+        TensorTrace((*left.dims[:-2], rows, columns), places.path and places.path.mix(), left.rolled, is_global=True)
+    )
 
 
 def apply_attention(query: TensorTrace | None, value: TensorTrace | None, shape: Shape) -> TensorTrace:
@@ -64,12 +68,9 @@ def apply_attention(query: TensorTrace | None, value: TensorTrace | None, shape:
         return make_unknown_trace(shape)
     known = collect_meanings(value.dims[-1]) != {"?"} or not collect_meanings(query.dims[-1]) <= {"c"}
     last = value.dims[-1] if known else make_channels(shape[-1])
-    return _count_heads(TensorTrace((*query.dims[:-1], last), _mix(query.path), query.rolled, is_global=True))
-
-
-def _mix(path: FieldPath | None) -> FieldPath | None:
-    """Return a path marked as that of an operation that mixes positions."""
-    return None if path is None else replace(path, is_mixed=True)
+    return _count_heads(
+        TensorTrace((*query.dims[:-1], last), query.path and query.path.mix(), query.rolled, is_global=True)
+    )
 
 
 def _count_heads(trace: TensorTrace) -> TensorTrace:

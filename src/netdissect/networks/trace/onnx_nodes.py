@@ -13,25 +13,16 @@ if TYPE_CHECKING:
 
     from netdissect.networks.trace.rules import Shape
     from netdissect.networks.trace.tensor_trace import TensorTrace
+    from netdissect.networks.trace.written_regions import WrittenRegion
 
 #: Positions of the inputs that control an operator (axes, starts, widths), whose values are read.
 CONTROL_INPUTS: Mapping[str, tuple[int, ...]] = {
-    "Slice": (1, 2, 3, 4), "Pad": (1, 3), "Gather": (1,), "Unsqueeze": (1,), "Tile": (1,),
+    "Slice": (1, 2, 3, 4), "Pad": (1, 3), "Gather": (1,), "GatherElements": (1,), "DFT": (1, 2), "CumSum": (1,), "ScatterND": (1,), "Col2Im": (1, 2), "Unsqueeze": (1,), "Tile": (1,),
     "Resize": (2,), "Upsample": (1,),
     **{f"Reduce{kind}": (1,) for kind in (
         "Mean", "Max", "Min", "Sum", "SumSquare", "L1", "L2", "LogSum", "LogSumExp", "Prod",
     )},
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class SliceSpec:
-    """A slice along one axis; two of them concatenated may be a roll."""
-
-    source: str
-    axis: int
-    start: int
-    length: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,14 +34,14 @@ class GraphTensors:
         values: of the inputs that control nodes (`STEERING`), unless they depend on the image.
         opset: version of ONNX's operators.
         traces: of the tensors that depend on the image, as far as nodes were traced.
-        slices: the tensors that are slices.
+        written: of the tensors that were written piece by piece, the first part.
     """
 
     shapes: Mapping[str, Shape]
     values: Mapping[str, NDArray[np.generic]]
     opset: int
     traces: dict[str, TensorTrace] = field(default_factory=dict)
-    slices: dict[str, SliceSpec] = field(default_factory=dict)
+    written: dict[str, WrittenRegion] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from netdissect.layers import FieldMap
+
 #: Largest distance between a cell's center and the straight line through all, as a share of the step.
 _MAX_DEVIATION = 0.25
 
@@ -16,6 +18,12 @@ class CellSpacing(NamedTuple):
     center: float
     step: float
     size: float
+
+
+def make_spaced_field(rows: CellSpacing, columns: CellSpacing) -> FieldMap:
+    """Return the field map of cells at equal distances."""
+    sizes, steps = (rows.size, columns.size), (rows.step, columns.step)
+    return FieldMap((rows.center - (rows.size - 1) / 2, columns.center - (columns.size - 1) / 2), sizes, steps)
 
 
 @dataclass(frozen=True, slots=True)

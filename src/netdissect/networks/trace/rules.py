@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdissect.geometry import fieldmap
-from netdissect.layers import FieldMap
 from netdissect.networks.trace.field_path import join_field_paths
-from netdissect.networks.trace.resampling import place_pools
+from netdissect.networks.trace.resampling import make_spaced_field, place_pools
 from netdissect.networks.trace.tensor_trace import (
     AxisPart,
     TensorTrace,
@@ -26,7 +25,7 @@ from netdissect.networks.trace.tensor_trace import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from netdissect.networks.trace.field_path import FieldPath
     from netdissect.networks.trace.resampling import CellSpacing, Resampling
@@ -80,14 +79,17 @@ def slide_window(
     make = fieldmap.make_transposed_window_field if transposed else fieldmap.make_window_field
     window = make(kernel, stride=stride, padding=padding, dilation=dilation)
     growth = [
-        _measure_growth(trace.shape[axis + 2], shape[axis + 2], stride[axis], dilation[axis] * (kernel[axis] - 1),
+        measure_growth(trace.shape[axis + 2], shape[axis + 2], stride[axis], dilation[axis] * (kernel[axis] - 1),
                         padding[axis] + (padding_after or padding)[axis], transposed=transposed)
         for axis in (0, 1)
     ]  # fmt: skip
-    return resize_dims(trace, shape, trace.path.follow(window, (growth[0], growth[1])))
+    result = resize_dims(trace, shape, trace.path.follow(window, (growth[0], growth[1])))
+    return replace(result, dims=replace_dim(result.dims, 1, make_channels(shape[1])))
 
 
-def _measure_growth(before: int, after: int, stride: int, reach: int, padding: int, *, transposed: bool) -> float:
+def measure_growth(
+    before: int, after: int, stride: int, reach: int, padding: int, *, transposed: bool = False
+) -> float:
     """Return the cells by which a window operation makes the covered area larger than its input.
 
     An output of ``(before + padding - reach - 1) // stride + 1`` cells covers more than the input by a number between
@@ -143,14 +145,22 @@ def resample_grid(
     )
 
 
+def sample_grid(trace: TensorTrace, shape: Shape) -> TensorTrace:
+    """Return the trace of samples at any positions; on a grid of the same size they count as near its cells."""
+    if not trace.is_image or trace.shape != shape:
+        return make_unknown_trace(shape)
+    return replace(trace, path=trace.path and trace.path.mix(), is_global=True)
+
+
 def _follow_centers(trace: TensorTrace, shape: Shape, axes: Sequence[CellSpacing | None]) -> TensorTrace:
     """Return the trace after an operation whose cells have centers at equal distances; without field map if they have not."""
     rows, columns = axes
     if trace.path is None or rows is None or columns is None:
         return resize_dims(trace, shape, None)
-    sizes, steps = (rows.size, columns.size), (rows.step, columns.step)
-    window = FieldMap((rows.center - (rows.size - 1) / 2, columns.center - (columns.size - 1) / 2), sizes, steps)
-    growth = [after * step - before for before, after, step in zip(trace.shape[2:], shape[2:], steps, strict=True)]
+    window = make_spaced_field(rows, columns)
+    growth = [
+        after * step - before for before, after, step in zip(trace.shape[2:], shape[2:], window.step, strict=True)
+    ]
     return resize_dims(trace, shape, trace.path.follow(window, (growth[0], growth[1])))
 
 
@@ -221,13 +231,6 @@ def _reduce_to_one(dim: Dim, *, known: bool) -> Dim:
     return (AxisPart(dim[0].meaning if known and len(collect_meanings(dim)) == 1 else "?", 1),)
 
 
-def reorder(trace: TensorTrace, axes: Iterable[int], shape: Shape) -> TensorTrace:
-    """Return the trace after some dimensions were reordered by value, as sorting does."""
-    if any(not collect_meanings(trace.dims[axis]) <= {"c"} for axis in axes):
-        return make_unknown_trace(shape)
-    return resize_dims(trace, shape, trace.path)
-
-
 def permute_dims(trace: TensorTrace, order: Sequence[int]) -> TensorTrace:
     """Return the trace with its dimensions in another order."""
     return replace(trace, dims=tuple(trace.dims[axis] for axis in order))
@@ -240,40 +243,23 @@ def insert_dim(trace: TensorTrace, axis: int) -> TensorTrace:
 
 def expand_dims(trace: TensorTrace, shape: Shape) -> TensorTrace:
     """Return the trace of a tensor repeated along dimensions of length 1."""
-    dims = ((AxisPart("?", 1),),) * (len(shape) - len(trace.dims)) + trace.dims
-    return TensorTrace(
-        tuple(
-            dim if measure_dim(dim) == size else (AxisPart("r", size),) for dim, size in zip(dims, shape, strict=True)
-        ),
-        trace.path,
-        trace.rolled,
-        trace.is_global,
+    trace = replace(trace, dims=((AxisPart("?", 1),),) * (len(shape) - len(trace.dims)) + trace.dims, heads=0)
+    dims = tuple(
+        dim if measure_dim(dim) == size else (AxisPart(name_repetition(trace, axis), size),)
+        for axis, (dim, size) in enumerate(zip(trace.dims, shape, strict=True))
     )
+    return replace(trace, dims=dims)
 
 
-def pad_border(trace: TensorTrace, widths: Sequence[tuple[int, int]], shape: Shape) -> TensorTrace:
-    """Return the trace after padding; widths are (before, after) per dimension."""
-    if not any(any(pair) for pair in widths):
-        return trace
-    spatial = trace.spatial
-    touched = {axis for axis, pair in enumerate(widths) if any(pair)}
-    if spatial is None or trace.rolled != (0, 0) or any(
-        axis not in spatial and collect_meanings(trace.dims[axis]) != {"c"} for axis in touched
-    ):  # fmt: skip
-        return make_unknown_trace(shape)
-    rows, columns = widths[spatial[0]], widths[spatial[1]]
-    window = fieldmap.make_window_field((1, 1), padding=(rows[0], columns[0]))
-    return resize_dims(trace, shape, trace.path and trace.path.follow(window, (sum(rows), sum(columns))))
+def name_repetition(trace: TensorTrace, axis: int) -> str:
+    """Return the meaning of a dimension of length 1 once it is repeated: channels if a grid of cells has none yet."""
+    long = {part.meaning for dim in trace.dims for part in iterate_parts(dim) if part.length > 1}
+    return "c" if long & {"y", "x"} and "c" not in long and trace.dims[axis][0].meaning not in "yx" else "r"
 
 
-def roll_grid(trace: TensorTrace, shifts: dict[int, int]) -> TensorTrace:
-    """Return the trace of a tensor rolled along some dimensions."""
-    spatial = trace.spatial
-    if spatial is None or any(axis not in spatial for axis in shifts):
-        return make_unknown_trace(trace.shape)
-    sizes = (measure_dim(trace.dims[spatial[0]]), measure_dim(trace.dims[spatial[1]]))
-    moved = [(trace.rolled[i] + shifts.get(spatial[i], 0)) % sizes[i] for i in (0, 1)]
-    return replace(trace, rolled=(moved[0], moved[1]))
+def is_placeless(trace: TensorTrace) -> bool:
+    """Return whether a tensor depends on images and channels only, as a gate does."""
+    return all(collect_meanings(dim) <= {"n", "c", "r"} for dim in trace.dims)
 
 
 def join_known_paths(paths: Sequence[FieldPath | None], cells: tuple[int, int] | None) -> FieldPath | None:

@@ -6,12 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdissect.geometry import fieldmap
+from netdissect.networks.trace.border_rules import add_tokens, concatenate_rows
+from netdissect.networks.trace.image_rules import join_images, select_image
 from netdissect.networks.trace.rules import join_known_paths, resize_dims
 from netdissect.networks.trace.tensor_trace import (
     AxisPart,
     TensorTrace,
     collect_meanings,
+    make_channels,
     make_unknown_trace,
+    measure_dim,
     replace_dim,
 )
 
@@ -29,23 +33,32 @@ def concatenate_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: 
         return make_unknown_trace(shape)  # also if every tensor that depends on the image is empty
     first = placed[0]
     if collect_meanings(first.dims[axis]) & {"y", "x"}:
-        return _concatenate_tokens(parts, axis, shape)
+        is_grid = len(known) == len(parts) > 1 and first.spatial is not None
+        return concatenate_rows(known, axis, shape) if is_grid else _concatenate_tokens(parts, axis, shape)
+    images = join_images([trace for trace, _ in parts])
     if any(
         trace.rolled != first.rolled or any(a != b for i, (a, b) in enumerate(zip(trace.dims, first.dims, strict=True)) if i != axis)
         for trace in placed
     ):  # fmt: skip
         return make_unknown_trace(shape)
     path = join_known_paths([trace.path for trace in known], first.grid)
-    return replace(resize_dims(first, shape, path), is_global=any(trace.is_global for trace in known))
+    result = replace(resize_dims(first, shape, path), is_global=any(trace.is_global for trace in known))
+    if measure_dim(first.dims[axis]) == 1 and first.grid not in (None, (1, 1)):
+        result = replace(result, dims=replace_dim(result.dims, axis, make_channels(shape[axis])))
+    if axis or images != shape[0]:
+        return result
+    return replace(result, dims=replace_dim(result.dims, 0, (AxisPart("n", images),)), image=None)
 
 
 def stack_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
-    """Return the trace of tensors stacked along a new dimension, which counts as channels."""
+    """Return the trace of tensors stacked along a new dimension, which counts as channels unless it is that of images."""
     traces = [trace for trace, _ in parts if trace is not None]
     if len(traces) < len(parts) or any((t.dims, t.rolled) != (traces[0].dims, traces[0].rolled) for t in traces):
         return make_unknown_trace(shape)
     first = traces[0]
-    dims = (*first.dims[:axis], (AxisPart("c", len(parts)),), *first.dims[axis:])
+    images = 0 if axis else join_images(traces)
+    new = AxisPart("n", images) if images else AxisPart("c", len(parts))
+    dims = (*first.dims[:axis], (new,), *first.dims[axis:])
     is_global = any(trace.is_global for trace in traces)
     path = join_known_paths([trace.path for trace in traces], first.grid)
     return TensorTrace(dims, path, first.rolled, is_global)
@@ -62,15 +75,7 @@ def _concatenate_tokens(parts: Sequence[tuple[TensorTrace | None, Shape]], axis:
         before += part_shape[axis]
     if found is None:
         return make_unknown_trace(shape)
-    trace, before = found
-    dim = trace.dims[axis]
-    if len(dim) == 1 and dim[0].meaning == "t":
-        tokens = AxisPart("t", shape[axis], 1, before + dim[0].before, dim[0].grid)
-    elif collect_meanings(dim) <= {"y", "x"}:
-        tokens = AxisPart("t", shape[axis], 1, before, dim)
-    else:
-        return make_unknown_trace(shape)
-    return replace(trace, dims=replace_dim(trace.dims, axis, (tokens,)))
+    return add_tokens(found[0], axis, found[1], shape)
 
 
 def take_slice(trace: TensorTrace, axis: int, start: int, step: int, shape: Shape) -> TensorTrace:
@@ -78,14 +83,21 @@ def take_slice(trace: TensorTrace, axis: int, start: int, step: int, shape: Shap
     if trace.shape == shape:
         return trace
     dim = trace.dims[axis]
-    if collect_meanings(dim) <= {"c"} or collect_meanings(dim) <= {"?"}:
+    if collect_meanings(dim) <= {"c", "r"} or collect_meanings(dim) <= {"?"}:
         return resize_dims(trace, shape, trace.path)
     if len(dim) == 1 and dim[0].meaning == "t" and step == 1:
         return _slice_tokens(trace, axis, start, shape)
-    if trace.spatial is None or axis not in trace.spatial or trace.rolled != (0, 0):
+    if collect_meanings(dim) == {"n"} and shape[axis] == 1:
+        return select_image(trace, axis, start, shape)
+    if trace.spatial is None or axis not in trace.spatial:
         return make_unknown_trace(shape)
-    offset, stride, growth = [0, 0], [1, 1], [0, 0]
     place = trace.spatial.index(axis)
+    if trace.rolled[place]:
+        start = (start - trace.rolled[place]) % trace.shape[axis]
+        if step != 1 or start + shape[axis] > trace.shape[axis]:
+            return make_unknown_trace(shape)
+        trace = replace(trace, rolled=(0, trace.rolled[1]) if place == 0 else (trace.rolled[0], 0))
+    offset, stride, growth = [0, 0], [1, 1], [0, 0]
     offset[place], stride[place], growth[place] = -start, step, shape[axis] * step - trace.shape[axis]
     window = fieldmap.make_window_field((1, 1), stride=(stride[0], stride[1]), padding=(offset[0], offset[1]))
     path = trace.path and trace.path.follow(window, (growth[0], growth[1]))
@@ -106,10 +118,12 @@ def _slice_tokens(trace: TensorTrace, axis: int, start: int, shape: Shape) -> Te
     return make_unknown_trace(shape)
 
 
-def select_index(trace: TensorTrace, axis: int, shape: Shape) -> TensorTrace:
+def select_index(trace: TensorTrace, axis: int, number: int, shape: Shape) -> TensorTrace:
     """Return the trace of one index of a dimension, which is removed."""
     dims = trace.dims[:axis] + trace.dims[axis + 1 :]
-    if collect_meanings(trace.dims[axis]) <= {"c", "?"}:
+    if collect_meanings(trace.dims[axis]) <= {"c", "r", "?"}:
         return replace(trace, dims=dims)
+    if collect_meanings(trace.dims[axis]) == {"n"}:
+        return select_image(trace, axis, number, shape)
     left = TensorTrace(dims, None)
     return make_unknown_trace(shape) if left.has_grid or collect_meanings(trace.dims[axis]) & {"n"} else left

@@ -1,7 +1,7 @@
 """Traces: the meaning of a tensor's dimensions, and the field map of its cells.
 
-A dimension is a sequence of *parts*: channels (c), rows (y), columns (x), images (n), tokens (t), repetitions (r) or
-unknown (?). Windows split y into two parts, flattening merges y and x into one dimension, attention splits channels
+A dimension is a sequence of *parts*: channels (c), rows (y), columns (x), images (n), tokens (t), repetitions (r),
+frequencies (f) or unknown (?). Windows split y into two parts, flattening merges y and x into one dimension, attention splits channels
 into heads. As long as every part is known, a tensor of any shape can be rearranged into its grid.
 """
 
@@ -24,11 +24,11 @@ class AxisPart(NamedTuple):
     """One part of a dimension.
 
     Attributes:
-        meaning: ``n``, ``c``, ``y``, ``x``, ``t``, ``r`` or ``?``.
+        meaning: ``n``, ``c``, ``y``, ``x``, ``t``, ``r``, ``f`` or ``?``.
         length: number of steps.
         inner: steps of the whole axis per step of this part; 1 for the innermost part.
         before: of ``t``: tokens before the patches; those left over come after the patches.
-        grid: of ``t``: the parts of the patches.
+        grid: of ``t``: the parts of the patches; of ``f``: the parts before the Fourier transform.
     """
 
     meaning: str
@@ -57,6 +57,7 @@ class TensorTrace:
         is_global: whether a cell may depend on more than its field map says, such as the whole image; `path` then gives its
             position only.
         heads: number of attention heads whose outputs the channels hold one after the other; 0 for none, or if mixed.
+        image: number of the only image that the tensor depends on, and how many there are; None for all of them.
         known_paths: by rows and columns, the last known path of every grid on the way (`grid_centers`).
     """
 
@@ -65,6 +66,7 @@ class TensorTrace:
     rolled: tuple[int, int] = (0, 0)
     is_global: bool = False
     heads: int = 0
+    image: tuple[int, int] | None = None
     known_paths: Mapping[tuple[int, int], FieldPath] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -109,7 +111,9 @@ class TensorTrace:
 
     @property
     def grid(self) -> tuple[int, int] | None:
-        """Rows and columns of the grid; None if parts are missing, unknown or repeated."""
+        """Rows and columns of the grid; None if parts are missing, unknown or repeated, or images are missing."""
+        if self.image is not None:
+            return None
         parts = [part for dim in self.dims for part in iterate_parts(dim) if part.length > 1]
         if any(part.meaning not in "ncyx" for part in parts):
             return None
@@ -207,7 +211,7 @@ def _take_parts(parts: list[AxisPart], size: int) -> Dim | None:
         part = parts.pop(0)
         if have * part.length > size:
             outer = size // have
-            if part.meaning == "t" or size % have or part.length % outer:
+            if part.meaning in "tf" or size % have or part.length % outer:
                 return None
             rest = part.length // outer
             parts.insert(0, part._replace(length=rest))
@@ -234,7 +238,9 @@ def absorb_patches(trace: TensorTrace, axis: int) -> TensorTrace:
     if len(trace.dims) <= axis:
         return trace
     dim = trace.dims[axis]
-    if "c" not in collect_meanings(dim) or not collect_meanings(dim) & {"y", "x"}:
+    others = [other for position, other in enumerate(trace.dims) if position != axis]
+    has_channels = "c" in collect_meanings(dim) or not any("c" in collect_meanings(other) for other in others)
+    if not has_channels or not collect_meanings(dim) & {"y", "x"}:
         return trace
     patch = {"y": 1, "x": 1}
     for part in dim:
@@ -244,7 +250,7 @@ def absorb_patches(trace: TensorTrace, axis: int) -> TensorTrace:
             patch[part.meaning] = part.length
         elif part.meaning != "c":
             return trace
-    if not TensorTrace((*trace.dims[:axis], *trace.dims[axis + 1 :]), None).has_grid:
+    if not TensorTrace(tuple(others), None).has_grid:
         return trace
     dims = tuple(
         make_channels(measure_dim(dim)) if position == axis else tuple(coarsen_part(part, patch) for part in other)
