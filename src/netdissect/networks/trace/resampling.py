@@ -76,7 +76,7 @@ def place_pools(before: int, after: int) -> CellSpacing | None:
         after: cells of the output.
 
     >>> place_pools(14, 7), place_pools(7, 3)
-    (CellSpacing(center=0.5, step=2.0, size=2.0), CellSpacing(center=1.0, step=2.0, size=3.0))
+    (CellSpacing(center=0.5, step=2.0, size=2.0), CellSpacing(center=1.0, step=2.0, size=3))
     """
     if before % after == 0:
         return CellSpacing((before // after - 1) / 2, before / after, before / after)
