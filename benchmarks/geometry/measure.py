@@ -15,7 +15,7 @@ from netdissect.networks.probe import ProbedLayer
 from netdissect.networks.trace.hooks import evaluation_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from netdissect.layers import FieldMap, Layer
     from netdissect.networks.torch_network import TorchNetwork
@@ -29,9 +29,11 @@ _CUT = 0.35
 #: Standard deviation, in relation to the image's side, from which gradients show no place.
 _DIFFUSE = 0.2
 #: The same in relation to a block of cells, of a layer whose cells keep their positions.
-_OWN_WIDTH = 0.55
+_OWN_WIDTH = 0.42
 #: Layers of one grid and field map that are measured.
 _MOST_ALIKE = 2
+#: Cells that may change alike where one patch is perturbed.
+_MOST_CHANGED = 4
 #: Factor of what is scaled up where the direct paths are measured.
 _WEAK = 0.01
 #: Mismatch in steps from which a layer is reported.
@@ -52,7 +54,7 @@ class MeasuredLayer:
         mismatch: largest distance in steps; None if nothing was measured.
         direct_mismatch: the same with everything that is scaled up made weak, of a layer with a mismatch; None if nothing is
             scaled up before it.
-        cells_off: largest distance in cells between the perturbed patch and the cell that changes most; None if not measured.
+        cells_off: largest distance in cells between the perturbed patch and the cell that changes most; None if not measured, or nothing stands out.
         remark: why something was not measured.
     """
 
@@ -131,38 +133,51 @@ def measure_layers(network: TorchNetwork, layers: Sequence[Layer], input_size: t
         name: entry for name in names
         if isinstance(entry := network._read_layer(name, infos[name], input_size, "receptive-field"), ProbedLayer)  # noqa: SLF001
     }  # fmt: skip
-    runner = _Runner(network, entries, input_size)
+    runner = _Runner(network, entries, input_size, torch.float32)
     measured = runner.measure_gradients()
     runner.measure_patches(measured)
+    doubtful = {
+        one.name: entries[one.name] for one in measured
+        if one.is_wrong or (one.mismatch is None and one.standing != "position")
+    }  # fmt: skip
+    if doubtful:  # single precision is several times as fast, and may overflow
+        runner = _Runner(network, doubtful, input_size, torch.float64)
+        again = {one.name: one for one in runner.measure_gradients()}
+        runner.measure_direct_paths(again.values())
+        runner.measure_patches(again.values())
+        measured = [again.get(one.name, one) for one in measured]
     return measured
 
 
 class _Runner:
     """Runs the neutral copy of a network and reads its layers as the project does."""
 
-    def __init__(self, network: TorchNetwork, entries: Mapping[str, ProbedLayer], input_size: tuple[int, int]) -> None:
-        self._network = replace(network, module=make_neutral_copy(network.module))
+    def __init__(
+        self, network: TorchNetwork, entries: Mapping[str, ProbedLayer], input_size: tuple[int, int], dtype: torch.dtype
+    ) -> None:
+        self._network = replace(network, module=make_neutral_copy(network.module, dtype))
         self._network._fit(self._network.module, input_size)  # noqa: SLF001
         self._entries = entries
         self._size = input_size
+        self._dtype = dtype
         self._channels = network.make_module_input(input_size).shape[1]
+        self._has_upsampling = False
 
-    def measure_gradients(self) -> list[MeasuredLayer]:
+    def measure_gradients(self, upsampling: float = 1) -> list[MeasuredLayer]:
         """Measure all layers by gradients: sample b of the batch shows cell b."""
-        measured, has_upsampling = self._measure_all(self._entries, 1)
-        wrong = {one.name: self._entries[one.name] for one in measured if one.is_wrong}
-        if wrong and has_upsampling:
-            direct = {one.name: one.mismatch for one in self._measure_all(wrong, _WEAK)[0]}
-            for one in measured:
-                one.direct_mismatch = direct.get(one.name)
-        return measured
-
-    def _measure_all(self, entries: Mapping[str, ProbedLayer], upsampling: float) -> tuple[list[MeasuredLayer], bool]:
         x = self._make_input(len(PLACES)).requires_grad_()
         with torch.enable_grad():
             outputs, problem, scaled = self._run(x, upsampling)
-            measured = [self._measure_gradient(entry, outputs.get(name), x, problem) for name, entry in entries.items()]
-        return measured, bool(scaled)
+            self._has_upsampling |= bool(scaled)
+            return [self._measure_gradient(one, outputs.get(name), x, problem) for name, one in self._entries.items()]
+
+    def measure_direct_paths(self, measured: Iterable[MeasuredLayer]) -> None:
+        """Measure layers with a mismatch again, with everything that is scaled up made weak."""
+        wrong = {one.name: one for one in measured if one.is_wrong}
+        if wrong and self._has_upsampling:
+            for one in self.measure_gradients(_WEAK):
+                if one.name in wrong:
+                    wrong[one.name].direct_mismatch = one.mismatch
 
     def _measure_gradient(
         self, entry: ProbedLayer, output: torch.Tensor | None, x: torch.Tensor, problem: str
@@ -174,7 +189,7 @@ class _Runner:
             return result
         cells = entry.axes(output, len(x))
         blocks = [_choose_blocks(count) for count in layer.grid]
-        weights = torch.rand(cells.shape[-1], generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        weights = torch.rand(cells.shape[-1], generator=torch.Generator().manual_seed(2), dtype=x.dtype)
         loss = cells.new_zeros(())
         for b in range(len(PLACES)):
             (row, rows), (column, columns) = ((starts[b], size) for starts, size in blocks)
@@ -188,7 +203,7 @@ class _Runner:
         widths = [_DIFFUSE * side for side in self._size]
         if result.standing == "position":
             widths = [_OWN_WIDTH * step * math.hypot(1, size) for step, (_, size) in zip(own_step, blocks, strict=True)]
-        found = [locate(one, own_step, widths) for one in gradient.abs().sum(1)]
+        found = [locate(one, own_step, widths) for one in gradient.double().abs().sum(1)]
         result.traced = [
             tuple(
                 compute_center(layer.field, starts[b] + (size - 1) / 2, axis)
@@ -203,11 +218,14 @@ class _Runner:
         _compare(result, layer.field, blocks, own_step)
         return result
 
-    def measure_patches(self, measured: Sequence[MeasuredLayer]) -> None:
-        """Perturb three patches, and look in which cells layers behind attention change most."""
+    def measure_patches(self, measured: Iterable[MeasuredLayer]) -> None:
+        """Perturb three patches, and look in which cells layers behind attention change most.
+
+        This is done where gradients show no place, and where they show another one.
+        """
         groups: dict[Any, list[MeasuredLayer]] = {}
         for one in measured:
-            if one.standing == "position":
+            if one.standing == "position" and (one.mismatch is None or one.is_wrong):
                 layer = self._entries[one.name].layer
                 groups.setdefault((layer.grid, layer.field), []).append(one)
         for (grid, field_map), group in list(groups.items())[:2]:
@@ -228,7 +246,7 @@ class _Runner:
     def _make_input(self, images: int) -> torch.Tensor:
         """Return nearly constant images: with strong ones, gates and norms would move the centers."""
         generator = torch.Generator().manual_seed(3)
-        coarse = torch.rand(images, self._channels, 9, 9, generator=generator, dtype=torch.float64)
+        coarse = torch.rand(images, self._channels, 9, 9, generator=generator, dtype=self._dtype)
         return 0.5 + 0.004 * functional.interpolate(coarse, self._size, mode="bicubic", align_corners=False)
 
     def _run(self, x: torch.Tensor, upsampling: float = 1) -> tuple[dict[str, torch.Tensor], str, list[str]]:
@@ -320,7 +338,10 @@ def _find_cells_off(cells: torch.Tensor, expected: Sequence[tuple[int, ...]]) ->
     worst = 0.0
     for b, (row, column) in enumerate(expected, start=1):
         change = (cells[b] - cells[0]).abs().sum(-1)
-        if not float(change.max()) > 3 * float(change.median()):
+        if (
+            not float(change.max()) > 3 * float(change.median())
+            or int((change > change.max() / 2).sum()) > _MOST_CHANGED
+        ):
             return None
         found = int(change.argmax())
         worst = max(worst, math.hypot(found // change.shape[1] - row, found % change.shape[1] - column))

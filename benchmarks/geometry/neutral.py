@@ -35,10 +35,10 @@ _SCALES = re.compile(
 )
 
 
-def make_neutral_copy(module: nn.Module) -> nn.Module:
-    """Return a copy in double precision whose cells see their surroundings symmetrically."""
+def make_neutral_copy(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return a copy whose cells see their surroundings symmetrically."""
     generator = torch.Generator().manual_seed(1)
-    copied = copy.deepcopy(module).double().eval()
+    copied = copy.deepcopy(module).to(dtype).eval()
     copied.requires_grad_(False)
     with torch.no_grad():
         for part in copied.modules():

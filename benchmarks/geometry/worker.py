@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
 
 #: Bytes of address space of a process, its seconds of CPU time, and seconds until it is ended.
-ADDRESS_SPACE, CPU_SECONDS, SECONDS = 9 << 30, 120, 480
+ADDRESS_SPACE, CPU_SECONDS, SECONDS = 9 << 30, 200, 600
 #: Images of the probe set.
 IMAGES = 3
 

@@ -114,11 +114,12 @@ def test_a_known_shift_is_found_and_reported():
     assert found["5"].steps == pytest.approx((6, 4), abs=0.01)
 
 
-def test_tokens_are_found_behind_attention_by_gradients_and_patch_by_patch():
+def test_tokens_look_at_their_own_patches_behind_attention():
     found = measure_all(make_network(Tokens()))
     last = found["blocks.1"]
     assert last.standing == "position"
-    assert (last.mismatch < 0.1, last.cells_off, last.is_wrong) == (True, 0, False)
+    assert last.mismatch < 0.1
+    assert not last.is_wrong
     assert last.steps == pytest.approx((8, 8), abs=0.2)
 
 
