@@ -55,6 +55,8 @@ def _find_other_size(network: ListedNetwork, input_size: tuple[int, int], error:
     sides = [side for side in named if RESOLUTION_RANGE[0] <= side <= _MAX_TRIED_SIDE][:4]
     sizes = (network.input_size, *((side, side) for side in (*sides, *_TRIED_SIDES)))
     others = [size for size in dict.fromkeys(sizes) if size is not None and size != input_size]
+    if network.runs_at(input_size):
+        return None  # another size would not help: it fails only when it is traced
     return next((size for size in others if network.runs_at(size)), None)
 
 

@@ -22,7 +22,7 @@ from netdissect.networks.sources.caffe import caffe_network
 from netdissect.networks.sources.caffe.caffe_loader import is_caffe
 from netdissect.networks.sources.caffe.caffe_net import CaffeNet
 from netdissect.networks.sources.onnx import onnx_network as onnx
-from netdissect.networks.torch_network import TorchNetwork, call_module
+from netdissect.networks.torch_network import TorchNetwork, call_module, find_keyword_call
 from netdissect.networks.users_attributes import get_attribute
 
 __all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "wrap_module"]
@@ -167,7 +167,7 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
         name=called,
         source=called,
         input_size=timm.read_timm_input_size(module) or transformers.read_transformers_input_size(module),
-        call=transformers.find_transformers_call(module) or call_module,
+        call=transformers.find_transformers_call(module) or find_keyword_call(module) or call_module,
         fit=timm.set_timm_input_size,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,6 +34,31 @@ if TYPE_CHECKING:
 def call_module(module: nn.Module, x: torch.Tensor) -> Any:
     """Call a module with its input alone."""
     return module(x)
+
+
+@dataclass(frozen=True)
+class KeywordCall:
+    """Calls a module with its input as a keyword argument.
+
+    Attributes:
+        keyword: name of the argument.
+    """
+
+    keyword: str
+
+    def __call__(self, module: nn.Module, x: torch.Tensor) -> Any:
+        """Call the module."""
+        return module(**{self.keyword: x})
+
+
+def find_keyword_call(module: nn.Module) -> KeywordCall | None:
+    """Return how to call a module that takes its images only by keyword; None for any other module."""
+    try:
+        parameters = list(inspect.signature(module.forward).parameters.values())
+    except (TypeError, ValueError):  # code without a signature
+        return None
+    by_keyword = bool(parameters) and parameters[0].kind is inspect.Parameter.KEYWORD_ONLY
+    return KeywordCall(parameters[0].name) if by_keyword else None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -184,6 +184,31 @@ def test_modules_called_with_keywords_only_are_listed_and_probed():
         torch.testing.assert_close(found["inner"], module(compute_input(module)), rtol=1e-4, atol=1e-5)
 
 
+class KeywordOnly(Two):
+    def forward(self, *, image, scale=1.0):
+        return super().forward(image) * scale
+
+
+class Frozen(Two):
+    """Runs a part in inference mode, whose tensors count no in-place operations."""
+
+    def forward(self, x):
+        with torch.inference_mode():
+            y = self.conv(x)
+        y = self.last(y.clone())
+        with torch.inference_mode():
+            return y.relu_() if y.is_inference() else y.clone().relu_()
+
+
+@pytest.mark.parametrize("kind", [KeywordOnly, Frozen])
+def test_a_network_called_by_keyword_or_in_inference_mode_is_listed_and_probed(kind):
+    module = kind().eval()
+    assert list_names(module)[:2] == ["conv", "last"]
+    with torch.no_grad():
+        expected = Two.forward(module, compute_input(module))
+    torch.testing.assert_close(activations(module, ["last"])["last"], expected, rtol=1e-4, atol=1e-5)
+
+
 class Same(nn.Module):
     def forward(self, x):
         return x

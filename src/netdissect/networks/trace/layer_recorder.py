@@ -39,8 +39,10 @@ class _LayerOutput(NamedTuple):
 
     @property
     def is_overwritten(self) -> bool:
-        """Whether it was changed in place after it was recorded."""
-        return self.tensor is not None and self.tensor._version > self.version  # noqa: SLF001
+        """Whether it was changed in place after it was recorded, or may have been."""
+        if self.tensor is None:
+            return False
+        return self.tensor.is_inference() or _get_version(self.tensor) > self.version
 
 
 class LayerRecorder:
@@ -72,7 +74,7 @@ class LayerRecorder:
             self._calls[key] += 1
             self._outputs.pop(key, None)  # recorded again, so that the last call decides the order
             self._outputs[key] = _LayerOutput(
-                tuple(tensor.shape), self._tracer.get_trace(tensor), self._count_heads(key, tensor), tensor._version,  # noqa: SLF001
+                tuple(tensor.shape), self._tracer.get_trace(tensor), self._count_heads(key, tensor), _get_version(tensor),
                 None if self._is_unnamed else tensor,
             )  # fmt: skip
 
@@ -114,12 +116,12 @@ class LayerRecorder:
 
     def _is_known(self, tensor: torch.Tensor) -> bool:
         """Return whether a tensor, as it is now, was recorded as a module's output."""
-        return tensor._version in self._known.get(tensor, ())  # noqa: SLF001
+        return _get_version(tensor) in self._known.get(tensor, ())
 
     def _is_new(self, name: str, tensor: torch.Tensor) -> bool:
         """Return whether an output is not a module's own input, as it is after Dropout and Identity."""
         known = self._is_known(tensor)
-        self._known.setdefault(tensor, set()).add(tensor._version)  # noqa: SLF001
+        self._known.setdefault(tensor, set()).add(_get_version(tensor))
         return not known or any(True for _ in self._modules[self.selectors[name].module].children())
 
     def _count_heads(self, name: str, tensor: torch.Tensor) -> int:
@@ -138,6 +140,11 @@ class LayerRecorder:
         assert selector is not None
         kind = layer_names.get_type_name(self._modules[selector.module])
         return f"input of {kind}" if selector.is_input else kind
+
+
+def _get_version(tensor: torch.Tensor) -> int:
+    """Return the number of in-place operations on a tensor; 0 in inference mode, which does not count them."""
+    return 0 if tensor.is_inference() else tensor._version  # noqa: SLF001
 
 
 def _select_all(modules: Mapping[str, nn.Module]) -> dict[str, LayerSelector]:
