@@ -127,9 +127,20 @@ class Probe:
                     f"layer {name} of {self._network.name} ran on a blank image and does not run on these: a layer "
                     f"that only some images reach cannot be dissected"
                 )
-        return {
-            name: entry.axes(outputs[name].to(self._device), len(x)).float() for name, entry in self._probed.items()
-        }
+        return {name: self._read_units(name, outputs[name], len(x)) for name in self._probed}
+
+    def _read_units(self, name: str, output: torch.Tensor, images: int) -> torch.Tensor:
+        entry = self._probed[name]
+        try:
+            return entry.axes(output.to(self._device), images).float()
+        except RuntimeError as error:
+            if "memory" in str(error):
+                raise
+            raise ActivationError(
+                f"layer {name} of {self._network.name} gives an output of shape {tuple(output.shape)} for {images} images, "
+                f"and of shape {entry.info.shape} for blank ones: a layer whose shape depends on the images cannot be "
+                f"dissected"
+            ) from error
 
 
 def move_images(images: NDArray[np.generic], device: torch.device) -> torch.Tensor:

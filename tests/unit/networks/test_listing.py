@@ -15,6 +15,7 @@ from torch import nn
 import netdissect as nd
 from netdissect.errors import ActivationError, ModelError, UnknownLayerError
 from netdissect.networks.load import wrap_module
+from netdissect.networks.preprocess import Preprocess
 
 CPU = torch.device("cpu")
 SIZE = (32, 32)
@@ -139,6 +140,29 @@ def test_a_detector_that_finds_no_boxes_is_listed_without_them():
     assert list_names(NoBoxes()) == ["conv", "last"]
     with pytest.raises(ActivationError, match=r"output\[0\].boxes .* \(0, 1280\), .*it is empty for a blank image"):
         wrap_module(NoBoxes()).probe(["output[0].boxes"], SIZE, geometry="grid", device=CPU)
+
+
+class Keypoints(Two):
+    """Returns as many values as it finds."""
+
+    def forward(self, x):
+        x = self.last(self.conv(x))
+        return {"map": x, "found": x[:, :, : 1 + int(x.std() > 0.2), :1].flatten(1)}
+
+
+def test_a_layer_whose_shape_depends_on_the_images_is_told_when_it_is_probed():
+    images = np.zeros((3, *SIZE, 3), np.uint8)
+    images[:, ::2] = 255
+    module = Keypoints()
+    with torch.no_grad():
+        module.last.weight *= 100
+        module.conv.bias.zero_()
+    module.preprocess = Preprocess(mean=np.zeros(3, np.float32), std=np.ones(3, np.float32))
+    assert activations(module, ["last"], images)["last"].shape == (3, 5, 16, 16)
+    with pytest.raises(
+        ActivationError, match=r"gives an output of shape \(3, 10\) for 3 images, and of shape \(2, 5\)"
+    ):
+        activations(module, ["output.found"], images)
 
 
 class Sparse(Two):
