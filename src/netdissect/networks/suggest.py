@@ -1,6 +1,6 @@
-"""Suggest layers to dissect: the last one of every resolution; in a network of equal blocks, four at equal distances.
+"""Suggest layers to dissect: the last block of every resolution; in a network of equal blocks, four at equal distances.
 
-Only names, types and grids are used, so that it works for any network.
+Only names, types, grids and the order of computation are used, so that it works for any network.
 """
 
 from __future__ import annotations
@@ -8,47 +8,30 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdissect.networks.layer_names import INPUT_SUFFIX
+from netdissect.networks.layer_tree import LayerTree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from netdissect.layers import Layer
+    from netdissect.networks.layer_tree import LayerNode
 
 #: Maximum number of suggested layers.
 _MAX_SUGGESTIONS = 5
-#: Minimum number of equal blocks from which a network counts as a sequence of blocks.
-_MIN_BLOCKS = 4
-#: Types that only change the resolution or the border of the previous layer's output.
-_POOL = re.compile(r"(pool(ing|er)?|pad|padding)(\dd)?$|upsample", re.IGNORECASE)
-#: Types that return their input unchanged, or are not layers.
-_NO_OPERATION = re.compile(r"input|data|dropout|identity|flatten", re.IGNORECASE)
-_NUMBERED = re.compile(r"(.*[._])\d+$")
-
-
-@dataclass(frozen=True, slots=True)
-class _NamedOutput:
-    """One output and all its names; a container and its last part have the same output."""
-
-    layers: tuple[Layer, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """Its names, the shortest first."""
-        return sorted((layer.name for layer in self.layers), key=_count_depth)
-
-    @property
-    def name(self) -> str:
-        """Its shortest name."""
-        return self.names[0]
-
-    @property
-    def repeats_previous(self) -> bool:
-        """Whether it only repeats the previous output."""
-        return bool(_POOL.search(self.layers[0].kind) or _NO_OPERATION.fullmatch(self.layers[-1].kind))
+#: Minimum number of equal layers from which a network counts as a sequence of them.
+_MIN_LAYERS = 4
+#: Minimum number of resolutions that a backbone passes one after the other.
+_MIN_STAGES = 3
+#: Least share of a network's layers in the blocks of its one resolution, if a decoder follows.
+_LEAST_SHARE = 0.35
+#: Names of one of several equal layers, with what goes before the number.
+_EQUAL = re.compile(r"(.*[._])\d+")
+#: Types of operations that join branches.
+_JOIN = re.compile(r"concat|eltwise|add|sum", re.IGNORECASE)
+#: Types of activation functions.
+_ACTIVATION = re.compile(r"\w*(lu|swish|mish|act|activation|tanh)(\d)?", re.IGNORECASE)
 
 
 def suggest_layers(layers: Sequence[Layer]) -> list[str]:
@@ -64,80 +47,118 @@ def suggest_layers(layers: Sequence[Layer]) -> list[str]:
         >>> suggest_layers([layer("stem", 56), layer("body.0", 28), layer("body.1", 28), layer("pool", 14, "MaxPool2d")])
         ['stem', 'body.1']
     """
-    outputs = [one for one in _group_outputs(layers) if not one.repeats_previous]
-    by_grid: dict[tuple[int, int], list[_NamedOutput]] = defaultdict(list)
-    for one in outputs:
-        by_grid[one.layers[0].grid].append(one)
-    most = max(by_grid.values(), key=len, default=[])
-    if len(most) > 0.9 * len(outputs):
-        blocks = _find_blocks(most)
-        if len(blocks) >= _MIN_BLOCKS:
-            chosen = [blocks[math.ceil(len(blocks) * quarter / 4) - 1] for quarter in (1, 2, 3, 4)]
-            names = [layer.name for layer in chosen]
-            return [*names[:-1], *_find_neurons(chosen[-1], layers), names[-1]]
-    parents = {name[:cut] for layer in layers for name in [layer.name] for cut in range(len(name)) if name[cut] == "."}
-    found = sorted((_pick_last(group, parents) for group in by_grid.values()), key=outputs.index)[-_MAX_SUGGESTIONS:]
-    return [_pick_name(one, found) for one in found]
+    tree = LayerTree(layers)
+    candidates = tree.list_candidates()
+    blocks = _find_blocks(tree)
+    if blocks:
+        count = len(blocks)
+        chosen = [blocks[place - 1] for place in sorted({math.ceil(count * n / 4) for n in (1, 2, 3, 4)})]
+        names = [node.name for node in chosen]
+        names = [*names[:-1], *_find_neurons(chosen[-1], tree), names[-1]]
+        return [*names, *(node.name for node in _find_decoded(tree, candidates, chosen[-1:]))]
+    stages = _find_stages(tree, _drop_minor(candidates))
+    decoded = _find_decoded(tree, candidates, stages)
+    return [node.name for node in (*stages[len(decoded) - _MAX_SUGGESTIONS :], *decoded)]
 
 
-def _group_outputs(layers: Sequence[Layer]) -> list[_NamedOutput]:
-    """Return the outputs that have a grid; a container and its last part are one output."""
-    rows: list[list[Layer]] = []
-    for layer in layers:
-        if layer.grid == (1, 1) or layer.name.endswith(INPUT_SUFFIX):
-            continue
-        last = rows[-1][-1] if rows else None
-        if last is not None and last.name.startswith(f"{layer.name}.") and _are_same(last, layer):
-            rows[-1].append(layer)
-        else:
-            rows.append([layer])
-    return [_NamedOutput(tuple(row)) for row in rows]
+def _drop_minor(candidates: Sequence[LayerNode]) -> list[LayerNode]:
+    """Return the candidates without those that compute little beside others of the same grid, such as norms after blocks."""
+    most: dict[tuple[int, int], int] = defaultdict(int)
+    for node in candidates:
+        most[node.layer.grid] = max(most[node.layer.grid], node.block_amount)
+    kept = [node for node in candidates if node.amount >= most[node.layer.grid] / 2]
+    first = next((node.place for node in candidates if node.parts), math.inf)
+    return [node for node in kept if node.parts or node.place < first] or kept
 
 
-def _are_same(one: Layer, other: Layer) -> bool:
-    return (one.units, one.grid, one.field, one.shape) == (other.units, other.grid, other.field, other.shape)
+def _find_stages(tree: LayerTree, candidates: Sequence[LayerNode]) -> list[LayerNode]:
+    """Return the last candidate of every grid of the backbone: the longest way from fine to coarse grids."""
+    ways: list[list[LayerNode]] = []
+    start = 0
+    for place, node in enumerate(candidates, start=1):
+        if place == len(candidates) or candidates[place].area > node.area:
+            descent = candidates[start:place]
+            if ways and descent[-1].area <= min(one.area for one in ways[-1]):  # parallel branches of one backbone
+                ways[-1] += descent
+            else:
+                ways.append([*descent])
+            start = place
+    longest = max(ways, key=_count_grids, default=[])
+    is_backbone = _count_grids(longest) >= min(_MIN_STAGES, _count_grids(candidates))
+    return _pick_last(longest if is_backbone else candidates, tree)
 
 
-def _pick_last(group: Sequence[_NamedOutput], parents: set[str]) -> _NamedOutput:
-    """Return the last stage or block among outputs with the same grid; if there is none, the last of the outermost layers."""
-    stages = [one for one in group if one.name in parents] or group
-    least = min(_count_depth(one.name) for one in stages)
-    return [one for one in stages if _count_depth(one.name) <= least + (one.name in parents and _is_numbered(one))][-1]
+def _count_grids(nodes: Iterable[LayerNode]) -> int:
+    return len({node.layer.grid for node in nodes})
 
 
-def _is_numbered(one: _NamedOutput) -> bool:
-    """Return whether an output is that of one of several stages, such as stages.0."""
-    return one.name.rpartition(".")[2].isdigit()
+def _pick_last(candidates: Sequence[LayerNode], tree: LayerTree) -> list[LayerNode]:
+    """Return the last candidate of every grid, of those in the backbone module if there are any, in the order of computation."""
+    groups: dict[tuple[int, int], list[LayerNode]] = defaultdict(list)
+    for node in candidates:
+        groups[node.layer.grid].append(node)
+    inside = [[node for node in group if tree.is_in_backbone(node)] or group for group in groups.values()]
+    return sorted((_pick_joined(group) for group in inside), key=lambda node: node.place)
 
 
-def _find_blocks(outputs: Sequence[_NamedOutput]) -> list[Layer]:
-    """Return the longest sequence of numbered layers of one type; the outermost if several are equally long."""
-    rows: dict[tuple[str, str], list[Layer]] = defaultdict(list)
-    for one in outputs:
-        for layer in one.layers:
-            if match := _NUMBERED.fullmatch(layer.name):
-                rows[match[1], layer.kind].append(layer)
-    return max(rows.values(), key=lambda row: (len(row), -_count_depth(row[0].name)), default=[])
+def _pick_joined(group: Sequence[LayerNode]) -> LayerNode:
+    """Return the last of a group; of single layers, the last after branches joined, before the next block's first branch."""
+    joins = [place for place, node in enumerate(group) if _JOIN.fullmatch(node.layer.kind)]
+    if not joins or any(node.parts for node in group):
+        return group[-1]
+    last = group[joins[-1]]
+    for node in group[joins[-1] + 1 :]:
+        is_pointwise = _ACTIVATION.fullmatch(node.layer.kind) or "norm" in node.layer.kind.lower()
+        if not is_pointwise or node.place != last.place + 1 or node.layer.units != last.layer.units:
+            break
+        last = node
+    return last
 
 
-def _find_neurons(block: Layer, layers: Sequence[Layer]) -> list[str]:
-    """Return the widest output within a block: its neurons, after the activation function."""
-    inside = [
-        layer
-        for layer in layers
-        if layer.name.startswith(f"{block.name}.")
-        and layer.grid == block.grid
-        and not layer.name.endswith(INPUT_SUFFIX)
+def _find_decoded(tree: LayerTree, candidates: Sequence[LayerNode], stages: Sequence[LayerNode]) -> list[LayerNode]:
+    """Return the last output of a decoder or pyramid after the stages, if there is one."""
+    if not stages:
+        return []
+    last = stages[-1]
+    several = [
+        node for node in tree.nodes if node.is_extra and node.parts and not any(one.is_in(node) for one in stages)
     ]
-    widest = max((layer.units for layer in inside), default=0)
-    return [[layer.name for layer in inside if layer.units == widest][-1]] if widest > block.units else []
+    later = [node for node in (*candidates, *several) if node.place > last.place and node.can_decode]
+    later = [node for node in later if not tree.is_prediction(node)]
+    finest = max((node.area for node in later), default=0)
+    if finest > last.area:
+        finer = [node for node in later if node.area == finest]
+        most = max(node.amount for node in finer)
+        return [node for node in finer if node.amount >= most / 2][-1:]
+    same = [node for node in later if node.layer.grid == last.layer.grid and node.size >= last.block_amount]
+    return same[-1:] if tree.is_in_backbone(last) else []
 
 
-def _pick_name(one: _NamedOutput, chosen: Sequence[_NamedOutput]) -> str:
-    """Return an output's shortest name that is not a prefix of another chosen one's."""
-    others = [name for other in chosen if other is not one for name in other.names]
-    return next((name for name in one.names if not any(o.startswith(f"{name}.") for o in others)), one.name)
+def _find_blocks(tree: LayerTree) -> list[LayerNode]:
+    """Return the blocks of a network that is a sequence of equal ones of a single resolution; else nothing."""
+    rows: dict[tuple[str, str, tuple[int, int]], list[LayerNode]] = defaultdict(list)
+    for node in tree.nodes:
+        if (match := _EQUAL.fullmatch(node.module)) and not node.is_extra:
+            rows[match[1], node.layer.kind, node.layer.grid].append(node)
+    longest = max(rows.values(), key=lambda row: (len(row), -row[0].depth), default=[])
+    if len(longest) < (2 if longest and longest[0].parts else _MIN_LAYERS):
+        return []
+    own = longest[0].layer
+    if sum(node.layer.grid == own.grid for node in tree.nodes) > 0.9 * len(tree.nodes):
+        return longest
+    others = [row[0] for row in rows.values() if row[0].parts and row[0].layer.grid != own.grid]
+    if any(
+        node.layer.kind == own.kind or node.place < longest[0].place for node in others
+    ):  # stages of several resolutions
+        return []
+    share = sum(node.size for node in longest) / len(tree.nodes)
+    return longest if longest[0].parts and share > _LEAST_SHARE else []
 
 
-def _count_depth(name: str) -> int:
-    return sum(name.count(mark) for mark in "./[")
+def _find_neurons(block: LayerNode, tree: LayerTree) -> list[str]:
+    """Return the widest activation function's output within a block, or the widest of all: its neurons."""
+    inside = [node for node in tree.nodes if node.is_in(block) and node.layer.grid == block.layer.grid]
+    wide = [node for node in inside if node.layer.units > block.layer.units and not node.is_extra]
+    activations = [node for node in wide if _ACTIVATION.fullmatch(node.layer.kind)]
+    widest = max((node.layer.units for node in activations or wide), default=0)
+    return [[node.name for node in activations or wide if node.layer.units == widest][-1]] if wide else []
