@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ATTENTION = 0.05
 #: Value of scales of residual branches that start near zero.
 _BRANCH = 0.1
-#: Slope of rectified units below zero.
+#: Slope of activation functions below zero.
 _SLOPE = 0.8
 #: Size of a convolution's output in relation to its input's.
 _GAIN = 0.8
@@ -100,7 +100,7 @@ def _make_profile(length: int) -> torch.Tensor:
 
 @contextlib.contextmanager
 def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
-    """Inside the block, maxima over windows are means, rectified units leak, and softmax over the last dimension is weak.
+    """Inside the block, maxima over windows are means, activation functions are nearly linear, and softmax over the last dimension is weak.
 
     Args:
         upsampling: factor of everything that is scaled up; a small one shows what the other paths see.
@@ -109,6 +109,7 @@ def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
         the names of the operators that scaled something up.
     """
     scaled: list[str] = []
+    standardize = functional.batch_norm
     softmax, attention, method = functional.softmax, functional.scaled_dot_product_attention, torch.Tensor.softmax
 
     def weaken(result: torch.Tensor, dim: Any) -> torch.Tensor:
@@ -143,6 +144,11 @@ def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
     def leak(x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         return torch.where(x > 0, x, _SLOPE * x)
 
+    def keep_weights(x: torch.Tensor, mean: Any, variance: Any, *args: Any, **options: Any) -> torch.Tensor:
+        if mean is None and x.shape[0] == 1:  # it standardizes the kernels of a convolution
+            return x
+        return standardize(x, mean, variance, *args, **options)
+
     def pool_adaptive_means(x: torch.Tensor, output_size: Any, *_: Any, **__: Any) -> torch.Tensor:
         return functional.adaptive_avg_pool2d(x, output_size)
 
@@ -152,7 +158,8 @@ def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
             (functional, "scaled_dot_product_attention", weak_attention), (functional, "max_pool2d", pool_means), (torch, "max_pool2d", pool_means),
             (functional, "adaptive_max_pool2d", pool_adaptive_means),
             *((owner, name, leak) for owner in (functional, torch, torch.Tensor) for name in ("relu", "relu_")),
-            (functional, "relu6", leak),
+            *((functional, name, leak) for name in ("relu6", "gelu", "silu", "hardswish", "mish", "elu", "leaky_relu")),
+            (functional, "batch_norm", keep_weights),
             *((functional, name, weaken_larger(name, getattr(functional, name))) for name in ("interpolate", "pixel_shuffle", "conv_transpose2d")),
         ):  # fmt: skip
             stack.enter_context(mock.patch.object(owner, name, value))
