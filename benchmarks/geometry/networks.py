@@ -220,22 +220,41 @@ def _build_transformers(name: str) -> tuple[nn.Module, tuple[int, int]]:
         config, model_class.config_class
     ):
         config = _make_small_config(model_class.config_class)
+    default = _make_small_config(type(config), only_size=True)
     try:
-        count = _count_on_meta(model_class, config)
+        count, problem = _try_on_meta(model_class, config)
+        if problem and not _try_on_meta(model_class, default)[1]:  # some cannot have fewer layers
+            config, (count, problem) = default, _try_on_meta(model_class, default)
     except ImportError as error:
-        raise SkippedNetworkError(f"it needs another library ({str(error).split('.')[0]})") from error
-    except Exception:  # noqa: BLE001 - some cannot have fewer layers
-        config = config.__class__()
-        count = _count_on_meta(model_class, config)
+        raise SkippedNetworkError(f"it needs another library ({' '.join(str(error).split())[:80]})") from error
     if count > MOST_PARAMETERS:
         raise SkippedNetworkError(f"it has {count / 1e6:.0f} M parameters even with few layers")
     side = _read_side(config)
-    return model_class(config), (side, side)
+    if not problem:
+        return model_class(config), (side, side)
+    try:
+        module = model_class(config).eval()
+        with torch.no_grad():
+            module(pixel_values=torch.zeros(2, 3, side, side))
+    except Exception as error:
+        raise SkippedNetworkError(f"its default configuration does not run ({str(error)[:100]})") from error
+    return module, (side, side)
 
 
-def _count_on_meta(model_class: Any, config: Any) -> int:
-    with torch.device("meta"):
-        return count_parameters(model_class(config))
+def _try_on_meta(model_class: Any, config: Any) -> tuple[int, str]:
+    """Build and run a model without memory; return its number of parameters, and why it fails."""
+    count = 0
+    try:
+        with torch.device("meta"):
+            module = model_class(config).eval()
+            count = count_parameters(module)
+            side = _read_side(config)
+            module(pixel_values=torch.zeros(2, 3, side, side))
+    except ImportError:
+        raise
+    except Exception as error:  # noqa: BLE001 - any may come from a configuration that does not fit
+        return count, str(error) or type(error).__name__
+    return count, ""
 
 
 def _read_side(config: Any) -> int:
@@ -248,8 +267,13 @@ def _read_side(config: Any) -> int:
     return USUAL_SIZE
 
 
-def _make_small_config(config_class: Any) -> Any:
-    """Return a configuration with two layers, or two layers a stage, and an input of at most 256 pixels, where it allows this."""
+def _make_small_config(config_class: Any, *, only_size: bool = False) -> Any:
+    """Return a configuration with two layers, or two layers a stage, and an input of at most 256 pixels, where it allows this.
+
+    Args:
+        config_class: its class.
+        only_size: whether the layers are left.
+    """
     default = config_class()
     changes: dict[str, Any] = {}
     for key, value in list(vars(default).items()):
@@ -267,7 +291,8 @@ def _make_small_config(config_class: Any) -> Any:
             changes[key] = False
         elif type(value).__name__.endswith("Config") and hasattr(value, "model_type"):
             changes[key] = _make_small_config(type(value)) if not _has_own_values(value) else value
-    for attempt in (changes, {key: value for key, value in changes.items() if key == "image_size"}, {}):
+    size = {key: value for key, value in changes.items() if key == "image_size"}
+    for attempt in (size, {}) if only_size else (changes, size, {}):
         try:
             config = config_class(**attempt)
         except Exception:  # noqa: BLE001, S112 - some configurations check their values against each other

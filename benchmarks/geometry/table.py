@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.geometry.measure import TOLERANCE
 from benchmarks.machine import print_table
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def print_closing_table(records: Sequence[Record]) -> None:
         ("networks measured", lambda one: bool(_get_measured(one, ("traced", "position", "even")))),
         ("layers measured", lambda one: len(_get_measured(one, ("traced", "position")))),
         ("of these wrong", lambda one: len(_get_wrong(one, ("traced", "position")))),
+        ("of these right without what is scaled up", lambda one: sum(
+            layer.get("direct_mismatch") is not None and layer["direct_mismatch"] <= TOLERANCE
+            for layer in _get_wrong(one, ("traced", "position")))),
         ("networks with wrong layers", lambda one: bool(_get_wrong(one, ("traced", "position")))),
         ("networks with wrong suggested layers", lambda one: any(
             layer["name"] in one.get("suggested", []) for layer in _get_wrong(one, ("traced", "position")))),
