@@ -58,6 +58,11 @@ class LayerNode:
         return self.layer.name
 
     @property
+    def root(self) -> str:
+        """Name of the outermost module around it."""
+        return self.module.partition(".")[0]
+
+    @property
     def area(self) -> int:
         """Number of its cells."""
         return self.layer.grid[0] * self.layer.grid[1]
@@ -131,6 +136,13 @@ class LayerNode:
             return False
         return "assumed" not in self.layer.note
 
+    def take_output(self, others: list[LayerNode]) -> None:
+        """Stand for the output of the last layer inside instead, if it is among its further outputs."""
+        for other in others:
+            if other.layer.grid == self.parts[-1].layer.grid:
+                self.layer, other.layer, self.is_extra = other.layer, self.layer, False
+                return
+
     def is_in(self, other: LayerNode) -> bool:
         """Return whether it is inside another."""
         outer = self.parent
@@ -179,6 +191,8 @@ class LayerTree:
         for node in self.nodes:
             last = node.parts[-1] if node.other_grids and node.parts else node
             node.is_extra |= last.is_extra or last.layer.grid != node.layer.grid
+            if node.is_block and node.is_extra:
+                node.take_output([one for one in self.nodes if one.is_extra and one.parent is node])
         self.roots = [node for node in self.nodes if node.parent is None]
         self._count = sum(not node.is_extra for node in self.nodes)
 
@@ -202,8 +216,16 @@ class LayerTree:
         leaf = node
         while leaf.parts and leaf.parts[-1].layer.units == node.layer.units:
             leaf = leaf.parts[-1]
+        if _PROJECTION.search(leaf.layer.kind) is None:
+            return False
         is_end = leaf.is_in(self.nodes[-1]) or leaf is self.nodes[-1] or (node.parent is None and node is not leaf)
-        return is_end and not node.is_block and _PROJECTION.search(leaf.layer.kind) is not None
+        return (is_end and not node.is_block) or self._is_in_head(node)
+
+    def _is_in_head(self, node: LayerNode) -> bool:
+        """Return whether a projection is in the outermost module that ends the network, with others of other numbers of units."""
+        head = self.nodes[-1].root
+        ends = {one.layer.units for one in self.nodes if one.root == head and _PROJECTION.search(one.layer.kind)}
+        return "." in node.module and node.root == head and len(ends) > 1
 
     def _walk(self, node: LayerNode) -> list[LayerNode]:
         if (node.is_extra and not node.parts) or node.name.startswith((f"{OUTPUT_NAME}.", f"{OUTPUT_NAME}[")):
@@ -214,11 +236,17 @@ class LayerTree:
         return [*inside, *([] if node.is_extra or node.is_list or is_large else [node])]
 
     def _is_gate(self, node: LayerNode) -> bool:
-        """Return whether a layer is coarser than the output of a module that it is part of: a squeezed branch."""
+        """Return whether a layer is coarser than the output of a module that it is part of: a squeezed branch, no decoder's step."""
         outer = node.parent
         while outer is not None:
             is_main = not (outer.is_extra or outer.repeats_previous or outer.is_chain or self.is_whole(outer))
-            if is_main and outer.area > node.area and node.layer.grid not in outer.other_grids:
+            is_coarser = is_main and outer.area > node.area and node.layer.grid not in outer.other_grids
+            if is_coarser and not (node.is_block and self._comes_back(node, outer)):
                 return True
             outer = outer.parent
         return False
+
+    def _comes_back(self, node: LayerNode, outer: LayerNode) -> bool:
+        """Return whether something before a module has the grid of a layer inside."""
+        earlier = (one for one in self.nodes[: self.nodes.index(node)] if not one.is_in(outer))
+        return any(one.layer.grid == node.layer.grid for one in earlier)

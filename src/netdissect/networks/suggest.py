@@ -56,7 +56,7 @@ def suggest_layers(layers: Sequence[Layer]) -> list[str]:
         names = [node.name for node in chosen]
         names = [*names[:-1], *_find_neurons(chosen[-1], tree), names[-1]]
         return [*names, *(node.name for node in _find_decoded(tree, candidates, chosen[-1:]))]
-    stages = _find_stages(tree, _drop_minor(candidates))
+    stages = _find_stages(tree, candidates)
     decoded = _find_decoded(tree, candidates, stages)
     return [node.name for node in (*stages[len(decoded) - _MAX_SUGGESTIONS :], *decoded)]
 
@@ -85,7 +85,7 @@ def _find_stages(tree: LayerTree, candidates: Sequence[LayerNode]) -> list[Layer
             start = place
     longest = max(ways, key=_count_grids, default=[])
     is_backbone = _count_grids(longest) >= min(_MIN_STAGES, _count_grids(candidates))
-    return _pick_last(longest if is_backbone else candidates, tree)
+    return _pick_last(_drop_minor(longest if is_backbone else candidates), tree)
 
 
 def _count_grids(nodes: Iterable[LayerNode]) -> int:

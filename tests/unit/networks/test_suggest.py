@@ -143,6 +143,38 @@ def test_of_a_backbone_with_a_pyramid_its_stages_and_the_pyramids_finest_output_
     assert suggest_layers(layers) == ["stages.0", "stages.1", "stages.2", "stages.3", "neck.output.0"]
 
 
+def test_of_a_detector_the_heads_are_not():
+    body = [one for n, side in enumerate((32, 16, 8, 4)) for one in stage(f"backbone.layer{n}", side)]
+    levels = [layer(f"backbone.fpn.output.{n}.0", 32 // 2**n, units=16) for n in (3, 2, 1, 0)]
+    outputs = [layer(f"backbone.fpn{key}", side, "FPN", 16) for key, side in (("", 32), ("[1]", 16), ("[2]", 8))]
+    outputs += [layer("backbone", 32, "BackboneWithFPN", 16), layer("backbone[1]", 16, "BackboneWithFPN", 16)]
+    heads = [
+        layer("head.boxes.0", 32, units=24),
+        layer("head.classes.0", 32, units=364),
+        layer("head.classes.1", 2, units=546),
+    ]
+    assert suggest_layers([*body, *levels, *outputs, *heads]) == [
+        "backbone.layer0",
+        "backbone.layer1",
+        "backbone.layer2",
+        "backbone.layer3",
+        "backbone.fpn",
+    ]
+
+
+def test_of_extra_layers_without_a_pyramid_no_head_is():
+    heads = [layer(f"head.{part}.{n}", side, units=units) for part, units in (("boxes", 24), ("classes", 546))
+             for n, side in enumerate((32, 16, 8))]  # fmt: skip
+    assert suggest_layers([*backbone([32, 16, 8]), *heads]) == ["stem", "stages.0", "stages.1", "stages.2"]
+
+
+def test_a_squeezing_branch_is_not_but_the_steps_of_a_decoder_are_its_own():
+    pooled = [one for n in (1, 2) for one in block(f"decoder.pooled.{n}", n)]
+    steps = [one for n, side in enumerate((8, 16, 32)) for one in block(f"decoder.steps.{n}", side)]
+    layers = [*backbone([32, 16, 8, 4]), *pooled, *steps, layer("decoder", 32, "Decoder", 21), layer("input", 4)]
+    assert suggest_layers(layers) == ["stages.0", "stages.1", "stages.2", "stages.3", "decoder"]
+
+
 def test_a_backbone_that_returns_several_grids_has_all_its_stages():
     outputs = [
         layer("backbone", 32, "Backbone"),
@@ -193,11 +225,14 @@ def test_of_single_layers_with_parallel_branches_those_after_the_last_join_are()
     ]
 
 
-def test_blocks_whose_second_output_has_the_grid_are_named_by_it():
+@pytest.mark.parametrize("first_is_listed", [False, True])
+def test_blocks_whose_second_output_is_that_of_the_last_part_are_named_by_it(first_is_listed):
     layers = [layer("embed", 56, units=24)]
     for n in range(4):
+        layers += [layer(f"blocks.{n}.pixels", 56, "Linear", 24)] * first_is_listed
         layers += [layer(f"blocks.{n}.mlp.fc1", 14, "Linear", 32), layer(f"blocks.{n}.mlp.act", 14, "GELU", 32)]
-        layers += [layer(f"blocks.{n}.mlp", 14, "Mlp"), layer(f"blocks.{n}[1]", 14, "Block")]
+        layers += [layer(f"blocks.{n}.mlp", 14, "Mlp")]
+        layers += [layer(f"blocks.{n}", 56, "Block", 24)] * first_is_listed + [layer(f"blocks.{n}[1]", 14, "Block")]
     assert suggest_layers(layers) == ["blocks.0[1]", "blocks.1[1]", "blocks.2[1]", "blocks.3.mlp.act", "blocks.3[1]"]
 
 
