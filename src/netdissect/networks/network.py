@@ -172,10 +172,6 @@ class ListedNetwork(ABC):
         """Return the same network with another preprocessing; the two share their weights."""
         return replace(self, preprocess=preprocess)
 
-    def token_hints(self) -> token_grids.TokenHints:
-        """Return what the network itself states about its tokens."""
-        return token_grids.TokenHints()
-
     def model_input(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:
         """Return the network's input for an image of a probe set: the image, scaled."""
         return concepts.read_image(image, input_size)
@@ -263,17 +259,16 @@ class ListedNetwork(ABC):
         if 0 in info.shape:
             return "it is empty for a blank image"
         trace, note = info.trace, ""
-        is_traced = trace is not None and not trace.is_lost
-        if trace is None or not is_traced:
-            guess = token_grids.guess_trace(info.shape, self.batch or 2, input_size, self.token_hints())
+        if not self.is_traced:
+            guess = token_grids.guess_trace(info.shape, self.batch or 2, input_size)
             if guess is None:
                 return "its shape fits no grid of the input"
             trace, note = guess
-            if self.is_traced and len(info.shape) == 4:
-                note = "its dimensions are assumed to be channels, rows and columns"
+        if trace is None:
+            return "it does not depend on the image"
         axes = find_unit_axes(trace)
         if axes is None:
-            return "some of its dimensions mix positions"
+            return "its positions were lost on the way" if trace.is_lost else "some of its dimensions mix positions"
         heads = ""
         if info.heads and axes.units % info.heads == 0:
             heads = f"outputs of {info.heads} attention heads, {axes.units // info.heads} units each"
@@ -286,7 +281,7 @@ class ListedNetwork(ABC):
             input_size,
             geometry,
             note=notes,
-            is_traced=is_traced,
+            is_traced=self.is_traced,
             known=info.trace.known_paths if info.trace is not None else None,
         )
         return ProbedLayer(layer, axes, info)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from netdissect.errors import ModelError, root_message
-from netdissect.networks import failures, layer_names, token_grids
+from netdissect.networks import failures, layer_names
 from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.missing_weights import NoWeightsError, describe_missing_weights
 from netdissect.networks.module_copies import FORWARD_ERRORS, copy_sharing_weights, find_device, prepare_module
@@ -90,10 +90,6 @@ class TorchNetwork(ListedNetwork):
     def has_layer(self, name: str) -> bool:
         """Return whether a name refers to a submodule, or to a part of its input or output."""
         return layer_names.parse_layer_name(name, self.find_parts(self.module).keys()) is not None
-
-    def token_hints(self) -> token_grids.TokenHints:
-        """Return what the module's attributes state about its tokens."""
-        return token_grids.read_token_hints(self.module)
 
     def remarks(self) -> list[str]:
         """Return which parts have no weights."""

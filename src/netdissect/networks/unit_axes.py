@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from netdissect.geometry import fieldmap
 from netdissect.layers import Layer
+from netdissect.networks.trace.borders import NO_BORDER
 from netdissect.networks.trace.tensor_trace import AxisPart, iterate_parts
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from netdissect.config import Geometry
     from netdissect.layers import FieldMap
+    from netdissect.networks.trace.borders import Border
     from netdissect.networks.trace.field_path import FieldPath
     from netdissect.networks.trace.tensor_trace import TensorTrace
 
@@ -47,6 +49,7 @@ class UnitAxes:
         order: of the parts, tokens split into their patches' parts: images, rows, columns, channels.
         rolled: cells by which rows and columns were rolled.
         left_out: number of tokens that are not patches.
+        border: rows and columns of padding, which are cut off.
     """
 
     units: int
@@ -56,6 +59,13 @@ class UnitAxes:
     order: tuple[int, ...]
     rolled: tuple[int, int] = (0, 0)
     left_out: int = 0
+    border: Border = NO_BORDER
+
+    @property
+    def padding(self) -> int:
+        """Number of cells that are cut off."""
+        (top, bottom), (left, right), _ = self.border
+        return (self.grid[0] + top + bottom) * (self.grid[1] + left + right) - self.grid[0] * self.grid[1]
 
     def __call__(self, output: torch.Tensor, images: int) -> torch.Tensor:
         """Return an output for B images as activations, shape (B, h, w, U): a view if possible."""
@@ -66,8 +76,14 @@ class UnitAxes:
             x = x.reshape(*x.shape[:position], *lengths, *x.shape[position + 1 :])
         if self.order != tuple(range(x.ndim)):
             x = x.permute(self.order)
-        x = x.reshape(images, *self.grid, self.units)
-        return x if self.rolled == (0, 0) else x.roll((-self.rolled[0], -self.rolled[1]), (1, 2))
+        (top, bottom), (left, right), is_outside = self.border
+        h, w = self.grid
+        x = x.reshape(images, top + h + bottom, left + w + right, self.units)
+        if is_outside:
+            x = x[:, top : top + h, left : left + w]
+        if self.rolled != (0, 0):
+            x = x.roll((-self.rolled[0], -self.rolled[1]), (1, 2))
+        return x if is_outside else x[:, top : top + h, left : left + w]
 
 
 def find_unit_axes(trace: TensorTrace) -> UnitAxes | None:
@@ -77,11 +93,13 @@ def find_unit_axes(trace: TensorTrace) -> UnitAxes | None:
     """
     parts = [part for dim in trace.dims for part in dim]
     resolved = [piece for part in parts for piece in iterate_parts((part,))]
-    grid = trace.grid
+    grid = trace.cells
     if grid is None:
         if trace.has_grid or any(part.meaning not in "nc" for part in resolved if part.length > 1):
             return None
         grid = (1, 1)
+    if min(grid) < 1:
+        return None
     places = {meaning: [i for i, part in enumerate(resolved) if _find_role(part) == meaning] for meaning in "ncyx"}
     alone = not any(part.meaning == "n" and part.length > 1 for part in parts)
     if len(places["n"]) + alone < 1 or len(places["n"]) > 1 or sum(part.meaning == "t" for part in parts) > 1:
@@ -98,6 +116,7 @@ def find_unit_axes(trace: TensorTrace) -> UnitAxes | None:
         tuple(i for meaning in "nyxc" for i in places[meaning]),
         trace.rolled,
         left_out,
+        NO_BORDER if trace.grid is None else trace.border,
     )
 
 
@@ -138,6 +157,8 @@ def describe_layer(
         notes.append("class token left out")
     elif axes.left_out:
         notes.append(f"{axes.left_out} tokens that are not patches (class, registers, distillation) left out")
+    if axes.padding:
+        notes.append(f"{axes.padding} cells of padding left out")
     field, own_geometry, reason = _place_cells(axes, trace, input_size, geometry, known or {}, is_traced=is_traced)
     notes += [reason] if reason else []
     return Layer(name, axes.units, axes.grid, field, own_geometry, kind, "; ".join(notes), get_shape_per_image(trace))
@@ -151,7 +172,7 @@ def _place_cells(
     """Return a layer's field map, its geometry, and a note if it is not the traced one."""
     if geometry == "grid":
         return fieldmap.divide_into_whole_steps(input_size, axes.grid), "grid", ""
-    path = trace.path
+    path = trace.cell_path
     fits = path is not None and path.fits(axes.grid)
     is_single = axes.grid == (1, 1)
     if path is not None and fits and not (trace.is_global and is_single):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdissect.geometry import fieldmap
+from netdissect.networks.trace.borders import NO_BORDER
 from netdissect.networks.trace.resampling import Resampling, make_spaced_field
 from netdissect.networks.trace.rules import measure_growth, permute_dims
 from netdissect.networks.trace.slice_rules import take_slice
@@ -53,7 +54,8 @@ def _spread_blocks(trace: TensorTrace) -> TensorTrace:
         factors[meaning], spacings[meaning] = after // before, _NEAREST.place_cells(before, after)
         dims = replace_dim(dims, axis, (AxisPart(meaning, after),))
     path = trace.path and trace.path.follow(make_spaced_field(spacings["y"], spacings["x"]))
-    return replace(trace, dims=dims, path=path, rolled=(trace.rolled[0] * factors["y"], trace.rolled[1] * factors["x"]))
+    rolled = trace.rolled[0] * factors["y"], trace.rolled[1] * factors["x"]
+    return replace(trace, dims=dims, path=path, rolled=rolled, border=trace.border.scale((factors["y"], factors["x"])))
 
 
 def _is_block(dim: Sequence[AxisPart]) -> bool:
@@ -122,7 +124,7 @@ def unfold_windows(
     ]
     tokens = (AxisPart("y", windows[0]), AxisPart("x", windows[1]))
     path = trace.path and trace.path.follow(window, (growth[0], growth[1]))
-    return replace(trace, dims=(trace.dims[0], make_channels(shape[1]), tokens), path=path)
+    return replace(trace, dims=(trace.dims[0], make_channels(shape[1]), tokens), path=path, border=NO_BORDER)
 
 
 def fold_windows(
@@ -144,7 +146,8 @@ def fold_windows(
     window = fieldmap.make_transposed_window_field(kernel, stride=stride, padding=padding, dilation=dilation)
     growth = [shape[axis + 2] / stride[axis] - cells[axis] for axis in (0, 1)]
     dims = (whole.dims[0], make_channels(shape[1]), (AxisPart("y", shape[2]),), (AxisPart("x", shape[3]),))
-    return replace(whole, dims=dims, path=whole.path and whole.path.follow(window, (growth[0], growth[1])), heads=0)
+    path = whole.path and whole.path.follow(window, (growth[0], growth[1]))
+    return replace(whole, dims=dims, path=path, heads=0, border=NO_BORDER)
 
 
 def unfold_axis(trace: TensorTrace, axis: int, size: int, step: int, shape: Shape, dilation: int = 1) -> TensorTrace:
@@ -167,7 +170,7 @@ def unfold_axis(trace: TensorTrace, axis: int, size: int, step: int, shape: Shap
     window = fieldmap.make_window_field((sizes[0], sizes[1]), stride=(strides[0], strides[1]))
     path = trace.path and trace.path.follow(window, (growth[0], growth[1]))
     dims = (*replace_dim(trace.dims, axis, (AxisPart(meaning, count),)), make_channels(size))
-    return replace(trace, dims=dims, path=path)
+    return replace(trace, dims=dims, path=path, border=NO_BORDER)
 
 
 def _divides(cells: Sequence[int], kernel: Sequence[int]) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdissect.geometry import fieldmap
+from netdissect.networks.trace.borders import NO_BORDER
 from netdissect.networks.trace.rules import resize_dims
 from netdissect.networks.trace.tensor_trace import (
     AxisPart,
@@ -34,11 +35,13 @@ def pad_border(trace: TensorTrace, widths: Sequence[tuple[int, int]], shape: Sha
         return resize_dims(trace, shape, trace.path) if trace.shape != shape else trace
     if spatial is None and len(touched) == 1 and min(widths[touched[0]]) >= 0:
         return add_tokens(trace, touched[0], widths[touched[0]][0], shape)
-    if spatial is None or trace.rolled != (0, 0) or not {*touched} <= {*spatial}:
+    is_rolled = trace.rolled != (0, 0)
+    if spatial is None or (is_rolled and trace.border != NO_BORDER) or not {*touched} <= {*spatial}:
         return make_unknown_trace(shape)
     rows, columns = widths[spatial[0]], widths[spatial[1]]
     window = fieldmap.make_window_field((1, 1), padding=(rows[0], columns[0]))
-    return resize_dims(trace, shape, trace.path and trace.path.follow(window, (sum(rows), sum(columns))))
+    padded = resize_dims(trace, shape, trace.path and trace.path.follow(window, (sum(rows), sum(columns))))
+    return replace(padded, border=trace.border.extend(rows, columns, is_outside=is_rolled))
 
 
 def add_tokens(trace: TensorTrace, axis: int, before: int, shape: Shape) -> TensorTrace:
@@ -60,7 +63,7 @@ def roll_grid(trace: TensorTrace, shifts: dict[int, int]) -> TensorTrace:
     if not shifts:
         return trace
     spatial = trace.spatial
-    if spatial is None or any(axis not in spatial for axis in shifts):
+    if spatial is None or trace.border.is_outside or any(axis not in spatial for axis in shifts):
         return make_unknown_trace(trace.shape)
     sizes = (measure_dim(trace.dims[spatial[0]]), measure_dim(trace.dims[spatial[1]]))
     moved = [(trace.rolled[i] + shifts.get(spatial[i], 0)) % sizes[i] for i in (0, 1)]
@@ -89,14 +92,22 @@ def concatenate_rows(traces: Sequence[TensorTrace], axis: int, shape: Shape) -> 
     if len(joined) == 2 and _is_next(joined[1][0], joined[1][1], joined[0][0], place):
         whole = _extend(joined[1][0], place, 0, joined[0][1] + joined[1][1], joined[1][1])
         rolled = [joined[0][1] if i == place else first.rolled[i] for i in (0, 1)]
-        return replace(resize_dims(first, shape, whole), rolled=(rolled[0], rolled[1]), is_global=is_global)
+        border = first.border.join_axis(place, traces[-1].border, traces[0].border)
+        whole_trace = resize_dims(first, shape, whole)
+        return replace(whole_trace, rolled=(rolled[0], rolled[1]), is_global=is_global, border=border)
     longest = max(range(len(joined)), key=lambda at: joined[at][1])
     path, length = joined[longest]
     if 2 * length <= shape[axis] or first.rolled[place]:
         return make_unknown_trace(shape)
     before = sum(size for _, size in joined[:longest])
     cells = next(size for known, size in pieces if known is path)
-    return replace(resize_dims(first, shape, _extend(path, place, before, shape[axis], cells)), is_global=is_global)
+    border = first.border.join_axis(place, first.border, traces[-1].border)
+    if len(joined) > 1:
+        widths = [(0, 0), (0, 0)]
+        widths[place] = before, shape[axis] - before - length
+        border = first.border.extend(*widths)
+    whole_trace = resize_dims(first, shape, _extend(path, place, before, shape[axis], cells))
+    return replace(whole_trace, is_global=is_global, border=border)
 
 
 def _is_compatible(trace: TensorTrace, first: TensorTrace, axis: int) -> bool:

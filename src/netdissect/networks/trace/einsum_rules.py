@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from netdissect.networks.trace.borders import NO_BORDER
 from netdissect.networks.trace.rules import is_placeless, join_known_paths
 from netdissect.networks.trace.tensor_trace import (
     AxisPart,
@@ -54,7 +55,8 @@ def multiply_by_equation(equation: str, operands: Sequence[TensorTrace | None], 
         return make_unknown_trace(shape)
     placed = [trace for term, trace in known if _has_places(term, trace, output)]
     path = placed[0].path and placed[0].path.mix() if placed else None
-    return replace(known[0][1], dims=_keep_one_grid(dims), path=path, is_global=True, heads=0)
+    border = placed[0].border if placed else NO_BORDER
+    return replace(known[0][1], dims=_keep_one_grid(dims), path=path, is_global=True, heads=0, border=border)
 
 
 def _has_places(term: str, trace: TensorTrace, output: str) -> bool:

@@ -22,7 +22,7 @@ def remember_centers(trace: TensorTrace, inputs: Iterable[TensorTrace]) -> Tenso
     for source in inputs:
         for grid, path in source.known_paths.items():
             _remember(known, grid, path)
-    own, cells = trace.path, trace.grid
+    own, cells = trace.cell_path, trace.cells
     if own is not None and not own.is_mixed and cells is not None and own.fits(cells):
         _remember(known, cells, own)
     return replace(trace, known_paths=known)

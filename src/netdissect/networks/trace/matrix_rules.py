@@ -14,10 +14,12 @@ from netdissect.networks.trace.tensor_trace import (
     collect_meanings,
     make_channels,
     make_unknown_trace,
+    measure_dim,
 )
 
 if TYPE_CHECKING:
     from netdissect.networks.trace.rules import Shape
+    from netdissect.networks.trace.tensor_trace import Dim
 
 
 def apply_linear(trace: TensorTrace, shape: Shape) -> TensorTrace:
@@ -26,7 +28,8 @@ def apply_linear(trace: TensorTrace, shape: Shape) -> TensorTrace:
     last, others = trace.dims[-1], trace.dims[:-1]
     if collect_meanings(last) <= {"c"}:
         return replace(trace, dims=(*others, make_channels(shape[-1])), heads=0)
-    flat = "c" in collect_meanings(last) and not TensorTrace(others, None).has_grid
+    weights = "k" in collect_meanings(last) and any("c" in collect_meanings(dim) for dim in others)
+    flat = "c" in collect_meanings(last) and not TensorTrace(others, None).has_grid and not weights
     return TensorTrace((*others, make_channels(shape[-1]) if flat else (AxisPart("?", shape[-1]),)), None, trace.rolled)
 
 
@@ -42,16 +45,41 @@ def multiply_matrices(left: TensorTrace | None, right: TensorTrace | None, shape
         return permute_dims(transposed, [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2])
     if left is None or right is None or not len(left.dims) == len(right.dims) == len(shape):
         return make_unknown_trace(shape)
-    rows, columns = left.dims[-2], right.dims[-1]
+    rows, columns = _multiply_dims(left, right)
     for matrix, other, contracted in ((right, left, left.dims[-1]), (left, right, right.dims[-2])):
         if is_placeless(matrix) and not matrix.is_global and other.has_grid and collect_meanings(contracted) <= {"c"}:
             return replace(other, dims=(*other.dims[:-2], rows, columns), heads=0)  # weights of every image
-    if collect_meanings(rows) & collect_meanings(columns) & {"y", "x"}:
-        columns = (AxisPart("?", shape[-1]),)
-    places = left if collect_meanings(rows) & {"y", "x"} else right
-    return _count_heads(
-        TensorTrace((*left.dims[:-2], rows, columns), places.path and places.path.mix(), left.rolled, is_global=True)
+    places = left if _has_positions(rows) else right
+    dims = (*left.dims[:-2], rows, columns)
+    return _count_heads(_mix(TensorTrace(dims, places.path, left.rolled, border=places.border)))
+
+
+def _multiply_dims(left: TensorTrace, right: TensorTrace) -> tuple[Dim, Dim]:
+    """Return the last two dimensions of a product.
+
+    Positions by positions are attention (``a``); its product with values that were lost has their channels. A product over
+    positions is channels by channels: weights (``k``), until they are multiplied with something whose channels they mix.
+    """
+    rows, columns = left.dims[-2], right.dims[-1]
+    over = left.dims[-1], right.dims[-2]
+    if _has_positions(rows):
+        if collect_meanings(columns) == {"?"} and collect_meanings(over[0]) == {"a"}:
+            return rows, make_channels(measure_dim(columns))
+        if _has_positions(columns) or collect_meanings(columns) == {"?"}:
+            return rows, (AxisPart("a", measure_dim(columns)),)
+    if all(map(_has_positions, over)):
+        are_weights = min(measure_dim(rows), measure_dim(columns)) > 1 and collect_meanings(rows) <= {"c"}
+        return rows, (AxisPart("k", measure_dim(columns)),) if are_weights else columns
+    if not _has_positions(rows) and collect_meanings(over[0]) == {"?"}:
+        rows = (AxisPart("?", measure_dim(rows)),)
+    rows, columns = (
+        make_channels(measure_dim(dim)) if collect_meanings(dim) == {"k"} else dim for dim in (rows, columns)
     )
+    return rows, columns
+
+
+def _has_positions(dim: Dim) -> bool:
+    return bool(collect_meanings(dim) & {"y", "x"})
 
 
 def apply_attention(query: TensorTrace | None, value: TensorTrace | None, shape: Shape) -> TensorTrace:
@@ -68,9 +96,18 @@ def apply_attention(query: TensorTrace | None, value: TensorTrace | None, shape:
         return make_unknown_trace(shape)
     known = collect_meanings(value.dims[-1]) != {"?"} or not collect_meanings(query.dims[-1]) <= {"c"}
     last = value.dims[-1] if known else make_channels(shape[-1])
-    return _count_heads(
-        TensorTrace((*query.dims[:-1], last), query.path and query.path.mix(), query.rolled, is_global=True)
-    )
+    dims = (*query.dims[:-1], last)
+    return _count_heads(_mix(TensorTrace(dims, query.path, query.rolled, border=query.border)))
+
+
+def apply_recurrence(trace: TensorTrace, shape: Shape) -> TensorTrace:
+    """Return the trace after a recurrent network: the input's cells; each depends on its whole sequence."""
+    return _mix(apply_linear(trace, shape))
+
+
+def _mix(trace: TensorTrace) -> TensorTrace:
+    """Return a trace marked as that of an operation that mixes positions."""
+    return replace(trace, path=trace.path and trace.path.mix(), is_global=True)
 
 
 def _count_heads(trace: TensorTrace) -> TensorTrace:

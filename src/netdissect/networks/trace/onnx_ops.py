@@ -155,6 +155,10 @@ def _trace_attention(call: OnnxCall) -> TensorTrace:
     return matrix_rules.apply_attention(query, value, call.shape) if call.index == 0 else make_unknown_trace(call.shape)
 
 
+def _trace_as_unknown(call: OnnxCall) -> TensorTrace:
+    return make_unknown_trace(call.shape)
+
+
 _NAMES: Mapping[Callable[[OnnxCall], TensorTrace], str] = {
     trace_pointwise: "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor "
     "Cast CastLike Ceil Celu Clip Cos Cosh DequantizeLinear Div Dropout Elu Equal Erf Exp Floor Gelu Greater "
@@ -198,9 +202,11 @@ _NAMES: Mapping[Callable[[OnnxCall], TensorTrace], str] = {
     onnx_slices.trace_scattering: "ScatterND",
     _trace_softmax: "Softmax LogSoftmax Hardmax",
     _trace_attention: "Attention MultiHeadAttention",
+    _trace_as_unknown: "GatherND Scatter ScatterElements ReverseSequence TopK NonZero Compress Unique LSTM GRU RNN RoiAlign "
+    "CenterCropPad",
 }
 
-#: Rules by the operator's name; any other operator may mix positions.
+#: Rules by the operator's name; any other operator may mix positions, but does not move them.
 RULES: Mapping[str, Callable[[OnnxCall], TensorTrace]] = {
     name: rule for rule, names in _NAMES.items() for name in names.split()
 }

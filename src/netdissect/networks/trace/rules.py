@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdissect.geometry import fieldmap
+from netdissect.networks.trace.borders import NO_BORDER, unite_borders
 from netdissect.networks.trace.field_path import join_field_paths
 from netdissect.networks.trace.resampling import make_spaced_field, place_pools
 from netdissect.networks.trace.tensor_trace import (
@@ -35,7 +36,7 @@ Shape = tuple[int, ...]
 
 
 def resize_dims(trace: TensorTrace, shape: Shape, path: FieldPath | None) -> TensorTrace:
-    """Return the trace of an output whose dimensions have the same meanings but other lengths."""
+    """Return the trace of an output whose dimensions have the same meanings but other lengths; its border is the input's."""
     if len(trace.dims) != len(shape):
         return make_unknown_trace(shape)
     dims = tuple(
@@ -44,7 +45,12 @@ def resize_dims(trace: TensorTrace, shape: Shape, path: FieldPath | None) -> Ten
         else (AxisPart(dim[0].meaning if len(collect_meanings(dim)) == 1 else "?", size),)
         for dim, size in zip(trace.dims, shape, strict=True)
     )
-    return TensorTrace(dims, path, trace.rolled, trace.is_global)
+    return TensorTrace(dims, path, trace.rolled, trace.is_global, border=trace.border)
+
+
+def renew_cells(trace: TensorTrace, shape: Shape, path: FieldPath | None) -> TensorTrace:
+    """Return the trace of an output with other cells than its input's, none of which is padding."""
+    return replace(resize_dims(trace, shape, path), border=NO_BORDER)
 
 
 def slide_window(
@@ -75,7 +81,7 @@ def slide_window(
         # Within windows, cells keep their positions.
         return resize_dims(trace, shape, None) if inside else make_unknown_trace(shape)
     if trace.path is None:
-        return resize_dims(trace, shape, None)
+        return renew_cells(trace, shape, None)
     make = fieldmap.make_transposed_window_field if transposed else fieldmap.make_window_field
     window = make(kernel, stride=stride, padding=padding, dilation=dilation)
     growth = [
@@ -83,7 +89,7 @@ def slide_window(
                         padding[axis] + (padding_after or padding)[axis], transposed=transposed)
         for axis in (0, 1)
     ]  # fmt: skip
-    result = resize_dims(trace, shape, trace.path.follow(window, (growth[0], growth[1])))
+    result = renew_cells(trace, shape, trace.path.follow(window, (growth[0], growth[1])))
     return replace(result, dims=replace_dim(result.dims, 1, make_channels(shape[1])))
 
 
@@ -113,7 +119,7 @@ def measure_growth(
 def pool_adaptively(trace: TensorTrace, shape: Shape) -> TensorTrace:
     """Return the trace after a pooling to a given number of cells, whose windows may differ in size."""
     if not trace.is_image or trace.path is None:
-        return resize_dims(trace, shape, None) if trace.is_image else make_unknown_trace(shape)
+        return renew_cells(trace, shape, None) if trace.is_image else make_unknown_trace(shape)
     return _follow_centers(
         trace, shape, [place_pools(before, after) for before, after in zip(trace.shape[2:], shape[2:], strict=True)]
     )
@@ -134,7 +140,7 @@ def resample_grid(
         ratios: input cells per output cell along y and x as they were given; None if they follow from the sizes.
     """
     if not trace.is_image or trace.path is None:
-        return resize_dims(trace, shape, None) if trace.is_image else make_unknown_trace(shape)
+        return renew_cells(trace, shape, None) if trace.is_image else make_unknown_trace(shape)
     return _follow_centers(
         trace,
         shape,
@@ -156,12 +162,12 @@ def _follow_centers(trace: TensorTrace, shape: Shape, axes: Sequence[CellSpacing
     """Return the trace after an operation whose cells have centers at equal distances; without field map if they have not."""
     rows, columns = axes
     if trace.path is None or rows is None or columns is None:
-        return resize_dims(trace, shape, None)
+        return renew_cells(trace, shape, None)
     window = make_spaced_field(rows, columns)
     growth = [
         after * step - before for before, after, step in zip(trace.shape[2:], shape[2:], window.step, strict=True)
     ]
-    return resize_dims(trace, shape, trace.path.follow(window, (growth[0], growth[1])))
+    return renew_cells(trace, shape, trace.path.follow(window, (growth[0], growth[1])))
 
 
 def join_paths(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> TensorTrace:
@@ -184,14 +190,27 @@ def join_paths(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> Tens
         together,
         is_global=any(trace.is_global for trace in inputs) or len(known) < len(inputs),
         heads=placed[0].heads if len(parts) == 1 else 0,
+        border=unite_borders(trace.border for trace in placed if not _is_gate(trace, placed[0])),
     )
 
 
 def keep_shape(parts: Sequence[tuple[TensorTrace, Shape]], shape: Shape) -> TensorTrace:
-    """Return the trace after an operation about which only its output's shape is known."""
+    """Return the trace after an operation about which only its output's shape is known.
+
+    The dimensions of an image keep their meaning also if only the resolution or the number of channels changes.
+    """
     same = [trace for trace, part_shape in parts if part_shape == shape]
     placed = [trace for trace in same if trace.grid] or same
-    return replace(placed[0], path=None, heads=0) if placed else make_unknown_trace(shape)
+    if placed:
+        return replace(placed[0], path=None, heads=0)
+    like = next((trace for trace, _ in parts if trace.is_image and _has_proportions(shape, trace.shape)), None)
+    return make_unknown_trace(shape) if like is None else resize_dims(like, shape, None)
+
+
+def _has_proportions(shape: Shape, image: Shape) -> bool:
+    """Return whether an output has as many images as an image tensor, and rows and columns in its proportions."""
+    (height, width), (rows, columns) = image[-2:], shape[-2:]
+    return len(shape) == 4 and shape[0] == image[0] and abs(rows * width - columns * height) <= max(height, width)
 
 
 def normalize_along(trace: TensorTrace, axis: int, shape: Shape) -> TensorTrace:
@@ -221,9 +240,12 @@ def reduce_dims(trace: TensorTrace, axes: set[int], *, keep: bool, shape: Shape)
         if keep or axis not in axes
     )
     if trace.path is None or trace.rolled != (0, 0) or any(part.meaning == "t" for part in gone):
-        return TensorTrace(dims, None, trace.rolled if remains else (0, 0))
-    window = fieldmap.make_window_field((pooled["y"], pooled["x"]), stride=(pooled["y"], pooled["x"]))
-    return TensorTrace(dims, trace.path.follow(window), is_global=trace.is_global)
+        return TensorTrace(
+            dims, None, trace.rolled if remains else (0, 0), border=trace.border if remains else NO_BORDER
+        )
+    patch = pooled["y"], pooled["x"]
+    path = trace.path.follow(fieldmap.make_window_field(patch, stride=patch))
+    return TensorTrace(dims, path, is_global=trace.is_global, border=trace.border.coarsen(patch))
 
 
 def _reduce_to_one(dim: Dim, *, known: bool) -> Dim:

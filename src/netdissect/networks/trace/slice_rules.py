@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netdissect.geometry import fieldmap
 from netdissect.networks.trace.border_rules import add_tokens, concatenate_rows
+from netdissect.networks.trace.borders import unite_borders
 from netdissect.networks.trace.image_rules import join_images, select_image
 from netdissect.networks.trace.rules import join_known_paths, resize_dims
 from netdissect.networks.trace.tensor_trace import (
@@ -42,7 +43,9 @@ def concatenate_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: 
     ):  # fmt: skip
         return make_unknown_trace(shape)
     path = join_known_paths([trace.path for trace in known], first.grid)
-    result = replace(resize_dims(first, shape, path), is_global=any(trace.is_global for trace in known))
+    border = unite_borders(trace.border for trace in placed)
+    is_global = any(trace.is_global for trace in known)
+    result = replace(resize_dims(first, shape, path), is_global=is_global, border=border)
     if measure_dim(first.dims[axis]) == 1 and first.grid not in (None, (1, 1)):
         result = replace(result, dims=replace_dim(result.dims, axis, make_channels(shape[axis])))
     if axis or images != shape[0]:
@@ -61,7 +64,7 @@ def stack_traces(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, s
     dims = (*first.dims[:axis], (new,), *first.dims[axis:])
     is_global = any(trace.is_global for trace in traces)
     path = join_known_paths([trace.path for trace in traces], first.grid)
-    return TensorTrace(dims, path, first.rolled, is_global)
+    return TensorTrace(dims, path, first.rolled, is_global, border=unite_borders(trace.border for trace in traces))
 
 
 def _concatenate_tokens(parts: Sequence[tuple[TensorTrace | None, Shape]], axis: int, shape: Shape) -> TensorTrace:
@@ -92,7 +95,10 @@ def take_slice(trace: TensorTrace, axis: int, start: int, step: int, shape: Shap
     if trace.spatial is None or axis not in trace.spatial:
         return make_unknown_trace(shape)
     place = trace.spatial.index(axis)
-    if trace.rolled[place]:
+    if trace.border.is_outside:
+        if not trace.border.is_cut_off(place, range(start, start + shape[axis], step), trace.shape[axis]):
+            return make_unknown_trace(shape)
+    elif trace.rolled[place]:
         start = (start - trace.rolled[place]) % trace.shape[axis]
         if step != 1 or start + shape[axis] > trace.shape[axis]:
             return make_unknown_trace(shape)
@@ -101,7 +107,8 @@ def take_slice(trace: TensorTrace, axis: int, start: int, step: int, shape: Shap
     offset[place], stride[place], growth[place] = -start, step, shape[axis] * step - trace.shape[axis]
     window = fieldmap.make_window_field((1, 1), stride=(stride[0], stride[1]), padding=(offset[0], offset[1]))
     path = trace.path and trace.path.follow(window, (growth[0], growth[1]))
-    return resize_dims(trace, shape, path)
+    taken = range(start, start + shape[axis] * step, step)
+    return replace(resize_dims(trace, shape, path), border=trace.border.slice_axis(place, taken, trace.shape[axis]))
 
 
 def _slice_tokens(trace: TensorTrace, axis: int, start: int, shape: Shape) -> TensorTrace:

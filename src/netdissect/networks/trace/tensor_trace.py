@@ -1,7 +1,7 @@
 """Traces: the meaning of a tensor's dimensions, and the field map of its cells.
 
 A dimension is a sequence of *parts*: channels (c), rows (y), columns (x), images (n), tokens (t), repetitions (r),
-frequencies (f) or unknown (?). Windows split y into two parts, flattening merges y and x into one dimension, attention splits channels
+frequencies (f), weights that depend on the image (k), positions attended to (a) or unknown (?). Windows split y into two parts, flattening merges y and x into one dimension, attention splits channels
 into heads. As long as every part is known, a tensor of any shape can be rearranged into its grid.
 """
 
@@ -12,19 +12,21 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from netdissect.geometry.fieldmap import IDENTITY, make_window_field
+from netdissect.networks.trace.borders import NO_BORDER
 from netdissect.networks.trace.field_path import FieldPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from netdissect.layers import FieldMap
+    from netdissect.networks.trace.borders import Border
 
 
 class AxisPart(NamedTuple):
     """One part of a dimension.
 
     Attributes:
-        meaning: ``n``, ``c``, ``y``, ``x``, ``t``, ``r``, ``f`` or ``?``.
+        meaning: ``n``, ``c``, ``y``, ``x``, ``t``, ``r``, ``f``, ``k``, ``a`` or ``?``.
         length: number of steps.
         inner: steps of the whole axis per step of this part; 1 for the innermost part.
         before: of ``t``: tokens before the patches; those left over come after the patches.
@@ -58,6 +60,7 @@ class TensorTrace:
             position only.
         heads: number of attention heads whose outputs the channels hold one after the other; 0 for none, or if mixed.
         image: number of the only image that the tensor depends on, and how many there are; None for all of them.
+        border: how many of the first and last rows and columns are padding.
         known_paths: by rows and columns, the last known path of every grid on the way (`grid_centers`).
     """
 
@@ -67,6 +70,7 @@ class TensorTrace:
     is_global: bool = False
     heads: int = 0
     image: tuple[int, int] | None = None
+    border: Border = NO_BORDER
     known_paths: Mapping[tuple[int, int], FieldPath] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -119,6 +123,22 @@ class TensorTrace:
             return None
         sizes = [_measure_axis(part for part in parts if part.meaning == meaning) for meaning in "yx"]
         return None if None in sizes or not self.has_grid else (sizes[0] or 1, sizes[1] or 1)
+
+    @property
+    def cells(self) -> tuple[int, int] | None:
+        """Rows and columns of the grid without padding."""
+        if self.grid is None:
+            return None
+        rows, columns = self.grid
+        return rows - sum(self.border.rows), columns - sum(self.border.columns)
+
+    @property
+    def cell_path(self) -> FieldPath | None:
+        """Where the cells without padding lie."""
+        if self.path is None or self.border == NO_BORDER:
+            return self.path
+        (top, bottom), (left, right), _ = self.border
+        return self.path.follow(make_window_field((1, 1), padding=(-top, -left)), (-top - bottom, -left - right))
 
     @property
     def is_lost(self) -> bool:
@@ -258,7 +278,7 @@ def absorb_patches(trace: TensorTrace, axis: int) -> TensorTrace:
     )
     size = patch["y"], patch["x"]
     path = trace.path and trace.path.follow(make_window_field(size, stride=size))
-    return replace(trace, dims=dims, path=path)
+    return replace(trace, dims=dims, path=path, border=trace.border.coarsen(size))
 
 
 def coarsen_part(part: AxisPart, cut: Mapping[str, int]) -> AxisPart:

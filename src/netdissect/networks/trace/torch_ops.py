@@ -166,6 +166,26 @@ def _trace_as_strided(call: TorchCall) -> TensorTrace:
     return call.first if single else make_unknown_trace(call.shape)
 
 
+def _trace_recurrence(call: TorchCall) -> TensorTrace:
+    """Return the trace of a recurrent network's outputs, which depend on a whole sequence; its states have no positions."""
+    trace = call.get_trace(call.args[0])
+    if call.index or trace is None or trace.shape[:-1] != call.shape[:-1]:
+        return make_unknown_trace(call.shape)
+    return matrix_rules.apply_recurrence(trace, call.shape)
+
+
+def _trace_writing(call: TorchCall) -> TensorTrace:
+    """Return the trace after values were written at some positions: lost if they come from elsewhere in the image."""
+    trace, values = call.get_trace(call.args[0]), call.args[2]
+    if trace is None or (call.get_trace(values) is not None and values.numel() > 1):
+        return make_unknown_trace(call.shape)
+    return trace_unknown(call)
+
+
+def _trace_as_unknown(call: TorchCall) -> TensorTrace:
+    return make_unknown_trace(call.shape)
+
+
 _NAMES: Mapping[Callable[[TorchCall], TensorTrace], str] = {
     trace_pointwise: "clone _to_copy to contiguous detach alias lift_fresh dropout native_dropout feature_dropout "
     "complex _conj conj_physical resolve_conj resolve_neg _neg_view "
@@ -230,6 +250,10 @@ _NAMES: Mapping[Callable[[TorchCall], TensorTrace], str] = {
     _trace_as_real: "view_as_real",
     _trace_as_complex: "view_as_complex",
     _trace_as_strided: "as_strided",
+    _trace_recurrence: "mkldnn_rnn_layer _cudnn_rnn",
+    _trace_writing: "index_put _index_put_impl _unsafe_index_put",
+    _trace_as_unknown: "scatter scatter_add scatter_reduce index_add index_copy index_reduce masked_scatter masked_select take "
+    "put rot90 repeat_interleave roi_align roi_pool ps_roi_align ps_roi_pool",
 }
 
 #: Rules by the operator's name; in-place forms follow the same rule.
