@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests import exports
 from torch import nn
 from torch.nn import functional as F
 
-from netdissect.networks.load import wrap_module
+from netdissect.networks.load import open_network, wrap_module
 from netdissect.networks.preprocess import Preprocess
 
 CPU = torch.device("cpu")
@@ -158,3 +159,18 @@ def test_a_window_transformer_lists_its_own_grid():
     inside = [layer for layer in layers.values() if ".attn" in layer.name]
     assert len(inside) == 12
     assert all(layer.grid == grids[layer.name[:8]] and "cells of padding left out" in layer.note for layer in inside)
+
+
+@pytest.mark.parametrize("order", ["pad", "roll, pad", "pad, roll"])
+def test_padded_windows_in_an_onnx_file_have_the_same_cells_and_activations(order, tmp_path):
+    module, images = Windows(order).eval(), draw_images(24, 40)
+    path = exports.write_onnx(tmp_path / "windows.onnx", module, legacy=True, fixed=True, x=torch.rand(2, 3, 24, 40))
+    network = open_network(str(path))
+    layers = [layer for layer in network.layers((24, 40)) if layer.note == "36 cells of padding left out"]
+    assert {layer.grid for layer in layers} == {(6, 10)}
+    (name,) = [layer.name for layer in layers if layer.units == 24 and layer.kind == "Add"]
+    expected, like = read(module, "qkv", images)
+    source = network.probe([name], (24, 40), geometry="receptive-field", device=CPU)
+    with source:
+        torch.testing.assert_close(source.activations(images)[name], expected, rtol=1e-4, atol=1e-5)
+    assert source.layers[0].field == like.field
