@@ -207,6 +207,8 @@ class LayerTree:
     def list_candidates(self) -> list[LayerNode]:
         """Return stages, blocks and single layers in the order of computation, without the parts of blocks and without predictions."""
         found = [node for root in self.roots for node in self._walk(root)]
+        usual = {node.layer.grid for node in self.nodes if not node.is_extra}
+        found += [node for node in self.nodes if node.layer.grid not in usual and not _is_output(node)]
         found = [node for node in found if not node.repeats_previous and not self._is_gate(node)]
         few = [node for node in found if node.layer.units > _FEW_UNITS]
         return sorted(few or found, key=lambda node: node.place)
@@ -228,7 +230,7 @@ class LayerTree:
         return "." in node.module and node.root == head and len(ends) > 1
 
     def _walk(self, node: LayerNode) -> list[LayerNode]:
-        if (node.is_extra and not node.parts) or node.name.startswith((f"{OUTPUT_NAME}.", f"{OUTPUT_NAME}[")):
+        if (node.is_extra and not node.parts) or _is_output(node):
             return []
         is_large = self.is_whole(node) or (node.size > self._count / 3 and len(node.grids) > 2)
         opens = is_large or node.holds_blocks or node.repeats_previous
@@ -250,3 +252,8 @@ class LayerTree:
         """Return whether something before a module has the grid of a layer inside."""
         earlier = (one for one in self.nodes[: self.nodes.index(node)] if not one.is_in(outer))
         return any(one.layer.grid == node.layer.grid for one in earlier)
+
+
+def _is_output(node: LayerNode) -> bool:
+    """Return whether a layer is one of several outputs of the whole network."""
+    return node.name.startswith((f"{OUTPUT_NAME}.", f"{OUTPUT_NAME}["))

@@ -68,7 +68,7 @@ def _drop_minor(candidates: Sequence[LayerNode]) -> list[LayerNode]:
         most[node.layer.grid] = max(most[node.layer.grid], node.block_amount)
     kept = [node for node in candidates if node.amount >= most[node.layer.grid] / 2]
     first = next((node.place for node in candidates if node.parts), math.inf)
-    return [node for node in kept if node.parts or node.place < first] or kept
+    return [node for node in kept if node.parts or node.is_extra or node.place < first] or kept
 
 
 def _find_stages(tree: LayerTree, candidates: Sequence[LayerNode]) -> list[LayerNode]:

@@ -143,6 +143,11 @@ def test_of_a_backbone_with_a_pyramid_its_stages_and_the_pyramids_finest_output_
     assert suggest_layers(layers) == ["stages.0", "stages.1", "stages.2", "stages.3", "neck.output.0"]
 
 
+def test_a_further_output_of_a_module_is_if_nothing_else_has_its_grid():
+    layers = [layer("pyramid.conv", 32), layer("pyramid", 32, "Pyramid"), layer("pyramid[1]", 16, "Pyramid")]
+    assert suggest_layers(layers) == ["pyramid", "pyramid[1]"]
+
+
 def test_of_a_detector_the_heads_are_not():
     body = [one for n, side in enumerate((32, 16, 8, 4)) for one in stage(f"backbone.layer{n}", side)]
     levels = [layer(f"backbone.fpn.output.{n}.0", 32 // 2**n, units=16) for n in (3, 2, 1, 0)]
