@@ -220,51 +220,52 @@ def _build_transformers(name: str) -> tuple[nn.Module, tuple[int, int]]:
         config, model_class.config_class
     ):
         config = _make_small_config(model_class.config_class)
-    default = _make_small_config(type(config), only_size=True)
-    try:
-        count, problem = _try_on_meta(model_class, config)
-        if problem and not _try_on_meta(model_class, default)[1]:  # some cannot have fewer layers
-            config, (count, problem) = default, _try_on_meta(model_class, default)
-    except ImportError as error:
-        raise SkippedNetworkError(f"it needs another library ({' '.join(str(error).split())[:80]})") from error
-    if count > MOST_PARAMETERS:
-        raise SkippedNetworkError(f"it has {count / 1e6:.0f} M parameters even with few layers")
-    side = _read_side(config)
-    if not problem:
-        return model_class(config), (side, side)
+    tried = [
+        (one, size)
+        for one in (config, _make_small_config(type(config), only_size=True))  # some cannot have fewer layers
+        for size in dict.fromkeys((_read_size(one), (256, 256), (384, 384)))  # some need multiples of their windows
+    ]
+    problems = []
+    for one, size in tried:
+        count, problem = _try_on_meta(model_class, one, size)
+        if count > MOST_PARAMETERS:
+            raise SkippedNetworkError(f"it has {count / 1e6:.0f} M parameters even with few layers")
+        if not problem:
+            return model_class(one), size
+        problems.append(problem)
+    size = tried[0][1]
     try:
         module = model_class(config).eval()
         with torch.no_grad():
-            module(pixel_values=torch.zeros(2, 3, side, side))
+            module(pixel_values=torch.zeros(2, 3, *size))
     except Exception as error:
-        raise SkippedNetworkError(f"its default configuration does not run ({str(error)[:100]})") from error
-    return module, (side, side)
+        raise SkippedNetworkError(f"its default configuration does not run ({problems[0][:100]})") from error
+    return module, size
 
 
-def _try_on_meta(model_class: Any, config: Any) -> tuple[int, str]:
+def _try_on_meta(model_class: Any, config: Any, size: tuple[int, int]) -> tuple[int, str]:
     """Build and run a model without memory; return its number of parameters, and why it fails."""
     count = 0
     try:
         with torch.device("meta"):
             module = model_class(config).eval()
             count = count_parameters(module)
-            side = _read_side(config)
-            module(pixel_values=torch.zeros(2, 3, side, side))
-    except ImportError:
-        raise
+            module(pixel_values=torch.zeros(2, 3, *size))
+    except ImportError as error:
+        raise SkippedNetworkError(f"it needs another library ({' '.join(str(error).split())[:80]})") from error
     except Exception as error:  # noqa: BLE001 - any may come from a configuration that does not fit
-        return count, str(error) or type(error).__name__
+        return count, " ".join(str(error).split()) or type(error).__name__
     return count, ""
 
 
-def _read_side(config: Any) -> int:
-    """Return the side of a model's input; parts that were made for large images run on smaller ones."""
+def _read_size(config: Any) -> tuple[int, int]:
+    """Return the size of a model's input; parts that were made for large images run on smaller ones."""
     for owner in (config, getattr(config, "vision_config", None), getattr(config, "backbone_config", None)):
         size = getattr(owner, "image_size", None)
-        size = size[0] if isinstance(size, (list, tuple)) and size else size
-        if isinstance(size, int):
-            return size if owner is config or size <= _LARGEST_OWN_SIZE else USUAL_SIZE
-    return USUAL_SIZE
+        size = (size, size) if isinstance(size, int) else size
+        if isinstance(size, (list, tuple)) and len(size) == 2:
+            return (size[0], size[1]) if owner is config or max(size) <= _LARGEST_OWN_SIZE else (USUAL_SIZE, USUAL_SIZE)
+    return USUAL_SIZE, USUAL_SIZE
 
 
 def _make_small_config(config_class: Any, *, only_size: bool = False) -> Any:
