@@ -70,7 +70,7 @@ class FieldPath:
             if step <= 0 or abs(step * cells[axis] - size - self.growth[axis]) > slack:
                 return False
             first = self.center[axis]
-            outside = max(0, self.growth[axis]) + slack / 2
+            outside = max(0, self.growth[axis]) + max(1, slack) / 2  # a pixel's area reaches half a pixel further
             if first < -outside or first + (cells[axis] - 1) * step > size - 1 + outside:
                 return False
         return True

@@ -118,6 +118,14 @@ def _trace_linear(call: OnnxCall) -> TensorTrace:
     return matrix_rules.multiply_matrices(left, right, call.shape)
 
 
+def _trace_recurrence(call: OnnxCall) -> TensorTrace:
+    """Return the trace of a recurrent layer's outputs: (steps, directions, sequences, channels)."""
+    trace = call.trace(0)
+    if trace is None or call.index or call.attributes.get("layout"):
+        return make_unknown_trace(call.shape)
+    return matrix_rules.apply_recurrence(trace, (0, 2), call.shape)
+
+
 def _trace_fourier(call: OnnxCall) -> TensorTrace:
     """Return the trace of a Fourier transform; the last dimension holds real and imaginary parts."""
     axes = call.numbers(2) if len(call.node.input) > 2 else [call.attributes.get("axis", 1)]
@@ -196,6 +204,7 @@ _NAMES: Mapping[Callable[[OnnxCall], TensorTrace], str] = {
     _make_matrix_product_rule(1): "MatMul MatMulInteger",
     _make_matrix_product_rule(3): "QLinearMatMul",
     _trace_linear: "Gemm",
+    _trace_recurrence: "LSTM GRU RNN",
     _trace_fourier: "DFT",
     _trace_einsum: "Einsum",
     _trace_accumulation: "CumSum",

@@ -78,8 +78,10 @@ def slide_window(
         return replace(trace, dims=replace_dim(trace.dims, 1, make_channels(shape[1])), heads=0)
     if not trace.is_image or trace.rolled != (0, 0):
         inside = len(trace.dims) == 4 and collect_meanings(trace.dims[1]) <= {"c"} and trace.shape[2:] == shape[2:]
+        if not inside:
+            return make_unknown_trace(shape)
         # Within windows, cells keep their positions.
-        return resize_dims(trace, shape, None) if inside else make_unknown_trace(shape)
+        return replace(trace, dims=replace_dim(trace.dims, 1, make_channels(shape[1])), is_global=True, heads=0)
     if trace.path is None:
         return renew_cells(trace, shape, None)
     make = fieldmap.make_transposed_window_field if transposed else fieldmap.make_window_field

@@ -253,14 +253,17 @@ def _restore_ones(before: TensorTrace, dims: tuple[Dim, ...]) -> tuple[Dim, ...]
 def absorb_patches(trace: TensorTrace, axis: int) -> TensorTrace:
     """Turn the parts of patches in a dimension of channels into channels (space to depth, patches by reshaping).
 
-    The rows and columns become those of the patches, and the field map that of a window of a patch's size.
+    The rows and columns become those of the patches, and the field map that of a window of a patch's size. A dimension of a
+    patch's rows or columns alone is absorbed if the patches themselves are in other dimensions.
     """
     if len(trace.dims) <= axis:
         return trace
     dim = trace.dims[axis]
-    others = [other for position, other in enumerate(trace.dims) if position != axis]
-    has_channels = "c" in collect_meanings(dim) or not any("c" in collect_meanings(other) for other in others)
-    if not has_channels or not collect_meanings(dim) & {"y", "x"}:
+    outside = [part.meaning for at, other in enumerate(trace.dims) if at != axis for part in iterate_parts(other)]
+    absorbed = collect_meanings(dim) & {"y", "x"}
+    if not absorbed or not {*outside} & {"y", "x"}:
+        return trace
+    if "c" not in collect_meanings(dim) and not absorbed <= {*outside}:
         return trace
     patch = {"y": 1, "x": 1}
     for part in dim:
@@ -270,8 +273,6 @@ def absorb_patches(trace: TensorTrace, axis: int) -> TensorTrace:
             patch[part.meaning] = part.length
         elif part.meaning != "c":
             return trace
-    if not TensorTrace(tuple(others), None).has_grid:
-        return trace
     dims = tuple(
         make_channels(measure_dim(dim)) if position == axis else tuple(coarsen_part(part, patch) for part in other)
         for position, other in enumerate(trace.dims)

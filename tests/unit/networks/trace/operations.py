@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ class Around(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(3, stem, 3, stride=2, padding=1) if stem else nn.Identity()
         self.head = nn.Conv2d(head, 2, 3, padding=1) if head else nn.Identity()
-        self.function, self.parts = function, nn.ModuleDict(parts)
+        self.function, self.parts = function, copy.deepcopy(nn.ModuleDict(parts))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.function(self.stem(x), **self.parts))
@@ -158,6 +159,26 @@ BORDERS = {
 }  # fmt: skip
 
 
+class Recurrence(nn.Module):
+    """A recurrent layer along every row of cells, as in Sequencer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.LSTM(4, 3, batch_first=True, bidirectional=True)
+
+    def forward(self, x):
+        n, _, h, w = x.shape
+        return self.layer(x.permute(0, 2, 3, 1).reshape(n * h, w, 4))[0].reshape(n, h, w, 6)
+
+
+def transform_blocks(x, rows, columns):
+    """Transform rows and columns of every block of four by four pixels, as a cosine transform of JPEG does."""
+    n, c, h, w = x.shape
+    x = columns(x.view(n, c, h // 4, 4, w // 4, 4).transpose(3, 4))
+    x = rows(x.transpose(4, 5))
+    return x.permute(0, 1, 4, 5, 2, 3).reshape(n, -1, h // 4, w // 4)
+
+
 class Mixture(nn.Module):
     """A convolution whose weights are mixed for every image, as in CondConv."""
 
@@ -211,7 +232,6 @@ class FourierUnit(nn.Module):
         return torch.fft.irfftn(torch.complex(x[..., 0], x[..., 1]), s=(12, 16), dim=(-2, -1), norm="ortho")
 
 
-NO_FOURIER = "legacy exporter has no Fourier transforms"
 CONVOLUTIONS = {
     "mixed weights": Case(lambda: nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), Mixture()), exporter="legacy"),
     "mixed weights with a stride": Case(lambda: nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), Mixture(2))),
@@ -222,7 +242,17 @@ CONVOLUTIONS = {
     "convolution of two frames": around(
         lambda x, conv: conv(x.unsqueeze(2).repeat(1, 1, 2, 1, 1)).flatten(2), stem=0, conv=nn.Conv3d(3, 5, (2, 4, 4), stride=(2, 4, 4))
     ),
+    "recurrence along rows": around(lambda x, layer: layer(x), "placed", layer=Recurrence()),
+    "transformed blocks": around(
+        transform_blocks, stem=0, head=48, rows=nn.Linear(4, 4), columns=nn.Linear(4, 4)
+    ),
+    "convolution within windows": around(
+        lambda x, conv: conv(x.view(-1, 4, 2, 6, 2, 8).permute(0, 2, 4, 1, 3, 5).reshape(-1, 4, 6, 8)).view(
+            -1, 2, 2, 4, 6, 8).permute(0, 3, 1, 4, 2, 5).reshape(-1, 4, 12, 16),
+        "placed", conv=nn.Conv2d(4, 4, 3, padding=1)
+    ),
     "response normalization": around(lambda x: F.local_response_norm(x, 3), head=4),
+    "images scaled up": around(lambda x: F.interpolate(x, scale_factor=4, mode="bilinear"), "centered", stem=0, head=3),
     "sampled": around(lambda x: F.grid_sample(x, F.affine_grid(torch.eye(2, 3, dtype=x.dtype).expand(len(x), 2, 3), x.shape, align_corners=False), align_corners=False), "placed", "the exporter has no grid of affine maps"),
     "unpooled": around(lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2), "placed", "the exporter needs indices of another kind"),
     "power means": around(lambda x: F.lp_pool2d(x, 2, 2), head=4),
