@@ -82,21 +82,6 @@ def _has_positions(dim: Dim) -> bool:
     return bool(collect_meanings(dim) & {"y", "x"})
 
 
-def apply_recurrence(trace: TensorTrace, axes: tuple[int, int], shape: Shape) -> TensorTrace:
-    """Return the trace of the outputs of a recurrent layer: every place of a sequence depends on others and keeps its position.
-
-    Args:
-        trace: of the input: steps and sequences, in any order, and channels.
-        axes: the output's dimensions of the input's first two; any other is one of channels.
-        shape: of the output.
-    """
-    if len(trace.dims) != 3 or any(trace.shape[at] != shape[axis] for at, axis in enumerate(axes)):
-        return make_unknown_trace(shape)
-    dims = [make_channels(size) for size in shape]
-    dims[axes[0]], dims[axes[1]] = trace.dims[0], trace.dims[1]
-    return replace(trace, dims=tuple(dims), path=trace.path and trace.path.mix(), is_global=True, heads=0)
-
-
 def apply_attention(query: TensorTrace | None, value: TensorTrace | None, shape: Shape) -> TensorTrace:
     """Return the trace after attention: the queries' cells and the values' channels; each cell depends on the whole image.
 

@@ -123,7 +123,9 @@ def _trace_recurrence(call: OnnxCall) -> TensorTrace:
     trace = call.trace(0)
     if trace is None or call.index or call.attributes.get("layout"):
         return make_unknown_trace(call.shape)
-    return matrix_rules.apply_recurrence(trace, (0, 2), call.shape)
+    steps, directions, sequences, size = call.shape
+    result = matrix_rules.apply_recurrence(trace, (steps, sequences, size))
+    return replace(result, dims=(result.dims[0], make_channels(directions), *result.dims[1:]))
 
 
 def _trace_fourier(call: OnnxCall) -> TensorTrace:
@@ -211,7 +213,7 @@ _NAMES: Mapping[Callable[[OnnxCall], TensorTrace], str] = {
     onnx_slices.trace_scattering: "ScatterND",
     _trace_softmax: "Softmax LogSoftmax Hardmax",
     _trace_attention: "Attention MultiHeadAttention",
-    _trace_as_unknown: "GatherND Scatter ScatterElements ReverseSequence TopK NonZero Compress Unique LSTM GRU RNN RoiAlign "
+    _trace_as_unknown: "GatherND Scatter ScatterElements ReverseSequence TopK NonZero Compress Unique RoiAlign "
     "CenterCropPad",
 }
 

@@ -132,13 +132,6 @@ def _trace_matrix_product(call: TorchCall) -> TensorTrace:
     return matrix_rules.multiply_matrices(call.get_trace(matrices[0]), call.get_trace(matrices[1]), call.shape)
 
 
-def _trace_recurrence(call: TorchCall) -> TensorTrace:
-    trace = call.get_trace(call.args[0])
-    if trace is None or call.index or len(call.shape) != 3:
-        return make_unknown_trace(call.shape)
-    return matrix_rules.apply_recurrence(trace, (0, 1), call.shape)
-
-
 def _trace_fourier(call: TorchCall) -> TensorTrace:
     trace = call.first
     axes = [axis % len(trace.dims) for axis in call.args[1]]
@@ -253,12 +246,11 @@ _NAMES: Mapping[Callable[[TorchCall], TensorTrace], str] = {
     torch_windows.trace_unpooling: "max_unpool2d",
     torch_windows.trace_sampling: "grid_sampler_2d cudnn_grid_sampler _grid_sampler_2d_cpu_fallback",
     torch_windows.trace_deformable_convolution: "deform_conv2d",
-    _trace_recurrence: "mkldnn_rnn_layer _cudnn_rnn miopen_rnn",
     _trace_fourier: "_fft_r2c _fft_c2r _fft_c2c",
     _trace_as_real: "view_as_real",
     _trace_as_complex: "view_as_complex",
     _trace_as_strided: "as_strided",
-    _trace_recurrence: "mkldnn_rnn_layer _cudnn_rnn",
+    _trace_recurrence: "mkldnn_rnn_layer _cudnn_rnn miopen_rnn",
     _trace_writing: "index_put _index_put_impl _unsafe_index_put",
     _trace_as_unknown: "scatter scatter_add scatter_reduce index_add index_copy index_reduce masked_scatter masked_select take "
     "put rot90 repeat_interleave roi_align roi_pool ps_roi_align ps_roi_pool",
