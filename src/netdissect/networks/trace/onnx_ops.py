@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from netdissect.networks.trace import frequency_rules, index_rules, matrix_rules, onnx_slices, rules
+from netdissect.networks.trace import frequency_rules, index_rules, matrix_rules, onnx_slices, resampling_rules, rules
 from netdissect.networks.trace.calls import (
     trace_expansion,
     trace_normalization,
@@ -97,7 +97,7 @@ def _trace_resize(call: OnnxCall) -> TensorTrace:
     scales = call.values(2 if is_resize else 1)
     ratios = (1 / scales[2], 1 / scales[3]) if scales is not None and len(scales) == 4 else (None, None)
     kernel = Resampling(reach, coordinates, rounding if kind == "nearest" else "")
-    return rules.resample_grid(call.first, call.shape, kernel, ratios)
+    return resampling_rules.resample_grid(call.first, call.shape, kernel, ratios)
 
 
 def _make_matrix_product_rule(right: int) -> Callable[[OnnxCall], TensorTrace]:

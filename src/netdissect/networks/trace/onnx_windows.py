@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netdissect.networks.trace import rules
+from netdissect.networks.trace import resampling_rules, rules
 from netdissect.networks.trace.block_rules import fold_windows
 from netdissect.networks.trace.convolution_rules import WindowSpec, convolve
 from netdissect.networks.trace.resampling import Resampling
@@ -48,13 +48,15 @@ def trace_pool(call: OnnxCall) -> TensorTrace:
 
 def trace_max_unpool(call: OnnxCall) -> TensorTrace:
     """Return the trace after values went back to where a maximum pooling took them from."""
-    return replace(rules.resample_grid(call.first, call.shape, Resampling(1, "asymmetric", "floor")), is_global=True)
+    return replace(
+        resampling_rules.resample_grid(call.first, call.shape, Resampling(1, "asymmetric", "floor")), is_global=True
+    )
 
 
 def trace_grid_sample(call: OnnxCall) -> TensorTrace:
     """Return the trace of samples at given positions."""
     trace = call.trace(0)
-    return make_unknown_trace(call.shape) if trace is None else rules.sample_grid(trace, call.shape)
+    return make_unknown_trace(call.shape) if trace is None else resampling_rules.sample_grid(trace, call.shape)
 
 
 def trace_col2im(call: OnnxCall) -> TensorTrace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from netdissect.networks.trace import block_rules, rules
+from netdissect.networks.trace import block_rules, resampling_rules
 from netdissect.networks.trace.border_rules import pad_border
 from netdissect.networks.trace.convolution_rules import WindowSpec, convolve
 from netdissect.networks.trace.resampling import Resampling
@@ -81,19 +81,19 @@ def _pool(call: TorchCall, dilation: int | None = None) -> TensorTrace:
 
 def trace_unpooling(call: TorchCall) -> TensorTrace:
     """Return the trace after values went back to where a maximum pooling took them from."""
-    trace = rules.resample_grid(call.first, call.shape, Resampling(1, "asymmetric", "floor"))
+    trace = resampling_rules.resample_grid(call.first, call.shape, Resampling(1, "asymmetric", "floor"))
     return replace(trace, is_global=True)
 
 
 def trace_adaptive_pool(call: TorchCall) -> TensorTrace:
     """Return the trace of a pooling to a given number of cells."""
-    return rules.pool_adaptively(call.first, call.shape)
+    return resampling_rules.pool_adaptively(call.first, call.shape)
 
 
 def trace_sampling(call: TorchCall) -> TensorTrace:
     """Return the trace of samples at given positions."""
     trace = call.get_trace(call.args[0])
-    return make_unknown_trace(call.shape) if trace is None else rules.sample_grid(trace, call.shape)
+    return make_unknown_trace(call.shape) if trace is None else resampling_rules.sample_grid(trace, call.shape)
 
 
 def trace_padding(call: TorchCall) -> TensorTrace:
@@ -107,12 +107,14 @@ def trace_padding(call: TorchCall) -> TensorTrace:
 
 def trace_nearest(call: TorchCall) -> TensorTrace:
     """Return the trace of an interpolation by the nearest cell before."""
-    return rules.resample_grid(call.first, call.shape, Resampling(1, "asymmetric", "floor"), _read_ratios(call, 2))
+    return resampling_rules.resample_grid(
+        call.first, call.shape, Resampling(1, "asymmetric", "floor"), _read_ratios(call, 2)
+    )
 
 
 def trace_nearest_exact(call: TorchCall) -> TensorTrace:
     """Return the trace of an interpolation by the nearest cell."""
-    return rules.resample_grid(
+    return resampling_rules.resample_grid(
         call.first, call.shape, Resampling(1, "half_pixel", "round_prefer_ceil"), _read_ratios(call, 2)
     )
 
@@ -122,7 +124,7 @@ def make_interpolation_rule(reach: int) -> Callable[[TorchCall], TensorTrace]:
 
     def rule(call: TorchCall) -> TensorTrace:
         kernel = Resampling(reach, "align_corners" if call.argument(2, "align_corners") else "half_pixel")
-        return rules.resample_grid(call.first, call.shape, kernel, _read_ratios(call, 3))
+        return resampling_rules.resample_grid(call.first, call.shape, kernel, _read_ratios(call, 3))
 
     return rule
 
