@@ -333,3 +333,24 @@ def test_channels_before_tokens_are_not_read_the_wrong_way_round(layer):
     assert {name: (found.grid, found.units) for name, found in layers.items()} == {
         "stem": ((8, 8), 64), layer: (grid, units), "act": (grid, units),
     }  # fmt: skip
+
+
+def test_a_transform_of_patches_makes_frequencies_their_channels():
+    class Frequencies(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rows, self.columns, self.mix = (
+                nn.Linear(8, 8, bias=False),
+                nn.Linear(8, 8, bias=False),
+                nn.Conv2d(64, 5, 1),
+            )
+
+        def forward(self, image):
+            patches = image.unflatten(2, (8, 8)).unflatten(4, (8, 8)).permute(0, 2, 4, 1, 3, 5)
+            mixed = self.rows(self.columns(patches).transpose(-1, -2))
+            return self.mix(mixed.flatten(-2)[:, :, :, 0].permute(0, 3, 1, 2))
+
+    layers = list_layers(Frequencies())
+    assert (layers["rows"].grid, layers["rows"].units) == ((8, 8), 3 * 64)
+    assert (layers["mix"].grid, layers["mix"].units, layers["mix"].field) == ((8, 8), 5, layers["rows"].field)
+    assert (layers["mix"].field.offset, layers["mix"].field.size, layers["mix"].field.step) == ((0, 0), (8, 8), (8, 8))
