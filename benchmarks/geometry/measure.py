@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from benchmarks.geometry.choice import compute_center, find_standing
 from benchmarks.geometry.neutral import make_neutral_copy, smooth_operators
 from netdissect.networks import layer_names
 from netdissect.networks.probe import ProbedLayer
@@ -22,16 +23,12 @@ if TYPE_CHECKING:
 
 #: Where on the diagonal of a grid cells are measured.
 PLACES = (0.25, 0.5, 0.75)
-#: Smallest grid that is measured.
-_LEAST_CELLS = 4
 #: Share of the largest gradient from which pixels count.
 _CUT = 0.35
 #: Standard deviation, in relation to the image's side, from which gradients show no place.
 _DIFFUSE = 0.2
 #: The same in relation to a block of cells, of a layer whose cells keep their positions.
 _OWN_WIDTH = 0.42
-#: Layers of one grid and field map that are measured.
-_MOST_ALIKE = 2
 #: Cells that may change alike where one patch is perturbed.
 _MOST_CHANGED = 4
 #: Factor of what is scaled up where the direct paths are measured.
@@ -77,54 +74,6 @@ class MeasuredLayer:
         return self.cells_off is not None and self.cells_off > 0.5
 
 
-def find_standing(layer: Layer) -> str:
-    """Return how a layer's cells were placed: "traced", "position", "even", or "single" for a single cell."""
-    if layer.grid == (1, 1):
-        return "single"
-    if layer.geometry == "receptive-field":
-        return "traced"
-    return "position" if "keeps its position" in layer.note else "even"
-
-
-def breaks_law(layer: Layer, input_size: tuple[int, int]) -> bool:
-    """Return whether a layer's steps times cells miss the input by more than a step, or centers lie outside of the image.
-
-    Convolutions without padding lose what their windows reach over the border.
-    """
-    for axis, side in enumerate(input_size):
-        offset, size, step = (one[axis] for one in layer.field)
-        surplus = step * layer.grid[axis] - side
-        lost = max(0.0, size + 2 * offset - step)
-        first, last = compute_center(layer.field, 0, axis), compute_center(layer.field, layer.grid[axis] - 1, axis)
-        if not (-step - lost <= surplus <= step and first >= -step / 2 - 1 and last <= side + step / 2):
-            return True
-    return False
-
-
-def compute_center(field_map: FieldMap, cell: float, axis: int) -> float:
-    """Return the center of a cell along an axis, in pixels."""
-    return field_map.offset[axis] + (field_map.size[axis] - 1) / 2 + cell * field_map.step[axis]
-
-
-def choose_layers(layers: Sequence[Layer], suggested: Sequence[str]) -> list[Layer]:
-    """Return the layers to measure: first, middle and last of every standing, and the suggested ones; of alike ones two."""
-    chosen: dict[str, None] = {}
-    for standing in ("traced", "position", "even"):
-        group = [one.name for one in layers if find_standing(one) == standing and not one.name.endswith(":in")]
-        chosen |= dict.fromkeys(group[round(place * (len(group) - 1))] for place in (0, 0.5, 1) if group)
-    by_name = {one.name: one for one in layers if min(one.grid) >= _LEAST_CELLS}
-    kept: list[Layer] = []
-    for name in dict.fromkeys((*reversed(suggested), *reversed(chosen))):
-        one = by_name.get(name)
-        if one is not None and sum(_are_alike(one, other) for other in kept) < _MOST_ALIKE:
-            kept.append(one)
-    return [one for one in layers if one in kept]
-
-
-def _are_alike(one: Layer, other: Layer) -> bool:
-    return (one.grid, one.field, find_standing(one)) == (other.grid, other.field, find_standing(other))
-
-
 def measure_layers(network: TorchNetwork, layers: Sequence[Layer], input_size: tuple[int, int]) -> list[MeasuredLayer]:
     """Measure some layers of a network."""
     names = [one.name for one in layers]
@@ -140,26 +89,37 @@ def measure_layers(network: TorchNetwork, layers: Sequence[Layer], input_size: t
         one.name: entries[one.name] for one in measured
         if one.is_wrong or (one.mismatch is None and one.standing != "position")
     }  # fmt: skip
-    if doubtful:  # single precision is several times as fast, and may overflow
-        runner = _Runner(network, doubtful, input_size, torch.float64)
-        again = {one.name: one for one in runner.measure_gradients()}
-        runner.measure_direct_paths(again.values())
-        runner.measure_patches(again.values())
-        measured = [again.get(one.name, one) for one in measured]
+    # Single precision may overflow; linear attention needs functions that are zero below zero.
+    for slope in (1.0, 0.0):
+        if doubtful:
+            runner = _Runner(network, doubtful, input_size, torch.float64, slope)
+            again = {one.name: one for one in runner.measure_gradients()}
+            runner.measure_direct_paths(again.values())
+            runner.measure_patches(again.values())
+            measured = [again.get(one.name, one) for one in measured]
+            doubtful = {one.name: entries[one.name] for one in measured if one.is_wrong and _is_noise(one, input_size)}
     return measured
+
+
+def _is_noise(one: MeasuredLayer, input_size: tuple[int, int]) -> bool:
+    """Return whether cells were found at distances that no layer has."""
+    own_step = input_size[1] / one.grid[1]
+    return one.steps is not None and abs(one.steps[1] - own_step) > own_step / 4
 
 
 class _Runner:
     """Runs the neutral copy of a network and reads its layers as the project does."""
 
     def __init__(
-        self, network: TorchNetwork, entries: Mapping[str, ProbedLayer], input_size: tuple[int, int], dtype: torch.dtype
-    ) -> None:
+        self, network: TorchNetwork, entries: Mapping[str, ProbedLayer], input_size: tuple[int, int], dtype: torch.dtype,
+        slope: float = 1,
+    ) -> None:  # fmt: skip
         self._network = replace(network, module=make_neutral_copy(network.module, dtype))
         self._network._fit(self._network.module, input_size)  # noqa: SLF001
         self._entries = entries
         self._size = input_size
         self._dtype = dtype
+        self._slope = slope
         self._channels = network.make_module_input(input_size).shape[1]
         self._has_upsampling = False
 
@@ -264,7 +224,7 @@ class _Runner:
         problem = ""
         with (
             evaluation_mode(network.module), network.hook_layers(network.module, selectors, record),
-            smooth_operators(upsampling=upsampling) as scaled,
+            smooth_operators(upsampling=upsampling, slope=self._slope) as scaled,
         ):  # fmt: skip
             try:
                 network._call(network.module, x)  # noqa: SLF001

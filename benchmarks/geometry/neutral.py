@@ -97,11 +97,12 @@ def _make_profile(length: int) -> torch.Tensor:
 
 
 @contextlib.contextmanager
-def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
-    """Inside the block, maxima over windows are means, activation functions are linear, and softmax over the last dimension is weak.
+def smooth_operators(*, upsampling: float = 1.0, slope: float = 1.0) -> Iterator[list[str]]:
+    """Inside the block, maxima over windows are means, activation functions are of two straight pieces, and softmax over the last dimension is weak.
 
     Args:
         upsampling: factor of everything that is scaled up; a small one shows what the other paths see.
+        slope: of activation functions below zero.
 
     Yields:
         the names of the operators that scaled something up.
@@ -139,8 +140,8 @@ def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
 
         return compute
 
-    def keep_values(x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        return x * 1
+    def rectify(x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return torch.where(x > 0, x, slope * x)
 
     def keep_weights(x: torch.Tensor, mean: Any, variance: Any, *args: Any, **options: Any) -> torch.Tensor:
         if mean is None and x.shape[0] == 1:  # it standardizes the kernels of a convolution
@@ -155,8 +156,8 @@ def smooth_operators(*, upsampling: float = 1.0) -> Iterator[list[str]]:
             (functional, "softmax", weak_softmax), (torch, "softmax", weak_softmax), (torch.Tensor, "softmax", weak_method),
             (functional, "scaled_dot_product_attention", weak_attention), (functional, "max_pool2d", pool_means), (torch, "max_pool2d", pool_means),
             (functional, "adaptive_max_pool2d", pool_adaptive_means),
-            *((owner, name, keep_values) for owner in (functional, torch, torch.Tensor) for name in ("relu", "relu_")),
-            *((functional, name, keep_values) for name in ("relu6", "gelu", "silu", "hardswish", "mish", "elu", "leaky_relu")),
+            *((owner, name, rectify) for owner in (functional, torch, torch.Tensor) for name in ("relu", "relu_")),
+            *((functional, name, rectify) for name in ("relu6", "gelu", "silu", "hardswish", "mish", "elu", "leaky_relu")),
             (functional, "batch_norm", keep_weights),
             *((functional, name, weaken_larger(name, getattr(functional, name))) for name in ("interpolate", "pixel_shuffle", "conv_transpose2d")),
         ):  # fmt: skip

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import netdissect as nd
-from benchmarks.geometry import measure
-from benchmarks.geometry.networks import Candidate, SkippedNetworkError, build_network, count_parameters
+from benchmarks.geometry import choice, measure
+from benchmarks.geometry.limits import SkippedNetworkError, count_parameters
+from benchmarks.geometry.networks import Candidate, build_network
 from netdissect.networks.load import wrap_module
 from netdissect.networks.suggest import suggest_layers
 
@@ -95,17 +96,17 @@ def examine(candidate: Candidate, probe_set: Path, record: dict[str, Any], answe
                 network, suggested, str(probe_set), pictures=False, resolution=size[0], batch_size=2, quantile=0.02
             ),
         )
-    chosen = measure.choose_layers(layers, suggested)
+    chosen = choice.choose_layers(layers, suggested)
     found = attempt("measure", lambda: measure.measure_layers(network, chosen, size)) or []  # type: ignore[arg-type]
     record["measured"] = [dataclasses.asdict(one) | {"is_wrong": one.is_wrong} for one in found]
 
 
 def _describe_listing(layers: list[Layer], size: tuple[int, int], record: dict[str, Any]) -> None:
-    standings = [measure.find_standing(layer) for layer in layers]
+    standings = [choice.find_standing(layer) for layer in layers]
     record["layers"] = {one: standings.count(one) for one in ("traced", "position", "even", "single")}
     record["against_law"] = [
         layer.name for layer, standing in zip(layers, standings, strict=True)
-        if standing == "traced" and measure.breaks_law(layer, size)
+        if standing == "traced" and choice.breaks_law(layer, size)
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchmarks.geometry import measure, table
+from benchmarks.geometry import choice, measure, table
 from torch import nn
 
 from netdissect.layers import FieldMap
@@ -140,9 +140,9 @@ def test_what_the_direct_paths_see_is_measured_where_a_coarse_map_is_scaled_up()
 def test_the_law_of_steps_allows_one_step():
     network = make_network(make_convolutions())
     layers = {layer.name: layer for layer in network.layers(SIZE)}
-    assert not measure.breaks_law(layers["3"], SIZE)
+    assert not choice.breaks_law(layers["3"], SIZE)
     halved = replace(layers["3"], field=layers["3"].field._replace(step=(2, 2)))
-    assert measure.breaks_law(halved, SIZE)
+    assert choice.breaks_law(halved, SIZE)
 
 
 def test_the_table_counts_networks_and_names_mismatches(capsys):
