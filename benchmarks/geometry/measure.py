@@ -239,7 +239,7 @@ def _choose_blocks(count: int) -> tuple[list[int], int]:
     Blocks begin at multiples of their length, so that the fractions of a step that scaled-up layers are off cancel.
     """
     length = 1
-    while length < 8 and length * 14 <= count:
+    while length < 32 and length * 14 <= count:
         length *= 2
     return [min(round(place * (count - length) / length) * length, count - length) for place in PLACES], length
 

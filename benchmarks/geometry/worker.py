@@ -93,7 +93,13 @@ def examine(candidate: Candidate, probe_set: Path, record: dict[str, Any], answe
         attempt(
             "dissect",
             lambda: nd.dissect(
-                network, suggested, str(probe_set), pictures=False, resolution=size[0], batch_size=2, quantile=0.02
+                network,
+                suggested,
+                str(probe_set),
+                pictures=False,
+                resolution=size[0] if size[0] == size[1] else None,
+                batch_size=2,
+                quantile=0.02,
             ),
         )
     chosen = choice.choose_layers(layers, suggested)
