@@ -89,7 +89,8 @@ class UnitAxes:
 def find_unit_axes(trace: TensorTrace) -> UnitAxes | None:
     """Return the axes of units of a tensor; None if its rows, columns or images cannot be combined.
 
-    A tensor of channels only is a single cell. A dimension of images may be missing if there is only one image.
+    A tensor of channels only is a single cell; one number per image is no unit. A dimension of images may be missing if there
+    is only one image.
     """
     parts = [part for dim in trace.dims for part in dim]
     resolved = [piece for part in parts for piece in iterate_parts((part,))]
@@ -98,7 +99,7 @@ def find_unit_axes(trace: TensorTrace) -> UnitAxes | None:
         if trace.has_grid or any(part.meaning not in "nc" for part in resolved if part.length > 1):
             return None
         grid = (1, 1)
-    if min(grid) < 1:
+    if min(grid) < 1 or all(part.meaning == "n" for part in parts):
         return None
     places = {meaning: [i for i, part in enumerate(resolved) if _find_role(part) == meaning] for meaning in "ncyx"}
     alone = not any(part.meaning == "n" and part.length > 1 for part in parts)
