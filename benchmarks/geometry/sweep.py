@@ -63,6 +63,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks geometry --", description=__doc__)
     parser.add_argument("--family", action="append", choices=FAMILIES, help="only this one; may be repeated")
     parser.add_argument("--only", default="", help="only networks in whose FAMILY:NAME this pattern is found")
+    parser.add_argument(
+        "--network", action="append", metavar="FAMILY:NAME", help="only this one, of the sweep or not; may be repeated"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--out", type=Path, help="file to which one line of JSON per network is added")
     parser.add_argument("--resume", action="store_true", help="skip the networks that the file holds")
@@ -73,8 +76,9 @@ def main(words: Sequence[str] | None = None) -> None:
     if not options.table:
         _prepare_process()
         done = {f"{record['family']}:{record['name']}" for record in records}
+        named = [Candidate(*name.split(":", 1)) for name in options.network or []]
         candidates = [
-            one for one in list_candidates(options.family or FAMILIES)
+            one for one in named or list_candidates(options.family or FAMILIES)
             if re.search(options.only, one.full_name) and one.full_name not in done
         ]  # fmt: skip
         records += examine_all(candidates, options)
