@@ -160,6 +160,11 @@ def _trace_attention(call: TorchCall) -> TensorTrace:
     return matrix_rules.apply_attention(call.get_trace(call.args[0]), call.get_trace(call.args[2]), call.shape)
 
 
+def _trace_encoder_layer(call: TorchCall) -> TensorTrace:
+    """Return the trace after torch's fused transformer layer, whose residual paths keep the cells."""
+    return replace(call.first, is_global=True, heads=0)
+
+
 def _trace_as_strided(call: TorchCall) -> TensorTrace:
     """Return the trace after new strides, which change nothing if channels have a single cell."""
     single = call.first.shape == call.shape and math.prod(call.shape[2:]) == 1
@@ -227,7 +232,8 @@ _NAMES: Mapping[Callable[[TorchCall], TensorTrace], str] = {
     _trace_attention: "_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention "
     "_scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention _scaled_dot_product_attention_math "
     "_scaled_dot_product_attention_math_for_mps _scaled_dot_product_fused_attention_overrideable "
-    "scaled_dot_product_attention",
+    "scaled_dot_product_attention _native_multi_head_attention",
+    _trace_encoder_layer: "_transformer_encoder_layer_fwd",
     torch_slices.trace_roll: "roll",
     torch_slices.trace_copy: "copy",
     torch_slices.trace_flip: "flip",

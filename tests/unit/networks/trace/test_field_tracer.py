@@ -159,6 +159,31 @@ def test_after_attention_a_cell_sees_everything_and_keeps_its_place(fused):
     assert track.field == FieldMap((-1, -1), (3, 3), (2, 2))
 
 
+class FusedLayers(nn.Module):
+    """Patches, then attention or a whole layer that torch computes by one operator."""
+
+    def __init__(self, *, whole):
+        super().__init__()
+        self.patches, self.whole = nn.Conv2d(3, 8, 4, stride=4), whole
+        self.layer = (
+            nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+            if whole
+            else nn.MultiheadAttention(8, 2, batch_first=True)
+        )
+
+    def forward(self, x):
+        tokens = self.patches(x).flatten(2).transpose(1, 2)
+        return self.layer(tokens) if self.whole else self.layer(tokens, tokens, tokens, need_weights=False)[0]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_after_a_fused_operator_of_torch_a_cell_keeps_its_place(whole):
+    track, _ = traced(FusedLayers(whole=whole), size=16)
+    assert track.is_global
+    assert track.field == FieldMap((0, 0), (4, 4), (4, 4))
+    assert track.cells == (4, 4)
+
+
 def test_a_grid_that_pixels_do_not_divide_evenly_leaves_nothing_over():
     assert divide_into_whole_steps((227, 227), (57, 57)).step == (
         3,
