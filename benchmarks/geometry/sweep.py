@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import re
-import signal
 import tempfile
 import time
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import machine
+from benchmarks.forked_processes import poll_process
 from benchmarks.geometry import table
 from benchmarks.geometry.networks import FAMILIES, Candidate, list_candidates
 
@@ -32,16 +32,10 @@ class _Child:
 
     def poll(self) -> str | None:
         """Return how the process ended, empty if well; None while it runs."""
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
-        if not pid:
-            if time.monotonic() < self.until:
-                return None
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-            return "it ran past the time limit"
-        code = os.waitstatus_to_exitcode(status)
-        return "" if code == 0 else f"its process ended with {code}"
+        ended = poll_process(self.pid, self.until)
+        if ended is None or isinstance(ended, str):
+            return ended
+        return f"its process ended with {ended}" if ended else ""
 
     def read_record(self, end: str) -> dict[str, Any]:
         """Return what the process wrote."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.forked_processes import poll_process
 from benchmarks.hostile.attempts import Action, Attempt, AttemptFolder, FreshProcess
 
 if TYPE_CHECKING:
@@ -44,18 +45,7 @@ class RunningAttempt:
 
     def poll(self) -> int | str | None:
         """Return the exit code, or what ended the process; None while it runs."""
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
-        if not pid:
-            if time.monotonic() < self.until:
-                return None
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-            return "it ran past the time limit"
-        with contextlib.suppress(ProcessLookupError):  # processes that it started and left
-            os.killpg(self.pid, signal.SIGKILL)
-        code = os.waitstatus_to_exitcode(status)
-        return code if code >= 0 else f"it was ended by {signal.Signals(-code).name}"
+        return poll_process(self.pid, self.until)
 
     def read_output(self) -> tuple[str, str]:
         """Return what was written to stdout and to stderr."""

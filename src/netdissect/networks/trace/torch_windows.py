@@ -150,28 +150,14 @@ def trace_unshuffle(call: TorchCall) -> TensorTrace:
 
 def trace_unfolding(call: TorchCall) -> TensorTrace:
     """Return the trace of windows whose cells become channels."""
-    kernel, dilation, padding, stride = call.args[1:5]
-    return block_rules.unfold_windows(
-        call.first,
-        call.shape,
-        _to_pair(kernel),
-        stride=_to_pair(stride),
-        padding=_to_pair(padding),
-        dilation=_to_pair(dilation),
-    )
+    kernel, dilation, padding, stride = map(_to_pair, call.args[1:5])
+    return block_rules.unfold_windows(call.first, call.shape, kernel, stride=stride, padding=padding, dilation=dilation)
 
 
 def trace_folding(call: TorchCall) -> TensorTrace:
     """Return the trace of windows that are added up to a grid."""
-    kernel, dilation, padding, stride = call.args[2:6]
-    return block_rules.fold_windows(
-        call.first,
-        call.shape,
-        _to_pair(kernel),
-        stride=_to_pair(stride),
-        padding=_to_pair(padding),
-        dilation=_to_pair(dilation),
-    )
+    kernel, dilation, padding, stride = map(_to_pair, call.args[2:6])
+    return block_rules.fold_windows(call.first, call.shape, kernel, stride=stride, padding=padding, dilation=dilation)
 
 
 def trace_axis_unfolding(call: TorchCall) -> TensorTrace:
