@@ -115,7 +115,7 @@ def takes_videos(module: nn.Module, error: BaseException, depth: int) -> bool:
 
 
 def _sees_channels(part: nn.Module, depth: int) -> bool:
-    """Return whether a part has modules of its own and one of them convolves as many channels as an image has."""
+    """Return whether a part contains a convolution of as many channels as an image has."""
     return any(
         isinstance(inner, nn.Conv2d) and inner.in_channels == depth for inner in part.modules() if inner is not part
     )
@@ -134,7 +134,7 @@ def _find_words(words: Collection[str], text: str) -> list[str]:
 
 
 def _find_empty_inputs(error: BaseException, left_out: Collection[str]) -> list[str]:
-    """Return the first input that is None in the innermost failing statement that reads such a one."""
+    """Return the first left-out argument that the innermost failing statement reads as None."""
     for frame, statement in reversed(list(_iterate_frames(error))):
         empty = [name for name in _find_words(left_out, statement) if frame.f_locals.get(name, frame) is None]
         if empty:

@@ -119,12 +119,12 @@ class LayerNode:
 
     @property
     def amount(self) -> int:
-        """Listed layers of its own grid inside."""
+        """Number of listed layers with its own grid inside it; at least 1."""
         return max(1, sum(part.size for part in self.parts if part.layer.grid == self.layer.grid))
 
     @property
     def block_amount(self) -> int:
-        """The same of its largest block."""
+        """The `amount` of its largest block."""
         if not self.holds_blocks:
             return self.amount
         return max((part.block_amount for part in self.parts if part.layer.grid == self.layer.grid), default=1)
@@ -238,7 +238,7 @@ class LayerTree:
         return [*inside, *([] if node.is_extra or node.is_list or is_large else [node])]
 
     def _is_gate(self, node: LayerNode) -> bool:
-        """Return whether a layer is coarser than the output of a module that it is part of: a squeezed branch, no decoder's step."""
+        """Return whether a layer is coarser than the output of a module around it, as a squeezed branch is."""
         outer = node.parent
         while outer is not None:
             is_main = not (outer.is_extra or outer.repeats_previous or outer.is_chain or self.is_whole(outer))
@@ -249,7 +249,7 @@ class LayerTree:
         return False
 
     def _comes_back(self, node: LayerNode, outer: LayerNode) -> bool:
-        """Return whether something before a module has the grid of a layer inside."""
+        """Return whether a layer before a module has the same grid as a layer inside it."""
         earlier = (one for one in self.nodes[: self.nodes.index(node)] if not one.is_in(outer))
         return any(one.layer.grid == node.layer.grid for one in earlier)
 

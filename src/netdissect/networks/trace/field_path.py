@@ -1,4 +1,4 @@
-"""Field paths: how operations move cells along one way through a network, and which way decides where several join.
+"""Field paths: how the operations along one path through a network place cells, and which path decides where several join.
 
 docs/method.md, § 2, states the rule and its reasons.
 """
