@@ -11,7 +11,7 @@ from netdissect.io.text import escape_line
 from netdissect.report import figures as draw
 from netdissect.report.figures.style import write_numbers
 from netdissect.results.compared import find_detections
-from netdissect.stats.equal_width import count_unique_at_width
+from netdissect.stats.equal_width import count_unique_at_widths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -121,7 +121,8 @@ def _sample_widths(
     """Return, for each width n, (n, mean, standard deviation) of the unique detectors among n random units."""
     assert entry.table is not None
     detects, _ = find_detections(entry.table, comparison.threshold, comparison.definition)
-    return [(width, *count_unique_at_width(detects, width)) for width in widths]
+    counted = count_unique_at_widths(detects, widths)
+    return [(width, *found) for width, found in zip(widths, counted, strict=True)]
 
 
 def _write_concept_histogram(comparison: Comparison, path: Path) -> bool:

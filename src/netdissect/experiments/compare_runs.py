@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netdissect.config import Definition
+    from netdissect.results.run_result import Result
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,7 @@ class Comparison:
         remarks: sentences that a reader should know, such as how the runs differ.
         sources: name (or ``""``) and path of everything that was read.
         layers: layers the comparison is restricted to; empty for all.
+        runs: the run of each source, None for a table, kept for the page; empty unless there are exactly two sources.
     """
 
     entries: Sequence[DetectorCounts]
@@ -42,6 +44,7 @@ class Comparison:
     remarks: tuple[str, ...] = ()
     sources: tuple[tuple[str, Path], ...] = ()
     layers: tuple[str, ...] = ()
+    runs: tuple[Result | None, ...] = ()
 
     def match_widths(self) -> tuple[int, dict[str, tuple[float, float]]]:
         """Return the expected number of unique detectors among equally many random units of each entry.
@@ -76,7 +79,7 @@ class Comparison:
             the page, or None unless there are exactly two sources with units and a layer in common.
         """
         path = compare_figures.name_output_file(Path(out), ".html")
-        return write_side_by_side(self.sources, path, threshold=self.threshold, layers=self.layers)
+        return write_side_by_side(self.sources, path, threshold=self.threshold, layers=self.layers, runs=self.runs)
 
 
 def compare(
@@ -128,14 +131,23 @@ def compare(
             f"--steps must give one training step for each of the {len(pairs)} sources, not {len(steps)}"
         )
     entries: list[DetectorCounts] = []
+    runs: list[Result | None] = []
     for position, (name, path) in enumerate(pairs):
         step = steps[position] if steps else _find_step(name or path.name)
-        found = _read_source(name, path, threshold, definition, layers)
+        run = None if path.suffix in (".mat", ".csv") else api.load(path)
+        found = (
+            _read_table(name, path, threshold, definition)
+            if run is None
+            else _count_layers(name, run, threshold, definition, layers)
+        )
         entries += [replace(entry, step=step) for entry in found]
+        runs += [run] if len(pairs) == 2 else []  # the page shows two; more could fill the memory
     if not entries:
         raise SettingsError(f"none of the runs has a layer named {' or '.join(layers)}")
     remarks += _collect_remarks(entries)
-    return Comparison(_make_names_unique(entries), definition, threshold, tuple(remarks), tuple(pairs), tuple(layers))
+    return Comparison(
+        _make_names_unique(entries), definition, threshold, tuple(remarks), tuple(pairs), tuple(layers), tuple(runs)
+    )
 
 
 def _choose_definition(
@@ -162,17 +174,20 @@ def _collect_remarks(entries: Sequence[DetectorCounts]) -> list[str]:
     return remarks
 
 
-def _read_source(
-    name: str, path: Path, threshold: float, definition: Definition, layers: Sequence[str]
-) -> list[DetectorCounts]:
+def _read_table(name: str, path: Path, threshold: float, definition: Definition) -> list[DetectorCounts]:
+    """Count the detectors of a result table or of the paper's .mat."""
     if path.suffix == ".mat":
         return published.read_published_table(path)
-    if path.suffix == ".csv":
-        stem = path.name.removesuffix("-result.csv").removesuffix(".csv")
-        table = classic.read_result_csv(path)
-        files.require_unchanged(path)
-        return [count_for_comparison(name or stem, name or stem, "", table, threshold, definition)]
-    run = api.load(path)
+    stem = path.name.removesuffix("-result.csv").removesuffix(".csv")
+    table = classic.read_result_csv(path)
+    files.require_unchanged(path)
+    return [count_for_comparison(name or stem, name or stem, "", table, threshold, definition)]
+
+
+def _count_layers(
+    name: str, run: Result, threshold: float, definition: Definition, layers: Sequence[str]
+) -> list[DetectorCounts]:
+    """Count the detectors of a run's layers."""
     title = name or run.network.name
     return [
         replace(

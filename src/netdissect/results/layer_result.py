@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from netdissect.bounds import format_value
 from netdissect.errors import SettingsError
 from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
@@ -14,7 +16,8 @@ from netdissect.results.unit_result import UnitResult
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from netdissect.concepts import Vocabulary
@@ -124,7 +127,7 @@ class LayerResult:
     @cached_property
     def units(self) -> UnitTable:
         """One row per unit, best score first."""
-        return UnitTable([self._make_row(channel) for channel in range(self.layer.units)], self.score_title)
+        return UnitTable(list(self._make_rows()), self.score_title)
 
     def detectors(self, threshold: float = 0.04, definition: Definition = "label") -> Detectors:
         """Count this layer's detectors and unique detectors (docs/method.md, § 5)."""
@@ -147,32 +150,28 @@ class LayerResult:
     def _repr_html_(self) -> str | None:
         return self.presenter.render_layer(self) if self.presenter is not None else None
 
-    def _make_row(self, channel: int) -> UnitRow:
-        names, best, counts = self.vocabulary.names, self.best, self.counts
-        profile = []
-        for position, category in enumerate(self.vocabulary.categories):
-            column = int(best.column[channel, position])
-            if column < 0:
-                profile.append(CategoryBest(category, "", 0, 0, 0, 0.0))
-                continue
-            profile.append(
-                CategoryBest(
-                    category,
-                    names[column],
-                    truth=int(counts.G[column]),
-                    activation=int(counts.A[channel, column]),
-                    intersect=int(counts.I[channel, column]),
-                    iou=float(self.iou[channel, column]),
-                    other_score=None if self.score is None else float(best.score[channel, position]),
-                )
-            )
-        position = int(best.category[channel])
-        winner = profile[position] if position >= 0 else CategoryBest("", "", 0, 0, 0, 0.0)
-        return UnitRow(
-            unit=channel + 1,
-            category=winner.category,
-            label=winner.label,
-            score=winner.score,
-            threshold=float(self.thresholds[channel]),
-            profile=tuple(profile),
-        )
+    def _make_rows(self) -> Iterator[UnitRow]:
+        """Yield the row of every unit; arrays become lists first, because reading their elements one by one is slow."""
+        profiles = zip(*[self._list_best(*place) for place in enumerate(self.vocabulary.categories)], strict=True)
+        unlabeled = CategoryBest("", "", 0, 0, 0, 0.0)
+        thresholds, places = self.thresholds.tolist(), self.best.category.tolist()
+        for channel, (threshold, place) in enumerate(zip(thresholds, places, strict=True)):
+            profile: tuple[CategoryBest, ...] = next(profiles, ())
+            winner = profile[place] if place >= 0 else unlabeled
+            yield UnitRow(channel + 1, winner.category, winner.label, winner.score, threshold, profile)
+
+    def _list_best(self, position: int, category: str) -> list[CategoryBest]:
+        """Return the best concept of every unit in one category."""
+        columns, counts = self.best.column[:, position], self.counts
+        rows, none = np.arange(self.layer.units), CategoryBest(category, "", 0, 0, 0, 0.0)
+        if not len(self.vocabulary):
+            return [none] * len(rows)
+        numbers = [array.tolist() for array in (
+            columns, counts.G[columns], counts.A[rows, columns], counts.I[rows, columns], self.iou[rows, columns],
+        )]  # fmt: skip
+        others = [None] * len(rows) if self.score is None else self.best.score[:, position].tolist()
+        names = self.vocabulary.names
+        return [
+            none if column < 0 else CategoryBest(category, names[column], truth, active, both, iou, other)
+            for column, truth, active, both, iou, other in zip(*numbers, others, strict=True)
+        ]

@@ -18,6 +18,7 @@ from netdissect.errors import RunFileError, root_message
 from netdissect.io import atomic, reading
 from netdissect.io.arrays import encode_npz, parse_npz
 from netdissect.results import parquet_sizes
+from netdissect.results.arrow_arrays import make_number_array, make_text_array, unpack_numbers
 from netdissect.results.counts import Counts
 from netdissect.results.layer_result import Activity, Exemplars
 
@@ -85,32 +86,28 @@ def write_counts(path: Path, layer: LayerResult) -> None:
     units, width = counts.I.shape
     unit = np.repeat(np.arange(1, units + 1, dtype=np.int32), width)
     names = pa.DictionaryArray.from_arrays(
-        pa.array(np.tile(np.arange(width, dtype=np.int32), units)), pa.array(vocabulary.names, pa.string())
+        make_number_array(np.tile(np.arange(width, dtype=np.int32), units)), make_text_array(vocabulary.names)
     )
     categories = pa.DictionaryArray.from_arrays(
-        pa.array(np.tile(vocabulary.primary.astype(np.int32), units)), pa.array(vocabulary.categories, pa.string())
+        make_number_array(np.tile(vocabulary.primary.astype(np.int32), units)), make_text_array(vocabulary.categories)
     )
     numbers = np.array([concept.number for concept in vocabulary.concepts], dtype=np.int32)
-    table = pa.table(
-        {
-            "unit": unit,
-            "number": np.tile(numbers, units),
-            "concept": names,
-            "category": categories,
-            "I": counts.I.ravel(),
-            "A": counts.A.ravel(),
-            "G": np.tile(counts.G, units),
-            "iou": layer.iou.ravel(),
-            **({} if layer.score is None else {"score": layer.score.values.ravel()}),
-        }
-    )
+    columns = {"I": counts.I.ravel(), "A": counts.A.ravel(), "G": np.tile(counts.G, units), "iou": layer.iou.ravel()}
+    columns |= {} if layer.score is None else {"score": layer.score.values.ravel()}
+    table = pa.table({
+        "unit": make_number_array(unit),
+        "number": make_number_array(np.tile(numbers, units)),
+        "concept": names,
+        "category": categories,
+        **{name: make_number_array(values) for name, values in columns.items()},
+    })  # fmt: skip
     with atomic.open_replacement(path) as file:
         pq.write_table(table, file, compression="zstd", row_group_size=max(width, 1) * 256, write_page_checksum=True)
 
 
 def write_maxima(path: Path, maxima: NDArray[np.float32]) -> None:
     """Write the maximum of every image and unit: a row per image, a column per unit, from 1."""
-    table = pa.table({str(channel + 1): maxima[:, channel] for channel in range(maxima.shape[1])})
+    table = pa.table({str(channel + 1): make_number_array(maxima[:, channel]) for channel in range(maxima.shape[1])})
     with atomic.open_replacement(path) as file:
         pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
@@ -192,7 +189,7 @@ def _read_columns(
         _require_valid(path, pages <= 2 * rows * width + _MAX_UNPACKED_EXTRA, f"it would unpack to {pages:,} bytes")
         table = file.read(columns=list(kinds))
         _require_valid(path, not any(table[column].null_count for column in kinds), "values are missing")
-        return {column: table[column].to_numpy() for column in kinds}
+        return {column: unpack_numbers(table[column], kind) for column, kind in kinds.items()}
     except RunFileError:
         raise
     except (pa.ArrowException, ValueError, OSError, KeyError, MemoryError, OverflowError) as error:

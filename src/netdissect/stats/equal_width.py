@@ -2,7 +2,8 @@
 
 A layer with more units detects more concepts. If n of U units are drawn without replacement, concept c, detected by d_c
 units, is missed with probability C(U - d_c, n) / C(U, n). The number of concepts found is a sum of such indicators, so
-its mean and variance are known exactly, without sampling.
+its mean and variance are known exactly, without sampling. Only the sizes of the sets of units decide them, so concepts,
+and pairs of concepts, are grouped by size once for all n.
 """
 
 from __future__ import annotations
@@ -10,45 +11,74 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import gammaln
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 
-def count_unique_at_width(detects: NDArray[np.bool_], units: int) -> tuple[float, float]:
-    """Return mean and standard deviation of the number of concepts that `units` random units detect.
+def count_unique_at_widths(detects: NDArray[np.bool_], widths: Iterable[int]) -> list[tuple[float, float]]:
+    """Return mean and standard deviation of the number of concepts that n random units detect, for every n.
 
     Args:
         detects: which unit detects which concept, shape (U, C).
-        units: n, from 0 to U.
+        widths: every n, from 0 to U.
 
     Raises:
-        ValueError: if n is not in that range.
+        ValueError: if an n is not in that range.
 
     Example:
         >>> import numpy as np
-        >>> mean, deviation = count_unique_at_width(np.eye(4, dtype=bool), 2)  # four units, each with its own concept
-        >>> round(mean, 6), round(deviation, 6)
-        (2.0, 0.0)
+        >>> eye = np.eye(4, dtype=bool)  # four units, each with its own concept
+        >>> [(round(mean, 6), round(deviation, 6)) for mean, deviation in count_unique_at_widths(eye, [2, 4])]
+        [(2.0, 0.0), (4.0, 0.0)]
     """
     total = detects.shape[0]
-    if not 0 <= units <= total:
-        raise ValueError(f"expected 0 to {total} units, got {units}")
-    count = detects.astype(np.int64)
-    each = count.sum(axis=0)
-    either = each[:, None] + each[None, :] - count.T @ count  # units that detect c or c'
-    missed = _find_miss_probability(total, each, units)
-    neither = _find_miss_probability(total, either, units)
-    mean = float((1 - missed).sum())
-    variance = float((neither - missed[:, None] * missed[None, :]).sum())
-    return mean, float(np.sqrt(max(variance, 0.0)))
+    sizes, times = np.unique(detects.sum(axis=0), return_counts=True)
+    first, second, either, pairs = _group_pairs(detects)
+    found = []
+    for units in widths:
+        missed = _list_miss_probabilities(total, units)
+        mean = float(times @ (1 - missed[sizes]))
+        variance = float(pairs @ (missed[either] - missed[first] * missed[second]))
+        found.append((mean, float(np.sqrt(max(variance, 0.0)))))
+    return found
 
 
-def _find_miss_probability(total: int, detecting: NDArray[np.int64], drawn: int) -> NDArray[np.float64]:
-    """Return the probability that none of `detecting` units is among `drawn` random ones."""
-    others = total - detecting
-    possible = others >= drawn
-    rest = np.where(possible, others, drawn)
-    chance = np.exp(gammaln(rest + 1) - gammaln(rest - drawn + 1) - gammaln(total + 1) + gammaln(total - drawn + 1))
-    return np.where(possible, np.minimum(chance, 1.0), 0.0)
+def _group_pairs(detects: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
+    """Group the ordered pairs of concepts by the sizes of their sets of units.
+
+    Args:
+        detects: which unit detects which concept, shape (U, C).
+
+    Returns:
+        for each group, the number of units that detect the first concept, the second, and either; and its number of pairs.
+    """
+    total = detects.shape[0]
+    count = detects.astype(np.float64)  # exact, and multiplied by BLAS
+    both = (count.T @ count).astype(np.int64)
+    each = both.diagonal()
+    rows, columns = np.triu_indices(each.size, 1)
+    first, second = np.minimum(each[rows], each[columns]), np.maximum(each[rows], each[columns])
+    code = (first * (total + 1) + second) * (total + 1) + first + second - both[rows, columns]
+    code, pairs = np.unique(code, return_counts=True)
+    first, second, either = code // (total + 1) ** 2, code // (total + 1) % (total + 1), code % (total + 1)
+    sizes, times = np.unique(each, return_counts=True)  # every concept with itself
+    return (
+        np.concatenate([first, sizes]), np.concatenate([second, sizes]), np.concatenate([either, sizes]),
+        np.concatenate([2 * pairs, times]),
+    )  # fmt: skip
+
+
+def _list_miss_probabilities(total: int, drawn: int) -> NDArray[np.float64]:
+    """Return, for d from 0 to U, the probability C(U - d, n) / C(U, n) that none of d units is among n drawn ones.
+
+    Raises:
+        ValueError: if n is not from 0 to U.
+    """
+    if not 0 <= drawn <= total:
+        raise ValueError(f"expected 0 to {total} units, got {drawn}")
+    before = np.arange(total)
+    steps = np.maximum(total - drawn - before, 0) / (total - before)
+    return np.concatenate([[1.0], np.cumprod(steps)])

@@ -6,6 +6,7 @@ import pytest
 from scipy.io import savemat
 from tests import made_up_runs
 
+from netdissect import api
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
 from netdissect.experiments import published
 from netdissect.experiments.compare_runs import compare
@@ -293,3 +294,15 @@ def test_a_mat_with_invalid_counts_is_refused(tmp_path, name, value):
     savemat(tmp_path / "bad.mat", {"stat": table})
     with pytest.raises(RunFileError, match=r"expected the paper's semantics_cvpr_release\.mat"):
         published.read_published_table(tmp_path / "bad.mat")
+
+
+def test_two_runs_are_loaded_once_for_the_figures_and_the_page(runs, tmp_path, monkeypatch):
+    loaded = []
+    monkeypatch.setattr("netdissect.api.load", lambda path, load=api.load: loaded.append(path) or load(path))
+    comparison = compare(runs[:2])
+    comparison.write_figures(tmp_path / "two.svg")
+    page = comparison.write_page(tmp_path / "two.html")
+    assert loaded == runs[:2]
+    assert page.read_text() == dataclasses.replace(comparison, runs=()).write_page(tmp_path / "again.html").read_text()
+    assert len(loaded) == 4
+    assert compare(runs).runs == ()  # the page shows two; more could fill the memory

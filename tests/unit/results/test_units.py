@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests import fakes
 
+from netdissect.concepts import Vocabulary
 from netdissect.layers import FieldMap
 from netdissect.results.counts import Counts
 from netdissect.results.layer_result import LayerResult
@@ -83,3 +84,13 @@ def test_a_unit_of_a_layer_has_the_counts_of_its_best_concept_in_every_category(
     assert second.profile[0] == CategoryBest("object", "c4", 14, 1, 1, 1 / 14)
     nothing = tuple(CategoryBest(name, "", 0, 0, 0, 0.0) for name in words.categories)
     assert (third.unit, third.label, third.category, third.score, third.profile) == (2, "", "", 0.0, nothing)
+
+
+def test_units_of_a_vocabulary_without_concepts_have_empty_rows():
+    none = np.zeros((2, 0), np.int64)
+    layer = LayerResult(
+        fakes.make_layer("l", np.zeros((1, 2, 2, 2)), FieldMap((0, 0), (1, 1), (1, 1))),
+        Vocabulary(("object", "part"), ()), Counts(none, none, np.zeros(0, np.int64)), np.array([1, 2], np.float32), 4, None, None,
+    )  # fmt: skip
+    profile = (CategoryBest("object", "", 0, 0, 0, 0.0), CategoryBest("part", "", 0, 0, 0, 0.0))
+    assert list(layer.units) == [UnitRow(1, "", "", 0.0, 1.0, profile), UnitRow(2, "", "", 0.0, 2.0, profile)]
