@@ -24,7 +24,7 @@ def main(words: list[str]) -> None:
     machine.shim_torchvision()
     machine.print_title("Batches: the whole network, milliseconds per image")
     rows = []
-    for architecture in dict.fromkeys(architecture for architecture, _ in overhead.select_cases(options).values()):
+    for architecture in dict.fromkeys(case.architecture for case in overhead.select_cases(options).values()):
         network = overhead.make_network(architecture)
         module = network.module.to(memory_format=torch.channels_last)
         height, width = network.input_size or (224, 224)

@@ -75,7 +75,7 @@ def time_interleaved(runs: Mapping[str, Callable[[], object]], times: int) -> di
 
 def shim_torchvision() -> None:
     """Let torchvision be imported with a CPU build of torch (docs/decisions/0004)."""
-    if "+cpu" in torch.__version__ and "_OPERATORS" not in globals():
+    if "+cpu" in torch.__version__ and not hasattr(torch.ops.torchvision, "nms"):
         library = torch.library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -11,29 +12,25 @@ from typing import TYPE_CHECKING, Any
 import netdissect as nd
 from benchmarks import machine, overhead
 from benchmarks.overhead import make_network
-from netdissect.engine import dissect, forward, scan, tasks
-from netdissect.engine.tally import MaskCounts
-from netdissect.networks.network import ListedNetwork
-from netdissect.stats.top_images import TopImages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Phases: name, module or class, function. Time in an inner phase counts for the inner one only.
-PHASES: list[tuple[str, Any, str]] = [
-    ("prepare the network", ListedNetwork, "probe"),
-    ("the network", forward, "_run_network"),
-    ("wait for images", forward, "_collect_inputs"),
-    ("calibration", scan, "calibrate"),
-    ("scan: maxima, candidates", scan, "scan_batch"),
-    ("maxima of the sample", scan, "find_maxima"),
-    ("exemplars", TopImages, "update"),
-    ("store scans", tasks, "store_scan"),
-    ("thresholds", dissect, "find_thresholds"),
-    ("labels", tasks.TallyTask, "__call__"),
-    ("tally", MaskCounts, "update"),
-    ("merge scans", dissect._Dissection, "make_result"),  # noqa: SLF001 - measured here
-]
+#: Phases: name, and module and function. Time in an inner phase counts for the inner one only.
+PHASES: dict[str, str] = {
+    "prepare the network": "networks.network:ListedNetwork.probe",
+    "the network": "engine.forward:_run_network",
+    "wait for images": "engine.forward:_collect_inputs",
+    "calibration": "engine.scan:calibrate",
+    "scan: maxima, candidates": "engine.scan:scan_batch",
+    "maxima of the sample": "engine.scan:find_maxima",
+    "exemplars": "stats.top_images:TopImages.update",
+    "store scans": "engine.tasks:store_scan",
+    "thresholds": "engine.dissect:find_thresholds",
+    "labels": "engine.tasks:TallyTask.__call__",
+    "tally": "engine.tally:MaskCounts.update",
+    "merge scans": "engine.dissect:_Dissection.make_result",
+}
 
 
 def main(words: list[str]) -> None:
@@ -43,8 +40,11 @@ def main(words: list[str]) -> None:
     options = parser.parse_args(words)
     machine.shim_torchvision()
     concepts = overhead.open_probe_set(options)
-    for name, (architecture, layers) in overhead.select_cases(options).items():
-        network = make_network(architecture)
+    find_phases()
+    for name, case in overhead.select_cases(options).items():
+        if case.workers > 1:  # phases are measured in this process
+            continue
+        network, layers = make_network(case.architecture), list(case.layers)
         size = network.input_size or concepts.image_size
         settings = {"pictures": False, "resolution": size[0]}
         nd.dissect(network, layers, nd.Broden(concepts.path, limit=64), **settings)  # compile and load
@@ -84,7 +84,7 @@ def time_phases() -> Iterator[Counter[str]]:
 
         return run
 
-    for phase, owner, name in PHASES:
+    for phase, (owner, name) in find_phases().items():
         real.append((owner, name, getattr(owner, name)))
         setattr(owner, name, wrapped(phase, getattr(owner, name)))
     try:
@@ -92,3 +92,27 @@ def time_phases() -> Iterator[Counter[str]]:
     finally:
         for owner, name, function in real:
             setattr(owner, name, function)
+
+
+def find_phases() -> dict[str, tuple[Any, str]]:
+    """Return the module or class of every phase's function, and the function's name there.
+
+    Raises:
+        SystemExit: if one is gone.
+    """
+    found = {}
+    for phase, where in PHASES.items():
+        place, _, path = where.partition(":")
+        *classes, name = path.split(".")
+        try:
+            owner: Any = importlib.import_module(f"netdissect.{place}")
+            for each in classes:
+                owner = getattr(owner, each)
+            getattr(owner, name)
+        except (ImportError, AttributeError) as error:
+            raise SystemExit(
+                f"expected the phase {phase!r} at netdissect.{where}, and it is gone ({error}): write in PHASES of "
+                f"benchmarks/profile.py what does this work now"
+            ) from error
+        found[phase] = owner, name
+    return found
