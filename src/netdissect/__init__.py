@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.broden.reader import Broden
     from netdissect.probe_sets.compile.build_broden import build_broden
     from netdissect.probe_sets.importers.import_options import make_probe_set
+    from netdissect.probe_sets.prepared.prepare import prepare_probe_set
     from netdissect.probe_sets.source import Source, SourceImage
     from netdissect.protocols import Segmenter
     from netdissect.report.panels import PanelContent, ReportPanel, register_report_panel
@@ -77,6 +78,7 @@ _MODULES = {
     "load_open_vocabulary": "netdissect.networks.labelers.open_vocabulary",
     "load_segmenter": "netdissect.networks.labelers.segmenters",
     "make_probe_set": "netdissect.probe_sets.importers.import_options",
+    "prepare_probe_set": "netdissect.probe_sets.prepared.prepare",
     "register_model_kind": "netdissect.networks.plugins",
     "register_report_panel": "netdissect.report.panels",
     "register_score": "netdissect.results.scores",
@@ -92,7 +94,7 @@ __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
     "build_broden", "compare", "dissect", "generate_probe_set", "importers", "list_layers", "load", "load_network",
-    "load_open_vocabulary", "load_segmenter", "make_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate",
+    "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from netdissect.bounds import describe_type
 from netdissect.errors import ModelError, SettingsError, describe_exit
 from netdissect.layers import check_file_stems
 from netdissect.model_loading import as_network
-from netdissect.probe_sets.broden.reader import Broden
+from netdissect.probe_sets.prepared.probe_folder import open_probe_folder
 from netdissect.progress import require_progress, show_progress
 from netdissect.results import files
 from netdissect.results.scores import find_score
@@ -182,8 +182,8 @@ def _open_recorded_probe_set(run: Result) -> ConceptSource | None:
     if not card.path or "://" in card.path:  # never open a URL because a file names it
         return None
     with contextlib.suppress(Exception):  # a probe set that cannot be opened is not available
-        if os.path.isdir(card.path):  # noqa: PTH112 - the string may not be a valid path
-            found = Broden(card.path, split=settings.split, limit=settings.limit)
+        if os.path.exists(card.path):  # noqa: PTH110 - the string may not be a valid path
+            found = open_probe_folder(card.path, split=settings.split, limit=settings.limit)
             return found if found.fingerprint == card.fingerprint else None
     return None
 

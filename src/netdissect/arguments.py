@@ -7,7 +7,7 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from netdissect.bounds import describe_type, format_value
 from netdissect.config import Settings
@@ -17,6 +17,7 @@ from netdissect.io.text import escape_line
 from netdissect.probe_sets.broden.not_broden import explain_not_broden
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.probe_sets.download.paths import resolve_probe_set
+from netdissect.probe_sets.prepared.probe_folder import is_prepared_file, open_probe_folder
 from netdissect.protocols import ConceptSource
 from netdissect.results.run_folder import RUN_FOLDER
 
@@ -50,7 +51,7 @@ def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Set
     """Open a probe set, and return it with settings that record its split and its limit.
 
     Args:
-        data: a Broden folder, the name of a downloaded one, a URL, a `Broden` or another `ConceptSource`.
+        data: a Broden folder, a prepared file, the name of either, a URL, a `Broden` or another `ConceptSource`.
         settings: every setting; a `Broden` is restricted to the split and the limit.
 
     Raises:
@@ -60,13 +61,13 @@ def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Set
     if isinstance(data, Path) or (isinstance(data, str) and "://" not in data):
         require_utf8_path("data", os.fspath(data))
         folder = resolve_probe_set(data)
-        reason = explain_not_broden(folder)
+        reason = None if is_prepared_file(folder) else explain_not_broden(folder)
         if reason is not None:
             raise DataNotFoundError(reason)
-        return Broden(folder, split=settings.split, limit=settings.limit), settings
+        return open_probe_folder(folder, split=settings.split, limit=settings.limit), settings
     if isinstance(data, str):
-        return Broden(data, split=settings.split, limit=settings.limit), settings
-    if type(data) is Broden:
+        return open_probe_folder(data, split=settings.split, limit=settings.limit), settings
+    if type(data) is Broden or _is_prepared_set(data):
         narrowed = data.select(split=settings.split, limit=settings.limit)
         return narrowed, replace(settings, split=narrowed.split, limit=narrowed.limit)
     if isinstance(data, type) or not isinstance(data, ConceptSource):
@@ -81,6 +82,15 @@ def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Set
                 f"only the images you want"
             )
     return data, settings
+
+
+def _is_prepared_set(data: object) -> TypeGuard[Broden]:
+    """Return whether a probe set is read from a prepared file."""
+    if not isinstance(data, Broden):
+        return False
+    from netdissect.probe_sets.prepared.prepared_set import PreparedSet
+
+    return type(data) is PreparedSet
 
 
 def resolve_layer_names(layers: object, network: Network) -> list[str]:

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from netdissect.cli.console import ProgressBars, format_cell, print_line, print_table
 from netdissect.cli.data_import import add_import_commands
+from netdissect.cli.data_prepare import add_prepare_command, check_file
 from netdissect.cli.downloads import OwnRegistry, download_entries, print_registry
 from netdissect.cli.option_groups import OPTIONS, SEVERAL, SWITCH, describe_default
 from netdissect.errors import DataFileError
@@ -81,15 +82,20 @@ def check(folder: str, /, *, workers: _Workers = _CPUS, quiet: _Quiet = False) -
     """Check every table, image and label map of a probe set, and summarize its labels.
 
     Args:
-        folder: A Broden folder, or the name of a downloaded one.
+        folder: A Broden folder, a prepared file, or the name of a downloaded one.
         workers: Processes that decode in parallel.
         quiet: Show no progress.
     """
     from netdissect.probe_sets.broden.check import check_probe_set
     from netdissect.probe_sets.download.paths import resolve_probe_set
+    from netdissect.probe_sets.prepared.probe_folder import is_prepared_file
 
+    path = resolve_probe_set(folder)
+    if is_prepared_file(path):
+        check_file(path, workers=workers, quiet=quiet)
+        return
     with ProgressBars(quiet=quiet) as bars:
-        report = check_probe_set(resolve_probe_set(folder), workers=workers, progress=bars)
+        report = check_probe_set(path, workers=workers, progress=bars)
     _print_check_report(report)
     if report.problems:
         for problem in report.problems[:20]:
@@ -187,6 +193,7 @@ def synthetic(
     print_line(f"netdissect data check {out}")
 
 
+add_prepare_command(data)
 add_import_commands(data)
 
 

@@ -84,7 +84,7 @@ class ContextSetup:
 
     def _require_probe_set(self) -> None:
         path = self.concepts.path
-        if path and "://" not in path and not os.path.isdir(path):  # noqa: PTH112 - whatever a ConceptSource calls its path
+        if path and "://" not in path and not os.path.exists(path):  # noqa: PTH110 - whatever a ConceptSource calls its path
             raise DataNotFoundError(
                 f"{path} does not exist on {socket.gethostname()}: put the probe set where every worker can read it, on "
                 f"shared storage or at a URL such as s3://"

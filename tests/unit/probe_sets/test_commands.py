@@ -13,6 +13,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
+from tests import small_probe_set
 from tests.unit.probe_sets import originals
 from tests.unit.probe_sets.download.server import Server
 
@@ -36,7 +37,7 @@ def said(text):
 @pytest.mark.parametrize(
     "words",
     [
-        ["data", "--help"], ["data", "build", "--help"], ["data", "from-masks", "--help"], ["data", "from-words", "--help"],
+        ["data", "--help"], ["data", "build", "--help"], ["data", "from-masks", "--help"], ["data", "from-words", "--help"], ["data", "prepare", "--help"],
         ["data", "download", "--help"], ["zoo", "--help"], ["data", "list"], ["zoo", "list"], ["data", "synonyms"],
     ],
 )  # fmt: skip
@@ -301,3 +302,40 @@ def test_from_words_asks_for_the_words_with_commas_between_them(capsys, photos, 
     assert asked["concepts"] == ["wheel", "watermark", "zebra stripes"]
     assert (asked["threshold"], asked["model"]) == (0.3, "hf:CIDAS/clipseg-rd64-refined")
     assert "wheel" in source.vocabulary.names
+
+
+def test_prepare_check_and_run_by_name_then_back_to_a_folder(capsys, tmp_path, monkeypatch):
+    small_probe_set.write_probe_set(tmp_path / "dataset" / "mine", images=20)
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, "data", "prepare", "mine", "--quiet", "--workers", "2")
+    assert code == 0
+    assert re.search(r"mine\.arrow: 20 images, 0\.\d MB", said(out))
+    assert "this file is already complete and current" in said(run(capsys, "data", "prepare", "mine")[1])
+    (tmp_path / "dataset" / "mine").rename(tmp_path / "moved")
+    code, out, _ = run(capsys, "data", "check", "mine", "--quiet", "--workers", "1")
+    assert code == 0
+    assert "mine.arrow: 20 images, 6 concepts No problem was found." in said(out)
+    code, out, _ = run(capsys, "data", "from-hf", "dataset/mine.arrow", "--out", "back", "--quiet")
+    assert code == 0
+    assert "back: 20 images, 6 concepts in object, part, color, scene, texture" in said(out)
+    assert Broden("back").fingerprint == Broden("moved").fingerprint
+
+
+def test_a_damaged_prepared_file_is_one_sentence_and_code_2(capsys, tmp_path):
+    small_probe_set.write_probe_set(tmp_path / "mine", images=20)
+    run(capsys, "data", "prepare", tmp_path / "mine", "--quiet")
+    file = tmp_path / "mine.arrow"
+    data = bytearray(file.read_bytes())
+    data[data.find((tmp_path / "mine/images/a/image 1.jpg").read_bytes()) + 300] ^= 1
+    file.write_bytes(data)
+    code, out, err = run(capsys, "data", "check", file, "--quiet")
+    assert code == 2
+    assert "the checksum of the image of row 1 is wrong" in said(out)
+    assert "1 problem found" in said(err)
+    file.write_bytes(data[:-50])
+    code, _, err = run(capsys, "data", "check", file, "--quiet")
+    assert code == 2
+    assert "cannot be read as a prepared probe set" in said(err)
+    code, _, err = run(capsys, "data", "prepare", tmp_path / "mine", "--images", "huge")
+    assert code == 2
+    assert "images must be original or a side in pixels, such as 224, not 'huge'" in said(err)

@@ -49,6 +49,8 @@ class Broden:
         limit: the number of images that are kept; None keeps all.
         vocabulary: its concepts.
         fingerprint: hash of its tables, `split` and `limit`.
+        tables_fingerprint: hash of its tables alone.
+        labeled: rows in ``index.csv`` that carry a label, of all splits, int64.
 
     Example:
         >>> import tempfile
@@ -78,7 +80,7 @@ class Broden:
         given: object = folder
         if given is None or isinstance(given, (bool, int, float, bytes, list, tuple, dict)):
             raise SettingsError(f"Broden takes the folder of a probe set, not {describe_type(given)}")
-        self.folder = _open_folder(folder)
+        self.folder = self._open_folder(folder)
         if not self.folder.is_dir():
             raise DataNotFoundError(
                 f"there is no probe set at {self.folder}: expected a Broden folder with index.csv "
@@ -88,6 +90,7 @@ class Broden:
         self.vocabulary, tables = read_vocabulary(self.folder)
         index = read_index_table(self.folder, self.vocabulary.categories)
         self._rows: Sequence[ProbeImage] = parse_probe_images(index, self.vocabulary)
+        self.labeled = np.array([row.number for row in self._rows], np.int64)
         if split is not None:
             splits = {line["split"] for line in index.lines}
             if split not in splits:
@@ -98,7 +101,7 @@ class Broden:
         self._rows = self._rows[:limit]
         if not self._rows:
             raise DataFileError(f"{index.path}: no image carries a label")
-        self.fingerprint = self._hash([*(table.text for table in tables), index.text])
+        self.tables_fingerprint, self.fingerprint = self._hash([*(table.text for table in tables), index.text])
         codes = self.vocabulary.codes
         self._numbers_are_codes = bool((codes == np.arange(codes.size)).all())
 
@@ -115,7 +118,15 @@ class Broden:
         smallest = min((number for number in (self.limit, limit) if number is not None), default=None)
         if (split or self.split, smallest) == (self.split, self.limit):
             return self
-        return Broden(str(self.folder), split=split or self.split, limit=smallest)
+        return self._reopen(split or self.split, smallest)
+
+    def _reopen(self, split: str | None, limit: int | None) -> Broden:
+        """Return the probe set with another selection."""
+        return Broden(str(self.folder), split=split, limit=limit)
+
+    def _open_folder(self, folder: str | Path) -> Path:
+        """Return the folder as a path."""
+        return _open_path(folder)
 
     @property
     def name(self) -> str:
@@ -225,17 +236,19 @@ class Broden:
             raise LabelError(f"{path}: label {int(numbers[codes < 0][0])} is not listed in label.csv")
         return codes.astype(np.uint16)
 
-    def _hash(self, tables: Sequence[str]) -> str:
+    def _hash(self, tables: Sequence[str]) -> tuple[str, str]:
+        """Return the fingerprints of the tables, and of the tables with the selection."""
         hashed = hashlib.sha256()
         for text in tables:
             hashed.update(text.encode())
         if (self.folder / LATENTS_FILE).is_file():
             hashed.update(images.read_indexed_image(self.folder / LATENTS_FILE))
+        alone = hashed.hexdigest()
         hashed.update(f"split={self.split} limit={self.limit}".encode())
-        return hashed.hexdigest()
+        return alone, hashed.hexdigest()
 
 
-def _open_folder(folder: str | Path) -> Path:
+def _open_path(folder: str | Path) -> Path:
     """Return a folder as a path; for a URL, a path that reads through fsspec."""
     if not (isinstance(folder, str) and "://" in folder):
         return Path(folder)

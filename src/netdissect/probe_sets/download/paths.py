@@ -26,7 +26,8 @@ def get_zoo_folder(into: Path | None = None) -> Path:
 def resolve_probe_set(name_or_path: str | Path) -> Path:
     """Return the folder of a probe set, given its path or the name of a downloaded or built one.
 
-    An existing path comes first, then ``dataset/NAME`` in the current folder, then ``NAME`` in ``NETDISSECT_DATA``.
+    An existing path comes first, then ``dataset/NAME`` in the current folder, then ``NAME`` in ``NETDISSECT_DATA``; a prepared
+    file ``NAME.arrow`` is found where there is no such folder.
 
     Raises:
         DataNotFoundError: if there is none; the message says how to get it.
@@ -38,8 +39,9 @@ def resolve_probe_set(name_or_path: str | Path) -> Path:
     last = path.name
     if len(path.parts) == 1:
         for place in dict.fromkeys((Path("dataset"), get_data_folder())):
-            if (place / name).is_dir():
-                return place / name
+            for path in (place / name, place / f"{name}.arrow"):
+                if path.is_dir() or (path.suffix == ".arrow" and path.is_file()):
+                    return path
     sets = [entry.name for entry in load_registry().values() if entry.kind == "probe set"]
     if last in sets:
         raise DataNotFoundError(

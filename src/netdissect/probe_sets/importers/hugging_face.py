@@ -13,7 +13,9 @@ from netdissect.io import images, label_images
 from netdissect.optional_libraries import import_optional
 from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
+from netdissect.probe_sets.importers.prepared_data import is_prepared_dataset, write_prepared_back
 from netdissect.probe_sets.importers.split_names import parse_split
+from netdissect.probe_sets.prepared.probe_folder import is_prepared_file
 from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
 
 if TYPE_CHECKING:
@@ -127,10 +129,11 @@ def from_hf(
     first: int | None = None,
     **options: Unpack[ImportOptionsDict],
 ) -> BuildResult:
-    """Make a probe set of a Hugging Face data set.
+    """Make a probe set of a Hugging Face data set; of a prepared probe set, write the folder it was made of.
 
     Args:
-        dataset: a ``datasets.Dataset`` or ``DatasetDict``, a folder that one was saved to, or a name on the hub.
+        dataset: a ``datasets.Dataset`` or ``DatasetDict``, a folder that one was saved to, a name on the hub, or a prepared
+            file.
         out: folder of the probe set.
         image: column of the images; None finds it.
         mask: column of the masks; None finds it.
@@ -146,7 +149,11 @@ def from_hf(
         SettingsError: if an option is out of its range, or a column that is not there.
     """
     settings = ImportOptions.from_keywords(options)
+    if isinstance(dataset, (str, Path)) and is_prepared_file(dataset):
+        return write_prepared_back(dataset, out, settings, image, mask, label, classes, part, first)
     parts = list_dataset_parts(open_dataset(dataset), part)
+    if len(parts) == 1 and is_prepared_dataset(parts[0][0]):
+        return write_prepared_back(parts[0][0], out, settings, image, mask, label, classes, first)
     columns = _find_columns(parts[0][0], image, label or mask)
     if classes is None:
         classes = _read_feature_names(parts[0][0], columns[1])
