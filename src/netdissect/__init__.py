@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netdissect.concepts import Concept, Labels, Vocabulary
     from netdissect.config import Settings
     from netdissect.errors import NetdissectError
+    from netdissect.experiments.checkpoint_series import dissect_series
     from netdissect.experiments.compare_runs import compare
     from netdissect.experiments.generate import ImageLabeler, generate_probe_set
     from netdissect.experiments.rotation_curve import rotate
@@ -70,6 +71,7 @@ _MODULES = {
     "build_broden": "netdissect.probe_sets.compile.build_broden",
     "compare": "netdissect.experiments.compare_runs",
     "dissect": "netdissect.api",
+    "dissect_series": "netdissect.experiments.checkpoint_series",
     "generate_probe_set": "netdissect.experiments.generate",
     "importers": "netdissect.probe_sets.importers",
     "list_layers": "netdissect.model_loading",
@@ -93,7 +95,7 @@ PROVISIONAL = frozenset({
 __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
-    "build_broden", "compare", "dissect", "generate_probe_set", "importers", "list_layers", "load", "load_network",
+    "build_broden", "compare", "dissect", "dissect_series", "generate_probe_set", "importers", "list_layers", "load", "load_network",
     "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate",
 ]  # fmt: skip
 

@@ -94,6 +94,24 @@ def dissect(
     require_progress(progress)
     concepts, settings, folder = check_inputs(data, settings, out)
     network = as_network(model, preprocess)
+    return dissect_checked(
+        network, layers, concepts, settings, folder, projection=projection, fresh=fresh, progress=progress
+    )
+
+
+@_forbid_exit()
+def dissect_checked(
+    network: Network,
+    layers: str | nn.Module | Sequence[str | nn.Module],
+    concepts: ConceptSource,
+    settings: Settings,
+    folder: Path | None,
+    *,
+    projection: Projections | None = None,
+    fresh: bool = False,
+    progress: Progress | bool | None = None,
+) -> Result:
+    """Dissect a loaded network with arguments that `check_inputs` returned; `dissect` documents the others."""
     names = arguments.resolve_layer_names(layers, network)
     if projection is not None:
         from netdissect.networks.units.projected_network import attach_projections

@@ -116,6 +116,11 @@ def test_an_example_of_a_docstring_runs(code, example_names, tmp_path):
     if "mine.pth" in code:
         torchvision = pytest.importorskip("torchvision")
         torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "mine.pth")
+    if "runs/*.ckpt" in code:
+        torchvision = pytest.importorskip("torchvision")
+        (tmp_path / "runs").mkdir()
+        for epoch in (1, 2):
+            torch.save(torchvision.models.resnet18().state_dict(), tmp_path / f"runs/epoch_{epoch}.ckpt")
     if "runs/trained" in code:
         for name in ("trained", "random"):
             nd.dissect(example_names["model"], ["layer4"], "dataset/broden1_224", out=f"runs/{name}", pictures=False)

@@ -28,6 +28,7 @@ from netdissect.cli.option_groups import OPTIONS
 from netdissect.cli.report import report
 from netdissect.cli.rotate import rotate
 from netdissect.cli.run import run
+from netdissect.cli.series import series
 from netdissect.cli.zoo import zoo
 from netdissect.errors import NetdissectError, describe_exit
 from netdissect.io.text import make_streams_lenient
@@ -66,6 +67,7 @@ app = App(
 )
 app.command(demo)
 app.command(run, usage="Usage: netdissect run MODEL --layers NAME … --data DATA [OPTIONS]")
+app.command(series, usage="Usage: netdissect series MODEL --weights FILE … --layers NAME … --data DATA [OPTIONS]")
 app.command(layers)
 app.command(report)
 app.command(compare, usage="Usage: netdissect compare SOURCE … [OPTIONS]")

@@ -78,10 +78,12 @@ def _make_parameter(item: Field[Any], group: Group, *, parse: bool) -> Parameter
 
 if TYPE_CHECKING:
     ModelOptions = LoadOptions
+    PreprocessOptions = LoadOptions
     MethodOptions = MethodSettings
     ExecutionOptions = ExecutionSettings
 else:
     ModelOptions = as_parameters(LoadOptions, MODEL, MODEL_RARE, without=["seed"])
+    PreprocessOptions = as_parameters(LoadOptions, MODEL, MODEL_RARE, without=["seed", "arch", "weights"])
     MethodOptions = as_parameters(MethodSettings, METHOD, METHOD_RARE)
     ExecutionOptions = as_parameters(ExecutionSettings, EXECUTION, EXECUTION_RARE)
 

@@ -60,7 +60,7 @@ def run(
     """
     model, weights = released.resolve_model(model, loading.weights)
     layers, data = require_layers_and_data(model, layers, data)
-    projections = _parse_projections(projection)
+    projections = parse_projections(projection)
     released.check_rotation(projection)
     settings = released.change_settings(Settings(**vars(method) | vars(execution)))
     loading = replace(loading, weights=weights, seed=method.seed)
@@ -150,8 +150,12 @@ def print_run_location(folder: Path, *, with_report: bool = True) -> None:
     print_line(f"report: {index}" if with_report and index.exists() else f"results: {folder}")
 
 
-def _parse_projections(words: list[str] | None) -> str | dict[str, str] | None:
-    """Return the file of ``--projection``, or the files by layer if it names layers."""
+def parse_projections(words: list[str] | None) -> str | dict[str, str] | None:
+    """Return the file of ``--projection``, or the files by layer if it names layers.
+
+    Raises:
+        SettingsError: if a word is not LAYER=FILE, and there are several.
+    """
     if not words:
         return None
     if len(words) == 1 and ("=" not in words[0] or Path(words[0]).is_file()):

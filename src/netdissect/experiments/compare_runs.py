@@ -201,10 +201,10 @@ def _count_layers(
 def _find_step(name: str) -> float | None:
     """Return the training step in a checkpoint's name.
 
-    >>> _find_step("resnet_epoch_20"), _find_step("step5000.pt"), _find_step("resnet18")
-    (20.0, 5000.0, None)
+    >>> _find_step("resnet_epoch_20"), _find_step("step5000.pt"), _find_step("epoch=3-step=400"), _find_step("resnet18")
+    (20.0, 5000.0, 3.0, None)
     """
-    found = re.search(r"(?:epoch|iter|iteration|step|checkpoint|ckpt)s?[-_. ]?(\d+)", name, re.IGNORECASE)
+    found = re.search(r"(?:epoch|iter|iteration|step|checkpoint|ckpt)s?[-_. =]?(\d+)", name, re.IGNORECASE)
     return float(found.group(1)) if found else None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect.errors import RunNotFoundError
+from netdissect.io.names import make_natural_key
 from netdissect.results.run_folder import is_run_started
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def expand_sources(sources: Iterable[str | Path]) -> tuple[list[tuple[str, Path]
         if not path.is_dir() or (path / "run.json").exists():
             pairs.append((name, path))
             continue
-        inner = sorted((entry for entry in path.iterdir() if entry.is_dir()), key=_make_natural_key)
+        inner = sorted(
+            (entry for entry in path.iterdir() if entry.is_dir()), key=lambda entry: make_natural_key(entry.name)
+        )
         runs = [entry for entry in inner if (entry / "run.json").exists()]
         unfinished = [entry for entry in inner if entry not in runs and is_run_started(entry)]
         if not runs:
@@ -58,9 +60,3 @@ def split_source_name(source: str | Path) -> tuple[str, Path]:
         name, _, path = text.partition("=")
         return name, Path(path)
     return "", Path(source)
-
-
-def _make_natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Return a sort key that puts ``epoch_5`` before ``epoch_20``."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(0, int(part), "") if part.isdecimal() and part.isascii() else (1, 0, part) for part in parts]

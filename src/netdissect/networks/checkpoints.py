@@ -64,17 +64,18 @@ class Checkpoint:
         return shown + (f" and {len(self.keys) - 8} more" if len(self.keys) > 8 else "")
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, *, mmap: bool = False) -> Checkpoint:
     """Read a weights file.
 
     Args:
         path: a safetensors file, an index of several (``….index.json``), numpy's ``.npz``, or a PyTorch checkpoint.
+        mmap: map a PyTorch checkpoint into memory, so that only the tensors that are used are read.
 
     Raises:
         ModelNotFoundError: if there is no such file.
         ModelFileError: if it is damaged, holds no tensors, or holds objects that would have to be unpickled.
     """
-    loaded = read_weights_file(path)
+    loaded = read_weights_file(path, mmap=mmap)
     if not isinstance(loaded, (dict, list, tuple)):
         raise ModelFileError(f"{path}: expected a state dict of named tensors, got {type(loaded).__name__}")
     checkpoint = _flatten(path, loaded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netdissect.run.execute import RunLock, execute_run, lock_run
+from netdissect.run.execute import RunLock, execute_run, find_memory_budget, lock_run
 from netdissect.run.prepared_run import PreparedRun, prepare_run, resolve_device
 
-__all__ = ["PreparedRun", "RunLock", "execute_run", "lock_run", "prepare_run", "resolve_device"]
+__all__ = ["PreparedRun", "RunLock", "execute_run", "find_memory_budget", "lock_run", "prepare_run", "resolve_device"]

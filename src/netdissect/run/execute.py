@@ -139,7 +139,7 @@ def _open_store(run: PreparedRun, lock: RunLock, stack: contextlib.ExitStack, *,
     where = _locate_artifacts(run, lock.folder)
     if where is None and not alone:
         where = stack.enter_context(tempfile.TemporaryDirectory(prefix="netdissect-"))
-    store = stack.enter_context(Store(where, budget=_find_memory_budget(run.settings) if alone else 0))
+    store = stack.enter_context(Store(where, budget=find_memory_budget(run.settings) if alone else 0))
     if run.settings.artefacts is not None:
         if lock.fresh:
             store.clear()
@@ -250,7 +250,7 @@ def _locate_artifacts(run: PreparedRun, folder: Path | None) -> Path | str | Non
     return folder / WORK / key
 
 
-def _find_memory_budget(settings: Settings) -> int:
+def find_memory_budget(settings: Settings) -> int:
     """Return how many bytes of candidates may stay in memory: the setting ``memory``, else an eighth of the machine's."""
     if settings.memory is not None:
         return settings.memory
