@@ -14,7 +14,7 @@ import torch
 
 from netdissect.compiled import cached_njit
 from netdissect.engine.candidates import Candidates, join_candidates
-from netdissect.engine.cuda_overlap import copy_to_host
+from netdissect.engine.cuda_overlap import copy_to_host, move_bounds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,30 +71,40 @@ def scan_batch_with_kernels(activations: torch.Tensor, bounds: Bounds, threads: 
 
 
 def scan_batch_with_torch(activations: torch.Tensor, bounds: Bounds) -> BatchScan:
-    """Do what `scan_batch` does with torch operations, on any device."""
-    _, h, w, units = activations.shape
-    device = activations.device
-    bound = torch.from_numpy(bounds.bound).to(device)
-    planes = activations.permute(0, 3, 1, 2)
-    above = (planes > bound[:, None, None]).to(torch.float16).contiguous()
-    near = torch.nn.functional.max_pool2d(above, 3, 1, 1) > 0
+    """Do what `scan_batch` does with torch operations, on any device.
+
+    The host waits for the device twice: for the number of candidates, and for the results.
+    """
+    images, h, w, units = activations.shape
+    bound, tied = move_bounds(bounds, activations.device)
+    near = _mark_neighbors(activations > bound).permute(0, 3, 1, 2).reshape(images, units, h * w)
     chosen = near.reshape(-1).nonzero().ravel()  # by image, unit, cell
-    image_unit, cells = chosen // (h * w), chosen % (h * w)
-    first = torch.ones_like(image_unit, dtype=torch.bool)
-    first[1:] = image_unit[1:] != image_unit[:-1]
-    start = first.nonzero().ravel()
-    pairs = image_unit[start]
-    image, unit = pairs // units, pairs % units
-    values = activations.reshape(-1)[(image_unit // units * (h * w) + cells) * units + image_unit % units]
-    tied = torch.from_numpy(bounds.tied).to(device)
-    equal = torch.zeros(units, dtype=torch.int64, device=device)
+    pair, cells = chosen // (h * w), chosen % (h * w)
+    values = activations.reshape(-1)[(pair // units * (h * w) + cells) * units + pair % units]
+    equal = torch.zeros(units, dtype=torch.int64, device=activations.device)
     equal[tied] = (activations[..., tied] == bound[tied]).sum(dim=(0, 1, 2))
-    found = copy_to_host(*_find_extremes(activations), equal, unit.int(), image.int(), start, cells.int(), values)
-    cell_type = np.uint16 if h * w <= 65536 else np.int32
-    candidates = Candidates(
-        units, found[3], found[4], np.append(found[5], chosen.numel()), found[6].astype(cell_type), found[7]
+    maxima, non_finite, equals, counts, cell, value = copy_to_host(
+        *_find_extremes(activations), equal, near.sum(dim=2, dtype=torch.int32), cells.int(), values
     )
-    return BatchScan(found[0], found[1], found[2], candidates)
+    pair_image, pair_unit = np.nonzero(counts)
+    pair_start = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[pair_image, pair_unit], dtype=np.int64)])
+    cell_type = np.uint16 if h * w <= 65536 else np.int32
+    return BatchScan(
+        maxima, non_finite, equals,
+        Candidates(
+            units, pair_unit.astype(np.int32), pair_image.astype(np.int32), pair_start, cell.astype(cell_type), value
+        ),
+    )  # fmt: skip
+
+
+def _mark_neighbors(marked: torch.Tensor) -> torch.Tensor:
+    """Mark the cells next to marked ones too, also diagonally; bool, shape (B, h, w, U)."""
+    for axis in (1, 2):
+        near, others = marked.clone(), marked.shape[axis] - 1
+        near.narrow(axis, 1, others).logical_or_(marked.narrow(axis, 0, others))
+        near.narrow(axis, 0, others).logical_or_(marked.narrow(axis, 1, others))
+        marked = near
+    return marked
 
 
 def find_maxima(activations: torch.Tensor, threads: RowThreads) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -133,7 +143,7 @@ def copy_grids(
         places: positions in `into`, shape (n,).
     """
     if activations.device.type != "cpu":
-        chosen = torch.from_numpy(images).to(activations.device), torch.from_numpy(units).to(activations.device)
+        chosen = torch.from_numpy(np.stack([images, units])).to(activations.device)
         into[places] = copy_to_host(activations[chosen[0], :, :, chosen[1]])[0]
         return
     order = np.lexsort((units, images))  # neighbors in memory are copied together
@@ -144,8 +154,7 @@ def copy_grids(
 
 
 def _find_extremes(activations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    flat = activations.flatten(1, 2)
-    largest, smallest = flat.amax(1), flat.amin(1)
+    smallest, largest = activations.flatten(1, 2).aminmax(dim=1)
     return largest, ~(torch.isfinite(largest) & torch.isfinite(smallest))
 
 

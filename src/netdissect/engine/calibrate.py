@@ -39,7 +39,7 @@ _VALUES_EACH = 2**12
 _BINS = 48
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Bounds:
     """The bounds of a layer's units, which a scan needs.
 

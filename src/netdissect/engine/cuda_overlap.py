@@ -1,9 +1,10 @@
-"""On a GPU, scan a batch on a second stream while the network runs on the next one."""
+"""On a GPU, scan a batch on a second stream while the network runs on the next one; copies to the device and from it."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from netdissect.engine.calibrate import Bounds
+
     Batch = tuple[NDArray[np.int64], dict[str, torch.Tensor]]
+
+#: Bounds and tied units by device, for as long as the bounds are in use.
+_ON_DEVICE: WeakKeyDictionary[Bounds, dict[torch.device, tuple[torch.Tensor, torch.Tensor]]] = WeakKeyDictionary()
 
 
 class ScanStream(Protocol):
@@ -93,3 +99,11 @@ def copy_to_host(*tensors: torch.Tensor) -> list[NDArray[Any]]:
     if any(on_gpu):
         torch.cuda.current_stream(tensors[0].device).synchronize()
     return [tensor.numpy() for tensor in copies]
+
+
+def move_bounds(bounds: Bounds, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the bounds and the tied units of a layer on a device; they are copied there once."""
+    on_device = _ON_DEVICE.setdefault(bounds, {})
+    if device not in on_device:
+        on_device[device] = torch.from_numpy(bounds.bound).to(device), torch.from_numpy(bounds.tied).to(device)
+    return on_device[device]

@@ -50,8 +50,10 @@ if TYPE_CHECKING:
     from netdissect.results.layer_result import Activity
 
 _LOG = logging.getLogger("netdissect")
-#: Images of a shard.
+#: Images of a shard, at least.
 SHARD_SIZE = 256
+#: Batches of a shard, at least: the last one of a shard is scanned while a GPU has no other to compute.
+SHARD_BATCHES = 8
 #: Images of the calibration sample, at most.
 CALIBRATION_IMAGES = 256
 #: Bytes of the calibration sample's activations, at most.
@@ -136,7 +138,8 @@ def make_plan(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
     per_image = 4 * sum(layer.units * layer.grid[0] * layer.grid[1] for layer in layers)
     sample = min(CALIBRATION_IMAGES, max(1, CALIBRATION_BYTES // max(per_image, 1)))
     assert settings.batch_size is not None  # it has been chosen for the device
-    return Plan(images, settings.batch_size, settings.shard_size or SHARD_SIZE, sample, settings.seed)
+    shard_size = settings.shard_size or max(SHARD_SIZE, SHARD_BATCHES * settings.batch_size)
+    return Plan(images, settings.batch_size, shard_size, sample, settings.seed)
 
 
 @dataclass(frozen=True, eq=False)

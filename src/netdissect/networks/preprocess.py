@@ -54,7 +54,7 @@ class Preprocess:
             float32, shape (B, depth, H, W), channels last, on the same device.
         """
         count, height, width, _ = images.shape
-        mean = torch.from_numpy(self.mean).to(images.device)
+        mean = torch.from_numpy(self.mean).to(images.device, non_blocking=True)
         if mean.ndim == 3 and mean.shape[1:] != (height, width):
             raise SettingsError(
                 f"the mean image is {mean.shape[2]} x {mean.shape[1]} pixels and the network's input "
@@ -68,7 +68,7 @@ class Preprocess:
             x.mul_(self.unit)
         x.sub_(mean.permute(1, 2, 0).reshape(height, width * 3) if mean.ndim == 3 else mean.repeat(width))
         if (self.std != 1).any():
-            x.div_(torch.from_numpy(self.std).to(x.device).repeat(width))
+            x.div_(torch.from_numpy(self.std).to(x.device, non_blocking=True).repeat(width))
         x = x.view(count, height, width, 3).permute(0, 3, 1, 2)
         return x.mean(dim=1, keepdim=True) if self.grey else x
 

@@ -10,6 +10,7 @@ import torch
 
 from netdissect.errors import ActivationError, NetdissectError, root_message
 from netdissect.networks.execution import fill_batch
+from netdissect.networks.image_upload import ImageUpload
 from netdissect.networks.module_copies import FORWARD_ERRORS
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Probe:
         self._network = network
         self._probed = probed
         self._device = device
+        self._upload = ImageUpload(device)
         self._execution = execution
         self._open = contextlib.ExitStack()
         self._forward: Forward | None = None
@@ -102,7 +104,7 @@ class Probe:
             ActivationError: if a layer did not run on these images.
         """
         with torch.inference_mode():
-            x = self._network.preprocess(move_images(images, self._device))
+            x = self._network.preprocess(self._upload(images))
             batch = self._network.batch
             if batch is None and self._execution.compile:
                 batch = self._largest_batch = max(self._largest_batch, len(x))  # a smaller one would be compiled again
@@ -141,9 +143,3 @@ class Probe:
                 f"and of shape {entry.info.shape} for blank ones: a layer whose shape depends on the images cannot be "
                 f"dissected"
             ) from error
-
-
-def move_images(images: NDArray[np.generic], device: torch.device) -> torch.Tensor:
-    """Return images on a device; the copy to a GPU does not block."""
-    here = torch.from_numpy(images)
-    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from tests import fakes
 
 from netdissect.concepts import Labels
+from netdissect.engine import cuda_overlap
 from netdissect.engine import scan as scanning
 from netdissect.engine.batch_scan import copy_grids, find_maxima, scan_batch_with_kernels, scan_batch_with_torch
 from netdissect.engine.calibrate import Bounds
@@ -62,6 +65,35 @@ def test_torch_and_the_kernels_scan_a_batch_alike(kind, threads):
         found, same = getattr(one.candidates, name), getattr(other.candidates, name)
         np.testing.assert_array_equal(found, same)
         assert found.dtype == same.dtype
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (1, 6), (6, 1), (2, 2), (3, 40)])
+def test_torch_and_the_kernels_find_the_same_neighbors_in_narrow_grids(grid):
+    values = np.random.default_rng(23).normal(size=(3, *grid, 5)).astype(np.float32)
+    bounds, batch = Bounds(np.full(5, 1.2, np.float32), np.zeros(0, np.int64)), torch.from_numpy(values)
+    one, other = scan_with_one_thread(batch, bounds).candidates, scan_batch_with_torch(batch, bounds).candidates
+    for name in ("pair_unit", "pair_image", "pair_start", "cells", "values"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_bounds_are_copied_to_a_device_once_and_freed_with_them(monkeypatch):
+    values, copied = torch.from_numpy(activations("normal", np.random.default_rng(24))), []
+    bounds, others = (bounds_of(np.random.default_rng(n), values.numpy()) for n in (1, 2))
+    move = torch.Tensor.to
+
+    def note(tensor, where, **how):
+        copied.append((tensor.numel(), where))
+        return move(tensor, where, **how)
+
+    monkeypatch.setattr(torch.Tensor, "to", note)
+    first = [scan_batch_with_torch(values, bounds).candidates.values.size for _ in range(3)]
+    assert [size for size, where in copied if where == torch.device("cpu")] == [40, 20]
+    assert first[0] == first[2] != scan_batch_with_torch(values, others).candidates.values.size
+    kept = weakref.ref(bounds)
+    del bounds
+    gc.collect()
+    assert kept() is None
+    assert set(cuda_overlap._ON_DEVICE) == {others}
 
 
 def test_torch_and_the_kernels_agree_on_a_batch_without_a_candidate():

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import fakes
 
-from netdissect.engine.dissect import _scan_missing
+from netdissect.config import Settings
+from netdissect.engine.dissect import _scan_missing, make_plan
 from netdissect.engine.plan import Plan
+from netdissect.layers import FieldMap
 from netdissect.protocols import NullProgress
 
 
@@ -84,3 +87,13 @@ def test_an_interrupted_run_counts_the_calibration_and_every_scanned_shard(had, 
     ):
         _scan_missing(InterruptedRuntime(after), lambda _, shard: shard, shards, receipts, NullProgress())
     assert sum(receipt is not None for receipt in receipts.values()) == had + after
+
+
+@pytest.mark.parametrize(
+    ("batch", "asked", "images"), [(8, None, 256), (32, None, 256), (128, None, 1024), (128, 64, 64)]
+)
+def test_a_shard_holds_enough_batches_to_keep_a_gpu_busy(batch, asked, images):
+    layers = (fakes.make_layer("l", np.zeros((1, 2, 3, 3), np.float32), FieldMap((0, 0), (4, 4), (4, 4))),)
+    plan = make_plan(layers, 5000, Settings(batch_size=batch, shard_size=asked))
+    assert plan.shard_size == images
+    assert {len(shard.batches) for shard in plan.shards[1:-1]} == {max(1, images // batch)}
