@@ -7,7 +7,7 @@ operations select the candidates, and only these are copied to the host. Both gi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 #: Units whose grids are copied together: as many float32 as fit a cache line.
 _UNITS_PER_BLOCK = 16
+#: A number in whose binary digits every group of five is different: its product with 2^n has n's group in front.
+_DE_BRUIJN = 0x077CB531
+#: The n of every group.
+_PLACES = np.array([n for _, n in sorted(((_DE_BRUIJN << n & 0xFFFFFFFF) >> 27, n) for n in range(32))], np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,24 +162,6 @@ def _find_extremes(activations: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
     return largest, ~(torch.isfinite(largest) & torch.isfinite(smallest))
 
 
-class _Marks(NamedTuple):
-    """The arrays that `_mark_candidates` fills, with one value per unit along the last axis.
-
-    Attributes:
-        above: whether a cell lies above the bound, with a border that is never marked, uint8, shape (h + 2, w + 2, U).
-        near_in_row: whether a cell or its left or right neighbor does, uint8, shape (h + 2, w, U).
-        near: whether a cell or any of its eight neighbors does, so that it is a candidate, uint8, shape (h, w, U).
-        in_row: whether a row has candidates, uint8, shape (h, U).
-        counts: number of candidates, int32, shape (U,).
-    """
-
-    above: NDArray[np.uint8]
-    near_in_row: NDArray[np.uint8]
-    near: NDArray[np.uint8]
-    in_row: NDArray[np.uint8]
-    counts: NDArray[np.int32]
-
-
 @cached_njit(error_model="numpy")
 def _find_maxima_kernel(first, last, activations, maxima, flaws):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     _, cells, units = activations.shape
@@ -204,17 +190,14 @@ def _copy_grids_kernel(first, last, activations, images, units, order, grids, pl
         at = end
 
 
-@cached_njit()
+@cached_njit(error_model="numpy")
 def _scan_batch_kernel(first, last, activations, bounds, tied, maxima, flaws, cell_type):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     _, h, w, units = activations.shape
-    flat = activations.reshape(-1, h * w, units)
     equal = np.zeros(units, np.int64)
-    near = np.zeros((h, w, units), np.uint8)
-    in_row = np.zeros((h, units), np.uint8)
-    count = np.zeros(units, np.int32)
-    marks = _Marks(
-        np.zeros((h + 2, w + 2, units), np.uint8), np.zeros((h + 2, w, units), np.uint8), near, in_row, count
-    )
+    # Bit x % 32 of word x // 32 says whether a cell of the row lies above the bound; the first and last row are a border.
+    above = np.zeros((h + 2, (w + 31) // 32, units), np.uint32)
+    in_column = np.empty((h, (w + 31) // 32, units), np.uint32)  # the same for a cell or those above and below it
+    near = np.empty_like(in_column)  # the same for candidates
     pairs = units
     pair_unit = np.empty(pairs, np.int32)
     pair_image = np.empty(pairs, np.int32)
@@ -225,35 +208,28 @@ def _scan_batch_kernel(first, last, activations, bounds, tied, maxima, flaws, ce
     found = 0
     at = 0
     for b in range(first, last):
-        _find_maxima_kernel(b, b + 1, flat, maxima, flaws)
-        if tied.size:
-            for cell in range(h * w):
+        image = activations[b]
+        _mark_above(image, bounds, above, maxima[b], flaws[b])
+        for y in range(h if tied.size else 0):
+            for x in range(w):
                 for u in tied:
-                    equal[u] += flat[b, cell, u] == bounds[u]
-        _mark_candidates(activations[b], bounds, marks)
-        end = at + count.sum() + 1
-        if end > size:
-            size = 2 * end
-            cells = _grow(cells, at, size)
-            values = _grow(values, at, size)
+                    equal[u] += image[y, x, u] == bounds[u]
+        _mark_candidates(above, in_column, near, w)
         if found + units > pairs:
             pairs = 2 * (found + units)
             pair_unit = _grow(pair_unit, found, pairs)
             pair_image = _grow(pair_image, found, pairs)
             pair_start = _grow(pair_start, found, pairs + 1)
         for u in range(units):
-            if not count[u]:
-                continue
-            pair_unit[found] = u
-            pair_image[found] = b
-            pair_start[found] = at
-            found += 1
-            for y in range(h):
-                if in_row[y, u]:
-                    for x in range(w):  # no branch: a value that is no candidate is overwritten by the next
-                        cells[at] = y * w + x
-                        values[at] = activations[b, y, x, u]
-                        at += near[y, x, u]
+            if at + h * w > size:
+                size = 2 * (at + h * w)
+                cells = _grow(cells, at, size)
+                values = _grow(values, at, size)
+            end = _collect_candidates(image, near, u, cells, values, at)
+            if end > at:
+                pair_unit[found], pair_image[found], pair_start[found] = u, b, at
+                found += 1
+                at = end
     pair_start[found] = at
     return equal, (
         pair_unit[:found].copy(), pair_image[:found].copy(), pair_start[: found + 1].copy(), cells[:at].copy(),
@@ -261,31 +237,58 @@ def _scan_batch_kernel(first, last, activations, bounds, tied, maxima, flaws, ce
     )  # fmt: skip
 
 
-@cached_njit()
-def _mark_candidates(image, bounds, marks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Mark the candidates of an image, and the rows that have any; count them by unit."""
+@cached_njit(error_model="numpy")
+def _mark_above(image, bounds, above, peak, flaw):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Mark the cells above the bounds in `above`, and find every unit's maximum and whether a value is not finite."""
     h, w, units = image.shape
-    above, near_in_row, near, in_row, count = marks
+    above[:] = 0
+    peak[:] = image[0, 0]
     for y in range(h):
         for x in range(w):
-            row, marked = image[y, x], above[y + 1, x + 1]
+            row, marked = image[y, x], above[y + 1, x // 32]
+            bit, none = np.uint32(1 << (x % 32)), np.uint32(0)
             for u in range(units):
-                marked[u] = row[u] > bounds[u]
-    for y in range(1, h + 1):
-        for x in range(w):
-            left, middle, right, marked = above[y, x], above[y, x + 1], above[y, x + 2], near_in_row[y, x]
-            for u in range(marked.size):
-                marked[u] = left[u] | middle[u] | right[u]
-    count[:] = 0
-    in_row[:] = 0
+                value = row[u]
+                peak[u] = max(peak[u], value)
+                flaw[u] += value * np.float32(0)  # stays 0 unless the value is NaN or infinite
+                marked[u] |= bit if value > bounds[u] else none
+
+
+@cached_njit()
+def _mark_candidates(above, in_column, near, w):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Mark in `near` every cell of which itself or one of its eight neighbors lies above the bound."""
+    h, words, units = near.shape
     for y in range(h):
-        any_ = in_row[y]
-        for x in range(w):
-            upper, middle, lower, marked = near_in_row[y, x], near_in_row[y + 1, x], near_in_row[y + 2, x], near[y, x]
-            for u in range(marked.size):
+        for word in range(words):
+            upper, middle, lower, marked = above[y, word], above[y + 1, word], above[y + 2, word], in_column[y, word]
+            for u in range(units):
                 marked[u] = upper[u] | middle[u] | lower[u]
-                any_[u] |= marked[u]
-                count[u] += marked[u]
+        for word in range(words):
+            left, right = max(word - 1, 0), min(word + 1, words - 1)
+            inside = np.uint32(2 ** min(32, w - 32 * word) - 1)
+            from_left, from_right = np.uint32(word > left), np.uint32(right > word)
+            before, own, after, marked = in_column[y, left], in_column[y, word], in_column[y, right], near[y, word]
+            for u in range(units):
+                carried = (before[u] >> 31 & from_left) | ((after[u] & from_right) << 31)
+                marked[u] = (own[u] | own[u] << 1 | own[u] >> 1 | carried) & inside
+
+
+@cached_njit()
+def _collect_candidates(image, near, u, cells, values, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Append the candidates of a unit to `cells` and `values` from `at` on; return the new end."""
+    h, words, _ = near.shape
+    w = image.shape[1]
+    for y in range(h):
+        for word in range(words):
+            bits = np.int64(near[y, word, u])
+            while bits:
+                lowest = bits & -bits
+                x = 32 * word + _PLACES[((lowest * _DE_BRUIJN) & 0xFFFFFFFF) >> 27]
+                cells[at] = y * w + x
+                values[at] = image[y, x, u]
+                at += 1
+                bits ^= lowest
+    return at
 
 
 @cached_njit()

@@ -18,9 +18,11 @@ import numpy as np
 import torch
 
 from netdissect.compiled import cached_njit
+from netdissect.engine.cuda_overlap import copy_to_host
 from netdissect.results.layer_result import Activity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from fractions import Fraction
 
     from numpy.typing import NDArray
@@ -56,105 +58,108 @@ class Bounds:
     floor: NDArray[np.float32] | None = None
 
 
-def calibrate(sample: torch.Tensor, quantile: Fraction, images: int, threads: RowThreads) -> tuple[Bounds, Activity]:
+def calibrate(
+    batches: Sequence[torch.Tensor], quantile: Fraction, images: int, threads: RowThreads
+) -> tuple[Bounds, Activity]:
     """Choose bounds from a sample, and describe the distribution of its activations.
 
     Args:
-        sample: activations of a simple random sample of n images, float32, shape (n, cells, U), finite.
+        batches: activations of a simple random sample of n images, float32, shape (B, h, w, U) each, contiguous, finite.
         quantile: q.
         images: number of images N of the whole probe set; a sample of all of them needs no margin.
         threads: threads for the kernel on a CPU.
     """
-    n, cells, units = sample.shape
-    values = _sample_values(sample)
-    lowest = values[:, -1]
+    _, h, w, units = batches[0].shape
+    n, cells = sum(len(batch) for batch in batches), h * w
+    values = _sample_values(batches)
     activity = _describe_activity(values)
     if n == images:
         allowed = min(math.floor(quantile * n * cells), n * cells - 1)
-        exact = sample.reshape(-1, units).T.contiguous().topk(allowed + 1, dim=1).values[:, -1]
-        return _make_bounds(exact, torch.ones_like(exact, dtype=torch.bool)), activity
+        sample = torch.cat([batch.reshape(-1, units) for batch in batches])
+        exact = sample.T.contiguous().topk(allowed + 1, dim=1).values[:, -1]
+        return Bounds(exact.cpu().numpy(), np.arange(units)), activity
+    ranks = [math.ceil(multiple * float(quantile) * values.shape[1]) for multiple in _LEVELS]
+    lowest = values[:, 0]
+    levels = np.stack([*(values[:, -1 - rank] for rank in ranks if rank < values.shape[1]), lowest])
     needed = float(quantile) * n * cells
     margin = MARGIN * math.sqrt(1 - n / images)
-    bound = lowest.clone()
-    undecided = torch.arange(units, device=sample.device)
-    for multiple in _LEVELS:
-        rank = math.ceil(multiple * float(quantile) * values.shape[1])
-        if rank >= values.shape[1] or not len(undecided):
-            break
-        level = values[undecided, rank]
-        count = _count_above(sample, level, undecided, threads).double()  # per image, for every undecided unit
-        error = (count.var(dim=0, correction=1) * n).sqrt() if n > 1 else count[0]
-        enough = count.sum(dim=0) - margin * error > needed
-        bound[undecided[enough]] = level[enough]
-        undecided = undecided[~enough]
-    return _make_bounds(bound, bound <= lowest), activity
+    enough = np.ones(levels.shape, np.bool_)
+    for level, count in zip(enough[:-1], count_above(batches, levels[:-1], threads), strict=True):
+        error = np.sqrt(count.var(axis=0, ddof=1) * n) if n > 1 else count[0]
+        level[:] = count.sum(axis=0) - margin * error > needed
+    bound = levels[enough.argmax(axis=0), np.arange(units)]
+    return Bounds(bound, np.flatnonzero(bound <= lowest)), activity
 
 
-def _count_above(sample: torch.Tensor, level: torch.Tensor, units: torch.Tensor, threads: RowThreads) -> torch.Tensor:
-    """Return how many cells of every image lie above the levels of some units, int64, shape (n, units)."""
-    if len(units) < sample.shape[2]:
-        sample = sample[:, :, units]
-    return (
-        count_above_with_torch(sample, level)
-        if sample.device.type != "cpu"
-        else count_above_with_kernel(sample, level, threads)
-    )
-
-
-def count_above_with_torch(sample: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    """Return how many cells of every image lie above the units' levels, with torch's operations, on any device.
+def count_above(batches: Sequence[torch.Tensor], levels: NDArray[np.float32], threads: RowThreads) -> NDArray[np.int32]:
+    """Return how many cells of every image lie above each of a unit's levels, shape (levels, n, U).
 
     Args:
-        sample: float32, shape (n, cells, units).
-        level: float32, shape (units,).
-
-    Returns:
-        int64, shape (n, units).
+        batches: float32, shape (B, h, w, U) each, contiguous.
+        levels: float32, shape (levels, U).
+        threads: threads for the kernel on a CPU.
     """
-    return (sample > level).sum(dim=1)
+    if batches[0].device.type != "cpu":
+        return np.concatenate([count_above_with_torch(batch, levels) for batch in batches], axis=1)
+    return np.concatenate([count_above_with_kernel(batch, levels, threads) for batch in batches], axis=1)
 
 
-def count_above_with_kernel(sample: torch.Tensor, level: torch.Tensor, threads: RowThreads) -> torch.Tensor:
-    """Do what `count_above_with_torch` does with a compiled kernel, on a CPU."""
-    count = np.zeros((sample.shape[0], sample.shape[2]), np.int64)
-    threads.split(sample.shape[0], _count_above_kernel, sample.numpy(), level.numpy(), count)
-    return torch.from_numpy(count)
+def count_above_with_torch(batch: torch.Tensor, levels: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Do what `count_above` does for one batch with torch's operations, on any device."""
+    on_device = torch.from_numpy(levels).to(batch.device)
+    count = torch.empty((len(levels), len(batch), batch.shape[3]), dtype=torch.int32, device=batch.device)
+    for number, level in enumerate(on_device):
+        count[number] = (batch > level).sum(dim=(1, 2))
+    return copy_to_host(count)[0]
+
+
+def count_above_with_kernel(batch: torch.Tensor, levels: NDArray[np.float32], threads: RowThreads) -> NDArray[np.int32]:
+    """Do what `count_above` does for one batch with a compiled kernel, on a CPU."""
+    count = np.zeros((len(levels), len(batch), batch.shape[3]), np.int32)
+    threads.split(len(batch), _count_above_kernel, batch.flatten(1, 2).numpy(), levels, count)
+    return count
 
 
 @cached_njit()
-def _count_above_kernel(first, last, sample, level, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _count_above_kernel(first, last, batch, levels, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for n in range(first, last):
-        for cell in range(sample.shape[1]):
-            for u in range(sample.shape[2]):
-                count[n, u] += sample[n, cell, u] > level[u]
+        for cell in range(batch.shape[1]):
+            row = batch[n, cell]
+            for number in range(levels.shape[0]):
+                level, above = levels[number], count[number, n]
+                for u in range(row.size):
+                    above[u] += row[u] > level[u]
 
 
-def _make_bounds(bound: torch.Tensor, tied: torch.Tensor) -> Bounds:
-    return Bounds(bound.cpu().numpy(), tied.nonzero().ravel().cpu().numpy())
+def _sample_values(batches: Sequence[torch.Tensor]) -> NDArray[np.float32]:
+    """Return values of every unit in rising order, shape (U, m): all of the sample's, or a random part of a large one."""
+    rows = [batch.reshape(-1, batch.shape[3]) for batch in batches]
+    total, units = sum(len(part) for part in rows), rows[0].shape[1]
+    most = max(_VALUES_EACH, _VALUES // units)
+    if total > most:
+        chosen = torch.randperm(total, generator=torch.Generator().manual_seed(0))[:most].sort().values
+        ends = torch.tensor([len(part) for part in rows]).cumsum(0)
+        parts = chosen.tensor_split(torch.searchsorted(chosen, ends)[:-1])
+        rows = [part[own.to(part.device) - end + len(part)] for part, own, end in zip(rows, parts, ends, strict=True)]
+    values = torch.cat(rows).T.contiguous()
+    values += 0  # both zeros are 0.0, whatever their order
+    return np.sort(copy_to_host(values)[0], axis=1)
 
 
-def _sample_values(sample: torch.Tensor) -> torch.Tensor:
-    """Return values of every unit in falling order, shape (U, m): all of the sample's, or a random part of a large one."""
-    rows = sample.reshape(-1, sample.shape[2])
-    most = max(_VALUES_EACH, _VALUES // rows.shape[1])
-    if rows.shape[0] > most:
-        chosen = torch.randperm(rows.shape[0], generator=torch.Generator().manual_seed(0))[:most]
-        rows = rows[chosen.to(rows.device)]
-    return rows.T.contiguous().sort(dim=1, descending=True).values
+def _describe_activity(values: NDArray[np.float32]) -> Activity:
+    """Return histogram, range and mean of values in rising order, shape (U, m)."""
+    low, high = values[:, 0].copy(), values[:, -1].copy()
+    histogram = np.zeros((len(values), _BINS), np.int64)
+    _fill_histogram(values, histogram)
+    falling = torch.from_numpy(values[:, ::-1].astype(np.float64, order="C"))
+    return Activity(histogram, low, high, falling.mean(dim=1).numpy(), low, high)
 
 
-def _describe_activity(values: torch.Tensor) -> Activity:
-    """Return histogram, range and mean of values in falling order, shape (U, m)."""
-    high, low = values[:, 0], values[:, -1]
-    width = torch.where(high > low, high - low, torch.ones_like(high))
-    bins = ((values - low[:, None]) / width[:, None] * _BINS).long().clamp_(0, _BINS - 1)
-    histogram = torch.zeros((values.shape[0], _BINS), dtype=torch.int64, device=values.device)
-    histogram.scatter_add_(1, bins, torch.ones_like(bins))
-    return Activity(
-        histogram.cpu().numpy(),
-        low.cpu().numpy(),
-        high.cpu().numpy(),
-        values.double().mean(dim=1).cpu().numpy(),
-        low.cpu().numpy(),
-        high.cpu().numpy(),
-    )
+@cached_njit(error_model="numpy")
+def _fill_histogram(values, histogram):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for u in range(values.shape[0]):
+        low = values[u, 0]
+        width = values[u, -1] - low if values[u, -1] > low else np.float32(1)
+        for value in values[u]:
+            place = np.int64((value - low) / width * np.float32(_BINS))
+            histogram[u, min(max(place, 0), _BINS - 1)] += 1

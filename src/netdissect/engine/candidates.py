@@ -7,7 +7,6 @@ for every image and unit, the cells above B_k and their neighbors.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,12 +38,6 @@ class Candidates:
     pair_start: NDArray[np.int64]
     cells: NDArray[np.uint16 | np.int32]
     values: NDArray[np.float32]
-
-    @cached_property
-    def by_unit(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The pairs ordered by unit, shape (P,), and the position of every unit's first one, shape (U + 1,)."""
-        order = np.argsort(self.pair_unit, kind="stable")
-        return order, np.searchsorted(self.pair_unit[order], np.arange(self.units + 1)).astype(np.int64)
 
 
 def join_candidates(blocks: Sequence[Candidates], images: Sequence[int], units: int) -> Candidates:

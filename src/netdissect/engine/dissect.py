@@ -1,8 +1,8 @@
 """The algorithm: calibrate → scan → thresholds → tally → result, in one forward pass (docs/method.md, § 1 to 3).
 
-The scan and the tally of a shard are pure functions of the shard and the settings, and their results are merged by
-concatenation and addition. So the result does not depend on how shards are divided among workers, and what an
-interrupted run has stored is not computed again.
+The scan and the tally of a shard are pure functions of the shard and the settings, but for exemplars that the worker knows
+to be beaten; their results are merged by concatenation and addition. So the result does not depend on how shards are
+divided among workers, and what an interrupted run has stored is not computed again.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ class _Dissection:
         highest = np.full(layer.units, -np.inf, np.float32)
         maxima: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
         for scan in self._make_scan_loader(layer.name)():
-            top.absorb(TopImages.from_state_dict(scan.exemplars))
+            top.absorb_state(scan.exemplars)
             np.maximum(highest, scan.highest, out=highest)
             if scan.maxima.size:
                 maxima.append((scan.images, scan.maxima))

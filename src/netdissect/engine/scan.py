@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from netdissect.engine.batch_scan import copy_grids, find_maxima, scan_batch
-from netdissect.engine.calibrate import Bounds, calibrate
+from netdissect.engine.batch_scan import copy_grids, scan_batch
+from netdissect.engine.calibrate import Bounds
 from netdissect.engine.candidates import Candidates, join_candidates
 from netdissect.engine.cuda_overlap import overlap_batches
 from netdissect.engine.forward import run_batches
-from netdissect.errors import ActivationError, DataError
+from netdissect.errors import ActivationError
 from netdissect.stats.top_images import TopImages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from fractions import Fraction
 
     from numpy.typing import NDArray
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from netdissect.engine.row_threads import RowThreads
     from netdissect.engine.worker_context import WorkerContext
     from netdissect.layers import Layer
-    from netdissect.results.layer_result import Activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +173,19 @@ def scan_shard(context: WorkerContext, shard: Shard, bounds: Mapping[str, Bounds
         ActivationError: if an activation is NaN or infinite.
         DataError: if an image cannot be read and may not be skipped.
     """
-    scanners = {
-        layer.name: LayerScanner(layer, layer.units, bounds[layer.name], request, context.threads)
-        for layer in context.source.layers
-    }
-    return _run_scanners(context, shard, scanners, request, {})
+    scanners = {}
+    for layer in context.source.layers:
+        bound = bounds[layer.name]
+        raised = replace(bound, floor=context.floors.raise_floor(layer.name, bound.floor))
+        scanners[layer.name] = LayerScanner(layer, layer.units, raised, request, context.threads)
+    scan = _run_scanners(context, shard, scanners, request, {})
+    raise_floors(context, shard, scan)
+    return scan
+
+
+def raise_floors(context: WorkerContext, shard: Shard, scan: ShardScan) -> None:
+    """Raise the floors of a worker by the exemplars of a shard that it has scanned."""
+    context.floors.add(shard.number, {name: layer.exemplars["maxima"] for name, layer in scan.layers.items()})
 
 
 def rescan_shard(
@@ -221,63 +227,6 @@ def _run_scanners(
             scanner.update(images, activations, context.concepts.image_name)
         context.advance(images.size)
     return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
-
-
-def calibrate_shard(
-    context: WorkerContext, shard: Shard, quantile: Fraction, request: LayerRequest
-) -> tuple[dict[str, Bounds], dict[str, Activity], ShardScan]:
-    """Scan the calibration sample; its activations are kept until the bounds are known, so no image runs twice.
-
-    Args:
-        context: network, probe set and threads.
-        shard: the calibration sample.
-        quantile: q.
-        request: what is kept besides candidates.
-
-    Returns:
-        the bounds of every layer, how its activations are distributed, and the scan.
-
-    Raises:
-        ActivationError: if an activation is NaN or infinite.
-        DataError: if an image cannot be read and may not be skipped, or if none can be read.
-    """
-    skipped: dict[int, str] | None = {} if request.skip else None
-    batches = _read_sample(context, shard, skipped)
-    if not batches:
-        raise DataError(
-            f"none of the first {shard.images.size} images could be read: {next(iter((skipped or {}).values()))}"
-        )
-    bounds, activity, scans = {}, {}, {}
-    for layer in context.source.layers:
-        sample = torch.cat([outputs[layer.name].flatten(1, 2) for _, outputs in batches])
-        bounds[layer.name], activity[layer.name] = calibrate(sample, quantile, len(context.concepts), context.threads)
-        scanner = LayerScanner(layer, layer.units, bounds[layer.name], request, context.threads)
-        for images, outputs in batches:
-            scanner.update(images, outputs.pop(layer.name), context.concepts.image_name)
-        scans[layer.name] = scanner.finish()
-        bounds[layer.name] = replace(bounds[layer.name], floor=_find_floor(scans[layer.name]))
-    return bounds, activity, ShardScan(scans, skipped or {})
-
-
-def _read_sample(
-    context: WorkerContext, shard: Shard, skipped: dict[int, str] | None
-) -> list[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
-    """Return the activations of the calibration sample, batch by batch; refuse any that are not finite."""
-    batches = []
-    for images, outputs in run_batches(context, shard.batches, skipped):
-        for layer in context.source.layers:
-            non_finite = find_maxima(outputs[layer.name], context.threads)[1]
-            if non_finite.any():
-                raise_non_finite(layer, non_finite, images, context.concepts.image_name)
-        batches.append((images, outputs))
-        context.advance(images.size)
-    return batches
-
-
-def _find_floor(sample: LayerScan) -> NDArray[np.float32]:
-    """Return every unit's lowest maximum among the sample's exemplars; an image below it cannot be one, shape (U,)."""
-    floor: NDArray[np.float32] = sample.exemplars["maxima"].min(axis=1, initial=np.inf)
-    return floor
 
 
 def raise_non_finite(

@@ -94,10 +94,9 @@ def _pack_labels(labels: Sequence[Labels], positions: list[int], has_category: N
 
 
 class _Pairs(NamedTuple):
-    """Candidates, their pairs ordered by unit: the arrays of `Candidates` and of `Candidates.by_unit`."""
+    """The arrays of `Candidates`."""
 
-    order: NDArray[np.int64]
-    unit_start: NDArray[np.int64]
+    unit: NDArray[np.int32]
     image: NDArray[np.int32]
     start: NDArray[np.int64]
     cells: NDArray[np.uint16 | np.int32]
@@ -156,7 +155,7 @@ class MaskCounts:
             threads: threads for the kernel.
         """
         pairs = _Pairs(
-            *candidates.by_unit, candidates.pair_image, candidates.pair_start, candidates.cells, candidates.values
+            candidates.pair_unit, candidates.pair_image, candidates.pair_start, candidates.cells, candidates.values
         )
         for group in labels:
             rows, columns = make_label_axes(layer.field, layer.grid, input_size, group.planes.shape[1:])
@@ -170,53 +169,50 @@ class MaskCounts:
 @cached_njit()
 def _count_masks_kernel(first, last, grid_shape, pairs, thresholds, axes, labels, intersection, per_category):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     h, w = grid_shape
-    order, unit_start, pair_image, pair_start, cells, values = pairs
+    pair_unit, pair_image, pair_start, cells, values = pairs
     members, planes, first_plane, whole, first_whole, has_category = labels
     grid = np.empty((h, w), np.float32)  # cells that an earlier pair left in it are never read
+    flat = grid.reshape(-1)
     visited = np.full((h + 1, w + 1), -1, np.int64)  # the last pair for which a quad was visited
-    for u in range(first, last):
+    size = planes.shape[1] * planes.shape[2]
+    flat_planes = planes.reshape(-1, size)
+    mask = np.empty(size + planes.shape[2], np.int32)
+    for pair in range(pair_unit.size):
+        u, image = pair_unit[pair], pair_image[pair]
+        member = members[image]
+        if u < first or u >= last or member < 0:
+            continue
         threshold = thresholds[u]
-        counts = intersection[u]
-        for place in range(unit_start[u], unit_start[u + 1]):
-            pair = order[place]
-            image = pair_image[pair]
-            member = members[image]
-            if member < 0:
+        for at in range(pair_start[pair], pair_start[pair + 1]):
+            flat[cells[at]] = values[at]
+        pixels = 0
+        for at in range(pair_start[pair], pair_start[pair + 1]):
+            if not values[at] > threshold:
                 continue
-            flat = grid.reshape(-1)
-            for at in range(pair_start[pair], pair_start[pair + 1]):
-                flat[cells[at]] = values[at]
-            pixels = 0
-            for at in range(pair_start[pair], pair_start[pair + 1]):
-                if not values[at] > threshold:
-                    continue
-                y, x = cells[at] // w, cells[at] % w
-                for i in range(y, y + 2):
-                    for j in range(x, x + 2):
-                        if visited[i, j] != pair:
-                            visited[i, j] = pair
-                            pixels += _count_quad(
-                                grid,
-                                i,
-                                j,
-                                threshold,
-                                axes,
-                                planes,
-                                first_plane[member],
-                                first_plane[member + 1],
-                                counts,
-                            )
-            if pixels:
-                for at in range(first_whole[member], first_whole[member + 1]):
-                    counts[whole[at]] += pixels
-                for category in range(has_category.shape[1]):
-                    if has_category[image, category]:
-                        per_category[u, category] += pixels
+            y, x = cells[at] // w, cells[at] % w
+            for i in range(y, y + 2):
+                for j in range(x, x + 2):
+                    if visited[i, j] != pair:
+                        visited[i, j] = pair
+                        pixels = _mask_quad(grid, i, j, threshold, axes, planes.shape[2], mask, pixels)
+        if not pixels:
+            continue
+        counts = intersection[u]
+        own = flat_planes[first_plane[member] : first_plane[member + 1]]
+        for at in range(pixels):
+            pixel = np.uint32(mask[at])
+            for plane in range(own.shape[0]):
+                counts[own[plane, pixel]] += 1
+        for at in range(first_whole[member], first_whole[member + 1]):
+            counts[whole[at]] += pixels
+        for category in range(has_category.shape[1]):
+            if has_category[image, category]:
+                per_category[u, category] += pixels
 
 
 @cached_njit()
-def _count_quad(grid, i, j, threshold, axes, planes, plane_from, plane_to, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return how many pixels of the mask lie between the cells i - 1, i and j - 1, j; count them by label.
+def _mask_quad(grid, i, j, threshold, axes, width, mask, pixels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add the pixels of the mask between the cells i - 1, i and j - 1, j to the first `pixels`; return how many there are.
 
     The arithmetic is that of geometry.upsample.
     """
@@ -226,13 +222,19 @@ def _count_quad(grid, i, j, threshold, axes, planes, plane_from, plane_to, count
     left, right = max(j - 1, 0), min(j, w - 1)
     a, b = np.float64(grid[top, left]), np.float64(grid[top, right])
     down, down_right = np.float64(grid[bottom, left]) - a, np.float64(grid[bottom, right]) - b
-    pixels = 0
+    begin = column_start[j]
+    fractions = column_fraction[begin : column_start[j + 1]]
     for y in range(row_start[i], row_start[i + 1]):
         at_left = a + row_fraction[y] * down
         across = b + row_fraction[y] * down_right - at_left
-        for x in range(column_start[j], column_start[j + 1]):
-            if np.float32(at_left + column_fraction[x] * across) > threshold:
-                pixels += 1
-                for plane in range(plane_from, plane_to):
-                    counts[planes[plane, y, x]] += 1
+        count = 0
+        for x in range(fractions.size):
+            count += np.float32(at_left + fractions[x] * across) > threshold
+        start = y * width + begin
+        if across > 0:
+            start += fractions.size - count
+        row = mask[pixels : pixels + fractions.size]
+        for x in range(row.size):
+            row[x] = start + x
+        pixels += count
     return pixels

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.engine.calibrate import Bounds
-from netdissect.engine.scan import LayerScan, calibrate_shard, rescan_shard, scan_shard
+from netdissect.engine.calibration_scan import calibrate_shard
+from netdissect.engine.scan import LayerScan, rescan_shard, scan_shard
 from netdissect.engine.tally import MaskCounts, count_label_pixels, group_labels, has_categories
 from netdissect.layers import make_file_stem
 from netdissect.results.layer_result import Activity

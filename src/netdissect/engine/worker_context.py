@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from netdissect.engine.exemplar_floors import ExemplarFloors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +40,7 @@ class WorkerContext:
         threads: threads for the compiled kernels.
         store: where scans are stored.
         advance: called with the number of images that were finished.
+        floors: maxima below which an image cannot be an exemplar; they rise with every shard it scans.
     """
 
     source: ActivationSource
@@ -45,3 +48,4 @@ class WorkerContext:
     threads: RowThreads
     store: ArtifactStore
     advance: Callable[[int], None]
+    floors: ExemplarFloors = field(default_factory=ExemplarFloors)

@@ -73,8 +73,10 @@ class TopImages:
                 piece = slice(start, start + step)
                 copy_grids(entered[units[piece], slots[piece]], units[piece], into, places[piece])
 
-    def absorb(self, other: Self) -> None:
-        """Add the images of another accumulator, which is not changed."""
+    def absorb_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Add the images of another accumulator, given by its state, which is not changed."""
+        images, maxima, grids = state["images"], state["maxima"], state["grids"]
+        position = np.cumsum(images != NO_IMAGE).reshape(images.shape) - 1
 
         def copy_grids(
             places_there: NDArray[np.int64],
@@ -82,14 +84,14 @@ class TopImages:
             into: NDArray[np.float32],
             places: NDArray[np.int64],
         ) -> None:
-            into[places] = other.grids[units, places_there]
+            into[places] = grids[position[units, places_there]]
 
-        self.update(other.images.T, other.maxima.T, copy_grids)
+        self.update(images.T, maxima.T, copy_grids)
 
     def merge(self, other: Self) -> Self:
         """Return an accumulator of the images of both; neither is changed."""
         both = copy.deepcopy(self)
-        both.absorb(other)
+        both.absorb_state(other.state_dict())
         return both
 
     def compute(self) -> Self:
@@ -104,27 +106,18 @@ class TopImages:
         grids = self.grids.reshape(-1, *self.grids.shape[2:]) if filled.all() else self.grids[filled]
         return {"images": self.images, "maxima": self.maxima, "grids": grids}
 
-    @classmethod
-    def from_state_dict(cls, state: Mapping[str, NDArray[Any]]) -> Self:
-        """Return the accumulator with a state; it may share memory with it."""
-        filled = state["images"] != NO_IMAGE
-        shape = (*filled.shape, *state["grids"].shape[1:])
-        if filled.all():
-            return cls(state["images"], state["maxima"], state["grids"].reshape(shape))
-        grids = np.zeros(shape, np.float32)
-        grids[filled] = state["grids"]
-        return cls(state["images"], state["maxima"], grids)
-
 
 @cached_njit()
 def _update_kernel(images, maxima, numbers, peaks, floor, entered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Replace images by better ones of the batch; write the positions of these in the batch to `entered`."""
     for u in range(images.shape[0]):
-        worst = _find_worst(images[u], maxima[u])
+        worst = -1
         for b in range(peaks.shape[0]):
             peak, number = peaks[b, u], numbers[b, u]
             if peak < floor[u] or number == NO_IMAGE:
                 continue
+            if worst < 0:  # for most units no image of a batch reaches the floor
+                worst = _find_worst(images[u], maxima[u])
             if peak > maxima[u, worst] or (peak == maxima[u, worst] and number < images[u, worst]):
                 images[u, worst] = number
                 maxima[u, worst] = peak

@@ -230,3 +230,23 @@ def test_cells_of_a_grid_of_more_than_65_536_are_numbered_right(look, grid, kind
     h, w = grid
     assert cells.dtype == kind
     assert cells.tolist() == [y * w + x for y in range(max(h - 2, 0), h) for x in (w - 2, w - 1)]
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (1, 31), (2, 32), (3, 33), (1, 64), (2, 65), (3, 97), (70, 1)])
+def test_candidates_are_found_in_grids_of_any_width(grid):
+    rng = np.random.default_rng(grid)
+    values = np.round(rng.normal(size=(3, *grid, 9)), 1).astype(np.float32)
+    values[..., 0] = -0.0  # nothing lies above a bound of 0
+    values[..., 1] = np.linspace(0, 1, grid[1], dtype=np.float32)  # only the last column
+    bound = np.array([0, 0.999, -9, *np.linspace(0, 2.5, 6)], np.float32)
+    bounds = Bounds(bound, np.array([0, 4]))
+    one, other = (
+        scan_with_one_thread(torch.from_numpy(values), bounds),
+        scan_batch_with_torch(torch.from_numpy(values), bounds),
+    )
+    assert one.equal.tolist() == other.equal.tolist()
+    assert one.equal[0] == 3 * grid[0] * grid[1]
+    np.testing.assert_array_equal(one.maxima, values.max(axis=(1, 2)))
+    for name in ("pair_unit", "pair_image", "pair_start", "cells", "values"):
+        np.testing.assert_array_equal(getattr(one.candidates, name), getattr(other.candidates, name), err_msg=name)
+    assert 0 not in one.candidates.pair_unit

@@ -168,7 +168,7 @@ def test_a_dead_unit_has_an_empty_mask_and_no_label():
 
 
 def units_last(sample):
-    return torch.from_numpy(sample).flatten(2).transpose(1, 2).contiguous()
+    return torch.from_numpy(sample).permute(0, 2, 3, 1).contiguous().split(64)
 
 
 def test_the_bound_of_a_sample_of_everything_is_the_threshold():

@@ -61,8 +61,9 @@ def test_merging_keeps_the_grids_with_their_images():
     whole = seen(np.arange(20)).compute()
     np.testing.assert_array_equal(merged.images, whole.images)
     np.testing.assert_array_equal(merged.grids, whole.grids)
-    few = top_images.TopImages.from_state_dict(seen(np.arange(3)).state_dict())
-    np.testing.assert_array_equal(few.grids, seen(np.arange(3)).grids)
+    few = top_images.TopImages.empty(3, 4, (2, 2))
+    few.absorb_state(seen(np.arange(3)).state_dict())  # with empty places, whose grids are not in the state
+    np.testing.assert_array_equal(few.compute().grids, seen(np.arange(3)).compute().grids)
 
 
 def test_images_after_one_that_does_not_enter_do_enter():
