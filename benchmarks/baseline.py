@@ -133,10 +133,15 @@ class TorchPass:
         return self._preprocess(torch.from_numpy(images)).contiguous(memory_format=self.layout)
 
     def run(self, images: np.ndarray) -> dict[str, torch.Tensor]:
-        """Run the network on a batch, uint8, shape (B, H, W, 3); return the outputs of the layers."""
+        """Run the network on a batch of images, uint8, shape (B, H, W, 3); return the outputs of the layers."""
+        with torch.inference_mode():
+            return self.run_input(self._prepare(images))
+
+    def run_input(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Run the network on an input, shape (B, C, H, W), on its own device; return the outputs of the layers."""
         self._outputs = {}
         with torch.inference_mode(), contextlib.suppress(_LastLayerError):
-            self._module(self._prepare(images))
+            self._module(x.contiguous(memory_format=self.layout))
         return self._outputs
 
 
