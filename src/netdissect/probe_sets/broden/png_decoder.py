@@ -67,32 +67,42 @@ def _join_data_chunks(data: bytes, size: tuple[int, int]) -> bytes | None:
 
 @cached_njit()
 def _unfilter(rows, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Undo the row filters (PNG specification, § 9); return False if a row has an unknown filter."""
+    """Undo the row filters (PNG specification, § 9) of red and green; return False if a row has an unknown filter."""
     height, width = labels.shape
-    above = np.zeros(3 * width + 3, np.uint8)  # with an empty pixel to the left
-    here = np.zeros(3 * width + 3, np.uint8)
+    above = np.zeros((2, width), np.int64)
     for y in range(height):
         kind = rows[y, 0]
         if kind > 4:
             return False
-        if kind == 0:
-            here[3:] = rows[y, 1:]
-        elif kind == 1:
-            for i in range(3, 3 * width + 3):
-                here[i] = (np.int64(rows[y, i - 2]) + here[i - 3]) & 255
-        elif kind == 2:
-            for i in range(3, 3 * width + 3):
-                here[i] = (np.int64(rows[y, i - 2]) + above[i]) & 255
-        elif kind == 3:
-            for i in range(3, 3 * width + 3):
-                here[i] = (np.int64(rows[y, i - 2]) + (np.int64(here[i - 3]) + above[i]) // 2) & 255
-        else:
-            for i in range(3, 3 * width + 3):
-                a, b, c = np.int64(here[i - 3]), np.int64(above[i]), np.int64(above[i - 3])
-                to_a, to_b, to_c = abs(b - c), abs(a - c), abs(a + b - 2 * c)
-                nearest = a if to_a <= to_b and to_a <= to_c else b if to_b <= to_c else c
-                here[i] = (np.int64(rows[y, i - 2]) + nearest) & 255
+        for channel in range(2):
+            _unfilter_channel(kind, rows[y, 1 + channel :], above[channel])
         for x in range(width):
-            labels[y, x] = np.uint16(here[3 * x + 3]) | (np.uint16(here[3 * x + 4]) << np.uint16(8))
-        above, here = here, above
+            labels[y, x] = above[0, x] | (above[1, x] << 8)
     return True
+
+
+@cached_njit()
+def _unfilter_channel(kind, row, values):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Replace a channel's values of the row above by those of a row."""
+    a = c = 0  # the values to the left and above them
+    if kind == 0:
+        for x in range(values.size):
+            values[x] = row[3 * x]
+    elif kind == 1:
+        for x in range(values.size):
+            a = (a + row[3 * x]) & 255
+            values[x] = a
+    elif kind == 2:
+        for x in range(values.size):
+            values[x] = (values[x] + row[3 * x]) & 255
+    elif kind == 3:
+        for x in range(values.size):
+            a = (((a + values[x]) >> 1) + row[3 * x]) & 255
+            values[x] = a
+    else:
+        for x in range(values.size):
+            b = values[x]
+            to_a, to_b, to_c = abs(b - c), abs(a - c), abs(a + b - 2 * c)
+            nearest = a if to_a <= to_b and to_a <= to_c else b if to_b <= to_c else c
+            a, c = (nearest + row[3 * x]) & 255, b
+            values[x] = a
