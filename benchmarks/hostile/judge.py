@@ -23,6 +23,7 @@ from benchmarks.hostile import (  # noqa: F401 - importing them fills the table
     names,
     network_files,
     output_folders,
+    prepared_files,
     probe_set_files,
     python_calls,
     run_files,

@@ -157,8 +157,11 @@ def _make_read_error(where: str, error: Exception) -> Exception:
     """Return the error for a prepared file that cannot be read."""
     reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:160] or type(error).__name__
     if isinstance(error, FileNotFoundError):
-        return DataNotFoundError(f"there is no prepared probe set at {where}")
-    return DataFileError(f"{where} cannot be read as a prepared probe set: {reason}")
+        return DataNotFoundError(f"there is no prepared probe set at {where}: netdissect data prepare makes one")
+    return DataFileError(
+        f"{where} cannot be read as a prepared probe set ({reason}): copy it again, or make it again with netdissect data "
+        f"prepare"
+    )
 
 
 def _map_file(path: str) -> Any:

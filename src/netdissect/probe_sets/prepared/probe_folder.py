@@ -6,6 +6,7 @@ Arrow is imported only if there is a prepared file.
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -76,5 +77,5 @@ def is_prepared_file(path: str | Path) -> bool:
     try:
         with open_regular(path) as file:
             return file.read(len(FIRST_BYTES)) == FIRST_BYTES or str(path).endswith(SUFFIX)
-    except (OSError, ValueError):
-        return False
+    except (OSError, ValueError):  # a device named as one is refused when it is opened
+        return str(path).endswith(SUFFIX) and os.path.exists(path) and not os.path.isdir(path)  # noqa: PTH110, PTH112
