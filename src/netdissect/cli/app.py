@@ -111,7 +111,7 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
         return 2
     received = [signal.SIGINT]
     try:
-        with _convert_signals_to_interrupts(received), _print_log():
+        with environment.collect_garbage_rarely(), _convert_signals_to_interrupts(received), _print_log():
             app(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interrupt:
         print_error(str(interrupt) or "interrupted; run the same command again: finished work is kept")

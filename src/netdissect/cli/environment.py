@@ -1,19 +1,28 @@
-"""Check memory, threads and the current folder before a command starts.
+"""Check memory, threads and the current folder before a command starts, and collect garbage rarely while it runs.
 
 If one of them is missing, libraries such as numba would end the process with messages of their own.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import os
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 try:
     import resource
 except ImportError:  # pragma: no cover - Windows has no such limits
     resource = None  # type: ignore[assignment]
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: New objects between two collections of garbage; Python's own default is 700.
+_OBJECTS_PER_COLLECTION = 100_000
 #: Bytes that Python, torch and numba take before any work is done.
 _MIN_MEMORY = 10**9
 NO_THREADS = "no more threads can be started here: raise the limit of processes (ulimit -u)"
@@ -34,6 +43,23 @@ def find_missing_resource() -> str | None:
     if not _can_start_threads(os.cpu_count() or 1):
         return NO_THREADS
     return None
+
+
+@contextlib.contextmanager
+def collect_garbage_rarely() -> Iterator[None]:
+    """Return a context manager in which garbage is collected rarely, and not once more when the process ends.
+
+    The libraries make millions of objects when they are imported, and searching these for garbage, over and over and at the
+    end, takes a fifth of the time of a run of few images.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_PER_COLLECTION, *before[1:])
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def is_memory_limited() -> bool:

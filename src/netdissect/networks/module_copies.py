@@ -27,7 +27,7 @@ M = TypeVar("M", bound=nn.Module)
 FORWARD_ERRORS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, NotImplementedError)
 
 
-def copy_sharing_weights(module: nn.Module) -> tuple[nn.Module, str]:
+def copy_sharing_weights(module: M) -> tuple[M, str]:
     """Return a copy of a network that shares its parameters and nothing else.
 
     Returns:
@@ -94,7 +94,7 @@ def find_device(module: nn.Module, default: torch.device | None = None) -> torch
     return next((parameter.device for parameter in module.parameters()), default or torch.device("cpu"))
 
 
-def _remove_compiled_call(module: nn.Module) -> nn.Module:
+def _remove_compiled_call(module: M) -> M:
     """Make a copy run as plain Python, since compiled code calls no hooks."""
     for part in module.modules():
         part._compiled_call_impl = None  # noqa: SLF001 - what Module.compile() sets

@@ -17,7 +17,7 @@ from netdissect.report.browser_images import convert_for_browser
 from netdissect.report.label_maps import LabelCache
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -80,20 +80,25 @@ class ReportCache:
             DataNotFoundError: if an image is neither cached nor in the source.
         """
         self._image_files = self._claim(self._image_folder)
-        for row, name in self._result.image_names.items():
-            if row not in self._image_files:
-                data = source.read_image_file(row)
-                if data is None:
-                    raise DataNotFoundError(
-                        f"image {name} is needed for the report but is neither in {self._image_folder} nor in the probe set "
-                        f"{self._result.probe_set.path or self._result.probe_set.name}: put the probe set back, or redraw the "
-                        f"report on a machine that has it"
-                    )
-                data = convert_for_browser(data)
+        missing = [row for row in self._result.image_names if row not in self._image_files]
+        with atomic.write_together() as write:
+            for row in missing:
+                data = convert_for_browser(self._require_image(row, source))
                 suffix = ".png" if data.startswith(b"\x89PNG") else ".jpg"
                 self._image_files[row] = self._image_folder / f"{row:06d}{suffix}"
-                atomic.write_bytes(self._image_files[row], data)
+                write(self._image_files[row], data)
         return {row: self._image_files[row] for row in self._result.image_names}
+
+    def _require_image(self, row: int, source: ImageSource) -> bytes:
+        """Return the bytes of an image file of the source; DataNotFoundError if it has no such image."""
+        data = source.read_image_file(row)
+        if data is None:
+            raise DataNotFoundError(
+                f"image {self._result.image_names[row]} is needed for the report but is neither in {self._image_folder} nor "
+                f"in the probe set {self._result.probe_set.path or self._result.probe_set.name}: put the probe set back, or "
+                f"redraw the report on a machine that has it"
+            )
+        return data
 
     def cache_labels(self, source: ImageSource) -> LabelCache:
         """Cache the label map of every exemplar image, and choose example images of every concept from them.
@@ -105,14 +110,19 @@ class ReportCache:
         """
         self._label_files = self._claim(self._label_folder)
         rows = sorted(self._result.image_names)
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as threads:
-            counted = list(threads.map(lambda row: self._count_pixels(row, source), rows))
+        with (
+            atomic.write_together() as write,
+            ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as threads,
+        ):
+            counted = list(threads.map(lambda row: self._count_pixels(row, source, write), rows))
         counts = {row: count for row, count in zip(rows, counted, strict=True) if count is not None}
         table = np.array(list(counts.values()), np.int64).reshape(len(counts), self._concepts)
         examples = label_maps.choose_examples(np.array(list(counts), np.int64), table)
         return LabelCache({row: self._label_files[row] for row in counts}, examples, (table > 0).sum(axis=0))
 
-    def _count_pixels(self, row: int, source: ImageSource) -> NDArray[np.int64] | None:
+    def _count_pixels(
+        self, row: int, source: ImageSource, write: Callable[[Path, bytes], None]
+    ) -> NDArray[np.int64] | None:
         """Cache a row's label map; return each concept's number of pixels, shape (C,), or None if there are no labels."""
         labels = self.read_labels(row)
         if labels is None:
@@ -120,7 +130,7 @@ class ReportCache:
             if labels is None:
                 return None
             path = self._label_folder / f"{row:06d}.js"
-            atomic.write_text(path, label_maps.encode_label_script(row, labels))
+            write(path, label_maps.encode_label_script(row, labels).encode())
             self._label_files[row] = path
         return label_maps.count_pixels(labels, self._concepts)
 

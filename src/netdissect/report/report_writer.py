@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from netdissect.io import atomic
@@ -51,14 +52,21 @@ def write_report(
     cache = ReportCache(result, folder)
     images = cache.cache_images(source)
     data = PageData(result, images, cache.cache_labels(source), write_panels(result.layers.values(), html))
-    threshold = result.settings.threshold
-    units = sum(layer.layer.units for layer in result.layers.values())
-    progress.start("strips", units)
-    for layer in result.layers.values():
-        strips.write_strips(layer, result.network.input_size, images, html / "image", progress)
-        figures.draw_bar_graph(layer.detectors(threshold), html / "image" / f"{layer.layer.file_stem}-bargraph.svg")
-    figures.draw_layer_graph(result.detectors(threshold), html / "image" / "layer-graph.svg")
+    progress.start("strips", sum(layer.layer.units for layer in result.layers.values()))
+    with ThreadPoolExecutor(1, thread_name_prefix="figures") as thread:  # strips are drawn without the GIL
+        drawn = thread.submit(_draw_figures, result, html / "image")
+        for layer in result.layers.values():
+            strips.write_strips(layer, result.network.input_size, images, html / "image", progress)
+        drawn.result()
     index = page.write_pages(data, html)
     if single_file:
         return page.write_single_file(data, html, folder / SINGLE_FILE)
     return index
+
+
+def _draw_figures(result: Result, folder: Path) -> None:
+    """Draw the bar graph of every layer, and the layer graph."""
+    threshold = result.settings.threshold
+    for layer in result.layers.values():
+        figures.draw_bar_graph(layer.detectors(threshold), folder / f"{layer.layer.file_stem}-bargraph.svg")
+    figures.draw_layer_graph(result.detectors(threshold), folder / "layer-graph.svg")

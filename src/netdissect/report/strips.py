@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import simplejpeg
 
 from netdissect.compiled import cached_njit
-from netdissect.geometry.upsample import UpsampleAxis, make_image_axes
+from netdissect.geometry.upsample import make_image_axes
 from netdissect.io import atomic, images
 from netdissect.report.cache import read_cached_file
 
@@ -34,6 +34,8 @@ GAP = 3
 #: Brightness outside the mask, as a share of the image's own.
 OUTSIDE_BRIGHTNESS = 0.2
 _QUALITY = 80
+#: The darkened value of every value of a pixel.
+_DARKENED = (np.arange(256) * OUTSIDE_BRIGHTNESS).astype(np.uint8)
 #: Decoded images held in memory, in bytes.
 _CACHE_BYTES = 256 * 2**20
 
@@ -56,11 +58,16 @@ def write_strips(
     def load_tile(row: int) -> NDArray[np.uint8]:
         return read_tile(read_cached_file(files[row]), size)
 
-    def write_strip(channel: int) -> None:
-        path = folder / f"{layer.layer.file_stem}-{channel:04d}.jpg"
-        atomic.write_bytes(path, _draw_strip(layer, channel, input_size, load_tile, size, None))
+    axes = _list_axis_arrays(layer, input_size, size)
+    with (
+        atomic.write_together() as write,
+        ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="strips") as threads,
+    ):
 
-    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="strips") as threads:
+        def write_strip(channel: int) -> None:
+            path = folder / f"{layer.layer.file_stem}-{channel:04d}.jpg"
+            write(path, _draw_strip(layer, channel, axes, load_tile, size, None))
+
         for _ in threads.map(write_strip, range(layer.layer.units)):
             progress.advance(1)
 
@@ -85,7 +92,8 @@ def encode_strip(
         most: number of exemplars; None shows all.
     """
     size = (height, compute_tile_width(input_size, height))
-    return _draw_strip(layer, channel, input_size, lambda row: read_tile(read_file(row), size), size, most)
+    axes = _list_axis_arrays(layer, input_size, size)
+    return _draw_strip(layer, channel, axes, lambda row: read_tile(read_file(row), size), size, most)
 
 
 def compute_tile_width(input_size: tuple[int, int], height: int = TILE_HEIGHT) -> int:
@@ -93,10 +101,18 @@ def compute_tile_width(input_size: tuple[int, int], height: int = TILE_HEIGHT) -
     return max(1, round(height * input_size[1] / input_size[0]))
 
 
+def _list_axis_arrays(
+    layer: LayerResult, input_size: tuple[int, int], size: tuple[int, int]
+) -> tuple[NDArray[Any], ...]:
+    """Return, for rows and then columns of a tile, the two cells around every pixel and its position between them."""
+    rows, columns = make_image_axes(layer.layer.field, layer.layer.grid, input_size, size)
+    return rows.lower, rows.upper, rows.fraction, columns.lower, columns.upper, columns.fraction
+
+
 def _draw_strip(
     layer: LayerResult,
     channel: int,
-    input_size: tuple[int, int],
+    axes: tuple[NDArray[Any], ...],
     load_tile: Callable[[int], NDArray[np.uint8]],
     size: tuple[int, int],
     most: int | None,
@@ -104,10 +120,10 @@ def _draw_strip(
     rows = [int(row) for row in layer.exemplars.images[channel] if row >= 0][:most]
     height, width = size
     pixels = np.full((height, max(1, (width + GAP) * len(rows) - GAP), 3), 255, np.uint8)
-    axes = make_image_axes(layer.layer.field, layer.layer.grid, input_size, (height, width))
+    grids = layer.exemplars.grids[channel, : len(rows)].astype(np.float32)
     for position, row in enumerate(rows):
         left = position * (width + GAP)
-        pixels[:, left : left + width] = darken(load_tile(row), layer.exemplars.grids[channel, position], *axes)
+        _draw_darkened(pixels[:, left : left + width], load_tile(row), grids[position], *axes, _DARKENED)
     data: bytes = simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorsubsampling="420")
     return data
 
@@ -119,24 +135,19 @@ def read_tile(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
         return images.resize_image(images.convert_to_rgb(image, "of the report"), size).copy()
 
 
-def darken(
-    tile: NDArray[np.uint8], grid: NDArray[np.float16], rows: UpsampleAxis, columns: UpsampleAxis
-) -> NDArray[np.uint8]:
-    """Return an image, shape (H, W, 3), darkened where the upsampled grid, shape (h, w), is not positive."""
-    result = tile.copy()
-    _darken(
-        result, grid.astype(np.float32), rows.lower, rows.upper, rows.fraction, columns.lower, columns.upper,
-        columns.fraction,
-    )  # fmt: skip
-    return result
-
-
 @cached_njit()
-def _darken(tile, grid, y0, y1, fy, x0, x1, fx):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _draw_darkened(out, tile, grid, y0, y1, fy, x0, x1, fx, darkened):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Draw a tile, shape (H, W, 3), darkened where the upsampled grid, shape (h, w), is not positive."""
+    at_row = np.empty(grid.shape[1], np.float64)
     for y in range(tile.shape[0]):
+        for cell in range(grid.shape[1]):
+            above = grid[y0[y], cell]
+            at_row[cell] = above + fy[y] * (grid[y1[y], cell] - above)
         for x in range(tile.shape[1]):
-            left = grid[y0[y], x0[x]] + fy[y] * (grid[y1[y], x0[x]] - grid[y0[y], x0[x]])
-            right = grid[y0[y], x1[x]] + fy[y] * (grid[y1[y], x1[x]] - grid[y0[y], x1[x]])
-            if not left + fx[x] * (right - left) > 0:
+            left = at_row[x0[x]]
+            if left + fx[x] * (at_row[x1[x]] - left) > 0:
                 for channel in range(3):
-                    tile[y, x, channel] = np.uint8(tile[y, x, channel] * OUTSIDE_BRIGHTNESS)
+                    out[y, x, channel] = tile[y, x, channel]
+            else:
+                for channel in range(3):
+                    out[y, x, channel] = darkened[tile[y, x, channel]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -65,3 +67,17 @@ def test_an_interpreter_error_under_a_memory_limit_is_reported_as_too_little_mem
     else:
         with pytest.raises(SystemError):
             main(["--version"])
+
+
+def test_garbage_is_collected_rarely_during_a_command_and_not_when_the_process_ends():
+    code = """
+import atexit, gc
+from netdissect.cli import app, environment
+before = gc.get_threshold()
+atexit.register(lambda: print(gc.get_freeze_count() > 10_000))
+with environment.collect_garbage_rarely():
+    print(gc.isenabled(), gc.get_threshold()[0], gc.get_freeze_count())
+print(gc.get_threshold() == before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "100000", "0", "True", "True"]

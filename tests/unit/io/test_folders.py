@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +112,65 @@ def test_a_foreign_lock_file_is_neither_taken_nor_changed(tmp_path, what):
         pytest.fail("it was taken")
     assert mine.read_text() == "my own lock file"
     assert what != "text" or lock.read_text() == "mine"
+
+
+def test_files_written_together_are_there_only_at_the_end_and_recorded_before(tmp_path):
+    told = []
+    names = [f"in/{n}.txt" for n in range(40)]
+
+    def record(name):
+        assert not (tmp_path / name).exists()
+        told.append(name)
+
+    with atomic.stage_writes(tmp_path, tmp_path / ".work/parts", record), atomic.write_together() as write:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda name: write(tmp_path / name, name.encode()), names))
+        assert len(list((tmp_path / ".work/parts").iterdir())) == 40
+        assert told == [] == list((tmp_path / "in").iterdir())
+    assert sorted(told) == sorted(names)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "in").iterdir()} == {
+        name.removeprefix("in/"): name.encode() for name in names
+    }
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_every_file_written_together_is_synced_before_the_first_is_renamed(tmp_path, monkeypatch):
+    (tmp_path / "3.txt").write_bytes(b"old")
+    synced, left = [], []
+
+    def sync(descriptor, real=os.fsync):
+        left.append(sorted(path.name for path in tmp_path.glob("*.txt")))
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    monkeypatch.setattr(atomic.os, "fsync", sync)
+    with atomic.write_together() as write:
+        for number in range(5):
+            write(tmp_path / f"{number}.txt", b"new")
+    assert len([path for path in synced if path.endswith(".part")]) == 5
+    assert left[:5] == [["3.txt"]] * 5
+    assert synced[5:] == [str(tmp_path)]  # the folder once
+    assert [(tmp_path / f"{number}.txt").read_bytes() for number in range(5)] == [b"new"] * 5
+
+
+@pytest.mark.parametrize("when", ["block", "sync"])
+def test_after_an_error_no_file_written_together_is_left(tmp_path, monkeypatch, when):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "a.txt").write_bytes(b"old")
+    if when == "sync":
+        monkeypatch.setattr(atomic.os, "fsync", full)
+
+    def write_both():
+        with atomic.write_together() as write:
+            write(tmp_path / "a.txt", b"new")
+            write(tmp_path / "b.txt", b"new")
+            if when == "block":
+                full(0)
+
+    with pytest.raises(OSError, match="No space left") as stopped:
+        write_both()
+    assert stopped.value.filename == str(tmp_path / "a.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_bytes() == b"old"

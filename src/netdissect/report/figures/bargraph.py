@@ -30,11 +30,11 @@ def draw_bar_graph(found: Detectors, path: Path) -> None:
     with style.open_figure(max(3.2, 0.16 * len(bars) + 1.0), 2.4) as (figure, (axes,)):
         left = 0.0
         places = []
-        for index, (category, _, units) in enumerate(bars):
+        for index, (category, _, _) in enumerate(bars):
             left += 0.9 if index and bars[index - 1][0] != category else 0.0
             places.append(left)
-            axes.bar(left, units, width=0.8, color=fills[category])
             left += 1
+        axes.bar(places, [units for _, _, units in bars], width=0.8, color=[fills[category] for category, _, _ in bars])
         free = [0.0] * 4
         for category in groups:
             members = [place for place, bar in zip(places, bars, strict=True) if bar[0] == category]

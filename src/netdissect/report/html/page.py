@@ -12,11 +12,12 @@ import jinja2
 
 from netdissect.concepts import display_name
 from netdissect.io import atomic
+from netdissect.io.text import ESCAPE_UNENCODABLE
 from netdissect.report.cache import read_cached_file
 from netdissect.report.html import masthead, page_data, script_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from netdissect.report.html.page_data import PageData
@@ -64,28 +65,37 @@ def write_pages(data: PageData, folder: Path) -> Path:
     Returns:
         ``index.html``.
     """
-    fonts = (f"fonts/{font}.woff2" for font in _FONTS)
-    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, "style.css", "layer.css", *fonts, "fonts/OFL.txt"):
-        atomic.write_bytes(folder / "app" / name, _read_static_file(name))
-    written = set()
-    for key, text in page_data.pack_page_data(data):
-        atomic.write_text(folder / "data" / f"{key}.js", script_data.format_script(text))
-        written.add(f"{key}.js")
+    environment = _make_environment()
+    with atomic.write_together() as write:
+        written = _write_page_files(data, folder, write, environment)
     names = [path.name for path in (folder / "data").iterdir()]
     old = [f"data/{name}" for name in names if _DATA_FILE.fullmatch(name) and name not in written]
     atomic.remove_files_below(folder, old)
-    environment = _make_environment()
+    index = folder / "index.html"
+    html = environment.get_template("index.html").render(_describe_index(data.result), policy=_FOLDER_POLICY)
+    atomic.write_text(index, html)
+    return index
+
+
+def _write_page_files(
+    data: PageData, folder: Path, write: Callable[[Path, bytes], None], environment: jinja2.Environment
+) -> set[str]:
+    """Write the files that ``index.html`` loads, and the page of each layer; return the names of the data files."""
+    fonts = (f"fonts/{font}.woff2" for font in _FONTS)
+    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, "style.css", "layer.css", *fonts, "fonts/OFL.txt"):
+        write(folder / "app" / name, _read_static_file(name))
+    written = set()
+    for key, text in page_data.pack_page_data(data):
+        write(folder / "data" / f"{key}.js", script_data.format_script(text).encode(errors=ESCAPE_UNENCODABLE))
+        written.add(f"{key}.js")
     result, threshold = data.result, data.result.settings.threshold
     for layer in result.layers.values():
         html = environment.get_template("layer.html").render(
             run=result, layer=layer, threshold=threshold, method=_METHOD, policy=_FOLDER_POLICY,
             skipped=masthead.list_skipped_images(result), found=layer.detectors(threshold), by_category=layer.detectors(threshold, "category"),
         )  # fmt: skip
-        atomic.write_text(folder / f"{layer.layer.file_stem}.html", html)
-    index = folder / "index.html"
-    html = environment.get_template("index.html").render(_describe_index(result), policy=_FOLDER_POLICY)
-    atomic.write_text(index, html)
-    return index
+        write(folder / f"{layer.layer.file_stem}.html", html.encode(errors=ESCAPE_UNENCODABLE))
+    return written
 
 
 def write_single_file(data: PageData, folder: Path, path: Path) -> Path:

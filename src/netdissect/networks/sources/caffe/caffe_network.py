@@ -13,7 +13,7 @@ import torch
 from netdissect.errors import ModelNotFoundError, SettingsError
 from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.load_options import read_mean_option
-from netdissect.networks.module_copies import copy_to_meta
+from netdissect.networks.module_copies import copy_sharing_weights, copy_to_meta, find_device
 from netdissect.networks.network import ListedNetwork
 from netdissect.networks.preprocess import make_caffe_preprocess
 from netdissect.networks.probe import LayerInfo
@@ -110,19 +110,24 @@ class CaffeNetwork(ListedNetwork):
         ]
 
     def inspect(self, names: Collection[str] | None, input_size: tuple[int, int]) -> dict[str, LayerInfo]:
-        """Trace the blobs on torch's meta device, which computes shapes but no values.
+        """Trace the blobs in one forward pass on a blank input.
+
+        Requested blobs are computed. All blobs are traced on torch's meta device, which computes shapes but no values; its
+        first operation imports torch's compiler, which takes longer than to compute the blobs of most networks.
 
         Raises:
             ModelError: or a subclass, if a requested blob cannot be computed.
         """
-        x = self.make_blank_input(input_size, torch.device("meta"))
+        device = torch.device("meta") if names is None else find_device(self.module)
+        x = self.make_blank_input(input_size, device)
         blobs = None if names is None else list(names)
         with torch.no_grad(), FieldTracer(x) as tracer:
 
             def read(blob: torch.Tensor) -> tuple[tuple[int, ...], TensorTrace | None]:
                 return tuple(blob.shape), tracer.get_trace(blob)
 
-            found = copy_to_meta(self.module).map_blobs(x, read, blobs)
+            module = copy_to_meta(self.module) if names is None else copy_sharing_weights(self.module)[0]
+            found = module.map_blobs(x, read, blobs)
         return {
             name: LayerInfo(shape, trace, self.module.blob_kind(name))
             for name, (shape, trace) in found.items()

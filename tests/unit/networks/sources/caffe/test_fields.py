@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -155,3 +157,22 @@ def test_field_maps_are_those_of_the_released_code(shared):
             name
         )
         assert all(layers[blob].grid == (1, 1) for blob in entry["raises"] if blob in layers)
+
+
+@pytest.mark.shared
+def test_requested_blobs_are_computed_and_traced_like_all_blobs_without_values(shared):
+    network = open_network(str(shared / "models/squeezenet_v1.0"))
+    everything = network.inspect(None, (67, 67))
+    blobs = ["conv1", "fire2/concat", "fire9/concat", "pool_final"]
+    assert network.inspect(blobs, (67, 67)) == {name: everything[name] for name in everything if name in blobs}
+
+
+@pytest.mark.shared
+def test_probing_a_network_does_not_import_torchs_compiler(shared):
+    code = f"""
+import sys
+from netdissect.networks.load import open_network
+open_network({str(shared / "models/squeezenet_v1.0")!r}).inspect(["fire9/concat"], (67, 67))
+assert not {{"torch._dynamo", "sympy"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
