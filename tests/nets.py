@@ -34,6 +34,26 @@ def make_small_net(seed: int = 0) -> nn.Module:
         ).eval()
 
 
+class TokenNet(nn.Module):
+    """Sixteen tokens of an image of 16 x 16 pixels: attention, linear layers of its own and of torch, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.patches = nn.Conv2d(3, 32, 4, stride=4)
+            self.attention = nn.MultiheadAttention(32, 4, batch_first=True)
+            self.mlp = nn.Sequential(nn.Linear(32, 64), nn.GELU(), nn.Linear(64, 32))
+            self.weight = nn.Parameter(torch.randn(32, 32) / 6)
+            self.head = nn.Linear(32, 10)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = x + self.attention(x, x, x, need_weights=False)[0]
+        x = nn.functional.linear(x + self.mlp(x), self.weight)
+        return self.head(x.mean(1))
+
+
 class SlowNet(nn.Module):
     """The small network with a pause in its forward pass."""
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Geometry = Literal["receptive-field", "grid"]
 Precision = Literal["fp32", "bf16"]
+Linear = Literal["auto", "torch", "packed"]
 Runtime = Literal["local", "ray"]
 OnError = Literal["stop", "skip"]
 Definition = Literal["label", "category"]
@@ -119,6 +120,10 @@ class MethodSettings(_CheckedSettings):
     compile: bool = declare_option(
         False, "Compile the network with torch.compile; it changes the last bits of activations.", rare=True
     )
+    linear: Linear = declare_option(
+        "auto", "Linear layers on a CPU: torch's kernels, packed weights, or what is clearly quicker; it may change the last "
+        "bits of activations.", rare=True,
+    )  # fmt: skip
     on_error: OnError = declare_option(
         "stop", "What to do at an unreadable image: stop, or skip it and list it in the report.", rare=True
     )
@@ -197,12 +202,14 @@ class Settings(MethodSettings, ExecutionSettings):
     def as_method_dict(self) -> dict[str, Any]:
         """Return the settings that decide what is computed, as plain values; they are part of the key of stored arrays.
 
-        The score threshold is left out, because it is applied to results afterwards; so is the default score, so that runs
-        from before scores could be chosen keep their key.
+        The score threshold is left out, because it is applied to results afterwards; so are the default score and linear
+        layers that are not packed, so that runs from before they could be chosen keep their key.
         """
         values = {name: getattr(self, name) for name in list_field_names(MethodSettings) if name != "threshold"}
         if values["score"] == MethodSettings.score:
             del values["score"]
+        if values["linear"] != "packed":
+            del values["linear"]
         return values
 
 
@@ -221,6 +228,7 @@ class SettingsDict(TypedDict, total=False):
     batch_size: int | None
     precision: Precision
     compile: bool
+    linear: Linear
     on_error: OnError
     image_maxima: bool
     device: str

@@ -1,4 +1,4 @@
-"""How a network is run: its precision, and whether torch compiles it. Both change the last bits of activations."""
+"""How a network is run: its precision, whether torch compiles it, and its linear layers. All change the last bits of activations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netdissect.errors import SettingsError, root_message
+from netdissect.networks.packed_linear import PackedLinear
 
 if TYPE_CHECKING:
-    from netdissect.config import Precision
+    from netdissect.config import Linear, Precision
 
 #: Network input (B, C, H, W) → raw outputs of the probed layers, in whatever shape the network gives them.
 Forward = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
@@ -24,15 +25,19 @@ class Execution:
     Attributes:
         precision: of matrix products and convolutions; with bf16, what torch's autocast keeps in fp32 stays in fp32.
         compile: whether torch compiles the network first.
+        linear: how linear layers run on a CPU; ``"auto"`` lets a probe measure and choose.
     """
 
     precision: Precision = "fp32"
     compile: bool = False
+    linear: Linear = "torch"
 
     @property
     def option(self) -> str:
         """The command-line option that asks for it."""
-        return "--compile" if self.compile else f"--precision {self.precision}"
+        if self.compile:
+            return "--compile"
+        return f"--linear {self.linear}" if self.precision == "fp32" else f"--precision {self.precision}"
 
     def wrap(self, forward: Forward, device: torch.device) -> Forward:
         """Return a forward pass that runs this way on a device.
@@ -42,6 +47,8 @@ class Execution:
         """
         if self.compile:
             forward = _compile(forward)
+        if self.linear == "packed":
+            forward = _pack(forward)
         if self.precision == "fp32":
             return forward
 
@@ -69,6 +76,16 @@ def _compile(forward: Forward) -> Forward:
             ) from error
 
     return run_compiled
+
+
+def _pack(forward: Forward) -> Forward:
+    packed = PackedLinear()
+
+    def run_packed(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        with packed:
+            return forward(x)
+
+    return run_packed
 
 
 def fill_batch(x: torch.Tensor, batch: int) -> torch.Tensor:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import torch
 
-from netdissect.errors import (
-    ActivationError,
-    SettingsError,
-    UnknownLayerError,
-    suggest_nearest,
-)
+from netdissect.errors import ActivationError, SettingsError, UnknownLayerError, suggest_nearest
 from netdissect.networks import token_grids
 from netdissect.networks.execution import DEFAULT_EXECUTION, Execution
+from netdissect.networks.packed_linear import choose_linear
 from netdissect.networks.probe import Probe, ProbedLayer
 from netdissect.networks.unit_axes import describe_layer, find_unit_axes
 
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from netdissect.config import Geometry
     from netdissect.layers import Layer
     from netdissect.networks.execution import Forward
+    from netdissect.networks.packed_linear import LinearCall
     from netdissect.networks.preprocess import Preprocess
     from netdissect.networks.probe import LayerInfo
     from netdissect.protocols import ActivationSource, ConceptSource
@@ -164,6 +162,10 @@ class ListedNetwork(ABC):
     ) -> contextlib.AbstractContextManager[Forward]:
         """Return a context manager that yields the function from an input to the raw outputs of the probed layers."""
 
+    def count_linear_calls(self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int]) -> Counter[LinearCall]:  # noqa: ARG002 - torch modules alone can pack theirs
+        """Return how often each product of linear layers is computed up to the last probed layer, for a blank input."""
+        return Counter()
+
     def remarks(self) -> list[str]:
         """Return what a user should know before probing it."""
         return []
@@ -212,7 +214,8 @@ class ListedNetwork(ABC):
         execution: Execution = DEFAULT_EXECUTION,
     ) -> ActivationSource:
         """Return a probe of some layers (see `Network.probe`)."""
-        if execution != DEFAULT_EXECUTION and not self.takes_execution:
+        asked = replace(execution, linear="torch") if execution.linear == "auto" else execution
+        if asked != DEFAULT_EXECUTION and not self.takes_execution:
             raise SettingsError(
                 f"{execution.option}: {self.name} always runs as its file says ({type(self).__name__}): leave the "
                 f"option out, or load the network as a torch.nn.Module"
@@ -222,7 +225,10 @@ class ListedNetwork(ABC):
                 raise self._make_unknown_error(name)
         infos = self.inspect(layers, input_size)
         probed = {name: self._require_layer(name, infos.get(name), input_size, geometry) for name in layers}
-        return Probe(self, probed, input_size, device, execution)
+        linear = choose_linear(
+            execution if self.takes_execution else asked, device, lambda: self.count_linear_calls(probed, input_size)
+        )
+        return Probe(self, probed, input_size, device, replace(execution, linear=linear))
 
     def _make_unknown_error(self, name: str) -> UnknownLayerError:
         nearest = suggest_nearest(name, self.list_names())

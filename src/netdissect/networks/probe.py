@@ -60,7 +60,11 @@ class ProbedLayer:
 
 
 class Probe:
-    """A network ready to be probed, an ActivationSource. The network itself never changes."""
+    """A network ready to be probed, an ActivationSource. The network itself never changes.
+
+    Attributes:
+        execution: how it runs; what was left to the probe is chosen.
+    """
 
     def __init__(
         self,
@@ -74,7 +78,7 @@ class Probe:
         self._probed = probed
         self._device = device
         self._upload = ImageUpload(device)
-        self._execution = execution
+        self.execution = execution
         self._open = contextlib.ExitStack()
         self._forward: Forward | None = None
         self._largest_batch = 0
@@ -84,7 +88,7 @@ class Probe:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             self._forward = stack.enter_context(
-                self._network.open_forward(self._probed, self.input_size, self._device, self._execution)
+                self._network.open_forward(self._probed, self.input_size, self._device, self.execution)
             )
             self._open = stack.pop_all()
         return self
@@ -106,7 +110,7 @@ class Probe:
         with torch.inference_mode():
             x = self._network.preprocess(self._upload(images))
             batch = self._network.batch
-            if batch is None and self._execution.compile:
+            if batch is None and self.execution.compile:
                 batch = self._largest_batch = max(self._largest_batch, len(x))  # a smaller one would be compiled again
             if batch is None:
                 return self._run(x)

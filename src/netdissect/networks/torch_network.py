@@ -15,19 +15,24 @@ from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.missing_weights import NoWeightsError, describe_missing_weights
 from netdissect.networks.module_copies import FORWARD_ERRORS, copy_sharing_weights, find_device, prepare_module
 from netdissect.networks.network import ListedNetwork
+from netdissect.networks.output_recorder import OutputRecorder
+from netdissect.networks.packed_linear import LinearRecorder
+from netdissect.networks.packed_weights import pack_convolutions
 from netdissect.networks.sources.python import call_user_code
 from netdissect.networks.trace.field_tracer import FieldTracer
-from netdissect.networks.trace.hooks import StopForward, evaluation_mode, hook_modules
+from netdissect.networks.trace.hooks import evaluation_mode, hook_modules
 from netdissect.networks.trace.layer_recorder import LayerRecorder
 from netdissect.networks.unit_axes import FAILS_AFTER
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from torch import nn
 
     from netdissect.networks.execution import Execution, Forward
     from netdissect.networks.layer_names import LayerSelector
+    from netdissect.networks.packed_linear import LinearCall
     from netdissect.networks.probe import LayerInfo, ProbedLayer
 
 
@@ -185,46 +190,36 @@ class TorchNetwork(ListedNetwork):
         self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int], device: torch.device, execution: Execution
     ) -> Iterator[Forward]:
         """Yield the forward pass of a prepared copy, which stops after the last probed layer."""
-        names = self.find_parts(self.module).keys()
-        selectors = {
-            name: selector for name in probed if (selector := layer_names.parse_layer_name(name, names)) is not None
-        }
+        selectors = self._select_layers(probed)
         module = self.copy_for_probing(selectors, input_size, device)
-        outputs: dict[str, torch.Tensor] = {}
-        calls: dict[str, int] = {}
-
-        def record(name: str, value: Any) -> None:
-            tensor = selectors[name].pick(value)
-            if tensor is None:
-                return
-            calls[name] = calls.get(name, 0) + 1
-            info = probed[name].info
-            if calls[name] >= info.calls:
-                # A later in-place operation must not change what was recorded.
-                outputs[name] = tensor.clone() if info.is_overwritten else tensor
-                # torch.compile removes unused layers by itself, and cannot compile an exception.
-                if len(outputs) == len(probed) and not execution.compile:
-                    raise StopForward
-
-        def compute(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
-            outputs.clear()
-            calls.clear()
-            self._call(module, x)
-            return dict(outputs)
-
-        def compute_until_recorded(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
-            with contextlib.suppress(StopForward):
-                compute(x)
-            return dict(outputs)
-
+        if module is not self.module:
+            pack_convolutions(module, execution)
         own_device = find_device(module, device)
-        forward = execution.wrap(compute if execution.compile else compute_until_recorded, own_device)
+        # torch.compile removes unused layers by itself, and cannot compile an exception.
+        recorder = OutputRecorder(selectors, probed, stops=not execution.compile)
+        compute = recorder.compute_to_the_end if execution.compile else recorder.compute
+        forward = execution.wrap(lambda x: compute(lambda: self._call(module, x)), own_device)
 
         def run(x: torch.Tensor) -> Mapping[str, torch.Tensor]:
             return forward(x.to(own_device, self.dtype, memory_format=self.layout))
 
-        with evaluation_mode(module), self.hook_layers(module, selectors, record):
+        with evaluation_mode(module), self.hook_layers(module, selectors, recorder.record):
             yield run
+
+    def count_linear_calls(self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int]) -> Counter[LinearCall]:
+        """Return how often each product of linear layers is computed up to the last probed layer, for a blank input."""
+        module, _ = self._copy_fitted(input_size)
+        selectors = self._select_layers(probed)
+        recorder, linear = OutputRecorder(selectors, probed, stops=True), LinearRecorder()
+        x = self.make_module_input(input_size)
+        hooked = self.hook_layers(module, selectors, recorder.record)
+        with evaluation_mode(module), hooked, torch.no_grad(), contextlib.suppress(*FORWARD_ERRORS), linear:
+            recorder.compute(lambda: self._call(module, x))
+        return linear.calls
+
+    def _select_layers(self, names: Collection[str]) -> dict[str, LayerSelector]:
+        parts = self.find_parts(self.module).keys()
+        return {name: one for name in names if (one := layer_names.parse_layer_name(name, parts)) is not None}
 
     def find_parts(self, module: nn.Module) -> Mapping[str, nn.Module]:
         """Return what may be a layer of the module or of a copy of it, by name; the module itself as ``""``."""

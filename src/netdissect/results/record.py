@@ -101,7 +101,9 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
         RunFileError: if a table is damaged.
         KeyError, TypeError, ValueError, AttributeError: if the record is impossible.
     """
-    settings = Settings(**_select_known_fields(Settings, record["settings"]))
+    settings = Settings(
+        **{"linear": "torch"} | _select_known_fields(Settings, record["settings"])
+    )  # earlier runs packed none
     _require_whole(settings.images_per_unit, 0)
     probe_set = _parse_probe_set(record["probe_set"])
     names = {int(row): _require_text(name) for row, name in record["image_names"].items()}

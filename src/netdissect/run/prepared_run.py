@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -29,10 +29,10 @@ class PreparedRun:
         network: the network.
         source: its probed layers.
         concepts: the probe set.
-        settings: the settings, with the batch size for the device.
+        settings: the settings, with the batch size for the device and the chosen kernels of linear layers.
         input_size: height and width of the network's input in pixels.
         device: where the network runs.
-        execution: its precision, and whether it is compiled.
+        execution: its precision, whether it is compiled, and its linear layers.
         cluster: the Ray cluster, if the run is carried out on one.
         fingerprint: the network's fingerprint.
         notes: what a reader of the result should know.
@@ -87,8 +87,11 @@ def prepare_run(
         size, notes = _choose_input_size(network, concepts.image_size, settings.resolution)
         if settings.precision != "fp32":
             notes.append(f"the network ran in {settings.precision}, which changes some labels")
-        execution = Execution(settings.precision, settings.compile)
+        execution = Execution(settings.precision, settings.compile, settings.linear)
         source = network.probe(layers, size, geometry=settings.geometry, device=device, execution=execution)
+        settings, execution = _settle_linear(settings, execution, source)
+        if settings.linear == "packed":
+            notes.append("linear layers ran with packed weights, which changes the last bits of activations")
         empty = next((layer for layer in source.layers if 0 in (layer.units, *layer.grid)), None)
         if empty is not None:
             raise ActivationError(
@@ -123,6 +126,16 @@ def resolve_device(name: str, cluster: RayCluster | None = None) -> torch.device
         count = torch.cuda.device_count()
         raise SettingsError(f"--device {name} was requested, but torch sees {count} CUDA devices here, numbered from 0")
     return device
+
+
+def _settle_linear(settings: Settings, execution: Execution, source: ActivationSource) -> tuple[Settings, Execution]:
+    """Return settings and execution with what a probe chose for its linear layers; sources without a choice run torch's."""
+    linear = getattr(source, "execution", Execution()).linear
+    if settings.linear == "packed" != linear:
+        raise SettingsError(
+            "--linear packed: this network runs no linear layers that can be packed: leave --linear out"
+        )
+    return replace(settings, linear=linear), replace(execution, linear=linear)
 
 
 def _choose_input_size(

@@ -193,6 +193,7 @@ class ProjectedProbe:
             for name, base in bases.items()
         )
         self.input_size = inner.input_size
+        self.execution: Execution = getattr(inner, "execution", DEFAULT_EXECUTION)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
