@@ -50,7 +50,7 @@ def test_settings_are_method_and_execution_settings():
     assert list(Settings().as_dict()) == [
         field.name for part in (MethodSettings, ExecutionSettings) for field in fields(part)
     ]
-    assert set(Settings().as_method_dict()) == method - {"threshold", "score"}
+    assert set(Settings().as_method_dict()) == method - {"threshold", "score", "linear"}
     assert set(Settings(score="mine").as_method_dict()) == method - {"threshold"}
 
 
