@@ -469,3 +469,32 @@ def _(desk):
 @mistake("`--memory` is not an amount")
 def _(desk):
     return desk.run("--memory", "much")
+
+
+def type_series(desk, *weights):
+    return ["series", desk.net, "--layers", "conv1", "--data", desk.data, "--out", desk.out, "--weights", *weights]
+
+
+@mistake("no file matches the pattern of a series' checkpoints")
+def _(desk):
+    return type_series(desk, desk.folder / "*.ckpt")
+
+
+@mistake("a series without checkpoints")
+def _(desk):
+    return type_series(desk)[:-1]
+
+
+@mistake("two checkpoints of a series that would get one run folder")
+def _(desk):
+    for name in ("epoch_1.pt", "epoch_1.pth"):
+        (desk.folder / name).touch()
+    return type_series(desk, desk.folder / "epoch_1.*")
+
+
+@mistake("a series below the folder of a run")
+def _(desk):
+    (desk.folder / "epoch_1.caffemodel").write_bytes(desk.net.with_suffix(".caffemodel").read_bytes())
+    words = type_series(desk, desk.folder / "epoch_1.caffemodel")
+    words[words.index("--out") + 1] = desk.finished
+    return words

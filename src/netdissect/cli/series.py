@@ -62,6 +62,7 @@ def series(
 
     from netdissect.api import check_inputs
     from netdissect.experiments import checkpoint_files, checkpoint_series
+    from netdissect.experiments.checkpoint_loader import CheckpointLoader
     from netdissect.model_loading import load_network
 
     paths = checkpoint_files.find_checkpoints(weights or [])
@@ -70,11 +71,12 @@ def series(
     def load(path: str) -> Network:
         return load_network(model, **asdict(replace(loading, weights=path, seed=method.seed)))
 
-    first = load(next(iter(paths.values())))
+    loader = CheckpointLoader(load)
+    first = loader(next(iter(paths.values())))
     print_line(f"{model}: {first.preprocess.describe()}")
     folder = checkpoint_series.require_series_folder(out or Path("dissection") / f"{first.name}-series", paths)
-    members = checkpoint_series.open_members(paths, load, first)
     del first
+    members = checkpoint_series.open_members(paths, loader)
     for name, result in checkpoint_series.dissect_members(
         members, layers, concepts, settings, out=folder, total=len(paths), projection=projections,
         fresh=this_run.fresh, progress=not this_run.quiet,

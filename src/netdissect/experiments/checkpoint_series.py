@@ -14,6 +14,7 @@ from netdissect import api, arguments, model_loading
 from netdissect.bounds import describe_type
 from netdissect.errors import FolderTakenError, SettingsError
 from netdissect.experiments.checkpoint_files import find_checkpoints, require_fit
+from netdissect.experiments.checkpoint_loader import CheckpointLoader
 from netdissect.io.names import make_portable_name
 from netdissect.results.run_folder import is_run_started
 
@@ -104,22 +105,18 @@ def dissect_series(
     )  # fmt: skip
 
 
-def open_members(paths: Mapping[str, str], load: Callable[[str], Network], first: Network | None = None) -> Members:
+def open_members(paths: Mapping[str, str], load: Callable[[str], Network]) -> Members:
     """Yield the name of every checkpoint and a function that loads it, after checking that all of them fit.
 
     Args:
         paths: the checkpoints' paths by name.
         load: loads one.
-        first: the first one, if it is loaded already.
     """
-    name, *others = paths
-    network = first or load(paths[name])
-    require_fit(network, [paths[other] for other in others], load)
-    waiting = [network]
-    del network, first
-    yield name, waiting.pop
-    for other in others:
-        yield other, partial(load, paths[other])
+    first, *others = paths.values()
+    waiting = [load(first)]
+    require_fit(waiting[0], others, load)
+    for name, path in paths.items():
+        yield name, waiting.pop if waiting else partial(load, path)
 
 
 def dissect_members(
@@ -209,7 +206,8 @@ def _make_loader(model: Any, preprocess: Preprocess | None) -> Callable[[str], N
     from torch import nn
 
     if isinstance(model, str):
-        return lambda path: _adapt(model_loading.load_network(model, weights=path), preprocess)
+        load = CheckpointLoader(lambda path: model_loading.load_network(model, weights=path))
+        return lambda path: _adapt(load(path), preprocess)
     if isinstance(model, nn.Module):
         return lambda path: _adapt(_fill_copy(model, path), preprocess)
     if callable(model):

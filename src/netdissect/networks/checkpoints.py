@@ -87,7 +87,7 @@ def read_checkpoint(path: Path, *, mmap: bool = False) -> Checkpoint:
 
 def load_checkpoint(
     module: nn.Module, checkpoint: Checkpoint, *, architecture: str, translate: Translate | None = None
-) -> None:
+) -> set[str]:
     """Load a checkpoint into a network of its architecture.
 
     Prefixes and wrappers in its keys are ignored, by the keys and shapes that the network has. Averaged weights are
@@ -99,6 +99,9 @@ def load_checkpoint(
         checkpoint: the file's tensors by key.
         architecture: its name, for error messages.
         translate: renames another library's keys; tried if the keys do not fit.
+
+    Returns:
+        the names of the network's tensors that the file has values for.
 
     Raises:
         ModelFileError: if keys or shapes do not fit, naming the first, or if two sets of weights fit equally well.
@@ -131,6 +134,7 @@ def load_checkpoint(
         )
     module.load_state_dict(tensors, strict=False)
     disable_parts(module, parts, str(checkpoint.path))
+    return set(tensors)
 
 
 def count_classes(checkpoint: Checkpoint, module: nn.Module) -> int | None:
