@@ -62,8 +62,8 @@ def dissect(
     Args:
         model: any ``torch.nn.Module``, anything that the shell takes for MODEL, or a loaded Network.
         layers: the layers to dissect, by name or as modules of the network.
-        data: a probe set: a folder in Broden's format, the name of a downloaded one, an fsspec URL, a Broden, or any other
-            ConceptSource, to which the settings ``split`` and ``limit`` cannot be applied.
+        data: a probe set: a folder in Broden's format, a prepared file, the name of a downloaded one, an fsspec URL, a Broden,
+            or any other ConceptSource, to which the settings ``split`` and ``limit`` cannot be applied.
         preprocess: how images become the network's input; None takes the model's own, else RGB with ImageNet's mean and
             standard deviation.
         projection: latents to dissect instead of the layers' units: the file of a sparse autoencoder, or a module that maps

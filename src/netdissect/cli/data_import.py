@@ -195,10 +195,10 @@ def from_hf(
     first: _First = None,
     shared: SharedOptions = SharedOptions(),
 ) -> None:
-    """Make a probe set of a Hugging Face data set with a column of masks, or of classes.
+    """Make a probe set of a Hugging Face data set with a column of masks, or of classes; or of a prepared probe set.
 
     Args:
-        dataset: Name of the data set on the hub, or the folder it was saved to.
+        dataset: Name of the data set on the hub, the folder it was saved to, or a prepared file.
         out: Folder of the probe set.
         image: Column of the images.
         mask: Column of the masks.

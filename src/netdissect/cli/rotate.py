@@ -48,7 +48,7 @@ def rotate(
 
     Args:
         layers: Layers to rotate; netdissect layers MODEL lists them.
-        data: Probe set: a Broden folder, or the name of a downloaded one.
+        data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
         out: Run folder.
         alphas: Powers of the rotation: 0 leaves the units as they are, 1 is a random basis.
         rotation_seed: Seed of the random rotation.

@@ -53,7 +53,7 @@ def run(
 
     Args:
         layers: Layers to dissect; netdissect layers MODEL lists them.
-        data: Probe set: a Broden folder, or the name of a downloaded one.
+        data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
         out: Run folder.
         projection: Sparse autoencoder whose latents replace the layer's units: a file, or LAYER=FILE for each of
             several layers.

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from netdissect.bounds import MAX_WORKERS, require_integer
 from netdissect.concepts import Labels
-from netdissect.errors import DataError, SettingsError
+from netdissect.errors import DataError, DataFileError, SettingsError
 from netdissect.io import atomic, images
 from netdissect.io.reading import read_bytes
 from netdissect.probe_sets.broden.label_pngs import read_label_map
@@ -205,6 +205,8 @@ def _encode_batch(context: _PrepareContext, rows: Sequence[ProbeImage]) -> dict[
     for row in rows:
         path = context.folder / "images" / row.image
         data = images.read_indexed_image(path)
+        if len(data) > (2**31 - 1) // len(rows):
+            raise DataFileError(f"image {path}: it has {len(data):,} bytes, which are too many for a prepared file")
         if context.size is not None:
             data = images.resize_image(images.decode_image(data, path, row.image_size), context.size).tobytes()
         segments, labels = encode_segments(*_read_planes(context.folder, row))

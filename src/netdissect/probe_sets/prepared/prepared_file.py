@@ -69,7 +69,9 @@ class PreparedFile:
 
     def _open(self) -> Any:
         try:
-            return pa.ipc.open_file(_open_url(self.where) if "://" in self.where else _map_file(self.where))
+            source = _open_url(self.where) if "://" in self.where else _map_file(self.where)
+            self._bytes = source.size()
+            return pa.ipc.open_file(source)
         except NetdissectError:
             raise
         except Exception as error:  # a damaged file, or one at a URL, may raise anything
@@ -136,6 +138,8 @@ class PreparedFile:
                 batch = self._reader.get_batch(number)
             except Exception as error:  # a damaged file, or one at a URL, may raise anything
                 raise _make_read_error(self.where, error) from error
+            if batch.get_total_buffer_size() > self._bytes:
+                raise DataFileError(f"{self.where} is compressed: make it again with netdissect data prepare")
             rows = StoredRows(batch.select(list(list_columns(self.facts.size))), self.where)
             if "://" in self.where and len(self._rows) >= _BATCHES_KEPT:
                 del self._rows[next(iter(self._rows))]

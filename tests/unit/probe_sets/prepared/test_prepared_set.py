@@ -459,6 +459,22 @@ def test_an_image_of_another_size_than_the_tables_say_is_refused(alone):
         open_probe_folder(file).read_image(1)
 
 
+def test_a_compressed_file_is_refused(alone):
+    file, _ = alone
+    reader = pa.ipc.open_file(pa.BufferReader(file.read_bytes()))
+    batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+    columns = {name: batches[0].column(name) for name in reader.schema.names}
+    columns["segments"] = pa.array([bytes(2**20)] * len(batches[0]), pa.binary())
+    bomb = pa.record_batch(list(columns.values()), schema=reader.schema)
+    out = io.BytesIO()
+    with pa.ipc.new_file(out, reader.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        for batch in (bomb, *batches[1:]):
+            writer.write_batch(batch)
+    file.write_bytes(out.getvalue())
+    with pytest.raises(DataFileError, match="is compressed: make it again"):
+        open_probe_folder(file)
+
+
 def test_every_byte_may_be_wrong(alone):
     """Damage of the schema, the footer or offsets ends in an error of ours, or in the right value."""
     file, expected = alone
