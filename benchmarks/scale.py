@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import netdissect as nd
 from benchmarks import machine, probe_sets
 from benchmarks.scaling import RandomMaps
-from netdissect.config import BATCH_SIZE
 from netdissect.engine.dissect import CALIBRATION_BYTES, CALIBRATION_IMAGES
 from netdissect.networks.load import wrap_module
+from netdissect.run.batch_choice import DEFAULT_SIZES
 from netdissect.runtime import array_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SHARD, EXEMPLARS, BATCH = 128, 20, BATCH_SIZE["cpu"]
+SHARD, EXEMPLARS, BATCH = 128, 20, DEFAULT_SIZES["cpu"]
 #: How often the coordinator reads the arrays of a shard: twice for the thresholds, once for exemplars and maxima.
 READS = 3
 MB = 1e6

@@ -118,7 +118,7 @@ def dissect_arrays(
 
     A run with a `folder` resumes from the scans in it; `advance` is called with the number of finished images.
     """
-    settings = Settings(**options).for_device("cpu")
+    settings = Settings(**({"batch_size": 8} | options))
     plan = plan or make_plan(source.layers, len(concepts), settings)
     with RowThreads(threads) as pool, Store(folder, budget=budget) as store:
         context = WorkerContext(source, concepts, pool, store, advance)

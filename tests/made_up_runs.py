@@ -162,7 +162,7 @@ def make_run(
     rows = sorted({int(row) for entry in layers.values() for row in entry.exemplars.images.ravel() if row >= 0})
     result = Result(
         layers,
-        Settings().for_device("cpu"),
+        Settings(batch_size=8),
         NetworkCard(name, f"made-up:{name}", "0" * 32, (input_size, input_size), "RGB"),
         ProbeSetCard("made-up", "", "f" * 64, max(1000, pictures), (input_size, input_size), (half, half), words),
         {row: f"made/up_{row:05d}.jpg" for row in rows},

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from netdissect.results.run_result import Result
     from netdissect.results.scores import Score, register_score
     from netdissect.results.units import UnitTable
+    from netdissect.runtime.allocator import keep_freed_memory
 
 __version__ = "0.1.0"
 
@@ -74,6 +75,7 @@ _MODULES = {
     "dissect_series": "netdissect.experiments.checkpoint_series",
     "generate_probe_set": "netdissect.experiments.generate",
     "importers": "netdissect.probe_sets.importers",
+    "keep_freed_memory": "netdissect.runtime.allocator",
     "list_layers": "netdissect.model_loading",
     "load": "netdissect.api",
     "load_network": "netdissect.model_loading",
@@ -95,7 +97,8 @@ PROVISIONAL = frozenset({
 __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
-    "build_broden", "compare", "dissect", "dissect_series", "generate_probe_set", "importers", "list_layers", "load", "load_network",
+    "build_broden", "compare", "dissect", "dissect_series", "generate_probe_set", "importers",
+    "keep_freed_memory", "list_layers", "load", "load_network",
     "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate",
 ]  # fmt: skip
 

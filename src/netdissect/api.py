@@ -122,7 +122,7 @@ def dissect_checked(
 
     with (
         show_progress(progress) as shown,
-        run.prepare_run(network, names, concepts, settings) as prepared,
+        run.prepare_run(network, names, concepts, settings, None if fresh else folder) as prepared,
         run.lock_run(folder, prepared, fresh=fresh) as lock,
     ):
         if folder is None:

@@ -38,9 +38,8 @@ Runtime = Literal["local", "ray"]
 OnError = Literal["stop", "skip"]
 Definition = Literal["label", "category"]
 
-#: Images per forward pass by kind of device. A CPU keeps the activations of eight images in its caches; memory for larger
-#: batches is returned to the system after every layer, and getting new pages costs up to half the time.
-BATCH_SIZE = {"cpu": 8, "cuda": 32}
+#: Settings that a run chooses itself, and the value that leaves them to it. A folder's run keeps what it has chosen.
+LEFT_TO_THE_RUN: dict[str, Any] = {"batch_size": None, "linear": "auto"}
 
 
 def declare_option(
@@ -113,7 +112,7 @@ class MethodSettings(_CheckedSettings):
     images_per_unit: int = declare_option(20, "Exemplars of each unit.", bounds=(0, 10_000), aliases=("--imcount",))
     seed: int = declare_option(0, "Seed of the order in which images are visited.", bounds=(0, MAX_SEED))
     batch_size: int | None = declare_option(
-        None, "Images per forward pass; it may change the last bits of activations.", none="8 on a CPU, 32 on a GPU",
+        None, "Images per forward pass; it may change the last bits of activations.", none="by the memory that activations take",
         bounds=(1, 65_536), aliases=("--batch_size", "--probebatch"),
     )  # fmt: skip
     precision: Precision = declare_option("fp32", "Arithmetic of the network; bf16 changes labels.", rare=True)
@@ -181,12 +180,6 @@ class ExecutionSettings(_CheckedSettings):
 @dataclass(frozen=True, kw_only=True)
 class Settings(MethodSettings, ExecutionSettings):
     """Every setting of a dissection; ``docs/settings.md`` lists them."""
-
-    def for_device(self, kind: str) -> Settings:
-        """Return the settings with the default batch size of a kind of device, ``"cpu"`` or ``"cuda"``, filled in."""
-        if self.batch_size is not None:
-            return self
-        return dataclasses.replace(self, batch_size=BATCH_SIZE.get(kind, BATCH_SIZE["cuda"]))
 
     @property
     def exact_quantile(self) -> Fraction:

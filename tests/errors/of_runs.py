@@ -200,7 +200,7 @@ def _(desk):
     from netdissect.results import run_folder
 
     with run_folder.lock_run_folder(desk.out) as written:
-        written.start("0123456789abcdef")
+        written.start("0123456789abcdef", {})
         shard = desk.out / run_folder.WORK / "0123456789abcdef" / "scan-00001-conv1.arrays"
         shard.parent.mkdir(parents=True)
         shard.write_bytes(b"")

@@ -33,6 +33,7 @@ from netdissect.cli.zoo import zoo
 from netdissect.errors import NetdissectError, describe_exit
 from netdissect.io.text import make_streams_lenient
 from netdissect.progress import SafeConsole
+from netdissect.runtime.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,6 +97,8 @@ _SYSTEM_ERRORS = {
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its exit code."""
     make_streams_lenient(*(stream for stream in (sys.stdout, sys.stderr) if stream is not None))
+    if words is None:  # else the process belongs to the caller
+        keep_freed_memory()
     arguments = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in arguments
     HelpScreen.show_all = "--help-all" in arguments

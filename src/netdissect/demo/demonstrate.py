@@ -75,7 +75,7 @@ def run_demo(out: Path, *, progress: Progress | None = None) -> DemoResult:
     """
     progress = progress or NullProgress()
     with lock_run_folder(out) as written:
-        written.start(written.run)  # from now on the folder is a run folder
+        written.start(written.run, written.choices)  # from now on the folder is a run folder
     with folders.lock_folder(out, RUN_FOLDER):
         is_new = _draw_probe_set(out / PROBE_SET, progress)
     data = out / PROBE_SET

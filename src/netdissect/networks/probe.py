@@ -11,6 +11,7 @@ import torch
 from netdissect.errors import ActivationError, NetdissectError, root_message
 from netdissect.networks.execution import fill_batch
 from netdissect.networks.image_upload import ImageUpload
+from netdissect.networks.memory_use import join_memory_uses
 from netdissect.networks.module_copies import FORWARD_ERRORS
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from netdissect.layers import Layer
     from netdissect.networks.execution import Execution, Forward
+    from netdissect.networks.memory_use import MemoryUse
     from netdissect.networks.network import ListedNetwork
     from netdissect.networks.trace.tensor_trace import TensorTrace
     from netdissect.networks.unit_axes import UnitAxes
@@ -39,6 +41,7 @@ class LayerInfo:
         is_overwritten: whether its output was changed in place afterwards.
         note: what a reader should know.
         heads: attention heads whose outputs it holds, one after the other; 0 for none.
+        memory: what the forward pass takes as far as this layer; None if unknown.
     """
 
     shape: tuple[int, ...]
@@ -48,6 +51,7 @@ class LayerInfo:
     is_overwritten: bool = False
     note: str = ""
     heads: int = 0
+    memory: MemoryUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class Probe:
         self._largest_batch = 0
         self.input_size = input_size
         self.layers = tuple(entry.layer for entry in probed.values())
+        #: Memory that the forward pass takes; None if unknown.
+        self.memory = join_memory_uses(entry.info.memory for entry in probed.values())
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:

@@ -58,16 +58,17 @@ class RunFiles:
 
     Attributes:
         run: hash of the run's facts (`hash_facts`); empty if there is no list.
+        choices: settings that were left to the run, as it chose them, in words; none for runs of earlier versions.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self.run, self._names = self._read()
+        self.run, self.choices, self._names = self._read()
 
-    def start(self, run: str) -> None:
-        """Write the hash of a run into the list, and keep the listed files."""
-        self.run = run
+    def start(self, run: str, choices: Mapping[str, str]) -> None:
+        """Write the hash of a run and its choices into the list, and keep the listed files."""
+        self.run, self.choices = run, choices
         self._write()
 
     def add(self, name: str) -> None:
@@ -99,21 +100,27 @@ class RunFiles:
         return list(self._names)
 
     def _write(self) -> None:
-        lines = [_FIRST_LINE, f"{_RUN_PREFIX}{self.run}", *self._names]
+        choices = [f"{name}={value}" for name, value in self.choices.items()]
+        lines = [_FIRST_LINE, " ".join([f"{_RUN_PREFIX}{self.run}", *choices]), *self._names]
         atomic.write_bytes(self._folder / FILE_LIST, b"".join(_encode_line(line) for line in lines))
 
-    def _read(self) -> tuple[str, dict[str, None]]:
+    def _read(self) -> tuple[str, Mapping[str, str], dict[str, None]]:
         try:
             if not atomic.is_regular_below(self._folder, FILE_LIST):
-                return "", {}
+                return "", {}, {}
             data = read_bytes(self._folder / FILE_LIST, most=2**28)
         except OSError:
-            return "", {}
+            return "", {}, {}
         if not _is_file_list(data):
-            return "", {}
+            return "", {}, {}
         lines = data.decode(errors="surrogateescape").split("\n")
-        run = lines[1].removeprefix(_RUN_PREFIX) if len(lines) > 1 else ""
-        return run, dict.fromkeys(line for line in lines[2:-1] if line)  # a last line without a line ending was cut off
+        run, *words = lines[1].removeprefix(_RUN_PREFIX).split(" ") if len(lines) > 1 else [""]
+        choices = {name: value for name, _, value in (word.partition("=") for word in words)}
+        return (
+            run,
+            choices,
+            dict.fromkeys(line for line in lines[2:-1] if line),
+        )  # a last line without a line ending was cut off
 
 
 @contextlib.contextmanager

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from netdissect.errors import FolderTakenError, RunFileError
+from netdissect.config import LEFT_TO_THE_RUN
+from netdissect.errors import FolderTakenError, RunFileError, SettingsError
 from netdissect.io.text import escape_line
 from netdissect.results import files, run_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from netdissect.config import Settings
     from netdissect.results.run_result import Result
 
 _LOG = logging.getLogger("netdissect")
+#: Batch sizes that versions before 0.2 chose, which recorded no choices.
+_EARLIER_BATCH_SIZES = ("8", "32")
 
 
 def collect_facts(
@@ -28,7 +33,7 @@ def collect_facts(
         network: the network's fingerprint.
         layers: names of the probed layers.
         probe_set: the probe set's fingerprint.
-        settings: all settings, with the batch size for the device.
+        settings: all settings, with those that are left to the run chosen.
         size: height and width of the network's input.
     """
     return {
@@ -38,6 +43,42 @@ def collect_facts(
         "settings": settings.as_method_dict(),
         "input": list(size),
     }
+
+
+def adopt_choices(
+    folder: Path, settings: Settings, collect: Callable[[Settings], Mapping[str, Any]]
+) -> Settings | None:
+    """Return the settings with the choices of the run in a folder, if that is the requested run; else None.
+
+    A run that is continued keeps its batch size, wherever it is continued.
+
+    Args:
+        folder: the run's folder; it may be missing.
+        settings: all settings; those in `LEFT_TO_THE_RUN` may be left to the run.
+        collect: returns the facts of the requested run with given settings.
+    """
+    found = run_folder.RunFiles(folder)
+    recorded = [found.choices] if found.choices else [{"batch_size": size} for size in _EARLIER_BATCH_SIZES]
+    for choices in recorded if found.run else []:
+        with contextlib.suppress(SettingsError):  # a damaged list records no choice
+            chosen = replace(settings, **_parse_choices(choices, settings))
+            if run_folder.hash_facts(collect(chosen)) == found.run:
+                return chosen
+    return None
+
+
+def _parse_choices(words: Mapping[str, str], settings: Settings) -> dict[str, Any]:
+    """Return the recorded values of the settings that are left to the run."""
+    return {
+        name: int(word) if word.isdigit() else word
+        for name, word in {"linear": "torch", **words}.items()  # torch's linear layers leave no word
+        if name in LEFT_TO_THE_RUN and getattr(settings, name) == LEFT_TO_THE_RUN[name]
+    }
+
+
+def _list_choices(requested: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was chosen for the settings that can be left to a run."""
+    return {name: str(value) for name, value in requested["settings"].items() if name in LEFT_TO_THE_RUN}
 
 
 def load_or_start(
@@ -72,7 +113,7 @@ def load_or_start(
     if run_files.run != identity:
         run_files.remove()
         run_folder.remove_work(folder)
-    run_files.start(identity)
+    run_files.start(identity, _list_choices(requested))
     return None
 
 
@@ -90,7 +131,7 @@ def claim_folder(folder: Path, run_files: run_folder.RunFiles, run: Result) -> N
     )
     if found is not None:
         _require_same_run(folder, found, requested, found.settings.threshold)
-    run_files.start(run_folder.hash_facts(requested))
+    run_files.start(run_folder.hash_facts(requested), _list_choices(requested))
 
 
 def _load_finished(folder: Path, run_files: run_folder.RunFiles, identity: str) -> Result | None:

@@ -11,10 +11,12 @@ import torch
 from netdissect.errors import ActivationError, SettingsError
 from netdissect.networks.execution import Execution
 from netdissect.results import run_match
+from netdissect.run.batch_choice import choose_batch_size
 from netdissect.runtime.cluster import RayCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from netdissect.config import Settings
     from netdissect.networks.network import Network
@@ -29,7 +31,7 @@ class PreparedRun:
         network: the network.
         source: its probed layers.
         concepts: the probe set.
-        settings: the settings, with the batch size for the device and the chosen kernels of linear layers.
+        settings: the settings, with what is left to the run chosen.
         input_size: height and width of the network's input in pixels.
         device: where the network runs.
         execution: its precision, whether it is compiled, and its linear layers.
@@ -64,9 +66,9 @@ class PreparedRun:
 
 @contextlib.contextmanager
 def prepare_run(
-    network: Network, layers: Sequence[str], concepts: ConceptSource, settings: Settings
+    network: Network, layers: Sequence[str], concepts: ConceptSource, settings: Settings, folder: Path | None = None
 ) -> Iterator[PreparedRun]:
-    """Return a context manager that chooses the device and input size and probes the layers.
+    """Return a context manager that chooses the device, input and batch size and probes the layers.
 
     Inside the block, a run on Ray is connected to its cluster.
 
@@ -75,6 +77,7 @@ def prepare_run(
         layers: names of the layers to probe.
         concepts: the probe set.
         settings: all settings of the run.
+        folder: folder of the run; if it holds this run, finished or not, what that has chosen is kept.
 
     Raises:
         SettingsError: if the device does not exist.
@@ -83,10 +86,12 @@ def prepare_run(
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(RayCluster(settings.address)) if settings.runtime == "ray" else None
         device = resolve_device(settings.device, cluster)
-        settings = settings.for_device(device.type)
         size, notes = _choose_input_size(network, concepts.image_size, settings.resolution)
         if settings.precision != "fp32":
             notes.append(f"the network ran in {settings.precision}, which changes some labels")
+        fingerprint = network.fingerprint()
+        if folder is not None:
+            settings = _adopt_choices(folder, fingerprint, layers, concepts, settings, size)
         execution = Execution(settings.precision, settings.compile, settings.linear)
         source = network.probe(layers, size, geometry=settings.geometry, device=device, execution=execution)
         settings, execution = _settle_linear(settings, execution, source)
@@ -98,11 +103,30 @@ def prepare_run(
                 f"layer {empty.name} of {network.name} has {empty.units} units on a grid of {empty.grid[0]} x "
                 f"{empty.grid[1]} cells, so there is nothing to dissect: choose another layer"
             )
+        if settings.batch_size is None:
+            settings = replace(settings, batch_size=choose_batch_size(source, concepts, device))
         if network.batch is not None and network.batch != settings.batch_size:
             notes.append(f"{network.name} takes {network.batch} image(s) at a time, whatever the batch size")
         yield PreparedRun(
-            network, source, concepts, settings, size, device, execution, cluster, network.fingerprint(), tuple(notes)
+            network, source, concepts, settings, size, device, execution, cluster, fingerprint, tuple(notes)
         )
+
+
+def _adopt_choices(
+    folder: Path,
+    fingerprint: str,
+    layers: Sequence[str],
+    concepts: ConceptSource,
+    settings: Settings,
+    size: tuple[int, int],
+) -> Settings:
+    """Return the settings with what the same run, if the folder holds it, has chosen."""
+
+    def collect(chosen: Settings) -> dict[str, Any]:
+        names = list(dict.fromkeys(layers))
+        return run_match.collect_facts(fingerprint, names, concepts.fingerprint, chosen, size)
+
+    return run_match.adopt_choices(folder, settings, collect) or settings
 
 
 def resolve_device(name: str, cluster: RayCluster | None = None) -> torch.device:

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from netdissect.errors import SettingsError, root_message
+from netdissect.runtime.allocator import keep_freed_memory
 from netdissect.runtime.port import make_picklable
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def run_worker(pipe: Connection, heartbeats: Connection, interval: float, thread
         threads: threads the context may use.
         number: the worker's number.
     """
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator handles Ctrl-C
     threading.Thread(target=_exit_with_coordinator, daemon=True).start()
     threading.Thread(target=_send_heartbeats, args=(heartbeats, interval), daemon=True).start()

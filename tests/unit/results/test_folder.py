@@ -14,7 +14,7 @@ def lines_of(folder):
 def test_every_file_is_listed_once_and_found_by_the_next_run(tmp_path):
     files = RunFiles(tmp_path)
     assert not is_run_started(tmp_path)
-    files.start("one")
+    files.start("one", {})
     for name in ("a.csv", "html/b.js", "a.csv", f"{WORK}/c", FILE_LIST):
         files.add(name)
     head, run, *names = lines_of(tmp_path)
@@ -24,13 +24,15 @@ def test_every_file_is_listed_once_and_found_by_the_next_run(tmp_path):
     assert is_run_started(tmp_path)
     assert again.run == "one"
     assert [name in again for name in ("a.csv", "html/b.js", "c", f"{WORK}/c")] == [True, True, False, False]
-    again.start("two")
-    assert lines_of(tmp_path)[1:] == ["# Run: two", "a.csv", "html/b.js"]
+    again.start("two", {"batch_size": "16", "other": "x"})
+    assert RunFiles(tmp_path).choices == {"batch_size": "16", "other": "x"}
+    assert RunFiles(tmp_path).run == "two"
+    assert lines_of(tmp_path)[1:] == ["# Run: two batch_size=16 other=x", "a.csv", "html/b.js"]
 
 
 def test_a_name_is_appended_and_earlier_lines_stay(tmp_path):
     files = RunFiles(tmp_path)
-    files.start("one")
+    files.start("one", {})
     with (tmp_path / FILE_LIST).open("a") as file:
         file.write("theirs.csv\n")
     files.add("b.csv")
@@ -43,7 +45,7 @@ def test_a_deleted_list_is_written_again_and_no_link_is_followed(tmp_path, now):
     folder.mkdir()
     other.write_text("mine\n")
     files = RunFiles(folder)
-    files.start("one")
+    files.start("one", {})
     files.add("a.csv")
     (folder / FILE_LIST).unlink()
     if now == "a link":
@@ -56,7 +58,7 @@ def test_a_deleted_list_is_written_again_and_no_link_is_followed(tmp_path, now):
 
 def test_only_listed_files_are_removed(tmp_path):
     files = RunFiles(tmp_path)
-    files.start("one")
+    files.start("one", {})
     for name in ("a.csv", "html/b.js", "run.json"):
         files.add(name)
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from netdissect.networks.memory_use import MemoryUse
 from netdissect.networks.trace.calls import TorchCall
 from netdissect.networks.trace.grid_centers import remember_centers
 from netdissect.networks.trace.tensor_trace import TensorTrace, make_image_trace, make_unknown_trace
@@ -44,7 +45,14 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._uses: MutableMapping[torch.Tensor, int] = WeakTensorKeyDictionary()
         is_image = x.ndim == len(meanings)  # a generator's input is a latent
         trace = make_image_trace(x.shape, meanings) if is_image else make_unknown_trace(x.shape)
+        self._images = max(1, len(x))
+        self._largest = self._live = 0
         self._set(x, trace)
+
+    @property
+    def memory(self) -> MemoryUse:
+        """The memory that tensors which depend on the image have taken for each image until now."""
+        return MemoryUse(self._largest // self._images, self._live // self._images)
 
     def get_trace(self, tensor: torch.Tensor) -> TensorTrace | None:
         """Return a tensor's trace; None if it does not depend on the image."""
@@ -80,7 +88,18 @@ class FieldTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 trace = remember_centers(trace, [source for _, source in traced])
                 self._set(output, trace)
                 self._follow_write(name, output, trace)
+            self._measure_memory()
         return result
+
+    def _measure_memory(self) -> None:
+        """Count the bytes of the traced tensors that exist now; tensors that share memory count once."""
+        blocks: dict[int, int] = {}
+        for tensor in self._traces:
+            if tensor.layout == torch.strided:
+                storage = tensor.untyped_storage()
+                blocks[storage._cdata] = storage.nbytes()  # noqa: SLF001 - on the meta device, addresses are all 0
+        self._largest = max(self._largest, *blocks.values(), 0)
+        self._live = max(self._live, sum(blocks.values()))
 
     def _follow_write(self, name: str, output: torch.Tensor, trace: TensorTrace) -> None:
         """If an output is a view that was written to, derive the trace of the tensor that it is a view of."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, MutableMapping
 
     from netdissect.networks.layer_names import LayerSelector
+    from netdissect.networks.memory_use import MemoryUse
     from netdissect.networks.trace.field_tracer import FieldTracer
     from netdissect.networks.trace.tensor_trace import TensorTrace
 
@@ -28,6 +29,7 @@ class _LayerOutput(NamedTuple):
         trace: meaning of its dimensions.
         heads: attention heads whose outputs it holds.
         version: number of in-place operations on it before.
+        memory: what the forward pass has taken until then.
         tensor: the output itself if layers were named; None if all are recorded, to save memory.
     """
 
@@ -35,6 +37,7 @@ class _LayerOutput(NamedTuple):
     trace: TensorTrace | None
     heads: int
     version: int
+    memory: MemoryUse
     tensor: torch.Tensor | None
 
     @property
@@ -75,7 +78,7 @@ class LayerRecorder:
             self._outputs.pop(key, None)  # recorded again, so that the last call decides the order
             self._outputs[key] = _LayerOutput(
                 tuple(tensor.shape), self._tracer.get_trace(tensor), self._count_heads(key, tensor), _get_version(tensor),
-                None if self._is_unnamed else tensor,
+                self._tracer.memory, None if self._is_unnamed else tensor,
             )  # fmt: skip
 
     @property
@@ -89,7 +92,8 @@ class LayerRecorder:
         """Return what was recorded, each with the same note."""
         return {
             name: LayerInfo(
-                one.shape, one.trace, self._name_type(name), self._calls[name], one.is_overwritten, note, one.heads
+                one.shape, one.trace, self._name_type(name), self._calls[name], one.is_overwritten, note, one.heads,
+                one.memory,
             )
             for name, one in self._outputs.items()
         }  # fmt: skip

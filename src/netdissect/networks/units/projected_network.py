@@ -14,6 +14,7 @@ import torch
 
 from netdissect.errors import SettingsError, UnknownLayerError, suggest_nearest
 from netdissect.networks.execution import DEFAULT_EXECUTION, Execution
+from netdissect.networks.memory_use import MemoryUse
 from netdissect.networks.units.projection import SEPARATOR, Projection, make_projection, name_projection
 
 if TYPE_CHECKING:
@@ -194,6 +195,12 @@ class ProjectedProbe:
         )
         self.input_size = inner.input_size
         self.execution: Execution = getattr(inner, "execution", DEFAULT_EXECUTION)
+        #: Memory that the network and the latents take; None if unknown.
+        self.memory = self._add_latents(getattr(inner, "memory", None))
+
+    def _add_latents(self, memory: MemoryUse | None) -> MemoryUse | None:
+        latents = [4 * layer.units * layer.grid[0] * layer.grid[1] for layer in self.layers]
+        return memory and MemoryUse(max(memory.largest, *latents), memory.live + sum(latents))
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:

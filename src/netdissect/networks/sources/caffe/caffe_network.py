@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from netdissect.networks.execution import Execution, Forward
     from netdissect.networks.load_options import LoadOptions
+    from netdissect.networks.memory_use import MemoryUse
     from netdissect.networks.probe import ProbedLayer
     from netdissect.networks.sources.caffe.caffe_net import CaffeNet
     from netdissect.networks.trace.tensor_trace import TensorTrace
@@ -123,14 +124,14 @@ class CaffeNetwork(ListedNetwork):
         blobs = None if names is None else list(names)
         with torch.no_grad(), FieldTracer(x) as tracer:
 
-            def read(blob: torch.Tensor) -> tuple[tuple[int, ...], TensorTrace | None]:
-                return tuple(blob.shape), tracer.get_trace(blob)
+            def read(blob: torch.Tensor) -> tuple[tuple[int, ...], TensorTrace | None, MemoryUse]:
+                return tuple(blob.shape), tracer.get_trace(blob), tracer.memory
 
             module = copy_to_meta(self.module) if names is None else copy_sharing_weights(self.module)[0]
             found = module.map_blobs(x, read, blobs)
         return {
-            name: LayerInfo(shape, trace, self.module.blob_kind(name))
-            for name, (shape, trace) in found.items()
+            name: LayerInfo(shape, trace, self.module.blob_kind(name), memory=memory)
+            for name, (shape, trace, memory) in found.items()
             if names is None or name in names
         }
 
