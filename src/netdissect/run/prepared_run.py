@@ -157,7 +157,8 @@ def _settle_linear(settings: Settings, execution: Execution, source: ActivationS
     linear = getattr(source, "execution", Execution()).linear
     if settings.linear == "packed" != linear:
         raise SettingsError(
-            "--linear packed: this network runs no linear layers that can be packed: leave --linear out"
+            "--linear packed: this network runs no linear layers that can be packed here: leave --linear out, and add --fresh "
+            "if --out holds a run whose layers were packed on another machine"
         )
     return replace(settings, linear=linear), replace(execution, linear=linear)
 

@@ -46,3 +46,15 @@ def test_tables_are_the_same_with_and_without_packed_convolutions(data, tmp_path
     monkeypatch.setattr(packed_weights, "find_obstacle", lambda *_: "pretended")
     dissect_small(data, tmp_path / "plain")
     assert read_tables(tmp_path / "packed") == read_tables(tmp_path / "plain")
+
+
+@needs_packing
+@pytest.mark.parametrize(("before", "after", "linear"), [(2.0, 0.5, "packed"), (0.5, 2.0, "torch")])
+def test_a_run_keeps_its_linear_layers_whatever_is_measured_later(data, tmp_path, monkeypatch, before, after, linear):
+    options = {"network": TokenNet(), "layers": ["mlp"], "resolution": 16}
+    monkeypatch.setattr(packed_linear, "measure_speedup", lambda _: before)
+    first = dissect_small(data, tmp_path / "run", **options)
+    assert first.settings.linear == linear
+    monkeypatch.setattr(packed_linear, "measure_speedup", lambda _: after)
+    assert dissect_small(data, tmp_path / "run", **options).journal == first.journal
+    assert dissect_small(data, tmp_path / "run", fresh=True, **options).settings.linear != linear
