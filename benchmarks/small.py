@@ -110,14 +110,15 @@ def _measure_in_turn(
 
 def _measure(command: Sequence[str], root: Path, turn: int) -> tuple[float, float]:
     """Return the seconds of clock and processors that a command takes in a fresh process."""
-    paths = {"PYTHONPATH": os.pathsep.join([str(root / "src"), str(ROOT)])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root / "src"), str(ROOT)])}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else the package is compiled at every start
     with tempfile.TemporaryDirectory(prefix=f"small-{turn}-") as out:
         words = [word.replace("OUT", out) if word.startswith("OUT/") else word for word in command]
         start = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "netdissect", *words],
             cwd=out,
-            env=os.environ | paths,
+            env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
