@@ -51,35 +51,62 @@ def find_obstacle(execution: Execution, device: torch.device) -> str:
 class PackedConv2d(nn.Conv2d):
     """A convolution that packs its weights when it runs first. Made from a Conv2d by a change of its class."""
 
-    _packed: tuple[Any, torch.Tensor] | None = None
+    _convolve: PackedConvolution | None = None
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's name
-        """Convolve a batch, packed where torch would run the same kernel of oneDNN."""
-        if not self._is_onednn(input):
-            return super().forward(input)
-        stamp = stamp_weight(self.weight)
-        if self._packed is None or self._packed[0] != stamp:
-            packed = torch.ops.mkldnn._reorder_convolution_weight(  # noqa: SLF001 - it has no public name
-                self.weight, self.padding, self.stride, self.dilation, self.groups, list(input.shape)
+        """Convolve a batch."""
+        if self._convolve is None:
+            self._convolve = PackedConvolution()
+        window: Any = (self.stride, self.padding, self.dilation, self.groups)
+        return self._convolve(input, self.weight, self.bias, *window)
+
+
+class PackedConvolution:
+    """Convolves as ``torch.nn.functional.conv2d`` does, with a packed weight where torch would run the same kernel of oneDNN."""
+
+    def __init__(self) -> None:
+        self._stamp: tuple[int, int] | None = None
+        self._packed: torch.Tensor | None = None
+
+    def __call__(
+        self,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        dilation: tuple[int, int],
+        groups: int,
+    ) -> torch.Tensor:
+        """Convolve a batch; the weight is packed when it is used first, and again if it has changed."""
+        if not (type(weight) is nn.Parameter and _runs_in_onednn(x, weight, bias, stride, padding, dilation, groups)):
+            return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+        if self._packed is None or self._stamp != stamp_weight(weight):
+            self._stamp = stamp_weight(weight)
+            self._packed = torch.ops.mkldnn._reorder_convolution_weight(  # noqa: SLF001 - it has no public name
+                weight, padding, stride, dilation, groups, list(x.shape)
             )
-            self._packed = (stamp, packed)
         convolved: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(  # noqa: SLF001 - it has no public name
-            input, self._packed[1], self.bias, self.padding, self.stride, self.dilation, self.groups, "none", [], ""
-        )  # fmt: skip
+            x, self._packed, bias, padding, stride, dilation, groups, "none", [], ""
+        )
         return convolved
 
-    def _is_onednn(self, x: torch.Tensor) -> bool:
-        return (
-            is_plain_float(x)
-            and is_plain_float(self.weight)
-            and x.ndim == 4
-            and x.is_contiguous(memory_format=torch.channels_last)
-            and not torch.is_grad_enabled()
-            # For some shapes, and on one thread for others, torch runs a kernel of its own.
-            and torch._C._select_conv_backend(  # noqa: SLF001 - it has no public name
-                x, self.weight, self.bias, self.stride, self.padding, self.dilation, False, (0, 0), self.groups
-            ) == torch._C._ConvBackend.Mkldnn  # type: ignore[attr-defined]  # noqa: SLF001
-        )  # fmt: skip
+
+def _runs_in_onednn(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *window: Any) -> bool:
+    """Return whether torch runs a convolution in oneDNN; for some shapes, and for others on one thread, it has another kernel."""
+    if not (
+        is_plain_float(x)
+        and is_plain_float(weight)
+        and x.ndim == 4
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and not torch.is_grad_enabled()
+    ):
+        return False
+    stride, padding, dilation, groups = window
+    backend = torch._C._select_conv_backend(  # noqa: SLF001 - it has no public name
+        x, weight, bias, stride, padding, dilation, False, (0, 0), groups
+    )
+    return bool(backend == torch._C._ConvBackend.Mkldnn)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def stamp_weight(weight: torch.Tensor) -> tuple[int, int]:
@@ -128,7 +155,7 @@ def _try_operators() -> bool:
             product = multiply_packed(rows, pack_linear(weight), None)
             return (
                 torch.equal(plain(x), expected)
-                and plain._packed is not None  # noqa: SLF001 - it ran packed
+                and plain._convolve._packed is not None  # noqa: SLF001 - it ran packed
                 and torch.allclose(product, F.linear(rows, weight), rtol=1e-4, atol=1e-4)
             )
     except (AttributeError, RuntimeError, TypeError, NotImplementedError):

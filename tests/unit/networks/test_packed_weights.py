@@ -18,7 +18,12 @@ from netdissect.networks import packed_linear, packed_weights
 from netdissect.networks.execution import Execution
 from netdissect.networks.load import wrap_module
 from netdissect.networks.packed_linear import LinearCall, LinearRecorder, PackedLinear, measure_speedup
+from netdissect.networks.packed_weights import PackedConvolution
 from netdissect.networks.preprocess import Preprocess
+from netdissect.networks.sources.caffe import caffe_network
+from netdissect.networks.sources.caffe.caffe_net import CaffeNet
+from netdissect.networks.sources.caffe.net_spec import make_caffe_layer, make_net_spec
+from netdissect.networks.sources.caffe.random_weights import make_random_weights
 from netdissect.networks.torch_network import TorchNetwork
 
 CPU = torch.device("cpu")
@@ -58,7 +63,7 @@ def test_packed_convolutions_give_the_bits_of_torchs(kernel, groups):
             one, other = plain(x), packed(x)
         assert torch.equal(one, other)
         assert one.stride() == other.stride()
-    assert packed[0]._packed is not None
+    assert packed[0]._convolve._packed is not None
 
 
 @needs_packing
@@ -263,3 +268,28 @@ def test_the_choice_is_part_of_the_method_only_where_it_is_packed():
     assert Settings(linear="packed").as_method_dict() == plain | {"linear": "packed"}
     with pytest.raises(SettingsError, match="--linear must be auto or torch or packed, not 'mkl'"):
         Settings(linear="mkl")
+
+
+@needs_packing
+def test_caffes_convolutions_give_the_same_bits_packed(monkeypatch):
+    spec = make_net_spec("small", {"data": (1, 3, 16, 16)}, [
+        make_caffe_layer("conv1", "Convolution", "data", convolution_param={"num_output": 8, "kernel_size": 3}),
+        make_caffe_layer("relu", "ReLU", "conv1", "conv1"),
+        make_caffe_layer("conv2", "Convolution", "conv1", convolution_param={"num_output": 6, "kernel_size": 3, "stride": 2}),
+    ])  # fmt: skip
+    network = wrap_module(CaffeNet(spec, make_random_weights(spec, 0)), Preprocess())
+    calls, run = [], PackedConvolution.__call__
+    monkeypatch.setattr(PackedConvolution, "__call__", lambda self, *given: calls.append(self) or run(self, *given))
+
+    def compute_twice():
+        source = network.probe(["conv2"], (16, 16), geometry="grid", device=CPU)
+        with source:
+            return [source.activations(images(count))["conv2"].clone() for count in (5, 3)]
+
+    packed = compute_twice()
+    assert calls == [calls[0], *calls[-2:], *calls[-2:]]  # on trial, then two convolutions in two batches
+    assert all(one._packed is not None for one in calls)
+    monkeypatch.setattr(caffe_network, "find_obstacle", lambda *_: "pretended")
+    assert all(torch.equal(*pair) for pair in zip(packed, compute_twice(), strict=True))
+    assert len(calls) == 5
+    assert not any("convolve" in vars(part) for part in network.module.modules())

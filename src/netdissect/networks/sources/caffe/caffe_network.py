@@ -15,9 +15,11 @@ from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.load_options import read_mean_option
 from netdissect.networks.module_copies import copy_sharing_weights, copy_to_meta, find_device
 from netdissect.networks.network import ListedNetwork
+from netdissect.networks.packed_weights import PackedConvolution, find_obstacle
 from netdissect.networks.preprocess import make_caffe_preprocess
 from netdissect.networks.probe import LayerInfo
 from netdissect.networks.sources.caffe.caffe_loader import load_caffe
+from netdissect.networks.sources.caffe.layers.convolution import Convolution
 from netdissect.networks.sources.caffe.prototxt import read_prototxt
 from netdissect.networks.sources.caffe.without_weights import make_weightless_net
 from netdissect.networks.trace.field_tracer import FieldTracer
@@ -146,6 +148,10 @@ class CaffeNetwork(ListedNetwork):
         """Yield the forward pass of a copy laid out channels last, which stops after the last probed blob."""
         copied = copy.deepcopy(self.module).eval().to(device)
         net: CaffeNet = copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if not find_obstacle(execution, device):
+            for layer in net.modules():
+                if type(layer) is Convolution:
+                    layer.convolve = PackedConvolution()
         blobs = list(probed)
         forward = execution.wrap(lambda x: net(x, blobs=blobs), device)
         yield lambda x: forward(x.contiguous(memory_format=torch.channels_last))

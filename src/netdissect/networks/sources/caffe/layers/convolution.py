@@ -11,7 +11,7 @@ from netdissect.networks.sources.caffe.layers.caffe_layer import CaffeLayer, for
 from netdissect.networks.sources.caffe.layers.window import Window, read_window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor, nn
 
@@ -24,7 +24,13 @@ _MOST_CELLS = 1 << 26
 
 
 class Convolution(CaffeLayer):
-    """A convolution, in groups of channels; the same for each of its bottoms."""
+    """A convolution, in groups of channels; the same for each of its bottoms.
+
+    Attributes:
+        convolve: as ``torch.nn.functional.conv2d``; copies that are probed keep packed weights (`packed_weights`).
+    """
+
+    convolve: Callable[..., Tensor] = staticmethod(functional.conv2d)
 
     def __init__(
         self, layer: Any, window: Window, groups: int, weight: nn.Parameter, bias: nn.Parameter | None
@@ -98,7 +104,7 @@ class Convolution(CaffeLayer):
 
     def _slide(self, bottom: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         w = self.window
-        return functional.conv2d(bottom, weight, bias, w.stride, w.padding, w.dilation, self.groups)
+        return self.convolve(bottom, weight, bias, w.stride, w.padding, w.dilation, self.groups)
 
 
 class Deconvolution(Convolution):
