@@ -139,6 +139,22 @@ def test_a_grid_of_more_than_65_536_cells_equals_the_oracles():
     assert compare(case).layers["l"].layer.grid == (257, 256)
 
 
+@pytest.mark.parametrize("grid", [(1, 1), (1, 34), (3, 4)])
+@pytest.mark.parametrize("planes", [0, 2])
+def test_cells_at_the_threshold_zeros_of_both_signs_and_images_without_planes_equal_the_oracles(grid, planes):
+    rng = np.random.default_rng(3)
+    activations = rng.choice(np.array([-1, -0.0, 0.0, 1], np.float32), size=(30, 4, *grid))
+    activations[:, 1] = -0.0
+    activations[::2, 2] = 0.0
+    activations[1::2, 2] = -0.0
+    entries = [Labels(planes_of("half", rng, (planes, 12, 16), 4), np.array([1 + n % 4])) for n in range(30)]
+    field, vocabulary = FieldMap((0, 1), (3, 5), (8, 7)), fakes.make_vocabulary(4)
+    for quantile in (0.05, 0.5):
+        compare(
+            (activations, entries, vocabulary, field, (24, 32), quantile, Plan(30, 4, 8, 8, 0), frozenset()), threads=3
+        )
+
+
 def test_the_cases_have_whole_and_fractional_reductions():
     sizes = {reduction: compute_reduction(31, int(31 / reduction)) for reduction in REDUCTIONS}
     assert {reduction for reduction, found in sizes.items() if found == int(found)} == {1, 2, 3}
