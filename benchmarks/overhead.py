@@ -4,7 +4,8 @@ The forward pass to compare with is the best one of torch (`baseline`): of both 
 weights packed for oneDNN or not, the quickest is found on 64 images. It ends after the last probed layer, and threads
 decode images while it runs. Beside it stand the same pass over decoded images, the best pass of the full network, and
 the plain one: eager, batches of 32, torch's default layout and channels last. The dissection decodes images and labels,
-and does everything except drawing. Runs alternate in one process; ratios are medians over the rounds.
+and does everything except drawing. Runs alternate in one process, which keeps freed memory as the command line does
+(`--plain-allocator` leaves it to glibc, as a caller's process does); ratios are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -77,9 +78,14 @@ def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks overhead --", description=__doc__)
     parser.add_argument("--times", type=int, default=3, help="rounds; networks slower than 15 ms an image get one less")
     parser.add_argument("--estimate", action="store_true", help="print how long it would take, and end")
+    parser.add_argument(
+        "--plain-allocator", action="store_true", help="leave freed memory to glibc, as nd.dissect does"
+    )
     add_options(parser)
     options = parser.parse_args(words)
     machine.shim_torchvision()
+    if not options.plain_allocator:  # as the command line does; torch's own pass gains as well
+        nd.keep_freed_memory()
     cases = select_cases(options)
     concepts = open_probe_set(options)
     machine.print_title(f"Overhead, {len(concepts)} images, {len(concepts.vocabulary)} concepts")

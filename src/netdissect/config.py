@@ -157,7 +157,7 @@ class ExecutionSettings(_CheckedSettings):
         rare=True,
     )
     shard_size: int | None = declare_option(
-        None, "Images per shard, the piece of work that an interrupted run keeps.", none="256", bounds=(1, MAX_IMAGES),
+        None, "Images per shard, the piece of work that an interrupted run keeps.", none="256, or eight batches", bounds=(1, MAX_IMAGES),
         rare=True,
     )  # fmt: skip
     keep: bool = declare_option(False, "Keep intermediate results in the run folder when the run succeeds.", rare=True)

@@ -1,7 +1,7 @@
 """Linear layers whose weights are in the layout of oneDNN, torch's library for CPUs.
 
 They run in another kernel than torch's, on some processors twice as fast. It changes the last bits of activations, so it is
-part of what decides a run, and it is chosen where a measurement says that it is clearly quicker (decision 99).
+part of what decides a run, and it is chosen where a measurement says that it is quicker (decision 99).
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 #: Fewest rows of a linear layer's input for which it is packed; a classifier's head has one row per image.
 MIN_ROWS = 32
-#: How much quicker packed linear layers must be to be chosen; below, two measurements could choose differently.
-MIN_SPEEDUP = 1.3
+#: How much quicker packed linear layers must be to be chosen; repeated measurements differ by less than half of the rest.
+MIN_SPEEDUP = 1.05
+#: Multiplications below which nothing is measured, because nothing can be gained.
+MIN_WORK = 2**24
 #: Most rows that are measured.
 _MAX_ROWS = 512
 #: How many shapes are measured, those with the most work, and how often.
@@ -88,9 +90,12 @@ def measure_speedup(calls: Mapping[LinearCall, int], clock: Callable[[], float] 
     Both run in turn, on one thread, whose processor time other processes hardly change; the least of each counts.
 
     Args:
-        calls: products, and how often each is computed; those with the most work are measured.
+        calls: products, and how often each is computed; those with the most work are measured, and none if all
+            together are little work.
         clock: returns seconds.
     """
+    if sum(call.work * times for call, times in calls.items()) < MIN_WORK:
+        return 1.0
     threads = torch.get_num_threads()
     spent = [0.0, 0.0]
     try:
