@@ -47,7 +47,7 @@ def run_batches(
     with ThreadPoolExecutor(context.threads.count, thread_name_prefix="images") as readers:
 
         def submit(image: int) -> Future[NDArray[np.generic]]:
-            return readers.submit(_read_input, context, image, check_labels=skipped is not None)
+            return readers.submit(_read_input, context, image, with_labels=skipped is not None or context.labels_ahead)
 
         submitted = ((batch, [submit(int(image)) for image in batch]) for batch in batches)
         try:
@@ -75,8 +75,8 @@ def _run_network(context: WorkerContext, inputs: NDArray[np.generic]) -> Mapping
         ) from error
 
 
-def _read_input(context: WorkerContext, image: int, *, check_labels: bool) -> NDArray[np.generic]:
-    if check_labels:  # the tally needs them; it cannot leave the image out any more
+def _read_input(context: WorkerContext, image: int, *, with_labels: bool) -> NDArray[np.generic]:
+    if with_labels:  # to skip the image if they cannot be read, or to keep them for the tally
         context.concepts.read_labels(image)
     return context.source.model_input(context.concepts, image)
 

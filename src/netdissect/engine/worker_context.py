@@ -41,6 +41,7 @@ class WorkerContext:
         store: where scans are stored.
         advance: called with the number of images that were finished.
         floors: maxima below which an image cannot be an exemplar; they rise with every shard it scans.
+        labels_ahead: whether labels are read together with images, by a probe set that keeps them for the tally.
     """
 
     source: ActivationSource
@@ -49,3 +50,4 @@ class WorkerContext:
     store: ArtifactStore
     advance: Callable[[int], None]
     floors: ExemplarFloors = field(default_factory=ExemplarFloors)
+    labels_ahead: bool = False

@@ -47,13 +47,16 @@ class ArrayCache:
         (array([0, 1, 2, 3], dtype=uint8), None, 8, 4)
     """
 
-    def __init__(self, budget: int, folder: Path | None = None, *, free_bytes: int = FREE_BYTES) -> None:
+    def __init__(
+        self, budget: int, folder: Path | None = None, *, free_bytes: int = FREE_BYTES, on_disk: bool = True
+    ) -> None:
         """Open an empty cache.
 
         Args:
             budget: bytes to keep in memory.
             folder: folder of the temporary file; None takes the system's.
             free_bytes: bytes of the disk that stay free.
+            on_disk: whether arrays beyond the budget are kept in the temporary file.
         """
         self._budget = budget
         self._folder = folder
@@ -62,7 +65,7 @@ class ArrayCache:
         self._memory: dict[Hashable, NDArray[Any]] = {}
         self._places: dict[Hashable, _Place] = {}
         self._file: IO[bytes] | None = None
-        self._is_full = False
+        self._is_full = not on_disk
         self.memory_bytes = 0
         self.file_bytes = 0
 

@@ -28,16 +28,20 @@ class DecodedProbeSet:
         cache: what is kept.
     """
 
-    def __init__(self, source: ConceptSource, memory: int, folder: Path | None = None) -> None:
+    def __init__(
+        self, source: ConceptSource, memory: int, folder: Path | None = None, *, labels_only: bool = False
+    ) -> None:
         """Keep what is read from now on.
 
         Args:
             source: the probe set.
             memory: bytes to keep in memory; the rest is kept in a temporary file.
             folder: folder of the temporary file; None takes the system's.
+            labels_only: keep labels in memory and nothing else; what does not fit is read again.
         """
         self._source = source
-        self.cache = ArrayCache(memory, folder)
+        self._labels_only = labels_only
+        self.cache = ArrayCache(memory, folder, on_disk=not labels_only)
 
     @property
     def name(self) -> str:
@@ -85,6 +89,8 @@ class DecodedProbeSet:
 
     def read_image(self, index: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """Return an image at a size, as it was decoded the first time; it must not be changed."""
+        if self._labels_only:
+            return self._source.read_image(index, size)
         key = ("image", index, size)
         kept = self.cache.get(key)
         if kept is not None:
@@ -122,7 +128,9 @@ class DecodedLatentProbeSet(DecodedProbeSet):
         return self._source.latent(index)
 
 
-def decode_once(source: ConceptSource, memory: int, folder: Path | None = None) -> DecodedProbeSet:
+def decode_once(
+    source: ConceptSource, memory: int, folder: Path | None = None, *, labels_only: bool = False
+) -> DecodedProbeSet:
     """Return a probe set whose images and labels are decoded once; `DecodedProbeSet` documents the arguments."""
     kind = DecodedLatentProbeSet if isinstance(source, LatentSource) else DecodedProbeSet
-    return kind(source, memory, folder)
+    return kind(source, memory, folder, labels_only=labels_only)

@@ -22,6 +22,7 @@ from netdissect.engine.dissect import dissect_layers, make_plan
 from netdissect.engine.row_threads import RowThreads
 from netdissect.engine.worker_context import WorkerContext
 from netdissect.io.text import make_writable
+from netdissect.probe_sets.decoded import DecodedProbeSet, decode_once
 from netdissect.results import run_folder, run_match
 from netdissect.results.run_folder import WORK
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from netdissect.config import Settings
     from netdissect.engine.dissect import DissectionOutcome
     from netdissect.layers import Layer
-    from netdissect.protocols import Progress
+    from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.layer_result import LayerResult
     from netdissect.run.prepared_run import PreparedRun
 
@@ -156,7 +157,28 @@ def _run_in_process(
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(settings.threads)
     stack.enter_context(run.source)
-    return InProcessRuntime(WorkerContext(run.source, run.concepts, threads, store, progress.advance))
+    concepts, ahead = keep_labels_ahead(run.concepts, run.device.type, find_memory_budget(settings) // 4, stack)
+    return InProcessRuntime(WorkerContext(run.source, concepts, threads, store, progress.advance, labels_ahead=ahead))
+
+
+def keep_labels_ahead(
+    concepts: ConceptSource, device: str, memory: int, stack: contextlib.ExitStack
+) -> tuple[ConceptSource, bool]:
+    """Return the probe set, and whether labels are read during the scan and kept for the tally.
+
+    They are on a GPU, because the cores have time while it scans; on a CPU the network needs them.
+
+    Args:
+        concepts: the probe set.
+        device: kind of device, such as ``"cpu"``.
+        memory: bytes of labels to keep; those beyond are read again.
+        stack: removes what was kept.
+    """
+    if device == "cpu":
+        return concepts, False
+    if isinstance(concepts, DecodedProbeSet):  # a series keeps them anyway
+        return concepts, True
+    return stack.enter_context(decode_once(concepts, memory, labels_only=True)), True
 
 
 def _run_with_workers(

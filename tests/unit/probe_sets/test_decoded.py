@@ -79,3 +79,19 @@ def test_an_image_that_is_kept_cannot_be_changed(tmp_path):
         for _ in range(2):
             with pytest.raises(ValueError, match="read-only"):
                 decoded.read_image(0)[0, 0] = 0
+
+
+def test_only_labels_are_kept_and_only_as_far_as_memory_goes(tmp_path):
+    source = Counting(small_probe_set.write_probe_set(tmp_path / "data", images=7))
+    with decode_once(source, 2**20, tmp_path, labels_only=True) as decoded:
+        for _ in range(2):
+            for index in range(7):
+                decoded.read_image(index, (16, 20))
+                decoded.read_labels(index)
+        assert (source.images, source.labels) == (14, 7)
+    source.labels = 0
+    with decode_once(source, 0, tmp_path, labels_only=True) as decoded:
+        for _ in range(2):
+            assert np.array_equal(decoded.read_labels(3).planes, source.read_labels(3).planes)
+        assert (decoded.cache.memory_bytes, decoded.cache.file_bytes) == (0, 0)
+        assert source.labels == 4  # ours and the decoded one's, twice each
