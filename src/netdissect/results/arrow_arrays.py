@@ -50,5 +50,5 @@ def unpack_numbers(column: pa.ChunkedArray, kind: pa.DataType) -> NDArray[Any]:
         if len(chunk)
     ]
     found = chunks[0] if len(chunks) == 1 else np.concatenate([np.zeros(0, dtype), *chunks])
-    found.flags.writeable = False
+    found.setflags(write=False)
     return found

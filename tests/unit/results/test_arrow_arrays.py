@@ -33,7 +33,7 @@ def test_a_column_is_read_from_all_its_chunks(pieces):
     found = unpack_numbers(pa.chunked_array(chunks, pa.int64()), pa.int64())
     assert found.tolist() == values.tolist()
     assert found.dtype == np.int64
-    assert not found.flags.writeable
+    assert not found.flags["W"]
 
 
 def test_a_run_is_saved_and_loaded_without_importing_pandas(tmp_path):
