@@ -24,7 +24,7 @@ from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import ScoreTable
 
 SETTINGS = {
-    "quantile": 0.01, "threshold": 0.05, "score": "share", "geometry": "grid", "resolution": 120, "batch_size": 6, "precision": "bf16",
+    "quantile": 0.01, "threshold": 0.05, "score": "share", "geometry": "grid", "resolution": 120, "batch_size": 6, "precision": "bf16", "linear": "packed",
     "compile": True, "split": "val", "limit": 17, "images_per_unit": 3, "seed": 9, "device": "cuda", "workers": 2,
     "threads": 5, "runtime": "ray", "address": "ray://head:10001", "artefacts": "s3://bucket/work", "shard_size": 12,
     "on_error": "skip", "memory": None, "pictures": False, "image_maxima": True, "keep": True,

@@ -114,15 +114,15 @@ def test_it_is_sent_to_workers_with_its_projections(file):
 
 
 def test_the_shell_takes_a_file_for_one_layer_and_for_each_of_several(data, file, tmp_path, monkeypatch):
-    from netdissect.cli.run import _parse_projections
+    from netdissect.cli.run import parse_projections
 
-    assert _parse_projections([str(file)]) == str(file)
-    assert _parse_projections([f"conv2={file}", "conv1=b.safetensors"]) == {
+    assert parse_projections([str(file)]) == str(file)
+    assert parse_projections([f"conv2={file}", "conv1=b.safetensors"]) == {
         "conv2": str(file),
         "conv1": "b.safetensors",
     }
     with pytest.raises(SettingsError, match="LAYER=FILE for each of several layers, not 'a'"):
-        _parse_projections(["a", "b"])
+        parse_projections(["a", "b"])
 
 
 def test_any_kind_of_network_may_lie_below(autoencoder):
