@@ -1,4 +1,4 @@
-"""The time of a network for several batch sizes, channels last: why batches have eight images on a CPU (decision 46)."""
+"""The time of a network for several batch sizes, channels last: why a batch is chosen by memory (decision 97)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
+import netdissect as nd
 from benchmarks import machine, overhead
 
-SIZES = (4, 8, 16, 32, 64)
+SIZES = (2, 4, 8, 16, 32)
 IMAGES = max(SIZES)
 
 
@@ -19,12 +20,19 @@ def main(words: list[str]) -> None:
     """Print a row per network: milliseconds per image."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks batches --")
     parser.add_argument("--times", type=int, default=4)
+    parser.add_argument(
+        "--plain-allocator", action="store_true", help="leave freed memory to glibc, as nd.dissect does"
+    )
     overhead.add_options(parser)
     options = parser.parse_args(words)
     machine.shim_torchvision()
+    if not options.plain_allocator:
+        nd.keep_freed_memory()
     machine.print_title("Batches: the whole network, milliseconds per image")
     rows = []
-    for architecture in dict.fromkeys(case.architecture for case in overhead.select_cases(options).values()):
+    for architecture in dict.fromkeys(
+        case.architecture for case in overhead.select_cases(options).values() if case.workers == 1
+    ):
         network = overhead.make_network(architecture)
         module = network.module.to(memory_format=torch.channels_last)
         height, width = network.input_size or (224, 224)

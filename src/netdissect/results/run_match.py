@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netdissect.results.run_result import Result
 
 _LOG = logging.getLogger("netdissect")
-#: Batch sizes that versions before 0.2 chose, which recorded no choices.
+#: Batch sizes of runs that recorded no choices.
 _EARLIER_BATCH_SIZES = ("8", "32")
 
 

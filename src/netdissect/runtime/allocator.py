@@ -1,7 +1,7 @@
 """Keep freed memory in this process, so that the system need not hand out new pages for every layer of a network.
 
 glibc gives blocks of 32 MB and more back to the system when they are freed, and takes new ones, page by page, for the next
-layer's activations. In a convolutional network this takes up to a third of the time (docs/performance.md).
+layer's activations. In a convolutional network this takes up to a third of the time (decision 97).
 """
 
 from __future__ import annotations
