@@ -39,7 +39,11 @@ OnError = Literal["stop", "skip"]
 Definition = Literal["label", "category"]
 
 #: Settings that a run chooses itself, and the value that leaves them to it. A folder's run keeps what it has chosen.
-LEFT_TO_THE_RUN: dict[str, Any] = {"batch_size": None, "linear": "auto"}
+LEFT_TO_THE_RUN: dict[str, Any] = {"batch_size": None, "linear": "auto", "within": None}
+#: Value of `within` that exchanges no labels within scenes.
+NOT_WITHIN = "none"
+#: Fewest shifts, fewest shifts with ``null_exact``, and fewest resamples, unless there are none.
+MIN_SHIFTS, MIN_EXACT_SHIFTS, MIN_RESAMPLES = 10, 99, 20
 
 
 def declare_option(
@@ -101,6 +105,23 @@ class MethodSettings(_CheckedSettings):
         0.04, "Smallest score of a detector, an IoU by default.", bounds=(0, 1), paper="0.04", aliases=("-t",)
     )
     score: str = declare_option("iou", "Score that labels units: iou, or the name of a registered score.", rare=True)
+    null: int = declare_option(
+        20, "Shifts that give units the labels of other images, to measure chance; 0 measures none.", bounds=(0, 10_000)
+    )
+    resamples: int = declare_option(
+        200, "Resamples of the images, from which intervals are computed; 0 computes none.", bounds=(0, 10_000)
+    )
+    group_by: str | None = declare_option(
+        None, "Images that belong together, such as frames of a video: a column of index.csv, or a regular expression whose "
+        "first group in the image's name is the same.", none="the column group, and identical images", rare=True,
+    )  # fmt: skip
+    within: str | None = declare_option(
+        None, "Category of image-level labels within which labels are exchanged too; none: no such exchange.",
+        none="scene, where the label maps fit a quarter of --memory", rare=True,
+    )  # fmt: skip
+    null_exact: bool = declare_option(
+        False, "Compute q from the shifts of each unit alone; it takes at least 99 shifts.", rare=True
+    )
     resolution: int | None = declare_option(
         None, "Side of the network's input in pixels.", none="the probe set's", bounds=RESOLUTION_RANGE
     )
@@ -129,6 +150,21 @@ class MethodSettings(_CheckedSettings):
     image_maxima: bool = declare_option(
         False, "Also store every unit's maximum on every image (LAYER-image-maxima.parquet).", rare=True
     )
+
+    def __post_init__(self) -> None:
+        """Check every value, and that those of the trust tables fit together.
+
+        Raises:
+            SettingsError: if a value is out of bounds, or too small for what it is used for.
+        """
+        super().__post_init__()
+        for name, least in (("null", MIN_SHIFTS), ("resamples", MIN_RESAMPLES)):
+            if 0 < getattr(self, name) < least:
+                raise SettingsError(f"--{name} must be 0 or at least {least}, not {getattr(self, name)}")
+        if self.null_exact and self.null < MIN_EXACT_SHIFTS:
+            raise SettingsError(
+                f"--null-exact takes --null {MIN_EXACT_SHIFTS} or more, not {self.null}: fewer shifts cannot give a small p"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,15 +231,23 @@ class Settings(MethodSettings, ExecutionSettings):
     def as_method_dict(self) -> dict[str, Any]:
         """Return the settings that decide what is computed, as plain values; they are part of the key of stored arrays.
 
-        The score threshold is left out, because it is applied to results afterwards; so are the default score and linear
-        layers that are not packed, so that runs from before they could be chosen keep their key.
+        The score threshold is left out, because it is applied to results afterwards; so are the default score, linear layers
+        that are not packed, and shifts and resamples where there are none, so that runs from before they could be chosen keep their
+        key.
         """
         values = {name: getattr(self, name) for name in list_field_names(MethodSettings) if name != "threshold"}
         if values["score"] == MethodSettings.score:
             del values["score"]
         if values["linear"] != "packed":
             del values["linear"]
-        return values
+        unused = {
+            "null": not self.null,
+            "resamples": not self.resamples,
+            "group_by": self.group_by is None or not (self.null or self.resamples),
+            "within": not self.null,
+            "null_exact": not (self.null and self.null_exact),
+        }
+        return {name: value for name, value in values.items() if not unused.get(name)}
 
 
 class SettingsDict(TypedDict, total=False):
@@ -212,6 +256,11 @@ class SettingsDict(TypedDict, total=False):
     quantile: float
     threshold: float
     score: str
+    null: int
+    resamples: int
+    group_by: str | None
+    within: str | None
+    null_exact: bool
     resolution: int | None
     geometry: Geometry
     split: str | None

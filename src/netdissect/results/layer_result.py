@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.results.presenter import Presenter
     from netdissect.results.scores import ScoreTable
+    from netdissect.results.trust import Trust
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +82,7 @@ class LayerResult:
         activity: the distribution of the activations.
         image_maxima: maximum activation of every image and unit, float32, shape (N, U); None without ``image_maxima``.
         score: the scores that label the units; None where they are IoU.
+        trust: the trust tables; None for a run without any, as earlier versions made.
         presenter: draws the layer; None for a layer that belongs to no run.
     """
 
@@ -93,6 +95,7 @@ class LayerResult:
     activity: Activity
     image_maxima: NDArray[np.float32] | None = None
     score: ScoreTable | None = None
+    trust: Trust | None = None
     presenter: Presenter | None = None
 
     def __repr__(self) -> str:

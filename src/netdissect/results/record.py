@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from netdissect.concepts import Concept, Vocabulary
-from netdissect.config import Settings
+from netdissect.config import NOT_WITHIN, Settings
 from netdissect.errors import RunFileError
 from netdissect.io.text import make_writable
 from netdissect.layers import FieldMap, Layer, check_file_stems, make_file_stem
@@ -36,6 +36,8 @@ NO_CHECKSUMS_NOTE = "this run has no checksums: whether its tables were changed 
 _KEYS = frozenset({
     "schema_version", "settings", "score", "network", "probe_set", "layers", "detectors", "image_names", "checksums",
 })  # fmt: skip
+#: Settings of runs that were written before they could be chosen.
+_EARLIER_SETTINGS: dict[str, Any] = {"linear": "torch", "null": 0, "resamples": 0, "within": NOT_WITHIN}
 #: The largest number that a run may have; larger ones could only exhaust memory.
 _MAX_NUMBER = 2**40
 
@@ -101,9 +103,7 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
         RunFileError: if a table is damaged.
         KeyError, TypeError, ValueError, AttributeError: if the record is impossible.
     """
-    settings = Settings(
-        **{"linear": "torch"} | _select_known_fields(Settings, record["settings"])
-    )  # earlier runs packed none
+    settings = Settings(**_EARLIER_SETTINGS | _select_known_fields(Settings, record["settings"]))
     _require_whole(settings.images_per_unit, 0)
     probe_set = _parse_probe_set(record["probe_set"])
     names = {int(row): _require_text(name) for row, name in record["image_names"].items()}
