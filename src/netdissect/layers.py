@@ -23,8 +23,8 @@ _RUN_FILES = (
 )  # fmt: skip
 #: All files of a layer, by its stem.
 _LAYER_FILES = (
-    "{}-result.csv", "{}.parquet", "{}.npz", "{}-image-maxima.parquet", "html/{}.html", "html/image/{}-bargraph.svg",
-    "html/image/{}-bargraph.png", "html/image/{}-bargraph.csv",
+    "{}-result.csv", "{}.parquet", "{}.npz", "{}-image-maxima.parquet", "{}-trust.csv", "{}-trust.parquet", "{}-trust.npz",
+    "html/{}.html", "html/image/{}-bargraph.svg", "html/image/{}-bargraph.png", "html/image/{}-bargraph.csv",
 )  # fmt: skip
 
 

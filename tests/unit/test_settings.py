@@ -11,6 +11,7 @@ import pytest
 from tests.settings_page import PAGE, make_schema, make_settings_page
 
 from netdissect.config import ExecutionSettings, MethodSettings, Settings, SettingsDict
+from netdissect.errors import SettingsError
 from netdissect.model_loading import load_network
 from netdissect.networks.load_options import LoadOptions
 from netdissect.probe_sets.set_options import SetOptions
@@ -50,8 +51,34 @@ def test_settings_are_method_and_execution_settings():
     assert list(Settings().as_dict()) == [
         field.name for part in (MethodSettings, ExecutionSettings) for field in fields(part)
     ]
-    assert set(Settings().as_method_dict()) == method - {"threshold", "score", "linear"}
-    assert set(Settings(score="mine").as_method_dict()) == method - {"threshold", "linear"}
+    left_out = {"threshold", "score", "linear", "group_by", "null_exact"}
+    assert set(Settings().as_method_dict()) == method - left_out
+    assert set(Settings(score="mine").as_method_dict()) == method - (left_out - {"score"})
+
+
+def test_a_run_without_shifts_and_resamples_has_the_key_of_earlier_runs():
+    trust = {"null", "resamples", "group_by", "within", "null_exact"}
+    none = Settings(null=0, resamples=0, group_by="video", within="texture").as_method_dict()
+    assert not trust & set(none)
+    assert set(Settings().as_method_dict()) - set(none) == {"null", "resamples", "within"}
+    assert set(Settings(null=0, group_by="video").as_method_dict()) - set(none) == {"resamples", "group_by"}
+    assert Settings(null=200, null_exact=True).as_method_dict()["null_exact"] is True
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"null": 9}, "--null must be 0 or at least 10, not 9"),
+        ({"resamples": 19}, "--resamples must be 0 or at least 20, not 19"),
+        ({"null": 98, "null_exact": True}, "--null-exact takes --null 99 or more, not 98: fewer shifts cannot give a small p"),
+        ({"null": 0, "null_exact": True}, "--null-exact takes --null 99 or more, not 0: fewer shifts cannot give a small p"),
+    ],
+)  # fmt: skip
+def test_too_few_shifts_or_resamples_are_refused(settings, said):
+    with pytest.raises(SettingsError, match=said):
+        Settings(**settings)
+    Settings(null=10, resamples=20)
+    Settings(null=99, null_exact=True)
 
 
 def test_the_command_line_takes_every_setting_with_its_default_and_choices():
