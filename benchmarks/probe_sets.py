@@ -9,6 +9,7 @@ import numpy as np
 import simplejpeg
 
 from benchmarks.machine import CACHE
+from netdissect.demo.world import DEMO_IMAGES, write_probe_set
 from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.index_rows import IndexRow
 from netdissect.probe_sets.broden.reader import Broden
@@ -28,6 +29,14 @@ def make_noise(images: int, *, concepts: int = 1200, size: int = 224, distinct: 
     folder = CACHE / f"noise-{images}-{concepts}-{size}"
     if not (folder / "index.csv").exists():
         _write_probe_set(folder, images, concepts, size, min(distinct, images))
+    return Broden(folder)
+
+
+def make_demo(images: int = DEMO_IMAGES) -> Broden:
+    """Return the first images of the demo's probe set."""
+    folder = CACHE / f"demo-{images}"
+    if not (folder / "index.csv").exists():
+        write_probe_set(folder, images=images)
     return Broden(folder)
 
 

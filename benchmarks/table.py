@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import machine, marked_page
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def main(words: list[str]) -> None:
@@ -19,8 +18,6 @@ def main(words: list[str]) -> None:
     lines = ["| what | measured | at least | load |", "|---|---|---|---|"]
     lines += [f"| {what} | {f['value']} | {f['target']} | {f['load']} |" for what, f in figures.items()]
     machines = sorted({figure["machine"] for figure in figures.values()})
-    table = "\n".join([BEGIN, "", *(f"Measured on {name}.\n" for name in machines), *lines, "", END])
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    PAGE.write_text(before + table + rest.partition(END)[2], encoding="utf-8")
+    text = "\n".join([*(f"Measured on {name}.\n" for name in machines), *lines])
+    marked_page.replace_part(PAGE, "table", text)
     print(f"{len(figures)} rows in {PAGE}")
