@@ -10,6 +10,7 @@ from netdissect.config import NOT_WITHIN, Settings
 from netdissect.errors import RunFileError
 from netdissect.io.text import make_writable
 from netdissect.layers import FieldMap, Layer, check_file_stems, make_file_stem
+from netdissect.results.controls import parse_controls, write_controls
 from netdissect.results.layer_result import LayerResult
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import IOU, ScoreTable
@@ -34,7 +35,7 @@ SCHEMA_VERSION = 2
 NO_CHECKSUMS_NOTE = "this run has no checksums: whether its tables were changed cannot be checked"
 #: Keys of ``run.json`` that are not the journal's.
 _KEYS = frozenset({
-    "schema_version", "settings", "score", "network", "probe_set", "layers", "detectors", "image_names", "checksums",
+    "schema_version", "settings", "score", "network", "probe_set", "layers", "detectors", "image_names", "controls", "checksums",
 })  # fmt: skip
 #: Settings of runs that were written before they could be chosen.
 _EARLIER_SETTINGS: dict[str, Any] = {"linear": "torch", "null": 0, "resamples": 0, "within": NOT_WITHIN}
@@ -66,6 +67,7 @@ def run_to_json(result: Result) -> dict[str, Any]:
                 for definition in ("label", "category")
             },
             "image_names": {str(row): name for row, name in result.image_names.items()},
+            **({"controls": write_controls(result.controls)} if result.controls else {}),
             **result.journal,
         }
     )
@@ -123,7 +125,9 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
     if not tables.checksums:
         notes = journal.get("notes", [])
         journal["notes"] = [*(note for note in notes if note != NO_CHECKSUMS_NOTE), NO_CHECKSUMS_NOTE]
-    return Result(layers, settings, _parse_network(record["network"]), probe_set, names, journal)
+    units = {name: layer.layer.units for name, layer in layers.items()}
+    controls = parse_controls(record.get("controls", []), units)
+    return Result(layers, settings, _parse_network(record["network"]), probe_set, names, journal, controls)
 
 
 def _parse_network(record: Mapping[str, Any]) -> NetworkCard:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition, Settings
     from netdissect.protocols import ConceptSource, Progress
+    from netdissect.results.controls import ControlRun
     from netdissect.results.detectors import Detectors
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.presenter import Presenter
@@ -76,6 +77,7 @@ class Result:
         probe_set: what it records about the probe set.
         image_names: names of the exemplar images by their row in ``index.csv``.
         journal: versions, seconds and notes, for ``run.json``.
+        controls: what controls detect, to be shown beside the run's own detectors.
         presenter: draws the run; None for a result that neither `netdissect.dissect` nor `netdissect.load` made.
     """
 
@@ -85,6 +87,7 @@ class Result:
     probe_set: ProbeSetCard
     image_names: Mapping[int, str]
     journal: Mapping[str, Any] = field(default_factory=dict)
+    controls: tuple[ControlRun, ...] = ()
     presenter: Presenter | None = None
 
     def __repr__(self) -> str:

@@ -1,0 +1,118 @@
+"""Controls of a run: what the same layers detect in untrained networks, or in networks trained on shuffled labels.
+
+A run records a control's counts, so that they are shown beside its own wherever the run's folder is copied.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Kind of a control whose weights were drawn at random.
+UNTRAINED = "untrained"
+#: Fields of `ControlLayer` that count something.
+_COUNTS = ("units", "total", "unique")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlLayer:
+    """The detectors of one layer of a control; None where the control's run measured no spread or chance.
+
+    Attributes:
+        units: number of detectors by label, at the control's threshold.
+        total: number of the layer's units.
+        unique: number of unique detectors.
+        units_sd: standard deviation of `units` over resamples.
+        unique_sd: standard deviation of `unique` over resamples.
+        times: times chance (docs/trust.md).
+        times_low: lower end of its 95 % interval.
+        times_high: upper end of its 95 % interval.
+    """
+
+    units: int
+    total: int
+    unique: int
+    units_sd: float | None = None
+    unique_sd: float | None = None
+    times: float | None = None
+    times_low: float | None = None
+    times_high: float | None = None
+
+
+@dataclass(frozen=True)
+class ControlRun:
+    """A control of a run.
+
+    Attributes:
+        name: of the control, such as ``"seed-1"``.
+        kind: what was taken from the network, such as ``"untrained"`` or ``"shuffled labels"``.
+        fingerprint: of the control's network.
+        threshold: score from which a unit counts as a detector.
+        layers: its layers by name, as far as the run has them too.
+    """
+
+    name: str
+    kind: str
+    fingerprint: str
+    threshold: float
+    layers: Mapping[str, ControlLayer]
+
+
+def write_controls(controls: tuple[ControlRun, ...]) -> list[dict[str, Any]]:
+    """Return controls as plain values, for ``run.json``."""
+    return [asdict(control) for control in controls]
+
+
+def parse_controls(record: Any, layers: Mapping[str, int]) -> tuple[ControlRun, ...]:
+    """Return the controls that a ``run.json`` records.
+
+    Args:
+        record: plain values, as `write_controls` returned them.
+        layers: number of units of every layer of the run, by name.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: if the values are impossible.
+    """
+    return tuple(_parse_control(entry, layers) for entry in record)
+
+
+def _parse_control(entry: Mapping[str, Any], layers: Mapping[str, int]) -> ControlRun:
+    threshold = _require_number(entry["threshold"], 1)
+    found = {name: _parse_control_layer(values) for name, values in entry["layers"].items()}
+    unknown = [name for name, layer in found.items() if layers.get(name) != layer.total]
+    if unknown or not found:
+        raise ValueError(
+            f"a control has the layer {unknown[0]!r}, and the run does not" if unknown else "a control has no layer"
+        )
+    words = {name: entry[name] for name in ("name", "kind", "fingerprint")}
+    if not all(isinstance(word, str) for word in words.values()):
+        raise TypeError(f"expected strings, got {words!r}")
+    return ControlRun(**words, threshold=threshold, layers=found)
+
+
+def _parse_control_layer(values: Mapping[str, Any]) -> ControlLayer:
+    for name in _COUNTS:
+        if isinstance(values[name], bool) or not isinstance(values[name], int) or values[name] < 0:
+            raise ValueError(f"expected a whole number of {name}, got {values[name]!r}")
+    if not values["unique"] <= values["units"] <= values["total"]:
+        raise ValueError("a control has more unique detectors than detectors, or more detectors than units")
+    found: dict[str, Any] = {name: values[name] for name in _COUNTS}
+    for name in (field.name for field in fields(ControlLayer) if field.name not in _COUNTS):
+        number = values.get(name)
+        found[name] = None if number is None else _require_number(number)
+    return ControlLayer(**found)
+
+
+def _require_number(value: Any, most: float = math.inf) -> float:
+    """Return a number from 0 to `most`."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not (0 <= value <= most and math.isfinite(value))
+    ):
+        raise ValueError(f"expected a number of at least 0, got {value!r}")
+    return float(value)
