@@ -6,7 +6,7 @@ Every unit has high IoU with a few concepts. Activation maps have a blob, and im
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -17,6 +17,7 @@ from netdissect.layers import FieldMap, Layer
 from netdissect.results.counts import Counts
 from netdissect.results.layer_result import Activity, Exemplars, LayerResult
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
+from netdissect.results.trust import Chance, Reference, Spread, Trust, Within
 
 _NAMES = "cow car sheep flower sign airplane bird chair boat book tree hair head shoe bag skin dress foot".split()  # noqa: SIM905
 
@@ -124,12 +125,63 @@ def make_layer(
     )  # fmt: skip
 
 
+def make_trust(
+    layer: LayerResult,
+    *,
+    shifts: int = 20,
+    resamples: int = 60,
+    folds: int = 20,
+    reference: bool = False,
+    seed: int = 0,
+) -> Trust:
+    """Make up trust tables in which a third of the units is no better than chance, and most keep their label."""
+    random = np.random.default_rng(1000 + seed)
+    units, (concepts, categories) = layer.layer.units, (len(layer.vocabulary), len(layer.vocabulary.categories))
+    score = layer.label_scores
+    usual = score * random.choice([0.1, 0.3, 1], units)
+    by_chance = (usual * np.exp(random.normal(0, 0.25, (shifts, units)))).clip(0, 1).astype(np.float32)
+    labels = np.where(score > 0, random.integers(0, concepts, (shifts, units)), -1).astype(np.int32)
+    whole = np.isin(
+        layer.best.category,
+        [
+            layer.vocabulary.categories.index(name)
+            for name in ("scene", "texture")
+            if name in layer.vocabulary.categories
+        ],
+    )
+    applies = (score > 0) & ~whole
+    within = (by_chance * random.uniform(1, 2, units)).clip(0, 1).astype(np.float32)
+    best, column = layer.best.score, layer.best.column
+    resampled = (best * np.exp(random.normal(0, 0.08, (resamples, units, categories)))).clip(0, 1).astype(np.float32)
+    others = np.stack([_pick_other(layer, position, random, resamples) for position in range(categories)], axis=2)
+    keeps = random.random((resamples, units, categories)) < random.choice([0.97, 0.9, 0.5], (units, 1))
+    columns = np.where(best > 0, np.where(keeps, column, others), -1).astype(np.int32)
+    error = np.where(score > 0, random.uniform(0.05, 0.3, units), np.nan)
+    honest = (score * random.uniform(0.5, 1, units)).astype(np.float32)
+    excess = (score - by_chance.max(axis=0)).clip(-1, 1).astype(np.float32)
+    p = np.where(excess > 0, 1 / (3 * units + 1), random.uniform(0.1, 1, units))
+    return Trust(
+        Chance(by_chance, labels, score.astype(np.float32), left_out=3),
+        Within("scene", within, score.astype(np.float32), applies, left_out=7),
+        Spread(resampled, columns, error, honest, folds),
+        Reference(excess, p, ("untrained-1", "untrained-2", "untrained-3")) if reference else None,
+    )
+
+
+def _pick_other(layer: LayerResult, position: int, random: np.random.Generator, resamples: int):
+    """Return columns of a category, shape (B, U), drawn from its first three; -1 for a category without concepts."""
+    members = layer.vocabulary.find_columns(layer.vocabulary.categories[position])[:3]
+    shape = (resamples, layer.layer.units)
+    return random.choice(members, shape) if members.size else np.full(shape, -1)
+
+
 def make_run(
     units: tuple[int, ...] = (24, 40), concepts: int = 30, *, pictures: int = 60, exemplars: int = 12, grid: int = 7,
     input_size: int = 112, name: str = "made-up", layer_names: tuple[str, ...] | None = None,
     categories: tuple[str, ...] = CATEGORY_ORDER, words: Vocabulary | None = None, seed: int = 0,
+    trusted: bool = False,
 ) -> tuple[Result, MadeUpProbeSet]:  # fmt: skip
-    """Return a made-up run and its probe set."""
+    """Return a made-up run and its probe set; `trusted` gives its layers trust tables."""
     words = words or make_vocabulary(concepts, categories)
     names = layer_names or tuple(f"block{n + 1}/conv" for n in range(len(units)))
     layers = {
@@ -158,6 +210,10 @@ def make_run(
         )
         for key, entry in layers.items()
     }
+    if trusted:
+        layers = {
+            key: replace(entry, trust=make_trust(entry, seed=seed + n)) for n, (key, entry) in enumerate(layers.items())
+        }
     half = (input_size + 1) // 2
     rows = sorted({int(row) for entry in layers.values() for row in entry.exemplars.images.ravel() if row >= 0})
     result = Result(

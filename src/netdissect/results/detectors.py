@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from netdissect.config import Definition
     from netdissect.results.units import UnitTable
+    from netdissect.stats.spread import CountSpread
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,17 @@ class Detectors:
         """Number of distinct concepts detected."""
         return len(self.concepts)
 
-    def describe(self) -> str:
-        """Return the counts and their definition as text."""
+    def describe(self, spread: CountSpread | None = None) -> str:
+        """Return the counts, with their standard deviations if they are given, and their definition as text."""
         sign = "≥" if self.definition == "label" else ">"
+        units, unique = str(self.units), str(self.unique)
+        if spread is not None:
+            units, unique = (
+                f"{units} ± {format_deviation(spread.units_sd)}",
+                f"{unique} ± {format_deviation(spread.unique_sd)}",
+            )
         return (
-            f"{self.units} of {self.total} units detect {self.unique} unique concepts "
+            f"{units} of {self.total} units detect {unique} unique concepts "
             f"({self.score_title} {sign} {self.threshold:g}, by {self.definition})"
         )
 
@@ -83,3 +90,21 @@ def count_detectors(units: UnitTable, *, threshold: float = 0.04, definition: De
         found.update(seen)
         detecting += bool(seen)
     return Detectors(definition, threshold, detecting, len(units), dict(found), units.score_title)
+
+
+def format_deviation(value: float) -> str:
+    """Return the standard deviation of a count as text: whole, or with one decimal below 1.
+
+    >>> [format_deviation(value) for value in (0.0, 0.26, 0.97, 2.9)]
+    ['0', '0.3', '1', '3']
+    """
+    return f"{value:.1f}" if 0.05 <= value < 0.95 else f"{value:.0f}"
+
+
+def format_times(value: float) -> str:
+    """Return how many times chance a layer's scores are as text: two digits.
+
+    >>> [format_times(value) for value in (0.984, 6.62, 24.7)]
+    ['0.98', '6.6', '25']
+    """
+    return f"{value:.2f}" if value < 0.995 else f"{value:.1f}" if value < 9.95 else f"{value:.0f}"

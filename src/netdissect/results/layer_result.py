@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +12,11 @@ from netdissect.bounds import format_value
 from netdissect.errors import SettingsError
 from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
 from netdissect.results.detectors import Detectors, count_detectors
+from netdissect.results.trust_summary import TrustSummary, summarize_tables
 from netdissect.results.unit_result import UnitResult
+from netdissect.results.unit_trust import compute_unit_trust
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
+from netdissect.stats import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.results.presenter import Presenter
     from netdissect.results.scores import ScoreTable
-    from netdissect.results.trust import Trust
+    from netdissect.results.trust import Trust, UnitTrust
+    from netdissect.stats.spread import CountSpread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +131,33 @@ class LayerResult:
         """The best concept per category, and the label, of every unit."""
         return find_best_concepts(self.scores, self.vocabulary)
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Column of every unit's label, int64, shape (U,); -1 for a unit without a label."""
+        return _pick_label(self.best.column, self.best.category, -1)
+
+    @property
+    def label_scores(self) -> NDArray[np.float64]:
+        """Score of every unit's label, float64, shape (U,); 0 for a unit without a label."""
+        return _pick_label(self.best.score, self.best.category, 0)
+
+    @cached_property
+    def unit_trust(self) -> tuple[UnitTrust, ...]:
+        """How far the label of every unit can be trusted, by channel; empty if the run has no trust tables."""
+        if self.trust is None:
+            return ()
+        return compute_unit_trust(self.trust, self.labels, self.label_scores, self.vocabulary.names)
+
+    def count_spread(self, threshold: float = 0.04, definition: Definition = "label") -> CountSpread | None:
+        """Return how far the counts of `detectors` would vary on other images; None if the run has no resamples."""
+        if self.trust is None or self.trust.spread is None:
+            return None
+        return spread.count_spread(self.trust.spread.score, self.trust.spread.column, threshold, definition)
+
+    def summarize_trust(self, threshold: float = 0.04) -> TrustSummary | None:
+        """Summarize how far the layer's counts can be trusted (docs/trust.md); None if the run has no trust tables."""
+        return summarize_tables(self, threshold)
+
     @cached_property
     def units(self) -> UnitTable:
         """One row per unit, best score first."""
@@ -161,7 +192,8 @@ class LayerResult:
         for channel, (threshold, place) in enumerate(zip(thresholds, places, strict=True)):
             profile: tuple[CategoryBest, ...] = next(profiles, ())
             winner = profile[place] if place >= 0 else unlabeled
-            yield UnitRow(channel + 1, winner.category, winner.label, winner.score, threshold, profile)
+            trust = self.unit_trust[channel] if self.unit_trust else None
+            yield UnitRow(channel + 1, winner.category, winner.label, winner.score, threshold, profile, trust)
 
     def _list_best(self, position: int, category: str) -> list[CategoryBest]:
         """Return the best concept of every unit in one category."""
@@ -178,3 +210,11 @@ class LayerResult:
             none if column < 0 else CategoryBest(category, names[column], truth, active, both, iou, other)
             for column, truth, active, both, iou, other in zip(*numbers, others, strict=True)
         ]
+
+
+def _pick_label(of_categories: NDArray[Any], category: NDArray[np.int64], otherwise: int) -> NDArray[Any]:
+    """Return the value of every unit's best category, shape (U,), of the values of all, shape (U, K)."""
+    if not of_categories.shape[1]:
+        return np.full(len(category), otherwise, of_categories.dtype)
+    picked = of_categories[np.arange(len(category)), category]
+    return np.where(category >= 0, picked, otherwise).astype(of_categories.dtype)

@@ -7,7 +7,7 @@ on resampled images (`Spread`). Significance, intervals and the error of every c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,12 +26,14 @@ class Chance:
         label: column of its concept, int32, shape (S, U); -1 where no concept scores above 0.
         observed: best score with the images' own labels, over the images that take part, float32, shape (U,).
         left_out: number of images that no other image can lend labels to.
+        exact: whether q is computed from the shifts of each unit alone (``null_exact``).
     """
 
     score: NDArray[np.float32]
     label: NDArray[np.int32]
     observed: NDArray[np.float32]
     left_out: int = 0
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,3 +142,7 @@ class UnitTrust:
     keep: float | None = None
     labels: tuple[str, ...] = ()
     honest: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures by name, in the order of the columns of ``LAYER-trust.csv``."""
+        return {name: getattr(self, name) for name in self.__slots__}

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from netdissect.results.trust import UnitTrust
+
 
 @dataclass(frozen=True, slots=True)
 class CategoryBest:
@@ -52,6 +54,7 @@ class UnitRow:
         score: score of the label: its IoU, or the run's own score.
         threshold: T, the activation from which the unit's mask is made; NaN if read from a CSV table.
         profile: the best concept of every category, in the order of ``category.csv``.
+        trust: how far the label can be trusted; None if the run has no trust tables.
     """
 
     unit: int
@@ -60,6 +63,7 @@ class UnitRow:
     score: float
     threshold: float
     profile: tuple[CategoryBest, ...]
+    trust: UnitTrust | None = None
 
     @property
     def channel(self) -> int:
@@ -71,7 +75,7 @@ class UnitRow:
         return self.as_dict()[field]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the row under the CSV's column names, with `channel` and `threshold`."""
+        """Return the row under the CSV's column names, with `channel` and `threshold`, and its `UnitTrust` if it has one."""
         row: dict[str, Any] = {
             "unit": self.unit, "channel": self.channel, "category": self.category, "label": self.label,
             "score": self.score, "threshold": self.threshold,
@@ -84,7 +88,7 @@ class UnitRow:
             row[f"{best.category}-iou"] = best.iou
             if best.other_score is not None:
                 row[f"{best.category}-score"] = best.other_score
-        return row
+        return row if self.trust is None else row | self.trust.as_dict()
 
 
 class UnitTable(Sequence[UnitRow]):
