@@ -115,6 +115,20 @@ class ConceptSource(Protocol):
 
 
 @runtime_checkable
+class GroupedSource(Protocol):
+    """A probe set whose ``index.csv`` may say which images belong together, such as frames of a video."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns of ``index.csv``."""
+        ...
+
+    def read_column(self, column: str) -> Sequence[str]:
+        """Return the text of every image in a column, shape (N,)."""
+        ...
+
+
+@runtime_checkable
 class LatentSource(Protocol):
     """A probe set whose images were made by a generator."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from netdissect.engine.batch_scan import find_maxima
 from netdissect.engine.calibrate import calibrate
-from netdissect.engine.forward import run_batches
+from netdissect.engine.forward import ReadingLog, run_batches
 from netdissect.engine.scan import LayerScanner, ShardScan, raise_floors, raise_non_finite
 from netdissect.errors import DataError
 
@@ -44,11 +44,11 @@ def calibrate_shard(
         ActivationError: if an activation is NaN or infinite.
         DataError: if an image cannot be read and may not be skipped, or if none can be read.
     """
-    skipped: dict[int, str] | None = {} if request.skip else None
-    batches = _read_sample(context, shard, skipped)
+    log = ReadingLog(request.skip)
+    batches = _read_sample(context, shard, log)
     if not batches:
         raise DataError(
-            f"none of the first {shard.images.size} images could be read: {next(iter((skipped or {}).values()))}"
+            f"none of the first {shard.images.size} images could be read: {next(iter(log.skipped.values()))}"
         )
     bounds, activity, scans = {}, {}, {}
     for layer in context.source.layers:
@@ -60,17 +60,17 @@ def calibrate_shard(
         for (images, _, _), part in zip(batches, parts, strict=True):
             scanner.update(images, part, context.concepts.image_name)
         scans[layer.name] = scanner.finish()
-    scan = ShardScan(scans, skipped or {})
+    scan = ShardScan.from_log(scans, log)
     raise_floors(context, shard, scan)
     return bounds, activity, scan
 
 
 def _read_sample(
-    context: WorkerContext, shard: Shard, skipped: dict[int, str] | None
+    context: WorkerContext, shard: Shard, log: ReadingLog
 ) -> list[tuple[NDArray[np.int64], dict[str, torch.Tensor], dict[str, NDArray[np.float32]]]]:
     """Return the activations of the calibration sample and their maxima, batch by batch; refuse any that are not finite."""
     batches = []
-    for images, outputs in run_batches(context, shard.batches, skipped):
+    for images, outputs in run_batches(context, shard.batches, log):
         maxima = {}
         for layer in context.source.layers:
             maxima[layer.name], non_finite = find_maxima(outputs[layer.name], context.threads)

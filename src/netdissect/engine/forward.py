@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,17 +26,34 @@ _T = TypeVar("_T")
 
 #: Batches read ahead of the network.
 _PREFETCHED_BATCHES = 2
+#: One of how many rows of an input its fingerprint is computed from.
+_FINGERPRINT_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadingLog:
+    """What is learned about images while they are read.
+
+    Attributes:
+        skip: whether an image that cannot be read is left out instead of ending the run.
+        skipped: why an image was left out, by its position in the probe set.
+        fingerprints: hash of the network's input, by position of the image, in the order in which they were read.
+    """
+
+    skip: bool = False
+    skipped: dict[int, str] = field(default_factory=dict)
+    fingerprints: dict[int, int] = field(default_factory=dict)
 
 
 def run_batches(
-    context: WorkerContext, batches: Sequence[NDArray[np.int64]], skipped: dict[int, str] | None = None
+    context: WorkerContext, batches: Sequence[NDArray[np.int64]], log: ReadingLog
 ) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
     """Run the network once over batches of images.
 
     Args:
         context: network and probe set.
         batches: positions of the images in the probe set.
-        skipped: receives why an image was left out, by its position; if None, an image that cannot be read is an error.
+        log: receives what is learned about the images.
 
     Yields:
         the positions of the images that were read, shape (B,), and the activations of every layer, float32, shape
@@ -46,13 +65,13 @@ def run_batches(
     """
     with ThreadPoolExecutor(context.threads.count, thread_name_prefix="images") as readers:
 
-        def submit(image: int) -> Future[NDArray[np.generic]]:
-            return readers.submit(_read_input, context, image, with_labels=skipped is not None or context.labels_ahead)
+        def submit(image: int) -> Future[tuple[NDArray[np.generic], int]]:
+            return readers.submit(_read_input, context, image, with_labels=log.skip or context.labels_ahead)
 
         submitted = ((batch, [submit(int(image)) for image in batch]) for batch in batches)
         try:
             for batch, futures in _prefetch(submitted, _PREFETCHED_BATCHES):
-                images, inputs = _collect_inputs(batch, futures, skipped)
+                images, inputs = _collect_inputs(batch, futures, log)
                 if inputs:
                     outputs = _run_network(context, np.stack(inputs))
                     yield images, {name: output.contiguous() for name, output in outputs.items()}
@@ -75,24 +94,27 @@ def _run_network(context: WorkerContext, inputs: NDArray[np.generic]) -> Mapping
         ) from error
 
 
-def _read_input(context: WorkerContext, image: int, *, with_labels: bool) -> NDArray[np.generic]:
+def _read_input(context: WorkerContext, image: int, *, with_labels: bool) -> tuple[NDArray[np.generic], int]:
+    """Return the network's input for an image, and its fingerprint: a hash of every eighth row."""
     if with_labels:  # to skip the image if they cannot be read, or to keep them for the tally
         context.concepts.read_labels(image)
-    return context.source.model_input(context.concepts, image)
+    made = context.source.model_input(context.concepts, image)
+    return made, zlib.crc32(made[::_FINGERPRINT_ROWS].tobytes())
 
 
 def _collect_inputs(
-    batch: NDArray[np.int64], futures: Sequence[Future[NDArray[np.generic]]], skipped: dict[int, str] | None
+    batch: NDArray[np.int64], futures: Sequence[Future[tuple[NDArray[np.generic], int]]], log: ReadingLog
 ) -> tuple[NDArray[np.int64], list[NDArray[np.generic]]]:
     images, inputs = [], []
     for image, future in zip(batch, futures, strict=True):
         try:
-            inputs.append(future.result())
+            made, log.fingerprints[int(image)] = future.result()
+            inputs.append(made)
             images.append(image)
         except DataError as error:
-            if skipped is None:
+            if not log.skip:
                 raise
-            skipped[int(image)] = str(error)
+            log.skipped[int(image)] = str(error)
     return np.array(images, dtype=np.int64), inputs
 
 

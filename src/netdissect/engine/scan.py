@@ -13,7 +13,7 @@ from netdissect.engine.batch_scan import copy_grids, scan_batch
 from netdissect.engine.calibrate import Bounds
 from netdissect.engine.candidates import Candidates, join_candidates
 from netdissect.engine.cuda_overlap import overlap_batches
-from netdissect.engine.forward import run_batches
+from netdissect.engine.forward import ReadingLog, run_batches
 from netdissect.errors import ActivationError
 from netdissect.stats.top_images import TopImages
 
@@ -154,10 +154,17 @@ class ShardScan:
     Attributes:
         layers: the scans of its layers, by layer name.
         skipped: why an image was left out, by its position in the probe set.
+        fingerprints: hash of the network's input of every image that was read, in their order, uint32, shape (n,).
     """
 
     layers: Mapping[str, LayerScan]
     skipped: Mapping[int, str]
+    fingerprints: NDArray[np.uint32]
+
+    @classmethod
+    def from_log(cls, layers: Mapping[str, LayerScan], log: ReadingLog) -> ShardScan:
+        """Return the scan of images that were read with a log."""
+        return cls(layers, log.skipped, np.fromiter(log.fingerprints.values(), np.uint32))
 
 
 def scan_shard(context: WorkerContext, shard: Shard, bounds: Mapping[str, Bounds], request: LayerRequest) -> ShardScan:
@@ -218,15 +225,15 @@ def _run_scanners(
     units: Mapping[str, NDArray[np.int64]],
 ) -> ShardScan:
     """Run the network over a shard, and update every layer's scanner with all units, or with those in `units`."""
-    skipped: dict[int, str] | None = {} if request.skip else None
-    for images, outputs in overlap_batches(run_batches(context, shard.batches, skipped)):
+    log = ReadingLog(request.skip)
+    for images, outputs in overlap_batches(run_batches(context, shard.batches, log)):
         for name, scanner in scanners.items():
             activations = outputs[name]
             if name in units:
                 activations = activations[..., torch.from_numpy(units[name])].contiguous()
             scanner.update(images, activations, context.concepts.image_name)
         context.advance(images.size)
-    return ShardScan({name: scanner.finish() for name, scanner in scanners.items()}, skipped or {})
+    return ShardScan.from_log({name: scanner.finish() for name, scanner in scanners.items()}, log)
 
 
 def raise_non_finite(

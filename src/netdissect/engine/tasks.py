@@ -40,10 +40,12 @@ class ShardReceipt:
     Attributes:
         images: number of images that were read.
         skipped: why an image was left out, by its position in the probe set.
+        fingerprints: hash of the network's input of every image that was read, in their order, uint32, shape (n,).
     """
 
     images: int
     skipped: Mapping[int, str]
+    fingerprints: NDArray[np.uint32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +177,11 @@ def store_scan(store: ArtifactStore, shard: Shard, scan: ShardScan, kind: str = 
     images = shard.images.size - len(scan.skipped)
     reasons = np.array(list(scan.skipped.values()), dtype=np.str_)
     positions = np.array(list(scan.skipped), dtype=np.int64)
-    arrays = {"images": np.array(images), "skipped": positions, "reasons": reasons}
+    arrays = {
+        "images": np.array(images), "skipped": positions, "reasons": reasons, "fingerprints": scan.fingerprints
+    }  # fmt: skip
     store.put(_make_receipt_key(shard, kind), arrays)
-    return ShardReceipt(images, scan.skipped)
+    return ShardReceipt(images, scan.skipped, scan.fingerprints)
 
 
 def find_receipt(store: ArtifactStore, shard: Shard, layers: Sequence[str], kind: str = "scan") -> ShardReceipt | None:
@@ -187,7 +191,8 @@ def find_receipt(store: ArtifactStore, shard: Shard, layers: Sequence[str], kind
         return None
     arrays = store.get(key)
     reasons = [str(reason) for reason in arrays["reasons"]]
-    return ShardReceipt(int(arrays["images"]), dict(zip(arrays["skipped"].tolist(), reasons, strict=True)))
+    skipped = dict(zip(arrays["skipped"].tolist(), reasons, strict=True))
+    return ShardReceipt(int(arrays["images"]), skipped, arrays["fingerprints"])
 
 
 def load_calibration(store: ArtifactStore, layers: Sequence[str]) -> tuple[dict[str, Bounds], dict[str, Activity]]:
