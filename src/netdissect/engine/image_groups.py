@@ -56,10 +56,7 @@ def find_groups(
     shared = sizes[sizes > 1]
     if not shared.size:
         return None, None
-    return (
-        groups,
-        f"{shared.sum():,} images belong together in {shared.size:,} groups ({source}), which count as one each",
-    )
+    return groups, f"{shared.sum():,} images count as {shared.size:,}, because they belong together ({source})"
 
 
 def read_group_names(concepts: ConceptSource, group_by: str | None) -> Sequence[str] | None:
