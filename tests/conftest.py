@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 #: Where model kinds, scores and report panels are registered, with what is built in.
 REGISTRIES = {
     ("netdissect.networks.plugins", "_registered"): (),
-    ("netdissect.results.scores", "_REGISTRY"): ("iou",),
+    ("netdissect.results.scores", "_REGISTRY"): ("iou", "f1", "pearson", "cosine"),
     ("netdissect.report.panels", "_REGISTRY"): (),
 }
 

@@ -104,7 +104,9 @@ class MethodSettings(_CheckedSettings):
     threshold: float = declare_option(
         0.04, "Smallest score of a detector, an IoU by default.", bounds=(0, 1), paper="0.04", aliases=("-t",)
     )
-    score: str = declare_option("iou", "Score that labels units: iou, or the name of a registered score.", rare=True)
+    score: str = declare_option(
+        "iou", "Score that labels units: iou, f1, or the name of a registered score.", rare=True
+    )
     null: int = declare_option(
         20, "Shifts that give units the labels of other images, to measure chance; 0 measures none.", bounds=(0, 10_000)
     )

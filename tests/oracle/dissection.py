@@ -38,11 +38,11 @@ def reduce(image: int, labels: int) -> float:
     return whole if abs(image / whole - labels) <= 1 else image / labels
 
 
-def interpolate(grid: np.ndarray, field, input_size, label_size) -> np.ndarray:
+def interpolate(grid: np.ndarray, field, input_size, label_size, kind=np.float32) -> np.ndarray:
     """Bilinear, anchored at receptive-field centers, clamped outside; float64, rounded to float32 at the end."""
     (oy, ox), (sy, sx), (ty, tx) = field
     h, w = grid.shape
-    out = np.zeros(label_size, dtype=np.float32)
+    out = np.zeros(label_size, dtype=kind)
 
     def place(pixel, offset, size, step, cells, reduction):
         center = offset + size // 2

@@ -1,4 +1,4 @@
-"""Compute IoU, the best concept of every category and the label of units from pixel counts (docs/method.md, § 3)."""
+"""Compute IoU and F1, the best concept of every category and the label of units from pixel counts (docs/method.md, § 3)."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ class Counts:
             if getattr(self, name).dtype != np.int64:
                 raise ValueError(f"{name} must be int64, not {getattr(self, name).dtype}")
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of units and of concepts, (U, C)."""
+        return self.I.shape
+
 
 def compute_iou(counts: Counts) -> NDArray[np.float64]:
     """Return the IoU of every unit with every concept, I / (A + G − I), shape (U, C) (paper, § 3.3); 0 for 0 / 0."""
@@ -41,6 +46,18 @@ def compute_iou(counts: Counts) -> NDArray[np.float64]:
     result = np.zeros(counts.I.shape, dtype=np.float64)
     np.divide(counts.I, union, out=result, where=union > 0)
     return result
+
+
+def compute_f1(counts: Counts) -> NDArray[np.float64]:
+    """Return the F1 of every unit with every concept, 2·I / (A + G), shape (U, C); 0 for 0 / 0.
+
+    It is 2·IoU / (1 + IoU), so it gives every unit the same label as IoU, and other numbers. It is at most 1 also where planes that
+    overlap label a pixel twice.
+    """
+    both = counts.A + counts.G
+    result = np.zeros(counts.I.shape, dtype=np.float64)
+    np.divide(2 * counts.I, both, out=result, where=both > 0)
+    return np.minimum(result, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

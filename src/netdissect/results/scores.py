@@ -1,6 +1,6 @@
 """Compute scores, which say how well a unit fits a concept, from pixel counts.
 
-IoU is built in; other packages register their own scores.
+IoU and F1 are built in; other packages register their own scores.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from netdissect.errors import SettingsError, root_message, suggest_nearest
 from netdissect.io.text import escape_line
-from netdissect.results.counts import Counts, compute_iou
+from netdissect.results.counts import Counts, compute_f1, compute_iou
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class Score:
 
     name: str
     title: str
-    function: Callable[[Counts, Vocabulary], NDArray[np.floating]]
+    function: Callable[..., NDArray[np.floating]]
 
     def __post_init__(self) -> None:
         for field, value in (("name", self.name), ("title", self.title)):
@@ -60,13 +60,13 @@ class Score:
         Raises:
             SettingsError: if the function fails, or returns anything but one number between 0 and 1 for each.
         """
-        expected = f"expected one number between 0 and 1 for every unit and concept, shape {counts.I.shape}"
+        expected = f"expected one number between 0 and 1 for every unit and concept, shape {counts.shape}"
         try:
             with np.errstate(all="ignore"):  # the values are checked below
                 values = np.asarray(self.function(counts, vocabulary), np.float64)
         except Exception as error:  # another package's code
             raise SettingsError(f"score {self.name} fails ({type(error).__name__}: {root_message(error)})") from error
-        if values.shape != counts.I.shape:
+        if values.shape != counts.shape:
             raise SettingsError(f"score {self.name}: {expected}, got shape {values.shape}")
         outside = ~((values >= 0) & (values <= 1))
         if outside.any():
@@ -100,7 +100,15 @@ class ScoreTable:
     values: NDArray[np.float64]
 
 
-_REGISTRY = {IOU: Score(IOU, "IoU", lambda counts, _: compute_iou(counts))}
+_REGISTRY = {
+    score.name: score
+    for score in (
+        Score(IOU, "IoU", lambda counts, _: compute_iou(counts)),
+        Score("f1", "F1", lambda counts, _: compute_f1(counts)),
+    )
+}
+#: The scores that cannot be replaced.
+_BUILT_IN = tuple(_REGISTRY)
 
 
 def register_score(score: Score) -> None:
@@ -110,7 +118,7 @@ def register_score(score: Score) -> None:
     has the score's name, and its object is a `Score`.
 
     Raises:
-        SettingsError: if it is not a `Score`, or would replace IoU.
+        SettingsError: if it is not a `Score`, or would replace one that is built in.
 
     Example:
         >>> register_score(Score("precision", "Precision", lambda counts, _: counts.I / counts.A.clip(1)))
@@ -119,8 +127,8 @@ def register_score(score: Score) -> None:
     """
     if not isinstance(score, Score):
         raise SettingsError(f"register_score takes a netdissect.Score, not {type(score).__name__}")
-    if score.name == IOU:
-        raise SettingsError("the score iou is the paper's and cannot be replaced: choose another name")
+    if score.name in _BUILT_IN:
+        raise SettingsError(f"the score {score.name} is built in and cannot be replaced: choose another name")
     _REGISTRY[score.name] = score
 
 

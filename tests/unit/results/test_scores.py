@@ -88,6 +88,19 @@ def test_the_shell_knows_the_score_of_an_installed_package(package, data, tmp_pa
     assert nd.load("run").score_title == "Recall"
 
 
+def test_f1_gives_the_labels_of_iou_and_its_own_numbers(data):
+    by_iou, by_f1 = (
+        nd.dissect(nets.make_small_net(), "conv1", data, score=score, **QUICK)["conv1"] for score in ("iou", "f1")
+    )
+    counts = by_f1.counts
+    precision, recall = counts.I / counts.A.clip(1), counts.I / counts.G
+    expected = np.where(counts.I > 0, 2 * precision * recall / np.where(counts.I > 0, precision + recall, 1), 0)
+    np.testing.assert_allclose(by_f1.scores, expected, rtol=1e-12)
+    assert by_f1.score_title == "F1"
+    assert [row.label for row in by_f1.units] == [row.label for row in by_iou.units]
+    np.testing.assert_allclose(by_f1.scores, 2 * by_iou.iou / (1 + by_iou.iou), rtol=1e-12)
+
+
 def test_another_score_is_another_run(package, data, tmp_path):
     nd.dissect(nets.make_small_net(), "conv1", data, out=tmp_path / "run", pictures=False, **QUICK)
     with pytest.raises(nd.NetdissectError, match="holds another run, with --score iou"):
@@ -124,8 +137,8 @@ def test_what_is_no_score_is_refused():
         scores.find_score("iuo")
     with pytest.raises(nd.NetdissectError, match="takes a netdissect.Score, not function"):
         nd.register_score(lambda: None)
-    with pytest.raises(nd.NetdissectError, match="score iou is the paper's and cannot be replaced"):
-        nd.register_score(nd.Score("iou", "Mine", lambda *_: 0))
+    with pytest.raises(nd.NetdissectError, match="score f1 is built in and cannot be replaced"):
+        nd.register_score(nd.Score("f1", "Mine", lambda *_: 0))
     for words in ({"name": ""}, {"title": "a\nb"}, {"title": "x" * 30}, {"function": 3}):
         with pytest.raises(nd.NetdissectError, match="of score|of a score"):
             nd.Score(**{"name": "n", "title": "T", "function": len} | words)
