@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netdissect.engine.activation_tally import ActivationTally, make_grid_sums
 from netdissect.engine.cell_weights import weigh_cells
-from netdissect.engine.forward import run_batches
+from netdissect.engine.forward import ReadingLog, run_batches
 from netdissect.geometry.upsample import make_label_axes
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class ActivationTask:
         sums = {layer.name: ActivationTally.empty(self.rows.count, layer.units, vocabulary) for layer in layers}
         weights = _WeightCache(context)
         for shard in shards:
-            for images, outputs in run_batches(context, shard.batches, {} if self.skip else None):
+            for images, outputs in run_batches(context, shard.batches, ReadingLog(self.skip)):
                 for layer in layers:
                     batch = outputs[layer.name].cpu().numpy()
                     for image, cells in zip(images.tolist(), batch, strict=True):
