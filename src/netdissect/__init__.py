@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from netdissect.errors import NetdissectError
     from netdissect.experiments.checkpoint_series import dissect_series
     from netdissect.experiments.compare_runs import compare
+    from netdissect.experiments.control_runs import control
     from netdissect.experiments.generate import ImageLabeler, generate_probe_set
     from netdissect.experiments.rotation_curve import rotate
     from netdissect.layers import Layer
@@ -71,6 +72,7 @@ _MODULES = {
     "Vocabulary": "netdissect.concepts",
     "build_broden": "netdissect.probe_sets.compile.build_broden",
     "compare": "netdissect.experiments.compare_runs",
+    "control": "netdissect.experiments.control_runs",
     "dissect": "netdissect.api",
     "dissect_series": "netdissect.experiments.checkpoint_series",
     "generate_probe_set": "netdissect.experiments.generate",
@@ -97,7 +99,7 @@ PROVISIONAL = frozenset({
 __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
-    "build_broden", "compare", "dissect", "dissect_series", "generate_probe_set", "importers",
+    "build_broden", "compare", "control", "dissect", "dissect_series", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
     "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate",
 ]  # fmt: skip

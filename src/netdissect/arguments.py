@@ -93,12 +93,12 @@ def _is_prepared_set(data: object) -> TypeGuard[Broden]:
     return type(data) is PreparedSet
 
 
-def resolve_layer_names(layers: object, network: Network) -> list[str]:
+def resolve_layer_names(layers: object, network: Network | None) -> list[str]:
     """Return the names of layers, each once.
 
     Args:
         layers: a layer's name, a module of the network, or a sequence of either.
-        network: the network.
+        network: the network; None where layers can only be named.
 
     Raises:
         SettingsError: if no layer is named, or one is neither a name nor a module of the network.
@@ -175,7 +175,7 @@ def require_utf8_path(option: str, given: str) -> None:
         raise SettingsError(f"--{option} {escape_line(given)}: {advice}") from error
 
 
-def _find_layer_name(layer: object, network: Network) -> str:
+def _find_layer_name(layer: object, network: Network | None) -> str:
     if isinstance(layer, str):
         return layer
     if _is_module(layer):
@@ -184,7 +184,7 @@ def _find_layer_name(layer: object, network: Network) -> str:
         if found is not None:
             return found
         raise SettingsError(
-            f"the layer {describe_type(layer)} is not a module of {network.name}: pass a module of the network itself, or its name"
+            f"the layer {describe_type(layer)} is not a module of {network.name if network else 'the network'}: pass a module of the network itself, or its name"
         )
     raise SettingsError(f"layers= takes names, such as 'layer4', or modules of the network, not {format_value(layer)}")
 

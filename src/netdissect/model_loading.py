@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netdissect.layers import Layer
+    from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
 
@@ -84,12 +85,33 @@ def load_network(
         seed=seed,
         trust=trust,
     )
+    return open_network(_resolve_model(model), options)
+
+
+def load_untrained(model: str, options: LoadOptions) -> Network:
+    """Load MODEL with untrained weights, drawn from ``options.seed`` as its architecture draws them.
+
+    Args:
+        model: as for `load_network`.
+        options: its options; weights that they name are not used.
+
+    Raises:
+        ModelError: or a subclass, if nothing says how its weights are drawn, or as `load_network` does.
+        SettingsError: as `load_network` does.
+    """
+    from netdissect.networks.load import open_untrained
+
+    return open_untrained(_resolve_model(model), options)
+
+
+def _resolve_model(model: str) -> str:
+    """Return MODEL, with the name of a downloaded network replaced by its path."""
     is_bare_name = Path(model).name == model and not set(":,") & set(model)
     if is_bare_name and not Path(model).is_file() and not Path(f"{model}.prototxt").exists():
-        model = str(resolve_network(model) or model)
-    elif ":" not in model:
+        return str(resolve_network(model) or model)
+    if ":" not in model:
         require_downloaded(model)
-    return open_network(model, options)
+    return model
 
 
 def list_layers(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:

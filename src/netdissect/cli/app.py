@@ -20,6 +20,7 @@ import netdissect
 from netdissect.cli import environment
 from netdissect.cli.compare import compare
 from netdissect.cli.console import LogPrinter, print_error
+from netdissect.cli.control import control
 from netdissect.cli.data import data
 from netdissect.cli.demo import demo
 from netdissect.cli.help_screen import EPILOGUE, HelpScreen
@@ -69,6 +70,7 @@ app = App(
 app.command(demo)
 app.command(run, usage="Usage: netdissect run MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(series, usage="Usage: netdissect series MODEL --weights FILE … --layers NAME … --data DATA [OPTIONS]")
+app.command(control, usage="Usage: netdissect control MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(layers)
 app.command(report)
 app.command(compare, usage="Usage: netdissect compare SOURCE … [OPTIONS]")

@@ -156,7 +156,7 @@ def dissect_members(
                 )
             except KeyboardInterrupt as interrupt:
                 raise KeyboardInterrupt(
-                    f"interrupted at {name}; {done}{of} checkpoints are finished"
+                    f"interrupted at {name}; {done}{of} networks are finished"
                     + ("" if out is None else "; the same command continues from there")
                 ) from interrupt
             yield name, result
@@ -179,7 +179,7 @@ def require_series_folder(out: object, names: Iterable[str] = ()) -> Path:
     folder = Path(out)
     if is_run_started(folder) or (folder / "run.json").exists():
         raise FolderTakenError(
-            f"{folder} holds a run, and a series writes one run folder per checkpoint below --out: choose another folder"
+            f"{folder} holds a run, and several networks get one run folder each below --out: choose another folder"
         )
     for name in names:
         arguments.require_run_folder(folder / name)
@@ -194,7 +194,7 @@ def _share_decoded(concepts: ConceptSource, settings: Settings, folder: Path | N
     from netdissect.probe_sets.decoded import decode_once
 
     if settings.workers > 1 or settings.runtime == "ray":
-        _LOG.info("workers decode images anew for every checkpoint: only a series in one process decodes them once")
+        _LOG.info("workers decode images anew for every network: only one process decodes them once")
         yield concepts
         return
     with decode_once(concepts, run.find_memory_budget(settings), folder) as decoded:

@@ -23,9 +23,10 @@ from netdissect.networks.sources.caffe.caffe_loader import is_caffe
 from netdissect.networks.sources.caffe.caffe_net import CaffeNet
 from netdissect.networks.sources.onnx import onnx_network as onnx
 from netdissect.networks.torch_network import TorchNetwork, call_module, find_keyword_call
+from netdissect.networks.untrained import describe_untrained, draw_untrained
 from netdissect.networks.users_attributes import get_attribute
 
-__all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "wrap_module"]
+__all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "open_untrained", "wrap_module"]
 
 
 def open_network(model: str, options: LoadOptions | None = None) -> Network:
@@ -45,6 +46,28 @@ def open_network(model: str, options: LoadOptions | None = None) -> Network:
         raise ModelNotFoundError(f"{model} is no known kind of model: MODEL may be {describe_model_kinds()}")
     guess = f"{suggest_nearest(model.partition(':')[0], list_prefixes())} " if ":" in model else ""
     raise ModelNotFoundError(f"there is no model {model!r}: {guess}MODEL may be {describe_model_kinds()}")
+
+
+def open_untrained(model: str, options: LoadOptions) -> Network:
+    """Load MODEL with untrained weights, drawn from ``options.seed`` as its architecture draws them.
+
+    A weights file is not read: the architecture that ``options.arch`` names is built. ``options.weights`` is ignored, except for
+    a user's function, whose network may need it.
+
+    Raises:
+        ModelError: if nothing says how its weights are drawn, such as those of an ONNX file.
+        NetdissectError: as `open_network` does.
+    """
+    if options.arch is not None:
+        return open_untrained(options.arch, replace(options, arch=None, weights=None))
+    if model.startswith(_LIBRARIES):
+        network = open_network(model, replace(options, weights="random"))
+    elif find_added_kind(model) is None and is_caffe(model):
+        network = caffe_network.load_untrained_caffe(model, options)
+    else:
+        return draw_untrained(open_network(model, options), options.seed)
+    assert isinstance(network, ListedNetwork)
+    return replace(network, source=describe_untrained(network.source, options.seed))
 
 
 def load_without_weights(model: str, options: LoadOptions | None = None) -> Network | None:
@@ -104,6 +127,8 @@ def adopt_network(model: object, name: str, source: str, options: LoadOptions) -
     return replace(network, source=source) if isinstance(network, ListedNetwork) else network
 
 
+#: Prefixes of libraries that build untrained networks.
+_LIBRARIES = tuple(SPELLINGS[name].prefix for name in ("torchvision", "timm", "hf"))
 _NAMED_OPTIONS = PREPROCESSING | {"weights"}
 #: The built-in kinds of MODEL, in the order of `SPELLINGS`.
 KINDS: tuple[ModelKind, ...] = (

@@ -127,7 +127,7 @@ def test_an_interrupted_series_continues_where_it_was(data, checkpoints, apart, 
 
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "store_scan", stop)
-        expected = "interrupted at epoch_2; 1 of 3 checkpoints are finished; the same command continues from there"
+        expected = "interrupted at epoch_2; 1 of 3 networks are finished; the same command continues from there"
         with pytest.raises(KeyboardInterrupt, match=expected):
             dissect_series(data, checkpoints, tmp_path)
     assert [(tmp_path / f"epoch_{n}" / "run.json").exists() for n in (1, 2, 10)] == [True, False, False]
@@ -218,7 +218,7 @@ def test_a_checkpoint_that_does_not_fit_stops_the_series_before_any_work(data, c
 
 
 def test_folders_that_hold_something_else_are_refused_before_any_work(data, checkpoints, apart, tmp_path):
-    with pytest.raises(FolderTakenError, match="holds a run, and a series writes one run folder per checkpoint"):
+    with pytest.raises(FolderTakenError, match="holds a run, and several networks get one run folder each"):
         dissect_series(data, checkpoints, apart / "epoch_1")
     (tmp_path / "epoch_10").mkdir()
     (tmp_path / "epoch_10" / "thesis.txt").touch()
@@ -252,5 +252,5 @@ def test_workers_decode_for_themselves_and_say_so(data, checkpoints, apart, tmp_
     nd.dissect_series(
         MODEL, checkpoints / "epoch_2.ckpt", small_runs.LAYERS, data, out=tmp_path, workers=2, **small_runs.OPTIONS
     )
-    assert "workers decode images anew for every checkpoint" in caplog.text
+    assert "workers decode images anew for every network" in caplog.text
     assert small_runs.read_tables(tmp_path / "epoch_2") == small_runs.read_tables(apart / "epoch_2")

@@ -93,6 +93,25 @@ def _load_weights(library: Any, module: nn.Module, name: str, path: Path, option
     return module
 
 
+def build_timm_again(module: nn.Module, seed: int) -> nn.Module | None:
+    """Return a timm module's architecture with random weights; None for any other module, or one that was changed."""
+    library, config = sys.modules.get("timm"), get_attribute(module, "pretrained_cfg")
+    name = config.get("architecture") if isinstance(config, dict) else None
+    if library is None or not isinstance(name, str) or not library.is_model(name):
+        return None
+    classes = get_attribute(module, "num_classes")
+    options = {"num_classes": classes} if type(classes) is int else {}
+    try:
+        built: nn.Module = call_with_seed(seed, lambda: library.create_model(name, pretrained=False, **options))
+    except Exception:  # noqa: BLE001 - an architecture that needs more is not built
+        return None
+    return built if type(built) is type(module) and _list_shapes(built) == _list_shapes(module) else None
+
+
+def _list_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
 def read_timm_preprocess(module: Any) -> Preprocess | None:
     """Return the preprocessing in a timm module's configuration; None for any other module."""
     config = get_attribute(module, "pretrained_cfg")

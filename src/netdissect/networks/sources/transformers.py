@@ -209,6 +209,14 @@ def _build_random(auto_class: Any, config: Any, name: str, seed: int) -> nn.Modu
     return module.eval()
 
 
+def build_transformers_again(module: Any, seed: int) -> nn.Module | None:
+    """Return a transformers module's architecture with random weights; None for any other module."""
+    if find_transformers_call(module) is None or not callable(get_attribute(type(module), "_from_config")):
+        return None
+    built: nn.Module = call_with_seed(seed, lambda: type(module)._from_config(module.config))  # noqa: SLF001
+    return built
+
+
 def _load_pretrained(auto_class: Any, config: Any, name: str) -> nn.Module:
     try:
         # Not AutoBackbone itself, which would look up even a folder on the hub.

@@ -61,6 +61,16 @@ def find_pair(model: str | Path, weights: str | Path | None = None) -> tuple[Pat
     return _require_file(text), _require_file(binary)
 
 
+def find_prototxt(model: str) -> Path:
+    """Return the prototxt of a model's name (see `load_caffe`); it needs no caffemodel.
+
+    Raises:
+        ModelNotFoundError: if it does not exist.
+    """
+    stem = Path(model.removesuffix(_TEXT).removesuffix(_BINARY) + _TEXT)
+    return stem if stem.is_file() else find_pair(model)[0]
+
+
 def is_caffe(model: str) -> bool:
     """Return whether a model's name means Caffe's files: by its suffixes, or because the files of a stem exist."""
     if any(part.strip().endswith((_TEXT, _BINARY)) for part in model.split(",")):

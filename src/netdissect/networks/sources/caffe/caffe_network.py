@@ -18,9 +18,11 @@ from netdissect.networks.network import ListedNetwork
 from netdissect.networks.packed_weights import PackedConvolution, find_obstacle
 from netdissect.networks.preprocess import make_caffe_preprocess
 from netdissect.networks.probe import LayerInfo
-from netdissect.networks.sources.caffe.caffe_loader import load_caffe
+from netdissect.networks.sources.caffe.caffe_loader import find_prototxt, load_caffe
+from netdissect.networks.sources.caffe.caffe_net import CaffeNet
 from netdissect.networks.sources.caffe.layers.convolution import Convolution
 from netdissect.networks.sources.caffe.prototxt import read_prototxt
+from netdissect.networks.sources.caffe.random_weights import make_random_weights
 from netdissect.networks.sources.caffe.without_weights import make_weightless_net
 from netdissect.networks.trace.field_tracer import FieldTracer
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.memory_use import MemoryUse
     from netdissect.networks.probe import ProbedLayer
-    from netdissect.networks.sources.caffe.caffe_net import CaffeNet
     from netdissect.networks.trace.tensor_trace import TensorTrace
     from netdissect.protocols import ActivationSource
 
@@ -45,7 +46,22 @@ def load_caffe_network(model: str, options: LoadOptions) -> CaffeNetwork:
         SettingsError: if its images have another number of channels.
     """
     text = model if options.weights is None or model.endswith(".prototxt") else f"{model}.prototxt"
-    net = load_caffe(text, options.weights)
+    return _make_network(load_caffe(text, options.weights), model, options)
+
+
+def load_untrained_caffe(model: str, options: LoadOptions) -> CaffeNetwork:
+    """Load a network from its prototxt alone, with random weights of ``options.seed`` (`make_random_weights`).
+
+    Raises:
+        ModelNotFoundError: if there is no prototxt.
+        ModelFileError: if it is damaged, or does not give the shape of its input.
+    """
+    spec = read_prototxt(find_prototxt(model))
+    return _make_network(CaffeNet(spec, make_random_weights(spec, options.seed)), model, options)
+
+
+def _make_network(net: CaffeNet, model: str, options: LoadOptions) -> CaffeNetwork:
+    """Return a Caffe network with the released code's preprocessing unless options say otherwise."""
     shape = net.input_shape
     size = (shape[2], shape[3]) if shape is not None and len(shape) == 4 else None
     preprocess = make_caffe_preprocess(

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from tests import nets, small_probe_set
+from tests.unit.cli.test_cli import run
+
+MODEL = "python:tests.nets:make_small_net"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return small_probe_set.write_probe_set(tmp_path_factory.mktemp("data") / "set", images=10)
+
+
+@pytest.fixture
+def words(tmp_path, data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return ["control", MODEL, "--layers", "conv1", "--data", data, "--quantile", "0.05", "--no-pictures", "--quiet"]
+
+
+def test_untrained_networks_are_printed_and_finished_ones_are_skipped(capsys, words, tmp_path):
+    code, out, err = run(capsys, *words, "--seeds", "2")
+    assert code == 0, err
+    folder = tmp_path / "dissection/make_small_net-control"
+    assert sorted(path.name for path in folder.iterdir()) == ["seed-1", "seed-2"]
+    assert out.index("seed-1\nconv1: ") < out.index("seed-2\nconv1: ")
+    assert "random weights of seed 1" in out
+    assert "--reference dissection/make_small_net-control" in out
+    code, _, err = run(capsys, *words, "--seeds", "2")
+    assert (code, err.count("nothing is computed again")) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (["--seeds", "0"], "--seeds must be at least 1, not 0"),
+        (["--layers", "conv9"], "has no layer 'conv9'"),
+        (["--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_mistakes_are_one_sentence(capsys, words, tmp_path, change, expected):
+    kept = list(words)
+    if change[0] in kept:
+        place = kept.index(change[0])
+        del kept[place : place + 2]
+    code, _, err = run(capsys, *kept, *change, "--out", "s")
+    assert (code, expected in err) == (2, True), err
+    assert "Traceback" not in err
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_an_onnx_file_is_refused_in_one_sentence(capsys, words, tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from tests.exports import write_onnx
+
+    path = write_onnx(tmp_path / "net.onnx", nets.make_small_net(), x=torch.zeros(2, 3, 32, 32))
+    code, _, err = run(capsys, "control", path, *words[2:])
+    assert code == 2
+    assert "cannot be re-initialized: OnnxNetwork keeps weights and no rule to draw them" in err
