@@ -141,7 +141,9 @@ def compute_logit_error(of_label: NDArray[np.float64], folds: int) -> NDArray[np
     """
     near = np.clip(of_label, _NEAREST, 1 - _NEAREST)
     logit: NDArray[np.float64] = np.log(near) - np.log1p(-near)
-    error: NDArray[np.float64] = logit.std(axis=0, ddof=1) * _correct_for_folds(folds)
+    error: NDArray[np.float64] = (logit - logit[:1]).std(axis=0, ddof=1) * _correct_for_folds(
+        folds
+    )  # 0 if all are equal
     return error
 
 
