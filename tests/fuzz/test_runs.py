@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
-from tests import nets, small_probe_set
+from tests import made_up_runs, nets, small_probe_set
 from tests.fuzz.damage import changes_of_bytes, check_one_sentence, damage_file
 from tests.limited_process import call_with_limits
 
@@ -49,6 +49,30 @@ def test_a_damaged_table_is_an_error_or_has_the_same_numbers(saved, name, change
     np.testing.assert_array_equal(again.thresholds, expected.thresholds)
     np.testing.assert_array_equal(again.exemplars.grids, expected.exemplars.grids)
     np.testing.assert_array_equal(again.image_maxima, expected.image_maxima)
+
+
+@pytest.fixture(scope="module")
+def trusted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trusted")
+    result, _ = made_up_runs.make_run((4,), 8, pictures=12, trusted=True)
+    files.save_run(result, folder)
+    unsigned(folder)
+    return folder, result["block1/conv"]
+
+
+@settings(max_examples=80)
+@given(changes=changes_of_bytes)
+def test_damaged_trust_tables_are_an_error_or_possible(trusted, changes):
+    folder, expected = trusted
+    name = "block1-conv-trust.npz"
+    with damage_file(folder / name, changes):
+        try:
+            again = files.load_run(folder)["block1/conv"]
+        except NetdissectError as error:
+            check_one_sentence(error, name)
+            return
+    assert len(again.unit_trust) == len(expected.unit_trust)
+    assert again.summarize_trust().detectors == expected.summarize_trust().detectors
 
 
 @settings(max_examples=80)

@@ -28,6 +28,14 @@ def test_an_earlier_run_loads_with_its_results(folder):
     assert repr(run).splitlines()[1] == ("  conv1: 5 of 5 units detect 3 unique concepts (IoU ≥ 0.04, by label)")
 
 
+def test_it_has_no_trust_tables_and_says_so(folder):
+    run = nd.load(folder)
+    assert run["conv1"].trust is run["conv1"].summarize_trust() is run["conv1"].units[0].trust is None
+    assert run["conv1"].unit_trust == ()
+    assert "this run has no trust tables" in run.journal["notes"][-1]
+    assert (run.settings.null, run.settings.resamples, run.settings.within) == (0, 0, "none")
+
+
 def test_its_tables_are_written_unchanged(folder, tmp_path):
     run = nd.load(folder)
     run.save(tmp_path / "again")

@@ -1,4 +1,4 @@
-"""Convert between numpy and Arrow arrays without values missing; pyarrow's own conversions import pandas, half a second."""
+"""Convert between Python's or numpy's values and Arrow arrays; pyarrow's own conversions import pandas, half a second."""
 
 from __future__ import annotations
 
@@ -33,6 +33,30 @@ def make_text_array(words: Sequence[str]) -> pa.Array:
     ends = np.cumsum([0, *map(len, data)]).astype(np.int32)
     return pa.Array.from_buffers(
         pa.string(), len(data), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(data))], null_count=0
+    )
+
+
+def make_optional_array(values: Sequence[float | None]) -> pa.Array:
+    """Return numbers, of which some may be missing, as an Arrow array.
+
+    >>> make_optional_array([0.5, None]).to_pylist(), make_optional_array([]).type
+    ([0.5, None], DataType(double))
+    """
+    there = np.array([value is not None for value in values], np.bool_)
+    numbers = np.array([0.0 if value is None else value for value in values], np.float64)
+    bits = pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.Array.from_buffers(pa.float64(), len(numbers), [bits, pa.py_buffer(numbers)])
+
+
+def make_list_array(lists: Sequence[Sequence[str]]) -> pa.Array:
+    """Return lists of words as an Arrow array.
+
+    >>> make_list_array([("sky", "tree"), ()]).to_pylist()
+    [['sky', 'tree'], []]
+    """
+    ends = np.cumsum([0, *map(len, lists)]).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        make_number_array(ends), make_text_array([word for words in lists for word in words])
     )
 
 

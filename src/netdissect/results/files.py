@@ -25,6 +25,7 @@ from netdissect.results.table_files import (
     write_counts,
     write_maxima,
 )
+from netdissect.results.trust_files import TRUST_SUFFIXES, restore_trust_tables, write_trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,16 +56,18 @@ def save_run(result: Result, folder: Path) -> None:
         if layer.image_maxima is not None:
             write_maxima(folder / f"{stem}{MAXIMA_SUFFIX}", layer.image_maxima)
             written.append(f"{stem}{MAXIMA_SUFFIX}")
+        written += write_trust(folder, layer)
     record = record_of.run_to_json(result) | {"checksums": {name: compute_checksum(folder / name) for name in written}}
     atomic.write_text(folder / "run.json", json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def restore_tables(result: Result, folder: Path) -> None:
-    """Write the CSV tables that are missing from a finished run's folder; `load_run` does not need them."""
+    """Write the tables that are missing from a finished run's folder and that `load_run` does not need."""
     for layer in result.layers.values():
         path = folder / f"{layer.layer.file_stem}{CSV_SUFFIX}"
         if not path.exists():
             classic.write_result_csv(path, layer.units, layer.vocabulary.categories)
+        restore_trust_tables(folder, layer)
 
 
 def load_run(folder: Path) -> Result:
@@ -118,9 +121,8 @@ def list_table_files(folder: Path) -> dict[str, None]:
         stems = [make_file_stem(str(entry["files"])) for entry in record["layers"]]
     except (NetdissectError, KeyError, TypeError):
         return {}
-    return dict.fromkeys(
-        f"{stem}{ending}" for stem in stems for ending in (CSV_SUFFIX, COUNTS_SUFFIX, ARRAYS_SUFFIX, MAXIMA_SUFFIX)
-    )
+    endings = (CSV_SUFFIX, COUNTS_SUFFIX, ARRAYS_SUFFIX, MAXIMA_SUFFIX, *TRUST_SUFFIXES)
+    return dict.fromkeys(f"{stem}{ending}" for stem in stems for ending in endings)
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

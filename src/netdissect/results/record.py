@@ -23,6 +23,8 @@ from netdissect.results.table_files import (
     read_maxima,
     read_scores,
 )
+from netdissect.results.trust_files import TRUST_ARRAYS_SUFFIX, read_trust
+from netdissect.results.trust_record import parse_trust, trust_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 2
 #: Note added to a run that was written before tables had checksums.
 NO_CHECKSUMS_NOTE = "this run has no checksums: whether its tables were changed cannot be checked"
+#: Note added to a run that was written before chance and spread were measured.
+NO_TRUST_NOTE = (
+    "this run has no trust tables, because an earlier version made it: whether its labels are beyond chance is unknown; run it "
+    "again with --fresh to measure it"
+)
 #: Keys of ``run.json`` that are not the journal's.
 _KEYS = frozenset({
     "schema_version", "settings", "score", "network", "probe_set", "layers", "detectors", "image_names", "controls", "checksums",
@@ -58,7 +65,7 @@ def run_to_json(result: Result) -> dict[str, Any]:
             "score": {"name": result.settings.score, "title": result.score_title},
             "network": dataclasses.asdict(result.network),
             "probe_set": probe_set,
-            "layers": [_layer_to_json(entry) for entry in result.layers.values()],
+            "layers": [_layer_to_json(entry, result.settings.threshold) for entry in result.layers.values()],
             "detectors": {
                 definition: {
                     name: {"units": found.units, "unique": found.unique}
@@ -74,13 +81,14 @@ def run_to_json(result: Result) -> dict[str, Any]:
     return record
 
 
-def _layer_to_json(entry: LayerResult) -> dict[str, Any]:
+def _layer_to_json(entry: LayerResult, threshold: float) -> dict[str, Any]:
     return {
         **{field.name: getattr(entry.layer, field.name) for field in dataclasses.fields(entry.layer)},
         "field": entry.layer.field._asdict(),
         "files": entry.layer.file_stem,
         "cells": entry.cells,
         "overlapping_labels": bool((entry.counts.I > entry.counts.A).any()),
+        **({} if entry.trust is None else {"trust": trust_to_json(entry, threshold)}),
     }
 
 
@@ -122,9 +130,10 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
         raise ValueError("it has no layer")
     check_file_stems(list(layers))
     journal = {name: value for name, value in record.items() if name not in _KEYS}
-    if not tables.checksums:
-        notes = journal.get("notes", [])
-        journal["notes"] = [*(note for note in notes if note != NO_CHECKSUMS_NOTE), NO_CHECKSUMS_NOTE]
+    lacking = {NO_CHECKSUMS_NOTE: not tables.checksums, NO_TRUST_NOTE: "null" not in record["settings"]}
+    added = [note for note, applies in lacking.items() if applies]
+    if added:
+        journal["notes"] = [*(note for note in journal.get("notes", []) if note not in added), *added]
     units = {name: layer.layer.units for name, layer in layers.items()}
     controls = parse_controls(record.get("controls", []), units)
     return Result(layers, settings, _parse_network(record["network"]), probe_set, names, journal, controls)
@@ -174,8 +183,12 @@ def _read_layer_result(
     score = None
     if score_title is not None:
         score = ScoreTable(score_title, read_scores(tables, f"{stem}{COUNTS_SUFFIX}", layer.units, vocabulary))
+    trust = None
+    if "trust" in entry:
+        facts, name = parse_trust(entry["trust"]), f"{stem}{TRUST_ARRAYS_SUFFIX}"
+        trust = read_trust(tables, name, facts, layer.units, vocabulary, exact=settings.null_exact)
     return LayerResult(
-        layer, vocabulary, counts, thresholds, _require_whole(entry["cells"]), exemplars, activity, maxima, score
+        layer, vocabulary, counts, thresholds, _require_whole(entry["cells"]), exemplars, activity, maxima, score, trust
     )
 
 

@@ -79,7 +79,7 @@ def _compare_within(within: Within, labeled: NDArray[np.bool_], *, exact: bool) 
 
 
 def _compare_with_reference(reference: Reference, labeled: NDArray[np.bool_]) -> _Columns:
-    return {"q_reference": adjust_p(reference.p, labeled)}
+    return {"q_reference": adjust_p(reference.p, labeled & np.isfinite(reference.p))}
 
 
 def _measure_spread(spread: Spread, label: NDArray[np.int64], score: NDArray[np.float64]) -> _Columns:

@@ -127,10 +127,15 @@ class UnitTable(Sequence[UnitRow]):
         return f"{len(self)} units (unit, {self.score_title}, category, label):\n{head}{more}"
 
     def to_arrow(self) -> pa.Table:
-        """Return the rows as a pyarrow Table, one column per CSV field."""
+        """Return the rows as a pyarrow Table, one column per CSV field, and one per figure of `UnitTrust`."""
         import pyarrow as pa
 
-        return pa.Table.from_pylist([row.as_dict() for row in self._rows])
+        rows = [row.as_dict() for row in self._rows]
+        schema = pa.Table.from_pylist(rows).schema
+        for position, field in enumerate(schema):  # columns without any value have no type
+            empty = {pa.null(): pa.float64(), pa.list_(pa.null()): pa.list_(pa.string())}.get(field.type)
+            schema = schema if empty is None else schema.set(position, field.with_type(empty))
+        return pa.Table.from_pylist(rows, schema=schema)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a pandas DataFrame.

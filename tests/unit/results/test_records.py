@@ -22,6 +22,7 @@ from netdissect.results.counts import Counts
 from netdissect.results.layer_result import Activity, Exemplars, LayerResult
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import ScoreTable
+from netdissect.results.trust import Trust, UnitTrust
 
 SETTINGS = {
     "quantile": 0.01, "threshold": 0.05, "score": "share", "geometry": "grid", "resolution": 120, "batch_size": 6, "precision": "bf16", "linear": "packed",
@@ -56,7 +57,11 @@ def layer_result(layer, words, seed):
     maxima[5] = np.nan  # it was left out
     cells = (IMAGES - 1) * layer.grid[0] * layer.grid[1]
     score = ScoreTable("Share of mask", random.uniform(0, 1, made_up.counts.I.shape))
-    return LayerResult(layer, words, made_up.counts, made_up.thresholds, cells, exemplars, activity, maxima, score)
+    found = LayerResult(layer, words, made_up.counts, made_up.thresholds, cells, exemplars, activity, maxima, score)
+    trust = made_up_runs.make_trust(found, shifts=11 + seed, resamples=21, folds=6, reference=True, seed=seed)
+    return dataclasses.replace(
+        found, trust=dataclasses.replace(trust, chance=dataclasses.replace(trust.chance, exact=True))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +120,9 @@ def test_no_two_fields_of_these_records_hold_the_same(result):
         "memory"
     ]  # it goes with one process
     for layer in result.layers.values():
-        for record in (layer.counts, layer.exemplars, layer.activity):
+        trust = layer.trust
+        parts = (trust.chance, trust.within, trust.spread, trust.reference)
+        for record in (layer.counts, layer.exemplars, layer.activity, *parts):
             assert len(set(values_of(record))) == len(dataclasses.fields(record))
 
 
@@ -202,11 +209,77 @@ def test_the_array_file_holds_every_array_under_its_own_name(result, folder):
         assert_same(dict(sorted(expected.items())), dict(sorted(arrays.items())))
 
 
+def test_the_array_file_of_trust_holds_every_array_under_its_own_name(result, folder):
+    trust = result["block1/conv"].trust
+    expected = {
+        f"{part.name}.{field.name}": value
+        for part in dataclasses.fields(trust)
+        for field in dataclasses.fields(getattr(trust, part.name))
+        if isinstance(value := getattr(getattr(trust, part.name), field.name), np.ndarray)
+    }
+    assert len(expected) == 12
+    with np.load(folder / "block1-conv-trust.npz", allow_pickle=False) as arrays:
+        assert_same(dict(sorted(expected.items())), dict(sorted(arrays.items())))
+
+
+def test_run_json_holds_the_sizes_of_the_trust_tables_and_what_follows(result, folder):
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))["layers"][1]["trust"]
+    layer = result["tokens"]
+    summary, counts = layer.summarize_trust(0.05), layer.count_spread(0.05)
+    assert record == {
+        "chance": {
+            "shifts": 12, "left_out": 3, "beyond": summary.beyond, "unconvincing": summary.unconvincing, "times": summary.times,
+            "times_low": summary.times_low, "times_high": summary.times_high, "cut": summary.cut, "null_share": summary.null_share,
+        },
+        "within": {"shifts": 12, "category": "scene", "left_out": 7},
+        "spread": {"resamples": 21, "folds": 6, **dataclasses.asdict(counts)},
+        "reference": {"runs": ["untrained-1", "untrained-2", "untrained-3"], "beyond": summary.beyond_reference},
+    }  # fmt: skip
+
+
+TRUST_COLUMNS = "unit,label,score,low,high,chance,cut,lift,p,p_own,q,p_within,q_within,q_reference,keep,labels,honest"
+
+
+def test_the_trust_table_holds_every_unit_best_first(result, folder):
+    layer = result["tokens"]
+    text = (folder / "tokens-trust.csv").read_bytes().decode()
+    assert text.split("\r\n")[0] == TRUST_COLUMNS
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [int(row["unit"]) for row in rows] == [row.unit for row in layer.units]
+    for row, unit in zip(rows, layer.units, strict=True):
+        assert (row["label"], float(row["score"])) == (unit.label, unit.score)
+        assert row["labels"] == "; ".join(unit.trust.labels)
+        for name, value in unit.trust.as_dict().items():
+            if name != "labels":
+                assert row[name] == ("" if value is None else repr(value)), name
+
+
+def test_the_parquet_table_of_trust_has_the_same_columns(result, folder):
+    rows = pq.read_table(folder / "tokens-trust.parquet").to_pylist()
+    assert list(rows[0]) == TRUST_COLUMNS.split(",")
+    expected = [
+        {"unit": row.unit, "label": row.label, "score": row.score, **row.trust.as_dict()}
+        for row in result["tokens"].units
+    ]
+    assert rows == [row | {"labels": list(row["labels"])} for row in expected]
+    assert any(row["p_within"] is None for row in rows)
+
+
+def test_a_table_of_units_has_trust_in_columns_of_one_type(result):
+    table = result["tokens"].units.to_arrow()
+    for row, unit in zip(table.to_pylist(), result["tokens"].units, strict=True):
+        assert row == unit.as_dict() | {"labels": list(unit.trust.labels)}
+    unmeasured = dataclasses.replace(result["tokens"], trust=Trust()).units.to_arrow()
+    assert {str(unmeasured.schema.field(name).type) for name in ("low", "q", "keep")} == {"double"}
+    assert str(unmeasured.schema.field("labels").type) == "list<item: string>"
+
+
 def test_the_result_table_holds_every_unit_as_its_row_says(result, folder):
     with (folder / "block1-conv-result.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     expected = [row.as_dict() for row in result["block1/conv"].units]
-    assert [set(row) for row in rows] == [set(row) - {"channel", "threshold"} for row in expected]
+    not_classic = {"channel", "threshold"} | {field.name for field in dataclasses.fields(UnitTrust)}
+    assert [set(row) for row in rows] == [set(row) - not_classic for row in expected]
     for row, said in zip(rows, expected, strict=True):
         for name, text in row.items():
             assert (type(said[name])(float(text)) if isinstance(said[name], (int, float)) else text) == said[name], name

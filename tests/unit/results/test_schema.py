@@ -1,5 +1,6 @@
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 from tests import made_up_runs
@@ -23,6 +24,18 @@ def validator():
 
 def test_a_run_meets_the_schema(record, validator):
     validator.validate(record)
+
+
+def test_a_run_with_trust_tables_meets_the_schema(validator):
+    run, _ = made_up_runs.make_run((4, 6), 9, pictures=12, trusted=True)
+    layer = run[0]
+    trust = made_up_runs.make_trust(layer, reference=True)
+    run = replace(run, layers=run.layers | {layer.name: replace(layer, trust=trust)})
+    record = json.loads(json.dumps(run_record.run_to_json(run)))
+    validator.validate(record)
+    assert set(record["layers"][0]["trust"]) == {"chance", "within", "spread", "reference"}
+    record["layers"][0]["trust"]["chance"]["shifts"] = 0
+    assert not validator.is_valid(record)
 
 
 def test_the_schema_is_of_the_version_that_is_written():
