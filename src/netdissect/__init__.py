@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netdissect.api import dissect, load
+    from netdissect.api import add_reference, dissect, load
     from netdissect.concepts import Concept, Labels, Vocabulary
     from netdissect.config import Settings
     from netdissect.errors import NetdissectError
@@ -70,6 +70,7 @@ _MODULES = {
     "SourceImage": "netdissect.probe_sets.source",
     "UnitTable": "netdissect.results.units",
     "Vocabulary": "netdissect.concepts",
+    "add_reference": "netdissect.api",
     "build_broden": "netdissect.probe_sets.compile.build_broden",
     "compare": "netdissect.experiments.compare_runs",
     "control": "netdissect.experiments.control_runs",
@@ -99,7 +100,7 @@ PROVISIONAL = frozenset({
 __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
-    "build_broden", "compare", "control", "dissect", "dissect_series", "generate_probe_set", "importers",
+    "add_reference", "build_broden", "compare", "control", "dissect", "dissect_series", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
     "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate",
 ]  # fmt: skip

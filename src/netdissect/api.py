@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, ImageSource, Progress
     from netdissect.results.run_result import Result
+    from netdissect.run.references import ReferenceRuns, ReferenceSet
 
 _LOG = logging.getLogger("netdissect")
 
@@ -51,6 +52,7 @@ def dissect(
     *,
     preprocess: Preprocess | None = None,
     projection: Projections | None = None,
+    reference: ReferenceRuns | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     progress: Progress | bool | None = None,
@@ -69,6 +71,8 @@ def dissect(
         projection: latents to dissect instead of the layers' units: the file of a sparse autoencoder, or a module that maps
             (…, U) to (…, L), by being called or by its method ``encode``. Give one for all layers, or a mapping from layers.
             The result's layers are named ``LAYER+NAME``.
+        reference: at least two runs of untrained networks over the same probe set, which the units are tested against
+            (`add_reference`): the folder of `netdissect.control`, run folders, or results.
         out: the run's folder; None writes nothing. If the same run is in it, it is continued, or returned if it is finished;
             another run is refused.
         fresh: replace the run that the folder holds.
@@ -93,10 +97,55 @@ def dissect(
     preprocess = arguments.require_preprocess(preprocess)
     require_progress(progress)
     concepts, settings, folder = check_inputs(data, settings, out)
+    finish = None if reference is None else _open_references(reference, concepts, settings).test_units
     network = as_network(model, preprocess)
     return dissect_checked(
-        network, layers, concepts, settings, folder, projection=projection, fresh=fresh, progress=progress
+        network,
+        layers,
+        concepts,
+        settings,
+        folder,
+        projection=projection,
+        finish=finish,
+        fresh=fresh,
+        progress=progress,
     )
+
+
+def add_reference(run: Result, reference: ReferenceRuns) -> Result:
+    """Test the units of a finished run against untrained networks, without another dissection (docs/trust.md).
+
+    Args:
+        run: the run; it is not changed. `save` writes what is returned into its folder.
+        reference: at least two runs of untrained networks over the same probe set: the folder of `netdissect.control`, run folders,
+            or results; a mapping gives them names.
+
+    Returns:
+        the run with ``unit_trust[…].q_reference`` in every layer that the reference has too, and its counts in ``controls``.
+
+    Raises:
+        SettingsError: if the runs do not fit, or are fewer than two.
+        RunNotFoundError: if a folder holds no finished run.
+
+    Example::
+
+        import netdissect as nd
+
+        run = nd.add_reference(nd.load("dissection/alexnet"), "dissection/alexnet-control")
+        run.save("dissection/alexnet")
+    """
+    from netdissect import run as runs
+
+    return runs.open_references(reference).test_units(run)
+
+
+def _open_references(reference: ReferenceRuns, concepts: ConceptSource, settings: Settings) -> ReferenceSet:
+    """Open runs of untrained networks, and check before the work that they fit a run."""
+    from netdissect import run
+
+    found = run.open_references(reference)
+    found.require_basis(concepts.fingerprint, settings)
+    return found
 
 
 @_forbid_exit()
@@ -108,10 +157,23 @@ def dissect_checked(
     folder: Path | None,
     *,
     projection: Projections | None = None,
+    finish: Callable[[Result], Result] | None = None,
     fresh: bool = False,
     progress: Progress | bool | None = None,
 ) -> Result:
-    """Dissect a loaded network with arguments that `check_inputs` returned; `dissect` documents the others."""
+    """Dissect a loaded network.
+
+    Args:
+        network: the network.
+        layers: as for `dissect`.
+        concepts: the probe set, as `check_inputs` returned it.
+        settings: the settings that it returned.
+        folder: the folder that it returned.
+        projection: as for `dissect`.
+        finish: adds controls to the result before it is saved; if they differ from those of a finished run, this is saved again.
+        fresh: as for `dissect`.
+        progress: as for `dissect`.
+    """
     names = arguments.resolve_layer_names(layers, network)
     if projection is not None:
         from netdissect.networks.units.projected_network import attach_projections
@@ -125,14 +187,19 @@ def dissect_checked(
         run.prepare_run(network, names, concepts, settings, None if fresh else folder) as prepared,
         run.lock_run(folder, prepared, fresh=fresh) as lock,
     ):
-        if folder is None:
-            return _add_presenter(run.execute_run(prepared, lock, shown), lambda: concepts)
         if lock.finished is None:
-            result = _add_presenter(run.execute_run(prepared, lock, shown), lambda: concepts)
-            files.save_run(result, folder)
+            result = found = _add_presenter(run.execute_run(prepared, lock, shown), lambda: concepts)
         else:
-            result = _return_finished(folder, lock.finished, concepts)
-        if settings.pictures and not (lock.finished is not None and report.has_report(folder)):
+            assert folder is not None
+            result = found = _return_finished(folder, lock.finished, concepts)
+        if finish is not None:
+            result = finish(found)
+        if folder is None:
+            return result
+        is_new = lock.finished is None or result.controls != found.controls
+        if is_new:
+            files.save_run(result, folder)
+        if settings.pictures and (is_new or not report.has_report(folder)):
             assert result.presenter is not None
             result.presenter.write_report(result, folder, shown, single_file=False)
     return result

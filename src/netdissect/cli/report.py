@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from netdissect.cli.console import ProgressBars, print_line
-from netdissect.cli.option_groups import SWITCH, describe_default
+from netdissect.cli.option_groups import SEVERAL, SWITCH, describe_default
 from netdissect.cli.run import print_run_result
 
 
@@ -15,6 +15,7 @@ def report(
     /,
     *,
     threshold: Annotated[float | None, describe_default("the run's")] = None,
+    reference: Annotated[list[str] | None, SEVERAL, describe_default("none")] = None,
     single_file: Annotated[bool, SWITCH] = False,
     card: Annotated[bool, SWITCH] = False,
     quiet: Annotated[bool, SWITCH] = False,
@@ -24,15 +25,20 @@ def report(
     Args:
         run: Run folder.
         threshold: Smallest score of a detector, an IoU by default.
+        reference: Runs of untrained networks over the same probe set, two or more, which the units are tested against:
+            the folder of netdissect control, or run folders. The run records them.
         single_file: Also write the whole report as one file to share, RUN/report.html.
         card: Also write a section for a model card, RUN/model-card.md, with its figure.
         quiet: Show no progress.
     """
     from dataclasses import replace
 
-    from netdissect.api import load
+    from netdissect.api import add_reference, load
 
     result = load(run)
+    if reference is not None:
+        result = add_reference(result, reference)
+        result.save(run)
     if threshold is not None:
         result = replace(result, settings=replace(result.settings, threshold=threshold))
     with ProgressBars(quiet=quiet) as bars:

@@ -43,6 +43,7 @@ def run(
         Path | None, Parameter(["--out", "--directory"], group=MODEL), describe_default("dissection/MODEL")
     ] = None,
     projection: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
+    reference: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
     loading: ModelOptions = ModelOptions(),
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
@@ -57,6 +58,8 @@ def run(
         out: Run folder.
         projection: Sparse autoencoder whose latents replace the layer's units: a file, or LAYER=FILE for each of
             several layers.
+        reference: Runs of untrained networks over the same probe set, two or more, which the units are tested against:
+            the folder of netdissect control, or run folders.
     """
     model, weights = released.resolve_model(model, loading.weights)
     layers, data = require_layers_and_data(model, layers, data)
@@ -77,7 +80,7 @@ def run(
 
     with ProgressBars(quiet=this_run.quiet) as bars:
         result = dissect(
-            network, layers, concepts, projection=projections, out=folder,
+            network, layers, concepts, projection=projections, reference=reference, out=folder,
             fresh=this_run.fresh or released.recomputes, progress=bars, settings=settings,
         )  # fmt: skip
         if redraw:

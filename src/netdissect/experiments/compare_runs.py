@@ -12,10 +12,10 @@ from netdissect import api
 from netdissect.bounds import require_between, require_choice, require_number
 from netdissect.errors import SettingsError
 from netdissect.experiments import compare_figures, published
-from netdissect.experiments.run_paths import expand_sources
 from netdissect.experiments.side_by_side import write_side_by_side
 from netdissect.results import classic, files
 from netdissect.results.compared import DetectorCounts, count_for_comparison, describe_run
+from netdissect.results.run_paths import expand_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from netdissect.results.layer_result import LayerResult
+    from netdissect.results.run_result import Result
 
 #: Kind of a control whose weights were drawn at random.
 UNTRAINED = "untrained"
@@ -60,6 +63,32 @@ class ControlRun:
     fingerprint: str
     threshold: float
     layers: Mapping[str, ControlLayer]
+
+
+def record_control(name: str, kind: str, control: Result, layers: Iterable[str], threshold: float) -> ControlRun:
+    """Return what a run records about a control.
+
+    Args:
+        name: of the control.
+        kind: what was taken from its network.
+        control: its dissection.
+        layers: names of the run's layers; those that the control lacks are left out.
+        threshold: score from which a unit counts as a detector.
+    """
+    found = {layer: _record_layer(control[layer], threshold) for layer in layers if layer in control}
+    return ControlRun(name, kind, control.network.fingerprint, threshold, found)
+
+
+def _record_layer(layer: LayerResult, threshold: float) -> ControlLayer:
+    found, spread, trust = layer.detectors(threshold), layer.count_spread(threshold), layer.summarize_trust(threshold)
+    return ControlLayer(
+        found.units,
+        found.total,
+        found.unique,
+        None if spread is None else spread.units_sd,
+        None if spread is None else spread.unique_sd,
+        *((None,) * 3 if trust is None else (trust.times, trust.times_low, trust.times_high)),
+    )
 
 
 def write_controls(controls: tuple[ControlRun, ...]) -> list[dict[str, Any]]:

@@ -4,5 +4,15 @@ from __future__ import annotations
 
 from netdissect.run.execute import RunLock, execute_run, find_memory_budget, lock_run
 from netdissect.run.prepared_run import PreparedRun, prepare_run, resolve_device
+from netdissect.run.references import open_references
 
-__all__ = ["PreparedRun", "RunLock", "execute_run", "find_memory_budget", "lock_run", "prepare_run", "resolve_device"]
+__all__ = [
+    "PreparedRun",
+    "RunLock",
+    "execute_run",
+    "find_memory_budget",
+    "lock_run",
+    "open_references",
+    "prepare_run",
+    "resolve_device",
+]
