@@ -22,8 +22,9 @@ def test_targets_of_links_exist(page):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
 
 
-def test_functions_named_in_the_method_exist():
-    text = (ROOT / "docs" / "method.md").read_text()
+@pytest.mark.parametrize("page", ["method.md", "trust.md"])
+def test_functions_named_in_the_method_exist(page):
+    text = (ROOT / "docs" / page).read_text()
     found = re.findall(r"`([\w/]+\.py): ([\w, ]+)`", text)
     assert len(found) > 8
     for file, names in found:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.simulated_units import BlobImages, draw_layer
 
+from netdissect.engine.pairing import pair_images
 from netdissect.stats.chance import adjust_p, compute_own_p, compute_pooled_p
 
 LAYERS = 150
@@ -138,3 +139,19 @@ def test_labels_moved_within_their_image_call_blobs_significant_that_ignore_the_
         borrowed.append(compute_own_p(observed, borrow(images, masks, rng)) <= 0.05)
     assert np.mean(moved) > 0.5
     assert np.mean(borrowed) == pytest.approx(0.05, abs=0.03)
+
+
+def test_copies_of_images_that_lend_labels_one_by_one_call_noise_significant():
+    """Four copies agree on which labels meet a mask; shifts one by one tear them apart, so chance varies too little."""
+    rng, one_by_one, together = np.random.default_rng(0), [], []
+    for seed in range(8):
+        images = BlobImages.draw(rng, images=60)
+        masks = np.repeat(images.draw_noise(rng, 50), 4, axis=1)
+        images.labels = np.repeat(images.labels, 4, axis=0)
+        observed, order = images.find_best(masks), rng.permutation(240)
+        for groups, found in ((None, one_by_one), (np.arange(240) // 4, together)):
+            lenders = pair_images(order, groups, np.zeros(240, int), 19, seed).lenders
+            null = [images.find_best(masks, images.labels[lender]) for lender in lenders]
+            found.append(compute_own_p(observed, null) <= 0.05)
+    assert np.mean(one_by_one) > 0.3
+    assert np.mean(together) == pytest.approx(0.05, abs=0.03)
