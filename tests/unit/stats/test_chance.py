@@ -204,3 +204,21 @@ def test_p_of_units_without_effect_is_uniform_and_q_holds_its_rate(shifts, null_
     assert np.mean(false) <= 0.05 * null_share + 2 * np.std(false) / 200**0.5
     if null_share == 1:
         assert np.mean(any_false) <= 0.05 + 2 * (0.05 * 0.95 / 200) ** 0.5
+
+
+@pytest.mark.parametrize("scoring", [0.05, 0.2, 0.5])
+def test_units_that_score_in_few_shifts_do_not_raise_the_false_discovery_rate(scoring):
+    """A third of the units have small masks and score 0 in most shifts, so their shifts have another distribution."""
+    rng, false, below = np.random.default_rng(0), [], []
+    for _ in range(200):
+        observed, null, empty = draw_layer(rng, null_share=0.3)
+        scores = np.vstack([observed, null])
+        sparse = np.arange(128) < 40
+        scores[:, sparse] = np.where(rng.random((21, 40)) < scoring, np.exp(rng.normal(-4, 0.5, (21, 40))), 0)
+        empty |= sparse
+        p = compute_pooled_p(scores[0], scores[1:])
+        found = np.nan_to_num(adjust_p(p, scores[0] > 0), nan=1) < 0.05
+        false.append((found & empty).sum() / max(1, found.sum()))
+        below.append((p[empty] < 0.05).mean())
+    assert np.mean(false) <= 0.05
+    assert np.mean(below) <= 0.06
