@@ -12,6 +12,7 @@ from netdissect.bounds import format_value
 from netdissect.errors import SettingsError
 from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
 from netdissect.results.detectors import Detectors, count_detectors
+from netdissect.results.panel import ScorePanel
 from netdissect.results.trust_summary import TrustSummary, summarize_tables
 from netdissect.results.unit_result import UnitResult
 from netdissect.results.unit_trust import compute_unit_trust
@@ -87,6 +88,7 @@ class LayerResult:
         image_maxima: maximum activation of every image and unit, float32, shape (N, U); None without ``image_maxima``.
         score: the scores that label the units; None where they are IoU.
         trust: the trust tables; None for a run without any, as earlier versions made.
+        category_pixels: label pixels of the images that have each category, int64, shape (K,); None if they were not counted.
         presenter: draws the layer; None for a layer that belongs to no run.
     """
 
@@ -100,6 +102,7 @@ class LayerResult:
     image_maxima: NDArray[np.float32] | None = None
     score: ScoreTable | None = None
     trust: Trust | None = None
+    category_pixels: NDArray[np.int64] | None = None
     presenter: Presenter | None = None
 
     def __repr__(self) -> str:
@@ -120,6 +123,12 @@ class LayerResult:
     def scores(self) -> NDArray[np.float64]:
         """The score of every unit with every concept, shape (U, C): IoU, or the run's own score."""
         return self.iou if self.score is None else self.score.values
+
+    @property
+    def panel(self) -> ScorePanel:
+        """Precision, recall and other scores of every unit with every concept, from the pixel counts (docs/trust.md)."""
+        pixels = self.category_pixels
+        return ScorePanel(self.counts, None if pixels is None else pixels[self.vocabulary.primary])
 
     @property
     def score_title(self) -> str:

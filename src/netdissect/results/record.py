@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.config import NOT_WITHIN, Settings
 from netdissect.errors import RunFileError
@@ -28,6 +30,8 @@ from netdissect.results.trust_record import parse_trust, trust_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from netdissect.results.table_files import TableFiles
 
@@ -88,6 +92,7 @@ def _layer_to_json(entry: LayerResult, threshold: float) -> dict[str, Any]:
         "files": entry.layer.file_stem,
         "cells": entry.cells,
         "overlapping_labels": bool((entry.counts.I > entry.counts.A).any()),
+        **({} if entry.category_pixels is None else {"category_pixels": entry.category_pixels.tolist()}),
         **({} if entry.trust is None else {"trust": trust_to_json(entry, threshold)}),
     }
 
@@ -188,8 +193,18 @@ def _read_layer_result(
         facts, name = parse_trust(entry["trust"]), f"{stem}{TRUST_ARRAYS_SUFFIX}"
         trust = read_trust(tables, name, facts, layer.units, vocabulary, exact=settings.null_exact)
     return LayerResult(
-        layer, vocabulary, counts, thresholds, _require_whole(entry["cells"]), exemplars, activity, maxima, score, trust
-    )
+        layer, vocabulary, counts, thresholds, _require_whole(entry["cells"]), exemplars, activity, maxima, score, trust,
+        _parse_pixels(entry.get("category_pixels"), len(vocabulary.categories)),
+    )  # fmt: skip
+
+
+def _parse_pixels(value: Any, categories: int) -> NDArray[np.int64] | None:
+    if value is None:
+        return None
+    pixels = [_require_whole(number, 0) for number in value]
+    if len(pixels) != categories:
+        raise ValueError(f"expected pixels of {categories} categories, got {len(pixels)}")
+    return np.array(pixels, np.int64)
 
 
 def _require_names(layer: LayerResult, names: Mapping[int, str]) -> None:

@@ -10,6 +10,7 @@ from netdissect.concepts import display_name
 
 if TYPE_CHECKING:
     from netdissect.results.layer_result import LayerResult
+    from netdissect.results.trust import UnitTrust
     from netdissect.results.units import UnitRow
 
 
@@ -34,6 +35,21 @@ class UnitResult:
     def row(self) -> UnitRow:
         """The unit's row of the result table."""
         return next(row for row in self.layer.units if row.unit == self.number)
+
+    @property
+    def trust(self) -> UnitTrust | None:
+        """How far the unit's label can be trusted; None if the run has no trust tables."""
+        return self.layer.unit_trust[self.channel] if self.layer.unit_trust else None
+
+    @cached_property
+    def panel(self) -> dict[str, float | None]:
+        """Scores of the unit with its label by name (`ScorePanel`), and the lift over chance; empty for a unit without a label."""
+        column = int(self.layer.labels[self.channel])
+        if column < 0:
+            return {}
+        return self.layer.panel.select(self.channel, column) | {
+            "lift": self.trust.lift if self.trust is not None else None
+        }
 
     @cached_property
     def profile(self) -> list[tuple[str, str, float]]:
