@@ -43,33 +43,40 @@ def score_resamples(
     resamples, categories = weights.shape[0], A.shape[2]
     labeled = np.zeros((resamples, concepts))
     for b in range(resamples):
-        for f in range(folds):
-            for c in range(concepts):
-                labeled[b, c] += weights[b, f] * G[f, c]
+        _add_folds(G, weights[b], labeled[b])
     both, both_of_fold = np.empty(concepts), np.empty((folds, concepts))
     mask, best = np.empty(categories), np.empty(categories)
     for u in range(units):
         both_of_fold[:] = I[:, u]
         for b in range(resamples):
-            both[:], mask[:], best[:] = 0.0, 0.0, 0.0
-            for f in range(folds):
-                weight = float(weights[b, f])
-                if weight:
-                    for c in range(concepts):
-                        both[c] += weight * both_of_fold[f, c]
-                    for k in range(categories):
-                        mask[k] += weight * A[f, u, k]
+            _add_folds(both_of_fold, weights[b], both)
+            _add_folds(A[:, u], weights[b], mask)
+            best[:] = 0.0
             for c in range(concepts):
                 k = primary[c]
-                total = mask[k] + labeled[b, c]
-                value = 0.0
-                if f1:
-                    value = 2 * both[c] / total if total > 0 else 0.0
-                elif total > both[c]:
-                    value = both[c] / (total - both[c])
+                value = _compute_score(both[c], mask[k] + labeled[b, c], f1)
                 if value > best[k]:
                     best[k] = value
                     column[b, u, k] = c
                 if c == label[u]:
                     of_label[b, u] = value
             score[b, u] = best
+
+
+@cached_njit()
+def _add_folds(counts: NDArray[np.float64], weights: NDArray[np.int64], into: NDArray[np.float64]) -> None:
+    """Add the counts of every fold, shape (F, n), as often as it is drawn, shape (F,)."""
+    into[:] = 0.0
+    for f in range(weights.size):
+        weight = float(weights[f])
+        if weight:
+            for place in range(into.size):
+                into[place] += weight * counts[f, place]
+
+
+@cached_njit()
+def _compute_score(both: float, total: float, f1: bool) -> float:
+    """Return F1 or IoU of the pixels of mask and label: those in both, and both areas' sum."""
+    if f1:
+        return 2 * both / total if total > 0 else 0.0
+    return both / (total - both) if total > both else 0.0
