@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,12 @@ def write_probe_set(
     size: tuple[int, int] = (32, 32),
     labels: tuple[int, int] = (16, 16),
     seed: int = 0,
+    groups: Sequence[str] = (),
 ) -> Path:
-    """Write a probe set whose images have one, two or no planes and one, several or no whole-image labels."""
+    """Write a probe set whose images have one, two or no planes and one, several or no whole-image labels.
+
+    With `groups`, a name for every image, its index has a column of groups.
+    """
     rng = np.random.default_rng(seed)
     usage = LabelUsage()
     for name, category in CONCEPTS.items():
@@ -61,6 +66,6 @@ def write_probe_set(
             "scene": [5] if n % 2 else [],
             "texture": [6, 0] if n == 0 else [],
         }
-        rows.append(IndexRow(image, "train" if n % 3 else "val", size, labels, fields))
+        rows.append(IndexRow(image, "train" if n % 3 else "val", size, labels, fields, groups[n] if groups else ""))
     write_tables(folder, rows=rows, numbers=numbers, usage=usage, title="small", text="For tests.")
     return folder

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from netdissect import arguments, report
 from netdissect.bounds import describe_type
+from netdissect.engine.image_groups import read_group_names
 from netdissect.errors import ModelError, SettingsError, describe_exit
 from netdissect.layers import check_file_stems
 from netdissect.model_loading import as_network
@@ -231,6 +232,8 @@ def check_inputs(
         run.resolve_device(settings.device)
     score = find_score(settings.score)
     concepts, settings = arguments.open_probe_set(data, settings)
+    if settings.group_by is not None:
+        read_group_names(concepts, settings.group_by)
     score.try_out(concepts.vocabulary)
     return concepts, settings, folder
 

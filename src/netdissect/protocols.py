@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from netdissect.concepts import Labels, Vocabulary
     from netdissect.layers import Layer
 
+#: Column of ``index.csv`` in which images that belong together have the same text.
+GROUP_COLUMN = "group"
+
 
 @runtime_checkable
 class ActivationSource(Protocol):

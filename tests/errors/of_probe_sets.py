@@ -69,6 +69,21 @@ def _(desk):
     return lambda: nd.dissect(nets.make_small_net(), "conv1", Own(desk.data), limit=3)
 
 
+@mistake("`--group-by` names no column")
+def _(desk):
+    return desk.run("--group-by", "video")
+
+
+@mistake("`--group-by` is a broken regular expression")
+def _(desk):
+    return desk.run("--group-by", "(clip")
+
+
+@mistake("`--group-by` matches no image's name")
+def _(desk):
+    return desk.run("--group-by", "(clip[0-9]+)_")
+
+
 @mistake("`data=` of a wrong type, in Python")
 def _(desk):
     from tests import nets

@@ -234,6 +234,10 @@ def _print_check_report(report: CheckReport) -> None:
     for what, sizes in (("images", report.sizes), ("label maps", report.label_sizes)):
         shown = [f"{width} x {height}" for height, width in sorted(sizes, key=lambda size: -sizes[size])]
         print_line(f"{what}: {', '.join(shown[:4])}{f' and {len(shown) - 4} other sizes' if len(shown) > 4 else ''}")
+    if report.groups:
+        print_line(f"{sum(report.groups.values()):,} images belong to {_format_count(len(report.groups), 'group')}")
+    if report.copies:
+        print_line(f"{sum(report.copies):,} images are copies of {_format_count(len(report.copies), 'image')}")
     if report.unlabeled_images:
         print_line(
             f"{_format_count(report.unlabeled_images, 'image')} more have no label at all and are left out of every dissection"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netdissect.errors import DataError, SettingsError
-from netdissect.protocols import GroupedSource
+from netdissect.protocols import GROUP_COLUMN, GroupedSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.protocols import ConceptSource
-
-#: Column of ``index.csv`` that is read unless another is named.
-GROUP_COLUMN = "group"
 
 
 def find_groups(
@@ -70,6 +67,8 @@ def read_group_names(concepts: ConceptSource, group_by: str | None) -> Sequence[
         SettingsError: if `group_by` is neither a column nor a regular expression with a group that fits any name.
     """
     columns = list(concepts.columns) if isinstance(concepts, GroupedSource) else []
+    if group_by is None and GROUP_COLUMN in concepts.vocabulary.categories:
+        return None  # the column holds the labels of a category
     column = GROUP_COLUMN if group_by is None else group_by
     if column in columns:
         assert isinstance(concepts, GroupedSource)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from netdissect.io.array_cache import ArrayCache
-from netdissect.protocols import LatentSource
+from netdissect.protocols import GroupedSource, LatentSource
 from netdissect.segments import Segments
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -78,6 +79,16 @@ class DecodedProbeSet:
     def image_name(self, index: int) -> str:
         """Return an image's name."""
         return self._source.image_name(index)
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns of ``index.csv``; none if the probe set has no such table."""
+        return self._source.columns if isinstance(self._source, GroupedSource) else ()
+
+    def read_column(self, column: str) -> Sequence[str]:
+        """Return the text of every image in a column."""
+        assert isinstance(self._source, GroupedSource)
+        return self._source.read_column(column)
 
     def label_size(self, index: int) -> tuple[int, int]:
         """Return height and width of an image's label map in pixels."""

@@ -40,12 +40,14 @@ class SourceImage:
         record: what the source needs to read the image in any worker process.
         inputs: the files the image and its labels are read from; when one of them changes, they are read again.
         split: ``train``, ``val`` or ``test``; if empty, a hash of the name decides.
+        group: what images that belong together share, such as the name of their video; empty for an image of its own.
     """
 
     file: str
     record: Any = None
     inputs: tuple[Path, ...] = ()
     split: str = ""
+    group: str = ""
 
 
 class Source(ABC):
@@ -90,7 +92,7 @@ class Source(ABC):
         By default, the hash of the source's class and list of images. If it has changed, an unfinished probe set is started
         over.
         """
-        return hash_parts(type(self).__qualname__, [(image.file, image.split) for image in self.list_images()])
+        return hash_parts(type(self).__qualname__, list_facts(self.list_images()))
 
 
 def check_category(name: str) -> None:
@@ -134,6 +136,11 @@ def _describe(value: object) -> str:
 def hash_parts(*parts: object) -> str:
     """Return a short hash of objects whose ``repr`` is the same in every process."""
     return hashlib.blake2b("\0".join(map(repr, parts)).encode(), digest_size=16).hexdigest()
+
+
+def list_facts(listed: Iterable[SourceImage]) -> list[tuple[str, ...]]:
+    """Return the name and split of images, and the group where there is one, for the hash of a source."""
+    return [(image.file, image.split, *filter(None, [image.group])) for image in listed]
 
 
 def stat_files(paths: Iterable[Path]) -> list[tuple[str, int, int]]:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdissect.engine.pairing import assign_folds, pair_images, pair_within
+from netdissect.stats.chance import compute_own_p
 
 
 def make_order(images, seed=0, read=None):
@@ -216,6 +217,29 @@ def test_a_group_has_one_fold():
         assert len(set(folds[(groups == group) & read].tolist())) <= 1
     firsts = list(dict.fromkeys(groups[order].tolist()))
     assert [int(folds[(groups == group) & read][0]) for group in firsts] == [n % 20 for n in range(len(firsts))]
+
+
+@pytest.mark.parametrize(("by_group", "least", "most"), [(False, 0.3, 1.0), (True, 0.02, 0.06)])
+def test_copies_of_images_are_harmless_only_if_they_shift_together(by_group, least, most):
+    """Units whose masks do not depend on labels, on 80 images of which each is there four times."""
+    rng = np.random.default_rng(5)
+    images, copies, units, concepts = 80, 4, 40, 6
+    below = []
+    for trial in range(60):
+        masks = np.repeat(rng.gamma(0.3, size=(units, images)), copies, axis=1)
+        labels = np.repeat(rng.gamma(0.3, size=(images, concepts)), copies, axis=0)
+        groups = np.arange(images * copies) // copies
+        order = make_order(images * copies, trial)
+        pairing = pair_images(order, groups if by_group else None, one_size(images * copies), 20, trial)
+        area, label_area = masks.sum(axis=1)[:, None], labels.sum(axis=0)
+
+        def score(lent, masks=masks, area=area, label_area=label_area):
+            shared = np.minimum(masks[:, :, None], lent).sum(axis=1)
+            return (shared / (area + label_area - shared)).max(axis=1)
+
+        null = np.stack([score(labels[lenders]) for lenders in pairing.lenders])
+        below.append(compute_own_p(score(labels), null) <= 0.05)
+    assert least < np.mean(below) <= most
 
 
 @pytest.mark.parametrize(("shard", "batch"), [(64, 8), (256, 16), (1000, 5)])

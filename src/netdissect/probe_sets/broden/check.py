@@ -6,6 +6,7 @@ every label map is decoded, and all problems with them are collected.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -83,6 +84,8 @@ class CheckReport:
         concepts: number of concepts listed.
         categories: the categories, in the order of ``category.csv``.
         unlabeled: share of all pixels that carry no label but a color.
+        groups: number of images of every group that ``index.csv`` names (its column ``group``).
+        copies: numbers of images whose files are identical, of every such file.
         problems: every problem, as a sentence.
     """
 
@@ -95,6 +98,8 @@ class CheckReport:
     concepts: int
     categories: tuple[CategorySummary, ...]
     unlabeled: float
+    groups: Mapping[str, int]
+    copies: tuple[int, ...]
     problems: tuple[str, ...]
 
 
@@ -107,6 +112,7 @@ class _CheckTally:
         touched: number of images with each (category, label number).
         labeled: number of images with a label of each category.
         area: number of pixels of the images with a label of each category; under ``""``, of all images.
+        files: number of images with each file, by its hash.
         uncovered: how many pixels of `area` have no label of the category; under ``""``, none but a color.
         problems: every problem, as a sentence.
     """
@@ -115,12 +121,13 @@ class _CheckTally:
     touched: Counter[tuple[str, int]] = field(default_factory=Counter)
     labeled: Counter[str] = field(default_factory=Counter)
     area: Counter[str] = field(default_factory=Counter)
+    files: Counter[bytes] = field(default_factory=Counter)
     uncovered: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
     def merge(self, other: _CheckTally) -> None:
         """Add the counts of other images."""
-        for name in ("pixels", "touched", "labeled", "area", "uncovered"):
+        for name in ("pixels", "touched", "labeled", "area", "files", "uncovered"):
             getattr(self, name).update(getattr(other, name))
         self.problems += other.problems
 
@@ -180,6 +187,8 @@ def check_probe_set(folder: str | Path, *, workers: int = 1, progress: Progress 
         concepts=len(probe_set.vocabulary),
         categories=tuple(_summarize(category, listed[category], names, tally) for category in categories),
         unlabeled=tally.uncovered[""] / max(1, tally.area[""]),
+        groups=Counter(row.group for row in rows if row.group),
+        copies=tuple(sorted(count for count in tally.files.values() if count > 1)),
         problems=tuple(tally.problems),
     )
 
@@ -189,7 +198,9 @@ def _check_rows(context: _CheckContext, rows: Sequence[IndexRow]) -> _CheckTally
     for row in rows:
         path = context.folder / "images" / row.image
         try:
-            images.decode_image(images.read_indexed_image(path), path, row.image_size)
+            data = images.read_indexed_image(path)
+            tally.files[hashlib.sha256(data).digest()] += 1
+            images.decode_image(data, path, row.image_size)
         except DataError as error:
             tally.problems.append(str(error))
         labeled = np.zeros(row.label_size, bool)

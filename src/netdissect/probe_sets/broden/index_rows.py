@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from netdissect.errors import LabelError
 from netdissect.io.names import is_below
 from netdissect.probe_sets.broden.tables import read_table
+from netdissect.protocols import GROUP_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ class IndexRow:
         label_size: height and width of its label maps in pixels.
         fields: items of every category, the dominant one first: a label number holds for the whole image, a label map
             (a file relative to ``images/``) for each pixel.
+        group: what images that belong together share, such as the name of a video; empty for an image of its own.
     """
 
     image: str
@@ -37,6 +39,7 @@ class IndexRow:
     image_size: tuple[int, int]
     label_size: tuple[int, int]
     fields: Mapping[str, Sequence[str | int]]
+    group: str = ""
 
 
 def is_label_number(item: str) -> bool:
@@ -75,6 +78,7 @@ def parse_index(table: Table, categories: Sequence[str]) -> Iterator[tuple[int, 
         LabelError: if a label number has more than 9 digits.
     """
     sizes: dict[tuple[str, ...], tuple[int, ...]] = {}  # most rows have the same sizes
+    has_groups = GROUP_COLUMN not in categories
     for number, line in enumerate(table.lines):
         texts = [line[category] for category in categories]
         if not has_label(texts):
@@ -85,7 +89,8 @@ def parse_index(table: Table, categories: Sequence[str]) -> Iterator[tuple[int, 
         ih, iw, sh, sw = sizes[key]
         image = _require_below(line, line["image"])
         fields = {category: _parse_items(line, text) for category, text in zip(categories, texts, strict=True)}
-        yield number, line, IndexRow(image, line["split"], (ih, iw), (sh, sw), fields)
+        group = line.get(GROUP_COLUMN, "") if has_groups else ""
+        yield number, line, IndexRow(image, line["split"], (ih, iw), (sh, sw), fields, group)
 
 
 def read_index_rows(folder: Path, categories: Sequence[str]) -> tuple[list[IndexRow], int]:

@@ -48,6 +48,7 @@ class Broden:
         split: the only split that is kept; None keeps all.
         limit: the number of images that are kept; None keeps all.
         vocabulary: its concepts.
+        columns: names of the columns of ``index.csv``.
         fingerprint: hash of its tables, `split` and `limit`.
         tables_fingerprint: hash of its tables alone.
         labeled: rows in ``index.csv`` that carry a label, of all splits, int64.
@@ -89,6 +90,7 @@ class Broden:
         self.split, self.limit = split, limit
         self.vocabulary, tables = read_vocabulary(self.folder)
         index = read_index_table(self.folder, self.vocabulary.categories)
+        self.columns = index.columns
         self._rows: Sequence[ProbeImage] = parse_probe_images(index, self.vocabulary)
         self.labeled = np.array([row.number for row in self._rows], np.int64)
         if split is not None:
@@ -158,6 +160,18 @@ class Broden:
     def image_name(self, index: int) -> str:
         """Return an image's path relative to ``images/``."""
         return self._rows[index].image
+
+    def read_column(self, column: str) -> list[str]:
+        """Return the text of every image in a column of ``index.csv``.
+
+        Raises:
+            DataFileError: if the table has changed since the probe set was opened.
+        """
+        index = read_index_table(self.folder, [*self.vocabulary.categories, column])
+        found = [index.lines[row.number] for row in self._rows if row.number < len(index.lines)]
+        if [line["image"] for line in found] != [row.image for row in self._rows]:
+            raise DataFileError(f"{index.path} has changed since the probe set was opened: open it again")
+        return [line[column] for line in found]
 
     def label_size(self, index: int) -> tuple[int, int]:
         """Return height and width of an image's label maps in pixels."""

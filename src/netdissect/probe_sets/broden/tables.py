@@ -79,11 +79,13 @@ class Table:
     Attributes:
         path: its file.
         text: its text, line ends as ``\n``.
+        columns: the fields of its header.
         lines: the lines below the header; empty lines are left out.
     """
 
     path: Path
     text: str
+    columns: Sequence[str]
     lines: Sequence[TableLine]
 
 
@@ -141,7 +143,7 @@ def parse_table(path: Path, text: str, columns: Sequence[str], *, strict: bool =
             lines.append(line)
     except csv.Error as error:
         raise DataFileError(f"{path}, line {reader.line_num}: not a CSV table ({error})") from error
-    return Table(path, text, lines)
+    return Table(path, text, tuple(header), lines)
 
 
 def iterate_cells(path: Path) -> Iterator[list[str]]:

@@ -15,6 +15,7 @@ from netdissect.io import atomic
 from netdissect.io.names import find_name_problem
 from netdissect.probe_sets.broden.index_rows import INDEX_COLUMNS
 from netdissect.probe_sets.broden.tables import write_table
+from netdissect.protocols import GROUP_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -158,13 +159,21 @@ def write_label_tables(
 
 
 def write_index(folder: Path, rows: Iterable[IndexRow], categories: Sequence[str]) -> None:
-    """Write ``index.csv``, which makes the folder complete."""
+    """Write ``index.csv``, which makes the folder complete; it has a column of groups if any image has one.
+
+    Raises:
+        SettingsError: if it has, and a category has the name of that column.
+    """
+    rows = list(rows)
+    extra = [GROUP_COLUMN] if any(row.group for row in rows) else []
+    if extra and GROUP_COLUMN in categories:
+        raise SettingsError(f"a category cannot be called {GROUP_COLUMN!r} where images have groups: call it otherwise")
     write_table(
         folder / "index.csv",
-        [*INDEX_COLUMNS, *categories],
+        [*INDEX_COLUMNS, *extra, *categories],
         [
             [
-                row.image, row.split, *row.image_size, *row.label_size,
+                row.image, row.split, *row.image_size, *row.label_size, *([row.group] if extra else []),
                 *(";".join(str(item) for item in row.fields.get(category, ())) for category in categories),
             ]
             for row in rows

@@ -161,9 +161,12 @@ def write_batch_label_maps(context: BuildContext, numbered: NumberedBatch) -> No
         count_batch_labels(context, batch)
         fields = _write_label_maps(context, numbered)
     rows = [
-        {"image": f"{context.sources[batch.source].name}/{name}", "split": image.split, "fields": own}
+        {
+            "image": f"{context.sources[batch.source].name}/{name}", "split": image.split, "fields": own,
+            "group": image.group and f"{context.sources[batch.source].name}/{image.group}",
+        }
         for image, name, own in zip(batch.images, batch.names, fields, strict=True)
-    ]
+    ]  # fmt: skip
     context.cache.write_piece("rows", numbered.key, rows)
 
 
@@ -187,7 +190,7 @@ def make_index_rows(options: BuildOptions, images: Iterable[Mapping[str, Any]]) 
 
     Args:
         options: how the probe set is built.
-        images: ``image``, ``split`` and ``fields`` of every image; an empty split is replaced.
+        images: ``image``, ``split``, ``fields`` and ``group`` of every image; an empty split is replaced.
     """
     rows = [
         IndexRow(
@@ -196,6 +199,7 @@ def make_index_rows(options: BuildOptions, images: Iterable[Mapping[str, Any]]) 
             options.image_size,
             options.label_size,
             image["fields"],
+            image.get("group", ""),
         )
         for image in images
     ]

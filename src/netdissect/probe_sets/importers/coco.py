@@ -96,14 +96,14 @@ def from_coco(
     base = files[0][1] if len(files) == 1 else root
     if not found:
         raise DataNotFoundError(f"{root}: none of its annotated images is in {base}")
-    kind = "panoptic" if isinstance(found[0][2], tuple) else "instances"
-    names_and_splits = derive_names_and_splits([photo for photo, *_ in found], base)
+    kind = "panoptic" if isinstance(found[0][0][2], tuple) else "instances"
+    names_and_splits = derive_names_and_splits([photo for (photo, *_), _ in found], base)
     source = CocoImages(
         name=settings.choose_name(base), about=f"{root.name}, COCO's {kind}", classes=classes,
         settings_hash=hash_parts([file.digest for file, _ in files], boxes),
         images=tuple(
-            SourceImage(name, record, (record[0], *record[2][:1]) if kind == "panoptic" else record[:1], split)
-            for record, (name, split) in zip(found, names_and_splits, strict=True)
+            SourceImage(name, record, (record[0], *record[2][:1]) if kind == "panoptic" else record[:1], split, group)
+            for (record, group), (name, split) in zip(found, names_and_splits, strict=True)
         ),
     )  # fmt: skip
     note = "Made with: netdissect data from-coco. Of overlapping objects the smaller is on top."
@@ -132,8 +132,8 @@ def _read_images(
     options: ImportOptions,
     *,
     boxes: bool,
-) -> list[tuple[Path, tuple[int, int], Any]]:
-    """Return the file, size and annotations of every image of a JSON that has annotations."""
+) -> list[tuple[tuple[Path, tuple[int, int], Any], str]]:
+    """Return the file, size and annotations of every image of a JSON that has annotations, and its group."""
     listed = file.read_images()
     annotated: Mapping[Any, Any]
     if file.is_panoptic:
@@ -146,8 +146,12 @@ def _read_images(
         annotated = {own: (mask_folder / name, table) for own, (name, table) in segments.items()}
     else:
         annotated = file.read_shapes(listed, labels, boxes=boxes, skip=options.skip_missing)
-    found = [(folder / image.file, image.size, annotated[own]) for own, image in listed.items() if own in annotated]
-    return [image for image in found if not options.skip_missing or image[0].is_file()]
+    found = [
+        ((folder / image.file, image.size, annotated[own]), image.group)
+        for own, image in listed.items()
+        if own in annotated
+    ]
+    return [image for image in found if not options.skip_missing or image[0][0].is_file()]
 
 
 def _check_size(photo: Path, size: tuple[int, int]) -> None:

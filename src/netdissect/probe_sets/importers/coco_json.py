@@ -23,10 +23,11 @@ CocoId = int | str
 
 
 class CocoImage(NamedTuple):
-    """An image of the JSON: its file below the folder of images, and its height and width."""
+    """An image of the JSON: its file below the folder of images, its height and width, and the group of its video."""
 
     file: str
     size: tuple[int, int]
+    group: str
 
 
 class CocoShape(NamedTuple):
@@ -116,7 +117,9 @@ class CocoJson:
                     f"image {own!a} ({file}): expected at most {images.MAX_IMAGE_PIXELS:,} pixels, got {width} x {height}"
                 )
             files[file] = own
-            found[own] = CocoImage(file, (height, width))
+            video = entry.get("video_id")
+            group = f"{self.path.parent.name}/{video}" if isinstance(video, (int, str)) else ""
+            found[own] = CocoImage(file, (height, width), escape_line(group))
         return found
 
     def read_shapes(

@@ -10,6 +10,7 @@ import numpy as np
 
 from netdissect.errors import DataFileError, DataNotFoundError, SettingsError, root_message
 from netdissect.io import images, label_images
+from netdissect.io.text import escape_line
 from netdissect.optional_libraries import import_optional
 from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
@@ -17,6 +18,7 @@ from netdissect.probe_sets.importers.prepared_data import is_prepared_dataset, w
 from netdissect.probe_sets.importers.split_names import parse_split
 from netdissect.probe_sets.prepared.probe_folder import is_prepared_file
 from netdissect.probe_sets.source import CategoryLabels, Source, SourceImage, hash_parts
+from netdissect.protocols import GROUP_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,9 +168,9 @@ def from_hf(
         about=f"the data set {dataset if has_name else 'given'}, columns {columns[0]} and {columns[1]}",
         classes=settings.read_classes(classes, category="object" if label is None else "scene", first=first),
         images=tuple(
-            SourceImage(f"{at}_{row:07d}" if len(parts) > 1 else f"{row:07d}", (at, row), (), split)
+            SourceImage(f"{at}_{row:07d}" if len(parts) > 1 else f"{row:07d}", (at, row), (), split, group)
             for at, (rows, split) in enumerate(parts)
-            for row in range(len(rows))
+            for row, group in enumerate(_read_groups(rows))
         ),
     )  # fmt: skip
     source = replace(source, settings_hash=hash_parts(source.hash_data(), columns))
@@ -227,6 +229,14 @@ def _find_columns(rows: Any, image: str | None, label: str | None) -> tuple[str,
             f"of classes"
         )
     return found_image, found_label
+
+
+def _read_groups(rows: Any) -> list[str]:
+    """Return the group of every row: its text or number in the column ``group``, if there is one."""
+    if GROUP_COLUMN not in rows.column_names:
+        return [""] * len(rows)
+    cells = rows.with_format("arrow", columns=[GROUP_COLUMN])[:].column(GROUP_COLUMN).to_pylist()
+    return [escape_line(str(cell)) if isinstance(cell, (int, str)) else "" for cell in cells]
 
 
 def _read_feature_names(rows: Any, column: str) -> list[str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netdissect.probe_sets.source import Source, SourceImage, hash_parts
+from netdissect.probe_sets.source import Source, SourceImage, hash_parts, list_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,9 +44,12 @@ class ImportedImages(Source):
 
     def fingerprint(self) -> str:
         """Return a hash of the images' names and splits, the classes and the settings."""
-        listed = [(image.file, image.split) for image in self.images]
         return hash_parts(
-            type(self).__name__, self.classes.fingerprint(), self.settings_hash, self.whole_images, listed
+            type(self).__name__,
+            self.classes.fingerprint(),
+            self.settings_hash,
+            self.whole_images,
+            list_facts(self.images),
         )
 
     def list_images(self) -> Sequence[SourceImage]:
