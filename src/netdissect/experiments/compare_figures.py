@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Number of points of a width curve.
 _POINTS = 40
+#: Columns of what was measured of chance and spread, in figures that count detectors.
+_SPREAD_COLUMNS = ("detectors-sd", "unique-sd")
+_CHANCE_COLUMNS = ("beyond-chance", "times-chance", "times-chance-low", "times-chance-high")
 #: Endings of the files of a figure.
 _ENDINGS = (".svg", ".png", ".csv")
 
@@ -89,9 +92,9 @@ def _write_network_bars(comparison: Comparison, path: Path) -> bool:
     kinds = sort_categories(kind for entry in entries for kind in (*entry.unique, *entry.by_category))
     head = ["name", "network", "layer", "units", "definition", "threshold", "detectors", "unique"]
     head += [f"unique-{kind}" for kind in kinds] + [f"detectors-{kind}" for kind in kinds]
-    write_numbers(path, head, [
+    write_numbers(path, head + _name_trust_columns(entries), [
         [entry.name, entry.network, entry.layer, entry.units, entry.definition, comparison.threshold, entry.detectors, entry.total,
-         *(entry.unique.get(kind, 0) for kind in kinds), *(entry.by_category.get(kind, 0) for kind in kinds)]
+         *(entry.unique.get(kind, 0) for kind in kinds), *(entry.by_category.get(kind, 0) for kind in kinds), *_list_trust(entry, entries)]
         for entry in sorted(entries, key=lambda entry: -entry.total)
     ])  # fmt: skip
     return True
@@ -164,12 +167,29 @@ def _write_training_curve(comparison: Comparison, path: Path) -> bool:
     draw.draw_training_curve(entries, path)
     kinds = sort_categories(kind for entry in entries for kind in entry.unique)
     head = ["step", "name", "layer", "units", "definition", "threshold", "detectors", "unique"]
-    write_numbers(path, [*head, *(f"unique-{kind}" for kind in kinds)], [
+    write_numbers(path, [*head, *(f"unique-{kind}" for kind in kinds), *_name_trust_columns(entries)], [
         [entry.step, entry.name, entry.layer, entry.units, entry.definition, comparison.threshold, entry.detectors, entry.total,
-         *(entry.unique.get(kind, 0) for kind in kinds)]
+         *(entry.unique.get(kind, 0) for kind in kinds), *_list_trust(entry, entries)]
         for entry in sorted(entries, key=lambda entry: (entry.layer, entry.step or 0.0))
     ])  # fmt: skip
     return True
+
+
+def _name_trust_columns(entries: Sequence[DetectorCounts]) -> list[str]:
+    """Return the columns of errors and of chance; none if no entry has been measured."""
+    spread, trust = (any(getattr(entry, part) is not None for entry in entries) for part in ("spread", "trust"))
+    return list(_SPREAD_COLUMNS if spread else ()) + list(_CHANCE_COLUMNS if trust else ())
+
+
+def _list_trust(entry: DetectorCounts, entries: Sequence[DetectorCounts]) -> list[object]:
+    """Return an entry's numbers for `_name_trust_columns`; empty where they were not measured."""
+    spread, trust = entry.spread, entry.trust
+    errors = None if spread is None else (spread.units_sd, spread.unique_sd)
+    chance = None if trust is None else (trust.beyond, trust.times, trust.times_low, trust.times_high)
+    numbers = dict(zip(_SPREAD_COLUMNS, errors or (None, None), strict=True))
+    numbers |= dict(zip(_CHANCE_COLUMNS, chance or (None,) * len(_CHANCE_COLUMNS), strict=True))
+    found = [numbers[column] for column in _name_trust_columns(entries)]
+    return ["" if value is None else f"{value:.4f}" if isinstance(value, float) else value for value in found]
 
 
 _WRITERS: dict[str, Callable[[Comparison, Path], bool]] = {

@@ -191,7 +191,10 @@ def _count_layers(
     title = name or run.network.name
     return [
         replace(
-            count_for_comparison(title, title, layer.name, layer.units, threshold, definition), basis=describe_run(run)
+            count_for_comparison(title, title, layer.name, layer.units, threshold, definition),
+            basis=describe_run(run),
+            spread=layer.count_spread(threshold, definition),
+            trust=layer.summarize_trust(threshold),
         )
         for layer in run.layers.values()
         if not layers or layer.name in layers

@@ -14,8 +14,10 @@ from netdissect.concepts import sort_categories
 from netdissect.io import atomic
 from netdissect.report import strips
 from netdissect.report.category_colors import assign_color_slots
+from netdissect.report.count_table import CountTable, tabulate_counts
 from netdissect.report.html import page
 from netdissect.results.detectors import count_detectors
+from netdissect.results.unit_trust import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,8 +75,7 @@ class _ConceptChange:
 @dataclass(frozen=True)
 class _LayerChange:
     name: str
-    before: tuple[Detectors, Detectors]
-    after: tuple[Detectors, Detectors]
+    counts: CountTable
     concepts: dict[str, list[_ConceptChange]]
     changes: dict[str, int]
     units: list[_UnitChange]
@@ -100,20 +101,17 @@ def write_compare_page(pairs: Sequence[tuple[str, ComparedRun, ComparedRun]], pa
         path,
         page.render_standalone_page(
             "compare.html", ("compare.css",), ("compare.js",), before=before.name, after=after.name, layers=layers, threshold=threshold, score_title=before.table.score_title,
-            slots=assign_color_slots(kinds), units_with_strips=_UNITS_WITH_STRIPS, changes=_CHANGES, same=all(layer.units for layer in layers), bases=[side.basis for side in (before, after) if side.basis],
+            slots=assign_color_slots(kinds), units_with_strips=_UNITS_WITH_STRIPS, changes=_CHANGES, same=all(layer.units for layer in layers), level=LEVEL, trusted=any(side.layer and side.layer.trust for _, *sides in pairs for side in sides), bases=[side.basis for side in (before, after) if side.basis],
         ),
     )  # fmt: skip
     return path
 
 
 def _compare_layer(name: str, before: ComparedRun, after: ComparedRun, threshold: float) -> _LayerChange:
-    counts = [
-        [count_detectors(side.table, threshold=threshold, definition=kind) for kind in ("label", "category")]
-        for side in (before, after)
-    ]
+    counts = [count_detectors(side.table, threshold=threshold) for side in (before, after)]
     units = _compare_units(before, after, threshold) if len(before.table) == len(after.table) else []
     return _LayerChange(
-        name, (counts[0][0], counts[0][1]), (counts[1][0], counts[1][1]), _compare_concepts(counts[0][0], counts[1][0]),
+        name, tabulate_counts(before, after, threshold), _compare_concepts(counts[0], counts[1]),
         {change: Counter(unit.change for unit in units)[change] for change in _CHANGES}, units,
     )  # fmt: skip
 

@@ -11,11 +11,13 @@ from netdissect.report.cache import ReportCache
 from netdissect.report.html import page
 from netdissect.report.html.page_data import PageData
 from netdissect.report.panels import write_panels
+from netdissect.stats.count_curves import count_units_per_concept
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from netdissect.protocols import ImageSource, Progress
+    from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
 
 #: The report's first page, written last, in the run's folder.
@@ -64,9 +66,21 @@ def write_report(
     return index
 
 
+def _measure_deviations(layer: LayerResult, threshold: float) -> dict[tuple[str, str], float] | None:
+    """Return the standard deviation of the number of units of every (category, label); None without resamples."""
+    spread = layer.trust.spread if layer.trust is not None else None
+    if spread is None:
+        return None
+    concepts = layer.vocabulary.concepts
+    counts = count_units_per_concept(spread.score, spread.column, threshold, "label", len(concepts))
+    names = ((concept.category, concept.name) for concept in concepts)
+    return dict(zip(names, counts.std(axis=0, ddof=1).tolist(), strict=True))
+
+
 def _draw_figures(result: Result, folder: Path) -> None:
     """Draw the bar graph of every layer, and the layer graph."""
     threshold = result.settings.threshold
     for layer in result.layers.values():
-        figures.draw_bar_graph(layer.detectors(threshold), folder / f"{layer.layer.file_stem}-bargraph.svg")
+        graph = folder / f"{layer.layer.file_stem}-bargraph.svg"
+        figures.draw_bar_graph(layer.detectors(threshold), graph, _measure_deviations(layer, threshold))
     figures.draw_layer_graph(result.detectors(threshold), folder / "layer-graph.svg")

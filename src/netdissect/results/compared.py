@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from netdissect.config import Definition
     from netdissect.results.run_result import Result
+    from netdissect.results.trust_summary import TrustSummary
     from netdissect.results.units import UnitTable
+    from netdissect.stats.spread import CountSpread
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,8 @@ class DetectorCounts:
         table: the units; None if only counts are known (the paper's .mat).
         step: the training step of a checkpoint; None for other networks.
         basis: probe set and settings of the run (`describe_run`); empty if unknown.
+        spread: how far the counts vary over resamples; None if it was not measured.
+        trust: how far the layer's units can be trusted; None if it was not measured.
     """
 
     name: str
@@ -49,6 +53,8 @@ class DetectorCounts:
     table: UnitTable | None = None
     step: float | None = None
     basis: str = ""
+    spread: CountSpread | None = None
+    trust: TrustSummary | None = None
 
     @property
     def score_title(self) -> str:

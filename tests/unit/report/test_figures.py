@@ -1,13 +1,21 @@
 """Figures with unusual names."""
 
+import csv
 import warnings
+from dataclasses import replace
 
 import pytest
 from tests import made_up_runs
 
+from netdissect import report
 from netdissect.concepts import Concept, Vocabulary
+from netdissect.experiments import compare_figures
+from netdissect.experiments.compare_runs import Comparison
+from netdissect.protocols import NullProgress
 from netdissect.report import figures
 from netdissect.report.figures import style
+from netdissect.results.compared import count_for_comparison
+from netdissect.stats.spread import find_resampled_labels
 
 NAMES = (
     "$x_1$ & $\\foo$",
@@ -37,3 +45,57 @@ def test_a_figure_can_have_any_name(found, tmp_path):
 def test_a_name_is_shortened_to_one_line():
     assert style.shorten_name("tab\tand\nline") == "tab and line"
     assert style.shorten_name("x" * 41) == "x" * 39 + "…"
+
+
+def read_numbers(path):
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def count_entry(layer, name, definition="label", step=None):
+    entry = count_for_comparison(name, name, layer.name, layer.units, 0.04, definition)
+    return replace(entry, step=step, spread=layer.count_spread(0.04, definition), trust=layer.summarize_trust(0.04))
+
+
+def test_the_bar_graph_of_a_report_has_the_error_of_every_bar(tmp_path):
+    result, probe_set = made_up_runs.make_run((40,), trusted=True)
+    report.write_report(result, tmp_path, probe_set, NullProgress())
+    layer = next(iter(result.layers.values()))
+    rows = read_numbers(tmp_path / "html/image/block1-conv-bargraph.csv")
+    assert {(row["category"], row["concept"]): int(row["units"]) for row in rows} == layer.detectors(0.04).concepts
+    best, label = find_resampled_labels(layer.trust.spread.score, layer.trust.spread.column)
+    names = layer.vocabulary.names
+    for row in rows:
+        counts = ((best >= 0.04) & (label == names.index(row["concept"]))).sum(axis=1)
+        assert float(row["units-sd"]) == pytest.approx(counts.std(ddof=1), abs=1e-4)
+    assert any(float(row["units-sd"]) > 0 for row in rows)
+
+
+@pytest.mark.parametrize("definition", ["label", "category"])
+def test_figures_of_a_comparison_have_the_errors_of_their_counts(tmp_path, definition):
+    result, _ = made_up_runs.make_run((24, 40), trusted=True)
+    entries = [
+        count_entry(layer, f"net{n}", definition, step=float(n)) for n, layer in enumerate(result.layers.values())
+    ]
+    entries.append(replace(entries[0], name="older", spread=None, trust=None, step=5.0))
+    paths = compare_figures.write_figures(
+        Comparison(entries, definition, 0.04), tmp_path / "all.svg", figures=("networks", "curve")
+    )
+    for path in paths:
+        rows = {row["name"]: row for row in read_numbers(path.with_suffix(".csv"))}
+        for entry in entries[:2]:
+            row = rows[entry.name]
+            assert float(row["unique-sd"]) == pytest.approx(entry.spread.unique_sd, abs=1e-4)
+            assert float(row["detectors-sd"]) == pytest.approx(entry.spread.units_sd, abs=1e-4)
+            assert float(row["times-chance"]) == pytest.approx(entry.trust.times, abs=1e-4)
+            assert int(row["beyond-chance"]) == entry.trust.beyond
+        assert {rows["older"][name] for name in ("unique-sd", "detectors-sd", "times-chance", "beyond-chance")} == {""}
+
+
+def test_figures_without_trust_tables_have_no_columns_of_them(tmp_path):
+    result, _ = made_up_runs.make_run((24,))
+    entries = [count_entry(layer, "net") for layer in result.layers.values()]
+    (path,) = compare_figures.write_figures(
+        Comparison(entries, "label", 0.04), tmp_path / "all.svg", figures=("networks",)
+    )
+    assert not {"unique-sd", "times-chance"} & set(read_numbers(path.with_suffix(".csv"))[0])

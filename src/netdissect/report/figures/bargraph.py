@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from netdissect.concepts import display_name, sort_categories
 from netdissect.report.figures import style
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from netdissect.results.detectors import Detectors
@@ -17,8 +20,14 @@ if TYPE_CHECKING:
 _LETTER_WIDTH = 0.55
 
 
-def draw_bar_graph(found: Detectors, path: Path) -> None:
-    """Draw the number of units per concept, sorted by category, falling number and name; write the numbers as CSV."""
+def draw_bar_graph(found: Detectors, path: Path, deviations: Mapping[tuple[str, str], float] | None = None) -> None:
+    """Draw the number of units per concept, sorted by category, falling number and name; write the numbers as CSV.
+
+    Args:
+        found: the layer's detectors.
+        path: the figure.
+        deviations: standard deviation of the number of units per (category, label), drawn as error bars; None for none.
+    """
     groups = sort_categories(category for category, _ in found.concepts)
     fills, texts = style.get_fill_colors(groups), style.get_text_colors(groups)
     bars = [
@@ -27,6 +36,7 @@ def draw_bar_graph(found: Detectors, path: Path) -> None:
         for (kind, label), units in sorted(found.concepts.items(), key=lambda item: (-item[1], item[0][1]))
         if kind == category
     ]
+    errors = None if deviations is None else np.array([deviations.get(bar[:2], 0.0) for bar in bars])
     with style.open_figure(max(3.2, 0.16 * len(bars) + 1.0), 2.4) as (figure, (axes,)):
         left = 0.0
         places = []
@@ -34,7 +44,11 @@ def draw_bar_graph(found: Detectors, path: Path) -> None:
             left += 0.9 if index and bars[index - 1][0] != category else 0.0
             places.append(left)
             left += 1
-        axes.bar(places, [units for _, _, units in bars], width=0.8, color=[fills[category] for category, _, _ in bars])
+        axes.bar(
+            places, [units for _, _, units in bars], width=0.8, color=[fills[category] for category, _, _ in bars],
+            yerr=None if errors is None else np.array([np.minimum(errors, [units for _, _, units in bars]), errors]),
+            error_kw=style.ERROR_BARS,
+        )  # fmt: skip
         free = [0.0] * 4
         for category in groups:
             members = [place for place, bar in zip(places, bars, strict=True) if bar[0] == category]
@@ -62,4 +76,8 @@ def draw_bar_graph(found: Detectors, path: Path) -> None:
             )
             axes.set_yticks([])
         style.save_figure(figure, path)
-    style.write_numbers(path, ("category", "concept", "units"), bars)
+    if errors is None:
+        style.write_numbers(path, ("category", "concept", "units"), bars)
+    else:
+        rows = [(*bar, f"{error:.4f}") for bar, error in zip(bars, errors, strict=True)]
+        style.write_numbers(path, ("category", "concept", "units", "units-sd"), rows)

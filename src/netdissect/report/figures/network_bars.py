@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netdissect.concepts import sort_categories
 from netdissect.report.figures import style
+from netdissect.results.detectors import format_deviation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def draw_network_bars(entries: Sequence[DetectorCounts], path: Path, *, threshold: float) -> None:
-    """Draw a bar per network, most unique detectors first."""
+    """Draw a bar per network, most unique detectors first; an error bar is one standard deviation over resamples."""
     ranked = sorted(entries, key=lambda entry: -entry.total)
     categories = sort_categories(kind for entry in ranked for kind in entry.unique)
     fills = style.get_fill_colors(categories)
@@ -29,7 +30,11 @@ def draw_network_bars(entries: Sequence[DetectorCounts], path: Path, *, threshol
             start = [a + b for a, b in zip(start, sizes, strict=True)]
         most = max(1, *start)
         for row, entry in enumerate(ranked):
-            left.text(entry.total + most * 0.012, row, f"{entry.total}", va="center", fontsize=7.5)
+            error = 0.0 if entry.spread is None else entry.spread.unique_sd
+            if error:
+                left.errorbar(entry.total, row, xerr=error, fmt="none", **style.ERROR_BARS)
+            words = f"{entry.total}{_write_error(entry, 'unique_sd')}"
+            left.text(entry.total + error + most * 0.012, row, words, va="center", fontsize=7.5)
         left.set_yticks(rows, [style.shorten_name(entry.name) for entry in ranked])
         titles = {entry.score_title for entry in ranked}
         title = titles.pop() if len(titles) == 1 else "score"
@@ -46,9 +51,8 @@ def draw_network_bars(entries: Sequence[DetectorCounts], path: Path, *, threshol
         widest = max(entry.units for entry in ranked)
         for row, entry in enumerate(ranked):
             share = entry.detectors / max(entry.units, 1)
-            right.text(
-                max(entry.units, 1) + widest * 0.03, row, f"{entry.detectors} ({share:.0%})", va="center", fontsize=7
-            )
+            words = f"{entry.detectors}{_write_error(entry, 'units_sd')} ({share:.0%})"
+            right.text(max(entry.units, 1) + widest * 0.03, row, words, va="center", fontsize=7)
         right.set_title("detectors of all units")
         right.set_yticks([])
         for axes in (left, right):
@@ -56,7 +60,13 @@ def draw_network_bars(entries: Sequence[DetectorCounts], path: Path, *, threshol
             axes.spines["bottom"].set_visible(False)
             axes.set_xticks([])
             axes.tick_params(axis="y", length=0)
-        left.set_xlim(0, most * 1.1)
-        right.set_xlim(0, widest * 1.75)
+        measured = any(entry.spread is not None for entry in ranked)
+        left.set_xlim(0, most * (1.25 if measured else 1.1))
+        right.set_xlim(0, widest * (2.1 if measured else 1.75))
         figure.subplots_adjust(wspace=0.06)
         style.save_figure(figure, path)
+
+
+def _write_error(entry: DetectorCounts, count: str) -> str:
+    """Return the standard deviation of a count, as `CountSpread` names it; nothing without resamples."""
+    return "" if entry.spread is None else f" ± {format_deviation(getattr(entry.spread, count))}"

@@ -36,6 +36,8 @@ _FONTS = (
     "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS", "Noto Sans Arabic", "Noto Sans Devanagari",
     "Noto Sans Thai", "Noto Sans Symbols2",
 )  # fmt: skip
+#: Error bars of one standard deviation.
+ERROR_BARS: Any = {"elinewidth": 0.7, "capsize": 1.5, "capthick": 0.7, "ecolor": INK}
 #: Letters of a name that are shown, at most.
 _MAX_LETTERS = 40
 _PIXELS_PER_INCH = 200

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def draw_training_curve(entries: Sequence[DetectorCounts], path: Path) -> None:
     """Draw unique detectors over training steps, one panel per layer, for entries that all have a step.
 
-    Steps over more than two orders of magnitude are drawn on a logarithmic axis that includes 0.
+    Error bars are one standard deviation over resamples. Steps over more than two orders of magnitude are drawn on a logarithmic axis that includes 0.
     """
     layers = list(dict.fromkeys(entry.layer for entry in entries))
     categories = sort_categories(kind for entry in entries for kind in entry.unique)
@@ -29,6 +29,10 @@ def draw_training_curve(entries: Sequence[DetectorCounts], path: Path) -> None:
             rows = sorted((entry for entry in entries if entry.layer == layer), key=lambda entry: entry.step or 0.0)
             x = [entry.step or 0.0 for entry in rows]
             axes.plot(x, [entry.total for entry in rows], "o-", color=style.INK, lw=1.4, ms=3, label="all")
+            measured = [(at, row.total, row.spread.unique_sd) for at, row in zip(x, rows, strict=True) if row.spread]
+            if measured:
+                at, total, error = zip(*measured, strict=True)
+                axes.errorbar(at, total, yerr=error, fmt="none", **style.ERROR_BARS)
             for category in categories:
                 y = [entry.unique.get(category, 0) for entry in rows]
                 axes.plot(x, y, "o-", color=fills[category], lw=1.1, ms=2.5, label=category)
