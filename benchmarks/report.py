@@ -116,10 +116,11 @@ def measure_report(index: Path, chromium: str, rounds: int) -> dict[str, list[fl
             for name, does in (
                 ("sort", {"sort": "label"}),
                 ("category filter", {"show": "object"}),
+                ("beyond chance only", {"beyond": True}),
                 ("search key", {"query": "ca"}),
             ):
                 keep(f"{name}, ms", []).append(page.evaluate(_TIMED, does))
-                page.evaluate(_TIMED, {"sort": "score", "show": "all", "query": ""})
+                page.evaluate(_TIMED, {"sort": "score", "show": "all", "query": "", "beyond": False})
             page.wait_for_timeout(300)
             keep("idle frame, ms", []).extend(page.evaluate(_FRAMES, "nothing"))
             keep("scroll frame, ms", []).extend(page.evaluate(_FRAMES, "scroll"))
@@ -144,7 +145,9 @@ def measure_sizes(html: Path) -> dict[str, int]:
     return {
         "page (HTML, CSS, scripts)": size("index.html", "app/*.js", "app/*.css"),
         "fonts": size("app/fonts/*"),
-        "numbers": size("data/run.js", "data/names.js", "data/layer-?.js", "data/layer-??.js", "data/*-counts.js"),
+        "numbers": size(
+            "data/run.js", "data/names.js", "data/layer-?.js", "data/layer-??.js", "data/*-counts.js", "data/*-trust.js"
+        ),
         "grids": size("data/*-masks-*.js"),
         "label maps": size("data/labels/*.js"),
         "images": size("image/probe/*"),
@@ -153,11 +156,11 @@ def measure_sizes(html: Path) -> dict[str, int]:
 
 
 def draw_made_up_report(folder: Path) -> Path:
-    """Write the report of a made-up run of 2,048 units and 1,200 concepts."""
+    """Write the report of a made-up run of 2,048 units and 1,200 concepts, with trust tables."""
     from tests import made_up_runs
 
     result, probe_set = made_up_runs.make_run(
-        (2048,), 1200, pictures=2000, exemplars=20, input_size=224, name="made-up 2,048 x 1,200"
+        (2048,), 1200, pictures=2000, exemplars=20, input_size=224, name="made-up 2,048 x 1,200", trusted=True
     )
     report.write_report(result, folder, probe_set, NullProgress())
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from tests import made_up_runs
 
 from netdissect import report
 from netdissect.protocols import NullProgress
+from netdissect.results.controls import UNTRAINED, ControlLayer, ControlRun
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,27 @@ def drawn(tmp_path_factory):
     """A report: its result and its folder."""
     folder = tmp_path_factory.mktemp("drawn")
     result, probe_set = made_up_runs.make_run((24, 90, 40), 40, pictures=50)
+    report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
+    return result, folder
+
+
+@pytest.fixture(scope="session")
+def trusted(tmp_path_factory):
+    """A report of a run with trust tables and two controls: its result and its folder."""
+    folder = tmp_path_factory.mktemp("trusted")
+    result, probe_set = made_up_runs.make_run((24, 90), 40, pictures=50, trusted=True)
+    layers = {
+        name: replace(layer, trust=made_up_runs.make_trust(layer, reference=True, seed=number))
+        for number, (name, layer) in enumerate(result.layers.items())
+    }
+    controls = tuple(
+        ControlRun(
+            f"seed-{seed}", UNTRAINED, "a" * 32, 0.04,
+            {name: ControlLayer(10 + seed, layer.layer.units, 8, 1.6, 0.4, 1.8) for name, layer in layers.items()},
+        )
+        for seed in (1, 2)
+    )  # fmt: skip
+    result = replace(result, layers=layers, controls=controls)
     report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
     return result, folder
 

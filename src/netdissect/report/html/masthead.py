@@ -29,6 +29,11 @@ def describe_page(result: Result) -> dict[str, Any]:
         "versions": versions,
         "footer": f"Made by {software}. {fingerprints}" if software else fingerprints,
         "skipped": list_skipped_images(result),
+        "trusted": any(layer.trust is not None for layer in result.layers.values()),
+        "within": next(
+            (layer.trust.within.category for layer in result.layers.values() if layer.trust and layer.trust.within),
+            None,
+        ),
     }
 
 

@@ -15,20 +15,22 @@ from netdissect.io import atomic
 from netdissect.io.text import ESCAPE_UNENCODABLE
 from netdissect.report.cache import read_cached_file
 from netdissect.report.html import masthead, page_data, script_data
+from netdissect.results import findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from netdissect.report.html.page_data import PageData
+    from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
 
 #: Scripts in the order the page runs them; the early ones set the theme before anything is drawn.
 _EARLY_SCRIPTS = ("data.js", "format.js", "dom.js", "theme.js")
 _LATE_SCRIPTS = (
-    "run.js", "interpolate.js", "masks.js", "labels.js", "state.js", "filter.js", "layers.js", "threshold.js", "concept-graph.js",
+    "trust.js", "run.js", "interpolate.js", "masks.js", "labels.js", "state.js", "filter.js", "layers.js", "threshold.js", "concept-graph.js",
     "toolbar.js", "card.js", "card-grid.js", "similar-units.js", "image-tile.js", "concept-profile.js", "activations.js",
-    "unit-page.js", "concept-plot.js", "concept-page.js", "panels.js", "keyboard.js", "main.js",
+    "unit-trust.js", "unit-page.js", "concept-plot.js", "concept-page.js", "panels.js", "keyboard.js", "main.js",
 )  # fmt: skip
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
@@ -37,7 +39,7 @@ _FOLDER_POLICY = (
     f"{_CLOSED}; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; font-src 'self' file:"
 )
 #: Names of data files that a report writes.
-_DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-panels|-masks-\d+)?)\.js")
+_DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-trust|-panels|-masks-\d+)?)\.js")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (
@@ -48,6 +50,7 @@ _KEYBOARD = (
     (("m",), "mask style"),
     (("o",), "outline where the concept is labeled"),
     (("p",), "pin a unit to see it beside others"),
+    (("b",), "count what is beyond chance only"),
     (("[", "]"), "previous and next layer"),
     ((",", "."), "lower and raise the threshold by 0.005"),
     (("d",), "dark or light"),
@@ -93,9 +96,20 @@ def _write_page_files(
         html = environment.get_template("layer.html").render(
             run=result, layer=layer, threshold=threshold, method=_METHOD, policy=_FOLDER_POLICY,
             skipped=masthead.list_skipped_images(result), found=layer.detectors(threshold), by_category=layer.detectors(threshold, "category"),
+            findings=_list_findings(layer, result),
         )  # fmt: skip
         write(folder / f"{layer.layer.file_stem}.html", html.encode(errors=ESCAPE_UNENCODABLE))
     return written
+
+
+def _list_findings(layer: LayerResult, result: Result) -> list[str]:
+    """Return what a layer's trust tables say of its counts, as sentences without their full stops; none without tables."""
+    if layer.trust is None:
+        return []
+    threshold = result.settings.threshold
+    warning = findings.warn_of_small_set(layer, result.probe_set.images, threshold)
+    said = (findings.describe_findings(layer, threshold), findings.describe_unconvincing(layer, threshold), warning)
+    return [sentence for sentence in said if sentence]
 
 
 def write_single_file(data: PageData, folder: Path, path: Path) -> Path:

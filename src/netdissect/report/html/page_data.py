@@ -5,6 +5,7 @@
 - ``names``: names of the images
 - ``layer-N``: exemplar images of the layer's units
 - ``layer-N-counts``: I and A of every unit and concept, histograms; for the pages of a unit and of a concept
+- ``layer-N-trust``: intervals, chance and label sets of every unit, if the run has trust tables
 - ``layer-N-panels``: panels of other packages, where there are any
 - ``layer-N-masks-M``: 8-bit grids of some units, best units first
 """
@@ -18,7 +19,7 @@ import numpy as np
 
 from netdissect.concepts import display_name, sort_categories
 from netdissect.report.category_colors import assign_color_slots
-from netdissect.report.html import mask_grids
+from netdissect.report.html import mask_grids, trust_data
 from netdissect.report.html.script_data import pack_arrays
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
                 "exemplars": int(layer.exemplars.images.shape[1]),
                 "unitsPerFile": count_units_per_file(layer),
                 "panels": data.has_panels(number),
+                "trust": trust_data.describe_trust(layer, result.settings.threshold),
+                "controls": trust_data.list_controls(result, layer.name),
             }
             for number, layer in enumerate(result.layers.values())
         ],
@@ -126,6 +129,7 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
         winner = np.array([*(categories.index(category) for category in vocabulary.categories), -1], np.int8)
         arrays[f"{number}.best"] = winner[layer.best.category]
         arrays[f"{number}.next"], arrays[f"{number}.nextScore"] = _find_second_best(layer)
+        arrays |= {f"{number}.{name}": array for name, array in trust_data.collect_run_arrays(layer).items()}
     return pack_arrays("run", facts, arrays)
 
 
@@ -154,6 +158,8 @@ def _pack_layer(number: int, layer: LayerResult, rows: NDArray[np.int64]) -> Ite
     }
     yield f"layer-{number}", pack_arrays(f"layer-{number}", None, arrays)
     yield f"layer-{number}-counts", pack_arrays(f"layer-{number}-counts", None, _collect_counts(layer))
+    if layer.trust is not None:
+        yield f"layer-{number}-trust", trust_data.pack_unit_trust(f"layer-{number}-trust", layer)
     step = count_units_per_file(layer)
     for index, start in enumerate(range(0, layer.layer.units, step)):
         key = f"layer-{number}-masks-{index}"

@@ -10,7 +10,7 @@
   const waiting = new Set();
 
   const template = make("li", {}, make("a.card", { href: "#" },
-    make("span.meta", {}, make("span.number"), make("span.kind")),
+    make("span.meta", {}, make("span.number"), make("span.kind"), make("span.chance", { hidden: true })),
     make("span.line", {}, make("span.names", {}, make("span.name"), make("span.also")), make("canvas.bars", { "aria-hidden": "true" }), make("span.score")),
     make("span.strip")));
 
@@ -20,11 +20,23 @@
     const [meta, line, strip] = link.children;
     const [names, bars, score] = line.children;
     meta.firstChild.textContent = `Unit ${unit + 1}, `;
-    return {
-      layer, unit, element, link, strip, bars, score, kind: meta.lastChild, name: names.firstChild, also: names.lastChild,
+    const card = {
+      layer, unit, element, link, strip, bars, score, kind: meta.children[1], chance: meta.lastChild, name: names.firstChild, also: names.lastChild,
       masks: make("canvas.masks", { "aria-hidden": "true" }), painted: "",
     };
+    fillChip(card);
+    return card;
   };
+
+  // Shows the chip of a card's unit, which no threshold changes.
+  function fillChip(card) {
+    const found = nd.describeChance(card.layer, card.unit);
+    card.chance.hidden = !found;
+    if (!found) return;
+    card.chance.classList.toggle("unsure", !found.sure);
+    card.chance.title = found.q;
+    setText(card.chance, found.words);
+  }
 
   // Updates a card's text and bars for the threshold; does nothing if nothing has changed.
   nd.fillCard = (card) => {
@@ -32,6 +44,7 @@
     const { cut } = nd.state;
     const concept = layer.label[unit];
     const detector = nd.isDetector(layer, unit, cut);
+    const passes = concept >= 0 && layer.labelScore[unit] >= cut;
     const kind = layer.best[unit];
     const address = nd.makeAddress({ view: "unit", layer: layer.index, unit });
     if (card.address !== address) {
@@ -40,11 +53,11 @@
     }
     if (card.detector !== detector) {
       card.detector = detector;
-      card.link.className = detector ? `card e-${nd.run.slots[kind]}` : "card low";
+      card.link.className = detector ? `card e-${nd.run.slots[kind]}${nd.isBeyond(layer, unit) === false ? " hollow" : ""}` : "card low";
       card.kind.className = detector ? `kind t-${nd.run.slots[kind]}` : "kind";
     }
-    setText(card.kind, detector ? nd.run.categories[kind] : "below threshold");
-    setText(card.name, concept < 0 ? "no concept" : detector ? nd.run.concepts[concept] : `closest: ${nd.run.concepts[concept]}`);
+    setText(card.kind, passes ? nd.run.categories[kind] : "below threshold");
+    setText(card.name, concept < 0 ? "no concept" : passes ? nd.run.concepts[concept] : `closest: ${nd.run.concepts[concept]}`);
     const also = detector && layer.nextScore[unit] >= cut ? layer.next[unit] : -1;
     setText(card.also, also >= 0 ? `also ${nd.run.concepts[also]}` : "");
     setText(card.score, nd.formatScore(layer.labelScore[unit], cut));

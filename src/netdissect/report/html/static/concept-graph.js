@@ -139,7 +139,9 @@
       const y = at * LINE + (LINE - 13) / 2;
       for (let i = 0; i < entry.passing; i++) {
         context.globalAlpha = 0.28 + 0.72 * Math.min(1, layer.labelScore[entry.units[i]] / strongest) ** 0.7;
-        context.fillRect(NAMES + i * step, y, step - gap, 13);
+        const x = NAMES + i * step;
+        if (nd.isBeyond(layer, entry.units[i]) !== false) context.fillRect(x, y, step - gap, 13);
+        else for (const end of [y, y + 10.5]) context.fillRect(x, end, step - gap, 2.5); // hollow
       }
       group.lines[at].count.style.left = `${NAMES + entry.passing * step + 6}px`;
     });

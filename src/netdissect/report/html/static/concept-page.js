@@ -11,7 +11,7 @@
     const { concept } = nd.state;
     const fresh = !page || page.concept !== concept || changed.has("view");
     if (fresh) build(concept);
-    const again = changed.has("cut") || changed.has("theme") || changed.has("size");
+    const again = changed.has("cut") || changed.has("beyond") || changed.has("theme") || changed.has("size");
     if (page.plot && again) page.plot.draw();
     if (changed.has("theme") || changed.has("size")) paintExamples();
     if (!fresh && (again || changed.has("mask"))) drawLayers();
@@ -71,7 +71,7 @@
     const sections = [];
     let [named, layers] = [0, 0];
     run.layers.forEach((layer, index) => {
-      const passing = [...layer.ranked.keys()].filter((unit) => scores[index][unit] >= state.cut)
+      const passing = [...layer.ranked.keys()].filter((unit) => scores[index][unit] >= state.cut && !(state.beyond && nd.isBeyond(layer, unit) === false))
         .sort((a, b) => scores[index][b] - scores[index][a] || a - b);
       const own = passing.filter((unit) => layer.label[unit] === concept);
       const others = passing.filter((unit) => layer.label[unit] !== concept);

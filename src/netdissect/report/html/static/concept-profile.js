@@ -60,17 +60,18 @@
       spectrum.draw();
       const rows = chosen();
       const most = Math.max(nd.state.cut * 1.25, 0.05, ...rows.map((entry) => entry.score));
-      body.replaceChildren(...rows.map((entry) => makeRow(layer, entry, most, own, pin)));
+      body.replaceChildren(...rows.map((entry) => makeRow(layer, unit, entry, most, own, pin)));
       if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: heads.length + 1 }, "The mask covers no labeled pixel.")));
     }
     return { element, draw, setPinned };
   };
 
-  function makeRow(layer, entry, most, own, pin) {
+  function makeRow(layer, unit, entry, most, own, pin) {
     const { run, state } = nd;
     const slot = run.slots[run.category[entry.concept]];
     const passes = entry.score >= state.cut;
-    const fill = make(`span.k-${slot}`);
+    const hollow = passes && nd.isBeyond(layer, unit) === false ? ".hollow" : ""; // if its best concept does not beat chance, none does
+    const fill = make(`span.k-${slot}${hollow}`);
     fill.style.width = `${(100 * Math.min(entry.score, most)) / most}%`;
     const cut = make("span.cut");
     cut.style.left = `${(100 * state.cut) / most}%`;
@@ -78,7 +79,7 @@
     if (mark) mark.style.left = `${(100 * entry.attainable) / most}%`;
     const name = make("a", { href: nd.makeAddress({ view: "concept", concept: entry.concept }) }, run.concepts[entry.concept]);
     return make(`tr${passes ? "" : ".below"}`, {},
-      make("th.concept", { scope: "row" }, make(`span.swatch.${passes ? `k-${slot}` : "none"}`, { title: run.categories[run.category[entry.concept]] }), name),
+      make("th.concept", { scope: "row" }, make(`span.swatch.${passes ? `k-${slot}${hollow}` : "none"}`, { title: run.categories[run.category[entry.concept]] }), name),
       make("td.figure.iou", { title: `I ${nd.formatCount(entry.I)}, A ${nd.formatCount(entry.A)}, G ${nd.formatCount(entry.G)} pixels` }, nd.formatScore(entry.score, state.cut)),
       pin && pin.layer.counts ? make("td.figure", {}, nd.formatScore(nd.measure(pin.layer, pin.unit, entry.concept).score, state.cut)) : null,
       make("td.bar-cell", { "aria-hidden": "true" }, make("span.bar", {}, fill, cut, mark)),

@@ -33,15 +33,16 @@
 
   // Returns the channels (unit numbers minus one) of the units to show.
   nd.listShownUnits = () => {
-    const { layer: index, query, show, sort, cut } = nd.state;
+    const { layer: index, query, show, sort, cut, beyond } = nd.state;
     const layer = nd.run.layers[index];
     const plain = !query.trim() && show === "all" && sort === "score";
-    if (plain) return layer.ranked;
+    const { ranked } = nd.getCounter(layer);
+    if (plain) return ranked;
     const bound = show !== "all" || sort === "label" || query.trim() ? cut : "";
-    const key = JSON.stringify([index, query, show, sort, bound]);
+    const key = JSON.stringify([index, query, show, sort, bound, beyond]);
     if (cache.key !== key) {
       const tests = [makeSearch(layer, query, cut), makeFilter(layer, show, cut)].filter(Boolean);
-      const units = [...layer.ranked].filter((unit) => tests.every((test) => test(unit)));
+      const units = [...ranked].filter((unit) => tests.every((test) => test(unit)));
       Object.assign(cache, { key, units: sortUnits(layer, units, sort, cut) });
     }
     return cache.units;

@@ -14,6 +14,20 @@
   };
   nd.formatThreshold = (cut) => (Math.abs(cut * 1000 - Math.round(cut * 1000)) < 1e-6 ? cut.toFixed(3) : String(Number(cut.toFixed(5))));
 
+  // A standard deviation of a count: whole, or with one digit below 1.
+  nd.formatDeviation = (sd) => (sd >= 0.05 && sd < 0.95 ? sd.toFixed(1) : nd.formatCount(Math.round(sd)));
+
+  // How many times chance, with two digits.
+  nd.formatTimes = (times) => times.toFixed(times < 0.995 ? 2 : times < 9.95 ? 1 : 0);
+
+  // A probability as ".003"; with more digits if three would put it on the wrong side of a level.
+  nd.formatProbability = (value, level) => {
+    if (value < 0.0005) return "< .001";
+    const digits = value >= 0.095 ? 2 : 3;
+    const right = [digits, 3, 4, 6].find((number) => (Number(value.toFixed(number)) >= level) === (value >= level)) || 8;
+    return value.toFixed(right).replace(/^0/, "");
+  };
+
   // A number of any magnitude with about four digits.
   nd.formatNumber = (value) => {
     if (!Number.isFinite(value)) return "–";

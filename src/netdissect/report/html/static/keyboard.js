@@ -13,6 +13,7 @@
     m: () => nd.change({ mask: nd.styles[(nd.styles.indexOf(nd.state.mask) + 1) % nd.styles.length] }),
     o: () => nd.change({ outlines: !nd.state.outlines }),
     p: () => nd.togglePin(),
+    b: () => nd.toggleBeyond(),
     ",": () => nd.stepThreshold(-1),
     ".": () => nd.stepThreshold(1),
     "[": () => stepLayer(-1),

@@ -24,6 +24,7 @@
     const legend = document.getElementById("legend");
     for (const [kind, name] of run.categories.entries()) legend.append(make("span.key", {}, make(`span.swatch.k-${run.slots[kind]}`), name));
     legend.append(make("span.key", {}, make("span.swatch.none"), "no concept reaches the threshold"));
+    if (run.anyChance) legend.append(make("span.key", {}, make("span.swatch.hollow.k-other"), "hollow, in its color: no better than chance"));
     buildTable();
   };
 
@@ -36,7 +37,8 @@
     const { run } = nd;
     const section = document.getElementById("across");
     section.hidden = run.layers.length < 2;
-    const heads = ["units", "detectors", "by label", "by category"].map((text) => make("th", { scope: "col", className: "figure" }, text));
+    const sure = run.layers.some((layer) => layer.trust || layer.controls.length) ? ["beyond chance", "times chance"] : [];
+    const heads = ["units", "detectors", "by label", "by category", ...sure].map((text) => make("th", { scope: "col", className: "figure" }, text));
     const kinds = run.categories.map((name, kind) => make("th", { scope: "col", className: `t-${run.slots[kind]}` }, name));
     rows = run.layers.map((layer) => {
       const link = make("a", { href: "#" }, layer.name);
@@ -47,12 +49,29 @@
         const text = make("span.bar-text");
         return { fill, text, cell: make("td", {}, make("span.bar", {}, fill), text) };
       });
-      return { link, figures, bars, row: make("tr", {}, make("th", { scope: "row" }, link), figures, bars.map((bar) => bar.cell)) };
+      const controls = [...new Set(layer.controls.map((control) => control.kind))]
+        .map((kind) => makeControlRow(kind, layer.controls.filter((control) => control.kind === kind), figures.length + bars.length));
+      return { link, figures, bars, controls, row: make("tr", {}, make("th", { scope: "row" }, link), figures, bars.map((bar) => bar.cell)) };
     });
+    section.classList.toggle("with-trust", sure.length > 0);
     section.querySelector("table").append(
       make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "layer"), heads, kinds)),
-      make("tbody", {}, rows.map((row) => row.row)),
+      make("tbody", {}, rows.flatMap((row) => [row.row, ...row.controls])),
     );
+  }
+
+  // Makes the row of the controls of one kind below their layer, at their own threshold: the range over several of them.
+  function makeControlRow(kind, controls, cells) {
+    const range = (name, format, sd) => {
+      const values = controls.map((control) => control[name]).filter((value) => value !== null).sort((a, b) => a - b);
+      const ends = [...new Set([values[0], values[values.length - 1]])].map((value) => (value === undefined ? "" : format(value)));
+      const error = controls.length === 1 && sd && controls[0][sd] !== null ? ` ± ${nd.formatDeviation(controls[0][sd])}` : "";
+      return ends.join("–") + error;
+    };
+    const texts = [range("total", nd.formatCount), range("units", nd.formatCount, "unitsSd"), range("unique", nd.formatCount, "uniqueSd"), "", "", range("times", nd.formatTimes)];
+    const figures = Array.from({ length: cells }, (_, at) => make("td.figure", {}, texts[at] || ""));
+    const name = controls.length === 1 ? kind : `${kind}, ${nd.formatUnits(controls.length, "run")}`;
+    return make("tr.control", {}, make("th", { scope: "row", title: controls.map((control) => control.name).join(", ") }, name), figures);
   }
 
   nd.drawLayers = (counts) => {
@@ -64,12 +83,16 @@
       const current = index === state.layer ? "page" : null;
       if (current) link.setAttribute("aria-current", current); else link.removeAttribute("aria-current");
       link.href = nd.makeAddress({ view: "layer", layer: index });
-      setText(note, `${nd.formatCount(count.detectors)} of ${nd.formatCount(layer.units)} named, ${nd.formatUnits(count.byLabel, "concept")}`);
+      const [detectors, label, category] = [[count.detectors, "detectors"], [count.byLabel, "label"], [count.byCategory, "category"]]
+        .map(([number, which]) => nd.formatCount(number) + nd.formatSpread(layer, which, state.cut));
+      setText(note, `${detectors} of ${nd.formatCount(layer.units)} named, ${label} concept${count.byLabel === 1 ? "" : "s"}`);
       bar.parts.forEach((part, kind) => { part.style.width = `${(100 * count.perCategory[kind]) / layer.units}%`; });
       const row = rows[index];
       row.link.href = link.href;
       row.row.classList.toggle("here", index === state.layer);
-      [layer.units, count.detectors, count.byLabel, count.byCategory].forEach((value, at) => setText(row.figures[at], nd.formatCount(value)));
+      const beyond = layer.q ? nd.formatCount(nd.countBeyond(layer, state.cut)) : "";
+      const texts = [nd.formatCount(layer.units), detectors, label, category, beyond, layer.trust ? nd.describeTimes(layer.trust) : ""];
+      row.figures.forEach((cell, at) => setText(cell, texts[at]));
       row.bars.forEach(({ fill, text }, kind) => {
         const share = count.perCategory[kind] / layer.units;
         fill.style.width = `${(100 * share) / widest}%`;

@@ -20,6 +20,7 @@
     const count = counts[state.layer];
     nd.drawLayers(counts);
     nd.drawThreshold(layer, count);
+    nd.drawTrust(layer, count);
     nd.drawGraph(layer, count);
     nd.drawPanels(layer);
     nd.drawToolbar(layer, count);
@@ -43,7 +44,7 @@
       nd.drawStyles();
       nd.drawOverview();
     } else {
-      if (changed.has("cut")) drawThresholdControl();
+      if (changed.has("cut") || changed.has("beyond")) drawThresholdControl();
       if (state.view === "unit") nd.drawUnit(changed);
       else nd.drawConcept(changed);
     }
@@ -54,7 +55,8 @@
     const layer = nd.run.layers[nd.state.layer];
     byId("threshold-bar").value = String(nd.state.cut);
     nd.setText(byId("threshold-value"), nd.formatThreshold(nd.state.cut));
-    nd.setText(byId("threshold-found"), nd.formatUnits(nd.recount(layer, nd.state.cut).detectors, "detector"));
+    nd.setText(byId("threshold-found"), nd.formatDetectors(layer, nd.countDetectors(layer, nd.state.cut), nd.state.cut));
+    byId("beyond").checked = nd.state.beyond;
   }
 
   // Opens a link within the report as a step of the browser's history, without loading the page again.
@@ -101,6 +103,7 @@
     if (!run.layers.length) return;
     nd.buildLayers();
     nd.buildThreshold();
+    nd.buildTrust();
     nd.buildGraph();
     nd.buildToolbar();
     nd.buildKeys();

@@ -3,6 +3,7 @@
 //
 // By label (the paper's text): a unit counts once, under its best concept, if its score >= cut.
 // By category (the paper's figure): a unit counts in every category whose best score > cut.
+// With the switch `beyond`, only units that are beyond chance count.
 (() => {
   const nd = window.netdissect;
 
@@ -10,6 +11,7 @@
     const { facts, arrays } = await nd.get("run");
     const run = {
       ...facts,
+      anyChance: facts.layers.some((layer) => layer.trust && layer.trust.shifts),
       category: arrays.category, // of every concept
       conceptNumber: arrays.number,
       G: arrays.G,
@@ -35,7 +37,8 @@
   function makeLayer(facts, index, arrays, run) {
     const kinds = facts.kinds = run.categories.length;
     const layer = { ...facts, index, column: arrays[`${index}.column`], score: arrays[`${index}.score`], best: arrays[`${index}.best`],
-      next: arrays[`${index}.next`], nextScore: arrays[`${index}.nextScore`] }; // the second best concept of all
+      next: arrays[`${index}.next`], nextScore: arrays[`${index}.nextScore`], // the second best concept of all
+      q: arrays[`${index}.q`], qReference: arrays[`${index}.qReference`], curves: arrays[`${index}.curves`] }; // undefined without trust tables
     layer.label = new Int32Array(layer.units).fill(-1); // concept of every unit's label
     layer.labelScore = new Float64Array(layer.units); // and its score
     for (let unit = 0; unit < layer.units; unit++) {
@@ -48,23 +51,36 @@
       .sort((a, b) => layer.labelScore[b] - layer.labelScore[a] || a - b);
     layer.rankOf = new Int32Array(layer.units);
     layer.ranked.forEach((unit, rank) => { layer.rankOf[unit] = rank; });
-    layer.unitsOf = new Map(); // concept -> its units by falling score
-    for (const unit of layer.ranked) {
+    layer.all = makeCounter(layer, layer.ranked);
+    layer.sure = layer.q ? makeCounter(layer, layer.ranked.filter((unit) => nd.isBeyond(layer, unit))) : layer.all;
+    return layer;
+  }
+
+  // Returns what some units, by falling score, are counted from.
+  function makeCounter(layer, ranked) {
+    const unitsOf = new Map(); // concept -> its units by falling score
+    for (const unit of ranked) {
       const concept = layer.label[unit];
       if (concept < 0) continue;
-      if (!layer.unitsOf.has(concept)) layer.unitsOf.set(concept, []);
-      layer.unitsOf.get(concept).push(unit);
+      if (!unitsOf.has(concept)) unitsOf.set(concept, []);
+      unitsOf.get(concept).push(unit);
     }
     // Scores of every unit's best concept per category, falling, for counts by category.
     const entries = [];
-    for (let i = 0; i < layer.column.length; i++) if (layer.column[i] >= 0) entries.push(i);
+    for (const unit of ranked) for (let i = unit * layer.kinds; i < (unit + 1) * layer.kinds; i++) if (layer.column[i] >= 0) entries.push(i);
     entries.sort((a, b) => layer.score[b] - layer.score[a]);
     const firsts = new Map();
     for (const i of entries) if (!firsts.has(layer.column[i])) firsts.set(layer.column[i], layer.score[i]);
     // The highest score of each concept that is the best of its category for some unit, falling.
-    layer.firstBest = Float64Array.from(firsts.values());
-    return layer;
+    const firstBest = Float64Array.from(firsts.values());
+    return { ranked, unitsOf, firstBest, named: ranked.reduce((sum, unit) => sum + (layer.label[unit] >= 0 ? 1 : 0), 0) };
   }
+
+  // Returns whether a unit's score is beyond chance; undefined where no chance was measured.
+  nd.isBeyond = (layer, unit) => (layer.q ? layer.q[unit] < nd.LEVEL : undefined);
+
+  // Returns what is counted now: all units, or those beyond chance.
+  nd.getCounter = (layer) => (nd.state.beyond ? layer.sure : layer.all);
 
   // Returns how many values of a falling list are at least a threshold, or, if `strictly`, above it.
   function countReaching(length, value, cut, strictly) {
@@ -78,32 +94,30 @@
     return low;
   }
 
-  nd.countPassing = (layer, units, cut) => countReaching(units.length, (i) => layer.labelScore[units[i]], cut, false);
+  const countPassing = (layer, units, cut) => countReaching(units.length, (i) => layer.labelScore[units[i]], cut, false);
+
+  nd.countDetectors = (layer, cut, counter = nd.getCounter(layer)) => Math.min(countPassing(layer, counter.ranked, cut), counter.named);
 
   // Returns all counts of a layer at a threshold; takes a binary search per concept.
   nd.recount = (layer, cut) => {
     const kinds = nd.run.categories.length;
-    const detectors = layer.label.length ? Math.min(nd.countPassing(layer, layer.ranked, cut), countNamed(layer)) : 0;
+    const { unitsOf, firstBest } = nd.getCounter(layer);
+    const detectors = nd.countDetectors(layer, cut);
     const perCategory = new Int32Array(kinds);
     const conceptsPerCategory = new Int32Array(kinds);
     const found = [];
-    for (const [concept, units] of layer.unitsOf) {
-      const passing = nd.countPassing(layer, units, cut);
+    for (const [concept, units] of unitsOf) {
+      const passing = countPassing(layer, units, cut);
       if (!passing) continue;
       found.push({ concept, passing, units });
       perCategory[nd.run.category[concept]] += passing;
       conceptsPerCategory[nd.run.category[concept]] += 1;
     }
-    const byCategory = countReaching(layer.firstBest.length, (i) => layer.firstBest[i], cut, true);
+    const byCategory = countReaching(firstBest.length, (i) => firstBest[i], cut, true);
     return { detectors, byLabel: found.length, byCategory, perCategory, conceptsPerCategory, found };
   };
 
-  function countNamed(layer) {
-    if (layer.named === undefined) layer.named = layer.label.reduce((sum, concept) => sum + (concept >= 0 ? 1 : 0), 0);
-    return layer.named;
-  }
-
-  nd.isDetector = (layer, unit, cut) => layer.label[unit] >= 0 && layer.labelScore[unit] >= cut;
+  nd.isDetector = (layer, unit, cut) => layer.label[unit] >= 0 && layer.labelScore[unit] >= cut && !(nd.state.beyond && nd.isBeyond(layer, unit) === false);
 
   // Returns the concepts by which a search finds a unit: its label, and, if they reach the threshold, its second best concept and
   // its best concept of each category.
@@ -128,6 +142,15 @@
   nd.loadCounts = async (layer) => {
     if (!layer.counts) layer.counts = (await nd.get(`layer-${layer.index}-counts`)).arrays;
     return layer.counts;
+  };
+
+  // Resolves to the trust tables of a layer's units; null without any.
+  nd.loadTrust = async (layer) => {
+    if (layer.trust && !layer.tables) {
+      const { facts, arrays } = await nd.get(`layer-${layer.index}-trust`);
+      layer.tables = { ...facts, ...arrays };
+    }
+    return layer.tables || null;
   };
 
   // Resolves to the panels of a layer's page and of its units' pages.

@@ -10,7 +10,7 @@
   let written = null;
 
   const state = nd.state = {
-    view: "layer", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "",
+    view: "layer", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "", beyond: false,
   };
 
   // Registers a function to be called with the names of what has changed, once a frame at most.
@@ -84,7 +84,7 @@
   function makeQuery(full) {
     const { run } = nd;
     const inside = full.view === "concept" && full.layer ? run.layers[full.layer].name : "";
-    const key = `${full.cut} ${full.show} ${full.sort} ${full.mask} ${full.outlines} ${full.pin} ${inside} ${full.query}`;
+    const key = `${full.cut} ${full.show} ${full.sort} ${full.mask} ${full.outlines} ${full.pin} ${full.beyond} ${inside} ${full.query}`;
     if (cached.key === key) return cached.query;
     const words = new URLSearchParams();
     if (full.cut !== run.threshold) words.set("cut", String(Number(full.cut.toFixed(5))));
@@ -97,6 +97,7 @@
       const [at, unit] = full.pin.split(":").map(Number);
       words.set("pin", `${unit + 1}/${run.layers[at].name}`);
     }
+    if (full.beyond) words.set("chance", "beyond");
     if (inside) words.set("in", inside);
     return Object.assign(cached, { key, query: words.toString() }).query;
   }
@@ -104,7 +105,7 @@
   // Returns the state in an address; missing or invalid parts have their defaults.
   nd.parseAddress = (hash) => {
     const { run } = nd;
-    const found = { view: "layer", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "" };
+    const found = { view: "layer", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "", beyond: false };
     const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
     const [view, first = "", second = ""] = path.split("/").map(decodePart);
     const words = new URLSearchParams(query);
@@ -122,6 +123,7 @@
     if (nd.styles.includes(words.get("mask"))) found.mask = words.get("mask");
     found.outlines = words.get("labels") !== "off";
     found.pin = parsePin(words.get("pin") || "");
+    found.beyond = run.anyChance && words.get("chance") === "beyond";
     return found;
   };
 
@@ -136,11 +138,11 @@
     try { return decodeURIComponent(text); } catch { return text; }
   }
 
-  // Back and forward keep threshold, mask style and pin; an address that was typed or pasted sets everything.
+  // Back and forward keep threshold, mask style, pin and what counts; an address that was typed or pasted sets everything.
   window.addEventListener("popstate", (event) => {
-    const { cut, mask, outlines, pin } = state;
+    const { cut, mask, outlines, pin, beyond } = state;
     const fromHistory = event.state !== null;
-    apply({ ...nd.parseAddress(location.hash), ...(fromHistory ? { cut, mask, outlines, pin } : {}) });
+    apply({ ...nd.parseAddress(location.hash), ...(fromHistory ? { cut, mask, outlines, pin, beyond } : {}) });
     flush();
     write();
     window.scrollTo(0, (event.state && event.state.scroll) || 0);

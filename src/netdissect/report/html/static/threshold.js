@@ -44,18 +44,21 @@
     setText(byId("n-label"), nd.formatCount(count.byLabel));
     setText(byId("n-category"), nd.formatCount(count.byCategory));
     setText(byId("n-units"), nd.formatCount(layer.units));
+    setText(byId("n-beyond"), nd.state.beyond ? " and is beyond chance" : "");
+    nd.showSpread(layer, cut);
     const text = nd.formatThreshold(cut);
     setText(byId("threshold-text"), `${nd.run.scoreTitle} ≥ ${text}`);
     setText(byId("threshold-value"), text);
-    setText(byId("threshold-found"), nd.formatUnits(count.detectors, "detector"));
+    const found = nd.formatDetectors(layer, count.detectors, cut);
+    setText(byId("threshold-found"), found);
     for (const slider of sliders) {
       slider.value = String(cut);
-      slider.setAttribute("aria-valuetext", `${nd.run.scoreTitle} ${text}, ${nd.formatUnits(count.detectors, "detector")}`);
+      slider.setAttribute("aria-valuetext", `${nd.run.scoreTitle} ${text}, ${found}`);
     }
     byId("threshold-reset").hidden = cut === nd.run.threshold;
     setText(byId("threshold-reset"), `back to ${nd.formatThreshold(nd.run.threshold)}`);
-    const other = [Math.max(0, cut - 0.005), cut + 0.005].map((at) => nd.formatCount(Math.min(nd.countPassing(layer, layer.ranked, at), layer.named)));
-    const same = other.every((found) => found === nd.formatCount(count.detectors));
+    const other = [Math.max(0, cut - 0.005), cut + 0.005].map((at) => nd.formatCount(nd.countDetectors(layer, at)));
+    const same = other.every((number) => number === nd.formatCount(count.detectors));
     setText(byId("threshold-note"), same ? "A threshold 0.005 lower or higher gives as many detectors" : `A threshold 0.005 lower or higher gives ${other[0]} or ${other[1]} detectors`);
     drawHistogram(layer, cut);
   };

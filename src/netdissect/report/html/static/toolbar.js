@@ -42,7 +42,7 @@
     if (search.value !== state.query) search.value = state.query;
     byId("sort").value = state.sort;
     for (const { name, kind, button, number } of buttons) {
-      const units = name === "all" ? null : name === "below" ? layer.units - count.detectors : count.perCategory[kind];
+      const units = name === "all" ? null : name === "below" ? nd.getCounter(layer).ranked.length - count.detectors : count.perCategory[kind];
       button.setAttribute("aria-pressed", String(state.show === name));
       setText(number, units === null ? "" : ` ${nd.formatCount(units)}`);
     }
@@ -55,7 +55,7 @@
 
   let suggested = null;
   function drawSuggestions(query) {
-    const key = `${query} ${nd.state.cut} ${nd.state.layer}`;
+    const key = `${query} ${nd.state.cut} ${nd.state.layer} ${nd.state.beyond}`;
     if (key === suggested) return;
     suggested = key;
     const concepts = nd.findConcepts(query, 4);

@@ -11,9 +11,10 @@
     const layer = run.layers[state.layer];
     const fresh = !page || page.layer !== layer || page.unit !== state.unit || changed.has("view");
     if (fresh) build(layer, state.unit);
-    else if (changed.has("cut")) showTitle();
+    else if (changed.has("cut") || changed.has("beyond")) showTitle();
     if (page.ready && (fresh || changed.has("mask") || changed.has("outlines") || changed.has("theme") || changed.has("size"))) paint();
     if (page.profile && (changed.has("cut") || changed.has("theme") || changed.has("size"))) page.profile.draw();
+    if (page.trust && (changed.has("cut") || changed.has("theme") || changed.has("size"))) page.trust.draw();
     if (page.activity && (changed.has("theme") || changed.has("size") || changed.has("cut"))) page.activity.draw();
     if (fresh || changed.has("pin")) drawPinned();
     for (const row of [page.pinned, page.similar]) if (row) row.fit();
@@ -85,7 +86,8 @@
     const { layer, unit, concept } = page;
     const { cut } = nd.state;
     const kind = layer.best[unit];
-    const detector = nd.isDetector(layer, unit, cut);
+    const passes = layer.labelScore[unit] >= cut;
+    const beyond = nd.isBeyond(layer, unit) !== false;
     document.title = `${concept < 0 ? "no concept" : nd.run.concepts[concept]}, unit ${unit + 1} of ${layer.name}, ${nd.run.network}`;
     if (concept < 0) {
       page.heading.replaceChildren("no concept");
@@ -93,10 +95,11 @@
       return;
     }
     const name = make("a", { href: nd.makeAddress({ view: "concept", concept }) }, nd.run.concepts[concept]);
-    page.heading.classList.toggle("low", !detector);
-    page.heading.replaceChildren(...(detector ? [name] : ["closest: ", name]));
-    const parts = [make(`span.swatch.${detector ? `k-${nd.run.slots[kind]}` : "none"}`), make(`span.t-${nd.run.slots[kind]}`, {}, nd.run.categories[kind]), `, ${nd.run.scoreTitle} `,
-      make("strong", {}, nd.formatScore(layer.labelScore[unit], cut)), detector ? "." : `, below the detection threshold of ${nd.formatThreshold(cut)}.`];
+    page.heading.classList.toggle("low", !passes);
+    page.heading.replaceChildren(...(passes ? [name] : ["closest: ", name]));
+    const parts = [make(`span.swatch.${passes ? `k-${nd.run.slots[kind]}${beyond ? "" : ".hollow"}` : "none"}`), make(`span.t-${nd.run.slots[kind]}`, {}, nd.run.categories[kind]), `, ${nd.run.scoreTitle} `,
+      make("strong", {}, nd.formatScore(layer.labelScore[unit], cut)), nd.formatInterval(layer, unit), passes ? "" : `, below the detection threshold of ${nd.formatThreshold(cut)}`,
+      ". ", nd.makeChip(layer, unit), beyond ? "" : " No concept beats chance."].filter((part) => part !== null);
     if (layer.counts) {
       const found = nd.measure(layer, unit, concept);
       parts.push(` ${nd.formatPercent(found.precision)} of its mask is labeled ${nd.run.concepts[concept]}; its mask covers ${nd.formatPercent(found.recall)} of all pixels labeled ${nd.run.concepts[concept]}.`);
@@ -162,11 +165,14 @@
   async function fillNumbers(mine) {
     await nd.loadLayer(mine.layer);
     await nd.loadCounts(mine.layer);
+    await nd.loadTrust(mine.layer);
     if (mine !== page) return;
     showTitle();
+    mine.trust = nd.makeUnitTrust(mine.layer, mine.unit);
     mine.profile = nd.makeProfile(mine.layer, mine.unit);
     mine.activity = nd.makeActivity(mine.layer, mine.unit);
-    mine.side.append(mine.profile.element, mine.activity.element);
+    mine.side.append(...[mine.trust, mine.profile, mine.activity].filter(Boolean).map((section) => section.element));
+    if (mine.trust) mine.trust.draw();
     mine.profile.setPinned(mine.beside);
     mine.activity.draw();
     const { units } = await nd.loadPanels(mine.layer);
