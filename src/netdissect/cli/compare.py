@@ -51,7 +51,7 @@ def compare(
     width, matched = comparison.match_widths()
     longest = max(len(entry.name) for entry in comparison.entries)
     for entry in sorted(comparison.entries, key=lambda entry: -entry.total):
-        line = f"{entry.name:<{longest}}  {entry.total:4d} unique by {entry.definition}, {entry.detectors:5d} of {entry.units} units"
+        line = f"{entry.name:<{longest}}  {entry.describe()}"
         if entry.name in matched and len(matched) > 1:
             mean, spread = matched[entry.name]
             line += f", {mean:.1f} ± {spread:.1f} unique among {width} random units"

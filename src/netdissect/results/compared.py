@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netdissect.results.detectors import count_detectors
+from netdissect.results.detectors import count_detectors, format_deviation, format_times
 from netdissect.results.scores import IOU
 
 if TYPE_CHECKING:
@@ -65,6 +65,18 @@ class DetectorCounts:
     def total(self) -> int:
         """Number of unique detectors."""
         return sum(self.unique.values())
+
+    def describe(self) -> str:
+        """Return the counts as text, with their standard deviations, and what is beyond chance, where it was measured."""
+        unique, units = "", ""
+        if self.spread is not None:
+            unique, units = (f" ± {format_deviation(sd)}" for sd in (self.spread.unique_sd, self.spread.units_sd))
+        said = f"{self.total:4d}{unique} unique by {self.definition}, {self.detectors:5d}{units} of {self.units} units"
+        if self.trust is not None and self.trust.beyond is not None:
+            said += f", {self.trust.beyond} beyond chance"
+        if self.trust is not None and self.trust.times is not None:
+            said += f", {format_times(self.trust.times)} times chance"
+        return said
 
 
 def count_for_comparison(

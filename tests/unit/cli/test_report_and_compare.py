@@ -7,6 +7,7 @@ from netdissect import report
 from netdissect.cli.app import main
 from netdissect.protocols import NullProgress
 from netdissect.results import files
+from netdissect.results.detectors import format_deviation, format_times
 
 
 @pytest.fixture
@@ -62,3 +63,21 @@ def test_errors_exit_with_2_and_one_sentence(words, says, capsys):
     err = capsys.readouterr().err
     assert says in err
     assert "Traceback" not in err
+
+
+def test_compare_prints_errors_and_times_chance_of_runs_with_trust_tables(tmp_path, capsys):
+    expected = []
+    for seed, trusted in ((3, True), (4, False)):
+        made, _ = made_up_runs.make_run((30,), 9, pictures=20, seed=seed, name=f"net{seed}", trusted=trusted)
+        files.save_run(made, tmp_path / f"net{seed}")
+        layer = made.layers["block1/conv"]
+        found, counts, summary = layer.detectors(), layer.count_spread(), layer.summarize_trust()
+        errors = [f" ± {format_deviation(sd)}" for sd in (counts.unique_sd, counts.units_sd)] if counts else ["", ""]
+        said = f"net{seed}  {found.unique:4d}{errors[0]} unique by label, {found.units:5d}{errors[1]} of 30 units, "
+        said += f"{summary.beyond} beyond chance, {format_times(summary.times)} times chance, " if summary else ""
+        expected.append(said)
+    assert call("compare", tmp_path / "net3", tmp_path / "net4", "--out", tmp_path / "two.svg") == 0
+    out = capsys.readouterr().out
+    for line in expected:
+        assert line in out
+    assert "times chance" in (tmp_path / "two.html").read_text()
