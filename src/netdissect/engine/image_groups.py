@@ -81,7 +81,7 @@ def _match_names(concepts: ConceptSource, group_by: str, columns: Sequence[str])
     """Return what the first group of a regular expression matches in every image's name."""
     try:
         pattern = re.compile(group_by)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise SettingsError(
             f"--group-by {group_by!r} is neither {_list_columns(concepts, columns)} nor a regular expression ({error})"
         ) from error

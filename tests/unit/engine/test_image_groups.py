@@ -153,6 +153,8 @@ def test_a_regular_expression_groups_by_what_its_first_group_matches():
     [
         ("video", r"'video' is not a column of arrays \(image, group\); a regular expression needs parentheses"),
         ("(clip", r"'\(clip' is neither a column of arrays \(image, group\) nor a regular expression \(missing \)"),
+        ("(a{99999999999999})", r"nor a regular expression \(the repetition number is too large\)"),
+        ("(" * 5000 + ")" * 5000, r"nor a regular expression \("),
         ("(film)", r"'\(film\)' matches the name of no image of arrays; the first is image0.png"),
     ],
 )
