@@ -44,6 +44,13 @@ def list_skipped_images(result: Result) -> dict[str, Any]:
     return {"number": len(images), "images": list(images.items())[:_MAX_NAMED]}
 
 
+def _describe_tables(result: Result) -> str:
+    """Return how many shifts and resamples the run's trust tables have; nothing without tables."""
+    summary = next(filter(None, (layer.summarize_trust() for layer in result.layers.values())), None)
+    numbers = () if summary is None else ((summary.shifts, "shifts"), (summary.resamples, "resamples"))
+    return ", ".join(f"{number} {name}" for number, name in numbers if number)
+
+
 def list_page_settings(result: Result) -> list[tuple[str, str, bool]]:
     """Return the name and value of every setting, and whether it needs the page's whole width."""
     probe, chosen, network = result.probe_set, result.settings, result.network
@@ -62,6 +69,7 @@ def list_page_settings(result: Result) -> list[tuple[str, str, bool]]:
         ("Geometry", " and ".join(geometries)),
         ("Activation quantile", f"{chosen.quantile:g}, exact"),
         (f"{result.score_title} threshold", f"{chosen.threshold:g}"),
+        ("Chance and spread", _describe_tables(result)),
         (
             "Made",
             ", ".join(

@@ -80,17 +80,25 @@
 
   function describeLayer(layer, count) {
     const { trust } = layer;
-    if (!trust) return [];
-    const parts = [];
-    if (trust.shifts) {
-      const all = nd.state.beyond ? "" : ` of ${nd.formatUnits(count.detectors, "detector")}`;
-      parts.push(make("strong", {}, nd.formatCount(nd.countBeyond(layer, nd.state.cut))), `${all} beyond chance (q < ${nd.LEVEL}, ${trust.shifts} shifts)`);
-      if (layer.qReference) parts.push(", ", make("strong", {}, nd.formatCount(countReference(layer, nd.state.cut))), ` beyond untrained networks (${nd.formatUnits(trust.referenceRuns, "run")})`);
-      parts.push(". ");
-      if (trust.unconvincing) parts.push(`${nd.formatCount(trust.unconvincing)} of ${nd.formatUnits(layer.units)}: no concept beats chance. `);
-      if (trust.times !== null) parts.push("The scores are ", make("strong", {}, nd.describeTimes(trust)), " times chance.");
-    }
-    return parts.length ? [make("p", {}, parts)] : [];
+    if (!trust || !trust.shifts) return [];
+    const { cut, beyond } = nd.state;
+    const all = beyond ? "" : ` of ${nd.formatUnits(count.detectors, "detector")}`;
+    const parts = [make("strong", {}, nd.formatCount(nd.countBeyond(layer, cut))), `${all} beyond chance (q < ${nd.LEVEL}, ${trust.shifts} shifts)`];
+    if (layer.qReference) parts.push(", ", make("strong", {}, nd.formatCount(countReference(layer, cut))), ` beyond untrained networks (${nd.formatUnits(trust.referenceRuns, "run")})`);
+    parts.push(". ");
+    if (trust.times !== null) parts.push("The scores are ", make("strong", {}, nd.describeTimes(trust)), " times chance. ");
+    if (trust.unconvincing) parts.push(`${nd.formatCount(trust.unconvincing)} of ${nd.formatUnits(layer.units)}: no concept beats chance.`);
+    return [make("p", {}, parts), make("p.note", {}, describeChance(trust))];
+  }
+
+  // Returns what is known of a layer's chance besides, which decides nothing.
+  function describeChance({ cut, nullShare, leftOut }) {
+    const share = `${nd.LEVEL * 100} %`;
+    return [
+      cut === null ? `At no threshold are as few as ${share} of the detectors expected by chance.` : `At a threshold of ${cut.toFixed(3)}, ${share} of the detectors are expected by chance.`,
+      nullShare === null ? "" : `Storey’s estimate of the share of units that are no better than chance: ${nullShare.toFixed(2)}.`,
+      leftOut ? `${nd.formatUnits(leftOut, "image")} could not exchange ${leftOut === 1 ? "its" : "their"} labels with another and took no part.` : "",
+    ].filter(Boolean).join(" ");
   }
 
   function describeControl({ name, kind, units, total, unique, unitsSd, uniqueSd, times, threshold }) {
