@@ -108,10 +108,16 @@ class MethodSettings(_CheckedSettings):
         "iou", "Score that labels units: iou, f1, or the name of a registered score.", rare=True
     )
     null: int = declare_option(
-        20, "Shifts that give units the labels of other images, to measure chance; 0 measures none.", bounds=(0, 10_000)
+        20,
+        "Shifts that give units the labels of other images, to measure chance; 0 measures none.",
+        bounds=(0, 10_000),
+        rare=True,
     )
     resamples: int = declare_option(
-        200, "Resamples of the images, from which intervals are computed; 0 computes none.", bounds=(0, 10_000)
+        200,
+        "Resamples of the images, from which intervals are computed; 0 computes none.",
+        bounds=(0, 10_000),
+        rare=True,
     )
     group_by: str | None = declare_option(
         None, "Images that belong together, such as frames of a video: a column of index.csv, or a regular expression whose "

@@ -59,6 +59,7 @@ def rotate(
     from netdissect.experiments.rotation_curve import ALPHAS
     from netdissect.experiments.rotation_curve import rotate as rotate_network
     from netdissect.networks.units.rotation import check_powers
+    from netdissect.results.findings import describe_findings
 
     check_powers(alphas or ALPHAS, rotation_seed)
     settings = Settings(**vars(method) | vars(execution))
@@ -70,8 +71,8 @@ def rotate(
             out=folder, fresh=this_run.fresh, progress=bars, settings=settings,
         )  # fmt: skip
     result.write_figure(folder / "rotation.svg")
-    for layer, steps in result.detectors().items():
-        for alpha, found in steps:
-            print_line(f"{layer} α = {alpha:g}: {found.unique} unique concepts, {found.units} of {found.total} units")
+    for layer, by_alpha in result.names.items():
+        for alpha, name in by_alpha.items():
+            print_line(f"{layer} α = {alpha:g}: {describe_findings(result.result[name], settings.threshold)}")
     print_line(f"figure: {folder / 'rotation.svg'} (and .png, .csv)")
     print_run_location(folder, with_report=settings.pictures)

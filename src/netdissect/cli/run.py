@@ -128,20 +128,17 @@ def load_model_and_data(
 
 
 def print_run_result(result: Result, folder: Path, *, with_report: bool = True) -> None:
-    """Print each layer's detectors, the run's notes and the path of its report.
+    """Print what each layer detects and how far that can be trusted, the run's notes and the path of its report.
 
     Args:
         result: the run.
         folder: the run folder.
         with_report: whether the run writes a report; if not, the path of the run folder is printed.
     """
-    threshold = result.settings.threshold
-    by_category = result.detectors(threshold, "category")
-    for name, found in result.detectors(threshold).items():
-        print_line(
-            f"{name}: {found.units} of {found.total} units detect {found.unique} unique concepts with {found.score_title} ≥ "
-            f"{threshold:g} (by label; {by_category[name].unique} by category)"
-        )
+    from netdissect.results.findings import describe_run_findings
+
+    for line in describe_run_findings(result):
+        print_line(line)
     for note in result.journal.get("notes", []):
         print_line(f"note: {note}")
     print_run_location(folder, with_report=with_report)

@@ -17,12 +17,12 @@ from netdissect.demo.world.world_folder import empty_folder, remove_world
 from netdissect.experiments import compare_runs
 from netdissect.io import atomic, folders
 from netdissect.protocols import NullProgress, Progress
+from netdissect.results.findings import describe_findings
 from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netdissect.results.detectors import Detectors
     from netdissect.results.run_result import Result
 
 #: The layer whose concepts are counted.
@@ -51,12 +51,8 @@ class DemoResult:
 
     def format_headlines(self) -> tuple[str, str]:
         """Return one line for each network: what its last layer detects."""
-        trained, control = (_format_headline(result[LAST].detectors()) for result in (self.trained, self.control))
+        trained, control = (describe_findings(result[LAST]) for result in (self.trained, self.control))
         return f"{LAST}, trained:        {trained}", f"{LAST}, random weights: {control}"
-
-
-def _format_headline(found: Detectors) -> str:
-    return f"{found.describe()} in {len(found.unique_by_category)} categories"
 
 
 def run_demo(out: Path, *, progress: Progress | None = None) -> DemoResult:

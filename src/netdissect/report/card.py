@@ -11,6 +11,8 @@ from netdissect.errors import FolderTakenError
 from netdissect.io import atomic
 from netdissect.io.reading import is_regular
 from netdissect.report import figures
+from netdissect.results.detectors import format_count, format_times
+from netdissect.results.findings import describe_unconvincing, list_chance, list_counts, warn_of_small_sets
 
 if TYPE_CHECKING:
     from netdissect.results.run_result import Result
@@ -20,6 +22,8 @@ CARD_FILE = "model-card.md"
 CARD_FIGURE = "model-card.png"
 _HEAD = "## What its units see (Network Dissection)"
 _CONCEPTS = 8
+_COLUMNS = ("units", "detectors", "unique, by label", "unique, by category")
+_CHANCE_COLUMNS = ("beyond chance", "times chance")
 
 
 def write_model_card(result: Result, folder: Path) -> Path:
@@ -45,7 +49,7 @@ def format_model_card(result: Result) -> str:
     """Return the section: a table of detectors per layer in both definitions, and the most detected concepts."""
     threshold, probe = result.settings.threshold, result.probe_set
     by_label = result.detectors(threshold, "label")
-    by_category = result.detectors(threshold, "category")
+    tested = any(layer.trust is not None and layer.trust.chance is not None for layer in result.layers.values())
     kinds = sort_categories(kind for found in by_label.values() for kind in found.units_by_category)
     lines = [
         _HEAD,
@@ -57,19 +61,21 @@ def format_model_card(result: Result) -> str:
             f"{_escape_markdown(result.score_title)} is at least {threshold:g}."
         ),
         "",
-        "| " + " | ".join(["layer", "units", "detectors", "unique, by label", "unique, by category", *kinds]) + " |",
-        "|-|" + "-:|" * (4 + len(kinds)),
+        "| " + " | ".join(["layer", *_COLUMNS, *(_CHANCE_COLUMNS if tested else ()), *kinds]) + " |",
+        "|-|" + "-:|" * (len(_COLUMNS) + len(_CHANCE_COLUMNS if tested else ()) + len(kinds)),
     ]
     for name, found in by_label.items():
-        cells = [found.total, found.units, found.unique, by_category[name].unique]
-        cells += [found.units_by_category.get(kind, 0) for kind in kinds]
-        lines.append(f"| {_escape_markdown(name)} | " + " | ".join(f"{cell:,}" for cell in cells) + " |")
+        layer = result[name]
+        cells = [f"{found.total:,}", *list_counts(layer, threshold), *(list_chance(layer, threshold) if tested else ())]
+        cells += [f"{found.units_by_category.get(kind, 0):,}" for kind in kinds]
+        lines.append(f"| {_escape_markdown(name)} | " + " | ".join(cells) + " |")
     lines += ["", f"![Share of each layer's units that detect concepts of each category]({CARD_FIGURE})", ""]
     for name, found in by_label.items():
         most = sorted(found.concepts.items(), key=lambda item: (-item[1], item[0][1]))[:_CONCEPTS]
         if most:
             words = ", ".join(f"{_escape_markdown(display_name(label))} ({units})" for (_, label), units in most)
             lines.append(f"- **{_escape_markdown(name)}** most often detects {words}.")
+    lines += _list_controls(result) + _explain_trust(result, tested=tested)
     skipped = len(result.journal.get("skipped_images", {}))
     if skipped:
         lines += [
@@ -93,6 +99,37 @@ def format_model_card(result: Result) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _list_controls(result: Result) -> list[str]:
+    """Return a line for each layer of each control, for comparison with the network's own."""
+    return [
+        f"- **{_escape_markdown(name)}** of the control {_escape_markdown(control.name)} ({_escape_markdown(control.kind)}): "
+        f"{format_count(layer.units, layer.units_sd)} of {layer.total:,} units detect "
+        f"{format_count(layer.unique, layer.unique_sd)} unique concepts"
+        + ("." if layer.times is None else f"; {format_times(layer.times)} times chance.")
+        for control in result.controls
+        for name, layer in control.layers.items()
+    ]
+
+
+def _explain_trust(result: Result, *, tested: bool) -> list[str]:
+    """Return what the columns of chance and ± mean, units that chance explains, and warnings of a small probe set."""
+    said = []
+    if any(layer.trust is not None and layer.trust.spread is not None for layer in result.layers.values()):
+        said.append("± is the standard deviation of a count if other images of the same kind had been taken.")
+    if tested:
+        said.append(
+            "Beyond chance: detectors whose score is higher than with the labels of other images (q < 0.05, the share of such "
+            "units that is expected to be wrong). Times chance: the units' scores divided by those that they reach by chance "
+            "(geometric mean). Neither says that the network has learned the concept: compare with an untrained network."
+        )
+    lines = []
+    for name, layer in result.layers.items():
+        unconvincing = describe_unconvincing(layer, result.settings.threshold)
+        lines += [f"- **{_escape_markdown(name)}**: {unconvincing}."] if unconvincing else []
+    lines += [f"- {_escape_markdown(warning)}." for warning in warn_of_small_sets(result)]
+    return [*lines, "", " ".join(said)] if said else lines
 
 
 def _pluralize(number: int, noun: str) -> str:

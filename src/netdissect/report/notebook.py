@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING
 from netdissect.concepts import display_name
 from netdissect.report import figures
 from netdissect.report.category_colors import FILL_COLORS, assign_color_slots
+from netdissect.results.findings import (
+    describe_findings,
+    describe_unconvincing,
+    describe_unit_trust,
+    format_probability,
+    list_chance,
+    list_counts,
+    warn_of_small_sets,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from netdissect.results.detectors import Detectors
     from netdissect.results.layer_result import LayerResult
@@ -29,11 +38,16 @@ _NUMBER = "padding:2px 12px 2px 0;text-align:right;font-variant-numeric:tabular-
 def render_layer(layer: LayerResult, threshold: float) -> str:
     """Return the HTML of a layer: its counts of detectors, its bar graph and its best units."""
     found = layer.detectors(threshold)
-    rows = "".join(_render_unit_row(row, threshold) for row in layer.units[:_MAX_ROWS])
+    tested = layer.trust is not None and layer.trust.chance is not None
+    rows = "".join(_render_unit_row(row, threshold, tested=tested) for row in layer.units[:_MAX_ROWS])
+    heads = ("unit", layer.score_title, *(["q"] if tested else []), "category", "concept")
+    unconvincing = describe_unconvincing(layer, threshold)
     return _wrap_block(
-        f"<p><b>{_escape(layer.name)}</b>: {_escape(found.describe())}</p>"
+        f"<p><b>{_escape(layer.name)}</b>: {_escape(describe_findings(layer, threshold))}"
+        + (f"<br>{_escape(unconvincing)}" if unconvincing else "")
+        + "</p>"
         + _render_bar_graph(found)
-        + _render_table(("unit", layer.score_title, "category", "concept"), rows, numbers=("unit", layer.score_title))
+        + _render_table(heads, rows, numbers=("unit", layer.score_title, "q"))
         + _render_rest(len(layer.units) - _MAX_ROWS, "units")
     )
 
@@ -43,7 +57,7 @@ def render_unit(unit: UnitResult, threshold: float) -> str:
     layer, row, title = unit.layer, unit.row, unit.layer.score_title
     name = _escape(display_name(row.label)) if row.label else "no concept"
     below = "" if row.label and row.score >= threshold else f", below the threshold of {threshold:g}"
-    data = unit.strip()
+    trust, data = describe_unit_trust(unit.trust), unit.strip()
     image = (
         ""
         if data is None
@@ -57,6 +71,7 @@ def render_unit(unit: UnitResult, threshold: float) -> str:
     return _wrap_block(
         f"<p>{_escape(layer.name)}, unit {unit.number} (channel {unit.channel} counted from 0): <b>{name}</b>"
         f"{f' ({_escape(row.category)})' if row.category else ''}, {_escape(title)} {row.score:.3f}{below}</p>"
+        + (f"<p>{_escape(trust)}</p>" if trust else "")
         + image
         + _render_table(("concept", "category", title), best, numbers=(title,))
     )
@@ -65,35 +80,37 @@ def render_unit(unit: UnitResult, threshold: float) -> str:
 def render_run(run: Result) -> str:
     """Return the HTML of a run: a table of its layers, and the bar graph of the last layer."""
     threshold = run.settings.threshold
-    by_label: Mapping[str, Detectors] = run.detectors(threshold)
-    by_category = run.detectors(threshold, "category")
-    rows = "".join(
-        f'<tr><td style="{_CELL}">{_escape(name)}</td>'
-        + "".join(
-            f'<td style="{_NUMBER}">{cell:,}</td>'
-            for cell in (found.total, found.units, found.unique, by_category[name].unique)
-        )
-        + "</tr>"
-        for name, found in by_label.items()
-    )
-    graph = _render_bar_graph(list(by_label.values())[-1]) if by_label else ""
+    tested = any(layer.trust is not None and layer.trust.chance is not None for layer in run.layers.values())
+    rows = "".join(_render_layer_row(layer, threshold, tested=tested) for layer in run.layers.values())
+    counts = ("units", "detectors", "unique, by label", "unique, by category")
+    heads = (*counts, *(("beyond chance", "times chance") if tested else ()))
+    last = list(run.layers.values())[-1:]
     return _wrap_block(
         f"<p><b>{_escape(run.network.name)}</b> over {run.probe_set.images:,} images of {_escape(run.probe_set.name)}, "
         f"{_escape(run.score_title)} ≥ {threshold:g}</p>"
-        + _render_table(
-            ("layer", "units", "detectors", "unique, by label", "unique, by category"),
-            rows,
-            numbers=("units", "detectors"),
-        )
-        + graph
+        + _render_table(("layer", *heads), rows, numbers=heads)
+        + "".join(f"<p>{_escape(warning)}</p>" for warning in warn_of_small_sets(run))
+        + "".join(_render_bar_graph(layer.detectors(threshold)) for layer in last)
     )
 
 
-def _render_unit_row(row: UnitRow, threshold: float) -> str:
+def _render_layer_row(layer: LayerResult, threshold: float, *, tested: bool) -> str:
+    cells = [
+        f"{layer.layer.units:,}",
+        *list_counts(layer, threshold),
+        *(list_chance(layer, threshold) if tested else ()),
+    ]
+    numbers = "".join(f'<td style="{_NUMBER}">{cell}</td>' for cell in cells)
+    return f'<tr><td style="{_CELL}">{_escape(layer.name)}</td>{numbers}</tr>'
+
+
+def _render_unit_row(row: UnitRow, threshold: float, *, tested: bool) -> str:
     style = "" if row.label and row.score >= threshold else ' style="opacity:.6"'
+    q = format_probability(None if row.trust is None else row.trust.q)
     return (
         f'<tr{style}><td style="{_NUMBER}">{row.unit}</td><td style="{_NUMBER}">{row.score:.3f}</td>'
-        f'<td style="{_CELL}">{_escape(row.category)}</td><td style="{_CELL}">{_escape(display_name(row.label)) or "no concept"}</td></tr>'
+        + f'<td style="{_NUMBER}">{_escape(q)}</td>' * tested
+        + f'<td style="{_CELL}">{_escape(row.category)}</td><td style="{_CELL}">{_escape(display_name(row.label)) or "no concept"}</td></tr>'
     )
 
 

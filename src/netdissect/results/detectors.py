@@ -44,14 +44,10 @@ class Detectors:
     def describe(self, spread: CountSpread | None = None) -> str:
         """Return the counts, with their standard deviations if they are given, and their definition as text."""
         sign = "≥" if self.definition == "label" else ">"
-        units, unique = str(self.units), str(self.unique)
-        if spread is not None:
-            units, unique = (
-                f"{units} ± {format_deviation(spread.units_sd)}",
-                f"{unique} ± {format_deviation(spread.unique_sd)}",
-            )
+        units = format_count(self.units, None if spread is None else spread.units_sd)
+        unique = format_count(self.unique, None if spread is None else spread.unique_sd)
         return (
-            f"{units} of {self.total} units detect {unique} unique concepts "
+            f"{units} of {self.total:,} units detect {unique} unique concepts "
             f"({self.score_title} {sign} {self.threshold:g}, by {self.definition})"
         )
 
@@ -99,6 +95,15 @@ def format_deviation(value: float) -> str:
     ['0', '0.3', '1', '3']
     """
     return f"{value:.1f}" if 0.05 <= value < 0.95 else f"{value:.0f}"
+
+
+def format_count(count: int, deviation: float | None = None) -> str:
+    """Return a count with its standard deviation, if there is one, as text.
+
+    >>> format_count(1220, 1.2), format_count(55)
+    ('1,220 ± 1', '55')
+    """
+    return f"{count:,}" if deviation is None else f"{count:,} ± {format_deviation(deviation)}"
 
 
 def format_times(value: float) -> str:

@@ -12,6 +12,7 @@ from netdissect.bounds import format_value
 from netdissect.errors import SettingsError
 from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
 from netdissect.results.detectors import Detectors, count_detectors
+from netdissect.results.findings import describe_findings
 from netdissect.results.panel import ScorePanel
 from netdissect.results.trust_summary import TrustSummary, summarize_tables
 from netdissect.results.unit_result import UnitResult
@@ -107,7 +108,7 @@ class LayerResult:
 
     def __repr__(self) -> str:
         h, w = self.layer.grid
-        return f"{self.name}, {h} x {w} cells: {self.detectors().describe()}"
+        return f"{self.name}, {h} x {w} cells: {describe_findings(self)}"
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netdissect.bounds import require_between, require_choice
 from netdissect.errors import RunError, UnknownLayerError, suggest_nearest
 from netdissect.io.folders import find_owner
+from netdissect.results.findings import describe_findings
 from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
 if TYPE_CHECKING:
@@ -92,8 +93,10 @@ class Result:
 
     def __repr__(self) -> str:
         title = f"{self.network.name} on {self.probe_set.images} images of {self.probe_set.name}"
-        found = self.detectors(self.settings.threshold)
-        return "\n".join([title, *(f"  {name}: {detectors.describe()}" for name, detectors in found.items())])
+        found = (
+            f"  {name}: {describe_findings(layer, self.settings.threshold)}" for name, layer in self.layers.items()
+        )
+        return "\n".join([title, *found])
 
     def _repr_html_(self) -> str | None:
         return self.presenter.render_run(self) if self.presenter is not None else None

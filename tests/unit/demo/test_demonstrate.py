@@ -11,6 +11,7 @@ import netdissect as nd
 from netdissect.cli import main
 from netdissect.demo import demonstrate, network, world
 from netdissect.errors import FolderTakenError
+from netdissect.results.findings import describe_findings
 
 pytestmark = pytest.mark.slow
 
@@ -57,9 +58,9 @@ def test_both_networks_saw_the_same_images(whole):
 def test_two_lines_say_how_many_unique_concepts_each_has(whole):
     found, _ = whole
     for line, result in zip(found.format_headlines(), (found.trained, found.control), strict=True):
-        unique = int(re.search(r"(\d+) unique concepts", line)[1])
+        unique = int(re.search(r"(\d+)(?: ± [\d.]+)? unique concepts", line)[1])
         assert unique == result[demonstrate.LAST].detectors().unique
-        assert f"in {len(result[demonstrate.LAST].detectors().unique_by_category)} categories" in line
+        assert line.endswith(describe_findings(result[demonstrate.LAST]))
 
 
 def test_everything_it_found_lies_in_its_folder(tmp_path, monkeypatch):

@@ -1,3 +1,5 @@
+import dataclasses
+import html
 import re
 
 import pytest
@@ -7,6 +9,9 @@ import netdissect as nd
 from netdissect import api
 from netdissect.errors import SettingsError
 from netdissect.report import card
+from netdissect.results.controls import ControlLayer, ControlRun
+from netdissect.results.detectors import format_deviation
+from netdissect.results.findings import describe_findings, describe_unconvincing, format_probability
 
 
 class ByIndex:
@@ -54,6 +59,77 @@ def test_a_notebook_shows_a_layer_and_a_unit(result):
     assert f"unit {best.unit} (channel {best.channel} counted from 0)" in html
     assert "data:image/jpeg" in html
     assert repr(unit).startswith(f"unit {best.unit} of block2/conv: ")
+
+
+@pytest.fixture
+def trusted():
+    run, probe_set = made_up_runs.make_run((24, 40), trusted=True)
+    return api._add_presenter(run, lambda: ByIndex(probe_set))
+
+
+def cells_of(html):
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", html)
+    return [[re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)] for row in rows]
+
+
+def test_a_notebook_shows_how_far_counts_can_be_trusted(trusted):
+    head, first, _ = cells_of(trusted._repr_html_())
+    assert head == [
+        "layer",
+        "units",
+        "detectors",
+        "unique, by label",
+        "unique, by category",
+        "beyond chance",
+        "times chance",
+    ]
+    layer = trusted["block1/conv"]
+    summary, found = layer.summarize_trust(), layer.detectors()
+    other = layer.count_spread(0.04, "category")
+    assert first == [
+        "block1/conv", "24", f"{found.units} ± {format_deviation(summary.counts.units_sd)}",
+        f"{found.unique} ± {format_deviation(summary.counts.unique_sd)}",
+        f"{layer.detectors(0.04, 'category').unique} ± {format_deviation(other.unique_sd)}", str(summary.beyond), f"{summary.times:.1f}",
+    ]  # fmt: skip
+
+
+def test_a_notebook_shows_q_of_units(trusted):
+    layer = trusted["block2/conv"]
+    text = html.unescape(layer._repr_html_())
+    head, *rows = cells_of(text)
+    assert head == ["unit", "IoU", "q", "category", "concept"]
+    for row, unit in zip(rows, layer.units, strict=False):
+        assert row[2] == format_probability(unit.trust.q)
+    assert describe_findings(layer) in text
+    assert describe_unconvincing(layer) in text
+    weak = next(row for row in layer.units if row.trust.q is not None and row.trust.q >= 0.05)
+    said = html.unescape(layer.unit(weak.unit)._repr_html_())
+    assert "no better than chance" in said
+    assert f"95 % interval {weak.trust.low:.3f} to {weak.trust.high:.3f}" in said
+
+
+def test_a_model_card_says_what_is_beyond_chance_and_shows_its_control(trusted):
+    control = ControlRun(
+        "seed-1", "untrained", "0" * 32, 0.04, {"block2/conv": ControlLayer(4, 40, 3, 0.8, 0.7, 1.3, 1.1, 1.5)}
+    )
+    text = card.format_model_card(dataclasses.replace(trusted, controls=(control,)))
+    layer = trusted["block2/conv"]
+    summary = layer.summarize_trust()
+    assert f" | {summary.beyond} | {summary.times:.1f} | " in text
+    assert f"| {layer.detectors().units} ± {format_deviation(summary.counts.units_sd)} |" in text
+    assert (
+        "- **block2/conv** of the control seed-1 (untrained): 4 ± 0.8 of 40 units detect 3 ± 0.7 unique concepts; 1.3 times "
+        "chance."
+    ) in text
+    assert "± is the standard deviation of a count" in text
+    assert f"- **block2/conv**: {describe_unconvincing(layer)}." in text
+    assert "images are few for these counts" in text
+
+
+def test_a_model_card_of_a_run_without_trust_tables_has_neither(result):
+    text = card.format_model_card(result)
+    assert "±" not in text
+    assert "chance" not in text
 
 
 @pytest.mark.parametrize("number", [0, 41, -1])

@@ -84,7 +84,7 @@ def test_the_shell_knows_the_score_of_an_installed_package(package, data, tmp_pa
         main(words.split())
     printed = capsys.readouterr()
     assert leave.value.code == 0, printed.err
-    assert "unique concepts with Recall ≥ 0.04" in printed.out
+    assert "unique concepts (Recall ≥ 0.04, by label)" in printed.out
     assert nd.load("run").score_title == "Recall"
 
 

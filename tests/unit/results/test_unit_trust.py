@@ -9,7 +9,13 @@ import pytest
 from tests import made_up_runs
 
 from netdissect.results.counts import Counts
-from netdissect.results.findings import describe_findings, describe_unconvincing, warn_of_small_set
+from netdissect.results.findings import (
+    describe_findings,
+    describe_run_findings,
+    describe_unconvincing,
+    describe_unit_trust,
+    warn_of_small_set,
+)
 from netdissect.results.trust import Chance, Reference, Spread, Trust, UnitTrust, Within
 
 WORDS = made_up_runs.make_vocabulary(4, ("object", "scene"))  # cow and car are objects, sheep and flower scenes
@@ -176,6 +182,28 @@ def test_a_small_probe_set_is_warned_of_with_a_number():
     weak = make_layer(Trust(replace(chance, observed=np.array([0.5, 0.1, 0.1, 0], np.float32))), (0.5, 0.1, 0.1, 0))
     assert "only 1 of 3 detectors are beyond chance (q < 0.05)" in warn_of_small_set(weak, 50)
     assert warn_of_small_set(weak, 50, threshold=0.9) is None  # no detector, no claim
+
+
+def test_a_run_says_what_every_layer_found_and_warns_of_a_small_set():
+    run, _ = made_up_runs.make_run((60, 40), trusted=True)
+    lines = describe_run_findings(run)
+    for name, layer in run.layers.items():
+        assert f"{name}: {describe_findings(layer)}" in lines
+        assert f"{name}: {describe_unconvincing(layer)}" in lines
+        assert f"warning: {warn_of_small_set(layer, 1000)}" in lines
+    assert len(lines) == 6
+    assert repr(run).splitlines()[1] == f"  block1/conv: {describe_findings(run[0])}"
+    plain, _ = made_up_runs.make_run((60,))
+    assert describe_run_findings(plain) == [f"block1/conv: {plain[0].detectors().describe()}"]
+
+
+def test_a_units_trust_is_said_in_words():
+    unit = UnitTrust(0.1, 0.2, 0.03, 0.05, 4.5, 0.001, 0.05, 0.0004, keep=0.75, labels=("cow", "door-s"))
+    assert describe_unit_trust(unit) == (
+        "95 % interval 0.100 to 0.200; chance 0.030; q < 0.001; 75% of resamples keep the label (cow, door)"
+    )
+    assert describe_unit_trust(UnitTrust(q=0.05)) == "q 0.050, no better than chance"
+    assert describe_unit_trust(UnitTrust()) == describe_unit_trust(None) == ""
 
 
 def test_a_layer_of_one_unit_falls_back_to_its_own_shifts():
