@@ -19,6 +19,7 @@ from netdissect.engine.row_threads import RowThreads
 from netdissect.engine.worker_context import WorkerContext
 from netdissect.errors import DataError
 from netdissect.layers import FieldMap, Layer
+from netdissect.results.scores import find_score
 from netdissect.runtime.array_store import Store
 from netdissect.runtime.worker_processes import InProcessRuntime
 
@@ -110,6 +111,7 @@ def dissect_arrays(
     plan: Plan | None = None,
     threads: int = 1,
     budget: int = 2**30,
+    table_memory: int = 2**28,
     folder: str | Path | None = None,
     advance: Callable[[int], None] = lambda _: None,
     **options,
@@ -123,5 +125,6 @@ def dissect_arrays(
     with RowThreads(threads) as pool, Store(folder, budget=budget) as store:
         context = WorkerContext(source, concepts, pool, store, advance)
         return dissect_layers(
-            InProcessRuntime(context), store, source.layers, concepts.vocabulary, concepts.row, plan, settings
-        )
+            InProcessRuntime(context), store, source.layers, concepts, plan, settings, score=find_score(settings.score),
+            table_memory=table_memory,
+        )  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
+from netdissect.segments import Segments
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -132,6 +134,15 @@ class GroupedSource(Protocol):
 
 
 @runtime_checkable
+class SegmentSource(Protocol):
+    """A probe set that stores or keeps labels as segments."""
+
+    def read_segments(self, index: int) -> Segments:
+        """Return an image's labels as segments."""
+        ...
+
+
+@runtime_checkable
 class LatentSource(Protocol):
     """A probe set whose images were made by a generator."""
 
@@ -204,3 +215,10 @@ class NullProgress:
 
     def advance(self, steps: int) -> None:
         """Show nothing."""
+
+
+def read_segments(concepts: ConceptSource, index: int) -> Segments:
+    """Return the labels of an image of a probe set as segments."""
+    if isinstance(concepts, SegmentSource):
+        return concepts.read_segments(index)
+    return Segments.from_labels(concepts.read_labels(index))

@@ -1,4 +1,4 @@
-"""Segments: the label planes of one image as one map.
+"""Segments: the labels of one image as one map.
 
 Pixels that have the same code in every plane form a *segment*. An image has tens of segments, so counting by segment reads
 one number per pixel instead of one per plane, and the map and a small table hold all that the planes hold.
@@ -6,9 +6,9 @@ one number per pixel instead of one per plane, and the map and a small table hol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,17 +18,19 @@ from netdissect.concepts import Labels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Most segments of one image: as many as the map's uint16 can number.
+#: Most segments that 16 bits can number; few images have more.
 MAX_SEGMENTS = 2**16
 
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The label planes of one image as one map of segments; labels of the whole image are not part of it.
+    """The labels of one image: its label planes as one map of segments, and labels for the whole image.
 
     Attributes:
-        map: the segment of every pixel, numbered from 0 in the order of their first pixels, uint16, shape (sh, sw).
+        map: the segment of every pixel, numbered from 0 in the order of their first pixels, uint16 (uint32 if there are
+            more than 65,536), shape (sh, sw).
         table: the code of every segment in every plane, 0 where it has none, uint16, shape (n, P).
+        whole: codes of labels for the whole image, each once, int64, shape (W,).
 
     Example:
         >>> planes = np.array([[[1, 1, 2]], [[0, 3, 1]]], np.uint16)
@@ -37,22 +39,24 @@ class Segments:
         (array([[0, 1, 2]], dtype=uint16), array([1, 1, 3, 2, 1], dtype=uint16), array([0, 1, 3, 5]))
     """
 
-    map: NDArray[np.uint16]
+    map: NDArray[np.uint16 | np.uint32]
     table: NDArray[np.uint16]
+    whole: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
-    def from_labels(cls, labels: Labels) -> Self | None:
-        """Return the segments of an image's label planes; None if there are more than 65,536."""
+    def from_labels(cls, labels: Labels) -> Self:
+        """Return the segments of an image's labels."""
         planes = np.ascontiguousarray(labels.planes)
-        segments = np.empty(labels.shape, np.uint16)
-        flat = planes.reshape(planes.shape[0], segments.size)
-        for bits in (10, 17):  # few images need the large table
+        size = labels.shape[0] * labels.shape[1]
+        flat = planes.reshape(planes.shape[0], size)
+        for bits in (10, 17, size.bit_length() + 1):  # few images need more than the first table
             slots = np.full(2**bits, -1, np.int32)
             first = np.empty(2 ** (bits - 1), np.int64)
-            found = _find_segments(flat, segments.reshape(-1), slots, first)
+            segments: NDArray[Any] = np.empty(size, np.uint16 if first.size <= MAX_SEGMENTS else np.uint32)
+            found = _find_segments(flat, segments, slots, first)
             if found >= 0:
-                return cls(segments, np.ascontiguousarray(flat[:, first[:found]].T))
-        return None
+                break
+        return cls(segments.reshape(labels.shape), np.ascontiguousarray(flat[:, first[:found]].T), labels.whole)
 
     @cached_property
     def codes(self) -> NDArray[np.uint16]:
@@ -67,15 +71,23 @@ class Segments:
         np.cumsum(np.count_nonzero(self.table, axis=1), out=start[1:])
         return start
 
-    def to_labels(self, whole: NDArray[np.int64]) -> Labels:
-        """Return the labels as planes.
+    @cached_property
+    def pixels(self) -> NDArray[np.int64]:
+        """Number of pixels of every segment, int64, shape (n,)."""
+        return np.bincount(self.map.reshape(-1), minlength=len(self.table))
 
-        Args:
-            whole: codes of labels for the whole image, each once.
-        """
+    def count_pixels(self, concepts: int) -> NDArray[np.int64]:
+        """Return the labeled pixels |L_c| of every concept, int64, shape (C,)."""
+        pixels = np.zeros(concepts + 1, np.int64)
+        np.add.at(pixels, self.codes, np.repeat(self.pixels, np.diff(self.start)))
+        pixels[self.whole] += self.map.size
+        return pixels[1:]
+
+    def to_labels(self) -> Labels:
+        """Return the labels as planes."""
         planes = np.empty((self.table.shape[1], *self.map.shape), np.uint16)
         _paint_planes(self.map.reshape(-1), self.table, planes.reshape(len(planes), self.map.size))
-        return Labels(planes, whole)
+        return Labels(planes, self.whole)
 
 
 @cached_njit()

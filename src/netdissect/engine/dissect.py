@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from functools import reduce
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netdissect.engine.comparison_plan import plan_comparisons
 from netdissect.engine.plan import Plan
 from netdissect.engine.scan import LayerRequest
+from netdissect.engine.tally_layers import LayerTally
 from netdissect.engine.tasks import (
     CALIBRATION_KEY,
     CalibrationTask,
     RescanTask,
     ScanTask,
-    ShardTally,
-    TallyTask,
     find_receipt,
     load_calibration,
     load_layer_scan,
@@ -30,24 +29,25 @@ from netdissect.engine.tasks import (
 from netdissect.engine.thresholds import count_allowed_above, find_thresholds
 from netdissect.errors import DataError
 from netdissect.protocols import NullProgress
-from netdissect.results.counts import Counts
 from netdissect.results.layer_result import Exemplars, LayerResult
 from netdissect.stats.top_images import NO_IMAGE, TopImages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from netdissect.concepts import Vocabulary
     from netdissect.config import Settings
+    from netdissect.engine.comparison_plan import TaskRuntime
     from netdissect.engine.plan import Shard
     from netdissect.engine.scan import LayerScan
+    from netdissect.engine.tally_layers import CountedLayer
     from netdissect.engine.tasks import ShardReceipt
     from netdissect.engine.worker_context import ArtifactStore
     from netdissect.layers import Layer
-    from netdissect.protocols import Progress
+    from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.layer_result import Activity
+    from netdissect.results.scores import Score
 
 _LOG = logging.getLogger("netdissect")
 #: Images of a shard, at least.
@@ -56,16 +56,10 @@ SHARD_SIZE = 256
 SHARD_BATCHES = 8
 #: Images of the calibration sample, at most.
 CALIBRATION_IMAGES = 256
+#: Bytes of the tables of counts that are held at a time, unless they are given.
+TABLE_MEMORY = 2**28
 #: Bytes of the calibration sample's activations, at most.
 CALIBRATION_BYTES = 256 * 2**20
-
-
-class ShardRuntime(Protocol):
-    """Maps a task over items; its workers' context is a WorkerContext."""
-
-    def map(self, task: Callable[[Any, Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Yield ``task(context, item)`` for every item, in the order of the items."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +72,7 @@ class DissectionOutcome:
         rescanned: units that were scanned again, by layer name.
         skipped: why an image was left out, by its position in the probe set.
         resumed: number of shards that an earlier run had scanned.
+        notes: what a reader of the results should know about how they can be trusted.
     """
 
     layers: Mapping[str, LayerResult]
@@ -85,18 +80,20 @@ class DissectionOutcome:
     rescanned: Mapping[str, list[int]]
     skipped: Mapping[int, str]
     resumed: int
+    notes: tuple[str, ...] = ()
 
 
 def dissect_layers(
-    runtime: ShardRuntime,
+    runtime: TaskRuntime,
     store: ArtifactStore,
     layers: Sequence[Layer],
-    vocabulary: Vocabulary,
-    row: Callable[[int], int],
+    concepts: ConceptSource,
     plan: Plan,
     settings: Settings,
     progress: Progress | None = None,
     *,
+    score: Score,
+    table_memory: int = TABLE_MEMORY,
     tally_parts: int = 1,
 ) -> DissectionOutcome:
     """Dissect layers of a network.
@@ -105,32 +102,39 @@ def dissect_layers(
         runtime: runs the tasks; its workers' context is a WorkerContext.
         store: where scans are kept until the thresholds are known.
         layers: the probed layers.
-        vocabulary: the concepts of the probe set.
-        row: returns an image's row in ``index.csv``, given its position in the probe set.
+        concepts: the probe set.
         plan: the shards, in the order in which they are scanned.
-        settings: the quantile, and what is kept of every unit.
+        settings: the quantile, what is kept of every unit, and how chance and uncertainty are measured.
         progress: shows how many images are done.
+        score: what labels units.
+        table_memory: bytes of the tables of counts that are held at a time.
         tally_parts: number of parts the tally is divided into; each returns a table of all units and concepts.
 
     Raises:
         ActivationError: if an activation is NaN or infinite.
         DataError: if an image cannot be read, unless the settings skip it, or if none can be read.
     """
-    run = _Dissection(runtime, store, layers, vocabulary, row, plan, settings, progress or NullProgress())
+    progress = progress or NullProgress()
+    run = _Dissection(runtime, store, layers, plan, settings, progress)
     activity, receipts, resumed = run.scan()
-    images = sum(receipt.images for receipt in receipts)
-    skipped = {image: reason for receipt in receipts for image, reason in receipt.skipped.items()}
+    images = sum(receipt.images for receipt in receipts.values())
+    skipped = {image: reason for receipt in receipts.values() for image, reason in receipt.skipped.items()}
     if not images:
         raise DataError(f"none of the {plan.images} images could be read: {next(iter(skipped.values()))}")
     thresholds, rescanned = run.find_thresholds(images)
-    tally = run.tally(thresholds, rescanned, tally_parts)
+    compared = plan_comparisons(runtime, concepts, plan, receipts, settings, progress)
+    tally = LayerTally(
+        runtime, plan.shards, layers, concepts, compared.comparisons, settings, score, table_memory, tally_parts
+    )
+    counted = tally.count(thresholds, rescanned, progress)
     results = {
-        layer.name: run.make_result(layer, tally, thresholds[layer.name], activity[layer.name], images)
+        layer.name: run.make_result(
+            layer, concepts, counted[layer.name], thresholds[layer.name], activity[layer.name], images
+        )
         for layer in layers
     }
-    return DissectionOutcome(
-        results, images, {name: units.tolist() for name, units in rescanned.items()}, skipped, resumed
-    )
+    again = {name: units.tolist() for name, units in rescanned.items()}
+    return DissectionOutcome(results, images, again, skipped, resumed, compared.notes)
 
 
 def make_plan(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
@@ -144,13 +148,11 @@ def make_plan(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
 
 @dataclass(frozen=True, eq=False)
 class _Dissection:
-    """The steps of `dissect_layers`, whose arguments are its fields."""
+    """The scan of `dissect_layers`, whose arguments are its fields."""
 
-    runtime: ShardRuntime
+    runtime: TaskRuntime
     store: ArtifactStore
     layers: Sequence[Layer]
-    vocabulary: Vocabulary
-    row: Callable[[int], int]
     plan: Plan
     settings: Settings
     progress: Progress
@@ -160,12 +162,12 @@ class _Dissection:
         settings = self.settings
         return LayerRequest(settings.images_per_unit, settings.image_maxima, skip=settings.on_error == "skip")
 
-    def scan(self) -> tuple[Mapping[str, Activity], list[ShardReceipt], int]:
+    def scan(self) -> tuple[Mapping[str, Activity], dict[int, ShardReceipt], int]:
         """Scan every shard that is not stored yet, the calibration sample first.
 
         Returns:
-            how each layer's activations are distributed, the receipts of all shards, and how many shards besides the
-            calibration sample an earlier run had scanned.
+            how each layer's activations are distributed, the receipts of all shards by number, and how many shards besides
+            the calibration sample an earlier run had scanned.
         """
         names = [layer.name for layer in self.layers]
         self.progress.start("scan", self.plan.images)
@@ -180,7 +182,7 @@ class _Dissection:
             _LOG.info("resuming: an earlier run finished %d of %d shards", finished + 1, len(self.plan.shards))
         bounds, activity = load_calibration(self.store, names)
         resumed = _scan_missing(self.runtime, ScanTask(bounds, self._request), others, receipts, self.progress)
-        return activity, [receipt for receipt in receipts.values() if receipt is not None], resumed
+        return activity, {number: receipt for number, receipt in receipts.items() if receipt is not None}, resumed
 
     def find_thresholds(self, images: int) -> tuple[dict[str, NDArray[np.float32]], Mapping[str, NDArray[np.int64]]]:
         """Return T_k of every layer's units, and the units that were scanned again to find it.
@@ -207,23 +209,11 @@ class _Dissection:
                 values[layer.name][short] = again.value
         return values, units
 
-    def tally(
-        self,
-        thresholds: Mapping[str, NDArray[np.float32]],
-        rescanned: Mapping[str, NDArray[np.int64]],
-        parts: int,
-    ) -> ShardTally:
-        """Count the pixels of all masks and labels."""
-        self.progress.start("tally", self.plan.images)
-        shards = self.plan.shards
-        pieces = [shards[part::parts] for part in range(min(parts, len(shards)))]
-        tallies: Iterator[ShardTally] = self.runtime.map(TallyTask(thresholds, rescanned), pieces)
-        return reduce(ShardTally.merge, tallies)
-
     def make_result(
         self,
         layer: Layer,
-        tally: ShardTally,
+        concepts: ConceptSource,
+        counted: CountedLayer,
         thresholds: NDArray[np.float32],
         activity: Activity,
         images: int,
@@ -237,17 +227,16 @@ class _Dissection:
             np.maximum(highest, scan.highest, out=highest)
             if scan.maxima.size:
                 maxima.append((scan.images, scan.maxima))
-        masks = tally.masks[layer.name]
-        intersection = np.ascontiguousarray(masks.intersection[:, 1:])
         return LayerResult(
             layer=layer,
-            vocabulary=self.vocabulary,
-            counts=Counts(intersection, masks.per_category[:, self.vocabulary.primary], tally.labels),
+            vocabulary=concepts.vocabulary,
+            counts=counted.counts,
             thresholds=thresholds,
             cells=images * layer.grid[0] * layer.grid[1],
-            exemplars=_make_exemplars(top.compute(), thresholds, self.row),
+            exemplars=_make_exemplars(top.compute(), thresholds, concepts.row),
             activity=replace(activity, maximum=highest),
             image_maxima=_order_maxima(maxima, self.plan.images),
+            trust=counted.trust,
         )
 
     def _count_allowed(self, layer: Layer, images: int) -> int:
@@ -259,7 +248,7 @@ class _Dissection:
 
 
 def _scan_missing(
-    runtime: ShardRuntime,
+    runtime: TaskRuntime,
     task: Callable[[Any, Shard], ShardReceipt],
     shards: Sequence[Shard],
     receipts: dict[int, ShardReceipt | None],

@@ -1,7 +1,8 @@
 """The tally: count the pixels of every concept under every unit's masks (docs/method.md, § 3).
 
 A *quad* is a square of four neighboring cells. A pixel in it can exceed T_k only if one of the four does. So only quads
-with a cell above T_k are visited, once each; all their corners are candidates. Counts are int64 and are added up over images.
+with a cell above T_k are visited, once each; all their corners are candidates. The pixels of a mask are listed once and
+then compared with every label map that `Comparisons` names for the image.
 """
 
 from __future__ import annotations
@@ -15,82 +16,32 @@ from netdissect.compiled import cached_njit
 from netdissect.geometry.upsample import make_label_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from netdissect.concepts import Labels, Vocabulary
+    from netdissect.concepts import Vocabulary
     from netdissect.engine.candidates import Candidates
+    from netdissect.engine.label_maps import LabelMaps
     from netdissect.engine.row_threads import RowThreads
     from netdissect.layers import Layer
 
-
-def count_label_pixels(labels: Labels, concepts: int) -> NDArray[np.int64]:
-    """Return the labeled pixels |L_c| of every concept in one image, int64, shape (C,)."""
-    pixels = np.zeros(concepts + 1, np.int64)
-    _count_labels_kernel(labels.planes.ravel(), pixels)
-    pixels[labels.whole] += labels.shape[0] * labels.shape[1]
-    return pixels[1:]
+#: Largest count of a table of 32 bits.
+_MAX_COUNT = 2**31 - 1
 
 
-@cached_njit()
-def _count_labels_kernel(labels, pixels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for label in labels:
-        pixels[label] += 1
-
-
-def has_categories(pixels: NDArray[np.int64], vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Return which primary categories an image has a label of, shape (K,), given its labeled pixels, shape (C,)."""
-    found = np.zeros(len(vocabulary.categories), np.bool_)
-    found[vocabulary.primary[pixels > 0]] = True
-    return found
-
-
-class LabelGroup(NamedTuple):
-    """Labels of those of a shard's n images whose label maps have one size (sh, sw).
+class ShardComparisons(NamedTuple):
+    """The comparisons of a shard's n images whose label maps have one size (sh, sw).
 
     Attributes:
-        members: position in the group of every image of the shard, -1 for images of other groups, int64, shape (n,).
-        planes: label planes of all members, one after the other, uint16, shape (ΣP, sh, sw).
-        first_plane: position of every member's first plane, and the end of the last, int64, shape (members + 1,).
-        whole: codes of all members that hold for the whole image, int64, shape (ΣW,).
-        first_whole: position of every member's first code, and the end of the last, int64, shape (members + 1,).
-        has_category: which images of the shard have a label of which primary category, bool, shape (n, K).
+        lenders: position in `labels` of the image that lends its labels, -1 for no comparison, int32, shape (n, R).
+        tables: table in which the comparison is counted, int32, shape (n, R).
+        labels: the labels.
+        size: height and width of the label maps in pixels.
     """
 
-    members: NDArray[np.int64]
-    planes: NDArray[np.uint16]
-    first_plane: NDArray[np.int64]
-    whole: NDArray[np.int64]
-    first_whole: NDArray[np.int64]
-    has_category: NDArray[np.bool_]
-
-
-def group_labels(labels: Sequence[Labels], has_category: NDArray[np.bool_]) -> list[LabelGroup]:
-    """Group the labels of a shard's images by the size of their label maps.
-
-    Args:
-        labels: of the shard's n images.
-        has_category: which images have a label of which primary category, shape (n, K).
-    """
-    groups: dict[tuple[int, int], list[int]] = {}
-    for position, entry in enumerate(labels):
-        groups.setdefault(entry.shape, []).append(position)
-    return [_pack_labels(labels, positions, has_category) for positions in groups.values()]
-
-
-def _pack_labels(labels: Sequence[Labels], positions: list[int], has_category: NDArray[np.bool_]) -> LabelGroup:
-    entries = [labels[position] for position in positions]
-    members = np.full(len(labels), -1, np.int64)
-    members[positions] = np.arange(len(positions))
-    return LabelGroup(
-        members,
-        np.concatenate([entry.planes for entry in entries]),
-        np.cumsum([0, *(entry.planes.shape[0] for entry in entries)], dtype=np.int64),
-        np.concatenate([entry.whole for entry in entries]),
-        np.cumsum([0, *(entry.whole.size for entry in entries)], dtype=np.int64),
-        has_category,
-    )
+    lenders: NDArray[np.int32]
+    tables: NDArray[np.int32]
+    labels: LabelMaps
+    size: tuple[int, int]
 
 
 class _Pairs(NamedTuple):
@@ -114,22 +65,29 @@ class _Axes(NamedTuple):
 
 @dataclass(eq=False)
 class MaskCounts:
-    """Pixel counts of one layer's masks.
+    """Pixel counts of the masks of some units of a layer, in T tables.
 
     Attributes:
-        intersection: I, int64, shape (U, C + 1); column 0 counts pixels without a label.
-        per_category: |M_k| over the images that have a label of a category, int64, shape (U, K).
+        intersection: I of every table, int32 or int64, shape (U, T, C).
+        per_category: |M_k| over the images whose labels have a category, int32 or int64, shape (U, T, K).
     """
 
-    intersection: NDArray[np.int64]
-    per_category: NDArray[np.int64]
+    intersection: NDArray[np.int32 | np.int64]
+    per_category: NDArray[np.int32 | np.int64]
 
     @classmethod
-    def empty(cls, units: int, vocabulary: Vocabulary) -> Self:
-        """Return counts of 0."""
-        return cls(
-            np.zeros((units, len(vocabulary) + 1), np.int64), np.zeros((units, len(vocabulary.categories)), np.int64)
-        )
+    def empty(cls, units: int, tables: int, vocabulary: Vocabulary, most: int = _MAX_COUNT + 1) -> Self:
+        """Return counts of 0.
+
+        Args:
+            units: number of units U.
+            tables: number of tables T.
+            vocabulary: the concepts.
+            most: a bound on all counts, which decides how wide they are.
+        """
+        kind = choose_count_type(most)
+        shape = (units, tables)
+        return cls(np.zeros((*shape, len(vocabulary)), kind), np.zeros((*shape, len(vocabulary.categories)), kind))
 
     def merge(self, other: Self) -> Self:
         """Return the sum of both; neither is changed."""
@@ -140,49 +98,59 @@ class MaskCounts:
         layer: Layer,
         candidates: Candidates,
         thresholds: NDArray[np.float32],
-        labels: Sequence[LabelGroup],
+        rows: NDArray[np.int64],
+        comparisons: ShardComparisons,
         input_size: tuple[int, int],
         threads: RowThreads,
     ) -> None:
-        """Count a shard.
+        """Count the masks on a shard's images.
 
         Args:
             layer: the layer.
-            candidates: the layer's candidates on the shard's images.
-            thresholds: T_k, float32, shape (U,).
-            labels: the labels of the shard's images.
+            candidates: the candidates of some of its units on the shard's images.
+            thresholds: T_k of these units, float32, shape (u,).
+            rows: the row of every one of these units in the tables, -1 for units that are not counted, int64, shape (u,).
+            comparisons: the label maps, and the tables.
             input_size: height and width of the network's input in pixels.
             threads: threads for the kernel.
         """
         pairs = _Pairs(
             candidates.pair_unit, candidates.pair_image, candidates.pair_start, candidates.cells, candidates.values
         )
-        for group in labels:
-            rows, columns = make_label_axes(layer.field, layer.grid, input_size, group.planes.shape[1:])
-            axes = _Axes(rows.start, rows.fraction, columns.start, columns.fraction)
-            threads.split(
-                self.intersection.shape[0], _count_masks_kernel, layer.grid, pairs, thresholds, axes, group,
-                self.intersection, self.per_category,
-            )  # fmt: skip
+        y, x = make_label_axes(layer.field, layer.grid, input_size, comparisons.size)
+        axes = _Axes(y.start, y.fraction, x.start, x.fraction)
+        counts = (self.intersection, self.per_category)
+        threads.split(
+            len(self.intersection), _count_masks_kernel, layer.grid, pairs, thresholds, rows, axes, comparisons, counts
+        )
+
+
+def choose_count_type(most: int) -> type[np.int32 | np.int64]:
+    """Return the type of counts that do not exceed `most`."""
+    return np.int32 if most <= _MAX_COUNT else np.int64
 
 
 @cached_njit()
-def _count_masks_kernel(first, last, grid_shape, pairs, thresholds, axes, labels, intersection, per_category):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _count_masks_kernel(first, last, grid_shape, pairs, thresholds, rows, axes, comparisons, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     h, w = grid_shape
     pair_unit, pair_image, pair_start, cells, values = pairs
-    members, planes, first_plane, whole, first_whole, has_category = labels
+    lenders, tables, labels, size = comparisons
+    intersection, per_category = counts
     grid = np.empty((h, w), np.float32)  # cells that an earlier pair left in it are never read
     flat = grid.reshape(-1)
     visited = np.full((h + 1, w + 1), -1, np.int64)  # the last pair for which a quad was visited
-    size = planes.shape[1] * planes.shape[2]
-    flat_planes = planes.reshape(-1, size)
-    mask = np.empty(size + planes.shape[2], np.int32)
+    mask = np.empty(size[0] * size[1] + size[1], np.int32)
+    most = np.int64(0)
+    for image in range(labels.first_segment.size - 1):
+        most = max(most, labels.first_segment[image + 1] - labels.first_segment[image])
+    pixels_in = np.zeros(most, np.int32)  # pixels of the mask in every segment of the lender
+    found = np.empty(most, np.int64)  # the segments that have any
     for pair in range(pair_unit.size):
-        u, image = pair_unit[pair], pair_image[pair]
-        member = members[image]
-        if u < first or u >= last or member < 0:
+        image = pair_image[pair]
+        row = rows[pair_unit[pair]]
+        if row < first or row >= last or lenders[image, 0] < 0:
             continue
-        threshold = thresholds[u]
+        threshold = thresholds[pair_unit[pair]]
         for at in range(pair_start[pair], pair_start[pair + 1]):
             flat[cells[at]] = values[at]
         pixels = 0
@@ -194,20 +162,40 @@ def _count_masks_kernel(first, last, grid_shape, pairs, thresholds, axes, labels
                 for j in range(x, x + 2):
                     if visited[i, j] != pair:
                         visited[i, j] = pair
-                        pixels = _mask_quad(grid, i, j, threshold, axes, planes.shape[2], mask, pixels)
+                        pixels = _mask_quad(grid, i, j, threshold, axes, size[1], mask, pixels)
         if not pixels:
             continue
-        counts = intersection[u]
-        own = flat_planes[first_plane[member] : first_plane[member + 1]]
-        for at in range(pixels):
-            pixel = np.uint32(mask[at])
-            for plane in range(own.shape[0]):
-                counts[own[plane, pixel]] += 1
-        for at in range(first_whole[member], first_whole[member + 1]):
-            counts[whole[at]] += pixels
-        for category in range(has_category.shape[1]):
-            if has_category[image, category]:
-                per_category[u, category] += pixels
+        for comparison in range(lenders.shape[1]):
+            lender = lenders[image, comparison]
+            if lender >= 0:
+                table = tables[image, comparison]
+                both = intersection[row, table]
+                _count_segments(mask, pixels, labels, lender, pixels_in, found, both)
+                for at in range(labels.first_whole[lender], labels.first_whole[lender + 1]):
+                    both[labels.whole[at]] += pixels
+                for category in range(per_category.shape[2]):
+                    if labels.has_category[lender, category]:
+                        per_category[row, table, category] += pixels
+
+
+@cached_njit()
+def _count_segments(mask, pixels, labels, lender, pixels_in, found, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add the first `pixels` of a mask to the counts of the concepts of their segments; `pixels_in` is 0 before and after."""
+    segments = labels.maps[lender]
+    number = 0
+    for at in range(pixels):
+        segment = np.int64(segments[np.uint32(mask[at])])
+        if pixels_in[segment] == 0:
+            found[number] = segment
+            number += 1
+        pixels_in[segment] += 1
+    first = labels.first_segment[lender]
+    for at in range(number):
+        segment = found[at]
+        count = pixels_in[segment]
+        pixels_in[segment] = 0
+        for place in range(labels.first_column[first + segment], labels.first_column[first + segment + 1]):
+            counts[labels.columns[place]] += count
 
 
 @cached_njit()

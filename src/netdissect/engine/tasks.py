@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netdissect.engine.calibrate import Bounds
 from netdissect.engine.calibration_scan import calibrate_shard
+from netdissect.engine.label_maps import pack_label_maps
 from netdissect.engine.scan import LayerScan, rescan_shard, scan_shard
-from netdissect.engine.tally import MaskCounts, count_label_pixels, group_labels, has_categories
+from netdissect.engine.tally import MaskCounts, ShardComparisons
 from netdissect.layers import make_file_stem
 from netdissect.results.layer_result import Activity
 
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from netdissect.concepts import Labels
+    from netdissect.engine.comparisons import Comparisons
     from netdissect.engine.plan import Shard
     from netdissect.engine.scan import LayerRequest, ShardScan
-    from netdissect.engine.tally import LabelGroup
     from netdissect.engine.worker_context import ArtifactStore, WorkerContext
     from netdissect.layers import Layer
-    from netdissect.protocols import ConceptSource
+    from netdissect.segments import Segments
 
 #: The key of the bounds and activities computed from the calibration sample.
 CALIBRATION_KEY = "calibration"
@@ -92,54 +91,113 @@ class RescanTask:
 
 
 @dataclass(frozen=True, eq=False)
+class StrataTask:
+    """Find the label of a category that every image has as a whole, such as its scene.
+
+    Attributes:
+        category: position of the category.
+        skipped: positions of images that were not read.
+    """
+
+    category: int
+    skipped: frozenset[int]
+
+    def __call__(self, context: WorkerContext, shard: Shard) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the positions of a shard's images, and the code of the label of each, -1 for none, each of shape (n,)."""
+        images = [image for image in shard.images.tolist() if image not in self.skipped]
+        primary = context.concepts.vocabulary.primary
+        strata = []
+        for entry in context.labels.read(context.concepts, images, context.threads, keep=True):
+            codes = entry.whole[primary[entry.whole - 1] == self.category]
+            strata.append(int(codes[0]) if codes.size else -1)
+        context.advance(shard.images.size)
+        return np.array(images, np.int64), np.array(strata, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
 class ShardTally:
     """Pixel counts over some shards.
 
     Attributes:
-        labels: G, int64, shape (C,).
+        labels: labeled pixels of the images of every row of `Comparisons.label_rows`, int64, shape (L, C).
+        partial: whether some image has a concept's label in a part of its pixels, bool, shape (C,).
         masks: the counts of every layer's masks, by layer name.
     """
 
     labels: NDArray[np.int64]
+    partial: NDArray[np.bool_]
     masks: Mapping[str, MaskCounts]
 
     def merge(self, other: ShardTally) -> ShardTally:
         """Return the sum of both; neither is changed."""
         masks = {name: counts.merge(other.masks[name]) for name, counts in self.masks.items()}
-        return ShardTally(self.labels + other.labels, masks)
+        return ShardTally(self.labels + other.labels, self.partial | other.partial, masks)
 
 
 @dataclass(frozen=True, eq=False)
 class TallyTask:
-    """Count the masks of some shards against their labels.
+    """Count the masks of some shards against the label maps that they are compared with.
 
     Attributes:
         thresholds: T_k of every layer's units, float32, shape (U,).
         rescanned: units that were scanned again, by layer name.
+        comparisons: the label maps of every image, and the tables.
+        block: first unit that is counted, and the end of the last, by layer name; other layers are left out.
+        most: a bound on all counts.
     """
 
     thresholds: Mapping[str, NDArray[np.float32]]
     rescanned: Mapping[str, NDArray[np.int64]]
+    comparisons: Comparisons
+    block: Mapping[str, tuple[int, int]]
+    most: int
 
     def __call__(self, context: WorkerContext, shards: Sequence[Shard]) -> ShardTally:
         """Count the shards; an image's labels are decoded once for all layers."""
-        layers, vocabulary = context.source.layers, context.concepts.vocabulary
+        vocabulary, tables = context.concepts.vocabulary, self.comparisons.count
+        layers = [layer for layer in context.source.layers if layer.name in self.block]
         total = ShardTally(
-            np.zeros(len(vocabulary), np.int64),
-            {layer.name: MaskCounts.empty(layer.units, vocabulary) for layer in layers},
+            np.zeros((self.comparisons.label_tables, len(vocabulary)), np.int64),
+            np.zeros(len(vocabulary), np.bool_),
+            {
+                layer.name: MaskCounts.empty(np.diff(self.block[layer.name])[0], tables, vocabulary, self.most)
+                for layer in layers
+            },
         )
         for shard in shards:
             scans = {layer.name: load_layer_scan(context.store, shard.number, layer.name) for layer in layers}
             images = scans[layers[0].name].images
-            decoded = context.threads.map(partial(_read_labels, context.concepts), images.tolist())
-            labels, pixels = [entry for entry, _ in decoded], [counts for _, counts in decoded]
-            total.labels[...] += np.sum(pixels, axis=0, dtype=np.int64)
-            has_category = np.array([has_categories(entry, vocabulary) for entry in pixels], np.bool_)
-            groups = group_labels(labels, has_category)
+            compared = self._read_labels(context, images, total)
             for layer in layers:
-                self._count(context, shard, layer, scans[layer.name], groups, total.masks[layer.name])
+                self._count(context, shard, layer, scans[layer.name], compared, total.masks[layer.name])
             context.advance(shard.images.size)
         return total
+
+    def _read_labels(
+        self, context: WorkerContext, images: NDArray[np.int64], total: ShardTally
+    ) -> list[ShardComparisons]:
+        """Read the labels that a shard's images are compared with, by the size of label maps, and count their own."""
+        lenders, tables = self.comparisons.lenders[:, images], self.comparisons.tables[:, images]
+        needed = np.unique(lenders[lenders >= 0])
+        labels = context.labels.read(
+            context.concepts, needed.tolist(), context.threads, keep=self.comparisons.within is not None
+        )
+        by_position = dict(zip(needed.tolist(), labels, strict=True))
+        _count_own_labels(
+            [by_position[image] for image in images.tolist()], self.comparisons.label_rows[:, images], total
+        )
+        groups: dict[tuple[int, int], list[int]] = {}
+        for place, entry in enumerate(labels):
+            groups.setdefault((entry.map.shape[0], entry.map.shape[1]), []).append(place)
+        compared = []
+        for size, members in groups.items():
+            places = np.full(self.comparisons.lenders.shape[1] + 1, -1, np.int32)  # the last is of no image
+            places[needed[members]] = np.arange(len(members))
+            maps = pack_label_maps([labels[member] for member in members], context.concepts.vocabulary)
+            compared.append(
+                ShardComparisons(np.ascontiguousarray(places[lenders].T), np.ascontiguousarray(tables.T), maps, size)
+            )
+        return compared
 
     def _count(
         self,
@@ -147,27 +205,33 @@ class TallyTask:
         shard: Shard,
         layer: Layer,
         scan: LayerScan,
-        labels: Sequence[LabelGroup],
+        compared: Sequence[ShardComparisons],
         total: MaskCounts,
     ) -> None:
         """Count one layer; units that were scanned again are counted from that scan alone."""
-        input_size, threads = context.source.input_size, context.threads
-        thresholds = self.thresholds[layer.name].copy()
+        first, last = self.block[layer.name]
+        rows, thresholds = np.arange(layer.units) - first, self.thresholds[layer.name]
+        rows[last:] = -1
+        scans = [(scan.candidates, thresholds, rows)]
         if layer.name in self.rescanned:
             units = self.rescanned[layer.name]
-            counts = MaskCounts.empty(units.size, context.concepts.vocabulary)
             again = load_layer_scan(context.store, shard.number, layer.name, "again")
-            counts.update(layer, again.candidates, thresholds[units], labels, input_size, threads)
-            total.intersection[units] += counts.intersection
-            total.per_category[units] += counts.per_category
-            thresholds[units] = np.inf  # no cell of the first scan lies above infinity
-        total.update(layer, scan.candidates, thresholds, labels, input_size, threads)
+            scans.append((again.candidates, thresholds[units], rows[units]))
+            rows = rows.copy()
+            rows[units] = -1
+            scans[0] = (scan.candidates, thresholds, rows)
+        for candidates, values, places in scans:
+            for comparisons in compared:
+                total.update(layer, candidates, values, places, comparisons, context.source.input_size, context.threads)
 
 
-def _read_labels(concepts: ConceptSource, image: int) -> tuple[Labels, NDArray[np.int64]]:
-    """Return an image's labels and the labeled pixels of every concept."""
-    labels = concepts.read_labels(image)
-    return labels, count_label_pixels(labels, len(concepts.vocabulary))
+def _count_own_labels(labels: Sequence[Segments], rows: NDArray[np.int32], total: ShardTally) -> None:
+    """Count the labeled pixels of images in the rows of each, shape (L, n)."""
+    for entry, own_rows in zip(labels, rows.T, strict=True):
+        pixels = entry.count_pixels(total.partial.size)
+        for row in own_rows[own_rows >= 0]:
+            total.labels[row] += pixels
+        total.partial[entry.codes.astype(np.int64) - 1] = True
 
 
 def store_scan(store: ArtifactStore, shard: Shard, scan: ShardScan, kind: str = "scan") -> ShardReceipt:

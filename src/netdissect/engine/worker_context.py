@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from netdissect.engine.exemplar_floors import ExemplarFloors
+from netdissect.engine.label_maps import LabelShelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,6 +42,7 @@ class WorkerContext:
         store: where scans are stored.
         advance: called with the number of images that were finished.
         floors: maxima below which an image cannot be an exemplar; they rise with every shard it scans.
+        labels: labels that the tally may need again.
         labels_ahead: whether labels are read together with images, by a probe set that keeps them for the tally.
     """
 
@@ -50,4 +52,5 @@ class WorkerContext:
     store: ArtifactStore
     advance: Callable[[int], None]
     floors: ExemplarFloors = field(default_factory=ExemplarFloors)
+    labels: LabelShelf = field(default_factory=LabelShelf)
     labels_ahead: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from netdissect.io.array_cache import ArrayCache
-from netdissect.protocols import GroupedSource, LatentSource
+from netdissect.protocols import GroupedSource, LatentSource, read_segments
 from netdissect.segments import Segments
 
 if TYPE_CHECKING:
@@ -113,15 +113,17 @@ class DecodedProbeSet:
 
     def read_labels(self, index: int) -> Labels:
         """Return an image's labels, as they were decoded the first time."""
+        return self.read_segments(index).to_labels()
+
+    def read_segments(self, index: int) -> Segments:
+        """Return an image's labels as segments, as they were decoded the first time."""
         pixels, table, whole = (self.cache.get((part, index)) for part in ("map", "table", "whole"))
         if pixels is not None and table is not None and whole is not None:
-            return Segments(pixels, table).to_labels(whole)
-        labels = self._source.read_labels(index)
-        segments = Segments.from_labels(labels)
-        if segments is not None:
-            for part, array in (("map", segments.map), ("table", segments.table), ("whole", labels.whole)):
-                self.cache.put((part, index), array)
-        return labels
+            return Segments(pixels, table, whole)
+        segments = read_segments(self._source, index)
+        for part, array in (("map", segments.map), ("table", segments.table), ("whole", segments.whole)):
+            self.cache.put((part, index), array)
+        return segments
 
     def __enter__(self) -> Self:
         return self

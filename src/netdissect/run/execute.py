@@ -110,14 +110,15 @@ def execute_run(run: PreparedRun, lock: RunLock, progress: Progress) -> Result:
         )
         parts = 1 if alone else 4 * settings.workers
         outcome = dissect_layers(
-            runtime, store, source.layers, concepts.vocabulary, concepts.row, plan, settings, progress,
-            tally_parts=parts,
+            runtime, store, source.layers, concepts, plan, settings, progress, score=find_score(settings.score),
+            table_memory=find_memory_budget(settings) // 4, tally_parts=parts,
         )  # fmt: skip
         notes = [
             *run.notes,
             *_note_resumed(outcome, len(plan.shards)),
             *_collect_layer_notes(source.layers),
             *_note_rescans(outcome),
+            *outcome.notes,
         ]
         return _collect_result(run, outcome, {
             "versions": {

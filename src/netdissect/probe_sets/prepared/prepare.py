@@ -222,7 +222,7 @@ def _encode_batch(context: _PrepareContext, rows: Sequence[ProbeImage]) -> dict[
     return columns
 
 
-def _read_planes(folder: Path, row: ProbeImage) -> tuple[Segments | None, NDArray[np.uint16]]:
+def _read_planes(folder: Path, row: ProbeImage) -> tuple[Segments, NDArray[np.uint16]]:
     """Return the segments of an image's label numbers, and its label planes."""
     planes = np.zeros((len(row.planes), *row.label_size), np.uint16)
     for plane, name in zip(planes, row.planes, strict=True):

@@ -86,20 +86,8 @@ class PreparedSet(Broden):
         row = self.rows[index]
         return self.file.read_labels(self._locate(row.number), row.number, (len(row.planes), *row.label_size))
 
-    def read_segments(self, index: int) -> Segments | None:
-        """Return the segments of an image's label planes, as codes; None if there are too many.
-
-        Raises:
-            DataFileError: if they are damaged.
-            LabelError: if a label number is not in ``label.csv``.
-        """
-        found = self.read_numbers(index)
-        if not isinstance(found, Segments):
-            return None
-        return Segments(found.map, self._encode(found.table, self._name_labels(index)))
-
-    def read_labels(self, index: int) -> Labels:
-        """Return an image's labels, as codes; if they are damaged, those of the folder beside the file.
+    def read_segments(self, index: int) -> Segments:
+        """Return an image's labels as segments, as codes; if they are damaged, those of the folder beside the file.
 
         Raises:
             DataFileError: if they are damaged and there is no such folder.
@@ -109,12 +97,16 @@ class PreparedSet(Broden):
             found = self.read_numbers(index)
         except DataFileError as error:
             self._require_folder(error)
-            return super().read_labels(index)
+            return Segments.from_labels(super().read_labels(index))
         whole = self.vocabulary.codes[list(self.rows[index].whole)].astype(np.int64)
         path = self._name_labels(index)
         if isinstance(found, Segments):
-            return Segments(found.map, self._encode(found.table, path)).to_labels(whole)
-        return Labels(self._encode(found, path).copy(), whole)
+            return Segments(found.map, self._encode(found.table, path), whole)
+        return Segments.from_labels(Labels(self._encode(found, path).copy(), whole))
+
+    def read_labels(self, index: int) -> Labels:
+        """Return an image's labels, as codes; `read_segments` says what it raises."""
+        return self.read_segments(index).to_labels()
 
     def read_image_file(self, index: int) -> bytes:
         """Return an image's file; a PNG of the scaled image if the file holds no other and there is no folder beside it.

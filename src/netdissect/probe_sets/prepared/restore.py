@@ -129,7 +129,7 @@ def _list_files(probe_set: PreparedSet, index: int, row: ProbeImage) -> Iterator
     """Yield the names and bytes of an image's files."""
     yield row.image, probe_set.read_image_file(index)
     found = probe_set.read_numbers(index)
-    planes = found.to_labels(np.zeros(0, np.int64)).planes if isinstance(found, Segments) else found
+    planes = found.to_labels().planes if isinstance(found, Segments) else found
     for name, plane in zip(row.planes, planes, strict=True):
         yield name, encode_label_map(plane)
 

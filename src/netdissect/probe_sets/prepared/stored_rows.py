@@ -10,7 +10,7 @@ import numpy as np
 
 from netdissect.errors import DataFileError
 from netdissect.probe_sets.prepared.prepared_schema import IMAGE, PIXELS
-from netdissect.segments import Segments
+from netdissect.segments import MAX_SEGMENTS, Segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,14 +118,14 @@ class StoredRows:
         return DataFileError(f"{self._where} is damaged ({problem}): make it again with netdissect data prepare")
 
 
-def encode_segments(segments: Segments | None, numbers: NDArray[np.uint16]) -> tuple[bytes, NDArray[np.uint16]]:
-    """Return what the columns `segments` and `labels` hold of an image.
+def encode_segments(segments: Segments, numbers: NDArray[np.uint16]) -> tuple[bytes, NDArray[np.uint16]]:
+    """Return what the columns `segments` and `labels` hold of an image: its planes if it has too many segments.
 
     Args:
-        segments: the segments of its label numbers; None if there are more than can be numbered.
+        segments: the segments of its label numbers.
         numbers: its label planes, shape (P, sh, sw).
     """
-    if segments is None:
+    if len(segments.table) > MAX_SEGMENTS:
         return b"", numbers.ravel()
     kind = np.uint8 if len(segments.table) <= 256 else np.dtype("<u2")
     return segments.map.astype(kind).tobytes(), segments.table.ravel()

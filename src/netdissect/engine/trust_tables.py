@@ -1,0 +1,188 @@
+"""Reduce the tally's tables to best scores: by chance, within scenes, and on resampled images (docs/trust.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netdissect.results.counts import BestConcept, Counts, find_best_concepts
+from netdissect.results.trust import Chance, Spread, Trust, Within
+from netdissect.stats.spread import compute_honest, compute_logit_error, resample_best
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from netdissect.concepts import Vocabulary
+    from netdissect.engine.comparisons import Comparisons, LentTables
+    from netdissect.engine.tally import MaskCounts
+    from netdissect.results.scores import Score
+    from netdissect.stats.spread import Measure
+
+#: Scores that a compiled kernel resamples; others are computed resample by resample.
+_COMPILED: dict[str, Measure] = {"iou": "iou", "f1": "f1"}
+
+
+@dataclass(frozen=True, eq=False)
+class TallyTables:
+    """The tables of some units of a layer, as scores read them.
+
+    Attributes:
+        masks: the counts of their masks in T tables.
+        labels: labeled pixels by row, int64, shape (L, C).
+        partial: whether some image has a concept's label in a part of its pixels, bool, shape (C,).
+        comparisons: what the tables hold.
+        vocabulary: the concepts.
+        score: what labels units.
+    """
+
+    masks: MaskCounts
+    labels: NDArray[np.int64]
+    partial: NDArray[np.bool_]
+    comparisons: Comparisons
+    vocabulary: Vocabulary
+    score: Score
+
+    def count(self, table: int | None = None, row: int | None = None) -> Counts:
+        """Return the counts of a table over the images of a row of labels; None takes all images' own labels."""
+        folds = self.comparisons.folds
+        tables, rows = (slice(folds) if place is None else slice(place, place + 1) for place in (table, row))
+        intersection = self.masks.intersection[:, tables].sum(axis=1, dtype=np.int64)
+        per_category = self.masks.per_category[:, tables].sum(axis=1, dtype=np.int64)
+        return Counts(
+            intersection, per_category[:, self.vocabulary.primary], self.labels[rows].sum(axis=0, dtype=np.int64)
+        )
+
+    def measure(self, weights: NDArray[np.int64]) -> Trust | None:
+        """Return the trust tables; None if nothing but the own labels was counted.
+
+        Args:
+            weights: how often a resample draws a fold, shape (B, F); B may be 0.
+        """
+        best = self._find_best(self.count())
+        chance = self._measure_chance(self.comparisons.chance)
+        within = self._measure_within(self.comparisons.within, best)
+        spread = self._measure_spread(weights, _select_labels(best)) if weights.size else None
+        return None if chance is None and spread is None else Trust(chance, within, spread)
+
+    def _find_best(self, counts: Counts) -> BestConcept:
+        return find_best_concepts(self.score.compute(counts, self.vocabulary), self.vocabulary)
+
+    def _measure_chance(self, lent: LentTables | None) -> Chance | None:
+        if lent is None:
+            return None
+        shifts = [self._find_best(self.count(table, lent.label_row)) for table in _list_tables(lent.shifts)]
+        observed = self._find_best(self.count(lent.observed, lent.label_row))
+        return Chance(
+            np.stack([best.score.max(axis=1, initial=0) for best in shifts]).astype(np.float32),
+            np.stack([_select_labels(best) for best in shifts]),
+            observed.score.max(axis=1, initial=0).astype(np.float32),
+            lent.left_out,
+        )
+
+    def _measure_within(self, lent: LentTables | None, best: BestConcept) -> Within | None:
+        """Return the best scores among the concepts of the category of every unit's label."""
+        if lent is None:
+            return None
+        units, label = np.arange(len(best.category)), _select_labels(best)
+
+        def score(table: int | None) -> NDArray[np.float32]:
+            scores = self._find_best(self.count(table, lent.label_row)).score
+            return np.where(label < 0, 0, scores[units, best.category]).astype(np.float32)
+
+        return Within(
+            lent.category,
+            np.stack([score(table) for table in _list_tables(lent.shifts)]),
+            score(lent.observed),
+            (label >= 0) & self.partial[label],
+            lent.left_out,
+        )
+
+    def _measure_spread(self, weights: NDArray[np.int64], label: NDArray[np.int32]) -> Spread:
+        folds, primary = self.comparisons.folds, self.vocabulary.primary
+        both, masks = (
+            np.moveaxis(table[:, :folds], 1, 0) for table in (self.masks.intersection, self.masks.per_category)
+        )
+        labels, measure = self.labels[:folds], _COMPILED.get(self.score.name)
+        if measure is not None:
+            score, column, of_label = resample_best(both, masks, labels, primary, weights, label, measure)
+            honest = compute_honest(both, masks, labels, primary, measure)
+        else:
+            score, column, of_label = self._resample(weights, label)
+            honest = self._measure_honest()
+        return Spread(score, column, compute_logit_error(of_label, folds), honest, folds)
+
+    def _resample(
+        self, weights: NDArray[np.int64], label: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
+        """Do what `resample_best` does for any score."""
+        units = np.arange(label.size)
+        best, of_label = [], []
+        for weight in weights:
+            scores = self.score.compute(self._weigh(weight), self.vocabulary)
+            best.append(find_best_concepts(scores, self.vocabulary))
+            of_label.append(np.where(label < 0, np.nan, scores[units, label]))
+        return (
+            np.stack([found.score for found in best]).astype(np.float32),
+            np.stack([found.column for found in best]).astype(np.int32),
+            np.stack(of_label),
+        )
+
+    def _measure_honest(self) -> NDArray[np.float32]:
+        """Do what `compute_honest` does for any score."""
+        folds = self.comparisons.folds
+        first = np.arange(folds) < folds // 2
+        halves = [self.score.compute(self._weigh(half.astype(np.int64)), self.vocabulary) for half in (first, ~first)]
+        labels = [_select_labels(find_best_concepts(scores, self.vocabulary)) for scores in halves]
+        units = np.arange(len(labels[0]))
+        held_out = [
+            np.where(label < 0, 0, scores[units, label]) for label, scores in zip(labels, halves[::-1], strict=True)
+        ]
+        return np.asarray(sum(held_out) / 2, np.float32)
+
+    def _weigh(self, weight: NDArray[np.int64]) -> Counts:
+        """Return the counts of a resample of the folds."""
+        folds = weight.size
+        per_category = np.einsum("f,ufk->uk", weight, self.masks.per_category[:, :folds])
+        return Counts(
+            np.einsum("f,ufc->uc", weight, self.masks.intersection[:, :folds]),
+            per_category[:, self.vocabulary.primary],
+            weight @ self.labels[:folds],
+        )
+
+
+def join_trusts(parts: Sequence[Trust | None]) -> Trust | None:
+    """Return the trust tables of a layer's units from those of consecutive units."""
+    if parts[0] is None or len(parts) == 1:
+        return parts[0]
+    return Trust(**{field.name: _join([getattr(part, field.name) for part in parts]) for field in fields(Trust)})
+
+
+def _join(tables: Sequence[Any]) -> Any:
+    """Join records whose arrays have units in axis 1, or in axis 0 if they have no other."""
+    first = tables[0]
+    if first is None:
+        return None
+    arrays = {
+        field.name: [getattr(table, field.name) for table in tables]
+        for field in fields(first)
+        if isinstance(getattr(first, field.name), np.ndarray)
+    }
+    return replace(
+        first, **{name: np.concatenate(values, axis=min(1, values[0].ndim - 1)) for name, values in arrays.items()}
+    )
+
+
+def _list_tables(tables: slice) -> range:
+    return range(tables.start, tables.stop)
+
+
+def _select_labels(best: BestConcept) -> NDArray[np.int32]:
+    """Return the column of every unit's label, -1 for none, shape (U,)."""
+    if not best.column.shape[1]:
+        return np.full(len(best.category), -1, np.int32)
+    column = best.column[np.arange(len(best.category)), best.category]
+    return np.where(best.category < 0, -1, column).astype(np.int32)
