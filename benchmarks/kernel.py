@@ -8,10 +8,12 @@ import torch
 from benchmarks import machine, probe_sets
 from netdissect.engine.batch_scan import scan_batch_with_kernels
 from netdissect.engine.calibrate import Bounds
+from netdissect.engine.label_maps import pack_label_maps
 from netdissect.engine.row_threads import RowThreads
-from netdissect.engine.tally import MaskCounts, count_label_pixels, group_labels, has_categories
+from netdissect.engine.tally import MaskCounts, ShardComparisons
 from netdissect.geometry.fieldmap import divide_into_whole_steps
 from netdissect.layers import Layer
+from netdissect.protocols import read_segments
 
 
 def main(words: list[str]) -> None:
@@ -21,8 +23,9 @@ def main(words: list[str]) -> None:
     torch.set_num_threads(1)
     probe_set = probe_sets.make_noise(64, distinct=64)
     labels = [probe_set.read_labels(index) for index in range(16)]
-    pixels = [count_label_pixels(entry, len(probe_set.vocabulary)) for entry in labels]
-    has = np.array([has_categories(entry, probe_set.vocabulary) for entry in pixels])
+    maps = pack_label_maps([read_segments(probe_set, index) for index in range(16)], probe_set.vocabulary)
+    own = np.arange(16, dtype=np.int32)[:, None]
+    comparisons = ShardComparisons(own, np.zeros_like(own), maps, probe_set.label_size(0))
     rows = []
     for units, grid in ((256, 13), (512, 14), (2048, 7)):
         layer = Layer("x", units, (grid, grid), divide_into_whole_steps((224, 224), (grid, grid)), "grid")
@@ -35,8 +38,8 @@ def main(words: list[str]) -> None:
             ).candidates
 
             def kernel(candidates=candidates, layer=layer, threshold=threshold, threads=threads):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-                counts = MaskCounts.empty(layer.units, probe_set.vocabulary)
-                counts.update(layer, candidates, threshold, group_labels(labels, has), (224, 224), threads)
+                counts = MaskCounts.empty(layer.units, 1, probe_set.vocabulary)
+                counts.update(layer, candidates, threshold, np.arange(layer.units), comparisons, (224, 224), threads)
                 return counts
 
             def dense(activations=activations, threshold=threshold):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202

@@ -68,6 +68,31 @@ def interpolate(grid: np.ndarray, field, input_size, label_size, kind=np.float32
     return out
 
 
+def count(masks, labels, primary, categories):
+    """Return I (U, C), the mask pixels of images that have a category (U, K), and G (C,).
+
+    masks: per image, the mask of every unit. labels: per image (planes (P, sh, sw) of codes, whole-image codes).
+    """
+    units, concepts = len(masks[0]), len(primary)
+    I = np.zeros((units, concepts), dtype=np.int64)
+    per_category = np.zeros((units, categories), dtype=np.int64)
+    G = np.zeros(concepts, dtype=np.int64)
+    for own, (planes, whole) in zip(masks, labels, strict=True):
+        size = planes.shape[1:]
+        stack = [plane == c + 1 for c in range(concepts) for plane in planes]  # concept-major
+        of_concept = [stack[c * len(planes) : (c + 1) * len(planes)] for c in range(concepts)]
+        everywhere = [c + 1 in set(whole) for c in range(concepts)]
+        has = {primary[c] for c in range(concepts) if everywhere[c] or any(p.any() for p in of_concept[c])}
+        for c in range(concepts):
+            G[c] += sum(int(p.sum()) for p in of_concept[c]) + everywhere[c] * size[0] * size[1]
+        for u, mask in enumerate(own):
+            for category in has:
+                per_category[u, category] += int(mask.sum())
+            for c in range(concepts):
+                I[u, c] += sum(int((mask & p).sum()) for p in of_concept[c]) + everywhere[c] * int(mask.sum())
+    return I, per_category, G
+
+
 def dissect(activations, labels, primary, categories, field, input_size, quantile="0.005", k=20) -> OracleResult:
     """Dissect one layer.
 
@@ -77,25 +102,11 @@ def dissect(activations, labels, primary, categories, field, input_size, quantil
     n_images, units = activations.shape[:2]
     concepts = len(primary)
     T = np.array([threshold(activations[:, u].ravel(), quantile) for u in range(units)], dtype=np.float32)
-    I = np.zeros((units, concepts), dtype=np.int64)
-    per_category = np.zeros((units, categories), dtype=np.int64)
-    G = np.zeros(concepts, dtype=np.int64)
-    for n in range(n_images):
-        planes, whole = labels[n]
-        size = planes.shape[1:]
-        stack = [plane == c + 1 for c in range(concepts) for plane in planes]  # concept-major
-        of_concept = [stack[c * len(planes) : (c + 1) * len(planes)] for c in range(concepts)]
-        everywhere = [c + 1 in set(whole) for c in range(concepts)]
-        has = {primary[c] for c in range(concepts) if everywhere[c] or any(p.any() for p in of_concept[c])}
-        for c in range(concepts):
-            G[c] += sum(int(p.sum()) for p in of_concept[c]) + everywhere[c] * size[0] * size[1]
-        for u in range(units):
-            up = interpolate(activations[n, u], field, input_size, size)
-            mask = up > T[u]
-            for category in has:
-                per_category[u, category] += int(mask.sum())
-            for c in range(concepts):
-                I[u, c] += sum(int((mask & p).sum()) for p in of_concept[c]) + everywhere[c] * int(mask.sum())
+    masks = [
+        [interpolate(activations[n, u], field, input_size, labels[n][0].shape[1:]) > T[u] for u in range(units)]
+        for n in range(n_images)
+    ]
+    I, per_category, G = count(masks, labels, primary, categories)
     A = per_category[:, primary] if concepts else np.zeros((units, 0), dtype=np.int64)
     union = A + G - I
     iou = np.where(union > 0, I / np.maximum(union, 1), 0.0)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netdissect.engine.activation_tally import GridSums, SumSteps
     from netdissect.engine.cell_weights import CellWeights
-    from netdissect.engine.dissect import ShardRuntime
+    from netdissect.engine.comparison_plan import TaskRuntime
     from netdissect.engine.plan import Shard
     from netdissect.engine.worker_context import WorkerContext
     from netdissect.geometry.upsample import UpsampleAxis
@@ -91,7 +91,7 @@ class ActivationTask:
 
 
 def sum_activations(
-    runtime: ShardRuntime, shards: Sequence[Shard], task: ActivationTask, parts: int
+    runtime: TaskRuntime, shards: Sequence[Shard], task: ActivationTask, parts: int
 ) -> dict[str, ActivationTally]:
     """Sum the activations of all shards, in so many parts.
 

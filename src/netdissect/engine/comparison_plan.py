@@ -95,8 +95,8 @@ def plan_comparisons(
         return ComparisonPlan(Comparisons.start(whole, 1), (note,))
     require_enough_images(settings.null, order.size)
     prints = np.concatenate([receipts[shard.number].fingerprints for shard in plan.shards])
-    groups, note = find_groups(concepts, order, settings.group_by, prints)
-    notes = [note] if note else []
+    groups, grouped = find_groups(concepts, order, settings.group_by, prints)
+    notes = [grouped] if grouped else []
     count = order.size if groups is None else np.unique(groups[order]).size
     folds = min(FOLDS, count) if settings.resamples else 1
     fold = assign_folds(order, np.arange(plan.images) if groups is None else groups, folds)
@@ -147,4 +147,6 @@ def _find_strata(
 def _note_left_out(images: int) -> list[str]:
     if not images:
         return []
-    return [f"{images:,} image(s) whose label map or group is like no other's are left out of the measurement of chance"]
+    return [
+        f"{images:,} image(s) whose label map or group is like no other's are left out of the measurement of chance"
+    ]

@@ -27,6 +27,7 @@ from netdissect.results import run_folder, run_match
 from netdissect.results.run_folder import WORK
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import IOU, ScoreTable, find_score
+from netdissect.run.memory_budget import find_memory_budget
 from netdissect.run.workers import SHARED_FOLDER_KEY, ContextSetup, CountingRuntime, start_workers
 from netdissect.runtime.array_store import Store
 from netdissect.runtime.worker_processes import InProcessRuntime
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from netdissect.config import Settings
     from netdissect.engine.dissect import DissectionOutcome
     from netdissect.layers import Layer
     from netdissect.protocols import ConceptSource, Progress
@@ -271,10 +271,3 @@ def _locate_artifacts(run: PreparedRun, folder: Path | None) -> Path | str | Non
         return f"{settings.artefacts.rstrip('/')}/{key}"
     assert folder is not None
     return folder / WORK / key
-
-
-def find_memory_budget(settings: Settings) -> int:
-    """Return how many bytes of candidates may stay in memory: the setting ``memory``, else an eighth of the machine's."""
-    if settings.memory is not None:
-        return settings.memory
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8)

@@ -12,6 +12,7 @@ from netdissect.errors import ActivationError, SettingsError
 from netdissect.networks.execution import Execution
 from netdissect.results import run_match
 from netdissect.run.batch_choice import choose_batch_size
+from netdissect.run.chance_settings import settle_chance
 from netdissect.runtime.cluster import RayCluster
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def prepare_run(
         fingerprint = network.fingerprint()
         if folder is not None:
             settings = _adopt_choices(folder, fingerprint, layers, concepts, settings, size)
+        settings = settle_chance(settings, concepts)
         execution = Execution(settings.precision, settings.compile, settings.linear)
         source = network.probe(layers, size, geometry=settings.geometry, device=device, execution=execution)
         settings, execution = _settle_linear(settings, execution, source)
