@@ -1,10 +1,11 @@
 """Train the bundled network of ``netdissect demo`` and write it as a Caffe pair.
 
-    python training/train_demo_network.py [--out STEM] [--rounds 60] [--epochs 8] [--seed 1]
+    python training/train_demo_network.py [--out STEM] [--rounds 60] [--epochs 8] [--seed 1] [--shuffled]
 
 A small network like AlexNet learns to classify the scenes and textures of the bundled probe set (`SUBJECTS`). It never
 sees a label map, and its images are drawn with other seeds than the demo's. It takes minutes on two cores. STEM: path of
-the two files without suffix; by default those of the package.
+the two files without suffix; by default those of the package. With --shuffled the network learns the classes of other images,
+which makes a control.
 """
 
 from __future__ import annotations
@@ -60,10 +61,15 @@ STAGES = (Stage(32, 7, 2, pooled=True), Stage(64, 3, pooled=True), Stage(96, 3),
 
 def main(words: Sequence[str] | None = None) -> None:
     """Draw images, train, write the Caffe pair, and print the accuracy on held-out images."""
-    options = _make_parser().parse_args(words)
+    parser = _make_parser()
+    options = parser.parse_args(words)
+    if options.shuffled and options.out == STEM:
+        parser.error("--shuffled needs --out: the package's network learns its own classes")
     started = time.perf_counter()
     images, labels = draw_images(options.rounds, TRAINING_SEED)
     print(f"{len(labels)} images of {len(CLASSES)} classes drawn in {time.perf_counter() - started:.0f} s", flush=True)
+    if options.shuffled:
+        labels = shuffle_labels(labels, options.seed)
     learner = train(images, labels, epochs=options.epochs, seed=options.seed)
     text, binary = write_caffe(options.out, make_spec(), fold_weights(learner))
     print(f"{text}, {binary}: {binary.stat().st_size / 1e6:.2f} MB after {time.perf_counter() - started:.0f} s")
@@ -144,6 +150,11 @@ def train(images: NDArray[np.uint8], labels: NDArray[np.int64], *, epochs: int, 
     return learner.eval()
 
 
+def shuffle_labels(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Return the classes of other images, in as many images each; what a network learns of them is no class."""
+    return np.random.default_rng(seed).permutation(labels)
+
+
 def crop_randomly(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return a random window of each image, half of them mirrored, shape (B, SEEN, SEEN, 3)."""
     seen = np.empty((len(images), SEEN, SEEN, 3), np.uint8)
@@ -214,6 +225,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=60, help="passes through the subjects")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1, help="seed of weights and batches")
+    parser.add_argument("--shuffled", action="store_true", help="learn the classes of other images")
     return parser
 
 

@@ -132,8 +132,9 @@ def add_reference(run: Result, reference: ReferenceRuns) -> Result:
 
         import netdissect as nd
 
-        run = nd.add_reference(nd.load("dissection/alexnet"), "dissection/alexnet-control")
-        run.save("dissection/alexnet")
+        run = nd.dissect(model, ["layer4"], "dataset/broden1_224", out="trained")
+        untrained = nd.control(model, ["layer4"], "dataset/broden1_224", seeds=3)
+        nd.add_reference(run, untrained).save("trained")
     """
     from netdissect import run as runs
 

@@ -8,9 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
+from tests import nets
 from tests.errors.desk import cut, flip, mistake
+from tests.exports import write_onnx
 
+import netdissect as nd
 from netdissect.io import atomic
 
 
@@ -490,6 +494,57 @@ def _(desk):
     for name in ("epoch_1.pt", "epoch_1.pth"):
         (desk.folder / name).touch()
     return type_series(desk, desk.folder / "epoch_1.*")
+
+
+@mistake("an untrained network of an ONNX file")
+def _(desk):
+    path = write_onnx(desk.folder / "net.onnx", nets.make_small_net())
+    return ["control", path, "--layers", "conv1", "--data", desk.data, "--out", desk.out]
+
+
+@mistake("an untrained network with a parameter that nothing draws")
+def _(desk):
+    model = "python:tests.nets:TokenNet"
+    return ["control", model, "--layers", "mlp.0", "--data", desk.data, "--out", desk.out]
+
+
+@mistake("no untrained network")
+def _(desk):
+    return ["control", desk.net, "--layers", "conv1", "--data", desk.data, "--out", desk.out, "--seeds", "0"]
+
+
+@mistake("one run of an untrained network as `--reference`")
+def _(desk):
+    return ["report", desk.finished, "--reference", desk.finished]
+
+
+@mistake("a run of the network itself as `--reference`")
+def _(desk):
+    return lambda: nd.add_reference(nd.load(desk.finished), _make_references(desk, nd.load(desk.finished)))
+
+
+@mistake("a `--reference` over another probe set")
+def _(desk):
+    other = replace(nd.load(desk.finished).probe_set, fingerprint="0" * 64, name="other")
+    return lambda: nd.add_reference(nd.load(desk.finished), _make_references(desk, None, probe_set=other))
+
+
+@mistake("a `--reference` with another setting")
+def _(desk):
+    other = replace(nd.load(desk.finished).settings, quantile=0.01)
+    return lambda: nd.add_reference(nd.load(desk.finished), _make_references(desk, None, settings=other))
+
+
+@mistake("`--reference` runs without the layers of the run")
+def _(desk):
+    return lambda: nd.add_reference(nd.load(desk.finished), _make_references(desk, None, layers={}))
+
+
+def _make_references(desk, third, **changes):
+    """Return runs of two networks, and a third run; `changes` are made in the first two."""
+    run = nd.load(desk.finished)
+    two = [replace(run, network=replace(run.network, fingerprint=name), **changes) for name in "ab"]
+    return dict(zip(("seed-1", "seed-2", "third"), [*two, *([] if third is None else [third])], strict=False))
 
 
 @mistake("a series below the folder of a run")

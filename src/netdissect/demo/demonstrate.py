@@ -6,17 +6,19 @@ concepts distinguishes a trained network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import netdissect
 from netdissect import api
+from netdissect.config import Settings
 from netdissect.demo import network
 from netdissect.demo.world import DEMO_IMAGES, write_probe_set
 from netdissect.demo.world.world_folder import empty_folder, remove_world
 from netdissect.experiments import compare_runs
 from netdissect.io import atomic, folders
 from netdissect.protocols import NullProgress, Progress
+from netdissect.results.controls import UNTRAINED, record_control
 from netdissect.results.findings import describe_findings
 from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
@@ -75,12 +77,19 @@ def run_demo(out: Path, *, progress: Progress | None = None) -> DemoResult:
     with folders.lock_folder(out, RUN_FOLDER):
         is_new = _draw_probe_set(out / PROBE_SET, progress)
     data = out / PROBE_SET
-    trained = api.dissect(
-        network.load_trained_network(), network.LAYERS, data, out=out, fresh=is_new, progress=progress
-    )
     control = api.dissect(
         network.load_control_network(), LAST, data, out=out / CONTROL, fresh=is_new, progress=progress
     )
+
+    def add_control(run: Result) -> Result:
+        found = record_control("random weights", UNTRAINED, control, run.layers, run.settings.threshold)
+        return replace(run, controls=(found,))
+
+    concepts, settings, folder = api.check_inputs(data, Settings(), out)
+    trained = api.dissect_checked(
+        network.load_trained_network(), network.LAYERS, concepts, settings, folder, finish=add_control, fresh=is_new,
+        progress=progress,
+    )  # fmt: skip
     runs = (f"trained={out}", f"random weights={out / CONTROL}")
     compare_runs.compare(runs, layers=(LAST,)).write_figures(out / "comparison.svg", figures=("networks",))
     return DemoResult(trained, control, out / "html" / "index.html")

@@ -126,11 +126,12 @@ def open_references(reference: ReferenceRuns) -> ReferenceSet:
         )
     by_network: dict[str, str] = {}
     for name, run in named:
-        other = by_network.setdefault(run.network.fingerprint, name)
-        if other != name:
+        other = by_network.get(run.network.fingerprint)
+        if other is not None:
             raise SettingsError(
                 f"--reference {other} and {name} are runs of one network: give networks of different seeds"
             )
+        by_network[run.network.fingerprint] = name
     return ReferenceSet(dict(named))
 
 

@@ -55,6 +55,18 @@ def test_both_networks_saw_the_same_images(whole):
     assert found.trained.network.fingerprint != found.control.network.fingerprint
 
 
+def test_the_trained_run_records_its_control(whole):
+    found, folder = whole
+    (control,) = nd.load(folder).controls
+    assert control == found.trained.controls[0]
+    assert (control.name, control.kind) == ("random weights", "untrained")
+    assert control.fingerprint == found.control.network.fingerprint
+    counted, layer = found.control[demonstrate.LAST].detectors(), control.layers[demonstrate.LAST]
+    assert (layer.units, layer.total, layer.unique) == (counted.units, counted.total, counted.unique)
+    summary = found.control[demonstrate.LAST].summarize_trust()
+    assert layer.times == (None if summary is None else summary.times)
+
+
 def test_two_lines_say_how_many_unique_concepts_each_has(whole):
     found, _ = whole
     for line, result in zip(found.format_headlines(), (found.trained, found.control), strict=True):

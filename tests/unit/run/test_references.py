@@ -78,6 +78,8 @@ def test_a_dissection_is_tested_as_a_finished_run_is(data, run, untrained, tmp_p
     loaded = nd.load(tmp_path)
     assert loaded.controls == after.controls
     for name, layer in after.layers.items():
+        np.testing.assert_array_equal(loaded[name].trust.reference.p, layer.trust.reference.p)
+        assert loaded[name].trust.reference.runs == ("seed-1", "seed-2", "seed-3")
         np.testing.assert_array_equal(found[name].trust.reference.p, layer.trust.reference.p)
     tables = small_runs.read_tables(tmp_path)
     assert {name: tables[name] for name in plain if "-trust" not in name} == {

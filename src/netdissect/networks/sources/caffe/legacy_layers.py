@@ -39,14 +39,18 @@ _V0_SETTINGS: dict[str, tuple[str, dict[str, str]]] = {
     "Convolution": (
         "convolution_param",
         {"num_output": "num_output", "biasterm": "bias_term", "pad": "pad", "kernelsize": "kernel_size",
-         "group": "group", "stride": "stride"},
+         "group": "group", "stride": "stride", "weight_filler": "weight_filler", "bias_filler": "bias_filler"},
     ),
     "Data": ("data_param", {"batchsize": "batch_size", "cropsize": "crop_size"}),
     "ImageData": (
         "image_data_param",
         {"batchsize": "batch_size", "cropsize": "crop_size", "new_height": "new_height", "new_width": "new_width"},
     ),
-    "InnerProduct": ("inner_product_param", {"num_output": "num_output", "biasterm": "bias_term"}),
+    "InnerProduct": (
+        "inner_product_param",
+        {"num_output": "num_output", "biasterm": "bias_term", "weight_filler": "weight_filler",
+         "bias_filler": "bias_filler"},
+    ),
     "LRN": ("lrn_param", {"local_size": "local_size", "alpha": "alpha", "beta": "beta", "k": "k"}),
     # "Padding" was a layer; its width is stored here for `fold_padding`.
     "Padding": ("convolution_param", {"pad": "pad"}),
@@ -102,5 +106,7 @@ def _convert_v0_layer(old: Any) -> Any:
 def _set_field(target: Any, name: str, value: Any) -> None:
     if hasattr(getattr(target, name), "append"):
         getattr(target, name).append(value)
+    elif hasattr(value, "CopyFrom"):
+        getattr(target, name).CopyFrom(value)
     else:
         setattr(target, name, value)

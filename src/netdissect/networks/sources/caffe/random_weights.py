@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from netdissect.errors import ModelFileError
+from netdissect.networks.sources.caffe.fillers import fill_blobs
 from netdissect.networks.sources.caffe.layer_weights import WeightStore
 from netdissect.networks.sources.caffe.layers import LAYER_TYPES, UnavailableLayer, build_caffe_layer, is_watcher
 from netdissect.networks.sources.caffe.layers.caffe_layer import explain_torch_errors
@@ -33,8 +34,8 @@ _SUMS = frozenset({"Convolution", "Deconvolution", "InnerProduct"})
 def make_random_weights(spec: NetSpec, seed: int = 0) -> dict[str, list[Blob]]:
     """Return random weights for every layer that has any.
 
-    A layer's weights depend on the seed and its name. A noise image is run through the layers as they are drawn: the
-    weights of convolutions and linear layers are scaled by a power of two so that the standard deviation of the output
+    A layer's weights depend on the seed and its name. Where the prototxt names fillers, they decide. A noise image is run through
+    the layers as they are drawn: other weights of convolutions and linear layers are scaled by a power of two so that the standard deviation of the output
     is about 1, and BatchNorm gets matching statistics. Layers that are not implemented, and those that depend on them,
     get none.
 
@@ -73,9 +74,11 @@ def _add(layer: Any, values: dict[str, Tensor], generator: np.random.Generator) 
             f'layer "{layer.name}" ({layer.type}) asks for {count:,} weights, and at most {_MAX_WEIGHTS:,} are allowed: is the '
             f"prototxt right?"
         )
-    blobs = _draw_weights(layer, shapes, bottoms[0], generator)
+    filled = fill_blobs(layer, shapes, generator)
+    drawn = _draw_weights(layer, shapes, bottoms[0], generator)
+    blobs = [own if own is not None else other for own, other in zip(filled, drawn, strict=True)]
     tops = _run(layer, blobs, bottoms)
-    if layer.type in _SUMS:
+    if layer.type in _SUMS and filled[0] is None:
         scale = 1 / _round_to_power_of_two(float(tops[0].std(correction=0)))
         blobs[0] *= np.float32(scale)
         tops = _run(layer, blobs, bottoms)

@@ -44,7 +44,15 @@ def fields_of_the_text():
             label, kind, field, number, options = found.groups()
             default = re.search(r"default = (\S+)", options or "")
             value = default[1] if default else ""
-            yield name, label, kind, field, int(number), value.replace("1e-5", "1e-05"), "packed" in (options or "")
+            yield (
+                name,
+                label,
+                kind,
+                field,
+                int(number),
+                value.replace("1e-5", "1e-05").strip('"'),
+                "packed" in (options or ""),
+            )
 
 
 def test_the_compiled_descriptor_says_what_the_proto_says():

@@ -21,7 +21,7 @@ OLD = """
 name: "tiny"
 input: "data" input_dim: 2 input_dim: 3 input_dim: 8 input_dim: 8
 layers { name: "conv1" type: CONVOLUTION bottom: "data" top: "conv1" blobs_lr: 1 weight_decay: 1
-         convolution_param { num_output: 4 kernel_size: 3 pad: 1 group: 1 } }
+         convolution_param { num_output: 4 kernel_size: 3 pad: 1 group: 1 weight_filler { type: "xavier" } } }
 layers { name: "relu1" type: RELU bottom: "conv1" top: "conv1" }
 layers { name: "pool1" type: POOLING bottom: "conv1" top: "pool1" pooling_param { pool: AVE kernel_size: 2 stride: 2 } }
 layers { name: "fc" type: INNER_PRODUCT bottom: "pool1" top: "fc" inner_product_param { num_output: 5 } }
@@ -30,7 +30,7 @@ layers { name: "fc" type: INNER_PRODUCT bottom: "pool1" top: "fc" inner_product_
 OLDEST = """
 name: "tiny"
 input: "data" input_dim: 2 input_dim: 3 input_dim: 8 input_dim: 8
-layers { layer { name: "conv1" type: "conv" num_output: 4 kernelsize: 3 pad: 1 group: 1 weight_filler { type: "gaussian" } }
+layers { layer { name: "conv1" type: "conv" num_output: 4 kernelsize: 3 pad: 1 group: 1 weight_filler { type: "xavier" } }
          bottom: "data" top: "conv1" }
 layers { layer { name: "relu1" type: "relu" } bottom: "conv1" top: "conv1" }
 layers { layer { name: "pool1" type: "pool" pool: AVE kernelsize: 2 stride: 2 } bottom: "conv1" top: "pool1" }
