@@ -101,7 +101,7 @@ def _collect_field(units: Sequence[UnitTrust], name: str) -> NDArray[np.float64]
     return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
-def _measure_counts(spread: Spread, beyond: NDArray[np.bool_]) -> NDArray[np.uint16]:
+def _measure_counts(spread: Spread, beyond: NDArray[np.bool_]) -> NDArray[np.uint32]:
     """Return the spread of the counts at every step of the slider, shape (2, 3, 3, T).
 
     The axes are: all units, or those beyond chance; detectors, unique by label, unique by category; standard deviation in
@@ -117,4 +117,4 @@ def _measure_counts(spread: Spread, beyond: NDArray[np.bool_]) -> NDArray[np.uin
             curves[only, place, 0] = 10 * counts.std(axis=0, ddof=1)
             for end, (share, side) in enumerate(_INTERVAL, 1):
                 curves[only, place, end] = np.quantile(counts, share, axis=0, method=side)
-    return np.rint(curves).astype(np.uint16)
+    return np.rint(curves).astype(np.uint32)
