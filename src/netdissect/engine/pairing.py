@@ -93,18 +93,18 @@ def pair_within(
     return members.shift(blocks, np.random.default_rng([seed, _WITHIN]), shifts, order.size, sizes.size)
 
 
-def assign_folds(order: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int) -> NDArray[np.int32]:
+def assign_folds(order: NDArray[np.int64], groups: NDArray[np.int64], folds: int) -> NDArray[np.int32]:
     """Assign images to folds in turn, in the order of the run; a group has one fold.
 
     Args:
         order: as for `pair_images`.
-        groups: as for `pair_images`, shape (N,); with None, N is the largest position read, plus 1.
+        groups: number of the group of every image of the probe set, shape (N,).
         folds: number of folds F.
 
     Returns:
         fold of every image of the probe set, int32, shape (N,); -1 for images that were not read.
     """
-    found = np.full(int(order.max(initial=-1)) + 1 if groups is None else groups.size, -1, np.int32)
+    found = np.full(groups.size, -1, np.int32)
     found[order] = _number_groups(order, groups) % folds
     return found
 
