@@ -27,6 +27,7 @@ from benchmarks.hostile import (  # noqa: F401 - importing them fills the table
     probe_set_files,
     python_calls,
     run_files,
+    trust_tables,
 )
 from benchmarks.hostile.attempts import ATTEMPTS, Attempt, AttemptFolder, SkipAttempt
 from benchmarks.hostile.base import write_base
