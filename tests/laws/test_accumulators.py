@@ -52,6 +52,7 @@ def _update_masks(state, rng, _):
 
 def _update_tally(state, rng, number):
     state.labels[...] += rng.integers(0, 9, size=state.labels.shape)
+    state.category_pixels[...] += rng.integers(0, 9, size=3)
     state.partial[...] |= rng.random(5) < 0.1
     _update_masks(state.masks["l"], rng, number)
 
@@ -75,8 +76,8 @@ LAWS = {
         lambda: MaskCounts.empty(UNITS, 3, fakes.make_vocabulary(5)), _update_masks, lambda s: [s.intersection, s.per_category]
     ),
     "shard tally": Law(
-        lambda: ShardTally(np.zeros((2, 5), np.int64), np.zeros(5, np.bool_), {"l": MaskCounts.empty(UNITS, 3, fakes.make_vocabulary(5))}), _update_tally,
-        lambda s: [s.labels, s.partial, s.masks["l"].intersection],
+        lambda: ShardTally(np.zeros((2, 5), np.int64), np.zeros(3, np.int64), np.zeros(5, np.bool_), {"l": MaskCounts.empty(UNITS, 3, fakes.make_vocabulary(5))}), _update_tally,
+        lambda s: [s.labels, s.category_pixels, s.partial, s.masks["l"].intersection],
     ),
     "usage": Law(
         LabelUsage, _update_usage,

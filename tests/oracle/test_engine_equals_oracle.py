@@ -94,6 +94,10 @@ def compare(case, threads=1, budget=2**30):
     np.testing.assert_array_equal(found.counts.G, truth.G)
     np.testing.assert_array_equal(found.counts.I, truth.I)
     np.testing.assert_array_equal(found.counts.A, truth.A)
+    own = [(entries[n].planes, entries[n].whole) for n in read]
+    everything = [[np.ones(planes.shape[1:], bool)] for planes, _ in own]  # masks of every pixel
+    pixels = oracle.count(everything, own, vocabulary.primary, len(vocabulary.categories))[1][0]
+    np.testing.assert_array_equal(found.category_pixels, pixels)
     np.testing.assert_array_equal(found.iou, truth.iou)
     np.testing.assert_array_equal(found.activity.maximum, truth.highest)
     assert (outcome.images, found.cells) == (len(read), len(read) * activations[0, 0].size)

@@ -237,6 +237,7 @@ class _Dissection:
             activity=replace(activity, maximum=highest),
             image_maxima=_order_maxima(maxima, self.plan.images),
             trust=counted.trust,
+            category_pixels=counted.category_pixels,
         )
 
     def _count_allowed(self, layer: Layer, images: int) -> int:

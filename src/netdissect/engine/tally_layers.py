@@ -40,10 +40,12 @@ class CountedLayer:
 
     Attributes:
         counts: the pixel counts I, A and G.
+        category_pixels: label pixels of the images that have each category, int64, shape (K,).
         trust: the trust tables; None if nothing was compared but the images' own labels.
     """
 
     counts: Counts
+    category_pixels: NDArray[np.int64]
     trust: Trust | None
 
 
@@ -96,15 +98,21 @@ class LayerTally:
         pieces = [self.shards[part :: self.parts] for part in range(min(self.parts, len(self.shards)))]
         counts: dict[str, list[Counts]] = {layer.name: [] for layer in self.layers}
         trusts: dict[str, list[Trust | None]] = {layer.name: [] for layer in self.layers}
+        category_pixels = np.zeros(len(vocabulary.categories), np.int64)
         for block in blocks:
             task = TallyTask(thresholds, rescanned, self.comparisons, block, most)
             tally: ShardTally = reduce(ShardTally.merge, self.runtime.map(task, pieces))
+            category_pixels = tally.category_pixels  # the same in every block
             for name, masks in tally.masks.items():
-                tables = TallyTables(masks, tally.labels, tally.partial, self.comparisons, vocabulary, self.score)
+                tables = TallyTables(
+                    masks, tally.labels, tally.partial, self.comparisons, vocabulary, self.score, settings.null_exact
+                )
                 counts[name].append(tables.count())
                 trusts[name].append(tables.measure(weights))
         return {
-            layer.name: CountedLayer(_join_counts(counts[layer.name], vocabulary), join_trusts(trusts[layer.name]))
+            layer.name: CountedLayer(
+                _join_counts(counts[layer.name], vocabulary), category_pixels, join_trusts(trusts[layer.name])
+            )
             for layer in self.layers
         }
 

@@ -120,18 +120,25 @@ class ShardTally:
 
     Attributes:
         labels: labeled pixels of the images of every row of `Comparisons.label_rows`, int64, shape (L, C).
+        category_pixels: label pixels of the images that have each category, int64, shape (K,).
         partial: whether some image has a concept's label in a part of its pixels, bool, shape (C,).
         masks: the counts of every layer's masks, by layer name.
     """
 
     labels: NDArray[np.int64]
+    category_pixels: NDArray[np.int64]
     partial: NDArray[np.bool_]
     masks: Mapping[str, MaskCounts]
 
     def merge(self, other: ShardTally) -> ShardTally:
         """Return the sum of both; neither is changed."""
         masks = {name: counts.merge(other.masks[name]) for name, counts in self.masks.items()}
-        return ShardTally(self.labels + other.labels, self.partial | other.partial, masks)
+        return ShardTally(
+            self.labels + other.labels,
+            self.category_pixels + other.category_pixels,
+            self.partial | other.partial,
+            masks,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +165,7 @@ class TallyTask:
         layers = [layer for layer in context.source.layers if layer.name in self.block]
         total = ShardTally(
             np.zeros((self.comparisons.label_tables, len(vocabulary)), np.int64),
+            np.zeros(len(vocabulary.categories), np.int64),
             np.zeros(len(vocabulary), np.bool_),
             {
                 layer.name: MaskCounts.empty(np.diff(self.block[layer.name])[0], tables, vocabulary, self.most)
@@ -183,9 +191,8 @@ class TallyTask:
             context.concepts, needed.tolist(), context.threads, keep=self.comparisons.within is not None
         )
         by_position = dict(zip(needed.tolist(), labels, strict=True))
-        _count_own_labels(
-            [by_position[image] for image in images.tolist()], self.comparisons.label_rows[:, images], total
-        )
+        own = [by_position[image] for image in images.tolist()]
+        _count_own_labels(own, self.comparisons.label_rows[:, images], context.concepts.vocabulary.primary, total)
         groups: dict[tuple[int, int], list[int]] = {}
         for place, entry in enumerate(labels):
             groups.setdefault((entry.map.shape[0], entry.map.shape[1]), []).append(place)
@@ -225,13 +232,17 @@ class TallyTask:
                 total.update(layer, candidates, values, places, comparisons, context.source.input_size, context.threads)
 
 
-def _count_own_labels(labels: Sequence[Segments], rows: NDArray[np.int32], total: ShardTally) -> None:
-    """Count the labeled pixels of images in the rows of each, shape (L, n)."""
+def _count_own_labels(
+    labels: Sequence[Segments], rows: NDArray[np.int32], primary: NDArray[np.int64], total: ShardTally
+) -> None:
+    """Count the labeled pixels of images in the rows of each, shape (L, n), and the pixels of images that have a category."""
     for entry, own_rows in zip(labels, rows.T, strict=True):
         pixels = entry.count_pixels(total.partial.size)
         for row in own_rows[own_rows >= 0]:
             total.labels[row] += pixels
-        total.partial[entry.codes.astype(np.int64) - 1] = True
+        columns = entry.codes.astype(np.int64) - 1
+        total.partial[columns] = True
+        total.category_pixels[np.unique(primary[np.concatenate([columns, entry.whole - 1])])] += entry.map.size
 
 
 def store_scan(store: ArtifactStore, shard: Shard, scan: ShardScan, kind: str = "scan") -> ShardReceipt:

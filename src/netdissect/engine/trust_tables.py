@@ -37,6 +37,7 @@ class TallyTables:
         comparisons: what the tables hold.
         vocabulary: the concepts.
         score: what labels units.
+        exact: whether q is computed from the shifts of each unit alone.
     """
 
     masks: MaskCounts
@@ -45,6 +46,7 @@ class TallyTables:
     comparisons: Comparisons
     vocabulary: Vocabulary
     score: Score
+    exact: bool = False
 
     def count(self, table: int | None = None, row: int | None = None) -> Counts:
         """Return the counts of a table over the images of a row of labels; None takes all images' own labels."""
@@ -81,6 +83,7 @@ class TallyTables:
             np.stack([_select_labels(best) for best in shifts]),
             observed.score.max(axis=1, initial=0).astype(np.float32),
             lent.left_out,
+            self.exact,
         )
 
     def _measure_within(self, lent: LentTables | None, best: BestConcept) -> Within | None:
@@ -109,7 +112,7 @@ class TallyTables:
         labels, measure = self.labels[:folds], _COMPILED.get(self.score.name)
         if measure is not None:
             score, column, of_label = resample_best(both, masks, labels, primary, weights, label, measure)
-            honest = compute_honest(both, masks, labels, primary, measure)
+            score, honest = np.minimum(score, 1), np.minimum(compute_honest(both, masks, labels, primary, measure), 1)
         else:
             score, column, of_label = self._resample(weights, label)
             honest = self._measure_honest()

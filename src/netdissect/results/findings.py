@@ -134,4 +134,5 @@ def _find_spread_reason(layer: LayerResult, summary: TrustSummary, threshold: fl
 def _find_chance_reason(summary: TrustSummary) -> list[str]:
     if summary.beyond is None or summary.beyond >= _FEWEST_BEYOND * summary.detectors:
         return []
-    return [f"only {summary.beyond} of {summary.detectors} detectors are beyond chance (q < {LEVEL:g})"]
+    few = f"only {summary.beyond} of {summary.detectors} detectors are" if summary.beyond else "no detector is"
+    return [f"{few} beyond chance (q < {LEVEL:g})"]

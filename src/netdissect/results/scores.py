@@ -68,6 +68,10 @@ class Score:
             raise SettingsError(f"score {self.name} fails ({type(error).__name__}: {root_message(error)})") from error
         if values.shape != counts.shape:
             raise SettingsError(f"score {self.name}: {expected}, got shape {values.shape}")
+        if (
+            self.name in _BUILT_IN
+        ):  # above 1 where several label planes give a pixel one label, which then counts several times
+            values = np.minimum(values, 1)
         outside = ~((values >= 0) & (values <= 1))
         if outside.any():
             unit, column = (int(place) for place in np.argwhere(outside)[0])

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tests import nets, small_probe_set
+from tests import made_up_runs, nets, small_probe_set
 
 import netdissect as nd
 from netdissect.results import scores
 from netdissect.results.classic import read_result_csv
+from netdissect.results.counts import Counts, compute_iou
 
 PAGE = (Path(__file__).parents[3] / "docs/extending.md").read_text(encoding="utf-8")
 QUICK = {"quantile": 0.1, "batch_size": 4, "images_per_unit": 2}
@@ -155,3 +156,10 @@ def test_a_package_whose_score_cannot_be_loaded_is_named(package):
         nd.NetdissectError, match="expected netdissect_recall:score to be a netdissect.Score of that name"
     ):
         scores.find_score("recall")
+
+
+def test_the_built_in_scores_are_at_most_1_where_label_planes_repeat_a_label():
+    counts = Counts(np.array([[4]]), np.array([[2]]), np.array([5]))  # two planes label the mask's two pixels alike
+    words = made_up_runs.make_vocabulary(1, ("object",))
+    assert compute_iou(counts) == 4 / 3
+    assert scores.find_score("iou").compute(counts, words) == scores.find_score("f1").compute(counts, words) == 1

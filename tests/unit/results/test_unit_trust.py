@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -204,6 +206,34 @@ def test_a_units_trust_is_said_in_words():
     )
     assert describe_unit_trust(UnitTrust(q=0.05)) == "q 0.050, no better than chance"
     assert describe_unit_trust(UnitTrust()) == describe_unit_trust(None) == ""
+
+
+def test_a_layer_of_dead_units_has_no_nan_in_its_record():
+    nothing = np.zeros((SHIFTS, 4), np.float32)
+    chance = Chance(nothing, np.full((SHIFTS, 4), -1, np.int32), np.zeros(4, np.float32))
+    empty = np.zeros((RESAMPLES, 4, 2), np.float32)
+    missing = np.full(4, np.nan)
+    spread = Spread(empty, np.full((RESAMPLES, 4, 2), -1, np.int32), missing, np.zeros(4, np.float32), 20)
+    layer = make_layer(
+        Trust(chance, Within("scene", nothing, chance.observed, np.zeros(4, bool)), spread), (0, 0, 0, 0)
+    )
+    summary = layer.summarize_trust()
+    assert (summary.times, summary.times_low, summary.cut, summary.null_share) == (None, None, None, None)
+    assert (summary.detectors, summary.beyond, summary.unconvincing) == (0, 0, 0)
+    json.dumps([dataclasses.asdict(summary), *(unit.as_dict() for unit in layer.unit_trust)], allow_nan=False)
+    assert layer.unit_trust == (UnitTrust(p=1.0, p_own=1.0),) * 4
+    assert describe_findings(layer) == (
+        "0 ± 0 of 4 units detect 0 ± 0 unique concepts (IoU ≥ 0.04, by label); 0 beyond chance (q < 0.05, 20 shifts)"
+    )
+    assert describe_unconvincing(layer) is warn_of_small_set(layer, 10) is None
+
+
+def test_no_detector_beyond_chance_is_said_so():
+    chance = make_chance()
+    layer = make_layer(
+        Trust(replace(chance, observed=np.array([0.02, 0.02, 0.1, 0], np.float32))), (0.05, 0.06, 0.1, 0)
+    )
+    assert "no detector is beyond chance (q < 0.05)" in warn_of_small_set(layer, 50)
 
 
 def test_a_layer_of_one_unit_falls_back_to_its_own_shifts():
