@@ -83,7 +83,7 @@ def run_demo(out: Path, *, progress: Progress | None = None) -> DemoResult:
 
     def add_control(run: Result) -> Result:
         found = record_control("random weights", UNTRAINED, control, run.layers, run.settings.threshold)
-        return replace(run, controls=(found,))
+        return run if found in run.controls else replace(run, controls=(*run.controls, found))
 
     concepts, settings, folder = api.check_inputs(data, Settings(), out)
     trained = api.dissect_checked(
