@@ -8,7 +8,7 @@ import torch
 from benchmarks import machine, probe_sets
 from netdissect.engine.batch_scan import scan_batch_with_kernels
 from netdissect.engine.calibrate import Bounds
-from netdissect.engine.label_maps import pack_label_maps
+from netdissect.engine.packed_labels import pack_label_maps
 from netdissect.engine.row_threads import RowThreads
 from netdissect.engine.tally import MaskCounts, ShardComparisons
 from netdissect.geometry.fieldmap import divide_into_whole_steps

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
-from netdissect.segments import Segments
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Labels, Vocabulary
     from netdissect.layers import Layer
+    from netdissect.segments import Segments
 
 #: Column of ``index.csv`` in which images that belong together have the same text.
 GROUP_COLUMN = "group"
@@ -221,4 +220,6 @@ def read_segments(concepts: ConceptSource, index: int) -> Segments:
     """Return the labels of an image of a probe set as segments."""
     if isinstance(concepts, SegmentSource):
         return concepts.read_segments(index)
+    from netdissect.segments import Segments  # imports numba
+
     return Segments.from_labels(concepts.read_labels(index))

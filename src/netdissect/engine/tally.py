@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Vocabulary
     from netdissect.engine.candidates import Candidates
-    from netdissect.engine.label_maps import LabelMaps
+    from netdissect.engine.packed_labels import LabelMaps
     from netdissect.engine.row_threads import RowThreads
     from netdissect.layers import Layer
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from netdissect.engine.calibrate import Bounds
 from netdissect.engine.calibration_scan import calibrate_shard
-from netdissect.engine.label_maps import pack_label_maps
+from netdissect.engine.packed_labels import pack_label_maps
 from netdissect.engine.scan import LayerScan, rescan_shard, scan_shard
 from netdissect.engine.tally import MaskCounts, ShardComparisons
 from netdissect.layers import make_file_stem

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from netdissect.engine.exemplar_floors import ExemplarFloors
-from netdissect.engine.label_maps import LabelShelf
+from netdissect.engine.packed_labels import LabelShelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

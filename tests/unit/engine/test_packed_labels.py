@@ -7,7 +7,7 @@ import pytest
 from tests import fakes
 
 from netdissect.concepts import Labels
-from netdissect.engine.label_maps import LabelShelf, pack_label_maps
+from netdissect.engine.packed_labels import LabelShelf, pack_label_maps
 from netdissect.engine.row_threads import RowThreads
 from netdissect.segments import Segments
 
