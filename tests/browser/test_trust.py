@@ -250,3 +250,28 @@ def test_two_runs_with_trust_tables_are_accessible(visiting, trusted, axe, tmp_p
     assert visit.page.locator(".swatch.hollow").count() > 0
     assert find_violations(axe, visit.page) == []
     assert visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_a_unit_without_a_concept_has_no_q_and_counts_as_no_better_than_chance(visiting, tmp_path):
+    result, probe_set = made_up_runs.make_run((24,), 40, pictures=50)
+    layer = result.layers["block1/conv"]
+    dead = layer.units[0].channel
+    I, A = layer.counts.I.copy(), layer.counts.A.copy()
+    I[dead], A[dead] = 0, 0
+    layer = replace(layer, counts=replace(layer.counts, I=I, A=A))
+    layer = replace(layer, trust=made_up_runs.make_trust(layer))
+    report.write_report(replace(result, layers={layer.name: layer}), tmp_path, probe_set, NullProgress())
+    visit = visiting()
+    visit.open(tmp_path / "html" / "index.html", f"#/unit/block1%2Fconv/{dead + 1}")
+    visit.page.wait_for_selector(".profile tbody tr")
+    assert visit.text(".title") == "no concept"
+    assert visit.page.locator(".sure-strip").count() == 0
+    assert visit.page.locator(".unit-head .chance").count() == 0
+    shown = "() => [...netdissect.listShownUnits()].map((unit) => unit + 1)"
+    assert dead + 1 in visit.page.evaluate(shown)
+    change(visit, "{ beyond: true }")
+    assert dead + 1 not in visit.page.evaluate(shown)
+    change(visit, "{ view: 'layer', beyond: false, query: String(" + str(dead + 1) + ") }")
+    card = visit.page.locator("#cards li", has_text=f"Unit {dead + 1},").first
+    assert "no concept" in card.inner_text()
+    assert not card.locator(".chance").is_visible()
