@@ -3,6 +3,7 @@
 import urllib.parse
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests import made_up_runs
 from tests.browser.conftest import PHONE, find_violations
@@ -275,3 +276,23 @@ def test_a_unit_without_a_concept_has_no_q_and_counts_as_no_better_than_chance(v
     card = visit.page.locator("#cards li", has_text=f"Unit {dead + 1},").first
     assert "no concept" in card.inner_text()
     assert not card.locator(".chance").is_visible()
+
+
+def test_a_layer_whose_units_are_all_chance_says_so(visiting, tmp_path):
+    result, probe_set = made_up_runs.make_run((24,), 40, pictures=50, trusted=True)
+    layer = result.layers["block1/conv"]
+    likely = layer.label_scores * np.linspace(0.8, 1.2, 20)[:, None]
+    chance = replace(layer.trust.chance, score=likely.astype(np.float32))
+    layer = replace(layer, trust=replace(layer.trust, chance=chance))
+    found, summary = layer.detectors(), layer.summarize_trust()
+    assert found.units > summary.beyond == 0
+    report.write_report(replace(result, layers={layer.name: layer}), tmp_path, probe_set, NullProgress())
+    visit = visiting()
+    visit.open(tmp_path / "html" / "index.html")
+    assert f"only 0 of {found.units} detectors are beyond chance (q < 0.05)" in visit.text(".caution")
+    assert f"{summary.unconvincing} of 24 units: no concept beats chance" in visit.text("#sure-lines")
+    visit.page.locator("#beyond").check()
+    visit.settle()
+    assert visit.text("#graph-empty") == "No unit is beyond chance."
+    assert visit.text("#nothing").startswith("No unit beyond chance matches")
+    assert visit.number("#n-detectors") == visit.page.locator("#cards li").count() == 0

@@ -94,7 +94,8 @@
 
   // Names the unit closest to the threshold, if none reaches it.
   function showNearest(element, layer) {
-    const unit = layer.ranked[0];
+    const [unit] = nd.getCounter(layer).ranked;
+    if (nd.state.beyond && unit === undefined) return setText(element, "No unit is beyond chance.");
     if (unit === undefined || layer.label[unit] < 0) return setText(element, "No unit’s mask touches a labeled pixel.");
     const link = make("a", { href: nd.makeAddress({ view: "unit", unit }) }, `unit ${unit + 1}`);
     return element.replaceChildren(`No unit reaches this threshold. The closest is `, link,

@@ -50,6 +50,7 @@
     setText(byId("found-number"), nd.formatCount(shown));
     setText(byId("found-rest"), ` of ${nd.formatUnits(layer.units)} in ${layer.name}`);
     byId("nothing").hidden = shown > 0;
+    setText(byId("nothing"), `No unit ${state.beyond ? "beyond chance " : ""}matches this search at this threshold. Esc clears it.`);
     drawSuggestions(state.query);
   };
 
