@@ -34,12 +34,13 @@ def drawn(run, tmp_path_factory):
 @pytest.mark.parametrize("beyond", [False, True])
 def test_the_error_of_every_count_is_that_of_the_layer_at_every_step_of_the_slider(run, beyond):
     for layer in run[0].layers.values():
-        curves = trust_data.collect_run_arrays(layer)["curves"][int(beyond)]
+        arrays = trust_data.collect_run_arrays(layer)
+        deviations, ends = (arrays[name][int(beyond)] for name in ("deviations", "ends"))
         only = [(unit.q is not None and unit.q < 0.05) or not beyond for unit in layer.unit_trust]
         part = replace(
             layer.trust.spread, score=layer.trust.spread.score[:, only], column=layer.trust.spread.column[:, only]
         )
-        for step in (0, 20, 40, 77, 150, curves.shape[-1] - 1):
+        for step in (0, 20, 40, 77, 150, ends.shape[-1] - 1):
             spread = replace(layer, trust=replace(layer.trust, spread=part)).count_spread
             by_label, by_category = spread(step / 1000), spread(step / 1000, "category")
             expected = [
@@ -47,14 +48,14 @@ def test_the_error_of_every_count_is_that_of_the_layer_at_every_step_of_the_slid
                 (by_label.unique_sd, by_label.unique_low, by_label.unique_high),
                 (by_category.unique_sd, by_category.unique_low, by_category.unique_high),
             ]
-            for found, (deviation, low, high) in zip(curves[..., step], expected, strict=True):
-                assert abs(found[0] / 10 - deviation) <= 0.05 + 1e-9
-                assert found[1:].tolist() == [low, high]
+            for place, (deviation, low, high) in enumerate(expected):
+                assert deviations[place, step] == np.float32(deviation)
+                assert ends[place, :, step].tolist() == [low, high]
 
 
 def test_no_resample_has_a_detector_beyond_the_last_step(run):
     for layer in run[0].layers.values():
-        last = trust_data.collect_run_arrays(layer)["curves"].shape[-1]
+        last = trust_data.collect_run_arrays(layer)["ends"].shape[-1]
         assert layer.count_spread(last / 1000, "category").units_high == 0
 
 
@@ -117,7 +118,7 @@ def test_a_run_without_trust_tables_is_drawn_as_before_and_says_so_once(tmp_path
     assert not list((tmp_path / "html/data").glob("*-trust.js"))
     _, facts, arrays = script_data.unpack_script((tmp_path / "html/data/run.js").read_text())
     assert all(entry["trust"] is None and entry["controls"] == [] for entry in facts["layers"])
-    assert not any(name.endswith((".q", ".curves")) for name in arrays)
+    assert not any(name.endswith((".q", ".ends")) for name in arrays)
 
 
 @pytest.mark.parametrize("part", ["chance", "spread"])
@@ -129,7 +130,7 @@ def test_a_run_with_only_chance_or_only_spread_is_drawn(run, tmp_path, part):
     report.write_report(replace(result, layers=layers), tmp_path, probe_set, NullProgress())
     _, _, counted = script_data.unpack_script((tmp_path / "html/data/run.js").read_text())
     _, _, arrays = script_data.unpack_script((tmp_path / "html/data/layer-0-trust.js").read_text())
-    assert ("0.q" in counted, "0.curves" in counted) == (part == "chance", part == "spread")
+    assert ("0.q" in counted, "0.ends" in counted) == (part == "chance", part == "spread")
     assert ("shifted" in arrays) == (part == "chance")
     assert np.isnan(arrays["low"]).all() == (part == "chance")
 

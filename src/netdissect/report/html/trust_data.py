@@ -69,7 +69,7 @@ def collect_run_arrays(layer: LayerResult) -> dict[str, NDArray[Any]]:
         arrays["qReference"] = _collect_field(units, "q_reference")
     if trust.spread is not None and len(trust.spread.score) > 1:
         beyond = arrays["q"] < LEVEL if "q" in arrays else np.zeros(layer.layer.units, bool)
-        arrays["curves"] = _measure_counts(trust.spread, beyond)
+        arrays |= _measure_counts(trust.spread, beyond)
     return arrays
 
 
@@ -101,20 +101,21 @@ def _collect_field(units: Sequence[UnitTrust], name: str) -> NDArray[np.float64]
     return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
-def _measure_counts(spread: Spread, beyond: NDArray[np.bool_]) -> NDArray[np.uint32]:
-    """Return the spread of the counts at every step of the slider, shape (2, 3, 3, T).
+def _measure_counts(spread: Spread, beyond: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    """Return the spread of the counts at every step of the slider: standard deviations, and ends of 95 % intervals.
 
-    The axes are: all units, or those beyond chance; detectors, unique by label, unique by category; standard deviation in
-    tenths, and both ends of the 95 % interval. Beyond the last step every resample counts 0.
+    The axes are: all units, or those beyond chance; detectors, unique by label, unique by category; for the ends, lower and
+    upper; steps. Beyond the last step every resample counts 0.
     """
     top = float(spread.score.max(initial=0))
     thresholds = np.arange(min(_STEPS, int(np.ceil(top * _STEPS))) + 1) / _STEPS
-    curves = np.zeros((2, len(_COUNTS), 3, thresholds.size))
+    deviations = np.zeros((2, len(_COUNTS), thresholds.size), np.float32)
+    ends = np.zeros((2, len(_COUNTS), len(_INTERVAL), thresholds.size), np.uint32)
     for only, units in enumerate((np.ones_like(beyond), beyond)):
         for place, (definition, kind) in enumerate(_COUNTS):
             found = compute_count_curves(spread.score[:, units], spread.column[:, units], thresholds, definition)
             counts = getattr(found, kind)
-            curves[only, place, 0] = 10 * counts.std(axis=0, ddof=1)
-            for end, (share, side) in enumerate(_INTERVAL, 1):
-                curves[only, place, end] = np.quantile(counts, share, axis=0, method=side)
-    return np.rint(curves).astype(np.uint32)
+            deviations[only, place] = counts.std(axis=0, ddof=1)
+            for end, (share, side) in enumerate(_INTERVAL):
+                ends[only, place, end] = np.quantile(counts, share, axis=0, method=side)
+    return {"deviations": deviations, "ends": ends}

@@ -38,7 +38,7 @@
     const kinds = facts.kinds = run.categories.length;
     const layer = { ...facts, index, column: arrays[`${index}.column`], score: arrays[`${index}.score`], best: arrays[`${index}.best`],
       next: arrays[`${index}.next`], nextScore: arrays[`${index}.nextScore`], // the second best concept of all
-      q: arrays[`${index}.q`], qReference: arrays[`${index}.qReference`], curves: arrays[`${index}.curves`] }; // undefined without trust tables
+      q: arrays[`${index}.q`], qReference: arrays[`${index}.qReference`], deviations: arrays[`${index}.deviations`], ends: arrays[`${index}.ends`] }; // undefined without trust tables
     layer.label = new Int32Array(layer.units).fill(-1); // concept of every unit's label
     layer.labelScore = new Float64Array(layer.units); // and its score
     for (let unit = 0; unit < layer.units; unit++) {

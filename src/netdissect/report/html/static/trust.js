@@ -10,13 +10,13 @@
 
   // Returns standard deviation and 95 % interval of a count over resamples, [sd, low, high]; null where there are none.
   nd.findSpread = (layer, kind, cut) => {
-    const { curves } = layer;
-    if (!curves) return null;
-    const points = curves.length / 18; // all units, or those beyond chance; 3 counts; 3 numbers
+    const { deviations, ends } = layer;
+    if (!deviations) return null;
+    const points = deviations.length / 6; // all units, or those beyond chance; 3 counts
     const at = Math.round(cut / STEP);
     if (at >= points) return [0, 0, 0];
-    const from = ((nd.state.beyond ? 3 : 0) + KINDS[kind]) * 3;
-    return [0, 1, 2].map((which) => curves[(from + which) * points + at] / (which ? 1 : 10));
+    const row = (nd.state.beyond ? 3 : 0) + KINDS[kind];
+    return [deviations[row * points + at], ends[2 * row * points + at], ends[(2 * row + 1) * points + at]];
   };
 
   // Returns " ± 3", or "" where there is none.
