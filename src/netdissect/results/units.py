@@ -120,11 +120,13 @@ class UnitTable(Sequence[UnitRow]):
         return hash(self._rows)
 
     def __repr__(self) -> str:
+        tested = any(row.trust is not None and row.trust.q is not None for row in self._rows)
         head = "\n".join(
-            f"  {row.unit:5d}  {row.score:.4f}  {row.category:<9} {row.label or '-'}" for row in self._rows[:10]
+            f"  {row.unit:5d}  {row.score:.4f}  {_format_q(row.trust) if tested else ''}{row.category:<9} {row.label or '-'}"
+            for row in self._rows[:10]
         )
         more = f"\n  … {len(self) - 10} more" if len(self) > 10 else ""
-        return f"{len(self)} units (unit, {self.score_title}, category, label):\n{head}{more}"
+        return f"{len(self)} units (unit, {self.score_title}, {'q, ' if tested else ''}category, label):\n{head}{more}"
 
     def to_arrow(self) -> pa.Table:
         """Return the rows as a pyarrow Table, one column per CSV field, and one per figure of `UnitTrust`."""
@@ -138,11 +140,16 @@ class UnitTable(Sequence[UnitRow]):
         return pa.Table.from_pylist(rows, schema=schema)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the rows as a pandas DataFrame.
+        """Return the rows as a pandas DataFrame, with NaN for figures of `UnitTrust` that are None.
 
         Raises:
             MissingExtraError: if pandas is not installed.
         """
         pandas = import_optional("pandas", extra="pandas", purpose="for data frames")
         frame: pd.DataFrame = pandas.DataFrame.from_records([row.as_dict() for row in self._rows])
-        return frame
+        without_numbers = [name for name in frame if frame[name].isna().all()]  # these are None
+        return frame.astype(dict.fromkeys(without_numbers, "float64"))
+
+
+def _format_q(trust: UnitTrust | None) -> str:
+    return f"{'' if trust is None or trust.q is None else f'{trust.q:.4f}':6}  "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 from tests import fakes
@@ -10,6 +12,7 @@ from netdissect.concepts import Vocabulary
 from netdissect.layers import FieldMap
 from netdissect.results.counts import Counts
 from netdissect.results.layer_result import LayerResult
+from netdissect.results.trust import UnitTrust
 from netdissect.results.units import CategoryBest, UnitRow, UnitTable
 
 PROFILE = (CategoryBest("object", "dog", 11, 12, 13, 0.14), CategoryBest("part", "leg", 21, 22, 23, 0.24))
@@ -40,6 +43,31 @@ def test_a_table_holds_its_rows_in_arrow_and_in_pandas():
     assert table.to_arrow().column_names == list(AS_DICT)
     assert table.to_pandas().to_dict("records") == expected
     assert table.to_pandas().columns.tolist() == list(AS_DICT)
+
+
+def test_trust_follows_the_other_columns_with_one_type_each():
+    trust = UnitTrust(low=0.2, high=0.3, q=0.01, labels=("leg", "dog"))
+    table = UnitTable([replace(ROW, trust=trust), UnitRow(2, "", "", 0.0, 4.5, PROFILE, UnitTrust())])
+    names = [*AS_DICT, *(field.name for field in fields(UnitTrust))]
+    arrow, frame = table.to_arrow(), table.to_pandas()
+    assert arrow.column_names == frame.columns.tolist() == names
+    assert arrow.to_pylist()[0] == AS_DICT | trust.as_dict() | {"labels": ["leg", "dog"]}
+    assert arrow["q"].to_pylist() == [0.01, None]
+    assert frame["q"].tolist() == pytest.approx([0.01, np.nan], nan_ok=True)
+    assert {str(frame[name].dtype) for name in ("low", "q", "p_within", "q_reference")} == {"float64"}
+    assert {str(arrow[name].type) for name in ("low", "q", "p_within", "q_reference")} == {"double"}
+    assert frame["labels"].tolist() == [("leg", "dog"), ()]
+
+
+def test_the_repr_of_a_table_shows_q_where_it_was_measured():
+    lines = repr(
+        UnitTable([replace(ROW, trust=UnitTrust(q=0.01)), replace(ROW, unit=8, trust=UnitTrust())])
+    ).splitlines()
+    assert lines == [
+        "2 units (unit, IoU, q, category, label):",
+        "      7  0.2400  0.0100  part      leg",
+        "      8  0.2400          part      leg",
+    ]
 
 
 def test_units_are_sorted_by_score_and_then_by_number():
