@@ -68,6 +68,8 @@ def describe_values(field, hint) -> str:
         return describe_values(field, kinds[0])
     if kinds[0] is Path:
         return "file"
+    if kinds[0] == tuple[float, ...]:
+        return "numbers between {} and {}".format(*field.metadata["bounds"])
     name = {int: "integer", float: "number", str: "text", bool: "`True`, `False`"}.get(kinds[0])
     if field.metadata["bounds"] is None:
         return name or "numbers, or a file"
@@ -94,12 +96,20 @@ def make_property(field, hint) -> dict:
     kinds = typing.get_args(hint) or (hint,)
     if typing.get_origin(hint) is typing.Literal:
         return {"enum": list(kinds)} | text
-    names = {int: "integer", float: "number", str: "string", bool: "boolean", NoneType: "null"}
+    names = {
+        int: "integer",
+        float: "number",
+        str: "string",
+        bool: "boolean",
+        NoneType: "null",
+        tuple[float, ...]: "array",
+    }
     allowed = [names[kind] for kind in kinds]
     found = {"type": allowed if len(allowed) > 1 else allowed[0]}
     if field.metadata["bounds"] is not None:
         words = ("minimum", "maximum") if field.metadata["inclusive"] else ("exclusiveMinimum", "exclusiveMaximum")
-        found |= dict(zip(words, field.metadata["bounds"], strict=True))
+        bounds = dict(zip(words, field.metadata["bounds"], strict=True))
+        found |= {"items": {"type": "number"} | bounds} if "array" in allowed else bounds
     return found | text
 
 

@@ -7,6 +7,7 @@ command line, error messages, ``run.schema.json`` and ``docs/settings.md`` are m
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import typing
 from dataclasses import dataclass, field
@@ -105,8 +106,16 @@ class MethodSettings(_CheckedSettings):
         0.04, "Smallest score of a detector, an IoU by default.", bounds=(0, 1), paper="0.04", aliases=("-t",)
     )
     score: str = declare_option(
-        "iou", "Score that labels units: iou, f1, or the name of a registered score.", rare=True
+        "iou", "Score that labels units: iou, f1, pearson, cosine, or the name of a registered score.", rare=True
     )
+    quantiles: tuple[float, ...] | None = declare_option(
+        None, "Further quantiles at which masks are counted, in LAYER-quantiles.csv.", none="none", bounds=(0, 1), inclusive=False,
+        paper="0.005", rare=True,
+    )  # fmt: skip
+    ranges: int = declare_option(
+        0, "Ranges of equally many cells that the cells above the lowest threshold are divided into, each counted for itself; 0: "
+        "none.", bounds=(0, 100), rare=True,
+    )  # fmt: skip
     null: int = declare_option(
         20,
         "Shifts that give units the labels of other images, to measure chance; 0 measures none.",
@@ -230,6 +239,25 @@ class Settings(MethodSettings, ExecutionSettings):
         """The quantile as the decimal that was typed: 0.005 is 1/200, not the nearest float."""
         return Fraction(repr(self.quantile))
 
+    @property
+    def largest_quantile(self) -> Fraction:
+        """The largest quantile at which masks are counted."""
+        return max([self.exact_quantile, *self._exact_quantiles])
+
+    @property
+    def counted_ranges(self) -> list[tuple[Fraction, Fraction]]:
+        """The ranges of cells that are counted besides the masks at `quantile`, as fractions of all cells by falling activation.
+
+        >>> Settings(quantiles=(0.01,), ranges=2).counted_ranges[1:]
+        [(Fraction(0, 1), Fraction(1, 200)), (Fraction(1, 200), Fraction(1, 100))]
+        """
+        cuts = [self.largest_quantile * part / max(self.ranges, 1) for part in range(self.ranges + 1)]
+        return [(Fraction(0), quantile) for quantile in self._exact_quantiles] + list(itertools.pairwise(cuts))
+
+    @property
+    def _exact_quantiles(self) -> list[Fraction]:
+        return [Fraction(repr(quantile)) for quantile in self.quantiles or ()]
+
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values for ``run.json``."""
         return {
@@ -249,6 +277,8 @@ class Settings(MethodSettings, ExecutionSettings):
         if values["linear"] != "packed":
             del values["linear"]
         unused = {
+            "quantiles": not self.quantiles,
+            "ranges": not self.ranges,
             "null": not self.null,
             "resamples": not self.resamples,
             "group_by": self.group_by is None or not (self.null or self.resamples),
@@ -264,6 +294,8 @@ class SettingsDict(TypedDict, total=False):
     quantile: float
     threshold: float
     score: str
+    quantiles: tuple[float, ...] | None
+    ranges: int
     null: int
     resamples: int
     group_by: str | None
@@ -319,6 +351,8 @@ def _check_field(item: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
     elif hint is float:
         must = f"lie between {bounds[0]} and {bounds[1]} (the paper's is {item.metadata['paper']})"
         return require_between(name, value, must, *bounds, ends=item.metadata["inclusive"])
+    elif hint == tuple[float, ...] | None:
+        return _require_fractions(item, value)
     elif int in (hint, *kinds):
         return require_integer(name, value, *bounds)
     elif name == "device":
@@ -326,6 +360,15 @@ def _check_field(item: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
     elif not (isinstance(value, str) and value and value.isprintable()):
         raise SettingsError(f"--{name} must be a word, not {format_value(value)}")
     return value
+
+
+def _require_fractions(item: dataclasses.Field[Any], value: object) -> tuple[float, ...]:
+    """Return distinct fractions in rising order, given as numbers."""
+    if not isinstance(value, (list, tuple)):
+        raise SettingsError(f"{item.name} must be several numbers, not {format_value(value)}")
+    least, most = item.metadata["bounds"]
+    must = f"lie between {least} and {most} each (the paper's is {item.metadata['paper']})"
+    return tuple(sorted({require_between(item.name, number, must, least, most, ends=False) for number in value}))
 
 
 def _require_device(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from dataclasses import fields, is_dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_settings_are_method_and_execution_settings():
     assert list(Settings().as_dict()) == [
         field.name for part in (MethodSettings, ExecutionSettings) for field in fields(part)
     ]
-    left_out = {"threshold", "score", "linear", "group_by", "null_exact"}
+    left_out = {"threshold", "score", "quantiles", "ranges", "linear", "group_by", "null_exact"}
     assert set(Settings().as_method_dict()) == method - left_out
     assert set(Settings(score="mine").as_method_dict()) == method - (left_out - {"score"})
 
@@ -79,6 +80,22 @@ def test_too_few_shifts_or_resamples_are_refused(settings, said):
         Settings(**settings)
     Settings(null=10, resamples=20)
     Settings(null=99, null_exact=True)
+
+
+def test_further_quantiles_are_distinct_and_in_rising_order():
+    settings = Settings(quantiles=[0.05, 0.01, 0.05])
+    assert settings.quantiles == (0.01, 0.05)
+    assert settings.largest_quantile == Fraction(1, 20)
+    assert settings.counted_ranges == [(0, Fraction(1, 100)), (0, Fraction(1, 20))]
+    assert Settings(ranges=2).counted_ranges == [(0, Fraction(1, 400)), (Fraction(1, 400), Fraction(1, 200))]
+    assert Settings().counted_ranges == []
+    assert Settings(quantiles=[0.01], ranges=3).as_method_dict()["ranges"] == 3
+    for wrong, said in (
+        ((0.01, 1000), "--quantiles must lie between 0 and 1 each"),
+        (0.1, "quantiles must be several numbers"),
+    ):
+        with pytest.raises(SettingsError, match=said):
+            Settings(quantiles=wrong)
 
 
 def test_the_command_line_takes_every_setting_with_its_default_and_choices():

@@ -32,7 +32,6 @@ _IGNORED_OPTIONS = {
     "tallybatch": "there is no separate tally phase; --batch-size sets the images per forward pass",
     "ahead": "images are always read ahead",
     "parallel": "counting uses all processors; --workers sets the number of processes",
-    "quantiles": "thresholds are exact; there is no table of quantiles",
     "num_classes": "the number of classes is read from the weights",
     "imsize": "images in the report have the probe set's size",
     "imscale": "the report scales its images to the page",
@@ -60,7 +59,6 @@ class ReleasedOptions:
     tallybatch: Annotated[int | None, Parameter("--tallybatch")] = None
     ahead: Annotated[int | None, Parameter("--ahead")] = None
     parallel: Annotated[int | None, Parameter("--parallel")] = None
-    quantiles: Annotated[int | None, Parameter("--quantiles")] = None
     num_classes: Annotated[int | None, Parameter("--num_classes")] = None
     imsize: Annotated[int | None, Parameter("--imsize")] = None
     imscale: Annotated[int | None, Parameter("--imscale")] = None

@@ -91,6 +91,7 @@ class ActivationTally:
         square: Σ a² over the same, in square steps, int64, shape (R, U, K).
         labeled: pixels of every concept, int64, shape (R, C).
         pixels: pixels of the images that have a category, int64, shape (R, K).
+        partial: number of label maps that have a concept in a part of their pixels, int64, shape (C,).
     """
 
     product: NDArray[np.int64]
@@ -98,12 +99,13 @@ class ActivationTally:
     square: NDArray[np.int64]
     labeled: NDArray[np.int64]
     pixels: NDArray[np.int64]
+    partial: NDArray[np.int64]
 
     @classmethod
     def empty(cls, rows: int, units: int, vocabulary: Vocabulary) -> Self:
         """Return sums of 0."""
         width, categories = len(vocabulary), len(vocabulary.categories)
-        shapes = [(rows, units, width), *[(rows, units, categories)] * 2, (rows, width), (rows, categories)]
+        shapes = [(rows, units, width), *[(rows, units, categories)] * 2, (rows, width), (rows, categories), (width,)]
         return cls(*(np.zeros(shape, np.int64) for shape in shapes))
 
     def merge(self, other: Self) -> Self:
@@ -131,6 +133,8 @@ class ActivationTally:
             vocabulary: the concepts.
             threads: threads for the kernels.
         """
+        if not labels:
+            return
         units = cells.shape[2]
         of_image = np.zeros((2, units), np.int64)
         threads.split(units, _sum_image_kernel, cells, grid, steps, of_image)
@@ -150,6 +154,7 @@ class ActivationTally:
             self.product[row][:, whole] += of_image[0][:, None]
             self.labeled[row, entry.codes - 1] += entry.pixels
             self.labeled[row, whole] += entry.size
+            self.partial[entry.codes - 1] += 1
             present = np.unique(vocabulary.primary[np.concatenate([entry.codes - 1, whole])])
             self.total[row][:, present] += of_image[0][:, None]
             self.square[row][:, present] += of_image[1][:, None]
@@ -159,7 +164,7 @@ class ActivationTally:
         """Return the sums over rows of the tables.
 
         Args:
-            weights: how often each row counts, int64, shape (R,).
+            weights: how often each of the first rows counts, int64; further rows do not count.
             steps: the steps of the sums.
             vocabulary: the concepts.
         """

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
-from netdissect.engine.activation_tally import ActivationTally, make_grid_sums
+import numpy as np
+
+from netdissect.engine.activation_tally import ActivationTally, SumSteps, make_grid_sums
 from netdissect.engine.cell_weights import weigh_cells
 from netdissect.engine.forward import ReadingLog, run_batches
 from netdissect.geometry.upsample import make_label_axes
@@ -15,12 +16,9 @@ from netdissect.geometry.upsample import make_label_axes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from netdissect.engine.activation_tally import GridSums, SumSteps
+    from netdissect.engine.activation_tally import GridSums
     from netdissect.engine.cell_weights import CellWeights
-    from netdissect.engine.comparison_plan import TaskRuntime
+    from netdissect.engine.comparisons import Comparisons
     from netdissect.engine.plan import Shard
     from netdissect.engine.worker_context import WorkerContext
     from netdissect.geometry.upsample import UpsampleAxis
@@ -30,87 +28,61 @@ if TYPE_CHECKING:
 _KEPT_BYTES = 2**28
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelRows:
-    """Which images' labels an image's activations are summed over, and to which row of the tables.
-
-    Attributes:
-        own: row for an image's own labels, int32, shape (N,); -1 for none.
-        lenders: position of the image whose labels it takes, for every further row, int32, shape (S, N); -1 for none.
-        first: number of rows for own labels; the first of `lenders` has this row.
-    """
-
-    own: NDArray[np.int32]
-    lenders: NDArray[np.int32]
-    first: int
-
-    @property
-    def count(self) -> int:
-        """Number of rows of the tables."""
-        return self.first + len(self.lenders)
-
-    def list_labels(self, image: int) -> list[tuple[int, int]]:
-        """Return the rows of an image, each with the image whose labels it takes."""
-        own = [(int(self.own[image]), image)] if self.own[image] >= 0 else []
-        lent = [(self.first + row, int(lender)) for row, lender in enumerate(self.lenders[:, image]) if lender >= 0]
-        return own + lent
-
-
 @dataclass(frozen=True, eq=False)
 class ActivationTask:
     """Sum the activations of some shards.
 
     Attributes:
         steps: the steps of every layer's sums, by layer name.
-        rows: which labels they are summed over.
+        comparisons: the label maps of every image, and the tables.
+        block: first unit that is summed, and the end of the last, by layer name; other layers are left out.
         skip: whether images that cannot be read are left out.
     """
 
     steps: Mapping[str, SumSteps]
-    rows: LabelRows
+    comparisons: Comparisons
+    block: Mapping[str, tuple[int, int]]
     skip: bool
 
     def __call__(self, context: WorkerContext, shards: Sequence[Shard]) -> dict[str, ActivationTally]:
         """Sum the shards; the network sees the images of a batch together, as in the scan."""
-        layers, vocabulary = context.source.layers, context.concepts.vocabulary
-        sums = {layer.name: ActivationTally.empty(self.rows.count, layer.units, vocabulary) for layer in layers}
-        weights = _WeightCache(context)
+        vocabulary, lenders, tables = context.concepts.vocabulary, self.comparisons.lenders, self.comparisons.tables
+        layers = [layer for layer in context.source.layers if layer.name in self.block]
+        sums = {
+            layer.name: ActivationTally.empty(
+                self.comparisons.count, self.block[layer.name][1] - self.block[layer.name][0], vocabulary
+            )
+            for layer in layers
+        }
+        weights = _WeightCache(context, layers)
         for shard in shards:
             for images, outputs in run_batches(context, shard.batches, ReadingLog(self.skip)):
                 for layer in layers:
-                    batch = outputs[layer.name].cpu().numpy()
+                    units = slice(*self.block[layer.name])
+                    batch = outputs[layer.name][..., units].contiguous().cpu().numpy()
+                    steps = SumSteps(*(step[units] for step in self.steps[layer.name]))
                     for image, cells in zip(images.tolist(), batch, strict=True):
-                        listed = self.rows.list_labels(image)
-                        entries = [(row, weights.find(lender, layer)) for row, lender in listed]
-                        if entries:
-                            sums[layer.name].update(
-                                cells, weights.find_grid(image, layer), self.steps[layer.name], entries, vocabulary, context.threads
-                            )  # fmt: skip
+                        taken = np.flatnonzero(lenders[:, image] >= 0)
+                        entries = [
+                            (int(tables[row, image]), weights.find(int(lenders[row, image]), layer)) for row in taken
+                        ]
+                        grid = weights.find_grid(image, layer)
+                        sums[layer.name].update(cells, grid, steps, entries, vocabulary, context.threads)
             context.advance(shard.images.size)
         return sums
 
 
-def sum_activations(
-    runtime: TaskRuntime, shards: Sequence[Shard], task: ActivationTask, parts: int
-) -> dict[str, ActivationTally]:
-    """Sum the activations of all shards, in so many parts.
-
-    Returns:
-        the sums of every layer, by layer name.
-    """
-    pieces = [shards[part::parts] for part in range(min(parts, len(shards)))]
-    return reduce(_merge_sums, runtime.map(task, pieces))
-
-
-def _merge_sums(left: dict[str, ActivationTally], right: dict[str, ActivationTally]) -> dict[str, ActivationTally]:
+def merge_sums(left: dict[str, ActivationTally], right: dict[str, ActivationTally]) -> dict[str, ActivationTally]:
+    """Return the sums of both, by layer name; neither is changed."""
     return {name: sums.merge(right[name]) for name, sums in left.items()}
 
 
 class _WeightCache:
     """Cell weights of images' labels on the grids of layers; the last ones that were used are kept."""
 
-    def __init__(self, context: WorkerContext) -> None:
+    def __init__(self, context: WorkerContext, layers: Sequence[Layer]) -> None:
         self._context = context
+        self._layers = layers
         self._kept: OrderedDict[tuple[int, str], CellWeights] = OrderedDict()
         self._grids: dict[tuple[tuple[int, int], str], GridSums] = {}
         self._bytes = 0
@@ -120,7 +92,7 @@ class _WeightCache:
         key = (image, layer.name)
         if key not in self._kept:
             labels, concepts = self._context.concepts.read_labels(image), self._context.concepts
-            for each in self._context.source.layers:
+            for each in self._layers:
                 axes = self._make_axes(each, labels.shape)
                 entry = weigh_cells(labels, *axes, len(concepts.vocabulary))
                 self._bytes += entry.nbytes

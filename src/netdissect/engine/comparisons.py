@@ -69,6 +69,10 @@ class Comparisons:
         own = np.where(fold < 0, -1, np.arange(fold.size)).astype(np.int32)[None]
         return cls(own, fold[None], fold[None], folds, folds)
 
+    def keep_own(self) -> Comparisons:
+        """Return the comparisons with own labels alone, in one table."""
+        return Comparisons.start(np.where(self.lenders[0] < 0, -1, 0).astype(np.int32), 1)
+
     def add(self, pairing: Pairing, category: str = "") -> Comparisons:
         """Return these comparisons and those of a pairing.
 

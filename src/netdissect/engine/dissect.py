@@ -15,6 +15,7 @@ import numpy as np
 
 from netdissect.engine.comparison_plan import plan_comparisons
 from netdissect.engine.plan import Plan
+from netdissect.engine.range_tally import QuantileThresholds, count_ranges, list_quantiles
 from netdissect.engine.scan import LayerRequest
 from netdissect.engine.tally_layers import LayerTally
 from netdissect.engine.tasks import (
@@ -34,6 +35,7 @@ from netdissect.stats.top_images import NO_IMAGE, TopImages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from fractions import Fraction
 
     from numpy.typing import NDArray
 
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from netdissect.engine.scan import LayerScan
     from netdissect.engine.tally_layers import CountedLayer
     from netdissect.engine.tasks import ShardReceipt
+    from netdissect.engine.thresholds import Thresholds
     from netdissect.engine.worker_context import ArtifactStore
     from netdissect.layers import Layer
     from netdissect.protocols import ConceptSource, Progress
@@ -115,21 +118,30 @@ def dissect_layers(
         DataError: if an image cannot be read, unless the settings skip it, or if none can be read.
     """
     progress = progress or NullProgress()
-    run = _Dissection(runtime, store, layers, plan, settings, progress)
+    run = _Dissection(runtime, store, layers, plan, settings, progress, lowest=score.of == "activations")
     activity, receipts, resumed = run.scan()
     images = sum(receipt.images for receipt in receipts.values())
     skipped = {image: reason for receipt in receipts.values() for image, reason in receipt.skipped.items()}
     if not images:
         raise DataError(f"none of the {plan.images} images could be read: {next(iter(skipped.values()))}")
-    thresholds, rescanned = run.find_thresholds(images)
+    spans = settings.counted_ranges if len(concepts.vocabulary) else []
+    at_quantiles, rescanned = run.find_thresholds(images, list_quantiles(settings.exact_quantile, spans))
+    thresholds = at_quantiles[0].values
     compared = plan_comparisons(runtime, concepts, plan, receipts, settings, progress)
     tally = LayerTally(
         runtime, plan.shards, layers, concepts, compared.comparisons, settings, score, table_memory, tally_parts
     )
-    counted = tally.count(thresholds, rescanned, progress)
+    if score.of == "masks":
+        counted = tally.count(thresholds, rescanned, progress)
+    else:
+        counted = tally.at_quantile(settings.exact_quantile).count(thresholds, rescanned, progress)
+        for name, (scores, trust) in tally.correlate(run.find_largest(), progress).items():
+            counted[name] = replace(counted[name], score=scores, trust=trust)
+    ranges = count_ranges(tally, spans, at_quantiles, counted, rescanned, progress)
     results = {
-        layer.name: run.make_result(
-            layer, concepts, counted[layer.name], thresholds[layer.name], activity[layer.name], images
+        layer.name: replace(
+            run.make_result(layer, concepts, counted[layer.name], thresholds[layer.name], activity[layer.name], images),
+            ranges=ranges[layer.name],
         )
         for layer in layers
     }
@@ -156,11 +168,14 @@ class _Dissection:
     plan: Plan
     settings: Settings
     progress: Progress
+    lowest: bool
 
     @property
     def _request(self) -> LayerRequest:
         settings = self.settings
-        return LayerRequest(settings.images_per_unit, settings.image_maxima, skip=settings.on_error == "skip")
+        return LayerRequest(
+            settings.images_per_unit, settings.image_maxima, skip=settings.on_error == "skip", lowest=self.lowest
+        )
 
     def scan(self) -> tuple[Mapping[str, Activity], dict[int, ShardReceipt], int]:
         """Scan every shard that is not stored yet, the calibration sample first.
@@ -174,7 +189,7 @@ class _Dissection:
         first, *others = self.plan.shards
         receipts = {shard.number: find_receipt(self.store, shard, names) for shard in self.plan.shards}
         if receipts[0] is None or CALIBRATION_KEY not in self.store:
-            task = CalibrationTask(self.settings.exact_quantile, self._request)
+            task = CalibrationTask(self.settings.largest_quantile, self._request)
             (receipts[0],) = self.runtime.map(task, [first])
             receipts |= dict.fromkeys(range(1, len(self.plan.shards)))  # scans with other bounds are not used
         finished = sum(receipts[shard.number] is not None for shard in others)
@@ -184,19 +199,16 @@ class _Dissection:
         resumed = _scan_missing(self.runtime, ScanTask(bounds, self._request), others, receipts, self.progress)
         return activity, {number: receipt for number, receipt in receipts.items() if receipt is not None}, resumed
 
-    def find_thresholds(self, images: int) -> tuple[dict[str, NDArray[np.float32]], Mapping[str, NDArray[np.int64]]]:
-        """Return T_k of every layer's units, and the units that were scanned again to find it.
+    def find_thresholds(
+        self, images: int, quantiles: Sequence[Fraction]
+    ) -> tuple[list[QuantileThresholds], Mapping[str, NDArray[np.int64]]]:
+        """Return T_k of every layer's units at several quantiles, and the units that were scanned again to find it.
 
         The bound of a unit may prove to lie above its threshold; such units are scanned again without a bound.
         """
-        found = {
-            layer.name: find_thresholds(
-                self._make_scan_loader(layer.name), layer.units, self._count_allowed(layer, images)
-            )
-            for layer in self.layers
-        }
-        values = {name: thresholds.value for name, thresholds in found.items()}
-        units = {name: thresholds.short for name, thresholds in found.items() if thresholds.short.size}
+        found = {layer.name: self._find_values(layer, layer.units, images, quantiles, "scan") for layer in self.layers}
+        short = {name: np.unique(np.concatenate([entry.short for entry in entries])) for name, entries in found.items()}
+        units = {name: numbers for name, numbers in short.items() if numbers.size}
         if units:
             self.progress.start("scan again", self.plan.images)
             shards = self.plan.shards
@@ -204,10 +216,31 @@ class _Dissection:
             _scan_missing(self.runtime, RescanTask(units, self._request), shards, receipts, self.progress)
         for layer in self.layers:
             if layer.name in units:
-                short, load = units[layer.name], self._make_scan_loader(layer.name, "again")
-                again = find_thresholds(load, short.size, self._count_allowed(layer, images))
-                values[layer.name][short] = again.value
-        return values, units
+                numbers = units[layer.name]
+                again = self._find_values(layer, numbers.size, images, quantiles, "again")
+                for entry, replacement in zip(found[layer.name], again, strict=True):
+                    entry.value[numbers] = replacement.value
+        return [
+            QuantileThresholds(quantile, {name: entries[place].value for name, entries in found.items()})
+            for place, quantile in enumerate(quantiles)
+        ], units
+
+    def _find_values(
+        self, layer: Layer, units: int, images: int, quantiles: Sequence[Fraction], kind: str
+    ) -> list[Thresholds]:
+        cells = images * layer.grid[0] * layer.grid[1]
+        load = self._make_scan_loader(layer.name, kind)
+        return [find_thresholds(load, units, count_allowed_above(quantile, cells)) for quantile in quantiles]
+
+    def find_largest(self) -> dict[str, NDArray[np.float32]]:
+        """Return the largest absolute activation of every layer's units, float32, shape (U,); it needs `lowest`."""
+        return {
+            layer.name: np.max(
+                [np.maximum(abs(scan.highest), abs(scan.lowest)) for scan in self._make_scan_loader(layer.name)() if scan.images.size],
+                axis=0,
+            )
+            for layer in self.layers
+        }  # fmt: skip
 
     def make_result(
         self,
@@ -236,12 +269,10 @@ class _Dissection:
             exemplars=_make_exemplars(top.compute(), thresholds, concepts.row),
             activity=replace(activity, maximum=highest),
             image_maxima=_order_maxima(maxima, self.plan.images),
+            score=counted.score,
             trust=counted.trust,
             category_pixels=counted.category_pixels,
         )
-
-    def _count_allowed(self, layer: Layer, images: int) -> int:
-        return count_allowed_above(self.settings.exact_quantile, images * layer.grid[0] * layer.grid[1])
 
     def _make_scan_loader(self, layer: str, kind: str = "scan") -> Callable[[], Iterator[LayerScan]]:
         """Return a function that loads one layer's scans, one shard at a time."""

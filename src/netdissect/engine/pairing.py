@@ -2,8 +2,8 @@
 
 Images exchange labels only in cells, whose label maps have one size, and images that belong together exchange them as one:
 a whole group takes the labels of another group. In every block of groups a shift is cyclic, so the shifts of a block and
-the identity form a group of permutations, of which an exact test takes random ones (Hemerik and Goeman, *Exact testing with
-random permutations*, TEST 27, 2018).
+the identity form a group of permutations; this is what makes a test by random shifts exact (Hemerik and Goeman, *Exact testing
+with random permutations*, TEST 27, 2018).
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class _Members:
     def shift(
         self, blocks: Sequence[NDArray[np.int64]], random: np.random.Generator, shifts: int, read: int, images: int
     ) -> Pairing:
-        """Shift every block of groups by random steps.
+        """Shift every block of groups by random steps, none of which is 0.
 
         Args:
             blocks: groups that lend to each other, at least two in a block.
@@ -170,7 +170,7 @@ class _Members:
             read: number of images that were read.
             images: number of images of the probe set N.
         """
-        steps = [_draw_steps(block.size, shifts, random) for block in blocks]
+        steps = [random.integers(1, block.size, shifts) for block in blocks]
         lenders = np.full((shifts, images), -1, np.int32)
         lending = np.full(self.first.size - 1, -1)
         for shift, into in enumerate(lenders):
@@ -210,18 +210,3 @@ def _cut_blocks(groups: NDArray[np.int64]) -> Sequence[NDArray[np.int64]]:
         starts.pop()
     blocks = [groups[begin:end] for begin, end in pairwise([*starts, groups.size])]
     return [block for block in blocks if block.size > 1]
-
-
-def _draw_steps(size: int, shifts: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Draw the steps of a block of groups, shape (S,), as different from each other and from 0 as they can be.
-
-    A test is exact if the data could be any of the S + 1 arrangements, its own included. So the S + 1 steps, the data's among
-    them, are drawn alike and then counted from the data's. Steps of a block of more than S groups are distinct and not 0;
-    those of a smaller one repeat, and some leave it as it is. Steps that are never 0 but may be equal would make shifts more alike
-    than they are like the data: in blocks of 5, p <= .05 for .13 of units by chance.
-    """
-    rounds = -(-(shifts + 1) // size)
-    steps = random.permuted(np.tile(np.arange(size), (rounds, 1)), axis=1).ravel()[: shifts + 1]
-    steps = random.permutation(steps)
-    counted: NDArray[np.int64] = (steps[1:] - steps[0]) % size
-    return counted

@@ -36,11 +36,13 @@ class LayerRequest:
         images_per_unit: number of exemplars per unit.
         maxima: whether the maximum of every (image, unit) is kept.
         skip: whether an image that cannot be read is left out instead of ending the run.
+        lowest: whether the smallest activation of every unit is kept.
     """
 
     images_per_unit: int
     maxima: bool = False
     skip: bool = False
+    lowest: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +57,7 @@ class LayerScan:
         exemplars: the images that activate every unit most: the state of a TopImages.
         highest: largest activation of every unit, float32, shape (U,).
         maxima: maximum of every (image, unit), float32, shape (n, U); (0, U) unless it was requested.
+        lowest: smallest activation of every unit, float32, shape (U,); infinity unless it was requested.
     """
 
     images: NDArray[np.int64]
@@ -64,6 +67,7 @@ class LayerScan:
     exemplars: Mapping[str, NDArray[Any]]
     highest: NDArray[np.float32]
     maxima: NDArray[np.float32]
+    lowest: NDArray[np.float32]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the scan as named arrays."""
@@ -76,7 +80,8 @@ class LayerScan:
             "exemplars": self.exemplars,
         }
         arrays = {f"{part}.{name}": array for part, state in parts.items() for name, array in state.items()}
-        return {"images": self.images, "equal": self.equal, "highest": self.highest, "maxima": self.maxima, **arrays}
+        whole = {name: getattr(self, name) for name in ("images", "equal", "highest", "maxima", "lowest")}
+        return whole | arrays
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> LayerScan:
@@ -93,6 +98,7 @@ class LayerScan:
             select_part("exemplars"),
             arrays["highest"],
             arrays["maxima"],
+            arrays["lowest"],
         )
 
 
@@ -109,6 +115,7 @@ class LayerScanner:
         self._maxima: list[NDArray[np.float32]] = []
         self._equal = np.zeros(units, np.int64)
         self._highest = np.full(units, -np.inf, np.float32)
+        self._lowest = np.full(units, np.inf, np.float32)
         self._top = TopImages.empty(units, request.images_per_unit, layer.grid)
 
     def update(self, images: NDArray[np.int64], activations: torch.Tensor, name: Callable[[int], str]) -> None:
@@ -129,6 +136,8 @@ class LayerScanner:
         self._equal += batch.equal
         self._images.append(images)
         np.maximum(self._highest, batch.maxima.max(axis=0), out=self._highest)
+        if self._request.lowest:
+            np.minimum(self._lowest, activations.amin(dim=(0, 1, 2)).cpu().numpy(), out=self._lowest)
         if self._request.maxima:
             self._maxima.append(batch.maxima)
         self._top.update(images, batch.maxima, partial(copy_grids, activations, self._threads), self._bounds.floor)
@@ -144,6 +153,7 @@ class LayerScanner:
             self._top.state_dict(),
             self._highest,
             np.concatenate([np.zeros((0, units), np.float32), *self._maxima]),
+            self._lowest,
         )
 
 

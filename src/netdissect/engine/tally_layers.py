@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netdissect.engine.activation_tables import ActivationTables
+from netdissect.engine.activation_tally import SumSteps, choose_steps
+from netdissect.engine.activation_tasks import ActivationTask, merge_sums
 from netdissect.engine.tally import choose_count_type
 from netdissect.engine.tasks import ShardTally, TallyTask
 from netdissect.engine.trust_tables import TallyTables, join_trusts
 from netdissect.results.counts import Counts
+from netdissect.results.scores import IOU, ScoreTable, find_score
 from netdissect.stats.spread import draw_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
 
     from numpy.typing import NDArray
 
@@ -42,11 +47,13 @@ class CountedLayer:
         counts: the pixel counts I, A and G.
         category_pixels: label pixels of the images that have each category, int64, shape (K,).
         trust: the trust tables; None if nothing was compared but the images' own labels.
+        score: the scores; None where they are IoU.
     """
 
     counts: Counts
     category_pixels: NDArray[np.int64]
     trust: Trust | None
+    score: ScoreTable | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +82,12 @@ class LayerTally:
     memory: int
     parts: int
 
+    def at_quantile(self, quantile: Fraction) -> LayerTally:
+        """Return a tally of masks at a quantile with the images' own labels alone; by IoU if the score is none of masks."""
+        settings = replace(self.settings, quantile=float(quantile))
+        score = self.score if self.score.of == "masks" else find_score(IOU)
+        return replace(self, comparisons=self.comparisons.keep_own(), settings=settings, score=score)
+
     def count(
         self,
         thresholds: Mapping[str, NDArray[np.float32]],
@@ -88,47 +101,97 @@ class LayerTally:
             rescanned: units that were scanned again, by layer name.
             progress: shows how many images are done.
         """
-        settings, vocabulary = self.settings, self.concepts.vocabulary
-        weights = draw_weights(
-            settings.resamples if self.comparisons.folds > 1 else 0, self.comparisons.folds, settings.seed
-        )
-        most = self._bound_counts()
-        blocks = list(self._divide_units(most))
-        progress.start("tally", sum(shard.images.size for shard in self.shards) * len(blocks))
-        pieces = [self.shards[part :: self.parts] for part in range(min(self.parts, len(self.shards)))]
+        vocabulary, weights, most = self.concepts.vocabulary, self._draw_weights(), self._bound_counts()
         counts: dict[str, list[Counts]] = {layer.name: [] for layer in self.layers}
         trusts: dict[str, list[Trust | None]] = {layer.name: [] for layer in self.layers}
+        blocks = list(self._divide_units(np.dtype(choose_count_type(most)).itemsize))
+        progress.start("tally", self._count_images() * len(blocks))
         category_pixels = np.zeros(len(vocabulary.categories), np.int64)
         for block in blocks:
             task = TallyTask(thresholds, rescanned, self.comparisons, block, most)
-            tally: ShardTally = reduce(ShardTally.merge, self.runtime.map(task, pieces))
+            tally: ShardTally = reduce(ShardTally.merge, self.runtime.map(task, self._pieces))
             category_pixels = tally.category_pixels  # the same in every block
             for name, masks in tally.masks.items():
                 tables = TallyTables(
-                    masks, tally.labels, tally.partial, self.comparisons, vocabulary, self.score, settings.null_exact
+                    masks,
+                    tally.labels,
+                    tally.partial,
+                    self.comparisons,
+                    vocabulary,
+                    self.score,
+                    self.settings.null_exact,
                 )
                 counts[name].append(tables.count())
                 trusts[name].append(tables.measure(weights))
+        joined = {name: _join_counts(parts, vocabulary) for name, parts in counts.items()}
         return {
-            layer.name: CountedLayer(
-                _join_counts(counts[layer.name], vocabulary), category_pixels, join_trusts(trusts[layer.name])
-            )
-            for layer in self.layers
+            name: CountedLayer(entry, category_pixels, join_trusts(trusts[name]), self.score_counts(entry))
+            for name, entry in joined.items()
         }
+
+    def correlate(
+        self, largest: Mapping[str, NDArray[np.float32]], progress: Progress
+    ) -> dict[str, tuple[ScoreTable, Trust | None]]:
+        """Score every layer by its activations without a threshold, in a second pass over the network for every block of units.
+
+        Args:
+            largest: largest absolute activation of every layer's units, float32, shape (U,).
+            progress: shows how many images are done.
+
+        Returns:
+            the scores and the trust tables of every layer.
+        """
+        vocabulary, weights = self.concepts.vocabulary, self._draw_weights()
+        steps = {name: choose_steps(values, self._count_pixels()) for name, values in largest.items()}
+        scores: dict[str, list[NDArray[np.float64]]] = {layer.name: [] for layer in self.layers}
+        trusts: dict[str, list[Trust | None]] = {layer.name: [] for layer in self.layers}
+        blocks = list(self._divide_units(np.dtype(np.int64).itemsize))
+        progress.start("activations", self._count_images() * len(blocks))
+        for block in blocks:
+            task = ActivationTask(steps, self.comparisons, block, skip=self.settings.on_error == "skip")
+            for name, sums in reduce(merge_sums, self.runtime.map(task, self._pieces)).items():
+                own = SumSteps(*(step[slice(*block[name])] for step in steps[name]))
+                tables = ActivationTables(
+                    sums, own, sums.partial > 0, self.comparisons, vocabulary, self.score, self.settings.null_exact
+                )
+                scores[name].append(tables.compute())
+                trusts[name].append(tables.measure(weights))
+        return {
+            name: (ScoreTable(self.score.title, np.concatenate(parts)), join_trusts(trusts[name]))
+            for name, parts in scores.items()
+        }
+
+    def score_counts(self, counts: Counts) -> ScoreTable | None:
+        """Return the scores of counts; None if they are IoU."""
+        if self.score.name == IOU:
+            return None
+        return ScoreTable(self.score.title, self.score.compute(counts, self.concepts.vocabulary))
+
+    def _draw_weights(self) -> NDArray[np.int64]:
+        folds = self.comparisons.folds
+        return draw_weights(self.settings.resamples if folds > 1 else 0, folds, self.settings.seed)
+
+    @property
+    def _pieces(self) -> list[Sequence[Shard]]:
+        return [self.shards[part :: self.parts] for part in range(min(self.parts, len(self.shards)))]
+
+    def _count_images(self) -> int:
+        return sum(shard.images.size for shard in self.shards)
 
     def _bound_counts(self) -> int:
         """Return a bound on all counts."""
-        pixels = sum(int(np.prod(self.concepts.label_size(image))) for image in self._list_read_images())
-        return pixels if self.settings.quantile <= _SMALL_QUANTILE else _MOST_PLANES * pixels
+        return self._count_pixels() * (1 if self.settings.quantile <= _SMALL_QUANTILE else _MOST_PLANES)
 
-    def _list_read_images(self) -> list[int]:
-        return np.flatnonzero(self.comparisons.lenders[0] >= 0).tolist()
+    def _count_pixels(self) -> int:
+        """Return the number of pixels of the label maps of all images that were read."""
+        images = np.flatnonzero(self.comparisons.lenders[0] >= 0).tolist()
+        return sum(int(np.prod(self.concepts.label_size(image))) for image in images)
 
-    def _divide_units(self, most: int) -> Iterator[dict[str, tuple[int, int]]]:
-        """Yield blocks of units, by layer name, whose tables fit into the memory; a block has at least one unit."""
+    def _divide_units(self, item_size: int) -> Iterator[dict[str, tuple[int, int]]]:
+        """Yield blocks of units, by layer name, whose tables of such items fit into the memory; a block has at least one unit."""
         vocabulary = self.concepts.vocabulary
         each = self.comparisons.count * (len(vocabulary) + len(vocabulary.categories))
-        room = max(1, self.memory // (each * np.dtype(choose_count_type(most)).itemsize or 1))
+        room = max(1, self.memory // (each * item_size or 1))
         block: dict[str, tuple[int, int]] = {}
         left = room
         for layer in self.layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.engine.comparisons import Comparisons, LentTables
     from netdissect.engine.tally import MaskCounts
+    from netdissect.results.activation_sums import ActivationSums
     from netdissect.results.scores import Score
     from netdissect.stats.spread import Measure
 
@@ -26,13 +28,10 @@ if TYPE_CHECKING:
 _COMPILED: dict[str, Measure] = {"iou": "iou", "f1": "f1"}
 
 
-@dataclass(frozen=True, eq=False)
-class TallyTables:
-    """The tables of some units of a layer, as scores read them.
+class ScoredTables:
+    """Tables of some units of a layer, as scores read them: one for every fold, and one for every shift.
 
     Attributes:
-        masks: the counts of their masks in T tables.
-        labels: labeled pixels by row, int64, shape (L, C).
         partial: whether some image has a concept's label in a part of its pixels, bool, shape (C,).
         comparisons: what the tables hold.
         vocabulary: the concepts.
@@ -40,23 +39,23 @@ class TallyTables:
         exact: whether q is computed from the shifts of each unit alone.
     """
 
-    masks: MaskCounts
-    labels: NDArray[np.int64]
     partial: NDArray[np.bool_]
     comparisons: Comparisons
     vocabulary: Vocabulary
     score: Score
     exact: bool = False
 
-    def count(self, table: int | None = None, row: int | None = None) -> Counts:
-        """Return the counts of a table over the images of a row of labels; None takes all images' own labels."""
-        folds = self.comparisons.folds
-        tables, rows = (slice(folds) if place is None else slice(place, place + 1) for place in (table, row))
-        intersection = self.masks.intersection[:, tables].sum(axis=1, dtype=np.int64)
-        per_category = self.masks.per_category[:, tables].sum(axis=1, dtype=np.int64)
-        return Counts(
-            intersection, per_category[:, self.vocabulary.primary], self.labels[rows].sum(axis=0, dtype=np.int64)
-        )
+    @abstractmethod
+    def count(self, table: int | None = None, row: int | None = None) -> Counts | ActivationSums:
+        """Return what the score is computed from, of a table and a row of labels; None takes all images' own labels."""
+
+    @abstractmethod
+    def weigh(self, weight: NDArray[np.int64]) -> Counts | ActivationSums:
+        """Return what the score is computed from, of a resample that draws every fold so often, shape (F,)."""
+
+    def compute(self) -> NDArray[np.float64]:
+        """Return the score of every unit and concept on all images, shape (U, C)."""
+        return self.score.compute(self.count(), self.vocabulary)
 
     def measure(self, weights: NDArray[np.int64]) -> Trust | None:
         """Return the trust tables; None if nothing but the own labels was counted.
@@ -70,7 +69,7 @@ class TallyTables:
         spread = self._measure_spread(weights, _select_labels(best)) if weights.size else None
         return None if chance is None and spread is None else Trust(chance, within, spread)
 
-    def _find_best(self, counts: Counts) -> BestConcept:
+    def _find_best(self, counts: Counts | ActivationSums) -> BestConcept:
         return find_best_concepts(self.score.compute(counts, self.vocabulary), self.vocabulary)
 
     def _measure_chance(self, lent: LentTables | None) -> Chance | None:
@@ -105,27 +104,18 @@ class TallyTables:
         )
 
     def _measure_spread(self, weights: NDArray[np.int64], label: NDArray[np.int32]) -> Spread:
-        folds, primary = self.comparisons.folds, self.vocabulary.primary
-        both, masks = (
-            np.moveaxis(table[:, :folds], 1, 0) for table in (self.masks.intersection, self.masks.per_category)
-        )
-        labels, measure = self.labels[:folds], _COMPILED.get(self.score.name)
-        if measure is not None:
-            score, column, of_label = resample_best(both, masks, labels, primary, weights, label, measure)
-            score, honest = np.minimum(score, 1), np.minimum(compute_honest(both, masks, labels, primary, measure), 1)
-        else:
-            score, column, of_label = self._resample(weights, label)
-            honest = self._measure_honest()
-        return Spread(score, column, compute_logit_error(of_label, folds), honest, folds)
+        score, column, of_label = self.resample(weights, label)
+        folds = self.comparisons.folds
+        return Spread(score, column, compute_logit_error(of_label, folds), self.measure_honest(), folds)
 
-    def _resample(
+    def resample(
         self, weights: NDArray[np.int64], label: NDArray[np.int32]
     ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
         """Do what `resample_best` does for any score."""
         units = np.arange(label.size)
         best, of_label = [], []
         for weight in weights:
-            scores = self.score.compute(self._weigh(weight), self.vocabulary)
+            scores = self.score.compute(self.weigh(weight), self.vocabulary)
             best.append(find_best_concepts(scores, self.vocabulary))
             of_label.append(np.where(label < 0, np.nan, scores[units, label]))
         return (
@@ -134,11 +124,11 @@ class TallyTables:
             np.stack(of_label),
         )
 
-    def _measure_honest(self) -> NDArray[np.float32]:
+    def measure_honest(self) -> NDArray[np.float32]:
         """Do what `compute_honest` does for any score."""
         folds = self.comparisons.folds
         first = np.arange(folds) < folds // 2
-        halves = [self.score.compute(self._weigh(half.astype(np.int64)), self.vocabulary) for half in (first, ~first)]
+        halves = [self.score.compute(self.weigh(half.astype(np.int64)), self.vocabulary) for half in (first, ~first)]
         labels = [_select_labels(find_best_concepts(scores, self.vocabulary)) for scores in halves]
         units = np.arange(len(labels[0]))
         held_out = [
@@ -146,7 +136,40 @@ class TallyTables:
         ]
         return np.asarray(sum(held_out) / 2, np.float32)
 
-    def _weigh(self, weight: NDArray[np.int64]) -> Counts:
+
+@dataclass(frozen=True, eq=False)
+class TallyTables(ScoredTables):
+    """Tables of the pixel counts of masks.
+
+    Attributes:
+        masks: the counts of their masks in T tables.
+        labels: labeled pixels by row, int64, shape (L, C).
+        partial: whether some image has a concept's label in a part of its pixels, bool, shape (C,).
+        comparisons: what the tables hold.
+        vocabulary: the concepts.
+        score: what labels units.
+        exact: whether q is computed from the shifts of each unit alone.
+    """
+
+    masks: MaskCounts
+    labels: NDArray[np.int64]
+    partial: NDArray[np.bool_]
+    comparisons: Comparisons
+    vocabulary: Vocabulary
+    score: Score
+    exact: bool = False
+
+    def count(self, table: int | None = None, row: int | None = None) -> Counts:
+        """Return the counts of a table over the images of a row of labels; None takes all images' own labels."""
+        folds = self.comparisons.folds
+        tables, rows = (slice(folds) if place is None else slice(place, place + 1) for place in (table, row))
+        intersection = self.masks.intersection[:, tables].sum(axis=1, dtype=np.int64)
+        per_category = self.masks.per_category[:, tables].sum(axis=1, dtype=np.int64)
+        return Counts(
+            intersection, per_category[:, self.vocabulary.primary], self.labels[rows].sum(axis=0, dtype=np.int64)
+        )
+
+    def weigh(self, weight: NDArray[np.int64]) -> Counts:
         """Return the counts of a resample of the folds."""
         folds = weight.size
         per_category = np.einsum("f,ufk->uk", weight, self.masks.per_category[:, :folds])
@@ -155,6 +178,27 @@ class TallyTables:
             per_category[:, self.vocabulary.primary],
             weight @ self.labels[:folds],
         )
+
+    def resample(
+        self, weights: NDArray[np.int64], label: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
+        """Do what `resample_best` does, which is compiled for some scores."""
+        if self.score.name not in _COMPILED:
+            return super().resample(weights, label)
+        score, column, of_label = resample_best(*self._list_folds(), weights, label, _COMPILED[self.score.name])
+        return np.minimum(score, 1), column, of_label
+
+    def measure_honest(self) -> NDArray[np.float32]:
+        """Do what `compute_honest` does, which is compiled for some scores."""
+        if self.score.name not in _COMPILED:
+            return super().measure_honest()
+        return np.minimum(compute_honest(*self._list_folds(), _COMPILED[self.score.name]), 1)
+
+    def _list_folds(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+        """Return I, A and G of every fold, and the concepts' categories."""
+        folds = self.comparisons.folds
+        own = [np.moveaxis(table[:, :folds], 1, 0) for table in (self.masks.intersection, self.masks.per_category)]
+        return own[0], own[1], self.labels[:folds], self.vocabulary.primary
 
 
 def join_trusts(parts: Sequence[Trust | None]) -> Trust | None:

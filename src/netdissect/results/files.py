@@ -14,6 +14,7 @@ from netdissect.io.json_files import InvalidJSONError, parse_json
 from netdissect.layers import check_file_stems, make_file_stem
 from netdissect.results import classic
 from netdissect.results import record as record_of
+from netdissect.results.range_files import RANGE_SUFFIXES, restore_range_table, write_ranges
 from netdissect.results.table_files import (
     ARRAYS_SUFFIX,
     COUNTS_SUFFIX,
@@ -57,6 +58,7 @@ def save_run(result: Result, folder: Path) -> None:
             write_maxima(folder / f"{stem}{MAXIMA_SUFFIX}", layer.image_maxima)
             written.append(f"{stem}{MAXIMA_SUFFIX}")
         written += write_trust(folder, layer)
+        written += write_ranges(folder, layer)
     record = record_of.run_to_json(result) | {"checksums": {name: compute_checksum(folder / name) for name in written}}
     atomic.write_text(folder / "run.json", json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -68,6 +70,7 @@ def restore_tables(result: Result, folder: Path) -> None:
         if not path.exists():
             classic.write_result_csv(path, layer.units, layer.vocabulary.categories)
         restore_trust_tables(folder, layer)
+        restore_range_table(folder, layer)
 
 
 def load_run(folder: Path) -> Result:
@@ -121,7 +124,7 @@ def list_table_files(folder: Path) -> dict[str, None]:
         stems = [make_file_stem(str(entry["files"])) for entry in record["layers"]]
     except (NetdissectError, KeyError, TypeError):
         return {}
-    endings = (CSV_SUFFIX, COUNTS_SUFFIX, ARRAYS_SUFFIX, MAXIMA_SUFFIX, *TRUST_SUFFIXES)
+    endings = (CSV_SUFFIX, COUNTS_SUFFIX, ARRAYS_SUFFIX, MAXIMA_SUFFIX, *TRUST_SUFFIXES, *RANGE_SUFFIXES)
     return dict.fromkeys(f"{stem}{ending}" for stem in stems for ending in endings)
 
 

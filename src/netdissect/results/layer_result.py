@@ -10,6 +10,7 @@ import numpy as np
 
 from netdissect.bounds import format_value
 from netdissect.errors import SettingsError
+from netdissect.results.activation_ranges import apply_range, find_range
 from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
 from netdissect.results.detectors import Detectors, count_detectors
 from netdissect.results.findings import describe_findings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition
     from netdissect.layers import Layer
+    from netdissect.results.activation_ranges import ActivationRange
     from netdissect.results.presenter import Presenter
     from netdissect.results.scores import ScoreTable
     from netdissect.results.trust import Trust, UnitTrust
@@ -91,6 +93,7 @@ class LayerResult:
         trust: the trust tables; None for a run without any, as earlier versions made.
         category_pixels: label pixels of the images that have each category, int64, shape (K,); None if they were not counted.
         presenter: draws the layer; None for a layer that belongs to no run.
+        ranges: the same units' masks at further quantiles, and between them (`Settings.counted_ranges`).
     """
 
     layer: Layer
@@ -105,6 +108,7 @@ class LayerResult:
     trust: Trust | None = None
     category_pixels: NDArray[np.int64] | None = None
     presenter: Presenter | None = None
+    ranges: tuple[ActivationRange, ...] = ()
 
     def __repr__(self) -> str:
         h, w = self.layer.grid
@@ -176,6 +180,28 @@ class LayerResult:
     def detectors(self, threshold: float = 0.04, definition: Definition = "label") -> Detectors:
         """Count this layer's detectors and unique detectors (docs/method.md, § 5)."""
         return count_detectors(self.units, threshold=threshold, definition=definition)
+
+    def at_quantile(self, quantile: float) -> LayerResult:
+        """Return the layer as if its thresholds were at another quantile; the run needs it in ``quantiles``.
+
+        Its scores are IoU if the run's score takes no threshold; it has no trust tables.
+
+        Raises:
+            SettingsError: if the run did not count masks at this quantile.
+        """
+        return self.in_range(0, quantile)
+
+    def in_range(self, first: float, last: float) -> LayerResult:
+        """Return the layer as if the mask of a unit were the cells in a range of its activations; the run needs ``ranges``.
+
+        Args:
+            first: fraction of all cells that lie above the range.
+            last: fraction that lies in it or above it.
+
+        Raises:
+            SettingsError: if the run did not count this range.
+        """
+        return apply_range(self, find_range(self, first, last))
 
     def unit(self, number: int) -> UnitResult:
         """Return a unit by its number, counted from 1 as in the result CSV and the report.

@@ -14,6 +14,7 @@ from netdissect.io.text import make_writable
 from netdissect.layers import FieldMap, Layer, check_file_stems, make_file_stem
 from netdissect.results.controls import parse_controls, write_controls
 from netdissect.results.layer_result import LayerResult
+from netdissect.results.range_files import ranges_to_json, read_ranges
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import IOU, ScoreTable
 from netdissect.results.table_files import (
@@ -94,6 +95,7 @@ def _layer_to_json(entry: LayerResult, threshold: float) -> dict[str, Any]:
         "overlapping_labels": bool((entry.counts.I > entry.counts.A).any()),
         **({} if entry.category_pixels is None else {"category_pixels": entry.category_pixels.tolist()}),
         **({} if entry.trust is None else {"trust": trust_to_json(entry, threshold)}),
+        **ranges_to_json(entry),
     }
 
 
@@ -192,10 +194,11 @@ def _read_layer_result(
     if "trust" in entry:
         facts, name = parse_trust(entry["trust"]), f"{stem}{TRUST_ARRAYS_SUFFIX}"
         trust = read_trust(tables, name, facts, layer.units, vocabulary, exact=settings.null_exact)
-    return LayerResult(
+    result = LayerResult(
         layer, vocabulary, counts, thresholds, _require_whole(entry["cells"]), exemplars, activity, maxima, score, trust,
         _parse_pixels(entry.get("category_pixels"), len(vocabulary.categories)),
     )  # fmt: skip
+    return read_ranges(tables, result, entry.get("ranges"), overlapping=overlapping)
 
 
 def _parse_pixels(value: Any, categories: int) -> NDArray[np.int64] | None:

@@ -1,18 +1,19 @@
-"""Compute scores, which say how well a unit fits a concept, from pixel counts.
+"""Compute scores, which say how well a unit fits a concept, from pixel counts or from sums of activations.
 
-IoU and F1 are built in; other packages register their own scores.
+IoU, F1, Pearson's correlation and the cosine are built in; other packages register their own scores.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from netdissect.errors import SettingsError, root_message, suggest_nearest
 from netdissect.io.text import escape_line
+from netdissect.results.activation_sums import ActivationSums, compute_cosine, compute_pearson
 from netdissect.results.counts import Counts, compute_f1, compute_iou
 
 if TYPE_CHECKING:
@@ -37,11 +38,14 @@ class Score:
         title: its name in tables, pages and figures, such as ``"IoU"``.
         function: maps the pixel counts of a layer (`Counts`: ``I`` and ``A`` of shape (U, C), ``G`` of shape (C,)) and
             the `Vocabulary` of its C concepts to an array of shape (U, C) between 0, unrelated, and 1.
+        of: ``"masks"``; or ``"activations"`` if the function takes `ActivationSums` instead of counts. Such a score takes no
+            threshold, and the network runs twice.
     """
 
     name: str
     title: str
     function: Callable[..., NDArray[np.floating]]
+    of: Literal["masks", "activations"] = "masks"
 
     def __post_init__(self) -> None:
         for field, value in (("name", self.name), ("title", self.title)):
@@ -53,9 +57,11 @@ class Score:
             )
         if not callable(self.function):
             raise SettingsError(f"the function of score {self.name} must be callable, not {self.function!r}")
+        if self.of not in ("masks", "activations"):
+            raise SettingsError(f"score {self.name} must be of masks or of activations, not {self.of!r}")
 
-    def compute(self, counts: Counts, vocabulary: Vocabulary) -> NDArray[np.float64]:
-        """Return the score of every unit with every concept, shape (U, C).
+    def compute(self, counts: Counts | ActivationSums, vocabulary: Vocabulary) -> NDArray[np.float64]:
+        """Return the score of every unit with every concept, shape (U, C), from what it is a score of.
 
         Raises:
             SettingsError: if the function fails, or returns anything but one number between 0 and 1 for each.
@@ -88,7 +94,9 @@ class Score:
             SettingsError: as `compute`.
         """
         width = len(vocabulary)
-        self.compute(Counts(*(np.zeros(shape, np.int64) for shape in ((1, width), (1, width), width))), vocabulary)
+        counts = Counts(*(np.zeros(shape, np.int64) for shape in ((1, width), (1, width), width)))
+        sums = ActivationSums(*(np.zeros(shape) for shape in (*[(1, width)] * 3, width, width)))
+        self.compute(counts if self.of == "masks" else sums, vocabulary)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +117,8 @@ _REGISTRY = {
     for score in (
         Score(IOU, "IoU", lambda counts, _: compute_iou(counts)),
         Score("f1", "F1", lambda counts, _: compute_f1(counts)),
+        Score("pearson", "Pearson", lambda sums, _: compute_pearson(sums), "activations"),
+        Score("cosine", "Cosine", lambda sums, _: compute_cosine(sums), "activations"),
     )
 }
 #: The scores that cannot be replaced.

@@ -19,7 +19,7 @@ from netdissect.io import atomic, reading
 from netdissect.io.arrays import encode_npz, parse_npz
 from netdissect.results import parquet_sizes
 from netdissect.results.arrow_arrays import make_number_array, make_text_array, unpack_numbers
-from netdissect.results.counts import Counts
+from netdissect.results.counts import Counts, compute_iou
 from netdissect.results.layer_result import Activity, Exemplars
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.layers import Layer
     from netdissect.results.layer_result import LayerResult
+    from netdissect.results.scores import ScoreTable
 
 #: A table may decompress to this multiple of its size plus so many bytes; real ones reach a few hundred times.
 _MAX_UNPACKED_RATIO, _MAX_UNPACKED_EXTRA = 5_000, 2**26
@@ -38,7 +39,8 @@ _MAX_UNPACKED_RATIO, _MAX_UNPACKED_EXTRA = 5_000, 2**26
 _MAX_PIXELS = 2**60
 #: Suffixes of a layer's files.
 CSV_SUFFIX, COUNTS_SUFFIX, ARRAYS_SUFFIX, MAXIMA_SUFFIX = "-result.csv", ".parquet", ".npz", "-image-maxima.parquet"
-_INTEGER_COLUMNS = {"unit": pa.int32(), "number": pa.int32(), "I": pa.int64(), "A": pa.int64(), "G": pa.int64()}
+#: Columns of a table of counts, and their types.
+COUNT_COLUMNS = {"unit": pa.int32(), "number": pa.int32(), "I": pa.int64(), "A": pa.int64(), "G": pa.int64()}
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,13 @@ def compute_checksum(path: Path) -> str:
 
 def write_counts(path: Path, layer: LayerResult) -> None:
     """Write I, A, G and IoU of every unit and concept, unit by unit, and the run's score if it is not IoU."""
-    vocabulary, counts = layer.vocabulary, layer.counts
+    table, width = make_counts_table(layer.vocabulary, layer.counts, layer.score), len(layer.vocabulary)
+    with atomic.open_replacement(path) as file:
+        pq.write_table(table, file, compression="zstd", row_group_size=max(width, 1) * 256, write_page_checksum=True)
+
+
+def make_counts_table(vocabulary: Vocabulary, counts: Counts, score: ScoreTable | None) -> pa.Table:
+    """Return I, A, G and IoU of every unit and concept, unit by unit, and the score if it is not IoU."""
     units, width = counts.I.shape
     unit = np.repeat(np.arange(1, units + 1, dtype=np.int32), width)
     names = pa.DictionaryArray.from_arrays(
@@ -92,17 +100,16 @@ def write_counts(path: Path, layer: LayerResult) -> None:
         make_number_array(np.tile(vocabulary.primary.astype(np.int32), units)), make_text_array(vocabulary.categories)
     )
     numbers = np.array([concept.number for concept in vocabulary.concepts], dtype=np.int32)
-    columns = {"I": counts.I.ravel(), "A": counts.A.ravel(), "G": np.tile(counts.G, units), "iou": layer.iou.ravel()}
-    columns |= {} if layer.score is None else {"score": layer.score.values.ravel()}
-    table = pa.table({
+    columns: dict[str, NDArray[Any]] = {"I": counts.I.ravel(), "A": counts.A.ravel(), "G": np.tile(counts.G, units)}
+    columns["iou"] = compute_iou(counts).ravel()
+    columns |= {} if score is None else {"score": score.values.ravel()}
+    return pa.table({
         "unit": make_number_array(unit),
         "number": make_number_array(np.tile(numbers, units)),
         "concept": names,
         "category": categories,
         **{name: make_number_array(values) for name, values in columns.items()},
     })  # fmt: skip
-    with atomic.open_replacement(path) as file:
-        pq.write_table(table, file, compression="zstd", row_group_size=max(width, 1) * 256, write_page_checksum=True)
 
 
 def write_maxima(path: Path, maxima: NDArray[np.float32]) -> None:
@@ -121,9 +128,9 @@ def read_maxima(tables: TableFiles, name: str, rows: int, units: int) -> NDArray
     if not tables.has(name):
         return None
     kinds: dict[str, pa.DataType] = {str(unit + 1): pa.float32() for unit in range(units)}
-    columns = _read_columns(tables, name, kinds, rows)
+    columns = read_columns(tables, name, kinds, rows)
     maxima = np.stack(list(columns.values()), axis=1) if columns else np.zeros((rows, 0), np.float32)
-    _require_valid(tables.folder / name, not np.isinf(maxima).any(), "a maximum is infinite")
+    require_valid(tables.folder / name, not np.isinf(maxima).any(), "a maximum is infinite")
     return maxima
 
 
@@ -140,21 +147,30 @@ def read_counts(tables: TableFiles, name: str, units: int, vocabulary: Vocabular
     Raises:
         RunFileError: as `TableFiles.read`, or if they are not counts of these units and concepts.
     """
-    path, width = tables.folder / name, len(vocabulary)
-    columns = {
-        column: values.reshape(units, width)
-        for column, values in _read_columns(tables, name, _INTEGER_COLUMNS, units * width).items()
-    }
+    columns = read_columns(tables, name, COUNT_COLUMNS, units * len(vocabulary))
+    return check_counts(tables.folder / name, columns, units, vocabulary, overlapping=overlapping)
+
+
+def check_counts(
+    path: Path, columns: Mapping[str, NDArray[Any]], units: int, vocabulary: Vocabulary, *, overlapping: bool
+) -> Counts:
+    """Return the counts of `COUNT_COLUMNS`, each of shape (U · C,); `read_counts` documents the other arguments.
+
+    Raises:
+        RunFileError: if they are not counts of these units and concepts.
+    """
+    width = len(vocabulary)
+    columns = {name: columns[name].reshape(units, width) for name in COUNT_COLUMNS}
     numbers = np.array([concept.number for concept in vocabulary.concepts], np.int64)
     ordered = (columns["unit"] == np.arange(1, units + 1)[:, None]).all() and (columns["number"] == numbers).all()
-    _require_valid(path, bool(ordered), "its rows are not every unit and concept in their order")
+    require_valid(path, bool(ordered), "its rows are not every unit and concept in their order")
     I, A, G = columns["I"], columns["A"], columns["G"]
-    _require_valid(path, bool((G[:1] == G).all()), "G of a concept differs from unit to unit")
-    _require_valid(path, not (I < 0).any(), "a count is negative")
-    _require_valid(path, not (I[A <= 0] > 0).any(), "an intersection I is larger than its A")
-    _require_valid(path, overlapping or not (I > A).any(), "an intersection I is larger than its A")
-    _require_valid(path, not (I > G).any(), "an intersection I is larger than its G")
-    _require_valid(
+    require_valid(path, bool((G[:1] == G).all()), "G of a concept differs from unit to unit")
+    require_valid(path, not (I < 0).any(), "a count is negative")
+    require_valid(path, not (I[A <= 0] > 0).any(), "an intersection I is larger than its A")
+    require_valid(path, overlapping or not (I > A).any(), "an intersection I is larger than its A")
+    require_valid(path, not (I > G).any(), "an intersection I is larger than its G")
+    require_valid(
         path, not (A > _MAX_PIXELS).any() and not (G > _MAX_PIXELS).any(), "a count is larger than any can be"
     )
     return Counts(np.ascontiguousarray(I), np.ascontiguousarray(A), G[0].copy() if units else np.zeros(width, np.int64))
@@ -166,29 +182,37 @@ def read_scores(tables: TableFiles, name: str, units: int, vocabulary: Vocabular
     Raises:
         RunFileError: as `TableFiles.read`, or if they are not numbers between 0 and 1 of these units and concepts.
     """
-    values = _read_columns(tables, name, {"score": pa.float64()}, units * len(vocabulary))["score"]
-    _require_valid(tables.folder / name, bool(((values >= 0) & (values <= 1)).all()), "a score is not between 0 and 1")
+    values = read_columns(tables, name, {"score": pa.float64()}, units * len(vocabulary))["score"]
+    require_valid(tables.folder / name, bool(((values >= 0) & (values <= 1)).all()), "a score is not between 0 and 1")
     return values.reshape(units, len(vocabulary))
 
 
-def _read_columns(
-    tables: TableFiles, name: str, kinds: Mapping[str, pa.DataType], rows: int
-) -> dict[str, NDArray[Any]]:
-    """Return columns of a Parquet table, whose metadata is checked before anything is decompressed."""
+def read_columns(tables: TableFiles, name: str, kinds: Mapping[str, pa.DataType], rows: int) -> dict[str, NDArray[Any]]:
+    """Return columns of a Parquet table, whose metadata is checked before anything is decompressed.
+
+    Args:
+        tables: the run's tables.
+        name: the file's name.
+        kinds: the columns, and their types.
+        rows: number of rows.
+
+    Raises:
+        RunFileError: as `TableFiles.read`, or if it is no table of such columns.
+    """
     path, data = tables.folder / name, tables.read(name)
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         count = file.metadata.num_rows
-        _require_valid(path, count == rows, f"expected {rows:,} rows, got {count:,}")
+        require_valid(path, count == rows, f"expected {rows:,} rows, got {count:,}")
         right = [file.schema_arrow.field(column).type == kind for column, kind in kinds.items()]
-        _require_valid(path, all(right), "its columns are of other types")
+        require_valid(path, all(right), "its columns are of other types")
         width = sum(kind.bit_width // 8 for kind in kinds.values())
         most = _MAX_UNPACKED_RATIO * len(data) + _MAX_UNPACKED_EXTRA
-        _require_valid(path, rows * width <= most, f"it would unpack to {rows * width:,} bytes")
+        require_valid(path, rows * width <= most, f"it would unpack to {rows * width:,} bytes")
         pages = parquet_sizes.count_unpacked_bytes(data, file.metadata, kinds)
-        _require_valid(path, pages <= 2 * rows * width + _MAX_UNPACKED_EXTRA, f"it would unpack to {pages:,} bytes")
+        require_valid(path, pages <= 2 * rows * width + _MAX_UNPACKED_EXTRA, f"it would unpack to {pages:,} bytes")
         table = file.read(columns=list(kinds))
-        _require_valid(path, not any(table[column].null_count for column in kinds), "values are missing")
+        require_valid(path, not any(table[column].null_count for column in kinds), "values are missing")
         return {column: unpack_numbers(table[column], kind) for column, kind in kinds.items()}
     except RunFileError:
         raise
@@ -245,20 +269,25 @@ def _check_arrays(path: Path, layer: Layer, thresholds: NDArray[Any], exemplars:
         "maximum": (activity.maximum, (units,), np.float32),
     }
     for name, (array, shape, kind) in shapes.items():
-        _require_valid(path, len(k) == 1 and array.shape == shape, f"its {name} are of another layer")
-        _require_valid(path, array.dtype == kind, f"its {name} are {array.dtype}, not {np.dtype(kind)}")
+        require_valid(path, len(k) == 1 and array.shape == shape, f"its {name} are of another layer")
+        require_valid(path, array.dtype == kind, f"its {name} are {array.dtype}, not {np.dtype(kind)}")
     shown = exemplars.images >= 0
     ordered = np.sort(exemplars.images, axis=1)
     twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
     numbers = {"thresholds": thresholds, "scale": exemplars.scale, "mean": activity.mean, "low": activity.low,
                "high": activity.high, "grids": exemplars.grids, "maxima": exemplars.maxima[shown]}  # fmt: skip
     for name, array in numbers.items():
-        _require_valid(path, bool(np.isfinite(array).all()), f"its {name} are not all finite numbers")
-    _require_valid(path, not (exemplars.images < -1).any(), "the row of an exemplar image is negative")
-    _require_valid(path, not twice.any(), "a unit shows an image twice")
-    _require_valid(path, not (activity.histogram < 0).any(), "a histogram has a negative count")
+        require_valid(path, bool(np.isfinite(array).all()), f"its {name} are not all finite numbers")
+    require_valid(path, not (exemplars.images < -1).any(), "the row of an exemplar image is negative")
+    require_valid(path, not twice.any(), "a unit shows an image twice")
+    require_valid(path, not (activity.histogram < 0).any(), "a histogram has a negative count")
 
 
-def _require_valid(path: Path, true: bool, otherwise: str) -> None:
+def require_valid(path: Path, true: bool, otherwise: str) -> None:
+    """Refuse a table that is not valid, and say why.
+
+    Raises:
+        RunFileError: if it is not.
+    """
     if not true:
         raise RunFileError(f"{path} is damaged: {otherwise}; run it again")

@@ -11,7 +11,7 @@ import os
 import platform
 import tempfile
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from netdissect.probe_sets.decoded import DecodedProbeSet, decode_once
 from netdissect.results import run_folder, run_match
 from netdissect.results.run_folder import WORK
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
-from netdissect.results.scores import IOU, ScoreTable, find_score
+from netdissect.results.scores import find_score
 from netdissect.run.memory_budget import find_memory_budget
 from netdissect.run.workers import SHARED_FOLDER_KEY, ContextSetup, CountingRuntime, start_workers
 from netdissect.runtime.array_store import Store
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from netdissect.engine.dissect import DissectionOutcome
     from netdissect.layers import Layer
     from netdissect.protocols import ConceptSource, Progress
-    from netdissect.results.layer_result import LayerResult
     from netdissect.run.prepared_run import PreparedRun
 
 
@@ -205,11 +204,10 @@ def _run_with_workers(
 def _collect_result(run: PreparedRun, outcome: DissectionOutcome, journal: Mapping[str, Any]) -> Result:
     """Return the engine's outcome with the run's network, probe set and settings, and the names of the exemplar images."""
     network, concepts = run.network, run.concepts
-    layers = {name: _apply_score(layer, run.settings.score) for name, layer in outcome.layers.items()}
     positions = {concepts.row(index): index for index in range(len(concepts))}
-    rows = sorted({int(row) for layer in layers.values() for row in layer.exemplars.images.ravel() if row >= 0})
+    rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})
     return Result(
-        layers,
+        outcome.layers,
         run.settings,
         NetworkCard(
             make_writable(network.name), make_writable(network.source), run.fingerprint, run.input_size,
@@ -222,14 +220,6 @@ def _collect_result(run: PreparedRun, outcome: DissectionOutcome, journal: Mappi
         {row: make_writable(concepts.image_name(positions[row])) for row in rows},
         journal,
     )  # fmt: skip
-
-
-def _apply_score(layer: LayerResult, name: str) -> LayerResult:
-    """Return a layer whose units are labeled by a score."""
-    if name == IOU:
-        return layer
-    score = find_score(name)
-    return replace(layer, score=ScoreTable(score.title, score.compute(layer.counts, layer.vocabulary)))
 
 
 def _note_resumed(outcome: DissectionOutcome, shards: int) -> list[str]:

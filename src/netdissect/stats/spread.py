@@ -141,9 +141,10 @@ def compute_logit_error(of_label: NDArray[np.float64], folds: int) -> NDArray[np
     """
     near = np.clip(of_label, _NEAREST, 1 - _NEAREST)
     logit: NDArray[np.float64] = np.log(near) - np.log1p(-near)
-    error: NDArray[np.float64] = (logit - logit[:1]).std(axis=0, ddof=1) * _correct_for_folds(
-        folds
-    )  # 0 if all are equal
+    centered = np.ascontiguousarray(
+        (logit - logit[:1]).T
+    )  # 0 if all are equal; the sum of a unit does not depend on others
+    error: NDArray[np.float64] = centered.std(axis=1, ddof=1) * _correct_for_folds(folds)
     return error
 
 

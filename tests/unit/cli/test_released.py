@@ -231,7 +231,6 @@ def test_directory_is_the_run_folder(run_released, tmp_path):
         (("--tallybatch", "16"), "--tallybatch: there is no separate tally phase"),
         (("--ahead", "4"), "--ahead: images are always read ahead"),
         (("--parallel", "4"), "--parallel: counting uses all processors"),
-        (("--quantiles", "1000"), "--quantiles: thresholds are exact"),
         (("--num_classes", "365"), "--num_classes: the number of classes is read from the weights"),
         (("--imsize", "72"), "--imsize: "),
         (("--imscale", "72"), "--imscale: "),

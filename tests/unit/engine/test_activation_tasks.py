@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,9 @@ from tests.oracle.test_engine_equals_oracle import cases
 
 from netdissect.concepts import Labels
 from netdissect.engine.activation_tally import ActivationTally, choose_steps
-from netdissect.engine.activation_tasks import ActivationTask, LabelRows, sum_activations
+from netdissect.engine.activation_tasks import ActivationTask, merge_sums
+from netdissect.engine.comparisons import Comparisons
+from netdissect.engine.pairing import Pairing
 from netdissect.engine.plan import Plan
 from netdissect.engine.row_threads import RowThreads
 from netdissect.engine.worker_context import WorkerContext
@@ -33,12 +37,14 @@ def sum_case(case, rows, *, parts=1, threads=1, plan=None):
     )
     with RowThreads(threads) as pool, Store(None, budget=2**20) as store:
         runtime = InProcessRuntime(WorkerContext(source, concepts, pool, store, lambda _: None))
-        task = ActivationTask({"l": steps}, rows, skip=bool(unreadable))
-        return sum_activations(runtime, (plan or own_plan).shards, task, parts)["l"], steps
+        task = ActivationTask({"l": steps}, rows, {"l": (0, activations.shape[1])}, skip=bool(unreadable))
+        shards = (plan or own_plan).shards
+        pieces = [shards[part::parts] for part in range(min(parts, len(shards)))]
+        return reduce(merge_sums, runtime.map(task, pieces))["l"], steps
 
 
 def own_rows(images, folds=1):
-    return LabelRows(np.arange(images, dtype=np.int32) % folds, np.zeros((0, images), np.int32), folds)
+    return Comparisons.start(np.arange(images, dtype=np.int32) % folds, folds)
 
 
 def check(tally, steps, case, weights, expected):
@@ -76,7 +82,7 @@ def make_case(images=12, units=5, *, size=(12, 16), seed=0):
 def test_lent_labels_give_the_scores_of_the_images_that_take_them():
     case = make_case()
     lenders = np.stack([np.roll(np.arange(12), 5), np.where(np.arange(12) < 2, -1, np.arange(12))]).astype(np.int32)
-    rows = LabelRows(np.arange(12, dtype=np.int32) % 2, lenders, 2)
+    rows = own_rows(12, 2).add(Pairing(lenders, 0))
     tally, steps = sum_case(case, rows)
     check(tally, steps, case, [1, 1, 0, 0], expect(case))
     check(tally, steps, case, [0, 0, 1, 0], expect(case, lenders[0]))
@@ -119,9 +125,7 @@ def test_sums_of_the_largest_activations_fit_into_the_steps():
 def test_tallies_merge_in_any_order():
     case = make_case()
     halves = [
-        sum_case(
-            case, LabelRows(np.where(np.arange(12) % 2 == half, 0, -1).astype(np.int32), np.zeros((0, 12), np.int32), 1)
-        )[0]
+        sum_case(case, Comparisons.start(np.where(np.arange(12) % 2 == half, 0, -1).astype(np.int32), 1))[0]
         for half in (0, 1)
     ]
     whole, _ = sum_case(case, own_rows(12))

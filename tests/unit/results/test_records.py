@@ -29,7 +29,7 @@ SETTINGS = {
     "compile": True, "split": "val", "limit": 17, "images_per_unit": 3, "seed": 9, "device": "cuda", "workers": 2,
     "threads": 5, "runtime": "ray", "address": "ray://head:10001", "artefacts": "s3://bucket/work", "shard_size": 12,
     "on_error": "skip", "memory": None, "pictures": False, "image_maxima": True, "keep": True, "null": 120, "resamples": 40,
-    "group_by": "video", "within": "texture", "null_exact": True,
+    "quantiles": [0.002, 0.03], "ranges": 4, "group_by": "video", "within": "texture", "null_exact": True,
 }  # fmt: skip
 LAYERS = {
     "block1/conv": Layer("block1/conv", 4, (3, 5), FieldMap((-3, 2), (9, 7.5), (4, 2.5)), "receptive-field", "Conv2d", "a note", (4, 3, 5)),
