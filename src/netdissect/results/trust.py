@@ -80,7 +80,8 @@ class Reference:
     """How far units exceed untrained networks.
 
     Attributes:
-        excess: largest excess of a unit's score over the best of the untrained networks for the same concept, float32, shape (U,).
+        excess: largest excess of a unit's score over the best of the untrained networks for the same concept, mean over the
+            sets that leave out one of them, float32, shape (U,).
         p: rank among the untrained networks' own excesses, float64, shape (U,).
         runs: name of every untrained run.
     """

@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 from tests import nets, small_probe_set
+from tests.small_runs import read_tables
 from tests.unit.cli.test_cli import run
+
+import netdissect as nd
 
 MODEL = "python:tests.nets:make_small_net"
 
@@ -59,3 +62,28 @@ def test_an_onnx_file_is_refused_in_one_sentence(capsys, words, tmp_path):
     code, _, err = run(capsys, "control", path, *words[2:])
     assert code == 2
     assert "cannot be re-initialized: OnnxNetwork keeps weights and no rule to draw them" in err
+
+
+def test_a_run_and_a_finished_run_are_tested_against_untrained_networks(capsys, words, tmp_path):
+    common = [*words[1:6], "--quantile", "0.05", "--quiet"]
+    assert run(capsys, *words, "--seeds", "3", "--out", "untrained")[0] == 0
+    code, out, err = run(capsys, "run", *common, "--out", "direct", "--reference", "untrained")
+    assert code == 0, err
+    direct = nd.load(tmp_path / "direct")
+    line = next(line for line in out.splitlines() if line.startswith("conv1: "))
+    beyond = sum(unit.q_reference is not None and unit.q_reference < 0.05 for unit in direct["conv1"].unit_trust)
+    assert f"{beyond} beyond untrained networks (3 seeds)" in line
+    assert [control.name for control in direct.controls] == ["seed-1", "seed-2", "seed-3"]
+
+    _, plain, _ = run(capsys, "run", *common, "--out", "finished")
+    assert "untrained" not in plain
+    words = ["report", "finished", "--quiet", "--reference", *(f"untrained/seed-{seed}" for seed in (1, 2, 3))]
+    code, out, err = run(capsys, *words)
+    assert code == 0, err
+    assert line in out
+    finished = nd.load(tmp_path / "finished")
+    assert finished.controls == direct.controls
+    assert read_tables(tmp_path / "finished") == read_tables(tmp_path / "direct")
+    code, _, err = run(capsys, "run", *common, "--out", "finished")
+    assert (code, "nothing is computed again" in err) == (0, True)
+    assert nd.load(tmp_path / "finished").controls == direct.controls
