@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests import fakes
 from tests.oracle import dissection as oracle
+from tests.planted import GroupedConcepts
 
 from netdissect.concepts import Labels
 from netdissect.engine import pairing
@@ -49,8 +50,9 @@ def find_best(I, per_category, G, vocabulary):
 class Truth:
     """What the oracle counts."""
 
-    def __init__(self, case, plan, unreadable=()):
+    def __init__(self, case, plan, unreadable=(), groups=None):
         self.activations, self.entries, self.vocabulary = case
+        self.groups = groups
         self.order = np.array([n for shard in plan.shards for n in shard.images if n not in unreadable])
         self.labels = [(entry.planes, entry.whole) for entry in self.entries]
         units = self.activations.shape[1]
@@ -68,7 +70,7 @@ class Truth:
         return I, masks, oracle.count([self.masks[n] for n in images], [self.labels[n] for n in images], *arguments)[2]
 
     def check_chance(self, chance, sizes):
-        lenders = pairing.pair_images(self.order, None, sizes, SHIFTS, 0).lenders
+        lenders = pairing.pair_images(self.order, self.groups, sizes, SHIFTS, 0).lenders
         taking = self.order[lenders[0, self.order] >= 0]
         assert chance.left_out == self.order.size - taking.size
         best, _, _ = find_best(*self.count(taking), self.vocabulary)
@@ -83,7 +85,7 @@ class Truth:
         for n in self.order:
             scene = [code for code in self.entries[n].whole if code in (4, 8)]
             strata[n] = scene[0] if scene else -1
-        lenders = pairing.pair_within(self.order, strata, sizes, SHIFTS, 0).lenders
+        lenders = pairing.pair_within(self.order, strata, sizes, SHIFTS, 0, self.groups).lenders
         taking = self.order[lenders[0, self.order] >= 0]
         assert 0 < within.left_out == self.order.size - taking.size
         _, label, _ = find_best(*self.count(self.order), self.vocabulary)
@@ -100,7 +102,9 @@ class Truth:
         assert within.category == "scene"
 
     def check_spread(self, spread):
-        folds = [self.count(self.order[fold::FOLDS]) for fold in range(FOLDS)]
+        groups = np.arange(len(self.entries)) if self.groups is None else self.groups
+        fold_of = pairing.assign_folds(self.order, groups, FOLDS)
+        folds = [self.count(np.flatnonzero(fold_of == fold)) for fold in range(FOLDS)]
         _, label, _ = find_best(*self.count(self.order), self.vocabulary)
         logits = []
         for number, weights in enumerate(draw_weights(RESAMPLES, FOLDS, 0)):
@@ -127,7 +131,11 @@ class Truth:
 def dissect(case, plan, **options):
     activations, entries, vocabulary = case
     source = fakes.ArraySource((fakes.make_layer("l", activations, FIELD),), {"l": activations}, SIZE)
-    concepts = fakes.ArrayConcepts(vocabulary, entries, SIZE, unreadable=options.pop("unreadable", frozenset()))
+    named = {"unreadable": options.pop("unreadable", frozenset())}
+    groups = options.pop("groups", None)
+    kind = fakes.ArrayConcepts if groups is None else GroupedConcepts
+    named |= {} if groups is None else {"groups": tuple(map(str, groups))}
+    concepts = kind(vocabulary, entries, SIZE, **named)
     settings = {"null": SHIFTS, "resamples": RESAMPLES, "quantile": 0.05, "within": "scene"}
     return fakes.dissect_arrays(source, concepts, plan=plan, **(settings | options))
 
@@ -156,6 +164,17 @@ def test_images_that_are_skipped_or_whose_size_is_their_own_take_no_part():
     truth.check_within(trust.within, number)
     truth.check_spread(trust.spread)
     assert any("left out of the measurement of chance" in note for note in outcome.notes)
+
+
+def test_groups_exchange_their_labels_and_lie_in_folds_as_one():
+    case, plan, one_size = make_case([(12, 16)]), Plan(46, 4, 16, 8, 5), np.zeros(46, np.int64)
+    groups = np.arange(46) // 2
+    groups[40:43] = 20  # a group of three and one of a single image, which have no other of their size
+    trust, truth = dissect(case, plan, groups=groups).layers["l"].trust, Truth(case, plan, groups=groups)
+    truth.check_chance(trust.chance, one_size)
+    truth.check_within(trust.within, one_size)
+    truth.check_spread(trust.spread)
+    assert trust.chance.left_out == 4
 
 
 def test_without_shifts_or_resamples_the_other_tables_and_all_counts_stay_as_they_are():
