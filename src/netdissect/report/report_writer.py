@@ -16,6 +16,9 @@ from netdissect.stats.count_curves import count_units_per_concept
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from netdissect.protocols import ImageSource, Progress
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 INDEX = "html/index.html"
 #: The report as one file, in the run's folder.
 SINGLE_FILE = "report.html"
+#: Resamples without which there is no standard deviation.
+_FEWEST_RESAMPLES = 2
 
 
 def has_report(folder: Path) -> bool:
@@ -66,21 +71,27 @@ def write_report(
     return index
 
 
-def _measure_deviations(layer: LayerResult, threshold: float) -> dict[tuple[str, str], float] | None:
-    """Return the standard deviation of the number of units of every (category, label); None without resamples."""
-    spread = layer.trust.spread if layer.trust is not None else None
-    if spread is None:
-        return None
-    concepts = layer.vocabulary.concepts
-    counts = count_units_per_concept(spread.score, spread.column, threshold, "label", len(concepts))
-    names = ((concept.category, concept.name) for concept in concepts)
-    return dict(zip(names, counts.std(axis=0, ddof=1).tolist(), strict=True))
-
-
 def _draw_figures(result: Result, folder: Path) -> None:
     """Draw the bar graph of every layer, and the layer graph."""
     threshold = result.settings.threshold
+    of_layers: dict[str, dict[str, float]] = {}
     for layer in result.layers.values():
-        graph = folder / f"{layer.layer.file_stem}-bargraph.svg"
-        figures.draw_bar_graph(layer.detectors(threshold), graph, _measure_deviations(layer, threshold))
-    figures.draw_layer_graph(result.detectors(threshold), folder / "layer-graph.svg")
+        graph, counts = folder / f"{layer.layer.file_stem}-bargraph.svg", _count_units(layer, threshold)
+        concepts = [(concept.category, concept.name) for concept in layer.vocabulary.concepts]
+        of_concepts = None if counts is None else dict(zip(concepts, counts.std(axis=0, ddof=1).tolist(), strict=True))
+        figures.draw_bar_graph(layer.detectors(threshold), graph, of_concepts)
+        if counts is not None:
+            members = {name: layer.vocabulary.find_columns(name) for name in layer.vocabulary.categories}
+            of_layers[layer.name] = {
+                name: float(counts[:, columns].sum(axis=1).std(ddof=1)) for name, columns in members.items()
+            }
+    complete = of_layers if of_layers and len(of_layers) == len(result.layers) else None
+    figures.draw_layer_graph(result.detectors(threshold), folder / "layer-graph.svg", complete)
+
+
+def _count_units(layer: LayerResult, threshold: float) -> NDArray[np.int64] | None:
+    """Return how many units detect each concept in every resample, shape (B, C); None without resamples."""
+    spread = layer.trust.spread if layer.trust is not None else None
+    if spread is None or len(spread.score) < _FEWEST_RESAMPLES:
+        return None
+    return count_units_per_concept(spread.score, spread.column, threshold, "label", len(layer.vocabulary))

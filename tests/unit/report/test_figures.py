@@ -4,6 +4,7 @@ import csv
 import warnings
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests import made_up_runs
 
@@ -69,6 +70,11 @@ def test_the_bar_graph_of_a_report_has_the_error_of_every_bar(tmp_path):
         counts = ((best >= 0.04) & (label == names.index(row["concept"]))).sum(axis=1)
         assert float(row["units-sd"]) == pytest.approx(counts.std(ddof=1), abs=1e-4)
     assert any(float(row["units-sd"]) > 0 for row in rows)
+    (row,) = read_numbers(tmp_path / "html/image/layer-graph.csv")
+    for category, units in layer.detectors(0.04).units_by_category.items():
+        counts = ((best >= 0.04) & np.isin(label, layer.vocabulary.find_columns(category))).sum(axis=1)
+        assert int(row[category]) == units
+        assert float(row[f"{category}-sd"]) == pytest.approx(counts.std(ddof=1), abs=1e-4)
 
 
 @pytest.mark.parametrize("definition", ["label", "category"])

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
 _MAX_LETTERS_HORIZONTAL = 40
 
 
-def draw_layer_graph(layers: Mapping[str, Detectors], path: Path) -> None:
-    """Draw the share of each layer's units that detect a concept, per category; write the numbers as CSV."""
+def draw_layer_graph(
+    layers: Mapping[str, Detectors], path: Path, deviations: Mapping[str, Mapping[str, float]] | None = None
+) -> None:
+    """Draw the share of each layer's units that detect a concept, per category; write the numbers as CSV.
+
+    Args:
+        layers: the detectors of every layer, by its name.
+        path: the figure.
+        deviations: standard deviation of the number of units of every category, by layer, drawn as error bars; None for none.
+    """
     categories = sort_categories(category for found in layers.values() for category in found.units_by_category)
     fills = style.get_fill_colors(categories)
     with style.open_figure(max(3.2, 0.8 * len(layers) + 1.6), 2.4) as (figure, (axes,)):
@@ -26,6 +34,11 @@ def draw_layer_graph(layers: Mapping[str, Detectors], path: Path) -> None:
         for category in categories:
             shares = [found.units_by_category.get(category, 0) / found.total for found in layers.values()]
             axes.plot(places, shares, "o-", color=fills[category], label=category, lw=1.2, ms=3.5)
+            if deviations is not None:
+                errors = [deviations[name][category] / found.total for name, found in layers.items()]
+                axes.errorbar(
+                    places, shares, yerr=errors, fmt="none", **{**style.ERROR_BARS, "ecolor": fills[category]}
+                )
         names = [style.shorten_name(name) for name in layers]
         crowded = len(layers) > 3 or sum(map(len, names)) > _MAX_LETTERS_HORIZONTAL
         axes.set_xticks(
@@ -39,17 +52,10 @@ def draw_layer_graph(layers: Mapping[str, Detectors], path: Path) -> None:
         if categories:
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         style.save_figure(figure, path)
-    style.write_numbers(
-        path,
-        ("layer", "units", "definition", "threshold", *categories),
-        [
-            (
-                name,
-                found.total,
-                found.definition,
-                found.threshold,
-                *(found.units_by_category.get(kind, 0) for kind in categories),
-            )
-            for name, found in layers.items()
-        ],
-    )
+    measured = [] if deviations is None else [f"{category}-sd" for category in categories]
+    rows: list[list[object]] = []
+    for name, found in layers.items():
+        rows.append([name, found.total, found.definition, found.threshold])
+        rows[-1] += [found.units_by_category.get(kind, 0) for kind in categories]
+        rows[-1] += [] if deviations is None else [f"{deviations[name][kind]:.4f}" for kind in categories]
+    style.write_numbers(path, ("layer", "units", "definition", "threshold", *categories, *measured), rows)
