@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from netdissect.results.run_result import Result
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 #: The networks that training made, as rows of the table.
 TRAINED, SHORT, SHUFFLED = "trained (bundled)", "trained, short", "trained, short, shuffled labels"
 HEADER = [
@@ -42,8 +43,8 @@ def main(words: list[str]) -> None:
         runs = dissect_networks(folder, options)
     text = format_text(runs, options)
     print(text)
-    if options.page is not None:
-        replace_part(options.page, "controls", text)
+    if not options.print_only:
+        replace_part(PAGE, "controls", text)
     broken = find_broken(runs, options.layer)
     if broken:
         raise SystemExit("\n".join(broken))
@@ -150,5 +151,5 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=14, help="passes through the subjects, for the short trainings")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--work", type=Path, help="folder to keep runs and networks in, and to continue from")
-    parser.add_argument("--page", type=Path, help="page whose part is replaced, such as docs/validation.md")
+    parser.add_argument("--print-only", action="store_true", help="leave the page as it is")
     return parser

@@ -53,6 +53,17 @@ def test_its_classes_are_words_for_whole_images():
     assert set(TEXTURES) < set(script.CLASSES)
 
 
+def test_shuffled_labels_keep_their_numbers_and_lose_their_images(capsys):
+    labels = np.arange(300) % len(script.CLASSES)
+    shuffled = script.shuffle_labels(labels, 1)
+    np.testing.assert_array_equal(np.bincount(shuffled), np.bincount(labels))
+    assert (shuffled == labels).mean() < 0.1
+    np.testing.assert_array_equal(shuffled, script.shuffle_labels(labels, 1))
+    with pytest.raises(SystemExit):
+        script.main(["--shuffled"])
+    assert "--shuffled needs --out" in capsys.readouterr().err
+
+
 def test_it_learns_from_images_of_other_seeds_than_the_demos():
     from netdissect.demo import demonstrate
 
