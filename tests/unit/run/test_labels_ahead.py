@@ -49,7 +49,7 @@ def test_the_tally_reads_no_label_again(data, expected, tmp_path, pretended_gpu)
 def test_labels_beyond_the_memory_are_read_in_the_tally(data, expected, tmp_path, pretended_gpu):
     concepts = Ordered(data)
     concepts.reads = []
-    dissect_small(concepts, tmp_path / "run", threads=1, memory=0)
+    dissect_small(concepts, tmp_path / "run", threads=1, memory=0, within="scene")
     assert read_tables(tmp_path / "run") == expected
     assert [kind for kind, _ in concepts.reads].count("labels") == 2 * len(concepts)
 
